@@ -18,7 +18,7 @@ from research.orders import trade_list
 from research.portfolio import Portfolio, TicketTerms
 from research.rules import Threshold
 
-PLACE = Place("", "rebalance trades desk.yaml --out trades.json", "")
+PLACE = Place({}, "rebalance trades desk.yaml --out trades.json", "")
 Documents = Callable[..., dict[str, Any]]
 
 

@@ -37,8 +37,8 @@ def filled(
             continue
         price = Decimal(1) if order.price is None else Decimal(repr(order.price))
         of_cost = Decimal(repr(float(quantity / order.quantity)))
-        costs = zip(CHARGED, sized.each_charges[a, :, i].tolist(), strict=False)
-        paid = {cost: Decimal(repr(amount)) * of_cost for cost, amount in costs} if fees else {}
+        costs = sized.each_charges[a, :, i].tolist()
+        paid = {name: Decimal(repr(costs[k])) * of_cost for k, name in enumerate(CHARGED)} if fees else {}
         currency = listed.portfolio.quoted_in[i] if listed.portfolio.currencies else listed.portfolio.basis
         about = (assets[i], order.side, quantity, price, currency, moment, f"{name}{k}")
         found.append(Fill(*about, account=numbers[a], fees=paid))

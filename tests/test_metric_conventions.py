@@ -11,8 +11,8 @@ import pytest
 from recorded_returns import BACON
 from uncompiled import vectorbt
 
-from backtests.evaluation.backtest_figures import GROUPS
-from backtests.evaluation.metrics import METRICS
+from backtests.evaluation.backtest_figures import FOLDED
+from backtests.evaluation.metrics import GROUPS
 from benchmarks import metrics
 from benchmarks.metrics import EMPYRICAL, QUANTSTATS, ROWS, SKFOLIO, Shared, figure
 
@@ -31,9 +31,9 @@ def test_the_tables_of_the_page_are_those_of_the_command() -> None:
 
 def test_the_page_defines_every_metric_that_the_table_folds() -> None:
     defined = PAGE.partition("## Definitions")[2].partition("##")[0].lower()
-    for key in (*GROUPS["Shape and tails"], *GROUPS["Against the benchmark"], *GROUPS["Spread over assets"]):
-        first = METRICS[key].name.removesuffix(" 95 %").removesuffix(" 99 %").split()[0].lower()
-        assert first in defined, key
+    for metric in (metric for group in FOLDED for metric in GROUPS[group]):
+        first = metric.name.removesuffix(" 95 %").removesuffix(" 99 %").split()[0].lower()
+        assert first in defined, metric.key
 
 
 def test_skfolio_gives_what_its_convention_says(shared: Shared) -> None:

@@ -7,8 +7,11 @@ orders cost the desk, in currency a year; `backtests.comparison.belief` says how
    so now, and in tests that are long enough to show how far it drifts.
 2. What the desk does now stays while it is expected to lose no more than the margin above the best of those that are
    better with a probability of `SURE`.
-3. Else the choice is among these. Those within the margin of the best of them are equally good: the one with the fewest
+3. Else the choice is among these; where what the desk does now breaches a limit, it is among all candidates, however
+   likely they are to be better. Those within the margin of the best of them are equally good: the one with the fewest
    days of trading is taken, then the fewest orders, then the simplest class.
+
+Where the file lets the target change, `axes.recommend_with_target` chooses it first; comparisons ask through that.
 """
 
 import math

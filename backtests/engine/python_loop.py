@@ -40,7 +40,7 @@ class _Pending:
 
 
 @dataclass
-class _Book:
+class _Held:
     """The state of one portfolio between two steps, and what was written of it."""
 
     units: Array
@@ -67,7 +67,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     Raises     : PolicyError for an answer of the policy that cannot be booked.
     """
     decide, bounds = inputs.policy.decide if bands is None else bands.decision, np.empty((2, len(ledger.units[0]) + 1))
-    held = _Book(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=inputs.first)
+    held = _Held(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=inputs.first)
     holds: dict[int, Why] = {}
     pending: _Pending | None = None
     unfinished = False
@@ -115,7 +115,7 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     return tuple(held.triggers), holds, held.unpaid
 
 
-def _overnight(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> None:
+def _overnight(inputs: EngineInputs, held: _Held, t: int, ledger: Ledger) -> None:
     """Charge for holding since the last close; pay dividends, what is delisted, and fractions of splits, out."""
     if inputs.desk.holding_costs.some:
         row = ledger.holding_costs[t - inputs.first]
@@ -128,7 +128,7 @@ def _overnight(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> Non
             _pay_in_lieu(inputs, held, t, ledger)
 
 
-def _pay_in_lieu(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> None:
+def _pay_in_lieu(inputs: EngineInputs, held: _Held, t: int, ledger: Ledger) -> None:
     """Pay out the fractions that the splits of row t leave."""
     price, row = inputs.sessions.cash_index[t], held.count
     before = wealth(held.units, inputs.sessions.closes, t, held.cash_units, price)
@@ -142,7 +142,7 @@ def _pay_in_lieu(inputs: EngineInputs, held: _Book, t: int, ledger: Ledger) -> N
         held.count += 1
 
 
-def _flow(inputs: EngineInputs, held: _Book, t: int, pending: _Pending | None, ledger: Ledger) -> None:
+def _flow(inputs: EngineInputs, held: _Held, t: int, pending: _Pending | None, ledger: Ledger) -> None:
     """Take in, or pay out, the money of row t, and rebalance with it unless a trade is booked at this close."""
     if (
         pending is not None
@@ -162,7 +162,7 @@ def _flow(inputs: EngineInputs, held: _Book, t: int, pending: _Pending | None, l
 
 
 def _carry_out(
-    inputs: EngineInputs, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger
+    inputs: EngineInputs, held: _Held, pending: _Pending, t: int, prices: Array, ledger: Ledger
 ) -> _Pending | None:
     """Book what is due at row t of prices; gives what is left of it."""
     if pending.units is not None:
@@ -202,7 +202,7 @@ def _carry_out(
     return pending if unfinished else None
 
 
-def _fill(inputs: EngineInputs, held: _Book, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> None:
+def _fill(inputs: EngineInputs, held: _Held, pending: _Pending, t: int, prices: Array, ledger: Ledger) -> None:
     """Fill the orders of a trade list at row t of prices: nothing is left of it."""
     assert pending.units is not None
     price, row = inputs.sessions.cash_index[t], held.count
@@ -247,7 +247,7 @@ def _asked_again(
     return ask
 
 
-def _write_decision(ledger: Ledger, held: _Book, pending: _Pending) -> None:
+def _write_decision(ledger: Ledger, held: _Held, pending: _Pending) -> None:
     why, root = pending.trade.why, held.count if pending.root < 0 else pending.root
     line = NO_LINE if why.line is None else why.line
     write_decision(ledger, held.count, root, pending.asked, Reason(line, float(why.size), float(why.allowed)))
@@ -266,7 +266,7 @@ def _checked(inputs: EngineInputs, answer: object, view: View, t: int) -> Trade:
     return answer
 
 
-def _view(inputs: EngineInputs, held: _Book, t: int, history: Array, unfinished: bool) -> View:
+def _view(inputs: EngineInputs, held: _Held, t: int, history: Array, unfinished: bool) -> View:
     """The policy's view at the close of row t; its arrays are its own, or read-only."""
     weights, history, target = np.empty(len(held.units)), history.view(), inputs.targets.rows[inputs.targets.row[t]]
     nav = float(history[-1])

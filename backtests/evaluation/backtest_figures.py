@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.metrics import COST_PARTS, LEAST_YEAR, METRICS, Metric
+from backtests.evaluation.metrics import COST_PARTS, GROUPS, LEAST_YEAR, METRICS, Metric
 from backtests.evaluation.scores import Score, score
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
@@ -17,23 +17,6 @@ from research.market.calendars import row_count
 from research.risk.measures import BPS
 from research.rules.protocol import long_name
 
-WEALTH = "Wealth, net of costs"  # the group that ends with `FLOWS`, where there are any
-FURTHER = "Further metrics"  # the group of metrics that no other one names
-GROUPS: Mapping[str, tuple[str, ...]] = {  # of a table, with their metrics in order
-    "Rebalancing loss and limits": ("loss", "cost", "tracking_error", "days_outside"),
-    WEALTH: (
-        "growth", "growth_gross", "total_return", "final_balance", "volatility", "sharpe", "max_drawdown", "cvar95",
-    ),
-    "Trading": ("turnover", "trades", "trading_days", "tracking_error_own", "opening_cost", "lowest_cash"),
-    "Shape and tails": (
-        "sortino", "calmar", "omega", "hit_rate", "ulcer", "longest_drawdown", "recovery", "cdar95", "skewness",
-        "kurtosis", "tail_ratio", "var95", "var95_gaussian", "var95_cornish_fisher", "cvar95_gaussian",
-        "cvar95_cornish_fisher", "var99", "var99_gaussian", "var99_cornish_fisher", "cvar99", "cvar99_gaussian",
-        "cvar99_cornish_fisher",
-    ),
-    "Against the benchmark": ("beta", "alpha", "information_ratio", "up_capture", "down_capture"),
-    "Spread over assets": ("concentration", "effective_lines", "diversification"),
-}  # fmt: skip
 FOLDED = ("Shape and tails", "Against the benchmark", "Spread over assets")  # shown where a reader asks for them
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
 OUTSIDE = "days_outside"  # the metric of ranges
@@ -53,12 +36,8 @@ def metric_groups(benchmark: Benchmark | None = None) -> dict[str, list[Metric]]
 
     benchmark : benchmark by which it is measured; metrics of ranges are left out where it has none.
     """
-    if benchmark is not None and not benchmark.has_ranges:
-        return {group: [m for m in found if m.key != OUTSIDE] for group, found in metric_groups().items()}
-    named = {key for keys in GROUPS.values() for key in keys}
-    further = [metric for metric in METRICS.values() if metric.of is not None and metric.key not in named]
-    groups = {group: [METRICS[key] for key in keys] for group, keys in GROUPS.items()}
-    return groups | ({FURTHER: further} if further else {})
+    ranged = benchmark is None or benchmark.has_ranges
+    return {group: [m for m in metrics if ranged or m.key != OUTSIDE] for group, metrics in GROUPS.items()}
 
 
 def defined(keys: Sequence[str], scores: Mapping[str, Score]) -> list[Metric]:

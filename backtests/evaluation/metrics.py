@@ -1,7 +1,7 @@
 """Registry of the metrics: the name, unit, format, better direction and function of each.
 
 Scores, evidence, sweeps, sheets, the study of real markets and the headings of CSV files all read `METRICS`. A new
-metric is a function of `Measured` and a row of `METRICS`; it then stands in scores, tables, sheets and their JSON. A
+metric is a function of `Measured` and a row of a group; it then stands in scores, tables, sheets and their JSON. A
 metric of a sweep is computed as the path runs, without the path: `backtests.batch.streaming_metrics` has its function.
 """
 
@@ -194,12 +194,12 @@ def annual_calmar(measured: Measured) -> float:
     return measured.of_curve("calmar", lambda: risk.calmar(path, days))
 
 
-NAMED_AFTER = ("Sharpe", "Sortino", "Calmar", "Omega", "Ulcer", "Gaussian")  # which keep their capital in a sentence
 CONFIDENCE = "confidence interval"
 PREDICTIVE = "range expected in another such period"
 ITS_OWN = "a description of this sample"
 COUNT = "a count of this test"
 CURRENCY = "currency"  # unit of amounts; a sheet names the currency
+WEALTH = "Wealth, net of costs"  # the group that ends with the figures of cash flows, where there are any
 
 
 @dataclass(frozen=True)
@@ -237,6 +237,7 @@ class Column:
 class Metric(Column):
     """A number by which backtests are judged.
 
+    proper            : True if its name keeps its capital within a sentence, such as that of a person.
     short             : its name where there is little room; by default the label up to its first comma.
     lower_is_better   : True if the policy with the lower number is the better one of two.
     of                : its function; None where it is computed from something other than `Measured`.
@@ -248,6 +249,7 @@ class Metric(Column):
     no_interval       : the reason why there is none.
     """
 
+    proper: bool = False
     short: str = ""
     lower_is_better: bool = True
     of: Callable[[Measured], float] | None = None
@@ -266,7 +268,7 @@ class Metric(Column):
     def phrase(self) -> str:
         """Its name within a sentence, such as "maximum drawdown", "CAGR" or "Sharpe ratio"."""
         first = self.name.partition(" ")[0]
-        return self.name[0].lower() + self.name[1:] if first[1:].islower() and first not in NAMED_AFTER else self.name
+        return self.name[0].lower() + self.name[1:] if first[1:].islower() and not self.proper else self.name
 
     @property
     def narrow(self) -> str:
@@ -299,9 +301,26 @@ class Metric(Column):
         return replace(self, label=label)
 
 
-METRICS: Mapping[str, Metric] = {
-    metric.key: metric
-    for metric in (
+GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in order
+    "Rebalancing loss and limits": (
+        Metric(
+            "loss", "Rebalancing loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True,
+            rounding=1e-8, of=lambda m: float(m.losses.mean()), interval=CONFIDENCE,
+        ),
+        Metric(
+            "cost", "Cost", "bp a year", short="cost",
+            of=lambda m: float(m.backtest.cost_rate.sum()) / m.years * BPS, interval=CONFIDENCE,
+        ),
+        Metric(
+            "tracking_error", "Tracking error, strategic", "% a year", 100.0, short="tracking", of_portfolio=True,
+            of=lambda m: risk.tracking_error(m.active, m.periods_per_year), interval=CONFIDENCE,
+        ),
+        Metric(
+            "days_outside", "Days outside ranges", "%", 100.0, 1, of_portfolio=True, of=days_outside,
+            no_interval=COUNT,
+        ),
+    ),
+    WEALTH: (
         Metric(
             "growth", "CAGR", "% a year", 100.0, lower_is_better=False, rounding=1e-11,
             of=lambda m: annual_growth(m.backtest.growth_path, m.calendar_days), interval=CONFIDENCE,
@@ -324,27 +343,16 @@ METRICS: Mapping[str, Metric] = {
             of=lambda m: risk.volatility(m.net, m.periods_per_year), interval=CONFIDENCE,
         ),
         Metric(
-            "sharpe", "Sharpe ratio", "", short="Sharpe", lower_is_better=False, rounding=1e-9, difference_digits=3,
-            of=lambda m: risk.sharpe(m.net, m.cash, m.periods_per_year),
-            interval=CONFIDENCE,
+            "sharpe", "Sharpe ratio", "", short="Sharpe", proper=True, lower_is_better=False, rounding=1e-9,
+            difference_digits=3, of=lambda m: risk.sharpe(m.net, m.cash, m.periods_per_year), interval=CONFIDENCE,
+        ),
+        Metric(
+            "max_drawdown", "Maximum drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
+            of=lambda m: m.drawdown.depth, interval=PREDICTIVE,
         ),
         Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: risk.cvar(m.net, 0.95), interval=PREDICTIVE),
-        Metric(
-            "loss", "Rebalancing loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True,
-            rounding=1e-8, of=lambda m: float(m.losses.mean()), interval=CONFIDENCE,
-        ),
-        Metric(
-            "tracking_error", "Tracking error, strategic", "% a year", 100.0, short="tracking", of_portfolio=True,
-            of=lambda m: risk.tracking_error(m.active, m.periods_per_year), interval=CONFIDENCE,
-        ),
-        Metric(
-            "tracking_error_own", "Tracking error, own target", "% a year", 100.0,
-            of=lambda m: risk.tracking_error(m.active_own, m.periods_per_year), interval=CONFIDENCE,
-        ),
-        Metric(
-            "days_outside", "Days outside ranges", "%", 100.0, 1, of_portfolio=True, of=days_outside,
-            no_interval=COUNT,
-        ),
+    ),
+    "Trading": (
         Metric(
             "turnover", "Turnover, one-way", "% a year", 100.0, 1, short="turnover",
             of=lambda m: float(m.backtest.turnover.sum()) / m.years, interval=CONFIDENCE,
@@ -358,8 +366,8 @@ METRICS: Mapping[str, Metric] = {
             of=lambda m: float(m.traded.any(axis=1).sum()) / m.years, no_interval=COUNT,
         ),
         Metric(
-            "cost", "Cost", "bp a year", short="cost",
-            of=lambda m: float(m.backtest.cost_rate.sum()) / m.years * BPS, interval=CONFIDENCE,
+            "tracking_error_own", "Tracking error, own target", "% a year", 100.0,
+            of=lambda m: risk.tracking_error(m.active_own, m.periods_per_year), interval=CONFIDENCE,
         ),
         Metric(
             "opening_cost", "Initial investment cost", "bp once", digits=1,
@@ -370,27 +378,25 @@ METRICS: Mapping[str, Metric] = {
             "lowest_cash", "Lowest cash", "% of NAV", 100.0, lower_is_better=False,
             of=lambda m: float((m.backtest.ledger.cash / m.backtest.ledger.nav)[1:].min()),
         ),
+    ),
+    "Shape and tails": (
         Metric(
-            "max_drawdown", "Maximum drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
-            of=lambda m: m.drawdown.depth, interval=PREDICTIVE,
-        ),
-        Metric(
-            "sortino", "Sortino ratio", "", lower_is_better=False,
+            "sortino", "Sortino ratio", "", proper=True, lower_is_better=False,
             of=lambda m: m.of_curve("sortino", lambda: risk.sortino(m.net, m.cash, m.periods_per_year)),
         ),
         Metric(
-            "calmar", "Calmar ratio", "", lower_is_better=False,
+            "calmar", "Calmar ratio", "", proper=True, lower_is_better=False,
             of=annual_calmar,
         ),
         Metric(
-            "omega", "Omega ratio, over cash", "", lower_is_better=False,
+            "omega", "Omega ratio, over cash", "", proper=True, lower_is_better=False,
             of=lambda m: m.of_curve("omega", lambda: risk.omega(m.net, m.cash)),
         ),
         Metric(
             "hit_rate", "Hit rate, days of gain", "%", 100.0, 1, lower_is_better=False,
             of=lambda m: m.curve["hit_rate"],
         ),
-        Metric("ulcer", "Ulcer index", "%", 100.0, of=lambda m: m.curve["ulcer"]),
+        Metric("ulcer", "Ulcer index", "%", 100.0, proper=True, of=lambda m: m.curve["ulcer"]),
         Metric("longest_drawdown", "Longest drawdown", "days", digits=0, of=lambda m: m.curve["longest_drawdown"]),
         Metric(
             "recovery", "Recovery from maximum drawdown", "days", digits=0,
@@ -438,6 +444,8 @@ METRICS: Mapping[str, Metric] = {
             "cvar99_cornish_fisher", "CVaR 99 %, Cornish–Fisher", "% a day", 100.0,
             of=lambda m: risk.cornish_fisher_cvar(m.net, 0.99),
         ),
+    ),
+    "Against the benchmark": (
         Metric("beta", "Beta", "", of_portfolio=True, of=lambda m: risk.beta(m.net, m.compared, m.cash)),
         Metric(
             "alpha", "Alpha", "% a year", 100.0, lower_is_better=False, of_portfolio=True,
@@ -455,19 +463,24 @@ METRICS: Mapping[str, Metric] = {
             "down_capture", "Capture of losses", "%", 100.0, 1, of_portfolio=True,
             of=lambda m: risk.down_capture(m.net, m.compared),
         ),
+    ),
+    "Spread over assets": (
         Metric("concentration", "Concentration of weights, HHI", "", digits=3, of=mean_concentration),
         Metric(
             "effective_lines", "Effective number of assets", "", digits=1, lower_is_better=False,
             of=lambda m: 1.0 / mean_concentration(m),
         ),
         Metric("diversification", "Diversification ratio", "", lower_is_better=False, of=mean_diversification),
-        Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
-        Metric("money_weighted", "Money-weighted return", "% a year", 100.0, lower_is_better=False),
-        Metric("flows", "Net cash flows", CURRENCY),
-        Metric("tracking_loss", "tracking component of loss", "bp a year"),
-        Metric("loss_training", "loss, simulated training paths", "bp a year"),
-    )
+    ),
 }  # fmt: skip
+OTHERS = (  # of sweeps, cash flows and studies: no table of one backtest has them by itself
+    Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
+    Metric("money_weighted", "Money-weighted return", "% a year", 100.0, lower_is_better=False),
+    Metric("flows", "Net cash flows", CURRENCY),
+    Metric("tracking_loss", "tracking component of loss", "bp a year"),
+    Metric("loss_training", "loss, simulated training paths", "bp a year"),
+)
+METRICS: Mapping[str, Metric] = {metric.key: metric for group in (*GROUPS.values(), OTHERS) for metric in group}
 COMPARED = tuple(metric.key for metric in METRICS.values() if metric.rounding is not None)  # by paired evidence
 COST_PARTS: Mapping[str, Metric] = {
     part: Metric(part, f"Cost, {words}", "bp a year", short=words)

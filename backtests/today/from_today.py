@@ -283,7 +283,7 @@ def _quick(
     def play(task: tuple[FutureLaw, int, int]) -> dict[str, "_Gathered"]:
         law, block, count = task
         growths = law.growths(block, opening.days, seed)[: count - block * BLOCK_PATHS]
-        strategic = _strategic(opening, growths)
+        strategic = opening.costless(growths, opening.portfolio.target)
         played = play_futures(opening, policies, growths)
         return {policy: _Gathered.of(opening, one, strategic) for policy, one in played.items()}
 
@@ -303,7 +303,7 @@ def _slow(
     """A policy that is played on a market of its own for each future; its wealth (P,) after the year too."""
     count = min(paths, ESTIMATING if compiled_rule(rule) is not None else DAILY)
     growths, parts = law.growths(0, opening.days, seed)[:count], []
-    for one, strategic in zip(growths, _strategic(opening, growths), strict=True):
+    for one, strategic in zip(growths, opening.costless(growths, opening.portfolio.target), strict=True):
         parts.append(_Gathered.of(opening, play_future(opening, rule, one, policy), strategic[None]))
     return _future(opening, name, policy, parts), np.concatenate([part.wealth[:, -1] for part in parts])
 
@@ -314,18 +314,11 @@ def _check(
     """The effect of standing estimates.  wealth : (P,) after the year without them."""
     growths = law.growths(0, opening.days, seed)[: exact.paths]
     played = play_futures(opening, {"": shared}, growths)[""]
-    standing = _Gathered.of(opening, played, _strategic(opening, growths))
+    standing = _Gathered.of(opening, played, opening.costless(growths, opening.portfolio.target))
     turnover, cost = (
         (exact.figures[name].value, float(getattr(standing, name).mean())) for name in ("turnover", "cost")
     )
     return StandingEstimates(exact.paths, float(np.abs(standing.wealth[:, -1] - wealth).mean()), turnover, cost)
-
-
-def _strategic(opening: Opening, growths: Array) -> Array:
-    """(P, D) return of the strategic target, rebalanced at each close without cost."""
-    target = opening.portfolio.target
-    earned: Array = growths @ target - target.sum() + (1.0 - target.sum()) * (opening.cash_growth - 1.0)
-    return earned
 
 
 class _Gathered(NamedTuple):
@@ -345,8 +338,7 @@ class _Gathered(NamedTuple):
         peak = np.maximum.accumulate(wealth, axis=1)
         row = np.arange(wealth.shape[1])
         since = row - np.maximum.accumulate(np.where(wealth == peak, row, 0), axis=1)
-        gross = wealth[:, 1:] / ((1.0 - played.cost[:, 1:]) * wealth[:, :-1]) - 1.0 + played.holding[:, 1:]
-        apart = (gross - strategic).std(axis=1, ddof=1) * math.sqrt(opening.portfolio.periods_per_year)
+        apart = (played.gross - strategic).std(axis=1, ddof=1) * math.sqrt(opening.portfolio.periods_per_year)
         return cls(
             wealth,
             (wealth / peak).min(axis=1) - 1.0,

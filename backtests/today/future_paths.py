@@ -28,6 +28,7 @@ from foundation.arguments import refuse
 from foundation.arrays import Array, Mask, frozen
 from foundation.compiled import compiled
 from foundation.errors import DataError
+from foundation.tolerances import COUNTED
 from research.accounting import Costs, Execution, Policy
 from research.allocation import EqualWeights, FixedWeights, TargetPath, target_path
 from research.market import Market
@@ -160,6 +161,11 @@ class Opening:
         """A future with the dates and assets of all futures, as are bands on it; its prices do not matter."""
         return self.market(self.repeated)
 
+    def costless(self, growths: Array, target: Array) -> Array:
+        """(P, D) return of a target (n,), rebalanced at each close without cost, on futures (P, D, n)."""
+        earned: Array = growths @ target - target.sum() + (1.0 - target.sum()) * (self.cash_growth - 1.0)
+        return earned
+
     @property
     def repeated(self) -> Array:
         """(D, n) growths of the last rows of the past again."""
@@ -186,12 +192,20 @@ class PlayedPaths:
     cost     : (P, D + 1) cost of trading at that close, over wealth before it.
     holding  : (P, D + 1) cost of holding since the close before, over wealth there.
     turnover : (P, D + 1) one-way, over wealth before the trade.
+    orders   : (P, D + 1) number of assets traded.
     """
 
     nav: Array
     cost: Array
     holding: Array
     turnover: Array
+    orders: Array
+
+    @property
+    def gross(self) -> Array:
+        """(P, D) return of each row before costs of trading and holding."""
+        grown: Array = self.nav[:, 1:] / ((1.0 - self.cost[:, 1:]) * self.nav[:, :-1])
+        return grown - 1.0 + self.holding[:, 1:]
 
 
 def is_played_at_once(policy: Policy) -> bool:
@@ -285,10 +299,10 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
         bands = bands_of(rule, market, targets, first, opening.costs)
         arrays = bands.compiled._replace(asked=_asked(opening, rule, bands.asked, market, first + 1))
         count = play_compiled(inputs, arrays, bands.options, cash_units, ledger)
-    cost, turnover = np.zeros((2, len(ledger.nav)))
-    _tally(ledger.booked, ledger.trades, ledger.charges, ledger.nav_before, count, inputs.first, cost, turnover)
-    holding = _holding(ledger)
-    return PlayedPaths(*(row[None, 1:].copy() for row in (ledger.nav, cost, holding, turnover)))
+    counted = cost, turnover, orders = tuple(np.zeros((3, len(ledger.nav))))
+    _tally(ledger.booked, ledger.trades, ledger.charges, ledger.nav_before, count, inputs.first, *counted)
+    rows = (ledger.nav, cost, _holding(ledger), turnover, orders)
+    return PlayedPaths(*(row[None, 1:].copy() for row in rows))
 
 
 def _past(opening: Opening, policy: Policy) -> int:
@@ -344,13 +358,13 @@ def _play_all(opening: Opening, shared: SharedBands, closes: Array, tiles: Array
     here, laid = np.empty_like(closes[0]), np.empty_like(tiles[0])  # the future that is played, read-only to the loop
     now = inputs.sessions._replace(closes=_shown(here), tiles=_shown(laid), cash_index=opening.cash_closes)
     given = inputs.loop(shared.bands, shared.options, ledger)._replace(sessions=now)
-    out = PlayedPaths(np.empty((paths, rows)), *np.zeros((3, paths, rows)))
+    out = PlayedPaths(np.empty((paths, rows)), *np.zeros((4, paths, rows)))
     units, held = np.empty(n), opening.portfolio.holdings / opening.closes[1]
     cash_units = float(opening.portfolio.cash / opening.cash_closes[1])
     booked = ledger.booked, ledger.trades, ledger.charges, ledger.nav_before
     one, count_up = (
         _typed(play, given, 0, units, cash_units),
-        _typed(_tally, *booked, 0, 0, out.cost[0], out.turnover[0]),
+        _typed(_tally, *booked, 0, 0, out.cost[0], out.turnover[0], out.orders[0]),
     )
     for p in range(paths):
         here[:], laid[:], units[:] = closes[p], tiles[p], held
@@ -358,10 +372,10 @@ def _play_all(opening: Opening, shared: SharedBands, closes: Array, tiles: Array
         if stopped >= 0:
             raise inputs.refused(stopped, float(ledger.nav[stopped]))
         out.nav[p] = ledger.nav
-        count_up(*booked, count, 0, out.cost[p], out.turnover[p])
+        count_up(*booked, count, 0, out.cost[p], out.turnover[p], out.orders[p])
         if inputs.desk.holding_costs.some:
             out.holding[p] = _holding(ledger)
-    return PlayedPaths(*(values[:, 1:] for values in (out.nav, out.cost, out.holding, out.turnover)))
+    return PlayedPaths(*(values[:, 1:] for values in vars(out).values()))
 
 
 def _typed(kernel: Any, *given: Any) -> Callable[..., Any]:
@@ -394,7 +408,7 @@ def _tiles(closes: Array, cash: Array) -> Array:
 @compiled
 def _tally(
     booked: NDArray[np.int64], trades: Array, charges: Array, before: Array, count: int, first: int, cost: Array,
-    turnover: Array,
+    turnover: Array, orders: Array,
 ) -> None:  # fmt: skip
     """Add what each booking cost and traded to its row.
 
@@ -406,6 +420,7 @@ def _tally(
     first    : market row of the opening.
     cost     : (D + 1,) fraction of wealth; written.
     turnover : (D + 1,) one-way, fraction of wealth; written.
+    orders   : (D + 1,) number of trades of more than `COUNTED` of wealth; written.
     """
     for j in range(count):
         if booked[j] < 0:
@@ -414,6 +429,8 @@ def _tally(
         for i in range(trades.shape[1]):
             bought += max(trades[j, i], 0.0)
             sold += max(-trades[j, i], 0.0)
+            if abs(trades[j, i]) > COUNTED * before[j]:
+                orders[t] += 1.0
             for c in range(charges.shape[1]):
                 paid += charges[j, c, i]
         cost[t] += paid / before[j]

@@ -40,8 +40,7 @@ def verify(
     with starting():
         from desk.commands.orders.journal import verify_journal
 
-    found = verify_journal(files or ())
-    tell(found.text, found.faults)
+    tell(*verify_journal(files or ()))
 
 
 @app.command()

@@ -27,7 +27,8 @@ def tca(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Only orders of this portfolio file, against its costs; its closes value what was not filled.",
+            help="Only orders of this portfolio file, or of this file of accounts, against its costs, or those of its "
+            "models; its closes value what was not filled.",
             show_default=False,
         ),
     ] = None,
@@ -49,13 +50,12 @@ def tca(
     With --portfolio, also the costs that they suggest for FILE, and what these do to its policy; nothing is changed.
     """
     with starting():
-        from desk.commands.orders.tca import check_outputs, cost_report, save_report
+        from desk.commands.orders.tca import check_outputs, cost_report, portfolios_of, save_report
         from desk.tca.text import report_text
-        from research.portfolio import load_portfolio
 
     paths = check_outputs(out or ())
     with bar(None, "reading the journal") as progress:
-        loaded = None if portfolio is None else load_portfolio(portfolio, trust_code=trust_code)
+        loaded = () if portfolio is None else portfolios_of(portfolio, trust_code)
         report = cost_report(ticket, since, loaded, delay, reports)
         progress.stage("writing")
         saved = f"\n\n{save_report(report, paths)}" if paths else ""

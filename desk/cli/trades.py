@@ -103,11 +103,10 @@ def trades(
     With --accounts, write the orders of all accounts of a file to a CSV, and a row an account beside them; in other
     formats, one list of all accounts, as blocks. Exit status 1 if an account failed.
     """
-    one_list = {"--deploy": deploy, "--withdraw": withdraw, "--account": account, "--buy-only": buy_only,
-                "--sell-only": sell_only, "--to-target": to_target, "--review": review}  # fmt: skip
-    files = {"FILE": file, "--positions": positions, "--prices": prices, "--quotes": quotes, "--prices-ok": prices_ok,
-             "--not-held": not_held}  # fmt: skip
-    of_one = files | one_list
+    of_one = {"FILE": file, "--positions": positions, "--prices": prices, "--quotes": quotes, "--prices-ok": prices_ok,
+              "--not-held": not_held, "--deploy": deploy, "--withdraw": withdraw, "--account": account,
+              "--buy-only": buy_only, "--sell-only": sell_only, "--to-target": to_target,
+              "--review": review}  # fmt: skip
     if accounts is not None:
         if asked := [name for name, value in of_one.items() if value]:
             raise ConfigError(f"--accounts excludes {', '.join(asked)}: a row names its portfolio file.")

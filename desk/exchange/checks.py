@@ -70,13 +70,13 @@ def _version(moment: Moment) -> Faults:
         yield f"The ticket is of version 1, which only the paper venue takes: found {moment.venue}. {moment.anew}"
 
 
-def _file(moment: Moment) -> Faults:
-    stated = moment.document.get("file_sha256", "")
-    if stated and moment.place.file_sha256 != stated:
-        what = f"has another hash, {moment.place.file_sha256[:16]}" if moment.place.file_sha256 else "is not there"
-        yield (
-            f"The portfolio file {moment.document['file']} {what}: the list was made from {stated[:16]}. {moment.anew}"
-        )
+def _files(moment: Moment) -> Faults:
+    document = moment.document
+    for name, stated in {document["file"]: document.get("file_sha256", ""), **document.get("models", {})}.items():
+        found = moment.place.sha256.get(name)
+        if stated and found != stated:
+            what = f"has another hash, {found[:16]}" if found else "is not there"
+            yield f"The file {name} {what}: the list was made from {stated[:16]}. {moment.anew}"
 
 
 def _expiry(moment: Moment) -> Faults:
@@ -311,7 +311,7 @@ ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "quotes in the collar": _collar,
 }
 FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
-    "portfolio file": _file,
+    "portfolio file": _files,
     "no duplicates": _duplicates,
     "size of orders": _notional,
     "issuers": _do_not_trade,

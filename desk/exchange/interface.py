@@ -92,7 +92,7 @@ class PortfolioManager:
         document = {"hash": ticket.hash, **ticket.document}
         venue = ExchangeVenue(exchange, self._money, self.portfolio.basis, self.clock)
         with alone(self.portfolio.name), Journal() as journal:
-            place = Place("", f"rebalance trades {self.file}", stop_file())
+            place = Place({}, f"rebalance trades {self.file}", stop_file())
             moment = moment_of(document, journal, venue, place)
             trades = [_trade(Sent(order, None)) for order in moment.orders]
             errors = [fault for check in checked(moment) for fault in check.faults]

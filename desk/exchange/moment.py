@@ -37,13 +37,13 @@ class Day(NamedTuple):
 class Place(NamedTuple):
     """The facts of the desk's own files.
 
-    file_sha256 : sha256 of the portfolio file as it is now, or "" where it is not there.
-    remake      : command that makes the list anew.
-    stop        : path of the file that stops all sending, or "" where there is none.
-    ticket      : path of the ticket.
+    sha256 : sha256 of each file that the ticket names, as it is now; without one that is not there.
+    remake : command that makes the list anew.
+    stop   : path of the file that stops all sending, or "" where there is none.
+    ticket : path of the ticket.
     """
 
-    file_sha256: str
+    sha256: Mapping[str, str]
     remake: str
     stop: str
     ticket: str = "TICKET.json"

@@ -40,7 +40,7 @@ def rehearse(portfolio: Portfolio, rule: Rule, name: str, sessions: int, folder:
             document = {"hash": ticket.hash, **ticket.document}
             journal.append([list_event(document)])
             with PaperVenue.for_ticket(document, portfolio=portfolio, model=model, folder=folder) as venue:
-                moment = moment_of(document, journal, venue, Place("", "", ""))
+                moment = moment_of(document, journal, venue, Place({}, "", ""))
                 execution = Execution(journal, venue, document, moment.orders, moment.quotes)
                 deque(execution.run(), maxlen=0)
             held = listed.after(execution.fills)

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from desk.exchange.venue import Capabilities
 from desk.exchange.venue_ids import venue_id
 from desk.tickets.exchange_orders import ExchangeOrder
+from desk.tickets.house import crossed_assets
 from desk.tickets.ticket import Order, RatedOrder
 from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
-from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import MARKET_ORDER
 
@@ -144,14 +144,10 @@ def _client_id(order: Order | ExchangeOrder, part: int, venue: Capabilities) -> 
 
 def crossed_orders(document: Mapping[str, Any]) -> Iterator[TicketOrder]:
     """The trades of the accounts of a house with each other, as an order an asset, which no venue gets."""
-    crosses = document.get("crosses", ())
-    for asset in dict.fromkeys(cross["asset"] for cross in crosses):
-        own = [cross for cross in crosses if cross["asset"] == asset]
+    for of in crossed_assets(document.get("crosses", ())):
         values: dict[str, Any] = dict.fromkeys(field.name for field in fields(Order))
-        values |= {name: own[0][name] for name in ("asset", "symbol", "price", "price_date")}
-        values |= {"side": CROSS, "client_order_id": "", "account": document["account"],
-                   "quantity": decimal_sum(cross["quantity"] for cross in own),
-                   "notional": decimal_sum(cross["value"] for cross in own)}  # fmt: skip
+        values |= {name: of[name] for name in ("asset", "symbol", "price", "price_date", "quantity")}
+        values |= {"side": CROSS, "client_order_id": "", "account": document["account"], "notional": of["value"]}
         yield TicketOrder(Order(**values), "")
 
 

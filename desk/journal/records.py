@@ -241,10 +241,36 @@ class Corrected:
     reason: str
 
 
+@dataclass(frozen=True)
+class CycleRun:
+    """A cycle of a portfolio.
+
+    session : last close that it saw.
+    status  : finalised, awaiting approval or vetoed.
+    monitor : quiet or triggered.
+    chosen  : alternative that it decided for.
+    sha256  : of its record but the times.
+    path    : where the record was kept.
+    """
+
+    kind: ClassVar[str] = "cycle"
+    identity: ClassVar[tuple[str, ...]] = ("portfolio", "session", "sha256")
+    says: ClassVar[str] = "{session}: {monitor}, {chosen}, {status}: {headline}"
+    session: str
+    status: str
+    monitor: str
+    chosen: str
+    headline: str
+    sha256: str
+    path: str
+
+
 RECORDS: Mapping[str, type[Record]] = {
     record.kind: record
-    for record in (ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Allocated, Cancelled, Corrected)
-}
+    for record in (
+        ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Allocated, Cancelled, Corrected, CycleRun,
+    )
+}  # fmt: skip
 
 
 def text_of(record: Record | ListedOrder) -> str:

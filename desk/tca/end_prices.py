@@ -1,5 +1,6 @@
 """The price after an order, at which units are valued that were not filled: the close of its day in a market."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
@@ -16,12 +17,17 @@ def lines_of(portfolio: Portfolio) -> dict[str, int]:
     return dict(zip(assets, range(len(assets)), strict=True)) | by_symbol
 
 
-def end_prices(portfolio: Portfolio) -> EndPrice:
+def end_prices(portfolios: Sequence[Portfolio]) -> EndPrice:
     """A function of symbol, currency and moment that gives the close of that day of the exchange, currency per unit.
 
-    It gives None for a symbol of no asset, an asset in another currency than the portfolio's, and a day without a
-    close.
+    It is the close of the first of the portfolios that has one. None has one for a symbol of no asset, an asset in
+    another currency than its own, and a day without a close: None is given.
     """
+    closes = [_closes(portfolio) for portfolio in portfolios]
+    return lambda *of: next((price for close in closes if (price := close(*of)) is not None), None)
+
+
+def _closes(portfolio: Portfolio) -> EndPrice:
     market, lines = portfolio.market, lines_of(portfolio)
     quoted_in, rows = portfolio.quoted_in, {str(day): t for t, day in enumerate(market.days)}
 

@@ -58,8 +58,8 @@ class Report:
     orders  : a row an order, as `read_orders` gives it.
     faults  : a sentence for each order that was left out.
     delay   : convention of delay and opportunity.
-    changes : costs that the orders suggest for a portfolio file, or () without one.
-    effect  : what the suggested costs do to its policy, in a sentence, or "".
+    changes : costs that the orders suggest for portfolio files, () without one.
+    effect  : what the suggested costs do to their policies, a sentence each, or "".
     asked   : what was asked for, in words.
     head    : end of the journal when it was read, or None.
     """
@@ -245,9 +245,10 @@ def _changes_table(changes: Sequence[CostChange]) -> Table:
         ("change", "bp"),
         ("95 % interval", "bp"),
     ]
+    several = len({each.file for each in changes}) > 1
     rows = [
         [
-            class_words(each.asset_class),
+            f"{class_words(each.asset_class)}{f', {each.file}' * several}",
             each.key,
             f"{each.orders:,}",
             f"{each.days:,}",

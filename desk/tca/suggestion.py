@@ -9,6 +9,7 @@ Source : Bühlmann and Gisler (2005), A Course in Credibility Theory and its App
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,7 @@ REALISED: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]] = {  # by key of
 class CostChange:
     """The change of one cost of a class that its orders suggest, bp of the value traded.
 
+    file        : name of the portfolio file.
     asset_class : class of the file.
     key         : commission_bps or half_spread_bps, the key of the file that it changes.
     orders      : orders of which the realised cost is known.
@@ -47,6 +49,7 @@ class CostChange:
     change      : suggested change of the key.
     """
 
+    file: str
     asset_class: str
     key: str
     orders: int
@@ -84,16 +87,18 @@ def cost_changes(table: pd.DataFrame, portfolio: Portfolio) -> list[CostChange]:
             expected=charges[:, columns].sum(axis=1),
             stated=rates[place] * orders["traded"],
         )
-        found += [_change(str(name), key, of_class) for name, of_class in compared.groupby("asset_class")]
+        file, by_class = Path(portfolio.file).name, compared.groupby("asset_class")
+        found += [_change(file, str(name), key, of_class) for name, of_class in by_class]
     return [change for change in found if change.days > 1]
 
 
-def _change(asset_class: str, key: str, orders: pd.DataFrame) -> CostChange:
+def _change(file: str, asset_class: str, key: str, orders: pd.DataFrame) -> CostChange:
     """The change that the orders of a class suggest."""
     sizes, days, count = orders["traded"], orders["day"], orders["day"].nunique()
     difference = cost_bps(orders["realised"] - orders["expected"], sizes, days)
     stated, expected = (float(orders[column].sum() / sizes.sum() / BASIS_POINT) for column in ("stated", "expected"))
     return CostChange(
+        file,
         asset_class,
         key,
         len(orders),

@@ -17,6 +17,7 @@ from foundation.arguments import LARGEST_NUMBER
 from foundation.errors import ConfigError
 from foundation.table_files import TableText, decimal_signs, fault, iso_day, may_be_thousands, plain_number, read_text
 
+ACCOUNTS = ".csv"  # ends the name of a file of accounts
 ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = COLUMNS_READ = ("account", "model", "cash", "last_trade")
 NEEDED = COLUMNS_READ[:3]
 OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
@@ -70,6 +71,12 @@ class AccountsFile:
         """The name of the column of cash of each currency; empty for a file with cash in the basis alone."""
         found = {column: OF_CURRENCY.fullmatch(column) for column in self.columns}
         return {match[1]: column for column, match in found.items() if match}
+
+    @property
+    def models(self) -> Cells:
+        """The models of its accounts, in the order of the file."""
+        place = self.columns.index(MODEL)
+        return tuple(dict.fromkeys(cells[place] for _, cells in self.rows() if place < len(cells)))
 
     @property
     def assets(self) -> Cells:

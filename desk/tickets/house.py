@@ -20,6 +20,7 @@ from desk.tickets.ticket import WEIGHT_DECIMALS, HeldLine, Order, Ticket, listed
 from foundation.arrays import Array
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError
+from foundation.names import name_fault
 from foundation.paper.wording import counted
 from research.accounting.costs import CHARGED
 from research.orders.accounts.crossing import AccountOrder, Block, Cross, crosses_and_blocks
@@ -63,14 +64,15 @@ class HouseAccount(NamedTuple):
 def house_ticket(
     file: str, accounts: Sequence[HouseAccount], models: Mapping[str, Model], left_out: str = ""
 ) -> Ticket:
-    """The ticket of a house.
+    """The ticket of a house, whose account names it in the journal: the file of accounts is another one each day.
 
     file     : name of the file of accounts, with its ending.
     accounts : those that have a list.
     models   : models of these accounts, as the file names them.
     left_out : accounts of the file that have none, in words, or "".
-    Raises   : ConfigError where accounts have orders that one ticket cannot have: of several currencies, without a
-               quote, or at other terms or prices than those of other models; and as `make_ticket` does.
+    Raises   : ConfigError for models without an account, and where accounts have orders that one ticket cannot have: of
+               several currencies, without a quote, or at other terms or prices than those of other models; and as
+               `make_ticket` does.
     """
     portfolios = {name: replace(model.portfolio, today=model.as_of) for name, model in models.items()}
     _check_alike(portfolios)
@@ -86,7 +88,7 @@ def house_ticket(
                 for name in ("decision_prices", "isins", "volatilities")}  # fmt: skip
     notes = dict.fromkeys(note for model in models.values() for note in model.notes)
     return Ticket(
-        portfolio=file.rpartition(".")[0],
+        portfolio=house_name(portfolios),
         file=file,
         policy=", ".join(dict.fromkeys(model.name for model in models.values())),
         run=", ".join(dict.fromkeys(model.run for model in models.values() if model.run)),
@@ -118,15 +120,36 @@ def house_ticket(
     )
 
 
-def cross_notes(crosses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A sentence on the crosses of each asset. crosses : as `Ticket.crosses`."""
+def house_name(models: Mapping[str, Portfolio]) -> str:
+    """The name of a house in the journal, which is the account of its models. Raises ConfigError for none."""
+    file, model = next(iter(models.items()))
+    if fault := name_fault(model.ticket.account):
+        raise ConfigError(
+            f"`ticket: account` of {file} is {model.ticket.account!r}, which {fault}. It names a house in the journal, "
+            "whatever the name of its file of accounts: write the account of its blocks at the venue into each model, "
+            "`ticket: {account: …}`."
+        )
+    return model.ticket.account
+
+
+def crossed_assets(crosses: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The crosses of each asset as one, with the sums of `quantity` and `value`, and their number as `trades`.
+
+    crosses : as `Ticket.crosses`.
+    """
     for asset in dict.fromkeys(cross["asset"] for cross in crosses):
         own = [cross for cross in crosses if cross["asset"] == asset]
-        units, value = (decimal_sum(cross[name] for cross in own) for name in ("quantity", "value"))
+        sums = {name: decimal_sum(cross[name] for cross in own) for name in ("quantity", "value")}
+        yield {**own[0], **sums, "trades": len(own)}
+
+
+def cross_notes(crosses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence on the crosses of each asset. crosses : as `Ticket.crosses`."""
+    for of in crossed_assets(crosses):
         yield (
-            f"Crossed between accounts, without an order or a commission: {units:,.10g} {asset}, {value:,.2f} in "
-            f"{counted(len(own), 'trade')}, at {own[0]['price']:,.10g}, the {own[0]['price_source']} of "
-            f"{own[0]['price_date']}."
+            f"Crossed between accounts, without an order or a commission: {of['quantity']:,.10g} {of['asset']}, "
+            f"{of['value']:,.2f} in {counted(of['trades'], 'trade')}, at {of['price']:,.10g}, the "
+            f"{of['price_source']} of {of['price_date']}."
         )
 
 
@@ -221,7 +244,7 @@ class _House:
         quantity, held = float(block.quantity), self.units[block.asset]
         signed = quantity if block.side == "buy" else -quantity
         charges, first = self._charges(block.asset, quantity), self.listed[block.asset][0][1]
-        charged: dict[str, Any] = {name: round(float(each), 2) for name, each in zip(CHARGED, charges, strict=False)}
+        charged: dict[str, Any] = {name: round(float(charges[k]), 2) for k, name in enumerate(CHARGED)}
         charged["cost"] = round(float(charges.sum()), 2)
         after = round((held + signed) * self._price(block.asset) / self.nav, WEIGHT_DECIMALS)
         return replace(

@@ -157,6 +157,8 @@ class Ticket:
     approvals   : persons who must approve it; 0 asks for nobody, and is not in the document.
     sending     : terms under which its orders are sent.
     file_sha256 : sha256 of the portfolio file, hex; "" where it is not stated, and then not in the document.
+    models      : of a house, sha256 of the portfolio file of each model, by its path from the file of accounts; {} is
+                  not in the document.
     slices      : slices of orders by client id; {} where each is sent whole, and then not in the document.
     allocations : of a house, by the id of each block: `account`, `order` (id in the account's own list) and
                   `quantity` of each part; {} where each order is of one account, and then not in the document.
@@ -199,6 +201,7 @@ class Ticket:
     cash: tuple[Mapping[str, Any], ...] = ()
     approvals: int = 0
     file_sha256: str = ""
+    models: Mapping[str, str] = field(default_factory=dict)
     slices: Mapping[str, OrderSlices] = field(default_factory=dict)
     allocations: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     crosses: tuple[Mapping[str, Any], ...] = ()
@@ -223,7 +226,7 @@ class Ticket:
         parts: dict[str, Any] = {"schema": SCHEMA, "disclaimer": DISCLAIMER} | asdict(self)
         del parts["beside"]
         parts["sending"]["limits"] = {name: of for name, of in parts["sending"]["limits"].items() if of is not None}
-        rare = {"exchanges", "sec_types", "approvals", "file_sha256", "slices", "allocations", "crosses"}
+        rare = {"exchanges", "sec_types", "approvals", "file_sha256", "models", "slices", "allocations", "crosses"}
         rare |= set() if self.cash else {"fx", "cash"}
         parts = {name: part for name, part in parts.items() if part or name not in rare}
         whole: dict[str, Any] = plain(parts)

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array
 
-COST_COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of every `charges` array, in order
+COST_COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of `charges` arrays; tax is the last
 COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COST_COLUMNS))
 YEAR = 365.0  # days
 AVERAGE, HIGHEST, FIRST_IN = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in
+METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
 
 
 class CostParameters(NamedTuple):

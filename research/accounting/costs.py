@@ -12,12 +12,12 @@ from foundation.arguments import floats, is_number, is_whole, one_of, refuse
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.labels import refuse_labels
-from research.accounting.cost_parameters import AVERAGE, COST_COLUMNS, FIRST_IN, HIGHEST, CostParameters, HoldingCosts
+from research.accounting.cost_parameters import COST_COLUMNS, METHODS, TAX, CostParameters, HoldingCosts
 from research.accounting.daily_costs import known_from, on_each_day, panels_of, refuse_missing
 from research.accounting.impact import Impact
 from research.market import Market
 
-CHARGED = COST_COLUMNS[:4]  # what an order is charged; tax is known only where lots are
+CHARGED = COST_COLUMNS[:TAX]  # what an order is charged; tax is known only where lots are
 USUAL = COST_COLUMNS[:2]  # the proportional ones
 HOLDING_COSTS = ("borrow", "financing", "cash_spread", "management_fee")  # the columns of every `holding_costs` array
 BASIS_POINT = 1e-4
@@ -27,7 +27,6 @@ ARRAY_COSTS = {  # the costs that are an array, and what each of them is
     "borrow": "give a fraction a year of the value held short, one number for all assets or one an asset.",
 }
 NO_COST = frozen(np.zeros(1))  # a cost that is not given
-METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
 
 
 @dataclass(frozen=True)

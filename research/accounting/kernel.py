@@ -1,12 +1,12 @@
-"""The one place where money moves: the self-financing step, compiled.
+"""The accounting of a day, compiled: what holding costs, wealth, and trades by the self-financing step.
 
 A day is a few compiled calls: `accrue` where holding costs something, `wealth`, which earns the close, and on a day
 on which something is due, `book`, which books and charges it. (One call for all was measured: handing twenty arrays
 over on days without a trade costs twenty times the day itself.)
 
 Positions are held in units between trades, so that a day without a trade is one sum of products. A unit of an asset is
-worth its index, a unit of cash the cash index. The functions work on one portfolio; the backtest, the sweep, the trade
-list and the learning worlds call them, each with a loop of its own.
+worth its index, a unit of cash the cash index. The functions work on one portfolio; docs/accounting.md names their
+callers, each with a loop of its own.
 
 A *box* is (lower, upper) per asset and for cash, fractions of NAV; see `into_box`. Scratch and record arrays are handed
 in by the loops, so that nothing is allocated in a day.

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
-from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT, TAX, TICKET, CostParameters, Lots
+from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, TAX, CostParameters, Lots
 from research.accounting.proportional import (
     Rates,
     Taken,
@@ -126,40 +126,25 @@ def _newton(booking: Booking, kept: float, share: float) -> float:
 
 
 @inlined
-def _commission(cost_parameters: CostParameters, r: int, i: int, size: float) -> tuple[float, float]:
-    """(currency, marginal) of an order of `size`, currency."""
-    cost = cost_parameters.rates[r, COMMISSION, i] * size
-    least = cost_parameters.minimum[i]
-    return (cost, cost_parameters.rates[r, COMMISSION, i]) if cost > least else (least, 0.0)
-
-
-@inlined
-def _impact(cost_parameters: CostParameters, r: int, i: int, size: float) -> tuple[float, float]:
-    """(currency, marginal) of an order of `size`, currency."""
-    each = cost_parameters.impact[r, i]
-    if each == 0.0 or size == 0.0:
-        return 0.0, 0.0
-    each *= size ** (cost_parameters.exponent - 1.0)
-    return each * size, cost_parameters.exponent * each
+def _costs(
+    cost_parameters: CostParameters, r: int, q: int, i: int, size: float
+) -> tuple[tuple[float, float, float, float], float]:
+    """The costs of an order of `size`, currency, in the order of `COST_COLUMNS` without tax; and their marginal sum."""
+    rate, spread = cost_parameters.rates[r, COMMISSION, i], cost_parameters.rates[r, HALF_SPREAD, i]
+    least, each = cost_parameters.minimum[i], cost_parameters.impact[q, i]
+    commission, marginal = (rate * size, rate) if rate * size > least else (least, 0.0)
+    if each != 0.0:
+        each *= size ** (cost_parameters.exponent - 1.0)
+    costs = (commission, spread * size, cost_parameters.ticket[i], each * size)
+    return costs, marginal + spread + cost_parameters.exponent * each
 
 
 @inlined
 def charge_order(cost_parameters: CostParameters, r: int, q: int, i: int, size: float, charges: Array) -> None:
     """Write column i of charges (columns, n), currency: the costs of an order of `size`, currency, except tax."""
-    charges[COMMISSION, i], _ = _commission(cost_parameters, r, i, size)
-    charges[HALF_SPREAD, i] = cost_parameters.rates[r, HALF_SPREAD, i] * size
-    charges[TICKET, i] = cost_parameters.ticket[i]
-    charges[IMPACT, i], _ = _impact(cost_parameters, q, i, size)
-
-
-@inlined
-def _costs(booking: Booking, i: int, size: float) -> tuple[float, float]:
-    """(currency, marginal) of an order of `size`, currency, in all but tax."""
-    cost_parameters = booking.cost_parameters
-    commission, rate = _commission(cost_parameters, booking.r, i, size)
-    moved, more = _impact(cost_parameters, booking.q, i, size)
-    spread = cost_parameters.rates[booking.r, HALF_SPREAD, i]
-    return commission + spread * size + cost_parameters.ticket[i] + moved, rate + spread + more
+    costs, _ = _costs(cost_parameters, r, q, i, size)
+    for k in range(TAX):
+        charges[k, i] = costs[k]
 
 
 @linked
@@ -173,7 +158,10 @@ def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[
         if asked[i] != booking.weights[i] or capped[i] != 0.0:
             goal = 0.0 if capped[i] != 0.0 else asked[i]
             traded = capped[i] if capped[i] != 0.0 else goal * scale - booking.units[i] * price
-            cost, marginal = _costs(booking, i, abs(traded))
+            costs, marginal = _costs(cost_parameters, booking.r, booking.q, i, abs(traded))
+            cost = 0.0
+            for k in range(TAX):
+                cost += costs[k]
             used += cost
             slope += marginal * goal if traded > 0.0 else -marginal * goal
             if cost_parameters.tax > 0.0 and traded < 0.0:
@@ -197,7 +185,7 @@ def _steepest(booking: Booking, high: float) -> float:
             price = booking.prices[booking.t, i]
             value = booking.units[i] * price
             largest = max(abs(value), abs(asked[i] * high - value))
-            _, marginal = _costs(booking, i, largest)
+            _, marginal = _costs(cost_parameters, booking.r, booking.q, i, largest)
             if cost_parameters.tax > 0.0 and value > 0.0:
                 cheapest = cheapest_lot(lots, cost_parameters.method, i, price)
                 marginal += cost_parameters.tax * (1.0 - cheapest / price)

@@ -101,8 +101,8 @@ class CashByCurrency:
         """The order of account `a` in line `i`, in the currency of the asset."""
         currency = self._currencies.lines[i]
         charges = (self.sized.each_charges if currency == self._currencies.basis else self._exact_charges)[a, :, i]
-        of = zip(CHARGED, charges, strict=False)
-        return Local(currency, self._notional(a, i), {name: self._in_local(i, amount) for name, amount in of})
+        paid = {name: self._in_local(i, charges[k]) for k, name in enumerate(CHARGED)}
+        return Local(currency, self._notional(a, i), paid)
 
     @cached_property
     def balances(self) -> tuple[Balance, ...]:

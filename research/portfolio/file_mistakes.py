@@ -16,10 +16,10 @@ from research.portfolio.holdings.holdings import position_keys, right_names
 from research.portfolio.holdings.household import stated_accounts
 from research.portfolio.holdings.lines import check_range, stated_key, strategic_of
 from research.portfolio.holdings.tax_file import read_tax_lots, tax_keys
-from research.portfolio.keys.booking import read_execution
 from research.portfolio.keys.costs import COST_KEYS, costs_of_lines
 from research.portfolio.keys.flows import read_flows
 from research.portfolio.keys.forecasts import read_forecasts
+from research.portfolio.keys.limits import read_execution
 from research.portfolio.keys.market import market_reader
 from research.portfolio.keys.orders import read_order_limits
 from research.portfolio.keys.policies import read_policies

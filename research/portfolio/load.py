@@ -25,12 +25,12 @@ from research.portfolio.holdings.lines import check_restrictions, desk_market, r
 from research.portfolio.holdings.nav_history import read_nav_history
 from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.benchmark import read_benchmark
-from research.portfolio.keys.booking import read_dividends, read_execution
 from research.portfolio.keys.costs import read_costs
+from research.portfolio.keys.cycle import CycleKeys
 from research.portfolio.keys.factors import factors_in
 from research.portfolio.keys.flows import read_flows
 from research.portfolio.keys.forecasts import read_forecasts
-from research.portfolio.keys.limits import read_limits
+from research.portfolio.keys.limits import read_dividends, read_execution, read_limits
 from research.portfolio.keys.market import read_assets, read_market, with_line_facts
 from research.portfolio.keys.orders import read_order_limits
 from research.portfolio.keys.policies import read_policies
@@ -150,6 +150,7 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         order_cost=keys.order_cost,
         periods_per_year=of.periods_per_year,
         lag=keys.lag,
+        cycle=keys.cycle or CycleKeys(),
         test_start=of.test_start,
         policies=of.policies,
         policy=keys.policy,

@@ -26,6 +26,7 @@ from research.portfolio.holdings.prices import Prices, last_closes, trade_day
 from research.portfolio.holdings.rates import Rates
 from research.portfolio.holdings.tax_lots import TaxLots
 from research.portfolio.keys.benchmark import NamedBenchmark
+from research.portfolio.keys.cycle import CycleKeys
 from research.portfolio.keys.forecasts import StatedForecasts
 from research.portfolio.keys.orders import OrderLimits
 from research.portfolio.keys.stress import Stress
@@ -105,6 +106,7 @@ class Portfolio:
     given_prices     : prices at which holdings are valued and orders are sized, or None for the last closes.
     notes            : notes on its holdings and prices, in sentences.
     ticket           : terms of its orders.
+    cycle            : levels of its decision cycle.
     accounts         : accounts whose holdings and cash sum to its own; () for one account without a name.
     currencies       : currencies of its assets and its cash, or None where they are all in the basis. Other amounts
                        here are in the basis.
@@ -156,6 +158,7 @@ class Portfolio:
     given_prices: Prices | None = None
     notes: tuple[str, ...] = ()
     ticket: TicketTerms = field(default_factory=TicketTerms)
+    cycle: CycleKeys = field(default_factory=CycleKeys)
     accounts: tuple[Account, ...] = ()
     currencies: Currencies | None = None
     rates: Rates | None = None

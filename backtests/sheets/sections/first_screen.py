@@ -9,14 +9,13 @@ from backtests.evaluation.backtest_figures import (
     FLOWS,
     FOLDED,
     HEADLINE_FIGURES,
-    WEALTH,
     comparison_figures,
     defined,
     drawdown_dates,
     metric_groups,
     not_available,
 )
-from backtests.evaluation.metrics import CURRENCY, METRICS, PREDICTIVE, Metric
+from backtests.evaluation.metrics import CURRENCY, METRICS, PREDICTIVE, WEALTH, Metric
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import LOSS
 from backtests.inference.pair_words import without_interval

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from backtests.runs.tasks import check_workers, in_processes
+from desk.commands.orders.house import accounts_after_path
 from desk.commands.orders.trades import as_sent, check_out, policy_now, replaced_files, today_of, write_tickets
 from desk.tickets.account_rows import (
     ACCOUNT_COLUMNS,
@@ -116,10 +117,8 @@ def list_accounts(
     if as_of:
         day("as_of is", as_of)
     overrides = replaced_files(fx=fx)
-    if paths and asked.cash_columns:
-        raise ConfigError(
-            f"{file} has cash by currency, and the ticket of a house has one currency: write a CSV alone."
-        )
+    if paths:
+        _check_house(asked, paths)
     now = datetime.now(UTC)
     solve = _Solver(asked, exact, reports, as_of, now, stale_ok, overrides, trust_code, bool(paths))
     house, ticket = list[HouseAccount](), None
@@ -146,7 +145,7 @@ def list_accounts(
         if paths:
             models = {name: solve.model(name) for name in dict.fromkeys(account.model for account in house)}
             left_out = f"{counted(failed, 'account')} of {file.name} without a list, which failed" if failed else ""
-            ticket = as_sent(house_ticket(file.name, house, models, left_out), file)
+            ticket = as_sent(house_ticket(file.name, house, models, left_out), file, models)
             write_tickets(ticket, paths, to_tickets)
     text = _text(asked, statuses, errors, list(notes), [*paths, orders])
     return Listed(failed, text if ticket is None else f"{text}\n{ticket.headline}")
@@ -165,6 +164,18 @@ def _destination(path: Path, columns: Sequence[str]) -> Path:
     """The path, if no more than an earlier file that begins with these columns is replaced there."""
     header = ",".join(columns).encode()
     return check_destination("out", path, is_ours=lambda opened: opened.read(len(header)) == header)
+
+
+def _check_house(file: AccountsFile, tickets: Iterable[Path]) -> None:
+    """Raise ConfigError for accounts with several currencies, and for a ticket that would overwrite its accounts."""
+    if file.cash_columns:
+        raise ConfigError(
+            f"{file.path} has cash by currency, and the ticket of a house has one currency: write a CSV alone."
+        )
+    for path in tickets:
+        if accounts_after_path(path).absolute() == file.path.absolute():
+            fix = f"its execution would write the accounts over {file.path}, from which it is made. Name it otherwise."
+            refuse("out is", str(path), fix)
 
 
 def _parts(solve: "_Solver", workers: int) -> Iterator[Part]:

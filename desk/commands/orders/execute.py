@@ -1,6 +1,5 @@
 """A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
 
-import hashlib
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -22,10 +21,12 @@ from desk.journal import Journal, list_event
 from desk.journal.journal import utc_now
 from desk.journal.records import Filled
 from desk.journal.tickets import TicketState, ticket_state
+from desk.tickets.accounts_file import ACCOUNTS
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError
+from foundation.files import sha256_of
 from research.market.calendars import day_at, session_after
 from research.orders.bookkeeping.importing import item_name
 from research.portfolio import load_portfolio
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from desk.exchange.alpaca import AlpacaVenue
     from desk.exchange.ccxt_venue import CcxtVenue
 
-ACCOUNTS = ".csv"  # ends the name of a file of accounts, of a house
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
 
@@ -125,7 +125,7 @@ class Ready:
         document, file = self.moment.document, self.file
         if not {"allocations", "crosses"} & set(document):
             return ""
-        if file is None or self.moment.place.file_sha256 != document["file_sha256"]:
+        if file is None or self.moment.place.sha256.get(document["file"]) != document["file_sha256"]:
             return f"{document['file']} is not as it was: crosses and allocations are in the journal alone."
         return write_accounts_after(self.execution.journal, document, file, self.path)
 
@@ -157,7 +157,6 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
     file = _file_of(document, asked.portfolio)
     with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
         venues: list[Venue] = [opened.enter_context(VENUES[name](name, asked, document)) for name in exchanges]
-        sha256 = "" if file is None else hashlib.sha256(file.read_bytes()).hexdigest()
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
         if chosen is None:
             check_whole(document, journal, venues[0].name)
@@ -171,7 +170,7 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
 
             def look() -> Moment:
                 remake = _remake(document, asked, file, venue, ticket_state(journal, document["hash"]))
-                place = Place(sha256, remake, stop_file(), str(asked.ticket))
+                place = Place(_hashes(document, file), remake, stop_file(), str(asked.ticket))
                 return moment_of(document, journal, venue, place, orders)
 
             def prepared() -> Ready:
@@ -215,7 +214,7 @@ def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue:
     """
     calendar, words, named = calendar_of(document), ["rebalance", "trades"], [str(file or document["file"])]
     if document["file"].endswith(ACCOUNTS):
-        words += ["--accounts", *named, "--out", str(asked.ticket.with_suffix(f".orders{ACCOUNTS}"))]
+        words += ["--accounts", *named, "--out", "orders.csv"]
     else:
         words += named
     if (session := day_at(venue.now(), calendar)) < day_at(utc_now(), calendar):
@@ -276,6 +275,14 @@ def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
     places = [Path(document["path"])] if "path" in document else []
     places += [given] if given is not None and given.name == document["file"] else []
     return next((path for path in places if path.is_file()), None)
+
+
+def _hashes(document: Mapping[str, Any], file: Path | None) -> dict[str, str]:
+    """The sha256 of the file of a ticket, and of the models of a house; of those that are there."""
+    if file is None:
+        return {}
+    paths = {document["file"]: file} | {name: file.parent / name for name in document.get("models", {})}
+    return {name: sha256_of(path) for name, path in paths.items() if path.is_file()}
 
 
 def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -> str:

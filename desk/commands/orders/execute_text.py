@@ -153,7 +153,7 @@ def _checks_text(ready: Ready) -> str:
 def _unbooked_text(ready: Ready) -> str:
     """A sentence where fills cannot be booked, since the portfolio file is not known."""
     document, place = ready.moment.document, ready.moment.place
-    if place.file_sha256:
+    if place.sha256:
         return ""
     return wrapped(
         f"{document['file']} is not known here: fills are journalled, and booked in no book. A list that is made with "

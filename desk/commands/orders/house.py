@@ -126,6 +126,11 @@ def accounts_after(file: AccountsFile, document: Mapping[str, Any], booked: Iter
     return AccountsAfter(rows, tuple(moved), tuple(overdrawn))
 
 
+def accounts_after_path(ticket: Path) -> Path:
+    """The path of the file of accounts after a ticket: beside it."""
+    return ticket.with_suffix(".after.csv")
+
+
 def write_accounts_after(journal: Journal, document: Mapping[str, Any], file: Path, ticket: Path) -> str:
     """Write the file of accounts as it is after a ticket, beside the ticket. Gives sentences.
 
@@ -133,7 +138,7 @@ def write_accounts_after(journal: Journal, document: Mapping[str, Any], file: Pa
     ticket : path of the ticket.
     """
     after = accounts_after(AccountsFile.read(file), document, _allocations(journal, document))
-    path = write_whole(ticket.with_suffix(".after.csv"), csv_bytes(after.rows))
+    path = write_whole(accounts_after_path(ticket), csv_bytes(after.rows))
     more = f" and {len(after.overdrawn) - SHOWN:,} more" if len(after.overdrawn) > SHOWN else ""
     lacking = f" Cash is below zero in {listed(after.overdrawn[:SHOWN])}{more}." if after.overdrawn else ""
     return f"Allocated to {counted(len(after.traded), 'account')}, as they are now: {path}.{lacking}"

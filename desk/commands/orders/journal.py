@@ -8,7 +8,7 @@ from desk.journal.chain import ENTRY_FIELDS, Entry, Head
 from desk.journal.journal import Journal
 from desk.journal.records import text_of
 from desk.journal.tickets import judge, moment_text
-from desk.journal.verify import Verified, verify
+from desk.journal.verify import verify
 from desk.journal.why import why
 from desk.tickets.formats.order_csv import csv_bytes
 from desk.tickets.formats.ticket_json import read_document
@@ -40,23 +40,29 @@ def _line(entry: Entry) -> str:
     return f"{entry.sequence:>8,}  {moment_text(entry)}  {entry.user}  {entry.kind}  {about}: {text_of(entry.record)}"
 
 
-def verify_journal(files: Sequence[Path] = ()) -> Verified:
-    """The outcome of a verification. files : JSON of tickets or manifests whose `journal` states a head.
+def verify_journal(files: Sequence[Path] = ()) -> tuple[str, bool]:
+    """The outcome of a verification in sentences, and true if there is a fault.
 
-    Raises : DataError for a file that states none.
+    files  : JSON of tickets or manifests, whose `journal` states a head that the journal must have had. What was made
+             before the first entry has none, and a sentence says so.
+    Raises : DataError for a file that is no JSON, or whose `journal` is no head.
     """
-    heads = {}
+    heads, without = dict[str, Head](), list[str]()
     for path in files:
         try:
-            stated = json.loads(path.read_bytes())["journal"]
-            heads[str(path)] = Head(int(stated["count"]), str(stated["sha256"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise DataError(
-                f"{path} states no head of a journal: it needs `journal` with count and sha256. A ticket that was made "
-                "while the journal was empty has none."
-            ) from error
+            if (stated := json.loads(path.read_bytes()).get("journal")) is None:
+                without.append(
+                    f"{path} states no head of a journal, as one that was made before the first entry: the journal was "
+                    "not held against it."
+                )
+            else:
+                heads[str(path)] = Head(int(stated["count"]), str(stated["sha256"]))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            fix = "Give the JSON of a ticket or a manifest, as it was written."
+            raise DataError(f"{path} has no `journal` with count and sha256. {fix}") from error
     with Journal(read_only=True) as journal:
-        return verify(journal, heads)
+        found = verify(journal, heads)
+    return "\n".join([found.text, *without]), bool(found.faults)
 
 
 def export(out: Path) -> str:

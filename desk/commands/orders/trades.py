@@ -3,7 +3,6 @@
 Users ask for a list every day, so that further imports of a report are made only where a report is looked for.
 """
 
-import hashlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -23,7 +22,7 @@ from desk.tickets.formats import format_of
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.arguments import day, first_fault, is_number, refuse
 from foundation.errors import ConfigError
-from foundation.files import from_workbench, replacing_together, writing
+from foundation.files import from_workbench, replacing_together, sha256_of, writing
 from foundation.paper.formats import plain_json
 from foundation.table_files import plain_number
 from research.learning import Learned, LearnedPolicy
@@ -268,12 +267,15 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     return f"Written to {', '.join(given)}."
 
 
-def as_sent(ticket: Ticket, file: Path) -> Ticket:
-    """A ticket with the hash and the path of the file that it is made from, and the journal's head."""
+def as_sent(ticket: Ticket, file: Path, models: Iterable[str] = ()) -> Ticket:
+    """A ticket with the hash and the path of the file that it is made from, and the journal's head.
+
+    models : of a house, the paths of its models from the file of accounts, whose hashes it has, too.
+    """
     path, head = file.absolute(), journal_head()
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
     beside = {"path": str(path)} | ({} if head is None else {"journal": asdict(head)})
-    return replace(ticket, file_sha256=sha256, beside=beside)
+    of_models = {name: sha256_of(path.parent / name) for name in models}
+    return replace(ticket, file_sha256=sha256_of(path) if path.is_file() else "", models=of_models, beside=beside)
 
 
 def write_tickets(ticket: Ticket, paths: Sequence[Path], files: Sequence[IO[bytes]]) -> None:

@@ -11,7 +11,7 @@ from foundation.arrays import Array, Rows
 from research.forecast.regimes.protocol import OfLine, checked_returns, fitted_history, history
 from research.market import Past
 
-NAMES = ("low", "moderate", "high", "crisis")
+REGIMES = ("low", "moderate", "high", "crisis")
 NEEDED = 250  # volatilities, without which a percentile says little
 
 
@@ -75,9 +75,9 @@ class PercentileRegimes:
 
     settings: VolatilityPercentiles
     seen: pd.Timestamp
-    names: tuple[str, ...] = NAMES
+    names: tuple[str, ...] = REGIMES
 
     def probabilities(self, past: Past) -> Array:
         """(T, 4) one for the regime of each day, zero for the others."""
         ranks = self.settings.percentiles(history(past, self.settings.line))
-        return np.eye(len(NAMES))[np.searchsorted(self.settings.levels, ranks, side="left")]
+        return np.eye(len(REGIMES))[np.searchsorted(self.settings.levels, ranks, side="left")]

@@ -61,6 +61,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         "stress": given.get("stress"),
         "orders": order_settings(document, portfolio.orders) if "orders" in given else None,
         "ticket": ticket_settings(portfolio.ticket) if "ticket" in given else None,
+        "cycle": plain(portfolio.cycle) if "cycle" in given else None,
     }
     return _stated(**made)
 

@@ -35,7 +35,7 @@ class TicketTerms:
     order_type    : market, market_on_close or limit.
     time_in_force : DAY.
     collar_bps    : distance of a limit price from the close, bp; None unless the order type is limit.
-    account       : account that trades, or "".
+    account       : account that trades, or ""; a house needs one, and is named after it.
     symbols       : asset -> the broker's symbol, where it is another than the name of the asset.
     exchange      : destination, as Interactive Brokers names it.
     sec_type      : kind of security, as Interactive Brokers names it.

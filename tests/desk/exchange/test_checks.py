@@ -46,7 +46,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def moment(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Moment:
     folder = tmp_path_factory.mktemp("home")
     with paper_for(document, folder) as venue, Journal(folder, user="anna") as journal:
-        return moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64))
+        return moment_of(document, journal, venue, PLACE._replace(sha256={"by_hand.yaml": "a" * 64}))
 
 
 def faults(moment: Moment) -> dict[str, list[str]]:
@@ -105,8 +105,8 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     "version 1": ("version", of_version_1, rf"The ticket is of version 1, .*: found alpaca\. {ANEW}"),
     "file": (
         "portfolio file",
-        lambda m: replace(m, place=PLACE._replace(file_sha256="b" * 64)),
-        rf"The portfolio file by_hand.yaml has another hash, b{{16}}: the list was made from a{{16}}\. {ANEW}",
+        lambda m: replace(m, place=PLACE._replace(sha256={"by_hand.yaml": "b" * 64})),
+        rf"The file by_hand.yaml has another hash, b{{16}}: the list was made from a{{16}}\. {ANEW}",
     ),
     "no file": ("portfolio file", lambda m: replace(m, place=PLACE), ".* is not there: the list was made from .*"),
     "expired": (
@@ -262,7 +262,7 @@ def test_a_price_that_is_no_number_is_no_quote(document: dict[str, Any], journal
             return {symbol: Quote(float("nan"), 0.0, float("inf"), "paper") for symbol in symbols}
 
     with NotANumber.for_ticket(document, folder=tmp_path) as venue:
-        moment = moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64))
+        moment = moment_of(document, journal, venue, PLACE._replace(sha256={"by_hand.yaml": "a" * 64}))
     assert set(moment.quotes.values()) == {Quote(source="paper")}
     assert [fault.partition(": ")[2] for fault in faults(moment)["quotes in the collar"]] == [
         "quote is without price. The collar cannot be checked: ask again when there is one."
@@ -274,7 +274,7 @@ def test_approvals_and_refusals_of_the_journal_count(
 ) -> None:
     journal.append([list_event(document | {"approvals": 1})])
     with paper_for(document, tmp_path) as venue:
-        look = lambda: faults(moment_of(document, journal, venue, PLACE._replace(file_sha256="a" * 64)))  # noqa: E731
+        look = lambda: faults(moment_of(document, journal, venue, PLACE._replace(sha256={"by_hand.yaml": "a" * 64})))  # noqa: E731
         assert "approved" in look()
         judge(journal, document, "")
         assert look() == {}

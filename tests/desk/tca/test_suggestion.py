@@ -102,7 +102,7 @@ def test_no_cost_falls_below_zero(journal: Journal, portfolio: Portfolio) -> Non
 
 
 def test_the_rest_of_an_order_is_valued_at_the_close_of_its_day(tmp_path: Path, portfolio: Portfolio) -> None:
-    order, price = listed("a", "buy", "SPY", 100.0, 380.0), end_prices(portfolio)
+    order, price = listed("a", "buy", "SPY", 100.0, 380.0), end_prices([portfolio])
     fill = (50.0, 381.0, None)
     with Journal(tmp_path, user="anna") as journal:
         events = executed(order, "ab" * 32, None, [fill], day="2022-12-28", ended=True)

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 
 from desk.tickets.accounts import Model
 from desk.tickets.formats import alpaca, fix, ib_basket, oms, printed, ticket_json, workbook
-from desk.tickets.house import HouseAccount, house_ticket
+from desk.tickets.house import HouseAccount, crossed_assets, house_ticket
 from desk.tickets.ticket import SCHEMA, Order, Ticket
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
@@ -126,7 +126,9 @@ def test_the_ticket_states_what_was_crossed_and_spared(ticket: Ticket, models: d
         cash + sum(spy * PRICES["SPY"] + agg * PRICES["AGG"] for _, spy, agg in HELD), abs=0.01
     )
     schema = json.loads((ROOT / f"docs/schemas/ticket-{SCHEMA}.json").read_text())
-    Draft202012Validator(schema).validate(json.loads(ticket_json.write(ticket)))
+    Draft202012Validator(schema).validate(
+        json.loads(ticket_json.write(replace(ticket, models={"growth.yaml": "a" * 64})))
+    )
     assert b"Crossed between accounts" in printed.write(ticket)
     assert workbook.write(ticket)
 
@@ -137,6 +139,14 @@ def test_the_ticket_states_what_was_crossed_and_spared(ticket: Ticket, models: d
     assert sum(order.notional for order in apart.orders) == pytest.approx(
         sum(order.notional for order in ticket.orders) + 2 * value, abs=0.05
     )
+
+
+def test_crosses_are_summed_by_asset_without_rounding() -> None:
+    cross = {"asset": "BTC", "price": 30_000.0}
+    (found,) = crossed_assets(
+        [cross | {"quantity": 0.1, "value": 3_000.1}, cross | {"quantity": 0.2, "value": 6_000.2}]
+    )
+    assert found == cross | {"quantity": 0.3, "value": 9_000.3, "trades": 2}
 
 
 def test_an_asset_that_is_wholly_crossed_has_its_terms_of_sending(models: dict[str, Model]) -> None:
@@ -195,6 +205,9 @@ def test_models_that_one_ticket_cannot_have_are_refused(models: dict[str, Model]
     limited = {name: with_terms(models[name], sending=of) for name, of in limits.items()}
     with pytest.raises(ConfigError, match=r"`ticket: sending: collar` is 3\.0 and not stated\. Make them alike"):
         house_ticket("house.csv", accounts, limited)
+    unnamed = {name: with_terms(model, account="") for name, model in models.items()}
+    with pytest.raises(ConfigError, match=r"`ticket: account` of balanced is '', which is empty\. It names a house"):
+        house_ticket("house.csv", accounts, unnamed)
     dearer = replace(accounts[2].orders[0], price=1.0)
     with pytest.raises(ConfigError, match=r"growth and balanced cannot be in .*: the price of"):
         house_ticket("house.csv", [*accounts[:2], accounts[2]._replace(orders=(dearer,))], models)

@@ -8,11 +8,9 @@ import pytest
 from scipy.optimize import brentq
 
 from research.accounting import Costs
-from research.accounting.cost_parameters import AVERAGE, FIRST_IN, HIGHEST, CostParameters, Lots
+from research.accounting.cost_parameters import AVERAGE, FIRST_IN, HIGHEST, TAX, CostParameters, Lots
 from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, Booking, self_financing_step
 from research.accounting.tax_lots import buy_lot
-
-TAX = 4
 
 
 class Paid(NamedTuple):

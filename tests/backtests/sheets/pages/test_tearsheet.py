@@ -356,6 +356,7 @@ def test_the_conventions_say_the_rule_of_the_recommendation_with_its_margin(page
     desk = comparison.portfolio
     assert f"by more than the margin, {desk.materiality:g} bp of NAV a year" in said
     assert "better with a probability of 0.8" in said
+    assert "where it breaches a limit, the choice is among all candidates" in said
     assert "the fewest days of trading is recommended, then the fewest orders, then the simplest class" in said
 
 

@@ -223,7 +223,7 @@ def test_the_command_that_makes_a_list_anew_works_as_it_stands(ticket: Path, hom
 def test_a_ticket_whose_portfolio_file_changed_is_refused(ticket: Path, home: Path) -> None:
     file = ticket.with_name("desk.yaml")
     file.write_text(f"{file.read_text()}\n# changed\n")
-    refused(executed(ticket), home, "Failed, portfolio file: The portfolio file desk.yaml has another hash")
+    refused(executed(ticket), home, "Failed, portfolio file: The file desk.yaml has another hash")
 
 
 def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(ticket: Path, home: Path) -> None:

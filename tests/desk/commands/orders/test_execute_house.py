@@ -16,12 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.commands.orders import execute
+from desk.commands.orders.execute_text import before_text
 from desk.commands.orders.house import Own, allocated
 from desk.exchange.paper import PaperVenue
 from desk.journal import Journal, verify
 from desk.journal.records import Allocated, Filled
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError, DataError
+from foundation.files import sha256_of
 
 PRICE = {"SPY": Decimal("383.440002"), "AGG": Decimal("97.449997")}
 ROWS = ["A,balanced.yaml,9000,2022-09-30,500,500", "B,balanced.yaml,9000.50,2022-09-30,90,900",
@@ -101,7 +103,7 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
 
     told = rebalance("why", document["crosses"][0]["buy_order"])
     assert told.status == 0
-    assert f"part of a block or of crosses of list {stated[:16]} of house." in " ".join(told.out.split())
+    assert f"part of a block or of crosses of list {stated[:16]} of F100." in " ".join(told.out.split())
 
     again = executed(house, stated)
     assert again.status == 0
@@ -192,7 +194,7 @@ def test_a_command_that_ends_at_a_step_is_made_good_by_the_next(
     assert table(house / "house.after.csv") == ended
 
 
-def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
+def test_crosses_far_from_the_market_are_not_made(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("balanced", "growth"):
         file = house / f"{name}.yaml"
         file.write_text(file.read_text().replace("account: F100", "account: F100, sending: {collar: 50}"))
@@ -204,10 +206,54 @@ def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
     command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
     words = command[1:10]
     assert words[5:] == ["--as-of", "2022-12-29", "--out", str(house / "house.json")]
+    monkeypatch.chdir(house)
     made = rebalance(*words)
     assert (made.status, made.said) == (0, "")
     with Journal(house / "home") as journal:
         assert not list(journal.entries(kind="allocation"))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [("growth.yaml", "target: 0.80", "target: 0.81"), ("growth.yaml", "", None), ("house.csv", "A,", "E,")],
+)
+def test_what_the_list_was_made_from_must_be_as_it_was(name: str, old: str, new: str | None, house: Path) -> None:
+    stated, file = listed(house, ROWS), house / name
+    document = json.loads((house / "house.json").read_text())
+    assert document["models"] == {name: sha256_of(house / name) for name in ("balanced.yaml", "growth.yaml")}
+    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), *_):
+        text = file.read_text()
+        assert old in text
+        file.unlink() if new is None else file.write_text(text.replace(old, new, 1))
+        remake = f"--accounts {house / 'house.csv'} --out orders.csv --as-of 2022-12-29 --out {house / 'house.json'}"
+        what = "is not there" if new is None else f"has another hash, {sha256_of(file)[:16]}"
+        said = f"The file {name} {what}: the list was made from "
+        (fault,) = prepared.again().faults
+        assert fault.startswith(said)
+        assert fault.endswith(f". Make the list anew: rebalance trades {remake}")
+    done = executed(house, stated)
+    assert (done.status, f"Failed, portfolio file: {said}" in " ".join(done.out.split())) == (1, True)
+    with Journal(house / "home") as journal:
+        assert [entry.kind for entry in journal.entries()] == ["list"]
+
+
+def test_a_house_is_the_same_in_the_accounts_that_it_leaves(house: Path) -> None:
+    """A list of the accounts as they are after one of which an order is open."""
+    for name in ("balanced", "growth"):
+        file = house / f"{name}.yaml"
+        file.write_text(file.read_text().replace("account: F100", "account: F100, sending: {day_notional: 160000}"))
+    (house / "quotes.csv").write_text("symbol,last,volume\nSPY,383.44,50\nAGG,97.45,5000\n")
+    assert executed(house, listed(house, ROWS), "--quotes", house / "quotes.csv").status == 0
+    words = (*TRADES, "--accounts", house / "house.after.csv", "--out", house / "orders.csv", "--out")
+    done = rebalance(*words, house / "house.json")
+    assert (done.status, f"would write the accounts over {house / 'house.after.csv'}" in done.said) == (2, True)
+    assert rebalance(*words, house / "next.json").status == 0
+    with execute.ready(execute.Asked(house / "next.json", ["paper"])) as ((prepared,), *_):
+        failed = {check.name: check.faults for check in prepared.checks if check.faults}
+        assert list(failed) == ["limits of the day", "no duplicates", "cash on settlement"]  # the order takes it
+        assert " sent today, the orders would bring the day to " in failed["limits of the day"][0]
+        assert "has open orders at paper" in failed["no duplicates"][0]
+        assert " is new on paper" not in before_text(prepared)
 
 
 # -- fills in parts ----------------------------------------------------------------------------------------------------

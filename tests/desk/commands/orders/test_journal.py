@@ -243,8 +243,25 @@ def test_verify_ends_with_status_1_and_names_the_entry(ticket: Path, home: Path,
         rows.execute("UPDATE entries SET user = 'bob' WHERE sequence = 3")
     done = rebalance("journal", "verify", stated)
     assert (done.status, done.out) == (1, "Entry 3: it was changed: its hash is not that of its fields.\n")
-    stated.write_text("{}")
-    assert "states no head of a journal" in rebalance("journal", "verify", stated).said
+    for content in ("{", "[]", '"text"', '{"journal": 3}', '{"journal": {"count": 2}}'):
+        stated.write_text(content)
+        done = rebalance("journal", "verify", stated)
+        assert (done.status, f"{stated} has no `journal` with count and sha256." in done.said) == (2, True)
+
+
+def test_a_ticket_that_was_made_before_the_first_entry_states_no_head(tmp_path: Path, home: Path) -> None:
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    for path in (first, second):
+        assert rebalance(*TRADES, FILE, "--out", path).status == 0
+    done = rebalance("journal", "verify", second, first)
+    entry, said = done.out.rstrip("\n").split("\n")
+    assert (done.status, entry.split(".")[0]) == (0, "2 entries, none changed, removed or added")
+    assert said.startswith(f"{first} states no head of a journal, as one that was made before the first entry:")
+    with sqlite3.connect(home / JOURNAL) as rows:
+        rows.execute("DROP TRIGGER never_removed")
+        rows.execute("DELETE FROM entries WHERE sequence = 2")
+    done = rebalance("journal", "verify", first)
+    assert (done.status, said in done.out, "missing" in done.out) == (1, True, True)
 
 
 def test_without_a_journal_each_command_says_so() -> None:

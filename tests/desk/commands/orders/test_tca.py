@@ -2,13 +2,15 @@
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from commanded import FILE, rebalance
 from order_events import executed, listed, made, quote
 
-from desk.commands.orders.tca import cost_report
+from desk.commands.orders.tca import cost_report, portfolios_of
 from desk.journal.chain import Event
 from desk.journal.journal import Journal
 from desk.tca.page import report_html
@@ -77,13 +79,40 @@ def test_a_portfolio_values_the_rest_and_leaves_the_orders_of_others_out(
 ) -> None:
     other = listed("o", "buy", "QQQ", 10.0, 300.0)
     journal.append([made("ef" * 32, other), *executed(other, "ef" * 32, None, [(10.0, 300.0, None)])])
-    alone, held = cost_report(), cost_report(portfolio=portfolio)
+    alone, held = cost_report(), cost_report(portfolios=[portfolio])
     assert list(alone.orders["order"]) == ["a", "b", "d", "c", "x", "o"]
     assert list(held.orders["order"]) == ["a", "b", "d", "c", "x"]
     ends = held.orders.set_index("order")["end"]
     assert alone.orders["end"].isna().all()
     assert ends["c"] == portfolio.market.prices[portfolio.market.row("2022-12-28"), 0]
     assert "1 with a rest without a close of its day" in " ".join(alone.warnings)
+
+
+def test_a_house_is_valued_and_compared_with_the_first_of_its_models_that_has_the_asset(
+    journal: Journal, portfolio: Portfolio, tmp_path: Path
+) -> None:
+    """Of a model without SPY, and of the portfolio itself: of both together, AGG is the first one's."""
+    text = f"{FILE.read_text()}\nticket: {{account: {NAME}}}\n"
+    spy = next(line for line in text.splitlines() if "SPY:" in line)
+    (tmp_path / "bonds.yaml").write_text(
+        text.replace(spy, "").replace("0.40, range: [0.35, 0.45]", "1.0, range: [0.9, 1.0]")
+    )
+    (tmp_path / "both.yaml").write_text(text)
+    rows = ["account,model,cash,SPY,AGG", "A,bonds.yaml,1,,1", "B,both.yaml,1,1,1", "C,bonds.yaml,1,,2"]
+    (tmp_path / "house.csv").write_text("\n".join(rows))
+    alone, held = cost_report(portfolios=[portfolio]), cost_report(portfolios=portfolios_of(tmp_path / "house.csv"))
+    pd.testing.assert_frame_equal(held.orders, alone.orders)
+    assert held.orders["end"].notna().all()
+    assert held.changes == tuple(replace(change, file="both.yaml") for change in alone.changes) != ()
+    assert held.effect == alone.effect.replace(str(FILE), str(tmp_path / "both.yaml"))
+    done = rebalance("tca", "--portfolio", tmp_path / "house.csv")
+    assert (done.status, f"What the orders of {NAME} cost" in done.out) == (0, True)
+    (tmp_path / "both.yaml").write_text(FILE.read_text())
+    (tmp_path / "house.csv").write_text("\n".join(rows[::2]))
+    assert (
+        "`ticket: account` of both.yaml is '', which is empty"
+        in rebalance("tca", "--portfolio", tmp_path / "house.csv").said
+    )
 
 
 def test_the_page_and_the_terminal_show_the_same_headline_and_warnings(journal: Journal) -> None:
@@ -123,7 +152,7 @@ def test_a_mistake_is_told_in_a_sentence(journal: Journal, words: tuple[str, str
 
 
 def test_one_day_suggests_no_change_and_the_page_says_so(journal: Journal, portfolio: Portfolio) -> None:
-    report = cost_report(ticket=FIRST, portfolio=portfolio)
+    report = cost_report(ticket=FIRST, portfolios=[portfolio])
     assert report.changes == ()
     assert report.effect.startswith(f"No change of the costs of {FILE} is suggested")
     assert report.effect in report_html(report)
@@ -132,7 +161,7 @@ def test_one_day_suggests_no_change_and_the_page_says_so(journal: Journal, portf
 
 def test_a_policy_that_must_be_fitted_first_has_no_effect_and_says_why(journal: Journal, tmp_path: Path) -> None:
     tuned = load_portfolio(FILE, {"policy": "tuned"})
-    report = cost_report(portfolio=tuned, reports=tmp_path / "reports")
+    report = cost_report(portfolios=[tuned], reports=tmp_path / "reports")
     assert report.changes
     assert report.effect.startswith(
         "The effect of the suggested costs on a policy is not known: policy 'tuned' must be"

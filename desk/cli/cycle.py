@@ -1,0 +1,55 @@
+"""`rebalance run` and `history`: the decision cycle of a portfolio file, and those that were run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli.options import File, KnownOn, Reports, TrustCode, starting
+from desk.commands.terminal import print_text
+
+ASKED = 3  # exit status where a person is asked
+
+
+def run(
+    file: File,
+    as_of: Annotated[
+        str, typer.Option(help="Day of the cycle, YYYY-MM-DD: later closes are left out. [default: the exchange's]")
+    ] = "",
+    out: Annotated[
+        list[str] | None,
+        typer.Option(help="Write the list of the decision to this file, in the format of its ending. Can be repeated."),
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the record of the cycle to this file, as JSON.")] = None,
+    with_timeline: Annotated[
+        bool, typer.Option("--timeline", help="Print who handed what to whom, and when, in place of the screen.")
+    ] = False,
+    as_known_on: KnownOn = None,
+    trust_code: TrustCode = None,
+    reports: Reports = None,
+) -> None:
+    """Run one decision cycle of FILE: watch it, weigh alternatives, decide, and journal why.
+
+    The file's policy decides, unless it says `cycle: {decides: scenarios}`. Nothing is sent. Exit status 3 where a
+    person is asked.
+    """
+    with starting():
+        from desk.commands.cycle import make_cycle
+
+    made = make_cycle(
+        file, as_of, tuple(out or ()), export, reports, with_timeline=with_timeline, trust_code=trust_code
+    )
+    print_text(made.text)
+    if made.asks:
+        raise typer.Exit(ASKED)
+
+
+def history(
+    limit: Annotated[int, typer.Option(min=1, help="Number of cycles.")] = 10,
+    portfolio: Annotated[str, typer.Option(help="Only those of the portfolio of this name.")] = "",
+) -> None:
+    """Print the newest cycles, the newest last: session, status, alternative, orders."""
+    with starting():
+        from desk.commands.cycle import history_text
+
+    print_text(history_text(limit, portfolio))

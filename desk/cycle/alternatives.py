@@ -1,0 +1,90 @@
+"""The alternatives of a cycle: lists that a portfolio could send at its last close, each sized in whole lots.
+
+Each is a rule that the workbench has, on the allocation of the policy that decides, or a request beside it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from foundation.tolerances import TRIGGER
+from research.accounting import Policy
+from research.allocation import TargetPath
+from research.orders import Request, TradeList, trade_list
+from research.portfolio import Portfolio
+from research.rules import GroupThreshold, Never, Threshold
+from research.rules.protocol import held_by
+
+POLICY, DEFER = "policy", "defer"
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """An alternative.
+
+    name   : its name.
+    words  : what it does, in a few words.
+    trades : its list.
+    also   : names of alternatives with the same orders.
+    """
+
+    name: str
+    words: str
+    trades: TradeList
+    also: tuple[str, ...] = ()
+
+
+def alternatives(of_policy: TradeList, targets: TargetPath) -> tuple[Listed, ...]:
+    """The alternatives of a portfolio, the policy's own list first; of those with the same orders, the first.
+
+    of_policy : list of the policy that decides.
+    targets   : path of its allocation's targets.
+    """
+    portfolio = of_policy.portfolio
+    found = [Listed(POLICY, "what the policy of the file says", of_policy)]
+    for name, (words, rule, request, within) in _rules(of_policy).items():
+        made = trade_list(within, rule, name, targets=targets, request=request, as_of=portfolio.today, stale_ok=True)
+        units = made.sized.units
+        same = next((i for i, one in enumerate(found) if np.array_equal(one.trades.sized.units, units)), None)
+        if same is None:
+            found.append(Listed(name, words, made))
+        else:
+            found[same] = replace(found[same], also=(*found[same].also, name))
+    return tuple(found)
+
+
+def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfolio]]:
+    """Words, rule, request and portfolio of each alternative to the policy, by name."""
+    portfolio, policy = of_policy.portfolio, of_policy.decides
+    held, plain, level = held_by(policy, portfolio.strategic), Request(), portfolio.cycle.drift.medium
+    all_to_target = Request(to_target=True)
+    by: Literal["sector", "asset_class"] = "sector" if _has_sectors(portfolio) else "asset_class"
+    points = f"{100 * level:g} points"
+    found: dict[str, tuple[str, Policy, Request, Portfolio]] = {
+        "full": ("all to target", policy, all_to_target, portfolio),
+        "partial": (
+            f"assets more than {points} off target to theirs",
+            Threshold(held, level, lines="breaching"),
+            plain,
+            portfolio,
+        ),
+        "edge": (f"each asset to within {points} of its target", Threshold(held, level, "edge"), plain, portfolio),
+        by: (
+            f"each {by.replace('asset_', '')} to within {points} of its target",
+            GroupThreshold(held, by, level, "edge"), plain, portfolio,
+        ),
+        DEFER: ("no order today", Never(held), plain, portfolio),
+    }  # fmt: skip
+    tax = portfolio.tax_lots
+    if tax is not None and (tax.rules.gain_budget is None or tax.rules.gain_budget > 0.0):
+        without = replace(portfolio, tax_lots=replace(tax, rules=replace(tax.rules, gain_budget=tax.rules.realised)))
+        found["no gains"] = ("all to target as far as no gain is realised", policy, all_to_target, without)
+    if portfolio.cash / portfolio.nav > 1.0 - float(of_policy.target.sum()) + TRIGGER:
+        found["new money"] = ("cash invested, nothing sold", policy, Request(side="buy", to_target=True), portfolio)
+    return found
+
+
+def _has_sectors(portfolio: Portfolio) -> bool:
+    instruments = portfolio.market.instruments
+    return "sector" in instruments.columns and bool(instruments["sector"].astype(str).str.len().all())

@@ -1,0 +1,195 @@
+"""One cycle of a portfolio, in a fixed order, and its record: who handed what to whom, when, and why.
+
+Supervisor → market data → forecast → risk → optimiser → execution → supervisor. Each is a function of what came before;
+its record states the sha256 of its input, which is the output of the one before. The times apart, the same file, data
+and day give the same record to the byte.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from backtests.runs.folder import code_version
+from desk.cycle.alternatives import alternatives
+from desk.cycle.analysis import Analysis, analysed
+from desk.cycle.decision import Decision, decided
+from desk.cycle.monitor import Monitored, monitored
+from foundation.canonical import content_hash
+from foundation.errors import DataError
+from research.accounting import Policy
+from research.allocation import target_path
+from research.orders import TradeList, trade_list
+from research.portfolio import Portfolio
+from research.rules.protocol import held_by
+
+SCHEMA = 1
+DECIMALS = 10  # of a number in a record, so that it has the same bytes on every machine
+
+
+@dataclass(frozen=True)
+class Step:
+    """A hand-over of a cycle.
+
+    agent     : who hands over.
+    at        : moment in UTC, to the second.
+    input     : sha256 of the output of the step before, "" of the first.
+    output    : what is handed over, plain values.
+    narrative : the same in a sentence or two.
+    """
+
+    agent: str
+    at: str
+    input: str
+    output: Mapping[str, Any]
+    narrative: str
+
+
+@dataclass(frozen=True, eq=False)
+class Cycle:
+    """A cycle that was run.
+
+    portfolio : portfolio at its last close.
+    monitor   : its readings.
+    analysis  : its alternatives; None on a quiet day, or where they cannot be weighed.
+    decision  : the decision.
+    steps     : the hand-overs in turn.
+    """
+
+    portfolio: Portfolio
+    monitor: Monitored
+    analysis: Analysis | None
+    decision: Decision
+    steps: tuple[Step, ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The record as plain JSON types, with `sha256` of all of it but the times."""
+        steps = [asdict(step) for step in self.steps]
+        timeless = [{key: value for key, value in step.items() if key != "at"} for step in steps]
+        whole = {"schema": SCHEMA, "status": self.decision.status, "code": code_version()}
+        return {**whole, "sha256": content_hash({**whole, "steps": timeless}), "steps": steps}
+
+
+def run_cycle(
+    portfolio: Portfolio,
+    policy: Policy,
+    name: str,
+    run: str = "",
+    as_of: pd.Timestamp | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Cycle:
+    """Run one cycle of a portfolio at its last close.
+
+    policy : policy that decides, ready to.
+    name   : its name in the file.
+    run    : id of the run that recommends it, or "".
+    as_of  : day of the cycle, to which the age of each price is counted; None counts none.
+    now    : clock of the records.
+    Raises : as `trade_list`, but for prices that are too old: then orders are vetoed.
+    """
+    targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=len(portfolio.market.dates) - 1)
+    listed = trade_list(portfolio, policy, name, run=run, targets=targets, as_of=as_of, stale_ok=True)
+    portfolio = listed.portfolio
+    record = _Record(now)
+    record.add("supervisor", _request(listed), _request_words(listed))
+    monitor = monitored(listed)
+    data = monitor["data"]
+    record.add("market data", {"fingerprint": portfolio.market.fingerprint, **asdict(data)}, data.sentence)
+    record.add("forecast", *_forecast(portfolio))
+    record.add(
+        "risk", {"status": monitor.status, "readings": [asdict(each) for each in monitor.readings]}, _risk(monitor)
+    )
+    analysis, why_not = None, "nothing triggers: alternatives are not weighed"
+    if monitor.triggers:
+        try:
+            analysis = analysed(alternatives(listed, targets))
+        except DataError as error:
+            why_not = str(error)
+    record.add("optimiser", *_weighed(analysis, why_not))
+    decision = decided(listed, monitor, analysis)
+    record.add("execution", _decision(decision), f"{decision.listed.headline} {decision.timing}.")
+    failed = [each.sentence for each in decision.controls if each.effect != "passes"]
+    controls = {"status": decision.status, "controls": [asdict(each) for each in decision.controls]}
+    record.add("supervisor", controls, f"{decision.status}: {'; '.join(failed) or 'all controls pass'}.")
+    return Cycle(portfolio, monitor, analysis, decision, tuple(record.steps))
+
+
+class _Record:
+    """The steps so far."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.steps, self._now = list[Step](), now
+
+    def add(self, agent: str, output: Mapping[str, Any], narrative: str) -> None:
+        """Hand over."""
+        before = content_hash(self.steps[-1].output) if self.steps else ""
+        self.steps.append(Step(agent, f"{self._now():%Y-%m-%dT%H:%M:%SZ}", before, _plain(output), narrative))
+
+
+def _plain(value: Any) -> Any:
+    """A value in plain JSON types, its numbers rounded."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return round(float(value), DECIMALS) + 0.0 if isinstance(value, float) else value
+
+
+def _request(listed: TradeList) -> dict[str, Any]:
+    portfolio = listed.portfolio
+    open_orders = 0 if portfolio.blotter is None else len(portfolio.blotter.orders)
+    return {
+        **listed.provenance,
+        "day": "" if listed.ages is None else f"{listed.ages.today:%Y-%m-%d}",
+        "basis": portfolio.basis,
+        "nav": round(portfolio.nav, 2),
+        "decides": portfolio.cycle.decides,
+        "orders_of_last_list": open_orders,
+    }
+
+
+def _request_words(listed: TradeList) -> str:
+    portfolio = listed.portfolio
+    who = f"policy {listed.policy} decides" if portfolio.cycle.decides == "policy" else "scenarios decide"
+    return f"Cycle of {portfolio.name} at the close of {portfolio.date:%Y-%m-%d}: {who}."
+
+
+def _forecast(portfolio: Portfolio) -> tuple[dict[str, Any], str]:
+    """The mean return that the champion of the stated forecasts expects. It informs, and moves no weight by itself."""
+    stated = portfolio.forecasts
+    if not stated.models:
+        return {}, "The file states no forecasts."
+    name, model = next(iter(stated.models.items()))
+    try:
+        moments = model.predict(portfolio.market.past(len(portfolio.market.dates) - 1))
+    except DataError as error:
+        return {}, f"{name} gives no forecast: {error}"
+    mean = dict(zip(portfolio.market.assets, map(float, moments.mean), strict=True))
+    best = max(mean, key=lambda asset: mean[asset])
+    return {"model": name, "mean": mean}, f"{name} expects most of {best}. No weight follows it unless the target asks."
+
+
+def _risk(monitor: Monitored) -> str:
+    said = monitor.triggers or monitor.flags or ("each reading is normal",)
+    return f"{monitor.status}: {said[0]}" + (f", and {len(said) - 1} more" if len(said) > 1 else "") + "."
+
+
+def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], str]:
+    if analysis is None:
+        return {"alternatives": []}, f"{why_not[0].upper()}{why_not[1:].rstrip('.')}."
+    table, best = analysis.table().reset_index(), analysis.best
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    waiting = {str(sessions): each for sessions, each in analysis.waiting.items()}
+    sure = f"the best in {analysis.shares[best.name]:.0%} of the worlds"
+    return {"alternatives": rows, "waiting": waiting}, (
+        f"{best.name} is expected to lose least, {best.loss:.2f} bp a year, and is {sure}."
+    )
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    names = ("chosen", "by", "confidence", "timing", "reasons", "changes")
+    made = {name: getattr(decision, name) for name in names}
+    return {**made, "headline": decision.listed.headline, "actions": [asdict(each) for each in decision.actions]}

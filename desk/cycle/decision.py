@@ -1,0 +1,207 @@
+"""The decision: one alternative, its controls, the priority of each order, when, and what would change it.
+
+By default the policy of the file decides, and the alternatives stand beside it. Where the file says
+`cycle: {decides: scenarios}`, the alternative of the least expected loss is taken.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from desk.cycle.alternatives import POLICY
+from desk.cycle.analysis import Analysed, Analysis
+from desk.cycle.monitor import Monitored
+from desk.tickets.review import Review
+from foundation.tolerances import TRIGGER
+from research.orders.trade_list import TradeList
+from research.rules.protocol import fitted_until
+
+PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
+MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
+Effect = Literal["passes", "escalates", "vetoes"]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control of a decision. effect : it passes, escalates to a person, or vetoes the orders."""
+
+    name: str
+    effect: Effect
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Action:
+    """An order of the decision. units : None of an order in an amount; value : currency of the portfolio."""
+
+    priority: str
+    asset: str
+    action: str
+    units: float | None
+    value: float
+    rationale: str
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """A decision.
+
+    listed     : list of the alternative that was chosen.
+    chosen     : its name.
+    by         : "policy" or "scenarios".
+    confidence : share of the worlds in which it loses least, or None where nothing was weighed.
+    actions    : its orders, the most pressing first.
+    timing     : when they go, or until when nothing does.
+    reasons    : why, in sentences.
+    changes    : what would change it, in sentences.
+    controls   : all of them, those that pass too.
+    """
+
+    listed: TradeList
+    chosen: str
+    by: str
+    confidence: float | None
+    actions: tuple[Action, ...]
+    timing: str
+    reasons: tuple[str, ...]
+    changes: tuple[str, ...]
+    controls: tuple[Control, ...]
+
+    @property
+    def status(self) -> str:
+        """vetoed; awaiting approval, where a person is asked; or finalised."""
+        effects = {each.effect for each in self.controls}
+        if "vetoes" in effects:
+            return "vetoed"
+        asked = self.actions and ("escalates" in effects or self.listed.portfolio.ticket.approvals)
+        return "awaiting approval" if asked else "finalised"
+
+
+def decided(listed: TradeList, monitor: Monitored, analysis: Analysis | None) -> Decision:
+    """The decision on a portfolio.
+
+    listed   : list of its policy.
+    monitor  : its readings.
+    analysis : its alternatives, or None on a quiet day.
+    """
+    by = listed.portfolio.cycle.decides
+    taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.best
+    trades = listed if taken is None else taken.listed.trades
+    return Decision(
+        listed=trades,
+        chosen=POLICY if taken is None else taken.name,
+        by=by,
+        confidence=None if analysis is None or taken is None else analysis.shares[taken.name],
+        actions=tuple(_actions(trades)),
+        timing=_timing(trades),
+        reasons=tuple(_reasons(trades, monitor, analysis, taken)),
+        changes=tuple(_changes(trades, analysis, taken)),
+        controls=tuple(_controls(trades, monitor, by)),
+    )
+
+
+def _actions(trades: TradeList) -> Iterator[Action]:
+    """The orders, each with the priority of its asset's drift: the most pressing first, then the largest."""
+    portfolio, levels = trades.portfolio, trades.portfolio.cycle.drift
+    gaps = np.abs(trades.sized.position.weights - trades.target)
+    outside = {each.asset for each in trades.before_after.outside("before")}
+    place = {asset: gap for asset, gap in zip(portfolio.market.assets, gaps, strict=True)}
+    found = []
+    for row in trades.orders.to_dict("records"):
+        asset, gap = row["asset"], place[row["asset"]]
+        critical = asset in outside or gap >= levels.critical - TRIGGER
+        priority = PRIORITIES[0 if critical else 1 if gap >= levels.high - TRIGGER else 2]
+        units = None if pd.isna(row["units"]) else float(row["units"])
+        found.append(Action(priority, asset, row["side"], units, float(row["notional"]), row["reason"]))
+    yield from sorted(found, key=lambda each: (PRIORITIES.index(each.priority), -each.value))
+
+
+def _timing(trades: TradeList) -> str:
+    """The session of the orders; of a list without orders, the reason to wait."""
+    if trades.sized.moved.any():
+        slicing = trades.portfolio.ticket.slicing
+        how = "" if slicing is None else f", in slices ({slicing.kind} over {slicing.minutes:g} minutes)"
+        return f"at the session of {trades.portfolio.trade_day:%Y-%m-%d}{how}"
+    nearest = _nearest(trades)
+    return f"deferred: {trades.reason}" + (f"; {nearest}" if nearest else "")
+
+
+def _nearest(trades: TradeList) -> str:
+    """The asset that is nearest to a trade by the policy's band, in words; "" without a band."""
+    rows = Review(trades).lines.dropna(subset=["to_trade"])
+    if rows.empty:
+        return ""
+    row = rows.iloc[int(rows["to_trade"].argmin())]
+    over = row["gap"] > 0.0
+    edge, side = (row["trades_above"], "above") if over else (row["trades_below"], "below")
+    return f"{row['asset']} is the nearest to a trade, at {row['weight']:.2%}: it trades {side} {edge:.2%}"
+
+
+def _reasons(trades: TradeList, monitor: Monitored, analysis: Analysis | None, taken: Analysed | None) -> Iterator[str]:
+    yield from (f"{sentence[0].upper()}{sentence[1:]}." for sentence in monitor.triggers)
+    if not monitor.triggers:
+        yield f"Nothing triggers: {trades.reason}."
+    if analysis is None or taken is None:
+        return
+    basis, cost = trades.portfolio.basis, float(trades.sized.charges.sum())
+    if trades.sized.moved.any():
+        before, after = (trades.before_after.figures[moment] for moment in ("before", "after"))
+        drift = f"drift from {before.drift:.2%} to {after.drift:.2%} of NAV"
+        yield f"Its orders cost {cost:,.2f} {basis} and bring {drift}."
+    waits = [f"{apart:+.2f} bp (error {error:.2f}) after {k}" for k, (apart, error) in analysis.waiting.items()]
+    if waits:
+        yield f"Expected loss of waiting, a year: {', '.join(waits)} sessions."
+
+
+def _changes(trades: TradeList, analysis: Analysis | None, taken: Analysed | None) -> Iterator[str]:
+    """The alternative next to the decision, and the asset next to a trade: sentences."""
+    if analysis is not None and taken is not None:
+        others = [each for each in analysis.alternatives if each is not taken]
+        if others:
+            other = min(others, key=lambda each: each.loss)
+            apart = taken.losses - other.losses
+            gain, error = float(apart.mean()), float(apart.std(ddof=1)) / len(apart) ** 0.5
+            than = "less" if gain > 0.0 else "more"
+            yield (
+                f"{other.name} ({other.listed.words}) is expected to lose {abs(gain):.2f} bp a year {than} "
+                f"(error {error:.2f}), and is the best in {analysis.shares[other.name]:.0%} of the worlds."
+            )
+    if not trades.sized.moved.any() and (nearest := _nearest(trades)):
+        yield f"{nearest}."
+
+
+def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Control]:
+    """The controls of the orders."""
+    portfolio, sends = trades.portfolio, bool(trades.sized.moved.any())
+    terms = portfolio.cycle
+    yield _control("prices", "vetoes", trades.stale and sends, "prices are too old for orders", "prices are recent")
+    count = monitor["sessions since the last trade"].value or 0.0
+    resting = by == "scenarios" and sends and count < terms.cooldown
+    yield _control(
+        "cooldown", "vetoes", resting,
+        f"the last trade was {count:.0f} sessions ago, and scenarios rest {terms.cooldown}", "no trade was too recent",
+    )  # fmt: skip
+    turned = f"turnover is {trades.turnover:.2%} of NAV"
+    yield _control(
+        "turnover", "escalates", trades.turnover > terms.turnover,
+        f"{turned}, above the {terms.turnover:.0%} of a cycle", turned,
+    )  # fmt: skip
+    outside = trades.outside if sends else []
+    yield _control(
+        "ranges", "escalates", bool(outside), "; ".join(outside), "each asset that trades ends within its range"
+    )
+    horizon, figures = trades.before_after.horizons[0], trades.before_after.figures["after"]
+    loss = figures.var[horizon]
+    high = sends and loss is not None and loss >= terms.var.critical
+    yield _control("VaR", "escalates", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", "VaR 95 is below its limit")
+    seen = fitted_until(trades.decides)
+    old = seen is not None and (portfolio.date - seen).days > MODEL_DAYS
+    said = "the policy was not fitted" if seen is None else f"the policy was fitted to days up to {seen:%Y-%m-%d}"
+    yield _control("model", "escalates", old, f"{said}, more than a year before", said)
+
+
+def _control(name: str, effect: Effect, fails: bool, fault: str, else_: str) -> Control:
+    return Control(name, effect, fault) if fails else Control(name, "passes", else_)

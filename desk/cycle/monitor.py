@@ -1,0 +1,274 @@
+"""The monitor: readings of a portfolio at its last close, against the levels that its file states.
+
+Drift, ranges, VaR, drawdown and a crisis trigger a cycle, as its policy does; the other readings raise flags.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from backtests.inference.sharpe_inference import sharpe_with_error
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.tolerances import TRIGGER
+from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
+from research.market.quality import market_warnings
+from research.orders.before_after import BeforeAfter, Figures
+from research.orders.trade_list import TradeList
+from research.portfolio import Portfolio
+from research.portfolio.holdings.exposures import group_exposures
+from research.risk import drawdown
+
+GROUPS = ("asset_class", "sector")
+CRISIS = REGIMES[-1]
+RECENT = 63  # rows of the mean correlation
+QUIET = "normal"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reading.
+
+    name     : what was read.
+    value    : its value, in the unit of its sentence; None where it is not known.
+    level    : "normal", or the level that it reached: medium, high, warning, critical.
+    triggers : true if it triggers a cycle.
+    sentence : the reading in words.
+    """
+
+    name: str
+    value: float | None
+    level: str
+    triggers: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """The readings at a close.
+
+    readings : in the order of the page.
+    policy   : the reason why the policy trades, or "" where it holds.
+    """
+
+    readings: tuple[Reading, ...]
+    policy: str
+
+    @property
+    def triggers(self) -> tuple[str, ...]:
+        """The sentences of what triggers a cycle, the policy's first."""
+        of_policy = (f"the policy trades: {self.policy}",) if self.policy else ()
+        return (*of_policy, *(each.sentence for each in self.readings if each.triggers))
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The sentences of what is beyond a level and triggers nothing."""
+        return tuple(each.sentence for each in self.readings if each.level != QUIET and not each.triggers)
+
+    @property
+    def status(self) -> str:
+        """triggered or quiet."""
+        return "triggered" if self.triggers else "quiet"
+
+    def __getitem__(self, name: str) -> Reading:
+        """The reading of a name."""
+        return next(each for each in self.readings if each.name == name)
+
+
+def monitored(listed: TradeList) -> Monitored:
+    """The readings of the portfolio of a trade list, before its orders."""
+    of = _Readings(listed)
+    return Monitored(tuple(of.all()), "" if listed.holds else listed.reason)
+
+
+@dataclass(frozen=True)
+class _Readings:
+    """The readings of a list."""
+
+    listed: TradeList
+
+    @property
+    def portfolio(self) -> Portfolio:
+        return self.listed.portfolio
+
+    @cached_property
+    def before_after(self) -> BeforeAfter:
+        return self.listed.before_after
+
+    @property
+    def figures(self) -> Figures:
+        return self.before_after.figures["before"]
+
+    @property
+    def weights(self) -> Array:
+        return self.before_after.states["before"].weights
+
+    def all(self) -> Iterator[Reading]:
+        """The readings in turn."""
+        yield from self.drifts()
+        yield self.outside()
+        yield from (self.since_trade(), self.loss(), self.drawdown(), self.sharpe(), self.beta())
+        yield from (self.correlation(), self.regime(), self.data())
+
+    # -- drift -----------------------------------------------------------------------------------------------------
+
+    def drifts(self) -> Iterator[Reading]:
+        """The largest drift of an asset, or of cash, and of a group of each kind."""
+        gaps = self.weights - self.listed.target
+        assets = (*self.portfolio.market.assets, "cash")
+        yield self._drift("drift of an asset", dict(zip(assets, np.append(gaps, -gaps.sum()), strict=True)))
+        instruments = self.portfolio.market.instruments
+        for by in GROUPS:
+            if by not in instruments.columns or not instruments[by].astype(str).str.len().all():
+                continue
+            groups = group_exposures(assets[:-1], list(instruments[by]), self.portfolio.splits, by)
+            yield self._drift(
+                f"drift of a {by.replace('asset_', '')}", {name: float(x @ gaps) for name, x in groups.items()}
+            )
+
+    def _drift(self, name: str, gaps: dict[str, float]) -> Reading:
+        furthest = max(gaps, key=lambda each: abs(gaps[each]))
+        gap, levels = float(gaps[furthest]), self.portfolio.cycle.drift
+        rising = (("critical", levels.critical), ("high", levels.high), ("medium", levels.medium))
+        level = next((name for name, least in rising if abs(gap) >= least - TRIGGER), QUIET)
+        side = "over" if gap > 0.0 else "under"
+        sentence = f"{furthest} is {100 * abs(gap):.2f} points {side} target"
+        return Reading(name, gap, level, level == "critical", f"{sentence}, {level}" if level != QUIET else sentence)
+
+    def outside(self) -> Reading:
+        """The assets outside their ranges."""
+        found = self.before_after.outside("before")
+        more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+        sentence = f"{found[0].sentence}{more}" if found else "each asset is within its range"
+        return Reading("ranges", float(len(found)), "critical" if found else QUIET, bool(found), sentence)
+
+    def since_trade(self) -> Reading:
+        """The sessions since the last trade."""
+        days = self.portfolio.market.dates
+        count = int((days > self.portfolio.last_trade).sum())
+        when = f"{self.portfolio.last_trade:%Y-%m-%d}"
+        said = f"{count} session{'' if count == 1 else 's'} since the last trade of {when}"
+        return Reading("sessions since the last trade", float(count), QUIET, False, said)
+
+    # -- risk ------------------------------------------------------------------------------------------------------
+
+    @property
+    def unknown(self) -> str:
+        """The reason why no risk is known, or ""."""
+        return self.before_after.ex_ante if isinstance(self.before_after.ex_ante, str) else ""
+
+    def loss(self) -> Reading:
+        """One-row VaR at 95 %."""
+        horizon, levels = self.before_after.horizons[0], self.portfolio.cycle.var
+        value, name = self.figures.var[horizon], f"VaR 95 of {horizon}"
+        if value is None:
+            return _unknown(name, self.unknown)
+        level = "critical" if value >= levels.critical else "warning" if value >= levels.warning else QUIET
+        said = f"{name} is {value:.2%} of NAV" + ("" if level == QUIET else f", {level}")
+        return Reading(name, value, level, level == "critical", said)
+
+    def drawdown(self) -> Reading:
+        """The drawdown since the first close of the NAV history, against the limit of the file."""
+        path = self._wealth()
+        if path is None:
+            return _unknown("drawdown", "the file names no `nav_history`")
+        value, limit = float(drawdown(path)[-1]), self.portfolio.limits.max_drawdown
+        broken = limit is not None and -value >= limit
+        said = f"NAV is {-value:.2%} below its peak" + (f", and the limit is {limit:.2%}" if broken else "")
+        return Reading("drawdown", value, "critical" if broken else QUIET, broken, said)
+
+    def sharpe(self) -> Reading:
+        """The Sharpe ratio of the last year: of NAV where its history is long enough, else of the holdings."""
+        year, market, levels = self.portfolio.periods_per_year, self.portfolio.market, self.portfolio.cycle.sharpe
+        path = self._wealth()
+        own = path is not None and len(path) > year
+        if not own and self.unknown:
+            return _unknown("Sharpe ratio", self.unknown)
+        earned = (path[1:] / path[:-1] - 1.0)[-year:] if path is not None and own else self._of_weights()[-year:]
+        try:
+            found = sharpe_with_error(earned - market.cash[-len(earned) :], year)
+        except DataError as error:
+            return _unknown("Sharpe ratio", str(error))
+        level = "critical" if found.value < levels.critical else "warning" if found.value < levels.warning else QUIET
+        of = "NAV" if own else "today's weights"
+        said = f"Sharpe ratio of {of} in the last year is {found.value:.2f} ({found.lower:.2f} to {found.upper:.2f})"
+        return Reading("Sharpe ratio", found.value, level, False, said + ("" if level == QUIET else f", {level}"))
+
+    def beta(self) -> Reading:
+        """Beta to the benchmark of the file."""
+        if self.figures.beta is None:
+            return _unknown("beta", self.before_after.undefined.get("beta", self.unknown))
+        high = self.figures.beta > self.portfolio.cycle.beta
+        said = f"beta to {self.before_after.benchmark} is {self.figures.beta:.2f}" + (", high" if high else "")
+        return Reading("beta", self.figures.beta, "high" if high else QUIET, False, said)
+
+    def correlation(self) -> Reading:
+        """The mean correlation of the assets held, and its change against the year before."""
+        held = np.flatnonzero(np.abs(self.weights) > TRIGGER)
+        if self.unknown or len(held) < 2:
+            return _unknown("correlation", self.unknown or "fewer than two assets are held")
+        returns = self.portfolio.market.returns[:, held]
+        now, before = (_mean_correlation(each) for each in (returns[-RECENT:], returns[:-RECENT][-RECENT * 4 :]))
+        if now is None:
+            return _unknown("correlation", f"an asset did not move in {RECENT} rows")
+        high = now > self.portfolio.cycle.correlation
+        change = "" if before is None else f" ({now - before:+.2f} against the year before)"
+        said = f"mean correlation of the assets held is {now:.2f}{change}" + (", high" if high else "")
+        return Reading("correlation", now, "high" if high else QUIET, False, said)
+
+    def regime(self) -> Reading:
+        """The regime of volatility of the holdings, by its percentile so far."""
+        if self.unknown:
+            return _unknown("regime", self.unknown)
+        of = VolatilityPercentiles(self.portfolio.name)
+        try:
+            rank = float(of.percentiles(self._of_weights())[-1])
+        except DataError as error:
+            return _unknown("regime", str(error))
+        name = REGIMES[int(np.searchsorted(of.levels, rank))]
+        said = f"volatility is {name}: above {rank:.0%} of the days so far"
+        level = {"high": "high", CRISIS: "critical"}.get(name, QUIET)
+        return Reading("regime", rank, level, name == CRISIS, said)
+
+    # -- data ------------------------------------------------------------------------------------------------------
+
+    def data(self) -> Reading:
+        """The age and the quality of prices."""
+        portfolio = self.portfolio
+        poor = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
+        stale = self.listed.stale
+        if stale:
+            said = "prices or rates are older than the file allows for orders"
+        else:
+            said = poor[0] if poor else f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
+        return Reading("data", float(len(poor)), "warning" if poor or stale else QUIET, False, said)
+
+    # -- series ----------------------------------------------------------------------------------------------------
+
+    def _wealth(self) -> Array | None:
+        """(d + 1,) growth of NAV at each close of its history, money that came and went left out; None without one."""
+        kept = self.portfolio.nav_history
+        if not len(kept.nav):
+            return None
+        nav = np.append(kept.nav, self.portfolio.nav)
+        return np.cumprod(np.append(1.0, (nav[1:] - kept.flows[1:]) / nav[:-1]))
+
+    def _of_weights(self) -> Array:
+        """(T',) return of today's weights on each row on which all assets have returns."""
+        known = self.before_after.ex_ante
+        assert not isinstance(known, str)
+        return known.returned(self.weights, self.before_after.horizons[0])
+
+
+def _mean_correlation(returns: Array) -> float | None:
+    """The mean correlation of pairs of columns (T, n); None where one does not vary, or for fewer than RECENT rows."""
+    if len(returns) < RECENT or not (returns.std(axis=0) > 0.0).all():
+        return None
+    n = returns.shape[1]
+    return float((np.corrcoef(returns, rowvar=False).sum() - n) / (n * (n - 1)))
+
+
+def _unknown(name: str, why: str) -> Reading:
+    return Reading(name, None, QUIET, False, f"{name} is not known: {why.rstrip('.')}")

@@ -1,0 +1,105 @@
+"""A cycle on one screen: what was seen, what was weighed, what is to be done, and what stands against it."""
+
+from collections.abc import Iterator, Sequence
+
+from desk.cycle.cycle import Cycle
+from desk.cycle.monitor import QUIET, Reading
+from foundation.blocks import Column, text_rows, with_minus
+from foundation.paper.text_tables import wrapped
+from foundation.paper.wording import percent
+
+
+def screen(cycle: Cycle) -> str:
+    """The cycle in words, for a terminal."""
+    parts = (_head(cycle), _monitor(cycle), _analysis(cycle), _decision(cycle), _controls(cycle))
+    return with_minus("\n\n".join("\n".join(lines) for part in parts if (lines := list(part))))
+
+
+def timeline(cycle: Cycle) -> str:
+    """The hand-overs in turn: when, who, and what was said."""
+    return with_minus("\n".join(wrapped(f"{step.at}  {step.agent}: {step.narrative}") for step in cycle.steps))
+
+
+def _head(cycle: Cycle) -> Iterator[str]:
+    portfolio, decision = cycle.portfolio, cycle.decision
+    yield f"{portfolio.name}: cycle at the close of {portfolio.date:%Y-%m-%d}, {cycle.steps[0].at}"
+    yield f"NAV {portfolio.nav:,.2f} {portfolio.basis}; decides: {decision.by} ({cycle.steps[0].output['policy']})"
+
+
+def _monitor(cycle: Cycle) -> Iterator[str]:
+    yield f"Monitor: {cycle.monitor.status}"
+    yield from (wrapped(f"  {_mark(each)} {each.sentence}") for each in cycle.monitor.readings)
+
+
+def _mark(reading: Reading) -> str:
+    return "!" if reading.triggers else " " if reading.level == QUIET else "*"
+
+
+def _analysis(cycle: Cycle) -> Iterator[str]:
+    analysis = cycle.analysis
+    if analysis is None:
+        yield wrapped(f"Analysis: {cycle.steps[4].narrative}")
+        return
+    taken = cycle.decision.chosen
+    table = analysis.table()
+    marks = [">" if name == taken else "" for name in table.index]
+    unknown = "–"
+
+    def each(name: str, form: str) -> list[str]:
+        return [unknown if value is None or value != value else format(value, form) for value in table[name]]
+
+    yield f"Analysis: {len(table)} alternatives, each played through the same {len(analysis.best.losses):,} years"
+    yield from text_rows(
+        [
+            Column("", "", marks, words=True),
+            Column("alternative", "", list(table.index), words=True),
+            Column("orders", "", each("orders", "d")),
+            Column("turnover", "% of NAV", [percent(value) for value in table["turnover"]]),
+            Column("cost", cycle.portfolio.basis, each("cost", ",.2f")),
+            Column("tax", cycle.portfolio.basis, each("tax", ",.2f")),
+            Column("VaR 95", "after", [unknown if v is None or v != v else percent(v) for v in table["var"]]),
+            Column("loss", "bp a year", each("loss", ".2f")),
+            Column(
+                "less policy",
+                "± error",
+                [f"{a:+.2f} ± {e:.2f}" for a, e in zip(table["apart"], table["error"], strict=True)],
+            ),
+            Column("score", "of 10", each("score", ".2f")),
+            Column("best in", "of worlds", each("best", ".0%")),
+        ]
+    )
+    for one in analysis.alternatives:
+        also = f" (the same orders: {', '.join(one.listed.also)})" if one.listed.also else ""
+        yield wrapped(f"  {one.name}: {one.listed.words}{also}")
+
+
+def _decision(cycle: Cycle) -> Iterator[str]:
+    decision = cycle.decision
+    sure = "" if decision.confidence is None else f", the best in {decision.confidence:.0%} of the worlds"
+    yield wrapped(f"Decision: {decision.chosen}{sure}. {decision.listed.headline}")
+    yield from _bullets(decision.reasons)
+    if decision.actions:
+        yield from text_rows(
+            [
+                Column("priority", "", [each.priority for each in decision.actions], words=True),
+                Column("asset", "", [each.asset for each in decision.actions], words=True),
+                Column("action", "", [each.action for each in decision.actions], words=True),
+                Column("units", "", ["" if each.units is None else f"{each.units:,.10g}" for each in decision.actions]),
+                Column("value", cycle.portfolio.basis, [f"{each.value:,.2f}" for each in decision.actions]),
+                Column("rationale", "", [each.rationale for each in decision.actions], words=True),
+            ]
+        )
+    yield wrapped(f"When: {decision.timing}.")
+    if decision.changes:
+        yield "What would change it:"
+        yield from _bullets(decision.changes)
+
+
+def _controls(cycle: Cycle) -> Iterator[str]:
+    failed = [each for each in cycle.decision.controls if each.effect != "passes"]
+    yield from (wrapped(f"{each.name} {each.effect}: {each.sentence}.") for each in failed)
+    yield f"Status: {cycle.decision.status}"
+
+
+def _bullets(sentences: Sequence[str]) -> Iterator[str]:
+    yield from (wrapped(f"  - {each}") for each in sentences)

@@ -1,0 +1,157 @@
+"""Whole cycles: who decides, what stands against it, the record and its chain, the journal, the screen."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pandas as pd
+import pytest
+from commanded import Done, rebalance
+from watched import SETTINGS, steady
+
+from desk.cycle.cycle import Cycle, run_cycle
+from desk.journal import Journal
+from foundation.canonical import content_hash
+from research.portfolio import load_portfolio
+
+DATA = Path(__file__).parents[3] / "data"
+DESK, SCENARIOS = DATA / "portfolios" / "desk.yaml", DATA / "examples" / "cycle_of_scenarios.yaml"
+DAY = "2022-12-30"
+AGENTS = ["supervisor", "market data", "forecast", "risk", "optimiser", "execution", "supervisor"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def cycle(file: Path, changes: dict[str, Any] | None = None, as_of: str = DAY) -> Cycle:
+    portfolio = load_portfolio(file, {"cycle.worlds": 100} | (changes or {}))
+    name = portfolio.policy or portfolio.reference
+    return run_cycle(portfolio, portfolio.policies[name], name, as_of=pd.Timestamp(as_of) if as_of else None)
+
+
+def effects(made: Cycle) -> dict[str, str]:
+    return {each.name: each.effect for each in made.decision.controls if each.effect != "passes"}
+
+
+def test_the_policy_decides_unless_the_file_says_scenarios() -> None:
+    of_policy = cycle(SCENARIOS, {"cycle.decides": "policy"})
+    of_scenarios = cycle(SCENARIOS)
+    assert of_policy.decision.chosen == "policy"
+    assert of_scenarios.analysis is not None
+    assert of_scenarios.decision.chosen == of_scenarios.analysis.best.name
+    assert of_scenarios.analysis.table().equals(of_policy.analysis.table())  # type: ignore[union-attr]
+
+
+def test_a_quiet_day_weighs_nothing_and_waits(tmp_path: Path) -> None:
+    lines = {"A": SETTINGS["lines"]["A"] | {"shares": 50}, "B": SETTINGS["lines"]["B"] | {"shares": 100}}
+    band = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
+    made = cycle(steady(tmp_path, {"lines": lines} | band), as_of="")
+    assert made.monitor.status == "quiet"
+    assert made.analysis is None
+    assert (made.decision.status, made.decision.actions) == ("finalised", ())
+    assert "it trades above 55.00%" in made.decision.timing or "it trades below 45.00%" in made.decision.timing
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "status"),
+    [
+        ({"cycle.turnover": 0.01}, "turnover", "awaiting approval"),
+        ({"cycle.var": {"warning": 0.001, "critical": 0.002}}, "VaR", "awaiting approval"),
+        ({"orders.max_age": 0}, "prices", "vetoed"),
+    ],
+)
+def test_a_control_escalates_or_vetoes(changes: dict[str, Any], name: str, status: str) -> None:
+    made = cycle(DESK, changes)
+    assert name in effects(made)
+    assert made.decision.status == status
+    assert made.decision.actions
+
+
+def test_scenarios_rest_after_a_trade() -> None:
+    rested = cycle(SCENARIOS, {"cycle.cooldown": 500})
+    assert effects(rested)["cooldown"] == "vetoes"
+    assert rested.decision.status == "vetoed"
+    assert "cooldown" not in effects(cycle(SCENARIOS, {"cycle.cooldown": 500, "cycle.decides": "policy"}))
+
+
+def test_orders_of_critical_assets_come_first() -> None:
+    made = cycle(DESK, {"cycle.drift": {"medium": 0.005, "high": 0.01, "critical": 0.025}})
+    ranks = ["CRITICAL", "HIGH", "MEDIUM"]
+    found = [(ranks.index(each.priority), -each.value) for each in made.decision.actions]
+    assert found == sorted(found)
+    assert {each.asset for each in made.decision.actions if each.priority == "CRITICAL"} == {"SPY", "AGG"}
+    assert made.decision.actions[0].rationale.startswith("2.68 points over target")
+
+
+def test_each_step_states_the_hash_of_what_it_was_given() -> None:
+    made = cycle(SCENARIOS)
+    assert [step.agent for step in made.steps] == AGENTS
+    for before, after in zip(made.steps, made.steps[1:], strict=False):
+        assert after.input == content_hash(before.output)
+    document = json.loads(json.dumps(made.document))
+    timeless = [{key: value for key, value in step.items() if key != "at"} for step in document["steps"]]
+    whole = {key: document[key] for key in ("schema", "status", "code")} | {"steps": timeless}
+    assert document["sha256"] == content_hash(whole)
+    assert cycle(SCENARIOS).document["sha256"] == document["sha256"]
+    assert cycle(SCENARIOS, {"cycle.seed": 8}).document["sha256"] != document["sha256"]
+
+
+@pytest.mark.parametrize("file", [DESK, SCENARIOS, DATA / "portfolios" / "forecasts.yaml"])
+def test_a_record_is_as_its_schema_says(file: Path) -> None:
+    schema = json.loads((DATA.parent / "docs" / "schemas" / "decision-1.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = json.loads(json.dumps(cycle(file).document))
+    jsonschema.validate(document, schema)
+    document["steps"][3]["output"]["readings"][0]["level"] = "mild"
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+def run(*words: object) -> Done:
+    return rebalance("run", *words)
+
+
+def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Path) -> None:
+    first = run(SCENARIOS, "--as-of", DAY, "--export", tmp_path / "decision.json")
+    again = run(SCENARIOS, "--as-of", DAY)
+    assert first.status == again.status == 0
+    assert "nothing new is journalled" in again.out
+    with Journal(read_only=True) as journal:
+        (entry,) = journal.entries(kind="cycle")
+    exported = json.loads((tmp_path / "decision.json").read_text())
+    kept = Path(entry.record.path)
+    assert kept.is_relative_to(home)
+    assert json.loads(kept.read_text()) == exported
+    assert entry.record.sha256 == exported["sha256"]
+    assert rebalance("history").out.startswith(f"2022-12-29  Watched  finalised, {entry.record.chosen}: ")
+
+
+def test_a_person_is_asked_with_status_3(tmp_path: Path) -> None:
+    file = tmp_path / "desk.yaml"
+    text = DESK.read_text().replace("desk_positions.csv", str(DESK.parent / "desk_positions.csv"))
+    file.write_text(f"{text}\ncycle: {{worlds: 100, turnover: 0.01}}\n")
+    asked = run(file, "--as-of", DAY, "--out", tmp_path / "t.json")
+    assert asked.status == 3
+    assert asked.out.splitlines()[-3] == "Status: awaiting approval"
+    assert json.loads((tmp_path / "t.json").read_text())["policy"] == "quarterly"
+
+
+def test_a_vetoed_list_is_not_written(tmp_path: Path) -> None:
+    vetoed = run(SCENARIOS, "--as-of", "2023-03-01", "--out", tmp_path / "t.json")
+    assert vetoed.status == 0
+    assert "Nothing was written: the orders are vetoed." in vetoed.out
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_the_screen_says_what_was_seen_weighed_and_decided() -> None:
+    said = run(SCENARIOS, "--as-of", DAY).out
+    heads = [line.split(":")[0] for line in said.splitlines() if line and line[0].isupper() and ":" in line]
+    assert [head for head in heads if head in ("Watched", "Monitor", "Analysis", "Decision", "When", "Status")] == [
+        "Watched", "Monitor", "Analysis", "Decision", "When", "Status",
+    ]  # fmt: skip
+    told = run(SCENARIOS, "--as-of", DAY, "--timeline").out
+    assert [agent for agent in AGENTS if f"  {agent}: " in told] == AGENTS

@@ -1,0 +1,88 @@
+"""Readings against figures from elsewhere, and the levels that they reach."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from watched import SETTINGS, steady
+
+from desk.cycle.monitor import Monitored, monitored
+from research.orders import trade_list
+from research.portfolio import load_portfolio
+
+DATA = Path(__file__).parents[3] / "data"
+DESK = DATA / "portfolios" / "desk.yaml"
+
+
+def read(file: Path, changes: dict[str, Any] | None = None) -> Monitored:
+    portfolio = load_portfolio(file, changes)
+    return monitored(trade_list(portfolio, portfolio.policies[portfolio.policy or portfolio.reference]))
+
+
+@pytest.mark.parametrize(
+    ("shares", "level", "triggers"), [(50, "normal", 0), (51.6, "medium", 0), (52.6, "high", 0), (53.1, "critical", 2)]
+)
+def test_a_drift_reaches_the_level_of_the_file(tmp_path: Path, shares: float, level: str, triggers: int) -> None:
+    lines = {
+        "A": SETTINGS["lines"]["A"] | {"shares": shares},
+        "B": SETTINGS["lines"]["B"] | {"shares": 200 - 2 * shares},
+    }
+    found = read(steady(tmp_path, {"lines": lines}))
+    gap = shares / 100.0 - 0.5  # units of A at 100, of B at 50: 10,000 in all
+    assert found["drift of an asset"].value == pytest.approx(gap)
+    assert found["drift of an asset"].level == found["drift of a class"].level == level
+    assert len(found.triggers) == triggers
+    assert found.status == ("triggered" if triggers else "quiet")
+
+
+def test_losses_and_correlation_are_those_of_numpy() -> None:
+    found, portfolio = read(DESK), load_portfolio(DESK)
+    weights = portfolio.holdings / portfolio.nav
+    market = portfolio.market
+    whole = market.listed.all(axis=1) & np.isfinite(market.returns).all(axis=1)
+    first = int(np.argmax(whole)) + 1
+    returns = market.returns[first:]
+    earned = np.sort(returns @ weights + (1.0 - weights.sum()) * market.cash[-21:].mean())
+    loss = found["VaR 95 of one day"].value
+    assert loss is not None
+    assert (earned <= -loss + 1e-12).mean() == pytest.approx(0.05, abs=2.0 / len(earned))
+    pairs = np.corrcoef(market.returns[-63:][:, weights > 0.0], rowvar=False)[np.triu_indices((weights > 0.0).sum(), 1)]
+    assert found["correlation"].value == pytest.approx(pairs.mean())
+
+
+def test_what_is_not_known_is_said_and_triggers_nothing(tmp_path: Path) -> None:
+    found = read(steady(tmp_path))
+    assert found["drawdown"].value is None
+    assert "the file names no `nav_history`" in found["drawdown"].sentence
+    assert found["correlation"].value is None  # both assets never vary
+    assert not any(each.triggers for each in found.readings if each.value is None)
+
+
+def test_a_drawdown_past_the_limit_of_the_file_triggers(tmp_path: Path) -> None:
+    file = steady(tmp_path, {"nav_history": "nav.csv", "limits": {"max_drawdown": 0.10}})
+    dates = pd.read_csv(tmp_path / "prices.csv")["date"]
+    for peak, triggers in ((11_000.0, False), (11_200.0, True)):
+        nav = pd.DataFrame({"date": dates[-101:-1], "nav": 10_500.0})
+        nav.loc[nav.index[50], "nav"] = peak
+        nav.to_csv(tmp_path / "nav.csv", index=False)
+        found = read(file)["drawdown"]
+        assert found.value == pytest.approx(10_000.0 / peak - 1.0)
+        assert found.triggers is triggers
+
+
+def test_an_asset_outside_its_range_triggers(tmp_path: Path) -> None:
+    lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
+    found = read(steady(tmp_path, {"lines": lines}))
+    assert "A is at 60.00%, outside its range of 0.00% to 55.00% by 5.00 points" in found.triggers
+
+
+@pytest.mark.parametrize(("limit", "level"), [(0.5, "warning"), (0.0105, "critical")])
+def test_var_warns_and_triggers(limit: float, level: str) -> None:
+    found = read(DESK, {"cycle": {"var": {"warning": 0.01, "critical": limit}}})["VaR 95 of one day"]
+    assert (found.level, found.triggers) == (level, level == "critical")
+
+
+def test_a_policy_that_trades_triggers_with_its_reason() -> None:
+    assert read(DESK).triggers[0] == "the policy trades: review due; SPY is 2.68 points over target"
