@@ -21,6 +21,7 @@ from desk.tickets.formats.carried import cusip_of
 from desk.tickets.order_ids import list_id, number
 from foundation.paper.wording import counted
 from research.market.calendars import closes, session_after, sessions
+from research.market.reading.known_instruments import known_instruments
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
@@ -154,9 +155,9 @@ def _day(moment: Moment) -> Faults:
 
 
 def _do_not_trade(moment: Moment) -> Faults:
-    isins = moment.sending.get("isins", {})
+    isins, instruments = moment.sending.get("isins", {}), known_instruments()
     for name in moment.limits.get("do_not_trade", ()):
-        known = moment.instruments.find(name)
+        known = instruments.find(name)
         isin, asset = (known.isin, known.asset_id) if known else (name, name)
         traded = (*moment.orders, *moment.crossed)
         own = [each for each in traded if {name, asset} & {each.item, each.symbol}]
@@ -164,7 +165,7 @@ def _do_not_trade(moment: Moment) -> Faults:
         for each in own:
             yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
         if not (known or own or ISIN.fullmatch(name)):
-            near = moment.instruments.nearest(name)
+            near = instruments.nearest(name)
             yield f"`do_not_trade` has {name}, which is no known instrument. {near}Write its symbol, name or ISIN."
 
 

@@ -16,7 +16,6 @@ from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quote, Refused
 from desk.journal.tickets import TicketState, ticket_state
 from research.market.calendars import day_at
-from research.market.reading.known_instruments import Instruments, known_instruments
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
@@ -62,7 +61,6 @@ class Moment:
     sent_before  : by order id, the hash of another ticket with which it was sent.
     unfinished   : hash of another list with open orders at the venue, or fills that are not journalled, or "".
     silent       : ids of orders of earlier lists of which a venue without client ids gave no answer.
-    instruments  : the known instruments.
     venue, capabilities, now : name, orders and clock of the venue.
     rules, quotes : by symbol, as the venue states them.
     units, cash  : by account, and there by symbol or currency, as the venue has them.
@@ -77,7 +75,6 @@ class Moment:
     sent_before: Mapping[str, str]
     unfinished: str
     silent: tuple[str, ...]
-    instruments: Instruments
     venue: str
     capabilities: Capabilities
     now: datetime
@@ -168,7 +165,6 @@ def moment_of(
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
         unfinished=_unfinished(journal, venue, document),
         silent=() if can.id_length else tuple(_silent(journal, venue.name, document)),
-        instruments=known_instruments(),
         venue=venue.name,
         capabilities=can,
         now=now,

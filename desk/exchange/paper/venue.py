@@ -12,10 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from desk.exchange.paper.account import Account, Opening, bookings, reservation
+from desk.exchange.paper.account import Account, Opening, bookings, openings_of, reservation
 from desk.exchange.paper.file import Outcome, PaperFile
 from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, bid_and_ask, parts_of, price_at
-from desk.exchange.paper.openings import openings_of
 from desk.exchange.paper.orders import PaperOrder, paper_order
 from desk.exchange.paper.prices import Bar, Session, bars_of_market, bars_of_ticket, expected_day, read_quotes
 from desk.exchange.paper.refusals import fault_of_fills, fault_of_order

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from journals import IN_MEMORY
 
 from desk.exchange.paper import PaperVenue
+from desk.exchange.paper.account import openings_of
 from desk.exchange.paper.fill_model import PAPER_MODEL
-from desk.exchange.paper.openings import openings_of
 from desk.exchange.venue import OrderState
 from desk.tickets import make_ticket
 from desk.tickets.ticket import Order, Ticket
