@@ -174,6 +174,17 @@ def children(pid: int) -> list[int]:
     return found
 
 
+@contextmanager
+def workers_forked_after(*modules: str) -> Iterator[None]:
+    """Workers of clusters that start in the block are forks of one process, which imports what they need once."""
+    from dask import config
+    from distributed.utils import get_mp_context
+
+    with config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        get_mp_context().set_forkserver_preload(["distributed", *modules])
+        yield
+
+
 def alive(pid: int) -> bool:
     """Is it there, and not only its entry in the table of processes?"""
     try:

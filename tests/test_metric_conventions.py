@@ -12,7 +12,7 @@ from recorded_returns import BACON
 from uncompiled import vectorbt
 
 from backtests.evaluation.backtest_figures import FOLDED
-from backtests.evaluation.metrics import GROUPS
+from backtests.evaluation.metrics import METRIC_GROUPS
 from benchmarks import metrics
 from benchmarks.metrics import EMPYRICAL, QUANTSTATS, ROWS, SKFOLIO, Shared, figure
 
@@ -31,7 +31,7 @@ def test_the_tables_of_the_page_are_those_of_the_command() -> None:
 
 def test_the_page_defines_every_metric_that_the_table_folds() -> None:
     defined = PAGE.partition("## Definitions")[2].partition("##")[0].lower()
-    for metric in (metric for group in FOLDED for metric in GROUPS[group]):
+    for metric in (metric for group in FOLDED for metric in METRIC_GROUPS[group]):
         first = metric.name.removesuffix(" 95 %").removesuffix(" 99 %").split()[0].lower()
         assert first in defined, metric.key
 

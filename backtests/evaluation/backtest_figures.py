@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.metrics import COST_PARTS, GROUPS, LEAST_YEAR, METRICS, Metric
+from backtests.evaluation.metrics import COST_PARTS, LEAST_YEAR, METRIC_GROUPS, METRICS, Metric
 from backtests.evaluation.scores import Score, score
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
@@ -37,7 +37,7 @@ def metric_groups(benchmark: Benchmark | None = None) -> dict[str, list[Metric]]
     benchmark : benchmark by which it is measured; metrics of ranges are left out where it has none.
     """
     ranged = benchmark is None or benchmark.has_ranges
-    return {group: [m for m in metrics if ranged or m.key != OUTSIDE] for group, metrics in GROUPS.items()}
+    return {group: [m for m in metrics if ranged or m.key != OUTSIDE] for group, metrics in METRIC_GROUPS.items()}
 
 
 def defined(keys: Sequence[str], scores: Mapping[str, Score]) -> list[Metric]:

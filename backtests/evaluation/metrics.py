@@ -301,7 +301,7 @@ class Metric(Column):
         return replace(self, label=label)
 
 
-GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in order
+METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in order
     "Rebalancing loss and limits": (
         Metric(
             "loss", "Rebalancing loss J, cost and tracking", "bp a year", short="loss J", of_portfolio=True,
@@ -480,7 +480,7 @@ OTHERS = (  # of sweeps, cash flows and studies: no table of one backtest has th
     Metric("tracking_loss", "tracking component of loss", "bp a year"),
     Metric("loss_training", "loss, simulated training paths", "bp a year"),
 )
-METRICS: Mapping[str, Metric] = {metric.key: metric for group in (*GROUPS.values(), OTHERS) for metric in group}
+METRICS: Mapping[str, Metric] = {metric.key: metric for group in (*METRIC_GROUPS.values(), OTHERS) for metric in group}
 COMPARED = tuple(metric.key for metric in METRICS.values() if metric.rounding is not None)  # by paired evidence
 COST_PARTS: Mapping[str, Metric] = {
     part: Metric(part, f"Cost, {words}", "bp a year", short=words)

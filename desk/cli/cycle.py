@@ -7,6 +7,7 @@ import typer
 
 from desk.cli.options import File, KnownOn, Reports, TrustCode, starting
 from desk.commands.terminal import print_text
+from foundation.errors import ConfigError
 
 ASKED = 3  # exit status where a person is asked
 
@@ -21,6 +22,10 @@ def run(
         typer.Option(help="Write the list of the decision to this file, in the format of its ending. Can be repeated."),
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Write the record of the cycle to this file, as JSON.")] = None,
+    first: Annotated[
+        str, typer.Option("--from", help="Play the cycle over history from this day, YYYY-MM-DD, beside the policy.")
+    ] = "",
+    last: Annotated[str, typer.Option("--to", help="Last day of --from.")] = "",
     with_timeline: Annotated[
         bool, typer.Option("--timeline", help="Print who handed what to whom, and when, in place of the screen.")
     ] = False,
@@ -32,10 +37,17 @@ def run(
 
     The file's policy decides, unless it says `cycle: {decides: scenarios}`. Nothing is sent. Exit status 3 where a
     person is asked.
+
+    With --from and --to, play the cycle over these days beside the plain policy, and journal nothing.
     """
     with starting():
-        from desk.commands.cycle import make_cycle
+        from desk.commands.cycle import make_cycle, replay_text
 
+    if first or last:
+        if not (first and last) or as_of or out or export or with_timeline:
+            raise ConfigError("--from and --to play the cycle over history: give both, and no other option of a cycle.")
+        print_text(replay_text(file, first, last, reports, trust_code))
+        return
     made = make_cycle(
         file, as_of, tuple(out or ()), export, reports, with_timeline=with_timeline, trust_code=trust_code
     )

@@ -79,9 +79,10 @@ def execute(
             prepared[0].allocate()
         for text in (*map(after_text, prepared, sent), *unheard):
             print_text(f"\n{text}")
-        if accounts := prepared[0].accounts_text():
+        accounts, have_cash = prepared[0].accounts_text()
+        if accounts:
             print_text(f"\n{wrapped(accounts)}")
-        if silent or any(map(_has_failed, prepared, sent)):
+        if silent or not have_cash or any(map(_has_failed, prepared, sent)):
             raise typer.Exit(1)
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.cycle import Cycle, run_cycle
+from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
 from desk.journal import Journal
 from desk.journal.chain import Event
 from desk.journal.journal import utc_now
 from desk.journal.records import CycleRun
 from desk.journal.tickets import moment_text
+from foundation.arguments import day
 from foundation.files import replacing
 from foundation.home import home_folder
 from foundation.progress import bar
@@ -76,6 +78,21 @@ def make_cycle(
     if out:
         said.append(_written(made, out, reports))
     return Ran("\n\n".join(said), made.decision.status == "awaiting approval")
+
+
+def replay_text(file: Path, first: str, last: str, reports: Path | None = None, trust_code: bool | None = None) -> str:
+    """The cycle of a portfolio file over history, beside its plain policy. Nothing is journalled.
+
+    first, last : days, YYYY-MM-DD.
+    Raises      : as `load_portfolio`, `policy_now` and `replayed` do.
+    """
+    for name, given in {"--from": first, "--to": last}.items():
+        day(f"{name} is", given)
+    with bar(None, "reading prices") as progress:
+        portfolio = load_portfolio(file, trust_code=trust_code)
+        policy, name, _ = policy_now(portfolio, "", reports)
+        progress.stage("playing the cycle")
+        return replayed(portfolio, policy, name, first, last).text
 
 
 def _written(made: Cycle, out: tuple[str, ...], reports: Path | None) -> str:

@@ -3,6 +3,7 @@
 Each is a rule that the workbench has, on the allocation of the policy that decides, or a request beside it.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,10 +14,11 @@ from research.accounting import Policy
 from research.allocation import TargetPath
 from research.orders import Request, TradeList, trade_list
 from research.portfolio import Portfolio
-from research.rules import GroupThreshold, Never, Threshold
+from research.rules import Calendar, GroupThreshold, Never, Threshold
 from research.rules.protocol import held_by
 
-POLICY, DEFER = "policy", "defer"
+POLICY, DEFER, FULL = "policy", "defer", "full"
+IN_BACKTESTS = (FULL, "partial", "edge", "sector", "asset_class", DEFER)  # rules; the others are requests of a desk
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +37,18 @@ class Listed:
     also: tuple[str, ...] = ()
 
 
-def alternatives(of_policy: TradeList, targets: TargetPath) -> tuple[Listed, ...]:
+def alternatives(of_policy: TradeList, targets: TargetPath, only: Collection[str] = ()) -> tuple[Listed, ...]:
     """The alternatives of a portfolio, the policy's own list first; of those with the same orders, the first.
 
     of_policy : list of the policy that decides.
     targets   : path of its allocation's targets.
+    only      : names of those besides the policy's; () for all.
     """
     portfolio = of_policy.portfolio
     found = [Listed(POLICY, "what the policy of the file says", of_policy)]
     for name, (words, rule, request, within) in _rules(of_policy).items():
+        if only and name not in only:
+            continue
         made = trade_list(within, rule, name, targets=targets, request=request, as_of=portfolio.today, stale_ok=True)
         units = made.sized.units
         same = next((i for i, one in enumerate(found) if np.array_equal(one.trades.sized.units, units)), None)
@@ -54,6 +59,14 @@ def alternatives(of_policy: TradeList, targets: TargetPath) -> tuple[Listed, ...
     return tuple(found)
 
 
+def rule_of(of_policy: TradeList, name: str) -> Policy:
+    """The rule that decides an alternative of `IN_BACKTESTS`, or the policy."""
+    if name == POLICY:
+        return of_policy.decides
+    _, rule, request, _ = _rules(of_policy)[name]
+    return Calendar(held_by(rule, of_policy.portfolio.strategic), "day") if request.to_target else rule
+
+
 def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfolio]]:
     """Words, rule, request and portfolio of each alternative to the policy, by name."""
     portfolio, policy = of_policy.portfolio, of_policy.decides
@@ -62,7 +75,7 @@ def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfo
     by: Literal["sector", "asset_class"] = "sector" if _has_sectors(portfolio) else "asset_class"
     points = f"{100 * level:g} points"
     found: dict[str, tuple[str, Policy, Request, Portfolio]] = {
-        "full": ("all to target", policy, all_to_target, portfolio),
+        FULL: ("all to target", policy, all_to_target, portfolio),
         "partial": (
             f"assets more than {points} off target to theirs",
             Threshold(held, level, lines="breaching"),

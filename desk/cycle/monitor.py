@@ -5,7 +5,6 @@ Drift, ranges, VaR, drawdown and a crisis trigger a cycle, as its policy does; t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -16,6 +15,8 @@ from foundation.tolerances import TRIGGER
 from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
 from research.market.quality import market_warnings
 from research.orders.before_after import BeforeAfter, Figures
+from research.orders.lots.position import Position
+from research.orders.lots.sizing import Orders
 from research.orders.trade_list import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.exposures import group_exposures
@@ -79,23 +80,29 @@ class Monitored:
 
 def monitored(listed: TradeList) -> Monitored:
     """The readings of the portfolio of a trade list, before its orders."""
-    of = _Readings(listed)
+    of = _Readings(listed.before_after, listed.target, listed.stale)
     return Monitored(tuple(of.all()), "" if listed.holds else listed.reason)
 
 
-@dataclass(frozen=True)
-class _Readings:
-    """The readings of a list."""
+def is_triggered(portfolio: Portfolio, target: Array) -> bool:
+    """True if a reading triggers a cycle.  target : (n,) weights in force, fraction of NAV."""
+    position = Position.of(portfolio)
+    none, weights = np.zeros(len(target)), position.weights
+    idle = BeforeAfter(portfolio, target, Orders(position, none, none, weights, weights))
+    return any(each.triggers for each in _Readings(idle, target).triggering())
 
-    listed: TradeList
+
+@dataclass(frozen=True, eq=False)
+class _Readings:
+    """The readings of a portfolio before orders, with weights in force (n,)."""
+
+    before_after: BeforeAfter
+    target: Array
+    stale: bool = False
 
     @property
     def portfolio(self) -> Portfolio:
-        return self.listed.portfolio
-
-    @cached_property
-    def before_after(self) -> BeforeAfter:
-        return self.listed.before_after
+        return self.before_after.portfolio
 
     @property
     def figures(self) -> Figures:
@@ -107,16 +114,19 @@ class _Readings:
 
     def all(self) -> Iterator[Reading]:
         """The readings in turn."""
+        yield from self.triggering()
+        yield from (self.sharpe(), self.beta(), self.correlation(), self.since_trade(), self.data())
+
+    def triggering(self) -> Iterator[Reading]:
+        """Those that may trigger a cycle."""
         yield from self.drifts()
-        yield self.outside()
-        yield from (self.since_trade(), self.loss(), self.drawdown(), self.sharpe(), self.beta())
-        yield from (self.correlation(), self.regime(), self.data())
+        yield from (self.outside(), self.loss(), self.drawdown(), self.regime())
 
     # -- drift -----------------------------------------------------------------------------------------------------
 
     def drifts(self) -> Iterator[Reading]:
         """The largest drift of an asset, or of cash, and of a group of each kind."""
-        gaps = self.weights - self.listed.target
+        gaps = self.weights - self.target
         assets = (*self.portfolio.market.assets, "cash")
         yield self._drift("drift of an asset", dict(zip(assets, np.append(gaps, -gaps.sum()), strict=True)))
         instruments = self.portfolio.market.instruments
@@ -238,12 +248,11 @@ class _Readings:
         """The age and the quality of prices."""
         portfolio = self.portfolio
         poor = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
-        stale = self.listed.stale
-        if stale:
+        if self.stale:
             said = "prices or rates are older than the file allows for orders"
         else:
             said = poor[0] if poor else f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
-        return Reading("data", float(len(poor)), "warning" if poor or stale else QUIET, False, said)
+        return Reading("data", float(len(poor)), "warning" if poor or self.stale else QUIET, False, said)
 
     # -- series ----------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 All orders of a ticket are journalled in one commit before the first is sent. An order that the journal had before, or
 that got no answer, is sent only after the venue said that it does not have its client id. So the same call goes on
 where a killed one stood, and nothing is sent twice. A buy is sent only once its cash is there. The crosses of a house
-are made in the commit of the first orders.
+are made in the commit of the first orders; a buy for its accounts is journalled right before it is sent, with the units
+of each account, which its cash pays.
 
 Where the ticket states slices, those of one moment are journalled and sent as orders are, once the venue's clock shows
 it and nothing stands against them then. Moments count from the first order that the journal has.
@@ -18,9 +19,10 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from desk.exchange.allocations import journal_allocations, payable
 from desk.exchange.checks import faults_between
 from desk.exchange.moment import Moment, own_entries, unanswered
-from desk.exchange.ticket_orders import TicketOrder
+from desk.exchange.ticket_orders import TicketOrder, part_of
 from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Venue, quotes_of
 from desk.journal.chain import Entry, Event
 from desk.journal.fills import fill_event
@@ -29,11 +31,13 @@ from desk.journal.records import Acknowledged, Cancelled, OrderSent, Quote, Reco
 from desk.journal.tickets import cross_events, ticket_event, ticket_state
 from desk.tickets.exchange_orders import ExchangeOrder
 from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import counted, listed
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import MARKET_ORDER
 
+SHOWN = 5  # accounts without cash that are named
 WAITS = (0.5, 2.0, 5.0)  # seconds before each question for an order that got no answer, or is not filled yet
 
 
@@ -90,6 +94,8 @@ class Execution:
     fills: list[Fill] = field(default_factory=list)
     _new: set[tuple[str, int | None]] = field(default_factory=set)
     _open: list[Sent] = field(default_factory=list)
+    _unpaid: list[Sent] = field(default_factory=list)
+    _units: dict[str, dict[str, float]] = field(default_factory=dict)  # of accounts, by the id of their buy
     _waited: bool = False
     _halted: str = ""
     _is_silent: bool = False
@@ -106,7 +112,7 @@ class Execution:
                 self._await(minutes)
             if self._has_ids and not self._halted:
                 with self._heard():
-                    self._begin(orders)
+                    self._begin(order for order in orders if not self._is_shared(order))
             if waiting:  # buys: they go first among those of now
                 orders, waiting = sorted([*waiting, *orders], key=lambda order: order.order.side == "buy"), []
             for order in orders:
@@ -119,6 +125,7 @@ class Execution:
                     yield sent
         self._let_fill()
         yield from self._open
+        yield from self._unpaid
         with self._heard():
             self._take_fills()
 
@@ -202,12 +209,19 @@ class Execution:
                 return Sent(order, known)
             is_placed = False
             self._halted = self._halted or self.stop()
-            if not (self._halted or self._waited) and self._short_of_cash(order):
+            if self._halted:
+                return Sent(order, None, self._halted)
+            paid, why = self._paid(order)
+            if why and not self._waited:
                 self._waited = True  # once at each moment
                 self._let_fill()
-            if why := self._halted or self._short_of_cash(order):
+                paid, why = self._paid(order)
+            if paid is None:
                 return Sent(order, None, why)
-            is_placed = True
+            if why:
+                left = decimal(order.quantity or 0.0) - decimal(paid.quantity or 0.0)
+                self._unpaid.append(Sent(replace(order, order=part_of(order.order, float(left))), None, why))
+            order, is_placed = paid, True
             state = self._placed(order)
         except NotKnown as error:
             self._fall_silent(error, order if is_placed else None)
@@ -253,8 +267,9 @@ class Execution:
 
     def _placed(self, order: TicketOrder) -> OrderState:
         """Place an order; where no answer comes, ask for it before it is placed once more."""
-        if not self._has_ids:
+        if not self._has_ids or self._is_shared(order):
             self._begin([order])
+        if not self._has_ids:
             return self.venue.place(order.order, order.venue_id)
         try:
             return self.venue.place(order.order, order.venue_id)
@@ -264,6 +279,30 @@ class Execution:
                 if (state := self.venue.state(order.venue_id)) is not None:
                     return state
             return self.venue.place(order.order, order.venue_id)
+
+    def _is_shared(self, order: TicketOrder) -> bool:
+        """True for a buy for the accounts of a house."""
+        return order.order.side == "buy" and order.id in self.document.get("allocations", {})
+
+    def _paid(self, order: TicketOrder) -> tuple[TicketOrder | None, str]:
+        """The order, or the part of a block that its accounts can pay, and why the rest has to wait, or ""."""
+        begun = (entry for entry in own_entries(self.journal, order) if entry.kind == OrderSent.kind)
+        if not self._is_shared(order) or any(begun):
+            why = self._short_of_cash(order)
+            return None if why else order, why
+        self._take_fills()
+        journal_allocations(self.journal, self.document)
+        largest = decimal(order.quantity or 0.0)
+        units, short = payable(self.journal, self.document, order.id, largest, self.quotes)
+        total, why = sum(units.values(), NO_AMOUNT), ""
+        if total < largest:
+            why = f"the cash of {counted(len(short), 'account')} does not suffice: {listed(short, most=SHOWN)}"
+        part = order if total == largest else replace(order, order=part_of(order.order, float(total)))
+        if not total or (why and order.id in self.document.get("slices", {})):  # slices are sent whole
+            return None, why
+        self._units[order.id] = {name: float(own) for name, own in units.items()}
+        lacking = self._short_of_cash(part)
+        return (None, lacking) if lacking else (part, why)
 
     def _short_of_cash(self, order: TicketOrder) -> str:
         """The reason why a buy has to wait, or "": cash counts that is there on each day from its settlement on."""
@@ -317,6 +356,7 @@ class Execution:
             slice=order.slice or 0,
             quote=self.quotes.get(order.symbol),
             sent_at=now,
+            allocations=self._units.get(order.id, {}),
         )
 
     def _journal_answer(self, order: TicketOrder, state: OrderState) -> None:

@@ -1,7 +1,7 @@
 """The facts of a ticket that is to be sent: its content, its state in the journal, and the answers of its venue."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from desk.exchange.ticket_orders import TicketOrder, calendar_of, crossed_orders, in_slices, ticket_orders
+from desk.exchange.ticket_orders import TicketOrder, calendar_of, crossed_orders, in_slices, part_of, ticket_orders
 from desk.exchange.venue import Capabilities, SymbolRules, Venue, quotes_of
+from desk.exchange.venue_ids import venue_id
 from desk.journal.chain import Entry
 from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quote, Refused
 from desk.journal.tickets import TicketState, ticket_state
 from research.market.calendars import day_at
 from research.orders.fills import Fill
-from research.portfolio.holdings.blotter import SIGN_OF_SIDE
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.rates import decimal
 
 ANSWER_KINDS = {Acknowledged.kind, Refused.kind}
 
@@ -54,7 +56,8 @@ class Moment:
 
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
-    left         : those of which, or slices of which, the journal has no answer of the venue.
+    left         : those of which, or slices of which, the journal has no answer of the venue; () where it is replaced.
+    replaced     : hash of another list of the portfolio that was sent since this one, or "".
     place        : what the desk's own files say.
     state        : state of the ticket in the journal.
     day          : what was sent and filled today.
@@ -69,6 +72,7 @@ class Moment:
     document: Mapping[str, Any]
     orders: tuple[TicketOrder, ...]
     left: tuple[TicketOrder, ...]
+    replaced: str
     place: Place
     state: TicketState
     day: Day
@@ -152,13 +156,15 @@ def moment_of(
     Raises : NotKnown where the venue gives no answer.
     """
     can, now = venue.capabilities, venue.now()
-    orders = ticket_orders(document, can) if orders is None else orders
+    orders = tuple(_in_parts(document, journal, can)) if orders is None else orders
     symbols = list(dict.fromkeys(each.symbol for each in (*orders, *crossed_orders(document))))
     accounts = list(dict.fromkeys(each.order.account for each in orders))
+    replaced = _replaced(journal, document)
     return Moment(
         document=document,
         orders=orders,
-        left=tuple(unanswered(journal, in_slices(document, orders, can))),
+        left=() if replaced else tuple(unanswered(journal, in_slices(document, orders, can))),
+        replaced=replaced,
         place=place,
         state=ticket_state(journal, document["hash"]),
         day=_day(journal, document, now),
@@ -175,6 +181,23 @@ def moment_of(
     )
 
 
+def _in_parts(document: Mapping[str, Any], journal: Journal, can: Capabilities) -> Iterator[TicketOrder]:
+    """The orders of a ticket; of a buy for the accounts of a house, what was sent of it and what is left of it."""
+    for order in ticket_orders(document, can):
+        entries = journal.entries(order=order.id, kind=OrderSent.kind)
+        sent = [
+            entry.record for entry in entries if entry.record.allocations and order.id not in document.get("slices", {})
+        ]
+        left = decimal(order.quantity or 0.0) - sum((decimal(record.quantity) for record in sent), NO_AMOUNT)
+        for record in sent:
+            yield TicketOrder(part_of(order.order, record.quantity), record.venue_id, record.slice)
+        if not sent:
+            yield order
+        elif left:
+            rest = replace(part_of(order.order, float(left)), shares_before=None)
+            yield TicketOrder(rest, venue_id(order.id, len(sent), 0, can.id_length, can.id_alphabet), len(sent))
+
+
 def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
     """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
     return (each for each in orders if not any(entry.kind in ANSWER_KINDS for entry in own_entries(journal, each)))
@@ -184,6 +207,12 @@ def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:
     """The entries of an order; of a slice, its own."""
     entries = journal.entries(order=order.id)
     return (entry for entry in entries if getattr(entry.record, "venue_id", order.venue_id) == order.venue_id)
+
+
+def _replaced(journal: Journal, document: Mapping[str, Any]) -> str:
+    """The hash of the list of the portfolio that was sent last, where this one was sent before it; else ""."""
+    sent = [entry.ticket for entry in journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind)]
+    return sent[-1] if document["hash"] in sent and sent[-1] != document["hash"] else ""
 
 
 def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -> list[tuple[str, str]]:

@@ -125,7 +125,7 @@ def check_whole(document: Mapping[str, Any], journal: Journal, venue: str) -> No
                 continue  # a check says so
             if (sent := entry.record).venue != venue:
                 raise ConfigError(f"order {name} was sent to {sent.venue}: name it, too.")
-            if isinstance(order, Order) and sent.quantity != order.quantity and not in_slices:
+            if isinstance(order, Order) and sent.quantity != order.quantity and not (in_slices or sent.allocations):
                 raise ConfigError(f"order {name} was sent to {venue} in part: name the venues of the rest, too.")
 
 

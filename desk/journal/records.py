@@ -121,6 +121,7 @@ class OrderSent:
     quantity       : units, or None where `notional` is sent.
     quote          : quote at the sending.
     sent_at        : moment of the venue's clock, UTC.
+    allocations    : of a buy for accounts of a house, its units by the id of the account's own order.
     """
 
     kind: ClassVar[str] = "order"
@@ -140,6 +141,7 @@ class OrderSent:
     attempt: int = 0
     quote: Quote | None = None
     sent_at: str = ""
+    allocations: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

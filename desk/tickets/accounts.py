@@ -16,7 +16,7 @@ from research.accounting import Policy
 from research.allocation import TargetPath, target_path
 from research.market.quality import market_warnings
 from research.orders.lots.position import Position, order_limits
-from research.orders.today import trade_list
+from research.orders.make_trade_list import trade_list
 from research.orders.trade_list import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.currencies import Balances, currencies_of

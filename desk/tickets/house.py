@@ -6,8 +6,9 @@ and checked as the ticket of one account that holds what all of them hold.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from research.orders.accounts.crossing import AccountOrder, Block, Cross, crosse
 from research.orders.content import STALE
 from research.orders.trade_list import TradeList
 from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.prices import bases
 from research.portfolio.holdings.rates import decimal, rounded
@@ -117,6 +119,10 @@ def house_ticket(
         notes=(*cross_notes(house.crosses), *notes, *slices_note(portfolio, slices)),
         allocations=house.allocations,
         crosses=tuple(house.crosses),
+        funding={
+            "adverse_move": min(portfolio.orders.adverse_move for portfolio in portfolios.values()),
+            "cash": {account.name: account.cash for account in accounts},
+        },
     )
 
 
@@ -205,17 +211,42 @@ class _House:
         self.cash = decimal_sum(account.cash for account in accounts)
         self.nav = self.cash + sum(held * self._price(asset) for asset, held in self.units.items() if held)
         self.listed = _by_asset(accounts)
-        may_cross = {name for name, model in models.items() if model.portfolio.ticket.crossing}
-        self.crosses, blocks = list[dict[str, Any]](), list[Block]()
-        for asset, listed in self.listed.items():
-            asked = [AccountOrder(of.name, each.client_order_id, each.side, asset, decimal(each.quantity or 0.0),
-                                  of.model in may_cross) for of, each in listed]  # fmt: skip
-            crossed, left = crosses_and_blocks(asked, decimal(listed[0][1].lot or 0.0))
-            self.crosses += (self._priced(cross) for cross in crossed)
-            blocks += left
+        self.crosses, blocks = self._matched({name for name, of in models.items() if of.portfolio.ticket.crossing})
         blocks.sort(key=lambda block: (block.side == "buy", -float(block.quantity) * self._price(block.asset)))
         self.allocations = {_id(self.listed[b.asset][0][1], b): _rows(b) for b in blocks}
         self.orders = tuple(self._order(k, *of) for k, of in enumerate(zip(self.allocations, blocks, strict=True), 1))
+
+    def _matched(self, may_cross: Container[str]) -> tuple[list[dict[str, Any]], list[Block]]:
+        """The crosses that accounts can pay with their cash and what they cross, and the blocks of all else.
+
+        Those that an account cannot pay are cut in proportion, and all are matched anew. may_cross : models.
+        """
+        crossable = {each.client_order_id: decimal(each.quantity or 0.0) if of.model in may_cross else NO_AMOUNT
+                     for of in self.accounts for each in of.orders}  # fmt: skip
+        while True:
+            crosses, blocks = list[dict[str, Any]](), list[Block]()
+            for asset, listed in self.listed.items():
+                asked = [AccountOrder(of.name, each.client_order_id, each.side, asset, decimal(each.quantity or 0.0),
+                                      crossable[each.client_order_id]) for of, each in listed]  # fmt: skip
+                crossed, left = crosses_and_blocks(asked, decimal(listed[0][1].lot or 0.0))
+                crosses += (self._priced(cross) for cross in crossed)
+                blocks += left
+            if not (cut := self._unpaid(crosses)):
+                return crosses, blocks
+            crossable |= cut
+
+    def _unpaid(self, crosses: Sequence[Mapping[str, Any]]) -> dict[str, Decimal]:
+        """The units, by order, to which crossed buys are cut whose account cannot pay them all."""
+        cash, paid = {of.name: decimal(of.cash) for of in self.accounts}, defaultdict[str, Decimal](Decimal)
+        cut = defaultdict[str, Decimal](Decimal)
+        for cross in crosses:
+            cash[cross["seller"]] += decimal(cross["value"])
+            cash[cross["buyer"]] -= decimal(cross["value"])
+            paid[cross["buyer"]] += decimal(cross["value"])
+        for cross in (cross for cross in crosses if cash[cross["buyer"]] < 0):
+            share = max(1 + cash[cross["buyer"]] / paid[cross["buyer"]], NO_AMOUNT)
+            cut[cross["buy_order"]] += share * decimal(cross["quantity"])
+        return cut
 
     def _price(self, asset: str) -> float:
         model, i = self.of_asset[asset]

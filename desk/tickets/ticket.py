@@ -162,6 +162,8 @@ class Ticket:
     slices      : slices of orders by client id; {} where each is sent whole, and then not in the document.
     allocations : of a house, by the id of each block: `account`, `order` (id in the account's own list) and
                   `quantity` of each part; {} where each order is of one account, and then not in the document.
+    funding     : of a house, `cash` by account, before the orders, and `adverse_move`, the rise of prices after which
+                  buys of an account are still paid; {} is not in the document.
     crosses     : of a house, trades between its accounts without an order, each with `seller`, `buyer`, the ids of
                   their own orders, `quantity`, `price`, its day and source, and `value`; () is not in the document.
     beside      : facts of the machine and the moment, which stand beside the hash and not under it: `path` of the
@@ -205,6 +207,7 @@ class Ticket:
     slices: Mapping[str, OrderSlices] = field(default_factory=dict)
     allocations: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     crosses: tuple[Mapping[str, Any], ...] = ()
+    funding: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -227,7 +230,7 @@ class Ticket:
         del parts["beside"]
         parts["sending"]["limits"] = {name: of for name, of in parts["sending"]["limits"].items() if of is not None}
         rare = {"exchanges", "sec_types", "approvals", "file_sha256", "models", "slices", "allocations", "crosses"}
-        rare |= set() if self.cash else {"fx", "cash"}
+        rare |= {"funding"} if self.cash else {"funding", "fx", "cash"}
         parts = {name: part for name, part in parts.items() if part or name not in rare}
         whole: dict[str, Any] = plain(parts)
         return whole

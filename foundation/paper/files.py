@@ -7,11 +7,12 @@ same bytes with the same libraries.
 
 import re
 import warnings
+import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from io import BytesIO
 from pathlib import Path
+from struct import pack
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -38,7 +39,7 @@ TITLE = 16.0  # size of the title, px
 LETTERS = 0.9  # of the size of type: letters of matplotlib's font are that much wider than those of a page
 FONTS = "'Liberation Sans','Helvetica Neue',Arial,sans-serif"
 VARIABLE = re.compile(r"var\(--(\w+)\)")
-STEP = re.compile(r"([MLCQz])([^MLCQz]*)")
+STEP = re.compile("[MLCz]")
 PLAIN = {"fill": LIGHT["ink"], "stroke": "none", "stroke-width": "1", "font-size": "12px"}  # where a style says nothing
 
 Styles = dict[str, str]
@@ -49,7 +50,7 @@ def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
     """Write <name>.csv, .png and .svg of each picture into the folder `figures` of a run or a sheet, which exists."""
     (folder / PICTURES).mkdir(exist_ok=True)
     place, made = folder / PICTURES, [(picture, svg_file(picture)) for picture in pictures]  # drawn in this thread
-    with ThreadPoolExecutor(2) as pool:  # half of the time is compression, beside which the next one is drawn
+    with ThreadPoolExecutor(2) as pool:  # one is compressed while the next one is drawn
         pngs = pool.map(lambda one: png_file(one[0]), made)
         for (picture, svg), png in zip(made, pngs, strict=True):
             write_whole(place / f"{picture.name}.csv", csv_text(picture.data))
@@ -83,7 +84,6 @@ def svg_file(picture: Picture) -> str:
 def png_file(picture: Picture) -> bytes:
     """The wide picture with its title as a PNG file, twice as large as on a page."""
     from matplotlib.backends.backend_agg import RendererAgg
-    from PIL import Image
 
     root = ElementTree.fromstring(_light(picture.wide))
     width, height = _size(picture.wide)
@@ -96,9 +96,24 @@ def png_file(picture: Picture) -> bytes:
         painter.words(0.0, -HEAD / 2.0, [(picture.title, {"font-size": f"{TITLE}px", "font-weight": "bold"})], {})
         for element in root:
             painter.draw(element)
-    file, dots = BytesIO(), np.ascontiguousarray(np.asarray(renderer.buffer_rgba())[:, :, :3])
-    Image.fromarray(dots).save(file, "png", compress_level=3)  # 6 takes half as long again
-    return file.getvalue()
+    return _png(np.asarray(renderer.buffer_rgba())[:, :, :3])
+
+
+def _png(dots: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
+    """Red, green and blue (height, width, 3) as a PNG file.
+
+    No row is filtered: plain ground and lines take less room so, and a third of the time that Pillow's filters take.
+    """
+    height, width, _ = dots.shape
+    rows = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # a row begins with the number of its filter: none
+    rows[:, 1:].reshape(height, width, 3)[:] = dots
+    parts = {
+        b"IHDR": pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),  # eight bits of each of three colours
+        b"IDAT": zlib.compress(rows.tobytes(), 3),  # 6 takes twice as long
+        b"IEND": b"",
+    }
+    chunks = (pack(">I", len(part)) + kind + part + pack(">I", zlib.crc32(kind + part)) for kind, part in parts.items())
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 class Painter:
@@ -121,18 +136,12 @@ class Painter:
         self._path(Line.unit_rectangle(), whole, {"fill": LIGHT["paper"]}, "")
 
     def draw(self, element: ElementTree.Element) -> None:
-        """Draw one element, and those in it. Raises KeyError for a kind that pictures do not have."""
-        kinds = {"path": self._shape, "use": self._mark, "text": self._text, "defs": self._nothing, "g": self._group}
+        """Draw one element. Raises KeyError for a kind that pictures do not have."""
+        kinds = {"path": self._shape, "use": self._mark, "text": self._text, "defs": self._nothing}
         kinds[element.tag](element)
 
     def _nothing(self, element: ElementTree.Element) -> None:
         """Draw nothing: the element is only drawn where it is used."""
-
-    def _group(self, element: ElementTree.Element) -> None:
-        for child in element:
-            child.attrib.setdefault("clip-path", element.get("clip-path", ""))
-            child.attrib["style"] = f"{element.get('style', '')};{child.get('style', '')}"
-            self.draw(child)
 
     def _shape(self, element: ElementTree.Element) -> None:
         self._path(_line(element.attrib["d"]), self.place, _styles(element), element.get("clip-path", ""))
@@ -240,11 +249,12 @@ def _line(d: str) -> "Line":
     """A path of matplotlib from the attribute `d` of one of SVG."""
     from matplotlib.path import Path as Line
 
-    codes = {"M": Line.MOVETO, "L": Line.LINETO, "Q": Line.CURVE3, "C": Line.CURVE4, "z": Line.CLOSEPOLY}
-    points: list[Any] = []
-    kinds: list[Any] = []
-    for kind, numbers in STEP.findall(d):
-        found = np.fromstring(numbers, sep=" ").reshape(-1, 2) if numbers else np.zeros((1, 2))
-        points.append(found)
-        kinds += [codes[kind]] * len(found)
-    return Line(np.concatenate(points), kinds)
+    codes = {
+        "M": [Line.MOVETO],
+        "L": [Line.LINETO],
+        "C": 3 * [Line.CURVE4],
+        "z": [Line.CLOSEPOLY],  # at any point
+    }
+    numbers = STEP.sub(lambda found: " 0 0 " if found[0] == "z" else " ", d)
+    kinds = [code for step in STEP.findall(d) for code in codes[step]]
+    return Line(np.fromstring(numbers, sep=" ").reshape(-1, 2), kinds)

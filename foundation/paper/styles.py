@@ -21,7 +21,7 @@ class LineStyle:
     """The line style of a policy.
 
     colour : a colour of the page.
-    dash : line style of matplotlib.
+    dash : dash of `Canvas.line`.
     width : width of the line, px.
     bold : true if its name is bold: where it is recommended.
     """

@@ -1,23 +1,18 @@
-"""A picture as inline SVG that follows its page: matplotlib draws it, in colours that are names until they are seen.
+"""A picture as inline SVG that follows its page, in colours that are names until they are seen.
 
 Text stays text, in the page's own font. The result has no URL, no identifier that could meet another picture's, no date
 and no random number: the same picture gives the same bytes.
 """
 
 import re
-from functools import cache, lru_cache
-from io import StringIO
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from hashlib import sha256
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.lines import Line2D
-    from matplotlib.text import Text
+from foundation.arrays import Mask
 
 # The page's colours: --ink, --soft and so on. Lines are 3:1 against the paper at least, words 4.5:1. Any two of ink and
 # the ten hues are 18 apart or more in CIELAB, for normal eyes and with each of the three colour blindnesses.
@@ -58,11 +53,10 @@ DARK = {
     "brown": "#fac896",
 }
 HUES = ("sky", "orange", "green", "violet", "wine", "pink", "blue", "stone", "red", "brown")
-TOKENS = {name: f"#5eed{k:02x}" for k, name in enumerate(LIGHT)}  # what matplotlib draws with in their place
 
 SMALL = 12.0  # size of type, px at the picture's own width
-KEPT_ATTRIBUTES = ("d", "style", "transform", "clip-path", "x", "y", "width", "height", "id", "href")
-NUMBER = re.compile(r"-?\d+\.\d+")
+BEHIND, AREA, CURVE, LINE, MARK, WORDS = range(6)  # what is drawn before what, whenever it was asked for
+ANCHORS = {"left": "", "center": "text-anchor:middle;", "right": "text-anchor:end;"}
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")  # XML has no place for these
 THEN = "\N{DOUBLE VERTICAL LINE}"  # ends the heavy part of a text
 
@@ -71,27 +65,20 @@ class Canvas:
     """A picture of `width` × `height` px. Places are px from its upper left corner, in every method."""
 
     def __init__(self, width: float, height: float, salt: str) -> None:
-        from matplotlib.backends.backend_svg import FigureCanvasSVG
-        from matplotlib.figure import Figure
-
         self.width, self.height, self.salt = width, height, salt
-        self.figure = Figure(figsize=(width / 72.0, height / 72.0), dpi=72, facecolor="none")
-        self.figure.patch.set_visible(False)
-        FigureCanvasSVG(self.figure)
+        self._elements: list[tuple[int, str]] = []  # each with its place in the order
+        self._defined: dict[str, str] = {}  # shapes of marks and rectangles that cut, by identifier
 
-    def axes(self, left: float, top: float, width: float, height: float) -> "Axes":
-        """A panel without frame or ticks.
+    def clip(self, left: float, top: float, width: float, height: float) -> str:
+        """The name of a rectangle that cuts what is drawn.
 
         left   : left edge, px from the left of the canvas.
         top    : upper edge, px from the top of the canvas.
         width  : width, px.
         height : height, px.
         """
-        box = (left / self.width, 1.0 - (top + height) / self.height, width / self.width, height / self.height)
-        axes: Axes = self.figure.add_axes(box, facecolor="none")
-        axes.set_axis_off()
-        axes.margins(0.0)
-        return axes
+        x, y, across, up = (_px(part) for part in (left, top, width, height))
+        return self._define("clipPath", f'><rect x="{x}" y="{y}" width="{across}" height="{up}"/></clipPath>')
 
     def text(
         self,
@@ -114,33 +101,50 @@ class Canvas:
         align  : "left", "center" or "right" of x.
         bold   : true for heavy letters.
         """
-        found = _words_on_a_line()(
-            x,
-            self.height - (y + 0.35 * size),
-            UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", words),
-            color=TOKENS[colour],
-            fontsize=size,
-            ha=align,
-            fontweight="bold" if bold else "normal",
-        )
-        found.set_figure(self.figure)
-        self.figure.texts.append(found)
+        if words:
+            heavy = "font-weight:700;" if bold else ""
+            style = f"{heavy}font-size:{size:g}px;{ANCHORS[align]}fill:var(--{colour})"
+            place = f'x="{_px(x)}" y="{_px(y + 0.35 * size)}"'
+            self._elements.append((WORDS, f'<text style="{style}" {place}>{_words(words)}</text>'))
 
     def line(
-        self, x: ArrayLike, y: ArrayLike, *, colour: str, width: float = 1.0, dash: Any = "-", behind: bool = False
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        colour: str,
+        width: float = 1.0,
+        dash: Any = "-",
+        strength: float = 1.0,
+        behind: bool = False,
+        clip: str = "",
     ) -> None:
-        """A line through points.
+        """A line through points, which ends where one of them is NaN and begins again at the next.
 
-        x      : (k,) px from the left.
-        y      : (k,) px from the top.
-        colour : name of a token.
-        width  : width of the line, px.
-        dash   : line style of matplotlib.
-        behind : true to draw it behind the rest.
+        x        : (k,) px from the left.
+        y        : (k,) px from the top.
+        colour   : name of a token.
+        width    : width of the line, px.
+        dash     : "-", or (0, lengths of strokes and of gaps in turn, in widths of the line).
+        strength : opacity, up to 1.
+        behind   : true to draw it behind the rest.
+        clip     : name of a rectangle that cuts it, or "".
         """
-        self.figure.add_artist(
-            _line(x, self.height - np.asarray(y, dtype=float), colour, width, dash, -1.0 if behind else 2.0)
-        )
+        order = BEHIND if behind else CURVE if clip else LINE
+        dashes = "" if dash == "-" else f";stroke-dasharray:{','.join(f'{part * width:g}' for part in dash[1])}"
+        wide = "" if width == 1.0 else f";stroke-width:{width:g}"
+        self._draw(order, path(x, y), f"fill:none{dashes};stroke:var(--{colour}){wide}{_opacity(strength)}", clip)
+
+    def area(self, x: ArrayLike, y: ArrayLike, *, colour: str, strength: float = 1.0, clip: str = "") -> None:
+        """A filled polygon.
+
+        x        : (k,) corners, px from the left.
+        y        : (k,) corners, px from the top.
+        colour   : name of a token.
+        strength : opacity, up to 1.
+        clip     : name of a rectangle that cuts it, or "".
+        """
+        self._draw(AREA, f"{path(x, y)}z", f"fill:var(--{colour}){_opacity(strength)}", clip)
 
     def strokes(self, x: ArrayLike, foot: float, head: ArrayLike, *, colour: str) -> None:
         """Upright strokes.
@@ -157,141 +161,105 @@ class Canvas:
     def point(
         self, x: float, y: float, *, colour: str, size: float = 6.0, face: str = "", mark: str = "o", ring: float = 1.4
     ) -> None:
-        """A mark of matplotlib.
+        """A mark.
 
         x      : middle, px from the left.
         y      : middle, px from the top.
         colour : name of a token.
         size   : diameter, px.
         face   : name of the token that fills it, or "none"; by default its own colour.
-        mark   : marker of matplotlib.
+        mark   : "o", "D" (diamond), "^", "v", "<", ">", "|" or "+".
         ring   : width of its edge, px.
         """
-        artist = _line([x], [self.height - y], colour, 0.0, "none", 3.0)
-        artist.set_marker(mark)
-        artist.set_markersize(size)
-        artist.set_markeredgewidth(ring)
-        artist.set_markerfacecolor(TOKENS.get(face or colour, "none"))
-        self.figure.add_artist(artist)
+        filled = "none" if face == "none" else f"var(--{face or colour})"
+        edge = f";stroke:var(--{colour})" + (f";stroke-width:{ring:g}" if ring != 1.0 else "") if ring else ""
+        self._marks([x], [y], _outline(mark, size / 2.0), f"fill:{filled}{edge}")
 
-    def points(self, x: ArrayLike, y: ArrayLike, *, colour: str, size: float) -> None:
+    def points(self, x: ArrayLike, y: ArrayLike, *, colour: str, size: float, strength: float = 0.75) -> None:
         """Many marks of one kind, let through where they lie on one another.
 
-        x      : (k,) px from the left.
-        y      : (k,) px from the top.
-        colour : name of a token.
-        size   : diameter, px.
+        x        : (k,) px from the left.
+        y        : (k,) px from the top.
+        colour   : name of a token.
+        size     : diameter, px.
+        strength : opacity, up to 1.
         """
-        artist = _line(x, self.height - np.asarray(y, dtype=float), colour, 0.0, "none", 3.0)
-        artist.set_marker("o")
-        artist.set_markersize(size)
-        artist.set_markeredgewidth(0.0)
-        artist.set_alpha(0.75)
-        self.figure.add_artist(artist)
+        self._marks(x, y, _outline("o", size / 2.0), f"fill:var(--{colour}){_opacity(strength)}")
 
     def svg(self, css_class: str, alt: str) -> str:
         """The picture as an <svg> element for a page, with `alt` as its alternative text."""
-        import matplotlib
-
-        buffer = StringIO()
-        settings: Any = {"svg.fonttype": "none", "svg.hashsalt": self.salt, "path.simplify": False}
-        with matplotlib.rc_context(settings):
-            self.figure.savefig(buffer, format="svg", metadata={"Date": None})
-        root = ElementTree.fromstring(buffer.getvalue())
-        inner = "".join(_element(child) for child in root)
+        defined = f"<defs>{''.join(self._defined.values())}</defs>" if self._defined else ""
+        inner = "".join(element for _, element in sorted(self._elements, key=lambda one: one[0]))
         return (
             f'<svg class="{css_class}" viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
-            f"aria-label={quoteattr(alt)}>{inner}</svg>"
+            f"aria-label={quoteattr(alt)}>{defined}{inner}</svg>"
         )
 
+    def _define(self, tag: str, rest: str) -> str:
+        """The identifier of an element to be used by others: no other picture has the same."""
+        name = f"p{sha256(f'{self.salt}<{tag}{rest}'.encode()).hexdigest()[:10]}"
+        self._defined[name] = f'<{tag} id="{name}"{rest}'
+        return name
 
-@cache
-def _words_on_a_line() -> "type[Text]":
-    """A text of matplotlib that is written where it stands, unmeasured: the page sets it in a font of its own."""
-    from matplotlib.text import Text
+    def _draw(self, order: int, d: str, style: str, clip: str) -> None:
+        cut = f' clip-path="url(#{clip})"' if clip else ""
+        if d.strip("z"):
+            self._elements.append((order, f'<path d="{d}" style="{style}"{cut}/>'))
 
-    class Words(Text):
-        def draw(self, renderer: Any) -> None:
-            x, y = self.get_position()
-            if self.get_text():
-                pen = renderer.new_gc()
-                pen.set_foreground(self.get_color())
-                renderer.draw_text(
-                    pen, x, renderer.height - y, self.get_text(), self.get_fontproperties(), 0.0, mtext=self
-                )
-                pen.restore()
-
-    return Words
+    def _marks(self, x: ArrayLike, y: ArrayLike, outline: str, style: str) -> None:
+        name, places = self._define("path", f' d="{outline}"/>'), np.column_stack([x, y]).astype(float)
+        for across, down in places[np.isfinite(places).all(axis=1)].tolist():
+            use = f'<use style="{style}" x="{_px(across)}" y="{_px(down)}" href="#{name}"/>'
+            self._elements.append((MARK, use))
 
 
-def _line(x: Any, y: Any, colour: str, width: float, dash: Any, order: float) -> "Line2D":
-    from matplotlib.lines import Line2D
-    from matplotlib.transforms import IdentityTransform
+def path(x: ArrayLike, y: ArrayLike) -> str:
+    """The attribute `d` of a line through points (k,), px: broken where one is not finite, and without needless ones.
 
-    return Line2D(
-        x,
-        y,
-        color=TOKENS[colour],
-        linewidth=width,
-        linestyle=dash,
-        zorder=order,
-        transform=IdentityTransform(),
-        solid_capstyle="butt",
-        dash_capstyle="butt",
-    )
+    A point is needless between its neighbours on a level or an upright line.
+    """
+    places = np.round(np.column_stack([x, y]).astype(float), 1) + 0.0  # a tenth of a pixel; no "-0"
+    known: Mask = np.isfinite(places[:, 0] + places[:, 1])
+    places[~known] = np.nan
+    steps = np.diff(places, axis=0)
+    goes_on, level = steps[1:] * steps[:-1] >= 0.0, (steps[1:] == 0.0) & (steps[:-1] == 0.0)
+    needed = np.ones(len(places), dtype=bool)
+    needed[1:-1] = ~(goes_on.all(axis=1) & level.any(axis=1))
+    parts, pen = [], "M"
+    for (across, down), is_known in zip(places[needed].tolist(), known[needed].tolist(), strict=True):
+        if is_known:
+            parts.append(f"{pen}{across:g} {down:g}")
+        pen = "L" if is_known else "M"
+    return "".join(parts)
 
 
-def _element(node: ElementTree.Element) -> str:
-    """An element without parts that a page does not need: metadata, style sheets, needless groups, long numbers."""
-    tag = node.tag.rpartition("}")[2]
-    if tag in ("metadata", "style"):
-        return ""
-    inner = "".join(_element(child) for child in node) + (_words(node.text or "") if tag == "text" else "")
-    attributes = _attributes(node, tag)
-    if tag in ("g", "defs") and (not inner or not attributes):
-        return inner if tag == "g" or not inner else f"<defs>{inner}</defs>"
-    return f"<{tag}{attributes}>{inner}</{tag}>" if inner else f"<{tag}{attributes}/>"
+def _px(place: float) -> str:
+    """A place to a tenth of a pixel; no "-0"."""
+    return f"{round(float(place), 1) + 0.0:g}"
+
+
+def _opacity(strength: float) -> str:
+    return "" if strength == 1.0 else f";opacity:{strength:g}"
+
+
+def _outline(mark: str, radius: float) -> str:
+    """The attribute `d` of a mark round (0, 0). radius : px. The quarters of a circle are cubic curves."""
+    r, k, d = _px(radius), _px(0.5523 * radius), _px(1.4142 * radius)
+    circle = f"C{r} {k} {k} {r} 0 {r}C-{k} {r} -{r} {k} -{r} 0C-{r} -{k} -{k} -{r} 0 -{r}C{k} -{r} {r} -{k} {r} 0z"
+    return {
+        "o": f"M{r} 0{circle}",
+        "D": f"M0 -{d}L{d} 0L0 {d}L-{d} 0z",
+        "^": f"M0 -{r}L{r} {r}L-{r} {r}z",
+        "v": f"M0 {r}L-{r} -{r}L{r} -{r}z",
+        "<": f"M-{r} 0L{r} -{r}L{r} {r}z",
+        ">": f"M{r} 0L-{r} {r}L-{r} -{r}z",
+        "|": f"M0 {r}L0 -{r}",
+        "+": f"M-{r} 0L{r} 0M0 {r}L0 -{r}",
+    }[mark]
 
 
 def _words(words: str) -> str:
-    heavy, then, rest = words.partition(THEN)
-    return (
-        f'<tspan style="font-weight:700;fill:var(--ink)">{escape(heavy)}</tspan> {escape(rest)}'
-        if then
-        else escape(words)
-    )
-
-
-def _attributes(node: ElementTree.Element, tag: str) -> str:
-    kept = {key.rpartition("}")[2]: value for key, value in node.attrib.items()}
-    if tag in ("g", "text"):
-        kept.pop("id", None)
-    if tag == "text":
-        kept["transform"] = ""  # "rotate(-0 …)": no text is turned
-    values = {key: _shorter(key, kept[key]) for key in KEPT_ATTRIBUTES if kept.get(key)}
-    return "".join(f" {key}={quoteattr(value)}" for key, value in values.items() if value)
-
-
-def _shorter(key: str, value: str) -> str:
-    if key == "style":
-        return _style(value)
-    if key in ("id", "href", "clip-path"):
-        return value
-    value = NUMBER.sub(lambda found: f"{round(float(found[0]), 1) + 0.0:g}", value)  # a tenth of a pixel; no "-0"
-    return re.sub(r"\s*([MLCQz])\s*", r"\1", value).strip() if key == "d" else value
-
-
-@lru_cache(maxsize=1024)  # most elements have one of a few styles
-def _style(value: str) -> str:
-    """A style in the page's colours and font."""
-    for name, token in TOKENS.items():
-        value = value.replace(token, f"var(--{name})")
-    value = re.sub(
-        r"font: (?:(\d+|bold) )?([\d.]+)px [^;]*",
-        lambda f: f"font-size:{f[2]}px" + (f";font-weight:{f[1]}" if f[1] else ""),
-        value,
-    )
-    parts = (part.strip().replace(": ", ":") for part in value.split(";"))
-    return ";".join(
-        p for p in parts if p and not p.startswith(("font-family", "stroke-dashoffset", "stroke-linecap:butt"))
-    )
+    heavy, then, rest = UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", words).partition(THEN)
+    if not then:
+        return escape(heavy)
+    return f'<tspan style="font-weight:700;fill:var(--ink)">{escape(heavy)}</tspan> {escape(rest)}'

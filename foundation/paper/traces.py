@@ -19,7 +19,7 @@ from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import AXIS, TITLE, Array, thinned
 from foundation.paper.picture import WIDE, Picture
 from foundation.paper.styles import LETTER, LineStyle, fitted_name
-from foundation.paper.svg import LIGHT, SMALL, TOKENS, Canvas
+from foundation.paper.svg import LIGHT, SMALL, Canvas
 from foundation.paper.wording import listed, number
 
 if TYPE_CHECKING:
@@ -201,10 +201,7 @@ def _draw(panel: Panel, traces: Sequence[Trace]) -> None:
     for t in traces:
         if t.fill:
             low = before.y if t.fill == "tonexty" and before is not None else np.zeros(len(t.y))
-            panel.axes.fill_between(
-                panel.x.scaled(t.x), panel.y.scaled(low), panel.y.scaled(t.y),
-                color=TOKENS[t.style.colour], alpha=0.18, linewidth=0.0,
-            )  # fmt: skip
+            panel.area(t.x, low, t.y, t.style.colour, 0.18)
         if t.lines:
             kept = thinned(t.y, int(panel.width))
             panel.curve(t.x[kept], t.y[kept], t.style.colour, t.style.width, t.style.dash)
@@ -281,7 +278,7 @@ def _parallel(trace: Any, height: float) -> tuple[Canvas, str, pd.DataFrame]:
     ):
         up = np.column_stack([(values[part] - low) / span, np.full(len(part), np.nan)])
         across = np.tile([*np.arange(len(names), dtype=float), np.nan], len(part))
-        panel.axes.plot(across, up.ravel(), color=TOKENS[colour], linewidth=width, alpha=alpha)
+        panel.curve(across, up.ravel(), colour, width, strength=alpha)
     for k, (dimension, name) in enumerate(zip(trace.dimensions, names, strict=True)):
         x = panel.x_at(float(k))
         canvas.line([x, x], [panel.top, panel.bottom], colour="soft", width=0.8)

@@ -127,6 +127,7 @@ def _order_of(portfolio: Portfolio, orders: Sequence[SentOrder], places: _Places
     if fill.order_id and (k := places.by_id.get(fill.order_id)) is not None:
         order = orders[k]
         if (order.asset, order.side) == (fill.asset, fill.side) and order.account in accounts:
+            _check_sized(portfolio, fill, "correct the moment")
             return k
         what = f"to {order.side} {order.asset}{f' in {order.account}' if order.account else ''}"
         fill.refuse("order_id", fill.order_id, f"That order is {what}: the fill is to {fill.side} {fill.asset}.")
@@ -142,10 +143,15 @@ def _order_of(portfolio: Portfolio, orders: Sequence[SentOrder], places: _Places
     if not like:
         what = f"the order to {fill.side} {fill.asset}{f' in {accounts[0]}' if accounts[0] else ''}"
         fill.refuse("order_id", fill.order_id, f"Nobody sent {what}: look at the orders that are open.")
-    asked = portfolio.blotter and portfolio.blotter.asked
-    if not fill.order_id and asked and (day := day_at(fill.moment, portfolio.market.calendar)) < np.datetime64(asked):
-        fill.refuse("moment", str(day), f"The order was sized at the close of {asked}: give the id of its own.")
+    _check_sized(portfolio, fill, "correct the moment" if fill.order_id else "give the id of its own")
     return like[0]
+
+
+def _check_sized(portfolio: Portfolio, fill: Fill, fix: str) -> None:
+    """Raise DataError for a fill of a day before the close at which the orders were sized. fix : advice."""
+    asked = portfolio.blotter and portfolio.blotter.asked
+    if asked and (day := day_at(fill.moment, portfolio.market.calendar)) < np.datetime64(asked):
+        fill.refuse("moment", str(day), f"The order was sized at the close of {asked}: {fix}.")
 
 
 def accounts_of(portfolio: Portfolio, fill: Fill) -> list[str]:

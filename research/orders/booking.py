@@ -152,7 +152,7 @@ def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
     """The book after one of its `events_since`. Raises DataError for another name, and before an earlier split."""
     found = {event.name: event for event in events_since(book, portfolio)}
     if name not in found:
-        raise DataError(f"book {book.name} has no open {name!r}. {did_you_mean(name, found)}")
+        raise DataError(f"book {book.name} has no split or dividend {name!r} to be booked. {did_you_mean(name, found)}")
     event, blotter = found[name], book.blotter
     for other in found.values():
         if other.asset == event.asset and other.split != 1 and other.day < event.day:

@@ -91,7 +91,7 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
         assets=lambda: read_assets(document, of.quoted),
         strategic=lambda: strategic_of(document, of.assets),
         nav_history=lambda: read_nav_history(document, of.quoted),
-        last_trade=lambda: _last_trade(document, keys.last_trade, of.quoted, of.book),
+        last_trade=lambda: _last_trade(document, keys.last_trade, of.quoted, of.book, as_of),
         test_start=lambda: _test_start(document, keys.test_start, of.quoted),
         periods_per_year=lambda: _periods_per_year(document, keys.periods_per_year, of.quoted),
         shared=lambda: _shared(keys, of.periods_per_year),
@@ -188,13 +188,18 @@ def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
     return {"tracking_penalty": keys.penalty, "periods_per_year": float(periods_per_year), "returns": returns}
 
 
-def _last_trade(document: Document, day: pd.Timestamp | None, market: Market, book: Book | None) -> pd.Timestamp:
+def _last_trade(
+    document: Document, day: pd.Timestamp | None, market: Market, book: Book | None, as_of: str | pd.Timestamp | None
+) -> pd.Timestamp:
     """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet.
 
-    That of a book may be later, and is then the last close.
+    That of a book may be later, and is then the last close. A book knows no day before its own.
     """
     last = market.dates[-1]
     if book is not None:
+        if as_of is not None:
+            with document.placing(("positions", "book")):
+                book.check_day(given_day("as_of is", as_of).date(), of_list=True)
         return max(min(pd.Timestamp(book.last_trade), last), market.dates[0])
     if day is not None and day > last:
         fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."

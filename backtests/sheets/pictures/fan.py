@@ -8,7 +8,7 @@ from foundation.paper.charts.panel import Axis, day_numbers, one_panel
 from foundation.paper.layout import AXIS
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.svg import Canvas
 from foundation.paper.wording import percent
 
 HEIGHT = 220.0  # px
@@ -33,9 +33,7 @@ def fan_picture(found: FromToday, style: LineStyle) -> Picture:
         panel.x_title("date")
         panel.y_line(0.0, "soft", 0.8, behind=True)
         for low, high, strength in BANDS:
-            panel.axes.fill_between(
-                days, fan[low], fan[high], color=TOKENS[style.colour], alpha=strength, linewidth=0.0, zorder=-2.0
-            )
+            panel.area(days, fan[low], fan[high], style.colour, strength)
         for edge in ("0.05", "0.95"):
             panel.curve(days, fan[edge], style.colour, 0.8, (0, (1.3, 1.5)))
         panel.curve(days, fan["0.5"], style.colour, 2.1)

@@ -94,15 +94,15 @@ def _flows(ticket: Mapping[str, Any], numbers: Mapping[str, str], day: date) -> 
 
 def _check_new(book: Book, ticket: Mapping[str, Any]) -> None:
     """Raise DataError for a ticket of an earlier close than the orders of a book, and for one of which it has fills."""
-    name, asked = f"list {list_id(ticket['hash'])}", book.blotter.asked
+    what, asked = f"book {book.name!r} cannot take the orders of list {list_id(ticket['hash'])}", book.blotter.asked
     fix = f"Leave the ticket out where fills are of the open orders; to trade again: rebalance trades {book.file}"
     if asked is not None and date.fromisoformat(ticket["last_close"]) < asked:
-        what = f"{name} is of the close of {ticket['last_close']}, and one of {asked} was sent since"
-        raise DataError(f"book {book.name!r} cannot take orders of {what}. {fix}")
+        raise DataError(
+            f"{what}: it is of the close of {ticket['last_close']}, and one of {asked} was sent since. {fix}"
+        )
     ids = {order["client_order_id"] for order in (*ticket["orders"], *ticket.get("fx", ()))}
     if booked := sorted(ids & {fill.order_id for fill in book.blotter.fills}):
-        what = f"{name}: fills of {', '.join(booked)} are booked, and another list was sent since"
-        raise DataError(f"book {book.name!r} cannot take orders of {what}. {fix}")
+        raise DataError(f"{what}: fills of {', '.join(booked)} are booked, and another list was sent since. {fix}")
 
 
 def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[SentOrder]:

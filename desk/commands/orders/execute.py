@@ -4,11 +4,13 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from desk.commands.orders import book
-from desk.commands.orders.house import journal_allocations, write_accounts_after
+from desk.commands.orders.house import write_accounts_after
+from desk.exchange.allocations import journal_allocations
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
@@ -25,7 +27,7 @@ from desk.tickets.accounts_file import ACCOUNTS
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from research.market.calendars import day_at, session_after
 from research.orders.bookkeeping.importing import item_name
@@ -109,7 +111,7 @@ class Ready:
         journal, document = self.execution.journal, self.moment.document
         if not self.moment.state.lists:
             journal.append([list_event(document, [str(self.path.absolute())])])
-        if self.book and self.moment.left:
+        if self.book and self.moment.left and not self.execution.stop():
             book.send(self.book, document)
         yield from self.execution.run()
         if self.book:
@@ -120,13 +122,13 @@ class Ready:
         if "allocations" in self.moment.document:
             journal_allocations(self.execution.journal, self.moment.document)
 
-    def accounts_text(self) -> str:
-        """Write the accounts of a house as they are now, and say so; "" for other tickets."""
+    def accounts_text(self) -> tuple[str, bool]:
+        """Write the accounts of a house as they are now, and say so, and if all have cash; "" for others."""
         document, file = self.moment.document, self.file
         if not {"allocations", "crosses"} & set(document):
-            return ""
+            return "", True
         if file is None or self.moment.place.sha256.get(document["file"]) != document["file_sha256"]:
-            return f"{document['file']} is not as it was: crosses and allocations are in the journal alone."
+            return f"{document['file']} is not as it was: crosses and allocations are in the journal alone.", True
         return write_accounts_after(self.execution.journal, document, file, self.path)
 
 
@@ -148,11 +150,7 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
     Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
              another process sends a list, and for a book of another portfolio, or without fills of its last list.
     """
-    exchanges = asked.exchanges
-    for name in exchanges:
-        one_of("--exchange is", name, VENUES)
-    if len(exchanges) > 1 and ("paper" in exchanges or len(set(exchanges)) < len(exchanges)):
-        raise ConfigError(f"--exchange is {', '.join(exchanges)}: name several venues once each, or paper alone.")
+    _check_exchanges(exchanges := asked.exchanges)
     document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
     with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
@@ -162,8 +160,10 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
             check_whole(document, journal, venues[0].name)
         faulty = set[str]()  # venues with a check that failed
 
+        replaced = set[str]()  # the list that was sent since, in words
+
         def stop() -> str:
-            return "a check failed" if faulty else stop_file()
+            return "a check failed" if faulty else stop_file() or "".join(replaced)
 
         def at(venue: Venue) -> Ready:
             orders = None if chosen is None else chosen.orders[venue.name]
@@ -175,13 +175,16 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
 
             def prepared() -> Ready:
                 moment = look()
+                replaced.update([f"list {list_id(moment.replaced)} was sent since"] if moment.replaced else [])
                 is_new = (moment.orders or moment.crossed) and not moment.state.sent
                 checks = checked(moment) if moment.left or is_new else []
                 if checks and chosen is not None:
                     checks.append(Check("taken by a venue", chosen.faults))
+                book_name = _book_of(document, file, journal)
+                if checks and book_name:
+                    checks.append(Check("day of the book", tuple(_day_faults(book_name, moment.today.astype(date)))))
                 (faulty.add if any(check.faults for check in checks) else faulty.discard)(venue.name)
                 sending = Execution(journal, venue, document, moment.slices, moment.quotes, stop, look)
-                book_name = _book_of(document, file, journal)
                 return Ready(asked.ticket, file, moment, tuple(checks), sending, book_name, prepared)
 
             return prepared()
@@ -190,6 +193,14 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
             yield [at(venues[0])], (), ()
         else:
             yield _prepared(venues, at, chosen, is_sent=bool(ticket_state(journal, document["hash"]).sent))
+
+
+def _check_exchanges(exchanges: Sequence[str]) -> None:
+    """Raise ConfigError for a name of no venue, for one that is there twice, and for paper among several."""
+    for name in exchanges:
+        one_of("--exchange is", name, VENUES)
+    if len(exchanges) > 1 and ("paper" in exchanges or len(set(exchanges)) < len(exchanges)):
+        raise ConfigError(f"--exchange is {', '.join(exchanges)}: name several venues once each, or paper alone.")
 
 
 def _prepared(
@@ -277,6 +288,14 @@ def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
+def _day_faults(name: str, day: date) -> Iterator[str]:
+    """A sentence where orders would be sent on a day before the opening or the last trade of their book."""
+    try:
+        read_book(name).check_day(day, of_list=False)
+    except DataError as error:
+        yield f"{error}"
+
+
 def _hashes(document: Mapping[str, Any], file: Path | None) -> dict[str, str]:
     """The sha256 of the file of a ticket, and of the models of a house; of those that are there."""
     if file is None:
@@ -292,7 +311,9 @@ def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -
     name = str(content.value("positions", "book"))
     found = read_book(name)
     if (of := Path(found.file).name) != document["file"]:
-        raise ConfigError(f"book {name!r} is of {of}, and the ticket of {document['file']}: name its own in the file.")
+        raise ConfigError(
+            f"book {name!r} belongs to {of}, and the ticket to {document['file']}: name its own book there."
+        )
     before, items = found.blotter.ticket, {item.name for item in found.items}
     fills = journal.entries(ticket=before, kind=Filled.kind) if before not in ("", document["hash"]) else ()
     keys = {f"{entry.record.venue}:{entry.record.fill}" for entry in fills}

@@ -62,7 +62,11 @@ def sent_text(ready: Ready) -> str:
         )
     what = "asked for and not sent, as a check failed" if ready.faults else "sent now"
     left = f"Orders without an answer, which are {what}: {len(ready.moment.left):,}." if ready.moment.left else ""
-    return f"Sent by {sent[0].user} on {moment_text(sent[0])}. {left or 'Nothing is sent again.'}"
+    since = ready.moment.replaced
+    replaced = (
+        f" What is not filled of it was replaced by list {list_id(since)}, which was sent since." if since else ""
+    )
+    return wrapped(f"Sent by {sent[0].user} on {moment_text(sent[0])}.{replaced} {left or 'Nothing is sent again.'}")
 
 
 def choices_text(choices: Sequence[Routed]) -> str:
@@ -82,20 +86,24 @@ def progress_text(sent: Sent) -> str:
     """The outcome of an order, in a line."""
     order, state = sent.order, sent.state
     if state is None:
-        return wrapped(f"{'not sent' if sent.is_known else 'not known':<9}  {order.text}: {sent.why}.")
+        return wrapped(f"{_outcome(sent):<9}  {order.text}: {sent.why}.")
     reason = f": {state.reason}" if state.reason else ""
     part = f", {state.filled.normalize():,f} filled" if state.status != "filled" and state.filled else ""
     return wrapped(f"{state.status:<9}  {order.text}{part}{reason}")
 
 
+def _outcome(sent: Sent) -> str:
+    return sent.state.status if sent.state is not None else "not sent" if sent.is_known else "not known"
+
+
 def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
     """The screen after sending: fills, cash of the accounts, open orders, and what a silent venue leaves unknown."""
-    not_done = [each for each in sent if each.is_open]
-    is_open = text_table(
-        [["open", ""], *([each.order.id, each.order.text.partition(" to ")[2]] for each in not_done)], left=2
-    )
+    not_done = [] if ready.moment.replaced else [(_outcome(each), each.order) for each in sent if each.is_open]
+    is_open = "\n\n".join(
+        text_table([[name, ""], *([order.id, order.text.partition(" to ")[2]] for at, order in not_done if at == name)],
+                    left=2) for name in dict.fromkeys(at for at, _ in not_done))  # fmt: skip
     booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
-    parts = [_fills_text(ready.execution.fills), _cash_text(ready), is_open if not_done else "No order is open."]
+    parts = [_fills_text(ready.execution.fills), _cash_text(ready, sent), is_open if not_done else "No order is open."]
     unknown = [each.order for each in sent if not each.is_known]
     silence = silence_text(ready.moment.venue, unknown, ready.execution.silence) if ready.execution.silence else ""
     return "\n\n".join(filter(None, [*parts, silence, booked]))
@@ -108,7 +116,7 @@ def silence_text(venue: str, orders: Sequence[TicketOrder], why: str) -> str:
     return wrapped(f"Without an answer of {venue}: {why.rstrip('.')}.{unknown} {fix}.")
 
 
-def _cash_text(ready: Ready) -> str:
+def _cash_text(ready: Ready, sent: Sequence[Sent]) -> str:
     """The cash of the accounts at the venue now."""
     venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
     if ready.execution.silence:
@@ -118,7 +126,8 @@ def _cash_text(ready: Ready) -> str:
     except NotKnown as error:
         return wrapped(f"Cash is not known: {error}")
     rows = [[f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances]
-    return text_table([["cash", "now"], *rows], left=1)
+    has_open = any(each.state is not None and each.is_open for each in sent)
+    return text_table([["cash", "now, less what open orders may take" if has_open else "now"], *rows], left=1)
 
 
 def _order_row(each: TicketOrder) -> list[str]:

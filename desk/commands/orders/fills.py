@@ -31,7 +31,9 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     if ticket is not None:
         document = read_document(ticket)
         if document["file"] != (of := Path(read_book(name).file).name):
-            raise ConfigError(f"{ticket} is a list of {document['file']}, and book {name!r} is of {of}: name its own.")
+            raise ConfigError(
+                f"{ticket} is a list of {document['file']}, and book {name!r} belongs to {of}: give a list of that."
+            )
         send(name, document)
     with Journal() as journal, writing(name):
         book = read_book(name)

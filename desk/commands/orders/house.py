@@ -1,90 +1,22 @@
 """The accounts of a house after its ticket was sent: allocations, journalled, and the file of accounts."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from desk.journal import Event, Journal
-from desk.journal.records import Allocated, Filled
-from desk.journal.tickets import ticket_event
+from desk.exchange.allocations import Own, allocations, units_filled
+from desk.journal import Journal
 from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, AccountsFile
 from desk.tickets.formats.order_csv import csv_bytes
-from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.wording import counted, listed
-from research.orders.accounts.crossing import pro_rata, shared_amount
-from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
-from research.portfolio.holdings.rates import decimal, rounded, smallest
+from research.portfolio.holdings.blotter import SIGN_OF_SIDE
+from research.portfolio.holdings.rates import decimal, rounded
 
 SHOWN = 5  # accounts without cash that are named
-Own = tuple[str, Allocated]  # with the id of the account's own order
-
-
-def journal_allocations(journal: Journal, document: Mapping[str, Any]) -> None:
-    """Journal by account the fills of blocks that are not allocated yet. Raises DataError as `allocated` does."""
-    entries = journal.entries(ticket=document["hash"], kind=Filled.kind)
-    fills = [(entry.order, entry.record) for entry in entries]
-    journal.append(list(allocated(document, fills, _allocations(journal, document))))
-
-
-def allocated(
-    document: Mapping[str, Any], fills: Iterable[tuple[str, Filled]], before: Iterable[Own]
-) -> Iterator[Event]:
-    """The fills of each block by account, pro rata of what each still lacks, in whole lots, at their mean price.
-
-    Amounts and fees are in cents, and add up to those of the fills to the cent.
-
-    document : of the ticket, with its hash.
-    fills    : fills, each with the id of its block, in the order of the journal.
-    before   : earlier allocations of the ticket, each with the id of its order.
-    Raises   : DataError for fills of more than a block.
-    """
-    before, known = list(before), defaultdict[str, int](int)
-    filled = _filled(before)
-    for _, record in before:
-        known[record.block] = max(known[record.block], record.fills)
-    by_block = defaultdict[str, list[Filled]](list)
-    for block, fill in fills:
-        by_block[block].append(fill)
-    lots = {row["client_order_id"]: decimal(row["lot"]) for row in document["orders"]}
-    step = smallest(document["currency"])
-    for block, own in by_block.items():
-        new, parts = own[known[block] :], document["allocations"][block]
-        if not new:
-            continue
-        quantity = sum((decimal(fill.quantity) for fill in new), NO_AMOUNT)
-        lacking = [decimal(part["quantity"]) - filled[part["order"]] for part in parts]
-        if quantity > (left := sum(lacking, NO_AMOUNT)):
-            raise DataError(
-                f"{new[-1].venue} reports fills of {quantity.normalize():,f} {new[-1].symbol} of block {block}, of "
-                f"which {left.normalize():,f} are left: ask the venue. Nothing of it is allocated."
-            )
-        got = [each for each in zip(parts, pro_rata(quantity, lacking, lots[block]), strict=True) if each[1]]
-        units = [each[1] for each in got]
-        value = sum((decimal(fill.quantity) * decimal(fill.price) for fill in new), NO_AMOUNT)
-        amounts = shared_amount(value, units, step)
-        fees = shared_amount(sum((decimal(fill.fee) for fill in new), NO_AMOUNT), units, step)
-        for (part, own_units), amount, fee in zip(got, amounts, fees, strict=True):
-            money = (float(value / quantity), float(amount), document["currency"], float(fee))
-            about = (part["account"], new[0].side, new[0].symbol, float(own_units), *money)
-            yield ticket_event(document, Allocated(*about, block, len(own)), part["order"])
-
-
-def _filled(allocated: Iterable[Own]) -> Mapping[str, Decimal]:
-    """The units that orders of accounts got from blocks, zero for any other."""
-    found = defaultdict[str, Decimal](Decimal)
-    for order, record in allocated:
-        if record.block:
-            found[order] += decimal(record.quantity)
-    return found
-
-
-def _allocations(journal: Journal, document: Mapping[str, Any]) -> list[Own]:
-    entries = journal.entries(ticket=document["hash"], kind=Allocated.kind)
-    return [(entry.order, entry.record) for entry in entries]
 
 
 @dataclass(frozen=True)
@@ -105,7 +37,7 @@ def accounts_after(file: AccountsFile, document: Mapping[str, Any], booked: Iter
     """The accounts of a file after the crosses and allocations of a ticket; a last trade once all of its is done."""
     moved = defaultdict[str, dict[str, Decimal]](lambda: defaultdict(Decimal))
     booked = list(booked)
-    filled = _filled(booked)
+    filled = units_filled(booked)
     for _, record in booked:
         sign = SIGN_OF_SIDE[record.side]
         moved[record.account][record.symbol] += sign * decimal(record.quantity)
@@ -131,14 +63,17 @@ def accounts_after_path(ticket: Path) -> Path:
     return ticket.with_suffix(".after.csv")
 
 
-def write_accounts_after(journal: Journal, document: Mapping[str, Any], file: Path, ticket: Path) -> str:
-    """Write the file of accounts as it is after a ticket, beside the ticket. Gives sentences.
+def write_accounts_after(journal: Journal, document: Mapping[str, Any], file: Path, ticket: Path) -> tuple[str, bool]:
+    """Write the file of accounts as it is after a ticket, beside the ticket. Sentences, and true if all have cash.
 
     file   : file of the accounts from which the ticket was made.
     ticket : path of the ticket.
     """
-    after = accounts_after(AccountsFile.read(file), document, _allocations(journal, document))
+    after = accounts_after(AccountsFile.read(file), document, allocations(journal, document))
     path = write_whole(accounts_after_path(ticket), csv_bytes(after.rows))
-    more = f" and {len(after.overdrawn) - SHOWN:,} more" if len(after.overdrawn) > SHOWN else ""
-    lacking = f" Cash is below zero in {listed(after.overdrawn[:SHOWN])}{more}." if after.overdrawn else ""
-    return f"Allocated to {counted(len(after.traded), 'account')}, as they are now: {path}.{lacking}"
+    text = f"Allocated to {counted(len(after.traded), 'account')}, as they are now: {path}."
+    if not after.overdrawn:
+        return text, True
+    short = listed(after.overdrawn, most=SHOWN)
+    what = f"Cash is below zero in {short}: buys were filled above the price allowed for."
+    return f"{text} {what} Pay money in: a list of such an account is refused.", False

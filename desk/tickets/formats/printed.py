@@ -11,6 +11,7 @@ from foundation.blocks import with_minus
 from foundation.paper.cells import number_text
 from foundation.paper.wording import counted
 from foundation.templates import templates
+from research.accounting.costs import CHARGED
 from research.orders.content import DISCLAIMER, STALE, price_text
 from research.orders.tax.tax_tables import tax_words
 
@@ -20,7 +21,6 @@ FRAMED = "body { min-height: 0; margin: 4mm auto; }"  # a page in a notebook end
 HEAD, ROW = 390, 22  # px of a page in a notebook: without its rows, and of one of them
 ORDER_TYPES = {"market": "market", "market_on_close": "market on close", "limit": "limit"}
 WIDE, INSET = 84.0, 4.0  # of the picture of an order's weights, units of its own
-COSTS = ("commission", "half_spread", "ticket", "impact")
 
 
 def write(ticket: Ticket) -> bytes:
@@ -150,7 +150,7 @@ def _cash(row: Mapping[str, Any], ticket: Ticket) -> str:
 
 def _costs(ticket: Ticket) -> str:
     """The costs of all orders and their parts, currency."""
-    parts = {name: ticket.totals[name] for name in COSTS if ticket.totals[name]}
+    parts = {name: ticket.totals[name] for name in CHARGED if ticket.totals[name]}
     named = ", ".join(f"{name.replace('_', '-')} {_money(amount)}" for name, amount in parts.items())
     whole = _money(round(sum(parts.values()), 2))
     return f"{whole} ({named})" if len(parts) > 1 else whole

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import HeldLine, Ticket
+from research.accounting.costs import CHARGED
 from research.orders.content import DISCLAIMER
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook
 
 MARK = b"rebalance ticket"  # a property of the workbook
-MONEY = ("notional", "commission", "half_spread", "ticket", "impact", "cost", "value",
+MONEY = ("notional", *CHARGED, "cost", "value",
          "nav_before", "cash_before", "sells", "buys", "cash_after", "nav_after", "notional_basis", "amount",
          "basis_amount", "before", "flow", "fx", "after", "after_in_basis")  # fmt: skip
 SHAPES = {

@@ -7,7 +7,7 @@ import numpy as np
 
 from foundation.paper.layout import AXIS, Array
 from foundation.paper.styles import LETTER
-from foundation.paper.svg import SMALL, TOKENS, Canvas
+from foundation.paper.svg import SMALL, Canvas
 
 TOP, LEGEND = 48.0, 40.0  # px: above the cells, and for a scale of colours
 # Heights of a cell, one turned, the least, px; most width, px.
@@ -102,19 +102,15 @@ class HeatMap:
 
 def heat_map(canvas: Canvas, shown: HeatMap) -> None:
     """Draw a map below its top."""
-    from matplotlib.patches import Rectangle
-
     canvas.text(0.0, shown.top - 13.0, shown.axes[1], colour="soft")
-    axes = canvas.axes(shown.left, shown.top, shown.cell * len(shown.across), shown.bottom - shown.top)
-    axes.set_xlim(0.0, len(shown.across))
-    axes.set_ylim(len(shown.down), 0.0)
     strongest = WORDY if shown.numbers else STRONG
     for (row, column), share in np.ndenumerate(shown.shades):
         if share == share:
             hue = "sky" if shown.hues is None else shown.hues[row][column]
             shade = FAINT + (strongest - FAINT) * float(share)
-            corner = (column + 0.008, row + 0.0175)
-            axes.add_artist(Rectangle(corner, 0.985, 0.965, color=TOKENS[hue], alpha=shade, linewidth=0.0))
+            across = shown.left + shown.cell * (column + np.array([0.008, 0.993]))
+            down = shown.top + shown.high * (row + np.array([0.0175, 0.9825]))
+            canvas.area(across[[0, 1, 1, 0]], down[[0, 0, 1, 1]], colour=hue, strength=shade)
     for row, line in enumerate(shown.words if shown.numbers else []):
         for column, word in enumerate(line):
             x, y = shown.left + (column + 0.5) * shown.cell, shown.top + (row + 0.5) * shown.high
@@ -155,12 +151,10 @@ def colour_scale(
     hues   : (k,) colour of each step; by default all have one.
     """
     x, y, width = shown.left, shown.bottom + AXIS + 6.0, min(shown.cell * len(shown.across), 320.0)
-    axes = canvas.axes(x, y, width, 10.0)
-    axes.set_xlim(0.0, len(shares))
-    axes.set_ylim(0.0, 1.0)
+    step = width / len(shares)
     for k, share in enumerate(shares):
         shade = FAINT + (STRONG - FAINT) * float(share)
-        hue = hues[k] if hues else "sky"
-        axes.barh(0.5, 1.0, 1.0, left=k, color=TOKENS[hue], alpha=shade, linewidth=0.0)
+        across = x + step * np.array([k, k + 1, k + 1, k])
+        canvas.area(across, [y, y, y + 10.0, y + 10.0], colour=hues[k] if hues else "sky", strength=shade)
     for at, word, align in ((x, ends[0], "left"), (x + width, ends[1], "right")):
         canvas.text(at, y + 22.0, word, colour="soft", align=align)

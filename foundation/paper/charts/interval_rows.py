@@ -8,7 +8,7 @@ from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format
 from foundation.paper.styles import LineStyle, fitted_name
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.svg import Canvas
 
 MARK, RING = 7.5, 1.6  # px: diameter of a mark, and width of its edge
 BROAD, STROKE = 6.0, 5.0  # px: width of an inner interval; half the height of a value's stroke
@@ -138,9 +138,10 @@ def bars(panel: Panel, rows: Sequence[Sequence[tuple[float, float, str, float]]]
     """
     share = (panel.y.high - panel.y.low) / len(rows)
     for k, pieces in enumerate(rows):
-        y = panel.y.high - (k + 0.5) * share
+        middle = panel.y.high - (k + 0.5) * share
+        low, up = middle - 0.5 * high * share, middle + 0.5 * high * share
         for start, length, colour, strength in pieces:
-            panel.axes.barh(y, length, -high * share, left=start, color=TOKENS[colour], alpha=strength, linewidth=0.0)
+            panel.area([start, start + length], low, up, colour, strength)
 
 
 def heights(panel: Panel, count: int) -> list[float]:

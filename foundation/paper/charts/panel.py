@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,8 @@ from numpy.typing import ArrayLike
 
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, limits, log_ticks, ticks, time_ticks
 from foundation.paper.picture import Format
-from foundation.paper.svg import THEN, TOKENS, Canvas
+from foundation.paper.svg import THEN, Canvas
 from foundation.paper.wording import even
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 THIN = 0.7  # px: width of a gridline
 KINDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # from a value to its place, and back
@@ -107,12 +104,9 @@ class Panel:
         return self.top + self.height
 
     @cached_property
-    def axes(self) -> "Axes":
-        """Axes of matplotlib on the scales of `x` and `y`: what they draw is cut at the edges of the panel."""
-        axes = self.canvas.axes(self.left, self.top, self.width, self.height)
-        axes.set_xlim(*self.x.scaled([self.x.low, self.x.high]))
-        axes.set_ylim(*self.y.scaled([self.y.low, self.y.high]))
-        return axes
+    def clip(self) -> str:
+        """The name of its rectangle, which cuts what leaves the panel."""
+        return self.canvas.clip(self.left, self.top, self.width, self.height)
 
     # places
 
@@ -220,23 +214,36 @@ class Panel:
 
     # what stands in it
 
-    def curve(self, x: ArrayLike, y: ArrayLike, colour: str, width: float, dash: object = "-") -> None:
+    def curve(
+        self, x: ArrayLike, y: ArrayLike, colour: str, width: float, dash: object = "-", strength: float = 1.0
+    ) -> None:
         """A line through points, cut at the edges of the panel.
 
-        x      : (k,) values on the axis across, in its unit.
-        y      : (k,) values on the axis up, in its unit.
-        colour : name of a token.
-        width  : width of the line, px.
-        dash   : line style of matplotlib.
+        x        : (k,) values on the axis across, in its unit.
+        y        : (k,) values on the axis up, in its unit; NaN where the line is broken.
+        colour   : name of a token.
+        width    : width of the line, px.
+        dash     : dash of `Canvas.line`.
+        strength : opacity, up to 1.
         """
-        self.axes.plot(
-            self.x.scaled(x),
-            self.y.scaled(y),
-            color=TOKENS[colour],
-            linewidth=width,
-            linestyle=dash,
-            solid_joinstyle="round",
-        )
+        places = self.across(x), self.up(y)
+        self.canvas.line(*places, colour=colour, width=width, dash=dash, strength=strength, clip=self.clip)
+
+    def area(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str, strength: float = 1.0) -> None:
+        """The area between two curves, cut at the edges of the panel, and left out where one of them is NaN.
+
+        x        : (k,) values on the axis across, in its unit.
+        low      : (k,) values of one curve, or one number, on the axis up, in its unit.
+        high     : (k,) values of the other one, or one number.
+        colour   : name of a token.
+        strength : opacity, up to 1.
+        """
+        across, foot, head = np.broadcast_arrays(self.across(x), self.up(low), self.up(high))
+        known = np.isfinite(across + foot + head)
+        for run in np.split(np.arange(len(across)), np.flatnonzero(np.diff(known)) + 1):
+            if known[run].all():
+                places = np.append(across[run], across[run][::-1]), np.append(head[run], foot[run][::-1])
+                self.canvas.area(*places, colour=colour, strength=strength, clip=self.clip)
 
     def y_line(self, value: float, colour: str, width: float, dash: object = "-", *, behind: bool = False) -> None:
         """A line across the panel at a value of `y`.
@@ -244,7 +251,7 @@ class Panel:
         value  : value on the axis up, in its unit.
         colour : name of a token.
         width  : width of the line, px.
-        dash   : line style of matplotlib.
+        dash   : dash of `Canvas.line`.
         behind : true to draw it behind the rest.
         """
         y = self.y_at(value)
@@ -256,7 +263,7 @@ class Panel:
         value  : value on the axis across, in its unit.
         colour : name of a token.
         width  : width of the line, px.
-        dash   : line style of matplotlib.
+        dash   : dash of `Canvas.line`.
         behind : true to draw it behind the rest.
         """
         x = self.x_at(value)
@@ -270,8 +277,7 @@ class Panel:
         colour   : name of a token.
         strength : strength of the colour, up to 1.
         """
-        alpha = {"alpha": strength} if strength < 1.0 else {}
-        self.axes.axhspan(*self.y.scaled([low, high]), facecolor=TOKENS[colour], linewidth=0.0, zorder=-3.0, **alpha)
+        self.area([self.x.low, self.x.high], low, high, colour, strength)
 
 
 def one_panel(

@@ -12,8 +12,9 @@ A forecast without skill has c = 0 and moves nothing. The errors of views are co
 (1 / c − 1) tau Sigma in each of the two (Meucci 2005): each is moved toward by one share, which the slope measures.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from statistics import NormalDist
 
 import numpy as np
@@ -133,9 +134,9 @@ class ForecastViews:
 
         The first is that of the level of all returns, the others are those of differences; NaN where none is.
         """
-        found = np.full((2, len(rows), len(past.assets) + 1), np.nan)
+        found, said_on = np.full((2, len(rows), len(past.assets) + 1), np.nan), _said_by(self)
         for d, (row, came) in enumerate(zip(rows.tolist(), returns_after(past, rows, self.horizon), strict=True)):
-            day = _said_on(self, past.earlier(row))
+            day = said_on(past.earlier(row))
             for k, told in enumerate((day.said, came[day.lines])):
                 part = day.root @ (told - day.prior)
                 along = day.level @ part
@@ -159,9 +160,14 @@ class _Said:
     level: Array
 
 
-@lru_cache(maxsize=FORECAST_DAYS)
+@lru_cache(maxsize=8)  # of the latest views: their hash takes as long as the rest of a day
+def _said_by(views: ForecastViews) -> Callable[[Past], _Said]:
+    """`_said_on` of these views, which keeps what it gave: each later day measures the same days again."""
+    return lru_cache(maxsize=FORECAST_DAYS)(partial(_said_on, views))
+
+
 def _said_on(views: ForecastViews, day: Past) -> _Said:
-    """The means at the close of `day`: each later day measures them again."""
+    """The means at the close of `day`."""
     prior, said = (predicted(one, day).over(views.horizon) for one in (views.prior, views.forecast))
     both = [asset for asset in prior.assets if asset in said.assets]
     lines, of_prior, of_said = (

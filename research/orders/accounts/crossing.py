@@ -21,7 +21,7 @@ class AccountOrder(NamedTuple):
 
     order     : its id.
     quantity  : units, above zero.
-    may_cross : true if the account may trade with others of its house.
+    crossable : units of them that the account may trade with others of its house.
     """
 
     account: str
@@ -29,7 +29,7 @@ class AccountOrder(NamedTuple):
     side: str
     asset: str
     quantity: Decimal
-    may_cross: bool
+    crossable: Decimal
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def crosses_and_blocks(orders: Iterable[AccountOrder], lot: Decimal) -> tuple[li
 
 def _crosses(sells: Sequence[AccountOrder], buys: Sequence[AccountOrder], lot: Decimal) -> Iterator[Cross]:
     """Sellers and buyers in their order, each with as many units as it crosses."""
-    whole = [[each.quantity // lot * lot * each.may_cross for each in side] for side in (sells, buys)]
+    whole = [[each.crossable // lot * lot for each in side] for side in (sells, buys)]
     total = min(sum(side, NO_AMOUNT) for side in whole)
     sold, bought = (pro_rata(total, side, lot) for side in whole)
     buyers = deque((buy, units) for buy, units in zip(buys, bought, strict=True) if units)

@@ -186,13 +186,14 @@ def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[
     for fill in fills:
         if fill.key in booked:
             continue
-        if not fill.order_id and _day(portfolio, fill) <= book.opened:
+        day = _day(portfolio, fill)
+        if day < book.opened or (day == book.opened and not fill.order_id):
             early += 1
         else:
             yield fill
     if early:
-        what = f"{counted(early, 'fill')} of {book.opened} or before: the book was opened with what they left"
-        notes.append(f"Left aside: {what}.")
+        left = f"{counted(early, 'fill')} of {book.opened} or before"
+        notes.append(f"Left aside: {left}, which the holdings of the book have in them.")
 
 
 def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:
@@ -309,8 +310,8 @@ def _check_cash(portfolio: Portfolio, before: Book, after: Book) -> None:
         if left < 0.0 and left < _cash(portfolio, old):
             where = f"account {new.account} of book {before.name}" if new.account else f"book {before.name}"
             raise DataError(
-                f"{where} is left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is booked. "
-                "Give the deposits or the sales that pay for it, too."
+                f"{where} would be left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is "
+                "booked. Give the deposits or the sales that pay for it, too."
             )
 
 
@@ -391,4 +392,4 @@ def open_item(book: Book, name: str) -> BookItem:
         if item.name == name:
             return item
     named = ", ".join(item.name for item in book.open_items) or "none"
-    raise DataError(f"book {book.name} has no open item {name!r}. It has {named}.")
+    raise DataError(f"book {book.name} has no open item {name!r}: its open items are {named}.")

@@ -13,7 +13,6 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.tolerances import LOT
-from research.accounting.cost_parameters import HALF_SPREAD
 from research.accounting.costs import BASIS_POINT
 from research.orders.lots.lot_branch import branch
 from research.orders.lots.lot_problem import (
@@ -174,9 +173,8 @@ def _solve(
     known : (7 k,) a point that keeps the limits, or None.
     """
     rows, none, k = orders.rows, np.zeros(len(problem.way)), len(orders.rows)
-    spread = orders.rates[HALF_SPREAD]
     limits = [*limits_of(problem.position, problem.floor, kept), cash_distance(problem)]
-    cost = np.vstack([orders.columns(spread, orders.ticket, 1.0, 1.0), np.ones(k), np.full(k, OUTSIDE)])
+    cost = np.vstack([orders.costs[0], np.ones(k), np.full(k, OUTSIDE)])
     links = [*_distances(problem, orders), *_envelopes(problem, orders)]
     solved = programme(orders, limits, cost, links, [size[rows] for size in sizes]).solve(
         nodes=NODES,

@@ -94,13 +94,13 @@ class OrderColumns:
         total = np.where((cost == cost[:, :1]).all(axis=1), cost[:, 0], 0.0)
         traded, none = np.where(self.way > 0.0, bought, sold), np.zeros(cost.shape)
         found = np.stack([traded * self.step, traded * self.rest, sent, none, none], axis=1)
-        paid, certain = self._costs
+        paid, certain = self.costs
         for j in np.flatnonzero((total == 0.0) & cost.any(axis=1)):
             found[j] += np.where(cost[j] < 0.0, cost[j] * certain, cost[j] * paid)
         return found, total
 
     @cached_property
-    def _costs(self) -> tuple[Array, Array]:
+    def costs(self) -> tuple[Array, Array]:
         """(5, k) coefficients of the costs of orders, and of the part that no column could overstate."""
         (commission, spread), ticket = self.rates, self.ticket
         return self.columns(spread, ticket, 1.0, 1.0), self.columns(spread + commission, ticket)
@@ -111,13 +111,13 @@ class OrderColumns:
 
         Costs that a row loses by are the first, and costs that it gains from the second.
         """
-        paid, certain = self._costs
+        paid, certain = self.costs
         return -paid, certain
 
     def total_costs(self, x: Array) -> Array:
         """(2,) the columns of all costs at a point x of the others."""
         first = x[: LINE_COLUMNS * len(self.rows)].reshape(LINE_COLUMNS, -1)
-        return np.array([float((of * first).sum()) for of in self._costs])
+        return np.array([float((of * first).sum()) for of in self.costs])
 
     def past(self, limit: OrderLimit, x: Array) -> float:
         """The excess of orders at a point x of the other columns over a limit, in `UNIT`s or orders."""

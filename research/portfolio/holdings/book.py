@@ -155,6 +155,19 @@ class Book:
         """The items that are not resolved."""
         return tuple(item for item in self.items if not item.resolved)
 
+    def check_day(self, day: date, *, of_list: bool) -> None:
+        """Raise DataError for the day of a list, or of fills, of which the book does not say what was held before.
+
+        A list may be of the close at which the last one was made, although that was filled later.
+        """
+        last = (of_list and self.blotter.asked) or self.last_trade
+        if day < (first := max(self.opened, last)):
+            traded = f" and last traded on {self.last_trade}" if self.last_trade > self.opened else ""
+            raise DataError(
+                f"book {self.name!r} was opened at the close of {self.opened}{traded}: it does not say what was "
+                f"held on {day}. Give {first} or a later day."
+            )
+
     @property
     def positions(self) -> Positions:
         """Its units and cash, as those of a broker's file; an asset that is not held has no row."""

@@ -1,6 +1,7 @@
 """Simulated paths as markets, and iteration over many paths in batches."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def simulated_market(
         instruments = staying(model.market.instruments) if instruments is None else instruments
         calendar = model.market.calendar if calendar is None else calendar
     if instruments is None:
-        instruments = instruments_table([f"S{i + 1}" for i in range(n)])
+        instruments = _numbered(n)
     if len(instruments) != n:
         raise ConfigError(
             f"instruments name {len(instruments)} assets ({', '.join(map(str, instruments.index))}) and the model has "
@@ -70,7 +71,7 @@ def simulated_market(
     earned = np.vstack([np.zeros(n), returns])
     index: Array = np.cumprod(1.0 + earned, axis=0, dtype=np.float64)
     return Market(
-        dates=_dates(days + 1, start, calendar, every),
+        dates=_dates(days + 1, np.datetime64(day("start of a simulated market is", start), "D"), calendar, every),
         assets=tuple(instruments.index),
         returns=earned,
         tradable=np.vstack([np.ones(n, dtype=bool), tradable[0]]),
@@ -137,10 +138,16 @@ def staying(instruments: pd.DataFrame) -> pd.DataFrame:
     return instruments.assign(**{c: instruments[c].where(never) for c in ("delisted", "delisting_return")})
 
 
-def _dates(count: int, start: str | pd.Timestamp, calendar: str, every: str) -> pd.DatetimeIndex:
-    """The first `count` last sessions of a period from `start` on. Raises ConfigError."""
+@lru_cache(maxsize=4)  # all paths of a simulation have the same assets, and the same dates
+def _numbered(n: int) -> pd.DataFrame:
+    """The instruments S1 to Sn; a market keeps a copy."""
+    return instruments_table([f"S{i + 1}" for i in range(n)])
+
+
+@lru_cache(maxsize=4)
+def _dates(count: int, first: np.datetime64, calendar: str, every: str) -> pd.DatetimeIndex:
+    """The first `count` last sessions of a period from the day `first` on. Raises ConfigError."""
     one_of("every of a simulated market is", every, EVERY)
-    first = np.datetime64(day("start of a simulated market is", start), "D")
     known = sessions(first, first + (count + 1) * LONGEST_STEP[every] + 14, calendar)
     ends = known[last_of(known, every, calendar)][:count]
     if len(ends) < count:

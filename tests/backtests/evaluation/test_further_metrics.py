@@ -11,7 +11,7 @@ from simulated import measured_by, world
 from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import FOLDED, backtest_table, not_available
 from backtests.evaluation.benchmark import target_returns
-from backtests.evaluation.metrics import GROUPS, METRICS
+from backtests.evaluation.metrics import METRIC_GROUPS, METRICS
 from backtests.evaluation.scores import Score, score
 from foundation.errors import DataError
 from research.accounting import Costs, Flows
@@ -75,7 +75,7 @@ def test_a_policys_own_figures_do_not_depend_on_what_it_is_measured_by() -> None
     played = backtest(market, Calendar(FixedWeights(TARGET), "month"), Costs.bps(3))
     one, other = (score(played, measured_by(market, w)) for w in (TARGET, (0.1, 0.1, 0.7)))
     assert {key for key in one.values if one[key] != other[key]} == OF_THE_TARGET
-    assert {metric.key for metric in GROUPS["Against the benchmark"]} < OF_THE_TARGET
+    assert {metric.key for metric in METRIC_GROUPS["Against the benchmark"]} < OF_THE_TARGET
 
 
 def test_money_that_comes_and_goes_changes_no_figure_of_a_path() -> None:
@@ -154,6 +154,8 @@ def test_a_test_too_short_for_a_tail_says_how_many_days_are_missing() -> None:
 
 
 def test_folded_groups_hold_what_the_first_table_does_not() -> None:
-    assert set(FOLDED) < set(GROUPS)
-    assert sum(len(metrics) for name, metrics in GROUPS.items() if name not in FOLDED) == 18
-    assert sum(map(len, GROUPS.values())) == len({metric.key for metrics in GROUPS.values() for metric in metrics})
+    assert set(FOLDED) < set(METRIC_GROUPS)
+    assert sum(len(metrics) for name, metrics in METRIC_GROUPS.items() if name not in FOLDED) == 18
+    assert sum(map(len, METRIC_GROUPS.values())) == len(
+        {metric.key for metrics in METRIC_GROUPS.values() for metric in metrics}
+    )

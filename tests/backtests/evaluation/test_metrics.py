@@ -11,7 +11,7 @@ from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
 from backtests.evaluation.backtest_figures import KEY_FIGURES, backtest_table, metric_groups
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.metrics import COMPARED, GROUPS, METRICS, Measured, Metric, lower_is_better
+from backtests.evaluation.metrics import COMPARED, METRIC_GROUPS, METRICS, Measured, Metric, lower_is_better
 from backtests.evaluation.scores import score
 from backtests.sheets.sections.first_screen import first_screen
 from research.accounting import Costs
@@ -34,7 +34,7 @@ def test_a_metric_more_is_its_function_and_one_row(monkeypatch: pytest.MonkeyPat
     """The function and the row above put it into scores, a backtest's table, the sheet, and the sheet's numbers."""
     group = "Trading"
     monkeypatch.setitem(METRICS, "martin", MARTIN)  # type: ignore[arg-type]  # as if it were written there
-    monkeypatch.setitem(GROUPS, group, (*GROUPS[group], MARTIN))  # type: ignore[arg-type]
+    monkeypatch.setitem(METRIC_GROUPS, group, (*METRIC_GROUPS[group], MARTIN))  # type: ignore[arg-type]
     market = world(days=400)
     result = backtest(market, Calendar(FixedWeights(TARGET), "month"), Costs.bps(3))
     benchmark: Benchmark = measured_by(market, TARGET)

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
-from faults import alive, children
+from faults import alive, children, workers_forked_after
 
 import backtests.sweeps.run as sweeping
 from backtests.runs import tasks
@@ -48,16 +48,19 @@ def alone(made: PreparedSweep) -> dict[Part, bytes]:
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[LocalCluster]:
-    """A scheduler here, and a worker that is a process of its own; no test closes it."""
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as found:
+    """A scheduler here, and two workers that are processes of their own; no test closes it."""
+    with (
+        workers_forked_after("backtests.sweeps.run"),
+        LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as found,
+    ):
         yield found
 
 
 @pytest.fixture
 def cluster(kept: LocalCluster) -> LocalCluster:
-    """The cluster, once its worker, if it was killed, has been started again."""
+    """The cluster, once those of its workers that were killed have been started again."""
     with Client(kept) as client:
-        client.wait_for_workers(1, timeout=60)
+        client.wait_for_workers(2, timeout=60)
     return kept
 
 
@@ -122,13 +125,33 @@ def test_workers_of_a_killed_sweep_end_and_leave_no_file(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_last_worker_killed_in_mid_sweep_and_started_again_is_survived_to_the_bit(
-    made: PreparedSweep, alone: dict[Part, bytes], cluster: LocalCluster
+def test_a_worker_killed_in_mid_sweep_is_survived_by_the_other_to_the_bit(
+    made: PreparedSweep, alone: dict[Part, bytes], cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Most parts are not even on their way, and nobody has what they need any more; a nanny starts another worker."""
+    """Most parts are not even on their way; its nanny starts another worker only once all of them are made."""
+    killed = next(iter(cluster.workers.values()))
+
+    async def later() -> None:
+        """Start no worker yet."""
+
+    monkeypatch.setattr(killed, "instantiate", later)
     played = run_all(made, PARTS, run_part, cluster=cluster.scheduler_address)
     first, figures = next(played)
-    os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+    os.kill(killed.pid, signal.SIGKILL)
+    assert {first: figures.tobytes()} | bits(played) == alone
+    assert len(cluster.scheduler_info["workers"]) == 1
+    monkeypatch.undo()
+    cluster.sync(killed.instantiate)
+
+
+def test_all_workers_killed_at_once_and_started_again_are_survived_to_the_bit(
+    made: PreparedSweep, alone: dict[Part, bytes], cluster: LocalCluster
+) -> None:
+    """Nobody has what the parts need any more; each nanny starts another worker."""
+    played = run_all(made, PARTS, run_part, cluster=cluster.scheduler_address)
+    first, figures = next(played)
+    for worker in cluster.workers.values():
+        os.kill(worker.pid, signal.SIGKILL)
     assert {first: figures.tobytes()} | bits(played) == alone
 
 

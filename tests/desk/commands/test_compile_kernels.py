@@ -48,7 +48,7 @@ from research.market import load_market
 from research.rules import CPPI, CostBenefit, DrawdownFloor, Threshold, TrackingError
 
 market, equal = load_market("us_etf_ohlcv").select(["SPY", "AGG", "GLD"]), EqualWeights()
-plain, start = Costs.bps(3, commission=1), market.dates[-400]
+plain, start = Costs.bps(3, commission=1), market.dates[-90]
 dear = replace(plain, ticket=np.ones(3), impact=Impact(0.5), tax=Tax(0.1, "highest"), financing=0.02)
 rules = [Threshold(equal, 0.01, fraction=0.5), Threshold(equal, 0.01, lines="breaching", turnover_cap=0.01),
          TrackingError(equal, 0.005), CostBenefit(equal), DrawdownFloor(equal)]
@@ -56,12 +56,12 @@ for rule in rules:
     for costs in (plain, dear):
         for execution in (Execution("open"), Execution(days=3, participation=0.01), Execution(sizing="units")):
             backtest(market, rule, costs, nav=1_000_000, start=start, execution=execution, periods_per_year=252)
-    out = Flows({market.dates[-200]: -1e4}, "cash")
+    out = Flows({market.dates[-45]: -1e4}, "cash")
     backtest(market, rule, plain, nav=1e6, lag=0, start=start, flows=out)
 paid, four = load_market("etf_dividends"), Costs.bps(4)
 for rule in (Threshold(equal, 0.01), CPPI(equal)):
-    backtest(paid, rule, four, start=paid.dates[-400], dividends="cash")
-    backtest(paid, rule, four, start=paid.dates[-400])
+    backtest(paid, rule, four, start=paid.dates[-90], dividends="cash")
+    backtest(paid, rule, four, start=paid.dates[-90])
 path = target_path(equal, market)
 prepared = [PreparedConfiguration(Threshold(equal, 0.01).no_trade_bands(market, path), path, plain)]
 for penalty, year in ((5, 252), (5.0, 252.0)):

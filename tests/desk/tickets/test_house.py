@@ -99,6 +99,11 @@ def test_accounts_trade_their_own_lists_and_the_house_what_is_left(held: Held, m
     for name, parts in ticket.allocations.items():
         order = next(order for order in ticket.orders if order.client_order_id == name)
         assert sum(part["quantity"] for part in parts) == order.quantity
+    cash = {of.name: of.cash for of in accounts}
+    for cross in ticket.crosses:
+        cash[cross["seller"]] += cross["value"]
+        cash[cross["buyer"]] -= cross["value"]
+    assert min(cash.values()) > -0.001
     crossing = {of.name for of in accounts if of.model != "kept"}
     assert {cross[side] for cross in ticket.crosses for side in ("seller", "buyer")} <= crossing
     assert len({order.client_order_id for order in ticket.orders}) == len(ticket.orders) <= 4
@@ -153,13 +158,35 @@ def test_an_asset_that_is_wholly_crossed_has_its_terms_of_sending(models: dict[s
     limits = SendingLimits(collar=2.0, collar_unit="volatilities")
     collared = {name: with_terms(model, sending=limits) for name, model in models.items()}
     accounts = accounts_of(collared, HELD)[:3]
-    sides = {order.side: replace(order, quantity=5.0) for of in accounts for order in of.orders if order.asset == "SPY"}
+    sides = {order.side: replace(order, quantity=2.0) for of in accounts for order in of.orders if order.asset == "SPY"}
     two = [of._replace(orders=(sides[side],)) for of, side in zip(accounts, ("sell", "buy"), strict=False)]
     ticket = house_ticket("house.csv", two, collared)
     assert (ticket.orders, [cross["asset"] for cross in ticket.crosses]) == ((), ["SPY"])
     assert ticket.sending.isins == {"SPY": "US78462F1030"}
     assert ticket.sending.decision_prices == {"SPY": PRICES["SPY"]}
     assert ticket.sending.volatilities["SPY"] > 0.0
+
+
+def test_accounts_cross_what_they_can_pay(models: dict[str, Model]) -> None:
+    """B has cash for 2 of the 5 SPY that A would sell to it, and for 4 once it sells AGG to C."""
+    of = {each.name: each for each in accounts_of(models, HELD)}
+    orders = {(o.side, o.asset): o for each in of.values() for o in each.orders}
+
+    def trading(name: str, cash: float, **units: float) -> HouseAccount:
+        own = [replace(orders[("buy" if units[asset] > 0 else "sell"), asset], quantity=abs(units[asset]),
+                       client_order_id=f"20221229-{name}-{asset}") for asset in units]  # fmt: skip
+        return of[name]._replace(orders=tuple(own), cash=cash)
+
+    def crossed(*accounts: HouseAccount) -> dict[tuple[str, str], float]:
+        crosses = house_ticket("house.csv", accounts, models).crosses
+        return {(cross["seller"], cross["buyer"]): cross["quantity"] for cross in crosses}
+
+    seller = trading("A0", 0.0, SPY=-5.0)
+    assert crossed(seller, trading("A1", 1_000.0, SPY=5.0)) == {("A0", "A1"): 2.0}
+    rich = trading("A2", 1e6, AGG=10.0)
+    assert crossed(seller, trading("A1", 1_000.0, SPY=5.0, AGG=-6.0), rich) == {("A0", "A1"): 4.0, ("A1", "A2"): 6.0}
+    poor = trading("A2", 300.0, AGG=10.0)  # pays 3 AGG, and so B no more than 3 SPY
+    assert crossed(seller, trading("A1", 1_000.0, SPY=5.0, AGG=-6.0), poor) == {("A0", "A1"): 3.0, ("A1", "A2"): 3.0}
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:

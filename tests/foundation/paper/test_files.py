@@ -43,7 +43,7 @@ def drawn(title: str = "Two curves") -> Picture:
         panel.x_grid([0.0, 20.0, 40.0])
         panel.y_grid([0.0, 25.0, 50.0])
         panel.band(10.0, 20.0, "wash")
-        panel.axes.fill_between([30.0, 40.0], 0.0, 50.0, color="#ff0000", alpha=0.5, linewidth=0.0)
+        panel.area([30.0, 40.0], 0.0, 50.0, "red", 0.5)
         found = [
             Curve(LOW, x, data[LOW].to_numpy(), LineStyle("orange", (0, (1.3, 1.5)))),
             Curve(HIGH, x, data[HIGH].to_numpy(), LineStyle("sky", width=2.1, bold=True), points=6.0),

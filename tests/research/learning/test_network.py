@@ -1,10 +1,11 @@
 """The compiled network: torch's own, and each row by itself."""
 
 import numpy as np
+import pytest
 from learned import any_network
 
 from research.rules.networks.features import SHARED
-from research.rules.networks.policy_network import forward
+from research.rules.networks.policy_network import forward, squash
 
 
 def acted(net, seen):
@@ -33,3 +34,20 @@ def test_a_row_alone_gives_the_same_bits():
     seen = np.random.default_rng(1).normal(size=(33, len(SHARED) + 8)).astype(np.float32)
     together = acted(net, seen)
     assert all(np.array_equal(acted(net, seen[i : i + 1])[0], together[i]) for i in range(33))
+
+
+@pytest.mark.parametrize(("kind", "within"), [(np.float32, 6e-8), (np.float64, 4e-15)])
+def test_it_squashes_by_the_hyperbolic_tangent(kind: type, within: float) -> None:
+    x = np.append(np.linspace(-30.0, 30.0, 60_001), [0.0, 1e-300, 1e6, np.inf, -np.inf]).astype(kind)
+    values = x.copy()
+    squash(values)
+    np.testing.assert_allclose(values, np.tanh(x.astype(np.float64)), rtol=0.0, atol=within)
+    assert not values[x == 0.0].any()
+    assert values[np.isinf(x)].tolist() == [1.0, -1.0]
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    """In any of the places that are computed together."""
+    values = np.full(64, np.nan)
+    squash(values)
+    assert np.isnan(values).all()

@@ -64,7 +64,7 @@ def test_a_dividend_before_a_split_that_is_booked_is_of_the_units_of_its_day(two
 
 
 def test_another_name_and_a_dividend_before_its_split_are_refused(two: Portfolio, book: Book) -> None:
-    with pytest.raises(DataError, match="book desk has no open 'split-B-2022-12-30'"):
+    with pytest.raises(DataError, match="book desk has no split or dividend 'split-B-2022-12-30'"):
         with_event(book, later(two), "split-B-2022-12-30")
     with pytest.raises(DataError, match="dividend-A-2023-01-03 follows split-A-2022-12-30, which is not booked"):
         with_event(book, later(two), "dividend-A-2023-01-03")

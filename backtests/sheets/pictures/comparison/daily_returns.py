@@ -10,7 +10,7 @@ from foundation.paper.charts.panel import Axis, Panel, one_panel
 from foundation.paper.layout import AXIS, SCALE_STEPS, Array, limits
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LETTER, LineStyle
-from foundation.paper.svg import SMALL, TOKENS, Canvas
+from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import percent
 from research.risk.distribution import TAIL_LEVELS
 
@@ -47,15 +47,8 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
         panel.y_grid([tick for tick in panel.y.ticks() if tick == round(tick)])
         panel.x_grid(panel.x.ticks(9 if f.is_wide else 6))
         panel.x_title("daily return, %, net of costs")
-        panel.axes.bar(
-            percents[:-1],
-            panel.y.scaled(days),
-            np.diff(percents),
-            align="edge",
-            color=TOKENS[styles[name].colour],
-            alpha=SHADE,
-            linewidth=0.0,
-        )
+        for left, right, count in zip(percents[:-1], percents[1:], days, strict=True):
+            panel.area([left, right], 0.0, float(count), styles[name].colour, SHADE)
         for other, also in others:
             style = styles[other]
             panel.curve(np.repeat(percents, 2), np.concatenate([[0.0], np.repeat(also, 2), [0.0]]), style.colour, 1.1)

@@ -8,7 +8,7 @@ from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers, one_panel
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import AREAS, LineStyle
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.svg import Canvas
 from foundation.paper.wording import class_words, listed, percent
 
 HEIGHT = 190.0  # px: of the panel
@@ -100,6 +100,6 @@ def _areas(panel: Panel, days: Array, tops: Array) -> None:
     below = np.zeros(len(days))
     for k in range(tops.shape[1]):
         shade = AREAS[k % len(AREAS)]
-        panel.axes.fill_between(days, below, tops[:, k], facecolor=TOKENS[GREY], alpha=shade, linewidth=0.0)
+        panel.area(days, below, tops[:, k], GREY, shade)
         panel.curve(days, tops[:, k], "paper", 1.0)
         below = tops[:, k]

@@ -9,7 +9,7 @@ from foundation.arrays import Array, Mask
 from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import AXIS, KEY_ROW, TITLE
 from foundation.paper.picture import Format, Picture, picture
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.svg import Canvas
 from foundation.paper.wording import number
 from research.rules.optimum.region import Region
 
@@ -145,7 +145,8 @@ def gap_panel(
 
 def draw_region(panel: Panel, around: Array) -> None:
     """A region by its edge `around` (k, 2), points of NAV."""
-    panel.axes.fill(*around.T, facecolor=TOKENS["sky"], alpha=0.16, linewidth=0.0)
+    corners = panel.across(around[:, 0]), panel.up(around[:, 1])
+    panel.canvas.area(*corners, colour="sky", strength=0.16, clip=panel.clip)
     panel.curve(around[:, 0], around[:, 1], "sky", 1.6)
 
 
@@ -161,11 +162,11 @@ def _path(panel: Panel, sample: pd.DataFrame) -> None:
     )
     breaks = np.full((len(drifted) - 1, 2), np.nan)
     weeks = np.stack([after[:-1], drifted[1:], breaks], axis=1).reshape(-1, 2)
-    panel.axes.plot(*weeks.T, color=TOKENS["soft"], linewidth=0.7, alpha=0.75)
+    panel.curve(weeks[:, 0], weeks[:, 1], "soft", 0.7, strength=0.75)
     traded = _moves(sample) > MOVED
     breaks = np.full((int(traded.sum()), 2), np.nan)
     ways = np.stack([drifted[traded], after[traded], breaks], axis=1).reshape(-1, 2)
     panel.curve(ways[:, 0], ways[:, 1], "wine", 1.6)
-    panel.axes.plot(
-        *after[traded].T, color=TOKENS["wine"], linestyle="none", marker="o", markersize=2.6, markeredgewidth=0.0
-    )
+    ends = after[traded]
+    shown = ends[(np.abs(ends) <= panel.x.high).all(axis=1)]
+    panel.canvas.points(panel.across(shown[:, 0]), panel.up(shown[:, 1]), colour="wine", size=2.6, strength=1.0)

@@ -10,7 +10,7 @@ from foundation.paper.charts.panel import Axis, Panel, one_panel
 from foundation.paper.layout import ticks
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LineStyle
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.svg import Canvas
 from foundation.paper.wording import counted, number
 
 HEIGHT, RIGHT = 210.0, 112.0  # px: of the panel, and for the label at its right
@@ -61,9 +61,7 @@ def _picture(caption: str, alt: str, data: pd.DataFrame, of: tuple[str, str], un
         panel = steps_panel(f, "learning", HEIGHT, data, of, unit, right=RIGHT)
         by_step = data.groupby("steps")["loss"].agg(["min", "max"])
         if not data["stands"].all():
-            panel.axes.fill_between(
-                by_step.index, by_step["min"], by_step["max"], color=TOKENS["sky"], alpha=0.22, linewidth=0.0
-            )
+            panel.area(by_step.index, by_step["min"], by_step["max"], "sky", 0.22)
         shown = seed_curves(data, "sky", thin=0.8, digits=3)
         curves(panel, shown)
         end_labels(panel, [end_of(panel, curve) for curve in shown if curve.style.bold], f.width, values=True)

@@ -8,7 +8,7 @@ import pandas as pd
 from backtests.sheets.pictures.laboratory.region import PERCENT_POINTS, draw_region, draw_target, gap_panel, outline
 from foundation.arrays import Array, Mask
 from foundation.paper.picture import Format, Picture, picture
-from foundation.paper.svg import TOKENS, Canvas
+from foundation.paper.svg import Canvas
 from foundation.paper.wording import percent
 from research.rules.optimum.region import Region
 
@@ -43,12 +43,15 @@ def region_picture(
     data["optimal"] = known.ravel()
 
     def draw(f: Format) -> Canvas:
+        from matplotlib.figure import Figure
+
         panel = gap_panel(f, "region", PERCENT_POINTS * float(gaps[-1]), 460.0, lines, KEY)
         draw_region(panel, PERCENT_POINTS * around)
         a, b = PERCENT_POINTS * half_width
         panel.curve([-a, a, a, -a, -a], [-b, -b, b, b, -b], *KEY["closed form"])
         ground = PERCENT_POINTS * gaps
-        panel.axes.contour(ground, ground, past, levels=[0.0], colors=[TOKENS["wine"]], linewidths=KEY["learned"][1])
+        for edge in Figure().subplots().contour(ground, ground, past, levels=[0.0]).allsegs[0]:
+            panel.curve(edge[:, 0], edge[:, 1], *KEY["learned"])
         draw_target(panel)
         return panel.canvas
 

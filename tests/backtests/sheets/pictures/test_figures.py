@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from backtests.engine import backtest
 from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
+from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import far, limits, log_ticks, spread, thinned, ticks, time_ticks
 from foundation.paper.styles import fitted_name, line_styles
-from foundation.paper.svg import DARK, HUES, LIGHT, THEN, Canvas
+from foundation.paper.svg import DARK, HUES, LIGHT, THEN, Canvas, path
 from foundation.paper.wording import number, percent
 from research.accounting import Costs, Flows
 from research.allocation import FixedWeights
@@ -167,9 +168,8 @@ def test_30_policies_and_the_reference_look_different_and_keep_their_looks() -> 
 
 def drawn(words: str = "name", salt: str = "one") -> str:
     canvas = Canvas(200.0, 100.0, salt)
-    axes = canvas.axes(10.0, 10.0, 150.0, 80.0)
-    axes.plot([0.0, 1.0, 2.0], [0.0, 3.0, 1.0], color="#5eed07")
-    axes.set_ylim(0.0, 2.0)
+    panel = Panel(canvas, 10.0, 10.0, 150.0, 80.0, Axis(0.0, 2.0), Axis(0.0, 2.0))
+    panel.curve([0.0, 1.0, 2.0], [0.0, 3.0, 1.0], "orange", 1.0)
     canvas.text(100.0, 50.0, words)
     canvas.point(20.0, 20.0, colour="ink", face="paper")
     return canvas.svg("wide", "what it shows & says")
@@ -190,11 +190,34 @@ def test_a_heading_is_heavy_up_to_its_unit() -> None:
 def test_colours_are_names_and_nothing_points_outside() -> None:
     svg = drawn()
     assert "var(--ink)" in svg
-    assert "#5eed" not in svg
+    assert "var(--orange)" in svg
     assert "http" not in svg
     assert "xmlns" not in svg
     assert not re.search(r"url\((?!#)", svg)
     assert set(re.findall(r"url\(#(\w+)\)", svg)) <= set(re.findall(r'id="(\w+)"', svg))
+
+
+def test_a_line_is_broken_where_nothing_is_known_and_keeps_no_needless_point() -> None:
+    x = [0.0, 1.0, 2.0, 3.0, 3.0, 3.0, np.nan, 7.0, 8.04, 9.0]
+    y = [5.0, 5.0, 5.0, 5.0, 6.0, 7.0, 7.0, -0.01, np.inf, 1.0]
+    assert path(x, y) == "M0 5L3 5L3 7M7 0M9 1"
+    assert path([0.0, 5.0, 2.0], [1.0, 1.0, 1.0]) == "M0 1L5 1L2 1", "it turns back"
+    assert path([], []) == ""
+
+
+def test_areas_lie_below_curves_and_words_above_marks_whatever_came_first() -> None:
+    canvas = Canvas(200.0, 100.0, "order")
+    panel = Panel(canvas, 10.0, 10.0, 100.0, 80.0, Axis(0.0, 2.0), Axis(0.0, 2.0))
+    canvas.text(5.0, 5.0, "word")
+    canvas.point(5.0, 5.0, colour="ink")
+    panel.curve([0.0, 1.0], [0.0, 1.0], "sky", 1.0)
+    panel.area([0.0, 1.0, 2.0, 2.0], 0.0, [1.0, 1.0, np.nan, 1.0], "sky", 0.2)
+    panel.x_line(1.0, "rule", 1.0, behind=True)
+    found = re.findall(r"<(?:path d|use|text)[^>]*>", canvas.svg("wide", ""))
+    assert [re.split("[ =]", element[1:])[0] for element in found] == ["path"] * 4 + ["use", "text"]
+    assert found[0].startswith('<path d="M60 10L60 90"')
+    assert found[1].startswith('<path d="M10 50L60 50L60 90L10 90z" style="fill:var(--sky);opacity:0.2"')
+    assert "stroke:var(--sky)" in found[3]
 
 
 def test_identifiers_of_two_pictures_never_meet() -> None:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -206,9 +206,25 @@ def test_fills_with_the_ticket_of_an_earlier_list_are_refused_and_the_open_order
     assert f"{rebalance('book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
 
 
+def test_fills_of_a_day_before_their_book_or_their_order_are_not_booked(
+    file: Path, ticket: Ticket, tmp_path: Path
+) -> None:
+    books.send("desk", document(ticket))
+    before, order, fills = books.read_book("desk"), ticket.orders[0].client_order_id, tmp_path / "fills.csv"
+    fills.write_text(f"{HEADER}1,2022-12-28T16:00:00Z,SPY,sell,21,383.40,USD,{order},\n")
+    done = rebalance("book", "fill", "desk", fills)
+    assert "Left aside: 1 fill of 2022-12-29 or before, which the holdings of the book have in them." in done.out
+    assert books.read_book("desk") == before
+    early = replace(filled(ticket, 0.5)[0], moment=FRIDAY - timedelta(days=2))
+    with pytest.raises(
+        DataError, match=r"moment is '2022-12-28'\. The order was sized at the close of 2022-12-29: corr"
+    ):
+        books.book_fills("desk", [early])
+
+
 def test_a_list_of_another_file_is_not_filled(file: Path, ticket: Ticket, tmp_path: Path) -> None:
     other, fills = tmp_path / "other.json", tmp_path / "fills.csv"
     assert rebalance(*TRADES, FILE, "--out", other).status == 0
     fills.write_text(FILLS)
     done = rebalance("book", "fill", "desk", fills, "--ticket", other)
-    assert (done.status, "and book 'desk' is of desk.yaml: name its own" in done.said) == (2, True)
+    assert (done.status, "and book 'desk' belongs to desk.yaml: give a list of that" in done.said) == (2, True)

@@ -13,6 +13,7 @@ from commanded import FILE, TRADES, Done, rebalance
 
 from desk.commands.orders import book as books
 from desk.commands.orders.execute import Asked, ready
+from desk.exchange.paper import PaperVenue
 from desk.journal import Journal, verify
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError
@@ -114,6 +115,54 @@ def test_a_ticket_that_was_sent_before_another_is_still_said_to_be_sent(ticket: 
     assert "3 fills booked" in rebalance("book", "show", "desk").out
 
 
+def test_what_another_list_replaced_is_neither_open_nor_sent(ticket: Path, home: Path) -> None:
+    """SPY is sold in part, so that AGG waits for its cash; then another list is sent."""
+    quotes = ticket.with_name("quotes.csv")
+    quotes.write_text("symbol,last,volume\nSPY,383.440002,9\nAGG,97.449997,9999\n")
+    done = executed(ticket, "--quotes", quotes)
+    assert done.status == 1
+    assert re.search(r"\nopen *\n\S+ +sell 133 SPY\n", done.out)
+    assert re.search(r"\nnot sent *\n\S+ +buy 721 AGG\n", done.out)
+    assert re.search(r"cash +now, less what open orders may take\nUSD +24,80", done.out)
+    with PaperVenue.for_ticket(json.loads(ticket.read_text())) as venue:
+        venue.cancel(next(iter(venue.open_orders())).client_id)
+    later = ticket.with_name("later.json")
+    assert (
+        rebalance(*TRADES, ticket.with_name("desk.yaml"), "--to-target", "--deploy", 9_000, "--out", later).status == 0
+    )
+    assert executed(later).status == 0
+    count, book = kinds(home).count("order"), rebalance("book", "show", "desk").out
+    done = rebalance("execute", ticket, *PAPER)  # it asks nothing
+    assert done.status == 0
+    said = f"was replaced by list {hash_of(later)[:16]}, which was sent since. Nothing is sent again."
+    assert said in " ".join(done.out.split())
+    assert not re.search("^(open|not sent) ", done.out, re.MULTILINE)
+    assert (kinds(home).count("order"), rebalance("book", "show", "desk").out) == (count, book)
+
+
+def test_a_list_that_was_stopped_before_its_first_order_is_not_open(ticket: Path, home: Path) -> None:
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
+        (home / "STOP").touch()
+        assert [each.state for each in prepared.send()] == [None, None]
+    assert "No order is open." in rebalance("book", "show", "desk").out
+
+
+def test_no_list_is_made_or_sent_on_a_day_before_its_book(ticket: Path, home: Path) -> None:
+    file, what = ticket.with_name("desk.yaml"), "it does not say what was held on"
+    done = rebalance("trades", file, "--as-of", "2022-12-28")
+    assert (done.status, done.out) == (2, "")
+    opened = "book 'desk' was opened at the close of 2022-12-29"
+    assert f"{opened}: {what} 2022-12-28. Give 2022-12-29 or a later day." in done.err
+    assert executed(ticket).status == 0  # on 2022-12-30
+    second = ticket.with_name("second.json")
+    assert rebalance(*TRADES, file, "--withdraw", 5_000, "--out", second).status == 0  # of the same close
+    before = kinds(home)
+    done = executed(second, "--as-of", "2022-12-29")
+    traded = f"{opened} and last traded on 2022-12-30: {what} 2022-12-29. Give 2022-12-30 or a later day."
+    assert (done.status, f"Failed, day of the book: {traded}" in " ".join(done.out.split())) == (1, True)
+    assert kinds(home) == before
+
+
 def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
     with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         assert next(iter(prepared.send())).order.symbol == "SPY"
@@ -135,7 +184,7 @@ def test_what_a_half_sent_ticket_filled_is_booked_where_a_check_fails_and_nothin
     if not words:
         (home / "STOP").touch()
     done = rebalance("execute", ticket, *PAPER, *words)  # it asks nothing
-    assert (done.status, "asked for and not sent, as a check failed: 1." in done.out) == (1, True)
+    assert (done.status, "asked for and not sent, as a check failed: 1." in " ".join(done.out.split())) == (1, True)
     assert "not sent   order 20221229-6ba76b83979b00c6bb40 to buy 721 AGG: a check failed." in done.out
     assert kinds(home)[4:] == ["fill"]
     assert re.search(r"^SPY +3,127\nAGG +7,460$", rebalance("book", "show", "desk").out, re.MULTILINE)
@@ -233,7 +282,7 @@ def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(tick
     file = ticket.with_name("desk.yaml")
     file.write_text(file.read_text().replace("book: desk", "book: other"))
     done = executed(ticket)
-    assert (done.status, "book 'other' is of other.yaml, and the ticket of desk.yaml" in done.err) == (2, True)
+    assert (done.status, "book 'other' belongs to other.yaml, and the ticket to desk.yaml" in done.err) == (2, True)
     assert kinds(home) == ["list"]
 
 

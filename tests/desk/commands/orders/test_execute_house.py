@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shlex
+import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
@@ -12,15 +13,17 @@ from typing import Any, cast
 
 import pytest
 from commanded import FILE, TRADES, Done, rebalance
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from desk.commands.orders import execute
 from desk.commands.orders.execute_text import before_text
-from desk.commands.orders.house import Own, allocated
+from desk.commands.orders.house import write_accounts_after
+from desk.exchange.allocations import Own, allocated, allocations, journal_allocations, payable
 from desk.exchange.paper import PaperVenue
 from desk.journal import Journal, verify
-from desk.journal.records import Allocated, Filled
+from desk.journal.records import Allocated, Filled, OrderSent, Quote
+from desk.journal.tickets import ticket_event
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
@@ -28,6 +31,7 @@ from foundation.files import sha256_of
 PRICE = {"SPY": Decimal("383.440002"), "AGG": Decimal("97.449997")}
 ROWS = ["A,balanced.yaml,9000,2022-09-30,500,500", "B,balanced.yaml,9000.50,2022-09-30,90,900",
         "C,growth.yaml,2500,,700,2000", "D,growth.yaml,0,2022-09-30,300,10"]  # fmt: skip
+DOCUMENT: dict[str, Any] = {"hash": "f" * 64, "portfolio": "house", "run": "", "currency": "USD"}
 Table = dict[str, dict[str, str]]
 
 
@@ -170,8 +174,8 @@ def test_crosses_are_not_made_where_a_stop_comes_before_the_first_order(house: P
 
 @pytest.mark.parametrize(
     "step",
-    ["exchange.execute.cross_events", "commands.orders.execute.journal_allocations",
-     "commands.orders.execute.write_accounts_after"],
+    ["exchange.execute.cross_events", "exchange.execute.journal_allocations",
+     "commands.orders.execute.journal_allocations",     "commands.orders.execute.write_accounts_after"],
 )  # fmt: skip
 def test_a_command_that_ends_at_a_step_is_made_good_by_the_next(
     step: str, house: Path, monkeypatch: pytest.MonkeyPatch
@@ -211,6 +215,65 @@ def test_crosses_far_from_the_market_are_not_made(house: Path, monkeypatch: pyte
     assert (made.status, made.said) == (0, "")
     with Journal(house / "home") as journal:
         assert not list(journal.entries(kind="allocation"))
+
+
+# -- sales that are not filled -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("volume", "sold", "bought"), [("0.5", 0, 3), ("60", 60, 236)])
+def test_an_account_whose_sale_is_not_filled_buys_what_its_cash_pays(
+    volume: str, sold: int, bought: int, house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A has 300 USD and sells SPY for AGG; C has cash alone. A unit of AGG takes 97.45 × 1.01 and its costs."""
+    file = house / "balanced.yaml"
+    file.write_text(file.read_text().replace("crossing: close, ", ""))
+    header = "account,model,cash,last_trade,SPY,AGG"
+    rows = ["A,balanced.yaml,300,2022-09-30,500,500", "C,balanced.yaml,76688,2022-09-30,300,0"]
+    (house / "house.csv").write_text("\n".join([header, *rows, ""]))
+    words = [*TRADES, "--accounts", house / "house.csv", "--out", house / "orders.csv", "--out", house / "house.json"]
+    assert rebalance(*words).status == 0
+    with open(house / "orders.csv", newline="", encoding="utf-8") as opened:
+        own = {(row["account"], row["side"], row["asset"]): int(row["units"]) for row in csv.DictReader(opened)}
+    assert own == {("A", "sell", "SPY"): 123, ("A", "buy", "AGG"): 477, ("C", "buy", "AGG"): 778}
+    stated = str(json.loads((house / "house.json").read_text())["hash"])
+    (house / "quotes.csv").write_text(f"symbol,last,volume\nSPY,383.440002,{volume}\nAGG,97.449997,9999\n")
+    done = executed(house, stated, "--quotes", house / "quotes.csv")
+    assert done.status == 1
+    assert f"to buy {477 - bought} AGG: the cash of 1 account does not suffice: A." in " ".join(done.out.split())
+    after = table(house / "house.after.csv")
+    assert (after["A"]["SPY"], after["A"]["AGG"], after["A"]["last_trade"]) == (
+        str(500 - sold),
+        str(500 + bought),
+        "2022-09-30",
+    )
+    assert (after["C"]["AGG"], after["C"]["last_trade"]) == ("778", "2022-12-29")
+    assert all(Decimal(row["cash"]) >= 0 for row in after.values())
+
+    monkeypatch.setenv("REBALANCE_HOME", str(house / "other"))  # where the day order ended, and nothing else is held
+    (house / "house.csv").write_bytes((house / "house.after.csv").read_bytes())
+    assert rebalance(*words).status == 0
+    stated = str(json.loads((house / "house.json").read_text())["hash"])
+    done = executed(house, stated)
+    assert (done.status, "No order is open." in done.out) == (0, True)
+    ended = table(house / "house.after.csv")
+    assert {name: row["last_trade"] for name, row in ended.items()} == dict.fromkeys("AC", "2022-12-29")
+    assert [int(ended["A"][asset]) for asset in PRICE] == pytest.approx([377, 977], abs=9)  # smaller orders, less kept
+    assert all(Decimal(row["cash"]) >= 0 for row in ended.values())
+
+
+def test_an_account_whose_buy_was_filled_at_too_high_a_price_is_named(tmp_path: Path) -> None:
+    (tmp_path / "house.csv").write_text("account,model,cash,SPY\nA,balanced.yaml,3000,0\nB,balanced.yaml,3000,0\n")
+    with Journal(tmp_path) as journal:
+        for name, price in (("A", 301.0), ("B", 300.0)):
+            record = Allocated(name, "buy", "SPY", 10.0, price, 10.0 * price, "USD", 0.0, "block", 1)
+            journal.append([ticket_event(DOCUMENT, record, name)])
+        text, have_cash = write_accounts_after(journal, DOCUMENT, tmp_path / "house.csv", tmp_path / "house.json")
+    assert not have_cash
+    assert "Cash is below zero in A: buys were filled above the price allowed for." in text
+    assert {name: row["cash"] for name, row in table(tmp_path / "house.after.csv").items()} == {
+        "A": "-10.00",
+        "B": "0.00",
+    }
 
 
 @pytest.mark.parametrize(
@@ -258,7 +321,6 @@ def test_a_house_is_the_same_in_the_accounts_that_it_leaves(house: Path) -> None
 
 # -- fills in parts ----------------------------------------------------------------------------------------------------
 
-DOCUMENT = {"hash": "f" * 64, "portfolio": "house", "run": "", "currency": "USD"}
 Fills = list[tuple[str, Filled]]
 
 
@@ -267,7 +329,7 @@ def fill(k: int, units: int) -> tuple[str, Filled]:
 
 
 def booked(document: dict[str, Any], fills: Fills, before: Sequence[Own]) -> list[Own]:
-    return [(event.order, cast(Allocated, event.record)) for event in allocated(document, fills, before)]
+    return [(event.order, cast(Allocated, event.record)) for event in allocated(document, fills, before, {})]
 
 
 def total(records: Sequence[Any], name: str) -> Decimal:
@@ -310,3 +372,77 @@ def test_fills_in_parts_are_allocated_pro_rata_in_one_call_or_in_two(
     left = "of which 0 are left" if filled == whole else "are left: ask the venue"
     with pytest.raises(DataError, match=left):
         booked(document, [*fills, fill(9, whole - filled + 1)], [*first, *second])
+
+
+# -- cash of accounts --------------------------------------------------------------------------------------------------
+
+DAYS = {"sold": "2023-01-03", "early": "2023-01-02", "late": "2023-01-03"}  # on which the blocks settle
+
+
+def block(name: str, side: str, lot: int) -> dict[str, Any]:
+    about = {"client_order_id": name, "side": side, "symbol": name, "settlement_date": DAYS[name]}
+    return about | {"quantity": 1_000.0, "price": 100.0, "cost": 50.0, "lot": lot, "limit_price": None}
+
+
+@settings(max_examples=30)
+@given(
+    accounts=st.lists(st.tuples(*[st.integers(0, 300)] * 4), min_size=1, max_size=5),
+    rounds=st.lists(st.tuples(*[st.integers(0, 100)] * 3), min_size=1, max_size=3),
+    prices=st.tuples(st.integers(5_000, 15_000), st.integers(5_000, 12_000), st.integers(0, 12_000)),
+    lot=st.sampled_from((1, 7)),
+)
+def test_no_account_spends_cash_that_it_lacks(
+    accounts: list[tuple[int, ...]], rounds: list[tuple[int, ...]], prices: tuple[int, ...], lot: int
+) -> None:
+    """Sales and buys are filled in parts, over several calls, buys at up to 1 % above list or quote."""
+    lots = {"sold": 1, "early": lot, "late": 1}
+    parts = {
+        name: [{"account": f"A{k}", "order": f"{name}{k}", "quantity": units[i] * lots[name]}
+               for k, units in enumerate(accounts) if units[i]]
+        for i, name in enumerate(lots)
+    }  # fmt: skip
+    cash = {f"A{k}": Decimal(units[3]) * 37 for k, units in enumerate(accounts)}
+    document = DOCUMENT | {
+        "orders": [block(name, "sell" if name == "sold" else "buy", lots[name]) for name in lots if parts[name]],
+        "allocations": {name: of for name, of in parts.items() if of},
+        "funding": {"adverse_move": 0.01, "cash": {name: float(amount) for name, amount in cash.items()}},
+    }
+    sold, bought, quoted = (price / 100 for price in prices)
+    quotes = {name: Quote(ask=quoted) for name in lots}
+    at = {"sold": sold, **dict.fromkeys(("early", "late"), min(bought, max(101.0, quoted)))}
+    left = dict.fromkeys(lots, 0)
+    left["sold"] = sum(part["quantity"] for part in parts["sold"])
+    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder)) as journal:
+        for k, shares in enumerate(rounds):
+            for name, share in zip(lots, shares, strict=True):
+                if name not in document["allocations"]:
+                    continue
+                if name != "sold":
+                    journal_allocations(journal, document)
+                    largest = Decimal(sum(part["quantity"] for part in parts[name]))
+                    units, short = payable(journal, document, name, largest, quotes)
+                    assert all(each % lots[name] == 0 for each in units.values())
+                    wanted = {part["account"]: part["quantity"] for part in parts[name]}
+                    assert {part["account"] for part in parts[name]
+                            if units.get(part["order"], 0) < wanted[part["account"]]} >= set(short)  # fmt: skip
+                    sized = sum(units.values())
+                    about = ("paper", f"{name}{k}", "buy", name, float(sized), "USD", "market")
+                    sent = OrderSent(*about, slice=k, allocations={order: float(each) for order, each in units.items()})
+                    journal.append([ticket_event(document, sent, name)] if sized else [])
+                    left[name] += int(sized)
+                if filled := left[name] * share // 100 // lots[name] * lots[name]:
+                    side = "sell" if name == "sold" else "buy"
+                    fee = round(0.05 * filled, 2)
+                    record = Filled("paper", f"{name}{k}", side, name, float(filled), at[name], "USD", fee, "USD", "")
+                    journal.append([ticket_event(document, record, name)])
+                    left[name] -= filled
+        journal_allocations(journal, document)
+        booked, fills = allocations(journal, document), [e.record for e in journal.entries(kind="fill")]
+    assert total(fills, "quantity") == total([own for _, own in booked], "quantity")
+    for day in sorted(set(DAYS.values())):
+        there = dict(cash)
+        for _, own in booked:
+            if DAYS[own.block] <= day:
+                sign = 1 if own.side == "buy" else -1
+                there[own.account] -= sign * Decimal(repr(own.amount)) + Decimal(repr(own.fee))
+        assert min(there.values()) >= 0

@@ -260,7 +260,7 @@ def test_what_fits_no_order_stays_listed_until_it_is_resolved(
     assert imported(sent, waits, Activity((stray,))) == waits
     gone = without_item(waits, "v:f")
     assert (gone.open_items, imported(sent, gone, Activity((stray,)))) == ((), gone)
-    with pytest.raises(DataError, match=r"book desk has no open item 'v:f'\. It has none"):
+    with pytest.raises(DataError, match=r"book desk has no open item 'v:f': its open items are none"):
         without_item(gone, "v:f")
 
 
@@ -305,7 +305,7 @@ def test_fills_and_cash_up_to_the_opening_are_left_aside(sent: Portfolio, book: 
     read = with_activity(book, of_book(sent, book), Activity((early,), (), (paid,)), {})
     assert read.book == book
     assert read.notes == (
-        "Left aside: 1 fill of 2022-12-29 or before: the book was opened with what they left.",
+        "Left aside: 1 fill of 2022-12-29 or before, which the holdings of the book have in them.",
         "Left aside: 1 amount of cash of 2022-12-29 or before.",
     )
 
@@ -337,7 +337,9 @@ def test_a_fee_in_a_coin_takes_its_units_and_comes_back_with_a_bust(sent: Portfo
 
 
 def test_a_withdrawal_of_more_than_there_is_is_refused_with_all_of_its_file(sent: Portfolio, book: Book) -> None:
-    with pytest.raises(DataError, match=r"book desk is left with -1\.00 USD of cash, and holds no debt: nothing is"):
+    with pytest.raises(
+        DataError, match=r"book desk would be left with -1\.00 USD of cash, and holds no debt: nothing is"
+    ):
         imported(sent, book, Activity((), (), (cash("w", -5_001, "withdrawal"),)))
 
 

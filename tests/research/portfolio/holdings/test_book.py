@@ -115,7 +115,7 @@ def test_a_book_of_version_1_is_read_and_written_as_one_of_version_2(book: Book)
 
 def test_a_book_of_another_file_other_lines_or_another_currency_is_refused(book: Book) -> None:
     write_book(book)
-    with pytest.raises(ConfigError, match=r"the book is of desk\.yaml.* book open sixty_forty\.yaml --as NAME"):
+    with pytest.raises(ConfigError, match=r"the book belongs to desk\.yaml.* book open sixty_forty\.yaml --as NAME"):
         load_portfolio(_path("sixty_forty"), POSITIONS)
     book = replace(book, file="sixty_forty.yaml")
     write_book(replace(book, holders=(Holder("", {"XYZ": Decimal(1)}, {"USD": Decimal(1)}),)))
