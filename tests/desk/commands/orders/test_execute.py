@@ -252,15 +252,11 @@ def test_a_ticket_that_expired_is_refused_with_the_command_that_makes_it_anew(ti
     refused(executed(ticket, "--as-of", "2023-01-03"), home, f"{said}{remake}")
 
 
-def test_the_command_that_makes_a_list_anew_works_as_it_stands(ticket: Path, home: Path, tmp_path: Path) -> None:
+def test_the_command_that_makes_a_list_anew_works_as_it_stands(home: Path, tmp_path: Path) -> None:
     """With the past day that the user plays, with the money that he stated, and with a path that has a blank."""
-    made = tmp_path / "to night.json"
-    assert (
-        rebalance(
-            "trades", "--as-of", "2022-12-28", ticket.with_name("desk.yaml"), "--deploy", 60_000, "--out", made
-        ).status
-        == 0
-    )
+    file, made = tmp_path / "plain.yaml", tmp_path / "to night.json"
+    file.write_text(FILE.read_text())
+    assert rebalance("trades", "--as-of", "2022-12-28", file, "--deploy", 60_000, "--out", made).status == 0
     done = executed(made, "--as-of", "2022-12-30")
     command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
     words = command[1 : command.index("--out") + 2]
