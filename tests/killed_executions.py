@@ -73,7 +73,7 @@ def start(ticket: Path) -> int:
     try:
         while status:
             try:
-                with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
+                with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
                     assert not prepared.faults, prepared.faults
                     list(prepared.send())
                 status = 0

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ class VenueServer:
     """What a server is asked, and its faults.
 
     FAULTS : answers by name of a fault, besides slow, drop (no answer) and cut (half of the usual one).
+    silent_from : number of POSTs from which on nothing is answered.
     """
 
     FAULTS: ClassVar[Mapping[str, Reply]] = {}
@@ -41,6 +43,7 @@ class VenueServer:
     faults: Mapping[int, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     posts: int = 0
+    silent_from: float = inf
     address: str = ""
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -68,6 +71,7 @@ class _Handler(Handler):
         with served.lock:
             served.asked.append(f"{method} {parts.path}")
             fault = served.faults.get(served.posts, "") if method == "POST" else ""
+            fault = "drop" if served.posts >= served.silent_from else fault
             served.posts += method == "POST"
             taken, _, kind = fault.rpartition(":")
             status, content = 0, b""

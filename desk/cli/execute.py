@@ -52,19 +52,20 @@ def execute(
         raise ConfigError("--yes and --confirm HASH belong together: give both, or answer the question.")
     with starting():
         from desk.commands.orders.execute import Asked, ready
-        from desk.commands.orders.execute_text import after_text, before_text, choices_text
+        from desk.commands.orders.execute_text import after_text, before_text, choices_text, silence_text
         from foundation.paper.text_tables import wrapped
 
-    with ready(Asked(ticket, exchange, as_of, portfolio, quotes)) as (prepared, choices):
+    with ready(Asked(ticket, exchange, as_of, portfolio, quotes)) as (prepared, choices, silent):
         if yes:
             prepared[0].check_confirmed(confirm)
         refused = any(each.faults if dry_run else each.is_refused for each in prepared)
-        shown = filter(None, [choices_text(choices), *map(before_text, prepared)])
+        unheard = [silence_text(*of) for of in silent]
+        shown = filter(None, [choices_text(choices), *map(before_text, prepared), *unheard])
         tell("\n\n".join(shown), refused)
         left = sum(len(each.moment.left) for each in prepared)
         is_left = bool(left or prepared[0].moment.crossed)
         if dry_run or not (is_left or any(each.moment.orders or each.moment.state.crossed for each in prepared)):
-            return
+            raise typer.Exit(int(bool(silent)))
         if is_left and not yes and not any(each.faults for each in prepared):
             if not typer.confirm(f"Send {counted(left, 'order')} to {' and '.join(exchange)}?"):
                 tell("Nothing is sent.", failed=True)
@@ -76,12 +77,12 @@ def execute(
             sent = [_sent(each) for each in prepared]  # each, also where one failed
         finally:
             prepared[0].allocate()
-        for of_venue, each in zip(prepared, sent, strict=True):
-            print_text(f"\n{after_text(of_venue, each)}")
+        for text in (*map(after_text, prepared, sent), *unheard):
+            print_text(f"\n{text}")
         accounts, have_cash = prepared[0].accounts_text()
         if accounts:
             print_text(f"\n{wrapped(accounts)}")
-        if not have_cash or any(map(_has_failed, prepared, sent)):
+        if silent or not have_cash or any(map(_has_failed, prepared, sent)):
             raise typer.Exit(1)
 
 
@@ -99,5 +100,7 @@ def _sent(prepared: "Ready") -> list["Sent"]:
 
 
 def _has_failed(prepared: "Ready", sent: "list[Sent]") -> bool:
-    """True if an order was not taken."""
+    """True if an order was not taken, or the venue gave no answer."""
+    if prepared.execution.silence:
+        return True
     return bool(prepared.moment.left) and any(each.state is None or each.state.status == "refused" for each in sent)

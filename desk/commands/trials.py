@@ -60,7 +60,7 @@ def _best(book: TrialBook) -> list[str]:
         return ["No active Sharpe ratio is known."]
     best = trials.iloc[int(np.argmax(trials["sharpe"].to_numpy(dtype=float)))]
     year, days = float(best["periods_per_year"]), int(best["days"])
-    when = f"{best['first']} to {best['last']}, {days:,} days"
+    when = f"{best['first']} to {best['last']}, {counted(days, 'day')}"
     lines = [f"Best active Sharpe ratio: {number(best['sharpe'])} a year ({best['kind']}, {when}): {best['policy']}."]
     variance, effective = book.luck(days), book.effective
     if variance is None or effective < 2:

@@ -4,6 +4,7 @@ All of them look at one `Moment`. A ticket that is resumed is not checked agains
 """
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,9 @@ from desk.journal.records import Quote
 from desk.journal.tickets import AFTER_REFUSAL
 from desk.tickets.formats.carried import cusip_of
 from desk.tickets.order_ids import list_id, number
+from foundation.paper.wording import counted
 from research.market.calendars import closes, session_after, sessions
+from research.market.reading.known_instruments import known_instruments
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import decimal
@@ -92,7 +95,8 @@ def _approval(moment: Moment) -> Faults:
         yield f"The ticket was refused. {state.text} {AFTER_REFUSAL}"
     elif len(persons) < wanted:
         by = f" ({', '.join(sorted(persons))})" if persons else ""
-        yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: rebalance approve TICKET.json"
+        call = shlex.join(["rebalance", "approve", moment.place.ticket])
+        yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: {call}"
 
 
 def _duplicates(moment: Moment) -> Faults:
@@ -151,9 +155,9 @@ def _day(moment: Moment) -> Faults:
 
 
 def _do_not_trade(moment: Moment) -> Faults:
-    isins = moment.sending.get("isins", {})
+    isins, instruments = moment.sending.get("isins", {}), known_instruments()
     for name in moment.limits.get("do_not_trade", ()):
-        known = moment.instruments.find(name)
+        known = instruments.find(name)
         isin, asset = (known.isin, known.asset_id) if known else (name, name)
         traded = (*moment.orders, *moment.crossed)
         own = [each for each in traded if {name, asset} & {each.item, each.symbol}]
@@ -161,7 +165,7 @@ def _do_not_trade(moment: Moment) -> Faults:
         for each in own:
             yield _fault(each, "issuer", name, "It is on the list `do_not_trade`: leave the asset out of the list.")
         if not (known or own or ISIN.fullmatch(name)):
-            near = moment.instruments.nearest(name)
+            near = instruments.nearest(name)
             yield f"`do_not_trade` has {name}, which is no known instrument. {near}Write its symbol, name or ISIN."
 
 
@@ -213,7 +217,8 @@ def _age(moment: Moment) -> Faults:
             continue
         age = sessions_since(np.datetime64(dated), moment.today, moment.calendar)
         if age > most:
-            yield _fault(each, "price", f"of {dated}, {age} sessions old", f"At most {most} are allowed. {moment.anew}")
+            found = f"of {dated}, {counted(age, 'session')} old"
+            yield _fault(each, "price", found, f"At most {most} are allowed. {moment.anew}")
 
 
 def _holdings(moment: Moment) -> Faults:

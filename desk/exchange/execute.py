@@ -12,7 +12,7 @@ it and nothing stands against them then. Moments count from the first order that
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -111,7 +111,8 @@ class Execution:
             if minutes and any(unanswered(self.journal, orders)):
                 self._await(minutes)
             if self._has_ids and not self._halted:
-                self._begin(order for order in orders if not self._is_shared(order))
+                with self._heard():
+                    self._begin(order for order in orders if not self._is_shared(order))
             if waiting:  # buys: they go first among those of now
                 orders, waiting = sorted([*waiting, *orders], key=lambda order: order.order.side == "buy"), []
             for order in orders:
@@ -125,7 +126,21 @@ class Execution:
         self._let_fill()
         yield from self._open
         yield from self._unpaid
-        self._take_fills()
+        with self._heard():
+            self._take_fills()
+
+    @property
+    def silence(self) -> str:
+        """The sentence on a venue that gave no answer, with what to do; "" where it answered all."""
+        return self._halted if self._is_silent else ""
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """A block after which nothing more is sent where the venue gives no answer in it."""
+        try:
+            yield
+        except NotKnown as error:
+            self._fall_silent(error)
 
     def _cross_alone(self) -> None:
         """Journal the crosses of a ticket without orders. Raises ConfigError where something stands against them."""
@@ -156,15 +171,13 @@ class Execution:
         if self._halted:
             return
         self._waited = False
-        try:
+        with self._heard():
             self._take_fills()
             self.venue.wait(self._began + timedelta(minutes=minutes))
             if self.look is not None:
                 moment = self.look()
                 self.quotes = moment.quotes
                 self._halted = " ".join(faults_between(moment))
-        except NotKnown as error:
-            self._fall_silent(error)
 
     @property
     def _began(self) -> datetime:
@@ -189,7 +202,7 @@ class Execution:
     def _sent(self, order: TicketOrder) -> Sent:
         """Send an order, unless the venue has it, or something stands against it."""
         if self._is_silent:
-            return Sent(order, None, self._halted)
+            return Sent(order, None, self._halted, is_known=not self._may_be_there(order))
         is_placed = True
         try:
             if (known := self._known(order)) is not None:
@@ -220,11 +233,16 @@ class Execution:
         self._journal_answer(order, state)
         return Sent(order, state)
 
+    def _may_be_there(self, order: TicketOrder) -> bool:
+        """True for an order that an earlier call sent, or was about to send."""
+        kinds = {entry.kind for entry in own_entries(self.journal, order)}
+        return (order.id, order.slice) not in self._new and OrderSent.kind in kinds
+
     def _known(self, order: TicketOrder) -> OrderState | None:
         """The state of an order that was sent or may have been, as the venue has it, or else the journal."""
-        entries = {entry.kind: entry for entry in own_entries(self.journal, order)}
-        if (order.id, order.slice) in self._new or OrderSent.kind not in entries:
+        if not self._may_be_there(order):
             return None
+        entries = {entry.kind: entry for entry in own_entries(self.journal, order)}
         if (venue := entries[OrderSent.kind].record.venue) != self.venue.name:
             raise NotKnown(f"it was about to be sent to {venue}. Look for it there")
         if Refused.kind in entries:  # a venue may keep no order that it refused

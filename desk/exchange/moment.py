@@ -17,7 +17,6 @@ from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quote, Refused
 from desk.journal.tickets import TicketState, ticket_state
 from research.market.calendars import day_at
-from research.market.reading.known_instruments import Instruments, known_instruments
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.rates import decimal
@@ -42,11 +41,13 @@ class Place(NamedTuple):
     sha256 : sha256 of each file that the ticket names, as it is now; without one that is not there.
     remake : command that makes the list anew.
     stop   : path of the file that stops all sending, or "" where there is none.
+    ticket : path of the ticket.
     """
 
     sha256: Mapping[str, str]
     remake: str
     stop: str
+    ticket: str = "TICKET.json"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,6 @@ class Moment:
     sent_before  : by order id, the hash of another ticket with which it was sent.
     unfinished   : hash of another list with open orders at the venue, or fills that are not journalled, or "".
     silent       : ids of orders of earlier lists of which a venue without client ids gave no answer.
-    instruments  : the known instruments.
     venue, capabilities, now : name, orders and clock of the venue.
     rules, quotes : by symbol, as the venue states them.
     units, cash  : by account, and there by symbol or currency, as the venue has them.
@@ -79,7 +79,6 @@ class Moment:
     sent_before: Mapping[str, str]
     unfinished: str
     silent: tuple[str, ...]
-    instruments: Instruments
     venue: str
     capabilities: Capabilities
     now: datetime
@@ -172,7 +171,6 @@ def moment_of(
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
         unfinished=_unfinished(journal, venue, document),
         silent=() if can.id_length else tuple(_silent(journal, venue.name, document)),
-        instruments=known_instruments(),
         venue=venue.name,
         capabilities=can,
         now=now,

@@ -11,10 +11,11 @@ from typing import Any
 
 from desk.exchange.moment import own_entries
 from desk.exchange.ticket_orders import TicketOrder, orders_of, part_of
-from desk.exchange.venue import Depth, SymbolRules, Venue, depth_of
+from desk.exchange.venue import Depth, NotKnown, SymbolRules, Venue, depth_of
 from desk.exchange.venue_ids import venue_id
 from desk.journal.journal import Journal
 from desk.journal.records import Cancelled, Filled, OrderSent, Refused
+from desk.journal.tickets import ticket_state
 from desk.tickets.order_ids import number
 from desk.tickets.ticket import Order
 from foundation.errors import ConfigError
@@ -48,13 +49,15 @@ class Routing:
 def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venue]) -> Routing:
     """The venue of each order of a ticket.
 
+    Of a ticket that was sent, a venue without an answer keeps its parts; what is not sent waits until all answer.
     Raises : ConfigError for slices, exchanges of money and amounts of money, and where the venues do not have together
              the units with which the list was made, or the ticket was sent to another one; NotKnown where a venue
-             gives no answer.
+             gives no answer before anything is sent, or none of them does.
     """
     orders = orders_of(document)
     symbols = list(dict.fromkeys(order.symbol for order in orders if isinstance(order, Order)))
     state = {venue.name: _AtVenue(venue, symbols, document) for venue in venues}
+    all_answer = _all_answer(state.values(), is_sent=bool(ticket_state(journal, document["hash"]).sent))
     rest, by_venue = list[tuple[Order, Decimal, int]](), defaultdict[str, list[TicketOrder]](list)
     for order in orders:
         if not isinstance(order, Order) or order.quantity is None or "slices" in document:
@@ -66,24 +69,22 @@ def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venu
             by_venue[record.venue].append(at.sent(order, decimal(record.quantity), record.slice))
             at.take(order, _open(journal, by_venue[record.venue][-1]))
             left, part = left - decimal(record.quantity), max(part, record.slice + 1)
-        rest += [(order, left, part)] if left else []
+        rest += [(order, left, part)] if left and all_answer else []
     if not by_venue:
         for order, _, _ in rest:
             _check_held(order, state.values())
     found, faults = list[Routed](), list[str]()
     for order, left, part in rest:
-        offers = [offer for at in state.values() if (offer := at.offer(order))]
-        price = decimal(order.price or 0.0)
-        if not (routes := routed(order.side, left, offers, price)):
-            routes = (Route(venues[0].name, left, NO_AMOUNT),)  # where its checks say why
+        routed_order = _routed(order, left, state)
+        if not routed_order.routes:
             faults.append(
                 f"No venue takes order {order.client_order_id} to {order.side} {left.normalize():,f} {order.symbol}, "
                 "whole or in parts: what is there does not suffice, or the rules of the venues do not allow it."
             )
-        alone = {offer.venue: cost_at(offer, order.side, left, price) for offer in offers
-                 if (offer.limit is None or left <= offer.limit) and not left % offer.lot}  # fmt: skip
-        found.append(Routed(order, routes, alone))
-        for k, route in enumerate(routes, start=part):
+            routes = (Route(venues[0].name, left, NO_AMOUNT),)  # where its checks say why
+            routed_order = replace(routed_order, routes=routes)
+        found.append(routed_order)
+        for k, route in enumerate(routed_order.routes, start=part):
             at = state[route.venue]
             at.take(order, route.quantity)
             at.bring(order, route.quantity)
@@ -91,6 +92,28 @@ def routing(document: Mapping[str, Any], journal: Journal, venues: Sequence[Venu
     place = {order.client_order_id: i for i, order in enumerate(orders)}
     in_turn = {name: tuple(sorted(by_venue[name], key=lambda each: place[each.id])) for name in state}
     return Routing(in_turn, tuple(found), tuple(faults))
+
+
+def _all_answer(state: Iterable["_AtVenue"], *, is_sent: bool) -> bool:
+    """True if all venues give an answer. Raises NotKnown where one gives none before anything is sent."""
+    all_answer = True
+    for at in state:
+        try:
+            at.ask()
+        except NotKnown:
+            if not is_sent:
+                raise
+            all_answer = False
+    return all_answer
+
+
+def _routed(order: Order, left: Decimal, state: Mapping[str, "_AtVenue"]) -> Routed:
+    """The venues of what is left of an order; without routes where none takes it."""
+    offers = [offer for at in state.values() if (offer := at.offer(order))]
+    price = decimal(order.price or 0.0)
+    alone = {offer.venue: cost_at(offer, order.side, left, price) for offer in offers
+             if (offer.limit is None or left <= offer.limit) and not left % offer.lot}  # fmt: skip
+    return Routed(order, tuple(routed(order.side, left, offers, price)), alone)
 
 
 def check_whole(document: Mapping[str, Any], journal: Journal, venue: str) -> None:
@@ -128,13 +151,19 @@ class _AtVenue:
     """A venue with its answers now, less the units and the cash that parts of orders are going to take."""
 
     def __init__(self, venue: Venue, symbols: Sequence[str], document: Mapping[str, Any]) -> None:
-        self.venue, self.document = venue, document
-        self.books: Mapping[str, Depth] = depth_of(venue, symbols)
-        self.rules: Mapping[str, SymbolRules] = venue.rules(symbols)
-        accounts = {row["account"] for row in document["orders"]}
-        self.held = {account: dict(venue.units(account)) for account in accounts}
-        self.money = {(account, currency): amount for account in accounts
-                      for currency, amount in venue.cash(account).items()}  # fmt: skip
+        self.venue, self.symbols, self.document = venue, symbols, document
+        self.books: Mapping[str, Depth] = {}
+        self.rules: Mapping[str, SymbolRules] = {}
+        self.held: dict[str, dict[str, Decimal]] = {row["account"]: {} for row in document["orders"]}
+        self.money = dict[tuple[str, str], Decimal]()
+
+    def ask(self) -> None:
+        """Ask it for books, rules, units and cash. Raises NotKnown."""
+        self.held = {account: dict(self.venue.units(account)) for account in self.held}
+        self.money = {(account, currency): amount for account in self.held
+                      for currency, amount in self.venue.cash(account).items()}  # fmt: skip
+        self.rules = self.venue.rules(self.symbols)
+        self.books = depth_of(self.venue, self.symbols)
 
     def units(self, order: Order) -> Decimal:
         return self.held[order.account].get(order.symbol, NO_AMOUNT)

@@ -15,6 +15,8 @@ from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import MARKET_ORDER
 
+CROSS = "cross"  # side of the trades of accounts with each other
+
 
 @dataclass(frozen=True)
 class TicketOrder:
@@ -82,6 +84,8 @@ class TicketOrder:
     def text(self) -> str:
         """The order in words."""
         amount = f"{self.notional:,.2f}" if self.quantity is None else f"{self.quantity:,.10g}"
+        if self.order.side == CROSS:
+            return f"cross of {amount} {self.item} between accounts"
         part = "" if self.slice is None else f", slice {self.slice + 1},"
         return f"order {self.id}{part} to {self.order.side} {amount} {self.item}"
 
@@ -143,9 +147,17 @@ def crossed_orders(document: Mapping[str, Any]) -> Iterator[TicketOrder]:
     for of in crossed_assets(document.get("crosses", ())):
         values: dict[str, Any] = dict.fromkeys(field.name for field in fields(Order))
         values |= {name: of[name] for name in ("asset", "symbol", "price", "price_date", "quantity")}
-        values |= {"side": "cross", "client_order_id": "between accounts", "account": document["account"],
-                   "notional": of["value"]}  # fmt: skip
+        values |= {"side": CROSS, "client_order_id": "", "account": document["account"], "notional": of["value"]}
         yield TicketOrder(Order(**values), "")
+
+
+def flows_of(document: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """The money that a ticket says comes, or goes where below zero: number of the account, currency and amount."""
+    numbers = {row["account"]: row["number"] for row in document["accounts"]}
+    for row in document.get("cash") or document["accounts"] or [document["totals"]]:
+        if flow := row.get("flow"):
+            account = numbers.get(row.get("account"), document["account"])
+            yield account, row.get("currency", document["currency"]), flow
 
 
 def calendar_of(document: Mapping[str, Any]) -> str:

@@ -69,7 +69,7 @@ class Plan:
         asked = f"{self.source}: {counted(len(self.asks), 'symbol')}{current}, {counted(self.requests, 'request')}"
         asked += " or more" if self.pages else ""
         if self.a_day is not None and self.days > 1:
-            return f"{asked} at {self.a_day:,} a day: {self.days:,} days. Call once a day; each call goes on."
+            return f"{asked} at {self.a_day:,} a day: {counted(self.days, 'day')}. Call once a day; each call goes on."
         return f"{asked}: {_duration(self.seconds)}."
 
 

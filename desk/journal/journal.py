@@ -21,6 +21,7 @@ from desk.journal.chain import ENTRY_FIELDS, START, Entry, Event, Head, entry_of
 from desk.journal.sqlite_tables import connected, create, transaction
 from foundation.errors import ConfigError, DataError
 from foundation.home import home_folder
+from foundation.paper.wording import counted
 
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
 COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
@@ -158,8 +159,9 @@ class Journal:
         elif stated != head:
             found = START if stated == START else stated and self.head_at(stated.count)
             if stated is None or found != stated:
-                what = "states no head" if stated is None else f"states {stated.count:,} entries that are not these"
-                raise DataError(f"{self.folder / HEAD} {what}: {JOURNAL} has {head.count:,} entries. {ALTERED}")
+                held, other = (counted(each.count, "entry", "entries") if each else "" for each in (head, stated))
+                what = "states no head" if stated is None else f"states {other} that are not these"
+                raise DataError(f"{self.folder / HEAD} {what}: {JOURNAL} has {held}. {ALTERED}")
             self._write_head(head)
         return head
 

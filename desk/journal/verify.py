@@ -13,6 +13,7 @@ from typing import Any
 from desk.journal.chain import START, Head, digest
 from desk.journal.journal import COLUMNS, Journal
 from foundation.errors import DataError
+from foundation.paper.wording import counted
 
 NEAR = 16  # places that are tried before and after
 ROWS = f"SELECT {COLUMNS} FROM entries NOT INDEXED ORDER BY sequence"
@@ -49,7 +50,8 @@ class Verified:
             if self.behind
             else ""
         )
-        return f"{self.head.count:,} entries, none changed, removed or added. Head: {self.head.sha256}.{late}"
+        count = counted(self.head.count, "entry", "entries")
+        return f"{count}, none changed, removed or added. Head: {self.head.sha256}.{late}"
 
 
 def verify(journal: Journal, witnesses: Mapping[str, Head] | None = None) -> Verified:
@@ -107,7 +109,7 @@ class _Scan:
         if end is None:
             yield Fault(self.place, f"{name} states no head: the end of the journal cannot be checked.")
         elif end.count > self.place:
-            yield _missing(self.place + 1, end.count, f": {name} states {end.count:,} entries")
+            yield _missing(self.place + 1, end.count, f": {name} states {counted(end.count, 'entry', 'entries')}")
         elif end.count and end.count not in self.broken:
             row = self.rows.execute("SELECT sha256 FROM entries WHERE sequence = ?", [end.count]).fetchone()
             if row and row[0] != end.sha256.encode():

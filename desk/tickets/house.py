@@ -4,9 +4,10 @@ Its orders are blocks, one for each asset and side, which say by account how the
 and checked as the ticket of one account that holds what all of them hold.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.prices import bases
 from research.portfolio.holdings.rates import decimal, rounded
+from research.portfolio.keys.sending import SendingLimits, SlicingTerms
 
 SAME = ("symbol", "lot", "price", "order_type", "currency", "settlement_date")  # of an asset's orders
 
@@ -170,15 +172,25 @@ def _check_alike(portfolios: Mapping[str, Portfolio]) -> None:
             ("session of trade", f"{of.trade_day:%Y-%m-%d}", f"{one.trade_day:%Y-%m-%d}"),
             ("orders: max_age", of.orders.max_age, one.orders.max_age),
             *((f"ticket: {key}", getattr(of.ticket, key), getattr(one.ticket, key))
-              for key in ("account", "collar_bps", "exchange", "sec_type", "approvals", "sending", "slicing")),
+              for key in ("account", "collar_bps", "exchange", "sec_type", "approvals")),
+            *((f"ticket: sending: {key}", *(getattr(each.ticket.sending or SendingLimits(), key) for each in (of, one)))
+              for key in (field.name for field in fields(SendingLimits))),
+            *((f"ticket: slicing: {key}", *(getattr(each.ticket.slicing, key, None) for each in (of, one)))
+              for key in (field.name for field in fields(SlicingTerms))),
             *((f"ticket: {key} of {asset}", getattr(of.ticket, key).get(asset), getattr(one.ticket, key).get(asset))
               for key in ("exchanges", "sec_types") for asset in of.market.assets if asset in one.market.assets),
         ):  # fmt: skip
             if found != wanted:
                 raise ConfigError(
-                    f"{name} and {first} cannot be in the ticket of one house: `{key}` is {found} and {wanted}. Make "
+                    f"{name} and {first} cannot be in the ticket of one house: `{key}` is {_stated(found)} and "
+                    f"{_stated(wanted)}. Make "
                     "them alike, or list their accounts in two files."
                 )
+
+
+def _stated(value: object) -> str:
+    """A value as a portfolio file states it."""
+    return "not stated" if value is None else value if isinstance(value, str) else json.dumps(value, default=dict)
 
 
 # -- blocks ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 WIDTH = 110  # columns of a terminal
+COLON_COMMAND = ": rebalance "  # before a command that ends a sentence
 LEAST_LETTERS = 12  # letters of a name that are kept, however wide the rest of its row
 
 
@@ -40,8 +41,22 @@ def _cut(name: str, longest: int) -> str:
 
 
 def wrapped(line: str) -> str:
-    """A sentence wrapped into lines that fit; a line that fits, such as a table's row, is left as it is."""
-    return line if len(line) <= WIDTH else textwrap.fill(line, WIDTH)
+    """A sentence wrapped into lines that fit; a line that fits, such as a table's row, is left as it is.
+
+    A command that ends the sentence has a line of its own, whole, so that it can be copied.
+
+    >>> print(wrapped("The list of the day before is too old, and nothing of it is sent. Make the list anew: "
+    ...     "rebalance trades desk.yaml "
+    ...     "--as-of 2022-12-29 --out tonight.json"))
+    The list of the day before is too old, and nothing of it is sent. Make the list anew:
+    rebalance trades desk.yaml --as-of 2022-12-29 --out tonight.json
+    """
+    text, mark, command = line.rpartition(COLON_COMMAND)
+    if len(line) <= WIDTH:
+        return line
+    if not mark or ". " in command:
+        return textwrap.fill(line, WIDTH)
+    return f"{textwrap.fill(f'{text}:', WIDTH)}\n{COLON_COMMAND[2:]}{command}"
 
 
 def warnings_text(warnings: Iterable[str]) -> str:

@@ -121,10 +121,10 @@ def median_words(seeds: int) -> str:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A count with its noun.
 
-    >>> counted(1, "trade"), counted(2, "policy", "policies"), counted(0, "asset")
-    ('1 trade', '2 policies', 'no assets')
+    >>> counted(1, "trade"), counted(2, "policy", "policies"), counted(0, "asset"), counted(1260, "day")
+    ('1 trade', '2 policies', 'no assets', '1,260 days')
     """
-    return f"{count or 'no'} {noun if count == 1 else plural or noun + 's'}"
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}" if count else f"no {plural or noun + 's'}"
 
 
 def age_words(last: date) -> str:

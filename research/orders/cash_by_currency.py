@@ -193,8 +193,7 @@ class CashByCurrency:
         accounts, basis = self.portfolio.accounts, self._currencies.basis
         if not accounts:
             return [self._of_account(0, "", self._currencies.cash, self.request.flow)]
-        paid = self.request.account or accounts[0].name
-        flows = [self.request.flow if each.name == paid else 0.0 for each in accounts]
+        flows = self.request.flows([each.name for each in accounts])
         cash = [each.cash_by_currency(basis) for each in accounts]
         return [self._of_account(a, each.name, cash[a], flows[a]) for a, each in enumerate(accounts)]
 

@@ -1,5 +1,6 @@
 """The requests of a desk besides the policy's decision: money in or out, one side only, or all to target."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,10 @@ class Request:
     def way(self) -> float:
         """1.0 where only buys are sent, -1.0 where only sells are, 0.0 where both are."""
         return SIDES[self.side]
+
+    def flows(self, accounts: Sequence[str]) -> list[float]:
+        """The part of the flow of each account, by its name, currency."""
+        return [self.flow if name == (self.account or accounts[0]) else 0.0 for name in accounts]
 
     def words(self, basis: str) -> str:
         """The flow as a sentence, with a blank after it; "" without one."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
-from foundation.paper.wording import listed
+from foundation.paper.wording import counted, listed
 from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
@@ -141,7 +141,7 @@ class TradeList:
             for side in ("sell", "buy")
         ]
         named = "; ".join(side for side in sides if not side.endswith(" "))
-        count = "1 order" if len(self.orders) == 1 else f"{len(self.orders)} orders"
+        count = counted(len(self.orders), "order")
         traded = f"{self.sized.buys + self.sized.sells:,.2f} {self.portfolio.basis} in {count}"
         return (
             f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
@@ -360,7 +360,10 @@ class TradeList:
     @cached_property
     def accounts(self) -> pd.DataFrame:
         """A row for each account: orders, NAV and cash before and after them; without rows where there are none."""
-        return pd.DataFrame(self.sized.table() if isinstance(self.sized, Divided) else {})
+        table = pd.DataFrame(self.sized.table() if isinstance(self.sized, Divided) else {})
+        if self.request.flow and len(table):
+            table.insert(list(table).index("cash_before") + 1, "flow", self.request.flows(table["account"].tolist()))
+        return table
 
     @property
     def order_columns(self) -> dict[str, Any]:

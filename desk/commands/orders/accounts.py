@@ -29,9 +29,9 @@ from foundation.arguments import cut, day, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import replacing_together, writing
 from foundation.paper.cells import cell_text
+from foundation.paper.wording import counted
 from foundation.progress import bar
 from foundation.table_files import is_below
-from research.market.notes import counted
 from research.portfolio import load_portfolio
 
 TASK = 16  # accounts that a process is given at a time
@@ -279,7 +279,7 @@ def _text(
     """The numbers of accounts that trade, hold or failed, the first failures, notes on the data, and the paths."""
     accounts = accounts_path(paths[-1])
     counts = ", ".join(f"{statuses[status]:,} {words}" for status, words in WORDS.items() if statuses[status])
-    told = [f"{sentence} ({count:,} accounts)" if count > 1 else sentence for sentence, count in errors.items()]
+    told = [f"{why} ({counted(count, 'account')})" if count > 1 else why for why, count in errors.items()]
     if rest := statuses[ACCOUNT_FAILED] - errors.total():
         told.append(f"{rest:,} more failed: see {accounts}.")
     more = (
@@ -288,6 +288,5 @@ def _text(
         else []
     )
     told += [*notes[:FAILURES_SHOWN], *more]
-    return "\n".join(
-        [f"{file.count:,} accounts: {counts}.", *told, f"Written to {', '.join(map(str, paths))} and {accounts}."]
-    )
+    head, written = f"{counted(file.count, 'account')}: {counts}.", f"{', '.join(map(str, paths))} and {accounts}"
+    return "\n".join([head, *told, f"Written to {written}."])

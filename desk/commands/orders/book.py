@@ -10,6 +10,7 @@ from typing import Any
 
 from desk.commands.orders.fill_entries import journal_fills
 from desk.commands.orders.trades import replaced_files
+from desk.exchange.ticket_orders import flows_of
 from desk.journal import Journal
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
@@ -17,14 +18,18 @@ from foundation.files import from_workbench, locked
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import counted
 from research.orders.after_fills import after_fills
-from research.orders.booking import CorporateAction, book_after, events_since, open_book, with_event
-from research.orders.bookkeeping.importing import fill_of_item, with_item, without_item
+from research.orders.booking import CorporateAction, book_after, events_since, market_entry, open_book, with_event
+from research.orders.bookkeeping.cash_booking import with_flow
+from research.orders.bookkeeping.importing import fill_of_item, with_doubts, with_item, with_waiting_flows, without_item
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
 from research.portfolio.holdings.book import Book, BookItem, book_path, read_book, write_book
+from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.holdings.rates import decimal
+
+FLOW_KINDS: tuple[EntryKind, EntryKind] = ("deposit", "withdrawal")
 
 
 def open_from(
@@ -58,6 +63,7 @@ def portfolio_of(book: Book) -> Portfolio:
 def send(name: str, ticket: Mapping[str, Any]) -> Book:
     """Write into a book that the orders of a ticket were sent; what was open of earlier ones is replaced.
 
+    A deposit that the ticket states is booked with them, a withdrawal as soon as its cash is there.
     ticket : as `read_document` reads it.
     Raises : DataError for a ticket that is older than the orders of the book, or of which fills are booked.
     """
@@ -66,12 +72,24 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
         if book.blotter.ticket == ticket["hash"]:
             return book
         _check_new(book, ticket)
-        numbers = {account.number: account.name for account in portfolio_of(book).accounts}
+        portfolio = portfolio_of(book)
+        numbers = {account.number: account.name for account in portfolio.accounts}
         orders = tuple(_sent(ticket, numbers))
         asked = date.fromisoformat(ticket["last_close"])
         blotter = replace(book.blotter, asked=asked, ticket=ticket["hash"], orders=orders)
-        write_book(book := replace(book, blotter=blotter))
+        book = replace(book, blotter=blotter)
+        for flow in _flows(ticket, numbers, asked):
+            book = with_flow(book, flow)
+        write_book(book := with_waiting_flows(book, portfolio))
     return book
+
+
+def _flows(ticket: Mapping[str, Any], numbers: Mapping[str, str], day: date) -> Iterator[CashEntry]:
+    """The money that a ticket says comes or goes, as entries of its list."""
+    event = f"list-{list_id(ticket['hash'])}"
+    for number, currency, amount in flows_of(ticket):
+        account, kind = numbers.get(number, ""), FLOW_KINDS[amount < 0.0]
+        yield CashEntry(market_entry(event, account), kind, day, account, currency, decimal(amount), event=event)
 
 
 def _check_new(book: Book, ticket: Mapping[str, Any]) -> None:
@@ -100,12 +118,21 @@ def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[Sen
 
 
 def book_fills(name: str, fills: Iterable[Fill]) -> Book:
-    """Book those of the fills that are not booked yet, and give the book. Raises DataError as `after_fills` does."""
+    """Book those of the fills that are not booked yet, and give the book; doubtful ones are its items.
+
+    Raises : DataError as `after_fills` does.
+    """
     with writing(name):
-        book = read_book(name)
-        new = [fill for fill in fills if fill.key not in book.blotter.fill_ids]
+        before, fills = read_book(name), list(fills)
+        if {fill.key for fill in fills} <= before.blotter.fill_ids:
+            return before
+        portfolio = portfolio_of(before)
+        book, new = with_doubts(before, portfolio, fills)
         if new:
-            write_book(book := book_after(book, after_fills(portfolio_of(book), new)))
+            after = after_fills(portfolio, new)
+            book = with_waiting_flows(book_after(book, after), after)
+        if book != before:
+            write_book(book)
     return book
 
 
@@ -214,7 +241,7 @@ def _items(book: Book) -> str:
         return ""
     told = "\n".join(f"  {item.name}: {_why(item)}" for item in book.open_items)
     fix = f"rebalance book resolve {book.name} NAME, with --order ID or --dismiss where that is right"
-    return f"Of brokers' files, and not booked ({fix}):\n{told}"
+    return f"Of brokers' files and lists, and not booked ({fix}):\n{told}"
 
 
 def _why(item: BookItem) -> str:

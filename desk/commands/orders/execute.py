@@ -1,11 +1,12 @@
 """A ticket from its file to its venue: what is known of it and checked before it is sent, its sending, its booking."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from desk.commands.orders import book
 from desk.commands.orders.house import write_accounts_after
@@ -14,17 +15,22 @@ from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
 from desk.exchange.paper import PaperVenue
-from desk.exchange.routing import Routed, check_whole, routing
+from desk.exchange.routing import Routed, Routing, check_whole, routing
 from desk.exchange.stops import alone, stop_file
-from desk.exchange.venue import Venue
+from desk.exchange.ticket_orders import TicketOrder, calendar_of, flows_of
+from desk.exchange.venue import NotKnown, Venue
 from desk.journal import Journal, list_event
+from desk.journal.journal import utc_now
 from desk.journal.records import Filled
+from desk.journal.tickets import TicketState, ticket_state
 from desk.tickets.accounts_file import ACCOUNTS
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.arguments import day, one_of
 from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
+from research.market.calendars import day_at, session_after
+from research.orders.bookkeeping.importing import item_name
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
@@ -126,26 +132,29 @@ class Ready:
         return write_accounts_after(self.execution.journal, document, file, self.path)
 
 
+class Silent(NamedTuple):
+    """A venue that gave no answer before anything was sent to it, and the orders that it may have."""
+
+    venue: str
+    orders: tuple[TicketOrder, ...]
+    why: str
+
+
 @contextmanager
-def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
+def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple[Silent, ...]]]:
     """A ticket, checked for each venue, with them and the journal open; no other process sends a list meanwhile.
 
-    Of several venues, each order goes to those where it is expected to cost least, which are given, too.
+    Of several venues, each order goes to those where it is expected to cost least, which are given, too; of a ticket
+    that was sent, those that give no answer are given apart, and the others go on.
 
     Raises : DataError for what is no ticket, or was changed; ConfigError for another venue, for a portfolio of which
              another process sends a list, and for a book of another portfolio, or without fills of its last list.
     """
-    exchanges = asked.exchanges
-    for name in exchanges:
-        one_of("--exchange is", name, VENUES)
-    if len(exchanges) > 1 and ("paper" in exchanges or len(set(exchanges)) < len(exchanges)):
-        raise ConfigError(f"--exchange is {', '.join(exchanges)}: name several venues once each, or paper alone.")
+    _check_exchanges(exchanges := asked.exchanges)
     document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
     with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
         venues: list[Venue] = [opened.enter_context(VENUES[name](name, asked, document)) for name in exchanges]
-        command = "--accounts {} --out orders.csv" if document["file"].endswith(ACCOUNTS) else "{}"
-        remake = f"rebalance trades {command.format(file or document['file'])} --out {asked.ticket}"
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
         if chosen is None:
             check_whole(document, journal, venues[0].name)
@@ -160,7 +169,9 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
             orders = None if chosen is None else chosen.orders[venue.name]
 
             def look() -> Moment:
-                return moment_of(document, journal, venue, Place(_hashes(document, file), remake, stop_file()), orders)
+                remake = _remake(document, asked, file, venue, ticket_state(journal, document["hash"]))
+                place = Place(_hashes(document, file), remake, stop_file(), str(asked.ticket))
+                return moment_of(document, journal, venue, place, orders)
 
             def prepared() -> Ready:
                 moment = look()
@@ -178,7 +189,52 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...]]]:
 
             return prepared()
 
-        yield list(map(at, venues)), () if chosen is None else chosen.choices
+        if chosen is None:
+            yield [at(venues[0])], (), ()
+        else:
+            yield _prepared(venues, at, chosen, is_sent=bool(ticket_state(journal, document["hash"]).sent))
+
+
+def _check_exchanges(exchanges: Sequence[str]) -> None:
+    """Raise ConfigError for a name of no venue, for one that is there twice, and for paper among several."""
+    for name in exchanges:
+        one_of("--exchange is", name, VENUES)
+    if len(exchanges) > 1 and ("paper" in exchanges or len(set(exchanges)) < len(exchanges)):
+        raise ConfigError(f"--exchange is {', '.join(exchanges)}: name several venues once each, or paper alone.")
+
+
+def _prepared(
+    venues: Sequence[Venue], at: Callable[[Venue], Ready], chosen: Routing, *, is_sent: bool
+) -> tuple[list[Ready], tuple[Routed, ...], tuple[Silent, ...]]:
+    """Several venues, as `ready` gives them. Raises NotKnown where nothing is sent and one is silent."""
+    prepared, silent = list[Ready](), list[Silent]()
+    for venue in venues:
+        try:
+            prepared.append(at(venue))
+        except NotKnown as error:
+            silent.append(Silent(venue.name, chosen.orders[venue.name], str(error)))
+            if not is_sent or len(silent) == len(venues):
+                raise
+    return prepared, chosen.choices, tuple(silent)
+
+
+def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue: Venue, state: TicketState) -> str:
+    """The command that makes the list of a ticket anew, with the money that comes or goes unless it was sent.
+
+    For a past session on paper, it is made at the close before.
+    """
+    calendar, words, named = calendar_of(document), ["rebalance", "trades"], [str(file or document["file"])]
+    if document["file"].endswith(ACCOUNTS):
+        words += ["--accounts", *named, "--out", "orders.csv"]
+    else:
+        words += named
+    if (session := day_at(venue.now(), calendar)) < day_at(utc_now(), calendar):
+        words += ["--as-of", str(session_after(session - 1, 0, calendar))]
+    for number, _, amount in () if state.sent else flows_of(document):
+        words += ["--deploy" if amount > 0.0 else "--withdraw", f"{abs(amount):.15g}"]
+        for row in document["accounts"]:
+            words += ["--account", row["account"]] if row["number"] == number else []
+    return shlex.join([*words, "--out", str(asked.ticket)])
 
 
 def _paper(_: str, asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
@@ -258,8 +314,9 @@ def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -
         raise ConfigError(
             f"book {name!r} belongs to {of}, and the ticket to {document['file']}: name its own book there."
         )
-    before, booked = found.blotter.ticket, found.blotter.fill_ids
+    before, items = found.blotter.ticket, {item.name for item in found.items}
     fills = journal.entries(ticket=before, kind=Filled.kind) if before not in ("", document["hash"]) else ()
-    if any(f"{entry.record.venue}:{entry.record.fill}" not in booked for entry in fills):
+    keys = {f"{entry.record.venue}:{entry.record.fill}" for entry in fills}
+    if any(item_name(key) not in items for key in keys - found.blotter.fill_ids):
         raise ConfigError(f"book {name!r} lacks fills of list {list_id(before)}: execute that list once more first.")
     return name

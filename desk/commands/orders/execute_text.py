@@ -7,10 +7,12 @@ from desk.commands.orders.execute import Ready
 from desk.exchange.execute import Sent
 from desk.exchange.routing import Routed
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
+from desk.exchange.venue import NotKnown
 from desk.journal.tickets import moment_text
 from desk.tickets.house import cross_notes
 from desk.tickets.order_ids import list_id
 from foundation.paper.text_tables import text_table, wrapped
+from foundation.paper.wording import listed
 from research.orders.content import price_text
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT
@@ -95,21 +97,37 @@ def _outcome(sent: Sent) -> str:
 
 
 def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
-    """The screen after sending: fills, cash of the accounts, and open orders."""
-    venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
-    balances = [(account, *row) for account in accounts for row in sorted(venue.cash(account).items())]
-    has_open = any(each.state is not None and each.is_open for each in sent)
-    cash = [
-        ["cash", "now, less what open orders may take" if has_open else "now"],
-        *([f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances),
-    ]
+    """The screen after sending: fills, cash of the accounts, open orders, and what a silent venue leaves unknown."""
     not_done = [] if ready.moment.replaced else [(_outcome(each), each.order) for each in sent if each.is_open]
     is_open = "\n\n".join(
         text_table([[name, ""], *([order.id, order.text.partition(" to ")[2]] for at, order in not_done if at == name)],
-                   left=2) for name in dict.fromkeys(at for at, _ in not_done))  # fmt: skip
+                    left=2) for name in dict.fromkeys(at for at, _ in not_done))  # fmt: skip
     booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
-    parts = [_fills_text(ready.execution.fills), text_table(cash, left=1), is_open if not_done else "No order is open."]
-    return "\n\n".join(filter(None, [*parts, booked]))
+    parts = [_fills_text(ready.execution.fills), _cash_text(ready, sent), is_open if not_done else "No order is open."]
+    unknown = [each.order for each in sent if not each.is_known]
+    silence = silence_text(ready.moment.venue, unknown, ready.execution.silence) if ready.execution.silence else ""
+    return "\n\n".join(filter(None, [*parts, silence, booked]))
+
+
+def silence_text(venue: str, orders: Sequence[TicketOrder], why: str) -> str:
+    """A paragraph on a venue that gave no answer, and on the orders that it may have."""
+    unknown = f" It is not known what became of {listed([each.text for each in orders])}." if orders else ""
+    fix = "The same command asks it for them and for its fills; nothing of it is sent elsewhere"
+    return wrapped(f"Without an answer of {venue}: {why.rstrip('.')}.{unknown} {fix}.")
+
+
+def _cash_text(ready: Ready, sent: Sequence[Sent]) -> str:
+    """The cash of the accounts at the venue now."""
+    venue, accounts = ready.execution.venue, dict.fromkeys(each.order.account for each in ready.moment.orders)
+    if ready.execution.silence:
+        return ""
+    try:
+        balances = [(account, *row) for account in accounts for row in sorted(venue.cash(account).items())]
+    except NotKnown as error:
+        return wrapped(f"Cash is not known: {error}")
+    rows = [[f"{account}  {code}".strip(), f"{amount:,.2f}"] for account, code, amount in balances]
+    has_open = any(each.state is not None and each.is_open for each in sent)
+    return text_table([["cash", "now, less what open orders may take" if has_open else "now"], *rows], left=1)
 
 
 def _order_row(each: TicketOrder) -> list[str]:

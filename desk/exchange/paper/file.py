@@ -1,7 +1,7 @@
-"""`paper.sqlite`: what accounts had when they were opened, orders, fills, and the balances after them.
+"""`paper.sqlite`: what accounts had when they were opened, money that came since, orders, fills, and balances.
 
 A transaction writes an order, its fills and the balances after them, or none of them; it is on the disk when it ends.
-Balances are openings and fills added up: whoever adds the rows up again has the same.
+Balances are openings, flows and fills added up: whoever adds the rows up again has the same.
 """
 
 import json
@@ -27,6 +27,8 @@ TABLES = """
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS openings (account TEXT, kind TEXT, item TEXT, amount TEXT NOT NULL,
     PRIMARY KEY (account, kind, item)) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS flows (ticket TEXT, account TEXT, currency TEXT, amount TEXT NOT NULL,
+    PRIMARY KEY (ticket, account, currency)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS orders (number INTEGER PRIMARY KEY, client_id TEXT NOT NULL UNIQUE, account TEXT NOT NULL,
     named TEXT NOT NULL, session TEXT NOT NULL, item TEXT NOT NULL, is_exchange INTEGER NOT NULL, sign INTEGER NOT NULL,
     currency TEXT NOT NULL, quantity TEXT NOT NULL, filled TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
@@ -107,7 +109,7 @@ class PaperFile:
         return row is not None
 
     def account(self, name: str, openings: Iterable[Opening], day: date) -> Account:
-        """An account with what is reserved on a day; openings of what it does not know are written with its changes."""
+        """An account with what is reserved on a day; openings that it does not know are written with its changes."""
         with self._reported():
             rows = self.rows.execute("SELECT kind, item, settles, amount FROM balances WHERE account = ?", [name])
             account = Account(name, {(kind, item, settles): Decimal(amount) for kind, item, settles, amount in rows})
@@ -118,19 +120,21 @@ class PaperFile:
             )
             for kind, item, amount in reserved:
                 account.reserve(kind, item, Decimal(amount))
+            flows = self.rows.execute("SELECT ticket, currency FROM flows WHERE account = ?", [name]).fetchall()
             (last,) = self.rows.execute("SELECT max(session) FROM orders WHERE account = ?", [name]).fetchone()
         account.last = last or ""
         known = {(kind, item) for kind, item, _ in account.balances}
         for each in openings:
-            if (each.kind, each.item) not in known:
+            if (each.ticket, each.item) not in flows if each.ticket else (each.kind, each.item) not in known:
                 account.move((each.kind, each.item, BEFORE), each.amount)
                 account.opened.append(each)
         return account
 
     def write(self, account: Account) -> None:
         """Write what changed of an account."""
-        opened = [(account.name, each.kind, each.item, str(each.amount)) for each in account.opened]
-        self.rows.executemany("INSERT INTO openings VALUES (?, ?, ?, ?)", opened)
+        for each in account.opened:
+            place = ("flows", each.ticket, account.name) if each.ticket else ("openings", account.name, each.kind)
+            self.rows.execute(f"INSERT INTO {place[0]} VALUES (?, ?, ?, ?)", [*place[1:], each.item, str(each.amount)])
         moved = [(account.name, *key, str(account.balances[key])) for key in sorted(account.changed)]
         self.rows.executemany("INSERT OR REPLACE INTO balances VALUES (?, ?, ?, ?, ?)", moved)
 

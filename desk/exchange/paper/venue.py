@@ -1,7 +1,7 @@
 """The paper venue: it plays one session by a clock of its own, and keeps accounts, orders and fills in a file.
 
 What a ticket says is held is written down with the first order of an account; from then on the account is as its orders
-left it. Interest, dividends, splits and deposits do not reach it.
+left it, and the deposits and withdrawals of their tickets. Interest, dividends and splits do not reach it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,10 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from desk.exchange.paper.account import Account, Opening, bookings, reservation
+from desk.exchange.paper.account import Account, Opening, bookings, openings_of, reservation
 from desk.exchange.paper.file import Outcome, PaperFile
 from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, bid_and_ask, parts_of, price_at
-from desk.exchange.paper.openings import openings_of
 from desk.exchange.paper.orders import PaperOrder, paper_order
 from desk.exchange.paper.prices import Bar, Session, bars_of_market, bars_of_ticket, expected_day, read_quotes
 from desk.exchange.paper.refusals import fault_of_fills, fault_of_order
@@ -44,7 +43,7 @@ class PaperVenue:
     """A paper venue, to be closed, or used in a `with` block.
 
     session  : session that it plays, with its prices.
-    openings : what accounts have that it does not know.
+    openings : what accounts have that it does not know, and what comes to them with the first order.
     unnamed  : name of the account of orders that name none.
     model    : how orders are filled.
     folder   : folder of `paper.sqlite`, made where it is missing; None takes `home_folder()`.
@@ -118,12 +117,17 @@ class PaperVenue:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on the session, its prices, and the accounts that are opened by their first orders."""
+        """Sentences on the session, its prices, and what the first order brings to the accounts."""
         lines = [f"On paper, session {self.session.day} of {self.session.calendar}: prices are {self.session.source}."]
         for name in dict.fromkeys(each.account for each in self._openings):
-            if not self.file.knows(key := self._key(name)):
-                amounts = listed([each.text for each in self._openings if each.account == name])
-                lines.append(f"Account {key!r} is new on paper: its first order opens it with {amounts}.")
+            of, is_known = self._account(name), self.file.knows(self._key(name))
+            held = [each.text for each in of.opened if not each.ticket]
+            if held and not is_known:
+                lines.append(f"Account {of.name!r} is new on paper: its first order opens it with {listed(held)}.")
+            for each in (each for each in of.opened if each.ticket):
+                what = "deposit" if each.amount > 0 else "withdrawal"
+                money = f"{abs(each.amount):,f} {each.item}"
+                lines.append(f"Account {of.name!r} has the {what} of {money} of this list with its first order.")
         return lines
 
     # -- the clock -----------------------------------------------------------------------------------------------------
@@ -149,8 +153,8 @@ class PaperVenue:
         Returns : the states of the orders.
         Raises  : NotKnown where the file cannot be written; DataError for a model whose volume is not known.
         """
-        accounts: dict[str, Account] = {}
         with self.file.transaction():
+            accounts = {self._key(each.account): self._account(each.account) for each in self._openings if each.ticket}
             for order, client_id in orders:
                 if self.file.number(client_id) is None:
                     self._place(paper_order(order, client_id), accounts)

@@ -9,9 +9,9 @@ from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import HeldLine, Order, RatedOrder, Ticket
 from foundation.blocks import with_minus
 from foundation.paper.cells import number_text
+from foundation.paper.wording import counted
 from foundation.templates import templates
 from research.accounting.costs import CHARGED
-from research.market.notes import counted
 from research.orders.content import DISCLAIMER, STALE, price_text
 from research.orders.tax.tax_tables import tax_words
 
@@ -127,8 +127,8 @@ def _notes(ticket: Ticket) -> list[str]:
 def _account(row: Mapping[str, Any], ticket: Ticket) -> str:
     """An account in words: its cash before and after its orders, and their number."""
     before, after = (_money(row[f"cash_{moment}"]) for moment in ("before", "after"))
-    orders = "1 order" if row["orders"] == 1 else f"{row['orders']} orders"
     number = "" if row["number"] == row["account"] else f"{row['number']}, "
+    orders = counted(row["orders"], "order")
     return f"{row['account']} ({number}{row['kind']}) {orders}, cash {before} → {after} {ticket.currency}"
 
 

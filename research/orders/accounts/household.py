@@ -222,11 +222,8 @@ def accounts_with_flow(accounts: tuple[Account, ...], request: Request) -> tuple
 
     The account of the money is one of them: see `check_account`.
     """
-    if not accounts or request.flow == 0.0:
-        return accounts
-    paid = request.account or accounts[0].name
-    flows = (request.flow if each.name == paid else 0.0 for each in accounts)
-    return tuple(replace(a, cash=decimal_sum((a.cash, by))) if by else a for a, by in zip(accounts, flows, strict=True))
+    flows = zip(accounts, request.flows([each.name for each in accounts]), strict=True)
+    return tuple(replace(each, cash=decimal_sum((each.cash, by))) if by else each for each, by in flows)
 
 
 def with_flow_in_cash(portfolio: Portfolio, request: Request) -> Portfolio:

@@ -1,4 +1,7 @@
-"""Cash entries in a book: each is booked once, and a dividend by the broker or by the market's data, never by both."""
+"""Cash entries in a book: each is booked once, by the broker or by what knew of it before, and never by both.
+
+A dividend is known by the market's data, a deposit or a withdrawal by the list that counts on it.
+"""
 
 from dataclasses import replace
 
@@ -6,10 +9,11 @@ from foundation.errors import DataError
 from research.orders.booking import CorporateAction, all_events, market_entry
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT
-from research.portfolio.holdings.book import Book, Holder
+from research.portfolio.holdings.book import Book, BookItem, Holder
 from research.portfolio.holdings.cash_entries import CashEntry
 
 PAY_DAYS = 90  # at most, from an ex-date to the payment of its dividend
+FLOW_DAYS = 10  # at most, between the closes of a list and the money that it counts on
 TAKEN_BACK = " taken back"  # ends the id of an entry that takes the fee of a fill back
 
 
@@ -17,11 +21,15 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
     """The book after one amount of cash.
 
     A dividend of the broker takes the place of that of the market's data, whether this one is booked or proposed: the
-    latest of its asset whose ex-date is at most `PAY_DAYS` earlier.
+    latest of its asset whose ex-date is at most `PAY_DAYS` earlier. A deposit or a withdrawal of the broker takes the
+    place of the same one of a list, at most `FLOW_DAYS` from its closes, whether this one is booked or waits.
     Raises : DataError for an entry that is booked already, of another account or currency, of units of an asset that
              are not held or have tax lots, and for a dividend that a book of version 1 has booked by the market's data.
     """
     _check(book, entry)
+    if not entry.event and (flow := _flow_of(book, entry)):
+        items = tuple(replace(item, resolved="booked") if item.entry == flow else item for item in book.items)
+        return _booked(replace(_without(book, flow), items=items), replace(entry, event=flow.event))
     event = _event_of(book, portfolio, entry) if entry.kind == "dividend" else None
     if event is None:
         return _booked(book, entry)
@@ -31,10 +39,51 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
             f"{entry.text}: {event.name} of {event.cash[entry.account]:,f} is booked by market data. Dismiss this one."
         )
     for other in paid:
-        if other.entry_id == market_entry(event.name, entry.account):
-            rest = tuple(each for each in book.entries if each != other)
-            book = replace(_with_cash(book, replace(other, amount=-other.amount)), entries=rest)
+        if _is_preliminary(other):
+            book = _without(book, other)
     return _booked(book, replace(entry, event=event.name))
+
+
+def with_flow(book: Book, flow: CashEntry) -> Book:
+    """The book with money that a list counts on among its items, until it is booked; as it is where it has it already.
+
+    flow : its `event` names the list. The broker's entry of its account, currency and amount is the same one, if it is
+           of the day of the closes or later, and of no other list.
+    """
+    same = [each for each in book.entries if not each.event and _is_same(each, flow) and each.day >= flow.day]
+    if same:
+        entries = tuple(replace(each, event=flow.event) if each == same[0] else each for each in book.entries)
+        return replace(book, entries=entries)
+    if flow.entry_id in {each.entry.entry_id for each in book.items if each.entry}:
+        return book
+    why = f"{flow.text}: the cash for it is not there yet"
+    return replace(book, items=(*book.items, BookItem(flow.entry_id.replace(" ", "-"), why, {}, flow)))
+
+
+def _flow_of(book: Book, entry: CashEntry) -> CashEntry | None:
+    """The money of a list that an entry of the broker is: the nearest one, booked by the list, or an item."""
+    known = (*book.entries, *(item.entry for item in book.open_items if item.entry and item.entry.event))
+    same = [each for each in known if _is_preliminary(each) and _is_same(each, entry)]
+    near = [each for each in same if abs((each.day - entry.day).days) <= FLOW_DAYS]
+    return min(near, key=lambda each: abs((each.day - entry.day).days), default=None)
+
+
+def _is_preliminary(entry: CashEntry) -> bool:
+    """True for an entry in whose place the broker's own comes: by the market's data, or by a list."""
+    return bool(entry.event) and entry.entry_id == market_entry(entry.event, entry.account)
+
+
+def _is_same(one: CashEntry, other: CashEntry) -> bool:
+    kinds = {(each.kind, each.account, each.currency, each.amount) for each in (one, other)}
+    return len(kinds) == 1
+
+
+def _without(book: Book, entry: CashEntry) -> Book:
+    """The book without an entry and its cash, as it is where it has not booked it."""
+    if entry not in book.entries:
+        return book
+    rest = tuple(each for each in book.entries if each != entry)
+    return replace(_with_cash(book, replace(entry, amount=-entry.amount)), entries=rest)
 
 
 def without_entries_of(book: Book, fill: str) -> Book:

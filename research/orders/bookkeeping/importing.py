@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from foundation.errors import DataError
-from foundation.paper.wording import counted
+from foundation.paper.wording import counted, grouped
 from research.market.calendars import day_at
-from research.orders.after_fills import after_unsent, match_fills
+from research.orders.after_fills import accounts_of, after_unsent, match_fills
 from research.orders.booking import book_after
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.cash_booking import with_entry, without_entries_of
@@ -23,6 +24,7 @@ from research.portfolio.holdings.tax_file import tax_lots_of
 from research.portfolio.keys.ticket import ORDER_ID
 
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
+DaySide = tuple[date, str, bool]  # day, asset, and true for a sale
 NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it", "its kind is not known"
 
 
@@ -52,7 +54,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
         items += [item] if item else []
     if early := sum(entry.day <= book.opened for entry, _ in paid):
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
-    made = replace(made, items=_merged(made, items))
+    made = with_waiting_flows(replace(made, items=_merged(made, items)), after)
     _check_cash(portfolio, book, made)
     return Imported(made, tuple(notes))
 
@@ -93,8 +95,10 @@ def _with_fills(
     reports = {key: each for key, each in reports.items() if item_name(key) not in dismissed}
     left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
     left = list(_since(book, portfolio, left, notes))
-    before_split = {fill.key: (fill, why) for fill in left if (why := _split_since(book, portfolio, fill))}
-    after, left = portfolio, [fill for fill in left if fill.key not in before_split]
+    before = _booked_by_day(portfolio)
+    whys = {fill.key: _split_since(book, portfolio, fill) or _doubt(portfolio, before, fill) for fill in left}
+    doubtful = {fill.key: (fill, whys[fill.key]) for fill in left if whys[fill.key]}
+    after, left = portfolio, [fill for fill in left if fill.key not in doubtful]
     while True:
         count = len(_blotter(after).fills)
         after, unmatched = match_fills(after, left)
@@ -102,10 +106,73 @@ def _with_fills(
         left = [fill for fill, _ in unmatched]
         if not left or len(_blotter(after).fills) == count:
             break
-    unmatched = (*unmatched, *before_split.values())
-    items = [BookItem(item_name(fill.key), why, cells_of(fill)) for fill, why in unmatched]
+    items = [_fill_item(fill, why) for fill, why in (*unmatched, *doubtful.values())]
     items += [_correction_item(reports[key], why) for key, why in refused.items()]
     return after, [*items, *_restated(book, activity.fills)]
+
+
+def with_doubts(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> tuple[Book, list[Fill]]:
+    """The book with those of the fills among its items that may be booked under another venue's name, and the others.
+
+    Fills that are booked, or items whether they are resolved or not, are neither.
+    """
+    known = book.blotter.fill_ids, {item.name for item in book.items}
+    new = [fill for fill in fills if fill.key not in known[0] and item_name(fill.key) not in known[1]]
+    before = _booked_by_day(portfolio)
+    doubtful = {fill.key: _fill_item(fill, why) for fill in new if (why := _doubt(portfolio, before, fill))}
+    items = (*book.items, *doubtful.values())
+    return replace(book, items=items), [fill for fill in new if fill.key not in doubtful]
+
+
+def _fill_item(fill: Fill, why: str) -> BookItem:
+    return BookItem(item_name(fill.key), why, cells_of(fill))
+
+
+def _booked_by_day(portfolio: Portfolio) -> Mapping[DaySide, list[BookedFill]]:
+    """The fills that stand, by day, asset and side."""
+    rows = (row for row in _blotter(portfolio).standing if row.amount and row.order_id)
+    return grouped(((row.day, row.asset, row.units < 0), row) for row in rows)
+
+
+def _doubt(portfolio: Portfolio, booked: Mapping[DaySide, list[BookedFill]], fill: Fill) -> str:
+    """The reason to ask a person whether a fill is booked under another venue's name already; else "".
+
+    Fills of one order, on one day, of the same units, at prices that are equal to the digits of the coarser one: one by
+    one, or those of the order on the day together.
+    """
+    day = _day(portfolio, fill)
+    same = (row for row in booked.get((day, fill.asset, fill.side == "sell"), ()) if _may_be(portfolio, row, fill))
+    by_order = grouped((row.order_id, row) for row in same)
+    for rows in by_order.values():
+        for own in (*([row] for row in rows), rows):
+            units = sum((row.units for row in own), NO_AMOUNT)
+            price = sum((row.amount for row in own), NO_AMOUNT) / units
+            near = max(map(_half_digit, (price, fill.price)))
+            if abs(units) == fill.quantity and abs(price - fill.price) <= near:
+                names = " and ".join(row.fill_id for row in own)
+                return (
+                    f"fill {fill.fill_id} of {fill.asset}: {names} of {day} is booked with the same order, units and "
+                    "price. Dismiss this one if it is the same, or else book it by its name."
+                )
+    return ""
+
+
+def _may_be(portfolio: Portfolio, row: BookedFill, fill: Fill) -> bool:
+    """True if a fill of another venue states the order of a booked one, or none and an account that may be its own."""
+    if row.fill_id.partition(":")[0] == fill.venue:
+        return False
+    if fill.order_id:
+        return row.order_id == fill.order_id
+    try:
+        return row.account in accounts_of(portfolio, fill)
+    except DataError:  # an account that nobody knows
+        return False
+
+
+def _half_digit(price: Decimal) -> Decimal:
+    """Half of the last digit of a price, of a whole one half a unit."""
+    exponent = price.as_tuple().exponent
+    return Decimal(5).scaleb(min(int(exponent), 0) - 1)
 
 
 def _order_id(stated: str, orders: Mapping[str, str], own: Collection[str]) -> str:
@@ -298,6 +365,15 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
         made = _book_after(book, after_unsent(portfolio, fill))
     _check_cash(portfolio, book, made)
     return _marked(made, item, "booked")
+
+
+def with_waiting_flows(book: Book, portfolio: Portfolio) -> Book:
+    """The book after the deposits of lists, and after those of their withdrawals whose cash is there by now."""
+    for item in book.open_items:
+        if item.entry and item.entry.event:
+            with suppress(DataError):
+                book = with_item(book, portfolio, item.name)
+    return book
 
 
 def without_item(book: Book, name: str) -> Book:

@@ -12,7 +12,7 @@ EntryKind = Literal["deposit", "withdrawal", "interest", "dividend", "tax", "fee
 class CashEntry:
     """One amount of cash.
 
-    entry_id : id at the broker, by which it is booked once; of a dividend by the market's data, made from its event.
+    entry_id : id at the broker, by which it is booked once; of what another source knew before, made from its event.
     kind     : its kind.
     day      : day on which it was paid.
     account  : name of the account, or "".
@@ -20,7 +20,7 @@ class CashEntry:
     amount   : signed amount, what comes in positive; units of an asset.
     asset    : asset that pays a dividend, or "".
     words    : description by the broker.
-    event    : name of the dividend of the market's data that it is, or "".
+    event    : name of the dividend of the market's data, or of the list whose deposit or withdrawal it is, or "".
     fill     : venue and id of the fill whose fee it is, or "".
     """
 

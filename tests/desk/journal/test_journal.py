@@ -50,7 +50,7 @@ def test_without_the_second_file_nothing_is_appended(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         journal.append([order(1)])
     (tmp_path / HEAD).unlink()
-    with pytest.raises(DataError, match=r"journal.head states no head: journal.sqlite has 1 entries. Run:"):
+    with pytest.raises(DataError, match=r"journal.head states no head: journal.sqlite has 1 entry. Run:"):
         Journal(tmp_path)
 
 

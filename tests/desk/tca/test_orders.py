@@ -13,8 +13,8 @@ from order_events import executed, listed, made, quote
 from paper_desk import BARS, session
 
 from desk.exchange.paper import FillModel, PaperVenue
+from desk.exchange.paper.account import openings_of
 from desk.exchange.paper.fill_model import PAPER_MODEL
-from desk.exchange.paper.openings import openings_of
 from desk.journal.chain import Event
 from desk.journal.journal import Journal
 from desk.journal.records import Corrected, OrderSent, Quote, Refused

@@ -228,6 +228,10 @@ def test_models_that_one_ticket_cannot_have_are_refused(models: dict[str, Model]
     accounts = accounts_of(models, HELD)
     with pytest.raises(ConfigError, match="growth and balanced cannot be in the ticket of one house: `ticket: approv"):
         house_ticket("house.csv", accounts, models | {"growth": with_terms(models["growth"], approvals=2)})
+    limits = {"balanced": SendingLimits(order_notional=5e5), "growth": SendingLimits(order_notional=5e5, collar=3.0)}
+    limited = {name: with_terms(models[name], sending=of) for name, of in limits.items()}
+    with pytest.raises(ConfigError, match=r"`ticket: sending: collar` is 3\.0 and not stated\. Make them alike"):
+        house_ticket("house.csv", accounts, limited)
     unnamed = {name: with_terms(model, account="") for name, model in models.items()}
     with pytest.raises(ConfigError, match=r"`ticket: account` of balanced is '', which is empty\. It names a house"):
         house_ticket("house.csv", accounts, unnamed)

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,7 @@ def test_what_another_list_replaced_is_neither_open_nor_sent(ticket: Path, home:
 
 
 def test_a_list_that_was_stopped_before_its_first_order_is_not_open(ticket: Path, home: Path) -> None:
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         (home / "STOP").touch()
         assert [each.state for each in prepared.send()] == [None, None]
     assert "No order is open." in rebalance("book", "show", "desk").out
@@ -165,7 +166,7 @@ def test_no_list_is_made_or_sent_on_a_day_before_its_book(ticket: Path, home: Pa
 
 
 def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         assert next(iter(prepared.send())).order.symbol == "SPY"
     assert kinds(home) == ["list", "order", "order", "acknowledgement"]
     done = executed(ticket)
@@ -180,7 +181,7 @@ def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
 def test_what_a_half_sent_ticket_filled_is_booked_where_a_check_fails_and_nothing_more_is_sent(
     ticket: Path, home: Path, words: tuple[str, ...]
 ) -> None:
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         next(iter(prepared.send()))
     if not words:
         (home / "STOP").touch()
@@ -193,7 +194,7 @@ def test_what_a_half_sent_ticket_filled_is_booked_where_a_check_fails_and_nothin
 
 def test_a_ticket_of_which_a_check_failed_cannot_be_sent_by_another_way(ticket: Path, home: Path) -> None:
     (home / "STOP").touch()
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _), pytest.raises(ConfigError, match="stops all sending"):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_), pytest.raises(ConfigError, match="stops all sending"):
         next(iter(prepared.send()))
     assert kinds(home) == ["list"]
 
@@ -249,8 +250,21 @@ def refused(done: Done, home: Path, said: str) -> None:
 
 def test_a_ticket_that_expired_is_refused_with_the_command_that_makes_it_anew(ticket: Path, home: Path) -> None:
     said = "Failed, not expired: The ticket expired: its orders are good on 2022-12-30, and it is 2023-01-03. Make the "
-    remake = f"list anew: rebalance trades {ticket.with_name('desk.yaml')} --out {ticket}"
+    remake = f"list anew: rebalance trades {ticket.with_name('desk.yaml')} --as-of 2022-12-30 --out {ticket}"
     refused(executed(ticket, "--as-of", "2023-01-03"), home, f"{said}{remake}")
+
+
+def test_the_command_that_makes_a_list_anew_works_as_it_stands(home: Path, tmp_path: Path) -> None:
+    """With the past day that the user plays, with the money that he stated, and with a path that has a blank."""
+    file, made = tmp_path / "plain.yaml", tmp_path / "to night.json"
+    file.write_text(FILE.read_text())
+    assert rebalance("trades", "--as-of", "2022-12-28", file, "--deploy", 60_000, "--out", made).status == 0
+    done = executed(made, "--as-of", "2022-12-30")
+    command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
+    words = command[1 : command.index("--out") + 2]
+    assert words[2:] == ["--as-of", "2022-12-29", "--deploy", "60000", "--out", str(made)]
+    assert rebalance(*words).status == 0
+    assert executed(made, "--as-of", "2022-12-30").status == 0
 
 
 def test_a_ticket_whose_portfolio_file_changed_is_refused(ticket: Path, home: Path) -> None:
@@ -272,7 +286,7 @@ def test_a_ticket_whose_file_reads_the_book_of_another_portfolio_is_refused(tick
 
 def test_a_list_is_not_sent_before_the_fills_of_the_last_one_are_booked(ticket: Path, home: Path) -> None:
     """The first was killed after its fills were journalled, and the next made from a book that lacks them."""
-    with ready(Asked(ticket, ["paper"])) as ((prepared,), _):
+    with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         books.send("desk", prepared.moment.document)
         list(prepared.execution.run())
     other = ticket.with_name("other.json")
@@ -320,3 +334,63 @@ def test_paper_fills_by_the_bars_of_a_market_and_by_quotes(ticket: Path, home: P
         (fill, _) = journal.entries(kind="fill")
     assert (first.record.quote.bid, first.record.quote.ask) == (380.0, 380.02)
     assert (fill.record.quote.bid, fill.record.quote.ask) == (380.0, 380.02)
+
+
+# -- money that a list counts on -------------------------------------------------------------------------------------
+
+
+def with_money(ticket: Path, *request: object, day: str = "2022-12-30") -> Done:
+    """A list of the same file with money that comes or goes, sent on the session after its close."""
+    made = ticket.with_name("money.json")
+    made.unlink(missing_ok=True)
+    assert rebalance("trades", "--as-of", day, ticket.with_name("desk.yaml"), *request, "--out", made).status == 0
+    return executed(made)
+
+
+def cash_of_book() -> str:
+    return f"{books.read_book('desk').holders[0].cash['USD']:,.2f}"
+
+
+@pytest.mark.parametrize("flow", [("--deploy", 60_000), ("--withdraw", 60_000)])
+def test_money_of_a_ticket_reaches_a_known_account_and_the_book_once(ticket: Path, flow: tuple[str, int]) -> None:
+    """The orders fill at the prices of the list, so that both are left with the cash that it states."""
+    assert executed(ticket).status == 0
+    done = with_money(ticket, *flow)
+    name = "deposit" if flow[0] == "--deploy" else "withdrawal"
+    assert f"Account 'Sixty-forty' has the {name} of 60,000 USD of this list with its first order." in done.out
+    stated = json.loads(ticket.with_name("money.json").read_text())["totals"]["cash_after"]
+    assert re.search(rf"cash +now\nUSD +{stated:,.2f}\n", done.out)
+    assert cash_of_book() == f"{stated:,.2f}"
+    again = executed(ticket.with_name("money.json"))
+    assert "has the" not in again.out
+    assert re.search(rf"cash +now\nUSD +{stated:,.2f}\n", again.out)
+    assert cash_of_book() == f"{stated:,.2f}"
+    assert [(each.kind, abs(each.amount)) for each in books.read_book("desk").entries] == [(name, 60_000)]
+
+
+def test_a_withdrawal_waits_in_the_book_for_the_cash_of_its_sells(ticket: Path, tmp_path: Path) -> None:
+    """The session gives 40 units: the rest stays open, and the withdrawal with it."""
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last,volume\nSPY,383.44,40\nAGG,97.45,40\n")
+    made = ticket.with_name("money.json")
+    file = ticket.with_name("desk.yaml")
+    assert rebalance(*TRADES, file, "--withdraw", 60_000, "--out", made).status == 0
+    assert executed(made, "--quotes", quotes).status == 0
+    (item,) = books.read_book("desk").open_items
+    assert item.name == f"list-{hash_of(made)[:16]}"
+    assert "withdrawal of -60,000.00 USD on 2022-12-29: the cash for it is not there yet" in item.why
+    assert float(cash_of_book().replace(",", "")) > 21_350.4
+
+
+def test_the_brokers_file_of_what_was_executed_is_not_booked_again(ticket: Path, tmp_path: Path) -> None:
+    """The session gives 352 of 721 AGG, so that there is room for as many again."""
+    quotes, file = tmp_path / "quotes.csv", tmp_path / "broker.csv"
+    quotes.write_text("symbol,last,volume\nSPY,383.44,1000\nAGG,97.45,352\n")
+    assert executed(ticket, "--quotes", quotes).status == 0
+    file.write_text("fill_id,moment,asset,side,quantity,price,currency,venue,fees\n"
+                    "1,2022-12-30T21:00:00Z,AGG,buy,352,97.45,USD,ib,0\n")  # fmt: skip
+    done = rebalance("book", "fill", "desk", file)
+    assert (done.status, "broker.csv: nothing new to book." in done.out) == (0, True)
+    assert re.search(r"ib:1: fill 1 of AGG: paper:\S+ of 2022-12-30 is booked with the same order", done.out)
+    assert books.read_book("desk").holders[0].units["AGG"] == 7_460 + 352
+    assert "ib:1" not in rebalance("book", "resolve", "desk", "ib:1", "--dismiss").out

@@ -1,11 +1,13 @@
 """`rebalance execute` against a server that speaks Alpaca's format: sent, filled, journalled and not sent again."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -135,13 +137,20 @@ def test_two_accounts_share_the_orders_by_what_each_of_them_has(
 
 
 @pytest.fixture
+def own_data(monkeypatch: pytest.MonkeyPatch, served: Alpaca) -> None:
+    """Each account asks its own server for market data."""
+    of_all = alpaca.AlpacaVenue
+    monkeypatch.setattr(alpaca, "AlpacaVenue", lambda name, address: of_all(name, address, data=address))
+
+
+@pytest.fixture
 def half_sent(ticket: Path, served: Alpaca, monkeypatch: pytest.MonkeyPatch) -> Iterator[Alpaca]:
     """The second account, where one of two orders was answered when the command was killed; the first got none."""
     served.units["SPY"] = Decimal(100)
     with alpaca_server(served.quotes, cash=Decimal(0), units={"SPY": Decimal(3160), "AGG": Decimal(0)}) as other:
         other.moment = served.moment
         monkeypatch.setattr(alpaca, "LIVE", other.address)
-        with ready(Asked(ticket, ["alpaca_live", "alpaca"])) as (prepared, _):
+        with ready(Asked(ticket, ["alpaca_live", "alpaca"])) as (prepared, *_):
             next(iter(prepared[0].send()))
         assert (other.posts, served.posts) == (1, 0)
         yield other
@@ -154,6 +163,54 @@ def test_a_check_that_fails_at_one_venue_stops_what_is_left_at_all(
     done = executed(ticket, "--exchange", "alpaca_live")
     assert (done.status, "alpaca is closed: " in done.out) == (1, True)
     assert (half_sent.posts, served.posts) == (1, 0)
+
+
+@pytest.mark.usefixtures("own_data")
+def test_a_venue_that_falls_silent_halts_its_own_orders_alone(
+    ticket: Path, served: Alpaca, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first takes its part of the buy, and answers nothing more; the other sells and buys its own parts."""
+    both = ("--exchange", "alpaca_live")
+    served.units["SPY"], served.faults, served.silent_from = Decimal(100), {0: "taken:drop"}, 1
+    with alpaca_server(served.quotes, cash=Decimal(0), units={"SPY": Decimal(3160), "AGG": Decimal(0)}) as other:
+        other.moment = served.moment
+        monkeypatch.setattr(alpaca, "LIVE", other.address)
+        done = executed(ticket, *both)
+        assert (done.status, served.posts, other.posts) == (1, 1, 2)
+        assert re.search(
+            r"not known +order [0-9a-f-]+, slice 1, to buy [0-9]+ AGG: It\s+is not known whether", done.out
+        )
+        said = " ".join(done.out.split())
+        assert "Without an answer of alpaca: alpaca gives no answer (" in said
+        assert "It is not known what became of order " in said
+        again = executed(ticket, *both)
+        assert (again.status, served.posts, other.posts) == (1, 1, 2), again.said
+        assert "Without an answer of alpaca: " in again.out
+        served.silent_from = inf
+        assert executed(ticket, *both).status == 0
+        assert (served.posts, other.posts) == (1, 2)
+        assert served.units["AGG"] - 7460 + other.units["AGG"] == 721
+    with Journal(tmp_path / "home") as journal:
+        assert (
+            sum(entry.record.quantity for entry in journal.entries(kind="fill") if entry.record.symbol == "AGG") == 721
+        )
+
+
+@pytest.mark.usefixtures("own_data")
+def test_parts_that_were_not_sent_wait_for_a_silent_venue_and_go_to_no_other(
+    ticket: Path, served: Alpaca, half_sent: Alpaca
+) -> None:
+    both = ("--exchange", "alpaca_live")
+    half_sent.silent_from = 0
+    assert executed(ticket, *both).status == 1
+    assert (half_sent.posts, served.posts) == (1, 0)
+    half_sent.silent_from, served.silent_from = inf, 0
+    done = executed(ticket, *both)
+    assert (done.status, half_sent.posts, served.posts) == (1, 2, 0)
+    served.silent_from = inf
+    assert executed(ticket, *both).status == 0
+    assert (half_sent.posts, served.posts) == (2, 1)
+    assert served.units["AGG"] - 7460 + half_sent.units["AGG"] == 721
 
 
 def test_a_ticket_that_was_sent_to_several_venues_is_not_gone_on_with_at_one(

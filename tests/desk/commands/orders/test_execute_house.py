@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
@@ -137,7 +139,7 @@ def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> N
     stated = {"schema": 2, "hash": content_hash(document), "path": written["path"]}
     (house / "house.json").write_text(json.dumps(stated | document, indent=2))
     assert executed(house, str(stated["hash"]), "--dry-run").status == 0
-    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), _):
+    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), *_):
         (house / "home" / "STOP").touch()
         with pytest.raises(ConfigError, match=r"nothing is crossed between accounts: .*STOP\."):
             list(prepared.send())
@@ -164,7 +166,7 @@ def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> N
 
 def test_crosses_are_not_made_where_a_stop_comes_before_the_first_order(house: Path) -> None:
     stated = listed(house, ROWS)
-    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), _):
+    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), *_):
         (house / "home" / "STOP").touch()
         assert [sent.state for sent in prepared.send()] == [None] * len(prepared.moment.orders)
         assert [entry.kind for entry in prepared.execution.journal.entries(ticket=stated)] == ["list"]
@@ -196,7 +198,7 @@ def test_a_command_that_ends_at_a_step_is_made_good_by_the_next(
     assert table(house / "house.after.csv") == ended
 
 
-def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
+def test_crosses_far_from_the_market_are_not_made(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("balanced", "growth"):
         file = house / f"{name}.yaml"
         file.write_text(file.read_text().replace("account: F100", "account: F100, sending: {collar: 50}"))
@@ -204,7 +206,13 @@ def test_crosses_far_from_the_market_are_not_made(house: Path) -> None:
     (house / "quotes.csv").write_text("symbol,last\nSPY,390\nAGG,97.45\n")
     done = executed(house, stated, "--quotes", house / "quotes.csv")
     assert done.status == 1
-    assert "Order between accounts to cross" in done.out
+    assert re.search(r"quotes in the collar: Cross of [0-9]+ SPY between accounts: quote\s+is ", done.out)
+    command = shlex.split(" ".join(done.out.split()).partition("Make the list anew: ")[2])
+    words = command[1:10]
+    assert words[5:] == ["--as-of", "2022-12-29", "--out", str(house / "house.json")]
+    monkeypatch.chdir(house)
+    made = rebalance(*words)
+    assert (made.status, made.said) == (0, "")
     with Journal(house / "home") as journal:
         assert not list(journal.entries(kind="allocation"))
 
@@ -276,11 +284,11 @@ def test_what_the_list_was_made_from_must_be_as_it_was(name: str, old: str, new:
     stated, file = listed(house, ROWS), house / name
     document = json.loads((house / "house.json").read_text())
     assert document["models"] == {name: sha256_of(house / name) for name in ("balanced.yaml", "growth.yaml")}
-    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), _):
+    with execute.ready(execute.Asked(house / "house.json", ["paper"])) as ((prepared,), *_):
         text = file.read_text()
         assert old in text
         file.unlink() if new is None else file.write_text(text.replace(old, new, 1))
-        remake = f"--accounts {house / 'house.csv'} --out orders.csv --out {house / 'house.json'}"
+        remake = f"--accounts {house / 'house.csv'} --out orders.csv --as-of 2022-12-29 --out {house / 'house.json'}"
         what = "is not there" if new is None else f"has another hash, {sha256_of(file)[:16]}"
         said = f"The file {name} {what}: the list was made from "
         (fault,) = prepared.again().faults
@@ -303,7 +311,7 @@ def test_a_house_is_the_same_in_the_accounts_that_it_leaves(house: Path) -> None
     done = rebalance(*words, house / "house.json")
     assert (done.status, f"would write the accounts over {house / 'house.after.csv'}" in done.said) == (2, True)
     assert rebalance(*words, house / "next.json").status == 0
-    with execute.ready(execute.Asked(house / "next.json", ["paper"])) as ((prepared,), _):
+    with execute.ready(execute.Asked(house / "next.json", ["paper"])) as ((prepared,), *_):
         failed = {check.name: check.faults for check in prepared.checks if check.faults}
         assert list(failed) == ["limits of the day", "no duplicates", "cash on settlement"]  # the order takes it
         assert " sent today, the orders would bring the day to " in failed["limits of the day"][0]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from journals import IN_MEMORY
 
 from desk.exchange.paper import PaperVenue
+from desk.exchange.paper.account import openings_of
 from desk.exchange.paper.fill_model import PAPER_MODEL
-from desk.exchange.paper.openings import openings_of
 from desk.exchange.venue import OrderState
 from desk.tickets import make_ticket
 from desk.tickets.ticket import Order, Ticket
@@ -68,7 +68,27 @@ def test_money_that_comes_is_there(desk: Callable[..., Portfolio]) -> None:
     made = desk([100.0, 50.0], [60, 40], 1_000.0, [0.45, 0.45])
     ticket = make_ticket(trade_list(made, Threshold(made.strategic, 0.05), request=Request(flow=500.5)))
     cash = [each for each in openings_of(ticket.document, {}) if each.kind == "cash"]
-    assert [(each.account, each.item, each.amount) for each in cash] == [("", "USD", Decimal("1500.5"))]
+    assert [(each.item, each.amount, each.ticket) for each in cash] == [
+        ("USD", Decimal(1_000), ""),
+        ("USD", Decimal("500.5"), ticket.hash),
+    ]
+
+
+@pytest.mark.parametrize("name", ["orders_in_two_currencies", "orders_of_accounts"])
+def test_money_comes_to_its_own_account_and_what_was_there_before_is_without_it(name: str) -> None:
+    portfolio = load_portfolio(f"data/examples/{name}.yaml")
+    paid = portfolio.accounts[1]
+    request = Request(flow=-2_000.0, account=paid.name)
+    ticket = make_ticket(trade_list(portfolio, portfolio.policies["quarterly"], request=request))
+    cash = [each for each in openings_of(ticket.document, {}) if each.kind == "cash"]
+    flows = [(each.account, each.item, each.amount) for each in cash if each.ticket]
+    assert flows == [(paid.number or paid.name, portfolio.basis, Decimal(-2_000))]
+    before = {(each.account, each.item): float(each.amount) for each in cash if not each.ticket}
+    assert before == {
+        (each.number or each.name, currency): amount
+        for each in portfolio.accounts
+        for currency, amount in each.cash_by_currency(portfolio.basis).items()
+    }
 
 
 def test_quotes_of_a_file_are_those_at_which_orders_fill(desk: Callable[..., Portfolio], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A dividend is booked by the broker's entry or by the market's data, and never by both."""
+"""A dividend is booked by the broker or by the market's data, a deposit by the broker or by its list, never by both."""
 
 from dataclasses import replace
 from datetime import date
@@ -9,7 +9,9 @@ from booked import later
 
 from foundation.errors import DataError
 from research.orders.booking import events_since, open_book, with_event
-from research.orders.bookkeeping.cash_booking import with_entry
+from research.orders.bookkeeping.activity import Activity
+from research.orders.bookkeeping.cash_booking import with_entry, with_flow
+from research.orders.bookkeeping.importing import with_activity, with_waiting_flows
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, Holder
 from research.portfolio.holdings.cash_entries import CashEntry
@@ -92,3 +94,59 @@ def test_an_account_a_currency_and_units_that_are_not_there_are_refused(market: 
         with pytest.raises(DataError) as told:
             with_entry(book, market, replace(PAID, kind="fee", **change))  # type: ignore[arg-type]
         assert said in str(told.value)
+
+
+# -- money that a list counts on -------------------------------------------------------------------------------------
+
+LISTED = CashEntry("list-1", "deposit", date(2022, 12, 30), "", "USD", Decimal(700), event="list-1")
+STATED = replace(LISTED, entry_id="ib:9", day=date(2023, 1, 4), event="")
+
+
+def listed(book: Book, of: Portfolio, flow: CashEntry = LISTED) -> Book:
+    return with_waiting_flows(with_flow(book, flow), of)
+
+
+def stated(book: Book, of: Portfolio, *entries: CashEntry) -> Book:
+    return with_activity(book, replace(of, cash=float(usd(book))), Activity((), entries=entries), {}).book
+
+
+def test_a_deposit_of_a_list_and_of_the_broker_is_booked_once_in_either_order(two: Portfolio, book: Book) -> None:
+    first, second = listed(book, two), stated(book, two, STATED)
+    assert usd(first) == usd(second) == Decimal(5_700)
+    for both in (stated(first, two, STATED), listed(second, two), listed(listed(first, two), two)):
+        assert usd(both) == Decimal(5_700)
+    assert [each.entry_id for each in stated(first, two, STATED).entries] == ["ib:9"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        replace(STATED, amount=Decimal(701)),
+        replace(STATED, day=date(2023, 1, 10)),  # 11 days after the closes of the list
+        replace(STATED, kind="interest"),
+    ],
+)
+def test_another_amount_of_the_broker_is_booked_beside_that_of_a_list(
+    two: Portfolio, book: Book, entry: CashEntry
+) -> None:
+    assert usd(stated(listed(book, two), two, entry)) == Decimal(5_700) + entry.amount
+
+
+def test_two_lists_with_equal_deposits_are_two_deposits(two: Portfolio, book: Book) -> None:
+    other = replace(LISTED, entry_id="list-2", event="list-2")
+    both = listed(listed(book, two), two, other)
+    assert usd(both) == Decimal(6_400)
+    paid = stated(both, two, STATED, replace(STATED, entry_id="ib:10"))
+    assert (usd(paid), [each.entry_id for each in paid.entries]) == (Decimal(6_400), ["ib:9", "ib:10"])
+    assert usd(listed(stated(listed(book, two), two, STATED), two, other)) == Decimal(6_400)
+
+
+def test_a_withdrawal_waits_for_its_cash_and_the_brokers_own_ends_the_wait(two: Portfolio, book: Book) -> None:
+    flow = replace(LISTED, kind="withdrawal", amount=Decimal(-6_000))
+    waits = listed(book, two, flow)
+    assert (usd(waits), [item.name for item in waits.open_items]) == (Decimal(5_000), ["list-1"])
+    deposit = replace(STATED, entry_id="ib:1", amount=Decimal(2_000))
+    paid = stated(waits, two, deposit)
+    assert (usd(paid), paid.open_items) == (Decimal(1_000), ())
+    ended = stated(waits, two, deposit, replace(flow, entry_id="ib:2", event=""))
+    assert (usd(ended), ended.open_items) == (Decimal(1_000), ())

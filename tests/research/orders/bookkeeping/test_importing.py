@@ -18,7 +18,7 @@ from research.orders import trade_list
 from research.orders.booking import open_book, with_event
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.corrections import Correction
-from research.orders.bookkeeping.importing import with_activity, with_item, without_item
+from research.orders.bookkeeping.importing import with_activity, with_doubts, with_item, without_item
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules, load_portfolio
 from research.portfolio.holdings.blotter import Blotter, SentOrder
@@ -341,3 +341,54 @@ def test_a_withdrawal_of_more_than_there_is_is_refused_with_all_of_its_file(sent
         DataError, match=r"book desk would be left with -1\.00 USD of cash, and holds no debt: nothing is"
     ):
         imported(sent, book, Activity((), (), (cash("w", -5_001, "withdrawal"),)))
+
+
+# -- one fill under two names ------------------------------------------------------------------------------------------
+
+
+def half(name: str, units: int = 20, price: str = "50.1", **more: Any) -> Fill:
+    return fill("buy", units, price, name, **more)
+
+
+@pytest.mark.parametrize("stated", [
+    half("7", venue="ib"),
+    half("7", venue="ib", order_id=""),  # of the only open order of its asset and side
+    half("7", venue="ib", price="50.10"),
+    half("7", venue="ib", price="50"),  # to the digits that the file has
+    half("7", venue="ib", units=40, price="50.05"),  # both fills of the day in a row
+])  # fmt: skip
+def test_a_fill_that_another_venue_may_have_told_is_kept_for_a_person(
+    sent: Portfolio, book: Book, stated: Fill
+) -> None:
+    """Of 300 that are ordered, 40 are booked: there is room for as many again."""
+    before = imported(sent, book, Activity((half("1"), half("2", price="50"))))
+    after = imported(sent, before, Activity((stated,)))
+    assert (after.holders, after.blotter) == (before.holders, before.blotter)
+    (item,) = after.open_items
+    assert item.name == "ib:7"
+    assert "is booked with the same order, units and price. Dismiss this one if it is the same" in item.why
+    assert without_item(after, "ib:7").open_items == ()
+    assert imported(sent, without_item(after, "ib:7"), Activity((stated,))).open_items == ()
+
+
+def test_a_person_books_a_fill_that_was_in_doubt(sent: Portfolio, book: Book) -> None:
+    after = imported(sent, book, Activity((half("1"),)), Activity((half("7", venue="ib"),)))
+    assert after.holders[0].units["B"] == 720
+    assert with_item(after, of_book(sent, after), "ib:7", "two").holders[0].units["B"] == 740
+
+
+@pytest.mark.parametrize("other", [
+    half("7"), half("7", venue="ib", units=19), half("7", venue="ib", price="50.2"),
+    replace(half("7", venue="ib"), moment=datetime(2023, 1, 3, 15, 0, tzinfo=UTC)),
+])  # fmt: skip
+def test_another_fill_of_an_order_is_booked(sent: Portfolio, book: Book, other: Fill) -> None:
+    after = imported(sent, book, Activity((half("1"),)), Activity((other,)))
+    assert (after.open_items, after.holders[0].units["B"]) == ((), 720 + other.quantity)
+
+
+def test_fills_that_a_venue_tells_after_a_file_are_in_doubt_too(sent: Portfolio, book: Book) -> None:
+    before = imported(sent, book, Activity((half("7", venue="ib", order_id=""),)))
+    mine, other = half("1"), half("2", units=10)
+    after, new = with_doubts(before, of_book(sent, before), [mine, other])
+    assert ([item.name for item in after.open_items], new) == (["v:1"], [other])
+    assert with_doubts(without_item(after, "v:1"), of_book(sent, before), [mine, other])[1] == [other]
