@@ -1,7 +1,7 @@
 """The blocks of a house by account: what its cash pays of the buys, and what it gets of the fills."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
@@ -120,10 +120,14 @@ def _least(by_day: Mapping[str, Decimal], day: str) -> Decimal:
 # -- fills -------------------------------------------------------------------------------------------------------------
 
 
-def journal_allocations(journal: Journal, document: Mapping[str, Any]) -> None:
-    """Journal by account the fills of blocks that are not allocated yet. Raises DataError as `allocated` does."""
+def journal_allocations(journal: Journal, document: Mapping[str, Any], sides: Collection[str] = SIGN_OF_SIDE) -> None:
+    """Journal by account the fills of blocks that are not allocated yet. Raises DataError as `allocated` does.
+
+    Those of a call are allocated together, so that accounts pay one price: sales once a buy needs their cash.
+    """
     entries = journal.entries(ticket=document["hash"], kind=Filled.kind)
-    fills, sent = [(entry.order, entry.record) for entry in entries], _units_sent(journal, document)
+    fills = [(entry.order, entry.record) for entry in entries if entry.record.side in sides]
+    sent = _units_sent(journal, document)
     journal.append(list(allocated(document, fills, allocations(journal, document), sent)))
 
 

@@ -291,7 +291,7 @@ class Execution:
             why = self._short_of_cash(order)
             return None if why else order, why
         self._take_fills()
-        journal_allocations(self.journal, self.document)
+        journal_allocations(self.journal, self.document, ("sell",))
         largest = decimal(order.quantity or 0.0)
         units, short = payable(self.journal, self.document, order.id, largest, self.quotes)
         total, why = sum(units.values(), NO_AMOUNT), ""

@@ -215,6 +215,7 @@ def _prepared(
             silent.append(Silent(venue.name, chosen.orders[venue.name], str(error)))
             if not is_sent or len(silent) == len(venues):
                 raise
+    prepared.sort(key=lambda each: all(one.order.side == "buy" for one in each.moment.orders))  # sales pay for buys
     return prepared, chosen.choices, tuple(silent)
 
 
