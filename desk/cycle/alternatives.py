@@ -91,7 +91,7 @@ def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfo
         FULL: ("all to target", policy, all_to_target, portfolio),
         "partial": (
             f"assets more than {points} off target to theirs",
-            Threshold(held, level, lines="breaching"),
+            Threshold(held, level, lines="breaching", payer="cash"),
             plain,
             portfolio,
         ),

@@ -111,7 +111,7 @@ def run_cycle(
             why_not = str(error)
     record.add("optimiser", *_weighed(analysis, why_not))
     decision = decided(listed, monitor, analysis)
-    record.add("execution", _decision(decision), f"{decision.listed.headline} {decision.timing}.")
+    record.add("execution", _decision(decision), f"{decision.listed.headline} When: {decision.timing}.")
     failed = [each.sentence for each in decision.controls if each.effect != "passes"]
     controls = {"status": decision.status, "controls": [asdict(each) for each in decision.controls]}
     record.add("supervisor", controls, f"{decision.status}: {'; '.join(failed) or 'all controls pass'}.")

@@ -15,6 +15,16 @@ def screen(cycle: Cycle) -> str:
     return with_minus("\n\n".join("\n".join(lines) for part in parts if (lines := list(part))))
 
 
+def readings_text(cycle: Cycle) -> str:
+    """The readings of the monitor, a line each."""
+    return with_minus("\n".join(_monitor(cycle)))
+
+
+def decision_text(cycle: Cycle) -> str:
+    """The decision with its orders, and what stands against it."""
+    return with_minus("\n".join([*_decision(cycle), "", *_controls(cycle)]))
+
+
 def timeline(cycle: Cycle) -> str:
     """The hand-overs in turn: when, who, and what was said."""
     return with_minus("\n".join(wrapped(f"{step.at}  {step.agent}: {step.narrative}") for step in cycle.steps))
@@ -102,4 +112,6 @@ def _controls(cycle: Cycle) -> Iterator[str]:
 
 
 def _bullets(sentences: Sequence[str]) -> Iterator[str]:
-    yield from (wrapped(f"  - {each}") for each in sentences)
+    for each in sentences:
+        first, *rest = wrapped(each).splitlines()
+        yield from (f"  - {first}", *(f"    {line}" for line in rest))

@@ -85,7 +85,7 @@ def test_alternatives_are_the_lists_of_the_landed_rules() -> None:
     found = {name: each for each in listed_of(portfolio) for name in (each.name, *each.also)}
     level, held = portfolio.cycle.drift.medium, portfolio.strategic
     rules = {
-        "partial": Threshold(held, level, lines="breaching"),
+        "partial": Threshold(held, level, lines="breaching", payer="cash"),
         "edge": Threshold(held, level, "edge"),
         "asset_class": GroupThreshold(held, "asset_class", level, "edge"),
     }
