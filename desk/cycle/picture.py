@@ -10,7 +10,6 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number
 
-TITLE = "Expected loss of a year beside the policy's"
 ERRORS = 1.96  # standard errors on each side of a mark: 95 % of other random numbers
 
 
@@ -33,6 +32,7 @@ def losses_picture(analysis: Analysis, chosen: str) -> Picture:
         interval_rows(panel, rows, zero=True)
         return panel.canvas
 
+    title = "Expected loss of a year beside the policy's"
     caption = "Mark: mean over the same simulated years; line: where other random numbers would put it in 95 of 100."
     alt = "; ".join(f"{row.name} {number(row.estimate, 2)}" for row in rows)
-    return picture("cycle_losses", TITLE, caption, f"{TITLE}, bp: {alt}.", pd.DataFrame(data), draw)
+    return picture("cycle_losses", title, caption, f"{title}, bp: {alt}.", pd.DataFrame(data), draw)
