@@ -6,7 +6,7 @@ from pathlib import Path
 
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.analysis import WAITS
-from desk.cycle.cycle import DECIMALS, Cycle, run_cycle
+from desk.cycle.cycle import RECORD_DECIMALS, Cycle, run_cycle
 from desk.cycle.outcomes import outcomes, regret
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
@@ -109,8 +109,8 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
         if all((cycle.sha256, sessions) in have for sessions in WAITS) or not path.is_file():
             continue
         for sessions, losses in outcomes(json.loads(path.read_bytes()), portfolio, policy).items():
-            lost = {name: round(loss, DECIMALS) + 0.0 for name, loss in losses.items()}
-            paid = round(regret(lost, cycle.chosen), DECIMALS)
+            lost = {name: round(loss, RECORD_DECIMALS) + 0.0 for name, loss in losses.items()}
+            paid = round(regret(lost, cycle.chosen), RECORD_DECIMALS)
             if (cycle.sha256, sessions) not in have:
                 known.append(CycleOutcome(cycle.sha256, cycle.session, sessions, cycle.chosen, lost, paid))
     journal.append([Event(each, portfolio=portfolio.name) for each in known[len(have) :]])

@@ -27,7 +27,7 @@ from research.portfolio import Portfolio
 from research.rules.protocol import held_by
 
 SCHEMA = 1
-DECIMALS = 10  # of a number in a record, so that it has the same bytes on every machine
+RECORD_DECIMALS = 10  # of a number in a record, so that it has the same bytes on every machine
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return round(float(value), DECIMALS) + 0.0 if isinstance(value, float) else value
+    return round(float(value), RECORD_DECIMALS) + 0.0 if isinstance(value, float) else value
 
 
 def _request(listed: TradeList) -> dict[str, Any]:
