@@ -7,6 +7,7 @@ from desk.cycle.monitor import QUIET, Reading
 from foundation.blocks import Column, text_rows, with_minus
 from foundation.paper.text_tables import wrapped
 from foundation.paper.wording import percent
+from research.accounting.costs import BASIS_POINT
 
 
 def screen(cycle: Cycle) -> str:
@@ -58,6 +59,7 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
     def each(name: str, form: str) -> list[str]:
         return [unknown if value is None or value != value else format(value, form) for value in table[name]]
 
+    apart, money = list(zip(table["apart"], table["error"], strict=True)), BASIS_POINT * cycle.portfolio.nav
     yield f"Analysis: {len(table)} alternatives, each played through the same {len(analysis.best.losses):,} years"
     yield from text_rows(
         [
@@ -66,14 +68,12 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
             Column("orders", "", each("orders", "d")),
             Column("turnover", "% of NAV", [percent(value) for value in table["turnover"]]),
             Column("cost", cycle.portfolio.basis, each("cost", ",.2f")),
-            Column("tax", cycle.portfolio.basis, each("tax", ",.2f")),
-            Column("VaR 95", "after", [unknown if v is None or v != v else percent(v) for v in table["var"]]),
+            *([Column("tax", cycle.portfolio.basis, each("tax", ",.2f"))] if table["tax"].any() else []),
+            Column("later", "bp", each("later", ".2f")),
+            Column("tracking", "bp", each("tracking", ".2f")),
             Column("loss", "bp a year", each("loss", ".2f")),
-            Column(
-                "less policy",
-                "± error",
-                [f"{a:+.2f} ± {e:.2f}" for a, e in zip(table["apart"], table["error"], strict=True)],
-            ),
+            Column("less policy", "± error", [f"{a:+.2f} ± {e:.2f}" for a, e in apart]),
+            Column("the same", f"{cycle.portfolio.basis} a year", [f"{a * money:+,.0f}" for a, _ in apart]),
             Column("score", "of 10", each("score", ".2f")),
             Column("best in", "of worlds", each("best", ".0%")),
         ]
@@ -85,13 +85,13 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
 
 def _decision(cycle: Cycle) -> Iterator[str]:
     decision = cycle.decision
-    sure = "" if decision.confidence is None else f", the best in {decision.confidence:.0%} of the worlds"
-    yield wrapped(f"Decision: {decision.chosen}{sure}. {decision.listed.headline}")
+    yield wrapped(f"Decision: {decision.chosen}. {decision.listed.headline}")
     yield from _bullets(decision.reasons)
     if decision.actions:
         yield from text_rows(
             [
                 Column("priority", "", [each.priority for each in decision.actions], words=True),
+                *_of_accounts([each.account for each in decision.actions]),
                 Column("asset", "", [each.asset for each in decision.actions], words=True),
                 Column("action", "", [each.action for each in decision.actions], words=True),
                 Column("units", "", ["" if each.units is None else f"{each.units:,.10g}" for each in decision.actions]),
@@ -103,6 +103,11 @@ def _decision(cycle: Cycle) -> Iterator[str]:
     if decision.changes:
         yield "What would change it:"
         yield from _bullets(decision.changes)
+
+
+def _of_accounts(names: Sequence[str]) -> list[Column]:
+    """The column of accounts, where there are several."""
+    return [Column("account", "", names, words=True)] if any(names) else []
 
 
 def _controls(cycle: Cycle) -> Iterator[str]:
