@@ -45,7 +45,7 @@ def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
 def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
     """The list, its approvals, the decision and the policy."""
     record: ListMade = made.record
-    of = f"of list {list_id(made.ticket)} of {made.portfolio}"
+    of, is_own = f"of list {list_id(made.ticket)} of {made.portfolio}", False  # the second: an order of an account
     for place, row in enumerate(record.orders, start=1):
         if row.order == order:
             sized = "" if row.price is None else f"sized at {row.price:,.10g} {row.currency} of {row.price_date}"
@@ -53,10 +53,17 @@ def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
             yield f"It is order {place} of {len(record.orders)} {of}, {text_of(row)}, {price}: {row.reason}."
             break
     else:
+        is_own = True
         yield f"It is an order of an account's own list, and part of a block or of crosses {of}."
     yield f"{made.user} made the list on {moment_text(made)} (entry {made.sequence:,}), as of {record.as_of}."
     yield ticket_state(journal, made.ticket).text
     yield from (_of_file(path, made.ticket) for path in record.files if path.endswith(".json"))
+    if is_own:
+        yield (
+            f"Policies decided at the close of {record.last_close}. The policy of each account is that of its model in "
+            f"{record.file}; the reasons stand in the CSV of the accounts' orders."
+        )
+        return
     yield f"The policy decided at the close of {record.last_close}: {record.reason}."
     yield f"The policy is {record.policy!r} of {record.file}."
 

@@ -108,6 +108,7 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
     told = rebalance("why", document["crosses"][0]["buy_order"])
     assert told.status == 0
     assert f"part of a block or of crosses of list {stated[:16]} of F100." in " ".join(told.out.split())
+    assert "the reasons stand in the CSV of the accounts' orders." in " ".join(told.out.split())
 
     again = executed(house, stated)
     assert again.status == 0
