@@ -1,12 +1,14 @@
 """A cycle of a portfolio file from its prices to its record in the journal, and the records of earlier cycles."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
+from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
-from desk.cycle.cycle import DECIMALS, Cycle, run_cycle
+from desk.cycle.cycle import Cycle, checked_record, rounded, run_cycle
 from desk.cycle.outcomes import outcomes, regret
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
@@ -14,13 +16,16 @@ from desk.journal import Journal
 from desk.journal.chain import Entry, Event
 from desk.journal.journal import utc_now
 from desk.journal.records import CycleOutcome, CycleRun, Record
-from desk.journal.tickets import moment_text
+from desk.journal.tickets import moment_text, ticket_state
+from desk.tickets import make_ticket
 from foundation.arguments import day
+from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import replacing
 from foundation.home import home_folder
 from foundation.paper.wording import counted
 from foundation.progress import bar
 from research.accounting import Policy
+from research.market.calendars import row_name
 from research.portfolio import Portfolio, load_portfolio
 
 CYCLES = "cycles"  # folder of the records, within that of the journal
@@ -62,7 +67,6 @@ def make_cycle(
         made = run_cycle(portfolio, policy, name, run, today, utc_now)
         document = made.document
         content = (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-        kept = home_folder() / CYCLES / portfolio.name / f"{portfolio.date:%Y-%m-%d}-{document['sha256'][:8]}.json"
         record = CycleRun(
             session=f"{portfolio.date:%Y-%m-%d}",
             status=made.decision.status,
@@ -70,16 +74,17 @@ def make_cycle(
             chosen=made.decision.chosen,
             headline=made.decision.listed.headline,
             sha256=document["sha256"],
-            path=str(kept),
         )
+        if not (kept := _kept(portfolio, record)).exists():
+            _write(kept, content)  # before the journal states it
         (entry,) = journal.append([Event(record, portfolio=portfolio.name, run=run)])
-        if entry.is_new or not kept.exists():
-            _write(kept, content)
     if export is not None:
         _write(export, content)
     said = [timeline(made) if with_timeline else screen(made), *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
+    if sent := _sent(made):
+        said.append(sent)
     if out:
         said.append(_written(made, out, reports))
     return Ran("\n\n".join(said), made.decision.status == "awaiting approval")
@@ -100,39 +105,77 @@ def replay_text(file: Path, first: str, last: str, reports: Path | None = None, 
         return replayed(portfolio, policy, name, first, last).text
 
 
+def _kept(portfolio: Portfolio, cycle: CycleRun) -> Path:
+    """The file that keeps the record of a cycle."""
+    return home_folder() / CYCLES / portfolio.name / f"{cycle.session}-{cycle.sha256[:8]}.json"
+
+
 def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
-    """Journal the outcomes of earlier cycles that are known by now, and say what became of them."""
-    known = [entry.record for entry in _entries(journal, CycleOutcome, portfolio)]
-    have = {(each.cycle, each.sessions) for each in known}
-    for entry in _entries(journal, CycleRun, portfolio):
-        cycle, path = entry.record, Path(entry.record.path)
-        if all((cycle.sha256, sessions) in have for sessions in WAITS) or not path.is_file():
+    """Journal the outcomes of earlier cycles that are known by now, and say what became of them.
+
+    Of several cycles of a session, the last counts. A vetoed list was not sent: the outcome is that of no order.
+    """
+    last = {entry.record.session: entry.record for entry in _entries(journal, CycleRun, portfolio)}
+    known = {(e.record.cycle, e.record.sessions): e.record for e in _entries(journal, CycleOutcome, portfolio)}
+    new, said = list[CycleOutcome](), list[str]()
+    for cycle in last.values():
+        if all((cycle.sha256, rows) in known for rows in WAITS):
             continue
-        for sessions, losses in outcomes(json.loads(path.read_bytes()), portfolio, policy).items():
-            lost = {name: round(loss, DECIMALS) + 0.0 for name, loss in losses.items()}
-            paid = round(regret(lost, cycle.chosen), DECIMALS)
-            if (cycle.sha256, sessions) not in have:
-                known.append(CycleOutcome(cycle.sha256, cycle.session, sessions, cycle.chosen, lost, paid))
-    journal.append([Event(each, portfolio=portfolio.name) for each in known[len(have) :]])
-    said = []
-    for sessions in WAITS:
-        regrets = [each.regret for each in known if each.sessions == sessions]
-        if regrets:
-            best, mean = sum(each == 0.0 for each in regrets), sum(regrets) / len(regrets)
-            was = f"{best} of {len(regrets)} {'was' if best == 1 else 'were'} the best"
-            said.append(f"after {counted(sessions, 'session')} {was}, mean regret {mean:.2f} bp")
-    return [f"Earlier decisions: {'; '.join(said)}."] if said else []
+        try:
+            document = checked_record(_kept(portfolio, cycle), cycle.sha256)
+            found = outcomes(document, portfolio, policy)
+        except (DataError, ConfigError, PolicyError) as error:
+            said.append(f"The outcome of the cycle of {cycle.session} is not known: {error}")
+            continue
+        taken = DEFER if cycle.status == "vetoed" else cycle.chosen
+        new += [
+            CycleOutcome(cycle.sha256, cycle.session, rows, taken, rounded(losses), rounded(regret(losses, taken)))
+            for rows, losses in found.items()
+            if taken in losses and (cycle.sha256, rows) not in known
+        ]
+    journal.append([Event(each, portfolio=portfolio.name) for each in new])
+    of_last = {cycle.sha256 for cycle in last.values()}
+    judged = [each for each in (*known.values(), *new) if each.cycle in of_last]
+    words = list(filter(None, (_regret_words(judged, rows, portfolio) for rows in WAITS)))
+    return [*said, *([f"Earlier decisions: {'; '.join(words)}."] if words else [])]
+
+
+def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio) -> str:
+    """The outcome of earlier cycles some rows later; "" where none is known."""
+    regrets = [each.regret for each in found if each.sessions == rows]
+    if not regrets:
+        return ""
+    best, mean = sum(each == 0.0 for each in regrets), sum(regrets) / len(regrets)
+    row, was = row_name(portfolio.periods_per_year), "was" if best == 1 else "were"
+    after = counted(rows, "session" if row == "day" else row)
+    return f"after {after} {best} of {len(regrets)} {was} the best, mean regret {mean:.2f} bp"
 
 
 def _entries(journal: Journal, record: type[Record], portfolio: Portfolio) -> list[Entry]:
     return list(journal.entries(kind=record.kind, portfolio=portfolio.name))
 
 
+def _sent(made: Cycle) -> str:
+    """A sentence where the list of the decision was sent before, which a file without a book does not know."""
+    listed = made.decision.listed
+    if not listed.sized.moved.any() or listed.portfolio.blotter is not None:
+        return ""
+    with Journal() as journal:
+        state = ticket_state(journal, make_ticket(listed).hash)
+    advice = "The file names no book: what it holds is as before. docs/book.md says how to keep one."
+    return f"These orders were sent on {moment_text(state.sent[0])}. {advice}" if state.sent else ""
+
+
 def _written(made: Cycle, out: tuple[str, ...], reports: Path | None) -> str:
-    """Write the list of the decision, unless it is vetoed, and say so."""
-    if made.decision.status == "vetoed":
+    """Write the list of the decision, unless it is vetoed, and say so; one that escalates asks for an approval."""
+    decision, listed = made.decision, made.decision.listed
+    if decision.status == "vetoed":
         return "Nothing was written: the orders are vetoed."
-    return save_trades(made.decision.listed, out, reports)
+    if any(each.effect == "escalates" for each in decision.controls):
+        terms = listed.portfolio.ticket
+        asked = replace(listed.portfolio, ticket=replace(terms, approvals=max(terms.approvals, 1)))
+        listed = replace(listed, portfolio=asked)
+    return save_trades(listed, out, reports)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -9,16 +9,23 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
+from backtests.today.future_paths import Opening
+from foundation.arrays import Array
 from foundation.tolerances import TRIGGER
-from research.accounting import Policy
+from research.accounting import Policy, Why
 from research.allocation import TargetPath
+from research.market import Market
 from research.orders import Request, TradeList, trade_list
+from research.orders.lots.position import Position
+from research.orders.lots.sizing import Orders
 from research.portfolio import Portfolio
 from research.rules import Calendar, GroupThreshold, Never, Threshold
 from research.rules.protocol import held_by
 
 POLICY, DEFER, FULL = "policy", "defer", "full"
+CYCLE_LIST = "cycle: "  # begins the name of what decides a list, where it is another alternative than the policy
 IN_BACKTESTS = (FULL, "partial", "edge", "sector", "asset_class", DEFER)  # rules; the others are requests of a desk
 
 
@@ -44,10 +51,14 @@ class Listed:
 
     @property
     def paid(self) -> float:
-        """The cost of its orders, tax on the gains that they realise, and the desk's price of them, currency."""
+        """The cost of its orders at the costs of simulated years, and the desk's price of them, currency.
+
+        Tax, impact and commissions per unit are in neither: else a trade that is put off would seem to save them.
+        """
         of, count = self.trades.portfolio, len(self.trades.orders)
-        work = of.order_cost * count + (of.day_cost if count else 0.0)
-        return float(self.trades.sized.charges.sum()) + float(self.trades.facts.get("tax", 0.0)) + work
+        position = Position.of(replace(of, costs=Opening(of).costs))
+        charges = position.exact_charges(np.abs(self.trades.sized.notional))
+        return float(charges.sum()) + of.order_cost * count + (of.day_cost if count else 0.0)
 
 
 def alternatives(of_policy: TradeList, targets: TargetPath, only: Collection[str] = ()) -> tuple[Listed, ...]:
@@ -62,7 +73,18 @@ def alternatives(of_policy: TradeList, targets: TargetPath, only: Collection[str
     for name, (words, rule, request, within) in _rules(of_policy).items():
         if only and name not in only:
             continue
-        made = trade_list(within, rule, name, targets=targets, request=request, as_of=portfolio.today, stale_ok=True)
+        if name == DEFER:
+            made = _idle(of_policy, rule)
+        else:
+            made = trade_list(
+                within,
+                rule,
+                f"{CYCLE_LIST}{name}",
+                targets=targets,
+                request=request,
+                as_of=portfolio.today,
+                stale_ok=True,
+            )
         units = made.sized.units
         same = next((i for i, one in enumerate(found) if np.array_equal(one.trades.sized.units, units)), None)
         if same is None:
@@ -70,6 +92,35 @@ def alternatives(of_policy: TradeList, targets: TargetPath, only: Collection[str
         else:
             found[same] = replace(found[same], also=(*found[same].also, name))
     return tuple(found)
+
+
+def _idle(of_policy: TradeList, rule: Policy) -> TradeList:
+    """The list of a policy with no order, not even one that completes an earlier list."""
+    position = of_policy.sized.position
+    none, weights = np.zeros(len(position.units)), position.weights
+    idle = Orders(position, none, none, weights, weights)
+    return replace(of_policy, decides=rule, why=Why("never"), holds=True, sized=idle, would=None)
+
+
+def as_held(portfolio: Portfolio, market: Market, holdings: Array, cash: float, last_trade: pd.Timestamp) -> Portfolio:
+    """A portfolio at the last close of a market, with what is held then: lots, books and prices of today are not known.
+
+    market   : of the portfolio's n assets.
+    holdings : (n,) currency.
+    """
+    return replace(
+        portfolio,
+        market=market,
+        holdings=holdings,
+        shares=holdings / market.prices[-1],
+        cash=cash,
+        last_trade=last_trade,
+        given_prices=None,
+        tax_lots=None,
+        blotter=None,
+        accounts=(),
+        today=None,
+    )
 
 
 def rule_of(of_policy: TradeList, name: str) -> Policy:
@@ -82,16 +133,16 @@ def rule_of(of_policy: TradeList, name: str) -> Policy:
 
 def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfolio]]:
     """Words, rule, request and portfolio of each alternative to the policy, by name."""
-    portfolio, policy = of_policy.portfolio, of_policy.decides
+    portfolio, policy = replace(of_policy.portfolio, blotter=None), of_policy.decides
     held, plain, level = held_by(policy, portfolio.strategic), Request(), portfolio.cycle.drift.medium
     all_to_target = Request(to_target=True)
     by: Literal["sector", "asset_class"] = "sector" if _has_sectors(portfolio) else "asset_class"
-    points = f"{100 * level:g} points"
+    points = f"{100 * level:g} {'point' if level == 0.01 else 'points'}"
     found: dict[str, tuple[str, Policy, Request, Portfolio]] = {
         FULL: ("all to target", policy, all_to_target, portfolio),
         "partial": (
             f"assets more than {points} off target to theirs",
-            Threshold(held, level, lines="breaching"),
+            Threshold(held, level, lines="breaching", payer="cash"),
             plain,
             portfolio,
         ),

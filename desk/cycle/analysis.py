@@ -1,9 +1,9 @@
 """The analyser: each alternative played from its holdings through the same simulated years, by one loss.
 
-The loss of a year is that of J and what else the desk pays: costs of trading and holding, g/2 times the squared return
-apart from the target, tax on realised gains, days and orders at the desk's prices; in bp of NAV. After today the policy
-of the file goes on in every alternative, so that a trade put off is not a trade saved. Days to come are those of the
-past, in blocks, as `backtests.today.from_today` draws them first.
+The loss of a year has the terms of J, with the target in force, and what else the desk pays: costs of trading and
+holding, g/2 times the squared return apart from the target, days and orders at the desk's prices; in bp of NAV. After
+today the policy of the file goes on in every alternative, so that a trade put off is not a trade saved. Tax stands
+beside it: simulated years have none. Days to come are those of the past, in blocks, as `from_today` draws them first.
 """
 
 import math
@@ -26,6 +26,7 @@ from research.risk.simulation.resampling import StationaryBootstrap
 from research.rules import Never
 
 WAITS = (1, 5, 20)  # sessions
+PARTS = ("today", "later", "tracking")  # of a loss: today's orders, later costs and work, returns apart from the target
 PERFECT = 10.0  # score of an alternative without a loss
 
 
@@ -34,11 +35,17 @@ class Analysed:
     """An alternative with its losses.
 
     listed : the alternative.
-    losses : (P,) loss of the year in each world, bp of NAV.
+    parts  : (3, P) by `PARTS`, the loss of the year in each world, bp of NAV.
     """
 
     listed: Listed
-    losses: Array
+    parts: Array
+
+    @cached_property
+    def losses(self) -> Array:
+        """(P,) loss of the year in each world, bp of NAV."""
+        total: Array = self.parts.sum(axis=0)
+        return total
 
     @property
     def name(self) -> str:
@@ -62,8 +69,8 @@ class Analysis:
     """The alternatives of a portfolio, weighed on the same worlds.
 
     alternatives : the policy's own first.
-    waiting      : by sessions: expected loss of the policy's trade put off by so many, less that of the trade today, bp
-                   of NAV, and its standard error; empty where the policy holds.
+    waiting      : by rows of the market: expected loss of the policy's trade put off by so many, less that of the trade
+                   today, bp of NAV, and its standard error; empty where the policy holds, or cannot be put off so.
     halving      : loss that halves a score, bp of NAV.
     """
 
@@ -90,7 +97,7 @@ class Analysis:
 
     def apart(self, name: str) -> tuple[float, float]:
         """The loss of an alternative less that of the policy's own list, bp of NAV, and its standard error."""
-        return _mean(self[name].losses - self.alternatives[0].losses)
+        return mean_with_error(self[name].losses - self.alternatives[0].losses)
 
     def score(self, name: str) -> float:
         """10 · 2^(−loss / halving): 10 without a loss, lower the higher the loss is, whatever stands beside it."""
@@ -100,8 +107,8 @@ class Analysis:
         """A row an alternative: orders, turnover, cost, tracking error and losses after it, loss of a year, score.
 
         orders, turnover (fraction of NAV), cost and tax (currency), tracking_error (fraction a year), var, cvar (one
-        row, fraction of NAV), beta, loss of the year, apart from the policy's and its error (bp of NAV), score, best
-        (share of worlds).
+        row, fraction of NAV), beta, loss of the year and its parts, apart from the policy's and its error (bp of NAV),
+        score, best (share of worlds).
         """
         rows = []
         for each in self.alternatives:
@@ -117,6 +124,7 @@ class Analysis:
                     "var": next(iter(after.var.values())),
                     "cvar": next(iter(after.cvar.values())),
                     "beta": after.beta,
+                    **dict(zip(PARTS, map(float, each.parts.mean(axis=1)), strict=True)),
                     "loss": each.loss,
                     **dict(zip(("apart", "error"), self.apart(each.name), strict=True)),
                     "score": self.score(each.name),
@@ -137,20 +145,21 @@ def analysed(listed: Sequence[Listed]) -> Analysis:
     sample(portfolio.market)
     law = BootstrappedFuture(StationaryBootstrap(portfolio.market, MEAN_BLOCK))
     started = [Start.of(each, of_policy.decides) for each in listed]
-    put_off = {k: Start.put_off(of_policy, k) for k in WAITS} if of_policy.sized.moved.any() else {}
+    days, plays = started[0].opening.days, is_played_at_once(of_policy.decides)
+    waits = [k for k in WAITS if portfolio.lag <= k < days] if plays and of_policy.sized.moved.any() else []
+    put_off = {k: Start.put_off(of_policy, k) for k in waits}
     worlds, parts = portfolio.cycle.worlds, list[list[Array]]()
     for block in range(math.ceil(worlds / BLOCK_PATHS)):
-        growths = law.growths(block, started[0].opening.days, portfolio.cycle.seed)[: worlds - block * BLOCK_PATHS]
+        growths = law.growths(block, days, portfolio.cycle.seed)[: worlds - block * BLOCK_PATHS]
         parts.append([start.losses(growths, of_policy.target) for start in (*started, *put_off.values())])
-    losses = [np.concatenate(found) for found in zip(*parts, strict=True)]
+    losses = [np.concatenate(found, axis=1) for found in zip(*parts, strict=True)]
     found = tuple(Analysed(each, lost) for each, lost in zip(listed, losses, strict=False))
-    waiting = {
-        k: _mean(lost - losses[0]) for k, lost in zip(put_off, losses[len(listed) :], strict=True)
-    }  # fmt: skip
+    later = [lost.sum(axis=0) for lost in losses[len(listed) :]]
+    waiting = {k: mean_with_error(lost - found[0].losses) for k, lost in zip(put_off, later, strict=True)}
     return Analysis(found, waiting, portfolio.cycle.halving)
 
 
-def _mean(values: Array) -> tuple[float, float]:
+def mean_with_error(values: Array) -> tuple[float, float]:
     """A mean and its standard error."""
     return float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
 
@@ -183,7 +192,7 @@ class Start:
         return cls(opening, of_policy.portfolio.nav, 0.0, going_on(opening, of_policy.decides, sessions))
 
     def losses(self, growths: Array, target: Array, rows: int | None = None) -> Array:
-        """(P,) loss of each year, bp of NAV before the orders.
+        """(3, P) by `PARTS`, the loss of each year, bp of NAV before the orders.
 
         growths : (P, D, n) 1 + simple return of each asset on each row to come.
         target  : (n,) weights in force, fraction of NAV.
@@ -197,18 +206,22 @@ class Start:
         squared = portfolio.tracking_penalty / 2.0 * (apart * apart).sum(axis=1)
         charged = (played.cost + played.holding)[:, : stop + 1].sum(axis=1)
         work = portfolio.order_cost * orders.sum(axis=1) + portfolio.day_cost * (orders > 0.0).sum(axis=1)
-        return (squared + charged + (self.paid + work) / self.nav) / BASIS_POINT
+        today = np.full(len(squared), self.paid / self.nav)
+        return np.array([today, charged + work / self.nav, squared]) / BASIS_POINT
 
 
 def going_on(opening: Opening, policy: Policy, sessions: int) -> SharedBands:
-    """A policy on the rows to come: not asked at the last close and some sessions after it, and then at once.
+    """A policy on the rows to come: not asked at the last close, or put off so that it trades some rows after it.
 
     A policy that cannot be played on many futures at once trades no more.
-    sessions : 0 goes on as its schedule says.
+    sessions : rows from the last close to the trade; 0 goes on as its schedule says.
     """
     shared = SharedBands.of(opening, policy if is_played_at_once(policy) else Never(opening.portfolio.strategic))
     asked = shared.bands.asked.copy()
-    asked[: 2 + sessions] = False
+    last_close = 1
     if sessions:
-        asked[2 + sessions] = True
+        then = last_close + sessions - opening.portfolio.lag
+        asked[:then], asked[then] = False, True
+    else:
+        asked[: last_close + 1] = False
     return replace(shared, bands=shared.bands._replace(asked=frozen(asked)))

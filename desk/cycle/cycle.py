@@ -5,9 +5,11 @@ its record states the sha256 of its input, which is the output of the one before
 and day give the same record to the byte.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -27,7 +29,7 @@ from research.portfolio import Portfolio
 from research.rules.protocol import held_by
 
 SCHEMA = 1
-DECIMALS = 10  # of a number in a record, so that it has the same bytes on every machine
+RECORD_DECIMALS = 10  # of a number in a record, so that it has the same bytes on every machine
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,27 @@ class Cycle:
     @property
     def document(self) -> dict[str, Any]:
         """The record as plain JSON types, with `sha256` of all of it but the times."""
-        steps = [asdict(step) for step in self.steps]
-        timeless = [{key: value for key, value in step.items() if key != "at"} for step in steps]
         whole = {"schema": SCHEMA, "status": self.decision.status, "code": code_version()}
-        return {**whole, "sha256": content_hash({**whole, "steps": timeless}), "steps": steps}
+        whole["steps"] = [asdict(step) for step in self.steps]
+        return {**whole, "sha256": _timeless_hash(whole)}
+
+
+def _timeless_hash(record: Mapping[str, Any]) -> str:
+    """The sha256 of a record without its own and the times."""
+    steps = [{key: value for key, value in step.items() if key != "at"} for step in record["steps"]]
+    return content_hash({**{key: value for key, value in record.items() if key != "sha256"}, "steps": steps})
+
+
+def checked_record(path: Path, sha256: str) -> dict[str, Any]:
+    """The record in a file. Raises DataError for a file that is not there, or holds another than that of a sha256."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        same = _timeless_hash(found) == sha256
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        same = False
+    if not same:
+        raise DataError(f"{path} does not hold the record that the journal states.")
+    return found
 
 
 def run_cycle(
@@ -111,7 +130,7 @@ def run_cycle(
             why_not = str(error)
     record.add("optimiser", *_weighed(analysis, why_not))
     decision = decided(listed, monitor, analysis)
-    record.add("execution", _decision(decision), f"{decision.listed.headline} {decision.timing}.")
+    record.add("execution", _decision(decision), f"{decision.listed.headline} When: {decision.timing}.")
     failed = [each.sentence for each in decision.controls if each.effect != "passes"]
     controls = {"status": decision.status, "controls": [asdict(each) for each in decision.controls]}
     record.add("supervisor", controls, f"{decision.status}: {'; '.join(failed) or 'all controls pass'}.")
@@ -127,16 +146,16 @@ class _Record:
     def add(self, agent: str, output: Mapping[str, Any], narrative: str) -> None:
         """Hand over."""
         before = content_hash(self.steps[-1].output) if self.steps else ""
-        self.steps.append(Step(agent, f"{self._now():%Y-%m-%dT%H:%M:%SZ}", before, _plain(output), narrative))
+        self.steps.append(Step(agent, f"{self._now():%Y-%m-%dT%H:%M:%SZ}", before, rounded(output), narrative))
 
 
-def _plain(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """A value in plain JSON types, its numbers rounded."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): rounded(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return round(float(value), DECIMALS) + 0.0 if isinstance(value, float) else value
+        return [rounded(each) for each in value]
+    return round(float(value), RECORD_DECIMALS) + 0.0 if isinstance(value, float) else value
 
 
 def _request(listed: TradeList) -> dict[str, Any]:
@@ -147,6 +166,9 @@ def _request(listed: TradeList) -> dict[str, Any]:
         "day": "" if listed.ages is None else f"{listed.ages.today:%Y-%m-%d}",
         "basis": portfolio.basis,
         "nav": portfolio.nav,
+        "tracking_penalty": portfolio.tracking_penalty,
+        "order_cost": portfolio.order_cost,
+        "day_cost": portfolio.day_cost,
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
         "decides": portfolio.cycle.decides,
         "orders_of_last_list": open_orders,

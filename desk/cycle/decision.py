@@ -12,14 +12,18 @@ import numpy as np
 import pandas as pd
 
 from desk.cycle.alternatives import POLICY
-from desk.cycle.analysis import Analysed, Analysis
+from desk.cycle.analysis import Analysed, Analysis, mean_with_error
 from desk.cycle.monitor import Monitored
 from desk.tickets.review import Review
 from foundation.tolerances import TRIGGER
+from research.accounting.costs import BASIS_POINT
+from research.market.calendars import row_name
 from research.orders.trade_list import TradeList
+from research.portfolio import Portfolio
 from research.rules.protocol import fitted_until
 
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
+ERRORS = 1.96  # standard errors: what is less may be chance
 MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
 Effect = Literal["passes", "escalates", "vetoes"]
 
@@ -35,9 +39,10 @@ class Control:
 
 @dataclass(frozen=True)
 class Action:
-    """An order of the decision. units : None of an order in an amount; value : currency of the portfolio."""
+    """An order of the decision. account : "" for one; units : None of an order in an amount; value : currency."""
 
     priority: str
+    account: str
     asset: str
     action: str
     units: float | None
@@ -76,7 +81,7 @@ class Decision:
         effects = {each.effect for each in self.controls}
         if "vetoes" in effects:
             return "vetoed"
-        asked = self.actions and ("escalates" in effects or self.listed.portfolio.ticket.approvals)
+        asked = "escalates" in effects or (self.actions and self.listed.portfolio.ticket.approvals)
         return "awaiting approval" if asked else "finalised"
 
 
@@ -87,7 +92,7 @@ def decided(listed: TradeList, monitor: Monitored, analysis: Analysis | None) ->
     monitor  : its readings.
     analysis : its alternatives, or None on a quiet day.
     """
-    by = listed.portfolio.cycle.decides
+    by = listed.portfolio.cycle.decides if analysis is not None else POLICY
     taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.best
     trades = listed if taken is None else taken.listed.trades
     return Decision(
@@ -98,7 +103,7 @@ def decided(listed: TradeList, monitor: Monitored, analysis: Analysis | None) ->
         actions=tuple(_actions(trades)),
         timing=_timing(trades),
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),
-        changes=tuple(_changes(trades, analysis, taken)),
+        changes=tuple(_changes(trades, analysis)),
         controls=tuple(_controls(trades, monitor, by)),
     )
 
@@ -115,7 +120,9 @@ def _actions(trades: TradeList) -> Iterator[Action]:
         critical = asset in outside or gap >= levels.critical - TRIGGER
         priority = PRIORITIES[0 if critical else 1 if gap >= levels.high - TRIGGER else 2]
         units = None if pd.isna(row["units"]) else float(row["units"])
-        found.append(Action(priority, asset, row["side"], units, float(row["notional"]), row["reason"]))
+        found.append(
+            Action(priority, row.get("account", ""), asset, row["side"], units, float(row["notional"]), row["reason"])
+        )
     yield from sorted(found, key=lambda each: (PRIORITIES.index(each.priority), -each.value))
 
 
@@ -141,11 +148,12 @@ def _nearest(trades: TradeList) -> str:
 
 
 def _reasons(trades: TradeList, monitor: Monitored, analysis: Analysis | None, taken: Analysed | None) -> Iterator[str]:
-    yield from (f"{sentence[0].upper()}{sentence[1:]}." for sentence in monitor.triggers)
+    yield from (f"Trigger: {sentence}." for sentence in monitor.triggers)
     if not monitor.triggers:
         yield f"Nothing triggers: {trades.reason}."
     if analysis is None or taken is None:
         return
+    yield _against_best(trades.portfolio, analysis, taken)
     basis, cost = trades.portfolio.basis, float(trades.sized.charges.sum())
     if trades.sized.moved.any():
         before, after = (trades.before_after.figures[moment] for moment in ("before", "after"))
@@ -153,24 +161,34 @@ def _reasons(trades: TradeList, monitor: Monitored, analysis: Analysis | None, t
         yield f"Its orders cost {cost:,.2f} {basis} and bring {drift}."
     waits = [f"{apart:+.2f} bp (error {error:.2f}) after {k}" for k, (apart, error) in analysis.waiting.items()]
     if waits:
-        yield f"Expected loss of waiting, a year: {', '.join(waits)} sessions."
+        row = row_name(trades.portfolio.periods_per_year)
+        yield f"Expected loss of waiting, a year: {', '.join(waits)} {'sessions' if row == 'day' else f'{row}s'}."
 
 
-def _changes(trades: TradeList, analysis: Analysis | None, taken: Analysed | None) -> Iterator[str]:
-    """The alternative next to the decision, and the asset next to a trade: sentences."""
-    if analysis is not None and taken is not None:
+def _against_best(portfolio: Portfolio, analysis: Analysis, taken: Analysed) -> str:
+    """The decision beside the alternative of the least expected loss, or the next one, and if that is material."""
+    best = analysis.best
+    if best is taken:
         others = [each for each in analysis.alternatives if each is not taken]
-        if others:
-            other = min(others, key=lambda each: each.loss)
-            apart = taken.losses - other.losses
-            gain, error = float(apart.mean()), float(apart.std(ddof=1)) / len(apart) ** 0.5
-            than = "less" if gain > 0.0 else "more"
-            yield (
-                f"{other.name} ({other.listed.words}) is expected to lose {abs(gain):.2f} bp a year {than} "
-                f"(error {error:.2f}), and is the best in {analysis.shares[other.name]:.0%} of the worlds."
-            )
+        if not others:
+            return f"{taken.name} is all that could be sent."
+        best = min(others, key=lambda each: each.loss)
+    apart, error = mean_with_error(taken.losses - best.losses)
+    money = f"{abs(apart) * BASIS_POINT * portfolio.nav:,.0f} {portfolio.basis}"
+    size = f"{abs(apart):.2f} bp a year ({money}, error {error:.2f} bp)"
+    than = f"{size} {'less' if apart > 0.0 else 'more'} than {taken.name}"
+    small = "less than" if abs(apart) < portfolio.materiality else "at least"
+    worth = f"{small} the {portfolio.materiality:g} bp that are worth a change"
+    return f"{best.name} ({best.listed.words}) is expected to lose {than}: {worth}."
+
+
+def _changes(trades: TradeList, analysis: Analysis | None) -> Iterator[str]:
+    """The asset next to a trade, and a longer wait that would pay: sentences."""
     if not trades.sized.moved.any() and (nearest := _nearest(trades)):
         yield f"{nearest}."
+    for rows, (apart, error) in {} if analysis is None else analysis.waiting.items():
+        if apart < -ERRORS * error and -apart >= trades.portfolio.materiality:
+            yield f"Waiting {rows} rows of the market is expected to save {-apart:.2f} bp (error {error:.2f})."
 
 
 def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Control]:
@@ -189,13 +207,12 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
         "turnover", "escalates", trades.turnover > terms.turnover,
         f"{turned}, above the {terms.turnover:.0%} of a cycle", turned,
     )  # fmt: skip
-    outside = trades.outside if sends else []
-    yield _control(
-        "ranges", "escalates", bool(outside), "; ".join(outside), "each asset that trades ends within its range"
-    )
-    horizon, figures = trades.before_after.horizons[0], trades.before_after.figures["after"]
+    moment = "after" if sends else "before"
+    outside = [each.sentence for each in trades.before_after.outside(moment)]
+    yield _control("ranges", "escalates", bool(outside), "; ".join(outside), "each asset ends within its range")
+    horizon, figures = trades.before_after.horizons[0], trades.before_after.figures[moment]
     loss = figures.var[horizon]
-    high = sends and loss is not None and loss >= terms.var.critical
+    high = loss is not None and loss >= terms.var.critical
     yield _control("VaR", "escalates", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", "VaR 95 is below its limit")
     seen = fitted_until(trades.decides)
     old = seen is not None and (portfolio.date - seen).days > MODEL_DAYS

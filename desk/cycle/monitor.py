@@ -135,9 +135,11 @@ class _Readings:
             if by not in instruments.columns or not instruments[by].astype(str).str.len().all():
                 continue
             groups = group_exposures(assets[:-1], list(instruments[by]), self.portfolio.splits, by)
-            yield self._drift(
-                f"drift of a {by.replace('asset_', '')}", {name: float(x @ gaps) for name, x in groups.items()}
-            )
+            groups = {name: x for name, x in groups.items() if (x != 0.0).sum() > 1}  # one asset was read already
+            if groups:
+                yield self._drift(
+                    f"drift of a {by.replace('asset_', '')}", {name: float(x @ gaps) for name, x in groups.items()}
+                )
 
     def _drift(self, name: str, gaps: dict[str, float]) -> Reading:
         furthest = max(gaps, key=lambda each: abs(gaps[each]))

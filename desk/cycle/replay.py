@@ -2,17 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from math import isfinite
 
 import pandas as pd
 
 from backtests.comparison.paired import PairedBacktests, pair
 from backtests.engine import backtest
 from backtests.engine.run import conditions
-from desk.cycle.alternatives import IN_BACKTESTS, POLICY, alternatives, rule_of
+from desk.cycle.alternatives import IN_BACKTESTS, POLICY, alternatives, as_held, rule_of
 from desk.cycle.analysis import analysed
 from desk.cycle.monitor import is_triggered
 from foundation.blocks import Column, text_rows, with_minus
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import wrapped
 from research.accounting import Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, target_path
@@ -71,31 +72,21 @@ class CyclePolicy(RuleTraits):
             return Hold(Why("cooldown"))
         targets = target_path(self.allocation, then.market, start=len(then.market.dates) - 1)
         listed = trade_list(then, self.policy, self.name, targets=targets)
-        best = analysed(alternatives(listed, targets, IN_BACKTESTS)).best.name
+        try:
+            best = analysed(alternatives(listed, targets, IN_BACKTESTS)).best.name
+        except DataError:  # too short a past: as a cycle of that day, the policy decides
+            best = POLICY
         self.chosen[best] += 1
         return decision(then, rule_of(listed, best), best, view.target, position, again=False)
 
     def _then(self, view: View) -> Portfolio:
         """The portfolio at the close of a view; lots, books and prices of today are not known of it."""
         market = self.portfolio.market.until(view.past.date)
-        flows = None if view.flow_history is None else view.flow_history
-        history = NavHistory(view.opened, view.nav_history[:-1], *(() if flows is None else (flows,)))
-        holdings = view.weights * view.nav
-        return replace(
-            self.portfolio,
-            market=market,
-            holdings=holdings,
-            shares=holdings / market.prices[-1],
-            cash=view.cash_weight * view.nav,
-            last_trade=market.dates[max(len(market.dates) - 1 - view.days_since_trade, 0)],
-            costs=view.costs,
-            nav_history=history,
-            given_prices=None,
-            tax_lots=None,
-            blotter=None,
-            accounts=(),
-            today=None,
-        )
+        traded = market.dates[max(len(market.dates) - 1 - view.days_since_trade, 0)]
+        flows = () if view.flow_history is None else (view.flow_history,)
+        history = NavHistory(view.opened, view.nav_history[:-1], *flows)
+        then = as_held(self.portfolio, market, view.weights * view.nav, view.cash_weight * view.nav, traded)
+        return replace(then, costs=view.costs, nav_history=history)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +114,8 @@ class Replayed:
         for metric, (words, by) in COMPARED.items():
             apart = self.paired.evidence.differences(metric)[CYCLE]
             value, lower, upper = (by * each for each in (apart.value, apart.lower, apart.upper))
-            ends = f"{value:+.2f} ({lower:+.2f} to {upper:+.2f})"
+            low, high = (f"{end:+.2f}" if isfinite(end) else "no limit" for end in (lower, upper))
+            ends = f"{value:+.2f} ({low} to {high})"
             lines.append(f"{words}, cycle less {self.policy}: {ends}: {apart.verdict}.")
         taken = ", ".join(f"{name} {count}" for name, count in self.chosen.most_common())
         lines.append(f"On {self.chosen.total()} triggered days were taken: {taken or 'none'}.")

@@ -7,12 +7,23 @@ from desk.cycle.monitor import QUIET, Reading
 from foundation.blocks import Column, text_rows, with_minus
 from foundation.paper.text_tables import wrapped
 from foundation.paper.wording import percent
+from research.accounting.costs import BASIS_POINT
 
 
 def screen(cycle: Cycle) -> str:
     """The cycle in words, for a terminal."""
     parts = (_head(cycle), _monitor(cycle), _analysis(cycle), _decision(cycle), _controls(cycle))
     return with_minus("\n\n".join("\n".join(lines) for part in parts if (lines := list(part))))
+
+
+def readings_text(cycle: Cycle) -> str:
+    """The readings of the monitor, a line each."""
+    return with_minus("\n".join(_monitor(cycle)))
+
+
+def decision_text(cycle: Cycle) -> str:
+    """The decision with its orders, and what stands against it."""
+    return with_minus("\n".join([*_decision(cycle), "", *_controls(cycle)]))
 
 
 def timeline(cycle: Cycle) -> str:
@@ -48,6 +59,7 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
     def each(name: str, form: str) -> list[str]:
         return [unknown if value is None or value != value else format(value, form) for value in table[name]]
 
+    apart, money = list(zip(table["apart"], table["error"], strict=True)), BASIS_POINT * cycle.portfolio.nav
     yield f"Analysis: {len(table)} alternatives, each played through the same {len(analysis.best.losses):,} years"
     yield from text_rows(
         [
@@ -56,14 +68,12 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
             Column("orders", "", each("orders", "d")),
             Column("turnover", "% of NAV", [percent(value) for value in table["turnover"]]),
             Column("cost", cycle.portfolio.basis, each("cost", ",.2f")),
-            Column("tax", cycle.portfolio.basis, each("tax", ",.2f")),
-            Column("VaR 95", "after", [unknown if v is None or v != v else percent(v) for v in table["var"]]),
+            *([Column("tax", cycle.portfolio.basis, each("tax", ",.2f"))] if table["tax"].any() else []),
+            Column("later", "bp", each("later", ".2f")),
+            Column("tracking", "bp", each("tracking", ".2f")),
             Column("loss", "bp a year", each("loss", ".2f")),
-            Column(
-                "less policy",
-                "± error",
-                [f"{a:+.2f} ± {e:.2f}" for a, e in zip(table["apart"], table["error"], strict=True)],
-            ),
+            Column("less policy", "± error", [f"{a:+.2f} ± {e:.2f}" for a, e in apart]),
+            Column("the same", f"{cycle.portfolio.basis} a year", [f"{a * money:+,.0f}" for a, _ in apart]),
             Column("score", "of 10", each("score", ".2f")),
             Column("best in", "of worlds", each("best", ".0%")),
         ]
@@ -75,13 +85,13 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
 
 def _decision(cycle: Cycle) -> Iterator[str]:
     decision = cycle.decision
-    sure = "" if decision.confidence is None else f", the best in {decision.confidence:.0%} of the worlds"
-    yield wrapped(f"Decision: {decision.chosen}{sure}. {decision.listed.headline}")
+    yield wrapped(f"Decision: {decision.chosen}. {decision.listed.headline}")
     yield from _bullets(decision.reasons)
     if decision.actions:
         yield from text_rows(
             [
                 Column("priority", "", [each.priority for each in decision.actions], words=True),
+                *_of_accounts([each.account for each in decision.actions]),
                 Column("asset", "", [each.asset for each in decision.actions], words=True),
                 Column("action", "", [each.action for each in decision.actions], words=True),
                 Column("units", "", ["" if each.units is None else f"{each.units:,.10g}" for each in decision.actions]),
@@ -95,6 +105,11 @@ def _decision(cycle: Cycle) -> Iterator[str]:
         yield from _bullets(decision.changes)
 
 
+def _of_accounts(names: Sequence[str]) -> list[Column]:
+    """The column of accounts, where there are several."""
+    return [Column("account", "", names, words=True)] if any(names) else []
+
+
 def _controls(cycle: Cycle) -> Iterator[str]:
     failed = [each for each in cycle.decision.controls if each.effect != "passes"]
     yield from (wrapped(f"{each.name} {each.effect}: {each.sentence}.") for each in failed)
@@ -102,4 +117,6 @@ def _controls(cycle: Cycle) -> Iterator[str]:
 
 
 def _bullets(sentences: Sequence[str]) -> Iterator[str]:
-    yield from (wrapped(f"  - {each}") for each in sentences)
+    for each in sentences:
+        first, *rest = wrapped(each).splitlines()
+        yield from (f"  - {first}", *(f"    {line}" for line in rest))

@@ -8,7 +8,7 @@ from typing import Any
 
 from desk.journal.chain import Event
 from desk.journal.journal import Journal
-from desk.journal.records import Allocated, Filled, OrderSent, Quote
+from desk.journal.records import Allocated, Cancelled, Filled, OrderSent, Quote, Refused
 from desk.journal.tickets import ticket_event
 from foundation.errors import DataError
 from research.orders.accounts.crossing import pro_rata, shared_amount
@@ -36,11 +36,30 @@ def units_filled(booked: Iterable[Own]) -> Units:
 
 
 def _units_sent(journal: Journal, document: Mapping[str, Any]) -> dict[str, Units]:
-    """By block, the units that were sent for each account, where the journal states them: of buys."""
+    """By block, the units that were sent for each account and not refused, where the journal states them: of buys."""
     found = defaultdict[str, Units](lambda: defaultdict(Decimal))
+    entries = journal.entries(ticket=document["hash"], kind=Refused.kind)
+    refused = {(entry.order, entry.record.venue, entry.record.venue_id) for entry in entries if entry.order}
     for entry in journal.entries(ticket=document["hash"], kind=OrderSent.kind):
-        for order, units in entry.record.allocations.items():
-            found[entry.order][order] += decimal(units)
+        if (entry.order, entry.record.venue, entry.record.venue_id) not in refused:
+            for order, units in entry.record.allocations.items():
+                found[entry.order][order] += decimal(units)
+    return found
+
+
+def _units_open(
+    journal: Journal, document: Mapping[str, Any], sent: Mapping[str, Units], filled: Units
+) -> dict[str, Units]:
+    """By block, the units that may still be filled for each account: what was cancelled is taken off, pro rata."""
+    cancelled = defaultdict[str, Decimal](Decimal)
+    for entry in journal.entries(ticket=document["hash"], kind=Cancelled.kind):
+        cancelled[entry.order] += decimal(entry.record.quantity or 0.0)
+    lots = {row["client_order_id"]: decimal(row["lot"]) for row in document["orders"]}
+    found = dict[str, Units]()
+    for block, units in sent.items():
+        rest = {order: max(own - filled[order], NO_AMOUNT) for order, own in units.items()}
+        left = max(sum(rest.values(), NO_AMOUNT) - cancelled[block], NO_AMOUNT)
+        found[block] = dict(zip(rest, pro_rata(left, list(rest.values()), lots[block]), strict=True)) if left else {}
     return found
 
 
@@ -65,7 +84,8 @@ def payable(
     costs = {name: _unit_cost(row, quotes.get(row["symbol"], Quote()), move) for name, row in rows.items()}
     sent, lot, day = _units_sent(journal, document), decimal(rows[block]["lot"]), rows[block]["settlement_date"]
     kept = 2 * smallest(document["currency"])  # what rounding may add to amount and fee
-    cash = _cash(document, rows, costs, allocations(journal, document), sent)
+    booked = allocations(journal, document)
+    cash = _cash(document, rows, costs, booked, _units_open(journal, document, sent, units_filled(booked)))
     found, short = Units(), list[str]()
     for part in document["allocations"][block]:
         wanted = decimal(part["quantity"]) - sent[block][part["order"]]
@@ -91,22 +111,20 @@ def _cash(
     rows: Mapping[str, Mapping[str, Any]],
     costs: Mapping[str, Decimal],
     booked: Iterable[Own],
-    sent: Mapping[str, Units],
+    are_open: Mapping[str, Units],
 ) -> Mapping[str, dict[str, Decimal]]:
     """By account and day on which it settles, the cash that comes, or below zero goes, also for buys that are open."""
     unlimited = Decimal(0) if "funding" in document else Decimal("Infinity")  # a list of before states no cash
     cash = defaultdict[str, dict[str, Decimal]](lambda: defaultdict(Decimal, {AT_ONCE: unlimited}))
     for account, amount in document.get("funding", {}).get("cash", {}).items():
         cash[account][AT_ONCE] = decimal(amount)
-    booked = list(booked)
     for _, record in booked:
         day = rows[record.block]["settlement_date"] if record.block else AT_ONCE
         cash[record.account][day] -= SIGN_OF_SIDE[record.side] * decimal(record.amount) + decimal(record.fee)
-    filled = units_filled(booked)
-    for block, units in sent.items():
+    for block, units in are_open.items():
         for part in document["allocations"][block]:
-            is_open = units[part["order"]] - filled[part["order"]]
-            cash[part["account"]][rows[block]["settlement_date"]] -= is_open * costs[block]
+            may_fill = units.get(part["order"], NO_AMOUNT)
+            cash[part["account"]][rows[block]["settlement_date"]] -= may_fill * costs[block]
     return cash
 
 

@@ -252,7 +252,6 @@ class CycleRun:
     monitor : quiet or triggered.
     chosen  : alternative that it decided for.
     sha256  : of its record but the times.
-    path    : where the record was kept.
     """
 
     kind: ClassVar[str] = "cycle"
@@ -264,7 +263,6 @@ class CycleRun:
     chosen: str
     headline: str
     sha256: str
-    path: str
 
 
 @dataclass(frozen=True)
@@ -273,8 +271,8 @@ class CycleOutcome:
 
     cycle    : sha256 of its record.
     session  : last close that it saw.
-    sessions : number of sessions since.
-    chosen   : alternative that it decided for.
+    sessions : number of rows of the market since.
+    chosen   : alternative that was taken: no order where the list was vetoed.
     losses   : by alternative, the loss on the days that came, bp of NAV.
     regret   : loss of the one that was chosen less the least, bp of NAV.
     """

@@ -221,6 +221,9 @@ def path(x: ArrayLike, y: ArrayLike) -> str:
     places = np.round(np.column_stack([x, y]).astype(float), 1) + 0.0  # a tenth of a pixel; no "-0"
     known: Mask = np.isfinite(places[:, 0] + places[:, 1])
     places[~known] = np.nan
+    moved = np.ones(len(places), dtype=bool)
+    moved[1:] = (places[1:] != places[:-1]).any(axis=1)
+    places, known = places[moved], known[moved]
     steps = np.diff(places, axis=0)
     goes_on, level = steps[1:] * steps[:-1] >= 0.0, (steps[1:] == 0.0) & (steps[:-1] == 0.0)
     needed = np.ones(len(places), dtype=bool)

@@ -111,7 +111,9 @@ class TradeList:
         promised, market = traits(self.decides), self.portfolio.market
         if promised.desk_schedule is None:
             return ""
-        last = market.days[-1] if self.ages is None else max(market.days[-1], np.datetime64(self.ages.today, "D"))
+        last = market.days[-1]
+        if self.ages is not None:  # whose close is still to come
+            last = max(last, np.datetime64(self.ages.today, "D") - 1)
         days = (next_scheduled(last, promised.desk_schedule, market.calendar, by) for by in promised.desk_offsets)
         known = [day for day in days if day is not None]
         return f"; the next is on {min(known)}" if known else ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from desk.commands.orders import book
 from desk.commands.orders.house import write_accounts_after
+from desk.cycle.alternatives import CYCLE_LIST
 from desk.exchange.allocations import journal_allocations
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
@@ -228,7 +229,7 @@ def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue:
     if document["file"].endswith(ACCOUNTS):
         words += ["--accounts", *named, "--out", "orders.csv"]
     else:
-        words += named
+        words = ["rebalance", "run" if document["policy"].startswith(CYCLE_LIST) else "trades", *named]
     if (session := day_at(venue.now(), calendar)) < day_at(utc_now(), calendar):
         words += ["--as-of", str(session_after(session - 1, 0, calendar))]
     for number, _, amount in () if state.sent else flows_of(document):

@@ -101,6 +101,7 @@ GRIDS = {  # of each notebook that reads a portfolio file, a value of another ty
     "black_litterman_views": ("tau: [little]", "float"),
     "claims": ("draws: [many]", "int"),
     "compare_policies": ("reference: [3]", "str"),
+    "decision_cycle": ("worlds: [many]", "int"),
     "execution_tca": ("half_spread_bps: [wide]", "float"),
     "forecasts": ("draws: [many]", "int"),
     "rebalance_now": ("policy: [true]", "str"),

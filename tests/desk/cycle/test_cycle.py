@@ -123,14 +123,14 @@ def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Pa
     with Journal(read_only=True) as journal:
         (entry,) = journal.entries(kind="cycle")
     exported = json.loads((tmp_path / "decision.json").read_text())
-    kept = Path(entry.record.path)
-    assert kept.is_relative_to(home)
+    (kept,) = (home / "cycles" / "Watched").iterdir()
+    assert kept.name == f"2022-12-29-{entry.record.sha256[:8]}.json"
     assert json.loads(kept.read_text()) == exported
     assert entry.record.sha256 == exported["sha256"]
     assert rebalance("history").out.startswith(f"2022-12-29  Watched  finalised, {entry.record.chosen}: ")
 
 
-def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path: Path) -> None:
+def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path: Path, home: Path) -> None:
     lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
     file = steady(tmp_path, {"lines": lines, "cycle": {"worlds": 100}})
     days = pd.read_csv(tmp_path / "prices.csv")["date"]
@@ -144,7 +144,8 @@ def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path:
     assert (
         "Earlier decisions: after 1 session 1 of 1 was the best, mean regret 0.00 bp; after 5 sessions 1" in later.out
     )
-    steps = json.loads(Path(cycles[0].path).read_text())["steps"]
+    (kept,) = (home / "cycles" / "Steady").glob(f"*-{cycles[0].sha256[:8]}.json")
+    steps = json.loads(kept.read_text())["steps"]
     for each in steps[4]["output"]["alternatives"]:
         (a, b), lost = each["held"].values(), each["paid"] / steps[0]["output"]["nav"]
         for _ in range(5):
@@ -157,6 +158,21 @@ def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path:
         assert len(list(journal.entries(kind="outcome"))) == 2
 
 
+def test_a_record_that_was_changed_is_told_and_judges_nothing(tmp_path: Path, home: Path) -> None:
+    lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
+    file = steady(tmp_path, {"lines": lines, "cycle": {"worlds": 100}})
+    days = pd.read_csv(tmp_path / "prices.csv")["date"]
+    run(file, "--as-of", days.iloc[-7])
+    (kept,) = (home / "cycles" / "Steady").iterdir()
+    for text in (kept.read_text().replace('"paid": ', '"paid": 1'), ""):
+        kept.write_text(text)
+        later = run(file, "--as-of", days.iloc[-1])
+        assert later.status == 3
+        assert "does not hold the record that the journal states" in " ".join(later.out.split())
+    with Journal(read_only=True) as journal:
+        assert not list(journal.entries(kind="outcome"))
+
+
 def test_a_person_is_asked_with_status_3(tmp_path: Path) -> None:
     file = tmp_path / "desk.yaml"
     text = DESK.read_text().replace("desk_positions.csv", str(DESK.parent / "desk_positions.csv"))
@@ -164,7 +180,26 @@ def test_a_person_is_asked_with_status_3(tmp_path: Path) -> None:
     asked = run(file, "--as-of", DAY, "--out", tmp_path / "t.json")
     assert asked.status == 3
     assert asked.out.splitlines()[-3] == "Status: awaiting approval"
-    assert json.loads((tmp_path / "t.json").read_text())["policy"] == "quarterly"
+    assert json.loads((tmp_path / "t.json").read_text())["approvals"] == 1
+    sent = rebalance("execute", tmp_path / "t.json", "--exchange", "paper", "--dry-run")
+    assert (sent.status, "Failed, approved" in sent.out) == (1, True)
+
+
+def test_a_person_is_asked_where_nothing_is_sent_and_a_range_stays_broken(tmp_path: Path) -> None:
+    made = cycle(steady(tmp_path), {"lines.A.range": [0.0, 0.59]}, as_of="")
+    assert not made.decision.actions
+    assert effects(made) == {"ranges": "escalates"}
+    assert made.decision.status == "awaiting approval"
+
+
+def test_a_list_of_scenarios_is_made_anew_by_a_cycle(tmp_path: Path) -> None:
+    file = tmp_path / SCENARIOS.name
+    file.write_text(SCENARIOS.read_text())
+    run(file, "--as-of", DAY, "--out", tmp_path / "s.json")
+    assert json.loads((tmp_path / "s.json").read_text())["policy"].startswith("cycle: ")
+    file.write_text(file.read_text() + "# changed\n")
+    changed = rebalance("execute", tmp_path / "s.json", "--exchange", "paper", "--dry-run")
+    assert f"rebalance run {file} --as-of 2022-12-29 --out {tmp_path / 's.json'}" in changed.out
 
 
 def test_a_vetoed_list_is_not_written(tmp_path: Path) -> None:

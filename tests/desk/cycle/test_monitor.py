@@ -22,7 +22,7 @@ def read(file: Path, changes: dict[str, Any] | None = None) -> Monitored:
 
 
 @pytest.mark.parametrize(
-    ("shares", "level", "triggers"), [(50, "normal", 0), (51.6, "medium", 0), (52.6, "high", 0), (53.1, "critical", 2)]
+    ("shares", "level", "triggers"), [(50, "normal", 0), (51.6, "medium", 0), (52.6, "high", 0), (53.1, "critical", 1)]
 )
 def test_a_drift_reaches_the_level_of_the_file(tmp_path: Path, shares: float, level: str, triggers: int) -> None:
     lines = {
@@ -32,9 +32,19 @@ def test_a_drift_reaches_the_level_of_the_file(tmp_path: Path, shares: float, le
     found = read(steady(tmp_path, {"lines": lines}))
     gap = shares / 100.0 - 0.5  # units of A at 100, of B at 50: 10,000 in all
     assert found["drift of an asset"].value == pytest.approx(gap)
-    assert found["drift of an asset"].level == found["drift of a class"].level == level
+    assert found["drift of an asset"].level == level
+    assert "drift of a class" not in {each.name for each in found.readings}  # each class has one asset
     assert len(found.triggers) == triggers
     assert found.status == ("triggered" if triggers else "quiet")
+
+
+def test_the_drift_of_a_sector_is_that_of_its_assets_together() -> None:
+    portfolio = load_portfolio(DATA / "portfolios" / "stocks_20.yaml")
+    gaps = portfolio.holdings / portfolio.nav - portfolio.target
+    of_sectors = pd.Series(gaps).groupby(list(portfolio.market.instruments["sector"])).agg(["sum", "count"])
+    largest = of_sectors[of_sectors["count"] > 1]["sum"]
+    found = read(DATA / "portfolios" / "stocks_20.yaml")["drift of a sector"]
+    assert found.value == pytest.approx(largest[largest.abs().idxmax()])
 
 
 def test_losses_and_correlation_are_those_of_numpy() -> None:
