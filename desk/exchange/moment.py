@@ -58,8 +58,7 @@ class Moment:
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
     left         : those of which, or slices of which, the journal has no answer of the venue; () where it is replaced.
-    open_sells   : what is not filled of those of its sells in units that the venue has open; what its open buys may
-                   take is in its cash no longer.
+    open_sells   : the rest of its sells in units that the venue has open, whose cash of open buys is taken already.
     replaced     : hash of another list of the portfolio that was sent since this one, or "".
     place        : what the desk's own files say.
     state        : state of the ticket in the journal.
@@ -215,7 +214,7 @@ def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[Tick
 
 
 def _open_sells(venue: Venue, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
-    """What is not filled of the sells in units that a venue has open."""
+    """The rest of the sells in units that a venue has open."""
     filled = {state.client_id: state.filled for state in venue.open_orders()}
     for each in orders:
         if each.venue_id in filled and each.order.side == "sell" and isinstance(each.order, Order) and each.quantity:

@@ -72,7 +72,8 @@ def trade_list(
     if portfolio.today != today:
         portfolio = replace(portfolio, today=today)
     portfolio, target = _in_force(portfolio, policy, name, targets)
-    with_money, pending = position or Position.of(portfolio), _pending(portfolio)
+    with_money = position or Position.of(portfolio)
+    pending = tuple(Request(float(each.amount), account=each.account) for each in portfolio.pending)
     for each in pending:
         with_money, portfolio = with_flow(with_money, each), with_flow_in_cash(portfolio, each)
     with_money, portfolio = with_flow(with_money, request), replace(portfolio, pending=())
@@ -134,11 +135,6 @@ def _in_force(portfolio: Portfolio, policy: Policy, name: str, targets: TargetPa
     if said := targets.remarks(last, name):
         portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
     return portfolio, targets.at(last)
-
-
-def _pending(portfolio: Portfolio) -> tuple[Request, ...]:
-    """The money of earlier lists that is not booked yet."""
-    return tuple(Request(float(each.amount), account=each.account) for each in portfolio.pending)
 
 
 def _check_paid(listed: TradeList, debt: float) -> None:

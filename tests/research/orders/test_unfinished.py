@@ -154,13 +154,19 @@ def test_a_list_that_raises_a_withdrawal_is_completed_by_the_rest_of_it(desk_tha
     assert second.facts["nav_before"] == pytest.approx(half.holdings.sum() + half.cash, abs=0.01)
 
 
-def test_a_full_list_raises_what_is_pending_as_if_it_were_asked_now(desk_that_pays: Portfolio) -> None:
-    rule = Threshold(desk_that_pays.strategic, 0.03)
-    asked = trade_list(desk_that_pays, rule, request=Request(-PAID_OUT))
-    later = trade_list(owing(desk_that_pays), rule)
+@pytest.mark.parametrize(
+    ("name", "account"), [("portfolios/sixty_forty", ""), ("examples/orders_in_two_currencies", "berlin"),
+                          ("examples/orders_of_accounts", "trust")]
+)  # fmt: skip
+def test_a_full_list_raises_what_is_pending_as_if_it_were_asked_now(name: str, account: str) -> None:
+    portfolio = load_portfolio(f"data/{name}.yaml")
+    rule = Threshold(portfolio.strategic, 0.1)
+    asked = trade_list(portfolio, rule, request=Request(-PAID_OUT, account=account))
+    later = trade_list(owing(portfolio, account), rule)
     assert asked.why.trigger == "flow"
-    assert (later.sized.units.tolist(), later.sized.cash) == (asked.sized.units.tolist(), asked.sized.cash)
+    assert (later.sized.parts.tolist(), later.sized.cash) == (asked.sized.parts.tolist(), asked.sized.cash)
     assert later.reason == asked.reason
+    assert later.after().cash_by_currency == asked.after().cash_by_currency
 
 
 @pytest.mark.parametrize("by", [0.0, -0.05, -0.2])
