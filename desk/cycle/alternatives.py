@@ -118,6 +118,7 @@ def as_held(portfolio: Portfolio, market: Market, holdings: Array, cash: float, 
         given_prices=None,
         tax_lots=None,
         blotter=None,
+        pending=(),
         accounts=(),
         today=None,
     )

@@ -45,12 +45,12 @@ class Check:
 
 
 def checked(moment: Moment) -> list[Check]:
-    """The outcome of all checks; where the ticket was sent before, of those that hold for a resumed one.
+    """The outcome of all checks; where the ticket was sent before, of those that hold for what is left of it.
 
     Of a resumed ticket, orders that the journal has not are looked at by themselves, too.
     """
-    wanted = ALWAYS if moment.state.sent else {**ALWAYS, **FIRST}
-    found = [Check(name, tuple(check(moment))) for name, check in wanted.items()]
+    wanted = [*ALWAYS, LEFT] if moment.state.sent else [*ALWAYS, *FIRST]
+    found = [Check(name, tuple({**ALWAYS, **FIRST}[name](moment))) for name in wanted]
     if moment.state.sent and moment.new:
         new = replace(moment, orders=moment.new)
         found += [Check(name, tuple(FIRST[name](new))) for name in RESUMED]
@@ -234,8 +234,11 @@ def _holdings(moment: Moment) -> Faults:
 
 
 def _cash(moment: Moment) -> Faults:
-    for row in cash_ladder(moment.orders, moment.cash, moment.document["currency"]):
-        if row.day and row.balance < SMALLEST_CASH:
+    basis = moment.document["currency"]
+    # Sells alone are sent for a withdrawal, whether they raise all of it or not.
+    paying = {(each.order.account, of) for each in moment.due for of, amount in each.cash(basis) if amount < 0}
+    for row in cash_ladder(moment.due, moment.cash, basis):
+        if row.day and row.balance < SMALLEST_CASH and (row.account, row.currency) in paying:
             of = f"account {row.account}" if row.account else "the account"
             yield (
                 f"Cash of {of} would be {row.balance:,.2f} {row.currency} on {row.day}: its orders cost more than is "
@@ -322,6 +325,7 @@ FIRST: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "known to the venue": _venue,
     "time of slices": _slices,
 }
+LEFT = "cash on settlement"  # of a resumed ticket: by the orders that are left
 RESUMED = ("size of orders", "issuers", "holdings", "known to the venue")  # of orders that were never sent
 BETWEEN = ("not stopped", "limits of the day", "market open", "quotes in the collar")  # before later slices
 

@@ -16,6 +16,7 @@ from desk.journal.chain import Entry
 from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quote, Refused
 from desk.journal.tickets import TicketState, ticket_state
+from desk.tickets.ticket import Order
 from research.market.calendars import day_at
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
@@ -57,6 +58,7 @@ class Moment:
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
     left         : those of which, or slices of which, the journal has no answer of the venue; () where it is replaced.
+    open_sells   : the rest of its sells in units that the venue has open, whose cash of open buys is taken already.
     replaced     : hash of another list of the portfolio that was sent since this one, or "".
     place        : what the desk's own files say.
     state        : state of the ticket in the journal.
@@ -72,6 +74,7 @@ class Moment:
     document: Mapping[str, Any]
     orders: tuple[TicketOrder, ...]
     left: tuple[TicketOrder, ...]
+    open_sells: tuple[TicketOrder, ...]
     replaced: str
     place: Place
     state: TicketState
@@ -101,6 +104,11 @@ class Moment:
     def whole(self) -> tuple[TicketOrder, ...]:
         """The orders of the ticket for all venues, not in parts."""
         return ticket_orders(self.document, self.capabilities)
+
+    @property
+    def due(self) -> tuple[TicketOrder, ...]:
+        """The orders that are still to move cash: open sells, and those without an answer."""
+        return (*self.open_sells, *self.left)
 
     @property
     def unsent(self) -> float:
@@ -159,14 +167,16 @@ def moment_of(
     orders = tuple(_in_parts(document, journal, can)) if orders is None else orders
     symbols = list(dict.fromkeys(each.symbol for each in (*orders, *crossed_orders(document))))
     accounts = list(dict.fromkeys(each.order.account for each in orders))
-    replaced = _replaced(journal, document)
+    replaced, state = _replaced(journal, document), ticket_state(journal, document["hash"])
+    slices = in_slices(document, orders, can)
     return Moment(
         document=document,
         orders=orders,
-        left=() if replaced else tuple(unanswered(journal, in_slices(document, orders, can))),
+        left=() if replaced else tuple(unanswered(journal, slices)),
+        open_sells=tuple(_open_sells(venue, slices)) if state.sent and not replaced else (),
         replaced=replaced,
         place=place,
-        state=ticket_state(journal, document["hash"]),
+        state=state,
         day=_day(journal, document, now),
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
         unfinished=_unfinished(journal, venue, document),
@@ -201,6 +211,14 @@ def _in_parts(document: Mapping[str, Any], journal: Journal, can: Capabilities) 
 def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
     """The orders of which the journal has no answer of their venue: those that were not sent, or may not have been."""
     return (each for each in orders if not any(entry.kind in ANSWER_KINDS for entry in own_entries(journal, each)))
+
+
+def _open_sells(venue: Venue, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
+    """The rest of the sells in units that a venue has open."""
+    filled = {state.client_id: state.filled for state in venue.open_orders()}
+    for each in orders:
+        if each.venue_id in filled and each.order.side == "sell" and isinstance(each.order, Order) and each.quantity:
+            yield replace(each, order=part_of(each.order, float(decimal(each.quantity) - filled[each.venue_id])))
 
 
 def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:

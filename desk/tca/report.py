@@ -89,7 +89,9 @@ class Report:
     @property
     def headlines(self) -> list[str]:
         """The cost of the orders of each currency, a sentence each."""
-        return [_headline(group) for group in self.groups()] or ["No order of these has a total that is known."]
+        in_all = self.orders["currency"].value_counts()
+        found = [_headline(group, int(in_all[group.currency])) for group in self.groups()]
+        return found or ["No order of these has a total that is known."]
 
     @property
     def source(self) -> str:
@@ -127,8 +129,10 @@ class Report:
 # -- words -------------------------------------------------------------------------------------------------------------
 
 
-def _headline(group: Group) -> str:
-    of = f"{counted(group.orders, 'order')} of {amount(group.notional)} {group.currency}"
+def _headline(group: Group, orders: int) -> str:
+    """The cost of the orders of a group, as a sentence.  orders : number in its currency, of unknown total, too."""
+    count = counted(orders, "order") if group.orders == orders else f"{group.orders:,} of {counted(orders, 'order')}"
+    of = f"{count} of {amount(group.notional)} {group.currency}"
     over = f"{counted(group.fills, 'fill')} on {counted(group.days, 'day')}"
     total, unknown = group.parts["total"], group.parts["unknown"]
     rest = f" Of it {bps(unknown, group.notional)} bp cannot be split." if abs(unknown) >= 0.01 else ""

@@ -11,7 +11,7 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.accounting import Hold, Policy, Trade, Why
 from research.allocation import TargetPath, target_path
-from research.orders.accounts.household import check_account, divided, to_divide
+from research.orders.accounts.household import check_account, divided, to_divide, with_flow_in_cash
 from research.orders.decision import BEGUN, decision
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Ask, Orders, once, size
@@ -72,10 +72,15 @@ def trade_list(
     if portfolio.today != today:
         portfolio = replace(portfolio, today=today)
     portfolio, target = _in_force(portfolio, policy, name, targets)
-    with_money = with_flow(position or Position.of(portfolio), request)
+    with_money = position or Position.of(portfolio)
+    pending = tuple(Request(float(each.amount), account=each.account) for each in portfolio.pending)
+    for each in pending:
+        with_money, portfolio = with_flow(with_money, each), with_flow_in_cash(portfolio, each)
+    with_money, portfolio = with_flow(with_money, request), replace(portfolio, pending=())
     bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
     decides = Calendar(portfolio.strategic, "day") if request.to_target or portfolio.unopened else policy
-    asked = _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, greedy)
+    flow = fsum((request.flow, *(each.flow for each in pending)))
+    asked = _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, flow, greedy)
     asked, answer, orders = asked.answered()
     wanted, limit = asked.wanted(answer)
     listed = TradeList(
@@ -91,6 +96,7 @@ def trade_list(
         wanted=(wanted.lower, wanted.upper),
         limit=ONE_SIDE.get(request.way, limit),
         request=request,
+        pending=pending,
         ages=ages,
         rate_ages=of_rates,
     )
@@ -153,6 +159,7 @@ class _Asked:
     target    : (n,) weights in force, which no locked asset leaves.
     position  : position with the flow in its cash.
     request   : request besides the policy's decision.
+    flow      : money that comes or goes, with that of earlier lists that is not booked yet, currency.
     greedy    : true if whole lots are those of the greedy search.
     step      : step of an earlier list that is completed before the policy decides, or None.
     """
@@ -163,6 +170,7 @@ class _Asked:
     target: Array
     position: Position
     request: Request
+    flow: float
     greedy: bool
     step: Unfinished | None = None
 
@@ -170,7 +178,7 @@ class _Asked:
         """The inputs that decide, their decision and its orders: an open step is completed if any of it can be sent."""
         step = None if self.request.to_target else Unfinished.of(self.portfolio)
         if step is not None:
-            completing = replace(self, step=step, position=replace(self.position, open_units=step.most))
+            completing = replace(self, step=step, position=step.only(self.position))
             answer, orders = completing.answer()
             if orders.moved.any():
                 return completing, answer, orders
@@ -179,9 +187,9 @@ class _Asked:
     def answer(self) -> tuple[Hold | Trade, Orders]:
         """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks."""
         answer = self._decision(self.position, again=False)
-        if self.request.flow != 0.0:
+        if self.flow != 0.0:
             kept = max(self._covers, self._of_others)
-            flow = flow_trade(self.position, self.target, self.portfolio.market, self.request.flow, kept)
+            flow = flow_trade(self.position, self.target, self.portfolio.market, self.flow, kept)
             invested = self.orders(once(flow), kept=kept)
             if isinstance(self._decision(invested.after, again=False), Hold):
                 return flow, self.orders(once(flow), kept=kept, divide=True) if self.portfolio.accounts else invested
@@ -210,10 +218,10 @@ class _Asked:
         With it, what covers an adverse move of the sells of that one.
         """
         accounts = self.portfolio.accounts
-        if self.request.flow > 0.0 or len(accounts) < 2:
+        if self.flow > 0.0 or len(accounts) < 2:
             return 0.0
         others = fsum(max(each.cash, 0.0) for each in accounts if each.name != self.request.account)
-        return others + self.position.limits.adverse_move * abs(self.request.flow)
+        return others + self.position.limits.adverse_move * abs(self.flow)
 
     def orders(self, ask: Ask, kept: float = 0.0, divide: bool = False) -> Orders:
         """The orders of a trade that is asked, within the gain budget.

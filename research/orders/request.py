@@ -51,12 +51,12 @@ class Request:
         """The part of the flow of each account, by its name, currency."""
         return [self.flow if name == (self.account or accounts[0]) else 0.0 for name in accounts]
 
-    def words(self, basis: str) -> str:
-        """The flow as a sentence, with a blank after it; "" without one."""
+    def words(self, basis: str, state: str = "") -> str:
+        """The flow as a sentence, with a blank after it; "" without one.  state : further words, such as " pending"."""
         if self.flow == 0.0:
             return ""
         where = f" {'to' if self.flow > 0.0 else 'from'} {self.account}" if self.account else ""
-        return f"{'Deposit' if self.flow > 0.0 else 'Withdrawal'} of {abs(self.flow):,.2f} {basis}{where}. "
+        return f"{'Deposit' if self.flow > 0.0 else 'Withdrawal'} of {abs(self.flow):,.2f} {basis}{where}{state}. "
 
 
 PLAIN_REQUEST = Request()

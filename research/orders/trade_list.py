@@ -45,6 +45,7 @@ CASH_REASONS = {
     True: "the deposit stays in cash, and the policy holds",
     False: "cash pays the withdrawal, and the policy holds",
 }
+PENDING = " pending"
 
 CUT_OFF_NOTE = (
     "{}: an order until {} is dealt at the NAV of its day, which is struck after it. The price here is an earlier NAV: "
@@ -68,6 +69,7 @@ class TradeList:
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : limit that keeps a trade from the whole of it (`research.orders.reasons`).
     request   : request besides the policy's decision.
+    pending   : money of earlier lists that is not booked yet; it is in the cash of the portfolio.
     ages      : ages of the prices on the day of the list, or None where no day was given; in the tables
                 they are then counted to the last close.
     rate_ages : ages likewise, of the exchange rates.
@@ -85,6 +87,7 @@ class TradeList:
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
     request: Request = PLAIN_REQUEST
+    pending: tuple[Request, ...] = ()
     ages: PriceAges | None = None
     rate_ages: RateAges | None = None
 
@@ -95,7 +98,7 @@ class TradeList:
         """The reason why the policy trades or holds, in words."""
         if self.why.trigger == "flow":
             reasons = FLOW_REASONS if self.sized.units.any() else CASH_REASONS
-            return reasons[self.request.flow > 0.0]
+            return reasons[self.request.flow + sum(each.flow for each in self.pending) > 0.0]
         said = self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
         if self.request.to_target and self.why.trigger == "calendar":  # which is no matter of the policy's reviews
             gap = said.removeprefix("review due; ")
@@ -133,7 +136,8 @@ class TradeList:
 
     @property
     def _headline(self) -> str:
-        money = self.request.words(self.portfolio.basis)
+        basis = self.portfolio.basis
+        money = "".join(each.words(basis, PENDING) for each in self.pending) + self.request.words(basis)
         fx = "" if self.money is None else exchange_words(self.money)
         if not self.sized.moved.any():
             unsent = "; no order can be sent" if self.sized.wished.any() else ""
@@ -227,7 +231,21 @@ class TradeList:
         of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
         found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
         of_data = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
-        return (*self._cut_offs, *found, *self._of_store, *frozen_quotes(portfolio), *of_data, *portfolio.notes)
+        return (
+            *self._of_pending,
+            *self._cut_offs,
+            *found,
+            *self._of_store,
+            *frozen_quotes(portfolio),
+            *of_data,
+            *portfolio.notes,
+        )
+
+    @property
+    def _of_pending(self) -> tuple[str, ...]:
+        """A note on the money of earlier lists that is not booked yet."""
+        words = " ".join(each.words(self.portfolio.basis, PENDING).rstrip() for each in self.pending)
+        return (f"{words} Cash and NAV here are after it.",) if words else ()
 
     @property
     def _cut_offs(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from foundation.arrays import Array
 from research.accounting import Trade, Why
 from research.orders.cash_by_currency import CashByCurrency
+from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SIGN_OF_SIDE, SentOrder
@@ -63,10 +64,15 @@ class Unfinished:
         left = np.where(orders.asked.sendable(self.units), self.units, 0.0)
         return orders if orders.asked.broken(left) else replace(orders, units=left, solved=None)
 
-    @property
-    def most(self) -> Array:
-        """(n,) the most units of an order: what is left, and no limit for an asset without an open order."""
-        return np.where(np.isnan(self.goal), np.inf, np.abs(self.units))
+    def only(self, position: Position) -> Position:
+        """The position whose orders are at most what is left, and of its side; free in assets without an open order."""
+        free = np.isnan(self.goal)
+        return replace(
+            position,
+            open_units=np.where(free, np.inf, np.abs(self.units)),
+            buyable=position.buyable & (free | (self.units > 0.0)),
+            sellable=position.sellable & (free | (self.units < 0.0)),
+        )
 
     @property
     def trade(self) -> Trade:

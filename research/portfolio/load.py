@@ -175,6 +175,7 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         nav_history=of.nav_history,
         rates=replace(of.held.rates, history={}),
         blotter=None if of.book is None else of.book.blotter,
+        pending=() if of.book is None else of.book.pending,
         trust_code=document.trust_code,
     )
 

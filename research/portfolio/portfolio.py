@@ -18,6 +18,7 @@ from research.market import Market
 from research.market.calendars import session_after
 from research.market.factors import FactorReturns
 from research.portfolio.holdings.blotter import Blotter
+from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.currencies import Currencies
 from research.portfolio.holdings.exposures import Split, group_exposures
 from research.portfolio.holdings.household import Account
@@ -117,6 +118,8 @@ class Portfolio:
     today            : the day on which a trade list is asked for, or None where it is not known.
     blotter          : the orders that were sent last and the fills that were booked, or None where nothing is known of
                        them.
+    pending          : deposits and withdrawals of earlier lists that are not booked yet, and so not in `cash`; trade
+                       lists count them.
     trust_code       : true if its file may name classes by import path, whose code runs where it is read again.
     Raises           : ConfigError for a name of the portfolio or of a policy that is none (`names.name_fault`), and
                        for two policies whose names differ in case only.
@@ -167,6 +170,7 @@ class Portfolio:
     forecasts: StatedForecasts = field(default_factory=StatedForecasts)
     today: pd.Timestamp | None = None
     blotter: Blotter | None = None
+    pending: tuple[CashEntry, ...] = ()
     trust_code: bool = False
 
     def __post_init__(self) -> None:

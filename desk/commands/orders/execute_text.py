@@ -26,8 +26,9 @@ def before_text(ready: Ready) -> str:
     moment, document = ready.moment, ready.moment.document
     head = f"List {list_id(document['hash'])} of {document['portfolio']}, to {moment.venue}: {document['headline']}"
     parts = [wrapped(head), sent_text(ready), _lines(getattr(ready.execution.venue, "notes", ()))]
-    if moment.orders:
-        parts.append(text_table([ORDER_HEAD, *map(_order_row, moment.orders)], left=4, width=None))
+    is_resumed = ready.checks and moment.state.sent and not document.get("slices")
+    if orders := moment.due if is_resumed else moment.orders:
+        parts.append(text_table([ORDER_HEAD, *map(_order_row, orders)], left=4, width=None))
     parts.append(_lines([*cross_notes(document.get("crosses", ()))]))
     if document.get("slices"):
         parts.append(text_table([SLICES_HEAD, *map(_slices_row, document["slices"].items())], left=1, width=None))
@@ -143,7 +144,7 @@ def _order_row(each: TicketOrder) -> list[str]:
 def _ladder_text(ready: Ready) -> str:
     """Cash of each account and currency before the orders that are left, and after each day, if they fill as listed."""
     moment = ready.moment
-    rows = list(cash_ladder(moment.left, moment.cash, moment.document["currency"]))
+    rows = list(cash_ladder(moment.due, moment.cash, moment.document["currency"]))
     days = sorted({row.day for row in rows})
     owners = dict.fromkeys((row.account, row.currency) for row in rows)
     balances = {row[:3]: f"{row.balance:,.2f}" for row in rows}

@@ -82,15 +82,17 @@ class DivisionProblem:
             settled = parts if position.settles is None else np.where(position.settles <= day, parts, 0.0)
             sizes = np.abs(self.notional(settled)).sum(axis=1) + self.charges(settled).sum(axis=(1, 2))
             moved = position.limits.adverse_move * sizes
-            floors, debt = (self.floors, 0.0) if np.isinf(day) else self.early_cash
+            floors, debt = self.kept_on(day)
             lacking = np.maximum(lacking, np.maximum(floors, moved - debt) - self.cash_after(settled))
         return lacking
 
-    @property
-    def early_cash(self) -> tuple[Array, Array]:
-        """(A,) cash that stays until the last orders have settled, and (A,) the earlier debt, currency."""
-        held = np.rint(100.0 * self.cash) / 100.0
-        return np.minimum(self.floors, held), np.maximum(-held, 0.0)
+    def kept_on(self, day: float) -> tuple[Array, Array]:
+        """(A,) cash that stays, and (A,) debt that may, currency, after the orders that settle within so many sessions.
+
+        Until the last ones, inf, have settled, an account may lack what it lacked before.
+        """
+        floors = self.floors if np.isinf(day) else np.minimum(self.floors, np.rint(100.0 * self.cash) / 100.0)
+        return floors, np.maximum(-floors, 0.0)
 
     def left(self, parts: Array) -> Array:
         """(n,) signed units of the list that are not sent."""

@@ -203,7 +203,7 @@ class DivisionProgramme:
                 paid = (_sum(self._value(m, -float(self.moves[m][2])), self._cost(m, -1.0)) for m in settled)
                 row = _sum(*paid, {4 * m + 2: -self._cents(self.moves[m][1]) / self.money for m in settled})
                 moved = _sum(*(part for m in settled for part in (self._value(m, -move), self._cost(m, -move))))
-                floors, debt = (problem.floors, 0.0 * problem.cash) if np.isinf(day) else problem.early_cash
+                floors, debt = problem.kept_on(day)
                 self._at_least(row, (floors[a] - problem.cash[a]) / self.money)
                 self._at_least(_sum(row, moved), (-debt[a] - problem.cash[a]) / self.money)
 

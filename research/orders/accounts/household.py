@@ -153,6 +153,10 @@ def divided(portfolio: Portfolio, listed: Orders, request: Request) -> Orders:
     problem = division_problem(portfolio, accounts, listed, request)
     one = len(accounts) == 1
     found = Division(listed.units[None].copy()) if one else _as_open(portfolio, problem) or divide(problem)
+    if found is None and request.flow >= 0.0 and (problem.cash < 0.0).any():
+        # The rest of an earlier list may raise less than its withdrawal: what it raises is sent all the same.
+        problem = replace(problem, floors=frozen(np.minimum(problem.floors, problem.cash)))
+        found = _as_open(portfolio, problem) or divide(problem)
     if found is None:
         raise PolicyError(_none_found(portfolio, problem, request))
     units = listed.units
@@ -297,7 +301,8 @@ def _check_weights(listed: Orders, made: Divided) -> None:
 
 def _none_found(portfolio: Portfolio, problem: DivisionProblem, request: Request) -> str:
     cash_of = zip(portfolio.accounts, problem.cash, strict=True)
-    if below := [f"{account.name} ({cash:,.2f})" for account, cash in cash_of if cash < 0]:
+    below = [f"{account.name} ({cash:,.2f})" for account, cash in cash_of if cash < 0]
+    if below and request.flow < 0.0:
         return (
             f"the withdrawal of {-request.flow:,.2f} {portfolio.basis} leaves {', '.join(below)} below zero, and "
             "neither its sells nor swaps with other accounts raise that. Withdraw less, or from another account."

@@ -56,7 +56,7 @@ def with_flow(book: Book, flow: CashEntry) -> Book:
         return replace(book, entries=entries)
     if flow.entry_id in {each.entry.entry_id for each in book.items if each.entry}:
         return book
-    why = f"{flow.text}: the cash for it is not there yet"
+    why = f"{flow.text}, pending: lists count it, and it is booked once its cash is there; --dismiss ends it"
     return replace(book, items=(*book.items, BookItem(flow.entry_id.replace(" ", "-"), why, {}, flow)))
 
 

@@ -55,7 +55,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     if early := sum(entry.day <= book.opened for entry, _ in paid):
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
     made = with_waiting_flows(replace(made, items=_merged(made, items)), after)
-    _check_cash(portfolio, book, made)
+    _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.")
     return Imported(made, tuple(notes))
 
 
@@ -303,15 +303,18 @@ def _resolved(book: Book) -> Iterator[BookItem]:
     return (item for item in book.items if item.resolved)
 
 
-def _check_cash(portfolio: Portfolio, before: Book, after: Book) -> None:
-    """Raise DataError where cash of all currencies of an account comes below zero, which a portfolio does not hold."""
+def _check_cash(portfolio: Portfolio, before: Book, after: Book, fix: str) -> None:
+    """Raise DataError where cash of all currencies of an account comes below zero, which a portfolio does not hold.
+
+    fix : advice.
+    """
     for old, new in zip(before.holders, after.holders, strict=True):
         left = _cash(portfolio, new)
         if left < 0.0 and left < _cash(portfolio, old):
             where = f"account {new.account} of book {before.name}" if new.account else f"book {before.name}"
             raise DataError(
                 f"{where} would be left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is "
-                "booked. Give the deposits or the sales that pay for it, too."
+                f"booked. {fix}"
             )
 
 
@@ -363,7 +366,7 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
         made = _book_after(book, after)
     else:
         made = _book_after(book, after_unsent(portfolio, fill))
-    _check_cash(portfolio, book, made)
+    _check_cash(portfolio, book, made, "Book the deposits or the sales that pay for it first; --dismiss leaves it out.")
     return _marked(made, item, "booked")
 
 

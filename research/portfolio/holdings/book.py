@@ -155,6 +155,11 @@ class Book:
         """The items that are not resolved."""
         return tuple(item for item in self.items if not item.resolved)
 
+    @property
+    def pending(self) -> tuple[CashEntry, ...]:
+        """The deposits and withdrawals of lists that are not booked yet."""
+        return tuple(item.entry for item in self.open_items if item.entry and item.entry.event)
+
     def check_day(self, day: date, *, of_list: bool) -> None:
         """Raise DataError for the day of a list, or of fills, of which the book does not say what was held before.
 

@@ -301,8 +301,35 @@ def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(
     assert moment.state.sent
     assert [check.name for check in checked(moment)] == [
         "version", "not expired", "approved", "not stopped", "limits of the day", "market open", "quotes in the collar",
+        "cash on settlement",
     ]  # fmt: skip
-    assert faults(moment) == {}
+    assert (faults(moment), moment.due) == ({}, ())
+
+
+@pytest.mark.parametrize(("way", "names"), [("sell", set()), ("buy", {"cash on settlement"})])
+def test_an_account_that_lacks_cash_may_sell_and_may_not_buy(moment: Moment, way: str, names: set[str]) -> None:
+    own = tuple(each for each in moment.orders if each.order.side == way)
+    lacking = replace(moment, orders=own, left=own, cash={"U1": {"USD": Decimal(-90_000)}})
+    assert faults(lacking).keys() == names
+
+
+def test_of_a_resumed_ticket_cash_is_that_of_what_is_left(
+    document: dict[str, Any], journal: Journal, tmp_path: Path
+) -> None:
+    """100 of 400 A are sold, and B waits for the cash of the rest, which counts while it is open."""
+    quotes = tmp_path / "quotes.csv"
+    quotes.write_text("symbol,last,volume\nA,100,100\nB,50,9999\n")
+    with paper_for(document, tmp_path, quotes=quotes) as venue:
+        _, sending = execution(document, journal, venue)
+        list(sending.run())
+        moment, _ = execution(document, journal, venue)
+        assert [(each.item, each.quantity) for each in moment.due] == [("A", 300.0), ("B", 798.0)]
+        assert faults(moment) == {}
+        venue.cancel(moment.orders[0].venue_id)
+        moment, _ = execution(document, journal, venue)
+    (said,) = faults(moment)["cash on settlement"]
+    assert [(each.item, each.quantity) for each in moment.due] == [("B", 798.0)]
+    assert re.match(r"Cash of account U1 would be -29,9\d\d\.\d\d USD on 2023-01-03: ", said)
 
 
 def test_an_order_that_was_never_sent_is_checked_by_itself_when_the_ticket_is_resumed(

@@ -43,6 +43,13 @@ def test_currencies_are_told_apart_that_of_the_most_orders_first(report: Report)
     assert list(main_picture(report).data["bp"])[-1] == pytest.approx(28.0)
 
 
+def test_the_headline_says_how_many_orders_it_leaves_out(report: Report) -> None:
+    """The total of the order of 4,000 dollars is not known: that of 1,000 cost 11 dollars."""
+    orders = report.orders
+    unvalued = Report(orders.assign(total=orders["total"].where(orders["asset"] != "SPY")))
+    assert unvalued.headlines[-1].startswith("1 of 2 orders of 1,000 USD with 1 fill on 1 day cost 11.00 USD, ")
+
+
 def test_a_part_that_is_not_known_is_a_dash_in_the_text_and_on_the_page(report: Report) -> None:
     heads = [title for title, _ in tables(report)["asset"].heads]
     row = next(row for row in tables(report)["asset"].rows if row[0] == "AGG, USD")

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from filled import exchanged, filled
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import PolicyError
 from research.orders import Request, TradeList, trade_list
 from research.orders.unfinished import Unfinished
 from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.holdings.cash_entries import CashEntry
 from research.rules import Calendar, NoTradeRegion, Threshold, Within
 
 HALF = Decimal("0.5")
@@ -88,7 +89,7 @@ def test_the_list_that_completes_says_so(two: Portfolio) -> None:
 
 
 def at_other_prices(portfolio: Portfolio, by: float) -> Portfolio:
-    """The portfolio where A closes higher by a fraction."""
+    """The portfolio where its first asset closes higher by a fraction."""
     prices = portfolio.market.prices.copy()
     prices[-1, 0] *= 1.0 + by
     market = replace(portfolio.market, prices=prices)
@@ -108,6 +109,78 @@ def test_at_other_prices_the_step_is_sized_anew_and_no_order_is_larger_than_what
         units <= left[asset] for asset, units in zip(second.orders["asset"], second.orders["units"], strict=True)
     )
     assert second.why.trigger == "unfinished"
+
+
+@given(by=st.floats(-0.4, 0.4), part=st.floats(0.05, 0.95))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_side_of_a_completion_never_turns_around(two: Portfolio, by: float, part: float) -> None:
+    first = trade_list(two, Threshold(two.strategic, 0.02))
+    half = at_other_prices(first.after(filled(first, Decimal(part))), by)
+    second, left = trade_list(half, Threshold(two.strategic, 0.02)), Unfinished.of(half)
+    if second.why.trigger == "unfinished" and left is not None:
+        share = second.sized.units / np.where(left.units == 0.0, np.inf, left.units)
+        assert ((share >= 0.0) & (share <= 1.0 + 1e-12)).all()
+
+
+# -- a withdrawal whose cash is not there yet --------------------------------------------------------------------------
+
+
+PAID_OUT = 120_000.0
+
+
+@pytest.fixture(scope="module")
+def desk_that_pays() -> Portfolio:
+    """The desk on a day on which its policy holds, and only the withdrawal asks for sales."""
+    return load_portfolio("data/portfolios/sixty_forty.yaml", {"limits.minimum_trade": 0}, as_of="2022-12-21")
+
+
+def owing(portfolio: Portfolio, account: str = "") -> Portfolio:
+    """The portfolio, from whose cash an earlier list is still to pay a withdrawal."""
+    day, amount = portfolio.date.date(), -Decimal(str(PAID_OUT))
+    entry = CashEntry("list-1", "withdrawal", day, account, portfolio.basis, amount, event="list-1")
+    return replace(portfolio, pending=(entry,))
+
+
+@pytest.mark.parametrize("part", ["0.2", "0.9"])
+def test_a_list_that_raises_a_withdrawal_is_completed_by_the_rest_of_it(desk_that_pays: Portfolio, part: str) -> None:
+    """The book's cash has the withdrawal in it, which is neither NAV nor bought with."""
+    rule = Threshold(desk_that_pays.strategic, 0.03)
+    first = trade_list(desk_that_pays, rule, request=Request(-PAID_OUT))
+    half = first.after(filled(first, Decimal(part)))
+    second = trade_list(owing(replace(half, cash=half.cash + PAID_OUT)), rule)
+    assert second.headline.startswith("Withdrawal of 120,000.00 USD pending. Sell SPY: ")
+    assert "Withdrawal of 120,000.00 USD pending. Cash and NAV here are after it." in second.notes
+    assert (half.shares + second.sized.units).tolist() == first.after().shares.tolist()
+    assert second.facts["nav_before"] == pytest.approx(half.holdings.sum() + half.cash, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "account"), [("portfolios/sixty_forty", ""), ("examples/orders_in_two_currencies", "berlin"),
+                          ("examples/orders_of_accounts", "trust")]
+)  # fmt: skip
+def test_a_full_list_raises_what_is_pending_as_if_it_were_asked_now(name: str, account: str) -> None:
+    portfolio = load_portfolio(f"data/{name}.yaml")
+    rule = Threshold(portfolio.strategic, 0.1)
+    asked = trade_list(portfolio, rule, request=Request(-PAID_OUT, account=account))
+    later = trade_list(owing(portfolio, account), rule)
+    assert asked.why.trigger == "flow"
+    assert (later.sized.parts.tolist(), later.sized.cash) == (asked.sized.parts.tolist(), asked.sized.cash)
+    assert later.reason == asked.reason
+    assert later.after().cash_by_currency == asked.after().cash_by_currency
+
+
+@pytest.mark.parametrize("by", [0.0, -0.05, -0.2])
+def test_an_account_sells_the_rest_for_its_withdrawal_although_prices_fell(by: float) -> None:
+    """Trust has 2,000 in cash, pays out 150,000, and sold two fifths of its 390 SPY when prices fell."""
+    household = load_portfolio("data/examples/orders_of_accounts.yaml")
+    rule = Threshold(household.strategic, 0.08)
+    first = trade_list(household, rule, request=Request(-150_000.0, account="trust"))
+    half = first.after(filled(first, Decimal("0.4")))
+    second = trade_list(at_other_prices(half, by), rule)
+    assert of_accounts(first) == [("trust", "SPY", -390.0)]
+    assert second.why.trigger == "unfinished"
+    assert -234.0 <= second.sized.units[0] < 0.0
+    assert second.after().accounts[1].cash > half.accounts[1].cash
 
 
 def test_all_to_target_is_asked_before_what_is_open(two: Portfolio) -> None:

@@ -378,8 +378,48 @@ def test_a_withdrawal_waits_in_the_book_for_the_cash_of_its_sells(ticket: Path, 
     assert executed(made, "--quotes", quotes).status == 0
     (item,) = books.read_book("desk").open_items
     assert item.name == f"list-{hash_of(made)[:16]}"
-    assert "withdrawal of -60,000.00 USD on 2022-12-29: the cash for it is not there yet" in item.why
+    assert "withdrawal of -60,000.00 USD on 2022-12-29, pending: " in item.why
     assert float(cash_of_book().replace(",", "")) > 21_350.4
+
+
+@pytest.fixture
+def partly(home: Path, tmp_path: Path) -> Path:
+    """The file of a book with a withdrawal of 120,000, for which 100 of 261 SPY were sold on 2022-12-22."""
+    file, quotes, made = (tmp_path / name for name in ("desk.yaml", "quotes.csv", "first.json"))
+    quotes.write_text("symbol,last,volume\nSPY,383.44,100\n")
+    file.write_text(FILE.read_text())
+    books.open_from(file, "desk", as_of="2022-12-21")
+    file.write_text(f"{FILE.read_text()}\npositions: {{book: desk}}\n")
+    assert rebalance("trades", file, "--as-of", "2022-12-21", "--withdraw", 120_000, "--out", made).status == 0
+    assert executed(made, "--quotes", quotes).status == 0
+    return file
+
+
+def test_the_next_list_sells_the_rest_for_a_withdrawal_and_its_fills_book_it(partly: Path) -> None:
+    """Cash is 59,686.68 with the money that is to leave: none of it buys back what was sold."""
+    assert cash_of_book() == "59,686.68"
+    second = partly.with_name("second.json")
+    done = rebalance("trades", partly, "--as-of", "2022-12-22", "--out", second)
+    assert "\nWithdrawal of 120,000.00 USD pending. Sell SPY: " in done.out
+    listed = json.loads(second.read_text())
+    assert [(row["side"], row["asset"], row["quantity"]) for row in listed["orders"]] == [("sell", "SPY", 161.0)]
+    assert (listed["totals"]["cash_before"], listed["totals"]["cash_after"]) == (-60_313.32, 970.34)
+    done = executed(second)
+    assert (done.status, "has the withdrawal" in done.out) == (0, False)
+    book = books.read_book("desk")
+    assert [(each.kind, each.amount) for each in book.entries] == [("withdrawal", -120_000)]
+    assert (book.open_items, cash_of_book()) == ((), "970.34")
+
+
+def test_a_withdrawal_that_is_pending_is_ended_by_its_name(partly: Path) -> None:
+    name = f"list-{hash_of(partly.with_name('first.json'))[:16]}"
+    assert f"{name}: withdrawal of -120,000.00 USD on 2022-12-21, pending: " in rebalance("book", "show", "desk").out
+    done = rebalance("book", "resolve", "desk", name)
+    assert (done.status, "--dismiss leaves it out" in done.err) == (2, True)
+    assert rebalance("book", "resolve", "desk", name, "--dismiss").status == 0
+    assert name not in rebalance("book", "show", "desk").out
+    done = rebalance("trades", partly, "--as-of", "2022-12-22")
+    assert ("USD pending" in done.out, "Cash 59,686.68 " in done.out) == (False, True)
 
 
 def test_the_brokers_file_of_what_was_executed_is_not_booked_again(ticket: Path, tmp_path: Path) -> None:

@@ -320,6 +320,24 @@ def test_a_house_is_the_same_in_the_accounts_that_it_leaves(house: Path) -> None
         assert " is new on paper" not in before_text(prepared)
 
 
+def test_a_resumed_house_shows_and_checks_the_cash_of_what_is_left(house: Path) -> None:
+    """60 of 123 SPY were sold, and 236 of 477 AGG bought: the rest ends at the cash that the first screen states."""
+    file = house / "balanced.yaml"
+    file.write_text(file.read_text().replace("crossing: close, ", ""))
+    (house / "house.csv").write_text("account,model,cash,last_trade,SPY,AGG\nA,balanced.yaml,300,2022-09-30,500,500\n")
+    assert rebalance(*TRADES, "--accounts", house / "house.csv", "--out", house / "orders.csv", "--out",
+                     house / "house.json").status == 0  # fmt: skip
+    stated = str(json.loads((house / "house.json").read_text())["hash"])
+    (house / "quotes.csv").write_text("symbol,last,volume\nSPY,383.440002,60\nAGG,97.449997,9999\n")
+    screens = [executed(house, stated, "--quotes", house / "quotes.csv").out for _ in range(2)]
+    rows = [re.findall(r"(?m)^2022\S+ +F100 +(buy|sell) +(SPY|AGG) +(\d+) ", screen) for screen in screens]
+    assert rows == [[("sell", "SPY", "123"), ("buy", "AGG", "477")], [("sell", "SPY", "63"), ("buy", "AGG", "241")]]
+    (first,), (second,) = (re.findall(r"(?m)^F100 +USD +\S+ +(-?[0-9,.]+)$", screen) for screen in screens)
+    assert float(second.replace(",", "")) == pytest.approx(float(first.replace(",", "")), abs=0.03)
+    assert "Failed" not in screens[1]
+    assert "cash on settlement" in screens[1]
+
+
 # -- fills in parts ----------------------------------------------------------------------------------------------------
 
 Fills = list[tuple[str, Filled]]
