@@ -2,9 +2,9 @@
 
     python -m benchmarks.cycle_confidence [CYCLES]
 
-Each cycle has a market of its own: three years drawn from the embedded one, which it sees, and a year that follows, which
-it does not; holdings are up to five points off target. A decision came true where it loses least in that year. The
-cycles do not overlap.
+Each cycle has a market of its own: three years drawn from the embedded one, which it sees, and a year that follows,
+which it does not; holdings are up to five points off target. A decision came true where it loses least in that year.
+The cycles do not overlap.
 """
 
 import sys
