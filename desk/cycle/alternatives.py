@@ -4,7 +4,7 @@ Each is a rule that the workbench has, on the allocation of the policy that deci
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Literal
 
@@ -13,11 +13,13 @@ import pandas as pd
 
 from backtests.today.future_paths import Opening
 from foundation.arrays import Array
+from foundation.errors import PolicyError
 from foundation.tolerances import TRIGGER
 from research.accounting import Policy, Why
 from research.allocation import TargetPath
 from research.market import Market
 from research.orders import Request, TradeList, trade_list
+from research.orders.accounts.household import Divided
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders
 from research.portfolio import Portfolio
@@ -64,27 +66,20 @@ class Listed:
 def alternatives(of_policy: TradeList, targets: TargetPath, only: Collection[str] = ()) -> tuple[Listed, ...]:
     """The alternatives of a portfolio, the policy's own list first; of those with the same orders, the first.
 
+    One that the limits of the file do not allow is left out.
+
     of_policy : list of the policy that decides.
     targets   : path of its allocation's targets.
     only      : names of those besides the policy's; () for all.
     """
-    portfolio = of_policy.portfolio
     found = [Listed(POLICY, "what the policy of the file says", of_policy)]
     for name, (words, rule, request, within) in _rules(of_policy).items():
         if only and name not in only:
             continue
-        if name == DEFER:
-            made = _idle(of_policy, rule)
-        else:
-            made = trade_list(
-                within,
-                rule,
-                f"{CYCLE_LIST}{name}",
-                targets=targets,
-                request=request,
-                as_of=portfolio.today,
-                stale_ok=True,
-            )
+        try:
+            made = _idle(of_policy, rule) if name == DEFER else _made(of_policy, targets, name, rule, request, within)
+        except PolicyError:  # limits of the file allow no such list
+            continue
         units = made.sized.units
         same = next((i for i, one in enumerate(found) if np.array_equal(one.trades.sized.units, units)), None)
         if same is None:
@@ -94,11 +89,23 @@ def alternatives(of_policy: TradeList, targets: TargetPath, only: Collection[str
     return tuple(found)
 
 
+def _made(
+    of_policy: TradeList, targets: TargetPath, name: str, rule: Policy, request: Request, within: Portfolio
+) -> TradeList:
+    """The list of a rule and a request, in whole lots and within the limits of the file."""
+    today, title = of_policy.portfolio.today, f"{CYCLE_LIST}{name}"
+    return trade_list(within, rule, title, targets=targets, request=request, as_of=today, stale_ok=True)
+
+
 def _idle(of_policy: TradeList, rule: Policy) -> TradeList:
     """The list of a policy with no order, not even one that completes an earlier list."""
     position = of_policy.sized.position
     none, weights = np.zeros(len(position.units)), position.weights
-    idle = Orders(position, none, none, weights, weights)
+    idle, sized = Orders(position, none, none, weights, weights), of_policy.sized
+    if isinstance(sized, Divided):
+        division = replace(sized.division, parts=np.zeros_like(sized.division.parts))
+        terms = {field.name: getattr(idle, field.name) for field in fields(Orders)}
+        idle = replace(sized, **terms, listed=idle, division=division)
     return replace(of_policy, decides=rule, why=Why("never"), holds=True, sized=idle, would=None)
 
 

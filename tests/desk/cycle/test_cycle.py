@@ -11,6 +11,7 @@ from commanded import Done, rebalance
 from watched import GROWTH, SETTINGS, steady
 
 from desk.cycle.cycle import Cycle, run_cycle
+from desk.cycle.screen import screen
 from desk.journal import Journal
 from foundation.canonical import content_hash
 from research.portfolio import load_portfolio
@@ -109,6 +110,23 @@ def test_a_record_is_as_its_schema_says(file: Path) -> None:
     document["steps"][3]["output"]["readings"][0]["level"] = "mild"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, schema)
+
+
+@pytest.mark.parametrize(
+    ("file", "policy"),
+    [
+        ("orders_in_two_currencies", "quarterly"),
+        ("orders_of_accounts", "quarterly"),
+        ("orders_within_limits", "quarterly"),
+        ("market_of_months", "quarterly"),
+    ],
+)
+def test_accounts_currencies_limits_and_months_are_weighed_or_said(file: str, policy: str) -> None:
+    made = cycle(DATA / "examples" / f"{file}.yaml", {"policy": policy}, as_of="")
+    if made.analysis is not None:
+        assert not made.analysis["defer"].listed.trades.orders.size
+        assert made.analysis["defer"].parts[0].max() == 0.0
+    assert made.decision.status in screen(made)
 
 
 def run(*words: object) -> Done:
