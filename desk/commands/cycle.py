@@ -9,6 +9,7 @@ from desk.commands.orders.trades import check_out, policy_now, save_trades, toda
 from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
 from desk.cycle.cycle import Cycle, checked_record, rounded, run_cycle
+from desk.cycle.monitor import QUIET
 from desk.cycle.outcomes import outcomes, regret
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
@@ -78,12 +79,13 @@ def make_cycle(
         if not (kept := _kept(portfolio, record)).exists():
             _write(kept, content)  # before the journal states it
         (entry,) = journal.append([Event(record, portfolio=portfolio.name, run=run)])
+        sent = _sent(journal, made)
     if export is not None:
         _write(export, content)
     said = [timeline(made) if with_timeline else screen(made), *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
-    if sent := _sent(made):
+    if sent:
         said.append(sent)
     if out:
         said.append(_written(made, out, reports))
@@ -119,7 +121,7 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
     known = {(e.record.cycle, e.record.sessions): e.record for e in _entries(journal, CycleOutcome, portfolio)}
     new, said = list[CycleOutcome](), list[str]()
     for cycle in last.values():
-        if all((cycle.sha256, rows) in known for rows in WAITS):
+        if cycle.monitor == QUIET or all((cycle.sha256, rows) in known for rows in WAITS):
             continue
         try:
             document = checked_record(_kept(portfolio, cycle), cycle.sha256)
@@ -155,13 +157,12 @@ def _entries(journal: Journal, record: type[Record], portfolio: Portfolio) -> li
     return list(journal.entries(kind=record.kind, portfolio=portfolio.name))
 
 
-def _sent(made: Cycle) -> str:
+def _sent(journal: Journal, made: Cycle) -> str:
     """A sentence where the list of the decision was sent before, which a file without a book does not know."""
     listed = made.decision.listed
     if not listed.sized.moved.any() or listed.portfolio.blotter is not None:
         return ""
-    with Journal() as journal:
-        state = ticket_state(journal, make_ticket(listed).hash)
+    state = ticket_state(journal, make_ticket(listed).hash)
     advice = "The file names no book: what it holds is as before. docs/book.md says how to keep one."
     return f"These orders were sent on {moment_text(state.sent[0])}. {advice}" if state.sent else ""
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.today.future_paths import Opening
+from desk.cycle.monitor import has_groups
 from foundation.arrays import Array
 from foundation.errors import PolicyError
 from foundation.tolerances import TRIGGER
@@ -144,7 +145,7 @@ def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfo
     portfolio, policy = replace(of_policy.portfolio, blotter=None), of_policy.decides
     held, plain, level = held_by(policy, portfolio.strategic), Request(), portfolio.cycle.drift.medium
     all_to_target = Request(to_target=True)
-    by: Literal["sector", "asset_class"] = "sector" if _has_sectors(portfolio) else "asset_class"
+    by: Literal["sector", "asset_class"] = "sector" if has_groups(portfolio, "sector") else "asset_class"
     points = f"{100 * level:g} {'point' if level == 0.01 else 'points'}"
     found: dict[str, tuple[str, Policy, Request, Portfolio]] = {
         FULL: ("all to target", policy, all_to_target, portfolio),
@@ -168,8 +169,3 @@ def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfo
     if portfolio.cash / portfolio.nav > 1.0 - float(of_policy.target.sum()) + TRIGGER:
         found["new money"] = ("cash invested, nothing sold", policy, Request(side="buy", to_target=True), portfolio)
     return found
-
-
-def _has_sectors(portfolio: Portfolio) -> bool:
-    instruments = portfolio.market.instruments
-    return "sector" in instruments.columns and bool(instruments["sector"].astype(str).str.len().all())

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from backtests.today.from_today import Simulated, mean
 from backtests.today.future_paths import Opening, SharedBands, is_played_at_once, play_futures
 from desk.cycle.alternatives import Listed
 from foundation.arrays import Array, frozen
@@ -75,7 +76,7 @@ class Analysis:
     """
 
     alternatives: tuple[Analysed, ...]
-    waiting: Mapping[int, tuple[float, float]]
+    waiting: Mapping[int, Simulated]
     halving: float
 
     def __getitem__(self, name: str) -> Analysed:
@@ -95,9 +96,9 @@ class Analysis:
         shares = (least / least.sum(axis=0)).mean(axis=1)
         return {each.name: float(share) for each, share in zip(self.alternatives, shares, strict=True)}
 
-    def apart(self, name: str) -> tuple[float, float]:
+    def apart(self, name: str) -> Simulated:
         """The loss of an alternative less that of the policy's own list, bp of NAV, and its standard error."""
-        return mean_with_error(self[name].losses - self.alternatives[0].losses)
+        return mean(self[name].losses - self.alternatives[0].losses)
 
     def score(self, name: str) -> float:
         """10 · 2^(−loss / halving): 10 without a loss, lower the higher the loss is, whatever stands beside it."""
@@ -155,13 +156,8 @@ def analysed(listed: Sequence[Listed]) -> Analysis:
     losses = [np.concatenate(found, axis=1) for found in zip(*parts, strict=True)]
     found = tuple(Analysed(each, lost) for each, lost in zip(listed, losses, strict=False))
     later = [lost.sum(axis=0) for lost in losses[len(listed) :]]
-    waiting = {k: mean_with_error(lost - found[0].losses) for k, lost in zip(put_off, later, strict=True)}
+    waiting = {k: mean(lost - found[0].losses) for k, lost in zip(put_off, later, strict=True)}
     return Analysis(found, waiting, portfolio.cycle.halving)
-
-
-def mean_with_error(values: Array) -> tuple[float, float]:
-    """A mean and its standard error."""
-    return float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from backtests.today.from_today import mean
 from desk.cycle.alternatives import POLICY
-from desk.cycle.analysis import Analysed, Analysis, mean_with_error
+from desk.cycle.analysis import Analysed, Analysis
 from desk.cycle.monitor import Monitored
 from desk.tickets.review import Review
 from foundation.tolerances import TRIGGER
@@ -23,7 +24,7 @@ from research.portfolio import Portfolio
 from research.rules.protocol import fitted_until
 
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
-ERRORS = 1.96  # standard errors: what is less may be chance
+ERRORS = 1.96  # standard errors within which 95 of 100 other draws of random numbers lie
 MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
 Effect = Literal["passes", "escalates", "vetoes"]
 
@@ -113,7 +114,7 @@ def _actions(trades: TradeList) -> Iterator[Action]:
     portfolio, levels = trades.portfolio, trades.portfolio.cycle.drift
     gaps = np.abs(trades.sized.position.weights - trades.target)
     outside = {each.asset for each in trades.before_after.outside("before")}
-    place = {asset: gap for asset, gap in zip(portfolio.market.assets, gaps, strict=True)}
+    place = dict(zip(portfolio.market.assets, gaps, strict=True))
     found = []
     for row in trades.orders.to_dict("records"):
         asset, gap = row["asset"], place[row["asset"]]
@@ -173,7 +174,7 @@ def _against_best(portfolio: Portfolio, analysis: Analysis, taken: Analysed) -> 
         if not others:
             return f"{taken.name} is all that could be sent."
         best = min(others, key=lambda each: each.loss)
-    apart, error = mean_with_error(taken.losses - best.losses)
+    apart, error = mean(taken.losses - best.losses)
     money = f"{abs(apart) * BASIS_POINT * portfolio.nav:,.0f} {portfolio.basis}"
     size = f"{abs(apart):.2f} bp a year ({money}, error {error:.2f} bp)"
     than = f"{size} {'less' if apart > 0.0 else 'more'} than {taken.name}"
@@ -220,5 +221,5 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
     yield _control("model", "escalates", old, f"{said}, more than a year before", said)
 
 
-def _control(name: str, effect: Effect, fails: bool, fault: str, else_: str) -> Control:
-    return Control(name, effect, fault) if fails else Control(name, "passes", else_)
+def _control(name: str, effect: Effect, fails: bool, fault: str, passed: str) -> Control:
+    return Control(name, effect, fault) if fails else Control(name, "passes", passed)

@@ -26,7 +26,7 @@ from research.risk import drawdown
 GROUPS = ("asset_class", "sector")
 CRISIS = REGIMES[-1]
 RECENT = 63  # rows of the mean correlation
-QUIET = "normal"
+NORMAL_LEVEL, QUIET = "normal", "quiet"  # of a reading, and of a day
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ class Monitored:
     @property
     def flags(self) -> tuple[str, ...]:
         """The sentences of what is beyond a level and triggers nothing."""
-        return tuple(each.sentence for each in self.readings if each.level != QUIET and not each.triggers)
+        return tuple(each.sentence for each in self.readings if each.level != NORMAL_LEVEL and not each.triggers)
 
     @property
     def status(self) -> str:
         """triggered or quiet."""
-        return "triggered" if self.triggers else "quiet"
+        return "triggered" if self.triggers else QUIET
 
     def __getitem__(self, name: str) -> Reading:
         """The reading of a name."""
@@ -83,6 +83,12 @@ def monitored(listed: TradeList) -> Monitored:
     """The readings of the portfolio of a trade list, before its orders."""
     of = _Readings(listed.before_after, listed.target, listed.stale)
     return Monitored(tuple(of.all()), "" if listed.holds else listed.reason)
+
+
+def has_groups(portfolio: Portfolio, by: str) -> bool:
+    """True if each asset of a portfolio names its group. by : one of `GROUPS`."""
+    instruments = portfolio.market.instruments
+    return by in instruments.columns and bool(instruments[by].astype(str).str.len().all())
 
 
 def is_triggered(portfolio: Portfolio, target: Array) -> bool:
@@ -132,7 +138,7 @@ class _Readings:
         yield self._drift("drift of an asset", dict(zip(assets, np.append(gaps, -gaps.sum()), strict=True)))
         instruments = self.portfolio.market.instruments
         for by in GROUPS:
-            if by not in instruments.columns or not instruments[by].astype(str).str.len().all():
+            if not has_groups(self.portfolio, by):
                 continue
             groups = group_exposures(assets[:-1], list(instruments[by]), self.portfolio.splits, by)
             groups = {name: x for name, x in groups.items() if (x != 0.0).sum() > 1}  # one asset was read already
@@ -145,17 +151,17 @@ class _Readings:
         furthest = max(gaps, key=lambda each: abs(gaps[each]))
         gap, levels = float(gaps[furthest]), self.portfolio.cycle.drift
         rising = (("critical", levels.critical), ("high", levels.high), ("medium", levels.medium))
-        level = next((name for name, least in rising if abs(gap) >= least - TRIGGER), QUIET)
+        level = next((name for name, least in rising if abs(gap) >= least - TRIGGER), NORMAL_LEVEL)
         side = "over" if gap > 0.0 else "under"
         sentence = f"{furthest} is {100 * abs(gap):.2f} points {side} target"
-        return Reading(name, gap, level, level == "critical", f"{sentence}, {level}" if level != QUIET else sentence)
+        return _levelled(name, gap, level, sentence, triggers=level == "critical")
 
     def outside(self) -> Reading:
         """The assets outside their ranges."""
         found = self.before_after.outside("before")
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         sentence = f"{found[0].sentence}{more}" if found else "each asset is within its range"
-        return Reading("ranges", float(len(found)), "critical" if found else QUIET, bool(found), sentence)
+        return Reading("ranges", float(len(found)), "critical" if found else NORMAL_LEVEL, bool(found), sentence)
 
     def since_trade(self) -> Reading:
         """The sessions since the last trade."""
@@ -163,7 +169,7 @@ class _Readings:
         count = int((days > self.portfolio.last_trade).sum())
         when = f"{self.portfolio.last_trade:%Y-%m-%d}"
         said = f"{counted(count, 'session')} since the last trade of {when}"
-        return Reading("sessions since the last trade", float(count), QUIET, False, said)
+        return Reading("sessions since the last trade", float(count), NORMAL_LEVEL, False, said)
 
     # -- risk ------------------------------------------------------------------------------------------------------
 
@@ -178,9 +184,8 @@ class _Readings:
         value, name = self.figures.var[horizon], f"VaR 95 of {horizon}"
         if value is None:
             return _unknown(name, self.unknown)
-        level = "critical" if value >= levels.critical else "warning" if value >= levels.warning else QUIET
-        said = f"{name} is {value:.2%} of NAV" + ("" if level == QUIET else f", {level}")
-        return Reading(name, value, level, level == "critical", said)
+        level = "critical" if value >= levels.critical else "warning" if value >= levels.warning else NORMAL_LEVEL
+        return _levelled(name, value, level, f"{name} is {value:.2%} of NAV", triggers=level == "critical")
 
     def drawdown(self) -> Reading:
         """The drawdown since the first close of the NAV history, against the limit of the file."""
@@ -190,7 +195,7 @@ class _Readings:
         value, limit = float(drawdown(path)[-1]), self.portfolio.limits.max_drawdown
         broken = limit is not None and -value >= limit
         said = f"NAV is {-value:.2%} below its peak" + (f", and the limit is {limit:.2%}" if broken else "")
-        return Reading("drawdown", value, "critical" if broken else QUIET, broken, said)
+        return Reading("drawdown", value, "critical" if broken else NORMAL_LEVEL, broken, said)
 
     def sharpe(self) -> Reading:
         """The Sharpe ratio of the last year: of NAV where its history is long enough, else of the holdings."""
@@ -204,18 +209,20 @@ class _Readings:
             found = sharpe_with_error(earned - market.cash[-len(earned) :], year)
         except DataError as error:
             return _unknown("Sharpe ratio", str(error))
-        level = "critical" if found.value < levels.critical else "warning" if found.value < levels.warning else QUIET
+        level = (
+            "critical" if found.value < levels.critical else "warning" if found.value < levels.warning else NORMAL_LEVEL
+        )
         of = "NAV" if own else "today's weights"
         said = f"Sharpe ratio of {of} in the last year is {found.value:.2f} ({found.lower:.2f} to {found.upper:.2f})"
-        return Reading("Sharpe ratio", found.value, level, False, said + ("" if level == QUIET else f", {level}"))
+        return _levelled("Sharpe ratio", found.value, level, said)
 
     def beta(self) -> Reading:
         """Beta to the benchmark of the file."""
         if self.figures.beta is None:
             return _unknown("beta", self.before_after.undefined.get("beta", self.unknown))
-        high = self.figures.beta > self.portfolio.cycle.beta
-        said = f"beta to {self.before_after.benchmark} is {self.figures.beta:.2f}" + (", high" if high else "")
-        return Reading("beta", self.figures.beta, "high" if high else QUIET, False, said)
+        level = "high" if self.figures.beta > self.portfolio.cycle.beta else NORMAL_LEVEL
+        said = f"beta to {self.before_after.benchmark} is {self.figures.beta:.2f}"
+        return _levelled("beta", self.figures.beta, level, said)
 
     def correlation(self) -> Reading:
         """The mean correlation of the assets held, and its change against the year before."""
@@ -226,10 +233,9 @@ class _Readings:
         now, before = (_mean_correlation(each) for each in (returns[-RECENT:], returns[:-RECENT][-RECENT * 4 :]))
         if now is None:
             return _unknown("correlation", f"an asset did not move in {RECENT} rows")
-        high = now > self.portfolio.cycle.correlation
+        level = "high" if now > self.portfolio.cycle.correlation else NORMAL_LEVEL
         change = "" if before is None else f" ({now - before:+.2f} against the year before)"
-        said = f"mean correlation of the assets held is {now:.2f}{change}" + (", high" if high else "")
-        return Reading("correlation", now, "high" if high else QUIET, False, said)
+        return _levelled("correlation", now, level, f"mean correlation of the assets held is {now:.2f}{change}")
 
     def regime(self) -> Reading:
         """The regime of volatility of the holdings, by its percentile so far."""
@@ -242,7 +248,7 @@ class _Readings:
             return _unknown("regime", str(error))
         name = REGIMES[int(np.searchsorted(of.levels, rank))]
         said = f"volatility is {name}: above {rank:.0%} of the days so far"
-        level = {"high": "high", CRISIS: "critical"}.get(name, QUIET)
+        level = {"high": "high", CRISIS: "critical"}.get(name, NORMAL_LEVEL)
         return Reading("regime", rank, level, name == CRISIS, said)
 
     # -- data ------------------------------------------------------------------------------------------------------
@@ -255,7 +261,7 @@ class _Readings:
             said = "prices or rates are older than the file allows for orders"
         else:
             said = poor[0] if poor else f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
-        return Reading("data", float(len(poor)), "warning" if poor or self.stale else QUIET, False, said)
+        return Reading("data", float(len(poor)), "warning" if poor or self.stale else NORMAL_LEVEL, False, said)
 
     # -- series ----------------------------------------------------------------------------------------------------
 
@@ -282,5 +288,10 @@ def _mean_correlation(returns: Array) -> float | None:
     return float((np.corrcoef(returns, rowvar=False).sum() - n) / (n * (n - 1)))
 
 
+def _levelled(name: str, value: float, level: str, said: str, *, triggers: bool = False) -> Reading:
+    """A reading whose sentence ends with its level, where that is not normal."""
+    return Reading(name, value, level, triggers, said if level == NORMAL_LEVEL else f"{said}, {level}")
+
+
 def _unknown(name: str, why: str) -> Reading:
-    return Reading(name, None, QUIET, False, f"{name} is not known: {why.rstrip('.')}")
+    return Reading(name, None, NORMAL_LEVEL, False, f"{name} is not known: {why.rstrip('.')}")

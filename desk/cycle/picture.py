@@ -3,14 +3,13 @@
 import pandas as pd
 
 from desk.cycle.analysis import Analysis
+from desk.cycle.decision import ERRORS
 from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
 from foundation.paper.charts.panel import Axis
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number
-
-ERRORS = 1.96  # standard errors on each side of a mark: 95 % of other random numbers
 
 
 def losses_picture(analysis: Analysis, chosen: str) -> Picture:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from desk.cycle.cycle import Cycle
-from desk.cycle.monitor import QUIET, Reading
+from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from foundation.blocks import Column, text_rows, with_minus
 from foundation.paper.text_tables import wrapped
 from foundation.paper.wording import percent
@@ -43,7 +43,7 @@ def _monitor(cycle: Cycle) -> Iterator[str]:
 
 
 def _mark(reading: Reading) -> str:
-    return "!" if reading.triggers else " " if reading.level == QUIET else "*"
+    return "!" if reading.triggers else " " if reading.level == NORMAL_LEVEL else "*"
 
 
 def _analysis(cycle: Cycle) -> Iterator[str]:
