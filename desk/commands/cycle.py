@@ -1,9 +1,10 @@
 """A cycle of a portfolio file from its prices to its record in the journal, and the records of earlier cycles."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.alternatives import DEFER
@@ -32,12 +33,25 @@ from research.portfolio import Portfolio, load_portfolio
 CYCLES = "cycles"  # folder of the records, within that of the journal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ran:
-    """A cycle that was run. text : what it says. asks : a person is asked to look at it."""
+    """A cycle that was run.
+
+    text     : what it says.
+    cycle    : the cycle.
+    document : its record.
+    is_new   : false where the same cycle ran before.
+    """
 
     text: str
-    asks: bool
+    cycle: Cycle
+    document: Mapping[str, Any]
+    is_new: bool
+
+    @property
+    def asks(self) -> bool:
+        """True if a person is asked to look at it."""
+        return self.cycle.decision.status == "awaiting approval"
 
 
 def make_cycle(
@@ -89,7 +103,7 @@ def make_cycle(
         said.append(sent)
     if out:
         said.append(_written(made, out, reports))
-    return Ran("\n\n".join(said), made.decision.status == "awaiting approval")
+    return Ran("\n\n".join(said), made, document, entry.is_new)
 
 
 def replay_text(file: Path, first: str, last: str, reports: Path | None = None, trust_code: bool | None = None) -> str:
