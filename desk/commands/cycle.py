@@ -40,7 +40,7 @@ from research.portfolio.holdings.book import read_book
 CYCLES = "cycles"  # folder of the records and of the tickets that are sent, within that of the journal
 JOURNAL = "journal"  # name of a control
 NOT_SENT = "not sent"  # status of a decision that was to be sent, and that a check refused
-ASKING = ("awaiting approval", "unreconciled", NOT_SENT)  # statuses in which a person is asked
+ASKING = ("awaiting approval", "unreconciled")  # statuses of a decision in which a person is asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,7 @@ class Ran:
     document : its record.
     is_new   : false where the same cycle ran before.
     status   : of its decision; executed, partly executed or not sent where it was to be sent.
+    asks     : true if a person is asked to look at it.
     """
 
     text: str
@@ -59,17 +60,12 @@ class Ran:
     document: Mapping[str, Any]
     is_new: bool
     status: str
+    asks: bool
 
     @property
     def executed(self) -> bool:
         """True if all orders of the decision were filled."""
         return self.status == "executed"
-
-    @property
-    def asks(self) -> bool:
-        """True if a person is asked to look at it."""
-        controls = {each.name: each.effect for each in self.cycle.decision.controls}
-        return self.status in ASKING or controls[JOURNAL] == "vetoes"
 
 
 def make_cycle(
@@ -114,24 +110,25 @@ def make_cycle(
         past = _past(journal, portfolio, policy)
         made = run_cycle(portfolio, policy, name, run, today, utc_now, reality=reality, given=given)
         entry, document = _journalled(journal, made, run)
-        status, sent = made.decision.status, _sent(journal, made)
+        status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
         if desk is not None and status == "finalised" and made.decision.ticket:
-            sent, tried = (f"Nothing is sent: {held}.", False) if held else acting.send(desk, made, today)
-            status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if tried else status
+            outcome = acting.Outcome(f"Nothing is sent: {held}.") if held else acting.send(desk, made, today)
+            status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     if export is not None:
         _write(export, _content(document))
     said = [*([before] if before else []), timeline(made) if with_timeline else screen(made, status), *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
-    if sent:
-        said.append(sent)
+    if outcome.text:
+        said.append(outcome.text)
     if out:
         said.append(_written(made, out, reports))
-    return Ran("\n\n".join(said), made, document, entry.is_new, status)
+    asks = status in ASKING or outcome.asks or given[0].effect != "passes"
+    return Ran("\n\n".join(said), made, document, entry.is_new, status, asks)
 
 
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
-    """The controls of the journal, and of the second key where one is asked for."""
+    """The control of the journal, and that of the second key where one is asked for."""
     faults, key = verify(journal).faults, acting.second_key(portfolio)
     more = f", and {len(faults) - 1:,} more: rebalance journal verify" if len(faults) > 1 else ""
     said = f"the journal was altered: {faults[0].text.rstrip('.')}{more}" if faults else ""
@@ -231,7 +228,8 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
     known = {(e.record.cycle, e.record.sessions): e.record for e in _entries(journal, CycleOutcome, portfolio)}
     new, said = list[CycleOutcome](), list[str]()
     for cycle in last.values():
-        if cycle.monitor == QUIET or all((cycle.sha256, rows) in known for rows in WAITS):
+        passed = len(portfolio.market.dates) - 1 - portfolio.market.row(pd.Timestamp(cycle.session))
+        if cycle.monitor == QUIET or all(rows > passed or (cycle.sha256, rows) in known for rows in WAITS):
             continue
         try:
             document = checked_record(_kept(portfolio, cycle), cycle.sha256)
