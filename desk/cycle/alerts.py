@@ -99,7 +99,7 @@ class AlertKeys:
         return tuple(name for name in ("file", "webhook", "email") if getattr(self, name) is not None)
 
     def owed(self, notice: Alerted) -> tuple[str, ...]:
-        """The channels that should have a notice yet: all of them, where none of those that it is owed took it."""
+        """The channels that have not taken a notice; all of them, where none has."""
         return tuple(name for name in self.channels if name in notice.owed or (notice.owed and not notice.channels))
 
     def day(self, moment: datetime) -> date:

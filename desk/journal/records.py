@@ -333,7 +333,7 @@ class Alerted:
 
     kind: ClassVar[str] = "alert"
     identity: ClassVar[tuple[str, ...]] = ("notice", "owed")
-    says: ClassVar[str] = "{state}, {alert.level}: {alert.what}: {alert.sentence}"
+    says: ClassVar[str] = "{alert.level}, {state}, taken by {channels}, owed to {owed}: {alert.what}: {alert.sentence}"
     notice: str
     state: str
     alert: Alert
@@ -361,6 +361,7 @@ RECORDS: Mapping[str, type[Record]] = {
 
 def text_of(record: Record | ListedOrder) -> str:
     """A record as part of a sentence: its `says` with its values, without those that are None or empty."""
-    values = {name: "" if value is None else value for name, value in vars(record).items()}
+    lists = {name: ", ".join(map(str, v)) or "none" for name, v in vars(record).items() if isinstance(v, tuple)}
+    values = {name: "" if value is None else value for name, value in (vars(record) | lists).items()}
     shown = {name: f"{value:,.10g}" if isinstance(value, float) else value for name, value in values.items()}
     return " ".join(record.says.format(**shown).split()).replace(" ,", ",").replace(" :", ":").rstrip(", ")

@@ -88,6 +88,7 @@ def test_an_alert_is_sent_once_while_it_is_on_and_resolved_once_and_may_come_bac
         entries = list(journal.entries(kind="alert", portfolio="Steady"))
     assert [entry.record.alert.session for entry in entries] == [DAYS[0], DAYS[0], DAYS[4]]
     assert {(entry.record.channels, entry.record.owed) for entry in entries} == {(("file",), ())}
+    assert "urgent, resolved, taken by file, owed to none: ranges: A is " in rebalance("journal", "show").out
 
 
 def test_a_warning_that_becomes_urgent_is_told_again_and_a_cycle_of_an_earlier_session_ends_nothing() -> None:
