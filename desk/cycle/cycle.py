@@ -225,4 +225,6 @@ def _by_asset(portfolio: Portfolio, values: Array) -> dict[str, float]:
 def _decision(decision: Decision) -> dict[str, Any]:
     names = ("chosen", "by", "confidence", "timing", "reasons", "changes")
     made = {name: getattr(decision, name) for name in names}
-    return {**made, "headline": decision.listed.headline, "actions": [asdict(each) for each in decision.actions]}
+    band = None if decision.band is None else asdict(decision.band)
+    actions = [asdict(each) for each in decision.actions]
+    return {**made, "headline": decision.listed.headline, "band": band, "actions": actions}
