@@ -43,7 +43,7 @@ def decided(portfolio: Portfolio, law: StationaryBootstrap, number: int) -> tupl
     lost: list[float] = []
     for each in listed:
         start = Start.of(each, policy)
-        lost.append(float(start.losses(growths[:, : start.opening.days], target).sum()))
+        lost.append(float(start.losses(growths[:, : start.opening.days], target, [start.opening.days]).sum()))
     best = found.best
     return found.shares[best.name], lost[found.alternatives.index(best)] <= min(lost)
 

@@ -209,6 +209,7 @@ def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], s
     for row, each in zip(rows, analysis.alternatives, strict=True):
         after = each.listed.after
         row |= {"held": _by_asset(after, after.holdings), "cash": after.cash, "paid": each.listed.paid}
+        row["expected"] = {str(rows): early._asdict() for rows, early in analysis.early(each.name).items()}
     waiting = {str(sessions): each for sessions, each in analysis.waiting.items()}
     sure = f"the best in {analysis.shares[best.name]:.0%} of the worlds"
     of_policy = analysis.alternatives[0].listed.trades
