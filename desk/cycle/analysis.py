@@ -30,6 +30,10 @@ from research.rules import Never
 WAITS = (1, 5, 20)  # sessions
 PARTS = ("today", "later", "tracking")  # of a loss: today's orders, later costs and work, returns apart from the target
 PERFECT = 10.0  # score of an alternative without a loss
+CALIBRATION = (
+    -0.16,
+    0.72,
+)  # of shares to confidence: constant and slope, as `benchmarks/cycle_confidence.py` fits them
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +112,20 @@ class Analysis:
         least = _least(np.array([each.losses for each in self.alternatives]))
         shares = (least / least.sum(axis=0)).mean(axis=1)
         return {each.name: float(share) for each, share in zip(self.alternatives, shares, strict=True)}
+
+    def confidence(self, name: str) -> float:
+        """How often the choice of an alternative came true that was the best in as large a share of the worlds.
+
+        The worlds take the law of returns for granted that a few years have shown, so that large shares are too sure:
+        their log odds are brought to those that cycles on other markets came true with.
+        Source : Platt (1999), Probabilistic outputs for support vector machines, equation 2.
+        """
+        if len(self.alternatives) == 1:
+            return 1.0
+        worlds = len(self.alternatives[0].losses)
+        share = min(max(self.shares[self[name].name], 0.5 / worlds), 1.0 - 0.5 / worlds)
+        constant, slope = CALIBRATION
+        return 1.0 / (1.0 + math.exp(-constant - slope * math.log(share / (1.0 - share))))
 
     def early(self, name: str) -> dict[int, Early]:
         """By rows of the market after today, what is expected of the outcome of an alternative then."""

@@ -60,7 +60,7 @@ class Decision:
     listed     : list of the alternative that was chosen.
     chosen     : its name.
     by         : "policy" or "scenarios".
-    confidence : share of the worlds in which it loses least, or None where nothing was weighed.
+    confidence : how often such a choice came true (`Analysis.confidence`), or None where nothing was weighed.
     actions    : its orders, the most pressing first.
     timing     : when they go, or until when nothing does.
     reasons    : why, in sentences.
@@ -104,7 +104,7 @@ def decided(listed: TradeList, monitor: Monitored, analysis: Analysis | None) ->
         listed=trades,
         chosen=POLICY if taken is None else taken.name,
         by=by,
-        confidence=None if analysis is None or taken is None else analysis.shares[taken.name],
+        confidence=None if analysis is None or taken is None else analysis.confidence(taken.name),
         actions=tuple(_actions(trades)),
         timing=_timing(trades),
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),
