@@ -37,8 +37,8 @@ def run(
 ) -> None:
     """Run one decision cycle of FILE: watch it, weigh alternatives, decide, and journal why.
 
-    The file's policy decides, unless it says `cycle: {decides: scenarios}`. Nothing is sent. Exit status 3 where a
-    person is asked.
+    The file's policy decides, unless it says `cycle: {decides: scenarios}`. Nothing is sent unless it says
+    `cycle: {acts: ...}`. Exit status 3 where a person is asked.
 
     With --from and --to, play the cycle over these days beside the plain policy, and journal nothing.
     """

@@ -249,10 +249,10 @@ class Corrected:
 
 @dataclass(frozen=True)
 class CycleRun:
-    """A cycle of a portfolio.
+    """A cycle of a portfolio, journalled before anything is sent; its entry names the ticket of its list.
 
     session : last close that it saw.
-    status  : finalised, awaiting approval or vetoed.
+    status  : finalised, awaiting approval, vetoed or unreconciled.
     monitor : quiet or triggered.
     chosen  : alternative that it decided for.
     sha256  : of its record but the times.
