@@ -208,6 +208,7 @@ def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], s
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     for row, each in zip(rows, analysis.alternatives, strict=True):
         after = each.listed.after
+        row |= {"words": each.listed.words, "also": each.listed.also}
         row |= {"held": _by_asset(after, after.holdings), "cash": after.cash, "paid": each.listed.paid}
     waiting = {str(sessions): each for sessions, each in analysis.waiting.items()}
     sure = f"the best in {analysis.shares[best.name]:.0%} of the worlds"
@@ -223,6 +224,6 @@ def _by_asset(portfolio: Portfolio, values: Array) -> dict[str, float]:
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
-    names = ("chosen", "by", "confidence", "timing", "reasons", "changes")
-    made = {name: getattr(decision, name) for name in names}
+    names = ("chosen", "by", "confidence", "timing", "reasons", "changes", "watched")
+    made = {name: getattr(decision, name) for name in names} | {"turnover": decision.listed.turnover}
     return {**made, "headline": decision.listed.headline, "actions": [asdict(each) for each in decision.actions]}

@@ -16,6 +16,7 @@ from desk.cycle.alternatives import POLICY
 from desk.cycle.analysis import Analysed, Analysis
 from desk.cycle.monitor import Monitored
 from desk.tickets.review import Review
+from foundation.paper.wording import listed as listed_words
 from foundation.tolerances import TRIGGER
 from research.accounting.costs import BASIS_POINT
 from research.market.calendars import row_name
@@ -63,6 +64,7 @@ class Decision:
     timing     : when they go, or until when nothing does.
     reasons    : why, in sentences.
     changes    : what would change it, in sentences.
+    watched    : what triggers the next cycle, in a sentence.
     controls   : all of them, those that pass too.
     """
 
@@ -74,6 +76,7 @@ class Decision:
     timing: str
     reasons: tuple[str, ...]
     changes: tuple[str, ...]
+    watched: str
     controls: tuple[Control, ...]
 
     @property
@@ -105,6 +108,7 @@ def decided(listed: TradeList, monitor: Monitored, analysis: Analysis | None) ->
         timing=_timing(trades),
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),
         changes=tuple(_changes(trades, analysis)),
+        watched=_watched(trades.portfolio),
         controls=tuple(_controls(trades, monitor, by)),
     )
 
@@ -190,6 +194,22 @@ def _changes(trades: TradeList, analysis: Analysis | None) -> Iterator[str]:
     for rows, (apart, error) in {} if analysis is None else analysis.waiting.items():
         if apart < -ERRORS * error and -apart >= trades.portfolio.materiality:
             yield f"Waiting {rows} rows of the market is expected to save {-apart:.2f} bp (error {error:.2f})."
+
+
+def _watched(portfolio: Portfolio) -> str:
+    """What triggers the next cycle, by the levels of the file."""
+    terms, limit = portfolio.cycle, portfolio.limits.max_drawdown
+    return listed_words(
+        [
+            "a trade of the policy",
+            f"a drift of {100 * terms.drift.critical:g} points",
+            "an asset outside its range",
+            f"a VaR 95 of {terms.var.critical:.2%} of NAV",
+            *([] if limit is None else [f"a drawdown of {limit:.2%}"]),
+            "a crisis of volatility",
+        ],
+        "or",
+    )
 
 
 def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Control]:

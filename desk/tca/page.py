@@ -8,7 +8,7 @@ from desk.tca.pictures import assets_picture, parts_picture
 from desk.tca.report import DELAYS, MEANINGS, Report, Table
 from foundation.errors import DataError
 from foundation.paper.picture import Picture
-from foundation.paper.render import Running, fill
+from foundation.paper.render import PAPER_PACKAGE, Running, fill
 
 TITLES = {
     "parts": "Cost by part",
@@ -21,6 +21,7 @@ def report_html(report: Report) -> str:
     """The whole page."""
     title = "What orders cost"
     sheet = {
+        "eyebrow": "Transaction cost analysis",
         "title": title,
         "subtitle": f"{report.asked[:1].upper()}{report.asked[1:]}. {DELAYS[report.delay]}.",
         "source": report.source,
@@ -29,7 +30,7 @@ def report_html(report: Report) -> str:
         "sections": section_blocks(_sections(report)),
         "terms": {name.capitalize(): f"{words[:1].upper()}{words[1:]}." for name, words in MEANINGS.items()},
     }
-    return fill("desk.tca", "tca.html.j2", Running(f"{title}: {report.asked}"), sheet=sheet)
+    return fill(PAPER_PACKAGE, "report.html.j2", Running(f"{title}: {report.asked}"), sheet=sheet)
 
 
 def main_picture(report: Report) -> Picture:
