@@ -197,7 +197,7 @@ def _changes(trades: TradeList, analysis: Analysis | None) -> Iterator[str]:
 
 
 def _watched(portfolio: Portfolio) -> str:
-    """What triggers the next cycle, by the levels of the file."""
+    """The events that trigger the next cycle, by the levels of the file."""
     terms, limit = portfolio.cycle, portfolio.limits.max_drawdown
     return listed_words(
         [

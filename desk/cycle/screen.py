@@ -9,7 +9,7 @@ import pandas as pd
 from desk.cycle.cycle import Cycle
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from foundation.blocks import Column, text_rows, with_minus
-from foundation.paper.text_tables import WIDTH, wrapped
+from foundation.paper.text_tables import TEXT_WIDTH, wrapped
 from foundation.paper.wording import counted, percent
 from research.accounting.costs import BASIS_POINT
 
@@ -129,7 +129,7 @@ def _orders(actions: Sequence[Mapping[str, Any]], basis: str) -> list[str]:
     *columns, rationale = order_columns(actions, basis)
     title, unit, *rows = text_rows(columns)
     indent = max(map(len, (title, unit, *rows))) + 2
-    why = [textwrap.wrap(each, WIDTH - indent) for each in rationale.cells]
+    why = [textwrap.wrap(each, TEXT_WIDTH - indent) for each in rationale.cells]
     lines = [f"{title:{indent}}rationale", unit]
     for row, (first, *rest) in zip(rows, why, strict=True):
         lines += [f"{row:{indent}}{first}", *(f"{'':{indent}}{more}" for more in rest)]

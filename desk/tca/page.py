@@ -47,7 +47,7 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
     """Address, name, title and parts of each section."""
     for each in report.tables():
         title = TITLES.get(each.key, f"Cost by {each.key}")
-        parts: list[Part] = [_block(each)]
+        parts: list[Part] = [table_block(each)]
         if each.key == "parts":
             parts = [main_picture(report), *parts]
         if each.key == "asset":
@@ -60,5 +60,6 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
         yield "costs", TITLES["costs"], TITLES["costs"], [Words(report.effect)]
 
 
-def _block(shown: Table) -> Block:
+def table_block(shown: Table) -> Block:
+    """The table as a block of a page."""
     return table(shown.caption, shown.heads, shown.rows, texts=range(shown.words))
