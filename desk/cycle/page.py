@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from backtests.sheets.parts import Part, Words, section_blocks
-from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, table
+from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, Shown, records_table, scaled, table
 from desk.cycle.briefing import briefed
 from desk.cycle.picture import losses_picture
-from desk.cycle.screen import loss_columns, order_columns
+from desk.cycle.screen import CONFIDENCE, band_words, loss_columns, order_columns
 from desk.journal.records import CycleOutcome
 from foundation.blocks import Column, with_minus
 from foundation.paper.render import PAPER_PACKAGE, Running, fill
@@ -90,6 +90,7 @@ def _sections(
             *([orders] if decision["actions"] else []),
             *(Words(reason, "") for reason in decision["reasons"]),
             Words(f"When: {decision['timing']}.", ""),
+            *(Words(each, "") for each in band_words(decision)),
         ],
     )
     changes = [*decision["changes"], f"What is watched: {decision['watched']} triggers the next cycle."]
@@ -119,19 +120,28 @@ def _alternatives(document: Mapping[str, Any]) -> list[Part]:
         return [Words(document["steps"][4]["narrative"], "")]
     rows, chosen = pd.DataFrame(weighed["alternatives"]), decision["chosen"]
     columns = loss_columns(rows, request["basis"], request["nav"])
-    losses = _of_columns(
-        f"Each played through the same years; {chosen} is recommended, confidence {decision['confidence']:.0%}: the "
-        "share of these years in which it loses least",
-        columns, Looks(chosen=chosen),
-    )  # fmt: skip
-    what = [
-        [
-            each["alternative"],
-            each["words"] + (f" (the same orders: {', '.join(each['also'])})" if each["also"] else ""),
-        ]
-        for each in weighed["alternatives"]
-    ]
-    return [losses_picture(rows, chosen), losses, table("The alternatives", ("name", "orders"), what, texts=(0, 1))]
+    said = f"{chosen} is recommended, confidence {decision['confidence']:.0%}: {CONFIDENCE}"
+    losses = _of_columns(f"Each played through the same years; {said}", columns, Looks(chosen=chosen))
+    after = records_table(
+        "The portfolio after the orders of each", AFTER, weighed["alternatives"], Looks(chosen=chosen)
+    )
+    return [losses_picture(rows, chosen), losses, after]
+
+
+def _what(row: Mapping[str, Any]) -> str:
+    also = f" (the same orders: {', '.join(row['also'])})" if row["also"] else ""
+    return f"{row['words']}{also}"
+
+
+AFTER = (
+    Shown("alternative", "alternative", words=True),
+    Shown("tracking_error", "tracking error", "% a year", scaled(100.0)),
+    Shown("var", "VaR 95", "% of NAV", scaled(100.0)),
+    Shown("cvar", "CVaR 95", "% of NAV", scaled(100.0)),
+    Shown("beta", "beta", "", scaled()),
+    Shown("sharpe", "Sharpe ratio", "last year", scaled()),
+    Shown("", "orders", "", _what, words=True),
+)
 
 
 def _of_columns(caption: str, columns: Sequence[Column], looks: Looks = PLAIN_LOOKS) -> Block:
@@ -151,10 +161,11 @@ def _outcomes(outcomes: Sequence[CycleOutcome]) -> list[Part]:
             each.chosen,
             min(each.losses, key=each.losses.__getitem__),
             number(each.regret),
+            number(each.expected_regret),
         ]
         for each in sorted(outcomes, key=lambda each: (each.session, each.sessions), reverse=True)
     ]
-    heads = ("cycle", ("after", "rows"), "taken", "the best", ("regret", "bp of NAV"))
+    heads = ("cycle", ("after", "rows"), "taken", "the best", ("regret", "bp of NAV"), ("expected", "bp of NAV"))
     if not rows:
         return [Words("No outcome of an earlier decision of this portfolio is known yet.", "")]
     return [table("Loss of what was taken less that of the best, on the days that came", heads, rows, texts=(0, 2, 3))]

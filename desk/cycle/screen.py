@@ -12,6 +12,9 @@ from foundation.blocks import Column, text_rows, with_minus
 from foundation.paper.text_tables import TEXT_WIDTH, wrapped
 from foundation.paper.wording import counted, percent
 from research.accounting.costs import BASIS_POINT
+from research.rules.standard_rule import points
+
+CONFIDENCE = "so many choices with as large a share of worlds came true"
 
 
 def screen(cycle: Cycle) -> str:
@@ -63,10 +66,7 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
     for one in analysis.alternatives:
         also = f" (the same orders: {', '.join(one.listed.also)})" if one.listed.also else ""
         yield wrapped(f"  {one.name}: {one.listed.words}{also}")
-    yield wrapped(
-        f"Recommended: {taken}, confidence {cycle.decision.confidence:.0%}: the share of these years in which it loses "
-        "least."
-    )
+    yield wrapped(f"Recommended: {taken}, confidence {cycle.decision.confidence:.0%}: {CONFIDENCE}.")
 
 
 def loss_columns(table: pd.DataFrame, basis: str, nav: float) -> list[Column]:
@@ -101,10 +101,21 @@ def _decision(cycle: Cycle) -> Iterator[str]:
         count = counted(len(decision.actions), "order")
         yield f"In all: {count}, turnover {decision.listed.turnover:.2%} of NAV."
     yield wrapped(f"When: {decision.timing}.")
+    yield from map(wrapped, band_words(cycle.steps[5].output))
     if decision.changes:
         yield "What would change it:"
         yield from _bullets(decision.changes)
     yield wrapped(f"What is watched: {decision.watched} triggers the next cycle.")
+
+
+def band_words(decision: Mapping[str, Any]) -> list[str]:
+    """A sentence on the band in force, where it changes.  decision : as in a record."""
+    band = decision["band"]
+    if band is None:
+        return []
+    usual = "its usual width" if band["factor"] == 1.0 else f"{band['factor']:.3g} times its usual width"
+    more = f"; the trade counts for {counted(band['sessions'], 'session')} more" if band["sessions"] else ""
+    return [f"Band: {points(band['half_width'])}, {usual}: {band['why']}{more}."]
 
 
 def order_columns(actions: Sequence[Mapping[str, Any]], basis: str) -> list[Column]:

@@ -57,7 +57,7 @@ class Text(HTMLParser):
 
 def test_the_page_says_what_the_record_says(tmp_path: Path) -> None:
     document = made(tmp_path)
-    outcome = CycleOutcome("0" * 64, "2022-12-01", 5, "defer", {"policy": -1.0, "defer": 0.25}, 1.25)
+    outcome = CycleOutcome("0" * 64, "2022-12-01", 5, "defer", {"policy": -1.0, "defer": 0.25}, 1.25, 0.4, 0.75)
     html = cycle_html(document, [outcome])
     page, steps = Text(html), [step["output"] for step in document["steps"]]
     assert page.open == []
@@ -72,7 +72,7 @@ def test_the_page_says_what_the_record_says(tmp_path: Path) -> None:
         *(each["sentence"] for each in steps[6]["controls"]),
         *(step["narrative"] for step in document["steps"]),
         f"Status: {document['status']}",
-        "2022-12-01 5 defer policy 1.25",
+        "2022-12-01 5 defer policy 1.25 0.75",
         DISCLAIMER,
         document["sha256"],
     ]
