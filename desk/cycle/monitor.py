@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.inference.sharpe_inference import SharpeEstimate, sharpe_with_error
+from backtests.laboratory.learned.warnings import drift_in, drift_words
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import counted
 from foundation.tolerances import TRIGGER
 from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
+from research.learning import LearnedPolicy
 from research.market.quality import market_warnings
 from research.orders.before_after import BeforeAfter, Figures
 from research.orders.lots.position import Position
@@ -82,7 +85,24 @@ class Monitored:
 def monitored(listed: TradeList) -> Monitored:
     """The readings of the portfolio of a trade list, before its orders."""
     of = _Readings(listed.before_after, listed.target, listed.stale)
-    return Monitored(tuple(of.all()), "" if listed.holds else listed.reason)
+    readings = [*of.all()]
+    if isinstance(listed.decides, LearnedPolicy):
+        readings.append(feature_drift(listed.portfolio, listed.decides, listed.policy))
+    return Monitored(tuple(readings), "" if listed.holds else listed.reason)
+
+
+def feature_drift(portfolio: Portfolio, policy: LearnedPolicy, name: str) -> Reading:
+    """The number of features of a learned policy that drifted from its training in the last year; any is a flag.
+
+    Raises : PolicyError as `backtest` does.
+    """
+    played = backtest_candidate(portfolio, policy, name)
+    drifts = drift_in(played, slice(-portfolio.periods_per_year, None))
+    if not drifts:
+        return _unknown("drift of features", f"{name} has decided too seldom, or its card holds no limits")
+    count = sum(each.drifted for each in drifts)
+    said = drift_words(name, drifts).rstrip(".") or f"Features of {name} are as in its training"
+    return Reading("drift of features", float(count), "warning" if count else NORMAL_LEVEL, False, said)
 
 
 def has_groups(portfolio: Portfolio, by: str) -> bool:

@@ -1,6 +1,7 @@
 """Whole cycles: who decides, what stands against it, the record and its chain, the journal, the screen."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ DATA = Path(__file__).parents[3] / "data"
 DESK, SCENARIOS = DATA / "portfolios" / "desk.yaml", DATA / "examples" / "cycle_of_scenarios.yaml"
 ADAPTIVE = DATA / "examples" / "rule_regime_threshold.yaml"
 DAY = "2022-12-30"
+MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 AGENTS = ["supervisor", "market data", "forecast", "risk", "optimiser", "execution", "supervisor"]
 
 
@@ -250,11 +252,12 @@ def test_a_vetoed_list_is_not_written(tmp_path: Path) -> None:
     assert not (tmp_path / "t.json").exists()
 
 
-def test_the_screen_says_what_was_seen_weighed_and_decided() -> None:
-    said = run(SCENARIOS, "--as-of", DAY).out
-    heads = [line.split(":")[0] for line in said.splitlines() if line and line[0].isupper() and ":" in line]
-    assert [head for head in heads if head in ("Watched", "Monitor", "Analysis", "Decision", "When", "Status")] == [
-        "Watched", "Monitor", "Analysis", "Decision", "When", "Status",
-    ]  # fmt: skip
+def test_the_screen_is_as_it_was_read() -> None:
+    """Byte for byte but for the moment: a change of the screen is read whole before its file is renewed."""
+    said = re.sub(MOMENT, "MOMENT", run(SCENARIOS, "--as-of", DAY).out)
+    assert said == (Path(__file__).parent / "screens" / "cycle_of_scenarios.txt").read_text()
+
+
+def test_the_timeline_names_each_agent_in_turn() -> None:
     told = run(SCENARIOS, "--as-of", DAY, "--timeline").out
     assert [agent for agent in AGENTS if f"  {agent}: " in told] == AGENTS
