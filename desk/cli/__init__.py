@@ -1,5 +1,5 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`run FILE`, `history`, `approve | execute TICKET`, `why ORDER`, `journal show | verify | export`,
+`run | live FILE`, `history`, `approve | execute TICKET`, `why ORDER`, `journal show | verify | export`,
 `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
@@ -15,7 +15,7 @@ import typer
 
 from backtests.runs.folder import code_version
 from desk.cli import book, data, journal
-from desk.cli.cycle import history, run
+from desk.cli.cycle import history, live, run
 from desk.cli.execute import execute
 from desk.cli.journal import approve, why
 from desk.cli.learned import policies, train
@@ -56,7 +56,7 @@ app.command(epilog=parameters_text())(report)
 command: Callable[..., None]
 for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, allocate, forecast):
     app.command()(command)
-for command in (run, history):
+for command in (run, history, live):
     app.command()(command)
 for command in (audit, sweep, laboratory, study, cluster):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""`rebalance run` and `history`: the decision cycle of a portfolio file, and those that were run."""
+"""`rebalance run`, `history` and `live`: the decision cycle of a portfolio file, those run, and what became of it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -65,3 +65,21 @@ def history(
         from desk.commands.cycle import history_text
 
     print_text(history_text(limit, portfolio))
+
+
+def live(
+    file: File,
+    out: Annotated[Path | None, typer.Option(help="Also write it to this file as a page: .html.")] = None,
+    as_known_on: KnownOn = None,
+    trust_code: TrustCode = None,
+    reports: Reports = None,
+) -> None:
+    """Print the live record of FILE beside the backtest of its policy: both columns, since when and why they differ.
+
+    The record is that of the book of FILE, or of its `nav_history`. An interval that may be looked at each day says
+    when it contradicts the backtest, or what the test promised.
+    """
+    with starting():
+        from desk.commands.live import live_text
+
+    print_text(live_text(file, out, reports, trust_code))

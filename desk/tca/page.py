@@ -21,6 +21,7 @@ def report_html(report: Report) -> str:
     """The whole page."""
     title = "What orders cost"
     sheet = {
+        "eyebrow": "Transaction cost analysis",
         "title": title,
         "subtitle": f"{report.asked[:1].upper()}{report.asked[1:]}. {DELAYS[report.delay]}.",
         "source": report.source,
@@ -46,7 +47,7 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
     """Address, name, title and parts of each section."""
     for each in report.tables():
         title = TITLES.get(each.key, f"Cost by {each.key}")
-        parts: list[Part] = [_block(each)]
+        parts: list[Part] = [table_block(each)]
         if each.key == "parts":
             parts = [main_picture(report), *parts]
         if each.key == "asset":
@@ -59,5 +60,6 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
         yield "costs", TITLES["costs"], TITLES["costs"], [Words(report.effect)]
 
 
-def _block(shown: Table) -> Block:
+def table_block(shown: Table) -> Block:
+    """A table as the page has it."""
     return table(shown.caption, shown.heads, shown.rows, texts=range(shown.words))
