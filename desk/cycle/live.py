@@ -202,14 +202,14 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
         for each, paid in fill.fees.items():
             costs[each] = costs.get(each, 0.0) + float(paid)
     for entry in book.entries:
-        t, amount = dates.searchsorted(pd.Timestamp(entry.day)), float(entry.amount)
-        cash[t] += amount
+        row, amount = int(dates.searchsorted(pd.Timestamp(entry.day))), float(entry.amount)
+        cash[row] += amount
         if entry.kind in ("deposit", "withdrawal"):
-            flows[t] += amount
+            flows[row] += amount
         elif entry.asset in assets and entry.kind in ("dividend", "tax"):
-            income[t, assets.index(entry.asset)] += amount
+            income[row, assets.index(entry.asset)] += amount
         else:
-            others[t] += amount
+            others[row] += amount
     since = np.cumprod(np.vstack([splits[1:], np.ones(n)])[::-1], axis=0)[::-1]  # units of today for one of the day
     now = np.array([sum(float(of.units.get(asset, 0)) for of in book.holders) for asset in assets])
     of_day = now - (units[::-1].cumsum(axis=0)[::-1])[1:]
@@ -219,8 +219,8 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
     moves = np.zeros(held.shape)
     moves[1:] = held[:-1] * (growth[1:] - 1.0)
     money = sum(float(of.cash.get(portfolio.basis, 0)) for of in book.holders) - cash[::-1].cumsum()[::-1][1:]
-    filled, paid = traded - worth[:-1], (fees[:-1], income[:-1], others[:-1])
-    return DailyMoney(held, money, flows[:-1], traded, moves, filled, *paid, costs), growth - 1.0
+    filled, fees, income = traded - worth[:-1], fees[:-1], income[:-1]
+    return DailyMoney(held, money, flows[:-1], traded, moves, filled, fees, income, others[:-1], costs), growth - 1.0
 
 
 def backtest_money(played: Backtest) -> DailyMoney:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import sem
 from scipy.stats import t as student
 
 from backtests.engine import backtest
@@ -34,7 +35,6 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book
 from research.risk.measures import growth, nav_path, tracking_error
 
-ROWS_SHOWN = 12  # of trades that one made alone
 TRUE = (0.005, 0.01, 0.02, 0.05)  # differences a year of which it is said how long they take to be known
 HALF = 1.0 - (1.0 - INTERVAL_LEVEL) / 2.0  # level of each of two intervals that err together as often as one
 HEIGHT = 200.0  # px
@@ -123,9 +123,9 @@ class LiveReport:
         caption = "The difference of NAV, live less the backtest, by cause: the sum is exact"
         yield Table("causes", caption, [("cause", ""), ("difference", basis), ("of NAV", "bp")], rows)
         if both.alone.any():
-            caption = f"Trades that one made alone, the first {ROWS_SHOWN} of {both.alone.sum():,}, in {basis}"
+            caption = f"Trades that one made alone on their day, {both.alone.sum():,}, in {basis}"
             heads = [("day", ""), ("asset", ""), ("live", ""), ("backtest", "")]
-            found = np.argwhere(both.alone)[:ROWS_SHOWN].tolist()
+            found = np.argwhere(both.alone).tolist()
             traded = [[amount(of.traded[t, i]) for of in (both.live, both.test)] for t, i in found]
             names = [[f"{both.dates[t]:%Y-%m-%d}", assets[i]] for t, i in found]
             rows = [[*name, *each] for name, each in zip(names, traded, strict=True)]
@@ -167,14 +167,15 @@ def live_report(portfolio: Portfolio, policy: Policy, name: str, book: Book | No
     """The report on the live record of a portfolio; arguments and errors of `beside`."""
     both = beside(portfolio, policy, name, book)
     sequence = confidence_sequence(both.live.returns - both.test.returns, portfolio.periods_per_year)
-    said = []
-    if book is None:
-        said.append("The file names no book: fills are not known, and all that differs is unexplained.")
-    else:
-        waiting = [each.name for each in (*events_since(book, portfolio), *book.open_items)]
-        if waiting:
-            said.append(f"Not booked, and so not in the record: {', '.join(waiting)}.")
-    return LiveReport(portfolio, name, both, sequence, promise(portfolio, policy, name, both), tuple(said))
+    warnings = ["The file names no book: fills are not known, and all that differs is unexplained."]
+    if book is not None:
+        waiting = [*(each.name for each in events_since(book, portfolio)), *(each.name for each in book.open_items)]
+        warnings = [f"Not booked, and so not in the record: {', '.join(waiting)}."] if waiting else []
+        if both.backtest.market.dividends is None:
+            warnings.append(
+                "Returns of the market have dividends in them that nothing says apart: book those that came."
+            )
+    return LiveReport(portfolio, name, both, sequence, promise(portfolio, policy, name, both), tuple(warnings))
 
 
 def promise(portfolio: Portfolio, policy: Policy, name: str, both: Parting) -> Promise | NotAvailable:
@@ -195,12 +196,9 @@ def promise(portfolio: Portfolio, policy: Policy, name: str, both: Parting) -> P
     months = batch_means(played[0] - played[1], year)
     if (count := len(months)) < BATCHES_A_YEAR:
         return NotAvailable(f"the test has {counted(count, 'month')} before the record: give a year at least.")
-    error = float(months.std(ddof=1)) / np.sqrt(count) * float(student.ppf((1.0 + HALF) / 2.0, count - 1))
-    value = float(months.mean())
-    return Promise(
-        Estimate(value, value - error, value + error, HALF),
-        confidence_sequence(both.live.returns - beside_live.net_returns[1:], year, HALF),
-    )
+    value, reach = float(months.mean()), float(student.ppf((1.0 + HALF) / 2.0, count - 1) * sem(months))
+    live = confidence_sequence(both.live.returns - beside_live.net_returns[1:], year, HALF)
+    return Promise(Estimate(value, value - reach, value + reach, HALF), live)
 
 
 def sequence_picture(report: LiveReport) -> Picture:
@@ -234,23 +232,23 @@ def _figure_rows(both: Parting) -> list[list[str]]:
     """The rows of figures; of a record without fills, what they would say is not known."""
     year, span = both.backtest.periods_per_year, float((both.dates[-1] - both.dates[0]).days)
     target = target_returns(both.backtest.targets, both.backtest.market, both.backtest.first + 1)
+    both_costs = [of.costs or {} for of in (both.live, both.test)]
+    names = [name for name in {**both_costs[1], **both_costs[0]} if any(costs.get(name) for costs in both_costs)]
     columns = list[dict[str, float]]()
-    for of in (both.live, both.test):
+    for of, costs in zip((both.live, both.test), both_costs, strict=True):
         path, missing = nav_path(of.returns), np.nan if of.costs is None else 0.0
         traded = of.traded[1:] + missing
-        costs = {f"costs: {name}": paid for name, paid in (of.costs or {}).items() if paid}
         columns.append(
             {"NAV at the end": of.nav[-1], "return, %": 100.0 * (path[-1] - 1.0)}
             | {"growth a year, %": 100.0 * growth(path, span), "costs of trading": of.fees[1:].sum() + missing}
-            | costs
+            | {f"costs: {name.replace('_', '-')}": costs.get(name, 0.0) + missing for name in names}
             | {"price of fills against closes": missing - of.filled[1:].sum()}
             | {"turnover a year, %": 100.0 * year * (one_way(traded) / of.nav[:-1]).mean()}
             | {"orders": (np.abs(traded) > COUNTED * of.nav[1:, None]).sum() + missing}
             | {"tracking error to the target a year, %": 100.0 * tracking_error(of.returns - target, year)}
         )
     live, test = columns
-    names = dict.fromkeys([*live, *test])
-    return [_row(name, live.get(name, np.nan), test.get(name, np.nan), 3 if "%" in name else 2) for name in names]
+    return [_row(name, live[name], test[name], 3 if "%" in name else 2) for name in live]
 
 
 def _row(name: str, one: float, two: float, digits: int = 2) -> list[str]:

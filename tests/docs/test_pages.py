@@ -28,6 +28,7 @@ PAGES = [
     "docs/glossary.md",
     "docs/hierarchical.md",
     "docs/journal.md",
+    "docs/live.md",
     "docs/metrics.md",
     "docs/own_allocations.md",
     "docs/risk.md",
