@@ -89,7 +89,7 @@ class DailyMoney:
 
 @dataclass(frozen=True, eq=False)
 class Parting:
-    """What live and the backtest differ by.
+    """The differences of live and the backtest.
 
     live, test : their money.
     alone      : (D + 1, n) assets that only one of them traded on that day.

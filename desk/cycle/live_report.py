@@ -14,7 +14,7 @@ from backtests.evaluation.benchmark import target_returns
 from backtests.inference.confidence_sequence import BATCHES_A_YEAR, ConfidenceSequence, batch_means, confidence_sequence
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable
 from backtests.sheets.parts import Part, section_blocks
-from desk.cycle.live import CAUSES, TOLERANCE, DailyMoney, Parting, beside, played_from
+from desk.cycle.live import CAUSES, HELD, LOTS, TOLERANCE, DailyMoney, Parting, beside, played_from
 from desk.tca.page import table_block
 from desk.tca.report import Table
 from desk.tca.text import table_text
@@ -80,7 +80,7 @@ class LiveReport:
 
     @property
     def title(self) -> str:
-        """What it is about."""
+        """The portfolio, the policy and the days."""
         dates = self.parting.dates
         return (
             f"{self.portfolio.name} beside the backtest of {self.policy}, {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}"
@@ -95,7 +95,7 @@ class LiveReport:
         since, beyond = self.sequence.first_apart(), self.sequence.first_apart(-margin, margin)
         verdict = _verdict(both, self.sequence, since, "live contradicts the backtest", "live agrees with the backtest")
         if beyond is not None:
-            verdict += f" It is beyond the file's materiality of {number(self.portfolio.materiality)} bp a year."
+            verdict += f" The mean is beyond the file's materiality of {number(self.portfolio.materiality)} bp a year."
         found.append(f"Implementation, live less the backtest: {verdict}")
         if isinstance(self.promise, NotAvailable):
             return [*found, f"The promise of the test is not judged: {self.promise.reason}"]
@@ -108,7 +108,12 @@ class LiveReport:
         both, limit = self.parting, f"{TOLERANCE / BASIS_POINT:g} bp of NAV"
         if (found := both.first_apart()) is None:
             return f"They have not parted by more than {limit}."
-        return f"They first part by more than {limit} on {both.dates[found[0]]:%Y-%m-%d}: {found[1]}."
+        row, cause = found
+        i = int(np.abs(both.live.traded[row] - both.test.traded[row]).argmax())
+        live, test = (amount(of.traded[row, i], signed=True) for of in (both.live, both.test))
+        asset = f" ({self.portfolio.market.assets[i]}: live {live}, the backtest {test} {self.portfolio.basis})"
+        traded = asset if cause in HELD[: LOTS + 1] and live != test else ""
+        return f"They first part by more than {limit} on {both.dates[row]:%Y-%m-%d}: {cause}{traded}."
 
     def tables(self) -> Iterator[Table]:
         """The tables, in the order in which they are shown."""
@@ -256,7 +261,7 @@ def _row(name: str, one: float, two: float, digits: int = 2) -> list[str]:
 
 
 def _brought(of: DailyMoney) -> list[float]:
-    """What each asset brought, and the rest of what was earned: interest, other amounts, and what is unexplained."""
+    """The gain of each asset, and the rest of the gain: interest, other amounts, and what is unexplained."""
     earned = float(of.nav[-1] - of.nav[0] - of.flows[1:].sum())
     return [*of.by_asset.tolist(), earned - float(of.by_asset.sum())]
 
@@ -276,6 +281,6 @@ def _a_year(found: Estimate) -> str:
 def _verdict(both: Parting, found: ConfidenceSequence, since: int | None, parts: str, agrees: str) -> str:
     if not np.isfinite(found.width).any():
         return f"not known yet, after {counted(len(both.dates) - 1, 'day')}: the first interval needs some 14 months."
-    return f"{_a_year(found.last)}: " + (
-        f"{agrees} so far." if since is None else f"since {both.dates[since]:%Y-%m-%d} {parts}."
-    )
+    if since is None:
+        return f"{_a_year(found.last)}: {agrees} so far."
+    return f"{_a_year(found.last)}: {parts}, as the interval of {both.dates[since]:%Y-%m-%d} lies apart."

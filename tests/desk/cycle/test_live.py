@@ -184,6 +184,17 @@ def test_a_trade_that_was_missed_is_found_on_its_day_with_what_it_would_have_bro
     assert others(found, cause) < 1e-9
 
 
+def test_the_first_day_is_told_with_the_trade_that_was_missed(desk: Desk) -> None:
+    day = last_day(desk.book)
+    short = with_fills(desk.book, lambda each: None if each.day == day else each)
+    largest = max((fill for fill in desk.book.blotter.fills if fill.day == day), key=lambda fill: abs(fill.worth))
+    told = live_report(desk.portfolio, desk.portfolio.policies["band"], "band", short).headlines[1]
+    assert told.startswith(
+        f"They first part by more than 10 bp of NAV on {day}: trades of one alone ({largest.asset}: "
+    )
+    assert f"live 0.00, the backtest {'+' if largest.worth > 0 else '−'}" in told
+
+
 def test_a_trade_on_another_day_is_what_prices_did_in_between(desk: Desk) -> None:
     day, market = last_day(desk.book), desk.portfolio.market
     row = market.row(pd.Timestamp(day))
@@ -328,9 +339,13 @@ def test_a_record_of_years_that_falls_behind_contradicts_the_backtest_first_and_
     found = live_report(stated, band, "threshold", None)
     implementation, excess = found.headlines[-2:]
     ends = r"−0\.\d\d \[−0\.\d\d, −0\.\d\d\] % a year"
-    assert re.search(rf"{ends}: since 2020-\d\d-\d\d live contradicts the backtest\.", implementation)
+    assert re.search(
+        rf"{ends}: live contradicts the backtest, as the interval of 2020-\d\d-\d\d lies apart\.", implementation
+    )
     assert "beyond the file's materiality of 1.00 bp a year" in implementation
-    assert re.search(r"Excess over quarterly: in the test .* since 2022-\d\d-\d\d live contradicts the test\.", excess)
+    assert re.search(
+        r"Excess over quarterly: in the test .* live contradicts the test, as the interval of 2022-\d\d-\d\d", excess
+    )
     assert (found.parting.first_apart() or (0, ""))[1] == "unexplained"
     assert "fills are not known" in found.text
     assert "<svg" in found.page()
