@@ -163,7 +163,7 @@ def beside(portfolio: Portfolio, policy: Policy, name: str, book: Book | None) -
         live = replace(test, cash=stated - test.held.sum(axis=1), costs=None)
         return _parted(live, test, played, np.zeros_like(live.held))
     live, quoted = live_money(book, portfolio, opened)
-    if history.opened >= 0:
+    if 0 <= history.opened < len(market.dates) - 1:
         first = max(opened, history.opened)
         apart = stated[first - history.opened : -1] - live.nav[first - opened : -1]
         more = np.concatenate([np.zeros(first - opened), apart, apart[-1:]])
@@ -183,12 +183,7 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
     dates, assets, n = market.dates[opened:], list(market.assets), len(market.assets)
     _check(book, portfolio)
     prices = pd.DataFrame(market.prices).ffill().fillna(1.0).to_numpy()[opened:]  # what is held has a quote
-    splits = np.ones((len(dates), n))
-    for event in book.events:
-        if event.startswith("split-") and market.splits is not None:
-            asset, year, month, day = event.removeprefix("split-").rsplit("-", 3)
-            t, i = market.row(f"{year}-{month}-{day}"), assets.index(asset)
-            splits[t - opened, i] = market.splits[t, i]
+    splits = _splits(book, portfolio, opened)
     units, worth, fees = (np.zeros((len(dates) + 1, n)) for _ in range(3))  # the last row: after the last close
     cash, flows, others = (np.zeros(len(dates) + 1) for _ in range(3))
     income, costs = np.zeros((len(dates) + 1, n)), dict[str, float]()
@@ -198,7 +193,6 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
         worth[at] += float(fill.worth)
         fees[at] -= float(fill.cash + fill.worth)
         cash[at[0]] += float(fill.cash)
-    for fill in book.blotter.standing:
         for each, paid in fill.fees.items():
             costs[each] = costs.get(each, 0.0) + float(paid)
     for entry in book.entries:
@@ -258,6 +252,17 @@ def played_from(
         flows=Flows(came, use) if came else None,
     )  # fmt: skip
     return backtest(market, policy, portfolio.costs, **terms, name=name)
+
+
+def _splits(book: Book, portfolio: Portfolio, opened: int) -> Array:
+    """(D + 1, n) units after for one before, on the days of the splits that the book has; else 1."""
+    market = portfolio.market
+    found = np.ones((len(market.dates) - opened, len(market.assets)))
+    if market.splits is not None:
+        for t, i in np.argwhere(market.splits[opened:] != 1.0).tolist():
+            if f"split-{market.assets[i]}-{market.days[opened + t]}" in book.events:
+                found[t, i] = market.splits[opened + t, i]
+    return found
 
 
 def _check(book: Book, portfolio: Portfolio) -> None:

@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 from commanded import FILE, rebalance
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from desk.commands.orders import book as books
 from desk.cycle.live import CAUSES, HELD, Parting, beside
@@ -290,6 +292,41 @@ def test_a_split_that_is_booked_changes_no_value_and_one_that_is_not_is_refused(
     true = {"A": 2 * desk.book.holders[0].units["A"], "B": holder.units["B"]}
     found = desk.parting(replace(booked, holders=(replace(holder, units=true),)), split)
     assert found.live.nav == pytest.approx(desk.parting(desk.book).live.nav, rel=1e-9)
+
+
+@pytest.mark.parametrize("use", ["cash", "reinvest"])
+def test_a_dividend_that_is_booked_is_that_of_the_backtest_but_for_its_use(desk: Desk, use: Any) -> None:
+    market, row, paid = desk.portfolio.market, OPENED + LISTS + 1, 0.5
+    assert market.dates[row].date() > last_day(desk.book)
+    dividends, returns = np.zeros(market.shape), market.returns.copy()
+    dividends[row, 0] = paid
+    returns[row, 0] += paid / market.prices[row - 1, 0]
+    paying = replace(desk.portfolio, market=replace(market, dividends=dividends, returns=returns), dividends=use)
+    (event,) = events_since(desk.book, paying)
+    found = desk.parting(with_event(desk.book, paying, event.name), paying)
+    income = float(desk.book.holders[0].units["A"]) * paid
+    assert found.live.income.sum() == pytest.approx(income)
+    moved = market.prices[-1, 0] / market.prices[row, 0] - 1.0 if use == "reinvest" else 0.0
+    assert total(found, "dividends") == pytest.approx(-income * moved, abs=0.05)
+    assert others(found, "dividends") < 1e-9
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(-20, 20)] * 3, st.integers(0, 2)), min_size=8, max_size=8))
+def test_whatever_is_done_otherwise_nothing_is_left_unexplained(desk: Desk, changes: list[tuple[int, ...]]) -> None:
+    """Fills of other units, prices, fees and days."""
+    dates = desk.portfolio.market.dates
+
+    def other(fill: BookedFill) -> BookedFill:
+        units, price, fee, days = changes[desk.book.blotter.fills.index(fill) % len(changes)]
+        amount = fill.units * (100 + units) / 100
+        worth = fill.worth / fill.units * amount * (1000 + price) / 1000
+        day = dates[dates.get_loc(pd.Timestamp(fill.day)) + days].date()
+        return replace(fill, units=amount, worth=worth, cash=-worth - 1_000 * (25 + fee), day=day)
+
+    found = desk.parting(with_fills(desk.book, other))
+    assert abs(total(found, "unexplained")) < 1e-9 * found.test.nav[0]
+    assert others(found, "trades of one alone", "size of trades", "whole lots", "price of fills", "fees") < 1e-9
 
 
 def test_a_stated_nav_that_fills_do_not_explain_is_unexplained(desk: Desk) -> None:
