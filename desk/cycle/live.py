@@ -106,6 +106,11 @@ class Parting:
     backtest: Backtest
 
     @property
+    def columns(self) -> tuple[DailyMoney, DailyMoney]:
+        """Live and the backtest."""
+        return self.live, self.test
+
+    @property
     def dates(self) -> pd.DatetimeIndex:
         """(D + 1,) closes, the opening's first."""
         return self.backtest.dates[1:]

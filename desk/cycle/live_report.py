@@ -110,17 +110,17 @@ class LiveReport:
             return f"They have not parted by more than {limit}."
         row, cause = found
         i = int(np.abs(both.live.traded[row] - both.test.traded[row]).argmax())
-        live, test = (amount(of.traded[row, i], signed=True) for of in (both.live, both.test))
+        live, test = (amount(of.traded[row, i], signed=True) for of in both.columns)
         asset = f" ({self.portfolio.market.assets[i]}: live {live}, the backtest {test} {self.portfolio.basis})"
         traded = asset if cause in HELD[: LOTS + 1] and live != test else ""
         return f"They first part by more than {limit} on {both.dates[row]:%Y-%m-%d}: {cause}{traded}."
 
     def tables(self) -> Iterator[Table]:
         """The tables, in the order in which they are shown."""
-        basis, both, assets = self.portfolio.basis, self.parting, self.portfolio.market.assets
+        basis, both = self.portfolio.basis, self.parting
         heads = [("", ""), ("live", ""), ("backtest", ""), ("difference", "")]
         yield Table("columns", f"Since the opening, amounts in {basis}", heads, _figure_rows(both))
-        pairs = zip([*assets, "cash and others"], *map(_brought, (both.live, both.test)), strict=True)
+        pairs = zip([*self.portfolio.market.assets, "cash and others"], *map(_brought, both.columns), strict=True)
         rows = [_row(*each) for each in pairs]
         yield Table("assets", f"What each asset brought, net of fees, in {basis}; flows left out", heads, rows)
         sums = [*zip(CAUSES, both.causes.sum(axis=0).tolist(), strict=True), ("total", both.difference)]
@@ -128,13 +128,7 @@ class LiveReport:
         caption = "The difference of NAV, live less the backtest, by cause: the sum is exact"
         yield Table("causes", caption, [("cause", ""), ("difference", basis), ("of NAV", "bp")], rows)
         if both.alone.any():
-            caption = f"Trades that one made alone on their day, {both.alone.sum():,}, in {basis}"
-            heads = [("day", ""), ("asset", ""), ("live", ""), ("backtest", "")]
-            found = np.argwhere(both.alone).tolist()
-            traded = [[amount(of.traded[t, i]) for of in (both.live, both.test)] for t, i in found]
-            names = [[f"{both.dates[t]:%Y-%m-%d}", assets[i]] for t, i in found]
-            rows = [[*name, *each] for name, each in zip(names, traded, strict=True)]
-            yield Table("trades", caption, heads, rows, words=2)
+            yield _trades_table(both, basis)
         heads = [("true difference", "a year"), ("live less backtest", "years")]
         known = [self.sequence] if isinstance(self.promise, NotAvailable) else [self.sequence, self.promise.live]
         heads += [(f"live less {self.portfolio.reference}", "years")] * (len(known) - 1)
@@ -237,10 +231,10 @@ def _figure_rows(both: Parting) -> list[list[str]]:
     """The rows of figures; of a record without fills, what they would say is not known."""
     year, span = both.backtest.periods_per_year, float((both.dates[-1] - both.dates[0]).days)
     target = target_returns(both.backtest.targets, both.backtest.market, both.backtest.first + 1)
-    both_costs = [of.costs or {} for of in (both.live, both.test)]
+    both_costs = [of.costs or {} for of in both.columns]
     names = [name for name in {**both_costs[1], **both_costs[0]} if any(costs.get(name) for costs in both_costs)]
     columns = list[dict[str, float]]()
-    for of, costs in zip((both.live, both.test), both_costs, strict=True):
+    for of, costs in zip(both.columns, both_costs, strict=True):
         path, missing = nav_path(of.returns), np.nan if of.costs is None else 0.0
         traded = of.traded[1:] + missing
         columns.append(
@@ -254,6 +248,17 @@ def _figure_rows(both: Parting) -> list[list[str]]:
         )
     live, test = columns
     return [_row(name, live[name], test[name], 3 if "%" in name else 2) for name in live]
+
+
+def _trades_table(both: Parting, basis: str) -> Table:
+    """The trades that one made alone, in the order of days."""
+    heads = [("day", ""), ("asset", ""), ("live", ""), ("backtest", "")]
+    rows = [
+        [f"{both.dates[t]:%Y-%m-%d}", both.backtest.market.assets[i], *(amount(of.traded[t, i]) for of in both.columns)]
+        for t, i in np.argwhere(both.alone).tolist()
+    ]
+    caption = f"Trades that one made alone on their day, {both.alone.sum():,}, in {basis}"
+    return Table("trades", caption, heads, rows, words=2)
 
 
 def _row(name: str, one: float, two: float, digits: int = 2) -> list[str]:
