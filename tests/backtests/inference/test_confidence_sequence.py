@@ -42,6 +42,14 @@ def test_the_mixture_is_one_over_alpha_at_the_boundary(squares: float, level: fl
     assert mixture(at, squares, rho) == pytest.approx(1.0 / (1.0 - level), rel=1e-8)
 
 
+def test_boundary_and_mixture_are_those_of_the_authors_software() -> None:
+    """ConfSeq, its test of uniform boundaries: two-sided normal mixture, V 100, α 0.05, and ρ by its approximation."""
+    rho = 100.0 / (2.0 * math.log(20.0) + math.log(1.0 + 2.0 * math.log(20.0)))
+    assert rho == pytest.approx(12.60056, abs=1e-5)
+    assert boundary(np.array([100.0]), rho, 0.95)[0] == pytest.approx(30.35209, abs=1e-5)
+    assert math.log(mixture(10.0, 100.0, rho)) == pytest.approx(-0.6510052, abs=1e-6)
+
+
 @pytest.mark.parametrize("level", [0.9, 0.95, 0.975])
 def test_the_constant_makes_the_boundary_the_lowest_where_it_is_tuned(level: float) -> None:
     def height(rho: float) -> float:
