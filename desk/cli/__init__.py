@@ -1,6 +1,6 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`run FILE`, `history`, `governance FILES`, `alerts test`, `approve | execute TICKET`,
-`why ORDER`, `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
+`run | live FILE`, `history`, `governance FILES`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
+`journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
 
@@ -15,7 +15,7 @@ import typer
 
 from backtests.runs.folder import code_version
 from desk.cli import book, data, journal
-from desk.cli.cycle import alerts, history, run
+from desk.cli.cycle import alerts, history, live, run
 from desk.cli.execute import execute
 from desk.cli.governance import governance
 from desk.cli.journal import approve, why
@@ -57,7 +57,7 @@ app.command(epilog=parameters_text())(report)
 command: Callable[..., None]
 for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, allocate, forecast):
     app.command()(command)
-for command in (run, history, governance):
+for command in (run, history, live, governance):
     app.command()(command)
 for command in (audit, sweep, laboratory, study, cluster):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""`rebalance run`, `history` and `alerts test`: the decision cycle of a portfolio file, and those that were run."""
+"""`rebalance run`, `history`, `live`, `alerts test`: the decision cycle of a portfolio file, and what became of it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -73,6 +73,24 @@ def history(
         from desk.commands.cycle import history_text
 
     print_text(history_text(limit, portfolio, pages))
+
+
+def live(
+    file: File,
+    out: Annotated[Path | None, typer.Option(help="Also write it to this file as a page: .html.")] = None,
+    as_known_on: KnownOn = None,
+    trust_code: TrustCode = None,
+    reports: Reports = None,
+) -> None:
+    """Print the live record of FILE beside the backtest of its policy: both columns, since when and why they differ.
+
+    The record is that of the book of FILE, or of its `nav_history`. An interval that may be looked at each day says
+    when it contradicts the backtest, or what the test promised.
+    """
+    with starting():
+        from desk.commands.live import live_text
+
+    print_text(live_text(file, out, reports, trust_code))
 
 
 @alerts.command()

@@ -31,6 +31,7 @@ PAGES = [
     "docs/governance.md",
     "docs/hierarchical.md",
     "docs/journal.md",
+    "docs/live.md",
     "docs/metrics.md",
     "docs/own_allocations.md",
     "docs/risk.md",
