@@ -234,9 +234,11 @@ def _against_best(portfolio: Portfolio, analysis: Analysis, taken: Analysed) -> 
     money = f"{abs(apart) * BASIS_POINT * portfolio.nav:,.0f} {portfolio.basis}"
     size = f"{abs(apart):.2f} bp a year ({money}, error {error:.2f} bp)"
     than = f"{size} {'less' if apart > 0.0 else 'more'} than {taken.name}"
-    small = "less than" if abs(apart) < portfolio.materiality else "at least"
-    worth = f"{small} the {portfolio.materiality:g} bp that are worth a change"
-    return f"{best.name} ({best.listed.words}) is expected to lose {than}: {worth}."
+    small = abs(apart) < portfolio.materiality
+    words = f"{best.name} ({best.listed.words}) is expected to lose {than}"
+    if apart <= 0.0 and not small:
+        return f"{words}."
+    return f"{words}: {'less than' if small else 'at least'} the {portfolio.materiality:g} bp that are worth a change."
 
 
 def _changes(trades: TradeList, analysis: Analysis | None) -> Iterator[str]:

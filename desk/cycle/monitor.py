@@ -181,7 +181,7 @@ class _Readings:
             if not has_groups(self.portfolio, by):
                 continue
             groups = group_exposures(assets[:-1], list(instruments[by]), self.portfolio.splits, by)
-            groups = {name: x for name, x in groups.items() if (x != 0.0).sum() > 1}  # one asset was read already
+            groups = {k: x for k, x in groups.items() if (x != 0.0).sum() > 1 and (x != 1.0).any()}  # else one was read
             if groups:
                 yield self._drift(
                     f"drift of a {by.replace('asset_', '')}", {name: float(x @ gaps) for name, x in groups.items()}
