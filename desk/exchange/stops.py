@@ -7,12 +7,18 @@ from foundation.errors import ConfigError
 from foundation.files import locked
 from foundation.home import home_folder
 
-STOP = "STOP"  # file in `home_folder()`
+STOP, PAUSE = "STOP", "PAUSE"  # files in `home_folder()`
 
 
 def stop_file() -> str:
     """The path of the file that stops all sending, or "" where there is none."""
     path = home_folder() / STOP
+    return str(path) if path.exists() else ""
+
+
+def pause_file() -> str:
+    """The path of the file that lets cycles run and send nothing, or "" where there is none."""
+    path = home_folder() / PAUSE
     return str(path) if path.exists() else ""
 
 

@@ -14,6 +14,7 @@ from provider_server import Server, Time, made_bars, own_certificate, serving
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.runs.folder import write_json
 from backtests.runs.manifest import checksum
+from desk.commands.cycle import Ran
 from desk.commands.data import (
     _revisions_table,
     check_data,
@@ -28,6 +29,7 @@ from desk.commands.data import (
 from desk.commands.new import NewFile, write_new
 from desk.commands.past_runs import replay
 from desk.commands.report import make_backtest
+from desk.commands.watch import Alerts, Watcher
 from desk.feeds.fetching import MIRROR
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
@@ -154,6 +156,27 @@ def test_fetching_since_a_day_begins_there(desk: Desk) -> None:
     done = rebalance("data", "fetch", desk.file, "--since", "2022-12-01")
     assert done.status == 0, done.err
     assert str(load_portfolio(desk.file).market.days[0]) == "2022-12-01"
+
+
+def test_a_watcher_fetches_each_session_and_waits_for_a_late_source(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """New York closes at 21:00 UTC in winter; the source has the bars after ten to ten."""
+    monkeypatch.setenv("REBALANCE_HOME", str(desk.folder / "home"))
+    seconds = {at: Time(f"{TOMORROW}T{at}:00").seconds for at in ("21:50", "22:30")}
+    ran = list[str]()
+
+    def is_ended() -> bool:
+        if desk.time.seconds > seconds["21:50"]:
+            desk.serve(TOMORROW)
+        return desk.time.seconds > seconds["22:30"]
+
+    def hear(made: Ran) -> None:
+        ran.append(f"{made.cycle.portfolio.date:%Y-%m-%d} at {desk.time.clock.now():%d %H:%M}")
+
+    Watcher([desk.file], desk.time.clock, Alerts(hear), is_ended).run()
+    assert ran == [f"{TODAY} at 19 06:00", f"{TOMORROW} at 19 22:05"]
+    assert f"no prices of {TOMORROW} yet" in capsys.readouterr().out
 
 
 def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:
