@@ -179,7 +179,9 @@ def holdings_risk(
     undefined: dict[str, str] = {}
     none = np.zeros(0)
     policy = portfolio.policy or ""
-    bands = bands_today(policies.get(policy), portfolio.market, portfolio.costs, portfolio.strategic)
+    bands = bands_today(
+        policies.get(policy), portfolio.market, portfolio.costs, portfolio.strategic, portfolio.sessions_since_trade
+    )
     played = policies or {"as held": Never(portfolio.strategic)}
     return HoldingsRisk(
         portfolio,

@@ -11,7 +11,7 @@ from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
 from desk.cycle.cycle import Cycle, checked_record, rounded, run_cycle
 from desk.cycle.monitor import QUIET
-from desk.cycle.outcomes import outcomes, regret
+from desk.cycle.outcomes import expected, outcomes, regret
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
 from desk.journal import Journal
@@ -145,10 +145,13 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
             continue
         taken = DEFER if cycle.status == "vetoed" else cycle.chosen
         new += [
-            CycleOutcome(cycle.sha256, cycle.session, rows, taken, rounded(losses), rounded(regret(losses, taken)))
+            CycleOutcome(
+                cycle.sha256, cycle.session, rows, taken, rounded(losses), rounded(regret(losses, taken)),
+                *expected(document, taken, rows),
+            )
             for rows, losses in found.items()
             if taken in losses and (cycle.sha256, rows) not in known
-        ]
+        ]  # fmt: skip
     journal.append([Event(each, portfolio=portfolio.name) for each in new])
     of_last = {cycle.sha256 for cycle in last.values()}
     judged = [each for each in (*known.values(), *new) if each.cycle in of_last]
@@ -157,14 +160,19 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
 
 
 def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio) -> str:
-    """The outcome of earlier cycles some rows later; "" where none is known."""
-    regrets = [each.regret for each in found if each.sessions == rows]
-    if not regrets:
+    """The outcome of earlier cycles some rows later beside what was expected; "" where none is known."""
+    judged = [each for each in found if each.sessions == rows]
+    if not judged:
         return ""
-    best, mean = sum(each == 0.0 for each in regrets), sum(regrets) / len(regrets)
+    best, mean = sum(each.regret == 0.0 for each in judged), sum(each.regret for each in judged) / len(judged)
     row, was = row_name(portfolio.periods_per_year), "was" if best == 1 else "were"
     after = counted(rows, "session" if row == "day" else row)
-    return f"after {after} {best} of {len(regrets)} {was} the best, mean regret {mean:.2f} bp"
+    said = f"after {after} {best} of {len(judged)} {was} the best", f"mean regret {mean:.2f} bp"
+    shares = [each.expected_best for each in judged if each.expected_best is not None]
+    regrets = [each.expected_regret for each in judged if each.expected_regret is not None]
+    if len(shares) < len(judged):  # records of before these were stated
+        return ", ".join(said)
+    return f"{said[0]} (expected {sum(shares):.1f}), {said[1]} (expected {sum(regrets) / len(regrets):.2f})"
 
 
 def _entries(journal: Journal, record: type[Record], portfolio: Portfolio) -> list[Entry]:

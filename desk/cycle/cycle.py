@@ -209,6 +209,7 @@ def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], s
     for row, each in zip(rows, analysis.alternatives, strict=True):
         after = each.listed.after
         row |= {"held": _by_asset(after, after.holdings), "cash": after.cash, "paid": each.listed.paid}
+        row["expected"] = {str(rows): early._asdict() for rows, early in analysis.early(each.name).items()}
     waiting = {str(sessions): each for sessions, each in analysis.waiting.items()}
     sure = f"the best in {analysis.shares[best.name]:.0%} of the worlds"
     of_policy = analysis.alternatives[0].listed.trades
@@ -225,4 +226,6 @@ def _by_asset(portfolio: Portfolio, values: Array) -> dict[str, float]:
 def _decision(decision: Decision) -> dict[str, Any]:
     names = ("chosen", "by", "confidence", "timing", "reasons", "changes")
     made = {name: getattr(decision, name) for name in names}
-    return {**made, "headline": decision.listed.headline, "actions": [asdict(each) for each in decision.actions]}
+    band = None if decision.band is None else asdict(decision.band)
+    actions = [asdict(each) for each in decision.actions]
+    return {**made, "headline": decision.listed.headline, "band": band, "actions": actions}

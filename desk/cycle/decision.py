@@ -21,7 +21,9 @@ from research.accounting.costs import BASIS_POINT
 from research.market.calendars import row_name
 from research.orders.trade_list import TradeList
 from research.portfolio import Portfolio
+from research.rules import RegimeThreshold
 from research.rules.protocol import fitted_until
+from research.rules.regime_threshold import BandToday
 
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
 ERRORS = 1.96  # standard errors within which 95 of 100 other draws of random numbers lie
@@ -58,12 +60,13 @@ class Decision:
     listed     : list of the alternative that was chosen.
     chosen     : its name.
     by         : "policy" or "scenarios".
-    confidence : share of the worlds in which it loses least, or None where nothing was weighed.
+    confidence : how often such a choice came true (`Analysis.confidence`), or None where nothing was weighed.
     actions    : its orders, the most pressing first.
     timing     : when they go, or until when nothing does.
     reasons    : why, in sentences.
     changes    : what would change it, in sentences.
     controls   : all of them, those that pass too.
+    band       : the band in force, of a policy whose band adapts; else None.
     """
 
     listed: TradeList
@@ -75,6 +78,7 @@ class Decision:
     reasons: tuple[str, ...]
     changes: tuple[str, ...]
     controls: tuple[Control, ...]
+    band: BandToday | None = None
 
     @property
     def status(self) -> str:
@@ -100,13 +104,22 @@ def decided(listed: TradeList, monitor: Monitored, analysis: Analysis | None) ->
         listed=trades,
         chosen=POLICY if taken is None else taken.name,
         by=by,
-        confidence=None if analysis is None or taken is None else analysis.shares[taken.name],
+        confidence=None if analysis is None or taken is None else analysis.confidence(taken.name),
         actions=tuple(_actions(trades)),
         timing=_timing(trades),
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),
         changes=tuple(_changes(trades, analysis)),
         controls=tuple(_controls(trades, monitor, by)),
+        band=_band(listed),
     )
+
+
+def _band(listed: TradeList) -> BandToday | None:
+    """The band in force, where that of the policy adapts and is known."""
+    if not isinstance(listed.decides, RegimeThreshold):
+        return None
+    market = listed.portfolio.market
+    return listed.decides.today(market.past(len(market.dates) - 1), listed.portfolio.sessions_since_trade)
 
 
 def _actions(trades: TradeList) -> Iterator[Action]:

@@ -165,8 +165,7 @@ class _Readings:
 
     def since_trade(self) -> Reading:
         """The sessions since the last trade."""
-        days = self.portfolio.market.dates
-        count = int((days > self.portfolio.last_trade).sum())
+        count = self.portfolio.sessions_since_trade
         when = f"{self.portfolio.last_trade:%Y-%m-%d}"
         said = f"{counted(count, 'session')} since the last trade of {when}"
         return Reading("sessions since the last trade", float(count), NORMAL_LEVEL, False, said)

@@ -6,8 +6,9 @@ from desk.cycle.cycle import Cycle
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from foundation.blocks import Column, text_rows, with_minus
 from foundation.paper.text_tables import wrapped
-from foundation.paper.wording import percent
+from foundation.paper.wording import counted, percent
 from research.accounting.costs import BASIS_POINT
+from research.rules.standard_rule import points
 
 
 def screen(cycle: Cycle) -> str:
@@ -100,6 +101,10 @@ def _decision(cycle: Cycle) -> Iterator[str]:
             ]
         )
     yield wrapped(f"When: {decision.timing}.")
+    if (band := decision.band) is not None:
+        usual = "its usual width" if band.factor == 1.0 else f"{band.factor:.3g} times its usual width"
+        more = f"; the trade counts for {counted(band.sessions, 'session')} more" if band.sessions else ""
+        yield wrapped(f"Band: {points(band.half_width)}, {usual}: {band.why}{more}.")
     if decision.changes:
         yield "What would change it:"
         yield from _bullets(decision.changes)

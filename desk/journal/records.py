@@ -275,6 +275,8 @@ class CycleOutcome:
     chosen   : alternative that was taken: no order where the list was vetoed.
     losses   : by alternative, the loss on the days that came, bp of NAV.
     regret   : loss of the one that was chosen less the least, bp of NAV.
+    expected_best, expected_regret : share of worlds in which it was to be the best by then, and its mean regret, bp of
+               NAV; None where the record states none.
     """
 
     kind: ClassVar[str] = "outcome"
@@ -286,6 +288,8 @@ class CycleOutcome:
     chosen: str
     losses: Mapping[str, float]
     regret: float
+    expected_best: float | None = None
+    expected_regret: float | None = None
 
 
 RECORDS: Mapping[str, type[Record]] = {

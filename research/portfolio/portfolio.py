@@ -212,6 +212,11 @@ class Portfolio:
         return session_after(np.datetime64(self.trade_day, "D"), days, self.market.calendar)
 
     @property
+    def sessions_since_trade(self) -> int:
+        """Rows of the market since the last trade."""
+        return int((self.market.dates > self.last_trade).sum())
+
+    @property
     def listed_at(self) -> pd.Timestamp:
         """The close at which its last orders were sized: that of the last trade where nothing else is known."""
         asked = None if self.blotter is None else self.blotter.asked
