@@ -9,8 +9,9 @@ from pathlib import Path
 from provider_server import Time
 
 from desk.commands.watch import Watcher, last_session
+from desk.journal.journal import journal_head
 
-LONGEST = 0.4  # seconds between two kills
+LONGEST = 0.15  # seconds between an entry of the journal and the next kill
 
 
 def start(file: Path, name: str, now: str, last: str) -> int:
@@ -35,6 +36,9 @@ def killed(file: Path, name: str, now: str, last: str, rng: random.Random) -> in
     """
     running, kills = [start(file, name, now, last) for _ in range(2)], 0
     while last_session(name) < last:
+        before = journal_head()
+        while journal_head() == before and last_session(name) < last:
+            time.sleep(0.02)
         time.sleep(rng.uniform(0.0, LONGEST))
         which = rng.randrange(2)
         os.kill(running[which], signal.SIGKILL)

@@ -7,11 +7,15 @@ import typer
 
 from desk.cli.options import TrustCode, starting
 from desk.commands.terminal import print_text
+from foundation.errors import ConfigError
 
 
 def watch(
     files: Annotated[list[Path], typer.Argument(help="Portfolio files, or one word: pause, resume, stop or status.")],
     once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
+    every: Annotated[
+        str, typer.Option(help="Look at quotes of the moment so often while exchanges are open, such as 5m or 1h.")
+    ] = "",
     trust_code: TrustCode = None,
 ) -> None:
     """Run the decision cycle of each session of FILES once, after its close; those that were missed first.
@@ -23,8 +27,10 @@ def watch(
     both back; status says how they stand. Each names the open orders of each portfolio.
     """
     with starting():
+        import re
         import signal
         import time
+        from datetime import timedelta
         from threading import Event
 
         from desk.commands.watch import SWITCHES, Watcher, switched
@@ -33,6 +39,10 @@ def watch(
     if len(files) == 1 and str(files[0]) in SWITCHES:
         print_text(switched(str(files[0])))
         return
+    given = re.fullmatch(r"([1-9]\d{0,3})([mh])", every)
+    if every and (once or given is None):
+        raise ConfigError(f"--every is {every!r}: give minutes or hours, such as 5m or 1h, and not with --once.")
+    spaced = timedelta(minutes=int(given[1]) * (60 if given[2] == "h" else 1)) if given else timedelta.max
     ended = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -41,4 +51,6 @@ def watch(
         """Sleep until the end is asked for; a fetch that is under way then still keeps the pace of its source."""
         (time.sleep if ended.is_set() else ended.wait)(seconds)
 
-    raise typer.Exit(Watcher(files, Clock(sleep=sleep), is_ended=ended.is_set, trust_code=trust_code).run(once=once))
+    raise typer.Exit(
+        Watcher(files, Clock(sleep=sleep), is_ended=ended.is_set, trust_code=trust_code).run(once=once, every=spaced)
+    )

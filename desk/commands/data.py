@@ -80,6 +80,12 @@ def delays_of(file: Path) -> dict[str, timedelta]:
     return delays
 
 
+def quote_source(file: Path) -> str:
+    """The source of the market of a portfolio file, where it gives quotes of the moment; else ""."""
+    source = _market_keys(file)[1].source or ""
+    return source if hasattr(ADAPTERS.get(source), "quotes") else ""
+
+
 def _is_fetched(document: Document, keys: MarketKeys) -> bool:
     """True if a source, or imported tables, may have more of what a file reads."""
     return bool(keys.source or _series(document, keys) or _tables_of(keys))

@@ -12,9 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from desk.commands.cycle import Ran, history_text, make_cycle
-from desk.commands.data import PUBLISHED, delays_of, fetch_data
+from desk.commands.data import PUBLISHED, delays_of, fetch_data, fetch_quotes, quote_source
+from desk.commands.orders.trades import policy_now
 from desk.commands.terminal import print_text
-from desk.cycle.schedule import Delays, Due, due_cycles, last_over, next_over
+from desk.cycle.monitor import Monitored, monitored
+from desk.cycle.schedule import Delays, Due, due_cycles, is_open, last_over, next_over
 from desk.exchange.stops import PAUSE, STOP, pause_file, stop_file
 from desk.feeds.pace import Clock
 from desk.journal import Journal
@@ -26,6 +28,7 @@ from foundation.files import from_workbench, locked, write_whole
 from foundation.home import home_folder
 from foundation.paper.wording import counted, listed
 from research.market.calendars import row_name
+from research.orders import trade_list
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.file.settings import names_of
@@ -35,6 +38,7 @@ NAP = timedelta(seconds=10)  # between looks at the clock and at `STOP`
 PAUSES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))  # before a file is tried again
 STANDBY = timedelta(minutes=1)  # before a portfolio that another process watches is looked at again
 ASKED, FAULT = 3, 1  # exit statuses
+FOREVER = timedelta.max
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 AWAITED = "no prices of {} yet."
 
@@ -59,13 +63,21 @@ class Alerts:
 
 @dataclass
 class _Watched:
-    """A portfolio file. due : when it is looked at next. tries : failures in turn. trouble : what was told, or ""."""
+    """A portfolio file.
+
+    due, quotes    : when its cycles are looked at next, and its quotes.
+    tries, trouble : failures in turn, and what was told of them, or "".
+    read, warned   : what of its quotes triggers, and what was told of it, or "".
+    """
 
     file: Path
     name: str
     due: datetime = LONG_AGO
     tries: int = 0
     trouble: str = ""
+    quotes: datetime = LONG_AGO
+    read: tuple[str, ...] = ()
+    warned: str = ""
 
 
 class Watcher:
@@ -95,9 +107,10 @@ class Watcher:
         self._trust_code, self._locks, self._held = trust_code, ExitStack(), dict[str, Path]()
         self._is_once = False
 
-    def run(self, *, once: bool = False) -> int:
+    def run(self, *, once: bool = False, every: timedelta = FOREVER) -> int:
         """Watch until the end, or do once what is due. Gives the exit status: 0 done, 3 a person is asked, 1 a fault.
 
+        every  : time between two looks at quotes of the moment, while an exchange is open.
         Raises : ConfigError where all sending is stopped.
         """
         if stop := stop_file():
@@ -109,12 +122,15 @@ class Watcher:
                 for each in self._files:
                     if each.due <= now or now < before:  # else a clock that is set back leaves it waiting
                         self._look(each)
+                    if every < FOREVER and (each.quotes <= now or now < before):
+                        each.quotes = now + every
+                        self._look_at_quotes(each)
                 if once:
                     return FAULT if self.counts["faults"] else ASKED if self.counts["asked"] else 0
                 if self._ends():
                     break
                 before, now = now, self._clock.now()
-                left = min([NAP, *(each.due - now for each in self._files)])
+                left = min([NAP, every, *(each.due - now for each in self._files)])
                 self._clock.sleep(max(left.total_seconds(), 0.0))
         counts = listed([f"{self.counts[each]:,} {each}" for each in ("cycles", "without a cycle", "faults")])
         self._say(f"ended after the cycle under way: {counts}.")
@@ -231,6 +247,50 @@ class Watcher:
             self._say(f"{each.name}: {what}" + ("" if self._is_once else f" Tried again at {each.due:%H:%M} UTC."))
             remedy = f"It is tried again by itself. To look at it: rebalance run {each.file}"
             self._alert(self._alerts.trouble, each.name, what, remedy)
+
+    # -- between closes ----------------------------------------------------------------------------------------------
+
+    def _look_at_quotes(self, each: _Watched) -> None:
+        """Tell NAV and what triggers at quotes of the moment. Nothing is decided or journalled."""
+        now = self._clock.now()
+        try:
+            calendars = delays_of(each.file)
+            is_closed = bool(calendars) and not any(is_open(now, calendar) for calendar in calendars)
+            if is_closed or self._held.get(each.name) != each.file:
+                return
+            nav, monitor = at_quotes(each.file, self._clock, self._trust_code)
+        except Exception as error:
+            if each.read != (_sentence(error),):
+                each.read = (_sentence(error),)
+                self._say(f"{each.name}: no quotes: {each.read[0]}")
+            return
+        self._say(f"{each.name}: indicative, at quotes of now: NAV {nav:,.2f}; {monitor.status}.")
+        read = tuple(reading.name for reading in monitor.readings if reading.triggers)
+        if read == each.read:
+            return
+        if each.warned:
+            self._alert(self._alerts.resolved, each.name, each.warned)
+        each.read, each.warned = read, "; ".join(monitor.triggers) if read else ""
+        if read:
+            each.warned = f"indicative, at quotes of {now:%Y-%m-%d %H:%M} UTC: {each.warned}"
+            self._say(f"{each.name}: {each.warned}")
+            self._alert(self._alerts.trouble, each.name, each.warned, "The cycle after the close decides.")
+
+
+def at_quotes(file: Path, clock: Clock, trust_code: bool | None = None) -> tuple[float, Monitored]:
+    """NAV, in currency, and the readings of a portfolio file at quotes of the moment.
+
+    Raises : ConfigError where its market is of no source that gives quotes; FeedError where that does not answer.
+    """
+    if not (source := quote_source(file)):
+        raise ConfigError(f"the market of {file} is of no source that gives quotes.")
+    quotes = fetch_quotes(file, source, clock)
+    try:
+        portfolio = load_portfolio(file, {"prices": str(quotes)}, trust_code=trust_code)
+    finally:
+        quotes.unlink()
+    policy, name, run = policy_now(portfolio)
+    return portfolio.nav, monitored(trade_list(portfolio, policy, name, run=run, stale_ok=True))
 
 
 def _sentence(error: Exception) -> str:

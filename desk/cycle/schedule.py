@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from research.market.calendars import Days, closes, sessions
+from research.market.calendars import Days, closes, opens, sessions
 
 RECENT, DAY = np.timedelta64(14, "D"), np.timedelta64(1, "D")  # the first holds a session of every calendar
 Delays = Mapping[str, timedelta]  # by exchange calendar, the time after a close until its prices are out
@@ -43,6 +43,16 @@ def first_open(now: datetime, calendar: str) -> tuple[np.datetime64, datetime]:
     ends = closes(near, calendar)
     place = int(np.argmax(ends > moment))
     return near[place], ends[place].item().replace(tzinfo=UTC)
+
+
+def is_open(now: datetime, calendar: str) -> bool:
+    """True if a session goes on at a moment, its breaks included.
+
+    >>> [is_open(datetime(2022, 11, 25, hour, tzinfo=UTC), "XNYS") for hour in (14, 15, 18)]
+    [False, True, False]
+    """
+    opening: datetime = opens(np.array([first_open(now, calendar)[0]]), calendar)[0].item()
+    return opening.replace(tzinfo=UTC) <= now
 
 
 def last_over(now: datetime, calendar: str, delays: Delays) -> np.datetime64:

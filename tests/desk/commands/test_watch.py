@@ -5,8 +5,11 @@ import os
 import random
 import signal
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commanded import ROOT, rebalance
@@ -25,6 +28,7 @@ from desk.journal import Journal, verify
 from desk.journal.records import CycleRun
 from foundation.errors import ConfigError
 from foundation.home import home_folder
+from research.portfolio.file.document import Document, read_document
 
 LAST = "2022-08-04"  # of the prices of `steady`
 WEEK = ["2022-07-01", "2022-07-05", "2022-07-06", "2022-07-07", "2022-07-08"]  # the fourth was a holiday
@@ -56,7 +60,9 @@ class Desk:
         self.time, self.end = Time(start), datetime.fromisoformat(f"{end}+00:00")
         self.ran, self.troubles, self.resolved = list[tuple[str, str]](), list[tuple[str, str, str]](), list[str]()
         alerts = Alerts(self.hear, lambda *what: self.troubles.append((self.now, *what[:2])), self.mend)
-        self.watcher = Watcher(files, self.time.clock, alerts, lambda: self.time.clock.now() >= self.end)
+        self.on_sleep: Callable[[float], float] = lambda seconds: seconds  # gives what passes
+        clock = replace(self.time.clock, sleep=lambda seconds: self.time.move(self.on_sleep(seconds)))
+        self.watcher = Watcher(files, clock, alerts, lambda: clock.now() >= self.end)
 
     @property
     def now(self) -> str:
@@ -90,12 +96,9 @@ def test_missed_sessions_are_caught_up_with_the_prices_of_their_day(file: Path) 
 
 def test_a_restart_and_a_clock_that_is_set_back_repeat_nothing_and_lose_nothing(file: Path) -> None:
     Watcher([file], Time("2022-07-06T00:00:00").clock).run(once=True)
-    desk = Desk(file, start="2022-07-07T00:00:00", end="2022-07-08T21:00:00")
-    pace = desk.time.clock.sleep
+    desk = Desk(file, start="2022-07-07T00:00:00", end="2022-07-18T00:00:00")
     jumps = iter([-40 * 24 * 3600.0, 50 * 24 * 3600.0, -9 * 24 * 3600.0])  # back, a month ahead, and right again
-    jumping = type(desk.time.clock)(desk.time.clock.wall, desk.time.clock.steady, lambda s: pace(s + next(jumps, 0.0)))
-    desk.watcher._clock = jumping
-    desk.end = datetime.fromisoformat("2022-07-18T00:00:00+00:00")
+    desk.on_sleep = lambda seconds: seconds + next(jumps, 0.0)
     assert desk.watcher.run() == 0
     assert journalled() == sorted(set(journalled()))
     assert journalled()[:5] == [*WEEK[1:], "2022-07-11"]
@@ -116,37 +119,43 @@ def test_prices_that_never_came_are_told_once_and_counted(file: Path) -> None:
     assert not desk.resolved
 
 
-def test_what_fails_is_told_once_and_tried_again_with_growing_pauses(file: Path, tmp_path: Path) -> None:
+def test_what_fails_is_told_once_and_tried_again_with_growing_pauses(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
     broken = steady(other, {"name": "Broken"})
-    text, late = broken.read_text(), "2022-07-06T23:00:00"
+    text = broken.read_text()
     broken.write_text(text.replace("A:", "A: ["))
     desk = Desk(broken, file, start="2022-07-05T21:00:00", end="2022-07-07T00:00:00")
     tries = list[str]()
-    look = desk.watcher._look
-    desk.watcher._look = lambda each: (tries.append(desk.now) if each.file == broken else None, look(each))[1]
-    pace = desk.time.clock.sleep
 
-    def sleep(seconds: float) -> None:
-        pace(seconds)
-        if f"{desk.time.clock.now():%Y-%m-%dT%H:%M:%S}" >= late:
+    def read(path: Path, *rest: Any) -> Document:
+        tries.extend([desk.now] * (path == broken))
+        return read_document(path, *rest)
+
+    def mend(seconds: float) -> float:
+        if desk.now >= "07-06 22:00":
             broken.write_text(text)
+        return seconds
 
-    desk.watcher._clock = type(desk.time.clock)(desk.time.clock.wall, desk.time.clock.steady, sleep)
+    monkeypatch.setattr(watch, "read_document", read)
+    desk.on_sleep = mend
     desk.watcher.run()
     assert tries[:6] == ["07-05 21:00", "07-05 21:05", "07-05 21:15", "07-05 21:35", "07-05 22:15", "07-05 23:15"]
     assert journalled() == WEEK[1:3]
     assert journalled("Broken") == ["2022-07-06"]
     assert len(desk.troubles) == len(desk.resolved) == 1
-    assert desk.resolved[0].startswith("07-06 23:")
+    assert desk.resolved[0].startswith("07-06 2")
 
 
 def test_of_two_watchers_of_a_portfolio_one_acts(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     second = Watcher([file], Time("2022-07-09T00:00:00").clock)
     make_cycle(file, WEEK[0])
-    first = Watcher([file], Time("2022-07-09T00:00:00").clock, Alerts(cycle=lambda _: second.run(once=True) and None))
-    assert first.run(once=True) == 0
+    statuses = list[int]()
+    alerts = Alerts(cycle=lambda _: statuses.append(second.run(once=True)))
+    assert Watcher([file], Time("2022-07-09T00:00:00").clock, alerts).run(once=True) == 0
+    assert statuses == [0] * 4
     assert capsys.readouterr().out.count("another process watches it") == 1
     assert second.counts["cycles"] == 0
     assert journalled() == WEEK
@@ -192,6 +201,13 @@ def test_once_says_by_its_status_whether_a_person_is_asked_or_something_failed(f
     assert "Watched: no prices of" in failed.out
 
 
+@pytest.mark.parametrize("words", [("--every", "5"), ("--every", "0m"), ("--every", "5m", "--once")])
+def test_a_wrong_time_between_looks_at_quotes_is_refused(file: Path, words: tuple[str, ...]) -> None:
+    refused = rebalance("watch", file, *words)
+    assert refused.status == 2
+    assert "give minutes or hours, such as 5m or 1h" in refused.err
+
+
 def test_pause_and_stop_are_files_and_resume_takes_both_back(file: Path, home: Path) -> None:
     assert rebalance("watch", "status").out == "Cycles run, and send what their files allow.\n"
     Watcher([file], Time("2022-07-05T21:00:00").clock).run(once=True)
@@ -213,7 +229,7 @@ def test_pause_and_stop_are_files_and_resume_takes_both_back(file: Path, home: P
 
 def test_a_stop_ends_a_watcher_after_the_cycle_under_way(file: Path) -> None:
     make_cycle(file, WEEK[0])
-    stopping = Alerts(cycle=lambda _: rebalance("watch", "stop") and None)
+    stopping = Alerts(cycle=lambda _: watch.stop())
     assert Watcher([file], Time("2022-07-09T00:00:00").clock, stopping).run() == 0
     assert journalled() == WEEK[:2]
 
