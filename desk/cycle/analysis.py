@@ -18,7 +18,9 @@ import pandas as pd
 from backtests.today.from_today import Simulated, mean
 from backtests.today.future_paths import Opening, SharedBands, is_played_at_once, play_futures
 from desk.cycle.alternatives import Listed
+from desk.cycle.monitor import sharpe_of_year
 from foundation.arrays import Array, Mask, frozen
+from foundation.errors import DataError
 from research.accounting import Policy
 from research.accounting.costs import BASIS_POINT
 from research.orders.before_after import Figures
@@ -68,8 +70,27 @@ class Analysed:
     @property
     def after(self) -> Figures:
         """The figures of the portfolio after its orders."""
-        trades = self.listed.trades
-        return trades.before_after.figures["after" if trades.sized.moved.any() else "before"]
+        return self.listed.trades.before_after.figures[self._moment]
+
+    @property
+    def weights(self) -> Array:
+        """(n,) weights after its orders, fraction of NAV."""
+        return self.listed.trades.before_after.states[self._moment].weights
+
+    @property
+    def _moment(self) -> str:
+        return "after" if self.listed.trades.sized.moved.any() else "before"
+
+    @property
+    def sharpe(self) -> float | None:
+        """The Sharpe ratio of these weights in the last year; None where it is not defined."""
+        of = self.listed.trades.before_after
+        if isinstance(of.ex_ante, str):
+            return None
+        try:
+            return sharpe_of_year(of.portfolio, of.ex_ante.returned(self.weights, of.horizons[0])).value
+        except DataError:
+            return None
 
 
 class Early(NamedTuple):
@@ -114,7 +135,7 @@ class Analysis:
         return {each.name: float(share) for each, share in zip(self.alternatives, shares, strict=True)}
 
     def confidence(self, name: str) -> float:
-        """How often the choice of an alternative came true that was the best in as large a share of the worlds.
+        """The share of choices that came true, of those that were the best in as large a share of the worlds.
 
         The worlds take the law of returns for granted that a few years have shown, so that large shares are too sure:
         their log odds are brought to those that cycles on other markets came true with.
@@ -148,9 +169,9 @@ class Analysis:
     def table(self) -> pd.DataFrame:
         """A row an alternative: orders, turnover, cost, tracking error and losses after it, loss of a year, score.
 
-        orders, turnover (fraction of NAV), cost and tax (currency), tracking_error (fraction a year), var, cvar (one
-        row, fraction of NAV), beta, loss of the year and its parts, apart from the policy's and its error (bp of NAV),
-        score, best (share of worlds).
+        orders, turnover (fraction of NAV), cost, gain realised and tax on it (currency), tracking_error (fraction a
+        year), var, cvar (one row, fraction of NAV), beta, sharpe (of the last year by these weights), loss of the year
+        and its parts, apart from the policy's and its error (bp of NAV), score, best (share of worlds).
         """
         rows = []
         for each in self.alternatives:
@@ -161,11 +182,13 @@ class Analysis:
                     "orders": len(trades.orders),
                     "turnover": trades.turnover,
                     "cost": float(trades.sized.charges.sum()),
+                    "gain": sum(float(trades.facts.get(f"gain_{term}", 0.0)) for term in ("short", "long")),
                     "tax": float(trades.facts.get("tax", 0.0)),
                     "tracking_error": after.tracking_error,
                     "var": next(iter(after.var.values())),
                     "cvar": next(iter(after.cvar.values())),
                     "beta": after.beta,
+                    "sharpe": each.sharpe,
                     **dict(zip(PARTS, map(float, each.parts.mean(axis=1)), strict=True)),
                     "loss": each.loss,
                     **dict(zip(("apart", "error"), self.apart(each.name), strict=True)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.inference.sharpe_inference import sharpe_with_error
+from backtests.inference.sharpe_inference import SharpeEstimate, sharpe_with_error
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import counted
@@ -89,6 +89,26 @@ def has_groups(portfolio: Portfolio, by: str) -> bool:
     """True if each asset of a portfolio names its group. by : one of `GROUPS`."""
     instruments = portfolio.market.instruments
     return by in instruments.columns and bool(instruments[by].astype(str).str.len().all())
+
+
+def sharpe_of_year(portfolio: Portfolio, earned: Array) -> SharpeEstimate:
+    """The Sharpe ratio of the last year of returns. Raises as `sharpe_with_error` does.
+
+    earned : (d,) simple returns up to the last close, fraction.
+    """
+    year = portfolio.periods_per_year
+    last = earned[-year:]
+    return sharpe_with_error(last - portfolio.market.cash[-len(last) :], year)
+
+
+def weights_by_group(portfolio: Portfolio, weights: Array) -> dict[str, dict[str, float]]:
+    """The weights (n,), fraction of NAV, by asset class and by sector: of each kind that all assets name."""
+    market, found = portfolio.market, {}
+    for by in GROUPS:
+        if has_groups(portfolio, by):
+            groups = group_exposures(market.assets, list(market.instruments[by]), portfolio.splits, by)
+            found[by] = {name: float(counted @ weights) for name, counted in groups.items()}
+    return found
 
 
 def is_triggered(portfolio: Portfolio, target: Array) -> bool:
@@ -198,14 +218,14 @@ class _Readings:
 
     def sharpe(self) -> Reading:
         """The Sharpe ratio of the last year: of NAV where its history is long enough, else of the holdings."""
-        year, market, levels = self.portfolio.periods_per_year, self.portfolio.market, self.portfolio.cycle.sharpe
+        year, levels = self.portfolio.periods_per_year, self.portfolio.cycle.sharpe
         path = self._wealth()
         own = path is not None and len(path) > year
         if not own and self.unknown:
             return _unknown("Sharpe ratio", self.unknown)
-        earned = (path[1:] / path[:-1] - 1.0)[-year:] if path is not None and own else self._of_weights()[-year:]
+        earned = path[1:] / path[:-1] - 1.0 if path is not None and own else self._of_weights()
         try:
-            found = sharpe_with_error(earned - market.cash[-len(earned) :], year)
+            found = sharpe_of_year(self.portfolio, earned)
         except DataError as error:
             return _unknown("Sharpe ratio", str(error))
         level = (

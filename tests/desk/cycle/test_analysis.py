@@ -153,5 +153,8 @@ def test_no_gain_is_realised_where_none_is_allowed(tmp_path: Path) -> None:
     found = weighed(tmp_path, {"lines": lines, "tax": tax})
     assert found["full"].listed.trades.facts["tax"] > 0.0
     assert found["no gains"].listed.trades.facts["tax"] == 0.0
+    sold = found["full"].listed.trades.orders.query("side == 'sell'")
+    gained = float(sold["units"].iloc[0]) * (100.0 - 20.0)  # A is at 100, and was bought at 20
+    assert found.table()["gain"][["policy", "full"]].tolist() == [0.0, gained]
     untaxed = weighed(tmp_path)
     assert found["full"].loss == untaxed["full"].loss  # later years have no tax: a trade put off would seem to save it

@@ -139,6 +139,18 @@ def test_accounts_currencies_limits_and_months_are_weighed_or_said(file: str, po
     assert made.decision.status in screen(made)
 
 
+def test_an_alternative_states_its_classes_after_its_orders() -> None:
+    made = cycle(SCENARIOS)
+    portfolio, weighed = made.portfolio, made.steps[4].output["alternatives"]
+    classes = portfolio.market.instruments["asset_class"]
+    for row in weighed:
+        nav = row["cash"] + sum(row["held"].values())
+        by_hand = {name: 0.0 for name in classes}
+        for asset, amount in row["held"].items():
+            by_hand[classes[asset]] += amount / nav
+        assert row["groups"]["asset_class"] == pytest.approx(by_hand)
+
+
 def run(*words: object) -> Done:
     return rebalance("run", *words)
 
