@@ -1,5 +1,5 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`run | live FILE`, `history`, `governance FILES`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
+`run | live FILE`, `watch | governance FILES`, `history`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
 `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
@@ -28,6 +28,7 @@ from desk.cli.studies import audit, laboratory, study, sweep
 from desk.cli.tca import tca
 from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
+from desk.cli.watch import watch
 from desk.commands.terminal import print_text, run_app
 
 app = typer.Typer(
@@ -57,7 +58,7 @@ app.command(epilog=parameters_text())(report)
 command: Callable[..., None]
 for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, allocate, forecast):
     app.command()(command)
-for command in (run, history, live, governance):
+for command in (run, watch, history, live, governance):
     app.command()(command)
 for command in (audit, sweep, laboratory, study, cluster):
     app.command()(command)

@@ -42,6 +42,7 @@ PAGES = [
     "docs/taxes.md",
     "docs/tca.md",
     "docs/views.md",
+    "docs/watch.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
