@@ -1,4 +1,4 @@
-"""`rebalance run`, `history`, `live` and `alerts test`: the decision cycle of a portfolio file, and what became of it."""
+"""`rebalance run`, `history`, `live`, `alerts test`: the decision cycle of a portfolio file, and what became of it."""
 
 from pathlib import Path
 from typing import Annotated
