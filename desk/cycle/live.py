@@ -282,7 +282,8 @@ def _check(book: Book, portfolio: Portfolio) -> None:
     held = [asset for of in book.holders for asset, units in of.units.items() if units]
     for what in (*(fill.asset for fill in book.blotter.fills), *held, *amounts):
         if what not in known and what != portfolio.basis:
-            raise DataError(f"book {book.name} has amounts of {what}, of which the market has no quote at each close.")
+            fix = "Give the market quotes, or the file a `nav_history` in place of the book."
+            raise DataError(f"book {book.name} has amounts of {what}, of which the market has no quotes. {fix}")
 
 
 def _parted(live: DailyMoney, test: DailyMoney, played: Backtest, quoted: Array) -> Parting:

@@ -344,7 +344,7 @@ def test_what_has_no_record_is_refused(desk: Desk) -> None:
     with pytest.raises(DataError, match=r"a record needs one before and two after it\. Update the prices\."):
         desk.parting(fresh)
     coin = replace(desk.book, entries=(CashEntry("1", "fee", desk.day(-2).date(), "", "BNB", Decimal(-1)),))
-    with pytest.raises(DataError, match="amounts of BNB, of which the market has no quote"):
+    with pytest.raises(DataError, match="amounts of BNB, of which the market has no quotes"):
         desk.parting(coin)
 
 
