@@ -1,5 +1,6 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`run FILE`, `history`, `governance FILES`, `approve | execute TICKET`, `why ORDER`, `journal show | verify | export`,
+`run FILE`, `history`, `governance FILES`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
+`journal show | verify | export`,
 `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
@@ -15,7 +16,7 @@ import typer
 
 from backtests.runs.folder import code_version
 from desk.cli import book, data, journal
-from desk.cli.cycle import history, run
+from desk.cli.cycle import alerts, history, run
 from desk.cli.execute import execute
 from desk.cli.governance import governance
 from desk.cli.journal import approve, why
@@ -64,7 +65,13 @@ for command in (audit, sweep, laboratory, study, cluster):
 app.command("compile")(compile_now)
 for command in (policies, verify, runs, note, trials, show, pdf, diff, replay):
     app.command()(command)
-for name, group in {"journal": journal.app, "book": book.app, "data": data.app, "train": train}.items():
+for name, group in {
+    "alerts": alerts,
+    "journal": journal.app,
+    "book": book.app,
+    "data": data.app,
+    "train": train,
+}.items():
     app.add_typer(group, name=name)
 
 

@@ -1,4 +1,4 @@
-"""`rebalance run` and `history`: the decision cycle of a portfolio file, and those that were run."""
+"""`rebalance run`, `history` and `alerts test`: the decision cycle of a portfolio file, and those that were run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from desk.cli.options import File, KnownOn, Reports, TrustCode, starting
-from desk.commands.terminal import print_text
+from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 
 ASKED = 3  # exit status where a person is asked
+
+alerts = typer.Typer(no_args_is_help=True, help="Alerts by e-mail, webhook and file.")
 
 
 def run(
@@ -36,8 +38,8 @@ def run(
 ) -> None:
     """Run one decision cycle of FILE: watch it, weigh alternatives, decide, and journal why.
 
-    The file's policy decides, unless it says `cycle: {decides: scenarios}`. Nothing is sent. Exit status 3 where a
-    person is asked.
+    The file's policy decides, unless it says `cycle: {decides: scenarios}`. Nothing is sent unless it says
+    `cycle: {acts: ...}`. Exit status 3 where a person is asked.
 
     With --from and --to, play the cycle over these days beside the plain policy, and journal nothing.
     """
@@ -56,7 +58,7 @@ def run(
     )
     print_text(made.text)
     if page is not None:
-        write_page(page, made.document)
+        write_page(page, made.document, made.status)
     if made.asks:
         raise typer.Exit(ASKED)
 
@@ -71,3 +73,12 @@ def history(
         from desk.commands.cycle import history_text
 
     print_text(history_text(limit, portfolio, pages))
+
+
+@alerts.command()
+def test() -> None:
+    """Send a test to each channel of `alerts.yaml`, and say what it answers. Exit status 1 if one failed."""
+    with starting():
+        from desk.commands.alerts import send_test
+
+    tell(*send_test())

@@ -135,7 +135,7 @@ class Analysis:
         return {each.name: float(share) for each, share in zip(self.alternatives, shares, strict=True)}
 
     def confidence(self, name: str) -> float:
-        """How often the choice of an alternative came true that was the best in as large a share of the worlds.
+        """The share of choices that came true, of those that were the best in as large a share of the worlds.
 
         The worlds take the law of returns for granted that a few years have shown, so that large shares are too sure:
         their log odds are brought to those that cycles on other markets came true with.

@@ -109,7 +109,8 @@ def _playbook(status: str, request: Mapping[str, Any], *, has_orders: bool) -> I
     elif status == "not sent":
         yield f"A check refused the orders. Mend what it names, then run the cycle again: {again}"
     elif status == "unreconciled":
-        yield f"Nothing is sent. Book what explains the difference, then run the cycle again: {again}"
+        yield from (f"Book what explains the difference: {each}" for each in request["reality"]["bookings"])
+        yield f"Nothing is sent. Once book and venue agree, run the cycle again: {again}"
     elif status == "vetoed":
         yield f"Nothing is sent. Once the controls pass, run the cycle again: {again}"
     elif not has_orders:

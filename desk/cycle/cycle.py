@@ -6,7 +6,7 @@ and day give the same record to the byte.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ import pandas as pd
 from backtests.runs.folder import code_version
 from desk.cycle.alternatives import alternatives
 from desk.cycle.analysis import Analysis, analysed
-from desk.cycle.decision import Decision, decided
+from desk.cycle.decision import Control, Decision, control, decided
 from desk.cycle.monitor import Monitored, monitored, weights_by_group
+from desk.cycle.reality import NOT_COMPARED, REALITY, Reality
 from foundation.arrays import Array
 from foundation.canonical import content_hash
 from foundation.errors import DataError
@@ -59,6 +60,7 @@ class Cycle:
     analysis  : its alternatives; None on a quiet day, or where they cannot be weighed.
     decision  : the decision.
     steps     : the hand-overs in turn.
+    reality   : its book beside its venue.
     """
 
     portfolio: Portfolio
@@ -66,6 +68,7 @@ class Cycle:
     analysis: Analysis | None
     decision: Decision
     steps: tuple[Step, ...]
+    reality: Reality = NOT_COMPARED
 
     @property
     def document(self) -> dict[str, Any]:
@@ -100,6 +103,9 @@ def run_cycle(
     run: str = "",
     as_of: pd.Timestamp | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    *,
+    reality: Reality = NOT_COMPARED,
+    given: Sequence[Control] = (),
 ) -> Cycle:
     """Run one cycle of a portfolio at its last close.
 
@@ -108,13 +114,15 @@ def run_cycle(
     run    : id of the run that recommends it, or "".
     as_of  : day of the cycle, to which the age of each price is counted; None counts none.
     now    : clock of the records.
+    reality : the book of the portfolio beside its venue.
+    given  : controls of what the desk knows besides, such as its journal.
     Raises : as `trade_list`, but for prices that are too old: then orders are vetoed.
     """
     targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=len(portfolio.market.dates) - 1)
     listed = trade_list(portfolio, policy, name, run=run, targets=targets, as_of=as_of, stale_ok=True)
     portfolio = listed.portfolio
     record = _Record(now)
-    record.add("supervisor", _request(listed), _request_words(listed))
+    record.add("supervisor", _request(listed) | {"reality": reality.record}, _request_words(listed, reality))
     monitor = monitored(listed)
     data = monitor["data"]
     record.add("market data", {"fingerprint": portfolio.market.fingerprint, **asdict(data)}, data.sentence)
@@ -129,12 +137,14 @@ def run_cycle(
         except DataError as error:
             why_not = str(error)
     record.add("optimiser", *_weighed(analysis, why_not))
-    decision = decided(listed, monitor, analysis)
+    if reality.agrees is not None:
+        given = (control(REALITY, "vetoes", not reality.agrees, reality.sentence, reality.sentence), *given)
+    decision = decided(listed, monitor, analysis, given)
     record.add("execution", _decision(decision), f"{decision.listed.headline} When: {decision.timing}.")
     failed = [each.sentence for each in decision.controls if each.effect != "passes"]
     controls = {"status": decision.status, "controls": [asdict(each) for each in decision.controls]}
     record.add("supervisor", controls, f"{decision.status}: {'; '.join(failed) or 'all controls pass'}.")
-    return Cycle(portfolio, monitor, analysis, decision, tuple(record.steps))
+    return Cycle(portfolio, monitor, analysis, decision, tuple(record.steps), reality)
 
 
 class _Record:
@@ -175,10 +185,10 @@ def _request(listed: TradeList) -> dict[str, Any]:
     }
 
 
-def _request_words(listed: TradeList) -> str:
+def _request_words(listed: TradeList, reality: Reality) -> str:
     portfolio = listed.portfolio
     who = f"policy {listed.policy} decides" if portfolio.cycle.decides == "policy" else "scenarios decide"
-    return f"Cycle of {portfolio.name} at the close of {portfolio.date:%Y-%m-%d}: {who}."
+    return f"Cycle of {portfolio.name} at the close of {portfolio.date:%Y-%m-%d}: {who}. {reality.sentence}"
 
 
 def _forecast(portfolio: Portfolio) -> tuple[dict[str, Any], str]:
@@ -226,7 +236,7 @@ def _by_asset(portfolio: Portfolio, values: Array) -> dict[str, float]:
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
-    names = ("chosen", "by", "confidence", "timing", "reasons", "changes", "watched")
+    names = ("chosen", "by", "confidence", "timing", "reasons", "changes", "watched", "ticket")
     made = {name: getattr(decision, name) for name in names} | {"turnover": decision.listed.turnover}
     band = None if decision.band is None else asdict(decision.band)
     actions = [asdict(each) for each in decision.actions]

@@ -4,8 +4,10 @@ By default the policy of the file decides, and the alternatives stand beside it.
 `cycle: {decides: scenarios}`, the alternative of the least expected loss is taken.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -15,7 +17,11 @@ from backtests.today.from_today import mean
 from desk.cycle.alternatives import POLICY
 from desk.cycle.analysis import Analysed, Analysis
 from desk.cycle.monitor import Monitored
+from desk.cycle.reality import REALITY
+from desk.tickets import make_ticket
 from desk.tickets.review import Review
+from foundation.files import sha256_of
+from foundation.paper.wording import counted
 from foundation.paper.wording import listed as listed_words
 from foundation.tolerances import TRIGGER
 from research.accounting.costs import BASIS_POINT
@@ -29,6 +35,7 @@ from research.rules.regime_threshold import BandToday
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
 ERRORS = 1.96  # standard errors within which 95 of 100 other draws of random numbers lie
 MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
+STOPPED = ("vetoed", "unreconciled")  # statuses of a decision whose orders may not be sent
 Effect = Literal["passes", "escalates", "vetoes"]
 
 
@@ -85,24 +92,52 @@ class Decision:
 
     @property
     def status(self) -> str:
-        """vetoed; awaiting approval, where a person is asked; or finalised."""
-        effects = {each.effect for each in self.controls}
-        if "vetoes" in effects:
+        """unreconciled; vetoed; awaiting approval, where a person is asked; or finalised."""
+        effects = {each.name: each.effect for each in self.controls}
+        if effects.get(REALITY) == "vetoes":
+            return "unreconciled"
+        if "vetoes" in effects.values():
             return "vetoed"
-        asked = "escalates" in effects or (self.actions and self.listed.portfolio.ticket.approvals)
+        asked = "escalates" in effects.values() or (self.actions and self.listed.portfolio.ticket.approvals)
         return "awaiting approval" if asked else "finalised"
 
+    @property
+    def is_stopped(self) -> bool:
+        """True if its orders may not be sent, by whomever."""
+        return self.status in STOPPED
 
-def decided(listed: TradeList, monitor: Monitored, analysis: Analysis | None) -> Decision:
+    @property
+    def to_send(self) -> TradeList:
+        """Its list as it may be sent: one that escalates asks for an approval."""
+        portfolio = self.listed.portfolio
+        if not any(each.effect == "escalates" for each in self.controls):
+            return self.listed
+        terms = replace(portfolio.ticket, approvals=max(portfolio.ticket.approvals, 1))
+        return replace(self.listed, portfolio=replace(portfolio, ticket=terms))
+
+    @cached_property
+    def ticket(self) -> str:
+        """The hash of the ticket of `to_send`; "" without orders, and of a list that may not be sent."""
+        if not self.actions or self.is_stopped:
+            return ""
+        file = Path(self.listed.portfolio.file)
+        return replace(make_ticket(self.to_send), file_sha256=sha256_of(file) if file.is_file() else "").hash
+
+
+def decided(
+    listed: TradeList, monitor: Monitored, analysis: Analysis | None, given: Sequence[Control] = ()
+) -> Decision:
     """The decision on a portfolio.
 
     listed   : list of its policy.
     monitor  : its readings.
     analysis : its alternatives, or None on a quiet day.
+    given    : controls of what the desk knows besides, such as its journal; one that escalates does where orders go.
     """
     by = listed.portfolio.cycle.decides if analysis is not None else POLICY
     taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.best
     trades = listed if taken is None else taken.listed.trades
+    sends = bool(trades.sized.moved.any())
     return Decision(
         listed=trades,
         chosen=POLICY if taken is None else taken.name,
@@ -113,7 +148,11 @@ def decided(listed: TradeList, monitor: Monitored, analysis: Analysis | None) ->
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),
         changes=tuple(_changes(trades, analysis)),
         watched=_watched(trades.portfolio),
-        controls=tuple(_controls(trades, monitor, by)),
+        controls=(
+            *(each for each in given if sends or each.effect != "escalates"),
+            *_controls(trades, monitor, by),
+            *_acting(trades),
+        ),
         band=_band(listed),
     )
 
@@ -229,30 +268,53 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
     """The controls of the orders."""
     portfolio, sends = trades.portfolio, bool(trades.sized.moved.any())
     terms = portfolio.cycle
-    yield _control("prices", "vetoes", trades.stale and sends, "prices are too old for orders", "prices are recent")
+    yield control("prices", "vetoes", trades.stale and sends, "prices are too old for orders", "prices are recent")
     count = monitor["sessions since the last trade"].value or 0.0
     resting = by == "scenarios" and sends and count < terms.cooldown
-    yield _control(
+    yield control(
         "cooldown", "vetoes", resting,
         f"the last trade was {count:.0f} sessions ago, and scenarios rest {terms.cooldown}", "no trade was too recent",
     )  # fmt: skip
     turned = f"turnover is {trades.turnover:.2%} of NAV"
-    yield _control(
+    yield control(
         "turnover", "escalates", trades.turnover > terms.turnover,
         f"{turned}, above the {terms.turnover:.0%} of a cycle", turned,
     )  # fmt: skip
     moment = "after" if sends else "before"
     outside = [each.sentence for each in trades.before_after.outside(moment)]
-    yield _control("ranges", "escalates", bool(outside), "; ".join(outside), "each asset ends within its range")
+    yield control("ranges", "escalates", bool(outside), "; ".join(outside), "each asset ends within its range")
     horizon, figures = trades.before_after.horizons[0], trades.before_after.figures[moment]
     loss = figures.var[horizon]
     high = loss is not None and loss >= terms.var.critical
-    yield _control("VaR", "escalates", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", "VaR 95 is below its limit")
+    yield control("VaR", "escalates", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", "VaR 95 is below its limit")
     seen = fitted_until(trades.decides)
     old = seen is not None and (portfolio.date - seen).days > MODEL_DAYS
     said = "the policy was not fitted" if seen is None else f"the policy was fitted to days up to {seen:%Y-%m-%d}"
-    yield _control("model", "escalates", old, f"{said}, more than a year before", said)
+    yield control("model", "escalates", old, f"{said}, more than a year before", said)
 
 
-def _control(name: str, effect: Effect, fails: bool, fault: str, passed: str) -> Control:
+def _acting(trades: TradeList) -> Iterator[Control]:
+    """The controls of the file on orders that are open, and on those that go without a person."""
+    portfolio, terms, acts = trades.portfolio, trades.portfolio.cycle, trades.portfolio.cycle.acts
+    sends = bool(trades.sized.moved.any())
+    count = 0 if portfolio.blotter is None else len(portfolio.blotter.open)
+    if terms.open_orders == "wait":
+        fault = f"{counted(count, 'order')} of the last list are open, and the file waits for them"
+        yield control("open orders", "vetoes", sends and bool(count), fault, "no order of the last list is in the way")
+    if acts is None:
+        return
+    value, orders = float(trades.orders["notional"].sum()), len(trades.orders)
+    beyond = {
+        f"turnover is {trades.turnover:.2%} of NAV, above the {acts.turnover:.2%}": trades.turnover > acts.turnover,
+        f"there are {orders:,} orders, above the {acts.orders:,}": orders > acts.orders,
+        f"they are worth {value:,.2f}, above the {acts.notional:,.2f} {portfolio.basis}": value > acts.notional,
+    }
+    faults = [f"{words} that go without a person" for words, is_beyond in beyond.items() if is_beyond]
+    faults += ["the file names no book that keeps what was sent"] if portfolio.blotter is None else []
+    within = "its orders are within what goes without a person"
+    yield control("acts", "escalates", sends and bool(faults), "; ".join(faults), within)
+
+
+def control(name: str, effect: Effect, fails: bool, fault: str, passed: str) -> Control:
+    """A control that has the effect where it fails."""
     return Control(name, effect, fault) if fails else Control(name, "passes", passed)

@@ -35,13 +35,14 @@ def cycle_html(document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = (
     document = _with_minus(document)
     request, said = document["steps"][0]["output"], briefed(document, status)
     when, _, heading = said.state
+    differences = [f"{each['sentence']}." for each in request["reality"]["differences"]]
     sheet = {
         "eyebrow": "Decision cycle",
         "title": request["portfolio"],
         "subtitle": f"At the close of {request['last_close']}, run at {document['steps'][0]['at']}.",
         "heading": heading,
         "headlines": [said.state[1]],
-        "sentences": [when],
+        "sentences": [when, request["reality"]["sentence"], *differences],
         "headline": list(_figures(document)),
         "columns": [{"name": request["portfolio"]}],
         "asides": said.lists,

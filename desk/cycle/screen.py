@@ -17,9 +17,9 @@ from research.rules.standard_rule import points
 CONFIDENCE = "so many choices with as large a share of worlds came true"
 
 
-def screen(cycle: Cycle) -> str:
-    """The cycle in words, for a terminal."""
-    parts = (_head(cycle), _monitor(cycle), _analysis(cycle), _decision(cycle), _controls(cycle))
+def screen(cycle: Cycle, status: str = "") -> str:
+    """The cycle in words, for a terminal. status : what became of its decision; "" takes that of the decision."""
+    parts = (_head(cycle), _monitor(cycle), _analysis(cycle), _decision(cycle), _controls(cycle, status))
     return with_minus("\n\n".join("\n".join(lines) for part in parts if (lines := list(part))))
 
 
@@ -42,6 +42,7 @@ def _head(cycle: Cycle) -> Iterator[str]:
     portfolio, decision = cycle.portfolio, cycle.decision
     yield f"{portfolio.name}: cycle at the close of {portfolio.date:%Y-%m-%d}, {cycle.steps[0].at}"
     yield f"NAV {portfolio.nav:,.2f} {portfolio.basis}; decides: {decision.by} ({cycle.steps[0].output['policy']})"
+    yield from map(wrapped, cycle.reality.lines)
 
 
 def _monitor(cycle: Cycle) -> Iterator[str]:
@@ -147,10 +148,10 @@ def _orders(actions: Sequence[Mapping[str, Any]], basis: str) -> list[str]:
     return lines
 
 
-def _controls(cycle: Cycle) -> Iterator[str]:
+def _controls(cycle: Cycle, status: str = "") -> Iterator[str]:
     failed = [each for each in cycle.decision.controls if each.effect != "passes"]
     yield from (wrapped(f"{each.name} {each.effect}: {each.sentence}.") for each in failed)
-    yield f"Status: {cycle.decision.status}"
+    yield f"Status: {status or cycle.decision.status}"
 
 
 def _bullets(sentences: Sequence[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The stops of a desk: a file that stops all sending, and another process that sends for the same portfolio."""
+"""The stops of a desk: files that stop sending, and another process that sends for the same portfolio."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,21 @@ from foundation.errors import ConfigError
 from foundation.files import locked
 from foundation.home import home_folder
 
-STOP = "STOP"  # file in `home_folder()`
+STOP, PAUSE = "STOP", "PAUSE"  # files in `home_folder()`
 
 
 def stop_file() -> str:
     """The path of the file that stops all sending, or "" where there is none."""
-    path = home_folder() / STOP
+    return _path_if_there(STOP)
+
+
+def pause_file() -> str:
+    """The path of the file that keeps cycles from sending, or "" where there is none; what persons send goes."""
+    return _path_if_there(PAUSE)
+
+
+def _path_if_there(name: str) -> str:
+    path = home_folder() / name
     return str(path) if path.exists() else ""
 
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from decimal import Decimal
 from typing import Any
 
 from desk.journal.chain import Entry, Event
 from desk.journal.journal import Journal, Kept
-from desk.journal.records import Allocated, Approved, ListedOrder, ListMade, OrderSent, Record, Refused
+from desk.journal.records import Allocated, Approved, Filled, ListedOrder, ListMade, OrderSent, Record, Refused
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed
+from research.portfolio.holdings.rates import decimal
 
 AFTER_REFUSAL = (
     "Only who refused it can approve it after all. A list of the same file, data and request is the same again, and "
@@ -103,6 +105,22 @@ def ticket_state(journal: Journal, ticket: str) -> TicketState:
     crossed = (entry for entry in kinds.get(Allocated.kind, ()) if not entry.record.block)
     lists, sent = kinds.get(ListMade.kind, ()), kinds.get(OrderSent.kind, ())
     return TicketState(*map(tuple, (lists, approvals, refusals, sent, crossed)))
+
+
+def execution_status(journal: Journal, ticket: str) -> str:
+    """executed, where each order of a ticket was filled in full; partly executed, where one was sent; or "".
+
+    ticket : its hash. An order in an amount of money counts as filled in full with its first fill.
+    """
+    state = ticket_state(journal, ticket) if ticket else None
+    if state is None or not state.sent:
+        return ""
+    filled = dict[str, Decimal]()
+    for entry in journal.entries(ticket=ticket, kind=Filled.kind):
+        filled[entry.order] = filled.get(entry.order, Decimal()) + decimal(entry.record.quantity)
+    orders = {row.order: decimal(row.quantity or 0.0) for entry in state.lists for row in entry.record.orders}
+    done = (name in filled and filled[name] >= units for name, units in orders.items())
+    return "executed" if all(done) else "partly executed"
 
 
 def judge(journal: Journal, document: Mapping[str, Any], path: str, refusal: str = "") -> tuple[Kept, TicketState]:

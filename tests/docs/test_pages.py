@@ -13,6 +13,7 @@ from commanded import rebalance
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
+    "docs/alerts.md",
     "docs/allocations.md",
     "docs/architecture.md",
     "docs/attribution.md",

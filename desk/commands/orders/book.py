@@ -41,8 +41,7 @@ def open_from(
     as_of  : close at which it is opened, YYYY-MM-DD; None takes the last one.
     Raises : ConfigError for a book that is there already, and for what is wrong in the files.
     """
-    document = read_file(from_workbench(file))
-    asked = document.value("positions", "book") if document.has("positions", "book") else ""
+    asked = named_in(file)
     instead = {"positions": None} if asked and not positions else {}
     portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held), as_of=as_of)
     name = name or asked or portfolio.name
@@ -52,6 +51,12 @@ def open_from(
         book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()))
         write_book(book)
     return book
+
+
+def named_in(file: Path) -> str:
+    """The name of the book that a portfolio file reads, or ""."""
+    document = read_file(from_workbench(file))
+    return str(document.value("positions", "book")) if document.has("positions", "book") else ""
 
 
 def portfolio_of(book: Book) -> Portfolio:

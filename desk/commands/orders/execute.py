@@ -33,7 +33,6 @@ from foundation.files import sha256_of
 from research.market.calendars import day_at, session_after
 from research.orders.bookkeeping.importing import item_name
 from research.portfolio import load_portfolio
-from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.book import read_book
 
 if TYPE_CHECKING:
@@ -308,9 +307,8 @@ def _hashes(document: Mapping[str, Any], file: Path | None) -> dict[str, str]:
 
 def _book_of(document: Mapping[str, Any], file: Path | None, journal: Journal) -> str:
     """The name of the book that a portfolio file reads, or ""."""
-    if file is None or file.suffix == ACCOUNTS or not (content := read_file(file)).has("positions", "book"):
+    if file is None or file.suffix == ACCOUNTS or not (name := book.named_in(file)):
         return ""
-    name = str(content.value("positions", "book"))
     found = read_book(name)
     if (of := Path(found.file).name) != document["file"]:
         raise ConfigError(

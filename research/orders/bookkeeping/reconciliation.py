@@ -26,12 +26,14 @@ class Cause(NamedTuple):
 
     amount : the broker's less the book's; None where it is not known.
     words  : in words.
+    name   : name by which the book would book it, or "".
     """
 
     account: str
     of: str
     amount: Decimal | None
     words: str
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,11 @@ class ReconciledLine:
 
     def differs(self, is_cash: bool) -> bool:
         """True if the amounts differ by more than rounding."""
-        least = SAME_CASH if is_cash else SAME_UNITS * max(abs(self.book), abs(self.broker))
-        return abs(self.difference) > least
+        return abs(self.difference) > self.rounding(is_cash)
+
+    def rounding(self, is_cash: bool) -> Decimal:
+        """The largest difference that is none."""
+        return SAME_CASH if is_cash else SAME_UNITS * max(abs(self.book), abs(self.broker))
 
 
 def reconcile(
@@ -127,16 +132,23 @@ def _explained(difference: Decimal, causes: Sequence[Cause]) -> tuple[str, ...]:
     """The causes of just this difference; else the fewest that are together; else those that may be a part of it."""
     if exact := [cause.words for cause in causes if cause.amount == difference]:
         return tuple(exact)
-    known = [cause for cause in causes if cause.amount and not cause.words.startswith(BOOKED)][:MAX_TOGETHER]
-    for count in range(2, len(known) + 1):
-        for some in combinations(known, count):
-            if sum((cause.amount or NO_AMOUNT for cause in some), NO_AMOUNT) == difference:
-                return (f"together {listed([cause.words for cause in some])}",)
+    if some := fewest(difference, [cause for cause in causes if not cause.words.startswith(BOOKED)]):
+        return (f"together {listed([cause.words for cause in some])}",)
     parts = [cause.words for cause in causes if not cause.words.startswith(BOOKED)]
     if not parts:
         return ("nothing that the book knows explains it",)
     more = [f"{len(parts) - SHOWN_CAUSES:,} more"] if len(parts) > SHOWN_CAUSES else []
     return (f"perhaps in part {listed([*parts[:SHOWN_CAUSES], *more])}",)
+
+
+def fewest(difference: Decimal, causes: Sequence[Cause], rounding: Decimal = NO_AMOUNT) -> tuple[Cause, ...]:
+    """The fewest of the first causes that are a difference together, but for rounding; () where none are."""
+    known = [cause for cause in causes if cause.amount][:MAX_TOGETHER]
+    for count in range(1, len(known) + 1):
+        for some in combinations(known, count):
+            if abs(sum((cause.amount or NO_AMOUNT for cause in some), NO_AMOUNT) - difference) <= rounding:
+                return some
+    return ()
 
 
 BOOKED = "booked and perhaps not at the broker"  # begins the words of a fill that stands in the book
@@ -146,6 +158,12 @@ def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: b
     """The causes that a book knows, with accounts as the comparison has them. names : by number, names of accounts."""
     for cause in (*_open_orders(book), *_items(book, names), *_events(book, portfolio), *_of_fills(book)):
         yield cause._replace(account=_at(cause.account, cause.of, apart)[0])
+
+
+def named_causes(book: Book, portfolio: Portfolio) -> tuple[Cause, ...]:
+    """What a book lists by name and has not booked: its items, then splits and dividends."""
+    names = {each.number: each.name for each in portfolio.accounts if each.number}
+    return (*_items(book, names), *_events(book, portfolio))
 
 
 def _open_orders(book: Book) -> Iterator[Cause]:
@@ -165,25 +183,26 @@ def _items(book: Book, names: Mapping[str, str]) -> Iterator[Cause]:
     for item in book.open_items:
         words = f"{item.name}, which is not booked"
         if item.entry:
-            yield Cause(item.entry.account, item.entry.currency, item.entry.amount, words)
+            yield Cause(item.entry.account, item.entry.currency, item.entry.amount, words, item.name)
         elif fill := fill_of_item(item):
             account, way = names.get(fill.account, fill.account), SIGN_OF_SIDE[fill.side]
-            yield Cause(account, fill.asset, way * fill.quantity, words)
+            yield Cause(account, fill.asset, way * fill.quantity, words, item.name)
             fees = sum(fill.fees.values(), NO_AMOUNT)
-            yield Cause(account, fill.currency, -way * fill.quantity * fill.price - fees, words)
+            yield Cause(account, fill.currency, -way * fill.quantity * fill.price - fees, words, item.name)
         else:
             for row in book.blotter.rows_of(item.corrects):
-                yield Cause(row.account, row.asset, -row.units, words)
-                yield Cause(row.account, row.currency, -row.cash, words)
+                yield Cause(row.account, row.asset, -row.units, words, item.name)
+                yield Cause(row.account, row.currency, -row.cash, words, item.name)
 
 
 def _events(book: Book, portfolio: Portfolio) -> Iterator[Cause]:
     for event in events_since(book, portfolio):
         words = f"{event.name}, which is not booked"
         for account, cash in event.cash.items():
-            yield Cause(account, event.currency, cash, words)
+            yield Cause(account, event.currency, cash, words, event.name)
         for holder in book.holders if event.split != 1 else ():
-            yield Cause(holder.account, event.asset, _held(holder, event.asset) * (event.split - 1), words)
+            more = _held(holder, event.asset) * (event.split - 1)
+            yield Cause(holder.account, event.asset, more, words, event.name)
 
 
 def _held(holder: Holder, asset: str) -> Decimal:

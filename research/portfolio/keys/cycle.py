@@ -9,6 +9,7 @@ from research.portfolio.file.kinds import Day, Text, Told, record
 Share = Annotated[float, Field(gt=0.0, le=1.0, description="A fraction of NAV: 3 % is 0.03.")]
 Level = Annotated[float, Field(ge=-100.0, le=100.0)]
 Decides = Literal["policy", "scenarios"]
+OpenOrders = Literal["complete", "wait"]
 
 
 @record
@@ -52,6 +53,22 @@ class SharpeLevels:
 
 
 @record
+class ActsKeys:
+    """The venue to which a cycle sends its orders without a person, and the limits of a list that it sends so.
+
+    venue    : venue, as `rebalance execute --exchange` names it.
+    notional : largest value of the orders, currency of the portfolio.
+    turnover : largest one-way turnover, fraction of NAV.
+    orders   : largest number of orders.
+    """
+
+    venue: Annotated[str, Field(min_length=1)]
+    notional: Annotated[float, Field(gt=0.0, le=1e15, description="Currency of the portfolio.")]
+    turnover: Share = 0.05
+    orders: Annotated[int, Field(ge=1, le=10_000)] = 20
+
+
+@record
 class CycleKeys:
     """The terms of a decision cycle.
 
@@ -64,6 +81,8 @@ class CycleKeys:
     correlation : mean correlation of the assets held, likewise.
     cooldown    : sessions after a trade on which scenarios do not trade.
     turnover    : one-way turnover, fraction of NAV, above which a person decides.
+    open_orders : while orders of an earlier list are open, "complete" them, or "wait".
+    acts        : where and how far it sends orders without a person; None sends nothing.
     """
 
     decides: Decides = "policy"
@@ -77,6 +96,8 @@ class CycleKeys:
     correlation: Annotated[float, Field(ge=-1.0, le=1.0)] = 0.7
     cooldown: Annotated[int, Field(ge=0, le=1_000, description="It counts sessions.")] = 3
     turnover: Share = 0.20
+    open_orders: OpenOrders = "complete"
+    acts: ActsKeys | None = None
 
 
 @record

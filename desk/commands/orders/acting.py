@@ -1,0 +1,156 @@
+"""What a cycle does at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from desk.commands.orders.book import writing
+from desk.commands.orders.execute import VENUES, Asked, Ready, ready
+from desk.commands.orders.execute_text import after_text, progress_text
+from desk.commands.orders.fill_entries import order_ids
+from desk.commands.orders.trades import save_trades
+from desk.cycle.cycle import Cycle
+from desk.cycle.decision import Control, control
+from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_cash, stray_fills
+from desk.exchange.checks import PAPER
+from desk.exchange.stops import pause_file, stop_file
+from desk.exchange.venue import NotKnown
+from desk.journal import Journal
+from desk.journal.journal import utc_now
+from desk.journal.records import OrderSent
+from desk.journal.tickets import ticket_state
+from desk.tickets import make_ticket
+from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.order_ids import list_id
+from research.market.calendars import day_at
+from research.orders import trade_list
+from research.orders.bookkeeping.importing import with_activity
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.holdings.book import read_book, write_book
+from research.rules import Never
+
+ACTS = "REBALANCE_ACTS"  # environment variable: PORTFOLIO@VENUE, with commas between several
+
+
+class Desk(NamedTuple):
+    """Where a cycle acts.
+
+    file, book : portfolio file, and name of its book.
+    venue      : name of the venue.
+    folder     : folder of the tickets that cycles of the portfolio made.
+    """
+
+    file: Path
+    book: str
+    venue: str
+    folder: Path
+
+
+def held_back(act: bool) -> str:
+    """Why a cycle sends nothing, whatever it decides; "" where it may."""
+    if not act:
+        return "this cycle was run to watch"
+    return f"{path} is there" if (path := stop_file() or pause_file()) else ""
+
+
+def second_key(portfolio: Portfolio) -> Control | None:
+    """The control of the second key of a venue that is not paper; None where no key is asked for."""
+    acts = portfolio.cycle.acts
+    if acts is None or acts.venue == PAPER:
+        return None
+    key = f"{portfolio.name}@{acts.venue}"
+    has = key in {each.strip() for each in os.environ.get(ACTS, "").split(",")}
+    fault = f"{acts.venue} asks for a second key: set the environment variable {ACTS} to {key}"
+    return control("second key", "escalates", not has, fault, f"{ACTS} names {key}")
+
+
+def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
+    """Book what was filled of the last list of a book, and send what a killed process left of it; sentences.
+
+    held : why nothing more is sent of it; "" sends it.
+    """
+    ticket = read_book(desk.book).blotter.ticket
+    state = ticket_state(journal, ticket)
+    paths = (Path(name) for entry in state.lists for name in entry.record.files if name.endswith(".json"))
+    path = next((each for each in paths if each.is_file() and read_document(each)["hash"] == ticket), None)
+    venues = list(dict.fromkeys(entry.record.venue for entry in state.sent))
+    if path is not None and not venues and path.parent == desk.folder.absolute():
+        venues = [desk.venue]  # it was killed before its first order
+    if path is None or not venues:
+        yield f"List {list_id(ticket)} has open orders, and its ticket is not where it was: its fills are not fetched."
+        return
+    session = read_document(path).get("sending", {}).get("expires", "")
+    with ready(_asked(desk, path, venues, session)) as (prepared, _, silent):
+        for each in prepared:
+            if held:
+                each.execution.stop = lambda: held
+            if each.is_refused or (held and not state.sent):
+                yield f"List {list_id(ticket)} is not sent: {' '.join(each.faults) or held}."
+            else:
+                yield _sent(each)
+        yield from (f"{each.venue} gives no answer: {each.why}" for each in silent)
+
+
+def compared(desk: Desk, portfolio: Portfolio, journal: Journal, day: pd.Timestamp) -> Reality:
+    """The book beside its venue; what the venue shows of a difference is listed in the book, to be booked by name.
+
+    day : day of the cycle.
+    """
+    held = trade_list(portfolio, Never(portfolio.strategic), "never", stale_ok=True)
+    document = {"hash": "", **make_ticket(held).document}
+    try:
+        with VENUES[desk.venue](desk.venue, Asked(Path(), [desk.venue]), document) as venue:
+            there = at_venue(venue, portfolio, read_book(desk.book))
+    except NotKnown as error:
+        return Reality(f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}", False)
+    with writing(desk.book):
+        book = read_book(desk.book)
+        if found := differences(book, portfolio, there):
+            sent = journal.entries(kind=OrderSent.kind)
+            others = {entry.record.venue_id for entry in sent if entry.portfolio != portfolio.name}
+            known = order_ids(journal, book)
+            book = with_activity(book, portfolio, stray_fills(found, there, others), known).book
+            cash = stray_cash(differences(book, portfolio, there), desk.venue, day.date())
+            book = with_activity(book, portfolio, cash, known).book
+            found = differences(book, portfolio, there)
+            write_book(book)
+    return reality_of(found, desk.book, desk.venue)
+
+
+def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> tuple[str, bool]:
+    """Send the list of a decision, and book its fills. Gives what became of it in words, and true if it was sent.
+
+    today : day of the cycle.
+    """
+    listed, ticket, session = made.decision.to_send, made.decision.ticket, made.portfolio.trade_day
+    now = today if desk.venue == PAPER else pd.Timestamp(day_at(utc_now(), made.portfolio.market.calendar))
+    if now > session:
+        return f"Nothing is sent: its session was {session:%Y-%m-%d}, and it is {now:%Y-%m-%d}.", False
+    if now < session and desk.venue != PAPER:
+        return f"Nothing is sent yet: its session is {session:%Y-%m-%d}. Run it again then.", False
+    path = desk.folder.absolute() / f"{made.portfolio.date:%Y-%m-%d}-list-{list_id(ticket)}.json"
+    save_trades(listed, [str(path)])
+    with ready(_asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")) as ((prepared,), *_):
+        prepared.check_confirmed(ticket)
+        last = read_book(desk.book).blotter
+        if last.asked == made.portfolio.date.date() and last.ticket != ticket:
+            return f"Nothing is sent: list {list_id(last.ticket)} of this close was, and one goes by itself.", False
+        if prepared.is_refused:
+            return f"Nothing is sent: {' '.join(prepared.faults)}", True
+        return _sent(prepared), True
+
+
+def _sent(prepared: Ready) -> str:
+    """Send what is left, book the fills, and say what became of each order."""
+    sent = list(prepared.send())
+    return "\n".join([*map(progress_text, sent), "", after_text(prepared, sent)])
+
+
+def _asked(desk: Desk, path: Path, venues: list[str], session: str) -> Asked:
+    """A ticket at venues; paper fills by the bars of the file's market where it has the session already."""
+    has = venues == [PAPER] and np.datetime64(session, "D") in load_portfolio(desk.file).market.days
+    return Asked(path, venues, portfolio=desk.file if has else None)
