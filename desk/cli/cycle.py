@@ -58,7 +58,7 @@ def run(
     )
     print_text(made.text)
     if page is not None:
-        write_page(page, made.document)
+        write_page(page, made.document, made.status)
     if made.asks:
         raise typer.Exit(ASKED)
 

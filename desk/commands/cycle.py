@@ -316,13 +316,17 @@ def check_page(path: Path) -> None:
         refuse("--page is", str(path), "end it with .html.")
 
 
-def write_page(path: Path, document: Mapping[str, Any]) -> None:
-    """Write the page of the record of a cycle, with the outcomes that the journal has of it and of earlier ones."""
-    request = document["steps"][0]["output"]
+def write_page(path: Path, document: Mapping[str, Any], status: str = "") -> None:
+    """Write the page of the record of a cycle, with the outcomes that the journal has of it and of earlier ones.
+
+    status : what became of its decision, where the journal has none of its orders.
+    """
+    request, decision = (document["steps"][k]["output"] for k in (0, 5))
     with Journal(read_only=True) as journal:
+        status = execution_status(journal, decision["ticket"]) or status
         known = [each.record for each in journal.entries(kind=CycleOutcome.kind, portfolio=request["portfolio"])]
     earlier = [each for each in known if each.session <= request["last_close"]]
-    _write(path, cycle_html(document, earlier).encode())
+    _write(path, cycle_html(document, earlier, status).encode())
 
 
 def history_text(limit: int, portfolio: str = "", pages: Path | None = None) -> str:

@@ -14,7 +14,7 @@ from backtests.sheets.parts import Part, Words, section_blocks
 from desk.commands.orders.tca import cost_report
 from desk.commands.orders.trades import newest_run, policy_now, today_of
 from desk.cycle.monitor import NORMAL_LEVEL, Reading, feature_drift
-from desk.exchange.stops import stop_file
+from desk.exchange.stops import pause_file, stop_file
 from desk.journal import Journal
 from desk.journal.journal import JOURNAL
 from desk.journal.records import Approved, Refused
@@ -143,6 +143,8 @@ class Governed:
         yield from (f"{name}: {each.sentence}." for each in self.drifts.values() if each.level != NORMAL_LEVEL)
         if stop_file():
             yield f"Nothing is sent while {stop_file()} is there."
+        if pause_file():
+            yield f"No cycle sends while {pause_file()} is there."
 
     # -- tables ------------------------------------------------------------------------------------------------------
 
@@ -209,6 +211,7 @@ class Governed:
         }
         rows = [row for key, values in stated.items() for row in _groups(key, values)]
         rows.append(["STOP", stop_file() or "not there: orders can be sent"])
+        rows.append(["PAUSE", pause_file() or "not there: cycles can send"])
         heads = [("key of the file", ""), ("values in force", "")]
         return Table("controls", "Controls before a trade, defaults filled in", heads, rows, words=2)
 

@@ -26,7 +26,10 @@ STATUSES = {  # of a cycle that a person should know: the level, and what to do
     "vetoed": (WARNING, "Read what vetoes the orders: {cycle}"),
     "not sent": (URGENT, "Read which check failed: {cycle}"),
     "partly executed": (URGENT, "Read what is left: {cycle}"),
-    "finalised": (URGENT, "Send its orders: {cycle} --out list.json, then rebalance execute list.json --exchange VENUE"),
+    "finalised": (
+        URGENT,
+        "Send its orders: {cycle} --out list.json, then rebalance execute list.json --exchange VENUE",
+    ),
     "executed": (INFORMATION, "Nothing; its orders are in rebalance journal show"),
 }
 SUBJECTS = {"finalised": "orders to send"}  # of an alert, where it is not the status

@@ -42,9 +42,12 @@ class Briefing:
         }
 
 
-def briefing(document: Mapping[str, Any]) -> str:
-    """The briefing of the record of a cycle as text, with the disclaimer of a ticket."""
-    found = briefed(document)
+def briefing(document: Mapping[str, Any], status: str = "") -> str:
+    """The briefing of the record of a cycle as text, with the disclaimer of a ticket.
+
+    status : what became of its decision; "" takes that of the decision.
+    """
+    found = briefed(document, status)
     blocks = ["\n".join(map(wrapped, found.state))]
     for title, items in found.lists.items():
         if items:
@@ -52,8 +55,9 @@ def briefing(document: Mapping[str, Any]) -> str:
     return with_minus("\n\n".join([*blocks, wrapped(DISCLAIMER)]))
 
 
-def briefed(document: Mapping[str, Any]) -> Briefing:
-    """The briefing of the record of a cycle."""
+def briefed(document: Mapping[str, Any], status: str = "") -> Briefing:
+    """The briefing of the record of a cycle.  status : as for `briefing`."""
+    status = status or document["status"]
     request, _, forecast, risk, _, decision, controls = (step["output"] for step in document["steps"][:7])
     basis, narrative = request["basis"], document["steps"][2]["narrative"]
     why = decision["reasons"][0].removeprefix("Trigger: ").removeprefix("Nothing triggers: ")
@@ -72,11 +76,11 @@ def briefed(document: Mapping[str, Any]) -> Briefing:
             f"{request['portfolio']} holds {request['nav']:,.2f} {basis} at the close of {request['last_close']}, and "
             f"its monitor is {risk['status']}: {why}",
             f"Decision: {decision['chosen']}. {decision['headline']}",
-            f"Status: {document['status']}, {decision['timing']}.",
+            f"Status: {status}, {decision['timing']}.",
         ),
         actions=(*actions[:TOP], *more),
         flags=(*beyond, *failed),
-        playbook=tuple(_playbook(document["status"], request, has_orders=bool(actions))),
+        playbook=tuple(_playbook(status, request, has_orders=bool(actions))),
         models=(
             f"Policy {request['policy']} of {request['file']}{run}; {fitted}.",
             f"Decided by {'the policy' if decision['by'] == 'policy' else 'the alternative of the least expected loss'}"
@@ -99,9 +103,14 @@ def _playbook(status: str, request: Mapping[str, Any], *, has_orders: bool) -> I
     again = f"rebalance run {file}"
     on_day = f"{again} --as-of {request['day']}" if request["day"] else again
     if status == "executed":
-        yield f"See what the orders cost: rebalance tca {file}"
+        yield f"See what the orders cost: rebalance tca --portfolio {file}"
+    elif status == "partly executed":
+        yield f"The next cycle sees what is open: {again}"
+    elif status == "not sent":
+        yield f"A check refused the orders. Mend what it names, then run the cycle again: {again}"
     elif status == "unreconciled":
-        yield f"Nothing is sent. Book what explains the difference, then run the cycle again: {again}"
+        yield from (f"Book what explains the difference: {each}" for each in request["reality"]["bookings"])
+        yield f"Nothing is sent. Once book and venue agree, run the cycle again: {again}"
     elif status == "vetoed":
         yield f"Nothing is sent. Once the controls pass, run the cycle again: {again}"
     elif not has_orders:

@@ -17,6 +17,7 @@ from foundation.paper.wording import counted
 from foundation.tolerances import TRIGGER
 from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
 from research.learning import LearnedPolicy
+from research.market.calendars import row_name
 from research.market.quality import market_warnings
 from research.orders.before_after import BeforeAfter, Figures
 from research.orders.lots.position import Position
@@ -206,8 +207,8 @@ class _Readings:
     def since_trade(self) -> Reading:
         """The sessions since the last trade."""
         count = self.portfolio.sessions_since_trade
-        when = f"{self.portfolio.last_trade:%Y-%m-%d}"
-        said = f"{counted(count, 'session')} since the last trade of {when}"
+        when, row = f"{self.portfolio.last_trade:%Y-%m-%d}", row_name(self.portfolio.periods_per_year)
+        said = f"{counted(count, 'session' if row == 'day' else row)} since the last trade of {when}"
         return Reading("sessions since the last trade", float(count), NORMAL_LEVEL, False, said)
 
     # -- risk ------------------------------------------------------------------------------------------------------
@@ -286,7 +287,8 @@ class _Readings:
         except DataError as error:
             return _unknown("regime", str(error))
         name = REGIMES[int(np.searchsorted(of.levels, rank))]
-        said = f"volatility is {name}: above {rank:.0%} of the days so far"
+        row = row_name(self.portfolio.periods_per_year)
+        said = f"volatility is {name}: above {rank:.0%} of the {row}s so far"
         level = {"high": "high", CRISIS: "critical"}.get(name, NORMAL_LEVEL)
         return Reading("regime", rank, level, name == CRISIS, said)
 

@@ -25,22 +25,24 @@ FIGURES = (  # the beginning of a reading's name, label, unit, factor
 SHORT_HASH = 8  # letters of a sha256 in a table
 
 
-def cycle_html(document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = ()) -> str:
+def cycle_html(document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = (), status: str = "") -> str:
     """The whole page, light and dark, without any URL.
 
     document : record of the cycle, as `Cycle.document` gives it.
     outcomes : known outcomes of this and earlier cycles of its portfolio.
+    status   : what became of its decision; "" takes that of the decision.
     """
     document = _with_minus(document)
-    request, said = document["steps"][0]["output"], briefed(document)
-    when, _, status = said.state
+    request, said = document["steps"][0]["output"], briefed(document, status)
+    when, _, heading = said.state
+    differences = [f"{each['sentence']}." for each in request["reality"]["differences"]]
     sheet = {
         "eyebrow": "Decision cycle",
         "title": request["portfolio"],
         "subtitle": f"At the close of {request['last_close']}, run at {document['steps'][0]['at']}.",
-        "heading": status,
+        "heading": heading,
         "headlines": [said.state[1]],
-        "sentences": [when],
+        "sentences": [when, request["reality"]["sentence"], *differences],
         "headline": list(_figures(document)),
         "columns": [{"name": request["portfolio"]}],
         "asides": said.lists,

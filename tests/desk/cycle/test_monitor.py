@@ -122,3 +122,14 @@ def test_the_monitor_reads_the_drift_of_the_policy_that_decides() -> None:
     policy = carded(of.market.until(of.test_start - pd.Timedelta(days=1)), target=of.strategic)
     reading = monitored(trade_list(of, policy, "learned"))["drift of features"]
     assert reading == feature_drift(of, policy, "learned")
+
+
+def test_a_row_a_month_has_losses_of_a_month() -> None:
+    portfolio = load_portfolio(DATA / "examples" / "market_of_months.yaml")
+    found = monitored(trade_list(portfolio, portfolio.policies["quarterly"]))
+    market, weights = portfolio.market, portfolio.holdings / portfolio.nav
+    earned = np.sort(market.returns @ weights + (1.0 - weights.sum()) * market.cash[-21:].mean())
+    loss = found["VaR 95 of one month"].value
+    assert loss is not None
+    assert (earned <= -loss + 1e-12).mean() == pytest.approx(0.05, abs=1.0 / len(earned))
+    assert found["sessions since the last trade"].sentence.startswith("1 month since the last trade")

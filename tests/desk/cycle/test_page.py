@@ -24,6 +24,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
 
 
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The record of a cycle that trades."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REBALANCE_HOME", str(tmp_path_factory.mktemp("home")))
+        return made(tmp_path_factory.mktemp("desk"))
+
+
 def made(tmp_path: Path, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The record of a cycle of two assets, whose policy buys B, or what `settings` say."""
     given = {"cycle": {"worlds": 100}, "policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
@@ -55,8 +63,7 @@ class Text(HTMLParser):
         return " ".join(with_minus(sentence).split()) in " ".join(self.words)
 
 
-def test_the_page_says_what_the_record_says(tmp_path: Path) -> None:
-    document = made(tmp_path)
+def test_the_page_says_what_the_record_says(document: dict[str, Any]) -> None:
     outcome = CycleOutcome("0" * 64, "2022-12-01", 5, "defer", {"policy": -1.0, "defer": 0.25}, 1.25, 0.4, 0.75)
     html = cycle_html(document, [outcome])
     page, steps = Text(html), [step["output"] for step in document["steps"]]
@@ -92,8 +99,7 @@ def test_a_quiet_day_has_a_page_too(tmp_path: Path) -> None:
     )
 
 
-def test_the_briefing_is_text_with_one_disclaimer(tmp_path: Path) -> None:
-    document = made(tmp_path)
+def test_the_briefing_is_text_with_one_disclaimer(document: dict[str, Any]) -> None:
     said = " ".join(briefing(document).split())
     assert said.count(DISCLAIMER) == 1
     assert said.startswith("Steady holds 10,000.00 USD at the close of ")
@@ -110,10 +116,12 @@ def test_the_briefing_is_text_with_one_disclaimer(tmp_path: Path) -> None:
         ("vetoed", ["run"]),
         ("unreconciled", ["run"]),
         ("executed", ["tca"]),
+        ("partly executed", ["run"]),
+        ("not sent", ["run"]),
     ],
 )
-def test_the_playbook_names_commands_that_there_are(tmp_path: Path, status: str, commands: list[str]) -> None:
-    steps = [each.split(": rebalance ")[1] for each in briefed(made(tmp_path) | {"status": status}).playbook]
+def test_the_playbook_names_commands_that_there_are(document: dict[str, Any], status: str, commands: list[str]) -> None:
+    steps = [each.split(": rebalance ")[1] for each in briefed(document, status).playbook]
     assert [each.split()[0] for each in steps] == commands
     for each in steps:
         known = rebalance(each.split()[0], "--help").out
