@@ -40,7 +40,7 @@ SHAPES: Mapping[
 }
 ANY = "the best of these in training"
 FIXED, YEARS, YEAR, FOLD, LEVEL = "fixed", 10, 252, 504, 1.96
-WORLDS = 200
+WORLDS = 100
 TARGET, COSTS, PENALTY = FixedWeights((0.5, 0.3, 0.2)), Costs.bps(3, commission=5), 5.0
 VOLATILITY, CORRELATION = np.array([0.2, 0.1, 0.15]), 0.2 + 0.8 * np.eye(3)
 PORTFOLIOS = ("global_multi_asset", "sixty_forty", "stocks_20")
