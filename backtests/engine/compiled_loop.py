@@ -17,7 +17,16 @@ from foundation.compiled.simd import bits, load, store
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
-from research.rules.rule_options import NETWORK, BandArrays, RuleInput, RuleRow, of_amounts, rests, triggers_of
+from research.rules.rule_options import (
+    NETWORK,
+    BandArrays,
+    RuleInput,
+    RuleRow,
+    of_amounts,
+    rests,
+    row_after_trade,
+    triggers_of,
+)
 from research.rules.triggers import answer
 
 
@@ -86,7 +95,7 @@ def invest(inputs: EventInputs, t: int, goal: Array, cash: float, wealth: float,
 
 @linked
 def play(  # noqa: C901  (the order of a day, to be read at one place)
-    inputs: LoopInputs, first: int, units: Array, cash_units: float
+    inputs: LoopInputs, first: int, units: Array, cash_units: float, booked: int
 ) -> tuple[int, int]:
     """The days after row `first`; gives (rows written, row of the market that cannot be booked or -1).
 
@@ -94,6 +103,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     first      : row of the opening trade.
     units      : (n,) units held after it; written.
     cash_units : units of cash held after it.
+    booked     : row of the last booking before it, itself for a trade.
     """
     sessions, rule, desk, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.ledger
     given = refer(inputs)  # for what does not happen on every day
@@ -101,7 +111,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
     order = PendingDecision(-1, NO_REASON, 0, 0.0, 0.0, -1, 1, 1.0)
-    t, booked = first + 1, first
+    t = first + 1
     while t < len(closes):
         if not (pending or again or desk.holding_costs.some):
             t = quiet(sessions, rule, t, HeldSince(units, cash_units, first, booked), inputs.bounds, ledger)
@@ -229,7 +239,7 @@ def _near(rule: BandArrays, closes: Array, t: int, held: HeldSince, nav: float, 
 def _look(inputs: LoopInputs, units: Array, t: int, booked: int, nav: float) -> tuple[bool, PendingDecision]:
     """Ask the rule at row t, last booked in row `booked`; what its box is made from is in the inputs' workspace."""
     rule, tradable, days = inputs.rule, inputs.sessions.tradable, inputs.desk.days
-    k, weights = rule.row[t], inputs.workspace.weights
+    k, weights = row_after_trade(rule.row[t], inputs.options, t - booked), inputs.workspace.weights
     cash, low, high = weigh(units, inputs.sessions.closes, t, nav, weights), rule.cash[k, 2], rule.cash[k, 3]
     if rule.asks_more:
         at = RuleInput(weights, cash, tradable, t)

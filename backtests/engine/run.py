@@ -318,7 +318,7 @@ def _play(
     _check_bands(inputs, bands)
     if inputs.execution.sizing != "fractional":
         return play_daily(inputs, cash_units, ledger, bands)
-    count = play_compiled(inputs, bands.compiled, bands.options, cash_units, ledger)
+    count = play_compiled(inputs, bands.compiled, bands.options, cash_units, ledger, inputs.first)
     triggers, parts = [bands.trigger] * count, ledger.part_of[:count]
     for words, others in (("flow", parts == FLOW_BOOKING), ("delisted", parts == EXIT_BOOKING)):
         for j in np.flatnonzero(others).tolist():
@@ -327,13 +327,15 @@ def _play(
 
 
 def play_compiled(
-    inputs: EngineInputs, bands: BandArrays, options: RuleOptions, cash_units: float, ledger: Ledger
+    inputs: EngineInputs, bands: BandArrays, options: RuleOptions, cash_units: float, ledger: Ledger, booked: int
 ) -> int:
     """Play no-trade bands from the units and cash of the ledger's first row; gives the number of bookings.
 
+    booked : row of the last trade.
     Raises : PolicyError, with the date, where the policy cannot go on.
     """
-    count, stopped = play(inputs.loop(bands, options, ledger), inputs.first, ledger.units[0].copy(), cash_units)
+    given = inputs.loop(bands, options, ledger)
+    count, stopped = play(given, inputs.first, ledger.units[0].copy(), cash_units, booked)
     if stopped >= 0:
         raise inputs.refused(stopped, float(ledger.nav[stopped - inputs.first]))
     return int(count)

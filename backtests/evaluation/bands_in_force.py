@@ -24,7 +24,8 @@ def bands_in_force(played: Backtest, rows: NDArray[np.int64]) -> tuple[Array, Ar
     if rule is None or rule.family not in BAND_FAMILIES:
         return nothing, nothing
     bands = bands_of(rule, played.market, played.targets, played.first, played.costs)
-    k = bands.row[rows]
+    ages = rows - played.last_booked[rows - played.first]
+    k = [bands.in_force(row, age) for row, age in zip(rows.tolist(), ages.tolist(), strict=True)]
     lower, upper = bands.trigger_lower[k], bands.trigger_upper[k]
     banded = np.isfinite(lower) & np.isfinite(upper)
     return np.where(banded, lower, np.nan), np.where(banded, upper, np.nan)

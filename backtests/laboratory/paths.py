@@ -136,7 +136,7 @@ def play_block(
             return w, 0
         for i in range(len(units)):
             units[i] = arrays.ledger.units[0, i]
-        booked, stopped = play(inputs, 0, units, cash_units)
+        booked, stopped = play(inputs, 0, units, cash_units, 0)
         if stopped >= 0:
             return w, stopped
         measure(paths, w, arrays, booked, sums)

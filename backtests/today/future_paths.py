@@ -36,6 +36,7 @@ from research.market.calendars import due, last_of, row_name, sessions
 from research.market.facts import extended
 from research.portfolio import Portfolio
 from research.risk.simulation.simulated import staying
+from research.rules import RegimeThreshold
 from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_name, traits
 from research.rules.rule_options import BandArrays, RuleOptions
 
@@ -221,7 +222,11 @@ def is_played_at_once(policy: Policy) -> bool:
 
 def estimates(policy: Policy) -> bool:
     """True if a policy estimates anew on the way, so that its bands or targets depend on the prices to come."""
-    return traits(policy).window > 0 or type(held_by(policy)) not in (FixedWeights, EqualWeights)
+    return (
+        isinstance(policy, RegimeThreshold)
+        or traits(policy).window > 0
+        or type(held_by(policy)) not in (FixedWeights, EqualWeights)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -298,7 +303,9 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
     else:
         bands = bands_of(rule, market, targets, first, opening.costs)
         arrays = bands.compiled._replace(asked=_asked(opening, rule, bands.asked, market, first + 1))
-        count = play_compiled(inputs, arrays, bands.options, cash_units, ledger)
+        count = play_compiled(
+            inputs, arrays, bands.options, cash_units, ledger, past - opening.portfolio.sessions_since_trade
+        )
     counted = cost, turnover, orders = tuple(np.zeros((3, len(ledger.nav))))
     _tally(ledger.booked, ledger.trades, ledger.charges, ledger.nav_before, count, inputs.first, *counted)
     rows = (ledger.nav, cost, _holding(ledger), turnover, orders)
@@ -307,11 +314,13 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
 
 def _past(opening: Opening, policy: Policy) -> int:
     """Rows before the last close that a policy needs to estimate on each row from it on."""
-    allocation = held_by(policy)
+    allocation, whole = held_by(policy), len(opening.portfolio.market.dates) - 1
+    if isinstance(policy, RegimeThreshold):
+        return whole  # its regimes are known from all days so far
     window = max(traits(policy).window, 0 if allocation is None else allocation.window)
     if compiled_rule(policy) is None or traits(policy).family == "learned":
         window += FEATURES
-    return min(2 * window + 63, len(opening.portfolio.market.dates) - 1) if window else 1
+    return min(2 * window + 63, whole) if window else 1
 
 
 def _inputs(
@@ -361,18 +370,19 @@ def _play_all(opening: Opening, shared: SharedBands, closes: Array, tiles: Array
     out = PlayedPaths(np.empty((paths, rows)), *np.zeros((4, paths, rows)))
     units, held = np.empty(n), opening.portfolio.holdings / opening.closes[1]
     cash_units = float(opening.portfolio.cash / opening.cash_closes[1])
-    booked = ledger.booked, ledger.trades, ledger.charges, ledger.nav_before
+    written = ledger.booked, ledger.trades, ledger.charges, ledger.nav_before
+    booked = 1 - opening.portfolio.sessions_since_trade  # row of the last trade; the last close is row 1
     one, count_up = (
-        _typed(play, given, 0, units, cash_units),
-        _typed(_tally, *booked, 0, 0, out.cost[0], out.turnover[0], out.orders[0]),
+        _typed(play, given, 0, units, cash_units, booked),
+        _typed(_tally, *written, 0, 0, out.cost[0], out.turnover[0], out.orders[0]),
     )
     for p in range(paths):
         here[:], laid[:], units[:] = closes[p], tiles[p], held
-        count, stopped = one(given, 0, units, cash_units)
+        count, stopped = one(given, 0, units, cash_units, booked)
         if stopped >= 0:
             raise inputs.refused(stopped, float(ledger.nav[stopped]))
         out.nav[p] = ledger.nav
-        count_up(*booked, count, 0, out.cost[p], out.turnover[p], out.orders[p])
+        count_up(*written, count, 0, out.cost[p], out.turnover[p], out.orders[p])
         if inputs.desk.holding_costs.some:
             out.holding[p] = _holding(ledger)
     return PlayedPaths(*(values[:, 1:] for values in vars(out).values()))

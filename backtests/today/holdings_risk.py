@@ -171,15 +171,17 @@ def holdings_risk(
                 held.
     paths     : futures of the first law; of each other one a quarter of them.
     notes     : notes on the policies that a reader must know.
-    Raises    : DataError for fewer than 252 returns of all assets, and for an asset that has left; ConfigError as
-                `from_today` does.
+    Raises    : DataError as `ExAnte.of` for too few returns of all assets, and for an asset that has left; ConfigError
+                as `from_today` does.
     """
     ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)
     w, target, covariance = portfolio.weights, portfolio.target, ex_ante.covariance
     undefined: dict[str, str] = {}
     none = np.zeros(0)
     policy = portfolio.policy or ""
-    bands = bands_today(policies.get(policy), portfolio.market, portfolio.costs, portfolio.strategic)
+    bands = bands_today(
+        policies.get(policy), portfolio.market, portfolio.costs, portfolio.strategic, portfolio.sessions_since_trade
+    )
     played = policies or {"as held": Never(portfolio.strategic)}
     return HoldingsRisk(
         portfolio,

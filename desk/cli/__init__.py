@@ -1,6 +1,6 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`run FILE`, `history`, `approve | execute TICKET`, `why ORDER`, `journal show | verify | export`,
-`book open | fill | show | resolve | reconcile`,
+`run | live FILE`, `watch | governance FILES`, `history`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
+`journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
 
@@ -15,8 +15,9 @@ import typer
 
 from backtests.runs.folder import code_version
 from desk.cli import book, data, journal
-from desk.cli.cycle import history, run
+from desk.cli.cycle import alerts, history, live, run
 from desk.cli.execute import execute
+from desk.cli.governance import governance
 from desk.cli.journal import approve, why
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now
@@ -27,6 +28,7 @@ from desk.cli.studies import audit, laboratory, study, sweep
 from desk.cli.tca import tca
 from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
+from desk.cli.watch import watch
 from desk.commands.terminal import print_text, run_app
 
 app = typer.Typer(
@@ -56,14 +58,20 @@ app.command(epilog=parameters_text())(report)
 command: Callable[..., None]
 for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, allocate, forecast):
     app.command()(command)
-for command in (run, history):
+for command in (run, watch, history, live, governance):
     app.command()(command)
 for command in (audit, sweep, laboratory, study, cluster):
     app.command()(command)
 app.command("compile")(compile_now)
 for command in (policies, verify, runs, note, trials, show, pdf, diff, replay):
     app.command()(command)
-for name, group in {"journal": journal.app, "book": book.app, "data": data.app, "train": train}.items():
+for name, group in {
+    "alerts": alerts,
+    "journal": journal.app,
+    "book": book.app,
+    "data": data.app,
+    "train": train,
+}.items():
     app.add_typer(group, name=name)
 
 

@@ -15,6 +15,7 @@ from backtests.evaluation.scores import score
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
 from desk.commands.orders.trades import refit
+from desk.cycle.schedule import last_over
 from desk.feeds.adapter import FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
 from desk.feeds.fetching import Fetcher, source_key
@@ -25,7 +26,7 @@ from foundation.errors import ConfigError
 from foundation.files import write_whole
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import counted, listed
-from research.market.calendars import closes, day_at, sessions
+from research.market.calendars import day_at
 from research.market.quality import Quality, SeriesQuality, check, check_market, check_series, differences
 from research.market.reading.from_store import repaired
 from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
@@ -42,7 +43,6 @@ from research.portfolio.keys.stored_facts import lines_of, stored_facts
 from research.portfolio.keys.stored_market import BILL, FETCH, known_moment, line_instruments, wanted_lines
 from research.rules import Rule
 
-RECENT = 14  # days that hold a session of every calendar
 PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
 ROWS_SHOWN = 30  # rows of a table on a terminal
 RETURN_COLUMNS = ("close", "split", "dividend")  # of a row, those on which returns depend
@@ -58,7 +58,7 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
     """
     document, keys = _market_keys(file)
     series = _series(document, keys)
-    if not (keys.source or series or _tables_of(keys)):
+    if not _is_fetched(document, keys):
         again = f"Import its tables anew, `rebalance data import PATH --as {keys.store}`." if keys.store else ""
         document.refuse(("market",), "is fetched from no source", document.value("market"), again or QUOTE_TEXT)
     wanted = dict[str, list[Wanted]]()
@@ -68,6 +68,27 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
         if asset_id not in (each.asset_id for each in wanted.setdefault(source, [])):
             wanted[source].append(Wanted(asset_id, symbol, since, now.date(), currency=""))
     return wanted
+
+
+def delays_of(file: Path) -> dict[str, timedelta]:
+    """By exchange calendar, the time after a close until the sources of a portfolio file have its bars; {} for none."""
+    document, keys = _market_keys(file)
+    delays = dict[str, timedelta]()
+    for one in wanted_lines(document, keys).values() if _is_fetched(document, keys) else ():
+        own = one.calendar or keys.sessions
+        delays[own] = max(delays.get(own, PUBLISHED), _delay(one))
+    return delays
+
+
+def quote_source(file: Path) -> str:
+    """The source of the market of a portfolio file, where it gives quotes of the moment; else ""."""
+    source = _market_keys(file)[1].source or ""
+    return source if hasattr(ADAPTERS.get(source), "quotes") else ""
+
+
+def _is_fetched(document: Document, keys: MarketKeys) -> bool:
+    """True if a source, or imported tables, may have more of what a file reads."""
+    return bool(keys.source or _series(document, keys) or _tables_of(keys))
 
 
 def _tables_of(keys: MarketKeys) -> tuple[PriceStore, Origin] | None:
@@ -119,11 +140,12 @@ def _bars(document: Document, keys: MarketKeys, source: str, now: datetime, sinc
 def _last_over(instrument: Instrument, calendar: str, now: datetime) -> date:
     """The last session whose bar sources have."""
     own = instrument.calendar or calendar
-    day = np.datetime64(now.date(), "D")
-    held = sessions(day - RECENT, day, own)
-    late = FUND_DELAY if instrument.kind == "fund" else PUBLISHED
-    over = held[closes(held, own) <= np.datetime64((now - late).replace(tzinfo=None), "m")]
-    return date.fromisoformat(str(over[-1]))
+    return date.fromisoformat(str(last_over(now, own, {own: _delay(instrument)})))
+
+
+def _delay(instrument: Instrument) -> timedelta:
+    """The time after a close until sources have the bar of an instrument."""
+    return FUND_DELAY if instrument.kind == "fund" else PUBLISHED
 
 
 def fetch_data(

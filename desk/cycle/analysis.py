@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,9 @@ import pandas as pd
 from backtests.today.from_today import Simulated, mean
 from backtests.today.future_paths import Opening, SharedBands, is_played_at_once, play_futures
 from desk.cycle.alternatives import Listed
-from foundation.arrays import Array, frozen
+from desk.cycle.monitor import sharpe_of_year
+from foundation.arrays import Array, Mask, frozen
+from foundation.errors import DataError
 from research.accounting import Policy
 from research.accounting.costs import BASIS_POINT
 from research.orders.before_after import Figures
@@ -29,6 +32,10 @@ from research.rules import Never
 WAITS = (1, 5, 20)  # sessions
 PARTS = ("today", "later", "tracking")  # of a loss: today's orders, later costs and work, returns apart from the target
 PERFECT = 10.0  # score of an alternative without a loss
+CALIBRATION = (
+    -0.16,
+    0.72,
+)  # of shares to confidence: constant and slope, as `benchmarks/cycle_confidence.py` fits them
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +44,12 @@ class Analysed:
 
     listed : the alternative.
     parts  : (3, P) by `PARTS`, the loss of the year in each world, bp of NAV.
+    early  : by rows of the market after today, (P,) its loss until then, bp of NAV.
     """
 
     listed: Listed
     parts: Array
+    early: Mapping[int, Array]
 
     @cached_property
     def losses(self) -> Array:
@@ -61,8 +70,38 @@ class Analysed:
     @property
     def after(self) -> Figures:
         """The figures of the portfolio after its orders."""
-        trades = self.listed.trades
-        return trades.before_after.figures["after" if trades.sized.moved.any() else "before"]
+        return self.listed.trades.before_after.figures[self._moment]
+
+    @property
+    def weights(self) -> Array:
+        """(n,) weights after its orders, fraction of NAV."""
+        return self.listed.trades.before_after.states[self._moment].weights
+
+    @property
+    def _moment(self) -> str:
+        return "after" if self.listed.trades.sized.moved.any() else "before"
+
+    @property
+    def sharpe(self) -> float | None:
+        """The Sharpe ratio of these weights in the last year; None where it is not defined."""
+        of = self.listed.trades.before_after
+        if isinstance(of.ex_ante, str):
+            return None
+        try:
+            return sharpe_of_year(of.portfolio, of.ex_ante.returned(self.weights, of.horizons[0])).value
+        except DataError:
+            return None
+
+
+class Early(NamedTuple):
+    """The expected outcome of an alternative some rows after today.
+
+    best   : share of worlds in which none has lost less by then.
+    regret : mean of its loss by then less the least, bp of NAV.
+    """
+
+    best: float
+    regret: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,10 +130,33 @@ class Analysis:
     @cached_property
     def shares(self) -> dict[str, float]:
         """By name, the share of worlds in which an alternative has the least loss; worlds with ties are divided."""
-        losses = np.array([each.losses for each in self.alternatives])
-        least = losses <= losses.min(axis=0)
+        least = _least(np.array([each.losses for each in self.alternatives]))
         shares = (least / least.sum(axis=0)).mean(axis=1)
         return {each.name: float(share) for each, share in zip(self.alternatives, shares, strict=True)}
+
+    def confidence(self, name: str) -> float:
+        """The share of choices that came true, of those that were the best in as large a share of the worlds.
+
+        The worlds take the law of returns for granted that a few years have shown, so that large shares are too sure:
+        their log odds are brought to those that cycles on other markets came true with.
+        Source : Platt (1999), Probabilistic outputs for support vector machines, equation 2.
+        """
+        if len(self.alternatives) == 1:
+            return 1.0
+        worlds = len(self.alternatives[0].losses)
+        share = min(max(self.shares[self[name].name], 0.5 / worlds), 1.0 - 0.5 / worlds)
+        constant, slope = CALIBRATION
+        return 1.0 / (1.0 + math.exp(-constant - slope * math.log(share / (1.0 - share))))
+
+    def early(self, name: str) -> dict[int, Early]:
+        """By rows of the market after today, what is expected of the outcome of an alternative then."""
+        place = self.alternatives.index(self[name])
+        found = {}
+        for rows in self.alternatives[0].early:
+            losses = np.array([each.early[rows] for each in self.alternatives])
+            regret = losses[place] - losses.min(axis=0)
+            found[rows] = Early(float(_least(losses)[place].mean()), float(regret.mean()))
+        return found
 
     def apart(self, name: str) -> Simulated:
         """The loss of an alternative less that of the policy's own list, bp of NAV, and its standard error."""
@@ -107,9 +169,9 @@ class Analysis:
     def table(self) -> pd.DataFrame:
         """A row an alternative: orders, turnover, cost, tracking error and losses after it, loss of a year, score.
 
-        orders, turnover (fraction of NAV), cost and tax (currency), tracking_error (fraction a year), var, cvar (one
-        row, fraction of NAV), beta, loss of the year and its parts, apart from the policy's and its error (bp of NAV),
-        score, best (share of worlds).
+        orders, turnover (fraction of NAV), cost, gain realised and tax on it (currency), tracking_error (fraction a
+        year), var, cvar (one row, fraction of NAV), beta, sharpe (of the last year by these weights), loss of the year
+        and its parts, apart from the policy's and its error (bp of NAV), score, best (share of worlds).
         """
         rows = []
         for each in self.alternatives:
@@ -120,11 +182,13 @@ class Analysis:
                     "orders": len(trades.orders),
                     "turnover": trades.turnover,
                     "cost": float(trades.sized.charges.sum()),
+                    "gain": sum(float(trades.facts.get(f"gain_{term}", 0.0)) for term in ("short", "long")),
                     "tax": float(trades.facts.get("tax", 0.0)),
                     "tracking_error": after.tracking_error,
                     "var": next(iter(after.var.values())),
                     "cvar": next(iter(after.cvar.values())),
                     "beta": after.beta,
+                    "sharpe": each.sharpe,
                     **dict(zip(PARTS, map(float, each.parts.mean(axis=1)), strict=True)),
                     "loss": each.loss,
                     **dict(zip(("apart", "error"), self.apart(each.name), strict=True)),
@@ -133,6 +197,11 @@ class Analysis:
                 }
             )
         return pd.DataFrame(rows).set_index("alternative")
+
+
+def _least(losses: Array) -> Mask:
+    """(A, P) true where an alternative loses least in a world; `losses` (A, P)."""
+    return np.asarray(losses <= losses.min(axis=0))
 
 
 def analysed(listed: Sequence[Listed]) -> Analysis:
@@ -150,12 +219,16 @@ def analysed(listed: Sequence[Listed]) -> Analysis:
     waits = [k for k in WAITS if portfolio.lag <= k < days] if plays and of_policy.sized.moved.any() else []
     put_off = {k: Start.put_off(of_policy, k) for k in waits}
     worlds, parts = portfolio.cycle.worlds, list[list[Array]]()
+    rows = [*(k for k in WAITS if k < days), days]
     for block in range(math.ceil(worlds / BLOCK_PATHS)):
         growths = law.growths(block, days, portfolio.cycle.seed)[: worlds - block * BLOCK_PATHS]
-        parts.append([start.losses(growths, of_policy.target) for start in (*started, *put_off.values())])
-    losses = [np.concatenate(found, axis=1) for found in zip(*parts, strict=True)]
-    found = tuple(Analysed(each, lost) for each, lost in zip(listed, losses, strict=False))
-    later = [lost.sum(axis=0) for lost in losses[len(listed) :]]
+        parts.append([start.losses(growths, of_policy.target, rows) for start in (*started, *put_off.values())])
+    losses = [np.concatenate(found, axis=2) for found in zip(*parts, strict=True)]
+    found = tuple(
+        Analysed(each, lost[-1], dict(zip(rows[:-1], lost[:-1].sum(axis=1), strict=True)))
+        for each, lost in zip(listed, losses, strict=False)
+    )
+    later = [lost[-1].sum(axis=0) for lost in losses[len(listed) :]]
     waiting = {k: mean(lost - found[0].losses) for k, lost in zip(put_off, later, strict=True)}
     return Analysis(found, waiting, portfolio.cycle.halving)
 
@@ -187,23 +260,21 @@ class Start:
         opening = Opening(of_policy.portfolio)
         return cls(opening, of_policy.portfolio.nav, 0.0, going_on(opening, of_policy.decides, sessions))
 
-    def losses(self, growths: Array, target: Array, rows: int | None = None) -> Array:
-        """(3, P) by `PARTS`, the loss of each year, bp of NAV before the orders.
+    def losses(self, growths: Array, target: Array, rows: Sequence[int]) -> Array:
+        """(R, 3, P) by `PARTS`, the loss of each year until some of its rows, bp of NAV before the orders.
 
         growths : (P, D, n) 1 + simple return of each asset on each row to come.
         target  : (n,) weights in force, fraction of NAV.
-        rows    : number of rows whose loss is taken, the first ones; None takes all.
+        rows    : R numbers of rows, the first ones, whose loss is taken.
         """
         portfolio = self.opening.portfolio
         played = play_futures(self.opening, {"": self.shared}, growths)[""]
-        stop = self.opening.days if rows is None else rows
-        apart = (played.gross - self.opening.costless(growths, target))[:, :stop]
-        orders = played.orders[:, : stop + 1]
-        squared = portfolio.tracking_penalty / 2.0 * (apart * apart).sum(axis=1)
-        charged = (played.cost + played.holding)[:, : stop + 1].sum(axis=1)
-        work = portfolio.order_cost * orders.sum(axis=1) + portfolio.day_cost * (orders > 0.0).sum(axis=1)
-        today = np.full(len(squared), self.paid / self.nav)
-        return np.array([today, charged + work / self.nav, squared]) / BASIS_POINT
+        apart = played.gross - self.opening.costless(growths, target)
+        squared, charged = portfolio.tracking_penalty / 2.0 * apart * apart, played.cost + played.holding
+        work = portfolio.order_cost * played.orders + portfolio.day_cost * (played.orders > 0.0)
+        later, today = charged + work / self.nav, np.full(len(growths), self.paid / self.nav)
+        until = [[today, later[:, : stop + 1].sum(axis=1), squared[:, :stop].sum(axis=1)] for stop in rows]
+        return np.array(until) / BASIS_POINT
 
 
 def going_on(opening: Opening, policy: Policy, sessions: int) -> SharedBands:

@@ -31,11 +31,13 @@ def outcomes(document: Mapping[str, Any], portfolio: Portfolio, policy: Policy) 
     starts = {each["alternative"]: _start(portfolio, policy, request, each) for each in weighed["alternatives"]}
     days = next(iter(starts.values())).opening.days
     came = [rows for rows in WAITS if row + rows < len(market.dates) and rows <= days]
+    if not came:
+        return {}
     growths = np.ones((1, days, len(market.assets)))
-    known = market.returns[row + 1 : row + 1 + max(came, default=0)]
+    known = market.returns[row + 1 : row + 1 + came[-1]]
     growths[0, : len(known)] += known
-    lost = {name: start.losses for name, start in starts.items()}
-    return {rows: {name: float(of(growths, target, rows).sum()) for name, of in lost.items()} for rows in came}
+    lost = {name: start.losses(growths, target, came).sum(axis=1)[:, 0] for name, start in starts.items()}
+    return {rows: {name: float(each[i]) for name, each in lost.items()} for i, rows in enumerate(came)}
 
 
 def regret(losses: Mapping[str, float], chosen: str) -> float:
@@ -45,6 +47,16 @@ def regret(losses: Mapping[str, float], chosen: str) -> float:
     1.5
     """
     return losses[chosen] - min(losses.values())
+
+
+def expected(document: Mapping[str, Any], chosen: str, rows: int) -> tuple[float | None, float | None]:
+    """The share of worlds in which an alternative was to be the best some rows later, and its mean regret, bp of NAV.
+
+    document : record of the cycle; (None, None) for one that states neither.
+    """
+    weighed = document["steps"][4]["output"]["alternatives"]
+    stated = next(each.get("expected", {}) for each in weighed if each["alternative"] == chosen).get(str(rows), {})
+    return stated.get("best"), stated.get("regret")
 
 
 def _start(portfolio: Portfolio, policy: Policy, request: Mapping[str, Any], each: Mapping[str, Any]) -> Start:

@@ -6,8 +6,12 @@ with the names of its fields.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
+
+from foundation.printable import printable
+
+RAISED, RESOLVED = "raised", "resolved"  # states of an alert
 
 
 class Record(Protocol):
@@ -275,6 +279,8 @@ class CycleOutcome:
     chosen   : alternative that was taken: no order where the list was vetoed.
     losses   : by alternative, the loss on the days that came, bp of NAV.
     regret   : loss of the one that was chosen less the least, bp of NAV.
+    expected_best, expected_regret : share of worlds in which it was to be the best by then, and its mean regret, bp of
+               NAV; None where the record states none.
     """
 
     kind: ClassVar[str] = "outcome"
@@ -286,19 +292,80 @@ class CycleOutcome:
     chosen: str
     losses: Mapping[str, float]
     regret: float
+    expected_best: float | None = None
+    expected_regret: float | None = None
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A fact that a person should know, as a sentence on one line.
+
+    portfolio : name of the portfolio.
+    what      : subject; a portfolio has one alert on it at a time.
+    level     : urgent, warning, or information, which is told once and not resolved.
+    sentence  : the fact.
+    remedy    : what to do.
+    session   : last close of the cycle that says so, YYYY-MM-DD; "" for an alert of the watcher.
+    """
+
+    portfolio: str
+    what: str
+    level: str
+    sentence: str
+    remedy: str
+    session: str = ""
+
+    def __post_init__(self) -> None:
+        """Put each text on one line of printed characters, so that none can add a header to a message."""
+        for name, text in vars(self).items():
+            object.__setattr__(self, name, " ".join(printable(text).split()))
+
+
+@dataclass(frozen=True)
+class Alerted:
+    """A notice that an alert is raised or resolved, and who has it.
+
+    notice   : id, from which that of its e-mail is made.
+    state    : raised or resolved.
+    since    : moment of the notice in UTC.
+    follows  : notice before it on the same subject, or "".
+    answers  : message in which that one was taken, or "".
+    channels : channels that took it so far.
+    owed     : channels that did not yet.
+    message  : id of the message in which the last of them took it, "" for none.
+    """
+
+    kind: ClassVar[str] = "alert"
+    identity: ClassVar[tuple[str, ...]] = ("notice", "owed")
+    says: ClassVar[str] = "{alert.level}, {state}, taken by {channels}, owed to {owed}: {alert.what}: {alert.sentence}"
+    notice: str
+    state: str
+    alert: Alert
+    since: str = ""
+    follows: str = ""
+    answers: str = ""
+    channels: tuple[str, ...] = ()
+    owed: tuple[str, ...] = ()
+    message: str = ""
+
+    def taken(self, channel: str, message: str) -> "Alerted":
+        """The notice after a channel took it. message : id of the message."""
+        owed = tuple(each for each in self.owed if each != channel)
+        return replace(self, channels=(*self.channels, channel), owed=owed, message=message)
 
 
 RECORDS: Mapping[str, type[Record]] = {
     record.kind: record
     for record in (
         ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Allocated, Cancelled, Corrected, CycleRun,
-        CycleOutcome,
+        CycleOutcome, Alerted,
     )
 }  # fmt: skip
 
 
 def text_of(record: Record | ListedOrder) -> str:
     """A record as part of a sentence: its `says` with its values, without those that are None or empty."""
-    values = {name: "" if value is None else value for name, value in vars(record).items()}
+    lists = {name: ", ".join(map(str, v)) or "none" for name, v in vars(record).items() if isinstance(v, tuple)}
+    values = {name: "" if value is None else value for name, value in (vars(record) | lists).items()}
     shown = {name: f"{value:,.10g}" if isinstance(value, float) else value for name, value in values.items()}
     return " ".join(record.says.format(**shown).split()).replace(" ,", ",").replace(" :", ":").rstrip(", ")

@@ -48,7 +48,9 @@ class Review:
         position, none = listed.sized.position, [np.nan]
         weights, target = (np.append(x, 1.0 - x.sum()) for x in (position.weights, listed.target))
         lower, upper = np.append(portfolio.lower, none), np.append(portfolio.upper, none)
-        bands = bands_today(listed.decides, portfolio.market, portfolio.costs, portfolio.strategic)
+        bands = bands_today(
+            listed.decides, portfolio.market, portfolio.costs, portfolio.strategic, portfolio.sessions_since_trade
+        )
         below, above = np.append(bands[0], none), np.append(bands[1], none)
         within = (weights >= lower - TRIGGER) & (weights <= upper + TRIGGER)
         outside = np.where(weights > upper, weights - upper, weights - lower)

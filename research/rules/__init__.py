@@ -3,7 +3,7 @@
 from research.rules.group_threshold import GroupThreshold
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import CompiledRule, FittedRule, Rule, RuleTraits, UnfittedRule
-from research.rules.regime_threshold import RegimeThreshold
+from research.rules.regime_threshold import AfterTrade, RegimeThreshold
 from research.rules.risk_rules import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, TrackingError
 from research.rules.rules import Calendar, Never, Threshold, TunedThreshold
 from research.rules.standard_rule import Within

@@ -22,6 +22,7 @@ from research.rules.rule_options import (
     RuleRow,
     Workspace,
     of_amounts,
+    row_after_trade,
 )
 from research.rules.triggers import answer
 
@@ -104,13 +105,17 @@ class NoTradeBands:
         nav : wealth, currency.
         age : sessions since the last trade.
         """
-        _, line, size, allowed = answer(at, nav, age, self._in_force(at.t))
+        _, line, size, allowed = answer(at, nav, age, self._in_force(at.t, age))
         return self._why(line, size, allowed)
 
-    def _in_force(self, row: int) -> RuleRow:
+    def in_force(self, row: int, age: int) -> int:
+        """The one of the K rows that is in force on the day of a row.  age : sessions since the last trade."""
+        return int(row_after_trade(int(self.row[row]), self.options, age))
+
+    def _in_force(self, row: int, age: int) -> RuleRow:
         """The rule on the day of a row, with scratch of its own."""
         workspace = Workspace.of(self.target.shape[1], self.options)
-        return RuleRow(self.compiled, self.options, int(self.row[row]), workspace)
+        return RuleRow(self.compiled, self.options, self.in_force(row, age), workspace)
 
     def decision(self, view: View) -> Hold | Trade:
         """The decision of the rule at the close of a view of the market that the bands are of, with its reason."""
@@ -129,7 +134,7 @@ class NoTradeBands:
         """
         if self.options.cooldown > 0 and view.days_since_trade <= self.options.cooldown and not view.unfinished:
             return Hold(RESTS)
-        past, rule = view.past, self._in_force(row)
+        past, rule = view.past, self._in_force(row, view.days_since_trade)
         k, workspace = rule.k, rule.workspace
         at = RuleInput(view.weights, view.cash_weight, past.tradable, past.t)
         trades, line, size, allowed = answer(at, view.nav, view.days_since_trade, rule)

@@ -28,6 +28,8 @@ class RuleOptions(NamedTuple):
     makes_boxes    : true if boxes are made from these rows.
     restricted     : true if some asset may not be traded both ways.
     cooldown       : sessions after a booked trade on which the rule is not asked.
+    after_trade    : sessions after a booked trade on which other rows of its bands are in force,
+    raised         : so many rows after those of the day.
     member         : (n,) number of each asset's group.
     groups         : (K, 4, G) bounds of each group's weight, fraction of NAV: trigger, then box.
     first_group    : first number of a group in a reason, after the assets.
@@ -49,6 +51,8 @@ class RuleOptions(NamedTuple):
     makes_boxes: bool = False
     restricted: bool = False
     cooldown: int = 0
+    after_trade: int = 0
+    raised: int = 0
     member: Rows = _NO_ROWS
     groups: Array = frozen(np.empty((0, 4, 0)))
     first_group: int = 0
@@ -200,6 +204,17 @@ def of_amounts(options: RuleOptions) -> bool:
 def rests(rule: BandArrays, t: int, booked: int) -> bool:
     """True if the rule is not asked at row t, since its last trade was booked in row `booked`."""
     return rule.cooldown > 0 and t - booked <= rule.cooldown
+
+
+@inlined
+def row_after_trade(row: int, options: RuleOptions, age: int) -> int:
+    """The row of its bands that is in force.
+
+    row     : row of the day.
+    options : those of the rule.
+    age     : sessions since the last booked trade.
+    """
+    return row + options.raised if age <= options.after_trade else row
 
 
 @inlined

@@ -13,12 +13,14 @@ from commanded import rebalance
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
+    "docs/alerts.md",
     "docs/allocations.md",
     "docs/architecture.md",
     "docs/attribution.md",
     "docs/batches.md",
     "docs/book.md",
     "docs/constraints.md",
+    "docs/cycle.md",
     "docs/data.md",
     "docs/examples.md",
     "docs/exchanges.md",
@@ -26,8 +28,10 @@ PAGES = [
     "docs/extending.md",
     "docs/forecasts.md",
     "docs/glossary.md",
+    "docs/governance.md",
     "docs/hierarchical.md",
     "docs/journal.md",
+    "docs/live.md",
     "docs/metrics.md",
     "docs/own_allocations.md",
     "docs/risk.md",
@@ -38,6 +42,7 @@ PAGES = [
     "docs/taxes.md",
     "docs/tca.md",
     "docs/views.md",
+    "docs/watch.md",
 ]
 FENCE = re.compile(r"^```(?P<form>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 

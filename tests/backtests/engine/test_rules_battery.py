@@ -30,6 +30,7 @@ from research.market import Market, instruments_table, load_market
 from research.market.calendars import scheduled
 from research.rules import (
     CPPI,
+    AfterTrade,
     BestPoint,
     Calendar,
     CostBenefit,
@@ -64,6 +65,9 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "band": lambda a: Threshold(a, 0.015),
     "edge": lambda a: Threshold(a, 0.01, "edge"),
     "regimes": lambda a: RegimeThreshold(a, STORMY, 0.01, 0.02),
+    "adaptive": lambda a: RegimeThreshold(
+        a, STORMY, 0.01, 0.02, factors=(0.8,), after_trade=AfterTrade(1.5, 6), bounds=(0.006, 0.03)
+    ),
     "5/25": lambda a: Threshold(a, 0.25, kind="relative", cap=0.02),
     "Daryanani": lambda a: Threshold(a, 0.1, Within(0.05), kind="relative"),
     "volatility": lambda a: Threshold(a, 0.4, kind="volatility", returns=40),

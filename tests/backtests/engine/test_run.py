@@ -19,6 +19,7 @@ from research.allocation import EqualWeights, FixedWeights, InverseVolatility, T
 from research.forecast import MarkovRegimes
 from research.market import Market, delist, market_from_frame
 from research.rules import (
+    AfterTrade,
     BestPoint,
     Calendar,
     CompiledRule,
@@ -180,6 +181,10 @@ def test_a_line_is_bought_at_the_first_review_after_its_listing_and_flagged(
 # -- compiled and by day ---------------------------------------------------------------------------------------------
 
 FIVE = FixedWeights((0.3, 0.25, 0.2, 0.1, 0.1))
+THREE = MarkovRegimes(
+    "A00", (0.0, 0.0, 0.0), (0.012, 0.02, 0.028), ((0.9, 0.05, 0.05), (0.1, 0.8, 0.1), (0.1, 0.1, 0.8)),
+    pd.Timestamp("2018-03-01"),
+)  # fmt: skip
 REGIMES = MarkovRegimes("A00", (0.0, 0.0), (0.016, 0.022), ((0.9, 0.1), (0.2, 0.8)), pd.Timestamp("2018-03-01"))
 RULES: dict[str, Policy] = {
     "never": Never(FIVE),
@@ -212,6 +217,9 @@ RULES: dict[str, Policy] = {
     "a capped band": Threshold(EqualWeights(), 0.01, turnover_cap=0.01),
     "a capped calendar, half of the way": Calendar(FIVE, "week", turnover_cap=0.005, fraction=0.5),
     "regimes": RegimeThreshold(FIVE, REGIMES, 0.01, 0.03, Within(0.005)),
+    "adaptive": RegimeThreshold(
+        FIVE, THREE, 0.01, 0.004, "edge", factors=(0.8, 1.5), after_trade=AfterTrade(1.6, 4), bounds=(0.004, 0.02)
+    ),
     "narrow in turbulence": RegimeThreshold(EqualWeights(), REGIMES, 0.03, 0.01, "edge", "week"),
     "groups": GroupThreshold(FIVE, "asset_class", 0.02),
     "edges of groups": GroupThreshold(FIVE, "asset_class", 0.02, "edge"),

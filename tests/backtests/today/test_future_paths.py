@@ -14,11 +14,11 @@ from research.accounting import Costs, Execution, Flows, Hold, Trade
 from research.accounting.costs import Tax
 from research.allocation import HRP, FixedWeights, MeanVariance
 from research.allocation.constraints import Constraints, Liquidity
-from research.forecast import Estimated
+from research.forecast import Estimated, VolatilityPercentiles
 from research.market import Market
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.simulation.future_laws import future_laws
-from research.rules import Calendar, GroupThreshold, Never, NoTradeRegion, Threshold
+from research.rules import Calendar, GroupThreshold, Never, NoTradeRegion, RegimeThreshold, Threshold
 
 WEIGHTS = FixedWeights((0.55, 0.35))
 
@@ -151,6 +151,33 @@ def test_a_missed_session_is_made_up_for_at_once(portfolio, growths):
     assert (first[:, 1] > 0.0).all()  # asked at the last close, booked at the next
     assert (second[:, 1] == 0.0).all()
     assert (second[:, 2] > 0.0).all()  # 30 December is the last session of its quarter
+
+
+def test_the_band_of_todays_regime_goes_on(portfolio, growths):
+    """Regimes are known from all days of the past, so that futures have them from their first day on."""
+    rule = RegimeThreshold(WEIGHTS, VolatilityPercentiles("SPY"), 0.01, 0.02, "edge", factors=(0.5, 1.0, 1.5))
+    today = rule.today(portfolio.market.past(len(portfolio.market.dates) - 1), portfolio.sessions_since_trade)
+    assert today.half_width == 0.015
+    assert estimates(rule)
+    of_regime, plain = (
+        played_at_once(Opening(portfolio), {"": one}, growths)[""] for one in (rule, Threshold(WEIGHTS, 0.015, "edge"))
+    )
+    assert of_regime.orders.any()
+    np.testing.assert_array_equal(of_regime.nav, plain.nav)
+
+
+def test_a_rest_counts_from_the_last_trade_of_the_file(portfolio, growths):
+    """Twenty sessions: over today where the last trade was twenty-one ago, and not before row 21 where it was today."""
+    resting, plain, dates = Threshold(WEIGHTS, 0.01, cooldown=20), Threshold(WEIGHTS, 0.01), portfolio.market.dates
+    old, new = (Opening(replace(portfolio, last_trade=day)) for day in (dates[-22], dates[-1]))
+    traded = [
+        played_at_once(of, {"": rule}, growths)[""].turnover > 0.0
+        for of, rule in ((old, resting), (old, plain), (new, resting))
+    ]
+    firsts = [each.argmax(axis=1) for each in traded]
+    np.testing.assert_array_equal(firsts[0], firsts[1])
+    assert firsts[0].min() == 1
+    assert firsts[2].min() == 22  # asked at row 21, booked at the next
 
 
 def test_a_calendar_rule_trades_on_the_day_after_each_month(portfolio, growths):

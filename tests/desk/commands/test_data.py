@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from commanded import Done, rebalance
 from provider_bodies import Bar
 from provider_server import Server, Time, made_bars, own_certificate, serving
+from watched import steady
 
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.runs.folder import write_json
 from backtests.runs.manifest import checksum
+from desk.commands.cycle import Ran
 from desk.commands.data import (
     _revisions_table,
     check_data,
@@ -28,7 +32,9 @@ from desk.commands.data import (
 from desk.commands.new import NewFile, write_new
 from desk.commands.past_runs import replay
 from desk.commands.report import make_backtest
+from desk.commands.watch import Alerts, Watcher
 from desk.feeds.fetching import MIRROR
+from desk.journal import Journal
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.market.quality import Finding
@@ -154,6 +160,65 @@ def test_fetching_since_a_day_begins_there(desk: Desk) -> None:
     done = rebalance("data", "fetch", desk.file, "--since", "2022-12-01")
     assert done.status == 0, done.err
     assert str(load_portfolio(desk.file).market.days[0]) == "2022-12-01"
+
+
+def test_a_watcher_fetches_each_session_and_waits_for_a_late_source(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """New York closes at 21:00 UTC in winter; the source has the bars after ten to ten."""
+    monkeypatch.setenv("REBALANCE_HOME", str(desk.folder / "home"))
+    seconds = {at: Time(f"{TOMORROW}T{at}:00").seconds for at in ("21:50", "22:30")}
+    ran = list[str]()
+
+    def is_ended() -> bool:
+        if desk.time.seconds > seconds["21:50"]:
+            desk.serve(TOMORROW)
+        return desk.time.seconds > seconds["22:30"]
+
+    def hear(made: Ran) -> None:
+        ran.append(f"{made.cycle.portfolio.date:%Y-%m-%d} at {desk.time.clock.now():%d %H:%M}")
+
+    Watcher([desk.file], desk.time.clock, Alerts(hear), is_ended).run()
+    assert ran == [f"{TODAY} at 19 06:00", f"{TOMORROW} at 19 22:05"]
+    assert f"no prices of {TOMORROW} yet" in capsys.readouterr().out
+
+
+def test_quotes_between_closes_are_told_as_indicative_and_decide_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SPY rises by a fifth in the session; New York opens at 14:30 UTC in winter."""
+    monkeypatch.setenv("REBALANCE_HOME", str(desk.folder / "home"))
+    content = yaml.safe_load(desk.file.read_text())
+    units = {name: round(share / close(name, TODAY)) for name, share in {"SPY": 6e4, "AGG": 4e4}.items()}
+    for name in units:
+        content["lines"][name]["shares"] = units[name]
+    desk.file.write_text(yaml.safe_dump(content | {"cash": 0.0}, sort_keys=False))
+    own = steady(desk.folder)
+    desk.time.seconds, rise, end = (Time(f"{TOMORROW}T{at}:00").seconds for at in ("13:00", "15:30", "18:15"))
+    told = list[tuple[str, ...]]()
+
+    def is_ended() -> bool:
+        if desk.time.seconds > rise:
+            desk.serve(TOMORROW, SPY=revised("SPY", TOMORROW, 1.2))
+        return desk.time.seconds > end
+
+    alerts = Alerts(trouble=lambda *what: told.append(what))
+    Watcher([desk.file, own], desk.time.clock, alerts, is_ended).run(every=timedelta(hours=1))
+    text = capsys.readouterr().out
+    opening, later = (
+        f"NAV {sum(units[name] * close(name, day) * (1.2 if name == rises else 1.0) for name in units):,.2f}"
+        for day, rises in ((TODAY, ""), (TOMORROW, "SPY"))
+    )
+    head = "00:00 UTC  my: indicative, at quotes of now:"
+    assert f"{TOMORROW} 15:{head} {opening}; " in text
+    assert all(f"{TOMORROW} {hour}:{head} {later}; triggered." in text for hour in (16, 17, 18))
+    assert text.count("of no source that gives quotes") == 1
+    (warned,) = [what for name, what, _ in told if name == "my"]
+    assert f"indicative, at quotes of {TOMORROW} 16:00 UTC: " in warned
+    assert "SPY is 3." in warned
+    assert not list(named_store("yahoo").folder.glob("quotes-*"))
+    with Journal() as journal:
+        assert [entry.record.session for entry in journal.entries(kind="cycle", portfolio="my")] == [TODAY]
 
 
 def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:

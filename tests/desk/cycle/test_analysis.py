@@ -1,6 +1,7 @@
 """Losses of alternatives against years that are known: A grows by 0.1 % a day and B stands still in every world."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from watched import GROWTH, SETTINGS, steady
 
 from backtests.today.future_paths import play_futures
 from desk.cycle.alternatives import Listed, alternatives
-from desk.cycle.analysis import WAITS, Analysis, Start, analysed
+from desk.cycle.analysis import CALIBRATION, WAITS, Analysis, Start, analysed
 from research.allocation import target_path
 from research.market.calendars import sessions
 from research.orders import TradeList, trade_list
@@ -61,6 +62,17 @@ def test_the_best_of_equal_worlds_is_the_best_in_all_of_them(tmp_path: Path) -> 
     found = weighed(tmp_path)
     assert found.shares[found.best.name] == 1.0
     assert found.best.loss == min(each.loss for each in found.alternatives)
+
+
+def test_confidence_is_what_choices_of_a_share_came_true_with(tmp_path: Path) -> None:
+    found = weighed(tmp_path)
+    worlds, (constant, slope) = len(found.best.losses), CALIBRATION
+    stated = [found.confidence(each.name) for each in found.alternatives]
+    odds = [constant + slope * way * np.log(2.0 * worlds - 1.0) for way in (1.0, -1.0)]  # of all worlds, and of none
+    assert sorted({round(each, 12) for each in stated}) == [
+        round(1.0 / (1.0 + np.exp(-each)), 12) for each in odds[::-1]
+    ]
+    assert replace(found, alternatives=found.alternatives[:1]).confidence("policy") == 1.0
 
 
 def test_work_and_tax_are_losses_too(tmp_path: Path) -> None:
@@ -141,5 +153,8 @@ def test_no_gain_is_realised_where_none_is_allowed(tmp_path: Path) -> None:
     found = weighed(tmp_path, {"lines": lines, "tax": tax})
     assert found["full"].listed.trades.facts["tax"] > 0.0
     assert found["no gains"].listed.trades.facts["tax"] == 0.0
+    sold = found["full"].listed.trades.orders.query("side == 'sell'")
+    gained = float(sold["units"].iloc[0]) * (100.0 - 20.0)  # A is at 100, and was bought at 20
+    assert found.table()["gain"][["policy", "full"]].tolist() == [0.0, gained]
     untaxed = weighed(tmp_path)
     assert found["full"].loss == untaxed["full"].loss  # later years have no tax: a trade put off would seem to save it

@@ -17,7 +17,7 @@ def portfolio() -> Portfolio:
 
 
 def bands(portfolio: Portfolio, policy: object) -> np.ndarray:
-    return bands_today(policy, portfolio.market, portfolio.costs, portfolio.strategic)
+    return bands_today(policy, portfolio.market, portfolio.costs, portfolio.strategic, portfolio.sessions_since_trade)
 
 
 @pytest.mark.parametrize("name", ["threshold", "threshold_within"])

@@ -82,6 +82,7 @@ from research.market import SHUMWAY, Market, delist, instruments_table, load_mar
 from research.market.calendars import last_of
 from research.rules import (
     CPPI,
+    AfterTrade,
     BestPoint,
     Calendar,
     CompiledRule,
@@ -229,6 +230,9 @@ POLICIES: dict[str, Make] = {
         FIXED, 0.2, kind="volatility", returns=20, lines="breaching", payer="B"
     ),
     "regimes": lambda market: RegimeThreshold(FIXED, regimes(market), 0.005, 0.01, "edge"),
+    "adaptive": lambda market: RegimeThreshold(
+        FIXED, regimes(market), 0.005, 0.01, "edge", factors=(0.8,), after_trade=AfterTrade(1.5, 10)
+    ),
     "classes": lambda market: GroupThreshold(FIXED, "asset_class", 0.005, "edge"),
     "tracking error": lambda market: TrackingError(FIXED, 0.003, returns=30, fraction=0.5),
     "cost and benefit": lambda market: CostBenefit(EqualWeights(), tracking_penalty=20.0, horizon=1.0, returns=30),

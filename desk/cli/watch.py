@@ -1,0 +1,56 @@
+"""`rebalance watch`: decision cycles of portfolio files without a person, on their exchanges' calendars."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli.options import TrustCode, starting
+from desk.commands.terminal import print_text
+from foundation.errors import ConfigError
+
+
+def watch(
+    files: Annotated[list[Path], typer.Argument(help="Portfolio files, or one word: pause, resume, stop or status.")],
+    once: Annotated[bool, typer.Option("--once", help="Do what is due now, and end.")] = False,
+    every: Annotated[
+        str, typer.Option(help="Look at quotes of the moment so often while exchanges are open, such as 5m or 1h.")
+    ] = "",
+    trust_code: TrustCode = None,
+) -> None:
+    """Run the decision cycle of each session of FILES once, after its close; those that were missed first.
+
+    Prices are fetched before. It ends after the cycle under way where it is interrupted or terminated. With --once the
+    exit status is 3 where a person is asked, and 1 where something failed.
+
+    In place of FILES: pause lets cycles go on and sends nothing; stop ends all watchers, and all sending; resume takes
+    both back; status says how they stand. Each names the open orders of each portfolio.
+    """
+    with starting():
+        import re
+        import signal
+        import time
+        from datetime import timedelta
+        from threading import Event
+
+        from desk.commands.watch import SWITCHES, Watcher, switched
+        from desk.feeds.pace import Clock
+
+    if len(files) == 1 and str(files[0]) in SWITCHES:
+        print_text(switched(str(files[0])))
+        return
+    given = re.fullmatch(r"([1-9]\d{0,3})([mh])", every)
+    if every and (once or given is None):
+        raise ConfigError(f"--every is {every!r}: give minutes or hours, such as 5m or 1h, and not with --once.")
+    spaced = timedelta(minutes=int(given[1]) * (60 if given[2] == "h" else 1)) if given else timedelta.max
+    ended = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+
+    def sleep(seconds: float) -> None:
+        """Sleep until the end is asked for; a fetch that is under way then still keeps the pace of its source."""
+        (time.sleep if ended.is_set() else ended.wait)(seconds)
+
+    raise typer.Exit(
+        Watcher(files, Clock(sleep=sleep), is_ended=ended.is_set, trust_code=trust_code).run(once=once, every=spaced)
+    )

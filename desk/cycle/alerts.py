@@ -1,0 +1,199 @@
+"""Alerts: what a cycle tells a person, whether it is news, and when it goes.
+
+An alert is raised once, again where its level rises, and resolved once, when a later cycle does not say it any more.
+Urgent ones go at once; the others wait for the end of quiet hours, of an hour that was full, or of the day.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field
+
+from desk.cycle.monitor import NORMAL_LEVEL
+from desk.journal.records import RAISED, RESOLVED, Alert, Alerted
+from foundation.canonical import content_hash
+from research.market.instruments import is_cut_off
+from research.portfolio.file.kinds import Text, Told, checked, record
+
+URGENT, WARNING, INFORMATION = LEVELS = ("urgent", "warning", "information")
+STATUSES = {  # of a cycle that a person should know: the level, and what to do
+    "unreconciled": (URGENT, "Book what explains the difference: {cycle}"),
+    "awaiting approval": (URGENT, "Read it and decide: {cycle}{approve}"),
+    "vetoed": (WARNING, "Read what vetoes the orders: {cycle}"),
+    "not sent": (URGENT, "Read which check failed: {cycle}"),
+    "partly executed": (URGENT, "Read what is left: {cycle}"),
+    "finalised": (
+        URGENT,
+        "Send its orders: {cycle} --out list.json, then rebalance execute list.json --exchange VENUE",
+    ),
+    "executed": (INFORMATION, "Nothing; its orders are in rebalance journal show"),
+}
+SUBJECTS = {"finalised": "orders to send"}  # of an alert, where it is not the status
+WEB_ADDRESS = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[!-~]*)?"  # http: here alone
+MIDNIGHT = time()
+ID_LETTERS = 20  # of the sha256 of a notice
+
+
+def _like(pattern: str, fix: str) -> AfterValidator:
+    return checked(lambda text: "" if re.fullmatch(pattern, text) else "not of its form", fix)
+
+
+Url = Annotated[str, _like(WEB_ADDRESS, "Write one such as https://hooks.example.org/desk.")]
+Host = Annotated[str, _like(r"[A-Za-z0-9.:-]+", "Write a name such as smtp.example.org.")]
+Address = Annotated[str, _like(r"[!-?A-~]+@[A-Za-z0-9.-]+", "Write one such as me@example.org.")]
+
+
+@record
+class QuietHours:
+    """The hours of a day, of a time zone, in which only what is urgent is sent."""
+
+    start: Annotated[Text, Field(alias="from", description='A time such as "22:00".')]
+    end: Annotated[Text, Field(alias="to", description='A time such as "07:00".')]
+    zone: Text
+
+    def __post_init__(self) -> None:
+        """Refuse what is no time of day, or no time zone."""
+        if not all(is_cut_off(f"{each} {self.zone}") for each in (self.start, self.end)) or self.start == self.end:
+            raise Told("no hours of a day", 'Write {from: "22:00", to: "07:00", zone: Europe/Zurich}.')
+
+    def has(self, now: datetime) -> bool:
+        """True if a moment is in these hours, by the clock of the zone, whatever daylight saving does."""
+        start, end = time.fromisoformat(self.start), time.fromisoformat(self.end)
+        at = now.astimezone(ZoneInfo(self.zone)).time()
+        return start <= at < end if start < end else at >= start or at < end
+
+
+@record
+class EmailKeys:
+    """A mail server and the addresses of the alerts. user : "" for a server that asks for none."""
+
+    host: Host
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    sender: Annotated[Address, Field(alias="from")]
+    recipients: Annotated[tuple[Address, ...], Field(alias="to", min_length=1)]
+    user: Annotated[str, _like(r"[!-~]*", "Write it in ASCII.")] = ""
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+
+    def __post_init__(self) -> None:
+        """Refuse a password that anyone on the way could read."""
+        if self.user and self.tls == "none":
+            raise Told("a password without encryption", "Write tls: starttls or tls: implicit, or leave user out.")
+
+
+@record
+class AlertKeys:
+    """The keys of `alerts.yaml`; docs/alerts.md explains them."""
+
+    file: Text | None = None
+    webhook: Url | None = None
+    email: EmailKeys | None = None
+    quiet_hours: QuietHours | None = None
+    digest: Literal["daily", "none"] = "none"
+    max_an_hour: Annotated[int, Field(ge=1, le=1_000)] = 10
+
+    def __post_init__(self) -> None:
+        """Refuse a file without a channel."""
+        if not self.channels:
+            raise Told("no channel", "Write file, webhook or email.")
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The names of its channels."""
+        return tuple(name for name in ("file", "webhook", "email") if getattr(self, name) is not None)
+
+    def owed(self, notice: Alerted) -> tuple[str, ...]:
+        """The channels that have not taken a notice; all of them, where none has."""
+        return tuple(name for name in self.channels if name in notice.owed or (notice.owed and not notice.channels))
+
+    def day(self, moment: datetime) -> date:
+        """The day of a moment, which begins when quiet hours end; without them, at midnight UTC."""
+        quiet = self.quiet_hours
+        local = moment.astimezone(ZoneInfo(quiet.zone) if quiet else UTC).replace(tzinfo=None)
+        begins = time.fromisoformat(quiet.end) if quiet else MIDNIGHT
+        return (local - timedelta(hours=begins.hour, minutes=begins.minute)).date()
+
+
+# -- what is told ------------------------------------------------------------------------------------------------------
+
+
+def alerts_of(document: Mapping[str, Any], status: str = "") -> tuple[Alert, ...]:
+    """The alerts of a cycle: its status, where a person should know it, and each reading beyond a level.
+
+    document : record of the cycle, as docs/schemas/decision-1.json describes it.
+    status   : what became of it since; "" takes that of the record.
+    """
+    steps = document["steps"]
+    outputs = {step["agent"]: step["output"] for step in reversed(steps)}  # of the supervisor, the first
+    request, readings = outputs["supervisor"], outputs["risk"]["readings"]
+    name, session, file = request["portfolio"], request["last_close"], shlex.quote(request["file"])
+    cycle = f"rebalance run {file}" + (f" --as-of {request['day']}" if request["day"] else "")
+    orders = outputs["execution"]["actions"]
+    approve = " --out list.json, then rebalance approve list.json" if orders else ""
+    found, status = list[Alert](), status or document["status"]
+    if status in STATUSES and (orders or status != "finalised"):
+        level, remedy = STATUSES[status]
+        what = f"{status} at {session}" if level == INFORMATION else SUBJECTS.get(status, status)
+        remedy = remedy.format(cycle=cycle, approve=approve)
+        found.append(Alert(name, what, level, steps[-1]["narrative"], remedy, session))
+    for each in readings:
+        if each["level"] != NORMAL_LEVEL:
+            level = URGENT if each["triggers"] else WARNING
+            found.append(Alert(name, each["name"], level, f"{each['sentence']}.", _remedy(each["name"], file), session))
+    return tuple(found)
+
+
+def _remedy(reading: str, file: str) -> str:
+    if reading == "data":
+        return f"rebalance data check {file}"
+    return f"rebalance {'trades' if reading == 'ranges' or reading.startswith('drift') else 'risk'} {file}"
+
+
+# -- what is news ------------------------------------------------------------------------------------------------------
+
+
+def raised(alert: Alert, last: Alerted | None) -> Alerted | None:
+    """The notice of an alert; None where it was told before, at this level or above.
+
+    last : newest notice on its subject, None for none.
+    """
+    if last is None or last.state == RESOLVED:
+        return _notice(RAISED, alert, last)
+    return _notice(RAISED, alert, last) if LEVELS.index(alert.level) < LEVELS.index(last.alert.level) else None
+
+
+def resolved(last: Alerted) -> Alerted | None:
+    """The notice that an alert does not hold any more; None where it was told before. last : newest on its subject."""
+    open_ = last.state == RAISED and last.alert.level != INFORMATION
+    return _notice(RESOLVED, last.alert, last) if open_ else None
+
+
+def _notice(state: str, alert: Alert, last: Alerted | None) -> Alerted:
+    """A notice after another, whose id is the same after a kill, so that mail programs know what is sent again."""
+    follows, answers = (last.notice, last.message) if last else ("", "")
+    id_ = content_hash([alert.portfolio, alert.what, follows])[:ID_LETTERS]
+    return Alerted(id_, state, alert, follows=follows, answers=answers)
+
+
+# -- when it goes ------------------------------------------------------------------------------------------------------
+
+
+def messages(pending: Sequence[Alerted], keys: AlertKeys, now: datetime, sent: int) -> list[tuple[Alerted, ...]]:
+    """The messages that go now, each as the notices in it: one for each that is urgent, one for all others.
+
+    pending : notices that a channel has not taken.
+    now     : moment, with its zone.
+    sent    : number of messages of the last hour.
+    """
+    over = {each.follows for each in pending}
+    urgent = [e for e in pending if (e.state, e.alert.level) == (RAISED, URGENT) and e.notice not in over]
+    others = tuple(each for each in pending if each not in urgent)
+    waits = (
+        (keys.quiet_hours is not None and keys.quiet_hours.has(now))
+        or sent + len(urgent) >= keys.max_an_hour
+        or (keys.digest == "daily" and all(keys.day(datetime.fromisoformat(e.since)) == keys.day(now) for e in others))
+    )
+    return [*((each,) for each in urgent), *([] if waits or not others else [others])]
