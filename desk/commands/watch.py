@@ -37,7 +37,7 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
 NAP = timedelta(seconds=10)  # between looks at the clock and at `STOP`
 PAUSES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))  # before a file is tried again
-STANDBY = timedelta(minutes=1)  # before a portfolio that another process watches is looked at again
+STANDBY = timedelta(minutes=1)  # before another look at what another process watches, and after an open
 ASKED, FAULT = 3, 1  # exit statuses
 HOUR, FOREVER = timedelta(hours=1), timedelta.max
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -106,8 +106,8 @@ class Watcher:
         self.counts = Counter[str]()
         self._files = [_Watched(Path(from_workbench(file)), file.stem) for file in files]
         self._clock, self._alerts, self._is_ended = clock or Clock(), alerts or Alerts(), is_ended
-        self._trust_code, self._locks, self._held = trust_code, ExitStack(), dict[str, Path]()
-        self._is_once = False
+        self._locks, self._held = ExitStack(), dict[str, Path]()  # of the portfolios of this run, by name
+        self._trust_code, self._is_once = trust_code, False
 
     def run(self, *, once: bool = False, every: timedelta = FOREVER) -> int:
         """Watch until the end, or do once what is due. Gives the exit status: 0 done, 3 a person is asked, 1 a fault.
@@ -118,20 +118,22 @@ class Watcher:
         if stop := stop_file():
             raise ConfigError(f"{stop} stops cycles and all sending. To go on: rebalance watch resume")
         before, waiting, self._is_once = LONG_AGO, self._clock.now() + HOUR, once
-        with self._locks:
+        with ExitStack() as self._locks:
+            self._held.clear()
             while not self._ends():
                 now = self._clock.now()
+                is_set_back = now + NAP < before
                 for each in self._files:
-                    if each.due <= now or now < before:  # else a clock that is set back leaves it waiting
+                    if each.due <= now or is_set_back:
                         self._look(each)
-                    if every < FOREVER and (each.quotes <= now or now < before):
+                    if every < FOREVER and (each.quotes <= now or is_set_back):
                         each.quotes = now + every
                         self._look_at_quotes(each)
                 if once:
                     return FAULT if self.counts["faults"] else ASKED if self.counts["asked"] else 0
                 if self._ends():
                     break
-                if waiting <= now or now < before:
+                if waiting <= now or is_set_back:
                     waiting = now + HOUR
                     self._alert(self._alerts.resolved, self._files[0].name, "")
                 before, now = now, self._clock.now()
@@ -219,7 +221,7 @@ class Watcher:
         delays = {market.calendar: PUBLISHED} | own
         over, (last, is_left) = last_over(self._clock.now(), market.calendar, delays), last_cycle(portfolio.name)
         due = due_cycles(market.days, over, last, market.calendar if is_daily else "")
-        if due.awaited and why:
+        if due.awaited and why and not each.tries:
             self._say(f"{each.name}: {why}")
         acts = portfolio.cycle.acts is not None
         if acts and is_left and not (due.sessions or due.awaited):
@@ -228,21 +230,23 @@ class Watcher:
 
     def _run(self, each: _Watched, due: Due) -> None:
         """Run the cycles that are due, the oldest first. Raises what the newest raises; an older one is passed over."""
-        if due.missing:
-            self._miss(each, due.missing, "they have no prices")
+        untold = [(due.missing, "they have no prices")] if due.missing else []
         for session in due.sessions:
             if self._ends():
                 return
+            acts = session == due.sessions[-1] and not due.awaited
             try:
-                acts = session == due.sessions[-1] and not due.awaited
                 ran = make_cycle(each.file, session, act=acts, trust_code=self._trust_code)
             except Exception as error:
                 if session == due.sessions[-1]:
                     raise
-                self._miss(each, (session,), _sentence(error))
+                untold.append(((session,), _sentence(error)))
                 continue
+            for what in untold:  # not before: what is tried again would be told again
+                self._miss(each, *what)
+            untold.clear()
             self.counts["cycles"] += ran.is_new
-            self.counts["asked"] += ran.asks
+            self.counts["asked"] += ran.asks and acts
             self._say(history_text(1, each.name))
             self._alert(self._alerts.cycle, ran)
 
