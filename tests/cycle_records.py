@@ -36,4 +36,4 @@ def ran(levels: Mapping[str, tuple[str, bool]], status: str = "finalised", sessi
     request |= {"last_close": session or request["last_close"], "portfolio": name or request["portfolio"]}
     for reading in document["steps"][3]["output"]["readings"]:
         reading["level"], reading["triggers"] = levels.get(reading["name"], NORMAL)
-    return Ran("", real_cycle(), document, True)
+    return Ran("", real_cycle(), document, True, status)

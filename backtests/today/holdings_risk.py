@@ -171,8 +171,8 @@ def holdings_risk(
                 held.
     paths     : futures of the first law; of each other one a quarter of them.
     notes     : notes on the policies that a reader must know.
-    Raises    : DataError for fewer than 252 returns of all assets, and for an asset that has left; ConfigError as
-                `from_today` does.
+    Raises    : DataError as `ExAnte.of` for too few returns of all assets, and for an asset that has left; ConfigError
+                as `from_today` does.
     """
     ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)
     w, target, covariance = portfolio.weights, portfolio.target, ex_ante.covariance

@@ -1,5 +1,5 @@
 """The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`run FILE`, `watch FILES`, `history`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
+`run | live FILE`, `watch | governance FILES`, `history`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
 `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
@@ -15,8 +15,9 @@ import typer
 
 from backtests.runs.folder import code_version
 from desk.cli import book, data, journal
-from desk.cli.cycle import alerts, history, run
+from desk.cli.cycle import alerts, history, live, run
 from desk.cli.execute import execute
+from desk.cli.governance import governance
 from desk.cli.journal import approve, why
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now
@@ -57,7 +58,7 @@ app.command(epilog=parameters_text())(report)
 command: Callable[..., None]
 for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, allocate, forecast):
     app.command()(command)
-for command in (run, watch, history):
+for command in (run, watch, history, live, governance):
     app.command()(command)
 for command in (audit, sweep, laboratory, study, cluster):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""`rebalance run`, `history` and `alerts test`: the decision cycle of a portfolio file, and those that were run."""
+"""`rebalance run`, `history`, `live`, `alerts test`: the decision cycle of a portfolio file, and what became of it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,7 @@ def run(
         typer.Option(help="Write the list of the decision to this file, in the format of its ending. Can be repeated."),
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Write the record of the cycle to this file, as JSON.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write the page of the cycle to this file, .html.")] = None,
     first: Annotated[
         str, typer.Option("--from", help="Play the cycle over history from this day, YYYY-MM-DD, beside the policy.")
     ] = "",
@@ -43,17 +44,21 @@ def run(
     With --from and --to, play the cycle over these days beside the plain policy, and journal nothing.
     """
     with starting():
-        from desk.commands.cycle import make_cycle, replay_text
+        from desk.commands.cycle import check_page, make_cycle, replay_text, write_page
 
     if first or last:
-        if not (first and last) or as_of or out or export or with_timeline:
+        if not (first and last) or as_of or out or export or page or with_timeline:
             raise ConfigError("--from and --to play the cycle over history: give both, and no other option of a cycle.")
         print_text(replay_text(file, first, last, reports, trust_code))
         return
+    if page is not None:
+        check_page(page)
     made = make_cycle(
         file, as_of, tuple(out or ()), export, reports, with_timeline=with_timeline, trust_code=trust_code
     )
     print_text(made.text)
+    if page is not None:
+        write_page(page, made.document, made.status)
     if made.asks:
         raise typer.Exit(ASKED)
 
@@ -61,12 +66,31 @@ def run(
 def history(
     limit: Annotated[int, typer.Option(min=1, help="Number of cycles.")] = 10,
     portfolio: Annotated[str, typer.Option(help="Only those of the portfolio of this name.")] = "",
+    pages: Annotated[Path | None, typer.Option(help="Write the page of each of them into this folder.")] = None,
 ) -> None:
     """Print the newest cycles, the newest last: session, status, alternative, orders."""
     with starting():
         from desk.commands.cycle import history_text
 
-    print_text(history_text(limit, portfolio))
+    print_text(history_text(limit, portfolio, pages))
+
+
+def live(
+    file: File,
+    out: Annotated[Path | None, typer.Option(help="Also write it to this file as a page: .html.")] = None,
+    as_known_on: KnownOn = None,
+    trust_code: TrustCode = None,
+    reports: Reports = None,
+) -> None:
+    """Print the live record of FILE beside the backtest of its policy: both columns, since when and why they differ.
+
+    The record is that of the book of FILE, or of its `nav_history`. An interval that may be looked at each day says
+    when it contradicts the backtest, or what the test promised.
+    """
+    with starting():
+        from desk.commands.live import live_text
+
+    print_text(live_text(file, out, reports, trust_code))
 
 
 @alerts.command()

@@ -17,6 +17,7 @@ from desk.cycle.cycle import Cycle, checked_record, rounded, run_cycle
 from desk.cycle.decision import STOPPED, Control, control
 from desk.cycle.monitor import QUIET
 from desk.cycle.outcomes import expected, outcomes, regret
+from desk.cycle.page import cycle_html
 from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
@@ -26,7 +27,7 @@ from desk.journal.journal import Kept, utc_now
 from desk.journal.records import CycleOutcome, CycleRun
 from desk.journal.tickets import execution_status, moment_text, ticket_state
 from desk.journal.verify import verify
-from foundation.arguments import day, one_of
+from foundation.arguments import day, one_of, refuse
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import replacing
 from foundation.home import home_folder
@@ -191,7 +192,7 @@ def _journalled(journal: Journal, made: Cycle, run: str) -> tuple[Kept, dict[str
         headline=decision.listed.headline,
         sha256=document["sha256"],
     )
-    if not (kept := _kept(portfolio, record)).exists():
+    if not (kept := _kept(portfolio.name, record)).exists():
         _write(kept, _content(document))  # before the journal states it
     (entry,) = journal.append([Event(record, portfolio.name, decision.ticket, run)])
     return entry, document
@@ -216,9 +217,9 @@ def replay_text(file: Path, first: str, last: str, reports: Path | None = None, 
         return replayed(portfolio, policy, name, first, last).text
 
 
-def _kept(portfolio: Portfolio, cycle: CycleRun) -> Path:
-    """The file that keeps the record of a cycle."""
-    return home_folder() / CYCLES / portfolio.name / f"{cycle.session}-{cycle.sha256[:8]}.json"
+def _kept(portfolio: str, cycle: CycleRun) -> Path:
+    """The file that keeps the record of a cycle.  portfolio : its name."""
+    return home_folder() / CYCLES / portfolio / f"{cycle.session}-{cycle.sha256[:8]}.json"
 
 
 def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
@@ -235,7 +236,7 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
         if all((cycle.sha256, rows) in known for rows in WAITS):
             continue
         try:
-            document = checked_record(_kept(portfolio, cycle), cycle.sha256)
+            document = checked_record(_kept(portfolio.name, cycle), cycle.sha256)
             found = outcomes(document, portfolio, policy)
         except (DataError, ConfigError, PolicyError) as error:
             said.append(f"The outcome of the cycle of {cycle.session} is not known: {error}")
@@ -307,17 +308,41 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def history_text(limit: int, portfolio: str = "") -> str:
+def check_page(path: Path) -> None:
+    """Refuse a path of a page that does not end with .html. Raises ConfigError."""
+    if path.suffix != ".html":
+        refuse("--page is", str(path), "end it with .html.")
+
+
+def write_page(path: Path, document: Mapping[str, Any], status: str = "") -> None:
+    """Write the page of the record of a cycle, with the outcomes that the journal has of it and of earlier ones.
+
+    status : what became of its decision, where the journal has none of its orders.
+    """
+    request, decision = (document["steps"][k]["output"] for k in (0, 5))
+    with Journal(read_only=True) as journal:
+        status = execution_status(journal, decision["ticket"]) or status
+        known = [each.record for each in journal.entries(kind=CycleOutcome.kind, portfolio=request["portfolio"])]
+    earlier = [each for each in known if each.session <= request["last_close"]]
+    _write(path, cycle_html(document, earlier, status).encode())
+
+
+def history_text(limit: int, portfolio: str = "", pages: Path | None = None) -> str:
     """The newest cycles, a line each, the newest last.
 
     limit     : number of them.
     portfolio : name of a portfolio, "" for all.
-    Raises    : ConfigError where there is no journal.
+    pages     : folder into which the page of each is written, as `<portfolio>-<record>.html`.
+    Raises    : ConfigError where there is no journal; for pages DataError where a record was changed or is not there.
     """
     wanted = {"kind": CycleRun.kind} | ({"portfolio": portfolio} if portfolio else {})
     with Journal(read_only=True) as journal:
         found = list(journal.entries(last=limit, **wanted))
         states = [execution_status(journal, one.ticket) or one.record.status for one in found]
+    if pages is not None:
+        for one in found:
+            kept = _kept(one.portfolio, one.record)
+            write_page(pages / f"{one.portfolio}-{kept.stem}.html", checked_record(kept, one.record.sha256))
     lines = [
         f"{one.record.session}  {one.portfolio}  {status}, {one.record.chosen}: {one.record.headline}"
         for one, status in zip(found, states, strict=True)

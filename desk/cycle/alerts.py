@@ -24,8 +24,15 @@ STATUSES = {  # of a cycle that a person should know: the level, and what to do
     "unreconciled": (URGENT, "Book what explains the difference: {cycle}"),
     "awaiting approval": (URGENT, "Read it and decide: {cycle}{approve}"),
     "vetoed": (WARNING, "Read what vetoes the orders: {cycle}"),
+    "not sent": (URGENT, "Read which check failed: {cycle}"),
+    "partly executed": (URGENT, "Read what is left: {cycle}"),
+    "finalised": (
+        URGENT,
+        "Send its orders: {cycle} --out list.json, then rebalance execute list.json --exchange VENUE",
+    ),
     "executed": (INFORMATION, "Nothing; its orders are in rebalance journal show"),
 }
+SUBJECTS = {"finalised": "orders to send"}  # of an alert, where it is not the status
 WEB_ADDRESS = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[!-~]*)?"  # http: here alone
 MIDNIGHT = time()
 ID_LETTERS = 20  # of the sha256 of a notice
@@ -113,21 +120,23 @@ class AlertKeys:
 # -- what is told ------------------------------------------------------------------------------------------------------
 
 
-def alerts_of(document: Mapping[str, Any]) -> tuple[Alert, ...]:
+def alerts_of(document: Mapping[str, Any], status: str = "") -> tuple[Alert, ...]:
     """The alerts of a cycle: its status, where a person should know it, and each reading beyond a level.
 
     document : record of the cycle, as docs/schemas/decision-1.json describes it.
+    status   : what became of it since; "" takes that of the record.
     """
     steps = document["steps"]
     outputs = {step["agent"]: step["output"] for step in reversed(steps)}  # of the supervisor, the first
     request, readings = outputs["supervisor"], outputs["risk"]["readings"]
     name, session, file = request["portfolio"], request["last_close"], shlex.quote(request["file"])
     cycle = f"rebalance run {file}" + (f" --as-of {request['day']}" if request["day"] else "")
-    approve = " --out list.json, then rebalance approve list.json" if outputs["execution"]["actions"] else ""
-    found, status = list[Alert](), document["status"]
-    if status in STATUSES:
+    orders = outputs["execution"]["actions"]
+    approve = " --out list.json, then rebalance approve list.json" if orders else ""
+    found, status = list[Alert](), status or document["status"]
+    if status in STATUSES and (orders or status != "finalised"):
         level, remedy = STATUSES[status]
-        what = f"{status} at {session}" if level == INFORMATION else status
+        what = f"{status} at {session}" if level == INFORMATION else SUBJECTS.get(status, status)
         remedy = remedy.format(cycle=cycle, approve=approve)
         found.append(Alert(name, what, level, steps[-1]["narrative"], remedy, session))
     for each in readings:

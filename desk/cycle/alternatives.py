@@ -148,6 +148,7 @@ def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfo
     by: Literal["sector", "asset_class"] = "sector" if has_groups(portfolio, "sector") else "asset_class"
     points = f"{100 * level:g} {'point' if level == 0.01 else 'points'}"
     found: dict[str, tuple[str, Policy, Request, Portfolio]] = {
+        DEFER: ("no order today", Never(held), plain, portfolio),
         FULL: ("all to target", policy, all_to_target, portfolio),
         "partial": (
             f"assets more than {points} off target to theirs",
@@ -160,7 +161,6 @@ def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfo
             f"each {by.replace('asset_', '')} to within {points} of its target",
             GroupThreshold(held, by, level, "edge"), plain, portfolio,
         ),
-        DEFER: ("no order today", Never(held), plain, portfolio),
     }  # fmt: skip
     tax = portfolio.tax_lots
     if tax is not None and (tax.rules.gain_budget is None or tax.rules.gain_budget > 0.0):

@@ -218,6 +218,7 @@ def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], s
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     for row, each in zip(rows, analysis.alternatives, strict=True):
         after = each.listed.after
+        row |= {"words": each.listed.words, "also": each.listed.also}
         row |= {"held": _by_asset(after, after.holdings), "cash": after.cash, "paid": each.listed.paid}
         row["groups"] = weights_by_group(after, each.weights)
         row["expected"] = {str(rows): early._asdict() for rows, early in analysis.early(each.name).items()}
@@ -235,8 +236,8 @@ def _by_asset(portfolio: Portfolio, values: Array) -> dict[str, float]:
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
-    names = ("chosen", "by", "confidence", "timing", "reasons", "changes", "ticket")
-    made = {name: getattr(decision, name) for name in names}
+    names = ("chosen", "by", "confidence", "timing", "reasons", "changes", "watched", "ticket")
+    made = {name: getattr(decision, name) for name in names} | {"turnover": decision.listed.turnover}
     band = None if decision.band is None else asdict(decision.band)
     actions = [asdict(each) for each in decision.actions]
     return {**made, "headline": decision.listed.headline, "band": band, "actions": actions}

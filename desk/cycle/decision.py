@@ -22,6 +22,7 @@ from desk.tickets import make_ticket
 from desk.tickets.review import Review
 from foundation.files import sha256_of
 from foundation.paper.wording import counted
+from foundation.paper.wording import listed as listed_words
 from foundation.tolerances import TRIGGER
 from research.accounting.costs import BASIS_POINT
 from research.market.calendars import row_name
@@ -72,6 +73,7 @@ class Decision:
     timing     : when they go, or until when nothing does.
     reasons    : why, in sentences.
     changes    : what would change it, in sentences.
+    watched    : what triggers the next cycle, in a sentence.
     controls   : all of them, those that pass too.
     band       : the band in force, of a policy whose band adapts; else None.
     """
@@ -84,6 +86,7 @@ class Decision:
     timing: str
     reasons: tuple[str, ...]
     changes: tuple[str, ...]
+    watched: str
     controls: tuple[Control, ...]
     band: BandToday | None = None
 
@@ -149,6 +152,7 @@ def decided(
             *_controls(trades, monitor, by),
             *_acting(trades),
         ),
+        watched=_watched(trades.portfolio),
         band=_band(listed),
     )
 
@@ -230,9 +234,11 @@ def _against_best(portfolio: Portfolio, analysis: Analysis, taken: Analysed) -> 
     money = f"{abs(apart) * BASIS_POINT * portfolio.nav:,.0f} {portfolio.basis}"
     size = f"{abs(apart):.2f} bp a year ({money}, error {error:.2f} bp)"
     than = f"{size} {'less' if apart > 0.0 else 'more'} than {taken.name}"
-    small = "less than" if abs(apart) < portfolio.materiality else "at least"
-    worth = f"{small} the {portfolio.materiality:g} bp that are worth a change"
-    return f"{best.name} ({best.listed.words}) is expected to lose {than}: {worth}."
+    small = abs(apart) < portfolio.materiality
+    words = f"{best.name} ({best.listed.words}) is expected to lose {than}"
+    if apart <= 0.0 and not small:
+        return f"{words}."
+    return f"{words}: {'less than' if small else 'at least'} the {portfolio.materiality:g} bp that are worth a change."
 
 
 def _changes(trades: TradeList, analysis: Analysis | None) -> Iterator[str]:
@@ -242,6 +248,22 @@ def _changes(trades: TradeList, analysis: Analysis | None) -> Iterator[str]:
     for rows, (apart, error) in {} if analysis is None else analysis.waiting.items():
         if apart < -ERRORS * error and -apart >= trades.portfolio.materiality:
             yield f"Waiting {rows} rows of the market is expected to save {-apart:.2f} bp (error {error:.2f})."
+
+
+def _watched(portfolio: Portfolio) -> str:
+    """The events that trigger the next cycle, by the levels of the file."""
+    terms, limit = portfolio.cycle, portfolio.limits.max_drawdown
+    return listed_words(
+        [
+            "a trade of the policy",
+            f"a drift of {100 * terms.drift.critical:g} points",
+            "an asset outside its range",
+            f"a VaR 95 of {terms.var.critical:.2%} of NAV",
+            *([] if limit is None else [f"a drawdown of {limit:.2%}"]),
+            "a crisis of volatility",
+        ],
+        "or",
+    )
 
 
 def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Control]:

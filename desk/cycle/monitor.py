@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.inference.sharpe_inference import SharpeEstimate, sharpe_with_error
+from backtests.laboratory.learned.warnings import drift_in, drift_words
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import counted
 from foundation.tolerances import TRIGGER
 from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
+from research.learning import LearnedPolicy
+from research.market.calendars import row_name
 from research.market.quality import market_warnings
 from research.orders.before_after import BeforeAfter, Figures
 from research.orders.lots.position import Position
@@ -82,7 +86,24 @@ class Monitored:
 def monitored(listed: TradeList) -> Monitored:
     """The readings of the portfolio of a trade list, before its orders."""
     of = _Readings(listed.before_after, listed.target, listed.stale)
-    return Monitored(tuple(of.all()), "" if listed.holds else listed.reason)
+    readings = [*of.all()]
+    if isinstance(listed.decides, LearnedPolicy):
+        readings.append(feature_drift(listed.portfolio, listed.decides, listed.policy))
+    return Monitored(tuple(readings), "" if listed.holds else listed.reason)
+
+
+def feature_drift(portfolio: Portfolio, policy: LearnedPolicy, name: str) -> Reading:
+    """The number of features of a learned policy that drifted from its training in the last year; any is a flag.
+
+    Raises : PolicyError as `backtest` does.
+    """
+    played = backtest_candidate(portfolio, policy, name)
+    drifts = drift_in(played, slice(-portfolio.periods_per_year, None))
+    if not drifts:
+        return _unknown("drift of features", f"{name} has decided too seldom, or its card holds no limits")
+    count = sum(each.drifted for each in drifts)
+    said = drift_words(name, drifts).rstrip(".") or f"Features of {name} are as in its training"
+    return Reading("drift of features", float(count), "warning" if count else NORMAL_LEVEL, False, said)
 
 
 def has_groups(portfolio: Portfolio, by: str) -> bool:
@@ -161,7 +182,7 @@ class _Readings:
             if not has_groups(self.portfolio, by):
                 continue
             groups = group_exposures(assets[:-1], list(instruments[by]), self.portfolio.splits, by)
-            groups = {name: x for name, x in groups.items() if (x != 0.0).sum() > 1}  # one asset was read already
+            groups = {k: x for k, x in groups.items() if (x != 0.0).sum() > 1 and (x != 1.0).any()}  # else one was read
             if groups:
                 yield self._drift(
                     f"drift of a {by.replace('asset_', '')}", {name: float(x @ gaps) for name, x in groups.items()}
@@ -186,8 +207,8 @@ class _Readings:
     def since_trade(self) -> Reading:
         """The sessions since the last trade."""
         count = self.portfolio.sessions_since_trade
-        when = f"{self.portfolio.last_trade:%Y-%m-%d}"
-        said = f"{counted(count, 'session')} since the last trade of {when}"
+        when, row = f"{self.portfolio.last_trade:%Y-%m-%d}", row_name(self.portfolio.periods_per_year)
+        said = f"{counted(count, 'session' if row == 'day' else row)} since the last trade of {when}"
         return Reading("sessions since the last trade", float(count), NORMAL_LEVEL, False, said)
 
     # -- risk ------------------------------------------------------------------------------------------------------
@@ -266,7 +287,8 @@ class _Readings:
         except DataError as error:
             return _unknown("regime", str(error))
         name = REGIMES[int(np.searchsorted(of.levels, rank))]
-        said = f"volatility is {name}: above {rank:.0%} of the days so far"
+        row = row_name(self.portfolio.periods_per_year)
+        said = f"volatility is {name}: above {rank:.0%} of the {row}s so far"
         level = {"high": "high", CRISIS: "critical"}.get(name, NORMAL_LEVEL)
         return Reading("regime", rank, level, name == CRISIS, said)
 

@@ -1,14 +1,20 @@
 """A cycle on one screen: what was seen, what was weighed, what is to be done, and what stands against it."""
 
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
 
 from desk.cycle.cycle import Cycle
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from foundation.blocks import Column, text_rows, with_minus
-from foundation.paper.text_tables import wrapped
+from foundation.paper.text_tables import TEXT_WIDTH, wrapped
 from foundation.paper.wording import counted, percent
 from research.accounting.costs import BASIS_POINT
 from research.rules.standard_rule import points
+
+CONFIDENCE = "so many choices with as large a share of worlds came true"
 
 
 def screen(cycle: Cycle, status: str = "") -> str:
@@ -53,36 +59,38 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
     if analysis is None:
         yield wrapped(f"Analysis: {cycle.steps[4].narrative}")
         return
-    taken = cycle.decision.chosen
-    table = analysis.table()
-    marks = [">" if name == taken else "" for name in table.index]
-    unknown = "–"
-
-    def each(name: str, form: str) -> list[str]:
-        return [unknown if value is None or value != value else format(value, form) for value in table[name]]
-
-    apart, money = list(zip(table["apart"], table["error"], strict=True)), BASIS_POINT * cycle.portfolio.nav
-    yield f"Analysis: {len(table)} alternatives, each played through the same {len(analysis.best.losses):,} years"
-    yield from text_rows(
-        [
-            Column("", "", marks, words=True),
-            Column("alternative", "", list(table.index), words=True),
-            Column("orders", "", each("orders", "d")),
-            Column("turnover", "% of NAV", [percent(value) for value in table["turnover"]]),
-            Column("cost", cycle.portfolio.basis, each("cost", ",.2f")),
-            *([Column("tax", cycle.portfolio.basis, each("tax", ",.2f"))] if table["tax"].any() else []),
-            Column("later", "bp", each("later", ".2f")),
-            Column("tracking", "bp", each("tracking", ".2f")),
-            Column("loss", "bp a year", each("loss", ".2f")),
-            Column("less policy", "± error", [f"{a:+.2f} ± {e:.2f}" for a, e in apart]),
-            Column("the same", f"{cycle.portfolio.basis} a year", [f"{a * money:+,.0f}" for a, _ in apart]),
-            Column("score", "of 10", each("score", ".2f")),
-            Column("best in", "of worlds", each("best", ".0%")),
-        ]
-    )
+    taken, portfolio = cycle.decision.chosen, cycle.portfolio
+    count = len(analysis.alternatives)
+    yield f"Analysis: {count} alternatives, each played through the same {len(analysis.best.losses):,} years"
+    marks = Column("", "", [">" if each.name == taken else "" for each in analysis.alternatives], words=True)
+    yield from text_rows([marks, *loss_columns(analysis.table().reset_index(), portfolio.basis, portfolio.nav)])
     for one in analysis.alternatives:
         also = f" (the same orders: {', '.join(one.listed.also)})" if one.listed.also else ""
         yield wrapped(f"  {one.name}: {one.listed.words}{also}")
+    yield wrapped(f"Recommended: {taken}, confidence {cycle.decision.confidence:.0%}: {CONFIDENCE}.")
+
+
+def loss_columns(table: pd.DataFrame, basis: str, nav: float) -> list[Column]:
+    """The columns of the alternatives.  table : a row an alternative, as in a record; nav : of the portfolio, basis."""
+    apart, money = list(zip(table["apart"], table["error"], strict=True)), BASIS_POINT * nav
+
+    def each(name: str, form: str) -> list[str]:
+        return [format(value, form) for value in table[name]]
+
+    return [
+        Column("alternative", "", list(table["alternative"]), words=True),
+        Column("orders", "", each("orders", "d")),
+        Column("turnover", "% of NAV", [percent(value) for value in table["turnover"]]),
+        Column("cost", basis, each("cost", ",.2f")),
+        *([Column("tax", basis, each("tax", ",.2f"))] if table["tax"].any() else []),
+        Column("later", "bp", each("later", ".2f")),
+        Column("tracking", "bp", each("tracking", ".2f")),
+        Column("loss", "bp a year", each("loss", ".2f")),
+        Column("less policy", "± error", [f"{a:+.2f} ± {e:.2f}" for a, e in apart]),
+        Column("the same", f"{basis} a year", [f"{a * money:+,.0f}" for a, _ in apart]),
+        Column("score", "of 10", each("score", ".2f")),
+        Column("best in", "of worlds", each("best", ".0%")),
+    ]
 
 
 def _decision(cycle: Cycle) -> Iterator[str]:
@@ -90,30 +98,54 @@ def _decision(cycle: Cycle) -> Iterator[str]:
     yield wrapped(f"Decision: {decision.chosen}. {decision.listed.headline}")
     yield from _bullets(decision.reasons)
     if decision.actions:
-        yield from text_rows(
-            [
-                Column("priority", "", [each.priority for each in decision.actions], words=True),
-                *_of_accounts([each.account for each in decision.actions]),
-                Column("asset", "", [each.asset for each in decision.actions], words=True),
-                Column("action", "", [each.action for each in decision.actions], words=True),
-                Column("units", "", ["" if each.units is None else f"{each.units:,.10g}" for each in decision.actions]),
-                Column("value", cycle.portfolio.basis, [f"{each.value:,.2f}" for each in decision.actions]),
-                Column("rationale", "", [each.rationale for each in decision.actions], words=True),
-            ]
-        )
+        yield from _orders(cycle.steps[5].output["actions"], cycle.portfolio.basis)
+        count = counted(len(decision.actions), "order")
+        yield f"In all: {count}, turnover {decision.listed.turnover:.2%} of NAV."
     yield wrapped(f"When: {decision.timing}.")
-    if (band := decision.band) is not None:
-        usual = "its usual width" if band.factor == 1.0 else f"{band.factor:.3g} times its usual width"
-        more = f"; the trade counts for {counted(band.sessions, 'session')} more" if band.sessions else ""
-        yield wrapped(f"Band: {points(band.half_width)}, {usual}: {band.why}{more}.")
+    yield from map(wrapped, band_words(cycle.steps[5].output))
     if decision.changes:
         yield "What would change it:"
         yield from _bullets(decision.changes)
+    yield wrapped(f"What is watched: {decision.watched} triggers the next cycle.")
 
 
-def _of_accounts(names: Sequence[str]) -> list[Column]:
-    """The column of accounts, where there are several."""
-    return [Column("account", "", names, words=True)] if any(names) else []
+def band_words(decision: Mapping[str, Any]) -> list[str]:
+    """A sentence on the band in force, where it changes.  decision : as in a record."""
+    band = decision["band"]
+    if band is None:
+        return []
+    usual = "its usual width" if band["factor"] == 1.0 else f"{band['factor']:.3g} times its usual width"
+    more = f"; the trade counts for {counted(band['sessions'], 'session')} more" if band["sessions"] else ""
+    return [f"Band: {points(band['half_width'])}, {usual}: {band['why']}{more}."]
+
+
+def order_columns(actions: Sequence[Mapping[str, Any]], basis: str) -> list[Column]:
+    """The columns of the orders, the rationale last.  actions : as in a record."""
+
+    def words(name: str) -> Column:
+        return Column(name, "", [each[name] for each in actions], words=True)
+
+    return [
+        words("priority"),
+        *([words("account")] if any(each["account"] for each in actions) else []),
+        words("asset"),
+        words("action"),
+        Column("units", "", ["" if each["units"] is None else f"{each['units']:,.10g}" for each in actions]),
+        Column("value", basis, [f"{each['value']:,.2f}" for each in actions]),
+        words("rationale"),
+    ]
+
+
+def _orders(actions: Sequence[Mapping[str, Any]], basis: str) -> list[str]:
+    """The orders as lines of a table, their rationales wrapped into the width that is left."""
+    *columns, rationale = order_columns(actions, basis)
+    title, unit, *rows = text_rows(columns)
+    indent = max(map(len, (title, unit, *rows))) + 2
+    why = [textwrap.wrap(each, TEXT_WIDTH - indent) for each in rationale.cells]
+    lines = [f"{title:{indent}}rationale", unit]
+    for row, (first, *rest) in zip(rows, why, strict=True):
+        lines += [f"{row:{indent}}{first}", *(f"{'':{indent}}{more}" for more in rest)]
+    return lines
 
 
 def _controls(cycle: Cycle, status: str = "") -> Iterator[str]:

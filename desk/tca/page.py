@@ -8,7 +8,7 @@ from desk.tca.pictures import assets_picture, parts_picture
 from desk.tca.report import DELAYS, MEANINGS, Report, Table
 from foundation.errors import DataError
 from foundation.paper.picture import Picture
-from foundation.paper.render import Running, fill
+from foundation.paper.render import PAPER_PACKAGE, Running, fill
 
 TITLES = {
     "parts": "Cost by part",
@@ -21,6 +21,7 @@ def report_html(report: Report) -> str:
     """The whole page."""
     title = "What orders cost"
     sheet = {
+        "eyebrow": "Transaction cost analysis",
         "title": title,
         "subtitle": f"{report.asked[:1].upper()}{report.asked[1:]}. {DELAYS[report.delay]}.",
         "source": report.source,
@@ -29,7 +30,7 @@ def report_html(report: Report) -> str:
         "sections": section_blocks(_sections(report)),
         "terms": {name.capitalize(): f"{words[:1].upper()}{words[1:]}." for name, words in MEANINGS.items()},
     }
-    return fill("desk.tca", "tca.html.j2", Running(f"{title}: {report.asked}"), sheet=sheet)
+    return fill(PAPER_PACKAGE, "report.html.j2", Running(f"{title}: {report.asked}"), sheet=sheet)
 
 
 def main_picture(report: Report) -> Picture:
@@ -46,7 +47,7 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
     """Address, name, title and parts of each section."""
     for each in report.tables():
         title = TITLES.get(each.key, f"Cost by {each.key}")
-        parts: list[Part] = [_block(each)]
+        parts: list[Part] = [table_block(each)]
         if each.key == "parts":
             parts = [main_picture(report), *parts]
         if each.key == "asset":
@@ -59,5 +60,6 @@ def _sections(report: Report) -> Iterator[tuple[str, str, str, list[Part]]]:
         yield "costs", TITLES["costs"], TITLES["costs"], [Words(report.effect)]
 
 
-def _block(shown: Table) -> Block:
+def table_block(shown: Table) -> Block:
+    """The table as a block of a page."""
     return table(shown.caption, shown.heads, shown.rows, texts=range(shown.words))

@@ -9,12 +9,13 @@ ROWS_SHOWN = 20  # of a table
 def report_text(report: Report) -> str:
     """Headlines, tables and warnings; of a long table the first rows."""
     head = [f"What {report.asked} cost", *report.headlines, f"{DELAYS[report.delay]}."]
-    blocks = ["\n".join(map(wrapped, head)), *map(_block, report.tables()), wrapped(report.effect), report.source]
+    blocks = ["\n".join(map(wrapped, head)), *map(table_text, report.tables()), wrapped(report.effect), report.source]
     return "\n\n".join(filter(None, blocks)) + warnings_text(report.warnings)
 
 
-def _block(table: Table) -> str:
+def table_text(table: Table) -> str:
+    """The table with its caption; of a long one the first rows."""
     heads = [[title for title, _ in table.heads], [unit for _, unit in table.heads]]
     more = len(table.rows) - ROWS_SHOWN
     lines = [wrapped(table.caption), text_table([*heads, *table.rows[:ROWS_SHOWN]], left=table.words, width=None)]
-    return "\n".join([*lines, *([f"… and {more:,} more rows: --out tca.html shows them."] if more > 0 else [])])
+    return "\n".join([*lines, *([f"… and {more:,} more rows: --out FILE.html shows them."] if more > 0 else [])])

@@ -3,13 +3,13 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
-WIDTH = 110  # columns of a terminal
+TEXT_WIDTH = 110  # columns of a terminal
 COLON_COMMAND = ": rebalance "  # before a command that ends a sentence
 LEAST_LETTERS = 12  # letters of a name that are kept, however wide the rest of its row
 
 
 def text_table(
-    rows: Sequence[Sequence[str]], *, left: int = 0, last_left: bool = False, width: int | None = WIDTH
+    rows: Sequence[Sequence[str]], *, left: int = 0, last_left: bool = False, width: int | None = TEXT_WIDTH
 ) -> str:
     """Rows of cells in aligned columns, separated by two spaces.
 
@@ -52,11 +52,11 @@ def wrapped(line: str) -> str:
     rebalance trades desk.yaml --as-of 2022-12-29 --out tonight.json
     """
     text, mark, command = line.rpartition(COLON_COMMAND)
-    if len(line) <= WIDTH:
+    if len(line) <= TEXT_WIDTH:
         return line
     if not mark or ". " in command:
-        return textwrap.fill(line, WIDTH)
-    return f"{textwrap.fill(f'{text}:', WIDTH)}\n{COLON_COMMAND[2:]}{command}"
+        return textwrap.fill(line, TEXT_WIDTH)
+    return f"{textwrap.fill(f'{text}:', TEXT_WIDTH)}\n{COLON_COMMAND[2:]}{command}"
 
 
 def warnings_text(warnings: Iterable[str]) -> str:

@@ -26,7 +26,7 @@ from research.portfolio.holdings.nav_history import read_nav_history
 from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.benchmark import read_benchmark
 from research.portfolio.keys.costs import read_costs
-from research.portfolio.keys.cycle import CycleKeys
+from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
 from research.portfolio.keys.factors import factors_in
 from research.portfolio.keys.flows import read_flows
 from research.portfolio.keys.forecasts import read_forecasts
@@ -151,6 +151,7 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         periods_per_year=of.periods_per_year,
         lag=keys.lag,
         cycle=keys.cycle or CycleKeys(),
+        governance=keys.governance or GovernanceKeys(),
         test_start=of.test_start,
         policies=of.policies,
         policy=keys.policy,

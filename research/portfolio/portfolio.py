@@ -27,7 +27,7 @@ from research.portfolio.holdings.prices import Prices, last_closes, trade_day
 from research.portfolio.holdings.rates import Rates
 from research.portfolio.holdings.tax_lots import TaxLots
 from research.portfolio.keys.benchmark import NamedBenchmark
-from research.portfolio.keys.cycle import CycleKeys
+from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
 from research.portfolio.keys.forecasts import StatedForecasts
 from research.portfolio.keys.orders import OrderLimits
 from research.portfolio.keys.stress import Stress
@@ -108,6 +108,7 @@ class Portfolio:
     notes            : notes on its holdings and prices, in sentences.
     ticket           : terms of its orders.
     cycle            : levels of its decision cycle.
+    governance       : owner of its models, and the day of their next review.
     accounts         : accounts whose holdings and cash sum to its own; () for one account without a name.
     currencies       : currencies of its assets and its cash, or None where they are all in the basis. Other amounts
                        here are in the basis.
@@ -162,6 +163,7 @@ class Portfolio:
     notes: tuple[str, ...] = ()
     ticket: TicketTerms = field(default_factory=TicketTerms)
     cycle: CycleKeys = field(default_factory=CycleKeys)
+    governance: GovernanceKeys = field(default_factory=GovernanceKeys)
     accounts: tuple[Account, ...] = ()
     currencies: Currencies | None = None
     rates: Rates | None = None

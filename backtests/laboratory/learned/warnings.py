@@ -53,10 +53,13 @@ def _views(played: Backtest, rows: Rows) -> Iterator[View]:
         )
 
 
-def drift_in(played: Backtest) -> list[Drift]:
-    """The drift of each feature of a learned policy since its training; empty where its card has no limits."""
+def drift_in(played: Backtest, days: slice = ALL) -> list[Drift]:
+    """The drift of each feature of a learned policy since its training; empty where its card has no limits.
+
+    days : days of the test on which it is measured.
+    """
     policy = played.policy
-    return _drift(policy, played, ALL) if isinstance(policy, LearnedPolicy) else []
+    return _drift(policy, played, days) if isinstance(policy, LearnedPolicy) else []
 
 
 def _drift(policy: LearnedPolicy, played: Backtest, days: slice) -> list[Drift]:

@@ -188,7 +188,8 @@ def _pairs(fx: str) -> dict[str, float]:
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
-    Its reference, benchmark, ticket and confirmed prices may differ: the recommendation does not depend on them.
+    Its reference, benchmark, ticket, cycle, governance and confirmed prices may differ: the recommendation does not
+    depend on them.
 
     A warning names each run that cannot be read.
     """
@@ -208,9 +209,9 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
 
 
 def _deciding(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a report without its reference and benchmark, the ticket, and confirmed prices."""
+    """The settings of a report without its reference and benchmark, confirmed prices, and what only a desk needs."""
     found = settings.get("portfolio")
-    others = ("reference", "benchmark", "ticket", OK)
+    others = ("reference", "benchmark", "ticket", "cycle", "governance", OK)
     portfolio = (
         {name: value for name, value in found.items() if name not in others} if isinstance(found, dict) else found
     )

@@ -62,6 +62,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         "orders": order_settings(document, portfolio.orders) if "orders" in given else None,
         "ticket": ticket_settings(portfolio.ticket) if "ticket" in given else None,
         "cycle": plain(portfolio.cycle) if "cycle" in given else None,
+        "governance": plain(portfolio.governance) if "governance" in given else None,
     }
     return _stated(**made)
 

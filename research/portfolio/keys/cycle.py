@@ -1,10 +1,10 @@
-"""The key `cycle` of a portfolio file: what its decision cycle watches, how it weighs alternatives, and who decides."""
+"""The keys `cycle` and `governance` of a portfolio file: what its decision cycle watches, who decides, who answers."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from research.portfolio.file.kinds import Told, record
+from research.portfolio.file.kinds import Day, Text, Told, record
 
 Share = Annotated[float, Field(gt=0.0, le=1.0, description="A fraction of NAV: 3 % is 0.03.")]
 Level = Annotated[float, Field(ge=-100.0, le=100.0)]
@@ -98,3 +98,15 @@ class CycleKeys:
     turnover: Share = 0.20
     open_orders: OpenOrders = "complete"
     acts: ActsKeys | None = None
+
+
+@record
+class GovernanceKeys:
+    """The owner of the models of a portfolio, and their next review.
+
+    owner  : person or group that owns its models.
+    review : day by which they are reviewed next.
+    """
+
+    owner: Text | None = None
+    review: Day | None = None

@@ -22,7 +22,7 @@ from research.portfolio.holdings.rates import RateKeys
 from research.portfolio.holdings.tax_file import TaxKeys
 from research.portfolio.keys.benchmark import SeriesKeys
 from research.portfolio.keys.costs import CostKeys, HoldingKeys, ImpactKeys
-from research.portfolio.keys.cycle import CycleKeys
+from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
 from research.portfolio.keys.factors import FactorKeys
 from research.portfolio.keys.flows import FlowKeys
 from research.portfolio.keys.forecasts import ForecastKeys
@@ -104,6 +104,7 @@ class PortfolioKeys:
     fx_today: RateKeys | None = None
     ticket: TicketTerms | None = None
     cycle: CycleKeys | None = None
+    governance: GovernanceKeys | None = None
     accounts: Annotated[Mapping[Name, AccountKeys], Field(min_length=1)] | None = None
     nav_history: Text | None = None
 

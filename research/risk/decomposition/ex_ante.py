@@ -17,9 +17,10 @@ from foundation.errors import DataError
 from research.market import Market
 from research.market.calendars import row_name
 from research.market.market import Past
-from research.risk.simulation.future_laws import sample
+from research.risk.simulation.future_laws import FEWEST_RETURNS, sample
 
 WITHIN_A_MONTH = ("day", "week")  # rows of which a month has several
+FEWEST_MONTHS = 60  # returns of longer rows: three of them are beyond a VaR at 95 %
 CASH_ROWS = 21  # last ones, whose mean return of cash is that of the sample
 
 
@@ -57,8 +58,12 @@ class ExAnte:
 
     @classmethod
     def of(cls, market: Market, periods_per_year: float) -> "ExAnte":
-        """The samples of a market up to its last close. Raises DataError as `sample` does."""
-        return cls(market, periods_per_year, *sample(market))
+        """The samples of a market up to its last close; of months and longer rows, 60 suffice.
+
+        Raises : DataError as `sample` does.
+        """
+        fewest = FEWEST_RETURNS if row_name(periods_per_year) in WITHIN_A_MONTH else FEWEST_MONTHS
+        return cls(market, periods_per_year, *sample(market, fewest))
 
     @property
     def row(self) -> str:

@@ -139,10 +139,11 @@ def future_laws(market: Market) -> tuple[dict[str, FutureLaw], dict[str, str]]:
     return laws, refused
 
 
-def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
+def sample(market: Market, fewest: int = FEWEST_RETURNS) -> tuple[pd.DatetimeIndex, Array]:
     """(T,) dates and (T, n) simple returns of the days on which all assets have returns, the last close among them.
 
-    Raises : DataError for fewer than 252, and where an asset has left by the last close.
+    fewest : returns that are needed.
+    Raises : DataError for fewer, and where an asset has left by the last close.
     """
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     gone = [asset for asset, there in zip(market.assets, market.listed[-1], strict=True) if not there]
@@ -151,10 +152,10 @@ def sample(market: Market) -> tuple[pd.DatetimeIndex, Array]:
             f"{gone[0]} is not listed at the last close of market {market.name!r}, {market.days[-1]}: no future of it "
             "can be simulated. Leave it out of the file."
         )
-    if stop - first < FEWEST_RETURNS:
+    if stop - first < fewest:
         raise DataError(
             f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its assets, and figures of "
-            f"risk and futures need {FEWEST_RETURNS}. Leave out the asset that was listed last, or take more history."
+            f"risk and futures need {fewest}. Leave out the asset that was listed last, or take more history."
         )
     returns = market.returns[first:stop]
     if (returns <= -1.0).any():

@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import yaml
 from commanded import FILE, TRADES, rebalance
+from full_runs import full_run
 
-from backtests.comparison.comparison import FULL_RUN, settings_of
 from backtests.runs.folder import MANIFEST, write_json
 from backtests.runs.manifest import sign
 from desk.commands.made import run_for
-from foundation.paper.formats import plain_json
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import load_portfolio
 
 DAMAGED = {"empty": "", "cut": '{"kind": "report", "se', "foreign": '{"name": "web app", "icons": []}', "list": "[]"}
 
@@ -43,15 +42,6 @@ def test_a_policy_in_force_needs_no_run(tmp_path: Path) -> None:
     beside = rebalance(*TRADES, FILE, "--reports", damaged(tmp_path / "reports"))
     assert (beside.status, beside.out, beside.said) == (0, alone.out, alone.said)
     assert "by policy 'threshold'" in beside.out
-
-
-def full_run(portfolio: Portfolio, reports: Path, **facts: object) -> Path:
-    """A signed run with the settings of a full report, and these facts of its result."""
-    run = run_for("report", portfolio, plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)))
-    (reports / run.name).mkdir(parents=True)
-    write_json(reports / run.name / MANIFEST, run.manifest(**facts))
-    sign(reports / run.name, datetime.now(UTC))
-    return reports / run.name
 
 
 def test_damaged_runs_are_named_in_a_line_each_and_the_whole_one_is_used(undecided: Path, tmp_path: Path) -> None:

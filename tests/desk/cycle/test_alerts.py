@@ -66,6 +66,14 @@ def test_each_status_has_its_level(status: str, told: list[tuple[str, str]]) -> 
     assert [(each.what, each.level) for each in found] == told
 
 
+def test_orders_that_nobody_sends_are_urgent_and_sent_ones_are_not() -> None:
+    document = ran({}, "finalised", "2022-08-05").document
+    document["steps"][5]["output"]["actions"] = [{"asset": "A"}]
+    assert [(each.what, each.level) for each in alerts_of(document)] == [("orders to send", "urgent")]
+    assert [each.what for each in alerts_of(document, "executed")] == ["executed at 2022-08-05"]
+    assert [(each.what, each.level) for each in alerts_of(document, "not sent")] == [("not sent", "urgent")]
+
+
 def test_what_triggers_is_urgent_and_a_flag_is_a_warning() -> None:
     found = alerts_of(ran({"ranges": NOW, "Sharpe ratio": SOON, "data": SOON}).document)
     assert [(each.what, each.level, each.remedy) for each in found] == [

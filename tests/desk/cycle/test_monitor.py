@@ -1,14 +1,16 @@
 """Readings against figures from elsewhere, and the levels that they reach."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from learned import COSTS, TARGET, carded, two_lines
 from watched import SETTINGS, steady
 
-from desk.cycle.monitor import Monitored, monitored
+from desk.cycle.monitor import Monitored, feature_drift, monitored
 from research.orders import trade_list
 from research.portfolio import load_portfolio
 
@@ -96,3 +98,38 @@ def test_var_warns_and_triggers(limit: float, level: str) -> None:
 
 def test_a_policy_that_trades_triggers_with_its_reason() -> None:
     assert read(DESK).triggers[0] == "the policy trades: review due; SPY is 2.68 points over target"
+
+
+def test_features_of_a_learned_policy_that_drifted_are_a_flag() -> None:
+    """Twice the volatility after the training, and not a bit else before."""
+    market = two_lines(2_010, seed=1)
+    of = load_portfolio(DATA / "examples" / "rule_learned.yaml")
+    calm = replace(of, market=market, strategic=TARGET, costs=COSTS, test_start=market.dates[1_502])
+    policy = carded(market.until(market.dates[1_500]))
+    assert feature_drift(calm, policy, "rl").value == 0.0
+    returns = market.returns.copy()
+    returns[1_501:] *= 2.0
+    wild = feature_drift(replace(calm, market=replace(market, returns=returns)), policy, "rl")
+    assert (wild.level, wild.triggers) == ("warning", False)
+    assert wild.sentence.startswith("Features of rl drifted from their training distribution")
+    assert "volatility regime (" in wild.sentence
+    short = feature_drift(replace(calm, test_start=market.dates[-20]), policy, "rl")
+    assert (short.value, "has decided too seldom" in short.sentence) == (None, True)
+
+
+def test_the_monitor_reads_the_drift_of_the_policy_that_decides() -> None:
+    of = load_portfolio(DATA / "examples" / "rule_learned.yaml")
+    policy = carded(of.market.until(of.test_start - pd.Timedelta(days=1)), target=of.strategic)
+    reading = monitored(trade_list(of, policy, "learned"))["drift of features"]
+    assert reading == feature_drift(of, policy, "learned")
+
+
+def test_a_row_a_month_has_losses_of_a_month() -> None:
+    portfolio = load_portfolio(DATA / "examples" / "market_of_months.yaml")
+    found = monitored(trade_list(portfolio, portfolio.policies["quarterly"]))
+    market, weights = portfolio.market, portfolio.holdings / portfolio.nav
+    earned = np.sort(market.returns @ weights + (1.0 - weights.sum()) * market.cash[-21:].mean())
+    loss = found["VaR 95 of one month"].value
+    assert loss is not None
+    assert (earned <= -loss + 1e-12).mean() == pytest.approx(0.05, abs=1.0 / len(earned))
+    assert found["sessions since the last trade"].sentence.startswith("1 month since the last trade")

@@ -1,5 +1,6 @@
 """From a file to a portfolio: every number where it belongs, and each error with file, key, value and fix."""
 
+import importlib.util
 import json
 import re
 from dataclasses import FrozenInstanceError, replace
@@ -424,6 +425,18 @@ def test_wrong_override_is_refused_as_one(write: Any) -> None:
 
 
 # -- the portfolios that come with the workbench ---------------------------------------------------------------------
+
+
+def test_simulated_prices_are_those_that_the_script_draws() -> None:
+    path = Path(__file__).parents[3] / ".ci" / "simulated_prices.py"
+    spec = importlib.util.spec_from_file_location("simulated_prices", path)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    market, portfolio = script.simulated(), load_portfolio("data/portfolios/port_a_techgrowth_simulated.yaml")
+    assert portfolio.market.dates.equals(market.dates)
+    np.testing.assert_allclose(portfolio.market.prices, script.OPENING * market.index, atol=0.0051)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated import world
 
+from backtests.batch.batch import PreparedConfiguration, play_batch
+from backtests.batch.streaming_metrics import batch_metrics, target_path_returns
 from backtests.engine import backtest
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs
 from research.allocation import FixedWeights, target_path
 from research.forecast import MarkovRegimes
@@ -134,3 +136,17 @@ def test_a_factor_is_given_for_each_regime_but_the_most_turbulent() -> None:
 def test_a_factor_after_a_trade_is_above_zero_and_counts_for_a_session_at_least(values: tuple[float, float]) -> None:
     with pytest.raises(ConfigError, match="of AfterTrade"):
         AfterTrade(*values)  # type: ignore[arg-type]
+
+
+def test_a_batch_plays_bands_by_regime_to_the_same_bits_and_refuses_what_depends_on_its_trades() -> None:
+    market, costs = moving(np.random.default_rng(1).normal(0.0, 0.02, (250, 2))), Costs.bps(2, commission=5)
+    rule = RegimeThreshold(HELD, REGIMES, 0.01, 0.03, factors=(0.7,))
+    targets = target_path(HELD, market)
+    single = backtest(market, rule, costs, targets=targets)
+    given = PreparedConfiguration(rule.no_trade_bands(market, targets), targets, costs, first=single.first)
+    found = play_batch(market, [given], targets, 5.0, 252.0)
+    own = target_path_returns(targets, market)
+    np.testing.assert_array_equal(found[0], batch_metrics(single, own, own, 5.0))
+    after = replace(rule, after_trade=RISING).no_trade_bands(market, targets)
+    with pytest.raises(PolicyError, match="use `backtest`, one at a time"):
+        play_batch(market, [replace(given, bands=after)], targets, 5.0, 252.0)

@@ -1,0 +1,290 @@
+"""The governance of portfolio files: models and their validation, controls in force, surveillance, approvals."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests.runs.folder import REPORTS
+from backtests.runs.manifest import past_runs
+from backtests.sheets.parts import Part, Words, section_blocks
+from desk.commands.orders.tca import cost_report
+from desk.commands.orders.trades import newest_run, policy_now, today_of
+from desk.cycle.monitor import NORMAL_LEVEL, Reading, feature_drift
+from desk.exchange.stops import pause_file, stop_file
+from desk.journal import Journal
+from desk.journal.journal import JOURNAL
+from desk.journal.records import Approved, Refused
+from desk.journal.tickets import moment_text
+from desk.tca.page import table_block
+from desk.tca.report import Report, Table
+from desk.tca.text import table_text
+from desk.tickets.order_ids import list_id
+from foundation.canonical import content_hash
+from foundation.errors import ConfigError, DataError
+from foundation.home import home_folder
+from foundation.paper.render import PAPER_PACKAGE, Running, fill
+from foundation.paper.text_tables import warnings_text, wrapped
+from foundation.paper.wording import counted, listed, number
+from research.learning import LearnedPolicy
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.file.settings import plain
+from research.rules.protocol import fitted_until, long_name
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+SHORT = 8  # letters of a hash in a table
+JUDGED = 50  # approvals and refusals that are shown, the newest
+SURVEILLED = ("parts", "costs", "orders")  # tables of the report on costs
+LIMITS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True, eq=False)
+class Governed:
+    """The governance of a portfolio.
+
+    portfolio : the portfolio.
+    today     : day of the page.
+    reports   : folder of the runs.
+    """
+
+    portfolio: Portfolio
+    today: pd.Timestamp
+    reports: Path
+
+    @cached_property
+    def runs(self) -> dict[Path, dict[str, Any]]:
+        """The whole reports on a file of this name by folder, the newest first."""
+        stem = Path(self.portfolio.file).stem
+        return {path: made for path, made in past_runs(self.reports).whole if made["portfolio"] == stem}
+
+    @cached_property
+    def valid_run(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest of them of the same file and data, or None."""
+        return newest_run(self.portfolio, self.reports)
+
+    @property
+    def recommended(self) -> str | None:
+        """The policy that the newest whole run of the same file and data recommends."""
+        return None if self.valid_run is None else self.valid_run[1]["recommendation"]["policy"]
+
+    @property
+    def champion(self) -> str | None:
+        """The policy in force: that of the file, else the one that is recommended."""
+        return self.portfolio.policy or self.recommended
+
+    @cached_property
+    def rules(self) -> dict[str, Any]:
+        """By name each policy, ready to decide; None where it must be fitted first."""
+        found: dict[str, Any] = {}
+        for name in self.portfolio.policies:
+            try:
+                found[name] = policy_now(self.portfolio, name, self.reports)[0]
+            except (ConfigError, DataError):
+                found[name] = None
+        return found
+
+    # -- sentences ---------------------------------------------------------------------------------------------------
+
+    @property
+    def head(self) -> list[str]:
+        """Sentences on who answers, what is in force and when it was validated."""
+        owner, review = self.portfolio.governance.owner, self.portfolio.governance.review
+        until = (
+            "no day is set for the next review" if review is None else f"the next review is due by {review:%Y-%m-%d}"
+        )
+        force = f"policy {self.champion} is in force" if self.champion else "no policy is in force"
+        head = f"{owner or 'Nobody'} answers for {self.portfolio.name}; {until}; {force}."
+        learned = [f"{card} {self.drifts[name].sentence}." for name, card in self.cards.items()]
+        return [head, self.validated, *learned]
+
+    @property
+    def cards(self) -> dict[str, str]:
+        """By name a sentence of the card of each learned policy."""
+        of = {name: rule.card for name, rule in self.rules.items() if isinstance(rule, LearnedPolicy)}
+        lost = {name: number(card["targets"][-1]["loss"]["learned"]) for name, card in of.items()}
+        return {
+            name: f"{name}, of seed {card['seed']}, lost {lost[name]} bp of NAV a year in training paths."
+            for name, card in of.items()
+        }
+
+    @cached_property
+    def drifts(self) -> dict[str, Reading]:
+        """By name the drift of the features of each learned policy."""
+        return {name: feature_drift(self.portfolio, self.rules[name], name) for name in self.cards}
+
+    @property
+    def validated(self) -> str:
+        """A sentence on the last validation."""
+        again = f"rebalance report {self.portfolio.file}"
+        if not self.runs:
+            return f"No whole run has validated it: {again}"
+        folder = next(iter(self.runs)) if self.valid_run is None else self.valid_run[0]
+        last = f"It was last validated on {self.runs[folder]['times']['ended'][:10]} by run {folder.name}"
+        if self.valid_run is None:
+            return f"{last}; the file or its data have changed since: {again}"
+        return f"{last}, of the same file and data, which recommends {self.recommended or 'none of its policies'}."
+
+    @property
+    def flags(self) -> Iterator[str]:
+        """Sentences on what somebody has to look at."""
+        name, terms = self.portfolio.name, self.portfolio.governance
+        if terms.owner is None:
+            yield f"{name} has no owner: add `governance: {{owner: …}}` to {self.portfolio.file}."
+        if terms.review is not None and terms.review < self.today:
+            yield f"The review of {name} was due by {terms.review:%Y-%m-%d}."
+        if self.valid_run is None:
+            yield f"{name}: {self.validated}"
+        if self.recommended not in (None, self.champion):
+            yield f"{name}: the newest run recommends {self.recommended}, and {self.champion} is in force."
+        yield from (f"{name}: {each.sentence}." for each in self.drifts.values() if each.level != NORMAL_LEVEL)
+        if stop_file():
+            yield f"Nothing is sent while {stop_file()} is there."
+        if pause_file():
+            yield f"No cycle sends while {pause_file()} is there."
+
+    # -- tables ------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def costs(self) -> Report | str:
+        """The report on what its journalled orders cost, or why there is none."""
+        try:
+            return cost_report(portfolios=[self.portfolio], reports=self.reports)
+        except (ConfigError, DataError) as error:
+            return str(error)
+
+    @property
+    def surveillance(self) -> list[str]:
+        """Sentences on what its orders cost against what was expected, and on those that are open or unusual."""
+        if isinstance(self.costs, str):
+            return [f"What its orders cost is not known: {self.costs}"]
+        return [*self.costs.headlines, *self.costs.warnings]
+
+    def tables(self) -> Iterator[Table]:
+        """The tables in turn."""
+        yield self.models()
+        yield self.controls()
+        if not isinstance(self.costs, str):
+            yield from (each for each in self.costs.tables() if each.key in SURVEILLED)
+        if judged := list(self.judged()):
+            heads = ("moment, UTC", "person", "list", "word", "reason")
+            yield Table(
+                "approvals", "Approvals and refusals, the newest first", [(h, "") for h in heads], judged, words=5
+            )
+
+    def models(self) -> Table:
+        """Policies and forecasts with their versions and what they were fitted to."""
+        rows = []
+        for name, rule in self.rules.items():
+            spec = self.portfolio.policies[name]
+            card = rule.card if isinstance(rule, LearnedPolicy) else {}
+            version = content_hash([self.portfolio.settings["policies"][name], card])
+            seen = fitted_until(rule) if rule is not None else None
+            rows.append(
+                [
+                    name,
+                    CHAMPION if name == self.champion else CHALLENGER,
+                    long_name(spec if rule is None else rule, self.portfolio.strategic),
+                    version[:SHORT],
+                    "{market}, {first} to {last}".format(**card["saw"]) if card else UNKNOWN,
+                    "to be fitted" if rule is None else UNKNOWN if seen is None else f"{seen:%Y-%m-%d}",
+                ]
+            )
+        settings = self.portfolio.settings.get("forecasts", {}).get("models", {})
+        for k, (name, stated) in enumerate(settings.items()):
+            role = f"forecast, {CHALLENGER if k else CHAMPION}"
+            rows.append([name, role, str(stated["kind"]), content_hash(stated)[:SHORT], UNKNOWN, UNKNOWN])
+        heads = ("model", "role", "what it does", "version", "trained on", "fitted until")
+        return Table("models", "Models; version: sha256 of settings and card", [(h, "") for h in heads], rows, words=6)
+
+    def controls(self) -> Table:
+        """The controls before a trade, by the keys of the file, defaults filled in."""
+        of, sending = self.portfolio, self.portfolio.ticket.sending
+        stated = {
+            "orders": plain(of.orders, without=("weights",)) | {"limits of weights": len(of.orders.weights)},
+            "limits": {k: v for k in LIMITS if (v := getattr(of.limits, k)) is not None},
+            "ticket": {"approvals": of.ticket.approvals, "sending": "no limits" if sending is None else plain(sending)},
+            "cycle": plain(of.cycle),
+        }
+        rows = [row for key, values in stated.items() for row in _groups(key, values)]
+        rows.append(["STOP", stop_file() or "not there: orders can be sent"])
+        rows.append(["PAUSE", pause_file() or "not there: cycles can send"])
+        heads = [("key of the file", ""), ("values in force", "")]
+        return Table("controls", "Controls before a trade, defaults filled in", heads, rows, words=2)
+
+    def judged(self) -> Iterator[list[str]]:
+        """The approvals and refusals of its lists, the newest first."""
+        if not (home_folder() / JOURNAL).is_file():
+            return
+        with Journal(read_only=True) as journal:
+            kinds = (Approved.kind, Refused.kind)
+            found = [each for kind in kinds for each in journal.entries(last=JUDGED, kind=kind, portfolio=self.name)]
+        for each in sorted(found, key=lambda one: one.sequence, reverse=True):
+            reason = "" if each.kind == Approved.kind else f"{each.record.venue} {each.record.reason}".strip()
+            yield [moment_text(each), each.user, list_id(each.ticket), each.kind, reason or UNKNOWN]
+
+    @property
+    def name(self) -> str:
+        """The name of the portfolio."""
+        return self.portfolio.name
+
+    # -- forms -------------------------------------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """All of it for a terminal."""
+        head = [self.name, *self.head, *self.surveillance]
+        return "\n\n".join(["\n".join(map(wrapped, head)), *map(table_text, self.tables())]) + warnings_text(self.flags)
+
+    @property
+    def parts(self) -> list[Part]:
+        """Its section of the page."""
+        return [*(Words(each, "") for each in (*self.head, *self.surveillance)), *map(table_block, self.tables())]
+
+
+def governed(files: Sequence[Path], as_of: str, reports: Path | None, trust_code: bool | None) -> list[Governed]:
+    """The governance of the portfolios of files.
+
+    as_of   : day of the page, YYYY-MM-DD; "" takes that of each exchange.
+    reports : folder of the runs, or None for the usual one.
+    Raises  : as `load_portfolio` does.
+    """
+    found = []
+    for file in files:
+        portfolio = load_portfolio(file, trust_code=trust_code)
+        today = today_of(as_of, portfolio.market.calendar)
+        assert today is not None
+        found.append(Governed(portfolio, today, reports or REPORTS))
+    return found
+
+
+def governance_html(found: Sequence[Governed]) -> str:
+    """One page of all of them, without any URL."""
+    flags = [flag for each in found for flag in each.flags]
+    portfolios = f"{counted(len(found), 'portfolio')} and {counted(len(flags), 'point')} to look at."
+    sheet = {
+        "eyebrow": "Governance",
+        "title": "Models, controls, surveillance and approvals",
+        "subtitle": f"On {max(each.today for each in found):%Y-%m-%d}, of {listed([each.name for each in found])}.",
+        "headlines": [f"{portfolios[0].upper()}{portfolios[1:]}"],
+        "asides": {"To look at": flags},
+        "sections": section_blocks((f"p{k}", each.name, each.name, each.parts) for k, each in enumerate(found)),
+    }
+    return fill(PAPER_PACKAGE, "report.html.j2", Running("Governance"), sheet=sheet)
+
+
+def _groups(key: str, values: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Nested settings, a row a group: its key, and its values in words."""
+    plain_values = {name: value for name, value in values.items() if not isinstance(value, Mapping)}
+    yield [key, "; ".join(f"{name} {_words(value)}" for name, value in plain_values.items())]
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _groups(f"{key}.{name}", value)
+
+
+def _words(value: Any) -> str:
+    many = value if isinstance(value, list | tuple) else [value]
+    return ", ".join(f"{each:,.10g}" if isinstance(each, float) else str(each) for each in many)

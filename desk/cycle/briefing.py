@@ -1,0 +1,124 @@
+"""The briefing of a cycle, by templates from its record: state, top actions, flags, next steps, models behind it."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from desk.cycle.monitor import NORMAL_LEVEL
+from foundation.blocks import with_minus
+from foundation.paper.text_tables import wrapped
+from research.orders.content import DISCLAIMER
+
+TOP = 3  # actions that are named
+LIST = "orders.json"  # file that the commands write the list of the decision to
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """The briefing of a cycle.
+
+    state    : two or three sentences.
+    actions  : the most pressing orders.
+    flags    : what is beyond a level, and controls that do not pass.
+    playbook : what to do next; a command ends its sentence after a colon.
+    models   : what the decision rests on.
+    """
+
+    state: tuple[str, ...]
+    actions: tuple[str, ...]
+    flags: tuple[str, ...]
+    playbook: tuple[str, ...]
+    models: tuple[str, ...]
+
+    @property
+    def lists(self) -> dict[str, tuple[str, ...]]:
+        """Its lists by their titles, those that are empty too."""
+        return {
+            "Top actions": self.actions,
+            "Flags": self.flags,
+            "What to do next": self.playbook,
+            "Models behind it": self.models,
+        }
+
+
+def briefing(document: Mapping[str, Any], status: str = "") -> str:
+    """The briefing of the record of a cycle as text, with the disclaimer of a ticket.
+
+    status : what became of its decision; "" takes that of the decision.
+    """
+    found = briefed(document, status)
+    blocks = ["\n".join(map(wrapped, found.state))]
+    for title, items in found.lists.items():
+        if items:
+            blocks.append("\n".join([f"{title}:", *(wrapped(f"- {item}") for item in items)]))
+    return with_minus("\n\n".join([*blocks, wrapped(DISCLAIMER)]))
+
+
+def briefed(document: Mapping[str, Any], status: str = "") -> Briefing:
+    """The briefing of the record of a cycle.  status : as for `briefing`."""
+    status = status or document["status"]
+    request, _, forecast, risk, _, decision, controls = (step["output"] for step in document["steps"][:7])
+    basis, narrative = request["basis"], document["steps"][2]["narrative"]
+    why = decision["reasons"][0].removeprefix("Trigger: ").removeprefix("Nothing triggers: ")
+    actions = [_action(each, basis) for each in decision["actions"]]
+    more = [f"and {len(actions) - TOP} more"] if len(actions) > TOP else []
+    beyond = [f"{each['sentence']}." for each in risk["readings"] if each["level"] != NORMAL_LEVEL]
+    failed = [
+        f"Control {each['name']} {each['effect']}: {each['sentence']}."
+        for each in controls["controls"]
+        if each["effect"] != "passes"
+    ]
+    fitted = next((each["sentence"] for each in controls["controls"] if each["name"] == "model"), "")
+    run = f", which run {request['run']} recommends" if request["run"] else ""
+    return Briefing(
+        state=(
+            f"{request['portfolio']} holds {request['nav']:,.2f} {basis} at the close of {request['last_close']}, and "
+            f"its monitor is {risk['status']}: {why}",
+            f"Decision: {decision['chosen']}. {decision['headline']}",
+            f"Status: {status}, {decision['timing']}.",
+        ),
+        actions=(*actions[:TOP], *more),
+        flags=(*beyond, *failed),
+        playbook=tuple(_playbook(status, request, has_orders=bool(actions))),
+        models=(
+            f"Policy {request['policy']} of {request['file']}{run}; {fitted}.",
+            f"Decided by {'the policy' if decision['by'] == 'policy' else 'the alternative of the least expected loss'}"
+            f", on data {request['data'][:8]}.",
+            *([f"Forecast: {narrative}"] if forecast else []),
+        ),
+    )
+
+
+def _action(each: Mapping[str, Any], basis: str) -> str:
+    units = "" if each["units"] is None else f"{each['units']:,.10g} "
+    account = f" for {each['account']}" if each["account"] else ""
+    order = f"{each['action']} {units}{each['asset']}{account}, {each['value']:,.2f} {basis}"
+    return f"{each['priority']}: {order}: {each['rationale']}."
+
+
+def _playbook(status: str, request: Mapping[str, Any], *, has_orders: bool) -> Iterator[str]:
+    """The next steps after a cycle of a status."""
+    file = shlex.quote(request["file"])
+    again = f"rebalance run {file}"
+    on_day = f"{again} --as-of {request['day']}" if request["day"] else again
+    if status == "executed":
+        yield f"See what the orders cost: rebalance tca --portfolio {file}"
+    elif status == "partly executed":
+        yield f"The next cycle sees what is open: {again}"
+    elif status == "not sent":
+        yield f"A check refused the orders. Mend what it names, then run the cycle again: {again}"
+    elif status == "unreconciled":
+        yield from (f"Book what explains the difference: {each}" for each in request["reality"]["bookings"])
+        yield f"Nothing is sent. Once book and venue agree, run the cycle again: {again}"
+    elif status == "vetoed":
+        yield f"Nothing is sent. Once the controls pass, run the cycle again: {again}"
+    elif not has_orders:
+        asked = "A person looks at the flags; n" if status == "awaiting approval" else "N"
+        yield f"{asked}othing is to be sent. Run the next cycle after the next close: {again}"
+    else:
+        yield f"Write the list: {on_day} --out {LIST}"
+        if status == "awaiting approval":
+            yield f"Read it, and approve it or refuse it: rebalance approve {LIST}"
+        send = f"rebalance execute {LIST} --exchange paper --dry-run"
+        yield f"Check it against a venue, then send it without --dry-run: {send}"

@@ -1,0 +1,179 @@
+"""The page of a cycle from its record alone: briefing, readings, alternatives, decision, controls, hand-overs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from backtests.sheets.parts import Part, Words, section_blocks
+from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, Shown, records_table, scaled, table
+from desk.cycle.briefing import briefed
+from desk.cycle.picture import losses_picture
+from desk.cycle.screen import CONFIDENCE, band_words, loss_columns, order_columns
+from desk.journal.records import CycleOutcome
+from foundation.blocks import Column, with_minus
+from foundation.paper.render import PAPER_PACKAGE, Running, fill
+from foundation.paper.wording import counted, number
+from research.orders.content import DISCLAIMER
+
+FIGURES = (  # the beginning of a reading's name, label, unit, factor
+    ("drift of an asset", "largest drift", "points", 100.0),
+    ("VaR 95", "VaR 95", "% of NAV", 100.0),
+    ("regime", "volatility", "percentile", 100.0),
+    ("Sharpe ratio", "Sharpe ratio", "last year", 1.0),
+)
+SHORT_HASH = 8  # letters of a sha256 in a table
+
+
+def cycle_html(document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = (), status: str = "") -> str:
+    """The whole page, light and dark, without any URL.
+
+    document : record of the cycle, as `Cycle.document` gives it.
+    outcomes : known outcomes of this and earlier cycles of its portfolio.
+    status   : what became of its decision; "" takes that of the decision.
+    """
+    document = _with_minus(document)
+    request, said = document["steps"][0]["output"], briefed(document, status)
+    when, _, heading = said.state
+    differences = [f"{each['sentence']}." for each in request["reality"]["differences"]]
+    sheet = {
+        "eyebrow": "Decision cycle",
+        "title": request["portfolio"],
+        "subtitle": f"At the close of {request['last_close']}, run at {document['steps'][0]['at']}.",
+        "heading": heading,
+        "headlines": [said.state[1]],
+        "sentences": [when, request["reality"]["sentence"], *differences],
+        "headline": list(_figures(document)),
+        "columns": [{"name": request["portfolio"]}],
+        "asides": said.lists,
+        "sections": section_blocks(_sections(document, outcomes)),
+        "source": f"{DISCLAIMER} Record {document['sha256']}, code {document['code']}.",
+    }
+    title = f"{request['portfolio']}: cycle of {request['last_close']}"
+    return fill(PAPER_PACKAGE, "report.html.j2", Running(title), sheet=sheet)
+
+
+def _with_minus(value: Any) -> Any:
+    """A record whose sentences have the minus sign."""
+    if isinstance(value, Mapping):
+        return {key: _with_minus(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_minus(each) for each in value]
+    return with_minus(value) if isinstance(value, str) else value
+
+
+def _figures(document: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """The figures below the headline: readings with their levels, and the turnover of the orders."""
+    readings, decision = (document["steps"][k]["output"] for k in (3, 5))
+    for begins, label, unit, scale in FIGURES:
+        for each in readings["readings"]:
+            if each["name"].startswith(begins) and each["value"] is not None:
+                digits = 0 if unit == "percentile" else 2
+                words = number(scale * each["value"], digits)
+                yield {"label": label, "unit": unit, "words": words, "interval": "", "beside": each["level"]}
+    count = counted(len(decision["actions"]), "order")
+    turnover = number(100.0 * decision["turnover"])
+    yield {"label": "turnover", "unit": "% of NAV", "words": turnover, "interval": "", "beside": count}
+
+
+def _sections(
+    document: Mapping[str, Any], outcomes: Sequence[CycleOutcome]
+) -> Iterator[tuple[str, str, str, list[Part]]]:
+    """Address, name, title and parts of each section."""
+    request, _, _, risk, _, decision, controls = (step["output"] for step in document["steps"][:7])
+    yield "readings", "Readings", "What is watched", [_readings(risk["readings"])]
+    yield "alternatives", "Alternatives", "What could be done", _alternatives(document)
+    orders = _of_columns("Orders", order_columns(decision["actions"], request["basis"]))
+    yield (
+        "decision",
+        "Decision",
+        "What is decided, and why",
+        [
+            *([orders] if decision["actions"] else []),
+            *(Words(reason, "") for reason in decision["reasons"]),
+            Words(f"When: {decision['timing']}.", ""),
+            *(Words(each, "") for each in band_words(decision)),
+        ],
+    )
+    changes = [*decision["changes"], f"What is watched: {decision['watched']} triggers the next cycle."]
+    yield "changes", "Changes", "What would change it", [Words(each, "") for each in changes]
+    rows = [[each["name"], each["effect"], each["sentence"]] for each in controls["controls"]]
+    checked = table("Controls of the orders", ("control", "effect", "what it found"), rows, texts=(0, 1, 2))
+    yield "controls", "Controls", "What stands against it", [checked]
+    yield "outcomes", "Outcomes", "What became of decisions", _outcomes(outcomes)
+    yield "timeline", "Timeline", "Who handed what to whom", [_timeline(document["steps"])]
+
+
+def _readings(readings: Sequence[Mapping[str, Any]]) -> Block:
+    rows = [
+        [
+            each["name"],
+            "–" if each["value"] is None else each["level"] + ", triggers" * each["triggers"],
+            each["sentence"],
+        ]
+        for each in readings
+    ]
+    return table("Readings and the levels that they reach", ("reading", "level", "what it says"), rows, texts=(0, 1, 2))
+
+
+def _alternatives(document: Mapping[str, Any]) -> list[Part]:
+    request, weighed, decision = (document["steps"][k]["output"] for k in (0, 4, 5))
+    if not weighed["alternatives"]:
+        return [Words(document["steps"][4]["narrative"], "")]
+    rows, chosen = pd.DataFrame(weighed["alternatives"]), decision["chosen"]
+    columns = loss_columns(rows, request["basis"], request["nav"])
+    said = f"{chosen} is recommended, confidence {decision['confidence']:.0%}: {CONFIDENCE}"
+    losses = _of_columns(f"Each played through the same years; {said}", columns, Looks(chosen=chosen))
+    after = records_table(
+        "The portfolio after the orders of each", AFTER, weighed["alternatives"], Looks(chosen=chosen)
+    )
+    return [losses_picture(rows, chosen), losses, after]
+
+
+def _what(row: Mapping[str, Any]) -> str:
+    also = f" (the same orders: {', '.join(row['also'])})" if row["also"] else ""
+    return f"{row['words']}{also}"
+
+
+AFTER = (
+    Shown("alternative", "alternative", words=True),
+    Shown("tracking_error", "tracking error", "% a year", scaled(100.0)),
+    Shown("var", "VaR 95", "% of NAV", scaled(100.0)),
+    Shown("cvar", "CVaR 95", "% of NAV", scaled(100.0)),
+    Shown("beta", "beta", "", scaled()),
+    Shown("sharpe", "Sharpe ratio", "last year", scaled()),
+    Shown("", "orders", "", _what, words=True),
+)
+
+
+def _of_columns(caption: str, columns: Sequence[Column], looks: Looks = PLAIN_LOOKS) -> Block:
+    """A table from columns of cells."""
+    heads, texts = [(each.title, each.unit) for each in columns], [k for k, each in enumerate(columns) if each.words]
+    return table(
+        caption, heads, zip(*(map(with_minus, each.cells) for each in columns), strict=True), texts=texts, looks=looks
+    )
+
+
+def _outcomes(outcomes: Sequence[CycleOutcome]) -> list[Part]:
+    """The known outcomes, the newest first."""
+    rows = [
+        [
+            each.session,
+            f"{each.sessions}",
+            each.chosen,
+            min(each.losses, key=each.losses.__getitem__),
+            number(each.regret),
+            number(each.expected_regret),
+        ]
+        for each in sorted(outcomes, key=lambda each: (each.session, each.sessions), reverse=True)
+    ]
+    heads = ("cycle", ("after", "rows"), "taken", "the best", ("regret", "bp of NAV"), ("expected", "bp of NAV"))
+    if not rows:
+        return [Words("No outcome of an earlier decision of this portfolio is known yet.", "")]
+    return [table("Loss of what was taken less that of the best, on the days that came", heads, rows, texts=(0, 2, 3))]
+
+
+def _timeline(steps: Sequence[Mapping[str, Any]]) -> Block:
+    rows = [[each["at"], each["agent"], each["input"][:SHORT_HASH] or "–", each["narrative"]] for each in steps]
+    heads = ("moment", "agent", "input", "what was said")
+    return table("Hand-overs in turn; input: sha256 of the output of the one before", heads, rows, texts=(0, 1, 2, 3))
