@@ -27,8 +27,10 @@ from research.risk.simulation.models import GBM, Garch, Model, RegimeSwitching
 from research.risk.simulation.simulated import simulated_market
 from research.rules import RegimeThreshold, Rule, Threshold
 from research.rules.regime_threshold import AfterTrade
+from research.rules.standard_rule import To
 
-BANDS, TO = tuple(round(float(b), 4) for b in np.geomspace(0.01, 0.08, 8)), ("target", "edge")
+BANDS = tuple(round(float(b), 4) for b in np.geomspace(0.01, 0.08, 8))
+TO: tuple[To, ...] = ("target", "edge")
 AFTER, PLAIN, BOUNDS = AfterTrade(1.5, 10), (1.0, 1.0, 1.0), (0.005, 0.15)
 SHAPES: Mapping[
     str, tuple[tuple[float, ...], float, AfterTrade | None]
@@ -52,7 +54,7 @@ def laws() -> dict[str, Model]:
     chain = np.array([[0.99, 0.01], [0.03, 0.97]])
     return {
         "constant volatility": GBM(mean, covariance, YEAR),
-        "GARCH": Garch(mean, covariance, 0.09, 0.90, YEAR),
+        "GARCH": Garch(mean, covariance, np.full(3, 0.09), np.full(3, 0.90), YEAR),
         "two regimes": RegimeSwitching(
             np.array([mean] * 2), np.array([0.5, 2.5])[:, None, None] * covariance, chain, YEAR
         ),
@@ -74,7 +76,8 @@ def rules(held: FixedWeights, line: str) -> dict[str, list[Rule]]:
 
 def played(market: Market, held: FixedWeights, costs: Costs, penalty: float) -> dict[str, Array]:
     """By shape, (candidates, D) the daily terms of J of each rule, bp a year."""
-    targets, line = target_path(held, market), market.assets[int(np.argmax(held.weights))]
+    targets = target_path(held, market)
+    line = market.assets[int(targets.rows[0].argmax())]
     found = {}
     for name, of_shape in rules(held, line).items():
         each = [backtest(market, rule, costs, targets=targets, start=market.dates[YEAR + 1]) for rule in of_shape]

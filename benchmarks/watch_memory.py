@@ -70,8 +70,9 @@ def watched(folder: Path, count: int) -> float:
     def sleep(seconds: float) -> None:
         now[0] += max(seconds, 1.0)
 
-    def hear(*_: object) -> None:
+    def hear(*_: object) -> tuple[str, ...]:
         memory.append(resident())
+        return ()
 
     clock = Clock(lambda: now[0], lambda: now[0], sleep)
     before = time.process_time()

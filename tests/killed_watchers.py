@@ -8,7 +8,7 @@ from pathlib import Path
 
 from provider_server import Time
 
-from desk.commands.watch import Watcher, last_session
+from desk.commands.watch import Watcher, last_cycle
 from desk.journal.journal import journal_head
 
 LONGEST = 0.15  # seconds between an entry of the journal and the next kill
@@ -20,7 +20,7 @@ def start(file: Path, name: str, now: str, last: str) -> int:
         return process
     status = 1
     try:
-        while last_session(name) < last:
+        while last_cycle(name)[0] < last:
             Watcher([file], Time(now).clock).run(once=True)
             time.sleep(0.002)
         status = 0
@@ -35,9 +35,9 @@ def killed(file: Path, name: str, now: str, last: str, rng: random.Random) -> in
     Gives the number of kills.
     """
     running, kills = [start(file, name, now, last) for _ in range(2)], 0
-    while last_session(name) < last:
+    while last_cycle(name)[0] < last:
         before = journal_head()
-        while journal_head() == before and last_session(name) < last:
+        while journal_head() == before and last_cycle(name)[0] < last:
             time.sleep(0.02)
         time.sleep(rng.uniform(0.0, LONGEST))
         which = rng.randrange(2)

@@ -15,9 +15,8 @@ import typer
 
 from backtests.runs.folder import code_version
 from desk.cli import book, data, journal
-from desk.cli.cycle import alerts, history, live, run
+from desk.cli.cycle import alerts, governance, history, live, run
 from desk.cli.execute import execute
-from desk.cli.governance import governance
 from desk.cli.journal import approve, why
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now

@@ -33,7 +33,8 @@ def watch(
         from datetime import timedelta
         from threading import Event
 
-        from desk.commands.watch import SWITCHES, Watcher, switched
+        from desk.commands.alerts import alert_cycle, alert_resolved, alert_trouble
+        from desk.commands.watch import SWITCHES, Alerts, Watcher, switched
         from desk.feeds.pace import Clock
 
     if len(files) == 1 and str(files[0]) in SWITCHES:
@@ -51,6 +52,6 @@ def watch(
         """Sleep until the end is asked for; a fetch that is under way then still keeps the pace of its source."""
         (time.sleep if ended.is_set() else ended.wait)(seconds)
 
-    raise typer.Exit(
-        Watcher(files, Clock(sleep=sleep), is_ended=ended.is_set, trust_code=trust_code).run(once=once, every=spaced)
-    )
+    alerts = Alerts(alert_cycle, alert_trouble, alert_resolved)
+    watcher = Watcher(files, Clock(sleep=sleep), alerts, ended.is_set, trust_code=trust_code)
+    raise typer.Exit(watcher.run(once=once, every=spaced))

@@ -1,7 +1,7 @@
 """A cycle of a portfolio file from its prices to its record in the journal, and the records of earlier cycles."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from desk.commands.orders import acting, book
-from desk.commands.orders.execute import VENUES
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
@@ -22,12 +21,12 @@ from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
 from desk.journal import Journal
-from desk.journal.chain import Entry, Event
+from desk.journal.chain import Event
 from desk.journal.journal import Kept, utc_now
-from desk.journal.records import CycleOutcome, CycleRun, Record
+from desk.journal.records import CycleOutcome, CycleRun
 from desk.journal.tickets import execution_status, moment_text, ticket_state
 from desk.journal.verify import verify
-from foundation.arguments import day, one_of, refuse
+from foundation.arguments import day, refuse
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import replacing
 from foundation.home import home_folder
@@ -54,6 +53,7 @@ class Ran:
     is_new   : false where the same cycle ran before.
     status   : of its decision; executed, partly executed or not sent where it was to be sent.
     asks     : true if a person is asked to look at it.
+    later    : session in which the same cycle is to run again, to send its list then; "" for none.
     """
 
     text: str
@@ -62,6 +62,7 @@ class Ran:
     is_new: bool
     status: str
     asks: bool
+    later: str = ""
 
     @property
     def executed(self) -> bool:
@@ -125,7 +126,7 @@ def make_cycle(
     if out:
         said.append(_written(made, out, reports))
     asks = status in ASKING or outcome.asks or given[0].effect != "passes"
-    return Ran("\n\n".join(said), made, document, entry.is_new, status, asks)
+    return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, outcome.later)
 
 
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
@@ -137,7 +138,7 @@ def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
 
 
 def _without(given: Sequence[Control]) -> str:
-    """What stands against sending anything, by these controls; "" where nothing does."""
+    """The sentences of the controls that do not pass; "" where all do."""
     return "; ".join(each.sentence for each in given if each.effect != "passes")
 
 
@@ -146,7 +147,6 @@ def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
-    one_of("cycle: acts: venue is", acts.venue, VENUES)
     return acting.Desk(file, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
 
 
@@ -225,12 +225,13 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
     Of several cycles of a session, the last counts of those that were executed, or else of all. A list that may not be
     sent was not: the outcome is that of no order.
     """
-    last = {entry.record.session: entry.record for entry in _last_of_sessions(journal, portfolio)}
-    known = {(e.record.cycle, e.record.sessions): e.record for e in _entries(journal, CycleOutcome, portfolio)}
+    last = _last_of_sessions(journal, portfolio)
+    outcomes_so_far = (e.record for e in journal.entries(kind=CycleOutcome.kind, portfolio=portfolio.name))
+    known = {(each.cycle, each.sessions): each for each in outcomes_so_far}
     new, said = list[CycleOutcome](), list[str]()
-    for cycle in last.values():
-        passed = len(portfolio.market.dates) - 1 - portfolio.market.row(pd.Timestamp(cycle.session))
-        if cycle.monitor == QUIET or all(rows > passed or (cycle.sha256, rows) in known for rows in WAITS):
+    for cycle in last:
+        passed = int((portfolio.market.dates > pd.Timestamp(cycle.session)).sum())
+        if all(rows > passed or (cycle.sha256, rows) in known for rows in WAITS):
             continue
         try:
             document = checked_record(_kept(portfolio.name, cycle), cycle.sha256)
@@ -248,7 +249,7 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
             if taken in losses and (cycle.sha256, rows) not in known
         ]  # fmt: skip
     journal.append([Event(each, portfolio=portfolio.name) for each in new])
-    of_last = {cycle.sha256 for cycle in last.values()}
+    of_last = {cycle.sha256 for cycle in last}
     judged = [each for each in (*known.values(), *new) if each.cycle in of_last]
     words = list(filter(None, (_regret_words(judged, rows, portfolio) for rows in WAITS)))
     return [*said, *([f"Earlier decisions: {'; '.join(words)}."] if words else [])]
@@ -270,18 +271,15 @@ def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio
     return f"{said[0]} (expected {sum(shares):.1f}), {said[1]} (expected {sum(regrets) / len(regrets):.2f})"
 
 
-def _last_of_sessions(journal: Journal, portfolio: Portfolio) -> Iterable[Entry]:
-    """The cycle of each session that counts: after one that was executed, another sees what is left to do."""
-    last = dict[str, Entry]()
-    for entry in _entries(journal, CycleRun, portfolio):
-        before = last.get(entry.record.session)
-        if before is None or execution_status(journal, entry.ticket) or not execution_status(journal, before.ticket):
-            last[entry.record.session] = entry
-    return last.values()
-
-
-def _entries(journal: Journal, record: type[Record], portfolio: Portfolio) -> list[Entry]:
-    return list(journal.entries(kind=record.kind, portfolio=portfolio.name))
+def _last_of_sessions(journal: Journal, portfolio: Portfolio) -> list[CycleRun]:
+    """The cycle of each session that counts, without quiet ones: after one that was executed, another sees what is left
+    to do."""
+    last = dict[str, tuple[str, CycleRun | None]]()  # by session its ticket, too; quiet ones would fill the memory
+    for entry in journal.entries(kind=CycleRun.kind, portfolio=portfolio.name):
+        record, before = entry.record, last.get(entry.record.session)
+        if before is None or execution_status(journal, entry.ticket) or not execution_status(journal, before[0]):
+            last[record.session] = entry.ticket, None if record.monitor == QUIET else record
+    return [cycle for _, cycle in last.values() if cycle is not None]
 
 
 def _sent(journal: Journal, made: Cycle) -> str:

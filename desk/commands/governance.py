@@ -35,7 +35,7 @@ from research.portfolio.file.settings import plain
 from research.rules.protocol import fitted_until, long_name
 
 CHAMPION, CHALLENGER = "champion", "challenger"
-SHORT = 8  # letters of a hash in a table
+SHORT, DAY = 8, 10  # letters of a hash in a table, and of a day
 JUDGED = 50  # approvals and refusals that are shown, the newest
 SURVEILLED = ("parts", "costs", "orders")  # tables of the report on costs
 LIMITS = ("minimum_trade", "tracking_error", "max_days_outside", "max_drawdown")
@@ -56,14 +56,8 @@ class Governed:
     reports: Path
 
     @cached_property
-    def runs(self) -> dict[Path, dict[str, Any]]:
-        """The whole reports on a file of this name by folder, the newest first."""
-        stem = Path(self.portfolio.file).stem
-        return {path: made for path, made in past_runs(self.reports).whole if made["portfolio"] == stem}
-
-    @cached_property
     def valid_run(self) -> tuple[Path, dict[str, Any]] | None:
-        """The newest of them of the same file and data, or None."""
+        """The newest whole run of the same file and data, or None."""
         return newest_run(self.portfolio, self.reports)
 
     @property
@@ -98,18 +92,15 @@ class Governed:
         )
         force = f"policy {self.champion} is in force" if self.champion else "no policy is in force"
         head = f"{owner or 'Nobody'} answers for {self.portfolio.name}; {until}; {force}."
-        learned = [f"{card} {self.drifts[name].sentence}." for name, card in self.cards.items()]
-        return [head, self.validated, *learned]
+        return [head, self.validated, *(f"{card} {self.drifts[name].sentence}." for name, card in self.cards.items())]
 
-    @property
+    @cached_property
     def cards(self) -> dict[str, str]:
         """By name a sentence of the card of each learned policy."""
-        of = {name: rule.card for name, rule in self.rules.items() if isinstance(rule, LearnedPolicy)}
-        lost = {name: number(card["targets"][-1]["loss"]["learned"]) for name, card in of.items()}
-        return {
-            name: f"{name}, of seed {card['seed']}, lost {lost[name]} bp of NAV a year in training paths."
-            for name, card in of.items()
-        }
+        cards = {name: rule.card for name, rule in self.rules.items() if isinstance(rule, LearnedPolicy)}
+        lost = {name: number(card["targets"][-1]["loss"]["learned"]) for name, card in cards.items()}
+        text = "{}, of seed {}, lost {} bp of NAV a year in training paths."
+        return {name: text.format(name, card["seed"], lost[name]) for name, card in cards.items()}
 
     @cached_property
     def drifts(self) -> dict[str, Reading]:
@@ -118,12 +109,13 @@ class Governed:
 
     @property
     def validated(self) -> str:
-        """A sentence on the last validation."""
-        again = f"rebalance report {self.portfolio.file}"
-        if not self.runs:
+        """A sentence on the last validation: by a run of the same file and data, else by one of a file of this name."""
+        runs, again = dict(past_runs(self.reports).whole), f"rebalance report {self.portfolio.file}"
+        of_name = [path for path, made in runs.items() if made["portfolio"] == Path(self.portfolio.file).stem]
+        if self.valid_run is None and not of_name:
             return f"No whole run has validated it: {again}"
-        folder = next(iter(self.runs)) if self.valid_run is None else self.valid_run[0]
-        last = f"It was last validated on {self.runs[folder]['times']['ended'][:10]} by run {folder.name}"
+        folder = of_name[0] if self.valid_run is None else self.valid_run[0]
+        last = f"It was last validated on {runs[folder]['times']['ended'][:10]} by run {folder.name}"
         if self.valid_run is None:
             return f"{last}; the file or its data have changed since: {again}"
         return f"{last}, of the same file and data, which recommends {self.recommended or 'none of its policies'}."
@@ -171,34 +163,25 @@ class Governed:
             yield from (each for each in self.costs.tables() if each.key in SURVEILLED)
         if judged := list(self.judged()):
             heads = ("moment, UTC", "person", "list", "word", "reason")
-            yield Table(
-                "approvals", "Approvals and refusals, the newest first", [(h, "") for h in heads], judged, words=5
-            )
+            yield _table("approvals", "Approvals and refusals, the newest first", heads, judged)
 
     def models(self) -> Table:
         """Policies and forecasts with their versions and what they were fitted to."""
         rows = []
         for name, rule in self.rules.items():
-            spec = self.portfolio.policies[name]
             card = rule.card if isinstance(rule, LearnedPolicy) else {}
-            version = content_hash([self.portfolio.settings["policies"][name], card])
-            seen = fitted_until(rule) if rule is not None else None
-            rows.append(
-                [
-                    name,
-                    CHAMPION if name == self.champion else CHALLENGER,
-                    long_name(spec if rule is None else rule, self.portfolio.strategic),
-                    version[:SHORT],
-                    "{market}, {first} to {last}".format(**card["saw"]) if card else UNKNOWN,
-                    "to be fitted" if rule is None else UNKNOWN if seen is None else f"{seen:%Y-%m-%d}",
-                ]
-            )
+            role = CHAMPION if name == self.champion else CHALLENGER
+            words = long_name(rule or self.portfolio.policies[name], self.portfolio.strategic)
+            version = content_hash([self.portfolio.settings["policies"][name], card])[:SHORT]
+            trained = "{market}, {first} to {last}".format(**card["saw"]) if card else UNKNOWN
+            until = "to be fitted" if rule is None else str(fitted_until(rule) or UNKNOWN)[:DAY]
+            rows.append([name, role, words, version, trained, until])
         settings = self.portfolio.settings.get("forecasts", {}).get("models", {})
         for k, (name, stated) in enumerate(settings.items()):
             role = f"forecast, {CHALLENGER if k else CHAMPION}"
             rows.append([name, role, str(stated["kind"]), content_hash(stated)[:SHORT], UNKNOWN, UNKNOWN])
         heads = ("model", "role", "what it does", "version", "trained on", "fitted until")
-        return Table("models", "Models; version: sha256 of settings and card", [(h, "") for h in heads], rows, words=6)
+        return _table("models", "Models; version: sha256 of settings and card", heads, rows)
 
     def controls(self) -> Table:
         """The controls before a trade, by the keys of the file, defaults filled in."""
@@ -212,31 +195,26 @@ class Governed:
         rows = [row for key, values in stated.items() for row in _groups(key, values)]
         rows.append(["STOP", stop_file() or "not there: orders can be sent"])
         rows.append(["PAUSE", pause_file() or "not there: cycles can send"])
-        heads = [("key of the file", ""), ("values in force", "")]
-        return Table("controls", "Controls before a trade, defaults filled in", heads, rows, words=2)
+        heads = ("key of the file", "values in force")
+        return _table("controls", "Controls before a trade, defaults filled in", heads, rows)
 
     def judged(self) -> Iterator[list[str]]:
         """The approvals and refusals of its lists, the newest first."""
         if not (home_folder() / JOURNAL).is_file():
             return
         with Journal(read_only=True) as journal:
-            kinds = (Approved.kind, Refused.kind)
-            found = [each for kind in kinds for each in journal.entries(last=JUDGED, kind=kind, portfolio=self.name)]
+            kinds, of = (Approved.kind, Refused.kind), self.portfolio.name
+            found = [each for kind in kinds for each in journal.entries(last=JUDGED, kind=kind, portfolio=of)]
         for each in sorted(found, key=lambda one: one.sequence, reverse=True):
             reason = "" if each.kind == Approved.kind else f"{each.record.venue} {each.record.reason}".strip()
             yield [moment_text(each), each.user, list_id(each.ticket), each.kind, reason or UNKNOWN]
-
-    @property
-    def name(self) -> str:
-        """The name of the portfolio."""
-        return self.portfolio.name
 
     # -- forms -------------------------------------------------------------------------------------------------------
 
     @property
     def text(self) -> str:
         """All of it for a terminal."""
-        head = [self.name, *self.head, *self.surveillance]
+        head = [self.portfolio.name, *self.head, *self.surveillance]
         return "\n\n".join(["\n".join(map(wrapped, head)), *map(table_text, self.tables())]) + warnings_text(self.flags)
 
     @property
@@ -265,15 +243,20 @@ def governance_html(found: Sequence[Governed]) -> str:
     """One page of all of them, without any URL."""
     flags = [flag for each in found for flag in each.flags]
     portfolios = f"{counted(len(found), 'portfolio')} and {counted(len(flags), 'point')} to look at."
+    names = [each.portfolio.name for each in found]
     sheet = {
         "eyebrow": "Governance",
         "title": "Models, controls, surveillance and approvals",
-        "subtitle": f"On {max(each.today for each in found):%Y-%m-%d}, of {listed([each.name for each in found])}.",
+        "subtitle": f"On {max(each.today for each in found):%Y-%m-%d}, of {listed(names)}.",
         "headlines": [f"{portfolios[0].upper()}{portfolios[1:]}"],
         "asides": {"To look at": flags},
-        "sections": section_blocks((f"p{k}", each.name, each.name, each.parts) for k, each in enumerate(found)),
+        "sections": section_blocks((f"p{k}", names[k], names[k], each.parts) for k, each in enumerate(found)),
     }
     return fill(PAPER_PACKAGE, "report.html.j2", Running("Governance"), sheet=sheet)
+
+
+def _table(key: str, caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    return Table(key, caption, [(head, "") for head in heads], rows, words=len(heads))
 
 
 def _groups(key: str, values: Mapping[str, Any]) -> Iterator[list[str]]:

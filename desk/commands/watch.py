@@ -5,7 +5,7 @@ nothing. A watcher holds the lock of each portfolio that it watches; another one
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,13 @@ from desk.commands.data import PUBLISHED, delays_of, fetch_data, fetch_quotes, q
 from desk.commands.orders.trades import policy_now
 from desk.commands.terminal import print_text
 from desk.cycle.monitor import Monitored, monitored
-from desk.cycle.schedule import Delays, Due, due_cycles, is_open, last_over, next_over
+from desk.cycle.schedule import Delays, Due, due_cycles, is_open, last_over, next_open, next_over
 from desk.exchange.stops import PAUSE, STOP, pause_file, stop_file
 from desk.feeds.pace import Clock
 from desk.journal import Journal
 from desk.journal.journal import JOURNAL, system_user, utc_now
 from desk.journal.records import CycleRun
+from desk.journal.tickets import execution_status
 from desk.tca.orders import read_orders
 from foundation.errors import ConfigError
 from foundation.files import from_workbench, locked, write_whole
@@ -36,29 +37,30 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
 NAP = timedelta(seconds=10)  # between looks at the clock and at `STOP`
 PAUSES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))  # before a file is tried again
-STANDBY = timedelta(minutes=1)  # before a portfolio that another process watches is looked at again
+STANDBY = timedelta(minutes=1)  # before another look at what another process watches, and after an open
 ASKED, FAULT = 3, 1  # exit statuses
-FOREVER = timedelta.max
+HOUR, FOREVER = timedelta(hours=1), timedelta.max
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-AWAITED = "no prices of {} yet."
+AWAITED = "no prices of {} yet"
 
 
-def _hear_nothing(*_: object) -> None:
+def _hear_nothing(*_: object) -> Iterable[str]:
     """Take no notice."""
+    return ()
 
 
 @dataclass(frozen=True)
 class Alerts:
-    """Functions that are told what happened.
+    """Functions that are told what happened. Each gives sentences on what it sent.
 
     cycle    : takes a cycle that was run.
     trouble  : takes a portfolio, what is wrong, and the remedy.
-    resolved : takes a portfolio, and what was wrong.
+    resolved : takes a portfolio, and what was wrong; each hour, with "", it may send what waits.
     """
 
-    cycle: Callable[[Ran], None] = _hear_nothing
-    trouble: Callable[[str, str, str], None] = _hear_nothing
-    resolved: Callable[[str, str], None] = _hear_nothing
+    cycle: Callable[[Ran], Iterable[str]] = _hear_nothing
+    trouble: Callable[[str, str, str], Iterable[str]] = _hear_nothing
+    resolved: Callable[[str, str], Iterable[str]] = _hear_nothing
 
 
 @dataclass
@@ -104,8 +106,8 @@ class Watcher:
         self.counts = Counter[str]()
         self._files = [_Watched(Path(from_workbench(file)), file.stem) for file in files]
         self._clock, self._alerts, self._is_ended = clock or Clock(), alerts or Alerts(), is_ended
-        self._trust_code, self._locks, self._held = trust_code, ExitStack(), dict[str, Path]()
-        self._is_once = False
+        self._locks, self._held = ExitStack(), dict[str, Path]()  # of the portfolios of this run, by name
+        self._trust_code, self._is_once = trust_code, False
 
     def run(self, *, once: bool = False, every: timedelta = FOREVER) -> int:
         """Watch until the end, or do once what is due. Gives the exit status: 0 done, 3 a person is asked, 1 a fault.
@@ -115,20 +117,25 @@ class Watcher:
         """
         if stop := stop_file():
             raise ConfigError(f"{stop} stops cycles and all sending. To go on: rebalance watch resume")
-        before, self._is_once = LONG_AGO, once
-        with self._locks:
+        before, waiting, self._is_once = LONG_AGO, self._clock.now() + HOUR, once
+        with ExitStack() as self._locks:
+            self._held.clear()
             while not self._ends():
                 now = self._clock.now()
+                is_set_back = now + NAP < before
                 for each in self._files:
-                    if each.due <= now or now < before:  # else a clock that is set back leaves it waiting
+                    if each.due <= now or is_set_back:
                         self._look(each)
-                    if every < FOREVER and (each.quotes <= now or now < before):
+                    if every < FOREVER and (each.quotes <= now or is_set_back):
                         each.quotes = now + every
                         self._look_at_quotes(each)
                 if once:
                     return FAULT if self.counts["faults"] else ASKED if self.counts["asked"] else 0
                 if self._ends():
                     break
+                if waiting <= now or is_set_back:
+                    waiting = now + HOUR
+                    self._alert(self._alerts.resolved, self._files[0].name, "")
                 before, now = now, self._clock.now()
                 left = min([NAP, every, *(each.due - now for each in self._files)])
                 self._clock.sleep(max(left.total_seconds(), 0.0))
@@ -142,10 +149,11 @@ class Watcher:
     def _say(self, text: str) -> None:
         print_text(f"{self._clock.now():%Y-%m-%d %H:%M:%S} UTC  {text}")
 
-    def _alert(self, function: Callable[..., None], *what: object) -> None:
+    def _alert(self, function: Callable[..., Iterable[str]], *what: object) -> None:
         """Hand on what happened; alerts that fail stop no cycle."""
         try:
-            function(*what)
+            for text in function(*what):
+                self._say(text)
         except Exception as error:
             self._say(f"no alert was given: {_sentence(error)}")
 
@@ -157,9 +165,12 @@ class Watcher:
             if not self._is_ours(each):
                 each.due = self._clock.now() + STANDBY
                 return
-            due, delays = self._due(each)
+            due, delays, calendar = self._due(each)
             self._run(each, due)
-            coming = next_over(self._clock.now(), delays)
+            now = self._clock.now()
+            coming = next_over(now, delays)
+            if calendar and last_cycle(each.name)[1]:
+                coming = min(coming, next_open(now, calendar) + STANDBY)
         except Exception as error:
             self._trouble(each, _sentence(error))
             return
@@ -169,7 +180,7 @@ class Watcher:
             self._trouble(each, what, coming)
             return
         if each.trouble and each.trouble not in map(AWAITED.format, due.missing):
-            self._say(f"{each.name}: resolved: {each.trouble}")
+            self._say(f"{each.name}: resolved: {each.trouble}.")
             self._alert(self._alerts.resolved, each.name, each.trouble)
         each.due, each.tries, each.trouble = coming, 0, ""
 
@@ -190,8 +201,11 @@ class Watcher:
         each.name = name
         return True
 
-    def _due(self, each: _Watched) -> tuple[Due, Delays]:
-        """Fetch what is new, and find the cycles that are due."""
+    def _due(self, each: _Watched) -> tuple[Due, Delays, str]:
+        """Fetch what is new, and find the cycles that are due; the calendar, too, of a file whose cycles send orders.
+
+        The cycle of the last session runs again while its list is to be sent: in the session after it, or after a kill.
+        """
         own, why = delays_of(each.file), ""
         if own:
             try:
@@ -205,28 +219,34 @@ class Watcher:
             raise ConfigError(f"{error} {why}".rstrip()) from error
         market, is_daily = portfolio.market, row_name(portfolio.periods_per_year) == "day"
         delays = {market.calendar: PUBLISHED} | own
-        over = last_over(self._clock.now(), market.calendar, delays)
-        due = due_cycles(market.days, over, last_session(portfolio.name), market.calendar if is_daily else "")
-        if due.awaited and why:
+        over, (last, is_left) = last_over(self._clock.now(), market.calendar, delays), last_cycle(portfolio.name)
+        due = due_cycles(market.days, over, last, market.calendar if is_daily else "")
+        if due.awaited and why and not each.tries:
             self._say(f"{each.name}: {why}")
-        return due, delays
+        acts = portfolio.cycle.acts is not None
+        if acts and is_left and not (due.sessions or due.awaited):
+            due = Due((last,))
+        return due, delays, market.calendar if acts else ""
 
     def _run(self, each: _Watched, due: Due) -> None:
         """Run the cycles that are due, the oldest first. Raises what the newest raises; an older one is passed over."""
-        if due.missing:
-            self._miss(each, due.missing, "they have no prices.")
+        untold = [(due.missing, "they have no prices")] if due.missing else []
         for session in due.sessions:
             if self._ends():
                 return
+            acts = session == due.sessions[-1] and not due.awaited
             try:
-                ran = make_cycle(each.file, session, trust_code=self._trust_code)
+                ran = make_cycle(each.file, session, act=acts, trust_code=self._trust_code)
             except Exception as error:
                 if session == due.sessions[-1]:
                     raise
-                self._miss(each, (session,), _sentence(error))
+                untold.append(((session,), _sentence(error)))
                 continue
-            self.counts["cycles"] += 1
-            self.counts["asked"] += ran.asks
+            for what in untold:  # not before: what is tried again would be told again
+                self._miss(each, *what)
+            untold.clear()
+            self.counts["cycles"] += ran.is_new
+            self.counts["asked"] += ran.asks and acts
             self._say(history_text(1, each.name))
             self._alert(self._alerts.cycle, ran)
 
@@ -234,7 +254,7 @@ class Watcher:
         """Tell of sessions that get no cycle."""
         self.counts["without a cycle"] += len(sessions)
         what = f"no cycle of {counted(len(sessions), 'session')}, {listed(sessions, most=5)}: {why}"
-        self._say(f"{each.name}: {what}")
+        self._say(f"{each.name}: {what}.")
         self._alert(self._alerts.trouble, each.name, what, f"Run what is needed: rebalance run {each.file} --as-of DAY")
 
     def _trouble(self, each: _Watched, what: str, latest: datetime = FAR_AHEAD) -> None:
@@ -244,7 +264,7 @@ class Watcher:
         if what != each.trouble:
             self.counts["faults"] += 1
             each.trouble = what
-            self._say(f"{each.name}: {what}" + ("" if self._is_once else f" Tried again at {each.due:%H:%M} UTC."))
+            self._say(f"{each.name}: {what}." + ("" if self._is_once else f" Tried again at {each.due:%H:%M} UTC."))
             remedy = f"It is tried again by itself. To look at it: rebalance run {each.file}"
             self._alert(self._alerts.trouble, each.name, what, remedy)
 
@@ -294,8 +314,9 @@ def at_quotes(file: Path, clock: Clock, trust_code: bool | None = None) -> tuple
 
 
 def _sentence(error: Exception) -> str:
-    """An error in words."""
-    return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+    """An error in words, without the period."""
+    text = str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+    return text.rstrip(".")
 
 
 def _lock(portfolio: str) -> Path:
@@ -305,11 +326,15 @@ def _lock(portfolio: str) -> Path:
     return folder / f".{portfolio}.watch.lock"
 
 
-def last_session(portfolio: str) -> str:
-    """The newest session of a portfolio that the journal has a cycle of, YYYY-MM-DD; "" for none."""
+def last_cycle(portfolio: str) -> tuple[str, bool]:
+    """The newest session of a portfolio with a cycle, YYYY-MM-DD, "" for none; true if its list is not filled yet."""
     with Journal() as journal:
         entries = journal.entries(kind=CycleRun.kind, portfolio=portfolio)
-        return max((entry.record.session for entry in entries), default="")
+        newest = max(entries, key=lambda entry: (entry.record.session, entry.sequence), default=None)
+        if newest is None:
+            return "", False
+        is_to_go = bool(newest.ticket) and newest.record.status == "finalised"
+        return newest.record.session, is_to_go and execution_status(journal, newest.ticket) != "executed"
 
 
 # -- pause, resume, stop, status ---------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ FIGURES = (  # the beginning of a reading's name, label, unit, factor
     ("regime", "volatility", "percentile", 100.0),
     ("Sharpe ratio", "Sharpe ratio", "last year", 1.0),
 )
-SHORT_HASH = 8  # letters of a sha256 in a table
+SHORT_HASH, UNKNOWN = 8, "–"  # letters of a sha256 in a table
 
 
 def cycle_html(document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = (), status: str = "") -> str:
@@ -81,39 +81,32 @@ def _sections(
 ) -> Iterator[tuple[str, str, str, list[Part]]]:
     """Address, name, title and parts of each section."""
     request, _, _, risk, _, decision, controls = (step["output"] for step in document["steps"][:7])
-    yield "readings", "Readings", "What is watched", [_readings(risk["readings"])]
+    rows = [[each["name"], _level(each), each["sentence"]] for each in risk["readings"]]
+    readings = _of_words("Readings and the levels that they reach", ("reading", "level", "what it says"), rows)
+    yield "readings", "Readings", "What is watched", [readings]
     yield "alternatives", "Alternatives", "What could be done", _alternatives(document)
     orders = _of_columns("Orders", order_columns(decision["actions"], request["basis"]))
-    yield (
-        "decision",
-        "Decision",
-        "What is decided, and why",
-        [
-            *([orders] if decision["actions"] else []),
-            *(Words(reason, "") for reason in decision["reasons"]),
-            Words(f"When: {decision['timing']}.", ""),
-            *(Words(each, "") for each in band_words(decision)),
-        ],
-    )
+    said = [*decision["reasons"], f"When: {decision['timing']}.", *band_words(decision)]
+    decided: list[Part] = [*([orders] if decision["actions"] else []), *(Words(each, "") for each in said)]
+    yield "decision", "Decision", "What is decided, and why", decided
     changes = [*decision["changes"], f"What is watched: {decision['watched']} triggers the next cycle."]
     yield "changes", "Changes", "What would change it", [Words(each, "") for each in changes]
     rows = [[each["name"], each["effect"], each["sentence"]] for each in controls["controls"]]
-    checked = table("Controls of the orders", ("control", "effect", "what it found"), rows, texts=(0, 1, 2))
+    checked = _of_words("Controls of the orders", ("control", "effect", "what it found"), rows)
     yield "controls", "Controls", "What stands against it", [checked]
     yield "outcomes", "Outcomes", "What became of decisions", _outcomes(outcomes)
-    yield "timeline", "Timeline", "Who handed what to whom", [_timeline(document["steps"])]
+    steps, heads = document["steps"], ("moment", "agent", "input", "what was said")
+    rows = [[each["at"], each["agent"], each["input"][:SHORT_HASH] or UNKNOWN, each["narrative"]] for each in steps]
+    turns = _of_words("Hand-overs in turn; input: sha256 of the output of the one before", heads, rows)
+    yield "timeline", "Timeline", "Who handed what to whom", [turns]
 
 
-def _readings(readings: Sequence[Mapping[str, Any]]) -> Block:
-    rows = [
-        [
-            each["name"],
-            "–" if each["value"] is None else each["level"] + ", triggers" * each["triggers"],
-            each["sentence"],
-        ]
-        for each in readings
-    ]
-    return table("Readings and the levels that they reach", ("reading", "level", "what it says"), rows, texts=(0, 1, 2))
+def _level(reading: Mapping[str, Any]) -> str:
+    return UNKNOWN if reading["value"] is None else reading["level"] + ", triggers" * reading["triggers"]
+
+
+def _of_words(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
+    return table(caption, heads, rows, texts=range(len(heads)))
 
 
 def _alternatives(document: Mapping[str, Any]) -> list[Part]:
@@ -144,6 +137,14 @@ AFTER = (
     Shown("sharpe", "Sharpe ratio", "last year", scaled()),
     Shown("", "orders", "", _what, words=True),
 )
+OUTCOMES = (
+    Shown("session", "cycle", words=True),
+    Shown("sessions", "after", "rows"),
+    Shown("chosen", "taken", words=True),
+    Shown("losses", "the best", "", lambda losses: min(losses, key=losses.__getitem__), words=True),
+    Shown("regret", "regret", "bp of NAV", scaled()),
+    Shown("expected_regret", "expected", "bp of NAV", scaled()),
+)
 
 
 def _of_columns(caption: str, columns: Sequence[Column], looks: Looks = PLAIN_LOOKS) -> Block:
@@ -156,24 +157,7 @@ def _of_columns(caption: str, columns: Sequence[Column], looks: Looks = PLAIN_LO
 
 def _outcomes(outcomes: Sequence[CycleOutcome]) -> list[Part]:
     """The known outcomes, the newest first."""
-    rows = [
-        [
-            each.session,
-            f"{each.sessions}",
-            each.chosen,
-            min(each.losses, key=each.losses.__getitem__),
-            number(each.regret),
-            number(each.expected_regret),
-        ]
-        for each in sorted(outcomes, key=lambda each: (each.session, each.sessions), reverse=True)
-    ]
-    heads = ("cycle", ("after", "rows"), "taken", "the best", ("regret", "bp of NAV"), ("expected", "bp of NAV"))
-    if not rows:
+    if not outcomes:
         return [Words("No outcome of an earlier decision of this portfolio is known yet.", "")]
-    return [table("Loss of what was taken less that of the best, on the days that came", heads, rows, texts=(0, 2, 3))]
-
-
-def _timeline(steps: Sequence[Mapping[str, Any]]) -> Block:
-    rows = [[each["at"], each["agent"], each["input"][:SHORT_HASH] or "–", each["narrative"]] for each in steps]
-    heads = ("moment", "agent", "input", "what was said")
-    return table("Hand-overs in turn; input: sha256 of the output of the one before", heads, rows, texts=(0, 1, 2, 3))
+    newest = sorted(outcomes, key=lambda each: (each.session, each.sessions), reverse=True)
+    return [records_table("Loss of what was taken less that of the best, on the days that came", OUTCOMES, newest)]

@@ -51,8 +51,23 @@ def is_open(now: datetime, calendar: str) -> bool:
     >>> [is_open(datetime(2022, 11, 25, hour, tzinfo=UTC), "XNYS") for hour in (14, 15, 18)]
     [False, True, False]
     """
-    opening: datetime = opens(np.array([first_open(now, calendar)[0]]), calendar)[0].item()
-    return opening.replace(tzinfo=UTC) <= now
+    return _opening(first_open(now, calendar)[0], calendar) <= now
+
+
+def next_open(now: datetime, calendar: str) -> datetime:
+    """The moment, in UTC, at which the next session opens.
+
+    >>> str(next_open(datetime(2022, 11, 25, 15, tzinfo=UTC), "XNYS"))  # a Friday
+    '2022-11-28 14:30:00+00:00'
+    """
+    day, close = first_open(now, calendar)
+    opening = _opening(day, calendar)
+    return opening if opening > now else _opening(first_open(close, calendar)[0], calendar)
+
+
+def _opening(day: np.datetime64, calendar: str) -> datetime:
+    opening: datetime = opens(np.array([day]), calendar)[0].item()
+    return opening.replace(tzinfo=UTC)
 
 
 def last_over(now: datetime, calendar: str, delays: Delays) -> np.datetime64:

@@ -114,26 +114,28 @@ class RegimeThreshold(CompiledRule):
     @cached_property
     def thresholds(self) -> tuple[tuple[Threshold, ...], ...]:
         """The rule of each of `half_widths`."""
-        to, of = self.to, Threshold(self.allocation, self.band, self.to, self.schedule)
-        scale = to.half_width / self.band if isinstance(to, Within) else 0.0
-        return tuple(
-            tuple(replace(of, band=w, to=Within(w * scale) if isinstance(to, Within) else to) for w in widths)
-            for widths in self.half_widths
-        )
+        return tuple(tuple(map(self._of_width, widths)) for widths in self.half_widths)
+
+    def _of_width(self, width: float) -> Threshold:
+        to = self.to
+        inside = Within(min(to.half_width * (width / self.band), width)) if isinstance(to, Within) else to
+        return replace(self._of_band, band=width, to=inside)
+
+    @property
+    def _of_band(self) -> Threshold:
+        return Threshold(self.allocation, self.band, self.to, self.schedule)
 
     @property
     def limits_drift(self) -> bool:
-        """True if its threshold limits drift."""
-        return self.thresholds[0][0].limits_drift
+        """True if its thresholds limit drift."""
+        return self._of_band.limits_drift
 
     @property
     def long_name(self) -> str:
         """The band, and what changes it, in words."""
-        words = (
-            f"{self.thresholds[0][0].does}; past {points(self.turbulent_band)} while {self.regimes.line} is turbulent"
-        )
+        words = f"{self._of_band.does}; past {points(self.turbulent_band)} while {self.regimes.line} is turbulent"
         if self.factors:
-            words += f"; times {', '.join(f'{each:g}' for each in self.factors)} by calmer regime"
+            words += f"; times {', '.join(f'{each:g}' for each in self.factors)} in the calmer regimes"
         if self.after_trade is not None:
             words += f"; times {self.after_trade.factor:g} for {self.after_trade.sessions} sessions after a trade"
         return words

@@ -1,4 +1,4 @@
-"""What a cycle does at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
+"""Acts of a cycle at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
 
 import os
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from desk.commands.orders.book import writing
-from desk.commands.orders.execute import VENUES, Asked, Ready, ready
+from desk.commands.orders.execute import Asked, Ready, ready, venue_of
 from desk.commands.orders.execute_text import after_text, has_failed, progress_text
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.commands.orders.trades import save_trades
 from desk.cycle.cycle import Cycle
 from desk.cycle.decision import Control, control
 from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_cash, stray_fills
-from desk.exchange.checks import PAPER
+from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
 from desk.journal import Journal
@@ -38,7 +38,7 @@ ACTS = "REBALANCE_ACTS"  # environment variable: PORTFOLIO@VENUE, with commas be
 
 
 class Desk(NamedTuple):
-    """Where a cycle acts.
+    """The place at which a cycle acts.
 
     file, book : portfolio file, and name of its book.
     venue      : name of the venue.
@@ -52,7 +52,7 @@ class Desk(NamedTuple):
 
 
 def held_back(act: bool) -> str:
-    """Why a cycle sends nothing, whatever it decides; "" where it may."""
+    """The reason for which a cycle sends nothing, whatever it decides; "" where it may send."""
     if not act:
         return "this cycle was run to watch"
     return f"{path} is there" if (path := stop_file() or pause_file()) else ""
@@ -61,7 +61,7 @@ def held_back(act: bool) -> str:
 def second_key(portfolio: Portfolio) -> Control | None:
     """The control of the second key of a venue that is not paper; None where no key is asked for."""
     acts = portfolio.cycle.acts
-    if acts is None or acts.venue == PAPER:
+    if acts is None or acts.venue == PaperVenue.name:
         return None
     key = f"{portfolio.name}@{acts.venue}"
     has = key in {each.strip() for each in os.environ.get(ACTS, "").split(",")}
@@ -110,7 +110,7 @@ def compared(desk: Desk, portfolio: Portfolio, journal: Journal, day: pd.Timesta
     with alone(portfolio.name), writing(desk.book):
         book = read_book(desk.book)
         try:
-            with VENUES[desk.venue](desk.venue, asked, document) as venue:
+            with venue_of(desk.venue, asked, document, "cycle: acts: venue is") as venue:
                 there = at_venue(venue, portfolio, book)
         except NotKnown as error:
             return Reality(f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}", False)
@@ -128,26 +128,29 @@ def compared(desk: Desk, portfolio: Portfolio, journal: Journal, day: pd.Timesta
 
 
 class Outcome(NamedTuple):
-    """What became of a list.
+    """The outcome of a list.
 
     text     : in words.
     is_tried : false where it was not to be sent now.
     asks     : true where a person is asked: a check failed, or an order was not taken.
+    later    : session in which the same cycle is to run again, to send it then; "" for none.
     """
 
     text: str
     is_tried: bool = False
     asks: bool = False
+    later: str = ""
 
 
 def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
     """Send the list of a decision, and book its fills. today : day of the cycle."""
     ticket, session = made.decision.ticket, made.portfolio.trade_day
-    now = today if desk.venue == PAPER else pd.Timestamp(day_at(utc_now(), made.portfolio.market.calendar))
+    now = today if desk.venue == PaperVenue.name else pd.Timestamp(day_at(utc_now(), made.portfolio.market.calendar))
     if now > session:
         return Outcome(f"Nothing is sent: its session was {session:%Y-%m-%d}, and it is {now:%Y-%m-%d}.", asks=True)
-    if now < session and desk.venue != PAPER:
-        return Outcome(f"Nothing is sent yet: its session is {session:%Y-%m-%d}. Run it again then.")
+    if now < session and desk.venue != PaperVenue.name:
+        said = f"Nothing is sent yet: its session is {session:%Y-%m-%d}. Run the same cycle again then."
+        return Outcome(said, later=f"{session:%Y-%m-%d}")
     path = desk.folder.absolute() / f"{made.portfolio.date:%Y-%m-%d}-list-{list_id(ticket)}.json"
     save_trades(made.decision.to_send, [str(path)])
     try:
@@ -174,5 +177,5 @@ def _sent(prepared: Ready) -> Outcome:
 
 def _asked(desk: Desk, path: Path, venues: list[str], session: str) -> Asked:
     """A ticket at venues; paper fills by the bars of the file's market where it has the session already."""
-    has = venues == [PAPER] and np.datetime64(session, "D") in load_portfolio(desk.file).market.days
+    has = venues == [PaperVenue.name] and np.datetime64(session, "D") in load_portfolio(desk.file).market.days
     return Asked(path, venues, portfolio=desk.file if has else None)

@@ -175,8 +175,9 @@ def test_a_watcher_fetches_each_session_and_waits_for_a_late_source(
             desk.serve(TOMORROW)
         return desk.time.seconds > seconds["22:30"]
 
-    def hear(made: Ran) -> None:
+    def hear(made: Ran) -> list[str]:
         ran.append(f"{made.cycle.portfolio.date:%Y-%m-%d} at {desk.time.clock.now():%d %H:%M}")
+        return []
 
     Watcher([desk.file], desk.time.clock, Alerts(hear), is_ended).run()
     assert ran == [f"{TODAY} at 19 06:00", f"{TOMORROW} at 19 22:05"]
@@ -202,7 +203,7 @@ def test_quotes_between_closes_are_told_as_indicative_and_decide_nothing(
             desk.serve(TOMORROW, SPY=revised("SPY", TOMORROW, 1.2))
         return desk.time.seconds > end
 
-    alerts = Alerts(trouble=lambda *what: told.append(what))
+    alerts = Alerts(trouble=lambda *what: told.append(what) or ())
     Watcher([desk.file, own], desk.time.clock, alerts, is_ended).run(every=timedelta(hours=1))
     text = capsys.readouterr().out
     opening, later = (

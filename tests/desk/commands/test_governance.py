@@ -38,8 +38,10 @@ def found(file: Path, reports: Path) -> Governed:
 @pytest.mark.parametrize(("review", "is_due"), [("2022-12-29", True), ("2022-12-30", False)])
 def test_an_overdue_review_is_said(tmp_path: Path, review: str, is_due: bool) -> None:
     of = found(desk(tmp_path, governance={"owner": "Ada", "review": review}), tmp_path)
-    assert of.head[0].startswith(f"Ada answers for {of.name}; the next review is due by {review}; policy threshold is")
-    assert (f"The review of {of.name} was due by {review}." in of.flags) is is_due
+    assert of.head[0].startswith(
+        f"Ada answers for {of.portfolio.name}; the next review is due by {review}; policy threshold is"
+    )
+    assert (f"The review of {of.portfolio.name} was due by {review}." in of.flags) is is_due
     assert not any("has no owner" in flag for flag in of.flags)
 
 
@@ -52,7 +54,7 @@ def test_the_newest_run_validates_until_the_file_changes(tmp_path: Path) -> None
     assert of.head[1] == (
         f"It was last validated on {day} by run {run.name}, of the same file and data, which recommends yearly."
     )
-    assert f"{of.name}: the newest run recommends yearly, and threshold is in force." in of.flags
+    assert f"{of.portfolio.name}: the newest run recommends yearly, and threshold is in force." in of.flags
     governance = found(desk(tmp_path, governance={"owner": "Ada"}, cycle={"turnover": 0.1}), reports)
     assert governance.head[1] == of.head[1]  # nothing that a report depends on
     changed = found(desk(tmp_path, tracking_penalty=7), reports)
@@ -63,6 +65,10 @@ def test_models_have_a_role_and_a_version_of_their_settings(tmp_path: Path) -> N
     rows = {row[0]: row for row in found(desk(tmp_path), tmp_path).models().rows}
     assert {name for name, row in rows.items() if row[1] == "champion"} == {"threshold"}
     assert rows["tuned"][-1] == "to be fitted"
+    tuned = {"band": 0.02, "within": 0.01, "seen": "2011-12-30"}
+    full_run(load_portfolio(desk(tmp_path)), tmp_path / "r", recommendation={"policy": None}, fitted={"tuned": tuned})
+    fitted = {row[0]: row for row in found(desk(tmp_path), tmp_path / "r").models().rows}
+    assert (fitted["tuned"][-1], fitted["threshold"][-1]) == ("2011-12-30", "–")
     policies = yaml.safe_load(FILE.read_text())["policies"]
     policies["threshold"]["band"] = 0.03125
     other = {row[0]: row for row in found(desk(tmp_path, policies=policies), tmp_path).models().rows}

@@ -21,11 +21,12 @@ from watched import SETTINGS, steady
 
 from desk.commands import watch
 from desk.commands.cycle import CYCLES, Ran, make_cycle
+from desk.commands.orders.book import open_from
 from desk.commands.watch import Alerts, Watcher
 from desk.cycle.cycle import checked_record
 from desk.exchange.stops import pause_file, stop_file
 from desk.journal import Journal, verify
-from desk.journal.records import CycleRun
+from desk.journal.records import CycleRun, Filled, OrderSent
 from foundation.errors import ConfigError
 from foundation.home import home_folder
 from research.portfolio.file.document import Document, read_document
@@ -59,7 +60,7 @@ class Desk:
     def __init__(self, *files: Path, start: str, end: str = "9999-01-01T00:00:00") -> None:
         self.time, self.end = Time(start), datetime.fromisoformat(f"{end}+00:00")
         self.ran, self.troubles, self.resolved = list[tuple[str, str]](), list[tuple[str, str, str]](), list[str]()
-        alerts = Alerts(self.hear, lambda *what: self.troubles.append((self.now, *what[:2])), self.mend)
+        alerts = Alerts(self.hear, self.fear, self.mend)
         self.on_sleep: Callable[[float], float] = lambda seconds: seconds  # gives what passes
         clock = replace(self.time.clock, sleep=lambda seconds: self.time.move(self.on_sleep(seconds)))
         self.watcher = Watcher(files, clock, alerts, lambda: clock.now() >= self.end)
@@ -68,11 +69,17 @@ class Desk:
     def now(self) -> str:
         return f"{self.time.clock.now():%m-%d %H:%M}"
 
-    def hear(self, ran: Ran) -> None:
+    def hear(self, ran: Ran) -> list[str]:
         self.ran.append((self.now, f"{ran.cycle.portfolio.date:%m-%d}"))
+        return []
 
-    def mend(self, name: str, what: str) -> None:
-        self.resolved.append(f"{self.now} {name}: {what}")
+    def fear(self, name: str, what: str, _: str) -> list[str]:
+        self.troubles.append((self.now, name, what))
+        return []
+
+    def mend(self, name: str, what: str) -> list[str]:
+        self.resolved += [f"{self.now} {name}: {what}"] if what else []
+        return []
 
 
 def test_each_session_has_its_cycle_half_an_hour_after_its_close(file: Path) -> None:
@@ -113,8 +120,8 @@ def test_prices_that_never_came_are_told_once_and_counted(file: Path) -> None:
     assert journalled() == ["2022-07-05", "2022-07-07", "2022-07-08"]
     assert desk.watcher.counts["without a cycle"] == 1
     assert [(moment, what) for moment, _, what in desk.troubles] == [
-        ("07-06 20:30", "no prices of 2022-07-06 yet."),
-        ("07-07 20:30", "no cycle of 1 session, 2022-07-06: they have no prices."),
+        ("07-06 20:30", "no prices of 2022-07-06 yet"),
+        ("07-07 20:30", "no cycle of 1 session, 2022-07-06: they have no prices"),
     ]
     assert not desk.resolved
 
@@ -153,7 +160,7 @@ def test_of_two_watchers_of_a_portfolio_one_acts(file: Path, capsys: pytest.Capt
     second = Watcher([file], Time("2022-07-09T00:00:00").clock)
     make_cycle(file, WEEK[0])
     statuses = list[int]()
-    alerts = Alerts(cycle=lambda _: statuses.append(second.run(once=True)))
+    alerts = Alerts(cycle=lambda _: statuses.append(second.run(once=True)) or ())
     assert Watcher([file], Time("2022-07-09T00:00:00").clock, alerts).run(once=True) == 0
     assert statuses == [0] * 4
     assert capsys.readouterr().out.count("another process watches it") == 1
@@ -180,7 +187,7 @@ def test_a_session_that_fails_does_not_keep_later_ones_from_their_cycles(file: P
 
 
 def test_alerts_that_fail_stop_no_cycle(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object) -> list[str]:
         raise OSError("no server")
 
     assert Watcher([file], Time("2022-07-05T21:00:00").clock, Alerts(fail, fail, fail)).run(once=True) == 0
@@ -188,16 +195,76 @@ def test_alerts_that_fail_stop_no_cycle(file: Path, capsys: pytest.CaptureFixtur
     assert journalled() == ["2022-07-05"]
 
 
+# -- orders ------------------------------------------------------------------------------------------------------------
+
+
+def acting(folder: Path, opened: str = "2022-12-27") -> Path:
+    """A portfolio whose cycles of 23 and 27 December 2022 buy AGG on paper, with a book since a close."""
+    example = (ROOT / "data" / "examples" / "cycle_that_acts.yaml").read_text().replace("worlds: 200", "worlds: 100")
+    file = folder / "acting.yaml"
+    file.write_text(f"{example}positions: {{book: acting}}\n")
+    open_from(file, as_of=opened)
+    return file
+
+
+def bought() -> list[tuple[str, float]]:
+    with Journal() as journal:
+        return [(entry.record.symbol, entry.record.quantity) for entry in journal.entries(kind=Filled.kind)]
+
+
+def test_a_watcher_sends_the_list_of_a_cycle_that_was_killed_before_it_did(tmp_path: Path) -> None:
+    file = acting(tmp_path)
+    make_cycle(file, "2022-12-27", act=False)
+    assert not bought()
+    for _ in range(2):
+        assert Watcher([file], Time("2022-12-27T22:00:00").clock).run(once=True) == 0
+        assert bought() == [("AGG", 40.0)]
+    assert journalled("Acting") == ["2022-12-27"]
+
+
+def test_a_list_that_was_not_sent_is_sent_when_its_session_opens(tmp_path: Path) -> None:
+    """A pause ends before the open, at 14:30 UTC in winter."""
+    watch.pause()
+    desk = Desk(acting(tmp_path), start="2022-12-27T21:30:00", end="2022-12-28T15:00:00")
+    sent = list[str]()
+
+    def resume(seconds: float) -> float:
+        sent.extend([desk.now] * (bool(bought()) and not sent))
+        if desk.now > "12-28 09:00":
+            watch.resume()
+        return seconds
+
+    desk.on_sleep = resume
+    desk.watcher.run()
+    assert [moment for moment, _ in desk.ran] == ["12-27 21:30", "12-28 14:31"]
+    assert sent == ["12-28 14:31"]
+    assert bought() == [("AGG", 40.0)]
+    assert (journalled("Acting"), desk.watcher.counts["cycles"]) == (["2022-12-27"], 1)
+
+
+def test_only_the_newest_of_the_sessions_that_are_caught_up_acts(tmp_path: Path) -> None:
+    file = acting(tmp_path, "2022-12-22")
+    make_cycle(file, "2022-12-22")
+    assert Watcher([file], Time("2022-12-27T22:00:00").clock).run(once=True) == 0
+    with Journal() as journal:
+        cycles = {entry.record.session: entry.ticket for entry in journal.entries(kind=CycleRun.kind)}
+        sent = [entry.ticket for entry in journal.entries(kind=OrderSent.kind)]
+    assert sent == [cycles["2022-12-27"]]
+    assert cycles["2022-12-23"] not in ("", *sent)
+
+
 # -- from the shell ----------------------------------------------------------------------------------------------------
 
 
-def test_once_says_by_its_status_whether_a_person_is_asked_or_something_failed(file: Path) -> None:
+def test_once_says_by_its_status_whether_a_person_is_asked_or_something_failed(file: Path, home: Path) -> None:
     scenarios = (ROOT / "data" / "examples" / "cycle_of_scenarios.yaml").read_text()
     asked = file.with_name("asked.yaml")
     asked.write_text(scenarios.replace("worlds: 2_000", "worlds: 100").replace("turnover: 0.15", "turnover: 0.001"))
     assert Watcher([asked], Time("2022-12-29T21:30:00").clock).run(once=True) == 3
+    (home / "alerts.yaml").write_text("file: alerts.jsonl\n")
     failed = rebalance("watch", "--once", asked)
     assert failed.status == 1
+    assert "no prices of" in (home / "alerts.jsonl").read_text()
     assert "Watched: no prices of" in failed.out
 
 
@@ -229,7 +296,7 @@ def test_pause_and_stop_are_files_and_resume_takes_both_back(file: Path, home: P
 
 def test_a_stop_ends_a_watcher_after_the_cycle_under_way(file: Path) -> None:
     make_cycle(file, WEEK[0])
-    stopping = Alerts(cycle=lambda _: watch.stop())
+    stopping = Alerts(cycle=lambda _: watch.stop() or ())
     assert Watcher([file], Time("2022-07-09T00:00:00").clock, stopping).run() == 0
     assert journalled() == WEEK[:2]
 
