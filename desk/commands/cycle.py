@@ -143,7 +143,7 @@ def _without(given: Sequence[Control]) -> str:
 
 
 def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
-    """Where the cycle acts; None for a file without a venue or a book."""
+    """The place at which the cycle acts; None for a file without a venue or a book."""
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
