@@ -171,7 +171,7 @@ class Analysis:
 
         orders, turnover (fraction of NAV), cost, gain realised and tax on it (currency), tracking_error (fraction a
         year), var, cvar (one row, fraction of NAV), beta, sharpe (of the last year by these weights), loss of the year
-        and its parts, apart from the policy's and its error (bp of NAV), score, best (share of worlds).
+        and its parts, apart from the policy's and its error (bp of NAV), score, best (share of worlds), confidence.
         """
         rows = []
         for each in self.alternatives:
@@ -194,6 +194,7 @@ class Analysis:
                     **dict(zip(("apart", "error"), self.apart(each.name), strict=True)),
                     "score": self.score(each.name),
                     "best": self.shares[each.name],
+                    "confidence": self.confidence(each.name),
                 }
             )
         return pd.DataFrame(rows).set_index("alternative")
