@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from desk.commands.orders.book import open_from
 from research.market.calendars import sessions
 
-GROWTH, DAYS = 0.001, 400
+GROWTH, DAYS, UNEVEN_DAYS = 0.001, 400, 42
 SETTINGS: dict[str, Any] = {
     "name": "Steady",
     "market": {"file": "prices.csv", "quotes": "prices.csv", "cash": 0.0, "calendar": "XNYS", "currency": "USD"},
@@ -36,3 +37,33 @@ def steady(folder: Path, changes: Mapping[str, Any] | None = None) -> Path:
     prices.to_csv(folder / "prices.csv")
     (folder / "steady.yaml").write_text(yaml.safe_dump({**SETTINGS, **(changes or {})}, sort_keys=False))
     return folder / "steady.yaml"
+
+
+def with_book(file: Path, day: str) -> Path:
+    """Open the book "steady" with what a file holds at a close, and let the file read it."""
+    open_from(file, "steady", as_of=day)
+    content = yaml.safe_load(file.read_text())
+    for line in content["lines"].values():
+        del line["shares"]
+    del content["cash"], content["last_trade"]
+    file.write_text(yaml.safe_dump({**content, "positions": {"book": "steady"}}, sort_keys=False))
+    return file
+
+
+def uneven(folder: Path, nav: float, changes: Mapping[str, Any]) -> tuple[Path, list[str]]:
+    """The file with prices that move on every other day alone, and its last days; on the first it is at its targets.
+
+    A list that is sized at a close after which prices stand still fills at the same prices. A tenth is cash, so that no
+    buy spends the last cent. nav : of its holdings on the first day.
+    """
+    file = steady(folder, changes)
+    dates = pd.read_csv(folder / "prices.csv")["date"]
+    moves = np.random.default_rng(5).normal(0.0, 0.03, (DAYS, 2)) * (np.arange(DAYS) % 2 == 0)[:, None]
+    prices = pd.DataFrame(np.round(100.0 * np.exp(np.cumsum(moves, axis=0)), 4), index=dates, columns=["A", "B"])
+    prices.to_csv(folder / "prices.csv")
+    content = yaml.safe_load(file.read_text())
+    for name, line in content["lines"].items():
+        shares = round(0.45 * nav / float(prices[name].iloc[-UNEVEN_DAYS]), 4)
+        line |= {"target": 0.45, "shares": shares, "fractional": True}
+    file.write_text(yaml.safe_dump({**content, "cash": 0.1 * nav, "target_cash": 0.1}, sort_keys=False))
+    return file, list(dates.iloc[-UNEVEN_DAYS:])

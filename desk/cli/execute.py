@@ -52,7 +52,7 @@ def execute(
         raise ConfigError("--yes and --confirm HASH belong together: give both, or answer the question.")
     with starting():
         from desk.commands.orders.execute import Asked, ready
-        from desk.commands.orders.execute_text import after_text, before_text, choices_text, silence_text
+        from desk.commands.orders.execute_text import after_text, before_text, choices_text, has_failed, silence_text
         from foundation.paper.text_tables import wrapped
 
     with ready(Asked(ticket, exchange, as_of, portfolio, quotes)) as (prepared, choices, silent):
@@ -82,7 +82,7 @@ def execute(
         accounts, have_cash = prepared[0].accounts_text()
         if accounts:
             print_text(f"\n{wrapped(accounts)}")
-        if silent or not have_cash or any(map(_has_failed, prepared, sent)):
+        if silent or not have_cash or any(map(has_failed, prepared, sent)):
             raise typer.Exit(1)
 
 
@@ -97,10 +97,3 @@ def _sent(prepared: "Ready") -> list["Sent"]:
             if prepared.moment.left:
                 print_text(progress_text(each))
     return sent
-
-
-def _has_failed(prepared: "Ready", sent: "list[Sent]") -> bool:
-    """True if an order was not taken, or the venue gave no answer."""
-    if prepared.execution.silence:
-        return True
-    return bool(prepared.moment.left) and any(each.state is None or each.state.status == "refused" for each in sent)

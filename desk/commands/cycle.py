@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from desk.commands.orders import acting, book
-from desk.commands.orders.execute import VENUES
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
@@ -27,7 +26,7 @@ from desk.journal.journal import Kept, utc_now
 from desk.journal.records import CycleOutcome, CycleRun
 from desk.journal.tickets import execution_status, moment_text, ticket_state
 from desk.journal.verify import verify
-from foundation.arguments import day, one_of, refuse
+from foundation.arguments import day, refuse
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import replacing
 from foundation.home import home_folder
@@ -41,7 +40,7 @@ from research.portfolio.holdings.book import read_book
 CYCLES = "cycles"  # folder of the records and of the tickets that are sent, within that of the journal
 JOURNAL = "journal"  # name of a control
 NOT_SENT = "not sent"  # status of a decision that was to be sent, and that a check refused
-ASKING = ("awaiting approval", "unreconciled", NOT_SENT)  # statuses in which a person is asked
+ASKING = ("awaiting approval", "unreconciled")  # statuses of a decision in which a person is asked
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +52,8 @@ class Ran:
     document : its record.
     is_new   : false where the same cycle ran before.
     status   : of its decision; executed, partly executed or not sent where it was to be sent.
+    asks     : true if a person is asked to look at it.
+    later    : session in which the same cycle is to run again, to send its list then; "" for none.
     """
 
     text: str
@@ -60,17 +61,13 @@ class Ran:
     document: Mapping[str, Any]
     is_new: bool
     status: str
+    asks: bool
+    later: str = ""
 
     @property
     def executed(self) -> bool:
         """True if all orders of the decision were filled."""
         return self.status == "executed"
-
-    @property
-    def asks(self) -> bool:
-        """True if a person is asked to look at it."""
-        controls = {each.name: each.effect for each in self.cycle.decision.controls}
-        return self.status in ASKING or controls[JOURNAL] == "vetoes"
 
 
 def make_cycle(
@@ -115,24 +112,25 @@ def make_cycle(
         past = _past(journal, portfolio, policy)
         made = run_cycle(portfolio, policy, name, run, today, utc_now, reality=reality, given=given)
         entry, document = _journalled(journal, made, run)
-        status, sent = made.decision.status, _sent(journal, made)
+        status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
         if desk is not None and status == "finalised" and made.decision.ticket:
-            sent, tried = (f"Nothing is sent: {held}.", False) if held else acting.send(desk, made, today)
-            status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if tried else status
+            outcome = acting.Outcome(f"Nothing is sent: {held}.") if held else acting.send(desk, made, today)
+            status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     if export is not None:
         _write(export, _content(document))
     said = [*([before] if before else []), timeline(made) if with_timeline else screen(made, status), *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
-    if sent:
-        said.append(sent)
+    if outcome.text:
+        said.append(outcome.text)
     if out:
         said.append(_written(made, out, reports))
-    return Ran("\n\n".join(said), made, document, entry.is_new, status)
+    asks = status in ASKING or outcome.asks or given[0].effect != "passes"
+    return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, outcome.later)
 
 
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
-    """The controls of the journal, and of the second key where one is asked for."""
+    """The control of the journal, and that of the second key where one is asked for."""
     faults, key = verify(journal).faults, acting.second_key(portfolio)
     more = f", and {len(faults) - 1:,} more: rebalance journal verify" if len(faults) > 1 else ""
     said = f"the journal was altered: {faults[0].text.rstrip('.')}{more}" if faults else ""
@@ -140,7 +138,7 @@ def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
 
 
 def _without(given: Sequence[Control]) -> str:
-    """What stands against sending anything, by these controls; "" where nothing does."""
+    """The sentences of the controls that do not pass; "" where all do."""
     return "; ".join(each.sentence for each in given if each.effect != "passes")
 
 
@@ -149,7 +147,6 @@ def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
-    one_of("cycle: acts: venue is", acts.venue, VENUES)
     return acting.Desk(file, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
 
 
@@ -233,7 +230,8 @@ def _past(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
     known = {(each.cycle, each.sessions): each for each in outcomes_so_far}
     new, said = list[CycleOutcome](), list[str]()
     for cycle in last:
-        if all((cycle.sha256, rows) in known for rows in WAITS):
+        passed = int((portfolio.market.dates > pd.Timestamp(cycle.session)).sum())
+        if all(rows > passed or (cycle.sha256, rows) in known for rows in WAITS):
             continue
         try:
             document = checked_record(_kept(portfolio.name, cycle), cycle.sha256)

@@ -23,7 +23,7 @@ REALITY = "reality"  # name of the control of a decision
 
 @dataclass(frozen=True)
 class AtVenue:
-    """What a venue says of a portfolio.
+    """The answers of a venue on a portfolio.
 
     positions : units of the assets of the portfolio, and of others that are held there, and cash; its `file` names it.
     fills     : fills since the book was opened, with assets as the portfolio names them.
@@ -60,7 +60,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Reality:
-    """What a cycle begins with.
+    """The state of things with which a cycle begins.
 
     sentence    : what was compared, with the outcome.
     agrees      : true where book and venue agree, false where they differ, or the venue gives no answer; None where
@@ -97,7 +97,7 @@ NOT_COMPARED = Reality("Book and venue were not compared.")
 
 
 def at_venue(venue: Venue, portfolio: Portfolio, book: Book) -> AtVenue:
-    """What a venue says of a portfolio. Raises NotKnown where it gives no answer."""
+    """The answers of a venue on a portfolio. Raises NotKnown where it gives no answer."""
     assets = {portfolio.ticket.symbol(asset): asset for asset in portfolio.market.assets}
     held, cash = list[HeldRow](), list[CashLine]()
     for row, number in enumerate([each.number for each in portfolio.accounts] or [portfolio.ticket.account], 1):
@@ -110,7 +110,7 @@ def at_venue(venue: Venue, portfolio: Portfolio, book: Book) -> AtVenue:
 
 
 def differences(book: Book, portfolio: Portfolio, there: AtVenue) -> tuple[Difference, ...]:
-    """Where book and venue differ.
+    """The differences of book and venue.
 
     While orders are open there, units may differ by as much as is open in the book, and cash is not compared.
     """

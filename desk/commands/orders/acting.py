@@ -1,4 +1,4 @@
-"""What a cycle does at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
+"""Acts of a cycle at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
 
 import os
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from desk.commands.orders.book import writing
-from desk.commands.orders.execute import VENUES, Asked, Ready, ready
-from desk.commands.orders.execute_text import after_text, progress_text
-from desk.commands.orders.fill_entries import order_ids
+from desk.commands.orders.execute import Asked, Ready, ready, venue_of
+from desk.commands.orders.execute_text import after_text, has_failed, progress_text
+from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.commands.orders.trades import save_trades
 from desk.cycle.cycle import Cycle
 from desk.cycle.decision import Control, control
 from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_cash, stray_fills
-from desk.exchange.checks import PAPER
-from desk.exchange.stops import pause_file, stop_file
+from desk.exchange.paper import PaperVenue
+from desk.exchange.stops import alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
 from desk.journal import Journal
 from desk.journal.journal import utc_now
@@ -26,6 +26,7 @@ from desk.journal.tickets import ticket_state
 from desk.tickets import make_ticket
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
+from foundation.errors import ConfigError
 from research.market.calendars import day_at
 from research.orders import trade_list
 from research.orders.bookkeeping.importing import with_activity
@@ -37,7 +38,7 @@ ACTS = "REBALANCE_ACTS"  # environment variable: PORTFOLIO@VENUE, with commas be
 
 
 class Desk(NamedTuple):
-    """Where a cycle acts.
+    """The place at which a cycle acts.
 
     file, book : portfolio file, and name of its book.
     venue      : name of the venue.
@@ -51,7 +52,7 @@ class Desk(NamedTuple):
 
 
 def held_back(act: bool) -> str:
-    """Why a cycle sends nothing, whatever it decides; "" where it may."""
+    """The reason for which a cycle sends nothing, whatever it decides; "" where it may send."""
     if not act:
         return "this cycle was run to watch"
     return f"{path} is there" if (path := stop_file() or pause_file()) else ""
@@ -60,7 +61,7 @@ def held_back(act: bool) -> str:
 def second_key(portfolio: Portfolio) -> Control | None:
     """The control of the second key of a venue that is not paper; None where no key is asked for."""
     acts = portfolio.cycle.acts
-    if acts is None or acts.venue == PAPER:
+    if acts is None or acts.venue == PaperVenue.name:
         return None
     key = f"{portfolio.name}@{acts.venue}"
     has = key in {each.strip() for each in os.environ.get(ACTS, "").split(",")}
@@ -84,73 +85,97 @@ def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
         yield f"List {list_id(ticket)} has open orders, and its ticket is not where it was: its fills are not fetched."
         return
     session = read_document(path).get("sending", {}).get("expires", "")
-    with ready(_asked(desk, path, venues, session)) as (prepared, _, silent):
-        for each in prepared:
-            if held:
-                each.execution.stop = lambda: held
-            if each.is_refused or (held and not state.sent):
-                yield f"List {list_id(ticket)} is not sent: {' '.join(each.faults) or held}."
-            else:
-                yield _sent(each)
-        yield from (f"{each.venue} gives no answer: {each.why}" for each in silent)
+    try:
+        with ready(_asked(desk, path, venues, session)) as (prepared, _, silent):
+            for each in prepared:
+                if held:
+                    each.execution.stop = lambda: held
+                if each.is_refused or (held and not state.sent):
+                    yield f"List {list_id(ticket)} is not sent: {' '.join(each.faults) or held}."
+                else:
+                    yield _sent(each).text
+            yield from (f"{each.venue} gives no answer: {each.why}" for each in silent)
+    except NotKnown as error:
+        yield f"What became of list {list_id(ticket)} is not known: {error}"
 
 
 def compared(desk: Desk, portfolio: Portfolio, journal: Journal, day: pd.Timestamp) -> Reality:
     """The book beside its venue; what the venue shows of a difference is listed in the book, to be booked by name.
 
-    day : day of the cycle.
+    day    : day of the cycle.
+    Raises : ConfigError where another process sends a list of the portfolio.
     """
     held = trade_list(portfolio, Never(portfolio.strategic), "never", stale_ok=True)
-    document = {"hash": "", **make_ticket(held).document}
-    try:
-        with VENUES[desk.venue](desk.venue, Asked(Path(), [desk.venue]), document) as venue:
-            there = at_venue(venue, portfolio, read_book(desk.book))
-    except NotKnown as error:
-        return Reality(f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}", False)
-    with writing(desk.book):
+    asked, document = Asked(Path(), [desk.venue]), {"hash": "", **make_ticket(held).document}
+    with alone(portfolio.name), writing(desk.book):
         book = read_book(desk.book)
+        try:
+            with venue_of(desk.venue, asked, document, "cycle: acts: venue is") as venue:
+                there = at_venue(venue, portfolio, book)
+        except NotKnown as error:
+            return Reality(f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}", False)
         if found := differences(book, portfolio, there):
             sent = journal.entries(kind=OrderSent.kind)
             others = {entry.record.venue_id for entry in sent if entry.portfolio != portfolio.name}
-            known = order_ids(journal, book)
-            book = with_activity(book, portfolio, stray_fills(found, there, others), known).book
+            known, strays = order_ids(journal, book), stray_fills(found, there, others)
+            book = with_activity(book, portfolio, strays, known).book
             cash = stray_cash(differences(book, portfolio, there), desk.venue, day.date())
             book = with_activity(book, portfolio, cash, known).book
-            found = differences(book, portfolio, there)
             write_book(book)
+            journal_fills(journal, book, strays.fills)
+            found = differences(book, portfolio, there)
     return reality_of(found, desk.book, desk.venue)
 
 
-def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> tuple[str, bool]:
-    """Send the list of a decision, and book its fills. Gives what became of it in words, and true if it was sent.
+class Outcome(NamedTuple):
+    """The outcome of a list.
 
-    today : day of the cycle.
+    text     : in words.
+    is_tried : false where it was not to be sent now.
+    asks     : true where a person is asked: a check failed, or an order was not taken.
+    later    : session in which the same cycle is to run again, to send it then; "" for none.
     """
-    listed, ticket, session = made.decision.to_send, made.decision.ticket, made.portfolio.trade_day
-    now = today if desk.venue == PAPER else pd.Timestamp(day_at(utc_now(), made.portfolio.market.calendar))
+
+    text: str
+    is_tried: bool = False
+    asks: bool = False
+    later: str = ""
+
+
+def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
+    """Send the list of a decision, and book its fills. today : day of the cycle."""
+    ticket, session = made.decision.ticket, made.portfolio.trade_day
+    now = today if desk.venue == PaperVenue.name else pd.Timestamp(day_at(utc_now(), made.portfolio.market.calendar))
     if now > session:
-        return f"Nothing is sent: its session was {session:%Y-%m-%d}, and it is {now:%Y-%m-%d}.", False
-    if now < session and desk.venue != PAPER:
-        return f"Nothing is sent yet: its session is {session:%Y-%m-%d}. Run it again then.", False
+        return Outcome(f"Nothing is sent: its session was {session:%Y-%m-%d}, and it is {now:%Y-%m-%d}.", asks=True)
+    if now < session and desk.venue != PaperVenue.name:
+        said = f"Nothing is sent yet: its session is {session:%Y-%m-%d}. Run the same cycle again then."
+        return Outcome(said, later=f"{session:%Y-%m-%d}")
     path = desk.folder.absolute() / f"{made.portfolio.date:%Y-%m-%d}-list-{list_id(ticket)}.json"
-    save_trades(listed, [str(path)])
-    with ready(_asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")) as ((prepared,), *_):
-        prepared.check_confirmed(ticket)
-        last = read_book(desk.book).blotter
-        if last.asked == made.portfolio.date.date() and last.ticket != ticket:
-            return f"Nothing is sent: list {list_id(last.ticket)} of this close was, and one goes by itself.", False
-        if prepared.is_refused:
-            return f"Nothing is sent: {' '.join(prepared.faults)}", True
-        return _sent(prepared), True
+    save_trades(made.decision.to_send, [str(path)])
+    try:
+        with ready(_asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")) as ((prepared,), *_):
+            prepared.check_confirmed(ticket)
+            last = read_book(desk.book).blotter
+            if last.asked == made.portfolio.date.date() and last.ticket != ticket:
+                return Outcome(
+                    f"Nothing is sent: list {list_id(last.ticket)} of this close was, and one goes by itself."
+                )
+            if prepared.is_refused:
+                raise ConfigError(" ".join(prepared.faults))
+            return _sent(prepared)
+    except (ConfigError, NotKnown) as error:  # before anything was sent
+        return Outcome(f"Nothing is sent: {error}", is_tried=True, asks=True)
 
 
-def _sent(prepared: Ready) -> str:
+def _sent(prepared: Ready) -> Outcome:
     """Send what is left, book the fills, and say what became of each order."""
     sent = list(prepared.send())
-    return "\n".join([*map(progress_text, sent), "", after_text(prepared, sent)])
+    text = "\n".join([*map(progress_text, sent), "", after_text(prepared, sent)])
+    return Outcome(text, is_tried=True, asks=has_failed(prepared, sent))
 
 
 def _asked(desk: Desk, path: Path, venues: list[str], session: str) -> Asked:
     """A ticket at venues; paper fills by the bars of the file's market where it has the session already."""
-    has = venues == [PAPER] and np.datetime64(session, "D") in load_portfolio(desk.file).market.days
+    has = venues == [PaperVenue.name] and np.datetime64(session, "D") in load_portfolio(desk.file).market.days
     return Asked(path, venues, portfolio=desk.file if has else None)

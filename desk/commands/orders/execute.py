@@ -154,7 +154,7 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
     document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
     with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
-        venues: list[Venue] = [opened.enter_context(VENUES[name](name, asked, document)) for name in exchanges]
+        venues = [opened.enter_context(venue_of(name, asked, document)) for name in exchanges]
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
         if chosen is None:
             check_whole(document, journal, venues[0].name)
@@ -193,6 +193,14 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
             yield [at(venues[0])], (), ()
         else:
             yield _prepared(venues, at, chosen, is_sent=bool(ticket_state(journal, document["hash"]).sent))
+
+
+def venue_of(
+    name: str, asked: Asked, document: Mapping[str, Any], given: str = "--exchange is"
+) -> AbstractContextManager[Venue]:
+    """A venue for a ticket. given : begins the sentence on a name of none. Raises ConfigError for one."""
+    one_of(given, name, VENUES)
+    return VENUES[name](name, asked, document)
 
 
 def _check_exchanges(exchanges: Sequence[str]) -> None:

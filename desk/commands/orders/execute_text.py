@@ -97,6 +97,13 @@ def _outcome(sent: Sent) -> str:
     return sent.state.status if sent.state is not None else "not sent" if sent.is_known else "not known"
 
 
+def has_failed(ready: Ready, sent: Sequence[Sent]) -> bool:
+    """True if an order was not taken, or the venue gave no answer."""
+    if ready.execution.silence:
+        return True
+    return bool(ready.moment.left) and any(each.state is None or each.state.status == "refused" for each in sent)
+
+
 def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
     """The screen after sending: fills, cash of the accounts, open orders, and what a silent venue leaves unknown."""
     not_done = [] if ready.moment.replaced else [(_outcome(each), each.order) for each in sent if each.is_open]

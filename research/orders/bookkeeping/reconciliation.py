@@ -161,7 +161,7 @@ def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: b
 
 
 def named_causes(book: Book, portfolio: Portfolio) -> tuple[Cause, ...]:
-    """What a book lists by name and has not booked: its items, then splits and dividends."""
+    """The causes that a book lists by name and has not booked: its items, then splits and dividends."""
     names = {each.number: each.name for each in portfolio.accounts if each.number}
     return (*_items(book, names), *_events(book, portfolio))
 

@@ -1,0 +1,377 @@
+"""Cycles that act: what they begin with, what they send, what stands against it, and that nothing is sent twice."""
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from commanded import rebalance
+from journals import IN_MEMORY
+from watched import SETTINGS, steady, uneven, with_book
+
+from desk.commands.cycle import Ran, history_text, make_cycle
+from desk.commands.orders import acting, book
+from desk.commands.orders.fills import fill_from
+from desk.commands.orders.trades import save_trades
+from desk.cycle.cycle import run_cycle
+from desk.cycle.replay import CYCLE, replayed
+from desk.exchange.paper import PaperVenue
+from desk.exchange.ticket_orders import part_of, ticket_orders
+from desk.journal import Journal, verify
+from desk.tickets.formats.ticket_json import read_document
+from foundation.errors import DataError
+from research.portfolio import load_portfolio
+from research.portfolio.holdings.book import read_book
+
+BAND = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
+ACTS = {"venue": "paper", "notional": 1e6, "turnover": 0.5}
+FIRST, NEXT = "2022-07-28", "2022-07-29"  # two of the last closes of the market
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def desk(folder: Path, shares: tuple[float, float] = (60, 80), **cycle: Any) -> Path:
+    """A file with a book that acts on paper. A holds more than its target by 10 points of NAV unless stated."""
+    lines = {name: SETTINGS["lines"][name] | {"shares": held} for name, held in zip("AB", shares, strict=True)}
+    changes = {"lines": lines, **BAND, "cycle": {"worlds": 100, "acts": ACTS} | cycle}
+    return with_book(steady(folder, changes), FIRST)
+
+
+def by_hand(home: Path, units: float | None) -> None:
+    """Sell units of A at the paper venue, all for None, as a person would."""
+    (path,) = (home / "cycles" / "Steady").glob("*-list-*.json")
+    document = read_document(path)
+    with PaperVenue.for_ticket(document) as venue:
+        (sell,) = (each.order for each in ticket_orders(document, venue.capabilities) if each.order.side == "sell")
+        sold = part_of(sell, float(venue.units("")["A"]) if units is None else units)
+        assert venue.place(replace(sold, client_order_id="by-hand"), "byhand").status == "filled"
+
+
+def said(ran: Ran) -> str:
+    return " ".join(ran.text.split())
+
+
+def orders_sent() -> int:
+    with Journal() as journal:
+        return len(list(journal.entries(kind="order")))
+
+
+# -- scripted histories ------------------------------------------------------------------------------------------------
+
+
+def test_a_calm_day_sends_nothing(tmp_path: Path) -> None:
+    calm = make_cycle(desk(tmp_path, (50, 100)), FIRST)
+    assert (calm.status, calm.executed, calm.asks, orders_sent()) == ("finalised", False, False, 0)
+    assert "Book steady and paper agree." in calm.text
+
+
+def test_a_drift_is_executed_journalled_and_booked(tmp_path: Path, home: Path) -> None:
+    ran = make_cycle(desk(tmp_path), FIRST)
+    assert (ran.status, ran.executed, ran.asks) == ("executed", True, False)
+    with Journal() as journal:
+        kinds = [entry.kind for entry in journal.entries()]
+        (cycle,) = journal.entries(kind="cycle")
+    assert kinds[:2] == ["cycle", "list"]  # before anything is sent
+    assert Counter(kinds)["order"] == Counter(kinds)["fill"] == 2
+    (path,) = (home / "cycles" / "Steady").glob("*-list-*.json")
+    assert read_document(path)["hash"] == cycle.ticket == ran.document["steps"][5]["output"]["ticket"]
+    assert not read_book("steady").blotter.open
+    assert history_text(1).startswith(f"{FIRST}  Steady  executed, policy: Sell A; buy B")
+    later = make_cycle(tmp_path / "steady.yaml", NEXT)
+    assert (later.status, later.cycle.decision.actions) == ("finalised", ())
+
+
+def test_a_second_cycle_of_a_close_sends_nothing_more(tmp_path: Path) -> None:
+    file = desk(tmp_path)
+    make_cycle(file, FIRST)
+    again = make_cycle(file, FIRST)
+    assert again.is_new
+    assert (again.status, again.cycle.decision.actions, orders_sent()) == ("finalised", (), 2)
+    listed = history_text(10).splitlines()
+    assert ["executed" in line for line in listed] == [True, False]
+
+
+def test_the_record_does_not_depend_on_what_the_venue_answers(tmp_path: Path) -> None:
+    file = desk(tmp_path)
+    watched = make_cycle(file, FIRST, act=False)
+    assert (watched.status, orders_sent()) == ("finalised", 0)
+    assert "Nothing is sent: this cycle was run to watch." in watched.text
+    acted = make_cycle(file, FIRST)
+    assert (acted.status, acted.is_new) == ("executed", False)
+    assert acted.document["sha256"] == watched.document["sha256"]
+
+
+@pytest.mark.parametrize("name", ["STOP", "PAUSE"])
+def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> None:
+    file = desk(tmp_path)
+    (home / name).touch()
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.asks, orders_sent()) == ("finalised", False, 0)
+    assert f"Nothing is sent: {home / name} is there." in said(ran)
+    (home / name).unlink()
+    assert make_cycle(file, FIRST).executed
+
+
+def test_prices_that_are_too_old_veto(tmp_path: Path) -> None:
+    ran = make_cycle(desk(tmp_path), "2022-09-30")
+    assert (ran.status, orders_sent()) == ("vetoed", 0)
+
+
+@pytest.mark.parametrize(("open_orders", "status"), [("complete", "executed"), ("wait", "vetoed")])
+def test_open_orders_are_completed_or_waited_for(tmp_path: Path, open_orders: str, status: str) -> None:
+    file = desk(tmp_path, open_orders=open_orders)
+    assert rebalance("trades", file, "--as-of", FIRST, "--out", tmp_path / "hand.json").status == 0
+    book.send("steady", read_document(tmp_path / "hand.json"))
+    ran = make_cycle(file, NEXT)
+    assert ran.status == status
+    assert "its fills are not fetched" in said(ran)
+    assert ("2 orders of the last list are open" in said(ran)) == (status == "vetoed")
+
+
+@pytest.mark.parametrize(
+    ("units", "words"), [(5.0, "A: units differ, traded by hand"), (None, "A: the position vanished, traded by hand")]
+)
+def test_a_trade_by_hand_is_told_and_offered_by_name(
+    tmp_path: Path, home: Path, units: float | None, words: str
+) -> None:
+    file = desk(tmp_path)
+    make_cycle(file, FIRST)
+    by_hand(home, units)
+    before = read_book("steady").holders
+    ran = make_cycle(file, NEXT)
+    assert (ran.status, ran.asks, orders_sent()) == ("unreconciled", True, 2)
+    assert words in said(ran)
+    assert "USD: cash differs" in said(ran)
+    assert read_book("steady").holders == before
+    assert ran.document["steps"][0]["output"]["reality"]["bookings"] == ["rebalance book resolve steady paper:byhand-3"]
+    assert make_cycle(file, NEXT).document["sha256"] == ran.document["sha256"]
+    assert rebalance("book", "resolve", "steady", "paper:byhand-3").status == 0
+    assert make_cycle(file, NEXT).cycle.reality.agrees
+
+
+def test_a_position_that_vanished_without_a_fill_is_told(tmp_path: Path, home: Path) -> None:
+    file = desk(tmp_path)
+    make_cycle(file, FIRST)
+    rows = sqlite3.connect(home / "paper.sqlite")
+    rows.execute("UPDATE balances SET amount = '0' WHERE item = 'A'")
+    rows.commit()
+    ran = make_cycle(file, NEXT)
+    assert ran.status == "unreconciled"
+    assert "A: the position vanished, 0 at paper and 50 in book steady; nothing that is listed explains it" in said(ran)
+    assert ran.cycle.reality.bookings[0].startswith("rebalance book fill steady FILE")
+
+
+def test_cash_that_differs_is_offered_as_a_withdrawal(tmp_path: Path) -> None:
+    file = desk(tmp_path)
+    make_cycle(file, FIRST)
+    table = tmp_path / "cash.csv"
+    table.write_text(f"id,moment,kind,amount,currency\nd1,{NEXT}T20:00:00Z,deposit,250,USD\n")
+    fill_from("steady", table)
+    ran = make_cycle(file, NEXT)
+    assert ran.status == "unreconciled"
+    (offer,) = ran.cycle.reality.bookings
+    assert offer == f"rebalance book resolve steady paper-withdrawal-{NEXT}-250.00-USD"
+    assert rebalance(*offer.split()[1:]).status == 0
+    assert make_cycle(file, NEXT).cycle.reality.agrees
+
+
+def test_an_altered_journal_vetoes_or_is_refused(tmp_path: Path, home: Path) -> None:
+    file = desk(tmp_path)
+    make_cycle(file, FIRST, act=False)
+    make_cycle(file, FIRST, act=False)
+    rows = sqlite3.connect(home / "journal.sqlite")
+    rows.execute("DROP TRIGGER never_changed")
+    rows.execute("UPDATE entries SET user = 'another' WHERE sequence = 1")
+    rows.commit()
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.asks, orders_sent()) == ("vetoed", True, 0)
+    assert "journal vetoes: the journal was altered: Entry 1: it was changed" in said(ran)
+    rows.execute("DROP TRIGGER never_changed")
+    rows.execute("UPDATE entries SET sha256 = 'a' WHERE sequence = (SELECT max(sequence) FROM entries)")
+    rows.commit()
+    with pytest.raises(DataError, match="journal verify"):
+        make_cycle(file, FIRST)
+
+
+def test_a_list_that_was_begun_waits_for_the_end_of_a_pause(tmp_path: Path, home: Path) -> None:
+    file = desk(tmp_path)
+    listed = make_cycle(file, FIRST, act=False).cycle.decision.to_send
+    begun = home / "cycles" / "Steady" / "begun.json"
+    save_trades(listed, [str(begun)])
+    book.send("steady", read_document(begun))  # and killed before its first order
+    (home / "PAUSE").touch()
+    assert f"is not sent: {home / 'PAUSE'} is there" in said(make_cycle(file, FIRST))
+    assert orders_sent() == 0
+    (home / "PAUSE").unlink()
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.cycle.decision.actions, orders_sent()) == ("finalised", (), 2)
+    assert "filled order" in said(ran)
+    assert not read_book("steady").blotter.open
+
+
+def test_a_venue_that_gives_no_answer_leaves_the_book_unreconciled(tmp_path: Path, home: Path) -> None:
+    file = desk(tmp_path)
+    (home / "paper.sqlite").write_bytes(b"no database" * 100)
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.asks, orders_sent()) == ("unreconciled", True, 0)
+    assert "paper gives no answer, and was not compared with book steady" in said(ran)
+
+
+def test_a_list_that_a_check_refuses_is_not_sent(tmp_path: Path) -> None:
+    file = desk(tmp_path)
+    content = yaml.safe_load(file.read_text())
+    content["ticket"] = {"sending": {"order_notional": 100}}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.asks, orders_sent()) == ("not sent", True, 0)
+    assert "At most 100.00 are allowed (order_notional)" in said(ran)
+    assert history_text(1).startswith(f"{FIRST}  Steady  finalised")
+
+
+# -- limits and keys ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ({"turnover": 0.05}, "acts escalates: turnover is 9.98% of NAV, above the 5.00%"),
+        ({"orders": 1}, "acts escalates: there are 2 orders, above the 1"),
+        ({"notional": 1_000}, "above the 1,000.00 USD that go without a person"),
+    ],
+)
+def test_beyond_a_limit_a_person_decides(tmp_path: Path, limit: dict[str, float], words: str) -> None:
+    ran = make_cycle(desk(tmp_path, acts=ACTS | limit), FIRST)
+    assert (ran.status, ran.asks, orders_sent()) == ("awaiting approval", True, 0)
+    assert words in said(ran)
+
+
+def test_a_file_without_a_book_sends_nothing(tmp_path: Path) -> None:
+    ran = make_cycle(steady(tmp_path, {**BAND, "cycle": {"worlds": 100, "acts": ACTS}}), FIRST)
+    assert (ran.status, orders_sent()) == ("awaiting approval", 0)
+    assert "acts escalates: the file names no book" in said(ran)
+    assert "Nothing is reconciled: the file names no book." in said(ran)
+
+
+def test_a_venue_that_is_not_paper_asks_for_a_second_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = steady(tmp_path, {**BAND, "cycle": {"worlds": 100, "acts": ACTS | {"venue": "alpaca"}}})
+    portfolio = load_portfolio(file)
+    assert acting.second_key(load_portfolio(file, {"cycle.acts": ACTS})) is None
+    without = acting.second_key(portfolio)
+    assert without is not None
+    assert without.effect == "escalates"
+    assert "set the environment variable REBALANCE_ACTS to Steady@alpaca" in without.sentence
+    made = run_cycle(portfolio, portfolio.policies["band"], "band", given=[without])
+    assert without in made.decision.controls
+    monkeypatch.setenv("REBALANCE_ACTS", "Other@alpaca, Steady@alpaca")
+    assert (key := acting.second_key(portfolio)) is not None
+    assert key.effect == "passes"
+
+
+def test_another_venue_is_refused(tmp_path: Path) -> None:
+    ran = rebalance("run", desk(tmp_path, acts=ACTS | {"venue": "papr"}), "--as-of", FIRST)
+    assert ran.status == 2
+    assert "cycle: acts: venue is 'papr'" in ran.err
+    assert "alpaca_live" in ran.err
+
+
+# -- live beside the backtest ------------------------------------------------------------------------------------------
+
+MOVES = {
+    "policies": {"band": {"rule": "threshold", "band": 0.01}},
+    "policy": "band",
+    "costs": {name: {"commission_bps": 10, "half_spread_bps": 5} for name in ("shares", "bonds")},
+    "orders": {"reserve_bps": 0, "adverse_move": 0},
+    "cycle": {"worlds": 100, "var": {"warning": 0.1, "critical": 0.2}, "acts": ACTS | {"notional": 1e12}},
+}
+
+
+def test_what_was_executed_on_paper_is_the_backtest(tmp_path: Path) -> None:
+    file, days = uneven(tmp_path, 1e10, MOVES)
+    portfolio = load_portfolio(file)
+    found = replayed(portfolio, portfolio.policies["band"], "band", days[1], days[-1]).paired.backtests[CYCLE]
+    with_book(file, days[0])
+    ran = [make_cycle(file, day) for day in days[1:]]
+    navs = pd.Series([each.cycle.portfolio.nav for each in ran], pd.DatetimeIndex(days[1:]))
+    tested = found.nav.reindex(navs.index)
+    assert sum(each.executed for each in ran) >= 5
+    assert sum(each.executed for each in ran) == int((found.turnover > 0.0).sum())
+    assert {each.status for each in ran} == {"executed", "finalised"}
+    assert np.abs(navs / navs.iloc[0] / (tested / tested.iloc[0]) - 1.0).max() < 1e-9
+
+
+# -- kills -------------------------------------------------------------------------------------------------------------
+
+EVENTS = 39  # of a cycle that sends two orders
+DURABLE = ("fcntl.flock", "os.rename")  # events of the interpreter before and after all that is written for good
+
+
+def run_and_die(file: Path, day: str, at: int) -> bool:
+    """A cycle in a process of its own, which is killed at an event. False where it ended before."""
+    if process := os.fork():
+        return os.WIFSIGNALED(os.waitpid(process, 0)[1])
+    seen = 0
+
+    def kill(event: str, _: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if event in DURABLE:
+            seen += 1
+            if seen > at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    try:
+        sys.addaudithook(kill)
+        make_cycle(file, day)
+    finally:
+        os._exit(0)
+
+
+def sent_lists() -> dict[str, int]:
+    """The tickets that were sent, each with its number of orders; each order was sent, taken and filled once."""
+    with Journal() as journal:
+        assert not verify(journal).faults
+        entries = [entry for entry in journal.entries() if entry.order]
+    found = Counter((entry.kind, entry.order) for entry in entries)
+    assert set(found.values()) == {1}
+    kinds = Counter(entry.kind for entry in entries)
+    assert kinds["order"] == kinds["acknowledgement"] == kinds["fill"] == len(read_book("steady").blotter.fills)
+    return dict(Counter(entry.ticket for entry in entries if entry.kind == "order"))
+
+
+def check_kills(folder: Path, patch: pytest.MonkeyPatch, sessions: int, kills: int) -> int:
+    """Kill cycles of sessions so often each: what was sent and is held is as without a kill. Gives the kills."""
+    patch.setenv("REBALANCE_HOME", str(folder / "killed"))
+    policy = {"policies": {"band": {"rule": "threshold", "band": 0.0005}}}
+    file, days = uneven(folder, 1e6, {**MOVES, **policy})
+    with_book(file, days[0])
+    shutil.copytree(folder / "killed", folder / "whole")
+    asked, rng, killed = days[2 : 2 + 2 * sessions : 2], random.Random(3), 0
+    for day in asked:
+        lasts = np.linspace(EVENTS, EVENTS / 2, kills).astype(int)  # less is left to do each time
+        killed += sum(run_and_die(file, day, rng.randrange(8, last)) for last in lasts)
+        make_cycle(file, day)
+    found, held = sent_lists(), read_book("steady").holders
+    patch.setenv("REBALANCE_HOME", str(folder / "whole"))
+    assert all(make_cycle(file, day).executed for day in asked)
+    assert (found, held) == (sent_lists(), read_book("steady").holders)
+    assert len(found) == sessions
+    return killed
+
+
+def test_a_cycle_that_is_killed_goes_on_and_sends_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as place:
+        assert check_kills(Path(place), monkeypatch, sessions=6, kills=4) >= 20
