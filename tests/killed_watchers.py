@@ -11,7 +11,7 @@ from provider_server import Time
 from desk.commands.watch import Watcher, last_cycle
 from desk.journal.journal import journal_head
 
-LONGEST = 0.15  # seconds between an entry of the journal and the next kill
+LONGEST = 0.06  # seconds between an entry of the journal and the next kill
 
 
 def start(file: Path, name: str, now: str, last: str) -> int:
@@ -22,7 +22,7 @@ def start(file: Path, name: str, now: str, last: str) -> int:
     try:
         while last_cycle(name)[0] < last:
             Watcher([file], Time(now).clock).run(once=True)
-            time.sleep(0.002)
+            time.sleep(0.05)
         status = 0
     finally:
         os._exit(status)

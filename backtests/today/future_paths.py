@@ -10,7 +10,7 @@ its own, with the past that it estimates from.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -265,20 +265,39 @@ def shared_bands(opening: Opening, policies: Mapping[str, Policy]) -> dict[str, 
     return {name: SharedBands.of(opening, one) for name, one in policies.items() if is_played_at_once(one)}
 
 
-def play_futures(opening: Opening, policies: Mapping[str, SharedBands], growths: Array) -> dict[str, PlayedPaths]:
+class FuturePrices(NamedTuple):
+    """The worth of units in P futures: the same for all holdings of one market.
+
+    closes : (P, D + 2, n) at each close from the one before the last on.
+    tiles  : (P, tiles, n + 1, TILE_DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
+    """
+
+    closes: Array
+    tiles: Array
+
+    @classmethod
+    def of(cls, opening: Opening, growths: Array) -> "FuturePrices":
+        """Those of growths (P, D, n): 1 + simple return of each asset on each row to come."""
+        paths, days, n = growths.shape
+        closes = np.empty((paths, days + 2, n))
+        closes[:, :2], closes[:, 2:] = opening.closes, growths
+        np.cumprod(closes[:, 1:], axis=1, out=closes[:, 1:])
+        return cls(closes, _tiles(closes, opening.cash_closes))
+
+
+def play_futures(
+    opening: Opening, policies: Mapping[str, SharedBands], growths: Array, prices: FuturePrices | None = None
+) -> dict[str, PlayedPaths]:
     """Play policies by bands that all futures share, from today's holdings through each of P futures.
 
     opening  : today's holdings.
     policies : by name.
     growths  : (P, D, n) 1 + simple return of each asset on each row to come.
+    prices   : those of the growths, where other holdings of the market are played on them too.
     Raises   : PolicyError, with the date, for a future in which a policy cannot go on.
     """
-    paths, days, n = growths.shape
-    closes = np.empty((paths, days + 2, n))
-    closes[:, :2], closes[:, 2:] = opening.closes, growths
-    np.cumprod(closes[:, 1:], axis=1, out=closes[:, 1:])
-    tiles = _tiles(closes, opening.cash_closes)
-    return {name: _play_all(opening, shared, closes, tiles) for name, shared in policies.items()}
+    prices = FuturePrices.of(opening, growths) if prices is None else prices
+    return {name: _play_all(opening, shared, prices) for name, shared in policies.items()}
 
 
 def play_future(opening: Opening, policy: Policy, growths: Array, name: str = "") -> PlayedPaths:
@@ -355,12 +374,9 @@ def _asked(opening: Opening, rule: CompiledRule, asked: Mask, market: Market, to
     return frozen(found)
 
 
-def _play_all(opening: Opening, shared: SharedBands, closes: Array, tiles: Array) -> PlayedPaths:
-    """Play one policy through all futures: prices change from one to the next, and nothing else does.
-
-    closes : (P, D + 2, n) worth of a unit.
-    tiles  : (P, tiles, n + 1, TILE_DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
-    """
+def _play_all(opening: Opening, shared: SharedBands, prices: FuturePrices) -> PlayedPaths:
+    """Play one policy through all futures: prices change from one to the next, and nothing else does."""
+    closes, tiles = prices
     paths, rows, n = closes.shape
     inputs = _inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
     ledger, _ = _opened(opening, inputs)

@@ -139,8 +139,9 @@ class Watcher:
                 before, now = now, self._clock.now()
                 left = min([NAP, every, *(each.due - now for each in self._files)])
                 self._clock.sleep(max(left.total_seconds(), 0.0))
-        counts = listed([f"{self.counts[each]:,} {each}" for each in ("cycles", "without a cycle", "faults")])
-        self._say(f"ended after the cycle under way: {counts}.")
+        cycles, faults = (counted(self.counts[f"{each}s"], each) for each in ("cycle", "fault"))
+        passed_over = counted(self.counts["without a cycle"], "session")
+        self._say(f"ended after the cycle under way: {cycles}, {passed_over} without one, {faults}.")
         return 0
 
     def _ends(self) -> bool:
@@ -282,7 +283,7 @@ class Watcher:
         except Exception as error:
             if each.read != (_sentence(error),):
                 each.read = (_sentence(error),)
-                self._say(f"{each.name}: no quotes: {each.read[0]}")
+                self._say(f"{each.name}: no quotes: {each.read[0]}.")
             return
         self._say(f"{each.name}: indicative, at quotes of now: NAV {nav:,.2f}; {monitor.status}.")
         read = tuple(reading.name for reading in monitor.readings if reading.triggers)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
+from desk.cycle.briefing import briefed
 from desk.cycle.monitor import NORMAL_LEVEL
 from desk.journal.records import RAISED, RESOLVED, Alert, Alerted
 from foundation.canonical import content_hash
@@ -20,17 +21,14 @@ from research.market.instruments import is_cut_off
 from research.portfolio.file.kinds import Text, Told, checked, record
 
 URGENT, WARNING, INFORMATION = LEVELS = ("urgent", "warning", "information")
-STATUSES = {  # of a cycle that a person should know: the level, and what to do
-    "unreconciled": (URGENT, "Book what explains the difference: {cycle}"),
-    "awaiting approval": (URGENT, "Read it and decide: {cycle}{approve}"),
-    "vetoed": (WARNING, "Read what vetoes the orders: {cycle}"),
-    "not sent": (URGENT, "Read which check failed: {cycle}"),
-    "partly executed": (URGENT, "Read what is left: {cycle}"),
-    "finalised": (
-        URGENT,
-        "Send its orders: {cycle} --out list.json, then rebalance execute list.json --exchange VENUE",
-    ),
-    "executed": (INFORMATION, "Nothing; its orders are in rebalance journal show"),
+STATUSES = {  # of a cycle that a person should know, with their levels; what to do is the briefing's
+    "unreconciled": URGENT,
+    "awaiting approval": URGENT,
+    "not sent": URGENT,
+    "partly executed": URGENT,
+    "finalised": URGENT,
+    "vetoed": WARNING,
+    "executed": INFORMATION,
 }
 SUBJECTS = {"finalised": "orders to send"}  # of an alert, where it is not the status
 WEB_ADDRESS = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[!-~]*)?"  # http: here alone
@@ -130,14 +128,10 @@ def alerts_of(document: Mapping[str, Any], status: str = "") -> tuple[Alert, ...
     outputs = {step["agent"]: step["output"] for step in reversed(steps)}  # of the supervisor, the first
     request, readings = outputs["supervisor"], outputs["risk"]["readings"]
     name, session, file = request["portfolio"], request["last_close"], shlex.quote(request["file"])
-    cycle = f"rebalance run {file}" + (f" --as-of {request['day']}" if request["day"] else "")
-    orders = outputs["execution"]["actions"]
-    approve = " --out list.json, then rebalance approve list.json" if orders else ""
     found, status = list[Alert](), status or document["status"]
-    if status in STATUSES and (orders or status != "finalised"):
-        level, remedy = STATUSES[status]
+    if status in STATUSES and (outputs["execution"]["actions"] or status != "finalised"):
+        level, remedy = STATUSES[status], ". ".join(briefed(document, status).playbook)
         what = f"{status} at {session}" if level == INFORMATION else SUBJECTS.get(status, status)
-        remedy = remedy.format(cycle=cycle, approve=approve)
         found.append(Alert(name, what, level, steps[-1]["narrative"], remedy, session))
     for each in readings:
         if each["level"] != NORMAL_LEVEL:

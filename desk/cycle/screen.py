@@ -63,11 +63,26 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
     count = len(analysis.alternatives)
     yield f"Analysis: {count} alternatives, each played through the same {len(analysis.best.losses):,} years"
     marks = Column("", "", [">" if each.name == taken else "" for each in analysis.alternatives], words=True)
-    yield from text_rows([marks, *loss_columns(analysis.table().reset_index(), portfolio.basis, portfolio.nav)])
+    table = analysis.table().reset_index()
+    yield from text_rows([marks, *loss_columns(table, portfolio.basis, portfolio.nav)])
     for one in analysis.alternatives:
         also = f" (the same orders: {', '.join(one.listed.also)})" if one.listed.also else ""
         yield wrapped(f"  {one.name}: {one.listed.words}{also}")
-    yield wrapped(f"Recommended: {taken}, confidence {cycle.decision.confidence:.0%}: {CONFIDENCE}.")
+    yield wrapped(recommended_words(table, taken))
+
+
+def recommended_words(table: pd.DataFrame, chosen: str) -> str:
+    """The alternative of the least expected loss with its confidence, and the policy where that decides otherwise.
+
+    table  : a row an alternative, as in a record.
+    chosen : name of the one that was decided for.
+    """
+    best = table.sort_values(["loss", "orders"], kind="stable").iloc[0]
+    said = f"Recommended: {best['alternative']}, confidence {best['confidence']:.0%}: {CONFIDENCE}."
+    if best["alternative"] == chosen:
+        return said
+    confidence = table.set_index("alternative")["confidence"][chosen]
+    return f"{said} The policy of the file decides: {chosen}, confidence {confidence:.0%}."
 
 
 def loss_columns(table: pd.DataFrame, basis: str, nav: float) -> list[Column]:

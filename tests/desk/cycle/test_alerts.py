@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from desk.cycle.alerts import AlertKeys, QuietHours, alerts_of, messages, raised, resolved
+from desk.cycle.briefing import briefed
 from desk.journal.records import RAISED, RESOLVED, Alert, Alerted
 
 KEYS = TypeAdapter(AlertKeys)
@@ -45,9 +46,8 @@ def test_a_cycle_tells_its_status_and_each_reading_beyond_a_level_with_what_to_d
     assert beyond >= {"ranges", "drift of an asset"}
     assert {each.session for each in found.values()} == {"2022-08-04"}
     asked, ranges = found["awaiting approval"], found["ranges"]
-    assert (asked.portfolio, asked.level, asked.remedy) == (
-        "Steady", "urgent", "Read it and decide: rebalance run steady.yaml",
-    )  # fmt: skip
+    assert (asked.portfolio, asked.level) == ("Steady", "urgent")
+    assert asked.remedy == ". ".join(briefed(document).playbook)
     assert asked.sentence.startswith("awaiting approval: ")
     assert (ranges.level, ranges.remedy) == ("urgent", "rebalance trades steady.yaml")
 
@@ -68,7 +68,9 @@ def test_each_status_has_its_level(status: str, told: list[tuple[str, str]]) -> 
 
 def test_orders_that_nobody_sends_are_urgent_and_sent_ones_are_not() -> None:
     document = ran({}, "finalised", "2022-08-05").document
-    document["steps"][5]["output"]["actions"] = [{"asset": "A"}]
+    document["steps"][5]["output"]["actions"] = [
+        {"priority": "HIGH", "account": "", "asset": "A", "action": "buy", "units": 1, "value": 1.0, "rationale": ""}
+    ]
     assert [(each.what, each.level) for each in alerts_of(document)] == [("orders to send", "urgent")]
     assert [each.what for each in alerts_of(document, "executed")] == ["executed at 2022-08-05"]
     assert [(each.what, each.level) for each in alerts_of(document, "not sent")] == [("not sent", "urgent")]
