@@ -61,7 +61,7 @@ class Ran:
     document: Mapping[str, Any]
     is_new: bool
     status: str
-    asks: bool
+    asks: bool = False
     later: str = ""
 
     @property
