@@ -68,28 +68,30 @@ def second_key(portfolio: Portfolio) -> Control | None:
 
 
 def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
-    """Book what was filled of the last list of a book, and send what a killed process left of it; sentences.
+    """Book what was filled of the last list of a book, and send what a killed cycle left of it; sentences.
 
-    held : why nothing more is sent of it; "" sends it.
+    held : why nothing more is sent of it; "" sends it. Of a list that a person sent, fills alone are taken.
     """
     ticket = read_book(desk.book).blotter.ticket
     state = ticket_state(journal, ticket)
     paths = (Path(name) for entry in state.lists for name in entry.record.files if name.endswith(".json"))
     path = next((each for each in paths if each.is_file() and read_document(each)["hash"] == ticket), None)
     venues = list(dict.fromkeys(entry.record.venue for entry in state.sent))
-    if path is not None and not venues and path.parent == desk.folder.absolute():
-        venues = [desk.venue]  # it was killed before its first order
+    is_own = path is not None and path.parent == desk.folder.absolute()
+    if is_own and not venues:  # it was killed before its first order
+        venues = [desk.venue]
     if path is None or not venues:
         yield f"List {list_id(ticket)} has open orders, and its ticket is not where it was: its fills are not fetched."
         return
+    why = held if is_own and venues == [desk.venue] else held or "a person sent it, and goes on with it"
     session = read_document(path).get("sending", {}).get("expires", "")
     try:
         with ready(_asked(desk, path, venues, session)) as (prepared, _, silent):
             for each in prepared:
-                if held:
-                    each.execution.stop = lambda: held
-                if each.is_refused or (held and not state.sent):
-                    yield f"List {list_id(ticket)} is not sent: {' '.join(each.faults) or held}."
+                if why:
+                    each.execution.stop = lambda: why
+                if each.is_refused or (why and not state.sent):
+                    yield f"List {list_id(ticket)} is not sent: {' '.join(each.faults) or why}."
                 else:
                     yield _sent(each).text
             yield from (f"{each.venue} gives no answer: {each.why}" for each in silent)
