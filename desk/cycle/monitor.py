@@ -283,7 +283,7 @@ class _Readings:
             return _unknown("regime", self.unknown)
         of = VolatilityPercentiles(self.portfolio.name)
         try:
-            rank = float(of.percentiles(self._of_weights())[-1])
+            rank = float(of.percentiles(self._of_weights(), days=1)[0])
         except DataError as error:
             return _unknown("regime", str(error))
         name = REGIMES[int(np.searchsorted(of.levels, rank))]
