@@ -109,7 +109,7 @@ def feature_drift(portfolio: Portfolio, policy: LearnedPolicy, name: str) -> Rea
 def has_groups(portfolio: Portfolio, by: str) -> bool:
     """True if each asset of a portfolio names its group. by : one of `GROUPS`."""
     instruments = portfolio.market.instruments
-    return by in instruments.columns and bool(instruments[by].astype(str).str.len().all())
+    return by in instruments.columns and all(map(str, instruments[by]))
 
 
 def sharpe_of_year(portfolio: Portfolio, earned: Array) -> SharpeEstimate:
