@@ -109,7 +109,7 @@ def feature_drift(portfolio: Portfolio, policy: LearnedPolicy, name: str) -> Rea
 def has_groups(portfolio: Portfolio, by: str) -> bool:
     """True if each asset of a portfolio names its group. by : one of `GROUPS`."""
     instruments = portfolio.market.instruments
-    return by in instruments.columns and bool(instruments[by].astype(str).str.len().all())
+    return by in instruments.columns and all(map(str, instruments[by]))
 
 
 def sharpe_of_year(portfolio: Portfolio, earned: Array) -> SharpeEstimate:
@@ -283,7 +283,7 @@ class _Readings:
             return _unknown("regime", self.unknown)
         of = VolatilityPercentiles(self.portfolio.name)
         try:
-            rank = float(of.percentiles(self._of_weights())[-1])
+            rank = float(of.percentiles(self._of_weights(), days=1)[0])
         except DataError as error:
             return _unknown("regime", str(error))
         name = REGIMES[int(np.searchsorted(of.levels, rank))]

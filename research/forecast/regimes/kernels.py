@@ -19,15 +19,16 @@ def running_mean(values: Array, half_life: float) -> Array:
     return found
 
 
-def ranks_so_far(values: Array, lookback: int) -> Array:
+def ranks_so_far(values: Array, lookback: int, days: int | None = None) -> Array:
     """(T,) share of the last `lookback` values up to each day that are below that day's, half of its equals counted.
 
     values : (T,) values in any unit.
+    days   : number of days, the last ones, that are asked for; None for all.
 
     >>> ranks_so_far(np.array([1.0, 3.0, 2.0]), lookback=3).tolist()
     [0.5, 0.75, 0.5]
     """
-    found = np.empty(len(values))
+    found = np.empty(len(values) if days is None else days)
     _rank(values, lookback, found)
     return found
 
@@ -59,13 +60,14 @@ def _run(values: Array, decay: float, found: Array) -> None:
 
 @compiled
 def _rank(values: Array, lookback: int, found: Array) -> None:
-    for t in range(len(values)):
+    before = len(values) - len(found)
+    for t in range(before, len(values)):
         first = max(0, t + 1 - lookback)
         below, equal = 0, 0
         for s in range(first, t + 1):
             below += values[s] < values[t]
             equal += values[s] == values[t]
-        found[t] = (below + 0.5 * equal) / (t + 1 - first)
+        found[t - before] = (below + 0.5 * equal) / (t + 1 - first)
 
 
 @compiled

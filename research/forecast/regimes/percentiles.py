@@ -57,16 +57,17 @@ class VolatilityPercentiles(OfLine):
         listed = np.flatnonzero(past.listed[:, past.assets.index(self.line)])
         return listed[self.window : self.window + 1]
 
-    def percentiles(self, returns: Array) -> Array:
+    def percentiles(self, returns: Array, days: int | None = None) -> Array:
         """(T,) share of the volatilities so far below that of each day, half of its equals counted, 0 to 1.
 
         returns : (T,) simple, fraction.
+        days    : number of days, the last ones, that are asked for; None for all T.
         """
         from research.forecast.regimes.kernels import ranks_so_far, running_mean
 
         values = checked_returns(self.line, returns)
         volatility = np.sqrt(running_mean(values * values, self.half_life))
-        return ranks_so_far(volatility, len(values) if self.lookback is None else int(self.lookback))
+        return ranks_so_far(volatility, len(values) if self.lookback is None else int(self.lookback), days)
 
 
 @dataclass(frozen=True)

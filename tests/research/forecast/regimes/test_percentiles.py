@@ -22,8 +22,10 @@ def test_percentiles_are_those_of_pandas(lookback: int | None) -> None:
     volatility = np.sqrt((returns**2).ewm(halflife=21).mean())
     seen = volatility.expanding() if lookback is None else volatility.rolling(lookback, min_periods=1)
     below = (seen.rank(method="average") - 0.5) / seen.count()
-    found = VolatilityPercentiles("A", lookback=lookback).percentiles(returns.to_numpy())
+    of = VolatilityPercentiles("A", lookback=lookback)
+    found = of.percentiles(returns.to_numpy())
     np.testing.assert_allclose(found, below, atol=1e-12)
+    assert of.percentiles(returns.to_numpy(), days=3).tolist() == found[-3:].tolist()
 
 
 def test_a_day_is_in_one_of_four_regimes_from_the_first_250_returns_on() -> None:
