@@ -75,9 +75,9 @@ def by_tenth(cycles: pd.DataFrame) -> pd.DataFrame:
 
 
 def calibration(cycles: pd.DataFrame) -> tuple[Array, Array]:
-    """Constant and slope of the log odds of coming true on those of the share, and their standard errors."""
+    """c, a and b of the confidence that fits a share best, and their standard errors."""
     share = cycles["share"].clip(0.5 / WORLDS, 1.0 - 0.5 / WORLDS)
-    odds = np.column_stack([np.ones(len(share)), np.log(share / (1.0 - share))])
+    odds = np.column_stack([np.ones(len(share)), np.log(share), -np.log1p(-share)])
     fitted = Logit(cycles["came true"], odds).fit(disp=False)
     return fitted.params.to_numpy(), fitted.bse.to_numpy()
 
@@ -103,7 +103,7 @@ def main(cycles: int = CYCLES) -> None:
     law = StationaryBootstrap(portfolio.market, BLOCK)
     found = pd.DataFrame([decided(portfolio, law, number) for number in range(cycles)])
     print(by_tenth(found).round(3).to_string())
-    print("constant, slope {} (errors {})".format(*(each.round(3) for each in calibration(found))))
+    print("c, a, b {} (errors {})".format(*(each.round(3) for each in calibration(found))))
     print("squared errors of the regret:", {name: round(each, 3) for name, each in regrets(found).items()})
 
 

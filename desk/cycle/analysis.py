@@ -32,10 +32,7 @@ from research.rules import Never
 WAITS = (1, 5, 20)  # sessions
 PARTS = ("today", "later", "tracking")  # of a loss: today's orders, later costs and work, returns apart from the target
 PERFECT = 10.0  # score of an alternative without a loss
-CALIBRATION = (
-    -0.16,
-    0.72,
-)  # of shares to confidence: constant and slope, as `benchmarks/cycle_confidence.py` fits them
+CALIBRATION = (0.8, 1.45, 0.3)  # c, a and b of `Analysis.confidence`, as `benchmarks/cycle_confidence.py` fits them
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,15 +135,14 @@ class Analysis:
         """The share of choices that came true, of those that were the best in as large a share of the worlds.
 
         The worlds take the law of returns for granted that a few years have shown, so that large shares are too sure:
-        their log odds are brought to those that cycles on other markets came true with.
-        Source : Platt (1999), Probabilistic outputs for support vector machines, equation 2.
+        log odds = c + a · log(share) − b · log(1 − share), as cycles on other markets came true.
+        Source : Kull, Silva Filho and Flach (2017), Beta calibration, AISTATS, section 3.
         """
         if len(self.alternatives) == 1:
             return 1.0
-        worlds = len(self.alternatives[0].losses)
+        worlds, (c, a, b) = len(self.alternatives[0].losses), CALIBRATION
         share = min(max(self.shares[self[name].name], 0.5 / worlds), 1.0 - 0.5 / worlds)
-        constant, slope = CALIBRATION
-        return 1.0 / (1.0 + math.exp(-constant - slope * math.log(share / (1.0 - share))))
+        return 1.0 / (1.0 + math.exp(-c - a * math.log(share) + b * math.log1p(-share)))
 
     def early(self, name: str) -> dict[int, Early]:
         """By rows of the market after today, what is expected of the outcome of an alternative then."""

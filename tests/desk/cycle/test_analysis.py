@@ -66,12 +66,10 @@ def test_the_best_of_equal_worlds_is_the_best_in_all_of_them(tmp_path: Path) -> 
 
 def test_confidence_is_what_choices_of_a_share_came_true_with(tmp_path: Path) -> None:
     found = weighed(tmp_path)
-    worlds, (constant, slope) = len(found.best.losses), CALIBRATION
+    worlds, (c, a, b) = len(found.best.losses), CALIBRATION
     stated = [found.confidence(each.name) for each in found.alternatives]
-    odds = [constant + slope * way * np.log(2.0 * worlds - 1.0) for way in (1.0, -1.0)]  # of all worlds, and of none
-    assert sorted({round(each, 12) for each in stated}) == [
-        round(1.0 / (1.0 + np.exp(-each)), 12) for each in odds[::-1]
-    ]
+    ends = [c + a * np.log(share) - b * np.log(1.0 - share) for share in (0.5 / worlds, 1.0 - 0.5 / worlds)]
+    assert sorted({round(each, 12) for each in stated}) == [round(1.0 / (1.0 + np.exp(-each)), 12) for each in ends]
     assert replace(found, alternatives=found.alternatives[:1]).confidence("policy") == 1.0
 
 
