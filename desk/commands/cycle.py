@@ -61,7 +61,7 @@ class Ran:
     document: Mapping[str, Any]
     is_new: bool
     status: str
-    asks: bool
+    asks: bool = False
     later: str = ""
 
     @property
@@ -86,12 +86,13 @@ def make_cycle(
     Where the file says `cycle: {acts: …}`, its book is held beside the venue first, and the list of a decision within
     these limits is sent, journalled and booked. A cycle that was killed goes on with its list.
 
-    act    : false to send nothing, whatever is decided.
     as_of  : day of the cycle, YYYY-MM-DD; later closes are left out; "" takes that of the exchange.
     out    : paths to which the list of the decision is written, in the formats of their endings.
     export : path to which the record is written as JSON, too.
     reports : folder of the runs, for the policy that they recommend.
-    Raises : as `load_portfolio`, `policy_now` and `run_cycle` do; DataError for a journal that was altered.
+    act    : false to send nothing, whatever is decided.
+    Raises : as `load_portfolio`, `policy_now` and `run_cycle` do; DataError for a journal whose head was altered;
+             ConfigError while another process sends a list of the portfolio.
     """
     check_out(out, reports)
     with Journal() as journal, bar(None, "reading prices") as progress:
@@ -143,7 +144,7 @@ def _without(given: Sequence[Control]) -> str:
 
 
 def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
-    """Where the cycle acts; None for a file without a venue or a book."""
+    """The place at which the cycle acts; None for a file without a venue or a book."""
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None

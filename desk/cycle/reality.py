@@ -171,7 +171,7 @@ def stray_cash(found: Collection[Difference], venue: str, day: date) -> Activity
     proposals = []
     for each in found:
         kind: EntryKind = "deposit" if each.rest > 0 else "withdrawal"
-        name = f"{venue}-{kind}-{day}-{abs(each.rest):f}-{each.of}"
+        name = "-".join(filter(None, (venue, kind, f"{day}", f"{abs(each.rest):f}", each.of, each.account)))
         if each.rest:
             proposals.append(CashEntry(name, kind, day, each.account, each.of, each.rest))
     return Activity((), proposals=tuple(proposals))

@@ -20,14 +20,12 @@ from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
 from desk.journal import Journal
-from desk.journal.journal import utc_now
 from desk.journal.records import OrderSent
 from desk.journal.tickets import ticket_state
 from desk.tickets import make_ticket
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
-from research.market.calendars import day_at
 from research.orders import trade_list
 from research.orders.bookkeeping.importing import with_activity
 from research.portfolio import Portfolio, load_portfolio
@@ -70,28 +68,30 @@ def second_key(portfolio: Portfolio) -> Control | None:
 
 
 def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
-    """Book what was filled of the last list of a book, and send what a killed process left of it; sentences.
+    """Book what was filled of the last list of a book, and send what a killed cycle left of it; sentences.
 
-    held : why nothing more is sent of it; "" sends it.
+    held : why nothing more is sent of it; "" sends it. Of a list that a person sent, fills alone are taken.
     """
     ticket = read_book(desk.book).blotter.ticket
     state = ticket_state(journal, ticket)
     paths = (Path(name) for entry in state.lists for name in entry.record.files if name.endswith(".json"))
     path = next((each for each in paths if each.is_file() and read_document(each)["hash"] == ticket), None)
     venues = list(dict.fromkeys(entry.record.venue for entry in state.sent))
-    if path is not None and not venues and path.parent == desk.folder.absolute():
-        venues = [desk.venue]  # it was killed before its first order
+    is_own = path is not None and path.parent == desk.folder.absolute()
+    if is_own and not venues:  # it was killed before its first order
+        venues = [desk.venue]
     if path is None or not venues:
         yield f"List {list_id(ticket)} has open orders, and its ticket is not where it was: its fills are not fetched."
         return
+    why = held if is_own and venues == [desk.venue] else held or "a person sent it, and goes on with it"
     session = read_document(path).get("sending", {}).get("expires", "")
     try:
         with ready(_asked(desk, path, venues, session)) as (prepared, _, silent):
             for each in prepared:
-                if held:
-                    each.execution.stop = lambda: held
-                if each.is_refused or (held and not state.sent):
-                    yield f"List {list_id(ticket)} is not sent: {' '.join(each.faults) or held}."
+                if why:
+                    each.execution.stop = lambda: why
+                if each.is_refused or (why and not state.sent):
+                    yield f"List {list_id(ticket)} is not sent: {' '.join(each.faults) or why}."
                 else:
                     yield _sent(each).text
             yield from (f"{each.venue} gives no answer: {each.why}" for each in silent)
@@ -143,24 +143,23 @@ class Outcome(NamedTuple):
 
 
 def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
-    """Send the list of a decision, and book its fills. today : day of the cycle."""
+    """Send the list of a decision, and book its fills. today : day of the cycle, and of paper."""
     ticket, session = made.decision.ticket, made.portfolio.trade_day
-    now = today if desk.venue == PaperVenue.name else pd.Timestamp(day_at(utc_now(), made.portfolio.market.calendar))
-    if now > session:
-        return Outcome(f"Nothing is sent: its session was {session:%Y-%m-%d}, and it is {now:%Y-%m-%d}.", asks=True)
-    if now < session and desk.venue != PaperVenue.name:
-        said = f"Nothing is sent yet: its session is {session:%Y-%m-%d}. Run the same cycle again then."
-        return Outcome(said, later=f"{session:%Y-%m-%d}")
     path = desk.folder.absolute() / f"{made.portfolio.date:%Y-%m-%d}-list-{list_id(ticket)}.json"
     save_trades(made.decision.to_send, [str(path)])
     try:
         with ready(_asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")) as ((prepared,), *_):
             prepared.check_confirmed(ticket)
-            last = read_book(desk.book).blotter
+            is_paper, last = desk.venue == PaperVenue.name, read_book(desk.book).blotter
+            now = today if is_paper else pd.Timestamp(prepared.moment.today)
             if last.asked == made.portfolio.date.date() and last.ticket != ticket:
-                return Outcome(
-                    f"Nothing is sent: list {list_id(last.ticket)} of this close was, and one goes by itself."
-                )
+                said = f"list {list_id(last.ticket)} of this close was sent, and one goes by itself"
+                return Outcome(f"Nothing is sent: {said}.")
+            if now < session and not is_paper:
+                said = f"Nothing is sent yet: its session is {session:%Y-%m-%d}. Run the same cycle again then."
+                return Outcome(said, later=f"{session:%Y-%m-%d}")
+            if now > session:
+                raise ConfigError(f"its session was {session:%Y-%m-%d}, and it is {now:%Y-%m-%d}.")
             if prepared.is_refused:
                 raise ConfigError(" ".join(prepared.faults))
             return _sent(prepared)

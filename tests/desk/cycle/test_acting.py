@@ -22,6 +22,7 @@ from watched import SETTINGS, steady, uneven, with_book
 
 from desk.commands.cycle import Ran, history_text, make_cycle
 from desk.commands.orders import acting, book
+from desk.commands.orders.execute import Asked, ready
 from desk.commands.orders.fills import fill_from
 from desk.commands.orders.trades import save_trades
 from desk.cycle.cycle import run_cycle
@@ -222,6 +223,19 @@ def test_a_list_that_was_begun_waits_for_the_end_of_a_pause(tmp_path: Path, home
     assert (ran.status, ran.cycle.decision.actions, orders_sent()) == ("finalised", (), 2)
     assert "filled order" in said(ran)
     assert not read_book("steady").blotter.open
+
+
+def test_of_a_list_that_a_person_sends_fills_alone_are_taken(tmp_path: Path) -> None:
+    file = desk(tmp_path)
+    assert rebalance("trades", file, "--as-of", FIRST, "--out", tmp_path / "hand.json").status == 0
+    with ready(Asked(tmp_path / "hand.json", ["paper"])) as ((prepared,), *_):
+        assert next(prepared.send()).order.order.side == "sell"  # and is killed
+    ran = make_cycle(file, FIRST)
+    assert "not sent order" in said(ran)
+    assert "a person sent it, and goes on with it" in said(ran)
+    assert "of this close was sent, and one goes by itself" in said(ran)
+    assert [(fill.asset, fill.units < 0) for fill in read_book("steady").blotter.fills] == [("A", True)]
+    assert make_cycle(file, NEXT).executed
 
 
 def test_a_venue_that_gives_no_answer_leaves_the_book_unreconciled(tmp_path: Path, home: Path) -> None:

@@ -15,6 +15,7 @@ from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from commanded import FILE, TRADES, Done, rebalance
 from provider_server import Time
 
+from desk.commands.cycle import make_cycle
 from desk.commands.orders.execute import Asked, ready
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue
@@ -256,3 +257,27 @@ def test_several_venues_are_named_once_each_and_without_paper(ticket: Path, serv
         assert done.status == 2
         assert "name several venues once each, or paper alone." in done.said
     assert served.posts == 0
+
+
+def test_a_cycle_holds_its_book_beside_the_venue_and_sends_in_the_session_of_its_list(
+    served: Alpaca, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, close = tmp_path / "desk.yaml", TRADES[-1]
+    acts = "{worlds: 100, acts: {venue: alpaca, notional: 200_000}}"
+    file.write_text(f"{FILE.read_text()}\nticket: {{account: {ACCOUNT}}}\ncycle: {acts}\n")
+    assert rebalance("book", "open", file, "--as", "desk", "--as-of", close).status == 0
+    file.write_text(f"{file.read_text()}positions: {{book: desk}}\n")
+    assert make_cycle(file, close).status == "awaiting approval"
+    monkeypatch.setenv("REBALANCE_ACTS", "Sixty-forty@alpaca")
+    served.moment -= timedelta(days=1)
+    early = make_cycle(file, close)
+    assert (early.status, early.later, early.cycle.reality.agrees, served.posts) == ("finalised", "2022-12-30", True, 0)
+    served.moment += timedelta(days=1)
+    ran = make_cycle(file, close)
+    assert (ran.status, ran.is_new, served.posts) == ("executed", False, 2)
+    assert served.units == {"SPY": 3260 - 133, "AGG": 7460 + 721}
+    assert make_cycle(file, close).cycle.reality.agrees
+    served.units["SPY"] = Decimal()
+    vanished = make_cycle(file, close)
+    assert (vanished.status, served.posts) == ("unreconciled", 2)
+    assert "SPY: the position vanished, 0 at alpaca and 3,127 in book desk" in " ".join(vanished.text.split())
