@@ -97,11 +97,11 @@ def our_kernel(job: Job) -> Callable[[], object]:
     ready: list[Any] = []
     opening: list[Array] = []  # as it was, and what the loop changes
 
-    def listen(inputs: LoopInputs, first: int, units: Array, cash_units: float) -> object:
+    def listen(inputs: LoopInputs, first: int, units: Array, cash_units: float, booked: int) -> object:
         # the caller's ledger becomes read-only at its end
         inputs = inputs._replace(ledger=Ledger(*(values.copy() for values in inputs.ledger)))
         opening[:] = units.copy(), units.copy()
-        ready[:] = inputs, first, opening[1], cash_units
+        ready[:] = inputs, first, opening[1], cash_units, booked
         return loop(*ready)
 
     loop = engine.play
