@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,23 @@ def test_an_alert_is_sent_once_while_it_is_on_and_resolved_once_and_may_come_bac
     assert [entry.record.alert.session for entry in entries] == [DAYS[0], DAYS[0], DAYS[4]]
     assert {(entry.record.channels, entry.record.owed) for entry in entries} == {(("file",), ())}
     assert "urgent, resolved, taken by file, owed to none: ranges: A is " in rebalance("journal", "show").out
+
+
+def test_orders_are_urgent_unless_the_cycle_sends_them_later() -> None:
+    settle()
+    made = ran({}, session=DAYS[0])
+    order = {
+        "priority": "HIGH",
+        "account": "",
+        "asset": "A",
+        "action": "buy",
+        "units": 1,
+        "value": 1.0,
+        "rationale": "",
+    }
+    made.document["steps"][5]["output"]["actions"] = [order]
+    assert alert_cycle(replace(made, later=DAYS[1])) == []
+    assert alert_cycle(made) == ["file took [urgent] Steady: orders to send."]
 
 
 def test_a_warning_that_becomes_urgent_is_told_again_and_a_cycle_of_an_earlier_session_ends_nothing() -> None:
