@@ -45,7 +45,8 @@ def run(
     With --from and --to, play the cycle over these days beside the plain policy, and journal nothing.
     """
     with starting():
-        from desk.commands.cycle import check_page, make_cycle, replay_text, write_page
+        from desk.commands.cycle import make_cycle, replay_text
+        from desk.commands.cycle_records import check_page, write_page
 
     if first or last:
         if not (first and last) or as_of or out or export or page or with_timeline:
@@ -71,7 +72,7 @@ def history(
 ) -> None:
     """Print the newest cycles, the newest last: session, status, alternative, orders."""
     with starting():
-        from desk.commands.cycle import history_text
+        from desk.commands.cycle_records import history_text
 
     print_text(history_text(limit, portfolio, pages))
 

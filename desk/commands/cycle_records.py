@@ -1,0 +1,151 @@
+"""The records of cycles that were run: where they are kept, what became of their decisions, and their history."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from desk.cycle.alternatives import DEFER
+from desk.cycle.analysis import WAITS
+from desk.cycle.cycle import checked_record, rounded
+from desk.cycle.decision import STOPPED
+from desk.cycle.monitor import QUIET
+from desk.cycle.outcomes import expected, outcomes, regret
+from desk.cycle.page import cycle_html
+from desk.journal import Journal
+from desk.journal.chain import Event
+from desk.journal.records import CycleOutcome, CycleRun
+from desk.journal.tickets import execution_status
+from foundation.arguments import refuse
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.files import replacing
+from foundation.home import home_folder
+from foundation.paper.wording import counted
+from research.accounting import Policy
+from research.market.calendars import row_name
+from research.portfolio import Portfolio
+
+CYCLES = "cycles"  # folder of the records and of the tickets that are sent, within that of the journal
+
+
+def kept_path(portfolio: str, cycle: CycleRun) -> Path:
+    """The file that keeps the record of a cycle.  portfolio : its name."""
+    return home_folder() / CYCLES / portfolio / f"{cycle.session}-{cycle.sha256[:8]}.json"
+
+
+def write_record(path: Path, document: Mapping[str, Any]) -> None:
+    """Write the record of a cycle, whole or not at all."""
+    _write(path, (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write(content)
+
+
+def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
+    """Journal the outcomes of earlier cycles that are known by now, and say what became of them.
+
+    Of several cycles of a session, the last counts of those that were executed, or else of all. A list that may not be
+    sent was not: the outcome is that of no order.
+    """
+    last = _last_of_sessions(journal, portfolio)
+    outcomes_so_far = (e.record for e in journal.entries(kind=CycleOutcome.kind, portfolio=portfolio.name))
+    known = {(each.cycle, each.sessions): each for each in outcomes_so_far}
+    new, said = list[CycleOutcome](), list[str]()
+    for cycle in last:
+        passed = int((portfolio.market.dates > pd.Timestamp(cycle.session)).sum())
+        if all(rows > passed or (cycle.sha256, rows) in known for rows in WAITS):
+            continue
+        try:
+            document = checked_record(kept_path(portfolio.name, cycle), cycle.sha256)
+            found = outcomes(document, portfolio, policy)
+        except (DataError, ConfigError, PolicyError) as error:
+            said.append(f"The outcome of the cycle of {cycle.session} is not known: {error}")
+            continue
+        taken = DEFER if cycle.status in STOPPED else cycle.chosen
+        new += [
+            CycleOutcome(
+                cycle.sha256, cycle.session, rows, taken, rounded(losses), rounded(regret(losses, taken)),
+                *expected(document, taken, rows),
+            )
+            for rows, losses in found.items()
+            if taken in losses and (cycle.sha256, rows) not in known
+        ]  # fmt: skip
+    journal.append([Event(each, portfolio=portfolio.name) for each in new])
+    of_last = {cycle.sha256 for cycle in last}
+    judged = [each for each in (*known.values(), *new) if each.cycle in of_last]
+    words = list(filter(None, (_regret_words(judged, rows, portfolio) for rows in WAITS)))
+    return [*said, *([f"Earlier decisions: {'; '.join(words)}."] if words else [])]
+
+
+def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio) -> str:
+    """The outcome of earlier cycles some rows later beside what was expected; "" where none is known."""
+    judged = [each for each in found if each.sessions == rows]
+    if not judged:
+        return ""
+    best, mean = sum(each.regret == 0.0 for each in judged), sum(each.regret for each in judged) / len(judged)
+    row, was = row_name(portfolio.periods_per_year), "was" if best == 1 else "were"
+    after = counted(rows, "session" if row == "day" else row)
+    said = f"after {after} {best} of {len(judged)} {was} the best", f"mean regret {mean:.2f} bp"
+    shares = [each.expected_best for each in judged if each.expected_best is not None]
+    regrets = [each.expected_regret for each in judged if each.expected_regret is not None]
+    if len(shares) < len(judged):  # records of before these were stated
+        return ", ".join(said)
+    return f"{said[0]} (expected {sum(shares):.1f}), {said[1]} (expected {sum(regrets) / len(regrets):.2f})"
+
+
+def _last_of_sessions(journal: Journal, portfolio: Portfolio) -> list[CycleRun]:
+    """The cycle of each session that counts, without quiet ones: after one that was executed, another sees what is left
+    to do."""
+    last = dict[str, tuple[str, CycleRun | None]]()  # by session its ticket, too; quiet ones would fill the memory
+    for entry in journal.entries(kind=CycleRun.kind, portfolio=portfolio.name):
+        record, before = entry.record, last.get(entry.record.session)
+        if before is None or execution_status(journal, entry.ticket) or not execution_status(journal, before[0]):
+            last[record.session] = entry.ticket, None if record.monitor == QUIET else record
+    return [cycle for _, cycle in last.values() if cycle is not None]
+
+
+def check_page(path: Path) -> None:
+    """Refuse a path of a page that does not end with .html. Raises ConfigError."""
+    if path.suffix != ".html":
+        refuse("--page is", str(path), "end it with .html.")
+
+
+def write_page(path: Path, document: Mapping[str, Any], status: str = "") -> None:
+    """Write the page of the record of a cycle, with the outcomes that the journal has of it and of earlier ones.
+
+    status : what became of its decision, where the journal has none of its orders.
+    """
+    request, decision = (document["steps"][k]["output"] for k in (0, 5))
+    with Journal(read_only=True) as journal:
+        status = execution_status(journal, decision["ticket"]) or status
+        known = [each.record for each in journal.entries(kind=CycleOutcome.kind, portfolio=request["portfolio"])]
+    earlier = [each for each in known if each.session <= request["last_close"]]
+    _write(path, cycle_html(document, earlier, status).encode())
+
+
+def history_text(limit: int, portfolio: str = "", pages: Path | None = None) -> str:
+    """The newest cycles, a line each, the newest last.
+
+    limit     : number of them.
+    portfolio : name of a portfolio, "" for all.
+    pages     : folder into which the page of each is written, as `<portfolio>-<record>.html`.
+    Raises    : ConfigError where there is no journal; for pages DataError where a record was changed or is not there.
+    """
+    wanted = {"kind": CycleRun.kind} | ({"portfolio": portfolio} if portfolio else {})
+    with Journal(read_only=True) as journal:
+        found = list(journal.entries(last=limit, **wanted))
+        states = [execution_status(journal, one.ticket) or one.record.status for one in found]
+    if pages is not None:
+        for one in found:
+            kept = kept_path(one.portfolio, one.record)
+            write_page(pages / f"{one.portfolio}-{kept.stem}.html", checked_record(kept, one.record.sha256))
+    lines = [
+        f"{one.record.session}  {one.portfolio}  {status}, {one.record.chosen}: {one.record.headline}"
+        for one, status in zip(found, states, strict=True)
+    ]
+    return "\n".join(lines) or "The journal has no such cycle."
