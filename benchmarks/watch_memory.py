@@ -17,8 +17,8 @@ import numpy as np
 import yaml
 
 from desk.commands import watch
-from desk.commands.cycle import make_cycle
-from desk.commands.watch import Alerts, Watcher
+from desk.commands.cycle.cycle import make_cycle
+from desk.commands.cycle.watch import Alerts, Watcher
 from desk.feeds.pace import Clock
 from desk.journal import Journal, verify
 from desk.journal.records import CycleRun

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from watched import steady
 
-from desk.commands.cycle import Ran
+from desk.commands.cycle.cycle import Ran
 from desk.cycle.cycle import Cycle, run_cycle
 from research.portfolio import load_portfolio
 

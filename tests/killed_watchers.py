@@ -8,7 +8,7 @@ from pathlib import Path
 
 from provider_server import Time
 
-from desk.commands.watch import Watcher, last_cycle
+from desk.commands.cycle.watch import Watcher, last_cycle
 from desk.journal.journal import journal_head
 
 LONGEST = 0.06  # seconds between an entry of the journal and the next kill

@@ -45,8 +45,8 @@ def run(
     With --from and --to, play the cycle over these days beside the plain policy, and journal nothing.
     """
     with starting():
-        from desk.commands.cycle import make_cycle, replay_text
-        from desk.commands.cycle_records import check_page, write_page
+        from desk.commands.cycle.cycle import make_cycle, replay_text
+        from desk.commands.cycle.records import check_page, write_page
 
     if first or last:
         if not (first and last) or as_of or out or export or page or with_timeline:
@@ -72,7 +72,7 @@ def history(
 ) -> None:
     """Print the newest cycles, the newest last: session, status, alternative, orders."""
     with starting():
-        from desk.commands.cycle_records import history_text
+        from desk.commands.cycle.records import history_text
 
     print_text(history_text(limit, portfolio, pages))
 
@@ -90,7 +90,7 @@ def live(
     when it contradicts the backtest, or what the test promised.
     """
     with starting():
-        from desk.commands.live import live_text
+        from desk.commands.cycle.live import live_text
 
     print_text(live_text(file, out, reports, trust_code))
 
@@ -104,7 +104,7 @@ def governance(
 ) -> None:
     """Print what governs FILES: models with versions and validation, controls in force, surveillance, approvals."""
     with starting():
-        from desk.commands.governance import governance_html, governed
+        from desk.commands.cycle.governance import governance_html, governed
         from foundation.files import write_whole, writing
 
     if out is not None and out.suffix != ".html":
@@ -122,6 +122,6 @@ def governance(
 def test() -> None:
     """Send a test to each channel of `alerts.yaml`, and say what it answers. Exit status 1 if one failed."""
     with starting():
-        from desk.commands.alerts import send_test
+        from desk.commands.cycle.alerts import send_test
 
     tell(*send_test())

@@ -33,8 +33,8 @@ def watch(
         from datetime import timedelta
         from threading import Event
 
-        from desk.commands.alerts import alert_cycle, alert_resolved, alert_trouble
-        from desk.commands.watch import SWITCHES, Alerts, Watcher, switched
+        from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble
+        from desk.commands.cycle.watch import SWITCHES, Alerts, Watcher, switched
         from desk.feeds.pace import Clock
 
     if len(files) == 1 and str(files[0]) in SWITCHES:

@@ -17,7 +17,8 @@ from watched import steady
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.runs.folder import write_json
 from backtests.runs.manifest import checksum
-from desk.commands.cycle import Ran
+from desk.commands.cycle.cycle import Ran
+from desk.commands.cycle.watch import Alerts, Watcher
 from desk.commands.data import (
     _revisions_table,
     check_data,
@@ -32,7 +33,6 @@ from desk.commands.data import (
 from desk.commands.new import NewFile, write_new
 from desk.commands.past_runs import replay
 from desk.commands.report import make_backtest
-from desk.commands.watch import Alerts, Watcher
 from desk.feeds.fetching import MIRROR
 from desk.journal import Journal
 from foundation.errors import ConfigError, DataError

@@ -15,7 +15,7 @@ from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from commanded import FILE, TRADES, Done, rebalance
 from provider_server import Time
 
-from desk.commands.cycle import make_cycle
+from desk.commands.cycle.cycle import make_cycle
 from desk.commands.orders.execute import Asked, ready
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue

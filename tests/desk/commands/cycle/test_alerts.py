@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from mail_server import MailServer, serving_mail
 from provider_server import Time
 
-from desk.commands.alert_channels import TOKEN
-from desk.commands.alerts import alert_cycle, alert_resolved, alert_trouble
+from desk.commands.cycle.alert_channels import TOKEN
+from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble
 from desk.cycle.alerts import AlertKeys
 from desk.journal import Journal
 from desk.journal.journal import HEAD
@@ -257,7 +257,7 @@ def test_settings_at_fault_are_told_and_stop_no_cycle(home: Path, text: str, sai
 
 
 def test_the_settings_of_the_guide_are_read_and_show_each_key(home: Path) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text()
+    page = (Path(__file__).parents[4] / "docs" / "alerts.md").read_text()
     (shown,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     (home / "alerts.yaml").write_text(shown)
     document = read_document(home / "alerts.yaml")

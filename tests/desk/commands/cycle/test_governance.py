@@ -9,7 +9,7 @@ import yaml
 from commanded import FILE, ROOT, TRADES, rebalance
 from full_runs import full_run
 
-from desk.commands.governance import Governed, governed
+from desk.commands.cycle.governance import Governed, governed
 from desk.journal import Journal
 from desk.journal.tickets import judge
 from desk.tickets.formats.ticket_json import read_document

@@ -20,10 +20,10 @@ from provider_server import Time
 from watched import SETTINGS, steady
 
 from desk.commands import watch
-from desk.commands.cycle import Ran, make_cycle
-from desk.commands.cycle_records import CYCLES
+from desk.commands.cycle.cycle import Ran, make_cycle
+from desk.commands.cycle.records import CYCLES
+from desk.commands.cycle.watch import Alerts, Watcher
 from desk.commands.orders.book import open_from
-from desk.commands.watch import Alerts, Watcher
 from desk.cycle.cycle import checked_record
 from desk.exchange.stops import pause_file, stop_file
 from desk.journal import Journal, verify

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from desk.commands.cycle_records import CYCLES, kept_path, past_words, write_record
+from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
 from desk.commands.orders import acting, book
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.cycle import Cycle, run_cycle

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from desk.commands.alert_channels import deliver, message_of
-from desk.commands.cycle import Ran
+from desk.commands.cycle.alert_channels import deliver, message_of
+from desk.commands.cycle.cycle import Ran
 from desk.cycle.alerts import ID_LETTERS, URGENT, AlertKeys, alerts_of, messages, raised, resolved
 from desk.feeds.adapter import FeedError
 from desk.feeds.pace import Clock

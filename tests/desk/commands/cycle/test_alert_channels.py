@@ -14,7 +14,7 @@ from mail_server import CLOSE, MailServer, serving_mail
 from provider_server import Time, own_certificate
 from pydantic import TypeAdapter
 
-from desk.commands.alert_channels import PASSWORD, TOKEN, deliver, message_of
+from desk.commands.cycle.alert_channels import PASSWORD, TOKEN, deliver, message_of
 from desk.cycle.alerts import AlertKeys
 from desk.feeds import transport
 from desk.feeds.adapter import FeedError
