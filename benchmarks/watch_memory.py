@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from desk.commands import watch
+from desk.commands.cycle import watch
 from desk.commands.cycle.cycle import make_cycle
 from desk.commands.cycle.watch import Alerts, Watcher
 from desk.feeds.pace import Clock

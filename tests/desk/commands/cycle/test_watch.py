@@ -19,7 +19,7 @@ from order_events import executed, listed, made
 from provider_server import Time
 from watched import SETTINGS, steady
 
-from desk.commands import watch
+from desk.commands.cycle import watch
 from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.records import CYCLES
 from desk.commands.cycle.watch import Alerts, Watcher
