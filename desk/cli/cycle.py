@@ -60,7 +60,7 @@ def run(
     )
     print_text(made.text)
     if page is not None:
-        write_page(page, made.document, made.status)
+        write_page(page, made.document, made.status, made.sending)
     if made.asks:
         raise typer.Exit(ASKED)
 

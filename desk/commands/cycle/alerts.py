@@ -33,8 +33,7 @@ EXAMPLE = "Write it, such as `file: alerts.jsonl`; docs/alerts.md has its keys f
 
 def alert_cycle(ran: Ran, clock: Clock = SYSTEM) -> list[str]:
     """Tell what a cycle says that is new, and what does not hold any more. Returns : sentences on what was sent."""
-    status = f"sent on {ran.later}" if ran.later else ran.status  # nobody has to send it
-    on, request = alerts_of(ran.document, status), ran.document["steps"][0]["output"]
+    on, request = alerts_of(ran.document, ran.status, ran.sending), ran.document["steps"][0]["output"]
     subjects = {alert.what for alert in on}
 
     def is_over(told: Alert) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from commanded import rebalance
-from cycle_records import NOW, SOON, ran
+from cycle_records import NOW, SOON, ran, with_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mail_server import MailServer, serving_mail
@@ -22,6 +22,7 @@ from provider_server import Time
 from desk.commands.cycle.alert_channels import TOKEN
 from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble
 from desk.cycle.alerts import AlertKeys
+from desk.cycle.briefing import Sending
 from desk.journal import Journal
 from desk.journal.journal import HEAD
 from foundation.home import HOME
@@ -94,19 +95,24 @@ def test_an_alert_is_sent_once_while_it_is_on_and_resolved_once_and_may_come_bac
 
 def test_orders_are_urgent_unless_the_cycle_sends_them_later() -> None:
     settle()
-    made = ran({}, session=DAYS[0])
-    order = {
-        "priority": "HIGH",
-        "account": "",
-        "asset": "A",
-        "action": "buy",
-        "units": 1,
-        "value": 1.0,
-        "rationale": "",
-    }
-    made.document["steps"][5]["output"]["actions"] = [order]
-    assert alert_cycle(replace(made, later=DAYS[1])) == []
+    made = with_order(ran({}, session=DAYS[0]))
+    assert alert_cycle(replace(made, sending=Sending(later=DAYS[1]))) == [
+        f"file took [information] Steady: orders for {DAYS[1]}."
+    ]
     assert alert_cycle(made) == ["file took [urgent] Steady: orders to send."]
+
+
+def test_each_list_that_awaits_approval_is_told_and_each_asset_that_leaves_its_range() -> None:
+    """A list that awaits approval in three sessions is told once; the next one is told, and ends that of the first."""
+    settle()
+    for day, ticket, asset in zip(DAYS[:4], "aaab", "AABB", strict=True):
+        alert_cycle(ran({f"ranges: {asset}": NOW}, "awaiting approval", day, ticket=8 * ticket), Time().clock)
+    first, second = (f"awaiting approval: list {8 * letter}" for letter in "ab")
+    assert written() == [
+        ("raised", first), ("raised", "ranges: A"),
+        ("raised", "ranges: B"), ("resolved", "ranges: A"),
+        ("raised", second), ("resolved", first),
+    ]  # fmt: skip
 
 
 def test_a_warning_that_becomes_urgent_is_told_again_and_a_cycle_of_an_earlier_session_ends_nothing() -> None:
