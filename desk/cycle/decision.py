@@ -4,7 +4,7 @@ By default the policy of the file decides, and the alternatives stand beside it.
 `cycle: {decides: scenarios}`, the alternative of the least expected loss is taken.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -137,20 +137,21 @@ def decided(
     taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.material
     trades = listed if taken is None else taken.listed.trades
     sends = bool(trades.sized.moved.any())
+    controls = (
+        *(each for each in given if sends or each.effect != "escalates"),
+        *_controls(trades, monitor, by),
+        *_acting(trades),
+    )
     return Decision(
         listed=trades,
         chosen=POLICY if taken is None else taken.name,
         by=by,
         confidence=None if analysis is None or taken is not analysis.best else analysis.confidence,
         actions=tuple(_actions(trades)),
-        timing=_timing(trades),
+        timing=_timing(trades, [each.name for each in controls if each.effect == "vetoes"]),
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),
         changes=tuple(_changes(trades, analysis)),
-        controls=(
-            *(each for each in given if sends or each.effect != "escalates"),
-            *_controls(trades, monitor, by),
-            *_acting(trades),
-        ),
+        controls=controls,
         watched=_watched(trades.portfolio),
         band=_band(listed),
     )
@@ -182,8 +183,10 @@ def _actions(trades: TradeList) -> Iterator[Action]:
     yield from sorted(found, key=lambda each: (PRIORITIES.index(each.priority), -each.value))
 
 
-def _timing(trades: TradeList) -> str:
-    """The session of the orders; of a list without orders, the reason to wait."""
+def _timing(trades: TradeList, vetoes: Collection[str]) -> str:
+    """The session of the orders; what they wait for, or why there are none.  vetoes : controls that veto them."""
+    if vetoes:
+        return "once book and venue agree" if REALITY in vetoes else "once the controls pass"
     if trades.sized.moved.any():
         slicing = trades.portfolio.ticket.slicing
         how = "" if slicing is None else f", in slices ({slicing.kind} over {slicing.minutes:g} minutes)"

@@ -65,10 +65,16 @@ class Monitored:
     policy: str
 
     @property
+    def shown(self) -> tuple[Reading, ...]:
+        """The readings, after that of the policy where it trades."""
+        said = f"the policy trades: {self.policy}"
+        of_policy = (Reading("policy", None, NORMAL_LEVEL, triggers=True, sentence=said),) if self.policy else ()
+        return (*of_policy, *self.readings)
+
+    @property
     def triggers(self) -> tuple[str, ...]:
         """The sentences of what triggers a cycle, the policy's first."""
-        of_policy = (f"the policy trades: {self.policy}",) if self.policy else ()
-        return (*of_policy, *(each.sentence for each in self.readings if each.triggers))
+        return tuple(each.sentence for each in self.shown if each.triggers)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -87,7 +93,7 @@ class Monitored:
 
 def monitored(listed: TradeList) -> Monitored:
     """The readings of the portfolio of a trade list, before its orders."""
-    of = _Readings(listed.before_after, listed.target, listed.stale)
+    of = _Readings(listed.before_after, listed.target, listed.stale_words)
     readings = [*of.all()]
     if isinstance(listed.decides, LearnedPolicy):
         readings.append(feature_drift(listed.portfolio, listed.decides, listed.policy))
@@ -148,7 +154,7 @@ class _Readings:
 
     before_after: BeforeAfter
     target: Array
-    stale: bool = False
+    stale: str = ""
 
     @property
     def portfolio(self) -> Portfolio:
@@ -301,11 +307,10 @@ class _Readings:
         """The age and the quality of prices."""
         portfolio = self.portfolio
         poor = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
-        if self.stale:
-            said = "prices or rates are older than the file allows for orders"
-        else:
-            said = poor[0] if poor else f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
-        return Reading("data", float(len(poor)), "warning" if poor or self.stale else NORMAL_LEVEL, False, said)
+        sound = f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
+        said = self.stale or (poor[0] if poor else sound)
+        level = "warning" if poor or self.stale else NORMAL_LEVEL
+        return Reading("data", float(len(poor)), level, False, said.rstrip("."))
 
     # -- series ----------------------------------------------------------------------------------------------------
 

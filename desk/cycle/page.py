@@ -105,7 +105,9 @@ def _sections(
 
 
 def _level(reading: Mapping[str, Any]) -> str:
-    return UNKNOWN if reading["value"] is None else reading["level"] + ", triggers" * reading["triggers"]
+    if reading["value"] is None:
+        return "triggers" if reading["triggers"] else UNKNOWN
+    return str(reading["level"]) + ", triggers" * reading["triggers"]
 
 
 def _of_words(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:

@@ -8,14 +8,16 @@ from typing import Any
 import pandas as pd
 
 from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
+from desk.commands.data import delays_of
 from desk.commands.orders import acting, book
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
-from desk.cycle.briefing import NOT_STATED, Sending
+from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.cycle.decision import Control, control
 from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
-from desk.cycle.screen import screen, timeline
+from desk.cycle.screen import screen, status_line, timeline
+from desk.exchange.stops import stop_words
 from desk.journal import Journal
 from desk.journal.chain import Event
 from desk.journal.journal import Kept, utc_now
@@ -105,19 +107,28 @@ def make_cycle(
         entry, document = _journalled(journal, made, run)
         status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
         if desk is not None and status == "finalised" and made.decision.ticket:
-            outcome = acting.Outcome(f"Nothing is sent: {held}.") if held else acting.send(desk, made, today)
+            outcome = outcome if held else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     if export is not None:
         write_record(export, document)
-    said = [*([before] if before else []), timeline(made) if with_timeline else screen(made, status), *past]
+    told = f"{timeline(made)}\n\n{status_line(status)}" if with_timeline else screen(made, status)
+    said = [*([before] if before else []), told, *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
     if outcome.text:
         said.append(outcome.text)
     if out:
         said.append(_written(made, out, reports))
-    venue = "" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue
-    sending = Sending(str(file), venue, "" if act and desk is None else held, outcome.later)
+    sending = Sending(
+        file=str(file),
+        venue="" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue,
+        held="" if act and desk is None else held,
+        later=outcome.later,
+        stop=stop_words(),
+        is_fetched=bool(delays_of(file)),
+        written=next((each for each in out if each.endswith(".json")), ""),
+    )
+    said.append(next_steps(document, status, sending))
     asks = status in ASKING or outcome.asks or given[0].effect != "passes"
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 

@@ -112,7 +112,7 @@ def test_the_record_does_not_depend_on_what_the_venue_answers(tmp_path: Path) ->
     file = desk(tmp_path)
     watched = make_cycle(file, FIRST, act=False)
     assert (watched.status, orders_sent()) == ("finalised", 0)
-    assert "Nothing is sent: this cycle was run to watch." in watched.text
+    assert "Nothing is sent: this cycle was run to watch" in watched.text
     acted = make_cycle(file, FIRST)
     assert (acted.status, acted.is_new) == ("executed", False)
     assert acted.document["sha256"] == watched.document["sha256"]
@@ -124,7 +124,8 @@ def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> N
     (home / name).touch()
     ran = make_cycle(file, FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("finalised", False, 0)
-    assert f"Nothing is sent: {home / name} is there." in said(ran)
+    held = "Nothing is sent" if name == "STOP" else "No cycle sends"
+    assert f"- {held} while {home / name} is there. To go on: rebalance watch resume" in said(ran)
     (home / name).unlink()
     assert make_cycle(file, FIRST).executed
 

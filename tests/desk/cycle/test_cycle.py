@@ -273,7 +273,10 @@ def test_a_person_is_asked_with_status_3(tmp_path: Path) -> None:
     file.write_text(f"{text}\ncycle: {{worlds: 100, turnover: 0.01}}\n")
     asked = run(file, "--as-of", DAY, "--out", tmp_path / "t.json")
     assert asked.status == 3
-    assert asked.out.splitlines()[-3] == "Status: awaiting approval"
+    assert "\nStatus: awaiting approval\n" in asked.out
+    steps = asked.out.partition("What to do next:\n")[2]
+    assert "--out" not in steps  # it was written
+    assert re.findall(rf"rebalance (\w+) {re.escape(str(tmp_path / 't.json'))}", steps) == ["approve", "execute"]
     assert json.loads((tmp_path / "t.json").read_text())["approvals"] == 1
     sent = rebalance("execute", tmp_path / "t.json", "--exchange", "paper", "--dry-run")
     assert (sent.status, "Failed, approved" in sent.out) == (1, True)
@@ -301,14 +304,21 @@ def test_a_vetoed_list_is_not_written(tmp_path: Path) -> None:
     assert vetoed.status == 0
     assert "Nothing was written: the orders are vetoed." in vetoed.out
     assert not (tmp_path / "t.json").exists()
+    said = " ".join(vetoed.out.split())
+    assert "of 2022-12-29, 41 sessions ago; at most 2 are allowed" in said
+    assert "When: once the controls pass." in said
+    assert "at the session of" not in said
+    assert "What to do next: - Bring the prices that" in said
 
 
-def test_the_screen_is_as_it_was_read() -> None:
+def test_the_screen_is_as_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Byte for byte but for the moment: a change of the screen is read whole before its file is renewed."""
-    said = re.sub(MOMENT, "MOMENT", run(SCENARIOS, "--as-of", DAY).out)
+    monkeypatch.chdir(SCENARIOS.parent)
+    said = re.sub(MOMENT, "MOMENT", run(SCENARIOS.name, "--as-of", DAY).out)
     assert said == (Path(__file__).parent / "screens" / "cycle_of_scenarios.txt").read_text()
 
 
 def test_the_timeline_names_each_agent_in_turn() -> None:
     told = run(SCENARIOS, "--as-of", DAY, "--timeline").out
     assert [agent for agent in AGENTS if f"  {agent}: " in told] == AGENTS
+    assert "\nStatus: finalised\n" in told

@@ -10,12 +10,13 @@ import pytest
 from commanded import rebalance
 from watched import SETTINGS, steady
 
-from desk.cycle.briefing import briefed, briefing
+from desk.cycle.briefing import Sending, briefed, briefing
 from desk.cycle.page import cycle_html
 from desk.journal.records import CycleOutcome
 from foundation.blocks import with_minus
 from research.orders.content import DISCLAIMER
 
+FETCHED = Sending(is_fetched=True)
 OUTSIDE = {"lines": {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}}
 
 
@@ -113,7 +114,7 @@ def test_the_briefing_is_text_with_one_disclaimer(document: dict[str, Any]) -> N
     [
         ("finalised", ["run", "execute"]),
         ("awaiting approval", ["run", "approve", "execute"]),
-        ("vetoed", ["run"]),
+        ("vetoed", ["data", "run"]),
         ("unreconciled", ["run"]),
         ("executed", ["tca"]),
         ("partly executed", ["run"]),
@@ -121,7 +122,7 @@ def test_the_briefing_is_text_with_one_disclaimer(document: dict[str, Any]) -> N
     ],
 )
 def test_the_playbook_names_commands_that_there_are(document: dict[str, Any], status: str, commands: list[str]) -> None:
-    steps = [each.split(": rebalance ")[1] for each in briefed(document, status).playbook]
+    steps = [each.split(": rebalance ")[1] for each in briefed(document, status, FETCHED).playbook]
     assert [each.split()[0] for each in steps] == commands
     for each in steps:
         known = rebalance(each.split()[0], "--help").out
