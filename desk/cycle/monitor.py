@@ -140,6 +140,15 @@ def weights_by_group(portfolio: Portfolio, weights: Array) -> dict[str, dict[str
     return found
 
 
+def regime_of(rank: float) -> str:
+    """The name of the regime of a percentile of volatility, fraction.
+
+    >>> regime_of(0.57)
+    'moderate'
+    """
+    return REGIMES[int(np.searchsorted(VolatilityPercentiles.levels, rank))]
+
+
 def is_triggered(portfolio: Portfolio, target: Array) -> bool:
     """True if a reading triggers a cycle.  target : (n,) weights in force, fraction of NAV."""
     position = Position.of(portfolio)
@@ -295,7 +304,7 @@ class _Readings:
             rank = float(of.percentiles(self._of_weights(), days=1)[0])
         except DataError as error:
             return _unknown("regime", str(error))
-        name = REGIMES[int(np.searchsorted(of.levels, rank))]
+        name = regime_of(rank)
         row = row_name(self.portfolio.periods_per_year)
         said = f"volatility is {name}: above {rank:.0%} of the {row}s so far"
         level = {"high": "high", CRISIS: "critical"}.get(name, NORMAL_LEVEL)

@@ -10,6 +10,7 @@ import pandas as pd
 from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
 from desk.commands.data import delays_of
 from desk.commands.orders import acting, book
+from desk.commands.orders.execute import VENUES
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
@@ -24,7 +25,8 @@ from desk.journal.journal import Kept, utc_now
 from desk.journal.records import CycleRun
 from desk.journal.tickets import execution_status, moment_text, ticket_state
 from desk.journal.verify import verify
-from foundation.arguments import day
+from foundation.arguments import day, one_of
+from foundation.errors import ConfigError
 from foundation.home import home_folder
 from foundation.progress import bar
 from research.portfolio import Portfolio, load_portfolio
@@ -147,10 +149,11 @@ def _without(given: Sequence[Control]) -> str:
 
 
 def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
-    """The place at which the cycle acts; None for a file without a venue or a book."""
+    """The place at which the cycle acts; None for a file without a venue or a book. Raises ConfigError for no venue."""
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
+    one_of("cycle: acts: venue is", acts.venue, VENUES)
     return acting.Desk(file, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
 
 
@@ -207,6 +210,8 @@ def replay_text(file: Path, first: str, last: str, reports: Path | None = None, 
     """
     for name, given in {"--from": first, "--to": last}.items():
         day(f"{name} is", given)
+    if last < first:
+        raise ConfigError(f"--to is {last}, before --from, {first}: give a later day.")
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file, trust_code=trust_code)
         policy, name, _ = policy_now(portfolio, "", reports)

@@ -25,6 +25,7 @@ from foundation.files import replacing
 from foundation.home import home_folder
 from foundation.paper.wording import counted
 from research.accounting import Policy
+from research.accounting.costs import BASIS_POINT
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
 
@@ -80,7 +81,8 @@ def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[s
     of_last = {cycle.sha256 for cycle in last}
     judged = [each for each in (*known.values(), *new) if each.cycle in of_last]
     words = list(filter(None, (_regret_words(judged, rows, portfolio) for rows in WAITS)))
-    return [*said, *([f"Earlier decisions: {'; '.join(words)}."] if words else [])]
+    early = "Losses of days so early hold the costs, and little of what orders save in a year"
+    return [*said, *([f"Earlier decisions: {'; '.join(words)}. {early}."] if words else [])]
 
 
 def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio) -> str:
@@ -91,7 +93,8 @@ def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio
     best, mean = sum(each.regret == 0.0 for each in judged), sum(each.regret for each in judged) / len(judged)
     row, was = row_name(portfolio.periods_per_year), "was" if best == 1 else "were"
     after = counted(rows, "session" if row == "day" else row)
-    said = f"after {after} {best} of {len(judged)} {was} the best", f"mean regret {mean:.2f} bp"
+    worth = f"{mean * BASIS_POINT * portfolio.nav:,.0f} {portfolio.basis}"
+    said = f"after {after} {best} of {len(judged)} {was} the best", f"mean regret {mean:.2f} bp or {worth}"
     shares = [each.expected_best for each in judged if each.expected_best is not None]
     regrets = [each.expected_regret for each in judged if each.expected_regret is not None]
     if len(shares) < len(judged):  # records of before these were stated

@@ -32,7 +32,7 @@ from desk.exchange.paper import PaperVenue
 from desk.exchange.ticket_orders import part_of, ticket_orders
 from desk.journal import Journal, verify
 from desk.tickets.formats.ticket_json import read_document
-from foundation.errors import DataError
+from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 from research.portfolio.holdings.book import read_book
 
@@ -116,6 +116,12 @@ def test_the_record_does_not_depend_on_what_the_venue_answers(tmp_path: Path) ->
     acted = make_cycle(file, FIRST)
     assert (acted.status, acted.is_new) == ("executed", False)
     assert acted.document["sha256"] == watched.document["sha256"]
+
+
+def test_a_venue_that_is_none_is_refused_without_a_book_too(tmp_path: Path) -> None:
+    file = steady(tmp_path, BAND | {"cycle": {"acts": ACTS | {"venue": "papper"}}})
+    with pytest.raises(ConfigError, match=r"cycle: acts: venue is .papper.*paper"):
+        make_cycle(file, FIRST)
 
 
 @pytest.mark.parametrize("name", ["STOP", "PAUSE"])
