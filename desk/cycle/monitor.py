@@ -140,6 +140,12 @@ def weights_by_group(portfolio: Portfolio, weights: Array) -> dict[str, dict[str
     return found
 
 
+def counted_rows(portfolio: Portfolio, count: int) -> str:
+    """A number of rows of a portfolio's market in words: sessions, weeks, months."""
+    row = row_name(portfolio.periods_per_year)
+    return counted(count, "session" if row == "day" else row)
+
+
 def regime_of(rank: float) -> str:
     """The name of the regime of a percentile of volatility, fraction.
 
@@ -225,8 +231,7 @@ class _Readings:
     def since_trade(self) -> Reading:
         """The sessions since the last trade."""
         count = self.portfolio.sessions_since_trade
-        when, row = f"{self.portfolio.last_trade:%Y-%m-%d}", row_name(self.portfolio.periods_per_year)
-        said = f"{counted(count, 'session' if row == 'day' else row)} since the last trade of {when}"
+        said = f"{counted_rows(self.portfolio, count)} since the last trade of {self.portfolio.last_trade:%Y-%m-%d}"
         return Reading("sessions since the last trade", float(count), NORMAL_LEVEL, False, said)
 
     # -- risk ------------------------------------------------------------------------------------------------------

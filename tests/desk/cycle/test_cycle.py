@@ -131,9 +131,21 @@ def test_the_same_portfolio_on_fetched_prices_names_the_command_that_fetches_the
 def test_a_change_is_worth_something_only_where_another_alternative_loses_less(trades: str) -> None:
     coins = DATA / "examples" / "orders_on_an_exchange.yaml"  # its policy loses 9 bp less than the next alternative
     made = cycle(coins, {"cycle.decides": "policy" if trades == "the policy" else "scenarios"})
-    (said,) = (each for each in made.decision.reasons if "is expected to lose" in each)
+    (said,) = (each for each in made.decision.reasons if "is expected to lose" in each and "Booked" not in each)
     assert "more than policy" in said
     assert "worth a change" not in said
+
+
+def test_a_trade_that_is_booked_later_is_told_with_its_worth() -> None:
+    made = cycle(SCENARIOS, {"tracking_penalty": 0.01})  # so low that what is put off saves its cost
+    assert made.analysis is not None
+    (said,) = (each for each in made.decision.reasons if each.startswith("Booked 1 session later, "))
+    for sessions, (apart, error) in made.analysis.waiting.items():
+        money = abs(apart) * 1e-4 * made.portfolio.nav
+        more = "more" if apart > 0.0 else "less"
+        assert f"{abs(apart):.2f} bp a year ({money:,.0f} USD, error {error:.2f} bp) {more}" in said
+        assert f"{sessions} session" in said
+    assert " less" in said
 
 
 def test_scenarios_rest_after_a_trade() -> None:
