@@ -53,11 +53,6 @@ class Ran:
     asks: bool = False
     later: str = ""
 
-    @property
-    def executed(self) -> bool:
-        """True if all orders of the decision were filled."""
-        return self.status == "executed"
-
 
 def make_cycle(
     file: Path,
@@ -96,7 +91,7 @@ def make_cycle(
         if desk is None:
             before, reality = "", _not_compared(portfolio)
         else:
-            before, reality, portfolio = _begun(desk, portfolio, load, journal, today, held or _without(given))
+            before, reality, portfolio = _begun(desk, load, journal, today, held or _without(given))
         policy, name, run = policy_now(portfolio, "", reports)
         progress.stage("running the cycle")
         past = past_words(journal, portfolio, policy)
@@ -137,7 +132,9 @@ def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
-    return acting.Desk(file, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
+    return (
+        acting.Desk(file, portfolio.name, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
+    )
 
 
 def _not_compared(portfolio: Portfolio) -> Reality:
@@ -146,26 +143,18 @@ def _not_compared(portfolio: Portfolio) -> Reality:
 
 
 def _begun(
-    desk: acting.Desk,
-    portfolio: Portfolio,
-    load: Callable[[], Portfolio],
-    journal: Journal,
-    today: pd.Timestamp,
-    held: str,
+    desk: acting.Desk, load: Callable[[], Portfolio], journal: Journal, today: pd.Timestamp, held: str
 ) -> tuple[str, Reality, Portfolio]:
     """Finish the last list of the book, and hold the book beside the venue.
 
-    load    : loads the portfolio, of which fills may be booked.
+    load    : loads the portfolio with what the book holds.
     held    : why nothing is sent, or "".
     Returns : what came of the last list in words, the comparison, and the portfolio as the book has it then.
     """
     said = ""
     if read_book(desk.book).blotter.open:
         said = "\n".join(acting.finish(desk, journal, held))
-        portfolio = load()
-    before = read_book(desk.book)
-    reality = acting.compared(desk, portfolio, journal, today)
-    return said, reality, portfolio if read_book(desk.book) == before else load()
+    return said, *acting.compared(desk, load, journal, today)
 
 
 def _journalled(journal: Journal, made: Cycle, run: str) -> tuple[Kept, dict[str, Any]]:

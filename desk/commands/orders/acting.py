@@ -1,7 +1,7 @@
 """Acts of a cycle at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,12 +38,13 @@ ACTS = "REBALANCE_ACTS"  # environment variable: PORTFOLIO@VENUE, with commas be
 class Desk(NamedTuple):
     """The place at which a cycle acts.
 
-    file, book : portfolio file, and name of its book.
+    file, portfolio, book : portfolio file, its name, and that of its book.
     venue      : name of the venue.
     folder     : folder of the tickets that cycles of the portfolio made.
     """
 
     file: Path
+    portfolio: str
     book: str
     venue: str
     folder: Path
@@ -99,32 +100,40 @@ def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
         yield f"What became of list {list_id(ticket)} is not known: {error}"
 
 
-def compared(desk: Desk, portfolio: Portfolio, journal: Journal, day: pd.Timestamp) -> Reality:
-    """The book beside its venue; what the venue shows of a difference is listed in the book, to be booked by name.
+def compared(
+    desk: Desk, load: Callable[[], Portfolio], journal: Journal, day: pd.Timestamp
+) -> tuple[Reality, Portfolio]:
+    """The book beside its venue, and the portfolio as the book has it then.
 
+    What the venue shows of a difference is listed in the book, to be booked by name. Nobody else writes the book
+    meanwhile: the portfolio is loaded within, and again after each booking.
+    load   : loads the portfolio with what the book holds.
     day    : day of the cycle.
     Raises : ConfigError where another process sends a list of the portfolio.
     """
-    held = trade_list(portfolio, Never(portfolio.strategic), "never", stale_ok=True)
-    asked, document = Asked(Path(), [desk.venue]), {"hash": "", **make_ticket(held).document}
-    with alone(portfolio.name), writing(desk.book):
-        book = read_book(desk.book)
+    with alone(desk.portfolio), writing(desk.book):
+        book, portfolio = read_book(desk.book), load()
+        held = trade_list(portfolio, Never(portfolio.strategic), "never", stale_ok=True)
+        asked, document = Asked(Path(), [desk.venue]), {"hash": "", **make_ticket(held).document}
         try:
             with venue_of(desk.venue, asked, document, "cycle: acts: venue is") as venue:
                 there = at_venue(venue, portfolio, book)
         except NotKnown as error:
-            return Reality(f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}", False)
-        if found := differences(book, portfolio, there):
-            sent = journal.entries(kind=OrderSent.kind)
-            others = {entry.record.venue_id for entry in sent if entry.portfolio != portfolio.name}
-            known, strays = order_ids(journal, book), stray_fills(found, there, others)
-            book = with_activity(book, portfolio, strays, known).book
-            cash = stray_cash(differences(book, portfolio, there), desk.venue, day.date())
-            book = with_activity(book, portfolio, cash, known).book
-            write_book(book)
-            journal_fills(journal, book, strays.fills)
-            found = differences(book, portfolio, there)
-    return reality_of(found, desk.book, desk.venue)
+            silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"
+            return Reality(silent, False), portfolio
+        found = differences(book, portfolio, there)
+        if not found:
+            return reality_of(found, desk.book, desk.venue), portfolio
+        sent = journal.entries(kind=OrderSent.kind)
+        others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
+        known, strays = order_ids(journal, book), stray_fills(found, there, others)
+        write_book(book := with_activity(book, portfolio, strays, known).book)
+        portfolio = load()
+        cash = stray_cash(differences(book, portfolio, there), desk.venue, day.date())
+        write_book(book := with_activity(book, portfolio, cash, known).book)
+        journal_fills(journal, book, strays.fills)
+        portfolio = load()
+        return reality_of(differences(book, portfolio, there), desk.book, desk.venue), portfolio
 
 
 class Outcome(NamedTuple):

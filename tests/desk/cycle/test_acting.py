@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +79,13 @@ def orders_sent() -> int:
 
 def test_a_calm_day_sends_nothing(tmp_path: Path) -> None:
     calm = make_cycle(desk(tmp_path, (50, 100)), FIRST)
-    assert (calm.status, calm.executed, calm.asks, orders_sent()) == ("finalised", False, False, 0)
+    assert (calm.status, calm.asks, orders_sent()) == ("finalised", False, 0)
     assert "Book steady and paper agree." in calm.text
 
 
 def test_a_drift_is_executed_journalled_and_booked(tmp_path: Path, home: Path) -> None:
     ran = make_cycle(desk(tmp_path), FIRST)
-    assert (ran.status, ran.executed, ran.asks) == ("executed", True, False)
+    assert (ran.status, ran.asks) == ("executed", False)
     with Journal() as journal:
         kinds = [entry.kind for entry in journal.entries()]
         (cycle,) = journal.entries(kind="cycle")
@@ -126,7 +127,7 @@ def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> N
     assert (ran.status, ran.asks, orders_sent()) == ("finalised", False, 0)
     assert f"Nothing is sent: {home / name} is there." in said(ran)
     (home / name).unlink()
-    assert make_cycle(file, FIRST).executed
+    assert make_cycle(file, FIRST).status == "executed"
 
 
 def test_prices_that_are_too_old_veto(tmp_path: Path) -> None:
@@ -181,15 +182,38 @@ def test_a_position_that_vanished_without_a_fill_is_told(tmp_path: Path, home: P
 def test_cash_that_differs_is_offered_as_a_withdrawal(tmp_path: Path) -> None:
     file = desk(tmp_path)
     make_cycle(file, FIRST)
-    table = tmp_path / "cash.csv"
-    table.write_text(f"id,moment,kind,amount,currency\nd1,{NEXT}T20:00:00Z,deposit,250,USD\n")
-    fill_from("steady", table)
+    booked_by_hand(tmp_path)
     ran = make_cycle(file, NEXT)
     assert ran.status == "unreconciled"
     (offer,) = ran.cycle.reality.bookings
     assert offer == f"rebalance book resolve steady paper-withdrawal-{NEXT}-250.00-USD"
     assert rebalance(*offer.split()[1:]).status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
+
+
+def booked_by_hand(folder: Path) -> None:
+    """Book a deposit of 250 USD, as a person would."""
+    table = folder / "cash.csv"
+    table.write_text(f"id,moment,kind,amount,currency\nd1,{NEXT}T20:00:00Z,deposit,250,USD\n")
+    fill_from("steady", table)
+
+
+def test_a_booking_between_the_start_of_a_cycle_and_its_comparison_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, compared, cash = desk(tmp_path), acting.compared, list[Decimal]()
+    make_cycle(file, FIRST)
+
+    def late(*given: Any) -> Any:
+        booked_by_hand(tmp_path)
+        cash.append(read_book("steady").holders[0].cash["USD"])
+        return compared(*given)
+
+    monkeypatch.setattr(acting, "compared", late)
+    ran = make_cycle(file, NEXT)
+    assert [entry.entry_id for entry in read_book("steady").entries] == [":d1"]
+    assert cash == [read_book("steady").holders[0].cash["USD"]]
+    assert (ran.status, ran.cycle.portfolio.cash) == ("unreconciled", pytest.approx(float(cash[0])))
 
 
 def test_an_altered_journal_vetoes_or_is_refused(tmp_path: Path, home: Path) -> None:
@@ -236,7 +260,7 @@ def test_of_a_list_that_a_person_sends_fills_alone_are_taken(tmp_path: Path) -> 
     assert "a person sent it, and goes on with it" in said(ran)
     assert "of this close was sent, and one goes by itself" in said(ran)
     assert [(fill.asset, fill.units < 0) for fill in read_book("steady").blotter.fills] == [("A", True)]
-    assert make_cycle(file, NEXT).executed
+    assert make_cycle(file, NEXT).status == "executed"
 
 
 def test_a_venue_that_gives_no_answer_leaves_the_book_unreconciled(tmp_path: Path, home: Path) -> None:
@@ -323,8 +347,8 @@ def test_what_was_executed_on_paper_is_the_backtest(tmp_path: Path) -> None:
     ran = [make_cycle(file, day) for day in days[1:]]
     navs = pd.Series([each.cycle.portfolio.nav for each in ran], pd.DatetimeIndex(days[1:]))
     tested = found.nav.reindex(navs.index)
-    assert sum(each.executed for each in ran) >= 5
-    assert sum(each.executed for each in ran) == int((found.turnover > 0.0).sum())
+    assert sum(each.status == "executed" for each in ran) >= 5
+    assert sum(each.status == "executed" for each in ran) == int((found.turnover > 0.0).sum())
     assert {each.status for each in ran} == {"executed", "finalised"}
     assert np.abs(navs / navs.iloc[0] / (tested / tested.iloc[0]) - 1.0).max() < 1e-9
 
@@ -381,7 +405,7 @@ def check_kills(folder: Path, patch: pytest.MonkeyPatch, sessions: int, kills: i
         make_cycle(file, day)
     found, held = sent_lists(), read_book("steady").holders
     patch.setenv("REBALANCE_HOME", str(folder / "whole"))
-    assert all(make_cycle(file, day).executed for day in asked)
+    assert all(make_cycle(file, day).status == "executed" for day in asked)
     assert (found, held) == (sent_lists(), read_book("steady").holders)
     assert len(found) == sessions
     return killed
