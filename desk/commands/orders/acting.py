@@ -15,7 +15,7 @@ from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.commands.orders.trades import save_trades
 from desk.cycle.cycle import Cycle
 from desk.cycle.decision import Control, control
-from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_cash, stray_fills
+from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_activity, stray_cash, without_choices
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
@@ -26,6 +26,7 @@ from desk.tickets import make_ticket
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
+from research.market.calendars import day_at
 from research.orders import trade_list
 from research.orders.bookkeeping.importing import with_activity
 from research.portfolio import Portfolio, load_portfolio
@@ -117,23 +118,25 @@ def compared(
         asked, document = Asked(Path(), [desk.venue]), {"hash": "", **make_ticket(held).document}
         try:
             with venue_of(desk.venue, asked, document, "cycle: acts: venue is") as venue:
-                there = at_venue(venue, portfolio, book)
+                there, today = at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
         except NotKnown as error:
             silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"
             return Reality(silent, False), portfolio
-        found = differences(book, portfolio, there)
-        if not found:
-            return reality_of(found, desk.book, desk.venue), portfolio
-        sent = journal.entries(kind=OrderSent.kind)
-        others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
-        known, strays = order_ids(journal, book), stray_fills(found, there, others)
-        write_book(book := with_activity(book, portfolio, strays, known).book)
-        portfolio = load()
-        cash = stray_cash(differences(book, portfolio, there), desk.venue, day.date())
-        write_book(book := with_activity(book, portfolio, cash, known).book)
-        journal_fills(journal, book, strays.fills)
-        portfolio = load()
-        return reality_of(differences(book, portfolio, there), desk.book, desk.venue), portfolio
+        later = "" if desk.venue == PaperVenue.name or np.datetime64(day, "D") >= today else f"{today}"
+        before, book = book, book if later else without_choices(book, desk.venue)
+        if found := differences(book, portfolio, there):
+            sent = journal.entries(kind=OrderSent.kind)
+            others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
+            known, strays = order_ids(journal, book), stray_activity(found, there, others)
+            write_book(book := with_activity(book, portfolio, strays, known).book)
+            found = differences(book, portfolio := load(), there)
+            if not later:
+                book = with_activity(book, portfolio, stray_cash(found, desk.venue, day.date()), known).book
+            journal_fills(journal, book, strays.fills)
+        if book != before:
+            write_book(book)
+            found = differences(book, portfolio := load(), there)
+        return reality_of(found, desk.book, desk.venue, later), portfolio
 
 
 class Outcome(NamedTuple):

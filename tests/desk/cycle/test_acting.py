@@ -179,16 +179,17 @@ def test_a_position_that_vanished_without_a_fill_is_told(tmp_path: Path, home: P
     assert ran.cycle.reality.bookings[0].startswith("rebalance book fill steady FILE")
 
 
-def test_cash_that_differs_is_offered_as_a_withdrawal(tmp_path: Path) -> None:
+def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(tmp_path: Path) -> None:
     file = desk(tmp_path)
     make_cycle(file, FIRST)
     booked_by_hand(tmp_path)
     ran = make_cycle(file, NEXT)
     assert ran.status == "unreconciled"
-    (offer,) = ran.cycle.reality.bookings
-    assert offer == f"rebalance book resolve steady paper-withdrawal-{NEXT}-250.00-USD"
-    assert rebalance(*offer.split()[1:]).status == 0
+    offers = [f"rebalance book resolve steady paper-{kind}-{NEXT}-250.00-USD" for kind in ("fee", "withdrawal")]
+    assert list(ran.cycle.reality.bookings) == offers
+    assert rebalance(*offers[0].split()[1:]).status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
+    assert not read_book("steady").open_items
 
 
 def booked_by_hand(folder: Path) -> None:
