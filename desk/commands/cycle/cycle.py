@@ -99,6 +99,7 @@ def make_cycle(
         entry, document = _journalled(journal, made, run)
         status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
         if desk is not None and status == "finalised" and made.decision.ticket:
+            held = acting.held_back(act)  # a person may have paused since
             outcome = acting.Outcome(f"Nothing is sent: {held}.") if held else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     if export is not None:

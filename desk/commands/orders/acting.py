@@ -159,9 +159,11 @@ def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
     ticket, session = made.decision.ticket, made.portfolio.trade_day
     path = desk.folder.absolute() / f"{made.portfolio.date:%Y-%m-%d}-list-{list_id(ticket)}.json"
     save_trades(made.decision.to_send, [str(path)])
+    if read_document(path)["hash"] != ticket:
+        changed = f"{desk.file} was changed since the list was made. Run the cycle again."
+        return Outcome(f"Nothing is sent: {changed}", is_tried=True, asks=True)
     try:
         with ready(_asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")) as ((prepared,), *_):
-            prepared.check_confirmed(ticket)
             is_paper, last = desk.venue == PaperVenue.name, read_book(desk.book).blotter
             now = today if is_paper else pd.Timestamp(prepared.moment.today)
             if last.asked == made.portfolio.date.date() and last.ticket != ticket:
@@ -180,7 +182,9 @@ def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
 
 
 def _sent(prepared: Ready) -> Outcome:
-    """Send what is left, book the fills, and say what became of each order."""
+    """Send what is left, unless someone pauses meanwhile, book the fills, and say what became of each order."""
+    stopped = prepared.execution.stop
+    prepared.execution.stop = lambda: pause_file() or stopped()
     sent = list(prepared.send())
     text = "\n".join([*map(progress_text, sent), "", after_text(prepared, sent)])
     return Outcome(text, is_tried=True, asks=has_failed(prepared, sent))

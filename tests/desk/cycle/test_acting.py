@@ -21,6 +21,7 @@ from commanded import rebalance
 from journals import IN_MEMORY
 from watched import SETTINGS, steady, uneven, with_book
 
+from desk.commands.cycle import cycle
 from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.records import history_text
 from desk.commands.orders import acting, book
@@ -128,6 +129,55 @@ def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> N
     assert f"Nothing is sent: {home / name} is there." in said(ran)
     (home / name).unlink()
     assert make_cycle(file, FIRST).status == "executed"
+
+
+@pytest.mark.parametrize("name", ["STOP", "PAUSE"])
+def test_a_pause_during_a_cycle_keeps_it_from_sending(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file, run = desk(tmp_path), cycle.run_cycle
+
+    def paused(*given: Any, **more: Any) -> Any:
+        (home / name).touch()
+        return run(*given, **more)
+
+    monkeypatch.setattr(cycle, "run_cycle", paused)
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, orders_sent(), read_book("steady").blotter.open) == ("finalised", 0, ())
+    assert f"Nothing is sent: {home / name} is there." in said(ran)
+
+
+def test_a_pause_between_two_orders_keeps_the_second(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, place = desk(tmp_path), PaperVenue.place
+
+    def paused(*given: Any) -> Any:
+        (home / "PAUSE").touch()
+        return place(*given)
+
+    monkeypatch.setattr(PaperVenue, "place", paused)
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.asks) == ("partly executed", True)
+    assert [fill.asset for fill in read_book("steady").blotter.fills] == ["A"]
+    assert "not sent order" in said(ran)
+    (home / "PAUSE").unlink()
+    make_cycle(file, FIRST)
+    assert [fill.asset for fill in read_book("steady").blotter.fills] == ["A", "B"]
+
+
+def test_a_file_that_is_edited_during_a_cycle_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, journalled = desk(tmp_path), cycle._journalled
+
+    def edited(*given: Any) -> Any:
+        kept = journalled(*given)
+        file.write_text(f"{file.read_text()}# a remark\n")
+        return kept
+
+    monkeypatch.setattr(cycle, "_journalled", edited)
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.asks, orders_sent()) == ("not sent", True, 0)
+    assert f"Nothing is sent: {file} was changed since the list was made. Run the cycle again." in said(ran)
 
 
 def test_prices_that_are_too_old_veto(tmp_path: Path) -> None:
