@@ -110,7 +110,7 @@ def test_a_second_cycle_of_a_close_sends_nothing_more(tmp_path: Path) -> None:
     assert ["executed" in line for line in listed] == [True, False]
 
 
-def test_the_record_does_not_depend_on_what_the_venue_answers(tmp_path: Path) -> None:
+def test_the_record_does_not_depend_on_what_becomes_of_its_orders(tmp_path: Path) -> None:
     file = desk(tmp_path)
     watched = make_cycle(file, FIRST, act=False)
     assert (watched.status, orders_sent()) == ("finalised", 0)
@@ -331,6 +331,16 @@ def test_a_list_that_a_check_refuses_is_not_sent(tmp_path: Path) -> None:
     assert (ran.status, ran.asks, orders_sent()) == ("not sent", True, 0)
     assert "At most 100.00 are allowed (order_notional)" in said(ran)
     assert history_text(1).startswith(f"{FIRST}  Steady  finalised")
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_a_list_of_which_nothing_was_filled_is_judged_as_no_order(tmp_path: Path, is_sent: bool) -> None:
+    file = desk(tmp_path)
+    ran = make_cycle(file, FIRST, act=is_sent)
+    make_cycle(file, NEXT, act=False)
+    with Journal() as journal:
+        (outcome,) = (entry.record for entry in journal.entries(kind="outcome"))
+    assert (outcome.cycle, outcome.chosen) == (ran.document["sha256"], "policy" if is_sent else "defer")
 
 
 # -- limits and keys ---------------------------------------------------------------------------------------------------
