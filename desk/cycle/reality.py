@@ -75,12 +75,14 @@ class Reality:
                   nothing was compared.
     differences : where they differ.
     bookings    : commands that book what explains it.
+    ended       : ids of orders that are open in the book, were sent, and are not open at the venue.
     """
 
     sentence: str
     agrees: bool | None = None
     differences: tuple[Difference, ...] = ()
     bookings: tuple[str, ...] = ()
+    ended: frozenset[str] = frozenset()
 
     @property
     def lines(self) -> Iterator[str]:

@@ -11,7 +11,7 @@ from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_rec
 from desk.commands.orders import acting, book
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.cycle import Cycle, run_cycle
-from desk.cycle.decision import Control, control
+from desk.cycle.decision import OPEN_ORDERS, Control, control
 from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
@@ -111,7 +111,8 @@ def make_cycle(
         said.append(outcome.text)
     if out:
         said.append(_written(made, out, reports))
-    asks = status in ASKING or outcome.asks or given[0].effect != "passes"
+    failed = {each.name for each in made.decision.controls if each.effect != "passes"}
+    asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, outcome.later)
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,11 +124,13 @@ def compared(
             silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"
             return Reality(silent, False), portfolio
         later = "" if desk.venue == PaperVenue.name or np.datetime64(day, "D") >= today else f"{today}"
+        known = order_ids(journal, book)  # by the ids that the venue has
+        ended = frozenset(known.values()) - {known.get(each, each) for each in there.open}
         before, book = book, book if later else without_choices(book, desk.venue)
         if found := differences(book, portfolio, there):
             sent = journal.entries(kind=OrderSent.kind)
             others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
-            known, strays = order_ids(journal, book), stray_activity(found, there, others)
+            strays = stray_activity(found, there, others)
             write_book(book := with_activity(book, portfolio, strays, known).book)
             found = differences(book, portfolio := load(), there)
             if not later:
@@ -136,7 +139,8 @@ def compared(
         if book != before:
             write_book(book)
             found = differences(book, portfolio := load(), there)
-        return reality_of(found, desk.book, desk.venue, later), portfolio
+        ended &= {order.order_id for order in book.blotter.open}
+        return replace(reality_of(found, desk.book, desk.venue, later), ended=ended), portfolio
 
 
 class Outcome(NamedTuple):

@@ -193,7 +193,19 @@ def test_open_orders_are_completed_or_waited_for(tmp_path: Path, open_orders: st
     ran = make_cycle(file, NEXT)
     assert ran.status == status
     assert "its fills are not fetched" in said(ran)
-    assert ("2 orders of the last list are open" in said(ran)) == (status == "vetoed")
+    assert ("2 orders of the last list are open" in said(ran)) == ran.asks == (status == "vetoed")
+
+
+def test_an_order_that_expired_is_waited_for_no_more(tmp_path: Path) -> None:
+    file = desk(tmp_path, (40, 120), open_orders="wait")
+    content = yaml.safe_load(file.read_text()) | {"ticket": {"order_type": "limit", "collar_bps": 5}}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    first = make_cycle(file, FIRST)
+    assert (first.status, len(read_book("steady").blotter.open)) == ("partly executed", 1)
+    ran = make_cycle(file, NEXT)
+    assert "open orders vetoes" not in said(ran)
+    assert ran.cycle.decision.actions
+    assert ran.status in ("executed", "partly executed")
 
 
 @pytest.mark.parametrize(
