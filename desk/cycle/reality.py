@@ -180,7 +180,7 @@ def _why(names: Sequence[str], rest: Decimal, has_choices: bool) -> str:
 
 
 def stray_activity(found: Collection[Difference], there: AtVenue, others: Collection[str]) -> Activity:
-    """What the venue shows that may explain differences: fills of the assets that differ, and its amounts of cash.
+    """Fills of the assets that differ, and amounts of cash, by which the venue may explain differences.
 
     What it states as earned or paid can be booked; a deposit, a withdrawal or what is of no known kind, a person books.
     others : client ids of the orders of other portfolios.
