@@ -247,9 +247,9 @@ def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(tmp_path: Pat
     booked_by_hand(tmp_path)
     ran = make_cycle(file, NEXT)
     assert ran.status == "unreconciled"
-    offers = [f"rebalance book resolve steady paper-{kind}-{NEXT}-250.00-USD" for kind in ("fee", "withdrawal")]
-    assert list(ran.cycle.reality.bookings) == offers
-    assert rebalance(*offers[0].split()[1:]).status == 0
+    names = [f"paper-{kind}-{NEXT}-250.00-USD" for kind in ("fee", "withdrawal")]
+    assert [each.split()[4] for each in ran.cycle.reality.bookings] == names
+    assert rebalance("book", "resolve", "steady", names[0]).status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
     assert not read_book("steady").open_items
 

@@ -67,8 +67,8 @@ def test_a_person_says_of_which_kind_cash_is(held: tuple[Book, Portfolio], cash:
     (line,) = found = differences(book, portfolio, there(cash, A=60, B=80))
     assert (line.names, line.rest) == ((), Decimal(cash))
     assert f"of 100.00 the kind is not known: {' or '.join(kinds)}" in line.sentence
-    names = [f"alpaca-{kind}-2022-08-04-100.0-USD" for kind in kinds]
-    assert reality_of(found, "steady", "alpaca").bookings == tuple(f"rebalance book resolve steady {n}" for n in names)
+    call = "rebalance book resolve steady alpaca-{0}-2022-08-04-100.0-USD  # if it is of the kind {0}"
+    assert reality_of(found, "steady", "alpaca").bookings == tuple(map(call.format, kinds))
     assert not stray_cash(differences(book, portfolio, there(7.0, A=59, B=80)), "alpaca", date(2022, 8, 4)).proposals
 
 
