@@ -139,7 +139,7 @@ def run_cycle(
     record.add("optimiser", *_weighed(analysis, why_not))
     if reality.agrees is not None:
         given = (control(REALITY, "vetoes", not reality.agrees, reality.sentence, reality.sentence), *given)
-    decision = decided(listed, monitor, analysis, given)
+    decision = decided(listed, monitor, analysis, given, reality.ended)
     record.add("execution", _decision(decision), f"{decision.listed.headline} When: {decision.timing}.")
     failed = [each.sentence for each in decision.controls if each.effect != "passes"]
     controls = {"status": decision.status, "controls": [asdict(each) for each in decision.controls]}
