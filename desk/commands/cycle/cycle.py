@@ -58,7 +58,6 @@ def make_cycle(
     file: Path,
     as_of: str = "",
     out: tuple[str, ...] = (),
-    export: Path | None = None,
     reports: Path | None = None,
     *,
     act: bool = True,
@@ -72,7 +71,6 @@ def make_cycle(
 
     as_of  : day of the cycle, YYYY-MM-DD; later closes are left out; "" takes that of the exchange.
     out    : paths to which the list of the decision is written, in the formats of their endings.
-    export : path to which the record is written as JSON, too.
     reports : folder of the runs, for the policy that they recommend.
     act    : false to send nothing, whatever is decided.
     Raises : as `load_portfolio`, `policy_now` and `run_cycle` do; DataError for a journal whose head was altered;
@@ -102,8 +100,6 @@ def make_cycle(
             held = acting.held_back(act)  # a person may have paused since
             outcome = acting.Outcome(f"Nothing is sent: {held}.") if held else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
-    if export is not None:
-        write_record(export, document)
     said = [*([before] if before else []), timeline(made) if with_timeline else screen(made, status), *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")

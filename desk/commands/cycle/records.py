@@ -112,10 +112,13 @@ def _last_of_sessions(journal: Journal, portfolio: Portfolio) -> list[tuple[Cycl
     return [(cycle, ticket) for ticket, cycle in last.values() if cycle is not None]
 
 
-def check_page(path: Path) -> None:
-    """Refuse a path of a page that does not end with .html. Raises ConfigError."""
-    if path.suffix != ".html":
-        refuse("--page is", str(path), "end it with .html.")
+def check_outputs(page: Path | None, export: Path | None) -> None:
+    """Refuse paths of a page and of a record to which none can be written. Raises ConfigError."""
+    if page is not None and page.suffix != ".html":
+        refuse("--page is", str(page), "end it with .html.")
+    for name, path in {"--page is": page, "--export is": export}.items():
+        if path is not None and path.is_dir():
+            refuse(name, str(path), "it is a folder: give the path of a file.")
 
 
 def write_page(path: Path, document: Mapping[str, Any], status: str = "") -> None:
