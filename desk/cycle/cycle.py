@@ -223,12 +223,15 @@ def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], s
         row["groups"] = weights_by_group(after, each.weights)
         row["expected"] = {str(rows): early._asdict() for rows, early in analysis.early(each.name).items()}
     waiting = {str(sessions): each for sessions, each in analysis.waiting.items()}
-    sure = f"the best in {analysis.shares[best.name]:.0%} of the worlds"
+    least = f"expected to lose least, {best.loss:.2f} bp a year"
+    sure = f"confidence {analysis.confidence:.0%}: so many of such choices came true"
+    if analysis.material is best:
+        said = f"Recommended: {best.name}, which is {least}; {sure}."
+    else:
+        said = f"Recommended: policy. {best.name} is {least}, and not by what is worth a change; {sure}."
     of_policy = analysis.alternatives[0].listed.trades
     target = _by_asset(of_policy.portfolio, of_policy.target)
-    return {"alternatives": rows, "target": target, "waiting": waiting}, (
-        f"{best.name} is expected to lose least, {best.loss:.2f} bp a year, and is {sure}."
-    )
+    return {"alternatives": rows, "target": target, "waiting": waiting, "confidence": analysis.confidence}, said
 
 
 def _by_asset(portfolio: Portfolio, values: Array) -> dict[str, float]:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from backtests.today.from_today import mean
 from desk.cycle.alternatives import POLICY
-from desk.cycle.analysis import Analysed, Analysis
+from desk.cycle.analysis import ERRORS, Analysed, Analysis
 from desk.cycle.monitor import Monitored
 from desk.cycle.reality import REALITY
 from desk.tickets import make_ticket
@@ -33,7 +33,6 @@ from research.rules.protocol import fitted_until
 from research.rules.regime_threshold import BandToday
 
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
-ERRORS = 1.96  # standard errors within which 95 of 100 other draws of random numbers lie
 MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
 STOPPED = ("vetoed", "unreconciled")  # statuses of a decision whose orders may not be sent
 Effect = Literal["passes", "escalates", "vetoes"]
@@ -68,7 +67,7 @@ class Decision:
     listed     : list of the alternative that was chosen.
     chosen     : its name.
     by         : "policy" or "scenarios".
-    confidence : how often such a choice came true (`Analysis.confidence`), or None where nothing was weighed.
+    confidence : how often such a choice came true (`Analysis.confidence`), None where it is not the best.
     actions    : its orders, the most pressing first.
     timing     : when they go, or until when nothing does.
     reasons    : why, in sentences.
@@ -135,14 +134,14 @@ def decided(
     given    : controls of what the desk knows besides, such as its journal; one that escalates does where orders go.
     """
     by = listed.portfolio.cycle.decides if analysis is not None else POLICY
-    taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.best
+    taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.material
     trades = listed if taken is None else taken.listed.trades
     sends = bool(trades.sized.moved.any())
     return Decision(
         listed=trades,
         chosen=POLICY if taken is None else taken.name,
         by=by,
-        confidence=None if analysis is None or taken is None else analysis.confidence(taken.name),
+        confidence=None if analysis is None or taken is not analysis.best else analysis.confidence,
         actions=tuple(_actions(trades)),
         timing=_timing(trades),
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),

@@ -54,6 +54,16 @@ def test_the_policy_decides_unless_the_file_says_scenarios() -> None:
     assert of_scenarios.analysis.table().equals(of_policy.analysis.table())  # type: ignore[union-attr]
 
 
+def test_scenarios_leave_the_policy_only_for_what_is_worth_a_change() -> None:
+    kept = cycle(SCENARIOS, {"materiality_bps": 1.0})
+    assert kept.analysis is not None
+    assert 0.0 < -kept.analysis.apart(kept.analysis.best.name).value < 1.0
+    assert (kept.decision.chosen, kept.decision.confidence) == ("policy", None)
+    assert kept.steps[4].narrative.startswith(
+        f"Recommended: policy. {kept.analysis.best.name} is expected to lose least"
+    )
+
+
 def test_a_quiet_day_weighs_nothing_and_waits(tmp_path: Path) -> None:
     lines = {"A": SETTINGS["lines"]["A"] | {"shares": 50}, "B": SETTINGS["lines"]["B"] | {"shares": 100}}
     band = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
