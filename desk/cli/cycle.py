@@ -59,7 +59,7 @@ def run(
     if export is not None:
         write_record(export, made.document)
     if page is not None:
-        write_page(page, made.document, made.status)
+        write_page(page, made.document, made.status, made.sending)
     if made.asks:
         raise typer.Exit(ASKED)
 

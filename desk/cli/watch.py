@@ -21,7 +21,7 @@ def watch(
     """Run the decision cycle of each session of FILES once, after its close; those that were missed first.
 
     Prices are fetched before. It ends after the cycle under way where it is interrupted or terminated. With --once the
-    exit status is 3 where a person is asked, and 1 where something failed.
+    exit status is 3 where a person is asked, and 1 where something failed or another process watches a file.
 
     In place of FILES: pause lets cycles go on and sends nothing; stop ends all watchers, and all sending; resume takes
     both back; status says how they stand. Each names the open orders of each portfolio.
@@ -33,7 +33,7 @@ def watch(
         from datetime import timedelta
         from threading import Event
 
-        from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble
+        from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
         from desk.commands.cycle.watch import SWITCHES, Alerts, Watcher, switched
         from desk.feeds.pace import Clock
         from foundation.files import from_workbench
@@ -60,6 +60,6 @@ def watch(
         """Sleep until the end is asked for; a fetch that is under way then still keeps the pace of its source."""
         (time.sleep if ended.is_set() else ended.wait)(seconds)
 
-    alerts = Alerts(alert_cycle, alert_trouble, alert_resolved)
+    alerts = Alerts(alert_cycle, alert_trouble, alert_resolved, send_waiting)
     watcher = Watcher(files, Clock(sleep=sleep), alerts, ended.is_set, trust_code=trust_code)
     raise typer.Exit(watcher.run(once=once, every=spaced))

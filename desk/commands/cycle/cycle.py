@@ -10,6 +10,7 @@ import pandas as pd
 from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
 from desk.commands.orders import acting, book
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
+from desk.cycle.briefing import NOT_STATED, Sending
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.cycle.decision import OPEN_ORDERS, Control, control
 from desk.cycle.reality import NOT_COMPARED, Reality
@@ -42,7 +43,7 @@ class Ran:
     is_new   : false where the same cycle ran before.
     status   : of its decision; executed, partly executed or not sent where it was to be sent.
     asks     : true if a person is asked to look at it.
-    later    : session in which the same cycle is to run again, to send its list then; "" for none.
+    sending  : how its list goes.
     """
 
     text: str
@@ -51,7 +52,7 @@ class Ran:
     is_new: bool
     status: str
     asks: bool = False
-    later: str = ""
+    sending: Sending = NOT_STATED
 
 
 def make_cycle(
@@ -109,7 +110,11 @@ def make_cycle(
         said.append(_written(made, out, reports))
     failed = {each.name for each in made.decision.controls if each.effect != "passes"}
     asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
-    return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, outcome.later)
+    venue = "" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue
+    sending = Sending(str(file), venue, "" if act and desk is None else held, outcome.later)
+    return Ran("
+
+".join(said), made, document, entry.is_new, status, asks, sending)
 
 
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
+from desk.cycle.briefing import NOT_STATED, Sending
 from desk.cycle.cycle import checked_record, rounded
 from desk.cycle.decision import STOPPED
 from desk.cycle.monitor import QUIET
@@ -121,17 +122,18 @@ def check_outputs(page: Path | None, export: Path | None) -> None:
             refuse(name, str(path), "it is a folder: give the path of a file.")
 
 
-def write_page(path: Path, document: Mapping[str, Any], status: str = "") -> None:
+def write_page(path: Path, document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> None:
     """Write the page of the record of a cycle, with the outcomes that the journal has of it and of earlier ones.
 
-    status : what became of its decision, where the journal has none of its orders.
+    status  : what became of its decision, where the journal has none of its orders.
+    sending : how its list goes.
     """
     request, decision = (document["steps"][k]["output"] for k in (0, 5))
     with Journal(read_only=True) as journal:
         status = execution_status(journal, decision["ticket"]) or status
         known = [each.record for each in journal.entries(kind=CycleOutcome.kind, portfolio=request["portfolio"])]
     earlier = [each for each in known if each.session <= request["last_close"]]
-    _write(path, cycle_html(document, earlier, status).encode())
+    _write(path, cycle_html(document, earlier, status, sending).encode())
 
 
 def history_text(limit: int, portfolio: str = "", pages: Path | None = None) -> str:

@@ -56,7 +56,7 @@ def held_back(act: bool) -> str:
     """The reason for which a cycle sends nothing, whatever it decides; "" where it may send."""
     if not act:
         return "this cycle was run to watch"
-    return f"{path} is there" if (path := stop_file() or pause_file()) else ""
+    return f"{path} is there. To go on: rebalance watch resume" if (path := stop_file() or pause_file()) else ""
 
 
 def second_key(portfolio: Portfolio) -> Control | None:

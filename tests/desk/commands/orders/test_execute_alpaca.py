@@ -272,7 +272,12 @@ def test_a_cycle_holds_its_book_beside_the_venue_and_sends_in_the_session_of_its
     monkeypatch.setenv("REBALANCE_ACTS", "Sixty-forty@alpaca")
     served.moment -= timedelta(days=1)
     early = make_cycle(file, close)
-    assert (early.status, early.later, early.cycle.reality.agrees, served.posts) == ("finalised", "2022-12-30", True, 0)
+    assert (early.status, early.sending.later, early.cycle.reality.agrees, served.posts) == (
+        "finalised",
+        "2022-12-30",
+        True,
+        0,
+    )
     served.moment += timedelta(days=1)
     ran = make_cycle(file, close)
     assert (ran.status, ran.is_new, served.posts) == ("executed", False, 2)
