@@ -112,9 +112,7 @@ def make_cycle(
     asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
     venue = "" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue
     sending = Sending(str(file), venue, "" if act and desk is None else held, outcome.later)
-    return Ran("
-
-".join(said), made, document, entry.is_new, status, asks, sending)
+    return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 
 
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
