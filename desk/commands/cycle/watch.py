@@ -254,8 +254,8 @@ class Watcher:
                     raise
                 untold.append(((session,), _sentence(error)))
                 continue
-            for what in untold:  # not before: what is tried again would be told again
-                self._miss(each, *what)
+            for missed in untold:  # not before: what is tried again would be told again
+                self._miss(each, *missed)
             untold.clear()
             if unfilled:
                 self.counts["faults"] += 1
