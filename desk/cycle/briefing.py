@@ -16,7 +16,7 @@ LIST = "orders.json"  # file that the commands write the list of the decision to
 
 @dataclass(frozen=True)
 class Sending:
-    """How the list of a cycle goes, which its record does not state.
+    """The way of the list of a cycle, which its record does not state.
 
     file  : path of the portfolio file as it was given; "" takes the name in the record.
     venue : venue of the file's `cycle: {acts: …}`, "" for none.
