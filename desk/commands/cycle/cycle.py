@@ -104,8 +104,9 @@ def make_cycle(
         made = run_cycle(portfolio, policy, name, run, today, utc_now, reality=reality, given=given)
         entry, document = _journalled(journal, made, run)
         status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
-        if desk is not None and status == "finalised" and made.decision.ticket:
-            outcome = acting.Outcome(f"Nothing is sent: {held}.") if held else acting.send(desk, made, today)
+        if (desk is not None or not act) and status == "finalised" and made.decision.ticket:
+            stopped = acting.Outcome(f"Nothing is sent: {held}.")
+            outcome = stopped if held or desk is None else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     if export is not None:
         write_record(export, document)
@@ -117,7 +118,8 @@ def make_cycle(
     if out:
         said.append(_written(made, out, reports))
     venue = "" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue
-    sending = Sending(str(file), venue, "" if act and desk is None else held, outcome.later)
+    why = "" if outcome.is_tried or outcome.later else outcome.text.rstrip(".")
+    sending = Sending(str(file), venue, why, outcome.later)
     asks = status in ASKING or outcome.asks or given[0].effect != "passes"
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 

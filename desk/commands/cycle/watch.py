@@ -189,7 +189,7 @@ class Watcher:
             return
         if each.tries:
             self._say(f"{each.name}: no trouble any more.")
-        self._alert(self._alerts.resolved, str(each.file), URGENT)
+        self._alert(self._alerts.resolved, str(each.file), URGENT, "")
         each.due, each.tries = coming, 0
 
     def _is_ours(self, each: _Watched) -> bool:
@@ -242,7 +242,7 @@ class Watcher:
     def _run(self, each: _Watched, due: Due) -> None:
         """Run the cycles that are due, the oldest first. Raises what the newest raises; an older one is passed over."""
         untold = [(due.missing, "they have no prices")] if due.missing else []
-        unfilled = due.unfilled
+        lost = due.unfilled
         for session in due.sessions:
             if self._ends():
                 return
@@ -254,14 +254,14 @@ class Watcher:
                     raise
                 untold.append(((session,), _sentence(error)))
                 continue
-            for what in untold:  # not before: what is tried again would be told again
-                self._miss(each, *what)
+            for missed in untold:  # not before: what is tried again would be told again
+                self._miss(each, *missed)
             untold.clear()
-            if unfilled:
+            if lost:
                 self.counts["faults"] += 1
-                what = f"the list of {unfilled} was not filled in its session"
-                self._tell(each, what, "The newest cycle decides anew: rebalance run {}", unfilled)
-                unfilled = ""
+                remedy = "The newest cycle decides anew: rebalance run {}"
+                self._tell(each, f"the list of {lost} was not filled in its session", remedy, lost)
+                lost = ""
             self.counts["cycles"] += ran.is_new
             self.counts["asked"] += ran.asks and acts
             said = (ran.status, history_text(1, each.name), ran.sending)
@@ -271,7 +271,7 @@ class Watcher:
             self._say(said[1])
             if session == due.sessions[-1]:
                 self._alert(self._alerts.cycle, ran)
-                self._alert(self._alerts.resolved, str(each.file), WARNING)  # what quotes said before its close
+                self._alert(self._alerts.resolved, str(each.file), WARNING, "")  # what quotes said before its close
 
     def _miss(self, each: _Watched, sessions: Sequence[str], why: str) -> None:
         """Tell of sessions that get no cycle."""

@@ -92,7 +92,7 @@ def test_orders_that_nobody_sends_are_urgent_and_sent_ones_are_not() -> None:
             "orders.json --exchange alpaca --dry",
         ),
         (
-            Sending(venue="alpaca", held="/home/PAUSE is there. To go on: rebalance watch resume"),
+            Sending(venue="alpaca", held="Nothing is sent: /home/PAUSE is there. To go on: rebalance watch resume"),
             ("orders held back: list 0123abcd0123abcd", "warning"),
             "Nothing is sent: /home/PAUSE is there. To go on: rebalance watch resume",
         ),
