@@ -44,7 +44,7 @@ def test_a_cycle_tells_its_status_and_each_reading_beyond_a_level_with_what_to_d
     readings = [each for each in document["steps"][3]["output"]["readings"] if each["level"] != "normal"]
     beyond = {each["name"] + (f": {each['of']}" if each["of"] else "") for each in readings}
     assert set(found) == {"awaiting approval", *beyond}
-    assert beyond >= {"ranges: A", "drift of an asset: A"}
+    assert beyond >= {"ranges: A", "drift of an asset: A, B"}
     assert {each.session for each in found.values()} == {"2022-08-04"}
     asked, ranges = found["awaiting approval"], found["ranges: A"]
     assert (asked.portfolio, asked.level) == ("Steady", "urgent")
