@@ -17,7 +17,7 @@ from foundation.arrays import Array
 
 PATHS, DAYS, YEAR = 2_000, 2_520, 252
 BATCHES = (1, 5, 21, 63)  # days
-TRACKING, MEANS, LONGEST = 0.01, (0.01, 0.02, 0.05), 40  # a year; years of a record
+TRACKING, MEANS, LONGEST = 0.01, (0.005, 0.01, 0.02, 0.05), 80  # a year; years of a record
 
 Drawn = Callable[[np.random.Generator], Array]
 

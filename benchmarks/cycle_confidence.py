@@ -52,7 +52,7 @@ def decided(portfolio: Portfolio, law: StationaryBootstrap, number: int) -> dict
     regret = lost[found.alternatives.index(best)] - min(lost)
     return {
         "share": found.shares[best.name],
-        "confidence": found.confidence(best.name),
+        "confidence": found.confidence,
         "came true": float(regret <= 0.0),
         "expected regret": float((best.losses - losses.min(axis=0)).mean()),
         "regret": regret,

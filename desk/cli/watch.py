@@ -36,10 +36,18 @@ def watch(
         from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
         from desk.commands.cycle.watch import SWITCHES, Alerts, Watcher, switched
         from desk.feeds.pace import Clock
+        from foundation.files import from_workbench
+        from foundation.paper.wording import listed
 
-    if len(files) == 1 and str(files[0]) in SWITCHES:
-        print_text(switched(str(files[0])))
+    words = [str(file) for file in files]
+    if len(words) == 1 and words[0] in SWITCHES:
+        print_text(switched(words[0]))
         return
+    for word in words:
+        if not Path(word).suffix and not Path(from_workbench(word)).exists():
+            raise ConfigError(
+                f"{word!r} is no file, and no command: give files alone, or one of {listed([*SWITCHES])}."
+            )
     given = re.fullmatch(r"([1-9]\d{0,3})([mh])", every)
     if every and (once or given is None):
         raise ConfigError(f"--every is {every!r}: give minutes or hours, such as 5m or 1h, and not with --once.")

@@ -31,6 +31,7 @@ from research.rules import Never
 
 WAITS = (1, 5, 20)  # sessions
 PARTS = ("today", "later", "tracking")  # of a loss: today's orders, later costs and work, returns apart from the target
+ERRORS = 1.96  # standard errors within which 95 of 100 other draws of random numbers lie
 PERFECT = 10.0  # score of an alternative without a loss
 CALIBRATION = (0.8, 1.45, 0.3)  # c, a and b of `Analysis.confidence`, as `benchmarks/cycle_confidence.py` fits them
 
@@ -109,11 +110,13 @@ class Analysis:
     waiting      : by rows of the market: expected loss of the policy's trade put off by so many, less that of the trade
                    today, bp of NAV, and its standard error; empty where the policy holds, or cannot be put off so.
     halving      : loss that halves a score, bp of NAV.
+    materiality  : gain that is worth a change, bp of NAV.
     """
 
     alternatives: tuple[Analysed, ...]
     waiting: Mapping[int, Simulated]
     halving: float
+    materiality: float
 
     def __getitem__(self, name: str) -> Analysed:
         """The alternative of a name, or with the same orders as one of that name."""
@@ -124,6 +127,22 @@ class Analysis:
         """The alternative of the least expected loss; of equals, the one with fewer orders."""
         return min(self.alternatives, key=lambda each: (each.loss, len(each.listed.trades.orders)))
 
+    @property
+    def material(self) -> Analysed:
+        """The best of those that lose less than the policy's own by what is worth a change; without one, that.
+
+        The error of the difference, and the tax that is realised beyond the policy's, stand against a change.
+        """
+        found = [each for each in self.alternatives[1:] if self.gain(each) >= self.materiality]
+        return min(found, key=lambda each: each.loss, default=self.alternatives[0])
+
+    def gain(self, of: Analysed) -> float:
+        """The gain of an alternative over the policy's own list that counts for a change, bp of NAV."""
+        own = self.alternatives[0].listed.trades
+        apart, error = self.apart(of.name)
+        taxed = max(tax_of(of.listed.trades) - tax_of(own), 0.0) / own.portfolio.nav / BASIS_POINT
+        return -apart - ERRORS * error - taxed
+
     @cached_property
     def shares(self) -> dict[str, float]:
         """By name, the share of worlds in which an alternative has the least loss; worlds with ties are divided."""
@@ -131,8 +150,9 @@ class Analysis:
         shares = (least / least.sum(axis=0)).mean(axis=1)
         return {each.name: float(share) for each, share in zip(self.alternatives, shares, strict=True)}
 
-    def confidence(self, name: str) -> float:
-        """The share of choices that came true, of those that were the best in as large a share of the worlds.
+    @property
+    def confidence(self) -> float:
+        """The share of cycles in which the best came true, of those that gave it as large a share of the worlds.
 
         The worlds take the law of returns for granted that a few years have shown, so that large shares are too sure:
         log odds = c + a · log(share) − b · log(1 − share), as cycles on other markets came true.
@@ -141,7 +161,7 @@ class Analysis:
         if len(self.alternatives) == 1:
             return 1.0
         worlds, (c, a, b) = len(self.alternatives[0].losses), CALIBRATION
-        share = min(max(self.shares[self[name].name], 0.5 / worlds), 1.0 - 0.5 / worlds)
+        share = min(max(self.shares[self.best.name], 0.5 / worlds), 1.0 - 0.5 / worlds)
         return 1.0 / (1.0 + math.exp(-c - a * math.log(share) + b * math.log1p(-share)))
 
     def early(self, name: str) -> dict[int, Early]:
@@ -167,7 +187,7 @@ class Analysis:
 
         orders, turnover (fraction of NAV), cost, gain realised and tax on it (currency), tracking_error (fraction a
         year), var, cvar (one row, fraction of NAV), beta, sharpe (of the last year by these weights), loss of the year
-        and its parts, apart from the policy's and its error (bp of NAV), score, best (share of worlds), confidence.
+        and its parts, apart from the policy's and its error (bp of NAV), score, best (share of worlds).
         """
         rows = []
         for each in self.alternatives:
@@ -179,7 +199,7 @@ class Analysis:
                     "turnover": trades.turnover,
                     "cost": float(trades.sized.charges.sum()),
                     "gain": sum(float(trades.facts.get(f"gain_{term}", 0.0)) for term in ("short", "long")),
-                    "tax": float(trades.facts.get("tax", 0.0)),
+                    "tax": tax_of(trades),
                     "tracking_error": after.tracking_error,
                     "var": next(iter(after.var.values())),
                     "cvar": next(iter(after.cvar.values())),
@@ -190,10 +210,14 @@ class Analysis:
                     **dict(zip(("apart", "error"), self.apart(each.name), strict=True)),
                     "score": self.score(each.name),
                     "best": self.shares[each.name],
-                    "confidence": self.confidence(each.name),
                 }
             )
         return pd.DataFrame(rows).set_index("alternative")
+
+
+def tax_of(trades: TradeList) -> float:
+    """The tax on what a list realises, currency; 0 without tax lots."""
+    return float(trades.facts.get("tax", 0.0))
 
 
 def _least(losses: Array) -> Mask:
@@ -228,7 +252,7 @@ def analysed(listed: Sequence[Listed]) -> Analysis:
     )
     later = [lost[-1].sum(axis=0) for lost in losses[len(listed) :]]
     waiting = {k: mean(lost - found[0].losses) for k, lost in zip(put_off, later, strict=True)}
-    return Analysis(found, waiting, portfolio.cycle.halving)
+    return Analysis(found, waiting, portfolio.cycle.halving, portfolio.materiality)
 
 
 @dataclass(frozen=True, eq=False)

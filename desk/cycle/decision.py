@@ -4,7 +4,7 @@ By default the policy of the file decides, and the alternatives stand beside it.
 `cycle: {decides: scenarios}`, the alternative of the least expected loss is taken.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import pandas as pd
 
 from backtests.today.from_today import mean
 from desk.cycle.alternatives import POLICY
-from desk.cycle.analysis import Analysed, Analysis
+from desk.cycle.analysis import ERRORS, Analysed, Analysis
 from desk.cycle.monitor import Monitored
 from desk.cycle.reality import REALITY
 from desk.tickets import make_ticket
@@ -33,9 +33,9 @@ from research.rules.protocol import fitted_until
 from research.rules.regime_threshold import BandToday
 
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
-ERRORS = 1.96  # standard errors within which 95 of 100 other draws of random numbers lie
 MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
 STOPPED = ("vetoed", "unreconciled")  # statuses of a decision whose orders may not be sent
+OPEN_ORDERS = "open orders"  # name of a control
 Effect = Literal["passes", "escalates", "vetoes"]
 
 
@@ -68,7 +68,7 @@ class Decision:
     listed     : list of the alternative that was chosen.
     chosen     : its name.
     by         : "policy" or "scenarios".
-    confidence : how often such a choice came true (`Analysis.confidence`), or None where nothing was weighed.
+    confidence : how often such a choice came true (`Analysis.confidence`), None where it is not the best.
     actions    : its orders, the most pressing first.
     timing     : when they go, or until when nothing does.
     reasons    : why, in sentences.
@@ -125,7 +125,11 @@ class Decision:
 
 
 def decided(
-    listed: TradeList, monitor: Monitored, analysis: Analysis | None, given: Sequence[Control] = ()
+    listed: TradeList,
+    monitor: Monitored,
+    analysis: Analysis | None,
+    given: Sequence[Control] = (),
+    ended: Collection[str] = (),
 ) -> Decision:
     """The decision on a portfolio.
 
@@ -133,16 +137,17 @@ def decided(
     monitor  : its readings.
     analysis : its alternatives, or None on a quiet day.
     given    : controls of what the desk knows besides, such as its journal; one that escalates does where orders go.
+    ended    : ids of orders of the last list that can no longer be filled, though the book has them open.
     """
     by = listed.portfolio.cycle.decides if analysis is not None else POLICY
-    taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.best
+    taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.material
     trades = listed if taken is None else taken.listed.trades
     sends = bool(trades.sized.moved.any())
     return Decision(
         listed=trades,
         chosen=POLICY if taken is None else taken.name,
         by=by,
-        confidence=None if analysis is None or taken is None else analysis.confidence(taken.name),
+        confidence=None if analysis is None or taken is not analysis.best else analysis.confidence,
         actions=tuple(_actions(trades)),
         timing=_timing(trades),
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),
@@ -150,7 +155,7 @@ def decided(
         controls=(
             *(each for each in given if sends or each.effect != "escalates"),
             *_controls(trades, monitor, by),
-            *_acting(trades),
+            *_acting(trades, ended),
         ),
         watched=_watched(trades.portfolio),
         band=_band(listed),
@@ -295,14 +300,17 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
     yield control("model", "escalates", old, f"{said}, more than a year before", said)
 
 
-def _acting(trades: TradeList) -> Iterator[Control]:
+def _acting(trades: TradeList, ended: Collection[str]) -> Iterator[Control]:
     """The controls of the file on orders that are open, and on those that go without a person."""
     portfolio, terms, acts = trades.portfolio, trades.portfolio.cycle, trades.portfolio.cycle.acts
     sends = bool(trades.sized.moved.any())
-    count = 0 if portfolio.blotter is None else len(portfolio.blotter.open)
+    open_orders = () if portfolio.blotter is None else portfolio.blotter.open
     if terms.open_orders == "wait":
-        fault = f"{counted(count, 'order')} of the last list are open, and the file waits for them"
-        yield control("open orders", "vetoes", sends and bool(count), fault, "no order of the last list is in the way")
+        names = [each.order_id for each in open_orders if each.order_id not in ended]
+        fault = f"{counted(len(names), 'order')} of the last list are open, and the file waits for them"
+        fix = f"rebalance book resolve NAME ORDER ends one that will not be filled, of {', '.join(names)}"
+        passed = "no order of the last list is in the way"
+        yield control(OPEN_ORDERS, "vetoes", sends and bool(names), f"{fault}; {fix}", passed)
     if acts is None:
         return
     value, orders = float(trades.orders["notional"].sum()), len(trades.orders)

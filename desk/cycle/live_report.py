@@ -93,7 +93,7 @@ class LiveReport:
         apart = f"{amount(both.difference, signed=True)} {self.portfolio.basis}"
         found = [f"NAV of live less the backtest: {apart}, {_bps(both, both.difference)} bp of NAV.", self._first_day()]
         since, beyond = self.sequence.first_apart(), self.sequence.first_apart(-margin, margin)
-        verdict = _verdict(both, self.sequence, since, "live contradicts the backtest", "live agrees with the backtest")
+        verdict = _verdict(both, self.sequence, since, "the backtest")
         if beyond is not None:
             verdict += f" The mean is beyond the file's materiality of {number(self.portfolio.materiality)} bp a year."
         found.append(f"Implementation, live less the backtest: {verdict}")
@@ -101,7 +101,7 @@ class LiveReport:
             return [*found, f"The promise of the test is not judged: {self.promise.reason}"]
         tested, reference = self.promise.tested, self.portfolio.reference
         since = self.promise.live.first_apart(tested.lower, tested.upper)
-        verdict = _verdict(both, self.promise.live, since, "live contradicts the test", "live agrees with the test")
+        verdict = _verdict(both, self.promise.live, since, "the test")
         return [*found, f"Excess over {reference}: in the test {_a_year(tested)}; live {verdict}"]
 
     def _first_day(self) -> str:
@@ -283,9 +283,11 @@ def _a_year(found: Estimate) -> str:
     return f"{found.times(100.0).text(signed=True)} % a year"
 
 
-def _verdict(both: Parting, found: ConfidenceSequence, since: int | None, parts: str, agrees: str) -> str:
+def _verdict(both: Parting, found: ConfidenceSequence, since: int | None, what: str) -> str:
     if not np.isfinite(found.width).any():
         return f"not known yet, after {counted(len(both.dates) - 1, 'day')}: the first interval needs some 14 months."
     if since is None:
-        return f"{_a_year(found.last)}: {agrees} so far."
-    return f"{_a_year(found.last)}: {parts}, as the interval of {both.dates[since]:%Y-%m-%d} lies apart."
+        return f"{_a_year(found.last)}: live does not contradict {what} yet."
+    return (
+        f"{_a_year(found.last)}: live contradicts {what}, as the interval of {both.dates[since]:%Y-%m-%d} lies apart."
+    )

@@ -9,7 +9,7 @@ from backtests.sheets.parts import Part, Words, section_blocks
 from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, Shown, records_table, scaled, table
 from desk.cycle.briefing import NOT_STATED, Sending, briefed
 from desk.cycle.picture import losses_picture
-from desk.cycle.screen import band_words, loss_columns, order_columns, recommended_words
+from desk.cycle.screen import band_words, loss_columns, order_columns
 from desk.journal.records import CycleOutcome
 from foundation.blocks import Column, with_minus
 from foundation.paper.render import PAPER_PACKAGE, Running, fill
@@ -118,7 +118,7 @@ def _alternatives(document: Mapping[str, Any]) -> list[Part]:
         return [Words(document["steps"][4]["narrative"], "")]
     rows, chosen = pd.DataFrame(weighed["alternatives"]), decision["chosen"]
     columns = loss_columns(rows, request["basis"], request["nav"])
-    said = recommended_words(rows, chosen)
+    said = document["steps"][4]["narrative"]
     losses = _of_columns(f"Each played through the same years. {said}", columns, Looks(chosen=chosen))
     after = records_table(
         "The portfolio after the orders of each", AFTER, weighed["alternatives"], Looks(chosen=chosen)

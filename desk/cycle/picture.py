@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from desk.cycle.decision import ERRORS
+from desk.cycle.analysis import ERRORS
 from foundation.paper.charts.interval_rows import Row, interval_rows, rows_panel
 from foundation.paper.charts.panel import Axis
 from foundation.paper.picture import Format, Picture, picture

@@ -73,7 +73,7 @@ class CyclePolicy(RuleTraits):
         targets = target_path(self.allocation, then.market, start=len(then.market.dates) - 1)
         listed = trade_list(then, self.policy, self.name, targets=targets)
         try:
-            best = analysed(alternatives(listed, targets, IN_BACKTESTS)).best.name
+            best = analysed(alternatives(listed, targets, IN_BACKTESTS)).material.name
         except DataError:  # too short a past: as a cycle of that day, the policy decides
             best = POLICY
         self.chosen[best] += 1

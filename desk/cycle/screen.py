@@ -14,8 +14,6 @@ from foundation.paper.wording import counted, percent
 from research.accounting.costs import BASIS_POINT
 from research.rules.standard_rule import points
 
-CONFIDENCE = "so many choices with as large a share of worlds came true"
-
 
 def screen(cycle: Cycle, status: str = "") -> str:
     """The cycle in words, for a terminal. status : what became of its decision; "" takes that of the decision."""
@@ -68,21 +66,7 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
     for one in analysis.alternatives:
         also = f" (the same orders: {', '.join(one.listed.also)})" if one.listed.also else ""
         yield wrapped(f"  {one.name}: {one.listed.words}{also}")
-    yield wrapped(recommended_words(table, taken))
-
-
-def recommended_words(table: pd.DataFrame, chosen: str) -> str:
-    """The alternative of the least expected loss with its confidence, and the policy where that decides otherwise.
-
-    table  : a row an alternative, as in a record.
-    chosen : name of the one that was decided for.
-    """
-    best = table.sort_values(["loss", "orders"], kind="stable").iloc[0]
-    said = f"Recommended: {best['alternative']}, confidence {best['confidence']:.0%}: {CONFIDENCE}."
-    if best["alternative"] == chosen:
-        return said
-    confidence = table.set_index("alternative")["confidence"][chosen]
-    return f"{said} The policy of the file decides: {chosen}, confidence {confidence:.0%}."
+    yield wrapped(cycle.steps[4].narrative)
 
 
 def loss_columns(table: pd.DataFrame, basis: str, nav: float) -> list[Column]:

@@ -54,6 +54,16 @@ def test_the_policy_decides_unless_the_file_says_scenarios() -> None:
     assert of_scenarios.analysis.table().equals(of_policy.analysis.table())  # type: ignore[union-attr]
 
 
+def test_scenarios_leave_the_policy_only_for_what_is_worth_a_change() -> None:
+    kept = cycle(SCENARIOS, {"materiality_bps": 1.0})
+    assert kept.analysis is not None
+    assert 0.0 < -kept.analysis.apart(kept.analysis.best.name).value < 1.0
+    assert (kept.decision.chosen, kept.decision.confidence) == ("policy", None)
+    assert kept.steps[4].narrative.startswith(
+        f"Recommended: policy. {kept.analysis.best.name} is expected to lose least"
+    )
+
+
 def test_a_quiet_day_weighs_nothing_and_waits(tmp_path: Path) -> None:
     lines = {"A": SETTINGS["lines"]["A"] | {"shares": 50}, "B": SETTINGS["lines"]["B"] | {"shares": 100}}
     band = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
@@ -211,6 +221,17 @@ def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Pa
     assert json.loads(kept.read_text()) == exported
     assert entry.record.sha256 == exported["sha256"]
     assert rebalance("history").out.startswith(f"2022-12-29  Watched  finalised, {entry.record.chosen}: ")
+
+
+@pytest.mark.parametrize("option", ["--export", "--page"])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_decided(
+    option: str, tmp_path: Path, home: Path
+) -> None:
+    folder = tmp_path / "cycle.html"
+    folder.mkdir()
+    refused = run(SCENARIOS, "--as-of", DAY, option, folder)
+    assert (refused.status, "it is a folder" in refused.err) == (2, True)
+    assert not home.exists()
 
 
 def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path: Path, home: Path) -> None:

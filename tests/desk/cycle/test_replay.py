@@ -12,7 +12,7 @@ from research.market import Market
 from research.portfolio import Portfolio, load_portfolio
 
 SCENARIOS = Path(__file__).parents[3] / "data" / "examples" / "cycle_of_scenarios.yaml"
-QUICK = {"cycle.worlds": 100, "policies.threshold.band": 0.01}
+QUICK = {"cycle.worlds": 100, "policies.threshold.band": 0.01, "tracking_penalty": 0.2}  # so that some trades can wait
 FIRST, LAST = "2022-03-01", "2022-08-31"
 
 

@@ -343,6 +343,14 @@ def test_a_wrong_time_between_looks_at_quotes_is_refused(file: Path, words: tupl
     assert "give minutes or hours, such as 5m or 1h" in refused.err
 
 
+@pytest.mark.parametrize("words", [["stop", "steady.yaml"], ["stpo"], ["steady.yaml", "pause"]])
+def test_a_switch_that_is_mistyped_or_beside_a_file_starts_nothing(words: list[str], home: Path) -> None:
+    refused = rebalance("watch", *words)
+    assert refused.status == 2
+    assert "give files alone, or one of pause, resume, stop and status" in refused.err
+    assert not (home / "journal.sqlite").exists()
+
+
 def test_pause_and_stop_are_files_and_resume_takes_both_back(file: Path, home: Path) -> None:
     assert rebalance("watch", "status").out == "Cycles run, and send what their files allow.\n"
     Watcher([file], Time("2022-07-05T21:00:00").clock).run(once=True)
