@@ -179,7 +179,7 @@ class Watcher:
             self._run(each, due)
             now = self._clock.now()
             coming = next_over(now, delays)
-            if calendar and last_cycle(each.name)[1]:
+            if calendar and not due.awaited and last_cycle(each.name)[1]:
                 coming = min(coming, (now if is_open(now, calendar) else next_open(now, calendar)) + STANDBY)
         except Exception as error:
             self._trouble(each, _sentence(error))
@@ -214,8 +214,9 @@ class Watcher:
 
         The cycle of the last session runs again while its list is to be sent: in the session after it, or after a kill.
         """
-        own, why = delays_of(each.file), ""
-        if own:
+        own, why, now = delays_of(each.file), "", self._clock.now()
+        last, is_left = last_cycle(each.name)
+        if own and not (is_left and all(str(last_over(now, one, own)) <= last for one in own)):
             try:
                 text, is_whole = fetch_data(each.file, clock=self._clock)
                 why = "" if is_whole else text
@@ -227,7 +228,7 @@ class Watcher:
             raise ConfigError(f"{error} {why}".rstrip()) from error
         market, is_daily = portfolio.market, row_name(portfolio.periods_per_year) == "day"
         delays = {market.calendar: PUBLISHED} | own
-        over, (last, is_left) = last_over(self._clock.now(), market.calendar, delays), last_cycle(portfolio.name)
+        over = last_over(now, market.calendar, delays)
         due = due_cycles(market.days, over, last, market.calendar if is_daily else "")
         if due.awaited and why and not each.tries:
             self._say(f"{each.name}: {why}")

@@ -257,6 +257,7 @@ def test_a_watcher_sends_the_list_of_a_cycle_that_was_killed_before_it_did(tmp_p
         assert Watcher([file], Time("2022-12-27T22:00:00").clock).run(once=True) == 0
         assert bought() == [("AGG", 40.0)]
     assert journalled("Acting") == ["2022-12-27"]
+    assert "Acting: not watched, last cycle of 2022-12-27, executed; open orders: none." in watch.switched("status")
 
 
 @pytest.mark.parametrize(("resumed", "goes"), [("09:00", "14:31"), ("14:50", "14:51")])
