@@ -20,7 +20,7 @@ class Sending:
 
     file  : path of the portfolio file as it was given; "" takes the name in the record.
     venue : venue of the file's `cycle: {acts: …}`, "" for none.
-    held  : why the cycle sends nothing, with the command that lets it go on, if any; "" where it may send.
+    held  : sentence that the cycle sends nothing, and why, without its period; "" where it may send.
     later : session in which the same cycle sends it, YYYY-MM-DD; "" for none.
     stop  : sentence on the file STOP or PAUSE, with the command that removes it; "" where neither is there.
     is_fetched : true where `rebalance data update` brings its prices.
@@ -113,7 +113,7 @@ def briefed(document: Mapping[str, Any], status: str = "", sending: Sending = NO
         actions=(*actions[:TOP], *more),
         flags=(*beyond, *failed),
         playbook=(
-            *([sending.stop] if sending.stop else []),
+            *([sending.stop] if sending.stop and not sending.held else []),
             *(_fresh_prices(request, sending) if is_stale and status == "vetoed" else []),
             *_playbook(status, request, sending, has_orders=bool(actions)),
         ),
@@ -168,8 +168,7 @@ def _playbook(status: str, request: Mapping[str, Any], sending: Sending, *, has_
 def _to_send(status: str, on_day: str, sending: Sending) -> Iterator[str]:
     """The steps to a list that may be sent.  on_day : command that runs the cycle."""
     if status == "finalised" and sending.held:
-        if not sending.stop:
-            yield f"Nothing is sent: {sending.held}"
+        yield sending.held
     elif status == "finalised" and sending.later:
         yield f"The list goes in the session of {sending.later}, when the same cycle runs again: {on_day}"
     else:

@@ -101,29 +101,30 @@ def make_cycle(
         made = run_cycle(portfolio, policy, name, run, today, utc_now, reality=reality, given=given)
         entry, document = _journalled(journal, made, run)
         status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
-        if desk is not None and status == "finalised" and made.decision.ticket:
+        if (desk is not None or not act) and status == "finalised" and made.decision.ticket:
             held = acting.held_back(act)  # a person may have paused since
-            outcome = outcome if held else acting.send(desk, made, today)
+            stopped = acting.Outcome(f"Nothing is sent: {held}.")
+            outcome = stopped if held or desk is None else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     told = f"{timeline(made)}\n\n{status_line(status)}" if with_timeline else screen(made, status)
     said = [*([before] if before else []), told, *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
-    if outcome.text:
-        said.append(outcome.text)
-    if out:
-        said.append(_written(made, out, reports))
-    failed = {each.name for each in made.decision.controls if each.effect != "passes"}
-    asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
     sending = Sending(
         file=str(file),
         venue="" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue,
-        held="" if act and desk is None else held,
+        held="" if outcome.is_tried or outcome.later else outcome.text.rstrip("."),
         later=outcome.later,
         stop=stop_words(),
         is_fetched=bool(delays_of(file)),
         written=next((each for each in out if each.endswith(".json")), ""),
     )
+    if outcome.text and not (sending.held and status == "finalised"):  # then it is the next step
+        said.append(outcome.text)
+    if out:
+        said.append(_written(made, out, reports))
+    failed = {each.name for each in made.decision.controls if each.effect != "passes"}
+    asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
     said.append(next_steps(document, status, sending))
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 
