@@ -68,7 +68,7 @@ class Briefing:
 
 
 def next_steps(document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> str:
-    """What to do next after a cycle, as text for a terminal.  sending : how its list goes."""
+    """The next steps after a cycle, as text for a terminal.  sending : how its list goes."""
     steps = briefed(document, status, sending).playbook
     return "\n".join(["What to do next:", *(wrapped(f"- {each}") for each in steps)])
 

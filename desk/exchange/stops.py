@@ -21,7 +21,7 @@ def pause_file() -> str:
 
 
 def stop_words() -> str:
-    """What STOP or PAUSE keeps from being sent, and the command that removes it; "" where neither is there."""
+    """A sentence on STOP or PAUSE, with the command that removes it; "" where neither is there."""
     stop, pause = stop_file(), pause_file()
     held = f"Nothing is sent while {stop} is there" if stop else f"No cycle sends while {pause} is there"
     return f"{held}. To go on: rebalance watch resume" if stop or pause else ""

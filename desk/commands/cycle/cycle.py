@@ -10,7 +10,7 @@ import pandas as pd
 from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
 from desk.commands.data import delays_of
 from desk.commands.orders import acting, book
-from desk.commands.orders.execute import VENUES
+from desk.commands.orders.execute import check_venue
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
@@ -25,7 +25,7 @@ from desk.journal.journal import Kept, utc_now
 from desk.journal.records import CycleRun
 from desk.journal.tickets import execution_status, moment_text, ticket_state
 from desk.journal.verify import verify
-from foundation.arguments import day, one_of
+from foundation.arguments import day
 from foundation.errors import ConfigError
 from foundation.home import home_folder
 from foundation.progress import bar
@@ -147,7 +147,7 @@ def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
-    one_of("cycle: acts: venue is", acts.venue, VENUES)
+    check_venue("cycle: acts: venue is", acts.venue)
     return (
         acting.Desk(file, portfolio.name, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
     )
