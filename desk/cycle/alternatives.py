@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.today.future_paths import Opening
-from desk.cycle.monitor import has_groups
+from desk.cycle.monitor import counted_rows, has_groups
 from foundation.arrays import Array
 from foundation.errors import PolicyError
 from foundation.tolerances import TRIGGER
@@ -147,8 +147,9 @@ def _rules(of_policy: TradeList) -> dict[str, tuple[str, Policy, Request, Portfo
     all_to_target = Request(to_target=True)
     by: Literal["sector", "asset_class"] = "sector" if has_groups(portfolio, "sector") else "asset_class"
     points = f"{100 * level:g} {'point' if level == 0.01 else 'points'}"
+    soonest = f"booked {counted_rows(portfolio, 1 + portfolio.lag)} later at the earliest"
     found: dict[str, tuple[str, Policy, Request, Portfolio]] = {
-        DEFER: ("no order today", Never(held), plain, portfolio),
+        DEFER: (f"no order today; the policy's next trade is {soonest}", Never(held), plain, portfolio),
         FULL: ("all to target", policy, all_to_target, portfolio),
         "partial": (
             f"assets more than {points} off target to theirs",

@@ -22,12 +22,18 @@ class Sending:
     venue : venue of the file's `cycle: {acts: …}`, "" for none.
     held  : sentence that the cycle sends nothing, and why, without its period; "" where it may send.
     later : session in which the same cycle sends it, YYYY-MM-DD; "" for none.
+    stop  : sentence on the file STOP or PAUSE, with the command that removes it; "" where neither is there.
+    is_fetched : true where `rebalance data update` brings its prices.
+    written : file with its ticket, "" for none.
     """
 
     file: str = ""
     venue: str = ""
     held: str = ""
     later: str = ""
+    stop: str = ""
+    is_fetched: bool = False
+    written: str = ""
 
 
 NOT_STATED = Sending()
@@ -61,6 +67,12 @@ class Briefing:
         }
 
 
+def next_steps(document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> str:
+    """The next steps after a cycle, as text for a terminal.  sending : how its list goes."""
+    steps = briefed(document, status, sending).playbook
+    return "\n".join(["What to do next:", *(wrapped(f"- {each}") for each in steps)])
+
+
 def briefing(document: Mapping[str, Any], status: str = "") -> str:
     """The briefing of the record of a cycle as text, with the disclaimer of a ticket.
 
@@ -75,7 +87,7 @@ def briefing(document: Mapping[str, Any], status: str = "") -> str:
 
 
 def briefed(document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> Briefing:
-    """The briefing of the record of a cycle.  status : as for `briefing`."""
+    """The briefing of the record of a cycle.  status : as for `briefing`; sending : how its list goes."""
     status = status or document["status"]
     request, _, forecast, risk, _, decision, controls = (step["output"] for step in document["steps"][:7])
     basis, narrative = request["basis"], document["steps"][2]["narrative"]
@@ -88,6 +100,7 @@ def briefed(document: Mapping[str, Any], status: str = "", sending: Sending = NO
         for each in controls["controls"]
         if each["effect"] != "passes"
     ]
+    is_stale = any((each["name"], each["effect"]) == ("prices", "vetoes") for each in controls["controls"])
     fitted = next((each["sentence"] for each in controls["controls"] if each["name"] == "model"), "")
     run = f", which run {request['run']} recommends" if request["run"] else ""
     return Briefing(
@@ -95,11 +108,15 @@ def briefed(document: Mapping[str, Any], status: str = "", sending: Sending = NO
             f"{request['portfolio']} holds {request['nav']:,.2f} {basis} at the close of {request['last_close']}, and "
             f"its monitor is {risk['status']}: {why}",
             f"Decision: {decision['chosen']}. {decision['headline']}",
-            f"Status: {status}, {decision['timing']}.",
+            f"Status: {status}. When: {decision['timing']}.",
         ),
         actions=(*actions[:TOP], *more),
         flags=(*beyond, *failed),
-        playbook=tuple(_playbook(status, request, sending, has_orders=bool(actions))),
+        playbook=(
+            *([sending.stop] if sending.stop else []),
+            *(_fresh_prices(request, sending) if is_stale and status == "vetoed" else []),
+            *_playbook(status, request, sending, has_orders=bool(actions)),
+        ),
         models=(
             f"Policy {request['policy']} of {request['file']}{run}; {fitted}.",
             f"Decided by {'the policy' if decision['by'] == 'policy' else 'the alternative of the least expected loss'}"
@@ -114,6 +131,15 @@ def _action(each: Mapping[str, Any], basis: str) -> str:
     account = f" for {each['account']}" if each["account"] else ""
     order = f"{each['action']} {units}{each['asset']}{account}, {each['value']:,.2f} {basis}"
     return f"{each['priority']}: {order}: {each['rationale']}."
+
+
+def _fresh_prices(request: Mapping[str, Any], sending: Sending) -> Iterator[str]:
+    """The step that brings prices up to date."""
+    file = shlex.quote(sending.file or request["file"])
+    if sending.is_fetched:
+        yield f"Bring the prices up to date: rebalance data update {file}"
+    else:
+        yield f"Bring the prices that {file} reads up to date."
 
 
 def _playbook(status: str, request: Mapping[str, Any], sending: Sending, *, has_orders: bool) -> Iterator[str]:
@@ -135,13 +161,22 @@ def _playbook(status: str, request: Mapping[str, Any], sending: Sending, *, has_
     elif not has_orders:
         asked = "A person looks at the flags; n" if status == "awaiting approval" else "N"
         yield f"{asked}othing is to be sent. Run the next cycle after the next close: {again}"
-    elif status == "finalised" and sending.held:
-        yield sending.held
+    else:
+        yield from _to_send(status, on_day, sending)
+
+
+def _to_send(status: str, on_day: str, sending: Sending) -> Iterator[str]:
+    """The steps to a list that may be sent.  on_day : command that runs the cycle."""
+    if status == "finalised" and sending.held:
+        if not sending.stop:
+            yield sending.held
     elif status == "finalised" and sending.later:
         yield f"The list goes in the session of {sending.later}, when the same cycle runs again: {on_day}"
     else:
-        yield f"Write the list: {on_day} --out {LIST}"
+        path = shlex.quote(sending.written or LIST)
+        if not sending.written:
+            yield f"Write the list: {on_day} --out {path}"
         if status == "awaiting approval":
-            yield f"Read it, and approve it or refuse it: rebalance approve {LIST}"
-        send = f"rebalance execute {LIST} --exchange {sending.venue or 'VENUE'} --dry-run"
+            yield f"Read it, and approve it or refuse it: rebalance approve {path}"
+        send = f"rebalance execute {path} --exchange {sending.venue or 'VENUE'} --dry-run"
         yield f"Check it against a venue, then send it without --dry-run: {send}"

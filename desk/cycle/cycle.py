@@ -127,9 +127,7 @@ def run_cycle(
     data = monitor["data"]
     record.add("market data", {"fingerprint": portfolio.market.fingerprint, **asdict(data)}, data.sentence)
     record.add("forecast", *_forecast(portfolio))
-    record.add(
-        "risk", {"status": monitor.status, "readings": [asdict(each) for each in monitor.readings]}, _risk(monitor)
-    )
+    record.add("risk", {"status": monitor.status, "readings": [asdict(each) for each in monitor.shown]}, _risk(monitor))
     analysis, why_not = None, "nothing triggers: alternatives are not weighed"
     if monitor.triggers:
         try:
@@ -138,7 +136,8 @@ def run_cycle(
             why_not = str(error)
     record.add("optimiser", *_weighed(analysis, why_not))
     if reality.agrees is not None:
-        given = (control(REALITY, "vetoes", not reality.agrees, reality.sentence, reality.sentence), *given)
+        said = reality.sentence.rstrip(".")
+        given = (control(REALITY, "vetoes", not reality.agrees, said, said), *given)
     decision = decided(listed, monitor, analysis, given, reality.ended)
     record.add("execution", _decision(decision), f"{decision.listed.headline} When: {decision.timing}.")
     failed = [each.sentence for each in decision.controls if each.effect != "passes"]

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from backtests.today.from_today import mean
-from desk.cycle.alternatives import POLICY
+from desk.cycle.alternatives import CYCLE_LIST, POLICY
 from desk.cycle.analysis import ERRORS, Analysed, Analysis
-from desk.cycle.monitor import Monitored
+from desk.cycle.monitor import Monitored, counted_rows
 from desk.cycle.reality import REALITY
 from desk.tickets import make_ticket
 from desk.tickets.review import Review
@@ -25,7 +25,7 @@ from foundation.paper.wording import counted
 from foundation.paper.wording import listed as listed_words
 from foundation.tolerances import TRIGGER
 from research.accounting.costs import BASIS_POINT
-from research.market.calendars import row_name
+from research.orders.reasons import OUTSIDE_BAND
 from research.orders.trade_list import TradeList
 from research.portfolio import Portfolio
 from research.rules import RegimeThreshold
@@ -143,20 +143,21 @@ def decided(
     taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.material
     trades = listed if taken is None else taken.listed.trades
     sends = bool(trades.sized.moved.any())
+    controls = (
+        *(each for each in given if sends or each.effect != "escalates"),
+        *_controls(trades, monitor, by),
+        *_acting(trades, ended),
+    )
     return Decision(
         listed=trades,
         chosen=POLICY if taken is None else taken.name,
         by=by,
         confidence=None if analysis is None or taken is not analysis.best else analysis.confidence,
         actions=tuple(_actions(trades)),
-        timing=_timing(trades),
+        timing=_timing(trades, [each.name for each in controls if each.effect == "vetoes"]),
         reasons=tuple(_reasons(trades, monitor, analysis, taken)),
         changes=tuple(_changes(trades, analysis)),
-        controls=(
-            *(each for each in given if sends or each.effect != "escalates"),
-            *_controls(trades, monitor, by),
-            *_acting(trades, ended),
-        ),
+        controls=controls,
         watched=_watched(trades.portfolio),
         band=_band(listed),
     )
@@ -173,6 +174,8 @@ def _band(listed: TradeList) -> BandToday | None:
 def _actions(trades: TradeList) -> Iterator[Action]:
     """The orders, each with the priority of its asset's drift: the most pressing first, then the largest."""
     portfolio, levels = trades.portfolio, trades.portfolio.cycle.drift
+    _, of_alternative, name = trades.policy.partition(CYCLE_LIST)
+    band = f"outside the {100 * levels.medium:g}-point band of {name}" if of_alternative else OUTSIDE_BAND
     gaps = np.abs(trades.sized.position.weights - trades.target)
     outside = {each.asset for each in trades.before_after.outside("before")}
     place = dict(zip(portfolio.market.assets, gaps, strict=True))
@@ -182,14 +185,15 @@ def _actions(trades: TradeList) -> Iterator[Action]:
         critical = asset in outside or gap >= levels.critical - TRIGGER
         priority = PRIORITIES[0 if critical else 1 if gap >= levels.high - TRIGGER else 2]
         units = None if pd.isna(row["units"]) else float(row["units"])
-        found.append(
-            Action(priority, row.get("account", ""), asset, row["side"], units, float(row["notional"]), row["reason"])
-        )
+        why, account = row["reason"].replace(OUTSIDE_BAND, band), row.get("account", "")
+        found.append(Action(priority, account, asset, row["side"], units, float(row["notional"]), why))
     yield from sorted(found, key=lambda each: (PRIORITIES.index(each.priority), -each.value))
 
 
-def _timing(trades: TradeList) -> str:
-    """The session of the orders; of a list without orders, the reason to wait."""
+def _timing(trades: TradeList, vetoes: Collection[str]) -> str:
+    """The session of the orders; what they wait for, or why there are none.  vetoes : controls that veto them."""
+    if vetoes:
+        return "once book and venue agree" if REALITY in vetoes else "once the controls pass"
     if trades.sized.moved.any():
         slicing = trades.portfolio.ticket.slicing
         how = "" if slicing is None else f", in slices ({slicing.kind} over {slicing.minutes:g} minutes)"
@@ -221,10 +225,19 @@ def _reasons(trades: TradeList, monitor: Monitored, analysis: Analysis | None, t
         before, after = (trades.before_after.figures[moment] for moment in ("before", "after"))
         drift = f"drift from {before.drift:.2%} to {after.drift:.2%} of NAV"
         yield f"Its orders cost {cost:,.2f} {basis} and bring {drift}."
-    waits = [f"{apart:+.2f} bp (error {error:.2f}) after {k}" for k, (apart, error) in analysis.waiting.items()]
+    waits = [
+        f"{counted_rows(trades.portfolio, k)} later, {_apart(trades.portfolio, *x)}"
+        for k, x in analysis.waiting.items()
+    ]
     if waits:
-        row = row_name(trades.portfolio.periods_per_year)
-        yield f"Expected loss of waiting, a year: {', '.join(waits)} {'sessions' if row == 'day' else f'{row}s'}."
+        first, _, rest = "; ".join(waits).partition(", ")
+        yield f"Booked {first}, the policy's trade is expected to lose {rest}."
+
+
+def _apart(portfolio: Portfolio, apart: float, error: float) -> str:
+    """A difference of losses in words.  apart, error : bp of NAV."""
+    money = f"{abs(apart) * BASIS_POINT * portfolio.nav:,.0f} {portfolio.basis}"
+    return f"{abs(apart):.2f} bp a year ({money}, error {error:.2f} bp) {'more' if apart >= 0.0 else 'less'}"
 
 
 def _against_best(portfolio: Portfolio, analysis: Analysis, taken: Analysed) -> str:
@@ -236,9 +249,7 @@ def _against_best(portfolio: Portfolio, analysis: Analysis, taken: Analysed) -> 
             return f"{taken.name} is all that could be sent."
         best = min(others, key=lambda each: each.loss)
     apart, error = mean(taken.losses - best.losses)
-    money = f"{abs(apart) * BASIS_POINT * portfolio.nav:,.0f} {portfolio.basis}"
-    size = f"{abs(apart):.2f} bp a year ({money}, error {error:.2f} bp)"
-    than = f"{size} {'less' if apart > 0.0 else 'more'} than {taken.name}"
+    than = f"{_apart(portfolio, -apart, error)} than {taken.name}"
     small = abs(apart) < portfolio.materiality
     words = f"{best.name} ({best.listed.words}) is expected to lose {than}"
     if apart <= 0.0 and not small:
@@ -252,7 +263,9 @@ def _changes(trades: TradeList, analysis: Analysis | None) -> Iterator[str]:
         yield f"{nearest}."
     for rows, (apart, error) in {} if analysis is None else analysis.waiting.items():
         if apart < -ERRORS * error and -apart >= trades.portfolio.materiality:
-            yield f"Waiting {rows} rows of the market is expected to save {-apart:.2f} bp (error {error:.2f})."
+            portfolio = trades.portfolio
+            words = _apart(portfolio, apart, error)
+            yield f"Booked {counted_rows(portfolio, rows)} later, the policy's trade is expected to lose {words}."
 
 
 def _watched(portfolio: Portfolio) -> str:

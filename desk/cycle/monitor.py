@@ -65,10 +65,16 @@ class Monitored:
     policy: str
 
     @property
+    def shown(self) -> tuple[Reading, ...]:
+        """The readings, after that of the policy where it trades."""
+        said = f"the policy trades: {self.policy}"
+        of_policy = (Reading("policy", None, NORMAL_LEVEL, triggers=True, sentence=said),) if self.policy else ()
+        return (*of_policy, *self.readings)
+
+    @property
     def triggers(self) -> tuple[str, ...]:
         """The sentences of what triggers a cycle, the policy's first."""
-        of_policy = (f"the policy trades: {self.policy}",) if self.policy else ()
-        return (*of_policy, *(each.sentence for each in self.readings if each.triggers))
+        return tuple(each.sentence for each in self.shown if each.triggers)
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -87,7 +93,7 @@ class Monitored:
 
 def monitored(listed: TradeList) -> Monitored:
     """The readings of the portfolio of a trade list, before its orders."""
-    of = _Readings(listed.before_after, listed.target, listed.stale)
+    of = _Readings(listed.before_after, listed.target, listed.stale_words)
     readings = [*of.all()]
     if isinstance(listed.decides, LearnedPolicy):
         readings.append(feature_drift(listed.portfolio, listed.decides, listed.policy))
@@ -134,6 +140,21 @@ def weights_by_group(portfolio: Portfolio, weights: Array) -> dict[str, dict[str
     return found
 
 
+def counted_rows(portfolio: Portfolio, count: int) -> str:
+    """A number of rows of a portfolio's market in words: sessions, weeks, months."""
+    row = row_name(portfolio.periods_per_year)
+    return counted(count, "session" if row == "day" else row)
+
+
+def regime_of(rank: float) -> str:
+    """The name of the regime of a percentile of volatility, fraction.
+
+    >>> regime_of(0.57)
+    'moderate'
+    """
+    return REGIMES[int(np.searchsorted(VolatilityPercentiles.levels, rank))]
+
+
 def is_triggered(portfolio: Portfolio, target: Array) -> bool:
     """True if a reading triggers a cycle.  target : (n,) weights in force, fraction of NAV."""
     position = Position.of(portfolio)
@@ -148,7 +169,7 @@ class _Readings:
 
     before_after: BeforeAfter
     target: Array
-    stale: bool = False
+    stale: str = ""
 
     @property
     def portfolio(self) -> Portfolio:
@@ -211,8 +232,7 @@ class _Readings:
     def since_trade(self) -> Reading:
         """The sessions since the last trade."""
         count = self.portfolio.sessions_since_trade
-        when, row = f"{self.portfolio.last_trade:%Y-%m-%d}", row_name(self.portfolio.periods_per_year)
-        said = f"{counted(count, 'session' if row == 'day' else row)} since the last trade of {when}"
+        said = f"{counted_rows(self.portfolio, count)} since the last trade of {self.portfolio.last_trade:%Y-%m-%d}"
         return Reading("sessions since the last trade", float(count), NORMAL_LEVEL, False, said)
 
     # -- risk ------------------------------------------------------------------------------------------------------
@@ -290,7 +310,7 @@ class _Readings:
             rank = float(of.percentiles(self._of_weights(), days=1)[0])
         except DataError as error:
             return _unknown("regime", str(error))
-        name = REGIMES[int(np.searchsorted(of.levels, rank))]
+        name = regime_of(rank)
         row = row_name(self.portfolio.periods_per_year)
         said = f"volatility is {name}: above {rank:.0%} of the {row}s so far"
         level = {"high": "high", CRISIS: "critical"}.get(name, NORMAL_LEVEL)
@@ -302,11 +322,10 @@ class _Readings:
         """The age and the quality of prices."""
         portfolio = self.portfolio
         poor = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
-        if self.stale:
-            said = "prices or rates are older than the file allows for orders"
-        else:
-            said = poor[0] if poor else f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
-        return Reading("data", float(len(poor)), "warning" if poor or self.stale else NORMAL_LEVEL, False, said)
+        sound = f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
+        said = self.stale or (poor[0] if poor else sound)
+        level = "warning" if poor or self.stale else NORMAL_LEVEL
+        return Reading("data", float(len(poor)), level, False, said.rstrip("."))
 
     # -- series ----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import pandas as pd
 from backtests.sheets.parts import Part, Words, section_blocks
 from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, Shown, records_table, scaled, table
 from desk.cycle.briefing import NOT_STATED, Sending, briefed
+from desk.cycle.monitor import regime_of
 from desk.cycle.picture import losses_picture
 from desk.cycle.screen import band_words, loss_columns, order_columns
 from desk.journal.records import CycleOutcome
@@ -16,10 +17,11 @@ from foundation.paper.render import PAPER_PACKAGE, Running, fill
 from foundation.paper.wording import counted, number
 from research.orders.content import DISCLAIMER
 
+REGIME = "regime"
 FIGURES = (  # the beginning of a reading's name, label, unit, factor
     ("drift of an asset", "largest drift", "points", 100.0),
     ("VaR 95", "VaR 95", "% of NAV", 100.0),
-    ("regime", "volatility", "percentile", 100.0),
+    (REGIME, "volatility", "percentile", 100.0),
     ("Sharpe ratio", "Sharpe ratio", "last year", 1.0),
 )
 SHORT_HASH, UNKNOWN = 8, "–"  # letters of a sha256 in a table
@@ -35,7 +37,7 @@ def cycle_html(
     status   : what became of its decision; "" takes that of the decision.
     sending  : how its list goes.
     """
-    document = _with_minus(document)
+    document = _as_shown(document)
     request, said = document["steps"][0]["output"], briefed(document, status, sending)
     when, _, heading = said.state
     differences = [f"{each['sentence']}." for each in request["reality"]["differences"]]
@@ -56,13 +58,13 @@ def cycle_html(
     return fill(PAPER_PACKAGE, "report.html.j2", Running(title), sheet=sheet)
 
 
-def _with_minus(value: Any) -> Any:
-    """A record whose sentences have the minus sign."""
+def _as_shown(value: Any) -> Any:
+    """A record whose sentences have the minus sign, and no backticks."""
     if isinstance(value, Mapping):
-        return {key: _with_minus(each) for key, each in value.items()}
+        return {key: _as_shown(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_with_minus(each) for each in value]
-    return with_minus(value) if isinstance(value, str) else value
+        return [_as_shown(each) for each in value]
+    return with_minus(value).replace("`", "") if isinstance(value, str) else value
 
 
 def _figures(document: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -73,7 +75,8 @@ def _figures(document: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             if each["name"].startswith(begins) and each["value"] is not None:
                 digits = 0 if unit == "percentile" else 2
                 words = number(scale * each["value"], digits)
-                yield {"label": label, "unit": unit, "words": words, "interval": "", "beside": each["level"]}
+                beside = regime_of(each["value"]) if begins == REGIME else each["level"]
+                yield {"label": label, "unit": unit, "words": words, "interval": "", "beside": beside}
     count = counted(len(decision["actions"]), "order")
     turnover = number(100.0 * decision["turnover"])
     yield {"label": "turnover", "unit": "% of NAV", "words": turnover, "interval": "", "beside": count}
@@ -105,7 +108,9 @@ def _sections(
 
 
 def _level(reading: Mapping[str, Any]) -> str:
-    return UNKNOWN if reading["value"] is None else reading["level"] + ", triggers" * reading["triggers"]
+    if reading["value"] is None:
+        return "triggers" if reading["triggers"] else UNKNOWN
+    return str(reading["level"]) + ", triggers" * reading["triggers"]
 
 
 def _of_words(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:

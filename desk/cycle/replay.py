@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from math import isfinite
 
+import numpy as np
 import pandas as pd
 
 from backtests.comparison.paired import PairedBacktests, pair
@@ -110,8 +111,13 @@ class Replayed:
         for name, figures in table.items():
             known = [(figures[key], by) for key, (_, by) in FIGURES.items()]
             columns.append(Column(str(name), "", ["–" if x is None else f"{x * by:,.2f}" for x, by in known]))
-        lines = [f"From {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}", *text_rows(columns)]
-        for metric, (words, by) in COMPARED.items():
+        lines = [f"From {dates[1]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}", *text_rows(columns)]
+        if any(figures["growth"] is None for figures in table.values()):
+            lines.append("–: the growth of less than a year is not annualised (GIPS 2010, 5.A.4).")
+        plain, cycle = (self.paired.backtests[name] for name in (self.policy, CYCLE))
+        is_same = np.array_equal(plain.nav, cycle.nav)
+        lines += [f"The cycle and {self.policy} are equal on all days."] if is_same else []
+        for metric, (words, by) in ({} if is_same else COMPARED).items():
             apart = self.paired.evidence.differences(metric)[CYCLE]
             value, lower, upper = (by * each for each in (apart.value, apart.lower, apart.upper))
             low, high = (f"{end:+.2f}" if isfinite(end) else "no limit" for end in (lower, upper))

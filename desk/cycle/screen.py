@@ -45,7 +45,7 @@ def _head(cycle: Cycle) -> Iterator[str]:
 
 def _monitor(cycle: Cycle) -> Iterator[str]:
     yield f"Monitor: {cycle.monitor.status}"
-    yield from (wrapped(f"  {_mark(each)} {each.sentence}") for each in cycle.monitor.readings)
+    yield from (wrapped(f"  {_mark(each)} {each.sentence}") for each in cycle.monitor.shown)
 
 
 def _mark(reading: Reading) -> str:
@@ -150,7 +150,12 @@ def _orders(actions: Sequence[Mapping[str, Any]], basis: str) -> list[str]:
 def _controls(cycle: Cycle, status: str = "") -> Iterator[str]:
     failed = [each for each in cycle.decision.controls if each.effect != "passes"]
     yield from (wrapped(f"{each.name} {each.effect}: {each.sentence}.") for each in failed)
-    yield f"Status: {status or cycle.decision.status}"
+    yield status_line(status or cycle.decision.status)
+
+
+def status_line(status: str) -> str:
+    """The line of the status of a decision."""
+    return f"Status: {status}"
 
 
 def _bullets(sentences: Sequence[str]) -> Iterator[str]:

@@ -20,6 +20,13 @@ def pause_file() -> str:
     return _path_if_there(PAUSE)
 
 
+def stop_words() -> str:
+    """A sentence on STOP or PAUSE, with the command that removes it; "" where neither is there."""
+    stop, pause = stop_file(), pause_file()
+    held = f"Nothing is sent while {stop} is there" if stop else f"No cycle sends while {pause} is there"
+    return f"{held}. To go on: rebalance watch resume" if stop or pause else ""
+
+
 def _path_if_there(name: str) -> str:
     path = home_folder() / name
     return str(path) if path.exists() else ""

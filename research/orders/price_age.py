@@ -73,11 +73,8 @@ def age_notes(portfolio: Portfolio, ages: PriceAges) -> Iterator[str]:
     if not len(sessions(day, day, market.calendar)):
         trades = session_after(day, 1, market.calendar)
         yield f"{day} is no session of {market.calendar}: the orders are for the next one, {trades}."
-    if ages.too_old.any():
-        yield (
-            f"Stale prices on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages.too_old, ages)}; at most {most} are "
-            "allowed."
-        )
+    if stale := stale_prices(portfolio, ages):
+        yield stale
     halted = (ages.sessions > most) & ~ages.too_old & (portfolio.holdings > 0.0)
     if halted.any():
         yield f"Halted, and valued at an old price: {_listed(portfolio, halted, ages)}."
@@ -87,6 +84,14 @@ def age_notes(portfolio: Portfolio, ages: PriceAges) -> Iterator[str]:
             f"The history of the market ends on {market.days[-1]}, {counted(since, 'session')} before "
             f"{ages.today:%Y-%m-%d}: estimates and schedules end there."
         )
+
+
+def stale_prices(portfolio: Portfolio, ages: PriceAges) -> str:
+    """A sentence on the prices that are too old for orders; "" where none is."""
+    if not ages.too_old.any():
+        return ""
+    which = _listed(portfolio, ages.too_old, ages)
+    return f"Stale prices on {ages.today:%Y-%m-%d}: {which}; at most {portfolio.orders.max_age} are allowed."
 
 
 def frozen_quotes(portfolio: Portfolio) -> Iterator[str]:

@@ -70,13 +70,18 @@ def rate_notes(portfolio: Portfolio, ages: RateAges | None) -> Iterator[str]:
         for currency, rate in rates.items()
     ]
     yield f"Exchange rates: {'; '.join(words)}."
-    if ages is not None and ages.too_old:
-        most = portfolio.orders.max_age
-        yield (
-            f"Stale exchange rates on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages)}; at most {most} are allowed."
-        )
+    if ages is not None and (stale := stale_rates(portfolio, ages)):
+        yield stale
     if undated := [rate.pair for rate in rates.values() if np.isnat(rate.day)]:
         yield f"The age of {', '.join(undated)} is not known: no date is given."
+
+
+def stale_rates(portfolio: Portfolio, ages: RateAges) -> str:
+    """A sentence on the rates that are too old for orders; "" where none is."""
+    if not ages.too_old:
+        return ""
+    most = portfolio.orders.max_age
+    return f"Stale exchange rates on {ages.today:%Y-%m-%d}: {_listed(portfolio, ages)}; at most {most} are allowed."
 
 
 def _listed(portfolio: Portfolio, ages: RateAges) -> str:

@@ -26,6 +26,7 @@ ONE_SIDE = {1.0: (OTHER_TRADES[0], "only buys were asked for"), -1.0: (OTHER_TRA
 LINES_NAMED = 2  # assets of the other side that an order names
 NOTED = 0.05  # of an order: less that comes from cash, or goes to it, is what whole lots leave
 AT_TARGET, AT_ITS_TARGET, WITHIN = "at target", "at its target", "within its band"
+OUTSIDE_BAND = "outside its band"
 HOLD_WORDS = "the policy holds"
 NEARER = "whole lots of the others come nearer to what is wanted"
 UNSENT = "not sent without the orders that are due, and these cannot be sent"
@@ -117,7 +118,7 @@ class Reasons:
         """The distance of asset `i` outside its band, in words; "" inside, and for an asset that goes to a point."""
         (lower, upper), weight = self._box(i), float(self.sized.position.weights[i])
         past = max(lower - weight, weight - upper)
-        return f"{past * 100.0:.2f} outside its band" if lower < upper and past >= LEAST_GAP else ""
+        return f"{past * 100.0:.2f} {OUTSIDE_BAND}" if lower < upper and past >= LEAST_GAP else ""
 
     # -- where it goes ---------------------------------------------------------------------------------------------
 

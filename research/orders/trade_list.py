@@ -26,8 +26,8 @@ from research.orders.fills import Fill
 from research.orders.lots.position import CENT
 from research.orders.lots.sizing import Orders
 from research.orders.order_tables import OrderTables
-from research.orders.price_age import PriceAges, age_notes, frozen_quotes, priced
-from research.orders.rate_age import RateAges, rate_notes
+from research.orders.price_age import PriceAges, age_notes, frozen_quotes, priced, stale_prices
+from research.orders.rate_age import RateAges, rate_notes, stale_rates
 from research.orders.request import PLAIN_REQUEST, Request
 from research.orders.tax.tax_lots import TradedLots, after_sales, trade_lots
 from research.orders.tax.tax_tables import harvest_table, not_known, tax_facts, tax_notes, tax_table
@@ -126,8 +126,14 @@ class TradeList:
     @property
     def stale(self) -> bool:
         """True if a price or an exchange rate is older than the file allows for orders."""
-        old_prices = self.ages is not None and bool(self.ages.too_old.any())
-        return old_prices or (self.rate_ages is not None and bool(self.rate_ages.too_old))
+        return bool(self.stale_words)
+
+    @property
+    def stale_words(self) -> str:
+        """Sentences on the prices and rates that are too old for orders; "" where none is."""
+        of_prices = "" if self.ages is None else stale_prices(self.portfolio, self.ages)
+        of_rates = "" if self.rate_ages is None else stale_rates(self.portfolio, self.rate_ages)
+        return f"{of_prices} {of_rates}".strip()
 
     @property
     def headline(self) -> str:

@@ -8,14 +8,17 @@ from typing import Any
 import pandas as pd
 
 from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
+from desk.commands.data import delays_of
 from desk.commands.orders import acting, book
+from desk.commands.orders.execute import check_venue
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
-from desk.cycle.briefing import NOT_STATED, Sending
+from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.cycle.decision import OPEN_ORDERS, Control, control
 from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
-from desk.cycle.screen import screen, timeline
+from desk.cycle.screen import screen, status_line, timeline
+from desk.exchange.stops import stop_words
 from desk.journal import Journal
 from desk.journal.chain import Event
 from desk.journal.journal import Kept, utc_now
@@ -23,6 +26,7 @@ from desk.journal.records import CycleRun
 from desk.journal.tickets import execution_status, moment_text, ticket_state
 from desk.journal.verify import verify
 from foundation.arguments import day
+from foundation.errors import ConfigError
 from foundation.home import home_folder
 from foundation.progress import bar
 from research.portfolio import Portfolio, load_portfolio
@@ -102,18 +106,26 @@ def make_cycle(
             stopped = acting.Outcome(f"Nothing is sent: {held}.")
             outcome = stopped if held or desk is None else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
-    said = [*([before] if before else []), timeline(made) if with_timeline else screen(made, status), *past]
+    told = f"{timeline(made)}\n\n{status_line(status)}" if with_timeline else screen(made, status)
+    said = [*([before] if before else []), told, *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
-    if outcome.text:
+    if outcome.is_tried or outcome.later:  # else the next steps say it
         said.append(outcome.text)
     if out:
         said.append(_written(made, out, reports))
+    sending = Sending(
+        file=str(file),
+        venue="" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue,
+        held="" if outcome.is_tried or outcome.later else outcome.text.rstrip("."),
+        later=outcome.later,
+        stop=stop_words(),
+        is_fetched=bool(delays_of(file)),
+        written=next((each for each in out if each.endswith(".json")), ""),
+    )
+    said.append(next_steps(document, status, sending))
     failed = {each.name for each in made.decision.controls if each.effect != "passes"}
     asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
-    venue = "" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue
-    why = "" if outcome.is_tried or outcome.later else outcome.text.rstrip(".")
-    sending = Sending(str(file), venue, why, outcome.later)
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 
 
@@ -131,10 +143,11 @@ def _without(given: Sequence[Control]) -> str:
 
 
 def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
-    """The place at which the cycle acts; None for a file without a venue or a book."""
+    """The place at which the cycle acts; None for a file without a venue or a book. Raises ConfigError for no venue."""
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
+    check_venue("cycle: acts: venue is", acts.venue)
     return (
         acting.Desk(file, portfolio.name, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
     )
@@ -185,6 +198,8 @@ def replay_text(file: Path, first: str, last: str, reports: Path | None = None, 
     """
     for name, given in {"--from": first, "--to": last}.items():
         day(f"{name} is", given)
+    if last < first:
+        raise ConfigError(f"--to is {last}, before --from, {first}: give a later day.")
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file, trust_code=trust_code)
         policy, name, _ = policy_now(portfolio, "", reports)

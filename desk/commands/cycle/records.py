@@ -12,7 +12,7 @@ from desk.cycle.analysis import WAITS
 from desk.cycle.briefing import NOT_STATED, Sending
 from desk.cycle.cycle import checked_record, rounded
 from desk.cycle.decision import STOPPED
-from desk.cycle.monitor import QUIET
+from desk.cycle.monitor import QUIET, counted_rows
 from desk.cycle.outcomes import expected, outcomes, regret
 from desk.cycle.page import cycle_html
 from desk.journal import Journal
@@ -23,9 +23,8 @@ from foundation.arguments import refuse
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import replacing
 from foundation.home import home_folder
-from foundation.paper.wording import counted
 from research.accounting import Policy
-from research.market.calendars import row_name
+from research.accounting.costs import BASIS_POINT
 from research.portfolio import Portfolio
 
 CYCLES = "cycles"  # folder of the records and of the tickets that are sent, within that of the journal
@@ -81,7 +80,8 @@ def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[s
     of_last = {cycle.sha256 for cycle, _ in last}
     judged = [each for each in (*known.values(), *new) if each.cycle in of_last]
     words = list(filter(None, (_regret_words(judged, rows, portfolio) for rows in WAITS)))
-    return [*said, *([f"Earlier decisions: {'; '.join(words)}."] if words else [])]
+    early = "Losses of days so early hold the costs, and little of what orders save in a year"
+    return [*said, *([f"Earlier decisions: {'; '.join(words)}. {early}."] if words else [])]
 
 
 def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio) -> str:
@@ -90,9 +90,9 @@ def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio
     if not judged:
         return ""
     best, mean = sum(each.regret == 0.0 for each in judged), sum(each.regret for each in judged) / len(judged)
-    row, was = row_name(portfolio.periods_per_year), "was" if best == 1 else "were"
-    after = counted(rows, "session" if row == "day" else row)
-    said = f"after {after} {best} of {len(judged)} {was} the best", f"mean regret {mean:.2f} bp"
+    after, was = counted_rows(portfolio, rows), "was" if best == 1 else "were"
+    worth = f"{mean * BASIS_POINT * portfolio.nav:,.0f} {portfolio.basis}"
+    said = f"after {after} {best} of {len(judged)} {was} the best", f"mean regret {mean:.2f} bp or {worth}"
     shares = [each.expected_best for each in judged if each.expected_best is not None]
     regrets = [each.expected_regret for each in judged if each.expected_regret is not None]
     if len(shares) < len(judged):  # records of before these were stated

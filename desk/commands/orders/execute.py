@@ -199,14 +199,19 @@ def venue_of(
     name: str, asked: Asked, document: Mapping[str, Any], given: str = "--exchange is"
 ) -> AbstractContextManager[Venue]:
     """A venue for a ticket. given : begins the sentence on a name of none. Raises ConfigError for one."""
-    one_of(given, name, VENUES)
+    check_venue(given, name)
     return VENUES[name](name, asked, document)
+
+
+def check_venue(given: str, name: str) -> None:
+    """Raise ConfigError for a name of no venue. given : begins its sentence."""
+    one_of(given, name, VENUES)
 
 
 def _check_exchanges(exchanges: Sequence[str]) -> None:
     """Raise ConfigError for a name of no venue, for one that is there twice, and for paper among several."""
     for name in exchanges:
-        one_of("--exchange is", name, VENUES)
+        check_venue("--exchange is", name)
     if len(exchanges) > 1 and ("paper" in exchanges or len(set(exchanges)) < len(exchanges)):
         raise ConfigError(f"--exchange is {', '.join(exchanges)}: name several venues once each, or paper alone.")
 

@@ -34,7 +34,7 @@ from desk.exchange.paper import PaperVenue
 from desk.exchange.ticket_orders import part_of, ticket_orders
 from desk.journal import Journal, verify
 from desk.tickets.formats.ticket_json import read_document
-from foundation.errors import DataError
+from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 from research.portfolio.holdings.book import read_book
 
@@ -114,10 +114,16 @@ def test_the_record_does_not_depend_on_what_becomes_of_its_orders(tmp_path: Path
     file = desk(tmp_path)
     watched = make_cycle(file, FIRST, act=False)
     assert (watched.status, orders_sent()) == ("finalised", 0)
-    assert "Nothing is sent: this cycle was run to watch." in watched.text
+    assert "Nothing is sent: this cycle was run to watch" in watched.text
     acted = make_cycle(file, FIRST)
     assert (acted.status, acted.is_new) == ("executed", False)
     assert acted.document["sha256"] == watched.document["sha256"]
+
+
+def test_a_venue_that_is_none_is_refused_without_a_book_too(tmp_path: Path) -> None:
+    file = steady(tmp_path, BAND | {"cycle": {"acts": ACTS | {"venue": "papper"}}})
+    with pytest.raises(ConfigError, match=r"cycle: acts: venue is .papper.*paper"):
+        make_cycle(file, FIRST)
 
 
 @pytest.mark.parametrize("name", ["STOP", "PAUSE"])
@@ -126,7 +132,8 @@ def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> N
     (home / name).touch()
     ran = make_cycle(file, FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("finalised", False, 0)
-    assert f"Nothing is sent: {home / name} is there." in said(ran)
+    held = "Nothing is sent" if name == "STOP" else "No cycle sends"
+    assert f"- {held} while {home / name} is there. To go on: rebalance watch resume" in said(ran)
     (home / name).unlink()
     assert make_cycle(file, FIRST).status == "executed"
 
@@ -144,7 +151,7 @@ def test_a_pause_during_a_cycle_keeps_it_from_sending(
     monkeypatch.setattr(cycle, "run_cycle", paused)
     ran = make_cycle(file, FIRST)
     assert (ran.status, orders_sent(), read_book("steady").blotter.open) == ("finalised", 0, ())
-    assert f"Nothing is sent: {home / name} is there." in said(ran)
+    assert f"{home / name} is there. To go on: rebalance watch resume" in said(ran)
 
 
 def test_a_pause_between_two_orders_keeps_the_second(

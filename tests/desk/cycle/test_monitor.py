@@ -97,7 +97,9 @@ def test_var_warns_and_triggers(limit: float, level: str) -> None:
 
 
 def test_a_policy_that_trades_triggers_with_its_reason() -> None:
-    assert read(DESK).triggers[0] == "the policy trades: review due; SPY is 2.68 points over target"
+    found = read(DESK)
+    assert found.triggers[0] == "the policy trades: review due; SPY is 2.68 points over target"
+    assert (found.shown[0].sentence, found.shown[0].triggers) == (found.triggers[0], True)
 
 
 def test_features_of_a_learned_policy_that_drifted_are_a_flag() -> None:

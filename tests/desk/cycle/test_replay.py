@@ -32,12 +32,18 @@ def test_where_the_policy_decides_the_cycle_is_the_policy_to_the_bit() -> None:
     assert np.array_equal(cycle.turnover, plain.turnover)
     assert plain.turnover.any()
     assert set(found.chosen) == {"policy"}
+    said = found.text.splitlines()
+    assert said[0] == "From 2022-03-01 to 2022-08-31"
+    assert "The cycle and threshold are equal on all days." in said
+    assert "–: the growth of less than a year is not annualised (GIPS 2010, 5.A.4)." in said
+    assert not any("cycle less threshold" in line for line in said)
 
 
 def test_scenarios_decide_by_the_past_alone() -> None:
     found = played(portfolio("scenarios"), "2022-03-22", "2022-05-20")
     cycle = found.paired.backtests[CYCLE]
     assert found.chosen.total() > found.chosen["policy"]  # else it says nothing
+    assert "J in bp a year, cycle less threshold: " in found.text
     market = portfolio("scenarios").market
     row = market.row(pd.Timestamp("2022-05-10"))
     changed = market.returns.copy()
@@ -60,6 +66,8 @@ def test_days_of_rest_after_a_trade_are_kept() -> None:
 def test_the_command_says_what_scenarios_were_worth() -> None:
     said = rebalance("run", SCENARIOS, "--from", "2022-03-01", "--to", "2022-04-29")
     assert said.status == 0
-    assert "J in bp a year, cycle less threshold: " in said.out
+    assert "The cycle and threshold are equal on all days." in said.out
     assert "triggered days were taken: " in said.out
     assert rebalance("run", SCENARIOS, "--from", "2022-03-01").status == 2
+    turned = rebalance("run", SCENARIOS, "--from", "2022-12-20", "--to", "2022-12-01")
+    assert (turned.status, "--to is 2022-12-01, before --from, 2022-12-20" in turned.err) == (2, True)
