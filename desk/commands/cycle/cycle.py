@@ -22,6 +22,7 @@ from desk.journal.records import CycleRun
 from desk.journal.tickets import execution_status, moment_text, ticket_state
 from desk.journal.verify import verify
 from foundation.arguments import day
+from foundation.errors import ConfigError
 from foundation.home import home_folder
 from foundation.progress import bar
 from research.portfolio import Portfolio, load_portfolio
@@ -75,7 +76,8 @@ def make_cycle(
     Where the file says `cycle: {acts: …}`, its book is held beside the venue first, and the list of a decision within
     these limits is sent, journalled and booked. A cycle that was killed goes on with its list.
 
-    as_of  : day of the cycle, YYYY-MM-DD; later closes are left out; "" takes that of the exchange.
+    as_of  : day of the cycle, YYYY-MM-DD; later closes are left out; "" takes that of the exchange. Not one before the
+             last trade of the book, where later closes are known: it does not say what was held then.
     out    : paths to which the list of the decision is written, in the formats of their endings.
     export : path to which the record is written as JSON, too.
     reports : folder of the runs, for the policy that they recommend.
@@ -162,7 +164,10 @@ def _begun(
     said = ""
     if read_book(desk.book).blotter.open:
         said = "\n".join(acting.finish(desk, journal, held))
-        portfolio = load()
+        try:
+            portfolio = load()
+        except ConfigError as error:  # of fills of a later day than that of the cycle
+            raise ConfigError(f"{said}\n{error}") from error
     before = read_book(desk.book)
     reality = acting.compared(desk, portfolio, journal, today)
     return said, reality, portfolio if read_book(desk.book) == before else load()
