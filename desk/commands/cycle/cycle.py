@@ -110,7 +110,7 @@ def make_cycle(
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     if export is not None:
         write_record(export, document)
-    said = [*([before] if before else []), timeline(made) if with_timeline else screen(made, status), *past]
+    said = [*([before] if before else []), timeline(document) if with_timeline else screen(made, status), *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
     if outcome.text:
@@ -123,10 +123,8 @@ def make_cycle(
 
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
     """The control of the journal, and that of the second key where one is asked for."""
-    faults, key = verify(journal).faults, acting.second_key(portfolio)
-    more = f", and {len(faults) - 1:,} more: rebalance journal verify" if len(faults) > 1 else ""
-    said = f"the journal was altered: {faults[0].text.rstrip('.')}{more}" if faults else ""
-    return [control(JOURNAL, "vetoes", bool(faults), said, "the journal is whole"), *([key] if key else [])]
+    said, key = verify(journal).alarm, acting.second_key(portfolio)
+    return [control(JOURNAL, "vetoes", bool(said), said, "the journal is whole"), *([key] if key else [])]
 
 
 def _without(given: Sequence[Control]) -> str:
