@@ -34,6 +34,7 @@ from desk.exchange.paper import PaperVenue
 from desk.exchange.ticket_orders import part_of, ticket_orders
 from desk.journal import Journal, verify
 from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 from research.portfolio.holdings.book import read_book
@@ -95,7 +96,7 @@ def test_a_drift_is_executed_journalled_and_booked(tmp_path: Path, home: Path) -
     (path,) = (home / "cycles" / "Steady").glob("*-list-*.json")
     assert read_document(path)["hash"] == cycle.ticket == ran.document["steps"][5]["output"]["ticket"]
     assert not read_book("steady").blotter.open
-    assert history_text(1).startswith(f"{FIRST}  Steady  executed, policy: Sell A; buy B")
+    assert re.match(rf"{FIRST}  run .* UTC  \w{{8}}  Steady  executed, policy: Sell A; buy B", history_text(1))
     later = make_cycle(tmp_path / "steady.yaml", NEXT)
     assert (later.status, later.cycle.decision.actions) == ("finalised", ())
 
@@ -257,7 +258,7 @@ def test_a_list_that_a_check_refuses_is_not_sent(tmp_path: Path) -> None:
     ran = make_cycle(file, FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("not sent", True, 0)
     assert "At most 100.00 are allowed (order_notional)" in said(ran)
-    assert history_text(1).startswith(f"{FIRST}  Steady  finalised")
+    assert re.match(rf"{FIRST}  run .*  Steady  finalised", history_text(1))
 
 
 # -- limits and keys ---------------------------------------------------------------------------------------------------
@@ -275,6 +276,19 @@ def test_beyond_a_limit_a_person_decides(tmp_path: Path, limit: dict[str, float]
     ran = make_cycle(desk(tmp_path, acts=ACTS | limit), FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("awaiting approval", True, 0)
     assert words in said(ran)
+
+
+def test_an_approved_list_whose_cycle_sent_another_since_is_refused_with_that_reason(tmp_path: Path) -> None:
+    file, out = desk(tmp_path, acts=ACTS | {"notional": 1_000}), tmp_path / "list.json"
+    assert make_cycle(file, FIRST, (str(out),)).status == "awaiting approval"
+    assert rebalance("approve", out).status == 0
+    file.write_text(file.read_text().replace("notional: 1000", "notional: 1000000"))
+    assert make_cycle(file, FIRST).executed
+    (path,) = tmp_path.glob("home/cycles/Steady/*-list-*.json")
+    refused = rebalance("execute", out, "--exchange", "paper", "--portfolio", file, "--dry-run")
+    sent = list_id(read_document(path)["hash"])
+    assert f"List {sent} was sent since this one was made. Make the list anew" in " ".join(refused.out.split())
+    assert "Correct the holdings" not in refused.out
 
 
 def test_a_file_without_a_book_sends_nothing(tmp_path: Path) -> None:
