@@ -31,6 +31,7 @@ class Alpaca(VenueServer):
     parts  : equal fills of a market order; of an order in a symbol of `thin` the first alone comes.
     halted : symbols of which orders are taken and then rejected.
     refused : symbols of which orders are not taken.
+    amounts : activities that are no trades.
     late   : true where market orders are filled when the clock is next asked for, and not at once.
     """
 
@@ -56,6 +57,7 @@ class Alpaca(VenueServer):
     closes: datetime = datetime(2022, 12, 30, 21, 0, tzinfo=UTC)
     orders: list[dict[str, Any]] = field(default_factory=list)
     fills: list[dict[str, Any]] = field(default_factory=list)
+    amounts: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[tuple[dict[str, Any], Decimal, Decimal]] = field(default_factory=list)
 
     def answer(self, asked: Asked) -> Reply:
@@ -122,7 +124,10 @@ class Alpaca(VenueServer):
 
     def _activities(self, params: Mapping[str, str]) -> list[dict[str, Any]]:
         after, token = datetime.fromisoformat(params.get("after", "2000-01-01T00:00:00Z")), params.get("page_token", "")
-        rows = [row for row in self.fills if datetime.fromisoformat(row["transaction_time"]) > after]
+        if params.get("category") == "non_trade_activity":
+            rows = [row for row in self.amounts if datetime.fromisoformat(f"{row['date']}T00:00:00Z") > after]
+        else:
+            rows = [row for row in self.fills if datetime.fromisoformat(row["transaction_time"]) > after]
         return [row for row in rows if row["id"] > token][: int(params["page_size"])]
 
     def _cancel(self, name: str) -> Reply:

@@ -14,6 +14,7 @@ from desk.cycle.cycle import Cycle, run_cycle
 from research.portfolio import load_portfolio
 
 NORMAL = ("normal", False)
+TICKET = "0123abcd" * 8
 SOON, NOW = ("warning", False), ("critical", True)  # levels of a reading that raise a warning, and an urgent alert
 
 
@@ -25,15 +26,31 @@ def real_cycle() -> Cycle:
         return run_cycle(portfolio, portfolio.policies["never"], "never")
 
 
-def ran(levels: Mapping[str, tuple[str, bool]], status: str = "finalised", session: str = "", name: str = "") -> Ran:
+def ran(
+    levels: Mapping[str, tuple[str, bool]],
+    status: str = "finalised",
+    session: str = "",
+    name: str = "",
+    ticket: str = "",
+) -> Ran:
     """The cycle, as if it had said something else.
 
-    levels  : by reading, its level and if it triggers; the others are normal.
+    levels  : by reading, its level and if it triggers; the others are normal. "ranges: B" is a reading of B.
     session : its last close; "" for that of the market.
+    ticket  : hash of its list.
     """
     document: dict[str, Any] = deepcopy(cast(dict[str, Any], real_cycle().document)) | {"status": status}
     request = document["steps"][0]["output"]
     request |= {"last_close": session or request["last_close"], "portfolio": name or request["portfolio"]}
+    document["steps"][5]["output"]["ticket"] = ticket
+    given = {key.partition(": ")[0]: (level, key.partition(": ")[2]) for key, level in levels.items()}
     for reading in document["steps"][3]["output"]["readings"]:
-        reading["level"], reading["triggers"] = levels.get(reading["name"], NORMAL)
+        (reading["level"], reading["triggers"]), reading["of"] = given.get(reading["name"], (NORMAL, ""))
     return Ran("", real_cycle(), document, True, status)
+
+
+def with_order(made: Ran) -> Ran:
+    """The cycle with an order to buy A in its list."""
+    bought = {"priority": "HIGH", "account": "", "asset": "A", "action": "buy", "units": 1, "value": 1.0}
+    made.document["steps"][5]["output"]["actions"] = [bought | {"rationale": ""}]
+    return made

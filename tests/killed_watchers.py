@@ -14,13 +14,19 @@ from desk.journal.journal import journal_head
 LONGEST = 0.06  # seconds between an entry of the journal and the next kill
 
 
+def is_done(name: str, last: str) -> bool:
+    """True once the cycle of a session has run, and its list is filled."""
+    session, is_left = last_cycle(name)
+    return session >= last and not is_left
+
+
 def start(file: Path, name: str, now: str, last: str) -> int:
-    """A process that watches a portfolio until the cycle of a session has run."""
+    """A process that watches a portfolio until the cycle of a session has run, and its list is filled."""
     if process := os.fork():
         return process
     status = 1
     try:
-        while last_cycle(name)[0] < last:
+        while not is_done(name, last):
             Watcher([file], Time(now).clock).run(once=True)
             time.sleep(0.05)
         status = 0
@@ -35,9 +41,9 @@ def killed(file: Path, name: str, now: str, last: str, rng: random.Random) -> in
     Gives the number of kills.
     """
     running, kills = [start(file, name, now, last) for _ in range(2)], 0
-    while last_cycle(name)[0] < last:
+    while not is_done(name, last):
         before = journal_head()
-        while journal_head() == before and last_cycle(name)[0] < last:
+        while journal_head() == before and not is_done(name, last):
             time.sleep(0.02)
         time.sleep(rng.uniform(0.0, LONGEST))
         which = rng.randrange(2)

@@ -46,21 +46,20 @@ def run(
     """
     with starting():
         from desk.commands.cycle.cycle import make_cycle, replay_text
-        from desk.commands.cycle.records import check_page, write_page
+        from desk.commands.cycle.records import check_outputs, write_page, write_record
 
     if first or last:
         if not (first and last) or as_of or out or export or page or with_timeline:
             raise ConfigError("--from and --to play the cycle over history: give both, and no other option of a cycle.")
         print_text(replay_text(file, first, last, reports, trust_code))
         return
+    check_outputs(page, export)
+    made = make_cycle(file, as_of, tuple(out or ()), reports, with_timeline=with_timeline, trust_code=trust_code)
+    print_text(made.text)  # before a file, which may fail: orders may be sent
+    if export is not None:
+        write_record(export, made.document)
     if page is not None:
-        check_page(page)
-    made = make_cycle(
-        file, as_of, tuple(out or ()), export, reports, with_timeline=with_timeline, trust_code=trust_code
-    )
-    print_text(made.text)
-    if page is not None:
-        write_page(page, made.document, made.status)
+        write_page(page, made.document, made.status, made.sending)
     if made.asks:
         raise typer.Exit(ASKED)
 

@@ -21,7 +21,7 @@ def watch(
     """Run the decision cycle of each session of FILES once, after its close; those that were missed first.
 
     Prices are fetched before. It ends after the cycle under way where it is interrupted or terminated. With --once the
-    exit status is 3 where a person is asked, and 1 where something failed.
+    exit status is 3 where a person is asked, and 1 where something failed or another process watches a file.
 
     In place of FILES: pause lets cycles go on and sends nothing; stop ends all watchers, and all sending; resume takes
     both back; status says how they stand. Each names the open orders of each portfolio.
@@ -33,13 +33,21 @@ def watch(
         from datetime import timedelta
         from threading import Event
 
-        from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble
+        from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
         from desk.commands.cycle.watch import SWITCHES, Alerts, Watcher, switched
         from desk.feeds.pace import Clock
+        from foundation.files import from_workbench
+        from foundation.paper.wording import listed
 
-    if len(files) == 1 and str(files[0]) in SWITCHES:
-        print_text(switched(str(files[0])))
+    words = [str(file) for file in files]
+    if len(words) == 1 and words[0] in SWITCHES:
+        print_text(switched(words[0]))
         return
+    for word in words:
+        if not Path(word).suffix and not Path(from_workbench(word)).exists():
+            raise ConfigError(
+                f"{word!r} is no file, and no command: give files alone, or one of {listed([*SWITCHES])}."
+            )
     given = re.fullmatch(r"([1-9]\d{0,3})([mh])", every)
     if every and (once or given is None):
         raise ConfigError(f"--every is {every!r}: give minutes or hours, such as 5m or 1h, and not with --once.")
@@ -52,6 +60,6 @@ def watch(
         """Sleep until the end is asked for; a fetch that is under way then still keeps the pace of its source."""
         (time.sleep if ended.is_set() else ended.wait)(seconds)
 
-    alerts = Alerts(alert_cycle, alert_trouble, alert_resolved)
+    alerts = Alerts(alert_cycle, alert_trouble, alert_resolved, send_waiting)
     watcher = Watcher(files, Clock(sleep=sleep), alerts, ended.is_set, trust_code=trust_code)
     raise typer.Exit(watcher.run(once=once, every=spaced))

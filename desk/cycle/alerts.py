@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
-from desk.cycle.briefing import briefed
+from desk.cycle.briefing import NOT_STATED, Sending, briefed
 from desk.cycle.monitor import NORMAL_LEVEL
 from desk.journal.records import RAISED, RESOLVED, Alert, Alerted
+from desk.tickets.order_ids import list_id
 from foundation.canonical import content_hash
 from research.market.instruments import is_cut_off
 from research.portfolio.file.kinds import Text, Told, checked, record
@@ -30,7 +31,6 @@ STATUSES = {  # of a cycle that a person should know, with their levels; what to
     "vetoed": WARNING,
     "executed": INFORMATION,
 }
-SUBJECTS = {"finalised": "orders to send"}  # of an alert, where it is not the status
 WEB_ADDRESS = r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[!-~]*)?"  # http: here alone
 MIDNIGHT = time()
 ID_LETTERS = 20  # of the sha256 of a notice
@@ -118,26 +118,40 @@ class AlertKeys:
 # -- what is told ------------------------------------------------------------------------------------------------------
 
 
-def alerts_of(document: Mapping[str, Any], status: str = "") -> tuple[Alert, ...]:
+def alerts_of(document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> tuple[Alert, ...]:
     """The alerts of a cycle: its status, where a person should know it, and each reading beyond a level.
 
     document : record of the cycle, as docs/schemas/decision-1.json describes it.
     status   : what became of it since; "" takes that of the record.
+    sending  : how its list goes.
     """
     steps = document["steps"]
     outputs = {step["agent"]: step["output"] for step in reversed(steps)}  # of the supervisor, the first
     request, readings = outputs["supervisor"], outputs["risk"]["readings"]
-    name, session, file = request["portfolio"], request["last_close"], shlex.quote(request["file"])
+    name, session, file = request["portfolio"], request["last_close"], shlex.quote(sending.file or request["file"])
     found, status = list[Alert](), status or document["status"]
     if status in STATUSES and (outputs["execution"]["actions"] or status != "finalised"):
-        level, remedy = STATUSES[status], ". ".join(briefed(document, status).playbook)
-        what = f"{status} at {session}" if level == INFORMATION else SUBJECTS.get(status, status)
+        what, level = _of_status(status, session, outputs["execution"]["ticket"], sending)
+        remedy = ". ".join(briefed(document, status, sending).playbook)
         found.append(Alert(name, what, level, steps[-1]["narrative"], remedy, session))
     for each in readings:
         if each["level"] != NORMAL_LEVEL:
             level = URGENT if each["triggers"] else WARNING
-            found.append(Alert(name, each["name"], level, f"{each['sentence']}.", _remedy(each["name"], file), session))
+            what = ": ".join(filter(None, (each["name"], each.get("of"))))  # which earlier records do not state
+            found.append(Alert(name, what, level, f"{each['sentence']}.", _remedy(each["name"], file), session))
     return tuple(found)
+
+
+def _of_status(status: str, session: str, ticket: str, sending: Sending) -> tuple[str, str]:
+    """The subject and the level of an alert of a status: each list is one of its own."""
+    level = STATUSES[status]
+    if level == INFORMATION:
+        return f"{status} at {session}", level
+    if status == "finalised":
+        if sending.later and not sending.held:
+            return f"orders for {sending.later}", INFORMATION
+        status, level = ("orders held back", WARNING) if sending.held else ("orders to send", level)
+    return f"{status}: list {list_id(ticket)}" if ticket else status, level
 
 
 def _remedy(reading: str, file: str) -> str:

@@ -129,9 +129,19 @@ class Analysis:
 
     @property
     def material(self) -> Analysed:
-        """The best, where it loses less than the policy's own by what is worth a change and its error; else that."""
-        apart, error = self.apart(self.best.name)
-        return self.best if -apart - ERRORS * error >= self.materiality else self.alternatives[0]
+        """The best of those that lose less than the policy's own by what is worth a change; without one, that.
+
+        The error of the difference, and the tax that is realised beyond the policy's, stand against a change.
+        """
+        found = [each for each in self.alternatives[1:] if self.gain(each) >= self.materiality]
+        return min(found, key=lambda each: each.loss, default=self.alternatives[0])
+
+    def gain(self, of: Analysed) -> float:
+        """The gain of an alternative over the policy's own list that counts for a change, bp of NAV."""
+        own = self.alternatives[0].listed.trades
+        apart, error = self.apart(of.name)
+        taxed = max(tax_of(of.listed.trades) - tax_of(own), 0.0) / own.portfolio.nav / BASIS_POINT
+        return -apart - ERRORS * error - taxed
 
     @cached_property
     def shares(self) -> dict[str, float]:
@@ -189,7 +199,7 @@ class Analysis:
                     "turnover": trades.turnover,
                     "cost": float(trades.sized.charges.sum()),
                     "gain": sum(float(trades.facts.get(f"gain_{term}", 0.0)) for term in ("short", "long")),
-                    "tax": float(trades.facts.get("tax", 0.0)),
+                    "tax": tax_of(trades),
                     "tracking_error": after.tracking_error,
                     "var": next(iter(after.var.values())),
                     "cvar": next(iter(after.cvar.values())),
@@ -203,6 +213,11 @@ class Analysis:
                 }
             )
         return pd.DataFrame(rows).set_index("alternative")
+
+
+def tax_of(trades: TradeList) -> float:
+    """The tax on what a list realises, currency; 0 without tax lots."""
+    return float(trades.facts.get("tax", 0.0))
 
 
 def _least(losses: Array) -> Mask:

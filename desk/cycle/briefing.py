@@ -15,6 +15,25 @@ LIST = "orders.json"  # file that the commands write the list of the decision to
 
 
 @dataclass(frozen=True)
+class Sending:
+    """The way of the list of a cycle, which its record does not state.
+
+    file  : path of the portfolio file as it was given; "" takes the name in the record.
+    venue : venue of the file's `cycle: {acts: …}`, "" for none.
+    held  : why the cycle sends nothing, with the command that lets it go on, if any; "" where it may send.
+    later : session in which the same cycle sends it, YYYY-MM-DD; "" for none.
+    """
+
+    file: str = ""
+    venue: str = ""
+    held: str = ""
+    later: str = ""
+
+
+NOT_STATED = Sending()
+
+
+@dataclass(frozen=True)
 class Briefing:
     """The briefing of a cycle.
 
@@ -55,7 +74,7 @@ def briefing(document: Mapping[str, Any], status: str = "") -> str:
     return with_minus("\n\n".join([*blocks, wrapped(DISCLAIMER)]))
 
 
-def briefed(document: Mapping[str, Any], status: str = "") -> Briefing:
+def briefed(document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> Briefing:
     """The briefing of the record of a cycle.  status : as for `briefing`."""
     status = status or document["status"]
     request, _, forecast, risk, _, decision, controls = (step["output"] for step in document["steps"][:7])
@@ -80,7 +99,7 @@ def briefed(document: Mapping[str, Any], status: str = "") -> Briefing:
         ),
         actions=(*actions[:TOP], *more),
         flags=(*beyond, *failed),
-        playbook=tuple(_playbook(status, request, has_orders=bool(actions))),
+        playbook=tuple(_playbook(status, request, sending, has_orders=bool(actions))),
         models=(
             f"Policy {request['policy']} of {request['file']}{run}; {fitted}.",
             f"Decided by {'the policy' if decision['by'] == 'policy' else 'the alternative of the least expected loss'}"
@@ -97,9 +116,9 @@ def _action(each: Mapping[str, Any], basis: str) -> str:
     return f"{each['priority']}: {order}: {each['rationale']}."
 
 
-def _playbook(status: str, request: Mapping[str, Any], *, has_orders: bool) -> Iterator[str]:
+def _playbook(status: str, request: Mapping[str, Any], sending: Sending, *, has_orders: bool) -> Iterator[str]:
     """The next steps after a cycle of a status."""
-    file = shlex.quote(request["file"])
+    file = shlex.quote(sending.file or request["file"])
     again = f"rebalance run {file}"
     on_day = f"{again} --as-of {request['day']}" if request["day"] else again
     if status == "executed":
@@ -116,9 +135,13 @@ def _playbook(status: str, request: Mapping[str, Any], *, has_orders: bool) -> I
     elif not has_orders:
         asked = "A person looks at the flags; n" if status == "awaiting approval" else "N"
         yield f"{asked}othing is to be sent. Run the next cycle after the next close: {again}"
+    elif status == "finalised" and sending.held:
+        yield f"Nothing is sent: {sending.held}"
+    elif status == "finalised" and sending.later:
+        yield f"The list goes in the session of {sending.later}, when the same cycle runs again: {on_day}"
     else:
         yield f"Write the list: {on_day} --out {LIST}"
         if status == "awaiting approval":
             yield f"Read it, and approve it or refuse it: rebalance approve {LIST}"
-        send = f"rebalance execute {LIST} --exchange paper --dry-run"
+        send = f"rebalance execute {LIST} --exchange {sending.venue or 'VENUE'} --dry-run"
         yield f"Check it against a venue, then send it without --dry-run: {send}"

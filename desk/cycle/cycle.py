@@ -16,7 +16,7 @@ import pandas as pd
 
 from backtests.runs.folder import code_version
 from desk.cycle.alternatives import alternatives
-from desk.cycle.analysis import Analysis, analysed
+from desk.cycle.analysis import Analysis, analysed, tax_of
 from desk.cycle.decision import Control, Decision, control, decided
 from desk.cycle.monitor import Monitored, monitored, weights_by_group
 from desk.cycle.reality import NOT_COMPARED, REALITY, Reality
@@ -139,7 +139,7 @@ def run_cycle(
     record.add("optimiser", *_weighed(analysis, why_not))
     if reality.agrees is not None:
         given = (control(REALITY, "vetoes", not reality.agrees, reality.sentence, reality.sentence), *given)
-    decision = decided(listed, monitor, analysis, given)
+    decision = decided(listed, monitor, analysis, given, reality.ended)
     record.add("execution", _decision(decision), f"{decision.listed.headline} When: {decision.timing}.")
     failed = [each.sentence for each in decision.controls if each.effect != "passes"]
     controls = {"status": decision.status, "controls": [asdict(each) for each in decision.controls]}
@@ -225,10 +225,11 @@ def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], s
     waiting = {str(sessions): each for sessions, each in analysis.waiting.items()}
     least = f"expected to lose least, {best.loss:.2f} bp a year"
     sure = f"confidence {analysis.confidence:.0%}: so many of such choices came true"
-    if analysis.material is best:
+    if (material := analysis.material) is best:
         said = f"Recommended: {best.name}, which is {least}; {sure}."
     else:
-        said = f"Recommended: policy. {best.name} is {least}, and not by what is worth a change; {sure}."
+        what = "what is worth a change, its tax counted" if tax_of(best.listed.trades) else "what is worth a change"
+        said = f"Recommended: {material.name}. {best.name} is {least}, and not by {what}; {sure}."
     of_policy = analysis.alternatives[0].listed.trades
     target = _by_asset(of_policy.portfolio, of_policy.target)
     return {"alternatives": rows, "target": target, "waiting": waiting, "confidence": analysis.confidence}, said

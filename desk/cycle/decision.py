@@ -4,7 +4,7 @@ By default the policy of the file decides, and the alternatives stand beside it.
 `cycle: {decides: scenarios}`, the alternative of the least expected loss is taken.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ from research.rules.regime_threshold import BandToday
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
 MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
 STOPPED = ("vetoed", "unreconciled")  # statuses of a decision whose orders may not be sent
+OPEN_ORDERS = "open orders"  # name of a control
 Effect = Literal["passes", "escalates", "vetoes"]
 
 
@@ -124,7 +125,11 @@ class Decision:
 
 
 def decided(
-    listed: TradeList, monitor: Monitored, analysis: Analysis | None, given: Sequence[Control] = ()
+    listed: TradeList,
+    monitor: Monitored,
+    analysis: Analysis | None,
+    given: Sequence[Control] = (),
+    ended: Collection[str] = (),
 ) -> Decision:
     """The decision on a portfolio.
 
@@ -132,6 +137,7 @@ def decided(
     monitor  : its readings.
     analysis : its alternatives, or None on a quiet day.
     given    : controls of what the desk knows besides, such as its journal; one that escalates does where orders go.
+    ended    : ids of orders of the last list that can no longer be filled, though the book has them open.
     """
     by = listed.portfolio.cycle.decides if analysis is not None else POLICY
     taken = None if analysis is None else analysis[POLICY] if by == "policy" else analysis.material
@@ -149,7 +155,7 @@ def decided(
         controls=(
             *(each for each in given if sends or each.effect != "escalates"),
             *_controls(trades, monitor, by),
-            *_acting(trades),
+            *_acting(trades, ended),
         ),
         watched=_watched(trades.portfolio),
         band=_band(listed),
@@ -294,14 +300,17 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
     yield control("model", "escalates", old, f"{said}, more than a year before", said)
 
 
-def _acting(trades: TradeList) -> Iterator[Control]:
+def _acting(trades: TradeList, ended: Collection[str]) -> Iterator[Control]:
     """The controls of the file on orders that are open, and on those that go without a person."""
     portfolio, terms, acts = trades.portfolio, trades.portfolio.cycle, trades.portfolio.cycle.acts
     sends = bool(trades.sized.moved.any())
-    count = 0 if portfolio.blotter is None else len(portfolio.blotter.open)
+    open_orders = () if portfolio.blotter is None else portfolio.blotter.open
     if terms.open_orders == "wait":
-        fault = f"{counted(count, 'order')} of the last list are open, and the file waits for them"
-        yield control("open orders", "vetoes", sends and bool(count), fault, "no order of the last list is in the way")
+        names = [each.order_id for each in open_orders if each.order_id not in ended]
+        fault = f"{counted(len(names), 'order')} of the last list are open, and the file waits for them"
+        fix = f"rebalance book resolve NAME ORDER ends one that will not be filled, of {', '.join(names)}"
+        passed = "no order of the last list is in the way"
+        yield control(OPEN_ORDERS, "vetoes", sends and bool(names), f"{fault}; {fix}", passed)
     if acts is None:
         return
     value, orders = float(trades.orders["notional"].sum()), len(trades.orders)

@@ -42,6 +42,7 @@ class Reading:
     level    : "normal", or the level that it reached: medium, high, warning, critical.
     triggers : true if it triggers a cycle.
     sentence : the reading in words.
+    of       : assets or group that it is about, with commas between them; "" for the portfolio.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Reading:
     level: str
     triggers: bool
     sentence: str
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,14 +197,15 @@ class _Readings:
         level = next((name for name, least in rising if abs(gap) >= least - TRIGGER), NORMAL_LEVEL)
         side = "over" if gap > 0.0 else "under"
         sentence = f"{furthest} is {100 * abs(gap):.2f} points {side} target"
-        return _levelled(name, gap, level, sentence, triggers=level == "critical")
+        return replace(_levelled(name, gap, level, sentence, triggers=level == "critical"), of=furthest)
 
     def outside(self) -> Reading:
         """The assets outside their ranges."""
         found = self.before_after.outside("before")
         more = f", and {len(found) - 1} more" if len(found) > 1 else ""
         sentence = f"{found[0].sentence}{more}" if found else "each asset is within its range"
-        return Reading("ranges", float(len(found)), "critical" if found else NORMAL_LEVEL, bool(found), sentence)
+        of = ", ".join(sorted(each.asset for each in found))
+        return Reading("ranges", float(len(found)), "critical" if found else NORMAL_LEVEL, bool(found), sentence, of)
 
     def since_trade(self) -> Reading:
         """The sessions since the last trade."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from backtests.sheets.parts import Part, Words, section_blocks
 from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, Shown, records_table, scaled, table
-from desk.cycle.briefing import briefed
+from desk.cycle.briefing import NOT_STATED, Sending, briefed
 from desk.cycle.picture import losses_picture
 from desk.cycle.screen import band_words, loss_columns, order_columns
 from desk.journal.records import CycleOutcome
@@ -25,15 +25,18 @@ FIGURES = (  # the beginning of a reading's name, label, unit, factor
 SHORT_HASH, UNKNOWN = 8, "–"  # letters of a sha256 in a table
 
 
-def cycle_html(document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = (), status: str = "") -> str:
+def cycle_html(
+    document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = (), status: str = "", sending: Sending = NOT_STATED
+) -> str:
     """The whole page, light and dark, without any URL.
 
     document : record of the cycle, as `Cycle.document` gives it.
     outcomes : known outcomes of this and earlier cycles of its portfolio.
     status   : what became of its decision; "" takes that of the decision.
+    sending  : how its list goes.
     """
     document = _with_minus(document)
-    request, said = document["steps"][0]["output"], briefed(document, status)
+    request, said = document["steps"][0]["output"], briefed(document, status, sending)
     when, _, heading = said.state
     differences = [f"{each['sentence']}." for each in request["reality"]["differences"]]
     sheet = {

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from desk.exchange.venue import Venue
+from desk.exchange.venue import Venue, cash_entries_of
 from foundation.paper.wording import listed
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.importing import fill_of_item
@@ -19,6 +19,10 @@ from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 
 REALITY = "reality"  # name of the control of a decision
+EARNED: tuple[EntryKind, ...] = ("fee", "interest", "dividend", "tax")  # kinds of cash that are no flow
+COMES: tuple[EntryKind, ...] = ("deposit", "interest")  # kinds that cash above the book's may be of
+GOES: tuple[EntryKind, ...] = ("fee", "withdrawal")  # kinds that cash below it may be of
+CHOICE = "-"  # follows a venue in the name of an amount that no venue states
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class AtVenue:
 
     positions : units of the assets of the portfolio, and of others that are held there, and cash; its `file` names it.
     fills     : fills since the book was opened, with assets as the portfolio names them.
-    has_open  : true if orders are open there.
+    open      : client ids of the orders that are open there.
+    cash      : amounts that came and went since without an order, where it states them; accounts as the book has them.
     """
 
     positions: Positions
-    fills: tuple[Fill, ...]
-    has_open: bool
+    fills: tuple[Fill, ...] = ()
+    open: frozenset[str] = frozenset()
+    cash: tuple[CashEntry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Difference:
     names    : what the book lists and has not booked that explains it, by name.
     rest     : what these leave, the venue's amount less the book's.
     sentence : the difference in words.
+    choices  : names of amounts of several kinds in the book, of which one is the rest.
     """
 
     account: str
@@ -56,6 +63,7 @@ class Difference:
     names: tuple[str, ...]
     rest: Decimal
     sentence: str
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,12 +75,14 @@ class Reality:
                   nothing was compared.
     differences : where they differ.
     bookings    : commands that book what explains it.
+    ended       : ids of orders that are open in the book, were sent, and are not open at the venue.
     """
 
     sentence: str
     agrees: bool | None = None
     differences: tuple[Difference, ...] = ()
     bookings: tuple[str, ...] = ()
+    ended: frozenset[str] = frozenset()
 
     @property
     def lines(self) -> Iterator[str]:
@@ -106,7 +116,13 @@ def at_venue(venue: Venue, portfolio: Portfolio, book: Book) -> AtVenue:
         cash += [CashLine(code, number, float(amount), code, row) for code, amount in venue.cash(number).items()]
     since = datetime.combine(book.opened, time(), UTC)
     fills = (replace(fill, asset=assets.get(fill.asset, fill.asset)) for fill in venue.fills(since))
-    return AtVenue(Positions(venue.name, tuple(held), tuple(cash), ()), tuple(fills), bool(venue.open_orders()))
+    accounts = {each.number: each.name for each in portfolio.accounts}
+    stated = (
+        replace(entry, account=accounts.get(entry.account, ""), asset=assets.get(entry.asset, ""))
+        for entry in cash_entries_of(venue, since)
+    )
+    open_ids = frozenset(each.client_id for each in venue.open_orders())
+    return AtVenue(Positions(venue.name, tuple(held), tuple(cash), ()), tuple(fills), open_ids, tuple(stated))
 
 
 def differences(book: Book, portfolio: Portfolio, there: AtVenue) -> tuple[Difference, ...]:
@@ -118,9 +134,10 @@ def differences(book: Book, portfolio: Portfolio, there: AtVenue) -> tuple[Diffe
     causes, sure, found = named_causes(book, portfolio), set[str](), []
     lines = [(line, line.of in cash) for line in reconcile(book, portfolio, there.positions, None)]
     for line, is_cash in sorted(lines, key=lambda each: each[1]):  # units first: what explains them moved cash, too
-        if not line.differs(is_cash) or (there.has_open and _is_open(book, line, is_cash)):
+        if not line.differs(is_cash) or (there.open and _is_open(book, line, is_cash)):
             continue
-        own = [each for each in causes if (each.account, each.of) == (line.account, line.of)]
+        of_line = [each for each in causes if (each.account, each.of) == (line.account, line.of)]
+        own = [each for each in of_line if not _is_choice(each.name, there.positions.file)]
         given = [each for each in own if is_cash and each.name in sure]
         rest = line.difference - sum((each.amount or NO_AMOUNT for each in given), NO_AMOUNT)
         if abs(rest) > line.rounding(is_cash):
@@ -130,8 +147,9 @@ def differences(book: Book, portfolio: Portfolio, there: AtVenue) -> tuple[Diffe
             rest = NO_AMOUNT
         names = tuple(dict.fromkeys(each.name for each in given))
         sure |= set(names)
-        sentence = f"{_words(line, is_cash, book, there.positions.file, names)}; {_why(names, rest)}"
-        found.append(Difference(line.account, line.of, is_cash, line.book, line.broker, names, rest, sentence))
+        choices = tuple(each.name for each in of_line if each not in own and each.amount == rest)
+        sentence = f"{_words(line, is_cash, book, there.positions.file, names)}; {_why(names, rest, bool(choices))}"
+        found.append(Difference(line.account, line.of, is_cash, line.book, line.broker, names, rest, sentence, choices))
     return tuple(found)
 
 
@@ -153,36 +171,65 @@ def _words(line: ReconciledLine, is_cash: bool, book: Book, venue: str, names: S
     return f"{of}: {what}{', traded by hand' if is_traded else ''}, {amounts}"
 
 
-def _why(names: Sequence[str], rest: Decimal) -> str:
+def _why(names: Sequence[str], rest: Decimal, has_choices: bool) -> str:
     part = f", {listed(names)} a part of it" if names else ""
+    if has_choices:
+        kinds = f"{listed(COMES if rest > 0 else GOES, 'or')}, which a person has to say"
+        return f"of {abs(rest):,.2f} the kind is not known: {kinds}{part}"
     return f"nothing that is listed explains it{part}" if rest else f"explained by {listed(names)}, which is not booked"
 
 
-def stray_fills(found: Collection[Difference], there: AtVenue, others: Collection[str]) -> Activity:
-    """The fills at the venue of assets that differ. others : client ids of the orders of other portfolios."""
+def stray_activity(found: Collection[Difference], there: AtVenue, others: Collection[str]) -> Activity:
+    """Fills of the assets that differ, and amounts of cash, by which the venue may explain differences.
+
+    What it states as earned or paid can be booked; a deposit, a withdrawal or what is of no known kind, a person books.
+    others : client ids of the orders of other portfolios.
+    """
     assets = {each.of for each in found if not each.is_cash}
-    return Activity(tuple(each for each in there.fills if each.asset in assets and each.order_id not in others))
+    fills = tuple(each for each in there.fills if each.asset in assets and each.order_id not in others)
+    earned = tuple(each for each in there.cash if each.kind in EARNED)
+    return Activity(fills, entries=earned, proposals=tuple(each for each in there.cash if each not in earned))
 
 
 def stray_cash(found: Collection[Difference], venue: str, day: date) -> Activity:
-    """Deposits and withdrawals that explain the cash that differs; none while units differ that nothing explains."""
+    """Amounts that explain the cash that differs, each in the kinds that it may be of.
+
+    None while units differ that nothing explains.
+    """
     if any(each.rest and not each.is_cash for each in found):
         return Activity(())
     proposals = []
     for each in found:
-        kind: EntryKind = "deposit" if each.rest > 0 else "withdrawal"
-        name = "-".join(filter(None, (venue, kind, f"{day}", f"{abs(each.rest):f}", each.of, each.account)))
-        if each.rest:
+        for kind in (COMES if each.rest > 0 else GOES) if each.rest else ():
+            about = (f"{venue}{CHOICE}{kind}", f"{day}", f"{abs(each.rest):f}", each.of, each.account)
+            name = "-".join(filter(None, about))
             proposals.append(CashEntry(name, kind, day, each.account, each.of, each.rest))
     return Activity((), proposals=tuple(proposals))
 
 
-def reality_of(found: tuple[Difference, ...], book: str, venue: str) -> Reality:
-    """The outcome of a comparison. book, venue : their names."""
+def without_choices(book: Book, venue: str) -> Book:
+    """The book without the open amounts that earlier comparisons with a venue proposed."""
+    return replace(book, items=tuple(item for item in book.items if item.resolved or not _is_choice(item.name, venue)))
+
+
+def _is_choice(name: str, venue: str) -> bool:
+    return name.startswith(f"{venue}{CHOICE}")
+
+
+def reality_of(found: tuple[Difference, ...], book: str, venue: str, later: str = "") -> Reality:
+    """The outcome of a comparison.
+
+    book, venue : their names.
+    later       : the day of the venue where the cycle is of an earlier one, or "".
+    """
     if not found:
         return Reality(f"Book {book} and {venue} agree.", agrees=True)
     names = list(dict.fromkeys(name for each in found for name in each.names))
     calls = [f"rebalance book resolve {book} {' '.join(names)}"] if names else []
-    if any(each.rest for each in found):
+    for name in (name for each in found for name in each.choices):
+        kind = name.removeprefix(f"{venue}{CHOICE}").partition("-")[0]
+        calls.append(f"rebalance book resolve {book} {name}  # if it is of the kind {kind}")
+    if any(each.rest and not each.choices for each in found) and not later:
         calls.append(f"rebalance book fill {book} FILE, a table of the trades, deposits and withdrawals made by hand")
-    return Reality(f"Book {book} and {venue} differ.", False, found, tuple(calls))
+    since = f": {venue} is at {later}, and the cycle is of an earlier day" if later else ""
+    return Reality(f"Book {book} and {venue} differ{since}.", False, found, tuple(calls))

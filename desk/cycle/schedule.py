@@ -23,11 +23,13 @@ class Due:
     sessions : sessions with prices, the oldest first.
     missing  : sessions before the last of these, without prices.
     awaited  : the last session that is over, where it has no prices yet; "" where it has.
+    unfilled : the newest session with a cycle, where its list was not filled before another was over; "" for none.
     """
 
     sessions: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     awaited: str = ""
+    unfilled: str = ""
 
 
 def first_open(now: datetime, calendar: str) -> tuple[np.datetime64, datetime]:

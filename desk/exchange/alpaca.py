@@ -2,7 +2,7 @@
 
 The account is that of the two keys, which come from the environment or the system's keyring, as those of data sources
 do. Cash is what buys without margin. Alpaca charges no commission; fees of regulators are debited at the end of a day
-beside the fills, and are in no fill here. A fill that is busted is not taken back here.
+beside the fills, and are in no fill here, but among the amounts of cash. A fill that is busted is not taken back here.
 Source : Alpaca's reference of the Trading API, version 2, and of the Market Data API.
 """
 
@@ -34,14 +34,16 @@ from desk.tickets.formats.alpaca import (
 from desk.tickets.ticket import Order
 from foundation.arguments import shown
 from foundation.errors import ConfigError, DataError
+from research.orders.bookkeeping.columns import CASH_KINDS, VENUES
 from research.orders.fills import Fill
+from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.keys.ticket import ORDER_TYPES
 
 KEY_VARIABLES = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")  # environment variables, and headers with hyphens
 KEYS_FROM = "https://app.alpaca.markets"
 PAPER, LIVE, DATA = "https://paper-api.alpaca.markets", "https://api.alpaca.markets", "https://data.alpaca.markets"
 A_MINUTE = Limits(200, 60.0)
-ORDERS_A_PAGE, FILLS_A_PAGE = 500, 100
+ORDERS_A_PAGE, ACTIVITIES_A_PAGE = 500, 100
 CLOSE_CUTOFF = timedelta(minutes=10)  # before the close, 15:50 in New York: from then on no order for it is taken
 OVERLAP = timedelta(seconds=1)  # asked for before `since`: whether that moment itself is in an answer is not documented
 ENDED: Mapping[str, Status] = {  # any other status is of an order that is open
@@ -52,6 +54,9 @@ ENDED: Mapping[str, Status] = {  # any other status is of an order that is open
     "rejected": "refused",
 }
 COIN_PAIR = re.compile(r"(.+?)(USD[CT]?|BTC)")  # of a position, which has no stroke
+
+
+DONE = (None, "executed")  # statuses of an activity that moved cash; most state none
 
 
 def check_coins(document: Mapping[str, Any]) -> None:
@@ -128,13 +133,23 @@ class AlpacaVenue(ConnectedVenue):
 
     def fills(self, since: datetime | None = None) -> list[Fill]:
         """As `Venue.fills`."""
-        params = {"activity_types": "FILL", "direction": "asc", "page_size": str(FILLS_A_PAGE)}
+        params = {"activity_types": "FILL", "direction": "asc", "page_size": str(ACTIVITIES_A_PAGE)}
         if since is not None:
             params["after"] = (since - OVERLAP).isoformat()
-        rows = self._pages("/account/activities", params, FILLS_A_PAGE, "page_token", "id")
+        rows = self._pages("/account/activities", params, ACTIVITIES_A_PAGE, "page_token", "id")
         return [fill for fill in map(self._fill, rows) if since is None or fill.moment >= since]
 
     # account
+
+    def cash_entries(self, since: datetime) -> list[CashEntry]:
+        """The dollars that came and went without an order since a moment, in the kinds of the activities of Alpaca.
+
+        Fees in units of coins are not among them. Ids are those that a file of these activities has in a book.
+        """
+        params = {"category": "non_trade_activity", "direction": "asc", "page_size": str(ACTIVITIES_A_PAGE)}
+        params["after"] = (since - OVERLAP).isoformat()
+        rows = self._pages("/account/activities", params, ACTIVITIES_A_PAGE, "page_token", "id")
+        return [self._cash_entry(row) for row in rows if self._number(row, "net_amount") and row.get("status") in DONE]
 
     def cash(self, account: str) -> Mapping[str, Decimal]:
         """As `Venue.cash`."""
@@ -254,6 +269,22 @@ class AlpacaVenue(ConnectedVenue):
             venue=self.name,
             order_id=client_id,
             account=self._account,
+        )
+
+    def _cash_entry(self, row: dict[str, Any]) -> CashEntry:
+        activity, amount = self._text(row, "activity_type"), self._number(row, "net_amount")
+        kind: EntryKind = next((kind for kind, words in CASH_KINDS.items() if words.search(activity)), "other")
+        if kind == "deposit" and amount < 0:
+            kind = "withdrawal"
+        return CashEntry(
+            entry_id=f"{VENUES['activity_type']}:{self._text(row, 'id')}",
+            kind=kind,
+            day=self._moment({"date": f"{self._text(row, 'date')}T00:00:00Z"}, "date").date(),
+            account=self._account,
+            currency=ALPACA_CURRENCY,
+            amount=amount,
+            asset=row.get("symbol") or "",
+            words=row.get("description") or activity,
         )
 
     def _symbol(self, row: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
 from foundation.errors import DataError
 from research.orders.fills import Fill
+from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import decimal
 
 Status = Literal["open", "filled", "cancelled", "refused"]  # an order that expired is cancelled: its reason says so
@@ -156,6 +157,15 @@ def quotes_of(venue: Venue, symbols: Iterable[str]) -> dict[str, Quote]:
         symbol: replace(each, bid=price(each.bid), ask=price(each.ask), last=price(each.last))
         for symbol, each in given.items()
     }
+
+
+def cash_entries_of(venue: Venue, since: datetime) -> list[CashEntry]:
+    """The cash that came and went without an order since a moment, by `cash_entries(since)` of a venue that has it.
+
+    `account` is its number, `asset` the symbol of the venue; [] of a venue that states none.
+    """
+    stated = getattr(venue, "cash_entries", None)
+    return [] if stated is None else cast(list[CashEntry], stated(since))
 
 
 def depth_of(venue: Venue, symbols: Iterable[str]) -> Mapping[str, Depth]:

@@ -300,12 +300,12 @@ class CycleOutcome:
 class Alert:
     """A fact that a person should know, as a sentence on one line.
 
-    portfolio : name of the portfolio.
+    portfolio : name of the portfolio; path of its file for an alert of whoever watches it, who may not know the name.
     what      : subject; a portfolio has one alert on it at a time.
     level     : urgent, warning, or information, which is told once and not resolved.
     sentence  : the fact.
     remedy    : what to do.
-    session   : last close of the cycle that says so, YYYY-MM-DD; "" for an alert of the watcher.
+    session   : last close of the cycle that says so, or session that is lost, YYYY-MM-DD; "" for a trouble that ends.
     """
 
     portfolio: str

@@ -7,7 +7,17 @@ from typing import Any
 
 from desk.journal.chain import Entry, Event
 from desk.journal.journal import Journal, Kept
-from desk.journal.records import Allocated, Approved, Filled, ListedOrder, ListMade, OrderSent, Record, Refused
+from desk.journal.records import (
+    Allocated,
+    Approved,
+    Corrected,
+    Filled,
+    ListedOrder,
+    ListMade,
+    OrderSent,
+    Record,
+    Refused,
+)
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
@@ -107,6 +117,24 @@ def ticket_state(journal: Journal, ticket: str) -> TicketState:
     return TicketState(*map(tuple, (lists, approvals, refusals, sent, crossed)))
 
 
+def filled_units(journal: Journal, ticket: str) -> dict[str, Decimal]:
+    """By order of a ticket, the units that were filled of it, as they were corrected; those of which any were.
+
+    ticket : its hash.
+    """
+    fills = list(journal.entries(ticket=ticket, kind=Filled.kind)) if ticket else []
+    of_fills = {entry.sequence for entry in fills}
+    corrections = (entry.record for entry in journal.entries(kind=Corrected.kind) if fills)
+    right = {
+        each.corrects: each.values for each in corrections if each.corrects in of_fills and "quantity" in each.values
+    }
+    filled = dict[str, Decimal]()
+    for entry in fills:
+        units = right.get(entry.sequence, vars(entry.record))["quantity"]
+        filled[entry.order] = filled.get(entry.order, Decimal()) + decimal(units)
+    return {order: units for order, units in filled.items() if units}
+
+
 def execution_status(journal: Journal, ticket: str) -> str:
     """executed, where each order of a ticket was filled in full; partly executed, where one was sent; or "".
 
@@ -115,9 +143,7 @@ def execution_status(journal: Journal, ticket: str) -> str:
     state = ticket_state(journal, ticket) if ticket else None
     if state is None or not state.sent:
         return ""
-    filled = dict[str, Decimal]()
-    for entry in journal.entries(ticket=ticket, kind=Filled.kind):
-        filled[entry.order] = filled.get(entry.order, Decimal()) + decimal(entry.record.quantity)
+    filled = filled_units(journal, ticket)
     orders = {row.order: decimal(row.quantity or 0.0) for entry in state.lists for row in entry.record.orders}
     done = (name in filled and filled[name] >= units for name, units in orders.items())
     return "executed" if all(done) else "partly executed"

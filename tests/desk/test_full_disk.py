@@ -24,6 +24,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("desk")
     content = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     content["policies"] = {name: content["policies"][name] for name in ("quarterly", "threshold")}
+    content["test_start"] = "2021-01-04"
     (folder / "desk.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     (folder / "bands.yaml").write_text("portfolio: desk.yaml\nrules: {threshold: {band: [0.02, 0.03]}}\n")
     carded(two_lines(500, seed=1)).save(folder / "policy")

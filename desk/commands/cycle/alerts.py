@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from desk.commands.cycle.alert_channels import deliver, message_of
 from desk.commands.cycle.cycle import Ran
-from desk.cycle.alerts import ID_LETTERS, URGENT, AlertKeys, alerts_of, messages, raised, resolved
+from desk.cycle.alerts import ID_LETTERS, AlertKeys, alerts_of, messages, raised, resolved
 from desk.feeds.adapter import FeedError
 from desk.feeds.pace import Clock
 from desk.journal import Journal
@@ -33,8 +33,7 @@ EXAMPLE = "Write it, such as `file: alerts.jsonl`; docs/alerts.md has its keys f
 
 def alert_cycle(ran: Ran, clock: Clock = SYSTEM) -> list[str]:
     """Tell what a cycle says that is new, and what does not hold any more. Returns : sentences on what was sent."""
-    status = f"sent on {ran.later}" if ran.later else ran.status  # nobody has to send it
-    on, request = alerts_of(ran.document, status), ran.document["steps"][0]["output"]
+    on, request = alerts_of(ran.document, ran.status, ran.sending), ran.document["steps"][0]["output"]
     subjects = {alert.what for alert in on}
 
     def is_over(told: Alert) -> bool:
@@ -44,19 +43,28 @@ def alert_cycle(ran: Ran, clock: Clock = SYSTEM) -> list[str]:
     return _tell(on, is_over, clock)
 
 
-def alert_trouble(portfolio: str, what: str, remedy: str, clock: Clock = SYSTEM) -> list[str]:
-    """Tell a trouble of whoever watches a portfolio, once, until `alert_resolved` says that it is over.
+def alert_trouble(trouble: Alert, clock: Clock = SYSTEM) -> list[str]:
+    """Tell a trouble of whoever watches a portfolio, once, until `alert_resolved` says that it is over."""
+    return _tell([trouble], lambda told: False, clock)
 
-    what   : trouble in a few words, by which it is known.
-    remedy : what to do.
+
+def alert_resolved(portfolio: str, level: str, but: str = "", clock: Clock = SYSTEM) -> list[str]:
+    """Tell that the troubles of a level are over, which `alert_trouble` told without a session.
+
+    portfolio : as they name it.
+    but       : subject of one that goes on.
     """
-    return _tell([Alert(portfolio, what, URGENT, f"{what}.", remedy)], lambda told: False, clock)
+    on = Alert(portfolio, but, level, "", "")
+
+    def is_over(told: Alert) -> bool:
+        return (told.portfolio, told.level, told.session) == (on.portfolio, level, "") and told.what != on.what
+
+    return _tell([], is_over, clock)
 
 
-def alert_resolved(portfolio: str, what: str, clock: Clock = SYSTEM) -> list[str]:
-    """Tell that a trouble is over, where it was told; and send what waits and may go now."""
-    trouble = Alert(portfolio, what, URGENT, "", "")
-    return _tell([], lambda told: (told.portfolio, told.what) == (trouble.portfolio, trouble.what), clock)
+def send_waiting(clock: Clock = SYSTEM) -> list[str]:
+    """Send what waits and may go now, and try again what a channel did not take."""
+    return _tell([], lambda told: False, clock)
 
 
 def send_test(clock: Clock = SYSTEM) -> tuple[str, bool]:

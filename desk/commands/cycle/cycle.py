@@ -10,8 +10,9 @@ import pandas as pd
 from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
 from desk.commands.orders import acting, book
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
+from desk.cycle.briefing import NOT_STATED, Sending
 from desk.cycle.cycle import Cycle, run_cycle
-from desk.cycle.decision import Control, control
+from desk.cycle.decision import OPEN_ORDERS, Control, control
 from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, timeline
@@ -43,7 +44,7 @@ class Ran:
     is_new   : false where the same cycle ran before.
     status   : of its decision; executed, partly executed or not sent where it was to be sent.
     asks     : true if a person is asked to look at it.
-    later    : session in which the same cycle is to run again, to send its list then; "" for none.
+    sending  : how its list goes.
     """
 
     text: str
@@ -52,19 +53,13 @@ class Ran:
     is_new: bool
     status: str
     asks: bool = False
-    later: str = ""
-
-    @property
-    def executed(self) -> bool:
-        """True if all orders of the decision were filled."""
-        return self.status == "executed"
+    sending: Sending = NOT_STATED
 
 
 def make_cycle(
     file: Path,
     as_of: str = "",
     out: tuple[str, ...] = (),
-    export: Path | None = None,
     reports: Path | None = None,
     *,
     act: bool = True,
@@ -79,7 +74,6 @@ def make_cycle(
     as_of  : day of the cycle, YYYY-MM-DD; later closes are left out; "" takes that of the exchange. Not one before the
              last trade of the book, where later closes are known: it does not say what was held then.
     out    : paths to which the list of the decision is written, in the formats of their endings.
-    export : path to which the record is written as JSON, too.
     reports : folder of the runs, for the policy that they recommend.
     act    : false to send nothing, whatever is decided.
     Raises : as `load_portfolio`, `policy_now` and `run_cycle` do; DataError for a journal whose head was altered;
@@ -98,7 +92,7 @@ def make_cycle(
         if desk is None:
             before, reality = "", _not_compared(portfolio)
         else:
-            before, reality, portfolio = _begun(desk, portfolio, load, journal, today, held or _without(given))
+            before, reality, portfolio = _begun(desk, load, journal, today, held or _without(given))
         policy, name, run = policy_now(portfolio, "", reports)
         progress.stage("running the cycle")
         past = past_words(journal, portfolio, policy)
@@ -106,10 +100,9 @@ def make_cycle(
         entry, document = _journalled(journal, made, run)
         status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
         if desk is not None and status == "finalised" and made.decision.ticket:
+            held = acting.held_back(act)  # a person may have paused since
             outcome = acting.Outcome(f"Nothing is sent: {held}.") if held else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
-    if export is not None:
-        write_record(export, document)
     said = [*([before] if before else []), timeline(document) if with_timeline else screen(made, status), *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
@@ -117,8 +110,11 @@ def make_cycle(
         said.append(outcome.text)
     if out:
         said.append(_written(made, out, reports))
-    asks = status in ASKING or outcome.asks or given[0].effect != "passes"
-    return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, outcome.later)
+    failed = {each.name for each in made.decision.controls if each.effect != "passes"}
+    asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
+    venue = "" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue
+    sending = Sending(str(file), venue, "" if act and desk is None else held, outcome.later)
+    return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 
 
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
@@ -137,7 +133,9 @@ def _desk(file: Path, portfolio: Portfolio) -> acting.Desk | None:
     acts, name = portfolio.cycle.acts, book.named_in(file)
     if acts is None:
         return None
-    return acting.Desk(file, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
+    return (
+        acting.Desk(file, portfolio.name, name, acts.venue, home_folder() / CYCLES / portfolio.name) if name else None
+    )
 
 
 def _not_compared(portfolio: Portfolio) -> Reality:
@@ -146,29 +144,21 @@ def _not_compared(portfolio: Portfolio) -> Reality:
 
 
 def _begun(
-    desk: acting.Desk,
-    portfolio: Portfolio,
-    load: Callable[[], Portfolio],
-    journal: Journal,
-    today: pd.Timestamp,
-    held: str,
+    desk: acting.Desk, load: Callable[[], Portfolio], journal: Journal, today: pd.Timestamp, held: str
 ) -> tuple[str, Reality, Portfolio]:
     """Finish the last list of the book, and hold the book beside the venue.
 
-    load    : loads the portfolio, of which fills may be booked.
+    load    : loads the portfolio with what the book holds.
     held    : why nothing is sent, or "".
     Returns : what came of the last list in words, the comparison, and the portfolio as the book has it then.
     """
     said = ""
     if read_book(desk.book).blotter.open:
         said = "\n".join(acting.finish(desk, journal, held))
-        try:
-            portfolio = load()
-        except ConfigError as error:  # of fills of a later day than that of the cycle
-            raise ConfigError(f"{said}\n{error}") from error
-    before = read_book(desk.book)
-    reality = acting.compared(desk, portfolio, journal, today)
-    return said, reality, portfolio if read_book(desk.book) == before else load()
+    try:
+        return said, *acting.compared(desk, load, journal, today)
+    except ConfigError as error:  # such as fills of a later day than that of the cycle
+        raise ConfigError(f"{said}\n{error}".strip()) from error
 
 
 def _journalled(journal: Journal, made: Cycle, run: str) -> tuple[Kept, dict[str, Any]]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
-from desk.cycle.briefing import briefing
+from desk.cycle.briefing import NOT_STATED, Sending, briefing
 from desk.cycle.cycle import checked_record, rounded
 from desk.cycle.decision import STOPPED
 from desk.cycle.monitor import QUIET
@@ -20,7 +20,7 @@ from desk.cycle.screen import timeline
 from desk.journal import Journal
 from desk.journal.chain import Event
 from desk.journal.records import CycleOutcome, CycleRun
-from desk.journal.tickets import execution_status, moment_text
+from desk.journal.tickets import execution_status, filled_units, moment_text
 from desk.journal.verify import verify
 from foundation.arguments import refuse
 from foundation.errors import ConfigError, DataError, PolicyError
@@ -55,14 +55,14 @@ def _write(path: Path, content: bytes) -> None:
 def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[str]:
     """Journal the outcomes of earlier cycles that are known by now, and say what became of them.
 
-    Of several cycles of a session, the last counts of those that were executed, or else of all. A list that may not be
-    sent was not: the outcome is that of no order.
+    Of several cycles of a session, the last counts of those that were executed, or else of all. The outcome is that of
+    no order where the list might not be sent, and where the file acts and nothing of it was filled.
     """
-    last = _last_of_sessions(journal, portfolio)
+    last, acts = _last_of_sessions(journal, portfolio), portfolio.cycle.acts is not None
     outcomes_so_far = (e.record for e in journal.entries(kind=CycleOutcome.kind, portfolio=portfolio.name))
     known = {(each.cycle, each.sessions): each for each in outcomes_so_far}
     new, said = list[CycleOutcome](), list[str]()
-    for cycle in last:
+    for cycle, ticket in last:
         passed = int((portfolio.market.dates > pd.Timestamp(cycle.session)).sum())
         if all(rows > passed or (cycle.sha256, rows) in known for rows in WAITS):
             continue
@@ -72,7 +72,8 @@ def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[s
         except (DataError, ConfigError, PolicyError) as error:
             said.append(f"The outcome of the cycle of {cycle.session} is not known: {error}")
             continue
-        taken = DEFER if cycle.status in STOPPED else cycle.chosen
+        is_idle = acts and bool(ticket) and not filled_units(journal, ticket)
+        taken = DEFER if is_idle or cycle.status in STOPPED else cycle.chosen
         new += [
             CycleOutcome(
                 cycle.sha256, cycle.session, rows, taken, rounded(losses), rounded(regret(losses, taken)),
@@ -82,7 +83,7 @@ def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[s
             if taken in losses and (cycle.sha256, rows) not in known
         ]  # fmt: skip
     journal.append([Event(each, portfolio=portfolio.name) for each in new])
-    of_last = {cycle.sha256 for cycle in last}
+    of_last = {cycle.sha256 for cycle, _ in last}
     judged = [each for each in (*known.values(), *new) if each.cycle in of_last]
     words = list(filter(None, (_regret_words(judged, rows, portfolio) for rows in WAITS)))
     return [*said, *([f"Earlier decisions: {'; '.join(words)}."] if words else [])]
@@ -104,34 +105,40 @@ def _regret_words(found: Sequence[CycleOutcome], rows: int, portfolio: Portfolio
     return f"{said[0]} (expected {sum(shares):.1f}), {said[1]} (expected {sum(regrets) / len(regrets):.2f})"
 
 
-def _last_of_sessions(journal: Journal, portfolio: Portfolio) -> list[CycleRun]:
-    """The cycle of each session that counts, without quiet ones: after one that was executed, another sees what is left
-    to do."""
+def _last_of_sessions(journal: Journal, portfolio: Portfolio) -> list[tuple[CycleRun, str]]:
+    """The cycle of each session that counts, without quiet ones, and its ticket.
+
+    After one that was executed, another sees what is left to do.
+    """
     last = dict[str, tuple[str, CycleRun | None]]()  # by session its ticket, too; quiet ones would fill the memory
     for entry in journal.entries(kind=CycleRun.kind, portfolio=portfolio.name):
         record, before = entry.record, last.get(entry.record.session)
         if before is None or execution_status(journal, entry.ticket) or not execution_status(journal, before[0]):
             last[record.session] = entry.ticket, None if record.monitor == QUIET else record
-    return [cycle for _, cycle in last.values() if cycle is not None]
+    return [(cycle, ticket) for ticket, cycle in last.values() if cycle is not None]
 
 
-def check_page(path: Path) -> None:
-    """Refuse a path of a page that does not end with .html. Raises ConfigError."""
-    if path.suffix != ".html":
-        refuse("--page is", str(path), "end it with .html.")
+def check_outputs(page: Path | None, export: Path | None) -> None:
+    """Refuse paths of a page and of a record to which none can be written. Raises ConfigError."""
+    if page is not None and page.suffix != ".html":
+        refuse("--page is", str(page), "end it with .html.")
+    for name, path in {"--page is": page, "--export is": export}.items():
+        if path is not None and path.is_dir():
+            refuse(name, str(path), "it is a folder: give the path of a file.")
 
 
-def write_page(path: Path, document: Mapping[str, Any], status: str = "") -> None:
+def write_page(path: Path, document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> None:
     """Write the page of the record of a cycle, with the outcomes that the journal has of it and of earlier ones.
 
-    status : what became of its decision, where the journal has none of its orders.
+    status  : what became of its decision, where the journal has none of its orders.
+    sending : how its list goes.
     """
     request, decision = (document["steps"][k]["output"] for k in (0, 5))
     with Journal(read_only=True) as journal:
         status = execution_status(journal, decision["ticket"]) or status
         known = [each.record for each in journal.entries(kind=CycleOutcome.kind, portfolio=request["portfolio"])]
     earlier = [each for each in known if each.session <= request["last_close"]]
-    _write(path, cycle_html(document, earlier, status).encode())
+    _write(path, cycle_html(document, earlier, status, sending).encode())
 
 
 def history_text(limit: int, portfolio: str = "", pages: Path | None = None) -> str:

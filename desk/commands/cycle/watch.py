@@ -4,10 +4,11 @@ The journal says which sessions had their cycle, so that a restart, a second wat
 nothing. A watcher holds the lock of each portfolio that it watches; another one waits for it, and goes on with others.
 """
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from desk.commands.cycle.records import history_text
 from desk.commands.data import PUBLISHED, delays_of, fetch_data, fetch_quotes, quote_source
 from desk.commands.orders.trades import policy_now
 from desk.commands.terminal import print_text
+from desk.cycle.alerts import URGENT, WARNING
+from desk.cycle.briefing import NOT_STATED, Sending
 from desk.cycle.monitor import Monitored, monitored
 from desk.cycle.schedule import Delays, Due, due_cycles, is_open, last_over, next_open, next_over
 from desk.exchange.stops import PAUSE, STOP, pause_file, stop_file
 from desk.feeds.pace import Clock
 from desk.journal import Journal
 from desk.journal.journal import JOURNAL, system_user, utc_now
-from desk.journal.records import CycleRun
+from desk.journal.records import Alert, CycleRun
 from desk.journal.tickets import execution_status
 from desk.tca.orders import read_orders
 from foundation.errors import ConfigError
@@ -38,11 +41,11 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
 NAP = timedelta(seconds=10)  # between looks at the clock and at `STOP`
 PAUSES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))  # before a file is tried again
-STANDBY = timedelta(minutes=1)  # before another look at what another process watches, and after an open
+STANDBY = timedelta(minutes=1)  # before another look at what another process watches, or at a list that is to go
 ASKED, FAULT = 3, 1  # exit statuses
+LOCK = ".watch.lock"  # ending of the file that the watcher of a portfolio locks
 HOUR, FOREVER = timedelta(hours=1), timedelta.max
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-AWAITED = "no prices of {} yet"
 
 
 def _hear_nothing(*_: object) -> Iterable[str]:
@@ -54,33 +57,35 @@ def _hear_nothing(*_: object) -> Iterable[str]:
 class Alerts:
     """Functions that are told what happened. Each gives sentences on what it sent.
 
-    cycle    : takes a cycle that was run.
-    trouble  : takes a portfolio, what is wrong, and the remedy.
-    resolved : takes a portfolio, and what was wrong; each hour, with "", it may send what waits.
+    cycle    : takes the newest cycle of a portfolio.
+    trouble  : takes an alert, which names a portfolio by its file.
+    resolved : takes a file, and the level of its troubles that are over; and the subject of one that goes on, or "".
+    waiting  : is called each hour, and before an end with `once`, to send what waits.
     """
 
     cycle: Callable[[Ran], Iterable[str]] = _hear_nothing
-    trouble: Callable[[str, str, str], Iterable[str]] = _hear_nothing
-    resolved: Callable[[str, str], Iterable[str]] = _hear_nothing
+    trouble: Callable[[Alert], Iterable[str]] = _hear_nothing
+    resolved: Callable[[str, str, str], Iterable[str]] = _hear_nothing
+    waiting: Callable[[], Iterable[str]] = _hear_nothing
 
 
 @dataclass
 class _Watched:
     """A portfolio file.
 
-    due, quotes    : when its cycles are looked at next, and its quotes.
-    tries, trouble : failures in turn, and what was told of them, or "".
-    read, warned   : what of its quotes triggers, and what was told of it, or "".
+    due, quotes : when its cycles are looked at next, and its quotes.
+    tries       : failures in turn.
+    is_others   : true while another process watches it.
+    said        : its newest cycle, as it was told.
     """
 
     file: Path
     name: str
     due: datetime = LONG_AGO
-    tries: int = 0
-    trouble: str = ""
     quotes: datetime = LONG_AGO
-    read: tuple[str, ...] = ()
-    warned: str = ""
+    tries: int = 0
+    is_others: bool = False
+    said: tuple[str, str, Sending] = ("", "", NOT_STATED)
 
 
 class Watcher:
@@ -105,13 +110,15 @@ class Watcher:
         trust_code: bool | None = None,
     ) -> None:
         self.counts = Counter[str]()
-        self._files = [_Watched(Path(from_workbench(file)), file.stem) for file in files]
+        self._files = [_Watched(Path(from_workbench(file)).absolute(), file.stem) for file in files]
         self._clock, self._alerts, self._is_ended = clock or Clock(), alerts or Alerts(), is_ended
         self._locks, self._held = ExitStack(), dict[str, Path]()  # of the portfolios of this run, by name
         self._trust_code, self._is_once = trust_code, False
 
     def run(self, *, once: bool = False, every: timedelta = FOREVER) -> int:
-        """Watch until the end, or do once what is due. Gives the exit status: 0 done, 3 a person is asked, 1 a fault.
+        """Watch until the end, or do once what is due.
+
+        Gives the exit status: 0 done, 3 a person is asked, 1 a fault, or another process watches a file.
 
         every  : time between two looks at quotes of the moment, while an exchange is open.
         Raises : ConfigError where all sending is stopped.
@@ -125,18 +132,19 @@ class Watcher:
                 now = self._clock.now()
                 is_set_back = now + NAP < before
                 for each in self._files:
-                    if each.due <= now or is_set_back:
+                    if once or each.due <= now or is_set_back:
                         self._look(each)
                     if every < FOREVER and (each.quotes <= now or is_set_back):
                         each.quotes = now + every
                         self._look_at_quotes(each)
+                if once or waiting <= now or is_set_back:
+                    waiting = now + HOUR
+                    self._alert(self._alerts.waiting)
                 if once:
-                    return FAULT if self.counts["faults"] else ASKED if self.counts["asked"] else 0
+                    is_fault = self.counts["faults"] or any(each.is_others for each in self._files)
+                    return FAULT if is_fault else ASKED if self.counts["asked"] else 0
                 if self._ends():
                     break
-                if waiting <= now or is_set_back:
-                    waiting = now + HOUR
-                    self._alert(self._alerts.resolved, self._files[0].name, "")
                 before, now = now, self._clock.now()
                 left = min([NAP, every, *(each.due - now for each in self._files)])
                 self._clock.sleep(max(left.total_seconds(), 0.0))
@@ -172,19 +180,17 @@ class Watcher:
             now = self._clock.now()
             coming = next_over(now, delays)
             if calendar and last_cycle(each.name)[1]:
-                coming = min(coming, next_open(now, calendar) + STANDBY)
+                coming = min(coming, (now if is_open(now, calendar) else next_open(now, calendar)) + STANDBY)
         except Exception as error:
             self._trouble(each, _sentence(error))
             return
         if due.awaited:
-            what = AWAITED.format(due.awaited)
-            each.tries *= what == each.trouble
-            self._trouble(each, what, coming)
+            self._trouble(each, f"no prices of {due.awaited} yet", coming)
             return
-        if each.trouble and each.trouble not in map(AWAITED.format, due.missing):
-            self._say(f"{each.name}: resolved: {each.trouble}.")
-            self._alert(self._alerts.resolved, each.name, each.trouble)
-        each.due, each.tries, each.trouble = coming, 0, ""
+        if each.tries:
+            self._say(f"{each.name}: no trouble any more.")
+        self._alert(self._alerts.resolved, str(each.file), URGENT)
+        each.due, each.tries = coming, 0
 
     def _is_ours(self, each: _Watched) -> bool:
         """True if this process watches the portfolio of a file. Raises ConfigError for two files of one name."""
@@ -194,13 +200,13 @@ class Watcher:
         if name not in self._held:
             with ExitStack() as lock:
                 if not lock.enter_context(locked(_lock(name), wait=False)):
-                    if each.name != name:
+                    if not each.is_others:
                         self._say(f"{name}: another process watches it; this one takes over when that ends.")
-                    each.name = name
+                    each.name, each.is_others = name, True
                     return False
                 self._locks.push(lock.pop_all())
             self._held[name] = each.file
-        each.name = name
+        each.name, each.is_others = name, False
         return True
 
     def _due(self, each: _Watched) -> tuple[Due, Delays, str]:
@@ -226,13 +232,17 @@ class Watcher:
         if due.awaited and why and not each.tries:
             self._say(f"{each.name}: {why}")
         acts = portfolio.cycle.acts is not None
-        if acts and is_left and not (due.sessions or due.awaited):
-            due = Due((last,))
+        if acts and is_left:
+            if due.sessions:
+                due = replace(due, unfilled=last)
+            elif not (due.awaited or (pause_file() and each.said[0])):
+                due = Due((last,))
         return due, delays, market.calendar if acts else ""
 
     def _run(self, each: _Watched, due: Due) -> None:
         """Run the cycles that are due, the oldest first. Raises what the newest raises; an older one is passed over."""
         untold = [(due.missing, "they have no prices")] if due.missing else []
+        unfilled = due.unfilled
         for session in due.sessions:
             if self._ends():
                 return
@@ -244,31 +254,45 @@ class Watcher:
                     raise
                 untold.append(((session,), _sentence(error)))
                 continue
-            for what in untold:  # not before: what is tried again would be told again
-                self._miss(each, *what)
+            for missed in untold:  # not before: what is tried again would be told again
+                self._miss(each, *missed)
             untold.clear()
+            if unfilled:
+                self.counts["faults"] += 1
+                what = f"the list of {unfilled} was not filled in its session"
+                self._tell(each, what, "The newest cycle decides anew: rebalance run {}", unfilled)
+                unfilled = ""
             self.counts["cycles"] += ran.is_new
             self.counts["asked"] += ran.asks and acts
-            self._say(history_text(1, each.name))
-            self._alert(self._alerts.cycle, ran)
+            said = (ran.status, history_text(1, each.name), ran.sending)
+            if said == each.said:  # while its list is to go, a cycle runs each minute
+                continue
+            each.said = said
+            self._say(said[1])
+            if session == due.sessions[-1]:
+                self._alert(self._alerts.cycle, ran)
+                self._alert(self._alerts.resolved, str(each.file), WARNING)  # what quotes said before its close
 
     def _miss(self, each: _Watched, sessions: Sequence[str], why: str) -> None:
         """Tell of sessions that get no cycle."""
         self.counts["without a cycle"] += len(sessions)
         what = f"no cycle of {counted(len(sessions), 'session')}, {listed(sessions, most=5)}: {why}"
-        self._say(f"{each.name}: {what}.")
-        self._alert(self._alerts.trouble, each.name, what, f"Run what is needed: rebalance run {each.file} --as-of DAY")
+        self._tell(each, what, "Run what is needed: rebalance run {} --as-of DAY", sessions[-1])
 
     def _trouble(self, each: _Watched, what: str, latest: datetime = FAR_AHEAD) -> None:
-        """Tell what is wrong with a file, once, and try it again later, but not later than `latest`."""
+        """Tell what is wrong with a file, and try it again later, but not later than `latest`."""
         each.due = min(self._clock.now() + PAUSES[min(each.tries, len(PAUSES) - 1)], latest)
-        each.tries += 1
-        if what != each.trouble:
-            self.counts["faults"] += 1
-            each.trouble = what
-            self._say(f"{each.name}: {what}." + ("" if self._is_once else f" Tried again at {each.due:%H:%M} UTC."))
-            remedy = f"It is tried again by itself. To look at it: rebalance run {each.file}"
-            self._alert(self._alerts.trouble, each.name, what, remedy)
+        self.counts["faults"] += not each.tries
+        each.tries = 0 if each.due == latest else each.tries + 1
+        self._tell(each, what, "It is tried again by itself. To look at it: rebalance run {}")
+        if not self._is_once:
+            self._say(f"{each.name}: tried again at {each.due:%H:%M} UTC.")
+
+    def _tell(self, each: _Watched, what: str, remedy: str, session: str = "") -> None:
+        """Tell a trouble of a file.  remedy : with {} for the file.  session : that is lost; "" where it may end."""
+        self._say(f"{each.name}: {what}.")
+        remedy = remedy.format(shlex.quote(str(each.file)))
+        self._alert(self._alerts.trouble, Alert(str(each.file), what, URGENT, f"{what}.", remedy, session))
 
     # -- between closes ----------------------------------------------------------------------------------------------
 
@@ -280,32 +304,33 @@ class Watcher:
             is_closed = bool(calendars) and not any(is_open(now, calendar) for calendar in calendars)
             if is_closed or self._held.get(each.name) != each.file:
                 return
-            nav, monitor = at_quotes(each.file, self._clock, self._trust_code)
+            found = at_quotes(each.file, self._clock, self._trust_code)
         except Exception as error:
-            if each.read != (_sentence(error),):
-                each.read = (_sentence(error),)
-                self._say(f"{each.name}: no quotes: {each.read[0]}.")
+            self._say(f"{each.name}: no quotes: {_sentence(error)}.")
             return
+        if found is None:
+            each.quotes = FAR_AHEAD
+            self._say(f"{each.name}: its market is of no source that gives quotes.")
+            return
+        nav, monitor = found
         self._say(f"{each.name}: indicative, at quotes of now: NAV {nav:,.2f}; {monitor.status}.")
-        read = tuple(reading.name for reading in monitor.readings if reading.triggers)
-        if read == each.read:
-            return
-        if each.warned:
-            self._alert(self._alerts.resolved, each.name, each.warned)
-        each.read, each.warned = read, "; ".join(monitor.triggers) if read else ""
-        if read:
-            each.warned = f"indicative, at quotes of {now:%Y-%m-%d %H:%M} UTC: {each.warned}"
-            self._say(f"{each.name}: {each.warned}")
-            self._alert(self._alerts.trouble, each.name, each.warned, "The cycle after the close decides.")
+        names = [reading.name for reading in monitor.readings if reading.triggers]
+        what = f"indicative: {', '.join(names)}" if names else ""
+        if names:
+            sentence = f"at quotes of {now:%Y-%m-%d %H:%M} UTC: {'; '.join(monitor.triggers)}."
+            self._say(f"{each.name}: indicative, {sentence}")
+            told = Alert(str(each.file), what, WARNING, f"Indicative, {sentence}", "The cycle after the close decides.")
+            self._alert(self._alerts.trouble, told)
+        self._alert(self._alerts.resolved, str(each.file), WARNING, what)
 
 
-def at_quotes(file: Path, clock: Clock, trust_code: bool | None = None) -> tuple[float, Monitored]:
+def at_quotes(file: Path, clock: Clock, trust_code: bool | None = None) -> tuple[float, Monitored] | None:
     """NAV, in currency, and the readings of a portfolio file at quotes of the moment.
 
-    Raises : ConfigError where its market is of no source that gives quotes; FeedError where that does not answer.
+    None where its market is of no source that gives quotes. Raises FeedError where that does not answer.
     """
     if not (source := quote_source(file)):
-        raise ConfigError(f"the market of {file} is of no source that gives quotes.")
+        return None
     quotes = fetch_quotes(file, source, clock)
     try:
         portfolio = load_portfolio(file, {"prices": str(quotes)}, trust_code=trust_code)
@@ -325,7 +350,13 @@ def _lock(portfolio: str) -> Path:
     """The file of the lock that the watcher of a portfolio holds."""
     folder = home_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / f".{portfolio}.watch.lock"
+    return folder / f".{portfolio}{LOCK}"
+
+
+def _is_held(lock: Path) -> bool:
+    """True while a process holds a lock."""
+    with locked(lock, wait=False) as is_free:
+        return not is_free
 
 
 def last_cycle(portfolio: str) -> tuple[str, bool]:
@@ -373,21 +404,23 @@ SWITCHES = {each.__name__: each for each in (pause, resume, stop, status)}
 def switched(word: str) -> str:
     """Do one of `SWITCHES`, and say how watchers stand: what is sent, and each portfolio with its open orders."""
     SWITCHES[word]()
+    watched = {path.name: _is_held(path) for path in sorted(home_folder().glob(f"*{LOCK}"))}
     lines = ["Cycles run, and send what their files allow."]
     if path := pause_file():
         lines = [f"Cycles run, and nothing is sent: {path}. To go on: rebalance watch resume"]
     if path := stop_file():
-        lines = [f"No watcher runs, and nothing is sent: {path}. To go on: rebalance watch resume, and start them."]
+        ends = "Watchers end after the cycle under way" if any(watched.values()) else "No watcher runs"
+        lines = [f"{ends}, and nothing is sent: {path}. To go on: rebalance watch resume, and start them."]
     if not (home_folder() / JOURNAL).is_file():
         return lines[0]
     with Journal(read_only=True) as journal:
-        newest = {entry.portfolio: entry.record for entry in journal.entries(kind=CycleRun.kind)}
+        newest = {entry.portfolio: entry for entry in journal.entries(kind=CycleRun.kind)}
+        states = {name: execution_status(journal, one.ticket) or one.record.status for name, one in newest.items()}
         orders = read_orders(journal).table
     for name in dict.fromkeys([*newest, *orders["portfolio"]]):
-        with locked(_lock(name), wait=False) as is_free:
-            watched = "not watched" if is_free else "watched"
-        cycle = f"last cycle of {newest[name].session}, {newest[name].status}" if name in newest else "no cycle"
+        is_watched = "watched" if watched.get(_lock(name).name) else "not watched"
+        cycle = f"last cycle of {newest[name].record.session}, {states[name]}" if name in newest else "no cycle"
         mine = orders[(orders["portfolio"] == name) & (orders["state"] == "open")].to_dict("records")
         left = [f"{row['side']} {row['wanted'] - row['filled']:g} {row['asset']} at {row['venue']}" for row in mine]
-        lines.append(f"{name}: {watched}, {cycle}; open orders: {listed(left or ['none'])}.")
+        lines.append(f"{name}: {is_watched}, {cycle}; open orders: {listed(left or ['none'])}.")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """Acts of a cycle at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.commands.orders.trades import save_trades
 from desk.cycle.cycle import Cycle
 from desk.cycle.decision import Control, control
-from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_cash, stray_fills
+from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_activity, stray_cash, without_choices
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
@@ -26,6 +27,7 @@ from desk.tickets import make_ticket
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
+from research.market.calendars import day_at
 from research.orders import trade_list
 from research.orders.bookkeeping.importing import with_activity
 from research.portfolio import Portfolio, load_portfolio
@@ -38,12 +40,13 @@ ACTS = "REBALANCE_ACTS"  # environment variable: PORTFOLIO@VENUE, with commas be
 class Desk(NamedTuple):
     """The place at which a cycle acts.
 
-    file, book : portfolio file, and name of its book.
+    file, portfolio, book : portfolio file, its name, and that of its book.
     venue      : name of the venue.
     folder     : folder of the tickets that cycles of the portfolio made.
     """
 
     file: Path
+    portfolio: str
     book: str
     venue: str
     folder: Path
@@ -53,7 +56,7 @@ def held_back(act: bool) -> str:
     """The reason for which a cycle sends nothing, whatever it decides; "" where it may send."""
     if not act:
         return "this cycle was run to watch"
-    return f"{path} is there" if (path := stop_file() or pause_file()) else ""
+    return f"{path} is there. To go on: rebalance watch resume" if (path := stop_file() or pause_file()) else ""
 
 
 def second_key(portfolio: Portfolio) -> Control | None:
@@ -99,32 +102,45 @@ def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
         yield f"What became of list {list_id(ticket)} is not known: {error}"
 
 
-def compared(desk: Desk, portfolio: Portfolio, journal: Journal, day: pd.Timestamp) -> Reality:
-    """The book beside its venue; what the venue shows of a difference is listed in the book, to be booked by name.
+def compared(
+    desk: Desk, load: Callable[[], Portfolio], journal: Journal, day: pd.Timestamp
+) -> tuple[Reality, Portfolio]:
+    """The book beside its venue, and the portfolio as the book has it then.
 
+    What the venue shows of a difference is listed in the book, to be booked by name. Nobody else writes the book
+    meanwhile: the portfolio is loaded within, and again after each booking.
+    load   : loads the portfolio with what the book holds.
     day    : day of the cycle.
     Raises : ConfigError where another process sends a list of the portfolio.
     """
-    held = trade_list(portfolio, Never(portfolio.strategic), "never", stale_ok=True)
-    asked, document = Asked(Path(), [desk.venue]), {"hash": "", **make_ticket(held).document}
-    with alone(portfolio.name), writing(desk.book):
-        book = read_book(desk.book)
+    with alone(desk.portfolio), writing(desk.book):
+        book, portfolio = read_book(desk.book), load()
+        held = trade_list(portfolio, Never(portfolio.strategic), "never", stale_ok=True)
+        asked, document = Asked(Path(), [desk.venue]), {"hash": "", **make_ticket(held).document}
         try:
             with venue_of(desk.venue, asked, document, "cycle: acts: venue is") as venue:
-                there = at_venue(venue, portfolio, book)
+                there, today = at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
         except NotKnown as error:
-            return Reality(f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}", False)
+            silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"
+            return Reality(silent, False), portfolio
+        later = "" if desk.venue == PaperVenue.name or np.datetime64(day, "D") >= today else f"{today}"
+        known = order_ids(journal, book)  # by the ids that the venue has
+        ended = frozenset(known.values()) - {known.get(each, each) for each in there.open}
+        before, book = book, book if later else without_choices(book, desk.venue)
         if found := differences(book, portfolio, there):
             sent = journal.entries(kind=OrderSent.kind)
-            others = {entry.record.venue_id for entry in sent if entry.portfolio != portfolio.name}
-            known, strays = order_ids(journal, book), stray_fills(found, there, others)
-            book = with_activity(book, portfolio, strays, known).book
-            cash = stray_cash(differences(book, portfolio, there), desk.venue, day.date())
-            book = with_activity(book, portfolio, cash, known).book
-            write_book(book)
+            others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
+            strays = stray_activity(found, there, others)
+            write_book(book := with_activity(book, portfolio, strays, known).book)
+            found = differences(book, portfolio := load(), there)
+            if not later:
+                book = with_activity(book, portfolio, stray_cash(found, desk.venue, day.date()), known).book
             journal_fills(journal, book, strays.fills)
-            found = differences(book, portfolio, there)
-    return reality_of(found, desk.book, desk.venue)
+        if book != before:
+            write_book(book)
+            found = differences(book, portfolio := load(), there)
+        ended &= {order.order_id for order in book.blotter.open}
+        return replace(reality_of(found, desk.book, desk.venue, later), ended=ended), portfolio
 
 
 class Outcome(NamedTuple):
@@ -147,9 +163,11 @@ def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
     ticket, session = made.decision.ticket, made.portfolio.trade_day
     path = desk.folder.absolute() / f"{made.portfolio.date:%Y-%m-%d}-list-{list_id(ticket)}.json"
     save_trades(made.decision.to_send, [str(path)])
+    if read_document(path)["hash"] != ticket:
+        changed = f"{desk.file} was changed since the list was made. Run the cycle again."
+        return Outcome(f"Nothing is sent: {changed}", is_tried=True, asks=True)
     try:
         with ready(_asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")) as ((prepared,), *_):
-            prepared.check_confirmed(ticket)
             is_paper, last = desk.venue == PaperVenue.name, read_book(desk.book).blotter
             now = today if is_paper else pd.Timestamp(prepared.moment.today)
             if last.asked == made.portfolio.date.date() and last.ticket != ticket:
@@ -168,7 +186,9 @@ def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
 
 
 def _sent(prepared: Ready) -> Outcome:
-    """Send what is left, book the fills, and say what became of each order."""
+    """Send what is left, unless someone pauses meanwhile, book the fills, and say what became of each order."""
+    stopped = prepared.execution.stop
+    prepared.execution.stop = lambda: pause_file() or stopped()
     sent = list(prepared.send())
     text = "\n".join([*map(progress_text, sent), "", after_text(prepared, sent)])
     return Outcome(text, is_tried=True, asks=has_failed(prepared, sent))

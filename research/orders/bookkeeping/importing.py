@@ -25,7 +25,7 @@ from research.portfolio.keys.ticket import ORDER_ID
 
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
 DaySide = tuple[date, str, bool]  # day, asset, and true for a sale
-NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it", "its kind is not known"
+NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it, or a person has to confirm it", "its kind is not known"
 
 
 @dataclass(frozen=True)

@@ -161,9 +161,9 @@ def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: b
 
 
 def named_causes(book: Book, portfolio: Portfolio) -> tuple[Cause, ...]:
-    """The causes that a book lists by name and has not booked: its items, then splits and dividends."""
+    """The causes that a book lists by name and has not booked: splits and dividends, then its items."""
     names = {each.number: each.name for each in portfolio.accounts if each.number}
-    return (*_items(book, names), *_events(book, portfolio))
+    return (*_events(book, portfolio), *_items(book, names))
 
 
 def _open_orders(book: Book) -> Iterator[Cause]:

@@ -322,8 +322,9 @@ def test_memory_does_not_grow_with_configurations(setup: Setup, tmp_path: Path) 
 
     swept(1)  # so that nothing is imported or compiled while it is measured
     few, more = swept(2), swept(12)
-    assert pq.read_metadata(tmp_path / "12" / "all.parquet").num_rows == parts[11].stop
-    assert more < 1.05 * few
+    table = pq.read_table(tmp_path / "12" / "all.parquet")
+    assert table.num_rows == parts[11].stop
+    assert more - few < 0.1 * table.nbytes  # Python keeps some freed tuples, so that the two are never equal
 
 
 def test_paths_are_kept_of_what_was_asked_for_and_of_the_best(setup: Setup, axes: Axes) -> None:

@@ -27,11 +27,13 @@ for words in {commands!r}:
         assert not ended.code, words
 """
 REPORT = """
+import backtests.comparison.simulated_tests as simulated_tests
 from desk.commands.made import run_for
 from backtests.comparison import compare
 from backtests.sheets.pages.tearsheet import whole_sheet
 from research.portfolio import load_portfolio
 
+simulated_tests.TESTS = 2  # the kernels of one are those of a hundred
 portfolio = load_portfolio("data/portfolios/sixty_forty.yaml")
 found = compare(portfolio, draws=100)
 whole_sheet(found, None, run_for("report", portfolio, found.settings))

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,8 @@ from watched import steady
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.runs.folder import write_json
 from backtests.runs.manifest import checksum
+from desk.commands.cycle import watch
+from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
 from desk.commands.cycle.cycle import Ran
 from desk.commands.cycle.watch import Alerts, Watcher
 from desk.commands.data import (
@@ -184,6 +188,20 @@ def test_a_watcher_fetches_each_session_and_waits_for_a_late_source(
     assert f"no prices of {TOMORROW} yet" in capsys.readouterr().out
 
 
+def real_alerts(desk: Desk, **settings: int) -> Alerts:
+    """Alerts that go into a file, on the clock of a desk."""
+    home, clock = desk.folder / "home", desk.time.clock
+    home.mkdir(exist_ok=True)
+    (home / "alerts.yaml").write_text(yaml.safe_dump({"file": "alerts.jsonl"} | settings))
+    return Alerts(*(partial(each, clock=clock) for each in (alert_cycle, alert_trouble, alert_resolved, send_waiting)))
+
+
+def quotes_told(desk: Desk) -> list[dict[str, Any]]:
+    """The notices on the file of a desk that were sent."""
+    rows = [json.loads(line) for line in (desk.folder / "home" / "alerts.jsonl").read_text().splitlines()]
+    return [row for row in rows if row["alert"]["portfolio"] == str(desk.file)]
+
+
 def test_quotes_between_closes_are_told_as_indicative_and_decide_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,15 +214,13 @@ def test_quotes_between_closes_are_told_as_indicative_and_decide_nothing(
     desk.file.write_text(yaml.safe_dump(content | {"cash": 0.0}, sort_keys=False))
     own = steady(desk.folder)
     desk.time.seconds, rise, end = (Time(f"{TOMORROW}T{at}:00").seconds for at in ("13:00", "15:30", "18:15"))
-    told = list[tuple[str, ...]]()
 
     def is_ended() -> bool:
         if desk.time.seconds > rise:
             desk.serve(TOMORROW, SPY=revised("SPY", TOMORROW, 1.2))
         return desk.time.seconds > end
 
-    alerts = Alerts(trouble=lambda *what: told.append(what) or ())
-    Watcher([desk.file, own], desk.time.clock, alerts, is_ended).run(every=timedelta(hours=1))
+    Watcher([desk.file, own], desk.time.clock, real_alerts(desk), is_ended).run(every=timedelta(hours=1))
     text = capsys.readouterr().out
     opening, later = (
         f"NAV {sum(units[name] * close(name, day) * (1.2 if name == rises else 1.0) for name in units):,.2f}"
@@ -214,12 +230,46 @@ def test_quotes_between_closes_are_told_as_indicative_and_decide_nothing(
     assert f"{TOMORROW} 15:{head} {opening}; " in text
     assert all(f"{TOMORROW} {hour}:{head} {later}; triggered." in text for hour in (16, 17, 18))
     assert text.count("of no source that gives quotes") == 1
-    (warned,) = [what for name, what, _ in told if name == "my"]
-    assert f"indicative, at quotes of {TOMORROW} 16:00 UTC: " in warned
-    assert "SPY is 3." in warned
+    (warned,) = quotes_told(desk)
+    assert (warned["state"], warned["alert"]["level"]) == ("raised", "warning")
+    assert warned["alert"]["what"].startswith("indicative: drift of an asset")
+    assert f"Indicative, at quotes of {TOMORROW} 16:00 UTC: " in warned["alert"]["sentence"]
+    assert "SPY is 3." in warned["alert"]["sentence"]
+    desk.time.seconds = Time("2023-01-20T06:00:00").seconds
+    desk.serve(TOMORROW)
+    assert Watcher([desk.file], desk.time.clock, real_alerts(desk)).run(once=True) == 0  # a restart, after the close
+    assert [each["state"] for each in quotes_told(desk)] == ["raised", "resolved"]
     assert not list(named_store("yahoo").folder.glob("quotes-*"))
     with Journal() as journal:
-        assert [entry.record.session for entry in journal.entries(kind="cycle", portfolio="my")] == [TODAY]
+        assert [entry.record.session for entry in journal.entries(kind="cycle", portfolio="my")] == [TODAY, TOMORROW]
+
+
+def test_quotes_that_cross_a_level_to_and_fro_send_no_more_than_so_many_messages_an_hour(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_HOME", str(desk.folder / "home"))
+    content = yaml.safe_load(desk.file.read_text())
+    for name, share in {"SPY": 6e4, "AGG": 4e4}.items():
+        content["lines"][name]["shares"] = round(share / close(name, TODAY))
+    desk.file.write_text(yaml.safe_dump(content | {"cash": 0.0}, sort_keys=False))
+    desk.fetch()
+    alerts = real_alerts(desk, max_an_hour=2)
+    desk.time.seconds, end = (Time(f"{TOMORROW}T{at}:00").seconds for at in ("14:35", "16:30"))
+
+    def is_ended() -> bool:
+        desk.serve(TOMORROW, SPY=revised("SPY", TOMORROW, 1.2 if desk.time.seconds // 600 % 2 else 1.0))
+        return desk.time.seconds > end
+
+    monkeypatch.setattr(watch, "NAP", timedelta(minutes=10))
+    Watcher([desk.file], desk.time.clock, alerts, is_ended).run(every=timedelta(minutes=10))
+    with Journal(read_only=True) as journal:
+        taken = [(entry.moment, entry.record) for entry in journal.entries(kind="alert")]
+    assert [record.state for _, record in taken].count("resolved") >= 3
+    assert {record.alert.level for _, record in taken if record.alert.portfolio == str(desk.file)} == {"warning"}
+    for hour in ("14:3", "15:3"):
+        begin = f"{TOMORROW}T{hour}"
+        within = {each.message for at, each in taken if begin <= at < f"{TOMORROW}T{int(hour[:2]) + 1}{hour[2:]}"}
+        assert len(within - {""}) <= 2
 
 
 def test_quotes_of_the_moment_are_the_prices_of_the_list(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from commanded import rebalance
 from journals import IN_MEMORY
 from watched import SETTINGS, steady, uneven, with_book
 
+from desk.commands.cycle import cycle
 from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.records import history_text
 from desk.commands.orders import acting, book
@@ -81,13 +83,13 @@ def orders_sent() -> int:
 
 def test_a_calm_day_sends_nothing(tmp_path: Path) -> None:
     calm = make_cycle(desk(tmp_path, (50, 100)), FIRST)
-    assert (calm.status, calm.executed, calm.asks, orders_sent()) == ("finalised", False, False, 0)
+    assert (calm.status, calm.asks, orders_sent()) == ("finalised", False, 0)
     assert "Book steady and paper agree." in calm.text
 
 
 def test_a_drift_is_executed_journalled_and_booked(tmp_path: Path, home: Path) -> None:
     ran = make_cycle(desk(tmp_path), FIRST)
-    assert (ran.status, ran.executed, ran.asks) == ("executed", True, False)
+    assert (ran.status, ran.asks) == ("executed", False)
     with Journal() as journal:
         kinds = [entry.kind for entry in journal.entries()]
         (cycle,) = journal.entries(kind="cycle")
@@ -111,7 +113,7 @@ def test_a_cycle_of_a_close_before_the_last_trade_is_refused(tmp_path: Path) -> 
     assert len(history_text(10).splitlines()) == 1
 
 
-def test_the_record_does_not_depend_on_what_the_venue_answers(tmp_path: Path) -> None:
+def test_the_record_does_not_depend_on_what_becomes_of_its_orders(tmp_path: Path) -> None:
     file = desk(tmp_path)
     watched = make_cycle(file, FIRST, act=False)
     assert (watched.status, orders_sent()) == ("finalised", 0)
@@ -129,7 +131,57 @@ def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> N
     assert (ran.status, ran.asks, orders_sent()) == ("finalised", False, 0)
     assert f"Nothing is sent: {home / name} is there." in said(ran)
     (home / name).unlink()
-    assert make_cycle(file, FIRST).executed
+    assert make_cycle(file, FIRST).status == "executed"
+
+
+@pytest.mark.parametrize("name", ["STOP", "PAUSE"])
+def test_a_pause_during_a_cycle_keeps_it_from_sending(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    file, run = desk(tmp_path), cycle.run_cycle
+
+    def paused(*given: Any, **more: Any) -> Any:
+        (home / name).touch()
+        return run(*given, **more)
+
+    monkeypatch.setattr(cycle, "run_cycle", paused)
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, orders_sent(), read_book("steady").blotter.open) == ("finalised", 0, ())
+    assert f"Nothing is sent: {home / name} is there." in said(ran)
+
+
+def test_a_pause_between_two_orders_keeps_the_second(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, place = desk(tmp_path), PaperVenue.place
+
+    def paused(*given: Any) -> Any:
+        (home / "PAUSE").touch()
+        return place(*given)
+
+    monkeypatch.setattr(PaperVenue, "place", paused)
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.asks) == ("partly executed", True)
+    assert [fill.asset for fill in read_book("steady").blotter.fills] == ["A"]
+    assert "not sent order" in said(ran)
+    (home / "PAUSE").unlink()
+    with pytest.raises(ConfigError, match="it does not say what was held on"):
+        make_cycle(file, FIRST)
+    assert [fill.asset for fill in read_book("steady").blotter.fills] == ["A", "B"]
+
+
+def test_a_file_that_is_edited_during_a_cycle_sends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, journalled = desk(tmp_path), cycle._journalled
+
+    def edited(*given: Any) -> Any:
+        kept = journalled(*given)
+        file.write_text(f"{file.read_text()}# a remark\n")
+        return kept
+
+    monkeypatch.setattr(cycle, "_journalled", edited)
+    ran = make_cycle(file, FIRST)
+    assert (ran.status, ran.asks, orders_sent()) == ("not sent", True, 0)
+    assert f"Nothing is sent: {file} was changed since the list was made. Run the cycle again." in said(ran)
 
 
 def test_prices_that_are_too_old_veto(tmp_path: Path) -> None:
@@ -145,7 +197,19 @@ def test_open_orders_are_completed_or_waited_for(tmp_path: Path, open_orders: st
     ran = make_cycle(file, NEXT)
     assert ran.status == status
     assert "its fills are not fetched" in said(ran)
-    assert ("2 orders of the last list are open" in said(ran)) == (status == "vetoed")
+    assert ("2 orders of the last list are open" in said(ran)) == ran.asks == (status == "vetoed")
+
+
+def test_an_order_that_expired_is_waited_for_no_more(tmp_path: Path) -> None:
+    file = desk(tmp_path, (40, 120), open_orders="wait")
+    content = yaml.safe_load(file.read_text()) | {"ticket": {"order_type": "limit", "collar_bps": 5}}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    first = make_cycle(file, FIRST)
+    assert (first.status, len(read_book("steady").blotter.open)) == ("partly executed", 1)
+    ran = make_cycle(file, NEXT)
+    assert "open orders vetoes" not in said(ran)
+    assert ran.cycle.decision.actions
+    assert ran.status in ("executed", "partly executed")
 
 
 @pytest.mark.parametrize(
@@ -181,18 +245,42 @@ def test_a_position_that_vanished_without_a_fill_is_told(tmp_path: Path, home: P
     assert ran.cycle.reality.bookings[0].startswith("rebalance book fill steady FILE")
 
 
-def test_cash_that_differs_is_offered_as_a_withdrawal(tmp_path: Path) -> None:
+def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(tmp_path: Path) -> None:
     file = desk(tmp_path)
     make_cycle(file, FIRST)
-    table = tmp_path / "cash.csv"
-    table.write_text(f"id,moment,kind,amount,currency\nd1,{NEXT}T20:00:00Z,deposit,250,USD\n")
-    fill_from("steady", table)
+    booked_by_hand(tmp_path)
     ran = make_cycle(file, NEXT)
     assert ran.status == "unreconciled"
-    (offer,) = ran.cycle.reality.bookings
-    assert offer == f"rebalance book resolve steady paper-withdrawal-{NEXT}-250.00-USD"
-    assert rebalance(*offer.split()[1:]).status == 0
+    names = [f"paper-{kind}-{NEXT}-250.00-USD" for kind in ("fee", "withdrawal")]
+    assert [each.split()[4] for each in ran.cycle.reality.bookings] == names
+    assert rebalance("book", "resolve", "steady", names[0]).status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
+    assert not read_book("steady").open_items
+
+
+def booked_by_hand(folder: Path) -> None:
+    """Book a deposit of 250 USD, as a person would."""
+    table = folder / "cash.csv"
+    table.write_text(f"id,moment,kind,amount,currency\nd1,{NEXT}T20:00:00Z,deposit,250,USD\n")
+    fill_from("steady", table)
+
+
+def test_a_booking_between_the_start_of_a_cycle_and_its_comparison_stays_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, compared, cash = desk(tmp_path), acting.compared, list[Decimal]()
+    make_cycle(file, FIRST)
+
+    def late(*given: Any) -> Any:
+        booked_by_hand(tmp_path)
+        cash.append(read_book("steady").holders[0].cash["USD"])
+        return compared(*given)
+
+    monkeypatch.setattr(acting, "compared", late)
+    ran = make_cycle(file, NEXT)
+    assert [entry.entry_id for entry in read_book("steady").entries] == [":d1"]
+    assert cash == [read_book("steady").holders[0].cash["USD"]]
+    assert (ran.status, ran.cycle.portfolio.cash) == ("unreconciled", pytest.approx(float(cash[0])))
 
 
 def test_an_altered_journal_vetoes_or_is_refused(tmp_path: Path, home: Path) -> None:
@@ -239,7 +327,7 @@ def test_of_a_list_that_a_person_sends_fills_alone_are_taken(tmp_path: Path) -> 
     assert "a person sent it, and goes on with it" in said(ran)
     assert "of this close was sent, and one goes by itself" in said(ran)
     assert [(fill.asset, fill.units < 0) for fill in read_book("steady").blotter.fills] == [("A", True)]
-    assert make_cycle(file, NEXT).executed
+    assert make_cycle(file, NEXT).status == "executed"
 
 
 def test_a_venue_that_gives_no_answer_leaves_the_book_unreconciled(tmp_path: Path, home: Path) -> None:
@@ -259,6 +347,16 @@ def test_a_list_that_a_check_refuses_is_not_sent(tmp_path: Path) -> None:
     assert (ran.status, ran.asks, orders_sent()) == ("not sent", True, 0)
     assert "At most 100.00 are allowed (order_notional)" in said(ran)
     assert re.match(rf"{FIRST}  run .*  Steady  finalised", history_text(1))
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_a_list_of_which_nothing_was_filled_is_judged_as_no_order(tmp_path: Path, is_sent: bool) -> None:
+    file = desk(tmp_path)
+    ran = make_cycle(file, FIRST, act=is_sent)
+    make_cycle(file, NEXT, act=False)
+    with Journal() as journal:
+        (outcome,) = (entry.record for entry in journal.entries(kind="outcome"))
+    assert (outcome.cycle, outcome.chosen) == (ran.document["sha256"], "policy" if is_sent else "defer")
 
 
 # -- limits and keys ---------------------------------------------------------------------------------------------------
@@ -283,7 +381,7 @@ def test_an_approved_list_whose_cycle_sent_another_since_is_refused_with_that_re
     assert make_cycle(file, FIRST, (str(out),)).status == "awaiting approval"
     assert rebalance("approve", out).status == 0
     file.write_text(file.read_text().replace("notional: 1000", "notional: 1000000"))
-    assert make_cycle(file, FIRST).executed
+    assert make_cycle(file, FIRST).status == "executed"
     (path,) = tmp_path.glob("home/cycles/Steady/*-list-*.json")
     refused = rebalance("execute", out, "--exchange", "paper", "--portfolio", file, "--dry-run")
     sent = list_id(read_document(path)["hash"])
@@ -339,8 +437,8 @@ def test_what_was_executed_on_paper_is_the_backtest(tmp_path: Path) -> None:
     ran = [make_cycle(file, day) for day in days[1:]]
     navs = pd.Series([each.cycle.portfolio.nav for each in ran], pd.DatetimeIndex(days[1:]))
     tested = found.nav.reindex(navs.index)
-    assert sum(each.executed for each in ran) >= 5
-    assert sum(each.executed for each in ran) == int((found.turnover > 0.0).sum())
+    assert sum(each.status == "executed" for each in ran) >= 5
+    assert sum(each.status == "executed" for each in ran) == int((found.turnover > 0.0).sum())
     assert {each.status for each in ran} == {"executed", "finalised"}
     assert np.abs(navs / navs.iloc[0] / (tested / tested.iloc[0]) - 1.0).max() < 1e-9
 
@@ -398,7 +496,7 @@ def check_kills(folder: Path, patch: pytest.MonkeyPatch, sessions: int, kills: i
             make_cycle(file, day)
     found, held = sent_lists(), read_book("steady").holders
     patch.setenv("REBALANCE_HOME", str(folder / "whole"))
-    assert all(make_cycle(file, day).executed for day in asked)
+    assert all(make_cycle(file, day).status == "executed" for day in asked)
     assert (found, held) == (sent_lists(), read_book("steady").holders)
     assert len(found) == sessions
     return killed

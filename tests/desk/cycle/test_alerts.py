@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cycle_records import NOW, SOON, ran, real_cycle
+from cycle_records import NOW, SOON, TICKET, ran, real_cycle, with_order
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from desk.cycle.alerts import AlertKeys, QuietHours, alerts_of, messages, raised, resolved
-from desk.cycle.briefing import briefed
+from desk.cycle.briefing import Sending, briefed
 from desk.journal.records import RAISED, RESOLVED, Alert, Alerted
 
 KEYS = TypeAdapter(AlertKeys)
@@ -41,11 +41,12 @@ def moment(text: str) -> datetime:
 def test_a_cycle_tells_its_status_and_each_reading_beyond_a_level_with_what_to_do() -> None:
     document = real_cycle().document
     found = {each.what: each for each in alerts_of(document)}
-    beyond = {each["name"] for each in document["steps"][3]["output"]["readings"] if each["level"] != "normal"}
+    readings = [each for each in document["steps"][3]["output"]["readings"] if each["level"] != "normal"]
+    beyond = {each["name"] + (f": {each['of']}" if each["of"] else "") for each in readings}
     assert set(found) == {"awaiting approval", *beyond}
-    assert beyond >= {"ranges", "drift of an asset"}
+    assert beyond >= {"ranges: A", "drift of an asset: A"}
     assert {each.session for each in found.values()} == {"2022-08-04"}
-    asked, ranges = found["awaiting approval"], found["ranges"]
+    asked, ranges = found["awaiting approval"], found["ranges: A"]
     assert (asked.portfolio, asked.level) == ("Steady", "urgent")
     assert asked.remedy == ". ".join(briefed(document).playbook)
     assert asked.sentence.startswith("awaiting approval: ")
@@ -55,31 +56,77 @@ def test_a_cycle_tells_its_status_and_each_reading_beyond_a_level_with_what_to_d
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        ("unreconciled", [("unreconciled", "urgent")]),
-        ("vetoed", [("vetoed", "warning")]),
+        ("unreconciled", [("unreconciled: list 0123abcd0123abcd", "urgent")]),
+        ("vetoed", [("vetoed: list 0123abcd0123abcd", "warning")]),
         ("executed", [("executed at 2022-08-05", "information")]),
         ("finalised", []),
     ],
 )
 def test_each_status_has_its_level(status: str, told: list[tuple[str, str]]) -> None:
-    found = alerts_of(ran({}, status, "2022-08-05").document)
+    found = alerts_of(ran({}, status, "2022-08-05", ticket=TICKET).document)
     assert [(each.what, each.level) for each in found] == told
 
 
 def test_orders_that_nobody_sends_are_urgent_and_sent_ones_are_not() -> None:
-    document = ran({}, "finalised", "2022-08-05").document
-    document["steps"][5]["output"]["actions"] = [
-        {"priority": "HIGH", "account": "", "asset": "A", "action": "buy", "units": 1, "value": 1.0, "rationale": ""}
+    document = with_order(ran({}, "finalised", "2022-08-05", ticket=TICKET)).document
+    assert [(each.what, each.level) for each in alerts_of(document)] == [
+        ("orders to send: list 0123abcd0123abcd", "urgent")
     ]
-    assert [(each.what, each.level) for each in alerts_of(document)] == [("orders to send", "urgent")]
     assert [each.what for each in alerts_of(document, "executed")] == ["executed at 2022-08-05"]
-    assert [(each.what, each.level) for each in alerts_of(document, "not sent")] == [("not sent", "urgent")]
+    assert [(each.what, each.level) for each in alerts_of(document, "not sent")] == [
+        ("not sent: list 0123abcd0123abcd", "urgent")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sending", "told", "remedy"),
+    [
+        (
+            Sending(),
+            ("orders to send: list 0123abcd0123abcd", "urgent"),
+            "rebalance execute orders.json --exchange VENUE ",
+        ),
+        (
+            Sending(venue="alpaca"),
+            ("orders to send: list 0123abcd0123abcd", "urgent"),
+            "orders.json --exchange alpaca --dry",
+        ),
+        (
+            Sending(venue="alpaca", held="/home/PAUSE is there. To go on: rebalance watch resume"),
+            ("orders held back: list 0123abcd0123abcd", "warning"),
+            "Nothing is sent: /home/PAUSE is there. To go on: rebalance watch resume",
+        ),
+        (
+            Sending("my desk/one.yaml", "alpaca", later="2022-08-06"),
+            ("orders for 2022-08-06", "information"),
+            "The list goes in the session of 2022-08-06, when the same cycle runs again: "
+            "rebalance run 'my desk/one.yaml'",
+        ),
+    ],
+)
+def test_a_person_is_told_to_send_only_what_the_cycle_does_not_send(
+    sending: Sending, told: tuple[str, str], remedy: str
+) -> None:
+    (found,) = alerts_of(with_order(ran({}, "finalised", "2022-08-05", ticket=TICKET)).document, "", sending)
+    assert (found.what, found.level) == told
+    assert remedy in found.remedy
+    assert ("rebalance execute" in found.remedy) is (found.level == "urgent")
+
+
+def test_commands_name_the_path_that_was_given() -> None:
+    made = with_order(ran({"ranges: B": NOW, "data": SOON}, "awaiting approval", ticket=TICKET))
+    found = alerts_of(made.document, "", Sending("desk/steady.yaml"))
+    assert [each.remedy for each in found[1:]] == [
+        "rebalance trades desk/steady.yaml",
+        "rebalance data check desk/steady.yaml",
+    ]
+    assert "rebalance run desk/steady.yaml --out" in found[0].remedy
 
 
 def test_what_triggers_is_urgent_and_a_flag_is_a_warning() -> None:
-    found = alerts_of(ran({"ranges": NOW, "Sharpe ratio": SOON, "data": SOON}).document)
+    found = alerts_of(ran({"ranges: A": NOW, "Sharpe ratio": SOON, "data": SOON}).document)
     assert [(each.what, each.level, each.remedy) for each in found] == [
-        ("ranges", "urgent", "rebalance trades steady.yaml"),
+        ("ranges: A", "urgent", "rebalance trades steady.yaml"),
         ("Sharpe ratio", "warning", "rebalance risk steady.yaml"),
         ("data", "warning", "rebalance data check steady.yaml"),
     ]

@@ -158,3 +158,17 @@ def test_no_gain_is_realised_where_none_is_allowed(tmp_path: Path) -> None:
     assert found.table()["gain"][["policy", "full"]].tolist() == [0.0, gained]
     untaxed = weighed(tmp_path)
     assert found["full"].loss == untaxed["full"].loss  # later years have no tax: a trade put off would seem to save it
+
+
+def test_tax_stands_against_a_change(tmp_path: Path) -> None:
+    free = {
+        "materiality_bps": 0,
+        "costs": {name: {"commission_bps": 0, "half_spread_bps": 0} for name in ("shares", "bonds")},
+    }
+    bought = {"date": "2021-01-05", "units": 60, "price": 20.0}
+    lines = SETTINGS["lines"] | {"A": SETTINGS["lines"]["A"] | {"tax_lots": [bought]}}
+    untaxed, taxed = weighed(tmp_path, free), weighed(tmp_path, free | {"lines": lines, "tax": {"rate": 0.2}})
+    assert untaxed.best.name == untaxed.material.name == taxed.best.name != "policy"
+    assert taxed.material.name == "policy"
+    paid = taxed.best.listed.trades.facts["tax"]
+    assert untaxed.gain(untaxed.best) - taxed.gain(taxed.best) == pytest.approx(BP * paid / 10_000.0)

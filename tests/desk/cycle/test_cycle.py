@@ -250,6 +250,17 @@ def test_history_goes_by_session_and_tells_an_altered_journal(home: Path) -> Non
     assert told.removeprefix("Warning: ") in of.flags
 
 
+@pytest.mark.parametrize("option", ["--export", "--page"])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_decided(
+    option: str, tmp_path: Path, home: Path
+) -> None:
+    folder = tmp_path / "cycle.html"
+    folder.mkdir()
+    refused = run(SCENARIOS, "--as-of", DAY, option, folder)
+    assert (refused.status, "it is a folder" in refused.err) == (2, True)
+    assert not home.exists()
+
+
 def test_outcomes_of_earlier_cycles_are_journalled_once_they_are_known(tmp_path: Path, home: Path) -> None:
     lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
     file = steady(tmp_path, {"lines": lines, "cycle": {"worlds": 100}})

@@ -128,8 +128,9 @@ def test_the_playbook_names_commands_that_there_are(document: dict[str, Any], st
         assert all(option in known for option in each.split() if option.startswith("--"))
 
 
-def test_the_page_of_a_kept_record_is_that_of_its_cycle(tmp_path: Path) -> None:
-    file = steady(tmp_path, {"cycle": {"worlds": 100}} | OUTSIDE)
+def test_the_page_of_a_kept_record_is_that_of_its_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the record names the file without its folder
+    file = steady(tmp_path, {"cycle": {"worlds": 100}} | OUTSIDE).name
     rebalance("run", file, "--page", tmp_path / "cycle.html")
     rebalance("history", "--pages", tmp_path / "pages")
     (kept,) = (tmp_path / "pages").iterdir()

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from watched import steady
 
-from desk.cycle.reality import AtVenue, differences, reality_of, stray_cash
+from desk.cycle.reality import AtVenue, differences, reality_of, stray_cash, without_choices
 from research.orders.booking import open_book
+from research.orders.bookkeeping.importing import with_activity
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import SentOrder
 from research.portfolio.holdings.book import Book
@@ -32,7 +33,9 @@ def held(tmp_path: Path) -> tuple[Book, Portfolio]:
 def there(cash: float = 0.0, has_open: bool = False, **units: float) -> AtVenue:
     """A venue that has these units."""
     rows = tuple(HeldRow(name, "", count, 0.0, None, 1) for name, count in units.items())
-    return AtVenue(Positions("alpaca", rows, (CashLine("USD", "", cash, "USD", 1),), ()), (), has_open)
+    return AtVenue(
+        Positions("alpaca", rows, (CashLine("USD", "", cash, "USD", 1),), ()), (), frozenset({"o1"} if has_open else ())
+    )
 
 
 def test_equal_amounts_agree(held: tuple[Book, Portfolio]) -> None:
@@ -51,11 +54,39 @@ def test_an_asset_that_the_portfolio_does_not_name_is_a_difference(held: tuple[B
     assert (other.of, other.book, other.venue, other.names) == ("TSLA", 0, 5, ())
 
 
-def test_cash_is_a_deposit_unless_units_differ_that_nothing_explains(held: tuple[Book, Portfolio]) -> None:
-    day = date(2022, 8, 4)
-    (deposit,) = stray_cash(differences(*held, there(100.0, A=60, B=80)), "alpaca", day).proposals
-    assert (deposit.kind, deposit.amount, deposit.entry_id) == ("deposit", 100, "alpaca-deposit-2022-08-04-100.0-USD")
-    assert not stray_cash(differences(*held, there(100.0, A=59, B=80)), "alpaca", day).proposals
+def with_choices(held: tuple[Book, Portfolio], cash: float, day: date) -> Book:
+    """The book with the kinds that the cash of a venue beyond its own may be of."""
+    book, portfolio = without_choices(held[0], "alpaca"), held[1]
+    listed = stray_cash(differences(book, portfolio, there(cash, A=60, B=80)), "alpaca", day)
+    return with_activity(book, portfolio, listed, {}).book
+
+
+@pytest.mark.parametrize(("cash", "kinds"), [(100.0, ("deposit", "interest")), (-100.0, ("fee", "withdrawal"))])
+def test_a_person_says_of_which_kind_cash_is(held: tuple[Book, Portfolio], cash: float, kinds: tuple[str, ...]) -> None:
+    book, portfolio = with_choices(held, cash, date(2022, 8, 4)), held[1]
+    (line,) = found = differences(book, portfolio, there(cash, A=60, B=80))
+    assert (line.names, line.rest) == ((), Decimal(cash))
+    assert f"of 100.00 the kind is not known: {' or '.join(kinds)}" in line.sentence
+    call = "rebalance book resolve steady alpaca-{0}-2022-08-04-100.0-USD  # if it is of the kind {0}"
+    assert reality_of(found, "steady", "alpaca").bookings == tuple(map(call.format, kinds))
+    assert not stray_cash(differences(book, portfolio, there(7.0, A=59, B=80)), "alpaca", date(2022, 8, 4)).proposals
+
+
+def test_more_cash_replaces_what_was_proposed_for_less(held: tuple[Book, Portfolio]) -> None:
+    book = with_choices(held, 100.0, date(2022, 8, 1))
+    book = with_choices((book, held[1]), 150.0, date(2022, 8, 2))
+    assert [item.name for item in book.open_items] == [
+        "alpaca-deposit-2022-08-02-150.0-USD", "alpaca-interest-2022-08-02-150.0-USD"
+    ]  # fmt: skip
+
+
+def test_a_dividend_that_the_market_knows_later_comes_before_what_was_proposed(held: tuple[Book, Portfolio]) -> None:
+    book = with_choices(held, 30.0, date(2022, 8, 1))
+    dividends = np.zeros(held[1].market.shape)
+    dividends[held[1].market.row(SPLIT), 0] = 0.5
+    paid = replace(held[1], market=replace(held[1].market, splits=None, dividends=dividends))
+    (line,) = differences(book, paid, there(30.0, A=60, B=80))
+    assert (line.names, line.rest, line.choices) == ((f"dividend-A-{SPLIT}",), 0, ())
 
 
 @pytest.mark.parametrize(("units", "differs"), [(60, False), (55, False), (50, False), (49, True), (61, True)])

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -206,6 +206,27 @@ def test_fills_come_page_by_page_from_a_moment_on_with_the_client_ids_of_orders(
     assert served.asked.count("GET /v2/account/activities") == 3
     assert [fill.order_id for fill in fills[::60]] == ["id0", "id1", "id2", "id3"]
     assert fresh.fills(fills[120].moment) == fills[120:]
+
+
+def amount(k: int, kind: str, net: str, **about: str) -> dict[str, str]:
+    """An activity of 30 December that is no trade, as Alpaca's reference has it."""
+    return {"activity_type": kind, "id": f"20221230000000000::{k}", "date": "2022-12-30", "net_amount": net, **about}
+
+
+def test_cash_without_an_order_has_the_kind_of_its_activity(venue: AlpacaVenue, served: Alpaca) -> None:
+    served.amounts = [
+        amount(0, "FEE", "-0.05", description="TAF fee"), amount(1, "INT", "1.5"), amount(2, "DIV", "3", symbol="SPY"),
+        amount(3, "DIVNRA", "-0.45", symbol="SPY"), amount(4, "CSD", "100"), amount(5, "CSW", "-70"),
+        amount(6, "PTC", "-2"), amount(7, "CFEE", "0", qty="-0.01", symbol="BTC/USD"),
+        amount(8, "JNLC", "9", status="canceled"), amount(9, "INT", "4") | {"date": "2022-12-28"},
+    ]  # fmt: skip
+    found = venue.cash_entries(datetime(2022, 12, 30, tzinfo=UTC))
+    assert [(each.kind, float(each.amount), each.asset) for each in found] == [
+        ("fee", -0.05, ""), ("interest", 1.5, ""), ("dividend", 3.0, "SPY"), ("tax", -0.45, "SPY"),
+        ("deposit", 100.0, ""), ("withdrawal", -70.0, ""), ("other", -2.0, ""),
+    ]  # fmt: skip
+    assert {(each.day, each.account, each.currency) for each in found} == {(date(2022, 12, 30), ACCOUNT, "USD")}
+    assert (found[0].entry_id, found[0].words) == ("alpaca:20221230000000000::0", "TAF fee")
 
 
 def test_an_order_in_an_amount_is_filled_in_that_amount(venue: AlpacaVenue, served: Alpaca) -> None:

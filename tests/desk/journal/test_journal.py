@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 from journals import check_nothing_lost_or_doubled, killed, order
+from order_events import executed, listed, made
 
-from desk.journal.chain import START
+from desk.journal.chain import START, Event
 from desk.journal.journal import HEAD, JOURNAL, Journal, journal_head, system_user
+from desk.journal.records import Corrected
+from desk.journal.tickets import execution_status, filled_units
 from foundation.errors import ConfigError, DataError
 from foundation.home import HOME, home_folder
 
@@ -38,6 +41,16 @@ def test_the_folder_is_that_of_the_environment(tmp_path: Path, monkeypatch: pyte
     assert journal_head() == START
     monkeypatch.delenv(HOME)
     assert home_folder().name == "rebalance"
+
+
+def test_a_list_is_not_executed_when_its_fill_was_corrected_or_busted(tmp_path: Path) -> None:
+    of = listed("o1", "buy", "SPY", 12.0, 380.0)
+    with Journal(tmp_path) as journal:
+        fill = journal.append([made("t1", of), *executed(of, "t1", None, [(12.0, 381.0, None)])])[-1].entry
+        assert (execution_status(journal, "t1"), filled_units(journal, "t1")) == ("executed", {"o1": 12})
+        for units, left in ((5.0, {"o1": 5}), (0.0, {})):
+            journal.append([Event(Corrected(fill.sequence, {"quantity": units}, f"{units}"), ticket="t2", order="o1")])
+            assert (execution_status(journal, "t1"), filled_units(journal, "t1")) == ("partly executed", left)
 
 
 def test_reading_makes_no_journal(tmp_path: Path) -> None:

@@ -13,23 +13,26 @@ from typing import Any
 import pytest
 import yaml
 from commanded import rebalance
-from cycle_records import NOW, SOON, ran
+from cycle_records import NOW, SOON, ran, with_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mail_server import MailServer, serving_mail
 from provider_server import Time
 
 from desk.commands.cycle.alert_channels import TOKEN
-from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble
+from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
 from desk.cycle.alerts import AlertKeys
+from desk.cycle.briefing import Sending
 from desk.journal import Journal
 from desk.journal.journal import HEAD
+from desk.journal.records import Alert
 from foundation.home import HOME
 from research.portfolio.file.document import read_document
 from research.portfolio.file.settings import names_of, read
 
 DAYS = [f"2022-08-{day:02d}" for day in range(1, 29)]
 NIGHT = {"from": "22:00", "to": "07:00", "zone": "Europe/Zurich"}
+NO_DATA = Alert("Steady", "no data", "urgent", "There are no data.", "rebalance data update")
 RANGES, SHARPE = "[urgent] Steady: ranges", "[warning] Steady: Sharpe ratio"
 
 
@@ -61,8 +64,8 @@ def written() -> list[tuple[str, str]]:
 
 
 def test_without_settings_nothing_is_sent_and_nothing_kept(home: Path) -> None:
-    assert alert_cycle(ran({"ranges": NOW})) == alert_trouble("Steady", "no data", "wait") == []
-    assert alert_resolved("Steady", "no data") == []
+    assert alert_cycle(ran({"ranges": NOW})) == alert_trouble(NO_DATA) == []
+    assert alert_resolved("Steady", "urgent") == []
     assert list(home.iterdir()) == []
     done = rebalance("alerts", "test")
     assert done.status == 2
@@ -94,19 +97,24 @@ def test_an_alert_is_sent_once_while_it_is_on_and_resolved_once_and_may_come_bac
 
 def test_orders_are_urgent_unless_the_cycle_sends_them_later() -> None:
     settle()
-    made = ran({}, session=DAYS[0])
-    order = {
-        "priority": "HIGH",
-        "account": "",
-        "asset": "A",
-        "action": "buy",
-        "units": 1,
-        "value": 1.0,
-        "rationale": "",
-    }
-    made.document["steps"][5]["output"]["actions"] = [order]
-    assert alert_cycle(replace(made, later=DAYS[1])) == []
+    made = with_order(ran({}, session=DAYS[0]))
+    assert alert_cycle(replace(made, sending=Sending(later=DAYS[1]))) == [
+        f"file took [information] Steady: orders for {DAYS[1]}."
+    ]
     assert alert_cycle(made) == ["file took [urgent] Steady: orders to send."]
+
+
+def test_each_list_that_awaits_approval_is_told_and_each_asset_that_leaves_its_range() -> None:
+    """A list that awaits approval in three sessions is told once; the next one is told, and ends that of the first."""
+    settle()
+    for day, ticket, asset in zip(DAYS[:4], "aaab", "AABB", strict=True):
+        alert_cycle(ran({f"ranges: {asset}": NOW}, "awaiting approval", day, ticket=8 * ticket), Time().clock)
+    first, second = (f"awaiting approval: list {8 * letter}" for letter in "ab")
+    assert written() == [
+        ("raised", first), ("raised", "ranges: A"),
+        ("raised", "ranges: B"), ("resolved", "ranges: A"),
+        ("raised", second), ("resolved", first),
+    ]  # fmt: skip
 
 
 def test_a_warning_that_becomes_urgent_is_told_again_and_a_cycle_of_an_earlier_session_ends_nothing() -> None:
@@ -123,14 +131,12 @@ def test_portfolios_and_troubles_do_not_end_one_another() -> None:
     time = Time()
     alert_cycle(ran({"ranges": NOW}), time.clock)
     alert_cycle(ran({"ranges": NOW}, name="Other"), time.clock)
-    assert alert_trouble("Steady", "no data", "rebalance data update", time.clock) == [
-        "file took [urgent] Steady: no data."
-    ]
-    assert alert_trouble("Steady", "no data", "rebalance data update", time.clock) == []
-    assert alert_resolved("Other", "no data", time.clock) == []
+    assert alert_trouble(NO_DATA, time.clock) == ["file took [urgent] Steady: no data."]
+    assert alert_trouble(NO_DATA, time.clock) == []
+    assert alert_resolved("Other", "urgent", clock=time.clock) == []
     assert alert_cycle(ran({}), time.clock) == ["file took [resolved] Steady: ranges."]
-    assert alert_resolved("Steady", "no data", time.clock) == ["file took [resolved] Steady: no data."]
-    assert alert_resolved("Steady", "no data", time.clock) == []
+    assert alert_resolved("Steady", "urgent", clock=time.clock) == ["file took [resolved] Steady: no data."]
+    assert alert_resolved("Steady", "urgent", clock=time.clock) == []
 
 
 def test_an_execution_is_told_once_a_session_and_never_resolved() -> None:
@@ -160,27 +166,27 @@ def test_a_channel_that_fails_has_the_alert_later_and_the_others_not_twice() -> 
 def test_an_alert_that_no_channel_took_is_said_and_tried_again(home: Path) -> None:
     settle(file="/proc/nowhere/out.jsonl")
     for _ in range(2):
-        (said,) = alert_trouble("Steady", "no data", "wait", Time().clock)
+        (said,) = alert_trouble(NO_DATA, Time().clock)
         assert said.startswith("file did not take [urgent] Steady: no data: [Errno 2] No such file")
     settle()
-    assert alert_resolved("Steady", "another", Time().clock) == ["file took [urgent] Steady: no data."]
+    assert send_waiting(Time().clock) == ["file took [urgent] Steady: no data."]
 
 
 def test_where_no_channel_took_an_alert_a_new_one_has_it_and_an_old_alert_is_not_sent_to_one_that_is_added() -> None:
     settle(file=None, webhook="http://127.0.0.1:1/")
-    (said,) = alert_trouble("Steady", "no data", "wait", Time().clock)
+    (said,) = alert_trouble(NO_DATA, Time().clock)
     assert said.startswith("webhook did not take [urgent] Steady: no data: the webhook cannot be reached")
     settle()
-    assert alert_resolved("", "", Time().clock) == ["file took [urgent] Steady: no data."]
+    assert send_waiting(Time().clock) == ["file took [urgent] Steady: no data."]
     with serving_mail(MailServer()) as served:
         settle(email=by_mail(served))
-        assert alert_trouble("Steady", "no data", "wait", Time().clock) == []
+        assert alert_trouble(NO_DATA, Time().clock) == []
 
 
 def test_of_two_at_once_one_tells(home: Path) -> None:
     settle()
     with ThreadPoolExecutor(2) as both:
-        tried = [both.submit(alert_trouble, "Steady", "no data", "wait", Time().clock) for _ in range(2)]
+        tried = [both.submit(alert_trouble, NO_DATA, Time().clock) for _ in range(2)]
     assert sorted(each.result() for each in tried) == [[], ["file took [urgent] Steady: no data."]]
 
 
@@ -212,18 +218,20 @@ def test_after_quiet_hours_and_an_hour_that_was_full_what_waited_comes_as_one_di
     ]  # fmt: skip
     assert alert_cycle(ran({"data": SOON}, session=DAYS[1]), time.clock) == ["1 alert waits for the next digest."]
     time.move(8 * 3600)
-    assert alert_resolved("Steady", "", time.clock) == ["file took [digest] 2 alerts of Steady."]
+    assert send_waiting(time.clock) == ["file took [digest] 2 alerts of Steady."]
     assert alert_cycle(ran({}, session=DAYS[2]), time.clock) == ["1 alert waits for the next digest."]
     time.move(3601)
-    assert alert_resolved("Steady", "", time.clock) == ["file took [resolved] Steady: data."]
-    assert alert_resolved("Steady", "", time.clock) == []
+    assert send_waiting(time.clock) == ["file took [resolved] Steady: data."]
+    assert send_waiting(time.clock) == []
 
 
 def test_a_journal_at_fault_is_told_although_nothing_can_be_remembered(home: Path) -> None:
     settle()
     alert_cycle(ran({"ranges": NOW}), Time().clock)
     (home / HEAD).write_text("")
-    sent, said = alert_trouble("Steady", "the journal is altered", "rebalance journal verify", Time().clock)
+    sent, said = alert_trouble(
+        Alert("Steady", "the journal is altered", "urgent", "It is.", "rebalance journal verify"), Time().clock
+    )
     assert sent == "file took [urgent] Steady: the journal is altered."
     assert said.startswith("The alerts are not journalled, so that they are sent again: ")
     assert "rebalance journal verify" in said
@@ -308,7 +316,7 @@ def test_whatever_comes_no_notice_is_lost_or_doubled(
                     wanted.setdefault(what, []).append("raised")
             time.move(timedelta(hours=hours).total_seconds())
         time.move(timedelta(hours=48 - time.seconds / 3600 % 24 + 12).total_seconds())
-        alert_resolved("", "", time.clock)
+        send_waiting(time.clock)
         found = dict[str, list[str]]()
         for state, what in written():
             found.setdefault(what, []).append(state)

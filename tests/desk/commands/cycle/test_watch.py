@@ -3,25 +3,29 @@
 import json
 import os
 import random
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from commanded import ROOT, rebalance
 from journals import IN_MEMORY
 from killed_watchers import killed
 from order_events import executed, listed, made
 from provider_server import Time
-from watched import SETTINGS, steady
+from watched import SETTINGS, steady, uneven, with_book
 
 from desk.commands.cycle import watch
+from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
 from desk.commands.cycle.cycle import Ran, make_cycle
-from desk.commands.cycle.records import CYCLES
+from desk.commands.cycle.records import CYCLES, kept_path
 from desk.commands.cycle.watch import Alerts, Watcher
 from desk.commands.orders.book import open_from, resolve
 from desk.commands.orders.fills import fill_from
@@ -30,8 +34,10 @@ from desk.exchange.stops import pause_file, stop_file
 from desk.journal import Journal, verify
 from desk.journal.records import CycleRun, Filled, OrderSent
 from foundation.errors import ConfigError
+from foundation.files import locked
 from foundation.home import home_folder
 from research.portfolio.file.document import Document, read_document
+from research.portfolio.holdings.book import read_book
 
 LAST = "2022-08-04"  # of the prices of `steady`
 WEEK = ["2022-07-01", "2022-07-05", "2022-07-06", "2022-07-07", "2022-07-08"]  # the fourth was a holiday
@@ -41,6 +47,8 @@ WEEK = ["2022-07-01", "2022-07-05", "2022-07-06", "2022-07-07", "2022-07-08"]  #
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(watch, "NAP", timedelta(minutes=20))  # days pass in fewer looks at the clock
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "alerts.yaml").write_text("file: alerts.jsonl\n")
     return tmp_path / "home"
 
 
@@ -56,16 +64,24 @@ def journalled(name: str = "Steady") -> list[str]:
         return [entry.record.session for entry in journal.entries(kind=CycleRun.kind, portfolio=name)]
 
 
+def told(file: Path) -> list[tuple[str, str, str]]:
+    """Moment, state and subject of each alert that the watcher of a file sent."""
+    path = home_folder() / "alerts.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    mine = [row for row in rows if row["alert"]["portfolio"] == str(file)]
+    return [(row["since"][5:16].replace("T", " "), row["state"], row["alert"]["what"]) for row in mine]
+
+
 class Desk:
-    """A watcher on simulated time that ends at a moment, and what it told."""
+    """A watcher on simulated time that ends at a moment, with real alerts, and the cycles that it told."""
 
     def __init__(self, *files: Path, start: str, end: str = "9999-01-01T00:00:00") -> None:
         self.time, self.end = Time(start), datetime.fromisoformat(f"{end}+00:00")
-        self.ran, self.troubles, self.resolved = list[tuple[str, str]](), list[tuple[str, str, str]](), list[str]()
-        alerts = Alerts(self.hear, self.fear, self.mend)
+        self.ran = list[tuple[str, str]]()
         self.on_sleep: Callable[[float], float] = lambda seconds: seconds  # gives what passes
         clock = replace(self.time.clock, sleep=lambda seconds: self.time.move(self.on_sleep(seconds)))
-        self.watcher = Watcher(files, clock, alerts, lambda: clock.now() >= self.end)
+        others = (partial(each, clock=clock) for each in (alert_trouble, alert_resolved, send_waiting))
+        self.watcher = Watcher(files, clock, Alerts(self.hear, *others), lambda: clock.now() >= self.end)
 
     @property
     def now(self) -> str:
@@ -73,15 +89,7 @@ class Desk:
 
     def hear(self, ran: Ran) -> list[str]:
         self.ran.append((self.now, f"{ran.cycle.portfolio.date:%m-%d}"))
-        return []
-
-    def fear(self, name: str, what: str, _: str) -> list[str]:
-        self.troubles.append((self.now, name, what))
-        return []
-
-    def mend(self, name: str, what: str) -> list[str]:
-        self.resolved += [f"{self.now} {name}: {what}"] if what else []
-        return []
+        return alert_cycle(ran, self.time.clock)
 
 
 def test_each_session_has_its_cycle_half_an_hour_after_its_close(file: Path) -> None:
@@ -91,7 +99,7 @@ def test_each_session_has_its_cycle_half_an_hour_after_its_close(file: Path) -> 
     expected = ["07-05 12:00", "07-05 20:30", "07-06 20:30", "07-07 20:30", "07-08 20:30"]
     assert desk.ran == list(zip(expected, ["07-01", "07-05", "07-06", "07-07", "07-08"], strict=True))
     assert journalled() == WEEK
-    assert not desk.troubles
+    assert not told(file)
 
 
 def test_missed_sessions_are_caught_up_with_the_prices_of_their_day(file: Path) -> None:
@@ -121,11 +129,11 @@ def test_prices_that_never_came_are_told_once_and_counted(file: Path) -> None:
     desk.watcher.run()
     assert journalled() == ["2022-07-05", "2022-07-07", "2022-07-08"]
     assert desk.watcher.counts["without a cycle"] == 1
-    assert [(moment, what) for moment, _, what in desk.troubles] == [
-        ("07-06 20:30", "no prices of 2022-07-06 yet"),
-        ("07-07 20:30", "no cycle of 1 session, 2022-07-06: they have no prices"),
+    assert told(file) == [
+        ("07-06 20:30", "raised", "no prices of 2022-07-06 yet"),
+        ("07-07 20:30", "raised", "no cycle of 1 session, 2022-07-06: they have no prices"),
+        ("07-07 20:30", "resolved", "no prices of 2022-07-06 yet"),
     ]
-    assert not desk.resolved
 
 
 def test_what_fails_is_told_once_and_tried_again_with_growing_pauses(
@@ -154,28 +162,55 @@ def test_what_fails_is_told_once_and_tried_again_with_growing_pauses(
     assert tries[:6] == ["07-05 21:00", "07-05 21:05", "07-05 21:15", "07-05 21:35", "07-05 22:15", "07-05 23:15"]
     assert journalled() == WEEK[1:3]
     assert journalled("Broken") == ["2022-07-06"]
-    assert len(desk.troubles) == len(desk.resolved) == 1
-    assert desk.resolved[0].startswith("07-06 2")
+    assert [(moment[:7], state) for moment, state, _ in told(broken)] == [
+        ("07-05 2", "raised"), ("07-06 2", "resolved"),
+    ]  # fmt: skip
 
 
-def test_of_two_watchers_of_a_portfolio_one_acts(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    second = Watcher([file], Time("2022-07-09T00:00:00").clock)
-    make_cycle(file, WEEK[0])
+def test_a_trouble_that_comes_back_is_told_again_whatever_process_saw_it(file: Path) -> None:
+    good = file.read_text()
+    for day, text in {5: good, 6: good.replace("A:", "A: ["), 7: good, 12: good.replace("A:", "A: [")}.items():
+        file.write_text(text)
+        Desk(file, start=f"2022-07-{day:02}T21:00:00").watcher.run(once=True)
+    assert [(moment, state) for moment, state, _ in told(file)] == [
+        ("07-06 21:00", "raised"), ("07-07 21:00", "resolved"), ("07-12 21:00", "raised"),
+    ]  # fmt: skip
+
+
+def test_what_waits_in_quiet_hours_is_sent_by_a_later_call_with_once(file: Path, home: Path) -> None:
+    drift = {"cycle": {"drift": {"medium": 0.0001, "high": 0.5, "critical": 0.9}}}
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | drift, sort_keys=False))
+    quiet = 'quiet_hours: {from: "20:00", to: "07:00", zone: UTC}'
+    (home / "alerts.yaml").write_text(f"file: alerts.jsonl\n{quiet}\n")
+    Desk(file, start="2022-07-05T21:05:00").watcher.run(once=True)
+    assert not (home / "alerts.jsonl").exists()
+    Desk(file, start="2022-07-06T08:05:00").watcher.run(once=True)
+    assert "drift of an asset" in (home / "alerts.jsonl").read_text()
+
+
+def test_of_two_watchers_of_a_portfolio_one_acts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, days = banded(tmp_path)
+    make_cycle(file, days[1])
+    second = Watcher([file], Time(f"{days[2]}T22:00:00").clock)
     statuses = list[int]()
     alerts = Alerts(cycle=lambda _: statuses.append(second.run(once=True)) or ())
-    assert Watcher([file], Time("2022-07-09T00:00:00").clock, alerts).run(once=True) == 0
-    assert statuses == [0] * 4
+    assert Watcher([file], Time(f"{days[2]}T22:00:00").clock, alerts).run(once=True) == 0
+    assert statuses == [1]
     assert capsys.readouterr().out.count("another process watches it") == 1
     assert second.counts["cycles"] == 0
-    assert journalled() == WEEK
+    assert journalled("steady") == days[1:3]
+    assert sorted(sent()) == sorted(set(sent()))
+    assert len(sent()) == 2
     assert second.run(once=True) == 0  # the lock went with the first, and nothing is left to do
+    assert len(sent()) == 2
 
 
 def test_two_files_of_one_name_are_refused(file: Path, tmp_path: Path) -> None:
     (tmp_path / "copy.yaml").write_text(file.read_text())
     desk = Desk(file, tmp_path / "copy.yaml", start="2022-07-05T21:00:00")
     assert desk.watcher.run(once=True) == 1
-    assert "has the name 'Steady', too" in desk.troubles[0][2]
+    ((_, _, what),) = told(tmp_path / "copy.yaml")
+    assert "has the name 'Steady', too" in what
 
 
 def test_a_session_that_fails_does_not_keep_later_ones_from_their_cycles(file: Path) -> None:
@@ -184,15 +219,16 @@ def test_a_session_that_fails_does_not_keep_later_ones_from_their_cycles(file: P
     desk = Desk(file, start="2022-07-09T00:00:00")
     assert desk.watcher.run(once=True) == 0
     assert journalled() == [WEEK[0], *WEEK[2:]]  # a list of a day before the last trade is refused
-    assert "2022-07-05" in desk.troubles[0][2]
-    assert "lies after the last close" in desk.troubles[0][2]
+    ((_, _, what),) = told(file)
+    assert "2022-07-05" in what
+    assert "lies after the last close" in what
 
 
 def test_alerts_that_fail_stop_no_cycle(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(*_: object) -> list[str]:
         raise OSError("no server")
 
-    assert Watcher([file], Time("2022-07-05T21:00:00").clock, Alerts(fail, fail, fail)).run(once=True) == 0
+    assert Watcher([file], Time("2022-07-05T21:00:00").clock, Alerts(fail, fail, fail, fail)).run(once=True) == 0
     assert "no alert was given: no server" in capsys.readouterr().out
     assert journalled() == ["2022-07-05"]
 
@@ -224,24 +260,39 @@ def test_a_watcher_sends_the_list_of_a_cycle_that_was_killed_before_it_did(tmp_p
     assert journalled("Acting") == ["2022-12-27"]
 
 
-def test_a_list_that_was_not_sent_is_sent_when_its_session_opens(tmp_path: Path) -> None:
-    """A pause ends before the open, at 14:30 UTC in winter."""
+@pytest.mark.parametrize(("resumed", "goes"), [("09:00", "14:31"), ("14:50", "14:51")])
+def test_a_list_that_was_not_sent_is_sent_in_its_session(tmp_path: Path, resumed: str, goes: str) -> None:
+    """A pause ends before the open, at 14:30 UTC in winter, or after it."""
     watch.pause()
-    desk = Desk(acting(tmp_path), start="2022-12-27T21:30:00", end="2022-12-28T15:00:00")
+    file = acting(tmp_path)
+    desk = Desk(file, start="2022-12-27T21:30:00", end="2022-12-28T21:00:00")
     sent = list[str]()
 
     def resume(seconds: float) -> float:
         sent.extend([desk.now] * (bool(bought()) and not sent))
-        if desk.now > "12-28 09:00":
+        if desk.now >= f"12-28 {resumed}":
             watch.resume()
         return seconds
 
     desk.on_sleep = resume
     desk.watcher.run()
-    assert [moment for moment, _ in desk.ran] == ["12-27 21:30", "12-28 14:31"]
-    assert sent == ["12-28 14:31"]
+    assert [moment for moment, _ in desk.ran] == ["12-27 21:30", f"12-28 {goes}"]
+    assert sent == [f"12-28 {goes}"]
     assert bought() == [("AGG", 40.0)]
     assert (journalled("Acting"), desk.watcher.counts["cycles"]) == (["2022-12-27"], 1)
+    assert not told(file)
+
+
+def test_a_list_whose_session_passes_unsent_is_told(tmp_path: Path, home: Path) -> None:
+    watch.pause()
+    file = acting(tmp_path)
+    Desk(file, start="2022-12-27T21:30:00").watcher.run(once=True)
+    held = [json.loads(line)["alert"] for line in (home / "alerts.jsonl").read_text().splitlines()]
+    (remedy,) = [each["remedy"] for each in held if each["what"].startswith("orders held back: list ")]
+    assert remedy == f"Nothing is sent: {home / 'PAUSE'} is there. To go on: rebalance watch resume"
+    for hour in (21, 22):
+        assert Desk(file, start=f"2022-12-28T{hour}:30:00").watcher.run(once=True) == (1 if hour == 21 else 0)
+    assert told(file) == [("12-28 21:30", "raised", "the list of 2022-12-27 was not filled in its session")]
 
 
 def test_only_the_newest_of_the_sessions_that_are_caught_up_acts(tmp_path: Path) -> None:
@@ -255,7 +306,9 @@ def test_only_the_newest_of_the_sessions_that_are_caught_up_acts(tmp_path: Path)
     assert cycles["2022-12-23"] not in ("", *sent)
 
 
-def test_a_session_before_the_last_trade_of_the_book_is_passed_over_and_told(tmp_path: Path) -> None:
+def test_a_session_before_the_last_trade_of_the_book_is_passed_over_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file, fills = acting(tmp_path, "2022-12-22"), tmp_path / "fills.csv"
     make_cycle(file, "2022-12-22")
     fills.write_text("id,moment,asset,side,quantity,price\nf1,2022-12-27T20:00:00Z,SPY,buy,1,381.4\n")
@@ -264,9 +317,25 @@ def test_a_session_before_the_last_trade_of_the_book_is_passed_over_and_told(tmp
     desk = Desk(file, start="2022-12-28T22:00:00")
     desk.watcher.run(once=True)
     assert journalled("Acting") == ["2022-12-22", "2022-12-27", "2022-12-28"]
-    ((_, _, told),) = desk.troubles
-    assert told.startswith("no cycle of 1 session, 2022-12-23: ")
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if "Acting: no cycle of 1 session" in line)
     assert "last traded on 2022-12-27: it does not say what was held on 2022-12-23" in told
+
+
+def banded(folder: Path) -> tuple[Path, list[str]]:
+    """A portfolio that acts on paper on every other day from the third on, and the days of its book."""
+    never_far = {"medium": 0.9, "high": 0.95, "critical": 0.99}
+    changes = {
+        "name": "steady", "policies": {"band": {"rule": "threshold", "band": 0.0005}}, "policy": "band",
+        "cycle": {"worlds": 100, "drift": never_far, "acts": {"venue": "paper", "notional": 1e6, "turnover": 0.5}},
+    }  # fmt: skip
+    file, days = uneven(folder, 1e6, changes)
+    return with_book(file, days[0]), days
+
+
+def sent() -> list[tuple[str, str]]:
+    """The ticket and the id of each order that was sent."""
+    with Journal() as journal:
+        return [(entry.ticket, entry.order) for entry in journal.entries(kind=OrderSent.kind)]
 
 
 # -- from the shell ----------------------------------------------------------------------------------------------------
@@ -277,7 +346,6 @@ def test_once_says_by_its_status_whether_a_person_is_asked_or_something_failed(f
     asked = file.with_name("asked.yaml")
     asked.write_text(scenarios.replace("worlds: 2_000", "worlds: 100").replace("turnover: 0.15", "turnover: 0.001"))
     assert Watcher([asked], Time("2022-12-29T21:30:00").clock).run(once=True) == 3
-    (home / "alerts.yaml").write_text("file: alerts.jsonl\n")
     failed = rebalance("watch", "--once", asked)
     assert failed.status == 1
     assert "no prices of" in (home / "alerts.jsonl").read_text()
@@ -289,6 +357,14 @@ def test_a_wrong_time_between_looks_at_quotes_is_refused(file: Path, words: tupl
     refused = rebalance("watch", file, *words)
     assert refused.status == 2
     assert "give minutes or hours, such as 5m or 1h" in refused.err
+
+
+@pytest.mark.parametrize("words", [["stop", "steady.yaml"], ["stpo"], ["steady.yaml", "pause"]])
+def test_a_switch_that_is_mistyped_or_beside_a_file_starts_nothing(words: list[str], home: Path) -> None:
+    refused = rebalance("watch", *words)
+    assert refused.status == 2
+    assert "give files alone, or one of pause, resume, stop and status" in refused.err
+    assert not (home / "journal.sqlite").exists()
 
 
 def test_pause_and_stop_are_files_and_resume_takes_both_back(file: Path, home: Path) -> None:
@@ -303,6 +379,8 @@ def test_pause_and_stop_are_files_and_resume_takes_both_back(file: Path, home: P
     assert "sixty_forty: not watched, no cycle; open orders: buy 7 SPY at paper." in paused
     assert (pause_file(), stop_file()) == (str(home / "PAUSE"), "")
     assert Watcher([file], Time("2022-07-06T21:00:00").clock).run(once=True) == 0  # cycles go on
+    with locked(home / ".Steady.watch.lock", wait=False):
+        assert "Watchers end after the cycle under way" in rebalance("watch", "stop").out
     assert "No watcher runs" in rebalance("watch", "stop").out
     with pytest.raises(ConfigError, match="rebalance watch resume"):
         Watcher([file], Time("2022-07-07T21:00:00").clock).run(once=True)
@@ -312,8 +390,13 @@ def test_pause_and_stop_are_files_and_resume_takes_both_back(file: Path, home: P
 
 def test_a_stop_ends_a_watcher_after_the_cycle_under_way(file: Path) -> None:
     make_cycle(file, WEEK[0])
-    stopping = Alerts(cycle=lambda _: watch.stop() or ())
-    assert Watcher([file], Time("2022-07-09T00:00:00").clock, stopping).run() == 0
+
+    def stop_soon() -> bool:
+        if journalled() == WEEK[:2]:
+            watch.stop()
+        return False
+
+    assert Watcher([file], Time("2022-07-09T00:00:00").clock, is_ended=stop_soon).run() == 0
     assert journalled() == WEEK[:2]
 
 
@@ -327,23 +410,33 @@ def test_a_terminated_watcher_ends_cleanly_after_the_cycle_under_way(file: Path)
     assert journalled() == [LAST]
 
 
-def test_kills_of_two_watchers_lose_and_double_no_session(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kills_of_two_watchers_lose_and_double_no_session_and_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes on by two sessions at a time: the list of the last of them is sent, and killed, too."""
     with tempfile.TemporaryDirectory(dir=IN_MEMORY) as place:
-        monkeypatch.setenv("REBALANCE_HOME", place)
-        make_cycle(file, "2022-06-06")
-        kills = killed(file, "Steady", f"{LAST}T23:00:00", LAST, random.Random(1))
-        check_each_once(file, kills)
+        folder, rng = Path(place), random.Random(1)
+        monkeypatch.setenv("REBALANCE_HOME", str(folder / "killed"))
+        file, days = banded(folder)
+        make_cycle(file, days[1])
+        shutil.copytree(folder / "killed", folder / "whole")
+        ends = days[2:16:2]
+        kills = sum(killed(file, "steady", f"{day}T22:00:00", day, rng) for day in ends)
+        assert kills > len(ends)
+        make_cycle(file, days[15])  # which books what was filled before the last kill
+        check_each_once(days[1:16])
+        found, held = sent(), read_book("steady").holders
+        assert len(found) == len(set(found)) == 2 * len(ends)
+        monkeypatch.setenv("REBALANCE_HOME", str(folder / "whole"))
+        for day in ends:
+            assert Watcher([file], Time(f"{day}T22:00:00").clock).run(once=True) == 0
+        make_cycle(file, days[15])
+        assert (found, held) == (sent(), read_book("steady").holders)
 
 
-def check_each_once(file: Path, kills: int) -> None:
-    """Each session since the first is journalled once, its record is whole, and the journal is."""
-    assert kills >= 20
-    rows = [row[:10] for row in file.with_name("prices.csv").read_text().splitlines()[1:]]
-    assert journalled() == [day for day in rows if day >= "2022-06-06"]
+def check_each_once(days: list[str]) -> None:
+    """Each session has its cycle once, its record is whole, and the journal is."""
     with Journal() as journal:
         assert not verify(journal).faults
-        for entry in journal.entries(kind=CycleRun.kind):
-            record = entry.record
-            checked_record(
-                home_folder() / CYCLES / "Steady" / f"{record.session}-{record.sha256[:8]}.json", record.sha256
-            )
+        cycles = [entry.record for entry in journal.entries(kind=CycleRun.kind)]
+    assert [each.session for each in cycles] == days
+    for each in cycles:
+        checked_record(kept_path("steady", each), each.sha256)

@@ -20,6 +20,7 @@ from desk.commands.orders.execute import Asked, ready
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue
 from desk.journal import Journal, verify
+from research.portfolio.holdings.book import read_book
 
 
 @pytest.fixture
@@ -271,12 +272,35 @@ def test_a_cycle_holds_its_book_beside_the_venue_and_sends_in_the_session_of_its
     monkeypatch.setenv("REBALANCE_ACTS", "Sixty-forty@alpaca")
     served.moment -= timedelta(days=1)
     early = make_cycle(file, close)
-    assert (early.status, early.later, early.cycle.reality.agrees, served.posts) == ("finalised", "2022-12-30", True, 0)
+    assert (early.status, early.sending.later, early.cycle.reality.agrees, served.posts) == (
+        "finalised",
+        "2022-12-30",
+        True,
+        0,
+    )
     served.moment += timedelta(days=1)
     ran = make_cycle(file, close)
     assert (ran.status, ran.is_new, served.posts) == ("executed", False, 2)
     assert served.units == {"SPY": 3260 - 133, "AGG": 7460 + 721}
     assert make_cycle(file, close).cycle.reality.agrees
+    served.cash -= Decimal("0.05")
+    about = {"id": "20221230000000000::1", "date": "2022-12-30"}
+    served.amounts.append({"activity_type": "FEE", "net_amount": "-0.05", "description": "TAF fee"} | about)
+    assert make_cycle(file, close).cycle.reality.agrees
+    assert [(each.kind, each.words) for each in read_book("desk").entries] == [("fee", "TAF fee")]
+    served.cash += 100
+    caught_up = make_cycle(file, close).cycle.reality
+    assert (caught_up.agrees, caught_up.bookings) == (False, ())
+    assert caught_up.sentence.endswith("differ: alpaca is at 2022-12-30, and the cycle is of an earlier day.")
+    assert [each.split("-")[1] for each in make_cycle(file, "2022-12-30").cycle.reality.bookings] == [
+        "deposit", "interest"
+    ]  # fmt: skip
+    served.amounts.append({"activity_type": "CSD", "net_amount": "100"} | about | {"id": "20221230000000000::2"})
+    (offer,) = make_cycle(file, "2022-12-30").cycle.reality.bookings
+    assert rebalance(*offer.split()[1:]).status == 0
+    assert make_cycle(file, "2022-12-30").cycle.reality.agrees
+    assert [each.kind for each in read_book("desk").entries] == ["fee", "deposit"]
+    assert not read_book("desk").open_items
     served.units["SPY"] = Decimal()
     vanished = make_cycle(file, close)
     assert (vanished.status, served.posts) == ("unreconciled", 2)
