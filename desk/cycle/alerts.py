@@ -148,7 +148,7 @@ def _of_status(status: str, session: str, ticket: str, sending: Sending) -> tupl
     if level == INFORMATION:
         return f"{status} at {session}", level
     if status == "finalised":
-        if sending.later and not sending.held:
+        if sending.later:
             return f"orders for {sending.later}", INFORMATION
         status, level = ("orders held back", WARNING) if sending.held else ("orders to send", level)
     return f"{status}: list {list_id(ticket)}" if ticket else status, level

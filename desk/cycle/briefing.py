@@ -20,7 +20,7 @@ class Sending:
 
     file  : path of the portfolio file as it was given; "" takes the name in the record.
     venue : venue of the file's `cycle: {acts: …}`, "" for none.
-    held  : why the cycle sends nothing, with the command that lets it go on, if any; "" where it may send.
+    held  : sentence that the cycle sends nothing, and why, without its period; "" where it may send.
     later : session in which the same cycle sends it, YYYY-MM-DD; "" for none.
     """
 
@@ -136,7 +136,7 @@ def _playbook(status: str, request: Mapping[str, Any], sending: Sending, *, has_
         asked = "A person looks at the flags; n" if status == "awaiting approval" else "N"
         yield f"{asked}othing is to be sent. Run the next cycle after the next close: {again}"
     elif status == "finalised" and sending.held:
-        yield f"Nothing is sent: {sending.held}"
+        yield sending.held
     elif status == "finalised" and sending.later:
         yield f"The list goes in the session of {sending.later}, when the same cycle runs again: {on_day}"
     else:

@@ -197,7 +197,8 @@ class _Readings:
         level = next((name for name, least in rising if abs(gap) >= least - TRIGGER), NORMAL_LEVEL)
         side = "over" if gap > 0.0 else "under"
         sentence = f"{furthest} is {100 * abs(gap):.2f} points {side} target"
-        return replace(_levelled(name, gap, level, sentence, triggers=level == "critical"), of=furthest)
+        of = ", ".join(sorted(each for each in gaps if abs(gaps[each]) >= abs(gap) - TRIGGER))  # of two, both
+        return replace(_levelled(name, gap, level, sentence, triggers=level == "critical"), of=of)
 
     def outside(self) -> Reading:
         """The assets outside their ranges."""

@@ -99,9 +99,10 @@ def make_cycle(
         made = run_cycle(portfolio, policy, name, run, today, utc_now, reality=reality, given=given)
         entry, document = _journalled(journal, made, run)
         status, outcome = made.decision.status, acting.Outcome(_sent(journal, made))
-        if desk is not None and status == "finalised" and made.decision.ticket:
+        if (desk is not None or not act) and status == "finalised" and made.decision.ticket:
             held = acting.held_back(act)  # a person may have paused since
-            outcome = acting.Outcome(f"Nothing is sent: {held}.") if held else acting.send(desk, made, today)
+            stopped = acting.Outcome(f"Nothing is sent: {held}.")
+            outcome = stopped if held or desk is None else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
     said = [*([before] if before else []), timeline(document) if with_timeline else screen(made, status), *past]
     if not entry.is_new:
@@ -113,7 +114,8 @@ def make_cycle(
     failed = {each.name for each in made.decision.controls if each.effect != "passes"}
     asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
     venue = "" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue
-    sending = Sending(str(file), venue, "" if act and desk is None else held, outcome.later)
+    why = "" if outcome.is_tried or outcome.later else outcome.text.rstrip(".")
+    sending = Sending(str(file), venue, why, outcome.later)
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 
 

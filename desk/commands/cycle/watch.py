@@ -179,7 +179,7 @@ class Watcher:
             self._run(each, due)
             now = self._clock.now()
             coming = next_over(now, delays)
-            if calendar and last_cycle(each.name)[1]:
+            if calendar and not due.awaited and last_cycle(each.name)[1]:
                 coming = min(coming, (now if is_open(now, calendar) else next_open(now, calendar)) + STANDBY)
         except Exception as error:
             self._trouble(each, _sentence(error))
@@ -189,7 +189,7 @@ class Watcher:
             return
         if each.tries:
             self._say(f"{each.name}: no trouble any more.")
-        self._alert(self._alerts.resolved, str(each.file), URGENT)
+        self._alert(self._alerts.resolved, str(each.file), URGENT, "")
         each.due, each.tries = coming, 0
 
     def _is_ours(self, each: _Watched) -> bool:
@@ -214,8 +214,9 @@ class Watcher:
 
         The cycle of the last session runs again while its list is to be sent: in the session after it, or after a kill.
         """
-        own, why = delays_of(each.file), ""
-        if own:
+        own, why, now = delays_of(each.file), "", self._clock.now()
+        last, is_left = last_cycle(each.name)
+        if own and not (is_left and all(str(last_over(now, one, own)) <= last for one in own)):
             try:
                 text, is_whole = fetch_data(each.file, clock=self._clock)
                 why = "" if is_whole else text
@@ -227,7 +228,7 @@ class Watcher:
             raise ConfigError(f"{error} {why}".rstrip()) from error
         market, is_daily = portfolio.market, row_name(portfolio.periods_per_year) == "day"
         delays = {market.calendar: PUBLISHED} | own
-        over, (last, is_left) = last_over(self._clock.now(), market.calendar, delays), last_cycle(portfolio.name)
+        over = last_over(now, market.calendar, delays)
         due = due_cycles(market.days, over, last, market.calendar if is_daily else "")
         if due.awaited and why and not each.tries:
             self._say(f"{each.name}: {why}")
@@ -242,7 +243,7 @@ class Watcher:
     def _run(self, each: _Watched, due: Due) -> None:
         """Run the cycles that are due, the oldest first. Raises what the newest raises; an older one is passed over."""
         untold = [(due.missing, "they have no prices")] if due.missing else []
-        unfilled = due.unfilled
+        lost = due.unfilled
         for session in due.sessions:
             if self._ends():
                 return
@@ -257,11 +258,11 @@ class Watcher:
             for missed in untold:  # not before: what is tried again would be told again
                 self._miss(each, *missed)
             untold.clear()
-            if unfilled:
+            if lost:
                 self.counts["faults"] += 1
-                what = f"the list of {unfilled} was not filled in its session"
-                self._tell(each, what, "The newest cycle decides anew: rebalance run {}", unfilled)
-                unfilled = ""
+                remedy = "The newest cycle decides anew: rebalance run {}"
+                self._tell(each, f"the list of {lost} was not filled in its session", remedy, lost)
+                lost = ""
             self.counts["cycles"] += ran.is_new
             self.counts["asked"] += ran.asks and acts
             said = (ran.status, history_text(1, each.name), ran.sending)
@@ -271,7 +272,7 @@ class Watcher:
             self._say(said[1])
             if session == due.sessions[-1]:
                 self._alert(self._alerts.cycle, ran)
-                self._alert(self._alerts.resolved, str(each.file), WARNING)  # what quotes said before its close
+                self._alert(self._alerts.resolved, str(each.file), WARNING, "")  # what quotes said before its close
 
     def _miss(self, each: _Watched, sessions: Sequence[str], why: str) -> None:
         """Tell of sessions that get no cycle."""

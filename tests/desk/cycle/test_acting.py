@@ -325,7 +325,7 @@ def test_of_a_list_that_a_person_sends_fills_alone_are_taken(tmp_path: Path) -> 
     ran = make_cycle(file, FIRST)
     assert "not sent order" in said(ran)
     assert "a person sent it, and goes on with it" in said(ran)
-    assert "of this close was sent, and one goes by itself" in said(ran)
+    assert ran.sending.held.endswith("of this close was sent, and one goes by itself")  # nobody is asked to send it
     assert [(fill.asset, fill.units < 0) for fill in read_book("steady").blotter.fills] == [("A", True)]
     assert make_cycle(file, NEXT).status == "executed"
 

@@ -44,7 +44,7 @@ def test_a_cycle_tells_its_status_and_each_reading_beyond_a_level_with_what_to_d
     readings = [each for each in document["steps"][3]["output"]["readings"] if each["level"] != "normal"]
     beyond = {each["name"] + (f": {each['of']}" if each["of"] else "") for each in readings}
     assert set(found) == {"awaiting approval", *beyond}
-    assert beyond >= {"ranges: A", "drift of an asset: A"}
+    assert beyond >= {"ranges: A", "drift of an asset: A, B"}
     assert {each.session for each in found.values()} == {"2022-08-04"}
     asked, ranges = found["awaiting approval"], found["ranges: A"]
     assert (asked.portfolio, asked.level) == ("Steady", "urgent")
@@ -92,7 +92,7 @@ def test_orders_that_nobody_sends_are_urgent_and_sent_ones_are_not() -> None:
             "orders.json --exchange alpaca --dry",
         ),
         (
-            Sending(venue="alpaca", held="/home/PAUSE is there. To go on: rebalance watch resume"),
+            Sending(venue="alpaca", held="Nothing is sent: /home/PAUSE is there. To go on: rebalance watch resume"),
             ("orders held back: list 0123abcd0123abcd", "warning"),
             "Nothing is sent: /home/PAUSE is there. To go on: rebalance watch resume",
         ),
