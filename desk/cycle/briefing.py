@@ -113,7 +113,7 @@ def briefed(document: Mapping[str, Any], status: str = "", sending: Sending = NO
         actions=(*actions[:TOP], *more),
         flags=(*beyond, *failed),
         playbook=(
-            *([sending.stop] if sending.stop else []),
+            *([sending.stop] if sending.stop and not sending.held else []),
             *(_fresh_prices(request, sending) if is_stale and status == "vetoed" else []),
             *_playbook(status, request, sending, has_orders=bool(actions)),
         ),
@@ -168,8 +168,7 @@ def _playbook(status: str, request: Mapping[str, Any], sending: Sending, *, has_
 def _to_send(status: str, on_day: str, sending: Sending) -> Iterator[str]:
     """The steps to a list that may be sent.  on_day : command that runs the cycle."""
     if status == "finalised" and sending.held:
-        if not sending.stop:
-            yield sending.held
+        yield sending.held
     elif status == "finalised" and sending.later:
         yield f"The list goes in the session of {sending.later}, when the same cycle runs again: {on_day}"
     else:

@@ -111,10 +111,6 @@ def make_cycle(
     said = [*([before] if before else []), told, *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
-    if outcome.is_tried or outcome.later:  # else the next steps say it
-        said.append(outcome.text)
-    if out:
-        said.append(_written(made, out, reports))
     sending = Sending(
         file=str(file),
         venue="" if portfolio.cycle.acts is None else portfolio.cycle.acts.venue,
@@ -124,9 +120,13 @@ def make_cycle(
         is_fetched=bool(delays_of(file)),
         written=next((each for each in out if each.endswith(".json")), ""),
     )
-    said.append(next_steps(document, status, sending))
+    if outcome.text and not (sending.held and status == "finalised"):  # then it is the next step
+        said.append(outcome.text)
+    if out:
+        said.append(_written(made, out, reports))
     failed = {each.name for each in made.decision.controls if each.effect != "passes"}
     asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
+    said.append(next_steps(document, status, sending))
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 
 

@@ -123,6 +123,15 @@ def test_the_record_does_not_depend_on_what_becomes_of_its_orders(tmp_path: Path
     assert acted.document["sha256"] == watched.document["sha256"]
 
 
+@pytest.mark.parametrize(("name", "words"), [("STOP", "Nothing is sent"), ("PAUSE", "No cycle sends")])
+def test_stop_and_pause_are_told_where_nothing_was_to_be_sent(
+    tmp_path: Path, home: Path, name: str, words: str
+) -> None:
+    file = desk(tmp_path, (50, 100))
+    (home / name).touch()
+    assert f"- {words} while {home / name} is there. To go on: rebalance watch resume" in said(make_cycle(file, FIRST))
+
+
 def test_a_venue_that_is_none_is_refused_without_a_book_too(tmp_path: Path) -> None:
     file = steady(tmp_path, BAND | {"cycle": {"acts": ACTS | {"venue": "papper"}}})
     with pytest.raises(ConfigError, match=r"cycle: acts: venue is .papper.*paper"):
@@ -135,8 +144,8 @@ def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> N
     (home / name).touch()
     ran = make_cycle(file, FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("finalised", False, 0)
-    held = "Nothing is sent" if name == "STOP" else "No cycle sends"
-    assert f"- {held} while {home / name} is there. To go on: rebalance watch resume" in said(ran)
+    held = f"- Nothing is sent: {home / name} is there. To go on: rebalance watch resume"
+    assert held in said(ran)
     (home / name).unlink()
     assert make_cycle(file, FIRST).status == "executed"
 
