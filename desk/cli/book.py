@@ -41,10 +41,12 @@ def open_(
 ) -> None:
     """Open a book with what FILE, or a broker's file, says is held; `positions: {book: NAME}` in FILE then reads it."""
     with starting():
-        from desk.commands.orders.book import open_from, show
+        from desk.commands.orders.book import named_in, open_from, show
 
     book = open_from(file, name, positions, not_held, as_of)
-    print_text(f"{show(book.name)}\n\nWrite `positions: {{book: {book.name}}}` into {file}, so that its lists read it.")
+    is_read = named_in(file) == book.name
+    advice = f"Write `positions: {{book: {book.name}}}` into {file}, so that its lists read it."
+    print_text("\n\n".join([show(book.name), *([] if is_read else [advice])]))
 
 
 @app.command()

@@ -68,12 +68,15 @@ def history(
     limit: Annotated[int, typer.Option(min=1, help="Number of cycles.")] = 10,
     portfolio: Annotated[str, typer.Option(help="Only those of the portfolio of this name.")] = "",
     pages: Annotated[Path | None, typer.Option(help="Write the page of each of them into this folder.")] = None,
+    show: Annotated[
+        str, typer.Option(metavar="ID", help="Print the kept record of this id: briefing and hand-overs.")
+    ] = "",
 ) -> None:
-    """Print the newest cycles, the newest last: session, status, alternative, orders."""
+    """Print the cycles of the newest sessions: session, time of the run, id, portfolio, status, alternative, orders."""
     with starting():
-        from desk.commands.cycle.records import history_text
+        from desk.commands.cycle.records import history_text, record_text
 
-    print_text(history_text(limit, portfolio, pages))
+    print_text(record_text(show) if show else history_text(limit, portfolio, pages))
 
 
 def live(

@@ -198,7 +198,7 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
         worth[at] += float(fill.worth)
         fees[at] -= float(fill.cash + fill.worth)
         cash[at[0]] += float(fill.cash)
-        for each, paid in fill.fees.items():
+        for each, paid in fill.fees.items() if 0 < at[0] < len(dates) else ():  # the days of the record
             costs[each] = costs.get(each, 0.0) + float(paid)
     for entry in book.entries:
         row, amount = int(dates.searchsorted(pd.Timestamp(entry.day))), float(entry.amount)

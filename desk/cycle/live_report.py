@@ -1,7 +1,7 @@
 """The report on a live record beside its backtest: what they differ by, since when, and whether that contradicts."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ from research.accounting.turnover import one_way
 from research.orders.booking import events_since
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.nav_history import NavHistory
 from research.risk.measures import growth, nav_path, tracking_error
 
 TRUE = (0.005, 0.01, 0.02, 0.05)  # differences a year of which it is said how long they take to be known
@@ -132,8 +133,10 @@ class LiveReport:
         heads = [("true difference", "a year"), ("live less backtest", "years")]
         known = [self.sequence] if isinstance(self.promise, NotAvailable) else [self.sequence, self.promise.live]
         heads += [(f"live less {self.portfolio.reference}", "years")] * (len(known) - 1)
-        rows = [[percent(each), *(_years(one.years_until_known(each)) for one in known)] for each in TRUE]
-        yield Table("known", "How long until we know: median years until an interval leaves 0", heads, rows)
+        years = [[one.years_until_known(each) for one in known] for each in TRUE]
+        if not np.isnan(years).all():
+            rows = [[percent(each), *map(_years, row)] for each, row in zip(TRUE, years, strict=True)]
+            yield Table("known", "How long until we know: median years until an interval leaves 0", heads, rows)
 
     @property
     def text(self) -> str:
@@ -145,7 +148,7 @@ class LiveReport:
         """The whole page."""
         parts: dict[str, list[Part]] = {each.key: [table_block(each)] for each in self.tables()}
         if np.isfinite(self.sequence.width).any():
-            parts["known"] = [sequence_picture(self), *parts["known"]]
+            parts["known"] = [sequence_picture(self), *parts.get("known", [])]
         sections = [(key, TITLES[key], TITLES[key], each) for key, each in parts.items()]
         sheet = {
             "eyebrow": "Live record",
@@ -163,7 +166,14 @@ class LiveReport:
 
 
 def live_report(portfolio: Portfolio, policy: Policy, name: str, book: Book | None) -> LiveReport:
-    """The report on the live record of a portfolio; arguments and errors of `beside`."""
+    """The report on the live record of a portfolio; arguments and errors of `beside`.
+
+    A `nav_history` of other holdings is left out, and told. Raises DataError for one without a book, too.
+    """
+    fault = portfolio.nav_history.fault(portfolio.nav)
+    if fault and book is None:
+        raise DataError(f"the live record of {portfolio.file} is not known: {fault}")
+    portfolio = replace(portfolio, nav_history=NavHistory()) if fault else portfolio
     both = beside(portfolio, policy, name, book)
     sequence = confidence_sequence(both.live.returns - both.test.returns, portfolio.periods_per_year)
     warnings = ["The file names no book: fills are not known, and all that differs is unexplained."]
@@ -174,6 +184,7 @@ def live_report(portfolio: Portfolio, policy: Policy, name: str, book: Book | No
             warnings.append(
                 "Returns of the market have dividends in them that nothing says apart: book those that came."
             )
+    warnings += [f"It is left out: {fault}"] if fault else []
     return LiveReport(portfolio, name, both, sequence, promise(portfolio, policy, name, both), tuple(warnings))
 
 

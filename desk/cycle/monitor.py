@@ -254,11 +254,13 @@ class _Readings:
     def drawdown(self) -> Reading:
         """The drawdown since the first close of the NAV history, against the limit of the file."""
         path = self._wealth()
+        if fault := self.portfolio.nav_history.fault(self.portfolio.nav):
+            return replace(_unknown("drawdown", fault), level="warning")
         if path is None:
             return _unknown("drawdown", "the file names no `nav_history`")
         value, limit = float(drawdown(path)[-1]), self.portfolio.limits.max_drawdown
         broken = limit is not None and -value >= limit
-        said = f"NAV is {-value:.2%} below its peak" + (f", and the limit is {limit:.2%}" if broken else "")
+        said = f"NAV is {abs(value):.2%} below its peak" + (f", and the limit is {limit:.2%}" if broken else "")
         return Reading("drawdown", value, "critical" if broken else NORMAL_LEVEL, broken, said)
 
     def sharpe(self) -> Reading:
@@ -330,9 +332,12 @@ class _Readings:
     # -- series ----------------------------------------------------------------------------------------------------
 
     def _wealth(self) -> Array | None:
-        """(d + 1,) growth of NAV at each close of its history, money that came and went left out; None without one."""
+        """(d + 1,) growth of NAV at each close of its history, money that came and went left out.
+
+        None without a history, and for one of other holdings.
+        """
         kept = self.portfolio.nav_history
-        if not len(kept.nav):
+        if not len(kept.nav) or kept.fault(self.portfolio.nav):
             return None
         nav = np.append(kept.nav, self.portfolio.nav)
         return np.cumprod(np.append(1.0, (nav[1:] - kept.flows[1:]) / nav[:-1]))

@@ -31,9 +31,9 @@ def decision_text(cycle: Cycle) -> str:
     return with_minus("\n".join([*_decision(cycle), "", *_controls(cycle)]))
 
 
-def timeline(cycle: Cycle) -> str:
-    """The hand-overs in turn: when, who, and what was said."""
-    return with_minus("\n".join(wrapped(f"{step.at}  {step.agent}: {step.narrative}") for step in cycle.steps))
+def timeline(document: Mapping[str, Any]) -> str:
+    """The hand-overs of the record of a cycle in turn: when, who, and what was said."""
+    return with_minus("\n".join(wrapped("{at}  {agent}: {narrative}".format(**step)) for step in document["steps"]))
 
 
 def _head(cycle: Cycle) -> Iterator[str]:

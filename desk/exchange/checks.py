@@ -228,6 +228,8 @@ def _holdings(moment: Moment) -> Faults:
         if before is not None and number(float(held)) != number(before):
             found = f"{held.normalize():,f} at {moment.venue}, and the list was made with {before:,.10g}"
             fix = f"Correct the holdings of {moment.document['file']}. {moment.anew}"
+            if moment.since:
+                fix = f"List {list_id(moment.since)} was sent since this one was made. {moment.anew}"
             if moment.unfinished:
                 fix = f"Orders of list {list_id(moment.unfinished)} are open there, or their fills not journalled yet."
             yield _fault(each, "units held", found, fix)

@@ -65,6 +65,7 @@ class Moment:
     day          : what was sent and filled today.
     sent_before  : by order id, the hash of another ticket with which it was sent.
     unfinished   : hash of another list with open orders at the venue, or fills that are not journalled, or "".
+    since        : hash of another list of the portfolio that was sent since this one was made, or "".
     silent       : ids of orders of earlier lists of which a venue without client ids gave no answer.
     venue, capabilities, now : name, orders and clock of the venue.
     rules, quotes : by symbol, as the venue states them.
@@ -81,6 +82,7 @@ class Moment:
     day: Day
     sent_before: Mapping[str, str]
     unfinished: str
+    since: str
     silent: tuple[str, ...]
     venue: str
     capabilities: Capabilities
@@ -180,6 +182,7 @@ def moment_of(
         day=_day(journal, document, now),
         sent_before=dict(_sent_before(journal, document["hash"], orders)),
         unfinished=_unfinished(journal, venue, document),
+        since=_since(journal, document, state),
         silent=() if can.id_length else tuple(_silent(journal, venue.name, document)),
         venue=venue.name,
         capabilities=can,
@@ -231,6 +234,15 @@ def _replaced(journal: Journal, document: Mapping[str, Any]) -> str:
     """The hash of the list of the portfolio that was sent last, where this one was sent before it; else ""."""
     sent = [entry.ticket for entry in journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind)]
     return sent[-1] if document["hash"] in sent and sent[-1] != document["hash"] else ""
+
+
+def _since(journal: Journal, document: Mapping[str, Any], state: TicketState) -> str:
+    """The hash of another list of the portfolio that was sent after the first entry of this one, or ""."""
+    if not state.lists:
+        return ""
+    sent = journal.entries(portfolio=document["portfolio"], kind=OrderSent.kind)
+    others = (each.ticket for each in sent if each.sequence > state.lists[0].sequence)
+    return next((ticket for ticket in others if ticket != document["hash"]), "")
 
 
 def _sent_before(journal: Journal, ticket: str, orders: Sequence[TicketOrder]) -> list[tuple[str, str]]:

@@ -41,6 +41,14 @@ class Verified:
     faults: tuple[Fault, ...]
 
     @property
+    def alarm(self) -> str:
+        """A sentence, without its period, on the first fault and the number of others; "" where there is none."""
+        if not self.faults:
+            return ""
+        more = f", and {len(self.faults) - 1:,} more: rebalance journal verify" if len(self.faults) > 1 else ""
+        return f"the journal was altered: {self.faults[0].text.rstrip('.')}{more}"
+
+    @property
     def text(self) -> str:
         """A sentence a fault, or that there is none."""
         if self.faults:

@@ -78,20 +78,22 @@ def load_portfolio(
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither assets nor cash are held", portfolio.nav, "State what the desk holds.")
     check_restrictions(document, parts.lines, portfolio.cash)
-    return replace(portfolio, settings=settings_of(document, portfolio, parts.lines))
+    notes = (*portfolio.notes, *filter(None, [portfolio.nav_history.fault(portfolio.nav)]))
+    return replace(portfolio, notes=notes, settings=settings_of(document, portfolio, parts.lines))
 
 
 def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timestamp | None) -> Parts:
     """The parts of a portfolio by name, each read from its keys and from the parts before it."""
     names, of = tuple(document.mapping("policies")), Parts()
     of.read(
-        quoted=lambda: _until(read_market(document), as_of),
+        known=lambda: read_market(document),
+        quoted=lambda: _until(of.known, as_of),
         execution=lambda: read_execution(document),
         book=lambda: given_book(document),
         assets=lambda: read_assets(document, of.quoted),
         strategic=lambda: strategic_of(document, of.assets),
         nav_history=lambda: read_nav_history(document, of.quoted),
-        last_trade=lambda: _last_trade(document, keys.last_trade, of.quoted, of.book, as_of),
+        last_trade=lambda: _last_trade(document, keys.last_trade, of.quoted, of.book, as_of, of.known.dates[-1]),
         test_start=lambda: _test_start(document, keys.test_start, of.quoted),
         periods_per_year=lambda: _periods_per_year(document, keys.periods_per_year, of.quoted),
         shared=lambda: _shared(keys, of.periods_per_year),
@@ -191,17 +193,25 @@ def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
 
 
 def _last_trade(
-    document: Document, day: pd.Timestamp | None, market: Market, book: Book | None, as_of: str | pd.Timestamp | None
+    document: Document,
+    day: pd.Timestamp | None,
+    market: Market,
+    book: Book | None,
+    as_of: str | pd.Timestamp | None,
+    newest: pd.Timestamp,
 ) -> pd.Timestamp:
     """The day of the last trade, not after the last close; the first day of the market where nobody has traded yet.
 
-    That of a book may be later, and is then the last close. A book knows no day before its own.
+    That of a book may be later, and is then the last close. A book knows no day before its own, nor one before its last
+    trade, unless orders of that list are open or no later close is known.
+    newest : last close that is known, whatever day is asked for.
     """
     last = market.dates[-1]
     if book is not None:
         if as_of is not None:
             with document.placing(("positions", "book")):
-                book.check_day(given_day("as_of is", as_of).date(), of_list=True)
+                asked = given_day("as_of is", as_of)
+                book.check_day(asked.date(), of_list=bool(book.blotter.open) or asked >= newest)
         return max(min(pd.Timestamp(book.last_trade), last), market.dates[0])
     if day is not None and day > last:
         fix = f"Give a day that is not after {last:%Y-%m-%d}, or a market with later data."

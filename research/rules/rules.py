@@ -340,6 +340,7 @@ class TunedThreshold(UnfittedRule):
     bands: tuple[float, ...] = tuple(round(float(b), 6) for b in np.geomspace(0.005, 0.10, 10))
     to: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0)
     family: ClassVar[str] = "tuned"  # type: ignore[misc]
+    long_name: ClassVar[str] = "threshold, its band and destination chosen on the training days"  # type: ignore[misc]
 
     def __post_init__(self) -> None:
         """Check all settings to try, by making each rule."""

@@ -74,7 +74,8 @@ def make_cycle(
     Where the file says `cycle: {acts: …}`, its book is held beside the venue first, and the list of a decision within
     these limits is sent, journalled and booked. A cycle that was killed goes on with its list.
 
-    as_of  : day of the cycle, YYYY-MM-DD; later closes are left out; "" takes that of the exchange.
+    as_of  : day of the cycle, YYYY-MM-DD; later closes are left out; "" takes that of the exchange. Not one before the
+             last trade of the book, where later closes are known: it does not say what was held then.
     out    : paths to which the list of the decision is written, in the formats of their endings.
     reports : folder of the runs, for the policy that they recommend.
     act    : false to send nothing, whatever is decided.
@@ -106,7 +107,7 @@ def make_cycle(
             stopped = acting.Outcome(f"Nothing is sent: {held}.")
             outcome = stopped if held or desk is None else acting.send(desk, made, today)
             status = (execution_status(journal, made.decision.ticket) or NOT_SENT) if outcome.is_tried else status
-    told = f"{timeline(made)}\n\n{status_line(status)}" if with_timeline else screen(made, status)
+    told = f"{timeline(document)}\n\n{status_line(status)}" if with_timeline else screen(made, status)
     said = [*([before] if before else []), told, *past]
     if not entry.is_new:
         said.append(f"The same cycle ran on {moment_text(entry.entry)}: nothing new is journalled.")
@@ -131,10 +132,8 @@ def make_cycle(
 
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
     """The control of the journal, and that of the second key where one is asked for."""
-    faults, key = verify(journal).faults, acting.second_key(portfolio)
-    more = f", and {len(faults) - 1:,} more: rebalance journal verify" if len(faults) > 1 else ""
-    said = f"the journal was altered: {faults[0].text.rstrip('.')}{more}" if faults else ""
-    return [control(JOURNAL, "vetoes", bool(faults), said, "the journal is whole"), *([key] if key else [])]
+    said, key = verify(journal).alarm, acting.second_key(portfolio)
+    return [control(JOURNAL, "vetoes", bool(said), said, "the journal is whole"), *([key] if key else [])]
 
 
 def _without(given: Sequence[Control]) -> str:
@@ -170,7 +169,10 @@ def _begun(
     said = ""
     if read_book(desk.book).blotter.open:
         said = "\n".join(acting.finish(desk, journal, held))
-    return said, *acting.compared(desk, load, journal, today)
+    try:
+        return said, *acting.compared(desk, load, journal, today)
+    except ConfigError as error:  # such as fills of a later day than that of the cycle
+        raise ConfigError(f"{said}\n{error}".strip()) from error
 
 
 def _journalled(journal: Journal, made: Cycle, run: str) -> tuple[Kept, dict[str, Any]]:

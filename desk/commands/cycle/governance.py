@@ -19,6 +19,7 @@ from desk.journal import Journal
 from desk.journal.journal import JOURNAL
 from desk.journal.records import Approved, Refused
 from desk.journal.tickets import moment_text
+from desk.journal.verify import verify
 from desk.tca.page import table_block
 from desk.tca.report import Report, Table
 from desk.tca.text import table_text
@@ -133,10 +134,20 @@ class Governed:
         if self.recommended not in (None, self.champion):
             yield f"{name}: the newest run recommends {self.recommended}, and {self.champion} is in force."
         yield from (f"{name}: {each.sentence}." for each in self.drifts.values() if each.level != NORMAL_LEVEL)
+        if self.altered:
+            yield f"{self.altered[0].upper()}{self.altered[1:]}."
         if stop_file():
             yield f"Nothing is sent while {stop_file()} is there."
         if pause_file():
             yield f"No cycle sends while {pause_file()} is there."
+
+    @cached_property
+    def altered(self) -> str:
+        """A sentence, without its period, on what of the journal was altered; "" where it is whole or not there."""
+        if not (home_folder() / JOURNAL).is_file():
+            return ""
+        with Journal(read_only=True) as journal:
+            return verify(journal).alarm
 
     # -- tables ------------------------------------------------------------------------------------------------------
 
@@ -194,7 +205,8 @@ class Governed:
         }
         rows = [row for key, values in stated.items() for row in _groups(key, values)]
         rows.append(["STOP", stop_file() or "not there: orders can be sent"])
-        rows.append(["PAUSE", pause_file() or "not there: cycles can send"])
+        free = "not there; STOP is" if stop_file() else "not there: cycles can send"
+        rows.append(["PAUSE", pause_file() or free])
         heads = ("key of the file", "values in force")
         return _table("controls", "Controls before a trade, defaults filled in", heads, rows)
 

@@ -204,7 +204,7 @@ def venue_of(
 
 
 def check_venue(given: str, name: str) -> None:
-    """Refuse a name of no venue. given : begins the sentence. Raises ConfigError."""
+    """Raise ConfigError for a name of no venue. given : begins its sentence."""
     one_of(given, name, VENUES)
 
 

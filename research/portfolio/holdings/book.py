@@ -196,18 +196,21 @@ def book_path(name: str) -> Path:
     return home_folder() / "books" / f"{name}.json"
 
 
-def read_book(name: str) -> Book:
-    """The book of this name. Raises DataError for one that is not there, is damaged, or was changed by another hand."""
+def read_book(name: str, file: str = "FILE") -> Book:
+    """The book of this name. Raises DataError for one that is not there, is damaged, or was changed by another hand.
+
+    file : portfolio file that names it, for the advice.
+    """
     path = book_path(name)
     try:
         parts = json.loads(path.read_bytes())
         stated = parts.pop(FINGERPRINT, None) if isinstance(parts, dict) else None
         if stated != content_hash(parts):
-            fix = "Restore the file as it was, or delete it and open the book again."
+            fix = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
             raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
         book = book_adapter().validate_json(json.dumps(parts), strict=True)
     except FileNotFoundError as error:
-        fix = f"Open it from what is held now: rebalance book open FILE --as {name}"
+        fix = f"Open it from what is held now: rebalance book open {file} --as {name}"
         raise DataError(f"there is no book {name!r} ({path}). {fix}") from error
     except ValidationError as error:
         raise DataError(f"{path} is no book of version {BOOK_SCHEMA}: {first_fault(error)}.") from error

@@ -14,6 +14,7 @@ from research.portfolio.file.document import Document
 
 KEY = "nav_history"
 NAV, FLOW = "nav", "flow"  # columns beside the date
+APART = 0.20  # of NAV: a change from the last row of the history to the holdings that no single close explains
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,18 @@ class NavHistory:
     opened: int = -1
     nav: Array = field(default_factory=lambda: frozen(np.empty(0)))
     flows: Array = field(default_factory=lambda: frozen(np.zeros(1)))
+
+    def fault(self, nav: float) -> str:
+        """A sentence where it is of other holdings than those at the last close; "" where it can be of them.
+
+        nav : of the holdings at the last close, currency.
+        """
+        if not len(self.nav) or abs(nav - self.flows[-1] - self.nav[-1]) <= APART * self.nav[-1]:
+            return ""
+        return (
+            f"`{KEY}` ends at {self.nav[-1]:,.2f} one close before the last, where the holdings are worth {nav:,.2f}: "
+            f"more than {APART:.0%} apart, flows left out. Correct the history or the holdings."
+        )
 
 
 def read_nav_history(document: Document, market: Market) -> NavHistory:

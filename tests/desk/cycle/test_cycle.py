@@ -2,6 +2,7 @@
 
 import json
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import yaml
 from commanded import Done, rebalance
 from watched import GROWTH, SETTINGS, steady
 
+from desk.commands.cycle.governance import governed
+from desk.cycle.briefing import briefing
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.cycle.page import cycle_html
-from desk.cycle.screen import screen
+from desk.cycle.screen import screen, timeline
 from desk.journal import Journal
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError
@@ -233,7 +236,31 @@ def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Pa
     assert kept.name == f"2022-12-29-{entry.record.sha256[:8]}.json"
     assert json.loads(kept.read_text()) == exported
     assert entry.record.sha256 == exported["sha256"]
-    assert rebalance("history").out.startswith(f"2022-12-29  Watched  finalised, {entry.record.chosen}: ")
+    id_ = entry.record.sha256[:8]
+    line = rf"2022-12-29  run {entry.moment[:10]} {entry.moment[11:16]} UTC  {id_}  Watched  finalised, "
+    assert rebalance("history").out.startswith(f"{line}{entry.record.chosen}: ")
+    shown = rebalance("history", "--show", id_).out
+    assert shown == f"{briefing(exported)}\n\n{timeline(exported)}\n"
+    assert "Top actions:" in shown
+    assert exported["steps"][4]["at"] in shown
+    none = rebalance("history", "--show", "g")
+    assert (none.status, "no records begin so" in none.err) == (2, True)
+
+
+def test_history_goes_by_session_and_tells_an_altered_journal(home: Path) -> None:
+    for day in (DAY, "2022-12-28"):
+        run(SCENARIOS, "--as-of", day)
+    listed = rebalance("history").out
+    assert [line[:10] for line in listed.splitlines()] == ["2022-12-28", "2022-12-29"]
+    assert rebalance("history", "--limit", 1).out == f"{listed.splitlines()[1]}\n"
+    rows = sqlite3.connect(home / "journal.sqlite")
+    rows.execute("DROP TRIGGER never_changed")
+    rows.execute("UPDATE entries SET user = 'another' WHERE sequence = 1")
+    rows.commit()
+    told = "Warning: The journal was altered: Entry 1: it was changed: its hash is not that of its fields."
+    assert " ".join(rebalance("history").out.split()).endswith(told)
+    (of,) = governed([SCENARIOS], DAY, None, None)
+    assert told.removeprefix("Warning: ") in of.flags
 
 
 @pytest.mark.parametrize("option", ["--export", "--page"])

@@ -337,6 +337,25 @@ def test_a_stated_nav_that_fills_do_not_explain_is_unexplained(desk: Desk) -> No
     assert found.first_apart() == (5, "unexplained")
 
 
+def test_a_history_of_other_holdings_is_left_out_and_told(desk: Desk) -> None:
+    size = ROWS - OPENED
+    doubled = replace(desk.portfolio, nav_history=NavHistory(OPENED, np.full(size - 1, 3e9), np.zeros(size)))
+    band = desk.portfolio.policies["band"]
+    found, fault = live_report(doubled, band, "band", desk.book), "ends at 3,000,000,000.00 one close before the last"
+    assert found.parting.live.nav.tolist() == desk.parting(desk.book).live.nav.tolist()
+    assert fault in found.warnings[-1]
+    with pytest.raises(DataError, match=f"the live record of .* is not known: `nav_history` {fault}"):
+        live_report(doubled, band, "band", None)
+
+
+def test_costs_by_name_are_those_of_the_days_compared(desk: Desk) -> None:
+    last = max(fill.day for fill in desk.book.blotter.fills)
+    row = desk.portfolio.market.row(pd.Timestamp(last)) - 1
+    of = desk.parting(desk.book, replace(desk.portfolio, market=desk.portfolio.market.until(desk.day(row)))).live
+    assert of.costs is not None
+    assert 0.0 < sum(of.costs.values()) == pytest.approx(of.fees[1:].sum())
+
+
 def test_what_has_no_record_is_refused(desk: Desk) -> None:
     with pytest.raises(ConfigError, match=r"neither a book nor a `nav_history`\. Open a book: rebalance book open"):
         desk.parting(None)
@@ -355,6 +374,7 @@ def test_the_command_prints_both_columns_and_writes_a_page(desk: Desk, tmp_path:
     assert re.search(r"^costs of trading +(\d[\d,]+)\.\d\d +\1\.\d\d +[+−]?0\.0\d$", done.out, re.MULTILINE)
     assert re.search(r"^orders +4\.00 +4\.00 +0\.00$", done.out, re.MULTILINE)
     assert "Implementation, live less the backtest: not known yet, after 11 days" in done.out
+    assert "How long until we know" not in done.out
     page = (tmp_path / "page.html").read_text()
     assert page.count("<section") >= 5
     assert "http" not in page.replace("http://www.w3.org", "")

@@ -84,6 +84,22 @@ def test_a_drawdown_past_the_limit_of_the_file_triggers(tmp_path: Path) -> None:
         assert found.triggers is triggers
 
 
+@pytest.mark.parametrize(("nav", "flow", "fault"), [(5_000.0, 0.0, True), (5_000.0, 5_000.0, False)])
+def test_a_history_of_other_holdings_says_no_drawdown(tmp_path: Path, nav: float, flow: float, fault: bool) -> None:
+    """A holds 6,000 and B 4,000 at the last close."""
+    file = steady(tmp_path, {"nav_history": "nav.csv", "limits": {"max_drawdown": 0.10}})
+    dates = pd.read_csv(tmp_path / "prices.csv")["date"]
+    history = pd.DataFrame({"date": dates[-6:], "nav": nav, "flow": 0.0})
+    history.iloc[-1, 2] = flow
+    history.to_csv(tmp_path / "nav.csv", index=False)
+    found = read(file)["drawdown"]
+    told = "`nav_history` ends at 5,000.00 one close before the last, where the holdings are worth 10,000.00"
+    assert ((found.value, found.level) == (None, "warning")) is fault
+    assert (told in found.sentence) is fault
+    assert any(told in note for note in load_portfolio(file).notes) is fault
+    assert fault or found.sentence == "NAV is 0.00% below its peak"
+
+
 def test_an_asset_outside_its_range_triggers(tmp_path: Path) -> None:
     lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
     found = read(steady(tmp_path, {"lines": lines}))

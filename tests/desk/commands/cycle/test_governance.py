@@ -65,6 +65,7 @@ def test_models_have_a_role_and_a_version_of_their_settings(tmp_path: Path) -> N
     rows = {row[0]: row for row in found(desk(tmp_path), tmp_path).models().rows}
     assert {name for name, row in rows.items() if row[1] == "champion"} == {"threshold"}
     assert rows["tuned"][-1] == "to be fitted"
+    assert rows["tuned"][2] == "threshold, its band and destination chosen on the training days"
     tuned = {"band": 0.02, "within": 0.01, "seen": "2011-12-30"}
     full_run(load_portfolio(desk(tmp_path)), tmp_path / "r", recommendation={"policy": None}, fitted={"tuned": tuned})
     fitted = {row[0]: row for row in found(desk(tmp_path), tmp_path / "r").models().rows}
@@ -86,6 +87,7 @@ def test_controls_in_force_have_their_values(tmp_path: Path, home: Path) -> None
     home.mkdir()
     (home / "STOP").touch()
     assert f"Nothing is sent while {home / 'STOP'} is there." in found(file, tmp_path).flags
+    assert dict(found(file, tmp_path).controls().rows)["PAUSE"] == "not there; STOP is"
 
 
 def test_approvals_and_refusals_have_persons_and_times(tmp_path: Path) -> None:

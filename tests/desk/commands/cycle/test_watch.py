@@ -27,7 +27,8 @@ from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_troubl
 from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.records import CYCLES, kept_path
 from desk.commands.cycle.watch import Alerts, Watcher
-from desk.commands.orders.book import open_from
+from desk.commands.orders.book import open_from, resolve
+from desk.commands.orders.fills import fill_from
 from desk.cycle.cycle import checked_record
 from desk.exchange.stops import pause_file, stop_file
 from desk.journal import Journal, verify
@@ -289,7 +290,7 @@ def test_a_list_whose_session_passes_unsent_is_told(tmp_path: Path, home: Path) 
     Desk(file, start="2022-12-27T21:30:00").watcher.run(once=True)
     held = [json.loads(line)["alert"] for line in (home / "alerts.jsonl").read_text().splitlines()]
     (remedy,) = [each["remedy"] for each in held if each["what"].startswith("orders held back: list ")]
-    assert remedy == f"Nothing is sent: {home / 'PAUSE'} is there. To go on: rebalance watch resume"
+    assert remedy == f"No cycle sends while {home / 'PAUSE'} is there. To go on: rebalance watch resume"
     for hour in (21, 22):
         assert Desk(file, start=f"2022-12-28T{hour}:30:00").watcher.run(once=True) == (1 if hour == 21 else 0)
     assert told(file) == [("12-28 21:30", "raised", "the list of 2022-12-27 was not filled in its session")]
@@ -304,6 +305,21 @@ def test_only_the_newest_of_the_sessions_that_are_caught_up_acts(tmp_path: Path)
         sent = [entry.ticket for entry in journal.entries(kind=OrderSent.kind)]
     assert sent == [cycles["2022-12-27"]]
     assert cycles["2022-12-23"] not in ("", *sent)
+
+
+def test_a_session_before_the_last_trade_of_the_book_is_passed_over_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, fills = acting(tmp_path, "2022-12-22"), tmp_path / "fills.csv"
+    make_cycle(file, "2022-12-22")
+    fills.write_text("id,moment,asset,side,quantity,price\nf1,2022-12-27T20:00:00Z,SPY,buy,1,381.4\n")
+    (item,) = fill_from("acting", fills).book.open_items
+    resolve("acting", [item.name])
+    desk = Desk(file, start="2022-12-28T22:00:00")
+    desk.watcher.run(once=True)
+    assert journalled("Acting") == ["2022-12-22", "2022-12-27", "2022-12-28"]
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if "Acting: no cycle of 1 session" in line)
+    assert "last traded on 2022-12-27: it does not say what was held on 2022-12-23" in told
 
 
 def banded(folder: Path) -> tuple[Path, list[str]]:

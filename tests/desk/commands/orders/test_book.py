@@ -135,6 +135,16 @@ def test_a_book_is_opened_once(file: Path) -> None:
     assert "book 'desk' is open already" in done.said
 
 
+@pytest.mark.parametrize(("name", "told"), [("desk", False), ("other", True)])
+def test_the_line_of_a_book_is_asked_for_where_the_file_has_none(file: Path, name: str, told: bool) -> None:
+    stated = FILE.read_text() + "\npositions: {book: desk}\n"
+    file.write_text(stated)
+    books.book_path("desk").unlink()
+    done = rebalance("book", "open", file, "--as", name)
+    assert done.out.startswith(f"Book {name} of ")
+    assert (f"Write `positions: {{book: {name}}}` into" in done.out) is told
+
+
 # -- fills from a table ----------------------------------------------------------------------------------------------
 
 HEADER = "fill_id,moment,asset,side,quantity,price,currency,venue,fees\n"

@@ -78,7 +78,7 @@ def change(book: Book, **parts: Any) -> None:
 
 def test_a_book_that_another_hand_changed_is_refused(book: Book) -> None:
     change(book, last_trade="2022-10-03")
-    with pytest.raises(DataError, match="was changed by another hand: its fingerprint is of another content"):
+    with pytest.raises(DataError, match=r"its fingerprint is of another content.* open the book again loses its fills"):
         read_book("desk")
 
 
@@ -89,6 +89,8 @@ def test_a_book_cut_short_and_one_that_is_not_there_are_refused(book: Book) -> N
         read_book("desk")
     with pytest.raises(DataError, match=r"there is no book 'other'.* rebalance book open FILE --as other"):
         read_book("other")
+    with pytest.raises(DataError, match=r"rebalance book open desk\.yaml --as other"):
+        read_book("other", "desk.yaml")
     with pytest.raises(ConfigError, match="has a slash"):
         book_path("../desk")
 
