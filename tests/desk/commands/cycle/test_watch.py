@@ -290,7 +290,7 @@ def test_a_list_whose_session_passes_unsent_is_told(tmp_path: Path, home: Path) 
     Desk(file, start="2022-12-27T21:30:00").watcher.run(once=True)
     held = [json.loads(line)["alert"] for line in (home / "alerts.jsonl").read_text().splitlines()]
     (remedy,) = [each["remedy"] for each in held if each["what"].startswith("orders held back: list ")]
-    assert remedy == f"No cycle sends while {home / 'PAUSE'} is there. To go on: rebalance watch resume"
+    assert remedy == f"Nothing is sent: {home / 'PAUSE'} is there. To go on: rebalance watch resume"
     for hour in (21, 22):
         assert Desk(file, start=f"2022-12-28T{hour}:30:00").watcher.run(once=True) == (1 if hour == 21 else 0)
     assert told(file) == [("12-28 21:30", "raised", "the list of 2022-12-27 was not filled in its session")]
