@@ -99,7 +99,7 @@ def due_cycles(days: Days, over: np.datetime64, last: str, calendar: str) -> Due
 
     >>> days = np.array(["2022-12-27", "2022-12-28", "2022-12-30"], dtype="datetime64[D]")
     >>> due_cycles(days, np.datetime64("2023-01-03"), "2022-12-27", "XNYS")
-    Due(sessions=('2022-12-28', '2022-12-30'), missing=('2022-12-29',), awaited='2023-01-03')
+    Due(sessions=('2022-12-28', '2022-12-30'), missing=('2022-12-29',), awaited='2023-01-03', unfilled='')
     """
     days = days[days <= over]
     found = days[days > np.datetime64(last)] if last else days[-1:]
