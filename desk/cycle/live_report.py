@@ -30,6 +30,7 @@ from foundation.tolerances import COUNTED
 from research.accounting import Policy
 from research.accounting.costs import BASIS_POINT
 from research.accounting.turnover import one_way
+from research.market.calendars import DAYS_PER_YEAR
 from research.orders.booking import events_since
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book
@@ -239,8 +240,12 @@ def sequence_picture(report: LiveReport) -> Picture:
 
 
 def _figure_rows(both: Parting) -> list[list[str]]:
-    """The rows of figures; of a record without fills, what they would say is not known."""
+    """The rows of figures; of a record without fills, what they would say is not known.
+
+    Growth and turnover of less than a year are not stated as rates a year, as the GIPS standards ask.
+    """
     year, span = both.backtest.periods_per_year, float((both.dates[-1] - both.dates[0]).days)
+    early = 0.0 if span >= int(DAYS_PER_YEAR) else np.nan
     target = target_returns(both.backtest.targets, both.backtest.market, both.backtest.first + 1)
     both_costs = [of.costs or {} for of in both.columns]
     names = [name for name in {**both_costs[1], **both_costs[0]} if any(costs.get(name) for costs in both_costs)]
@@ -250,10 +255,10 @@ def _figure_rows(both: Parting) -> list[list[str]]:
         traded = of.traded[1:] + missing
         columns.append(
             {"NAV at the end": of.nav[-1], "return, %": 100.0 * (path[-1] - 1.0)}
-            | {"growth a year, %": 100.0 * growth(path, span), "costs of trading": of.fees[1:].sum() + missing}
+            | {"growth a year, %": 100.0 * growth(path, span) + early, "costs of trading": of.fees[1:].sum() + missing}
             | {f"costs: {name.replace('_', '-')}": costs.get(name, 0.0) + missing for name in names}
             | {"price of fills against closes": missing - of.filled[1:].sum()}
-            | {"turnover a year, %": 100.0 * year * (one_way(traded) / of.nav[:-1]).mean()}
+            | {"turnover a year, %": 100.0 * year * (one_way(traded) / of.nav[:-1]).mean() + early}
             | {"orders": (np.abs(traded) > COUNTED * of.nav[1:, None]).sum() + missing}
             | {"tracking error to the target a year, %": 100.0 * tracking_error(of.returns - target, year)}
         )

@@ -373,6 +373,7 @@ def test_the_command_prints_both_columns_and_writes_a_page(desk: Desk, tmp_path:
     assert "They have not parted by more than 10 bp of NAV." in done.out
     assert re.search(r"^costs of trading +(\d[\d,]+)\.\d\d +\1\.\d\d +[+−]?0\.0\d$", done.out, re.MULTILINE)
     assert re.search(r"^orders +4\.00 +4\.00 +0\.00$", done.out, re.MULTILINE)
+    assert re.search(r"^growth a year, % +– +– +–$", done.out, re.MULTILINE)  # of eleven days
     assert "Implementation, live less the backtest: not known yet, after 11 days" in done.out
     assert "How long until we know" not in done.out
     page = (tmp_path / "page.html").read_text()
@@ -405,6 +406,7 @@ def test_a_record_of_years_that_falls_behind_contradicts_the_backtest_first_and_
     )
     assert (found.parting.first_apart() or (0, ""))[1] == "unexplained"
     assert "fills are not known" in found.text
+    assert re.search(r"^growth a year, % +[−\d]", found.text, re.MULTILINE)
     assert "<svg" in found.page()
 
 
