@@ -6,11 +6,10 @@ from typing import Annotated
 import typer
 
 from desk.cli.options import File, KnownOn, Reports, TrustCode, starting
+from desk.commands.cycle import PERSON_ASKED
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
-
-ASKED = 3  # exit status where a person is asked
 
 alerts = typer.Typer(no_args_is_help=True, help="Alerts by e-mail, webhook and file.")
 
@@ -61,7 +60,7 @@ def run(
     if page is not None:
         write_page(page, made.document, made.status, made.sending)
     if made.asks:
-        raise typer.Exit(ASKED)
+        raise typer.Exit(PERSON_ASKED)
 
 
 def history(

@@ -24,7 +24,6 @@ from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders
 from research.orders.trade_list import TradeList
 from research.portfolio import Portfolio
-from research.portfolio.holdings.exposures import group_exposures
 from research.risk import drawdown
 
 GROUPS = ("asset_class", "sector")
@@ -132,12 +131,8 @@ def sharpe_of_year(portfolio: Portfolio, earned: Array) -> SharpeEstimate:
 
 def weights_by_group(portfolio: Portfolio, weights: Array) -> dict[str, dict[str, float]]:
     """The weights (n,), fraction of NAV, by asset class and by sector: of each kind that all assets name."""
-    market, found = portfolio.market, {}
-    for by in GROUPS:
-        if has_groups(portfolio, by):
-            groups = group_exposures(market.assets, list(market.instruments[by]), portfolio.splits, by)
-            found[by] = {name: float(counted @ weights) for name, counted in groups.items()}
-    return found
+    named = (by for by in GROUPS if has_groups(portfolio, by))
+    return {by: {name: float(part @ weights) for name, part in portfolio.exposures(by).items()} for by in named}
 
 
 def counted_rows(portfolio: Portfolio, count: int) -> str:
@@ -200,11 +195,10 @@ class _Readings:
         gaps = self.weights - self.target
         assets = (*self.portfolio.market.assets, "cash")
         yield self._drift("drift of an asset", dict(zip(assets, np.append(gaps, -gaps.sum()), strict=True)))
-        instruments = self.portfolio.market.instruments
         for by in GROUPS:
             if not has_groups(self.portfolio, by):
                 continue
-            groups = group_exposures(assets[:-1], list(instruments[by]), self.portfolio.splits, by)
+            groups = self.portfolio.exposures(by)
             groups = {k: x for k, x in groups.items() if (x != 0.0).sum() > 1 and (x != 1.0).any()}  # else one was read
             if groups:
                 yield self._drift(

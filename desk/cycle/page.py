@@ -10,7 +10,7 @@ from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, Shown, records_ta
 from desk.cycle.briefing import NOT_STATED, Sending, briefed
 from desk.cycle.monitor import regime_of
 from desk.cycle.picture import losses_picture
-from desk.cycle.screen import band_words, loss_columns, order_columns
+from desk.cycle.screen import alternative_words, band_words, loss_columns, order_columns
 from desk.journal.records import CycleOutcome
 from foundation.blocks import Column, with_minus
 from foundation.paper.render import PAPER_PACKAGE, Running, fill
@@ -131,11 +131,6 @@ def _alternatives(document: Mapping[str, Any]) -> list[Part]:
     return [losses_picture(rows, chosen), losses, after]
 
 
-def _what(row: Mapping[str, Any]) -> str:
-    also = f" (the same orders: {', '.join(row['also'])})" if row["also"] else ""
-    return f"{row['words']}{also}"
-
-
 AFTER = (
     Shown("alternative", "alternative", words=True),
     Shown("tracking_error", "tracking error", "% a year", scaled(100.0)),
@@ -143,7 +138,7 @@ AFTER = (
     Shown("cvar", "CVaR 95", "% of NAV", scaled(100.0)),
     Shown("beta", "beta", "", scaled()),
     Shown("sharpe", "Sharpe ratio", "last year", scaled()),
-    Shown("", "orders", "", _what, words=True),
+    Shown("", "orders", "", alternative_words, words=True),
 )
 OUTCOMES = (
     Shown("session", "cycle", words=True),

@@ -63,10 +63,15 @@ def _analysis(cycle: Cycle) -> Iterator[str]:
     marks = Column("", "", [">" if each.name == taken else "" for each in analysis.alternatives], words=True)
     table = analysis.table().reset_index()
     yield from text_rows([marks, *loss_columns(table, portfolio.basis, portfolio.nav)])
-    for one in analysis.alternatives:
-        also = f" (the same orders: {', '.join(one.listed.also)})" if one.listed.also else ""
-        yield wrapped(f"  {one.name}: {one.listed.words}{also}")
+    for row in cycle.steps[4].output["alternatives"]:
+        yield wrapped(f"  {row['alternative']}: {alternative_words(row)}")
     yield wrapped(cycle.steps[4].narrative)
+
+
+def alternative_words(row: Mapping[str, Any]) -> str:
+    """The orders of an alternative in words, and others with the same ones.  row : of a record."""
+    also = f" (the same orders: {', '.join(row['also'])})" if row["also"] else ""
+    return f"{row['words']}{also}"
 
 
 def loss_columns(table: pd.DataFrame, basis: str, nav: float) -> list[Column]:

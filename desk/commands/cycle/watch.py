@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.records import history_text
 from desk.commands.data import PUBLISHED, delays_of, fetch_data, fetch_quotes, quote_source
@@ -42,7 +43,7 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 NAP = timedelta(seconds=10)  # between looks at the clock and at `STOP`
 PAUSES = tuple(timedelta(minutes=each) for each in (5, 10, 20, 40, 60))  # before a file is tried again
 STANDBY = timedelta(minutes=1)  # before another look at what another process watches, or at a list that is to go
-ASKED, FAULT = 3, 1  # exit statuses
+FAULT = 1  # exit status where something failed
 LOCK = ".watch.lock"  # ending of the file that the watcher of a portfolio locks
 HOUR, FOREVER = timedelta(hours=1), timedelta.max
 LONG_AGO, FAR_AHEAD = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
@@ -142,7 +143,7 @@ class Watcher:
                     self._alert(self._alerts.waiting)
                 if once:
                     is_fault = self.counts["faults"] or any(each.is_others for each in self._files)
-                    return FAULT if is_fault else ASKED if self.counts["asked"] else 0
+                    return FAULT if is_fault else PERSON_ASKED if self.counts["asked"] else 0
                 if self._ends():
                     break
                 before, now = now, self._clock.now()
