@@ -1,0 +1,1 @@
+"""The service: what the command line gives, over HTTP. Nothing is computed a second way."""

@@ -1,0 +1,25 @@
+"""The application: its routes, and what stands before all of them."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from desk.service.caller import Service
+from desk.service.problems import answer_problems
+from desk.service.routes import health
+from desk.service.settings import ServiceSettings, settings_of
+from desk.service.store.engine import opened
+
+OPEN = (health,)  # modules whose routes answer without sign-in
+STORED = ()  # modules whose routes need a caller; a server with `open_only` has none of them
+
+
+def create_app(settings: ServiceSettings | None = None) -> FastAPI:
+    """The application of a server. settings : its settings, None for those of the environment."""
+    settings = settings or settings_of()
+    app = FastAPI(title="rebalance", version=version("rebalance-workbench"), openapi_url="/api/openapi.json")
+    app.state.service = Service(settings, opened(settings.database_url))
+    answer_problems(app)
+    for module in OPEN if settings.open_only else (*OPEN, *STORED):
+        app.include_router(module.router)
+    return app

@@ -1,0 +1,194 @@
+"""The tables. Moments are UTC without a zone; ids that leave the service cannot be guessed."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def now() -> datetime:
+    """The moment, UTC, without its zone."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def new_id() -> str:
+    """An id that cannot be guessed."""
+    return uuid.uuid4().hex
+
+
+class Table(DeclarativeBase):
+    """A table of the service."""
+
+    type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
+
+
+class Tenant(Table):
+    """Users who may share; everything else belongs to one of them. `name` is the name of its folder."""
+
+    __tablename__ = "tenants"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class User(Table):
+    """A person. Tokens of an earlier `epoch` are void: a log-out everywhere counts it up."""
+
+    __tablename__ = "users"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"))
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(128))
+    role: Mapped[str] = mapped_column(String(16))
+    password: Mapped[str | None]  # its argon2id hash
+    epoch: Mapped[int] = mapped_column(default=0)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class AccessToken(Table):
+    """A token of a program; only its sha256 is kept."""
+
+    __tablename__ = "access_tokens"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(128))
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]]
+    expires: Mapped[datetime]
+    created: Mapped[datetime] = mapped_column(default=now)
+    used: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]
+
+
+class RefreshToken(Table):
+    """A token that is exchanged once for the next of its family; one that comes twice ends the family."""
+
+    __tablename__ = "refresh_tokens"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    family: Mapped[str] = mapped_column(String(32), index=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    epoch: Mapped[int]
+    expires: Mapped[datetime]
+    used: Mapped[datetime | None]
+
+
+class Passkey(Table):
+    """A credential of WebAuthn."""
+
+    __tablename__ = "passkeys"
+    credential: Mapped[str] = mapped_column(String(1024), primary_key=True)  # base64url
+    user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(128))
+    public_key: Mapped[bytes]
+    sign_count: Mapped[int]
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Identity(Table):
+    """A user as a provider of OpenID Connect knows him."""
+
+    __tablename__ = "identities"
+    issuer: Mapped[str] = mapped_column(String(255), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+
+
+class OneTimeSecret(Table):
+    """A secret that serves once: a recovery code, a link to register, a challenge, a state of a sign-in."""
+
+    __tablename__ = "one_time_secrets"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(32))
+    user: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    content: Mapped[dict[str, Any]]
+    expires: Mapped[datetime]
+    used: Mapped[datetime | None]
+
+
+class StoredPortfolio(Table):
+    """A portfolio; its text stands in its versions."""
+
+    __tablename__ = "portfolios"
+    __table_args__ = (UniqueConstraint("tenant", "owner", "client", "name"),)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"), index=True)
+    owner: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    client: Mapped[str] = mapped_column(String(128), default="")
+    name: Mapped[str] = mapped_column(String(128))
+    version: Mapped[int] = mapped_column(default=1)
+    created: Mapped[datetime] = mapped_column(default=now)
+    deleted: Mapped[datetime | None]
+
+
+class PortfolioVersion(Table):
+    """The text of a portfolio as somebody wrote it, sealed."""
+
+    __tablename__ = "portfolio_versions"
+    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
+    sha256: Mapped[str] = mapped_column(String(64))
+    author: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Share(Table):
+    """A user with whom a portfolio is shared."""
+
+    __tablename__ = "shares"
+    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), primary_key=True)
+    user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    writes: Mapped[bool] = mapped_column(default=False)
+
+
+class Note(Table):
+    """A note on a line, a list or a decision of a portfolio, sealed."""
+
+    __tablename__ = "notes"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    subject: Mapped[str] = mapped_column(String(128))
+    sealed: Mapped[bytes]
+    author: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class QueuedJob(Table):
+    """A job. A worker that claims it states itself and its heartbeat; a job without one goes back."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("next_jobs", "state", "created"),)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"))
+    user: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    portfolio: Mapped[str | None] = mapped_column(ForeignKey("portfolios.id"), index=True)
+    version: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(String(16))
+    arguments: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16), default="queued")
+    attempts: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str] = mapped_column(String(128), default="")
+    code: Mapped[str] = mapped_column(String(64), default="")
+    progress: Mapped[str] = mapped_column(String(255), default="")
+    is_cancelled: Mapped[bool] = mapped_column(default=False)
+    result: Mapped[dict[str, Any] | None]
+    created: Mapped[datetime] = mapped_column(default=now)
+    started: Mapped[datetime | None]
+    heartbeat: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+
+
+class IdempotentAnswer(Table):
+    """The answer to a POST that may come again with the same key."""
+
+    __tablename__ = "idempotent_answers"
+    caller: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))  # sha256 of method, path and body
+    status: Mapped[int | None]
+    media_type: Mapped[str] = mapped_column(String(64), default="")
+    body: Mapped[bytes | None]
+    created: Mapped[datetime] = mapped_column(default=now)
