@@ -13,6 +13,7 @@ from desk.service.problems import Problem
 from desk.service.settings import ServiceSettings
 from desk.service.store.engine import Sessions, opened
 from desk.service.store.keys import Keys, opened_keys
+from desk.service.store.redis import Shared, opened_shared
 from desk.service.store.tables import AccessToken, User, now
 
 ROLES = ("viewer", "manager", "approver", "admin")  # each may do what those before it may
@@ -46,6 +47,7 @@ class Service:
     settings: ServiceSettings
     sessions: Sessions
     keys: Keys
+    shared: Shared
 
     def root(self, tenant: str) -> Path:
         """The folder of a tenant: every path of his lies in it. It is the `REBALANCE_HOME` of his commands."""
@@ -54,7 +56,8 @@ class Service:
 
 def opened_service(settings: ServiceSettings) -> Service:
     """The parts of a server; at its first start its keys and tables are made."""
-    return Service(settings, opened(settings.database_url), opened_keys(settings.folder / KEYS))
+    keys, shared = opened_keys(settings.folder / KEYS), opened_shared(settings.redis)
+    return Service(settings, opened(settings.database_url), keys, shared)
 
 
 def service_of(request: Request) -> Service:
