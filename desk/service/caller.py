@@ -11,12 +11,13 @@ from sqlalchemy import select
 
 from desk.service.problems import Problem
 from desk.service.settings import ServiceSettings
-from desk.service.store.engine import Sessions
+from desk.service.store.engine import Sessions, opened
+from desk.service.store.keys import Keys, opened_keys
 from desk.service.store.tables import AccessToken, User, now
 
 ROLES = ("viewer", "manager", "approver", "admin")  # each may do what those before it may
 SCOPES = ("portfolios", "jobs", "orders", "market", "users")  # of an access token
-TENANTS = "tenants"  # folder
+TENANTS, KEYS = "tenants", "keys"  # folders
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,16 @@ class Service:
 
     settings: ServiceSettings
     sessions: Sessions
+    keys: Keys
 
     def root(self, tenant: str) -> Path:
         """The folder of a tenant: every path of his lies in it. It is the `REBALANCE_HOME` of his commands."""
         return self.settings.folder / TENANTS / tenant
+
+
+def opened_service(settings: ServiceSettings) -> Service:
+    """The parts of a server; at its first start its keys and tables are made."""
+    return Service(settings, opened(settings.database_url), opened_keys(settings.folder / KEYS))
 
 
 def service_of(request: Request) -> Service:

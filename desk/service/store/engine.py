@@ -16,7 +16,7 @@ WAIT = 60.0  # seconds for another process's transaction
 def connected(url: str) -> Engine:
     """The engine of a database, whose folder is made where it is a file that is missing."""
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     Path(str(make_url(url).database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(url, connect_args={"timeout": WAIT})
 
