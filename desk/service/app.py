@@ -5,6 +5,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from desk.service.caller import opened_service
+from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
 from desk.service.routes import health
 from desk.service.settings import ServiceSettings, settings_of
@@ -19,6 +20,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app = FastAPI(title="rebalance", version=version("rebalance-workbench"), openapi_url="/api/openapi.json")
     app.state.service = opened_service(settings)
     answer_problems(app)
+    describe_problems(app)
     for module in OPEN if settings.open_only else (*OPEN, *STORED):
         app.include_router(module.router)
     return app
