@@ -15,6 +15,8 @@ import psycopg
 
 from foundation.files import work_folder
 
+Command = list[str | Path]
+
 
 def _packaged(name: str) -> Path:
     found = find_spec(name)
@@ -35,7 +37,7 @@ def installed(kind: str) -> dict[str, Path]:
 
 
 @contextmanager
-def _running(command: list[str | Path], answers: Callable[[], bool], user: str | None = None) -> Iterator[None]:
+def _running(command: Command, answers: Callable[[], bool], user: str | None = None) -> Iterator[None]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user)
     try:
         while not answers():
@@ -86,7 +88,7 @@ def postgresql(programs: Path = WHEELS["postgresql"]) -> Iterator[PostgreSQL]:
             if programs == WHEELS["postgresql"]:
                 programs = _copied(programs, folder)
         server, data = PostgreSQL(run), run / "data"
-        made = [
+        made: Command = [
             programs / "initdb",
             "-D",
             data,
@@ -100,7 +102,18 @@ def postgresql(programs: Path = WHEELS["postgresql"]) -> Iterator[PostgreSQL]:
             "trust",
         ]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL, user=user)
-        options = ["-h", "", "-k", run, "-c", "fsync=off", "-c", "max_connections=50", "-c", "shared_buffers=16MB"]
+        options: Command = [
+            "-h",
+            "",
+            "-k",
+            run,
+            "-c",
+            "fsync=off",
+            "-c",
+            "max_connections=50",
+            "-c",
+            "shared_buffers=16MB",
+        ]
         with _running([programs / "postgres", "-D", data, *options], server.answers, user):
             yield server
 
@@ -110,7 +123,16 @@ def redis_server(*options: str, programs: Path = WHEELS["redis"]) -> Iterator[st
     """The URL of a server that keeps nothing beyond the block."""
     with work_folder() as folder:
         url = f"unix://{folder / 'redis'}"
-        command = [programs / "redis-server", "--unixsocket", folder / "redis", "--port", "0", "--save", "", *options]
+        command: Command = [
+            programs / "redis-server",
+            "--unixsocket",
+            folder / "redis",
+            "--port",
+            "0",
+            "--save",
+            "",
+            *options,
+        ]
         with _running(command, lambda: (folder / "redis").exists()):
             yield url
 

@@ -50,13 +50,14 @@ class User(Table):
 
 
 class AccessToken(Table):
-    """A token of a program; only its sha256 is kept."""
+    """A token of a program; only its sha256 is kept. It gives `role`, or its user's where that may do less."""
 
     __tablename__ = "access_tokens"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(128))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16), default="admin")
     scopes: Mapped[list[str]]
     expires: Mapped[datetime]
     created: Mapped[datetime] = mapped_column(default=now)
@@ -74,6 +75,17 @@ class RefreshToken(Table):
     epoch: Mapped[int]
     expires: Mapped[datetime]
     used: Mapped[datetime | None]
+
+
+class SignInAttempts(Table):
+    """Sign-ins by password to an account from an address since the last that succeeded."""
+
+    __tablename__ = "sign_in_attempts"
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)  # sha256 of an e-mail address, known or not
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the client, a network of IPv6
+    failures: Mapped[int]
+    last: Mapped[datetime] = mapped_column(index=True)
+    succeeded: Mapped[datetime | None]
 
 
 class Passkey(Table):
