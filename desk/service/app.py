@@ -7,11 +7,11 @@ from fastapi import FastAPI
 from desk.service.caller import opened_service
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import health
+from desk.service.routes import health, portfolios
 from desk.service.settings import ServiceSettings, settings_of
 
 OPEN = (health,)  # modules whose routes answer without sign-in
-STORED = ()  # modules whose routes need a caller; a server with `open_only` has none of them
+STORED = (portfolios,)  # modules whose routes need a caller; a server with `open_only` has none of them
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
