@@ -6,11 +6,11 @@ from fastapi import FastAPI
 
 from desk.service.caller import Service
 from desk.service.problems import answer_problems
-from desk.service.routes import health
+from desk.service.routes import agents, health
 from desk.service.settings import ServiceSettings, settings_of
 from desk.service.store.engine import opened
 
-OPEN = (health,)  # modules whose routes answer without sign-in
+OPEN = (health, agents)  # modules whose routes answer without sign-in
 STORED = ()  # modules whose routes need a caller; a server with `open_only` has none of them
 
 
