@@ -4,11 +4,11 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from desk.service.caller import Service
+from desk.service.caller import opened_service
+from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
 from desk.service.routes import agents, health
 from desk.service.settings import ServiceSettings, settings_of
-from desk.service.store.engine import opened
 
 OPEN = (health, agents)  # modules whose routes answer without sign-in
 STORED = ()  # modules whose routes need a caller; a server with `open_only` has none of them
@@ -18,8 +18,9 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The application of a server. settings : its settings, None for those of the environment."""
     settings = settings or settings_of()
     app = FastAPI(title="rebalance", version=version("rebalance-workbench"), openapi_url="/api/openapi.json")
-    app.state.service = Service(settings, opened(settings.database_url))
+    app.state.service = opened_service(settings)
     answer_problems(app)
+    describe_problems(app)
     for module in OPEN if settings.open_only else (*OPEN, *STORED):
         app.include_router(module.router)
     return app

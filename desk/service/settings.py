@@ -44,6 +44,12 @@ class ServiceSettings:
         return self.host in LOOPBACK
 
     @property
+    def address(self) -> str:
+        """The address that users know it by, without a path."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
     def database_url(self) -> str:
         """The URL of its database."""
         return self.database or f"sqlite:///{self.folder / 'service.sqlite'}"

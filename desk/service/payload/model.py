@@ -113,7 +113,7 @@ class RebalanceRequest(Strict):
     lots: Annotated[
         Lots,
         Field(description="Search for whole lots: exact, within a stated number of nodes, or quick, a local search."),
-    ] = "exact"
+    ] = "quick"
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,0 +1,107 @@
+"""The keys of a server: they sign tokens, and seal fields of the database.
+
+Each kind has a file that its user alone may read, a key a line, the newest first. The newest one signs and seals; all
+of them verify and open. The files are looked at anew at each use, so that servers need no restart after a rotation.
+"""
+
+import os
+import stat
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from foundation.errors import ConfigError, DataError
+from foundation.files import locked, sync, write_private
+
+SIGNING, SEALING = KINDS = ("signing", "sealing")  # names of their files
+LOCK = "keys.lock"  # held while keys are made
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys in a folder."""
+
+    folder: Path
+
+    @property
+    def signing(self) -> tuple[bytes, ...]:
+        """The keys of signatures by HMAC, 44 letters of base64 each, the newest first."""
+        return _keys_in(self.folder / SIGNING)
+
+    def seal(self, content: bytes) -> bytes:
+        """Encrypt and authenticate a field, by Fernet (AES-128-CBC with HMAC-SHA256)."""
+        return self._sealing.encrypt(content)
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """The content of a sealed field. Raises DataError where it was changed, or its key is missing."""
+        try:
+            return self._sealing.decrypt(sealed)
+        except InvalidToken:
+            raise DataError(
+                f"a sealed field was changed, or its key is missing from {self.folder / SEALING}. "
+                "Restore the database, or the file of keys, from a backup."
+            ) from None
+
+    def rotate(self) -> None:
+        """Make a new key of each kind, which signs and seals from now on; the earlier ones verify and open."""
+        with locked(self.folder / LOCK, wait=True):
+            for kind in KINDS:
+                _write(self.folder / kind, (Fernet.generate_key(), *_keys_in(self.folder / kind)))
+
+    def drop_old(self) -> None:
+        """Delete all but the newest key of each kind: what an earlier one signed or sealed is void."""
+        with locked(self.folder / LOCK, wait=True):
+            for kind in KINDS:
+                _write(self.folder / kind, _keys_in(self.folder / kind)[:1])
+
+    @property
+    def _sealing(self) -> MultiFernet:
+        return MultiFernet([Fernet(key) for key in _keys_in(self.folder / SEALING)])
+
+
+def opened_keys(folder: Path) -> Keys:
+    """The keys in a folder, made where they are missing.
+
+    Raises : ConfigError for a file that others may read, or that holds no keys.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(folder / LOCK, wait=True):
+        for kind in KINDS:
+            if not (folder / kind).exists():
+                _write(folder / kind, (Fernet.generate_key(),))
+            _keys_in(folder / kind)
+    return Keys(folder)
+
+
+def _keys_in(path: Path) -> tuple[bytes, ...]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} is missing: restore it from a backup, since nothing else opens its fields."
+        ) from None
+    if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.geteuid():
+        raise ConfigError(
+            f"{path} has the mode {stat.S_IMODE(found.st_mode):04o} and the owner {found.st_uid}: others may read it. "
+            f"Give it to the user {os.geteuid()} with mode 0600, then run `rebalance store rotate-keys`."
+        )
+    return _read(path, (found.st_ino, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _state: tuple[int, int, int]) -> tuple[bytes, ...]:
+    keys = tuple(path.read_bytes().split())
+    try:
+        if keys and all(len(urlsafe_b64decode(key)) == 32 for key in keys):
+            return keys
+    except ValueError:
+        pass
+    raise ConfigError(f"{path} must have a key of 32 bytes in base64 on each line: restore it from a backup.")
+
+
+def _write(path: Path, keys: tuple[bytes, ...]) -> None:
+    write_private(path, b"\n".join(keys) + b"\n")
+    sync(path.parent)  # before anything is sealed with them
