@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, Discriminator, Field, RootModel, Tag, model_validator
 
 from desk.cycle.briefing import Sending, briefed
 from desk.cycle.cycle import is_record_of
 from desk.service.agents.blueprint import record_schema
 from desk.service.agents.tandem import NOMINAL, cycle_of
+from desk.service.bodies import Body
 from desk.service.payload.model import RebalanceRequest
 from desk.service.problems import Problem
 from foundation.arguments import cut
@@ -19,10 +20,9 @@ AGAIN = "Post it as `rebalance run FILE --export` or the answer of a cycle has i
 HELD = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
 
 
-class CycleRecord(BaseModel):
+class CycleRecord(Body):
     """The record of a cycle, as `contracts` of the blueprint describes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     version: Annotated[Literal[1], Field(alias="schema")]
     status: str
     code: str
@@ -47,12 +47,17 @@ class CycleRecord(BaseModel):
 
 
 def _kind(body: Any) -> str:
-    return "cycle" if isinstance(body, CycleRecord) or (isinstance(body, dict) and "steps" in body) else "payload"
+    return "cycle" if isinstance(body, dict) and "steps" in body else "payload"
 
 
-CycleOrPayload = Annotated[
-    Annotated[RebalanceRequest, Tag("payload")] | Annotated[CycleRecord, Tag("cycle")], Discriminator(_kind)
-]
+class CycleOrPayload(
+    RootModel[
+        Annotated[
+            Annotated[RebalanceRequest, Tag("payload")] | Annotated[CycleRecord, Tag("cycle")], Discriminator(_kind)
+        ]
+    ]
+):
+    """A payload, of which a cycle is run, or the record of a cycle, which has `steps`."""
 
 
 class Insights(BaseModel):

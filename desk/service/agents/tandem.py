@@ -14,7 +14,7 @@ from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from desk.service.payload.model import RebalanceRequest
 from desk.service.payload.portfolio import POLICY, portfolio_of
 from desk.service.payload.targets import Predictions, predictions, scores
-from desk.service.problems import FieldMistake, Problem
+from desk.service.problems import FieldMistake, refused
 from foundation.errors import DataError
 from research.forecast import Moments
 from research.market import Past
@@ -54,14 +54,11 @@ class MarketDataRecord(Handed):
 
 
 class AssetForecast(BaseModel):
-    """The expected return of an asset a period, fraction, and how sure it is that it beats, or lags, the target's.
-
-    Both are null without a forecast of it.
-    """
+    """The forecast of an asset; null where there is none."""
 
     asset: str
-    expected_return: float | None
-    confidence: float | None
+    expected_return: Annotated[float | None, Field(description="A period, fraction.")]
+    confidence: Annotated[float | None, Field(description="As in the answer of POST /api/rebalance.")]
 
 
 class ForecastRecord(Handed):
@@ -176,7 +173,7 @@ def cycle_of(payload: RebalanceRequest) -> Cycle:
     mend = "Leave it out: a cycle decides on what is held. POST /api/rebalance takes it."
     asked = {"cash_flow": payload.cash_flow, "buys_only": payload.buys_only}
     if mistakes := [FieldMistake(f"/{key}", "it is no part of a cycle", x, mend) for key, x in asked.items() if x]:
-        raise Problem(400, "The request has mistakes.", mistakes)
+        raise refused(mistakes)
     portfolio = portfolio_of(payload)
     ensemble = Ensemble(predictions(portfolio.market))
     portfolio = replace(portfolio, forecasts=StatedForecasts(1, {ENSEMBLE: ensemble}))

@@ -5,9 +5,10 @@ from fastapi import APIRouter
 from desk.service.agents.blueprint import Blueprint, blueprint
 from desk.service.agents.insights import CycleOrPayload, Insights, insights
 from desk.service.agents.tandem import Tandem, cycle_of, tandem
+from desk.service.bodies import JsonRoute
 from desk.service.payload.model import RebalanceRequest
 
-router = APIRouter(tags=["decision cycle"])
+router = APIRouter(tags=["decision cycle"], route_class=JsonRoute)
 
 
 @router.get("/api/multi-agent-blueprint")
@@ -25,4 +26,4 @@ def tandem_demo(payload: RebalanceRequest) -> Tandem:
 @router.post("/api/ai-copilot/insights")
 def copilot_insights(about: CycleOrPayload) -> Insights:
     """Brief on a cycle, by templates from its record: on one of a payload, or on one whose record is posted."""
-    return insights(about)
+    return insights(about.root)

@@ -68,11 +68,13 @@ def forged(document: dict[str, Any], step: int, **output: Any) -> dict[str, Any]
         (lambda document: forged(document, 5, reasons=[]), "reasons"),
         (lambda document: forged(document, 0, nav=10**400), "too large"),
         (lambda document: {**document, "steps": document["steps"][:6]}, "steps"),
-        (lambda document: {"steps": 1}, "schema"),
-        (lambda document: [], "payload"),
+        (lambda document: {"steps": 1}, "/schema"),
+        (lambda document: {"portfolio_value": 1.0}, "/drift_threshold"),
+        (lambda document: [], "not a mapping"),
     ],
 )
 def test_a_record_that_is_none_is_refused(client: TestClient, document: dict[str, Any], body: Any, said: str) -> None:
     answer = client.post(PATH, json=body(document))
     assert answer.status_code == 400
     assert said in answer.text
+    assert "/payload" not in answer.text  # where the two kinds are told apart is no part of a place

@@ -1,6 +1,7 @@
 """A cycle of a payload by agent: the hand-overs of the cycle itself, and its list in stages."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from payloads import payload
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.service.agents.tandem import NOMINAL, cycle_of, queue, tandem
 from desk.service.payload.model import RebalanceRequest
+from desk.service.payload.rebalance import answer_to
 from desk.tickets import make_ticket
 from research.portfolio import load_portfolio
 
@@ -108,6 +110,15 @@ def test_a_quiet_day_is_approved_with_an_empty_queue(client: TestClient) -> None
     assert records["supervisor"]["verdict"] == "approved"
     assert [each["orders"] for each in records["execution"]["queue"]] == [[], [], []]
     assert records["optimiser"]["trades"] == []
+
+
+def test_forecasts_are_those_of_the_payload_endpoint(made: Cycle) -> None:
+    """The record has a mean a period to ten digits, the endpoint one a year."""
+    targets = answer_to(RebalanceRequest.model_validate(payload()), datetime(2022, 12, 30, tzinfo=UTC)).targets
+    for target, found in zip(targets, tandem(made).records.forecast.assets, strict=True):
+        assert found.confidence == target.confidence
+        assert found.expected_return is not None
+        assert 252 * found.expected_return == pytest.approx(target.predicted_return, abs=252 * 1e-10)
 
 
 def test_an_asset_without_a_past_has_no_forecast_and_the_others_have(client: TestClient) -> None:
