@@ -5,6 +5,7 @@ feeds, venues and alerts wait.
 """
 
 import json
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -41,7 +42,8 @@ class ControlTerms(BaseModel):
     fails: Annotated[str, Field(description="When it fails.")]
 
 
-class Retries(BaseModel):
+@dataclass(frozen=True)
+class Retries:
     """The time-out of one try, the most tries, the seconds before each repetition, and what follows the last."""
 
     of: str
@@ -106,36 +108,24 @@ def blueprint() -> Blueprint:
 
 RETRIES = (
     Retries(
-        of="a step of the cycle",
-        timeout_seconds=None,
-        tries=1,
-        waits_seconds=(),
-        then="A step computes and waits for nobody. Without data for a forecast or for alternatives it says so, and "
+        "a step of the cycle", None, 1, (),
+        "A step computes and waits for nobody. Without data for a forecast or for alternatives it says so, and "
         "the next step goes on; any other error ends the cycle, and nothing is recorded or sent.",
     ),
     Retries(
-        of="prices from a source",
-        timeout_seconds=ANSWERED,
-        tries=1 + len(fetching.WAITS),
-        waits_seconds=fetching.WAITS,
-        then="The prices that are stored stay, and the control of prices vetoes orders at old ones.",
+        "prices from a source", ANSWERED, 1 + len(fetching.WAITS), fetching.WAITS,
+        "The prices that are stored stay, and the control of prices vetoes orders at old ones.",
     ),
     Retries(
-        of="an order at a venue",
-        timeout_seconds=ANSWERED,
-        tries=2,
-        waits_seconds=execute.WAITS,
-        then="Where no answer comes, the venue is asked for the order after each wait; only an order that it does not "
-        "know is placed again, under the same id.",
+        "an order at a venue", ANSWERED, 2, execute.WAITS,
+        "Where no answer comes, the venue is asked for the order after each wait; only an order that it does not know "
+        "is placed again, under the same id.",
     ),
     Retries(
-        of="an alert to a channel",
-        timeout_seconds=alert_channels.TIMEOUT,
-        tries=2,
-        waits_seconds=(alert_channels.WAIT,),
-        then="It is kept in the journal, and sent with the next alerts.",
+        "an alert to a channel", alert_channels.TIMEOUT, 2, (alert_channels.WAIT,),
+        "It is kept in the journal, and sent with the next alerts.",
     ),
-)
+)  # fmt: skip
 GOVERNANCE = (
     "The policy of the portfolio decides, or the alternative of the least expected loss where its file says so. No "
     "language model decides or words anything.",

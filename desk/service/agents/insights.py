@@ -85,17 +85,10 @@ def insights(about: RebalanceRequest | CycleRecord) -> Insights:
         said = briefed(document, sending=HELD)
     except OverflowError as error:
         raise Problem(400, f"A number of the record is too large ({error}). {AGAIN}") from error
+    parts = {"state": said.state, "actions": said.actions, "flags": said.flags, "next_steps": said.steps}
     return Insights(
         record=document["sha256"],
         status=document["status"],
-        state=_shown(said.state),
-        actions=_shown(said.actions),
-        flags=_shown(said.flags),
-        next_steps=_shown(said.steps),
-        models=_shown(said.models),
+        **{name: tuple(map(with_minus, part)) for name, part in (parts | {"models": said.models}).items()},
         notes=(NOMINAL,) if is_payload else (),
     )
-
-
-def _shown(sentences: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(with_minus, sentences))

@@ -11,8 +11,10 @@ from pydantic import BaseModel, Field
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.cycle.decision import Action, Control
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
+from desk.service.payload.answer import AssetOrder
 from desk.service.payload.model import RebalanceRequest
 from desk.service.payload.portfolio import POLICY, portfolio_of
+from desk.service.payload.rebalance import orders_of
 from desk.service.payload.targets import Predictions, predictions, scores
 from desk.service.problems import FieldMistake, refused
 from foundation.errors import DataError
@@ -34,14 +36,13 @@ class Handed(BaseModel):
 
 
 class ValidatedAsset(BaseModel):
-    """An asset of the portfolio, as the cycle has it. Weights are fractions of NAV."""
+    """An asset as it was taken from the payload."""
 
     asset: str
     asset_class: str
-    price: float | None
-    value: float
-    weight: float
-    weight_target: float
+    price: float
+    current_weight: float
+    target_weight: float
     returns: Annotated[int, Field(description="Number of returns of its history.")]
 
 
@@ -77,26 +78,11 @@ class RiskRecord(Handed):
     flags: list[str]
 
 
-class Trade(BaseModel):
-    """An order within all limits. Weights are fractions of NAV."""
-
-    asset: str
-    side: Literal["buy", "sell"]
-    units: float | None
-    price: Annotated[float | None, Field(description="Close at which it was sized, currency per unit.")]
-    notional: float
-    cost: float
-    weight_before: float
-    weight_target: float
-    weight_after: float
-    reason: str
-
-
 class OptimiserRecord(Handed):
-    """What could be done, and the trades of the alternative that was chosen."""
+    """What could be done, and the trades of the alternative that was chosen, within all limits."""
 
     chosen: str
-    trades: list[Trade]
+    trades: list[AssetOrder]
     binding: Annotated[tuple[str, ...], Field(description="Limits that keep the trades from the policy's own step.")]
 
 
@@ -180,28 +166,37 @@ def cycle_of(payload: RebalanceRequest) -> Cycle:
     return run_cycle(portfolio, portfolio.policies[POLICY], POLICY)
 
 
-def tandem(cycle: Cycle) -> Tandem:
-    """The hand-overs of a cycle by agent, and its record."""
+def tandem(payload: RebalanceRequest) -> Tandem:
+    """The hand-overs of one cycle of a payload by agent, and its record. Raises as `cycle_of`."""
+    cycle = cycle_of(payload)
     steps, listed = dict(zip(Records.model_fields, cycle.steps[1:], strict=True)), cycle.decision.listed
     output = {name: step.output for name, step in steps.items()}
     readings, decided = output["risk"]["readings"], output["execution"]
     ensemble = cycle.portfolio.forecasts.models[ENSEMBLE]
     assert isinstance(ensemble, Ensemble)
-    sure = np.abs(scores(ensemble.found, listed.target)).tolist()
-    expected = output["forecast"].get("mean", {})
-    forecasts = [
-        {"asset": each, "expected_return": expected.get(each), "confidence": score if each in expected else None}
-        for each, score in zip(listed.portfolio.market.assets, sure, strict=True)
-    ]
-    beyond = (each for each in readings if each["triggers"] or each["level"] != NORMAL_LEVEL)
-    orders = listed.orders.rename(columns={"target": "weight_target"}).astype(object)
+    expected, sure = output["forecast"].get("mean", {}), np.abs(scores(ensemble.found, listed.target)).tolist()
     own: dict[str, dict[str, Any]] = {
-        "market_data": {"quality": output["market_data"], "assets": list(_assets(listed))},
-        "forecast": {"model": ENSEMBLE, "members": ensemble.found.members, "assets": forecasts},
-        "risk": {"metrics": readings, "flags": [each["sentence"] for each in beyond]},
+        "market_data": {
+            "quality": output["market_data"],
+            "assets": [
+                dict(each) | {"asset_class": each.class_name, "returns": len(each.returns)} for each in payload.assets
+            ],
+        },
+        "forecast": {
+            "model": ENSEMBLE,
+            "members": ensemble.found.members,
+            "assets": [
+                {"asset": each, "expected_return": expected.get(each), "confidence": of if each in expected else None}
+                for each, of in zip(listed.portfolio.market.assets, sure, strict=True)
+            ],
+        },
+        "risk": {
+            "metrics": readings,
+            "flags": [each["sentence"] for each in readings if each["triggers"] or each["level"] != NORMAL_LEVEL],
+        },
         "optimiser": {
             "chosen": decided["chosen"],
-            "trades": orders.where(orders.notna(), None).to_dict("records"),
+            "trades": [each for each in orders_of(payload, listed).assets if each.action != "hold"],
             "binding": listed.binding,
         },
         "execution": {"queue": list(queue(listed, decided["actions"]))},
@@ -212,22 +207,6 @@ def tandem(cycle: Cycle) -> Tandem:
     return Tandem.model_validate({"records": records, "notes": notes, "cycle": cycle.document})
 
 
-def _assets(listed: TradeList) -> Iterator[dict[str, Any]]:
-    """The assets of a portfolio before its orders."""
-    position, portfolio = listed.sized.position, listed.portfolio
-    market, weights = portfolio.market, position.weights
-    for i, asset in enumerate(market.assets):
-        yield {
-            "asset": asset,
-            "asset_class": market.instruments["asset_class"].iloc[i],
-            "price": position.prices[i] if position.quoted[i] else None,
-            "value": portfolio.holdings[i],
-            "weight": weights[i],
-            "weight_target": listed.target[i],
-            "returns": max(int(market.tradable[:, i].sum()) - 1, 0),
-        }
-
-
 def queue(listed: TradeList, actions: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """The stages of a list: sells, which bring the money; exchanges of money; and buys.
 
@@ -236,10 +215,8 @@ def queue(listed: TradeList, actions: Sequence[Mapping[str, Any]]) -> Iterator[d
     sells, buys = ([each for each in actions if each["action"] == side] for side in ("sell", "buy"))
     exchanges = () if listed.money is None else listed.money.exchanges
     fx = [
-        asdict(
-            Action("", each.account, each.pair, each.side, float(each.amount), float(each.basis_amount), each.reason)
-        )
-        for each in exchanges
+        asdict(Action("", x.account, x.pair, x.side, float(x.amount), float(x.basis_amount), x.reason))
+        for x in exchanges
     ]
     for stage, orders in {"sells": sells, "fx": fx, "buys": buys}.items():
         yield {"stage": stage, "orders": orders, "value": math.fsum(each["value"] for each in orders)}

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from desk.service.agents.blueprint import Blueprint, blueprint
 from desk.service.agents.insights import CycleOrPayload, Insights, insights
-from desk.service.agents.tandem import Tandem, cycle_of, tandem
+from desk.service.agents.tandem import Tandem, tandem
 from desk.service.bodies import JsonRoute
 from desk.service.payload.model import RebalanceRequest
 
@@ -20,7 +20,7 @@ def multi_agent_blueprint() -> Blueprint:
 @router.post("/api/multi-agent/tandem-demo")
 def tandem_demo(payload: RebalanceRequest) -> Tandem:
     """Run one decision cycle on a payload, and show what each agent hands over. Nothing is stored or sent."""
-    return tandem(cycle_of(payload))
+    return tandem(payload)
 
 
 @router.post("/api/ai-copilot/insights")
