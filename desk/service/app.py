@@ -5,20 +5,22 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from desk.service.caller import opened_service
+from desk.service.jobs.queue import adopt
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import agents, health
+from desk.service.routes import agents, health, jobs, portfolios, runs
 from desk.service.settings import ServiceSettings, settings_of
 
 OPEN = (health, agents)  # modules whose routes answer without sign-in
-STORED = ()  # modules whose routes need a caller; a server with `open_only` has none of them
+STORED = (portfolios, jobs, runs)  # modules whose routes need a caller; a server with `open_only` has none of them
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The application of a server. settings : its settings, None for those of the environment."""
     settings = settings or settings_of()
     app = FastAPI(title="rebalance", version=version("rebalance-workbench"), openapi_url="/api/openapi.json")
-    app.state.service = opened_service(settings)
+    service = app.state.service = opened_service(settings)
+    adopt(service.sessions)
     answer_problems(app)
     describe_problems(app)
     for module in OPEN if settings.open_only else (*OPEN, *STORED):
