@@ -8,10 +8,10 @@ from desk.service.caller import opened_service
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import agents, health, jobs, portfolios, runs
+from desk.service.routes import agents, health, jobs, portfolios, rebalance, runs
 from desk.service.settings import ServiceSettings, settings_of
 
-OPEN = (health, agents)  # modules whose routes answer without sign-in
+OPEN = (health, rebalance, agents)  # modules whose routes answer without sign-in
 STORED = (portfolios, jobs, runs)  # modules whose routes need a caller; a server with `open_only` has none of them
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from scipy.special import betaincinv, chdtri, ndtri, nctdtrinc, stdtrit
+from scipy.special import betaincinv, chdtri, nctdtrinc, ndtri, stdtrit
 
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from backtests.inference.risk_inference import risk_with_error

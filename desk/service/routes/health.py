@@ -5,6 +5,8 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from desk.service.payload.readiness import READINESS
+
 router = APIRouter(tags=["health"])
 
 
@@ -18,4 +20,4 @@ class Health(BaseModel):
 @router.get("/api/health")
 def health() -> Health:
     """Say whether the service lives and is ready."""
-    return Health(ready=True)
+    return Health(ready=READINESS.ready)
