@@ -44,7 +44,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     listed = trade_list(portfolio, policy, POLICY, request=request_of(payload), greedy=quick)
     found = predictions(portfolio.market)
     yearly = [None if np.isnan(mean) else mean * payload.periods_per_year for mean in found.mean.tolist()]
-    orders = _orders(payload, listed)
+    orders = orders_of(payload, listed)
     now, after, used = _metrics(listed)
     return RebalanceAnswer(
         orders=orders,
@@ -64,7 +64,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     )
 
 
-def _orders(payload: RebalanceRequest, listed: TradeList) -> Orders:
+def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
     """The decision, and the order of each asset."""
     sized, target, names = listed.sized, listed.target, listed.portfolio.market.assets
     position, moves, costs = sized.position, sized.moved.tolist(), sized.charges.sum(axis=0).round(2).tolist()
