@@ -41,7 +41,7 @@ def known_hosts(app: ASGIApp, service: Service) -> ASGIApp:
 
     A page whose name was made to resolve to this machine (DNS rebinding) still states its own name as Host.
     """
-    names, origin = own_names(service.settings), service.settings.public_url.rstrip("/").lower()
+    names, origin = own_names(service.settings), service.settings.address.lower()
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
