@@ -1,6 +1,5 @@
 """Errors as RFC 9457 has them: `application/problem+json`, with every mistake of a request at once."""
 
-import logging
 import math
 import re
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
-from desk.service.store.tables import new_id
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper.wording import counted
@@ -30,7 +28,6 @@ IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and
     KINDS["model"][1]: "Write its keys in braces.",
     KINDS["string"][1]: "Write it in quotes.",
 }
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,12 @@ class FieldMistake:
 
 
 class ProblemDocument(BaseModel):
-    """An error (RFC 9457). `errors` states each mistake of the request; `instance` names an entry of the log."""
+    """An error (RFC 9457).  errors : each mistake of the request."""
 
     type: str = "about:blank"
     title: str
     status: int
     detail: str
-    instance: str = ""
     errors: Annotated[list[FieldMistake], Field(max_length=MOST_TOLD)] = []
 
 
@@ -84,21 +80,20 @@ def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
     return Problem(400, f"{told}{more}.", mistakes[:MOST_TOLD])
 
 
-def answer_of(problem: Problem, instance: str = "") -> JSONResponse:
+def answer_of(problem: Problem) -> JSONResponse:
     """The answer that states a problem."""
     document = ProblemDocument(
         title=HTTPStatus(problem.status).phrase,
         status=problem.status,
         detail=problem.detail,
-        instance=instance,
         errors=list(problem.mistakes),
     )
-    stated = {key: value for key, value in document.model_dump().items() if value not in ("", [])}
+    stated = document.model_dump(exclude=None if problem.mistakes else {"errors"})
     return JSONResponse(stated, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Answer each error of an app as a problem."""
+    """Answer each error of an app as a problem, but a fault of the server, which `guards.observed` answers and logs."""
 
     @app.exception_handler(Problem)
     def _problem(_: Request, error: Problem) -> JSONResponse:
@@ -120,12 +115,6 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(PolicyError)
     def _input(request: Request, error: Exception) -> JSONResponse:
         return answer_of(Problem(400, _without_folders(request, str(error))))
-
-    @app.exception_handler(Exception)
-    def _fault(request: Request, error: Exception) -> JSONResponse:
-        instance = f"urn:uuid:{new_id()}"
-        log.error("%s %s failed, %s", request.method, request.url.path, instance, exc_info=error)
-        return answer_of(Problem(500, "The service failed. Its log has the cause under this instance."), instance)
 
 
 def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[FieldMistake]:
