@@ -21,7 +21,7 @@ from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import agents, health, jobs, market, metrics, portfolios, rebalance, runs
+from desk.service.routes import agents, health, jobs, market, metrics, orders, portfolios, rebalance, runs
 from desk.service.settings import ServiceSettings, settings_of
 
 GUARDS = (  # in the order in which a request meets them
@@ -30,7 +30,7 @@ GUARDS = (  # in the order in which a request meets them
 )  # fmt: skip
 ALWAYS = (health, metrics)  # modules whose routes answer on every server, and see themselves to who may ask
 OPEN = (rebalance, agents)  # answer without sign-in on loopback and with `open_only`; elsewhere to any caller
-STORED = (portfolios, market, jobs, runs)  # need a caller; a server with `open_only` has none of them
+STORED = (portfolios, market, orders, jobs, runs)  # need a caller; a server with `open_only` has none of them
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
