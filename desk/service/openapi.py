@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI derives from the routes, with errors as they are answered."""
 
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,10 +15,18 @@ FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 SAID = {  # problems by status: when they are answered
     "400": "The request has mistakes: each is stated.",
     "401": "Nobody is signed in.",
-    "403": "The role or the scope of the caller does not suffice.",
+    "403": "The role or the scope of the caller does not suffice, or a page of another origin asks.",
     "404": "There is nothing, or nothing that the caller may see.",
-    "415": "The body is of another type.",
+    "408": "The body did not arrive in time.",
+    "409": "It contradicts what is there, or the Idempotency-Key was sent with another request.",
+    "413": "The body is too large.",
+    "415": "The body is of another type, or compressed.",
+    "421": "The request is to another host.",
+    "429": "The caller asks too often: see Retry-After.",
+    "503": "The server is busy: see Retry-After.",
 }
+ANY = ("400", "403", "421", "429", "503")  # of each request
+CHANGE, STORED = ("408", "409", "413", "415"), ("401", "404")  # of each but a GET; of what is stored
 
 
 def describe_problems(app: FastAPI) -> None:
@@ -35,11 +44,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
     own = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     schemas |= own.pop("$defs") | {"Problem": own | {"title": "Problem"}}
     document["components"]["securitySchemes"] = {"token": TOKEN}
+    document["components"]["responses"] = {
+        status: {"description": said, "content": PROBLEM} for status, said in SAID.items()
+    }
     for route in iter_route_contexts(app.routes):
         for method in route.methods or () if route.path_format in document["paths"] else ():
             operation = document["paths"][route.path_format].get(method.lower())
             if operation:
-                _state_problems(operation, needed_by(route.dependant))
+                _state_problems(operation, method, needed_by(route.dependant))
     return document
 
 
@@ -50,25 +62,18 @@ def needed_by(dependant: Dependant) -> tuple[str, str] | None:
     return own or next((found for found in below if found), None)
 
 
-def _state_problems(operation: dict[str, Any], needed: tuple[str, str] | None) -> None:
-    """Add to an operation the problems that follow from what it takes; the first line of its text is its summary."""
+def _state_problems(operation: dict[str, Any], method: str, needed: tuple[str, str] | None) -> None:
+    """Add to an operation the problems that may be answered; the first line of its text is its summary."""
     operation["summary"], _, more = operation.pop("description", operation["summary"]).partition("\n")
     responses = operation["responses"]
     responses.pop("422", None)
-    in_path = any(each["in"] == "path" for each in operation.get("parameters", []))
-    takes_json = "application/json" in operation.get("requestBody", {}).get("content", {})
-    may_be = {
-        "400": "requestBody" in operation or "parameters" in operation,
-        "401": needed,
-        "403": needed,
-        "404": in_path,
-        "415": takes_json,
-    }
-    for status in (status for status, is_so in may_be.items() if is_so):
-        responses.setdefault(status, {"description": SAID[status]})
-    for status in responses:
-        if status[0] in "45":
-            responses[status]["content"] = PROBLEM
+    may_be = [*ANY, *(() if method == "GET" else CHANGE), *(STORED if needed else ())]
+    for status in {*may_be, *(status for status in responses if status[0] in "45")}:
+        own, phrase = responses.get(status, {}), HTTPStatus(int(status)).phrase
+        if status in SAID and own.get("description", phrase) == phrase and "content" not in own:
+            responses[status] = {"$ref": f"#/components/responses/{status}"}
+        else:  # the route describes it itself
+            responses[status] = {"content": PROBLEM} | own
     operation["responses"] = dict(sorted(responses.items()))
     if needed:
         operation["security"] = [{"token": [needed[1]]}]

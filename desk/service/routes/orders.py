@@ -111,7 +111,7 @@ class Watch(BaseModel):
 # -- lists and tickets -------------------------------------------------------------------------------------------------
 
 
-@router.post("/rebalance/predict", response_model=TicketDocument, responses={404: {}})
+@router.post("/rebalance/predict", response_model=TicketDocument)
 def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response:
     """Make today's trade list of a stored portfolio. It is no ticket: nobody can approve it."""
     root, file = service.root(caller.tenant), written_out(service, caller, asked.portfolio, asked.version)
@@ -151,13 +151,13 @@ def ticket(
     return FileResponse(path, filename=path.name, media_type=KINDS.get(form.rpartition(".")[2], BINARY))
 
 
-@router.post("/tickets/{ticket}/approve", responses={409: {}})
+@router.post("/tickets/{ticket}/approve")
 def approve(ticket: TicketId, caller: Approver, service: InService) -> TicketHead:
     """Approve a ticket. Who made it does not; your last word counts."""
     return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller)
 
 
-@router.post("/tickets/{ticket}/refuse", responses={409: {}})
+@router.post("/tickets/{ticket}/refuse")
 def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InService) -> TicketHead:
     """Refuse a ticket. Your last word counts."""
     return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller, refusal.reason)
