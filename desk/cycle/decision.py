@@ -37,7 +37,9 @@ MODEL_DAYS = 365  # calendar days after its last day of training from which on a
 STOPPED = ("vetoed", "unreconciled")  # statuses of a decision whose orders may not be sent
 OPEN_ORDERS, JOURNAL = "open orders", "journal"  # names of controls
 Effect = Literal["passes", "escalates", "vetoes"]
-CONTROLS: Mapping[str, tuple[Effect, str]] = {  # by name: the effect where it fails, and when it does
+CONTROLS: Mapping[
+    str, tuple[Literal["escalates", "vetoes"], str]
+] = {  # by name: the effect where it fails, and when it does
     REALITY: ("vetoes", "book and venue differ, or the venue gives no answer"),
     JOURNAL: ("vetoes", "a journal that was altered"),
     "prices": ("vetoes", "prices older than `orders: max_age`"),

@@ -137,6 +137,7 @@ class Ensemble:
     """The ensemble of the payload endpoint, as a forecast that a portfolio states.  found : its predictions today."""
 
     found: Predictions
+    window: int = 2
 
     def predict(self, past: Past) -> Moments:
         """Mean of each asset with two returns, and covariance of all returns that these share, a period.
@@ -212,11 +213,14 @@ def queue(listed: TradeList, actions: Sequence[Mapping[str, Any]]) -> Iterator[d
 
     actions : its orders, as the step `execution` of a record has them.
     """
-    sells, buys = ([each for each in actions if each["action"] == side] for side in ("sell", "buy"))
     exchanges = () if listed.money is None else listed.money.exchanges
-    fx = [
-        asdict(Action("", x.account, x.pair, x.side, float(x.amount), float(x.basis_amount), x.reason))
-        for x in exchanges
-    ]
-    for stage, orders in {"sells": sells, "fx": fx, "buys": buys}.items():
+    stages: dict[str, Sequence[Mapping[str, Any]]] = {
+        "sells": [each for each in actions if each["action"] == "sell"],
+        "fx": [
+            asdict(Action("", x.account, x.pair, x.side, float(x.amount), float(x.basis_amount), x.reason))
+            for x in exchanges
+        ],
+        "buys": [each for each in actions if each["action"] == "buy"],
+    }
+    for stage, orders in stages.items():
         yield {"stage": stage, "orders": orders, "value": math.fsum(each["value"] for each in orders)}
