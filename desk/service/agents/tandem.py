@@ -47,7 +47,7 @@ class ValidatedAsset(BaseModel):
 
 
 class MarketDataRecord(Handed):
-    """What came in."""
+    """The assets that came in, and the worth of the data."""
 
     fingerprint: str
     quality: Reading
@@ -63,7 +63,7 @@ class AssetForecast(BaseModel):
 
 
 class ForecastRecord(Handed):
-    """What is expected. No order follows from it."""
+    """The expectations of the ensemble. No order follows from them."""
 
     model: str
     members: tuple[str, ...]
@@ -71,7 +71,7 @@ class ForecastRecord(Handed):
 
 
 class RiskRecord(Handed):
-    """What is watched: readings, and sentences on those beyond a level."""
+    """The readings of the monitor, and sentences on those that trigger or are beyond a level."""
 
     status: Literal["quiet", "triggered"]
     metrics: tuple[Reading, ...]
@@ -79,7 +79,7 @@ class RiskRecord(Handed):
 
 
 class OptimiserRecord(Handed):
-    """What could be done, and the trades of the alternative that was chosen, within all limits."""
+    """The alternative that was chosen, and its trades within all limits."""
 
     chosen: str
     trades: list[AssetOrder]
@@ -98,7 +98,7 @@ class Stage(BaseModel):
 
 
 class ExecutionRecord(Handed):
-    """What would be sent, and when."""
+    """The trades as they would be sent, and when."""
 
     timing: str
     turnover: float
@@ -106,7 +106,7 @@ class ExecutionRecord(Handed):
 
 
 class SupervisorRecord(Handed):
-    """What stands against it. A list of status `vetoed` or `unreconciled` may not be sent by anybody."""
+    """The controls. A list of status `vetoed` or `unreconciled` may not be sent by anybody."""
 
     verdict: Literal["approved", "escalated"]
     status: str
