@@ -10,12 +10,15 @@ from commanded import rebalance
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from payloads import payload
-from watched import steady
+from watched import SETTINGS, steady
 
+from desk.commands.cycle import PERSON_ASKED
 from desk.service.client import TOKEN, Client
 from desk.service.jobs import worker
 from foundation.errors import ConfigError
 
+LINES = SETTINGS["lines"]
+OUTSIDE = LINES | {"A": LINES["A"] | {"range": [0.0, 0.5]}}  # A stays outside its range, so that a person is asked
 SignedIn = Callable[..., TestClient]
 
 
@@ -87,7 +90,7 @@ def test_commands_on_a_server_print_what_they_print_here(
     url: str, token: str, works: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A portfolio with a table of prices beside it is stored once, and again as its next version."""
-    file = steady(tmp_path, {"cycle": {"worlds": 100}})
+    file = steady(tmp_path, {"cycle": {"worlds": 100}, "lines": OUTSIDE})
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
     there = rebalance("--server", url, "backtest", file, "--policy", "never")
     here = rebalance("backtest", file, "--policy", "never", "--reports", tmp_path / "reports")
@@ -96,7 +99,8 @@ def test_commands_on_a_server_print_what_they_print_here(
     assert figures.split("\n")[:8] == here.out.split("\n")[:8]
     assert files.startswith("Its ")
     cycle = rebalance("--server", url, "run", file, "--as-of", "2022-08-05")
-    assert "Status: " in cycle.out, cycle.err
+    assert "\nStatus: awaiting approval\n" in cycle.out, cycle.err
+    assert cycle.status == PERSON_ASKED
     listed = rebalance("--server", url, "runs").out.splitlines()
     assert [line.split()[1:3] for line in listed] == [["kind", "portfolio"], ["backtest", "Steady"]]
     (known,) = Client(url, token).get("/api/portfolios")
