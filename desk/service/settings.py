@@ -4,13 +4,38 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from foundation.arguments import refuse
 from foundation.home import home_folder
+from foundation.paper.wording import listed
 
 HOST, PORT = "127.0.0.1", 5000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 FOLDER = "service"  # in the home of the desk
+
+
+@dataclass(frozen=True)
+class OpenIdProvider:
+    """A provider of OpenID Connect, and what it knows this server by.
+
+    Raises : ConfigError for an issuer without TLS that is not on this machine.
+    """
+
+    issuer: str
+    client: str
+    secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the issuer."""
+        if not is_safe(self.issuer):
+            refuse("OIDC_ISSUER is", self.issuer, "give a URL that begins with https://.")
+
+
+def is_safe(url: str) -> bool:
+    """True for a URL over TLS, or of this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 @dataclass(frozen=True)
@@ -26,6 +51,7 @@ class ServiceSettings:
     open_only    : true to answer the payload endpoints alone, to anyone.
     behind_proxy : true where a proxy in front of it speaks TLS.
     tls          : certificate and key, () for none.
+    openid       : provider of OpenID Connect, None for no sign-in by one.
     """
 
     host: str = HOST
@@ -37,6 +63,7 @@ class ServiceSettings:
     open_only: bool = False
     behind_proxy: bool = False
     tls: tuple[Path, ...] = ()
+    openid: OpenIdProvider | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -56,17 +83,23 @@ class ServiceSettings:
 
 
 def settings_of(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
-    """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL.
+    """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL,
+    and OIDC_ISSUER with OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.
 
-    Raises : ConfigError for a port that is none.
+    Raises : ConfigError for a port that is none, and for a part of OIDC alone.
     """
     port = environment.get("PORT", str(PORT))
     if not (port.isdecimal() and 0 <= int(port) < 65536):
         refuse("PORT is", port, "give a port, such as 5000; 0 takes a free one.")
+    named = [f"OIDC_{name}" for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET")]
+    given = [environment[name] for name in named if environment.get(name)]
+    if len(given) not in (0, len(named)):
+        refuse("OpenID Connect has", f"{len(given)} settings", f"set all of {listed(named)}, or none.")
     return ServiceSettings(
         host=environment.get("HOST", HOST),
         port=int(port),
         database=environment.get("DATABASE_URL", ""),
         redis=environment.get("REDIS_URL", ""),
         public_url=environment.get("PUBLIC_URL", ""),
+        openid=OpenIdProvider(*given) if given else None,
     )
