@@ -7,6 +7,7 @@ whoever can set the address of an account at the provider would sign in as the u
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -123,10 +124,15 @@ def link(session: Session, issuer: str, subject: str, user: str, epoch: int) -> 
     session.flush()
 
 
+@cache
+def _client() -> httpx.Client:
+    return httpx.Client(timeout=PATIENCE)  # which follows no redirect
+
+
 def _asked(method: str, url: str, **options: Any) -> dict[str, Any]:
     """The JSON object that the provider answers. Raises Problem 401 where it refuses, 502 where it does not answer."""
     try:
-        answer = httpx.request(method, url, timeout=PATIENCE, **options)
+        answer = _client().request(method, url, **options)
         if method == "POST" and answer.is_client_error:
             raise Problem(401, "The provider of OpenID Connect refused the sign-in. Start anew.")
         found = answer.raise_for_status().json()
