@@ -42,7 +42,7 @@ def test_the_tests_run_beside_the_checks_and_coverage_is_that_of_the_same_tests(
 
 
 def test_both_hosts_run_the_tests_and_build_the_site():
-    github = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]["test"]
+    github = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]["test"]
     gitlab = yaml.safe_load((ROOT / ".gitlab-ci.yml").read_text())["test"]
     commands = [step["run"] for step in github["steps"] if "run" in step]
     assert commands[-3:] == gitlab["script"] == ["make coverage", "make times", "make docs"]

@@ -1,15 +1,17 @@
 """Registration, sign-in, refresh, sign-out and recovery: what answers without sign-in, and leads to it."""
 
 import hmac
-from datetime import datetime
-from typing import Annotated, Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Cookie, Query, Request, Response
+from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy.orm import Session
 
-from desk.service.caller import InService, Service
+from desk.service.bodies import Body, JsonRoute
+from desk.service.caller import Caller, InService, Service
 from desk.service.problems import Problem
 from desk.service.settings import OpenIdProvider
 from desk.service.store.tables import User
@@ -18,17 +20,11 @@ from desk.service.users.one_time import OPENID, redeem, sha256_of
 from desk.service.users.openid import CALLBACK, STATE_LIFE, link, linked_user, reached
 from desk.service.users.tokens import SESSION_LIFE, SessionTokens, begin_session, end_session, refresh_session
 
-router = APIRouter(prefix="/api/users", tags=["users"])
+router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute, responses={401: {}})
 REFRESH_COOKIE, STATE_COOKIE = "__Host-refresh", "__Host-openid"  # no other host, and no page without TLS, sets them
 
 Line = Annotated[str, Field(min_length=1, max_length=254, pattern=r"^[^\x00-\x1f\x7f]+$")]  # of text
 Secret = Annotated[str, Field(min_length=1, max_length=512)]
-
-
-class Body(BaseModel):
-    """A body of a request."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class WantsTokens(Body):
@@ -92,51 +88,85 @@ class Tokens(BaseModel):
     recovery_codes: list[str] = []
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """A request without sign-in, and its answer."""
+
+    request: Request
+    response: Response
+    service: InService
+
+    @property
+    def address(self) -> str:
+        """The address of the client; "" where it is not known, as of a socket of this machine."""
+        return self.request.client.host if self.request.client else ""
+
+    def begin(self, session: Session, user: User, in_cookie: bool) -> Tokens:
+        """Begin a session of a user, in whose name it is journalled."""
+        self.request.state.caller = Caller(user.id, user.name, user.tenant, user.role)
+        return self.answer(begin_session(session, self.service.signer, user), in_cookie)
+
+    def answer(self, tokens: SessionTokens, in_cookie: bool) -> Tokens:
+        """The answer with the tokens of a session."""
+        if in_cookie:
+            self._set_cookie(REFRESH_COOKIE, tokens.refresh, SESSION_LIFE, "strict")
+        refresh = None if in_cookie else tokens.refresh
+        return Tokens(token=tokens.token, expires=tokens.expires, refresh_token=refresh)
+
+    def keep_state(self, state: str) -> None:
+        """Bind a sign-in at a provider to this browser: nobody can finish his own in the browser of another."""
+        self._set_cookie(STATE_COOKIE, sha256_of(state), STATE_LIFE, "lax")  # it comes back from another site
+
+    def _set_cookie(self, name: str, value: str, life: timedelta, same_site: Literal["strict", "lax"]) -> None:
+        seconds = int(life.total_seconds())
+        self.response.set_cookie(name, value, seconds, secure=True, httponly=True, samesite=same_site)
+
+
+InExchange = Annotated[Exchange, Depends()]
+RefreshCookie = Annotated[str, Cookie(alias=REFRESH_COOKIE, max_length=512)]
+
+
 @router.post("/register")
-def register(body: Registration, service: InService, response: Response) -> Tokens:
+def register(body: Registration, service: InService, exchange: InExchange) -> Tokens:
     """Set the password of an invited user, and sign in."""
     with service.sessions.begin() as session:
         user = accounts.register(session, body.invitation, body.password.get_secret_value())
         if user is not None:
             codes = accounts.new_recovery_codes(session, user)
-            return _answer(begin_session(session, service.signer, user), response, body.cookie, codes)
+            return exchange.begin(session, user, body.cookie).model_copy(update={"recovery_codes": codes})
     raise Problem(401, "The invitation is unknown, used or expired: ask an admin for another.")
 
 
-@router.post("/login")
-def login(body: SignIn, service: InService, request: Request, response: Response) -> Tokens:
+@router.post("/login", responses={429: {}})
+def login(body: SignIn, service: InService, exchange: InExchange) -> Tokens:
     """Sign in by e-mail address and password."""
-    user = accounts.check_sign_in(service.sessions, body.email, body.password.get_secret_value(), address_of(request))
+    user = accounts.check_sign_in(service.sessions, body.email, body.password.get_secret_value(), exchange.address)
     with service.sessions.begin() as session:
-        return _begin(session, service, session.get_one(User, user), response, body.cookie)
+        return exchange.begin(session, session.get_one(User, user), body.cookie)
 
 
 @router.post("/recover")
-def recover(body: Recovery, service: InService, response: Response) -> Tokens:
+def recover(body: Recovery, service: InService, exchange: InExchange) -> Tokens:
     """Set a new password by a recovery code, and sign in; all other sessions end."""
     with service.sessions.begin() as session:
         user = accounts.recover(session, body.email, body.code, body.password.get_secret_value())
         if user is not None:
-            return _begin(session, service, user, response, body.cookie)
+            return exchange.begin(session, user, body.cookie)
     raise Problem(401, "The e-mail address or the recovery code is wrong, or the code was used.")
 
 
 @router.post("/refresh")
-def refresh(
-    body: Refresh, service: InService, response: Response, cookie: Annotated[str, Cookie(alias=REFRESH_COOKIE)] = ""
-) -> Tokens:
+def refresh(body: Refresh, service: InService, exchange: InExchange, cookie: RefreshCookie = "") -> Tokens:
     """Exchange a refresh token for the next tokens; one that comes twice ends its session."""
     with service.sessions.begin() as session:
         found = refresh_session(session, service.signer, body.refresh_token or cookie)
     if found is None:
         raise Problem(401, "The session has ended: sign in.", headers={"WWW-Authenticate": "Bearer"})
-    return _answer(found, response, not body.refresh_token)
+    return exchange.answer(found, in_cookie=not body.refresh_token)
 
 
 @router.post("/logout", status_code=204)
-def logout(
-    body: Refresh, service: InService, response: Response, cookie: Annotated[str, Cookie(alias=REFRESH_COOKIE)] = ""
-) -> None:
+def logout(body: Refresh, service: InService, response: Response, cookie: RefreshCookie = "") -> None:
     """End the session of a refresh token."""
     with service.sessions.begin() as session:
         end_session(session, body.refresh_token or cookie)
@@ -151,30 +181,29 @@ def passkey_options(service: InService) -> Options:
 
 
 @router.post("/login/passkey")
-def login_by_passkey(body: PasskeySignIn, service: InService, response: Response) -> Tokens:
+def login_by_passkey(body: PasskeySignIn, service: InService, exchange: InExchange) -> Tokens:
     """Sign in by a passkey."""
     with service.sessions.begin() as session:
         user = passkeys.user_of_passkey(session, service.settings.address, body.credential)
         if user is not None:
-            return _begin(session, service, user, response, body.cookie)
+            return exchange.begin(session, user, body.cookie)
     raise Problem(401, "The passkey is refused: ask for new options, and try again.")
 
 
-@router.get("/login/openid", status_code=303, response_class=RedirectResponse)
-def login_by_openid(service: InService, cookie: bool = False) -> RedirectResponse:
+@router.get("/login/openid", status_code=303, response_class=RedirectResponse, responses={404: {}, 502: {}})
+def login_by_openid(service: InService, exchange: InExchange, cookie: bool = False) -> str:
     """Send the browser to the provider of OpenID Connect."""
     provider = reached(provider_of(service), service.settings.address)
     with service.sessions.begin() as session:
         url, state = provider.begin(session, {"cookie": cookie})
-    response = RedirectResponse(url, 303)
-    keep_state(response, state)
-    return response
+    exchange.keep_state(state)
+    return url
 
 
-@router.get(CALLBACK.removeprefix("/api/users"))
+@router.get(CALLBACK.removeprefix("/api/users"), responses={404: {}, 409: {}, 502: {}})
 def openid_callback(
     service: InService,
-    response: Response,
+    exchange: InExchange,
     state: Annotated[str, Query(max_length=512)],
     code: Annotated[str, Query(max_length=4096)] = "",
     browser: Annotated[str, Cookie(alias=STATE_COOKIE)] = "",
@@ -193,8 +222,7 @@ def openid_callback(
             link(session, provider.issuer, subject, begun.user, begun.content["epoch"])
         user = linked_user(session, provider.issuer, subject)
         if user is not None:
-            response.delete_cookie(STATE_COOKIE, secure=True, httponly=True, samesite="lax")
-            return _begin(session, service, user, response, begun.content["cookie"])
+            return exchange.begin(session, user, begun.content["cookie"])
     raise Problem(401, "No user has linked this account of the provider: sign in, then link it.")
 
 
@@ -203,31 +231,3 @@ def provider_of(service: Service) -> OpenIdProvider:
     if service.settings.openid is None:
         raise Problem(404, "This server has no provider of OpenID Connect.")
     return service.settings.openid
-
-
-def keep_state(response: Response, state: str) -> None:
-    """Bind a sign-in at the provider to this browser: nobody can finish his own in the browser of another."""
-    life = int(STATE_LIFE.total_seconds())
-    response.set_cookie(STATE_COOKIE, sha256_of(state), life, secure=True, httponly=True, samesite="lax")
-
-
-def address_of(request: Request) -> str:
-    """The address of a client; "" where it is not known, as of a socket of this machine."""
-    return request.client.host if request.client else ""
-
-
-def _begin(session: Session, service: Service, user: User, response: Response, in_cookie: bool) -> Tokens:
-    return _answer(begin_session(session, service.signer, user), response, in_cookie)
-
-
-def _answer(tokens: SessionTokens, response: Response, in_cookie: bool, codes: list[str] | None = None) -> Tokens:
-    if in_cookie:
-        life = int(SESSION_LIFE.total_seconds())
-        response.set_cookie(REFRESH_COOKIE, tokens.refresh, life, secure=True, httponly=True, samesite="strict")
-    response.headers["Cache-Control"] = "no-store"
-    return Tokens(
-        token=tokens.token,
-        expires=tokens.expires,
-        refresh_token=None if in_cookie else tokens.refresh,
-        recovery_codes=codes or [],
-    )

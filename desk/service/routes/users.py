@@ -2,31 +2,30 @@
 
 import secrets
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, needs
-from desk.service.problems import FieldMistake, Problem
-from desk.service.routes.sign_in import Body, Line, Options, address_of, keep_state, provider_of
+from desk.service.bodies import Body, JsonRoute
+from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, Service, needs
+from desk.service.problems import FieldMistake, Problem, refused
+from desk.service.routes.sign_in import InExchange, Line, Options, provider_of
 from desk.service.store.tables import AccessToken, Identity, OneTimeSecret, Passkey, User, now
 from desk.service.users import accounts, passkeys
 from desk.service.users.one_time import RECOVERY, sha256_of
 from desk.service.users.openid import reached
 from desk.service.users.tokens import end_all_sessions
 
-router = APIRouter(prefix="/api/users", tags=["users"])
+router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
 
 Reader = Annotated[Caller, Depends(needs("viewer", "users"))]
 Person = Annotated[Caller, Depends(needs("viewer", PERSON))]
 AdminReader = Annotated[Caller, Depends(needs("admin", "users"))]
 Admin = Annotated[Caller, Depends(needs("admin", PERSON))]
 Id = Annotated[str, Path(min_length=1, max_length=1_024, pattern=r"^[\w-]+$")]
-Role = Literal["viewer", "manager", "approver", "admin"]
-Scope = Literal["portfolios", "jobs", "orders", "market", "users"]
 TOKEN_DAYS = 365  # at most
 
 
@@ -156,22 +155,18 @@ def profile(caller: Reader, service: InService) -> Profile:
         )
 
 
-@router.put("/password", status_code=204)
-def change_password(body: PasswordChange, caller: Person, service: InService, request: Request) -> None:
+@router.put("/password", status_code=204, responses={429: {}})
+def change_password(body: PasswordChange, caller: Person, service: InService, exchange: InExchange) -> None:
     """Set a new password; all sessions end."""
-    with service.sessions.begin() as session:
-        email = session.get_one(User, caller.user).email
-    accounts.check_sign_in(service.sessions, email, body.current.get_secret_value(), address_of(request))
+    _check_current(body.current, caller, service, exchange.address)
     with service.sessions.begin() as session:
         accounts.set_password(session, session.get_one(User, caller.user), body.password.get_secret_value())
 
 
-@router.post("/recovery-codes")
-def recovery_codes(body: PasswordCheck, caller: Person, service: InService, request: Request) -> RecoveryCodes:
+@router.post("/recovery-codes", responses={429: {}})
+def recovery_codes(body: PasswordCheck, caller: Person, service: InService, exchange: InExchange) -> RecoveryCodes:
     """Make ten new recovery codes in place of the earlier ones."""
-    with service.sessions.begin() as session:
-        email = session.get_one(User, caller.user).email
-    accounts.check_sign_in(service.sessions, email, body.current.get_secret_value(), address_of(request))
+    _check_current(body.current, caller, service, exchange.address)
     with service.sessions.begin() as session:
         user = session.get_one(User, caller.user)
         return RecoveryCodes(recovery_codes=accounts.new_recovery_codes(session, user))
@@ -198,7 +193,7 @@ def make_token(body: NewToken, caller: Person, service: InService) -> TokenMade:
     role = body.role or caller.role
     if ROLES.index(role) > ROLES.index(caller.role):
         mend = f"Give your own role, {caller.role}, or less."
-        raise Problem(403, f"The role {role} is more than yours. {mend}", [FieldMistake("/role", mend, role, mend)])
+        raise Problem(403, f"The role {role} is more than yours. {mend}")
     secret, moment = secrets.token_urlsafe(32), now()
     made = AccessToken(
         user=caller.user,
@@ -249,7 +244,7 @@ def register_passkey(body: NewPasskey, caller: Person, service: InService) -> Pa
         made = passkeys.registered(session, address, caller.user, body.name, body.credential)
     if made is None:
         mend = "Ask for new options, and give what the browser answers to them."
-        raise Problem(400, f"The passkey is refused. {mend}", [FieldMistake("/credential", "is refused", None, mend)])
+        raise refused([FieldMistake("/credential", "refused", None, mend)])
     return _passkey(made)
 
 
@@ -263,14 +258,14 @@ def remove_passkey(passkey: Id, caller: Person, service: InService) -> None:
         session.delete(found)
 
 
-@router.post("/openid")
-def link_openid(caller: Person, service: InService, response: Response, cookie: bool = False) -> Page:
+@router.post("/openid", responses={404: {}, 502: {}})
+def link_openid(caller: Person, service: InService, exchange: InExchange, cookie: bool = False) -> Page:
     """Begin to link an account of the provider of OpenID Connect to the user who calls."""
     provider = reached(provider_of(service), service.settings.address)
     with service.sessions.begin() as session:
         content = {"cookie": cookie, "epoch": session.get_one(User, caller.user).epoch}
         url, state = provider.begin(session, content, caller.user)
-    keep_state(response, state)
+    exchange.keep_state(state)
     return Page(url=url)
 
 
@@ -304,7 +299,7 @@ def invite_again(user: Id, caller: Admin, service: InService) -> Invited:
         return _invited(service.settings.address, found, accounts.invitation_of(session, found))
 
 
-@router.patch("/{user}")
+@router.patch("/{user}", responses={409: {}})
 def change_user(user: Id, body: UserChange, caller: Admin, service: InService) -> UserShown:
     """Change the role of another user of the tenant, or disable him; it holds from his next call on."""
     with service.sessions.begin() as session:
@@ -315,6 +310,18 @@ def change_user(user: Id, body: UserChange, caller: Admin, service: InService) -
         if body.disabled is not None:
             accounts.disable(session, found, body.disabled)
         return _shown(found)
+
+
+def _check_current(password: SecretStr, caller: Caller, service: Service, address: str) -> None:
+    """Check the present password of a user, no faster than a sign-in. Raises Problem 400, 429."""
+    with service.sessions() as session:
+        email = session.get_one(User, caller.user).email
+    try:
+        accounts.check_sign_in(service.sessions, email, password.get_secret_value(), address)
+    except Problem as problem:
+        if problem.status != 401:
+            raise
+        raise refused([FieldMistake("/current", "not your password", None, "Give the present one.")]) from problem
 
 
 def _of_tenant(session: Session, user: str, caller: Caller) -> User:

@@ -4,8 +4,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+RUNNING = text("state = 'running'")  # of the jobs that an index holds
 
 
 def now() -> datetime:
@@ -120,10 +122,10 @@ class OneTimeSecret(Table):
 
 
 class StoredPortfolio(Table):
-    """A portfolio; its text stands in its versions."""
+    """A portfolio; its text stands in its versions. Its journal and its runs know it by `name`, that of its text."""
 
     __tablename__ = "portfolios"
-    __table_args__ = (UniqueConstraint("tenant", "owner", "client", "name"),)
+    __table_args__ = (UniqueConstraint("tenant", "name"),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"), index=True)
     owner: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
@@ -169,15 +171,21 @@ class Note(Table):
 
 
 class QueuedJob(Table):
-    """A job. A worker that claims it states itself and its heartbeat; a job without one goes back."""
+    """A job. A worker that claims it states itself and its heartbeat; a job without one goes back.
+
+    One job of a kind and a portfolio runs at a time: two would write the same run. `code` is the code that may run it.
+    """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("next_jobs", "state", "created"),)
+    __table_args__ = (
+        Index("next_jobs", "state", "created"),
+        Index("running_jobs", "portfolio", "kind", unique=True, sqlite_where=RUNNING, postgresql_where=RUNNING),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"))
     user: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    portfolio: Mapped[str | None] = mapped_column(ForeignKey("portfolios.id"), index=True)
-    version: Mapped[int | None]
+    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), index=True)
+    version: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))
     arguments: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16), default="queued")
@@ -186,6 +194,7 @@ class QueuedJob(Table):
     code: Mapped[str] = mapped_column(String(64), default="")
     progress: Mapped[str] = mapped_column(String(255), default="")
     is_cancelled: Mapped[bool] = mapped_column(default=False)
+    run: Mapped[str | None] = mapped_column(String(255), index=True)
     result: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now)
     started: Mapped[datetime | None]
@@ -201,6 +210,6 @@ class IdempotentAnswer(Table):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     request: Mapped[str] = mapped_column(String(64))  # sha256 of method, path and body
     status: Mapped[int | None]
-    media_type: Mapped[str] = mapped_column(String(64), default="")
-    body: Mapped[bytes | None]
+    headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    body: Mapped[bytes | None]  # sealed
     created: Mapped[datetime] = mapped_column(default=now)

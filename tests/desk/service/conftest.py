@@ -2,11 +2,12 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from database_servers import PostgreSQL, postgresql, redis_server
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -16,6 +17,29 @@ from desk.service.settings import ServiceSettings
 from desk.service.store.tables import AccessToken, Tenant, User, now
 
 URL = "http://127.0.0.1:5000"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgreSQL]:
+    """A PostgreSQL. Its start takes two seconds: keep the tests that use it in few files, since workers take files."""
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables, in SQLite and in PostgreSQL: for `ServiceSettings(database=…)`."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'test.sqlite'}"
+    server: PostgreSQL = request.getfixturevalue("postgres")
+    return server.empty()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of a Redis. Tests share it: each takes keys of its own."""
+    with redis_server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -195,11 +195,12 @@ def test_a_refresh_token_is_a_cookie_of_this_host_alone_where_it_is_asked_for(
         **{"httponly": "", "secure": "", "samesite": "strict", "path": "/", "max-age": "1209600"}
     }
     assert (answer.json()["refresh_token"], answer.headers["cache-control"]) == (None, "no-store")
-    cookie = {"cookie": name}
+    by_page = {"Origin": "http://127.0.0.1:5000", "X-Requested-With": "fetch"}
+    cookie = {"cookie": name} | by_page
     again = client.post("/api/users/refresh", json={}, headers=cookie)
     assert (again.status_code, again.json()["refresh_token"]) == (200, None)
     assert client.post("/api/users/refresh", json={}, headers=cookie).status_code == 401  # came twice
-    latest = {"cookie": again.headers["set-cookie"].split("; ")[0]}
+    latest = {"cookie": again.headers["set-cookie"].split("; ")[0]} | by_page
     assert client.post("/api/users/refresh", json={}, headers=latest).status_code == 401  # its session has ended
 
 

@@ -1,0 +1,106 @@
+"""The files that bring the service elsewhere: their form by the tools of their fields, and their promises."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+BIN = Path(sys.executable).parent
+MANIFESTS = sorted((ROOT / "deployment" / "k8s").glob("*.yaml"))
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+GITLAB = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", ".gitlab-ci.yml")
+SECRETS = ("POSTGRES_PASSWORD", "REDIS_PASSWORD")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["hadolint", "--no-color", "Dockerfile"],
+        ["kubernetes-validate", "--strict", "--no-warn", *map(str, MANIFESTS)],
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
+        [
+            "check-jsonschema",
+            "--builtin-schema",
+            "vendor.github-workflows",
+            *map(str, ROOT.glob(".github/workflows/*")),
+        ],
+        # A variable is an address here; `uri` asks for a written one.
+        ["check-jsonschema", "--disable-formats", "uri", *GITLAB],
+    ],
+    ids=["image", "kubernetes", "compose", "github", "gitlab"],
+)
+def test_the_linter_of_its_field_has_no_objection(command: list[str]) -> None:
+    done = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_compose_publishes_one_port_and_keeps_the_databases_inside() -> None:
+    services = COMPOSE["services"]
+    assert [(name, len(each["ports"])) for name, each in services.items() if "ports" in each] == [("web", 1)]
+    assert services["postgres"]["networks"] == services["redis"]["networks"] == ["inner"]
+    assert COMPOSE["networks"]["inner"] == {"internal": True}
+    assert services["worker"]["deploy"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_compose_refuses_to_render_without_a_password(secret: str) -> None:
+    uses = re.findall(rf"\$\{{{secret}([^}}]*)\}}", (ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    assert len(uses) >= 2
+    assert all(each.startswith(":?") for each in uses)
+
+
+def test_databases_ask_for_their_passwords() -> None:
+    postgres, redis = COMPOSE["services"]["postgres"], COMPOSE["services"]["redis"]
+    assert "trust" not in str(postgres["environment"])
+    assert "POSTGRES_PASSWORD" in postgres["environment"]
+    assert redis["command"][1] == "--requirepass"
+
+
+def test_no_shipped_file_holds_a_secret() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert all(re.search(rf"^{name}=$", example, re.MULTILINE) for name in SECRETS)
+    documents = [each for path in MANIFESTS for each in yaml.safe_load_all(path.read_text(encoding="utf-8"))]
+    assert "Secret" not in {each["kind"] for each in documents}
+
+
+def test_each_pod_runs_as_no_root_without_privileges_within_limits() -> None:
+    pods = [
+        each["spec"]["template"]["spec"]
+        for path in MANIFESTS
+        for each in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+        if each["kind"] in ("Deployment", "Job")
+    ]
+    assert len(pods) == 3
+    for pod in pods:
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert not pod["automountServiceAccountToken"]
+        for container in (*pod["containers"], *pod.get("initContainers", ())):
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert not container["securityContext"]["allowPrivilegeEscalation"]
+            assert set(container["resources"]["limits"]) == {"cpu", "memory"}
+
+
+def test_gunicorn_answers_as_the_procfile_starts_it(tmp_path: Path) -> None:
+    """`gunicorn.conf.py` names the class of workers; without it every answer is a 500."""
+    (line,) = re.findall(r"^web: (.*)$", (ROOT / "Procfile").read_text(encoding="utf-8"), re.MULTILINE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = line.replace("$PORT", str(port)).replace("0.0.0.0", "127.0.0.1").split()
+    environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port), "REBALANCE_HOME": str(tmp_path)}
+    server = subprocess.Popen([BIN / command[0], *command[1:]], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    try:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=10), base_url=f"http://127.0.0.1:{port}") as client:
+            answer = client.get("/api/health", timeout=60)
+    finally:
+        server.terminate()
+        _, said = server.communicate(timeout=60)
+    assert answer.status_code == 200, said
+    assert answer.json()["status"] == "ok"
