@@ -2,6 +2,7 @@
 `run | live FILE`, `watch | governance FILES`, `history`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
 `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
+`store backup | restore | migrate | check | rotate-keys`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`.
 
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
@@ -14,7 +15,7 @@ from typing import Annotated
 import typer
 
 from backtests.runs.folder import code_version
-from desk.cli import book, data, journal
+from desk.cli import book, data, journal, store
 from desk.cli.cycle import alerts, governance, history, live, run
 from desk.cli.execute import execute
 from desk.cli.journal import approve, why
@@ -70,6 +71,7 @@ for name, group in {
     "book": book.app,
     "data": data.app,
     "train": train,
+    "store": store.app,
 }.items():
     app.add_typer(group, name=name)
 

@@ -11,14 +11,15 @@ from sqlalchemy import select
 
 from desk.service.problems import Problem
 from desk.service.settings import ServiceSettings
-from desk.service.store.engine import Sessions, opened
+from desk.service.store.engine import Sessions
 from desk.service.store.keys import Keys, opened_keys
 from desk.service.store.redis import Shared, opened_shared
+from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, User, now
 
 ROLES = ("viewer", "manager", "approver", "admin")  # each may do what those before it may
 SCOPES = ("portfolios", "jobs", "orders", "market", "users")  # of an access token
-TENANTS, KEYS = "tenants", "keys"  # folders
+TENANTS, KEYS, BACKUPS = "tenants", "keys", "backups"  # folders
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ class Service:
 
 def opened_service(settings: ServiceSettings) -> Service:
     """The parts of a server; at its first start its keys and tables are made."""
-    keys, shared = opened_keys(settings.folder / KEYS), opened_shared(settings.redis)
-    return Service(settings, opened(settings.database_url), keys, shared)
+    sessions = opened(settings.database_url, settings.folder / BACKUPS)
+    keys = opened_keys(settings.folder / KEYS, sessions)
+    return Service(settings, sessions, keys, opened_shared(settings.redis))
 
 
 def service_of(request: Request) -> Service:

@@ -7,12 +7,18 @@ of them verify and open. The files are looked at anew at each use, so that serve
 import os
 import stat
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.orm import Session
 
+from desk.service.store.engine import Sessions
+from desk.service.store.tables import Table as Records
 from foundation.errors import ConfigError, DataError
 from foundation.files import locked, sync, write_private
 
@@ -62,18 +68,43 @@ class Keys:
         return MultiFernet([Fernet(key) for key in _keys_in(self.folder / SEALING)])
 
 
-def opened_keys(folder: Path) -> Keys:
+def opened_keys(folder: Path, sessions: Sessions | None = None) -> Keys:
     """The keys in a folder, made where they are missing.
 
-    Raises : ConfigError for a file that others may read, or that holds no keys.
+    sessions : database whose fields they seal: while it has any, keys that are missing are not made.
+    Raises   : ConfigError for a file that others may read, or that holds no keys, or is missing beside sealed fields.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(folder / LOCK, wait=True):
         for kind in KINDS:
-            if not (folder / kind).exists():
+            if not (folder / kind).exists() and not (sessions and _has_sealed(sessions)):
                 _write(folder / kind, (Fernet.generate_key(),))
             _keys_in(folder / kind)
     return Keys(folder)
+
+
+def sealed_fields(session: Session | Connection) -> Iterator[tuple[Table, tuple[Any, ...], bytes]]:
+    """The sealed fields: table, key of the row, and content. They cannot change before the transaction ends."""
+    for table in Records.metadata.sorted_tables:
+        if "sealed" in table.c:
+            found = session.execute(select(table.c.sealed, *table.primary_key).with_for_update())
+            yield from ((table, tuple(key), sealed) for sealed, *key in found.all())
+
+
+def _has_sealed(sessions: Sessions) -> bool:
+    with sessions() as session:
+        sealed = (table.c.sealed for table in Records.metadata.sorted_tables if "sealed" in table.c)
+        return any(session.scalar(select(column).limit(1)) for column in sealed)
+
+
+def reseal(sessions: Sessions, keys: Keys) -> int:
+    """Seal each sealed field with the newest key, all or none; the number of fields. Raises DataError as `unseal`."""
+    with sessions.begin() as session:
+        fields = list(sealed_fields(session))
+        for table, key, sealed in fields:
+            row = (column == value for column, value in zip(table.primary_key, key, strict=True))
+            session.execute(table.update().where(*row).values(sealed=keys.seal(keys.unseal(sealed))))
+    return len(fields)
 
 
 def _keys_in(path: Path) -> tuple[bytes, ...]:
