@@ -122,7 +122,7 @@ def _value(kind: type, value: Any) -> Any:
 
 
 def _line(content: Any) -> bytes:
-    return json.dumps(content, default=_plain, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(content, default=_plain, separators=(",", ":")).encode() + b"\n"
 
 
 def _plain(value: Any) -> str:

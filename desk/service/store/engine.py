@@ -89,6 +89,8 @@ def _parsed(url: str) -> URL:
     except ArgumentError:
         refuse("DATABASE_URL is no URL:", "", "write postgresql://user:password@host/name, or sqlite:////folder/file.")
     if found.drivername == "sqlite":
+        if found.database in (None, "", ":memory:"):
+            refuse("DATABASE_URL states no file:", url, "write sqlite:////folder/file.")
         return found
     if found.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
         refuse("the scheme of DATABASE_URL is", found.drivername, "use postgresql:// or sqlite:///.")

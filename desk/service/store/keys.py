@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Column, Connection, select
 from sqlalchemy.orm import Session
 
 from desk.service.store.engine import Sessions
-from desk.service.store.tables import Table as Records
+from desk.service.store.tables import Table
 from foundation.errors import ConfigError, DataError
 from foundation.files import locked, sync, write_private
 
@@ -77,33 +77,36 @@ def opened_keys(folder: Path, sessions: Sessions | None = None) -> Keys:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(folder / LOCK, wait=True):
         for kind in KINDS:
-            if not (folder / kind).exists() and not (sessions and _has_sealed(sessions)):
+            if not (folder / kind).exists() and not (sessions and _seals(sessions)):
                 _write(folder / kind, (Fernet.generate_key(),))
             _keys_in(folder / kind)
     return Keys(folder)
 
 
-def sealed_fields(session: Session | Connection) -> Iterator[tuple[Table, tuple[Any, ...], bytes]]:
-    """The sealed fields: table, key of the row, and content. They cannot change before the transaction ends."""
-    for table in Records.metadata.sorted_tables:
-        if "sealed" in table.c:
-            found = session.execute(select(table.c.sealed, *table.primary_key).with_for_update())
-            yield from ((table, tuple(key), sealed) for sealed, *key in found.all())
+def sealed_fields(session: Session | Connection) -> Iterator[tuple[Column[bytes], tuple[Any, ...], bytes]]:
+    """The sealed fields of the database: column, key of the row, and content."""
+    for column in _sealed_columns():
+        for content, *key in session.execute(select(column, *column.table.primary_key)).all():
+            yield column, tuple(key), content
 
 
-def _has_sealed(sessions: Sessions) -> bool:
+def _sealed_columns() -> list[Column[bytes]]:
+    return [table.c.sealed for table in Table.metadata.sorted_tables if "sealed" in table.c]
+
+
+def _seals(sessions: Sessions) -> bool:
     with sessions() as session:
-        sealed = (table.c.sealed for table in Records.metadata.sorted_tables if "sealed" in table.c)
-        return any(session.scalar(select(column).limit(1)) for column in sealed)
+        return any(session.scalar(select(column).limit(1)) for column in _sealed_columns())
 
 
 def reseal(sessions: Sessions, keys: Keys) -> int:
     """Seal each sealed field with the newest key, all or none; the number of fields. Raises DataError as `unseal`."""
     with sessions.begin() as session:
         fields = list(sealed_fields(session))
-        for table, key, sealed in fields:
-            row = (column == value for column, value in zip(table.primary_key, key, strict=True))
-            session.execute(table.update().where(*row).values(sealed=keys.seal(keys.unseal(sealed))))
+        for column, key, content in fields:
+            row = (each == value for each, value in zip(column.table.primary_key, key, strict=True))
+            changed = column == content  # whoever wrote it meanwhile sealed it with the newest key
+            session.execute(column.table.update().where(*row, changed).values(sealed=keys.seal(keys.unseal(content))))
     return len(fields)
 
 
@@ -111,9 +114,7 @@ def _keys_in(path: Path) -> tuple[bytes, ...]:
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise ConfigError(
-            f"{path} is missing: restore it from a backup, since nothing else opens its fields."
-        ) from None
+        raise ConfigError(f"{path} is missing: put it back, since nothing else opens what it sealed.") from None
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.geteuid():
         raise ConfigError(
             f"{path} has the mode {stat.S_IMODE(found.st_mode):04o} and the owner {found.st_uid}: others may read it. "

@@ -53,26 +53,20 @@ def check(settings: ServiceSettings) -> tuple[str, bool]:
 
     Raises : ConfigError for keys that are missing or that others may read, or a database that does not answer.
     """
-    keys, wrong = Keys(settings.folder / KEYS), []
-    sealed, shut = 0, 0
-    with schema.changed_alone(settings.database_url) as connection:
+    keys = Keys(settings.folder / KEYS)
+    told, engine = [f"signing keys: {len(keys.signing)}."], connected(settings.database_url)
+    wrong = [little_space(settings.folder)]
+    with answering(engine) as connection:
         found, newest = schema.revision_of(connection), schema.newest_revision()
-        if found != newest:
+        if found == newest:
+            rows = sum(_rows_of(connection, table) for table in tables_of(connection))
+            told.insert(0, f"{connection.dialect.name}, schema {found}: {rows:,} rows.")
+            wrong += [_damage(connection), _shut_fields(connection, keys)]
+        else:
             wrong.append(f"The schema is {found}, and this program's is {newest}: run `rebalance store migrate`.")
-        elif connection.dialect.name == "sqlite":
-            wrong += [f"SQLite: {row[0]}" for row in connection.exec_driver_sql("PRAGMA quick_check") if row[0] != "ok"]
-        rows = {table.name: _rows_of(connection, table) for table in tables_of(connection)}
-        for _, _, content in sealed_fields(connection):
-            sealed += 1
-            try:
-                keys.unseal(content)
-            except DataError:
-                shut += 1
-    if shut:
-        wrong.append(f"{shut} of {sealed} sealed fields do not open: restore {keys.folder} from its backup.")
-    told = f"{connection.dialect.name}, schema {found}: {sum(rows.values()):,} rows, {sealed:,} sealed fields."
-    wrong += filter(None, [little_space(settings.folder)])
-    return "\n".join([told, *wrong] if wrong else [told, "All is well."]), bool(wrong)
+    engine.dispose()
+    wrong = [sentence for sentence in wrong if sentence]
+    return "\n".join([*told, *wrong] if wrong else [*told, "All is well."]), bool(wrong)
 
 
 def little_space(folder: Path) -> str:
@@ -95,6 +89,23 @@ def rotate_keys(settings: ServiceSettings, *, drop_old: bool) -> str:
         keys.drop_old()
     rest = "The old keys are deleted: all users sign in again." if drop_old else "The old keys still verify and open."
     return f"New keys sign and seal; {number:,} fields are sealed with them. {rest}"
+
+
+def _damage(connection: Connection) -> str:
+    """The first fault of the pages of an SQLite file, else "". PostgreSQL has its own checks."""
+    fault = connection.exec_driver_sql("PRAGMA quick_check").scalar() if connection.dialect.name == "sqlite" else "ok"
+    return "" if fault == "ok" else f"The file is damaged: {fault}. Restore a backup into an empty database."
+
+
+def _shut_fields(connection: Connection, keys: Keys) -> str:
+    """A sentence where sealed fields do not open, else ""."""
+    number, shut = 0, 0
+    for number, (_, _, content) in enumerate(sealed_fields(connection), 1):  # noqa: B007 - also after the loop
+        try:
+            keys.unseal(content)
+        except DataError:
+            shut += 1
+    return f"{shut} of {number} sealed fields do not open: put the files of {keys.folder} back." if shut else ""
 
 
 def _rows_of(connection: Connection, table: Table) -> int:
