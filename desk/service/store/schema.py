@@ -14,7 +14,6 @@ from desk.service.store.backup import write_backup
 from desk.service.store.engine import BEGIN, Sessions, answering, connected
 from desk.service.store.tables import now
 from foundation.errors import ConfigError, DataError
-from foundation.files import locked
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = 0x7265_6261_6C61_6E63  # the number of PostgreSQL's lock while a schema is changed: "rebalanc"
@@ -50,9 +49,7 @@ def changed_alone(url: str) -> Iterator[Connection]:
     with ExitStack() as held:
         engine = connected(url, are_keys_checked=False)
         held.callback(engine.dispose)
-        is_file = engine.dialect.name == "sqlite"
-        if is_file:  # what makes the file a WAL does not wait for others
-            held.enter_context(locked(Path(f"{engine.url.database}.lock"), wait=True))
+        is_file = engine.dialect.name == "sqlite"  # whose transactions that write lock the whole file
         connection = held.enter_context(answering(engine.execution_options(**{BEGIN: "IMMEDIATE"})))
         held.enter_context(connection.begin())
         if not is_file:
