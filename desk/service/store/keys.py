@@ -18,7 +18,7 @@ from sqlalchemy import Column, Connection, select
 from sqlalchemy.orm import Session
 
 from desk.service.store.engine import Sessions
-from desk.service.store.tables import Table
+from desk.service.store.tables import SEALED, Table
 from foundation.errors import ConfigError, DataError
 from foundation.files import locked, sync, write_private
 
@@ -86,17 +86,19 @@ def opened_keys(folder: Path, sessions: Sessions | None = None) -> Keys:
 def sealed_fields(session: Session | Connection) -> Iterator[tuple[Column[bytes], tuple[Any, ...], bytes]]:
     """The sealed fields of the database: column, key of the row, and content."""
     for column in _sealed_columns():
-        for content, *key in session.execute(select(column, *column.table.primary_key)).all():
+        for content, *key in session.execute(
+            select(column, *column.table.primary_key).where(column.is_not(None))
+        ).all():
             yield column, tuple(key), content
 
 
 def _sealed_columns() -> list[Column[bytes]]:
-    return [table.c.sealed for table in Table.metadata.sorted_tables if "sealed" in table.c]
+    return [column for table in Table.metadata.sorted_tables for column in table.c if SEALED in column.info]
 
 
 def _seals(sessions: Sessions) -> bool:
     with sessions() as session:
-        return any(session.scalar(select(column).limit(1)) for column in _sealed_columns())
+        return any(session.scalar(select(column).where(column.is_not(None)).limit(1)) for column in _sealed_columns())
 
 
 def reseal(sessions: Sessions, keys: Keys) -> int:
@@ -106,7 +108,9 @@ def reseal(sessions: Sessions, keys: Keys) -> int:
         for column, key, content in fields:
             row = (each == value for each, value in zip(column.table.primary_key, key, strict=True))
             changed = column == content  # whoever wrote it meanwhile sealed it with the newest key
-            session.execute(column.table.update().where(*row, changed).values(sealed=keys.seal(keys.unseal(content))))
+            session.execute(
+                column.table.update().where(*row, changed).values({column: keys.seal(keys.unseal(content))})
+            )
     return len(fields)
 
 

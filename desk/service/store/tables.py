@@ -2,17 +2,21 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import JSON, ForeignKey, Index, MetaData, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+RUNNING = text("state = 'running'")  # of the jobs that an index holds
 NAMES = {  # of constraints: a migration can only change one that has a name
     "ix": "ix_%(column_0_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+SEALED = "sealed"  # in `info` of a column: `Keys.seal` wrote it, and a rotation of keys seals it anew
+Sealed = Annotated[bytes, mapped_column(LargeBinary, info={SEALED: True})]
 
 
 def now() -> datetime:
@@ -59,13 +63,14 @@ class User(Table):
 
 
 class AccessToken(Table):
-    """A token of a program; only its sha256 is kept."""
+    """A token of a program; only its sha256 is kept. It gives `role`, or its user's where that may do less."""
 
     __tablename__ = "access_tokens"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(128))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16), default="admin")
     scopes: Mapped[list[str]]
     expires: Mapped[datetime]
     created: Mapped[datetime] = mapped_column(default=now)
@@ -83,6 +88,17 @@ class RefreshToken(Table):
     epoch: Mapped[int]
     expires: Mapped[datetime]
     used: Mapped[datetime | None]
+
+
+class SignInAttempts(Table):
+    """Sign-ins by password to an account from an address since the last that succeeded."""
+
+    __tablename__ = "sign_in_attempts"
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)  # sha256 of an e-mail address, known or not
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the client, a network of IPv6
+    failures: Mapped[int]
+    last: Mapped[datetime] = mapped_column(index=True)
+    succeeded: Mapped[datetime | None]
 
 
 class Passkey(Table):
@@ -119,10 +135,10 @@ class OneTimeSecret(Table):
 
 
 class StoredPortfolio(Table):
-    """A portfolio; its text stands in its versions."""
+    """A portfolio; its text stands in its versions. Its journal and its runs know it by `name`, that of its text."""
 
     __tablename__ = "portfolios"
-    __table_args__ = (UniqueConstraint("tenant", "owner", "client", "name"),)
+    __table_args__ = (UniqueConstraint("tenant", "name"),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"), index=True)
     owner: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
@@ -139,7 +155,7 @@ class PortfolioVersion(Table):
     __tablename__ = "portfolio_versions"
     portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]
+    sealed: Mapped[Sealed]
     sha256: Mapped[str] = mapped_column(String(64))
     author: Mapped[str] = mapped_column(ForeignKey("users.id"))
     created: Mapped[datetime] = mapped_column(default=now)
@@ -162,21 +178,27 @@ class Note(Table):
     portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str] = mapped_column(String(128))
-    sealed: Mapped[bytes]
+    sealed: Mapped[Sealed]
     author: Mapped[str] = mapped_column(ForeignKey("users.id"))
     created: Mapped[datetime] = mapped_column(default=now)
 
 
 class QueuedJob(Table):
-    """A job. A worker that claims it states itself and its heartbeat; a job without one goes back."""
+    """A job. A worker that claims it states itself and its heartbeat; a job without one goes back.
+
+    One job of a kind and a portfolio runs at a time: two would write the same run. `code` is the code that may run it.
+    """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("next_jobs", "state", "created"),)
+    __table_args__ = (
+        Index("next_jobs", "state", "created"),
+        Index("running_jobs", "portfolio", "kind", unique=True, sqlite_where=RUNNING, postgresql_where=RUNNING),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"))
     user: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    portfolio: Mapped[str | None] = mapped_column(ForeignKey("portfolios.id"), index=True)
-    version: Mapped[int | None]
+    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), index=True)
+    version: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))
     arguments: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16), default="queued")
@@ -185,6 +207,7 @@ class QueuedJob(Table):
     code: Mapped[str] = mapped_column(String(64), default="")
     progress: Mapped[str] = mapped_column(String(255), default="")
     is_cancelled: Mapped[bool] = mapped_column(default=False)
+    run: Mapped[str | None] = mapped_column(String(255), index=True)
     result: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now)
     started: Mapped[datetime | None]
@@ -200,6 +223,6 @@ class IdempotentAnswer(Table):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     request: Mapped[str] = mapped_column(String(64))  # sha256 of method, path and body
     status: Mapped[int | None]
-    media_type: Mapped[str] = mapped_column(String(64), default="")
-    body: Mapped[bytes | None]
+    headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    body: Mapped[Sealed | None]
     created: Mapped[datetime] = mapped_column(default=now)

@@ -12,6 +12,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     UniqueConstraint,
+    text,
 )
 
 revision, down_revision = "0001", None
@@ -26,11 +27,21 @@ def upgrade() -> None:
         Column("key", String(length=128), nullable=False),
         Column("request", String(length=64), nullable=False),
         Column("status", Integer(), nullable=True),
-        Column("media_type", String(length=64), nullable=False),
+        Column("headers", JSON(), nullable=False),
         Column("body", LargeBinary(), nullable=True),
         Column("created", DateTime(), nullable=False),
         PrimaryKeyConstraint("caller", "key", name="pk_idempotent_answers"),
     )
+    create_table(
+        "sign_in_attempts",
+        Column("account", String(length=64), nullable=False),
+        Column("address", String(length=64), nullable=False),
+        Column("failures", Integer(), nullable=False),
+        Column("last", DateTime(), nullable=False),
+        Column("succeeded", DateTime(), nullable=True),
+        PrimaryKeyConstraint("account", "address", name="pk_sign_in_attempts"),
+    )
+    create_index("ix_sign_in_attempts_last", "sign_in_attempts", ["last"])
     create_table(
         "tenants",
         Column("name", String(length=64), nullable=False),
@@ -58,6 +69,7 @@ def upgrade() -> None:
         Column("user", String(length=32), nullable=False),
         Column("name", String(length=128), nullable=False),
         Column("sha256", String(length=64), nullable=False),
+        Column("role", String(length=16), nullable=False),
         Column("scopes", JSON(), nullable=False),
         Column("expires", DateTime(), nullable=False),
         Column("created", DateTime(), nullable=False),
@@ -114,7 +126,7 @@ def upgrade() -> None:
         ForeignKeyConstraint(["owner"], ["users.id"], name="fk_portfolios_owner"),
         ForeignKeyConstraint(["tenant"], ["tenants.name"], name="fk_portfolios_tenant"),
         PrimaryKeyConstraint("id", name="pk_portfolios"),
-        UniqueConstraint("tenant", "owner", "client", "name", name="uq_portfolios_tenant_owner_client_name"),
+        UniqueConstraint("tenant", "name", name="uq_portfolios_tenant_name"),
     )
     create_index("ix_portfolios_owner", "portfolios", ["owner"])
     create_index("ix_portfolios_tenant", "portfolios", ["tenant"])
@@ -136,8 +148,8 @@ def upgrade() -> None:
         Column("id", String(length=32), nullable=False),
         Column("tenant", String(length=64), nullable=False),
         Column("user", String(length=32), nullable=False),
-        Column("portfolio", String(length=32), nullable=True),
-        Column("version", Integer(), nullable=True),
+        Column("portfolio", String(length=32), nullable=False),
+        Column("version", Integer(), nullable=False),
         Column("kind", String(length=16), nullable=False),
         Column("arguments", JSON(), nullable=False),
         Column("state", String(length=16), nullable=False),
@@ -146,6 +158,7 @@ def upgrade() -> None:
         Column("code", String(length=64), nullable=False),
         Column("progress", String(length=255), nullable=False),
         Column("is_cancelled", Boolean(), nullable=False),
+        Column("run", String(length=255), nullable=True),
         Column("result", JSON(), nullable=True),
         Column("created", DateTime(), nullable=False),
         Column("started", DateTime(), nullable=True),
@@ -157,8 +170,17 @@ def upgrade() -> None:
         PrimaryKeyConstraint("id", name="pk_jobs"),
     )
     create_index("ix_jobs_portfolio", "jobs", ["portfolio"])
+    create_index("ix_jobs_run", "jobs", ["run"])
     create_index("ix_jobs_user", "jobs", ["user"])
     create_index("next_jobs", "jobs", ["state", "created"])
+    create_index(
+        "running_jobs",
+        "jobs",
+        ["portfolio", "kind"],
+        unique=True,
+        sqlite_where=text("state = 'running'"),
+        postgresql_where=text("state = 'running'"),
+    )
     create_table(
         "notes",
         Column("id", String(length=32), nullable=False),
