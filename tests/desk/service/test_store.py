@@ -18,11 +18,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from commanded import rebalance
 from database_servers import ENGLISH, installed, postgresql
+from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as drawn
 from sqlalchemy import Engine, event, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from desk.service.app import create_app
 from desk.service.caller import KEYS, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store import operation, schema
@@ -451,8 +453,10 @@ def test_keys_that_are_missing_beside_sealed_fields_are_not_made(tmp_path: Path)
 
 def test_little_space_is_told_before_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = served(f"sqlite:///{tmp_path / 'test.sqlite'}", tmp_path)
-    opened_service(settings)
+    client = TestClient(create_app(settings), base_url="http://127.0.0.1:5000")
+    assert client.get("/api/health").json()["disk"] == "ok"
     monkeypatch.setattr(operation, "LEAST_FREE", 1e9)  # more than any disk has
+    assert client.get("/api/health").json()["disk"] == "low"
     told, is_wrong = operation.check(settings)
     assert is_wrong
     assert f"GB are free in {tmp_path}, less than 1e+09 GB: delete old reports, or enlarge its disk." in told
