@@ -36,6 +36,7 @@ PAGES = [
     "docs/own_allocations.md",
     "docs/risk.md",
     "docs/service_agents.md",
+    "docs/service_store.md",
     "docs/stress.md",
     "docs/targets_today.md",
     "docs/tickets.md",
