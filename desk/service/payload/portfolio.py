@@ -12,7 +12,6 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import Days, sessions
-from research.market.instruments import instruments_table
 from research.orders import Request
 from research.portfolio import Limits, OrderLimits, Portfolio
 from research.rules import Threshold
@@ -84,16 +83,27 @@ def market_of(payload: RebalanceRequest) -> Market:
         returns=returns,
         tradable=tradable,
         cash=np.zeros(rows),
-        instruments=instruments_table(
-            names,
-            asset_class=[each.class_name for each in assets],
-            currency=payload.currency,
-            trading=["locked" if name in payload.locked else "" for name in names],
-        ),
+        instruments=_instruments(payload, names),
         prices=prices,
         calendar=CALENDAR,
         name=NAME,
     )
+
+
+def _instruments(payload: RebalanceRequest, names: tuple[str, ...]) -> pd.DataFrame:
+    """The table of instruments, as `instruments_table` makes it; the market checks it."""
+    n = len(names)
+    columns = {
+        "asset_class": [each.class_name for each in payload.assets],
+        "sector": [""] * n,
+        "currency": [payload.currency] * n,
+        "lot": np.ones(n),
+        "adjustment": ["unknown"] * n,
+        "delisted": np.full(n, np.datetime64("NaT", "us")),
+        "delisting_return": np.full(n, np.nan),
+        "trading": ["locked" if name in payload.locked else "" for name in names],
+    }
+    return pd.DataFrame(columns, index=pd.Index(names, name="asset"))
 
 
 @cache

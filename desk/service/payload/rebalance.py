@@ -48,7 +48,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     targets = _targets(
         payload, portfolio.target, forecast.yearly(payload.periods_per_year), scores(forecast, portfolio.target)
     )
-    orders = _orders(payload, listed)
+    orders = orders_of(payload, listed)
     now, after, used = _metrics(listed)
     return RebalanceAnswer(
         orders=orders,
@@ -68,7 +68,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     )
 
 
-def _orders(payload: RebalanceRequest, listed: TradeList) -> Orders:
+def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
     """The decision, and the order of each asset."""
     sized, position, moves = listed.sized, listed.sized.position, listed.sized.moved.tolist()
     reasons = Reasons(listed.portfolio, listed.target, sized, listed.wanted, listed.limit, listed.holds)

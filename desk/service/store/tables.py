@@ -122,10 +122,10 @@ class OneTimeSecret(Table):
 
 
 class StoredPortfolio(Table):
-    """A portfolio; its text stands in its versions."""
+    """A portfolio; its text stands in its versions. Its journal and its runs know it by `name`, that of its text."""
 
     __tablename__ = "portfolios"
-    __table_args__ = (UniqueConstraint("tenant", "owner", "client", "name"),)
+    __table_args__ = (UniqueConstraint("tenant", "name"),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"), index=True)
     owner: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
@@ -210,6 +210,6 @@ class IdempotentAnswer(Table):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     request: Mapped[str] = mapped_column(String(64))  # sha256 of method, path and body
     status: Mapped[int | None]
-    media_type: Mapped[str] = mapped_column(String(64), default="")
-    body: Mapped[bytes | None]
+    headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    body: Mapped[bytes | None]  # sealed
     created: Mapped[datetime] = mapped_column(default=now)

@@ -41,6 +41,6 @@ def test_work_that_failed_is_begun_again() -> None:
 
 
 def test_a_server_compiles_when_it_starts_and_health_says_when_it_is_ready(app: FastAPI) -> None:
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://127.0.0.1:5000") as client:
         READINESS.wait()
         assert client.get("/api/health").json()["ready"]
