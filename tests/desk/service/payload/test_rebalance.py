@@ -110,6 +110,12 @@ def test_value_and_prices_in_another_currency_give_the_same_units(client: TestCl
     assert other["buys"] == pytest.approx(128.0 * one["buys"], abs=1.0)
 
 
+def test_a_name_may_look_like_a_key(client: TestClient) -> None:
+    given = payload(2, returns=5)
+    given["assets"][0]["asset"] = 'A": 1'
+    assert asked(client, given)["orders"]["assets"][0]["asset"] == 'A": 1'
+
+
 def test_a_withdrawal_that_cannot_be_paid_is_a_problem(client: TestClient) -> None:
     answer = client.post("/api/rebalance", json=payload(3, cash_flow=-200_000.0, turnover_limit=0.01))
     assert (answer.status_code, answer.headers["content-type"]) == (400, MEDIA_TYPE)
