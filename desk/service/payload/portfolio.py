@@ -16,7 +16,7 @@ from research.orders import Request
 from research.portfolio import Limits, OrderLimits, Portfolio
 from research.rules import Threshold
 
-NAME, POLICY = "payload", "threshold"
+NAME, PAYLOAD_POLICY = "payload", "threshold"
 CALENDAR, FIRST, LAST = "XNYS", np.datetime64("1980-01-02"), np.datetime64("2022-12-30")  # of nominal dates
 FEWEST_ROWS = 3  # of a market: the last trade lies between its first and its last close
 TRACKING_PENALTY = 5.0
@@ -53,9 +53,9 @@ def portfolio_of(payload: RebalanceRequest) -> Portfolio:
         periods_per_year=payload.periods_per_year,
         lag=1,
         test_start=market.dates[1],
-        policies={POLICY: Threshold(strategic, band=payload.drift_threshold)},
-        policy=POLICY,
-        reference=POLICY,
+        policies={PAYLOAD_POLICY: Threshold(strategic, band=payload.drift_threshold)},
+        policy=PAYLOAD_POLICY,
+        reference=PAYLOAD_POLICY,
         settings={},
         orders=OrderLimits(turnover=payload.turnover_limit),
         notes=appended_notes(payload),

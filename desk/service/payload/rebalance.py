@@ -20,7 +20,7 @@ from desk.service.payload.answer import (
 )
 from desk.service.payload.figures import metrics, simulated_rows
 from desk.service.payload.model import AssetInput, HoldingInput, RebalanceRequest
-from desk.service.payload.portfolio import POLICY, portfolio_of, request_of
+from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of, request_of
 from desk.service.payload.targets import moved, predictions, scores
 from foundation.arrays import Array
 from foundation.tolerances import LOT
@@ -42,8 +42,8 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     Raises : ConfigError, DataError and PolicyError as `trade_list` does, such as for a withdrawal that cannot be paid.
     """
     portfolio = portfolio_of(payload)
-    policy, quick = portfolio.policies[POLICY], payload.lots == "quick"
-    listed = trade_list(portfolio, policy, POLICY, request=request_of(payload), greedy=quick)
+    policy, quick = portfolio.policies[PAYLOAD_POLICY], payload.lots == "quick"
+    listed = trade_list(portfolio, policy, PAYLOAD_POLICY, request=request_of(payload), greedy=quick)
     forecast = predictions(portfolio.market)
     targets = _targets(
         payload, portfolio.target, forecast.yearly(payload.periods_per_year), scores(forecast, portfolio.target)
