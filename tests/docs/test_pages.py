@@ -37,6 +37,7 @@ PAGES = [
     "docs/risk.md",
     "docs/service_agents.md",
     "docs/service_store.md",
+    "docs/service_payload.md",
     "docs/stress.md",
     "docs/targets_today.md",
     "docs/tickets.md",
