@@ -38,7 +38,7 @@ from foundation.progress import TOLD_IN, bar
 
 COMMANDS = {"report": "report", "backtest": "backtest", "cycle": "run"}  # of the command line, by kind of job
 SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0}  # that a job may take
-JOBS, REPORTS = "jobs", "reports"  # folders of a tenant: files of cycles by job, and runs
+JOBS, RUNS = "jobs", "reports"  # folders of a tenant: files of cycles by job, and runs
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
@@ -108,7 +108,7 @@ def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None
 @contextmanager
 def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The process of a job, killed with its group where the block ends before it."""
-    (root / REPORTS).mkdir(parents=True, exist_ok=True)
+    (root / RUNS).mkdir(parents=True, exist_ok=True)
     own = {
         HOME: str(root),
         TRIALS: str(root / "trials"),
@@ -133,7 +133,7 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
 
 def _words(job: QueuedJob, root: Path) -> Sequence[str | Path]:
     """The command of a job."""
-    words = [COMMANDS[job.kind], root / job.arguments["file"], *job.arguments["options"], "--reports", root / REPORTS]
+    words = [COMMANDS[job.kind], root / job.arguments["file"], *job.arguments["options"], "--reports", root / RUNS]
     folder = root / JOBS / job.id
     return words if job.kind != "cycle" else [*words, "--export", folder / RECORD, "--page", folder / PAGE]
 
@@ -169,7 +169,7 @@ def _watched(service: Service, job: QueuedJob, process: "subprocess.Popen[bytes]
 
 
 def _progress(scratch: Path) -> str:
-    """How far a command is, as it says itself."""
+    """The progress of a command, as it states it itself."""
     try:
         doing, done, total = json.loads((scratch / "progress").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -178,10 +178,10 @@ def _progress(scratch: Path) -> str:
 
 
 def _outcome(job: QueuedJob, root: Path, scratch: Path, status: int) -> dict[str, Any]:
-    """What a process that ended leaves of its job. status : its exit status."""
+    """The result of a job whose process has ended. status : its exit status."""
 
     def said(name: str) -> str:
-        """What it printed; paths begin at the folder of the tenant."""
+        """The text that it printed; paths begin at the folder of the tenant."""
         text = (scratch / name).read_text(encoding="utf-8", errors="replace")
         return text[-LONGEST_TEXT:].replace(f"{root}/", "").strip()
 
@@ -191,5 +191,5 @@ def _outcome(job: QueuedJob, root: Path, scratch: Path, status: int) -> dict[str
         messages = f"The command failed. The log of the worker has the cause under {job.id}."
     result = {"status": status, "text": text, "messages": messages, "asks": status == PERSON_ASKED}
     last = Path(text.rpartition("\n")[2])  # a command that made a run ends with its folder
-    run = last.name if has_ended and last.parent == Path(REPORTS) else None
+    run = last.name if has_ended and last.parent == Path(RUNS) else None
     return {"state": "done" if has_ended else "failed", "result": result, "run": run}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.sse import EventSourceResponse
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ from desk.commands.report import asked_parameters
 from desk.service.bodies import Body, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs
 from desk.service.jobs import queue
-from desk.service.jobs.worker import JOBS, PAGE, RECORD, REPORTS, space_wanted
+from desk.service.jobs.worker import JOBS, PAGE, RECORD, RUNS, space_wanted
 from desk.service.portfolios.stored import seen, seen_by, written_out
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -54,13 +54,18 @@ MEDIA_TYPES = {
     ".ipynb": "application/x-ipynb+json",
     ".parquet": "application/vnd.apache.parquet",
 }
+OTHER_TYPE = "application/octet-stream"
 ASKED: dict[int | str, dict[str, Any]] = {
+    404: {"description": "There is no such portfolio, or no such version, that the caller sees."},
     410: {"description": "The portfolio was deleted."},
     429: {"description": "The caller has too many open jobs."},
     503: {"description": "The disk of the runs is full."},
 }
 ENDED: dict[int | str, dict[str, Any]] = {409: {"description": "The state of the job does not allow it."}}
 FOLLOWED: dict[int | str, dict[str, Any]] = {429: {"description": "The caller follows too many jobs."}}
+OF_FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind: {"schema": {"type": "string"}} for kind in (*MEDIA_TYPES.values(), OTHER_TYPE)}}
+}
 _streams = Counter[str]()  # of this process, by user
 
 
@@ -93,7 +98,7 @@ class CycleBody(Work):
 
 
 class JobResult(BaseModel):
-    """What a command said. status : its exit status. messages : to stderr. asks : true if a person is asked."""
+    """The words of a command. status : its exit status. messages : to stderr. asks : true if a person is asked."""
 
     status: int | None = None
     text: str = ""
@@ -256,7 +261,7 @@ def backtest_status(id: Id, caller: Reader, service: InService) -> JobRecord:
     return found
 
 
-@router.get("/jobs/{id}/files/{name:path}", response_class=FileResponse)
+@router.get("/jobs/{id}/files/{name:path}", response_class=FileResponse, responses=OF_FILES)
 def file(id: Id, name: Annotated[str, InPath(max_length=400)], caller: Reader, service: InService) -> FileResponse:
     """Give a file of a job: of the run that it made, or the record and the page of a cycle."""
     with service.sessions() as session:
@@ -264,7 +269,7 @@ def file(id: Id, name: Annotated[str, InPath(max_length=400)], caller: Reader, s
     folder, names = _files(service, found)
     if name not in names:
         raise Problem(404, f"The job has no such file. It has {len(names)}: GET {router.prefix}/jobs/{id}")
-    kind = MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+    kind = MEDIA_TYPES.get(Path(name).suffix, OTHER_TYPE)
     where = "inline" if kind.startswith(("text/html", "text/plain", "application/json")) else "attachment"
     return FileResponse(folder / name, media_type=kind, filename=Path(name).name, content_disposition_type=where)
 
@@ -278,7 +283,7 @@ def _files(service: Service, job: QueuedJob) -> tuple[Path, list[str]]:
     if job.run is None:
         return root, []
     try:
-        folder = found_at(root / REPORTS / job.run)
+        folder = found_at(root / RUNS / job.run)
         return folder, [*read_manifest(folder)["files"], MANIFEST]
     except DataError:  # it was deleted, or damaged
         return root, []
@@ -327,19 +332,17 @@ def _followed(id: Id, caller: Reader, service: InService) -> Iterator[str]:
 
 
 @router.get("/jobs/{id}/events", response_class=EventSourceResponse, responses=FOLLOWED)
-async def events(id: Annotated[str, Depends(_followed)], caller: Reader, service: InService) -> AsyncIterator[Any]:
-    """Follow a job: an event `progress` each time that it changes, and `end` with what it gave."""
+async def events(
+    id: Annotated[str, Depends(_followed)], caller: Reader, service: InService
+) -> AsyncIterator[JobRecord]:
+    """Follow a job: an event each time that it changes, the last when it has ended. After ten minutes, follow again."""
 
     def now() -> JobRecord:
         return job(id, caller, service)
 
     before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
-    while asyncio.get_running_loop().time() < end:  # then a client connects again
-        record = await run_in_threadpool(now)
-        if record != before:
-            has_ended = record.state in queue.ENDED_STATES
-            yield ServerSentEvent(data=record, event="end" if has_ended else "progress", retry=1_000)
-            if has_ended:
-                return
+    while (before is None or before.state not in queue.ENDED_STATES) and asyncio.get_running_loop().time() < end:
+        if (record := await run_in_threadpool(now)) != before:
+            yield record
         before = record
         await asyncio.sleep(LOOK)

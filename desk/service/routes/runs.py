@@ -16,7 +16,7 @@ from backtests.runs.manifest import read_manifest
 from backtests.runs.verify import verify
 from desk.commands.past_runs import METRICS_SHOWN, run_row
 from desk.service.caller import Caller, InService, Service, needs
-from desk.service.jobs.worker import REPORTS
+from desk.service.jobs.worker import RUNS
 from desk.service.portfolios.stored import seen_by
 from desk.service.problems import Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -66,7 +66,7 @@ class RunRecord(RunHead):
 
 
 class RunVerified(BaseModel):
-    """Whether a run is what it was. since : differences of today's code and libraries from those that made it."""
+    """The result of verifying a run. since : differences of today's code and libraries from those that made it."""
 
     run: str
     is_unchanged: bool
@@ -126,14 +126,14 @@ def _found(service: Service, caller: Caller, name: str) -> tuple[Path, str]:
     if found is None:
         raise Problem(404, "There is no run of this name. List yours: GET /api/runs")
     try:
-        return found_at(service.root(caller.tenant) / REPORTS / name), found[1]
+        return found_at(service.root(caller.tenant) / RUNS / name), found[1]
     except DataError:
         raise Problem(410, "The run was deleted.") from None
 
 
 def _head(service: Service, caller: Caller, name: str, job: str) -> RunHead:
     try:
-        folder = found_at(service.root(caller.tenant) / REPORTS / name)
+        folder = found_at(service.root(caller.tenant) / RUNS / name)
         row, fault = run_row(folder, read_manifest(folder))
     except DataError as error:
         return RunHead(run=name, job=job, fault=str(error).replace(f"{service.root(caller.tenant)}/", ""))

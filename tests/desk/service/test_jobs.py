@@ -204,9 +204,7 @@ def test_events_follow_a_job_until_it_has_ended(
     answer = client.get(f"/api/jobs/{job}/events")
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     assert answer.headers["content-type"].startswith("text/event-stream")
-    events = [dict(line.split(": ", 1) for line in each.splitlines()) for each in answer.text.strip().split("\n\n")]
-    assert [each["event"] for each in events] == ["progress"] * (len(events) - 1) + ["end"]
-    told = [json.loads(each["data"]) for each in events]
+    told = [json.loads(each.removeprefix("data: ")) for each in answer.text.strip().split("\n\n")]
     assert "sleeping (25 %)" in [each["progress"] for each in told]
     assert told[-1] == client.get(f"/api/jobs/{job}").json()
     assert told[-1]["state"] == "done"
