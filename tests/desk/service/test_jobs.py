@@ -2,10 +2,11 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from threading import Event
 
 import pytest
 import yaml
@@ -52,14 +53,8 @@ def asked(client: TestClient, kind: str, **body: object) -> str:
     return str(answer.json()["id"])
 
 
-@pytest.fixture
-def work(app: FastAPI) -> Callable[[], None]:
-    """Does the jobs that wait."""
-    return lambda: worker.work(app.state.service, Event(), once=True)
-
-
 def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
-    app: FastAPI, signed_in: SignedIn, work: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, signed_in: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, other = signed_in(), signed_in()
     portfolio = stored(client)
@@ -67,7 +62,8 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
         asked(client, "backtest", portfolio=portfolio, **BACKTEST),
         asked(client, "cycle", portfolio=portfolio, as_of="2022-12-29"),
     )
-    work()
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))  # of the service's folder
+    subprocess.run([sys.executable, "-m", "desk.cli", "worker", "--once"], cwd=ROOT, check=True)
     record = client.get(f"/api/jobs/{job}").json()
     assert record["state"] == "done", record
     assert client.get(f"/api/backtest/{job}/status").json() == record
@@ -90,7 +86,7 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
 
     (listed,) = client.get("/api/runs").json()["runs"]
     shown = client.get(f"/api/runs/{record['run']}").json()
-    assert {name: shown[name] for name in listed} == listed
+    assert shown | {"text": "", "manifest": {}} == listed
     assert (
         listed["figures"]["volatility"]
         == json.loads((root / "reports" / record["run"] / "summary.json").read_bytes())["volatility"]
@@ -99,6 +95,12 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
     assert client.post(f"/api/runs/{record['run']}/verify").json()["is_unchanged"]
     (root / "reports" / record["run"] / "booked.csv").write_text("changed")
     assert client.post(f"/api/runs/{record['run']}/verify").json()["changed"] == ["booked.csv has another content."]
+
+    manifest = root / "reports" / record["run"] / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"USD"', '"EUR"'))
+    (changed,) = client.post(f"/api/runs/{record['run']}/verify").json()["changed"]
+    assert changed.startswith(f"reports/{record['run']}/manifest.json was changed")
+    assert client.get("/api/runs").json()["runs"][0]["fault"] == changed
 
     cycle = client.get(f"/api/jobs/{day}").json()
     assert (cycle["state"], cycle["files"]) == ("done", ["cycle.html", "cycle.json"]), cycle
