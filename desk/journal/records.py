@@ -354,11 +354,31 @@ class Alerted:
         return replace(self, channels=(*self.channels, channel), owed=owed, message=message)
 
 
+@dataclass(frozen=True)
+class Accessed:
+    """A change, an approval or a sign-in through the service, by the user of the entry.
+
+    request : id of the request, which its line in the log has.
+    path    : path, or its template where its values may be secret.
+    status  : status of its answer.
+    caller  : id of the user, who may change his name.
+    """
+
+    kind: ClassVar[str] = "access"
+    identity: ClassVar[tuple[str, ...]] = ("request",)
+    says: ClassVar[str] = "{method} {path}: {status}"
+    request: str
+    method: str
+    path: str
+    status: int
+    caller: str
+
+
 RECORDS: Mapping[str, type[Record]] = {
     record.kind: record
     for record in (
         ListMade, Approved, Refused, OrderSent, Acknowledged, Filled, Allocated, Cancelled, Corrected, CycleRun,
-        CycleOutcome, Alerted,
+        CycleOutcome, Alerted, Accessed,
     )
 }  # fmt: skip
 

@@ -1,28 +1,78 @@
 """The application: its routes, and what stands before all of them."""
 
+import signal
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from desk.service.caller import opened_service
+from desk.service.caller import Service, counted, opened_service
+from desk.service.guards.bodies import whole_bodies
+from desk.service.guards.etags import entity_tags
+from desk.service.guards.headers import secure_headers
+from desk.service.guards.hosts import from_proxy, known_hosts
+from desk.service.guards.idempotency import idempotent
+from desk.service.guards.journalled import journalled
+from desk.service.guards.limits import limited_rate, limited_work
+from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import health, jobs, portfolios, runs
+from desk.service.routes import agents, health, jobs, market, metrics, portfolios, rebalance, runs
 from desk.service.settings import ServiceSettings, settings_of
 
-OPEN = (health,)  # modules whose routes answer without sign-in
-STORED = (portfolios, jobs, runs)  # modules whose routes need a caller; a server with `open_only` has none of them
+GUARDS = (  # in the order in which a request meets them
+    from_proxy, secure_headers, observed, known_hosts, limited_rate, whole_bodies, limited_work, idempotent, journalled,
+    entity_tags,
+)  # fmt: skip
+ALWAYS = (health, metrics)  # modules whose routes answer on every server, and see themselves to who may ask
+OPEN = (rebalance, agents)  # answer without sign-in on loopback and with `open_only`; elsewhere to any caller
+STORED = (portfolios, market, jobs, runs)  # need a caller; a server with `open_only` has none of them
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The application of a server. settings : its settings, None for those of the environment."""
     settings = settings or settings_of()
-    app = FastAPI(title="rebalance", version=version("rebalance-workbench"), openapi_url="/api/openapi.json")
-    service = app.state.service = opened_service(settings)
+    service = opened_service(settings)
     adopt(service.sessions)
+    app = FastAPI(
+        title="rebalance",
+        version=version("rebalance-workbench"),
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.service = service
     answer_problems(app)
     describe_problems(app)
-    for module in OPEN if settings.open_only else (*OPEN, *STORED):
+    for guard in reversed(GUARDS):
+        app.add_middleware(guard, service)
+    for module in ALWAYS:
+        app.include_router(module.router)
+    needs_caller = settings.is_exposed and not settings.open_only
+    for module in OPEN:
+        app.include_router(module.router, dependencies=[Depends(counted)] if needs_caller else [])
+    for module in () if settings.open_only else STORED:
         app.include_router(module.router)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Set `Service.stopping` at SIGTERM, before the server, whichever it is, ends what is running."""
+    service: Service = app.state.service
+    if threading.current_thread() is threading.main_thread():
+        earlier: Any = signal.getsignal(signal.SIGTERM)
+
+        def stop(number: int, frame: Any) -> None:
+            service.stopping.set()
+            if callable(earlier):
+                earlier(number, frame)
+
+        signal.signal(signal.SIGTERM, stop)
+    yield
+    service.stopping.set()

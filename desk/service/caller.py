@@ -1,9 +1,11 @@
 """The caller of a request, and what he may call: `needs` on each route that offers what is stored."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -23,6 +25,7 @@ ROLES = ("viewer", "manager", "approver", "admin")  # each may do what those bef
 SCOPES = ("portfolios", "jobs", "orders", "market", "users")  # of an access token
 PERSON = "person"  # the scope of what a person alone may do: no access token has it
 USE_NOTED = timedelta(hours=1)  # between two notes of the use of an access token
+WINDOW = 10  # seconds over which requests are counted
 TENANTS, KEYS = "tenants", "keys"  # folders
 
 
@@ -47,12 +50,16 @@ class Caller:
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of a server that its routes share."""
+    """The parts of a server that its routes share.
+
+    stopping : set when the server is to end: health says not ready, and streams of events end.
+    """
 
     settings: ServiceSettings
     sessions: Sessions
     keys: Keys
     shared: Shared
+    stopping: Event = field(default_factory=Event)
 
     @property
     def signer(self) -> Signer:
@@ -62,6 +69,17 @@ class Service:
     def root(self, tenant: str) -> Path:
         """The folder of a tenant: every path of his lies in it. It is the `REBALANCE_HOME` of his commands."""
         return self.settings.folder / TENANTS / tenant
+
+    def check_rate(self, key: str) -> None:
+        """Count a request of an address or a user. Raises Problem 429 for one too many, with when to come again."""
+        events, left = self.shared.count(key, WINDOW)
+        if events > self.settings.rate * WINDOW:
+            wait = max(1, math.ceil(left))
+            raise Problem(
+                429,
+                f"More than {self.settings.rate} requests a second: come again in {wait} seconds.",
+                headers={"Retry-After": str(wait)},
+            )
 
 
 def opened_service(settings: ServiceSettings) -> Service:
@@ -115,16 +133,24 @@ def _program(session: Session, token: str) -> Caller | None:
     return Caller(user.id, user.name, user.tenant, role, frozenset(access.scopes))
 
 
-SignedIn = Annotated[Caller, Depends(caller_of)]
+def counted(request: Request, service: InService, caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
+    """The caller of a request, whom the log names. Raises Problem 401, and 429 for a user who asks too often."""
+    request.state.user = caller.user
+    service.check_rate(f"user:{caller.user}")
+    return caller
 
 
-def needs(role: str, scope: str) -> Callable[[Caller], Caller]:
-    """A dependency that gives the caller of a route, who must have a role and a scope. Raises Problem 401, 403."""
+SignedIn = Annotated[Caller, Depends(counted)]
 
-    def check(caller: SignedIn) -> Caller:
+
+def needs(role: str, scope: str) -> Callable[[Request, Caller], Caller]:
+    """A dependency that gives the caller of a route, who must have a role and a scope. Raises Problem 401, 403, 429."""
+
+    def check(request: Request, caller: SignedIn) -> Caller:
         if not caller.may(role, scope):
             what = "a person, not an access token" if scope == PERSON else f"the scope {scope}"
             raise Problem(403, f"This needs the role {role} and {what}.")
+        request.state.caller = caller  # in whose name a change is journalled
         return caller
 
     check.needed = (role, scope)  # type: ignore[attr-defined]  # a test reads it of every route

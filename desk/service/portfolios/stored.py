@@ -52,7 +52,7 @@ class Content:
         return self.text if self.is_yaml else yaml_of(self.tree)
 
     @property
-    def bytes(self) -> bytes:
+    def packed(self) -> bytes:
         """All of it, to be sealed."""
         files = {name: b64encode(content).decode() for name, content in self.files.items()}
         return json.dumps({**vars(self), "files": files}).encode()
@@ -191,8 +191,8 @@ def _version(service: Service, caller: Caller, portfolio: str, number: int, cont
     return PortfolioVersion(
         portfolio=portfolio,
         number=number,
-        sealed=service.keys.seal(content.bytes),
-        sha256=sha256(content.bytes).hexdigest(),
+        sealed=service.keys.seal(content.packed),
+        sha256=sha256(content.packed).hexdigest(),
         author=caller.user,
     )
 

@@ -2,20 +2,30 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
+
+from desk.service.caller import InService
+from desk.service.payload.readiness import READINESS
 
 router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """The state of the service. `ready` is false while kernels are compiled."""
+    """The state of the service. `ready` is false while kernels are compiled, and while the server stops."""
 
     status: Literal["ok"] = "ok"
     ready: bool
 
 
-@router.get("/api/health")
-def health() -> Health:
-    """Say whether the service lives and is ready."""
-    return Health(ready=True)
+@router.get(
+    "/api/health", responses={503: {"model": Health, "description": "Asked whether it is ready, and it is not."}}
+)
+async def health(
+    service: InService, response: Response, ready: bool = False
+) -> Health:  # async: it waits for no thread
+    """Say whether the service lives and is ready; with `ready`, as the status of the answer, too."""
+    is_ready = READINESS.ready and not service.stopping.is_set()
+    if ready and not is_ready:
+        response.status_code = 503
+    return Health(ready=is_ready)

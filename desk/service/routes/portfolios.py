@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
@@ -28,12 +28,13 @@ from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortf
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"])
 YAML, JSON, FORM = "text/yaml", "application/json", "multipart/form-data"
-READS, WRITES = Depends(needs("viewer", "portfolios")), Depends(needs("manager", "portfolios"))
-Reader, Writer = Annotated[Caller, READS], Annotated[Caller, WRITES]
+Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
+Writer = Annotated[Caller, Depends(needs("manager", "portfolios"))]
 Id = Annotated[str, Path(max_length=32)]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Policy = Annotated[str, Query(max_length=80, description="Name of a policy; the active one by default.")]
-Limit, Offset = Annotated[int, Query(ge=1, le=500)], Annotated[int, Query(ge=0, le=2**31 - 1)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
 BODY = {
     "requestBody": {
@@ -167,12 +168,11 @@ def list_portfolios(
     """List your portfolios and those that are shared with you, by client."""
     wanted = [seen_by(caller), *([] if client is None else [StoredPortfolio.client == client])]
     wanted += [] if with_deleted else [StoredPortfolio.deleted.is_(None)]
-    order = StoredPortfolio.client, StoredPortfolio.name
+    rows = _heads(caller).where(*wanted).order_by(StoredPortfolio.client, StoredPortfolio.name)
+    groups = dict[str, list[PortfolioHead]]()
     with service.sessions() as session:
-        found = session.scalars(select(StoredPortfolio).where(*wanted).order_by(*order).limit(limit).offset(offset))
-        groups = dict[str, list[PortfolioHead]]()
-        for each in found.all():
-            groups.setdefault(each.client, []).append(_head(session, caller, each))
+        for row in session.execute(rows.limit(limit).offset(offset)):
+            groups.setdefault(row.client, []).append(PortfolioHead(**row._mapping))
     return [ClientPortfolios(client=name, portfolios=of) for name, of in groups.items()]
 
 
@@ -324,18 +324,13 @@ def history(service: InService, caller: Reader, portfolio: Id, limit: Limit = 10
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 
-def _head(session: Session, caller: Caller, stored: StoredPortfolio) -> PortfolioHead:
-    share = session.get(Share, (stored.id, caller.user))
-    return PortfolioHead(
-        id=stored.id,
-        name=stored.name,
-        client=stored.client,
-        owner=session.get_one(User, stored.owner).name,
-        version=stored.version,
-        created=stored.created,
-        deleted=stored.deleted,
-        writes=stored.owner == caller.user or (share is not None and share.writes),
-    )
+def _heads(caller: Caller) -> Select[str, str, str, str, int, datetime, datetime | None, bool]:
+    """The columns of `PortfolioHead`."""
+    mine = (Share.portfolio == StoredPortfolio.id) & (Share.user == caller.user)
+    of, writes = StoredPortfolio, (StoredPortfolio.owner == caller.user) | func.coalesce(Share.writes, false())
+    columns = of.id, of.name, of.client, User.name.label("owner"), of.version, of.created, of.deleted
+    heads = select(*columns, writes.label("writes"))
+    return heads.join(User, User.id == of.owner).outerjoin(Share, mine)
 
 
 def _record(
@@ -349,7 +344,7 @@ def _record(
         shares = session.execute(users).all() if stored.owner == caller.user else []
         response.headers["ETag"] = _tag(kept.number, JSON)
         return PortfolioRecord(
-            **_head(session, caller, stored).model_dump(),
+            **session.execute(_heads(caller).where(StoredPortfolio.id == portfolio)).one()._mapping,
             number=kept.number,
             author=session.get_one(User, kept.author).name,
             written=kept.created,
@@ -387,11 +382,5 @@ def _colleague(session: Session, caller: Caller, user: str) -> User:
 
 
 def _note(note: Note, author: str, text: str) -> NoteRecord:
-    return NoteRecord(
-        id=note.id,
-        author=author,
-        created=note.created,
-        kind=note.kind,
-        subject=note.subject,
-        text=text,  # type: ignore[arg-type]
-    )
+    known = {name: getattr(note, name) for name in ("id", "created", "kind", "subject")}
+    return NoteRecord.model_validate({**known, "author": author, "text": text})

@@ -210,6 +210,6 @@ class IdempotentAnswer(Table):
     key: Mapped[str] = mapped_column(String(128), primary_key=True)
     request: Mapped[str] = mapped_column(String(64))  # sha256 of method, path and body
     status: Mapped[int | None]
-    media_type: Mapped[str] = mapped_column(String(64), default="")
-    body: Mapped[bytes | None]
+    headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    body: Mapped[bytes | None]  # sealed
     created: Mapped[datetime] = mapped_column(default=now)

@@ -1,0 +1,61 @@
+"""`rebalance serve`: the service, over HTTP."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from desk.cli.options import starting
+from desk.commands.terminal import print_text
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [default: HOST, else 127.0.0.1]", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port; 0 takes a free one. [default: PORT, else 5000]", show_default=False),
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate of the service, PEM.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key, PEM.")] = None,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy speaks TLS, and states who asks in X-Forwarded-For.")
+    ] = False,
+    open_only: Annotated[
+        bool, typer.Option("--open", help="Answer the payload endpoints alone, to anyone, and nothing that is stored.")
+    ] = False,
+    database: Annotated[
+        str | None, typer.Option(help="URL of the database. [default: DATABASE_URL, else SQLite]", show_default=False)
+    ] = None,
+) -> None:
+    """Answer over HTTP what the command line gives. Ctrl-C ends it; SIGTERM lets running requests end first.
+
+    On 127.0.0.1 the payload endpoints answer without sign-in. On another address it starts when a user exists, and TLS
+    or a proxy is stated. Also read: PUBLIC_URL, REDIS_URL, BEHIND_PROXY and RATE.
+    """
+    with starting():
+        from dataclasses import replace
+
+        from desk.service.app import create_app
+        from desk.service.guards.observed import log_lines
+        from desk.service.serving import announcement, check_start, listening, run_server
+        from desk.service.settings import settings_of
+
+    stated = settings_of()
+    settings = replace(
+        stated,
+        host=host or stated.host,
+        port=stated.port if port is None else port,
+        database=database or stated.database,
+        tls=tuple(path for path in (tls_cert, tls_key) if path is not None),
+        behind_proxy=behind_proxy or stated.behind_proxy,
+        open_only=open_only,
+    )
+    log_lines()
+    with listening(settings) as listener:
+        settings = replace(settings, port=listener.getsockname()[1])
+        app = create_app(settings)
+        check_start(app.state.service)
+        print_text(announcement(settings))
+        run_server(app, listener, settings)

@@ -1,0 +1,85 @@
+"""Bodies of requests: read whole before a route sees them, within a size and a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from desk.service.caller import Service
+from desk.service.guards.hosts import SAFE
+from desk.service.problems import Problem
+
+MAX_BODY = 2_000_000  # bytes
+BODY_SECONDS = 20.0  # for the whole body
+MAX_BUFFERED = 100_000_000  # bytes of all bodies that are read or answered at a time
+CLOSE = {"Connection": "close"}  # the rest of the body is not read
+
+
+def whole_bodies(app: ASGIApp, _: Service) -> ASGIApp:
+    """Read each body before the route is called: none is large, slow or compressed, and none that is slow has a thread.
+
+    Raises : Problem 408, 413, 415, and 503 where all bodies together are too large.
+    """
+    buffered = 0
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal buffered
+        if scope["type"] != "http" or not _has_body(scope):
+            return await app(scope, receive, send)
+        body = bytearray()
+        try:
+            async for part in _parts(scope, receive):
+                body += part
+                buffered += len(part)
+                if len(body) > MAX_BODY:
+                    raise _too_large()
+                if buffered > MAX_BUFFERED:
+                    raise Problem(503, "Too many bodies are read now.", headers={**CLOSE, "Retry-After": "5"})
+            return await app(scope, replayed(bytes(body), receive), send)
+        finally:
+            buffered -= len(body)
+
+    return guarded
+
+
+def _has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    return scope["method"] not in SAFE or "content-length" in headers or "transfer-encoding" in headers
+
+
+async def _parts(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+    """The parts of a body as they arrive. Raises ClientDisconnect where the client goes away before its end."""
+    headers = Headers(scope=scope)
+    if headers.get("content-encoding", "identity") != "identity":  # what it holds is not known before it is unpacked
+        raise Problem(415, "The body is compressed: send it without Content-Encoding.", headers=CLOSE)
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or len(length) > 18 or int(length) > MAX_BODY:
+        raise _too_large()
+    end = asyncio.get_running_loop().time() + BODY_SECONDS
+    is_whole = False
+    while not is_whole:
+        try:
+            async with asyncio.timeout_at(end):
+                message = await receive()
+        except TimeoutError:
+            raise Problem(408, f"The body did not arrive in {BODY_SECONDS:g} seconds.", headers=CLOSE) from None
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        is_whole = not message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+def _too_large() -> Problem:
+    return Problem(413, f"The body is larger than {MAX_BODY:,} bytes: send less.", headers=CLOSE)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A receive that gives a body that was read before, and then what comes after it."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay

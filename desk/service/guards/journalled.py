@@ -1,0 +1,35 @@
+"""The audit log: each change that a user made, in the journal of his tenant."""
+
+from anyio.to_thread import run_sync
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from desk.journal import Event, Journal
+from desk.journal.records import Accessed
+from desk.service.caller import Caller, Service
+from desk.service.guards.hosts import SAFE
+from desk.service.guards.idempotency import SECRETS
+
+
+def journalled(app: ASGIApp, service: Service) -> ASGIApp:
+    """Journal each change and each sign-in before its answer leaves; one that was refused changed nothing.
+
+    The route states who asks: `needs` does, and a sign-in does for whom it signs in, in `request.state.caller`.
+    """
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        async def noted(message: Message) -> None:
+            caller = scope["state"].get("caller")
+            if message["type"] == "http.response.start" and message["status"] < 400 and caller is not None:
+                path = scope["route"].path if scope["path"].startswith(SECRETS) else scope["path"]
+                record = Accessed(scope["state"]["request"], scope["method"], path, message["status"], caller.user)
+                await run_sync(_journal, service, caller, record)
+            await send(message)
+
+        await app(scope, receive, noted if scope["type"] == "http" and scope["method"] not in SAFE else send)
+
+    return guarded
+
+
+def _journal(service: Service, caller: Caller, record: Accessed) -> None:
+    with Journal(service.root(caller.tenant), user=caller.name) as journal:
+        journal.append([Event(record)])

@@ -1,0 +1,58 @@
+"""How often a client asks, and how much is done at a time. Health is answered throughout."""
+
+from ipaddress import ip_network
+
+from anyio.to_thread import run_sync
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from desk.service.caller import Service
+from desk.service.guards.bodies import CLOSE
+from desk.service.guards.hosts import SAFE
+from desk.service.problems import Problem
+from desk.service.store.redis import InProcess
+
+HEALTH = "/api/health"
+MAX_WORKING = 16  # requests that compute or change something at a time: fewer than threads, so that reads go on
+CROWDED = "crowded"  # in the state of a connection beyond the limit of connections
+
+
+def limited_rate(app: ASGIApp, service: Service) -> ASGIApp:
+    """Refuse an address that asks too often. Raises Problem 429; `needs` does the same by user."""
+    is_local = isinstance(service.shared, InProcess)
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != HEALTH:
+            key = f"address:{_network(scope['client'])}"
+            service.check_rate(key) if is_local else await run_sync(service.check_rate, key)
+        await app(scope, receive, send)
+
+    return guarded
+
+
+def limited_work(app: ASGIApp, _: Service) -> ASGIApp:
+    """Refuse what would wait long: more than `MAX_WORKING` changes, or too many connections. Raises Problem 503."""
+    working = 0
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal working
+        if scope["type"] != "http" or scope["path"] == HEALTH:
+            return await app(scope, receive, send)
+        if CROWDED in scope.get("state", ()):
+            raise Problem(503, "The server has too many connections.", headers={**CLOSE, "Retry-After": "5"})
+        if scope["method"] in SAFE:
+            return await app(scope, receive, send)
+        if working >= MAX_WORKING:
+            raise Problem(503, f"The server works on {working} requests: send it again.", headers={"Retry-After": "1"})
+        working += 1
+        try:
+            return await app(scope, receive, send)
+        finally:
+            working -= 1
+
+    return guarded
+
+
+def _network(client: tuple[str, int] | None) -> str:
+    """The address of a client; of IPv6 its /64, which one client has whole."""
+    host = client[0] if client else ""
+    return str(ip_network(f"{host}/64", strict=False)) if ":" in host else host

@@ -1,0 +1,178 @@
+"""A server of the service: the checks before it starts, its limits of connections and time, and its end."""
+
+import resource
+import signal
+import socket
+import ssl
+import threading
+from asyncio import TimerHandle, Transport
+from types import FrameType
+
+import h11
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import select
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from desk.service.caller import Service
+from desk.service.guards.limits import CROWDED
+from desk.service.settings import WILDCARDS, ServiceSettings
+from desk.service.store.tables import User
+from foundation.errors import ConfigError
+
+MAX_CONNECTIONS = 10_000  # beyond which health alone is answered; beyond twice as many none is taken
+HEAD_SECONDS = 10.0  # for the head of a request
+IDLE_SECONDS = 75  # of a connection between requests: longer than proxies keep theirs (60), or they see it closed
+DRAIN_SECONDS = 5.0  # between SIGTERM and the end of listening: who asks for health stops sending requests
+END_SECONDS = 30  # that running requests have to end then
+BACKLOG = 2048  # connections that wait to be taken
+MAX_HEAD = 32_768  # bytes of the head of a request
+
+
+def check_start(service: Service) -> None:
+    """Refuse to start a server that would be reached by others and is not safe. Raises ConfigError with all reasons."""
+    with service.sessions() as session:
+        has_user = session.scalar(select(User.id).limit(1)) is not None
+    if reasons := reasons_against(service.settings, has_user):
+        raise ConfigError("the service does not start:\n" + "\n".join(f"- {each}" for each in reasons))
+
+
+def reasons_against(settings: ServiceSettings, has_user: bool) -> list[str]:
+    """Each reason not to start, with its mend.
+
+    has_user : true if somebody can sign in.
+    """
+    where, reasons = f"it listens on {settings.host}", list[str]()
+    if settings.behind_proxy:
+        where = "it is behind a proxy"
+    if settings.tls and (mistake := _tls_mistake(settings)):
+        reasons.append(mistake)
+    if not settings.is_exposed:
+        return reasons
+    if not has_user and not settings.open_only:
+        reasons.append(
+            f"{where}, and nobody can sign in. Make the first user with `rebalance user add --admin`, which gives a "
+            "one-time link, or state --open to answer the payload endpoints alone."
+        )
+    if not settings.tls and not settings.behind_proxy:
+        reasons.append(
+            f"{where} without TLS. Give --tls-cert and --tls-key, or state --behind-proxy where a proxy speaks TLS."
+        )
+    if not settings.public_url and (settings.behind_proxy or settings.host in WILDCARDS):
+        reasons.append(f"{where}, and its name is not stated. Set PUBLIC_URL, such as https://desk.example.")
+    if settings.public_url and not settings.public_url.startswith("https://"):
+        reasons.append(f"PUBLIC_URL is {settings.public_url}, without TLS. Give an address that begins with https://.")
+    return reasons
+
+
+def _tls_mistake(settings: ServiceSettings) -> str:
+    if len(settings.tls) != 2:
+        return "of --tls-cert and --tls-key one is missing. Give both, or none."
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*settings.tls)
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        files = " and ".join(map(str, settings.tls))
+        return f"{files} are no certificate and its key ({error}). Give both as PEM, the key without password."
+    return ""
+
+
+class TimedProtocol(H11Protocol):
+    """HTTP/1.1 as uvicorn has it, with a time for the head of a request and a limit of connections."""
+
+    most_connections = MAX_CONNECTIONS
+    head: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        if len(self.connections) > 2 * self.most_connections:
+            transport.abort()
+        elif len(self.connections) > self.most_connections:
+            self.app_state = {**self.app_state, CROWDED: True}
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; those of a head that is not complete do not prolong its time."""
+        super().data_received(data)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._end_wait()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._end_wait()
+        elif self.head is None:
+            self.head = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
+
+    def _end_wait(self) -> None:
+        if self.head is not None:
+            self.head.cancel()
+            self.head = None
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that listens for some more seconds after SIGTERM; SIGINT, or a second SIGTERM, ends it at once."""
+
+    is_draining = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end."""
+        if sig != signal.SIGTERM or self.is_draining:
+            super().handle_exit(sig, frame)
+            return
+        self.is_draining = True
+        timer = threading.Timer(DRAIN_SECONDS, setattr, (self, "should_exit", True))
+        timer.daemon = True
+        timer.start()
+
+
+def announcement(settings: ServiceSettings) -> str:
+    """The line that says where a server answers, what, and to whom."""
+    address = settings.address
+    if settings.open_only:
+        return f"{address} answers the payload endpoints, to anyone, and nothing else."
+    if settings.is_exposed:
+        return f"{address} answers users who sign in, and whether it lives anyone."
+    return f"{address} answers the payload endpoints without sign-in, and what is stored to users who sign in."
+
+
+def listening(settings: ServiceSettings) -> socket.socket:
+    """A socket that listens where the settings say. Raises ConfigError where it cannot."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise ConfigError(
+            f"the service cannot listen on {settings.host}, port {settings.port} ({error.strerror}). End what listens "
+            "there, or give another --host or --port; 0 takes a free port."
+        ) from error
+
+
+def run_server(app: FastAPI, listener: socket.socket, settings: ServiceSettings) -> None:
+    """Answer until a signal ends it. The limit of open files is raised as far as connections may need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MAX_CONNECTIONS + 1_000
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    TimedProtocol.most_connections = min(MAX_CONNECTIONS, soft // 3)
+    certificate, key = settings.tls or (None, None)
+    config = uvicorn.Config(
+        app,
+        http=TimedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # the application reads them, behind a proxy alone
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=END_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
+    DrainingServer(config).run(sockets=[listener])

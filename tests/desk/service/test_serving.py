@@ -1,0 +1,246 @@
+"""`rebalance serve`: what it refuses to start, and a server of its own process against clients that misbehave."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+
+import httpx
+import pytest
+from commanded import rebalance
+
+from desk.service.serving import reasons_against
+from desk.service.settings import ServiceSettings, settings_of
+from foundation.errors import ConfigError
+
+ROOT = Path(__file__).parents[3]
+WAIT = 30  # seconds after which a test fails
+PUBLIC = "https://desk.example"
+USER, TLS, NAME = "nobody can sign in", "without TLS", "its name is not stated"
+START = """
+import sys
+from desk.service import serving
+from desk.service.guards import bodies
+serving.HEAD_SECONDS, bodies.BODY_SECONDS, serving.DRAIN_SECONDS, serving.MAX_CONNECTIONS = map(
+    float, sys.argv.pop(1).split(",")
+)
+from desk.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("stated", "reasons"),
+    [
+        ({}, []),
+        ({"host": "::1"}, []),
+        ({"host": "localhost", "open_only": True}, []),
+        ({"host": "192.0.2.1"}, [USER, TLS]),
+        ({"host": "192.0.2.1", "open_only": True}, [TLS]),
+        ({"host": "0.0.0.0", "open_only": True}, [TLS, NAME]),
+        ({"host": "::", "public_url": PUBLIC}, [USER, TLS]),
+        ({"host": "0.0.0.0", "behind_proxy": True}, [USER, NAME]),
+        ({"host": "0.0.0.0", "behind_proxy": True, "public_url": PUBLIC}, [USER]),
+        ({"host": "0.0.0.0", "behind_proxy": True, "public_url": PUBLIC, "open_only": True}, []),
+        ({"behind_proxy": True, "public_url": PUBLIC}, [USER]),  # on loopback, and reached through the proxy
+        ({"behind_proxy": True, "public_url": "http://desk.example", "open_only": True}, ["begins with https://"]),
+        ({"tls": (Path("cert.pem"),)}, ["one is missing"]),
+        ({"tls": (Path("nowhere.pem"), Path("key.pem"))}, ["no certificate"]),
+    ],
+)
+def test_each_reason_not_to_start_is_stated(tmp_path: Path, stated: dict[str, object], reasons: list[str]) -> None:
+    found = reasons_against(ServiceSettings(folder=tmp_path, **stated), has_user=False)  # type: ignore[arg-type]
+    assert len(found) == len(reasons)
+    for reason, expected in zip(found, reasons, strict=True):
+        assert expected in reason
+        assert re.search(r"\. (Make|Give|Set) ", reason)
+
+
+def test_a_server_with_users_starts_where_tls_is_stated(tmp_path: Path) -> None:
+    stated = ServiceSettings(folder=tmp_path, host="192.0.2.1", behind_proxy=True, public_url=PUBLIC)
+    assert reasons_against(stated, has_user=True) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "http"), ("PORT", "65536"), ("RATE", "0"), ("BEHIND_PROXY", "yes")]
+)
+def test_a_variable_that_is_none_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        settings_of({name: value})
+
+
+def test_the_command_refuses_a_network_without_users_and_a_port_that_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
+    refused = rebalance("serve", "--host", "0.0.0.0", "--port", "0")
+    assert refused.status == 2
+    assert all(reason in refused.err for reason in (USER, TLS, NAME, "rebalance user add --admin"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = rebalance("serve", "--port", taken.getsockname()[1])
+    assert (refused.status, "another --host or --port" in refused.err) == (2, True)
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A server of another process: its port, its process, and the file of its log."""
+
+    port: int
+    process: subprocess.Popen[str]
+    log: Path
+
+    def connected(self, sent: bytes = b"") -> socket.socket:
+        """A connection on which something was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=WAIT)
+        connection.sendall(sent)
+        return connection
+
+
+@contextmanager
+def serving(home: Path, limits: str, *options: str) -> Iterator[Serving]:
+    """A server with such times for heads, bodies and the drain, in seconds, and so many connections."""
+    environment = os.environ | {"REBALANCE_HOME": str(home), "PYTHONPATH": str(ROOT), "PUBLIC_URL": PUBLIC}
+    command = [sys.executable, "-c", START, limits, "serve", "--port", "0", *options]
+    log = home / "log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(f"{PUBLIC} answers"), log.read_text()
+        yield Serving(listening_port(process.pid), process, log)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def listening_port(pid: int) -> int:
+    """The port on which a process listens."""
+    import psutil
+
+    (found,) = [each for each in psutil.Process(pid).net_connections("tcp") if each.status == "LISTEN"]
+    return int(found.laddr.port)
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("impatient"), "0.5,0.5,0,1000") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("patient"), "60,60,2,20", "--behind-proxy", "--open") as server:
+        yield server
+
+
+def answer_of(connection: socket.socket) -> bytes:
+    """Everything until the server closes."""
+    received = b""
+    try:
+        while part := connection.recv(65536):
+            received += part
+    except ConnectionResetError:  # it closed before it read what was sent
+        pass
+    return received
+
+
+def head(method: str = "POST", *headers: str, host: str = "Host: 127.0.0.1") -> bytes:
+    return "\r\n".join((f"{method} /api/health HTTP/1.1", host, *headers, "", "")).encode()
+
+
+def test_a_request_without_a_host_is_refused(impatient: Serving) -> None:
+    for request in (b"GET /api/health HTTP/1.0\r\n\r\n", b"GET /api/health HTTP/1.1\r\n\r\n"):
+        with impatient.connected(request) as connection:
+            assert b" 400 " in answer_of(connection).splitlines()[0]
+
+
+def test_a_slow_head_and_a_silent_client_are_closed(impatient: Serving) -> None:
+    with impatient.connected() as silent, impatient.connected(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n") as slow:
+        assert dripped(slow, b"X-a: b\r\n")
+        assert answer_of(silent) == b""
+
+
+def dripped(connection: socket.socket, part: bytes) -> bool:
+    """True if the server closes while a client sends a little again and again, which would take 20 seconds."""
+    try:
+        for _ in range(400):
+            connection.sendall(part)
+            time.sleep(0.05)
+    except OSError:
+        return True
+    return False
+
+
+def test_a_slow_body_is_answered_and_closed(impatient: Serving) -> None:
+    with impatient.connected(head("POST", "Content-Length: 1000")) as slow:
+        slow.sendall(b"{")
+        assert b" 408 " in answer_of(slow).splitlines()[0]
+    with impatient.connected(head("POST", "Content-Length: 100000")) as slow:
+        assert dripped(slow, b" ")
+
+
+def test_two_gigabytes_in_chunks_are_refused_early(impatient: Serving) -> None:
+    chunk, sent = b"10000\r\n" + bytes(0x10000) + b"\r\n", 0
+    with impatient.connected(head("POST", "Transfer-Encoding: chunked")) as connection:
+        try:
+            for part in repeat(chunk, 2 * 10**9 // len(chunk)):
+                connection.sendall(part)
+                sent += len(part)
+        except OSError:
+            pass
+        assert answer_of(connection).startswith(b"HTTP/1.1 413 ")
+    assert sent < 30_000_000  # what the sockets of both sides may buffer
+
+
+def test_a_connection_serves_many_requests_and_none_that_follows_a_refused_body(impatient: Serving) -> None:
+    with impatient.connected(head("GET") * 2 + head("GET", "Connection: close")) as connection:
+        assert answer_of(connection).count(b"HTTP/1.1 200 ") == 3
+    smuggled = head("POST", "Content-Length: 3000000") + head("GET")
+    with impatient.connected(smuggled) as connection:
+        assert answer_of(connection).count(b"HTTP/1.1 ") == 1
+
+
+def test_health_is_answered_where_there_are_too_many_connections(patient: Serving) -> None:
+    url = f"http://127.0.0.1:{patient.port}/api"
+    with ExitStack() as stack:
+        for _ in range(30):
+            stack.enter_context(patient.connected())
+        assert [httpx.get(f"{url}/health", timeout=WAIT).status_code for _ in range(10)] == [200] * 10
+        refused = httpx.get(f"{url}/openapi.json", timeout=WAIT)
+        assert (refused.status_code, refused.headers["retry-after"], refused.headers["connection"]) == (
+            503,
+            "5",
+            "close",
+        )
+        silent = [stack.enter_context(patient.connected()) for _ in range(20)]
+        assert answer_of(silent[-1]) == b""
+    assert httpx.get(f"{url}/openapi.json", timeout=WAIT).status_code == 200
+
+
+def test_a_server_that_is_terminated_says_so_ends_what_is_running_and_exits(patient: Serving) -> None:
+    url = f"http://127.0.0.1:{patient.port}/api/health"
+    with httpx.Client(timeout=WAIT) as client, patient.connected(head("POST", "Content-Length: 2")) as running:
+        running.sendall(b"{")
+        assert client.get(url, params={"ready": True}).json() == {"status": "ok", "ready": True}
+        patient.process.send_signal(signal.SIGTERM)
+        while (ready := client.get(url, params={"ready": True})).status_code == 200:
+            time.sleep(0.01)
+        assert ready.json() == {"status": "ok", "ready": False}
+        with suppress(httpx.TransportError):
+            while httpx.get(url, timeout=WAIT):  # until it no longer listens
+                pass
+        assert patient.process.poll() is None
+        running.sendall(b"}")
+        assert answer_of(running).startswith(b"HTTP/1.1 405 ")
+    assert patient.process.wait(WAIT) == 0
+    lines = [json.loads(line) for line in patient.log.read_text().splitlines() if line.startswith("{")]
+    assert {200, 405, 503} <= {line["status"] for line in lines}
