@@ -21,7 +21,7 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from backtests.runs.folder import code_on_disk, code_version
 from backtests.runs.manifest import changed_code
@@ -43,6 +43,7 @@ RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
 LONGEST_TEXT = 65_536  # characters of what a command printed that are kept
+NO_DATABASE = (OperationalError, InterfaceError)
 TRACEBACK = "Traceback (most recent call last)"
 PASSED = re.compile(
     "PATH|HOME|USER|TZ|LANG|LC_.*|PYTHON(PATH|HASHSEED)|SSL_CERT_FILE|REBALANCE_DATA|MPLCONFIGDIR|"
@@ -65,7 +66,7 @@ def work(service: Service, stop: Event, *, once: bool = False, module: str = "de
             take_back_lost(service.sessions)
             if not trouble and (job := claim(service.sessions, name)):
                 _perform(service, job, stop, module)
-        except OperationalError as error:
+        except NO_DATABASE as error:
             trouble = f"The database does not answer: {error.orig}"
         if trouble not in ("", told):
             print(trouble, file=sys.stderr, flush=True)
@@ -151,7 +152,7 @@ def _watched(service: Service, job: QueuedJob, process: "subprocess.Popen[bytes]
             return ""
         moment = monotonic()
         stopped = min(stopped, moment) if stop.is_set() else inf
-        with suppress(OperationalError):  # it may answer again
+        with suppress(*NO_DATABASE):  # it may answer again
             if (now := beat(service.sessions, job, _progress(scratch))) is None:
                 return "lost"
             if now.is_cancelled:
