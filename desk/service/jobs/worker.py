@@ -87,7 +87,7 @@ def space_wanted(folder: Path) -> str:
 
 def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None:
     """Run the process of a claimed job, and write what became of it."""
-    sessions, root = service.sessions, service.root(job.tenant)
+    sessions, root = service.sessions, service.root(job.tenant).absolute()
     if (code := code_on_disk()) != code_version():
         put_back(sessions, job)
         raise ConfigError(f"{changed_code(code_version(), code)} Start the worker again.")

@@ -52,6 +52,8 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".ipynb": "application/x-ipynb+json",
     ".parquet": "application/vnd.apache.parquet",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
 }
 OTHER_TYPE = "application/octet-stream"
 Answers = dict[int | str, dict[str, Any]]
