@@ -38,6 +38,7 @@ PAGES = [
     "docs/service_agents.md",
     "docs/service_store.md",
     "docs/service_payload.md",
+    "docs/service_jobs.md",
     "docs/stress.md",
     "docs/targets_today.md",
     "docs/tickets.md",
