@@ -21,7 +21,19 @@ from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import agents, health, jobs, market, metrics, portfolios, rebalance, runs, sign_in, users
+from desk.service.routes import (
+    agents,
+    health,
+    jobs,
+    market,
+    metrics,
+    orders,
+    portfolios,
+    rebalance,
+    runs,
+    sign_in,
+    users,
+)  # fmt: skip
 from desk.service.settings import ServiceSettings, settings_of
 
 GUARDS = (  # in the order in which a request meets them
@@ -31,7 +43,7 @@ GUARDS = (  # in the order in which a request meets them
 ALWAYS = (health, metrics)  # modules whose routes answer on every server, and see themselves to who may ask
 OPEN = (rebalance, agents)  # answer without sign-in on loopback and with `open_only`; elsewhere to any caller
 SIGN_IN = (sign_in,)  # answer without sign-in where something is stored
-STORED = (portfolios, market, jobs, runs, users)  # need a caller; a server with `open_only` has none of them
+STORED = (portfolios, market, orders, jobs, runs, users)  # need a caller; a server with `open_only` has none of them
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:

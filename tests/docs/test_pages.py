@@ -39,6 +39,7 @@ PAGES = [
     "docs/service_store.md",
     "docs/service_payload.md",
     "docs/service_jobs.md",
+    "docs/service_orders.md",
     "docs/stress.md",
     "docs/targets_today.md",
     "docs/tickets.md",
