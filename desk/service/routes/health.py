@@ -7,15 +7,20 @@ from pydantic import BaseModel
 
 from desk.service.caller import InService
 from desk.service.payload.readiness import READINESS
+from desk.service.store.operation import little_space
 
 router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """The state of the service. `ready` is false while kernels are compiled, and while the server stops."""
+    """The state of the service. `ready` is false while kernels are compiled, and while the server stops.
+
+    `disk` is low where the disk of its folder may be full before the morning.
+    """
 
     status: Literal["ok"] = "ok"
     ready: bool
+    disk: Literal["ok", "low"]
 
 
 @router.get(
@@ -28,4 +33,4 @@ async def health(
     is_ready = READINESS.ready and not service.stopping.is_set()
     if ready and not is_ready:
         response.status_code = 503
-    return Health(ready=is_ready)
+    return Health(ready=is_ready, disk="low" if little_space(service.settings.folder) else "ok")
