@@ -4,13 +4,17 @@
 
 Those of a portfolio file and of a book are made from what reads the file. Those of what is written share definitions,
 which stand in docs/schemas/tearsheet-2.json: each holds all that it refers to, so that a validator needs one file. A
-test fails where one does not, and where a file is not what this would write.
+test fails where one does not, and where a file is not what this would write. The OpenAPI document is that of the
+service's routes.
 """
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from desk.service.app import create_app
+from desk.service.settings import ServiceSettings
 from research.portfolio.holdings.book import book_schema
 from research.portfolio.keys.schema import portfolio_schema
 
@@ -18,6 +22,7 @@ SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
 SOURCE = SCHEMAS / "tearsheet-2.json"
 PORTFOLIO = SCHEMAS / "portfolio-1.json"
 BOOK = SCHEMAS / "book-2.json"
+OPENAPI = SCHEMAS / "openapi-1.json"
 OWN = "#/$defs/"  # how a reference to a definition of the same file begins
 
 Schema = dict[str, Any]
@@ -55,6 +60,10 @@ def text(path: Path) -> str:
         return json.dumps({"$id": path.name, **portfolio_schema()}, indent=1, ensure_ascii=False) + "\n"
     if path == BOOK:
         return json.dumps({"$id": path.name, **book_schema()}, indent=1, ensure_ascii=False) + "\n"
+    if path == OPENAPI:
+        with TemporaryDirectory() as folder:
+            document = create_app(ServiceSettings(folder=Path(folder))).openapi()
+        return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
     shared = json.loads(SOURCE.read_text(encoding="utf-8"))["$defs"]
     made = whole(json.loads(path.read_text(encoding="utf-8")), shared)
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
@@ -62,7 +71,7 @@ def text(path: Path) -> str:
 
 def copies() -> list[Path]:
     """The schemas that are made: from what reads a file, or with definitions of another."""
-    return [path for path in sorted({*SCHEMAS.glob("*.json"), PORTFOLIO, BOOK}) if path != SOURCE]
+    return [path for path in sorted({*SCHEMAS.glob("*.json"), PORTFOLIO, BOOK, OPENAPI}) if path != SOURCE]
 
 
 if __name__ == "__main__":

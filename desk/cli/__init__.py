@@ -2,7 +2,7 @@
 `run | live FILE`, `watch | governance FILES`, `history`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
 `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
-`diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`, `serve`.
+`diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile | worker`, `serve`.
 
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
@@ -29,6 +29,7 @@ from desk.cli.tca import tca
 from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
 from desk.cli.watch import watch
+from desk.cli.worker import worker
 from desk.commands.terminal import print_text, run_app
 
 app = typer.Typer(
@@ -60,7 +61,7 @@ for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, 
     app.command()(command)
 for command in (run, watch, history, live, governance):
     app.command()(command)
-for command in (audit, sweep, laboratory, study, cluster, serve):
+for command in (audit, sweep, laboratory, study, cluster, worker, serve):
     app.command()(command)
 app.command("compile")(compile_now)
 for command in (policies, verify, runs, note, trials, show, pdf, diff, replay):

@@ -12,6 +12,7 @@ from research.orders.content import DISCLAIMER
 
 TOP = 3  # actions that are named
 LIST = "orders.json"  # file that the commands write the list of the decision to
+COMMAND = ": rebalance "  # begins the command of a step
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Briefing:
             "What to do next": self.playbook,
             "Models behind it": self.models,
         }
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What to do next without the commands, for a reader who has no command line."""
+        return tuple(dict.fromkeys(f"{each.partition(COMMAND)[0].rstrip('.')}." for each in self.playbook))
 
 
 def next_steps(document: Mapping[str, Any], status: str = "", sending: Sending = NOT_STATED) -> str:
@@ -176,6 +182,7 @@ def _to_send(status: str, on_day: str, sending: Sending) -> Iterator[str]:
         if not sending.written:
             yield f"Write the list: {on_day} --out {path}"
         if status == "awaiting approval":
-            yield f"Read it, and approve it or refuse it: rebalance approve {path}"
-        send = f"rebalance execute {path} --exchange {sending.venue or 'VENUE'} --dry-run"
-        yield f"Check it against a venue, then send it without --dry-run: {send}"
+            yield f"Read the list, and approve it or refuse it: rebalance approve {path}"
+        send = f"rebalance execute {path} --exchange {sending.venue or 'VENUE'}"
+        yield f"Check the list against a venue: {send} --dry-run"
+        yield f"Then send it: {send}"

@@ -84,14 +84,21 @@ def _timeless_hash(record: Mapping[str, Any]) -> str:
     return content_hash({**{key: value for key, value in record.items() if key != "sha256"}, "steps": steps})
 
 
+def is_record_of(sha256: object, record: Any) -> bool:
+    """True if a sha256 is that of a record without its own and the times."""
+    try:
+        return _timeless_hash(record) == sha256
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
 def checked_record(path: Path, sha256: str) -> dict[str, Any]:
     """The record in a file. Raises DataError for a file that is not there, or holds another than that of a sha256."""
     try:
         found: dict[str, Any] = json.loads(path.read_bytes())
-        same = _timeless_hash(found) == sha256
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        same = False
-    if not same:
+    except (OSError, ValueError):
+        found = {}
+    if not is_record_of(sha256, found):
         raise DataError(f"{path} does not hold the record that the journal states.")
     return found
 
@@ -137,7 +144,7 @@ def run_cycle(
     record.add("optimiser", *_weighed(analysis, why_not))
     if reality.agrees is not None:
         said = reality.sentence.rstrip(".")
-        given = (control(REALITY, "vetoes", not reality.agrees, said, said), *given)
+        given = (control(REALITY, not reality.agrees, said, said), *given)
     decision = decided(listed, monitor, analysis, given, reality.ended)
     record.add("execution", _decision(decision), f"{decision.listed.headline} When: {decision.timing}.")
     failed = [each.sentence for each in decision.controls if each.effect != "passes"]

@@ -4,7 +4,7 @@ By default the policy of the file decides, and the alternatives stand beside it.
 `cycle: {decides: scenarios}`, the alternative of the least expected loss is taken.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,8 +35,21 @@ from research.rules.regime_threshold import BandToday
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
 MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
 STOPPED = ("vetoed", "unreconciled")  # statuses of a decision whose orders may not be sent
-OPEN_ORDERS = "open orders"  # name of a control
+OPEN_ORDERS, JOURNAL = "open orders", "journal"  # names of controls
 Effect = Literal["passes", "escalates", "vetoes"]
+CONTROLS: Mapping[str, tuple[Effect, str]] = {  # by name: the effect where it fails, and when it does
+    REALITY: ("vetoes", "book and venue differ, or the venue gives no answer"),
+    JOURNAL: ("vetoes", "a journal that was altered"),
+    "prices": ("vetoes", "prices older than `orders: max_age`"),
+    OPEN_ORDERS: ("vetoes", "open orders of the last list, with `open_orders: wait`"),
+    "cooldown": ("vetoes", "scenarios within `cooldown` sessions of the last trade"),
+    "turnover": ("escalates", "turnover above `turnover`"),
+    "ranges": ("escalates", "an asset that stays outside its range, also where nothing is sent"),
+    "VaR": ("escalates", "VaR that stays above its critical level, also where nothing is sent"),
+    "model": ("escalates", "a fitted policy whose last day of training is more than a year ago"),
+    "acts": ("escalates", "orders beyond the limits of `acts`, or without a book"),
+    "second key": ("escalates", "orders to a venue of `acts` that is not paper, without its second key"),
+}
 
 
 @dataclass(frozen=True)
@@ -288,29 +301,29 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
     """The controls of the orders."""
     portfolio, sends = trades.portfolio, bool(trades.sized.moved.any())
     terms = portfolio.cycle
-    yield control("prices", "vetoes", trades.stale and sends, "prices are too old for orders", "prices are recent")
+    yield control("prices", trades.stale and sends, "prices are too old for orders", "prices are recent")
     count = monitor["sessions since the last trade"].value or 0.0
     resting = by == "scenarios" and sends and count < terms.cooldown
     yield control(
-        "cooldown", "vetoes", resting,
+        "cooldown", resting,
         f"the last trade was {count:.0f} sessions ago, and scenarios rest {terms.cooldown}", "no trade was too recent",
     )  # fmt: skip
     turned = f"turnover is {trades.turnover:.2%} of NAV"
     yield control(
-        "turnover", "escalates", trades.turnover > terms.turnover,
+        "turnover", trades.turnover > terms.turnover,
         f"{turned}, above the {terms.turnover:.0%} of a cycle", turned,
     )  # fmt: skip
     moment = "after" if sends else "before"
     outside = [each.sentence for each in trades.before_after.outside(moment)]
-    yield control("ranges", "escalates", bool(outside), "; ".join(outside), "each asset ends within its range")
+    yield control("ranges", bool(outside), "; ".join(outside), "each asset ends within its range")
     horizon, figures = trades.before_after.horizons[0], trades.before_after.figures[moment]
     loss = figures.var[horizon]
     high = loss is not None and loss >= terms.var.critical
-    yield control("VaR", "escalates", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", "VaR 95 is below its limit")
+    yield control("VaR", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", "VaR 95 is below its limit")
     seen = fitted_until(trades.decides)
     old = seen is not None and (portfolio.date - seen).days > MODEL_DAYS
     said = "the policy was not fitted" if seen is None else f"the policy was fitted to days up to {seen:%Y-%m-%d}"
-    yield control("model", "escalates", old, f"{said}, more than a year before", said)
+    yield control("model", old, f"{said}, more than a year before", said)
 
 
 def _acting(trades: TradeList, ended: Collection[str]) -> Iterator[Control]:
@@ -323,7 +336,7 @@ def _acting(trades: TradeList, ended: Collection[str]) -> Iterator[Control]:
         fault = f"{counted(len(names), 'order')} of the last list are open, and the file waits for them"
         fix = f"rebalance book resolve NAME ORDER ends one that will not be filled, of {', '.join(names)}"
         passed = "no order of the last list is in the way"
-        yield control(OPEN_ORDERS, "vetoes", sends and bool(names), f"{fault}; {fix}", passed)
+        yield control(OPEN_ORDERS, sends and bool(names), f"{fault}; {fix}", passed)
     if acts is None:
         return
     value, orders = float(trades.orders["notional"].sum()), len(trades.orders)
@@ -335,9 +348,9 @@ def _acting(trades: TradeList, ended: Collection[str]) -> Iterator[Control]:
     faults = [f"{words} that go without a person" for words, is_beyond in beyond.items() if is_beyond]
     faults += ["the file names no book that keeps what was sent"] if portfolio.blotter is None else []
     within = "its orders are within what goes without a person"
-    yield control("acts", "escalates", sends and bool(faults), "; ".join(faults), within)
+    yield control("acts", sends and bool(faults), "; ".join(faults), within)
 
 
-def control(name: str, effect: Effect, fails: bool, fault: str, passed: str) -> Control:
-    """A control that has the effect where it fails."""
-    return Control(name, effect, fault) if fails else Control(name, "passes", passed)
+def control(name: str, fails: bool, fault: str, passed: str) -> Control:
+    """A control of `CONTROLS`, with its effect where it fails."""
+    return Control(name, CONTROLS[name][0], fault) if fails else Control(name, "passes", passed)

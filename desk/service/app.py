@@ -18,6 +18,7 @@ from desk.service.guards.idempotency import idempotent
 from desk.service.guards.journalled import journalled
 from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
+from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
 from desk.service.routes import health, metrics
 from desk.service.settings import ServiceSettings, settings_of
@@ -26,8 +27,9 @@ GUARDS = (  # in the order in which a request meets them
     from_proxy, secure_headers, observed, known_hosts, limited_rate, whole_bodies, limited_work, idempotent, journalled,
     entity_tags,
 )  # fmt: skip
-ALWAYS = (health, metrics)  # modules whose routes answer on every server, and see themselves to who may ask
-OPEN = ()  # modules whose routes answer without sign-in on loopback and with `open_only`; elsewhere to any caller
+ALWAYS = (health, metrics)  # modules whose routes answer on every server
+OPEN = ()  # modules whose routes answer without sign-in on loopback and with `open_only`, elsewhere any caller
+SIGN_IN = ()  # modules whose routes answer without sign-in where something is stored
 STORED = ()  # modules whose routes need a caller; a server with `open_only` has none of them
 
 
@@ -45,6 +47,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     app.state.service = service
     answer_problems(app)
+    describe_problems(app)
     for guard in reversed(GUARDS):
         app.add_middleware(guard, service)
     for module in ALWAYS:
@@ -52,7 +55,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     needs_caller = settings.is_exposed and not settings.open_only
     for module in OPEN:
         app.include_router(module.router, dependencies=[Depends(counted)] if needs_caller else [])
-    for module in () if settings.open_only else STORED:
+    for module in () if settings.open_only else (*SIGN_IN, *STORED):
         app.include_router(module.router)
     return app
 

@@ -1,25 +1,30 @@
 """The caller of a request, and what he may call: `needs` on each route that offers what is stored."""
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import select
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
 
 from desk.service.problems import Problem
 from desk.service.settings import ServiceSettings
 from desk.service.store.engine import Sessions, opened
 from desk.service.store.keys import Keys, opened_keys
 from desk.service.store.redis import Shared, opened_shared
-from desk.service.store.tables import AccessToken, User, now
+from desk.service.store.tables import AccessToken, RefreshToken, User, now
+from desk.service.users.one_time import sha256_of
+from desk.service.users.tokens import Signer
 
 ROLES = ("viewer", "manager", "approver", "admin")  # each may do what those before it may
 SCOPES = ("portfolios", "jobs", "orders", "market", "users")  # of an access token
+PERSON = "person"  # the scope of what a person alone may do: no access token has it
+USE_NOTED = timedelta(hours=1)  # between two notes of the use of an access token
 WINDOW = 10  # seconds over which requests are counted
 TENANTS, KEYS = "tenants", "keys"  # folders
 
@@ -28,8 +33,8 @@ TENANTS, KEYS = "tenants", "keys"  # folders
 class Caller:
     """A user who calls.
 
+    role   : his role, or that of his access token where it may do less.
     scopes : scopes of his access token; None for a person, who has all.
-    epoch  : `User.epoch` when he signed in.
     """
 
     user: str
@@ -55,6 +60,11 @@ class Service:
     keys: Keys
     shared: Shared
     stopping: Event = field(default_factory=Event)
+
+    @property
+    def signer(self) -> Signer:
+        """The signature of its JWTs."""
+        return Signer(self.keys, self.settings.address)
 
     def root(self, tenant: str) -> Path:
         """The folder of a tenant: every path of his lies in it. It is the `REBALANCE_HOME` of his commands."""
@@ -88,18 +98,39 @@ InService = Annotated[Service, Depends(service_of)]
 
 
 def caller_of(request: Request, service: InService) -> Caller:
-    """The caller of a request. Raises Problem 401 for none."""
+    """The caller of a request, by the token of a session or an access token. Raises Problem 401 for none."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token:
-        with service.sessions() as session:
-            hashed = hashlib.sha256(token.encode()).hexdigest()
-            found = session.execute(
-                select(AccessToken, User).join(User, User.id == AccessToken.user).where(AccessToken.sha256 == hashed)
-            ).one_or_none()
-            if found and found[0].revoked is None and found[0].expires > now() and not found[1].disabled:
-                user = found[1]
-                return Caller(user.id, user.name, user.tenant, user.role, frozenset(found[0].scopes))
+        with service.sessions.begin() as session:
+            found = _person(session, service, token) if token.count(".") == 2 else _program(session, token)
+            if found is not None:
+                return found
     raise Problem(401, "Sign in, or send an access token.", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _person(session: Session, service: Service, token: str) -> Caller | None:
+    """The user of the token of a session that has not ended."""
+    claims = service.signer.claims_of(token)
+    if claims is None:
+        return None
+    is_open = exists().where(RefreshToken.family == claims["sid"])
+    is_user = (User.id == claims["sub"]) & (User.epoch == claims["epoch"]) & ~User.disabled
+    user = session.scalars(select(User).where(is_user, is_open)).one_or_none()
+    return None if user is None else Caller(user.id, user.name, user.tenant, user.role)
+
+
+def _program(session: Session, token: str) -> Caller | None:
+    """The user of an access token, in the lower of his role and its own."""
+    is_good = (AccessToken.sha256 == sha256_of(token)) & AccessToken.revoked.is_(None) & (AccessToken.expires > now())
+    joined = select(AccessToken, User).join(User, User.id == AccessToken.user)
+    found = session.execute(joined.where(is_good, ~User.disabled)).one_or_none()
+    if found is None:
+        return None
+    access, user = found
+    if access.used is None or access.used < now() - USE_NOTED:
+        access.used = now()
+    role = min(access.role, user.role, key=ROLES.index)
+    return Caller(user.id, user.name, user.tenant, role, frozenset(access.scopes))
 
 
 def counted(request: Request, service: InService, caller: Annotated[Caller, Depends(caller_of)]) -> Caller:
@@ -117,7 +148,8 @@ def needs(role: str, scope: str) -> Callable[[Request, Caller], Caller]:
 
     def check(request: Request, caller: SignedIn) -> Caller:
         if not caller.may(role, scope):
-            raise Problem(403, f"This needs the role {role} and the scope {scope}.")
+            what = "a person, not an access token" if scope == PERSON else f"the scope {scope}"
+            raise Problem(403, f"This needs the role {role} and {what}.")
         request.state.caller = caller  # in whose name a change is journalled
         return caller
 

@@ -1,27 +1,45 @@
-"""Errors as RFC 9457 has them: `application/problem+json`, with every mistake of a payload at once."""
+"""Errors as RFC 9457 has them: `application/problem+json`, with every mistake of a request at once."""
 
+import logging
+import math
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
+from desk.service.store.tables import new_id
+from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
 from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.paper.wording import counted
+from research.portfolio.file.fault_words import KINDS, faults_of, schemas_at
 
 MEDIA_TYPE = "application/problem+json"
+MOST_TOLD = 1_000  # mistakes of one request
+IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and dashes
+    KINDS["list"][1]: "Write its items in brackets, such as [0.01, 0.02].",
+    KINDS["dict"][1]: "Write its keys in braces.",
+    KINDS["model"][1]: "Write its keys in braces.",
+    KINDS["string"][1]: "Write it in quotes.",
+}
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FieldMistake:
-    """A mistake of a payload.
+    """A mistake of a request.
 
-    field  : JSON pointer (RFC 6901) to the value.
+    field  : JSON pointer (RFC 6901) to the value in the body; of a parameter, its kind and name, such as /query/limit.
     detail : what is wrong.
-    value  : value found, as plain JSON; None where there is none.
+    value  : value found, a long one cut; None where there is none.
     mend   : how to mend it.
     """
 
@@ -31,12 +49,23 @@ class FieldMistake:
     mend: str
 
 
+class ProblemDocument(BaseModel):
+    """An error (RFC 9457). `errors` states each mistake of the request; `instance` names an entry of the log."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str = ""
+    errors: Annotated[list[FieldMistake], Field(max_length=MOST_TOLD)] = []
+
+
 class Problem(Exception):
     """A request that is not answered.
 
     status   : HTTP status.
     detail   : sentence for its reader.
-    mistakes : mistakes of the payload.
+    mistakes : mistakes of the request.
     headers  : headers of the answer, such as Retry-After.
     """
 
@@ -47,17 +76,25 @@ class Problem(Exception):
         self.status, self.detail, self.mistakes, self.headers = status, detail, tuple(mistakes), headers
 
 
-def answer_of(problem: Problem) -> JSONResponse:
+def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
+    """The problem of a request with mistakes. count : of all, 0 where they all are here."""
+    count = max(count, len(mistakes))
+    told = f"The request has {counted(count, 'mistake')}"
+    more = f"; the first {MOST_TOLD:,} are listed" if count > MOST_TOLD else ""
+    return Problem(400, f"{told}{more}.", mistakes[:MOST_TOLD])
+
+
+def answer_of(problem: Problem, instance: str = "") -> JSONResponse:
     """The answer that states a problem."""
-    document: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(problem.status).phrase,
-        "status": problem.status,
-        "detail": problem.detail,
-    }
-    if problem.mistakes:
-        document["errors"] = [asdict(each) for each in problem.mistakes]
-    return JSONResponse(document, problem.status, problem.headers, media_type=MEDIA_TYPE)
+    document = ProblemDocument(
+        title=HTTPStatus(problem.status).phrase,
+        status=problem.status,
+        detail=problem.detail,
+        instance=instance,
+        errors=list(problem.mistakes),
+    )
+    stated = {key: value for key, value in document.model_dump().items() if value not in ("", [])}
+    return JSONResponse(stated, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
 def answer_problems(app: FastAPI) -> None:
@@ -68,22 +105,97 @@ def answer_problems(app: FastAPI) -> None:
         return answer_of(error)
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> JSONResponse:
-        return answer_of(Problem(error.status_code, str(error.detail), headers=dict(error.headers or {})))
+    def _http(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_methods_at(request))
+        return answer_of(Problem(error.status_code, str(error.detail), headers=headers))
 
     @app.exception_handler(RequestValidationError)
-    def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return answer_of(Problem(400, "The request has mistakes.", mistakes_of(error)))
+    def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer_of(refused(_mistakes_of_parameters(request, error)))
 
     @app.exception_handler(ConfigError)
     @app.exception_handler(DataError)
     @app.exception_handler(PolicyError)
-    def _input(_: Request, error: Exception) -> JSONResponse:
-        return answer_of(Problem(400, str(error)))
+    def _input(request: Request, error: Exception) -> JSONResponse:
+        return answer_of(Problem(400, _without_folders(request, str(error))))
+
+    @app.exception_handler(Exception)
+    def _fault(request: Request, error: Exception) -> JSONResponse:
+        instance = f"urn:uuid:{new_id()}"
+        log.error("%s %s failed, %s", request.method, request.url.path, instance, exc_info=error)
+        return answer_of(Problem(500, "The service failed. Its log has the cause under this instance."), instance)
 
 
-def mistakes_of(error: RequestValidationError) -> list[FieldMistake]:
-    """The mistakes that a validation found."""
-    return [
-        FieldMistake("".join(f"/{part}" for part in each["loc"][1:]), each["msg"], None, "") for each in error.errors()
-    ]
+def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[FieldMistake]:
+    """What pydantic finds in a value of a type, in the words of the messages about a portfolio file.
+
+    errors : `ValidationError.errors()`; of more than `MOST_TOLD` the first are told.
+    """
+    told = []
+    for fault in faults_of(errors[:MOST_TOLD], value, adapter):
+        at = (*fault.at, fault.key) if fault.key else fault.at
+        is_secret = any(schema.get("writeOnly") for schema in schemas_at(adapter, at))
+        mend = f'Add "{at[-1]}".' if fault.what == "missing" else IN_JSON.get(fault.fix, fault.fix)
+        found = None if fault.found is None or is_secret else shown_value(fault.found)
+        told.append(FieldMistake(pointer(at), fault.what, found, mend))
+    return told
+
+
+def pointer(at: Sequence[str]) -> str:
+    """The JSON pointer (RFC 6901) of keys; long ones are cut.
+
+    >>> pointer(("assets", "0", "a/b"))
+    '/assets/0/a~1b'
+    """
+    return "".join(f"/{_cut(key).replace('~', '~0').replace('/', '~1')}" for key in at)
+
+
+def shown_value(value: object) -> object:
+    """A value as an answer repeats it: text is cut, lists and objects are described, NaN and infinity are text.
+
+    >>> shown_value("x" * 1_000)[-5:], shown_value([1, 2]), shown_value(float("nan"))
+    ('xx...', 'a list of 2', 'NaN')
+    """
+    if isinstance(value, list | dict):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value):,}"
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) <= LARGEST_NUMBER):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+    return _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= VALUE_LETTERS else f"{text[: VALUE_LETTERS - 3]}..."
+
+
+def _mistakes_of_parameters(request: Request, error: RequestValidationError) -> list[FieldMistake]:
+    """The mistakes in the path, the query and the headers of a request."""
+    fields: list[Any] = get_flat_params(request.scope["route"].dependant)
+    known = {(each.field_info.in_.value, each.alias): each.field_info for each in fields}
+    told = []
+    for each in error.errors():
+        place, name = (*map(str, each["loc"]), "")[:2]
+        if each["type"] == "missing":
+            told.append(FieldMistake(pointer((place, name)), "missing", None, f'Add "{name}".'))
+            continue
+        info = known.get((place, name))
+        kind: Any = Annotated[info.annotation, info] if info else Any
+        found = mistakes_of([{**each, "loc": ()}], each["input"], TypeAdapter(kind))
+        told += [FieldMistake(pointer((place, name)), one.detail, one.value, one.mend) for one in found]
+    return told
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods that the routes of a path take."""
+    routes = iter_route_contexts(request.app.routes)
+    found = {m for route in routes if route.path_regex.match(request.scope["path"]) for m in route.methods or ()}
+    return sorted(found)
+
+
+def _without_folders(request: Request, text: str) -> str:
+    """A message without the folder of the tenant whose files it names."""
+    folder = request.app.state.service.settings.folder
+    return re.sub(rf"{re.escape(str(folder))}/(tenants/[^/]+/)?", "", text)

@@ -10,12 +10,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).parents[2]
-SCHEMAS = sorted((ROOT / "docs" / "schemas").glob("*.json"))
+FOLDER = ROOT / "docs" / "schemas"
+SCHEMAS = sorted(path for path in FOLDER.glob("*.json") if not path.name.startswith("openapi"))
 
 
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("schemas", ROOT / ".ci" / "schemas.py")
+def tool(name: str) -> ModuleType:
+    """A module of `.ci`."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     found = importlib.util.module_from_spec(spec)
@@ -40,6 +41,12 @@ def test_a_schema_refers_to_nothing_outside_its_file(path: Path) -> None:
     assert set(references(schema)) == own
 
 
-def test_published_schemas_are_up_to_date(tool: ModuleType) -> None:
-    for path in tool.copies():
-        assert path.read_text(encoding="utf-8") == tool.text(path), "run `python .ci/schemas.py`"
+def test_published_schemas_are_up_to_date() -> None:
+    schemas = tool("schemas")
+    for path in schemas.copies():
+        assert path.read_text(encoding="utf-8") == schemas.text(path), "run `python .ci/schemas.py`"
+
+
+def test_the_reference_of_the_api_is_that_of_its_document() -> None:
+    api = tool("api")
+    assert api.PAGE.read_text(encoding="utf-8") == api.page(), "run `python .ci/api.py`"

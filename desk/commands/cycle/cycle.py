@@ -14,7 +14,7 @@ from desk.commands.orders.execute import check_venue
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
-from desk.cycle.decision import OPEN_ORDERS, Control, control
+from desk.cycle.decision import JOURNAL, OPEN_ORDERS, Control, control
 from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, status_line, timeline
@@ -32,7 +32,6 @@ from foundation.progress import bar
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.book import read_book
 
-JOURNAL = "journal"  # name of a control
 NOT_SENT = "not sent"  # status of a decision that was to be sent, and that a check refused
 ASKING = ("awaiting approval", "unreconciled")  # statuses of a decision in which a person is asked
 
@@ -133,7 +132,7 @@ def make_cycle(
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
     """The control of the journal, and that of the second key where one is asked for."""
     said, key = verify(journal).alarm, acting.second_key(portfolio)
-    return [control(JOURNAL, "vetoes", bool(said), said, "the journal is whole"), *([key] if key else [])]
+    return [control(JOURNAL, bool(said), said, "the journal is whole"), *([key] if key else [])]
 
 
 def _without(given: Sequence[Control]) -> str:

@@ -67,7 +67,7 @@ def second_key(portfolio: Portfolio) -> Control | None:
     key = f"{portfolio.name}@{acts.venue}"
     has = key in {each.strip() for each in os.environ.get(ACTS, "").split(",")}
     fault = f"{acts.venue} asks for a second key: set the environment variable {ACTS} to {key}"
-    return control("second key", "escalates", not has, fault, f"{ACTS} names {key}")
+    return control("second key", not has, fault, f"{ACTS} names {key}")
 
 
 def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:

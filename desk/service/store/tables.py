@@ -4,8 +4,10 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+RUNNING = text("state = 'running'")  # of the jobs that an index holds
 
 
 def now() -> datetime:
@@ -48,13 +50,14 @@ class User(Table):
 
 
 class AccessToken(Table):
-    """A token of a program; only its sha256 is kept."""
+    """A token of a program; only its sha256 is kept. It gives `role`, or its user's where that may do less."""
 
     __tablename__ = "access_tokens"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(128))
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    role: Mapped[str] = mapped_column(String(16), default="admin")
     scopes: Mapped[list[str]]
     expires: Mapped[datetime]
     created: Mapped[datetime] = mapped_column(default=now)
@@ -72,6 +75,17 @@ class RefreshToken(Table):
     epoch: Mapped[int]
     expires: Mapped[datetime]
     used: Mapped[datetime | None]
+
+
+class SignInAttempts(Table):
+    """Sign-ins by password to an account from an address since the last that succeeded."""
+
+    __tablename__ = "sign_in_attempts"
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)  # sha256 of an e-mail address, known or not
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the client, a network of IPv6
+    failures: Mapped[int]
+    last: Mapped[datetime] = mapped_column(index=True)
+    succeeded: Mapped[datetime | None]
 
 
 class Passkey(Table):
@@ -157,15 +171,21 @@ class Note(Table):
 
 
 class QueuedJob(Table):
-    """A job. A worker that claims it states itself and its heartbeat; a job without one goes back."""
+    """A job. A worker that claims it states itself and its heartbeat; a job without one goes back.
+
+    One job of a kind and a portfolio runs at a time: two would write the same run. `code` is the code that may run it.
+    """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("next_jobs", "state", "created"),)
+    __table_args__ = (
+        Index("next_jobs", "state", "created"),
+        Index("running_jobs", "portfolio", "kind", unique=True, sqlite_where=RUNNING, postgresql_where=RUNNING),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"))
     user: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
-    portfolio: Mapped[str | None] = mapped_column(ForeignKey("portfolios.id"), index=True)
-    version: Mapped[int | None]
+    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), index=True)
+    version: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))
     arguments: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16), default="queued")
@@ -174,6 +194,7 @@ class QueuedJob(Table):
     code: Mapped[str] = mapped_column(String(64), default="")
     progress: Mapped[str] = mapped_column(String(255), default="")
     is_cancelled: Mapped[bool] = mapped_column(default=False)
+    run: Mapped[str | None] = mapped_column(String(255), index=True)
     result: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=now)
     started: Mapped[datetime | None]

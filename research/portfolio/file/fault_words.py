@@ -1,17 +1,17 @@
-"""The mistakes that pydantic finds in a value, as a file's messages say them: place, fault, value found, and fix."""
+"""The mistakes that pydantic finds in a value, as messages say them: place, fault, value found, and fix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from foundation.arguments import did_you_mean
-from research.portfolio.file.kinds import Told
+from research.portfolio.file.kinds import NOT_BLANK, Told
 from research.portfolio.file.strict_yaml import KeyPath
 
-UNKNOWN = "unexpected_keyword_argument"  # type of pydantic's error for a key that a record does not declare
+UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")  # types of pydantic's error for a key that is not declared
 OUTSIDE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # likewise, of a number out of bounds
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 KINDS = {  # what is wrong with a value of another kind than its record declares, and how to fix it
@@ -27,6 +27,12 @@ KINDS = {  # what is wrong with a value of another kind than its record declares
     "greater": ("out of bounds", "Give a number that is {bounds}."),
     "less": ("out of bounds", "Give a number that is {bounds}."),
     "dataclass": ("not a mapping", "Write its settings, one key a line below it."),
+    "model": ("not a mapping", "Write its settings, one key a line below it."),
+    "finite": ("not a finite number", "Write a plain number, such as 0.25."),
+    "string_too_short": ("too short", "Give at least {min_length} characters."),
+    "string_too_long": ("too long", "Give at most {max_length} characters."),
+    "too_short": ("too short", "Give at least {min_length}."),
+    "too_long": ("too long", "Give at most {max_length}."),
 }
 BESIDE_WORDS = {  # what else a value may be that is a word, by the kind of its other problem
     "dataclass": "a mapping such as {half_width: 0.01}",
@@ -78,22 +84,22 @@ class _Problem:
     @property
     def order(self) -> tuple[bool, int]:
         """The gravest comes first: an unknown key, then what lies deepest."""
-        return self.type != UNKNOWN, -len(self.at)
+        return self.type not in UNKNOWN, -len(self.at)
 
 
-def faults_of(error: ValidationError, value: Any, adapter: TypeAdapter[Any]) -> list[Fault]:
+def faults_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[Fault]:
     """All mistakes in a value: unknown keys first, since they may be why others are missing, then as its type has them.
 
-    error   : raised by the adapter.
+    errors  : `ValidationError.errors()` of the adapter.
     value   : mappings, lists and plain values.
     adapter : validator of the type.
     """
     places: dict[KeyPath, list[_Problem]] = {}
-    for found in error.errors(include_url=False):
+    for found in errors:
         problem = _placed(found, value)
         places.setdefault(problem.before, []).append(problem)
     told = [each for problems in places.values() for each in _of_one_type(problems)]
-    return [_fault(each, adapter) for each in sorted(told, key=lambda each: each[0].type != UNKNOWN)]
+    return [_fault(each, adapter) for each in sorted(told, key=lambda each: each[0].type not in UNKNOWN)]
 
 
 def _placed(found: Any, value: Any) -> _Problem:
@@ -128,9 +134,9 @@ def _fault(problems: Sequence[_Problem], adapter: TypeAdapter[Any]) -> Fault:
     words = [problem for problem in problems if str(problem.of).startswith("literal[")]
     others = [problem for problem in problems if problem not in words]
     first = min(others or problems, key=lambda problem: problem.order)
-    nodes = _nodes(adapter, first.at)
-    if first.type == UNKNOWN:
-        known = [key for one in _nodes(adapter, first.at[:-1]) for key in one.get("properties", {})]
+    nodes = schemas_at(adapter, first.at)
+    if first.type in UNKNOWN:
+        known = [key for one in schemas_at(adapter, first.at[:-1]) for key in one.get("properties", {})]
         return Fault(first.at, "unknown key", first.at[-1], did_you_mean(first.at[-1], known))
     if first.kind == "missing":
         return Fault(first.at, "missing", None, f"Add `{first.at[-1]}:`.")
@@ -153,10 +159,10 @@ def _words_of(problem: _Problem, nodes: Sequence[Schema]) -> tuple[str, str]:
     if isinstance(said := problem.told.get("error"), Told):
         return said.what, said.fix
     kind = problem.kind
-    if problem.type == "too_short":
-        kind = "dict" if isinstance(problem.found, dict) else "list"
     message = problem.message.removeprefix("Value error, ").removesuffix(".")
-    what, fix = KINDS.get(kind, (message, "Correct it."))
+    if problem.told.get("pattern", NOT_BLANK) != NOT_BLANK:
+        return "not of its form", f"Write text that matches {problem.told['pattern']}."
+    what, fix = KINDS.get(problem.type) or KINDS.get(kind, (message, "Correct it."))
     if kind == "literal" and isinstance(problem.found, str):
         known = [word for one in nodes for word in one.get("enum", [one.get("const", "")]) if word]
         return what, did_you_mean(problem.found, dict.fromkeys(known))
@@ -167,7 +173,7 @@ def _words_of(problem: _Problem, nodes: Sequence[Schema]) -> tuple[str, str]:
     return what, fix.format(**{"bounds": " and ".join(bounds), **problem.told}) + says
 
 
-def _nodes(adapter: TypeAdapter[Any], at: KeyPath) -> list[Schema]:
+def schemas_at(adapter: TypeAdapter[Any], at: KeyPath) -> list[Schema]:
     """The schemas that a type has for a place within a value: several where it may be of several types."""
     whole = _schema(adapter)
 

@@ -18,6 +18,7 @@ from foundation.table_files import iso_day
 
 Keys = TypeVar("Keys")
 CODE = re.compile("[A-Z]{3}")  # of a currency
+NOT_BLANK = r"\S"
 
 
 class Told(ConfigError):
@@ -70,7 +71,7 @@ def pair_of(found: object) -> tuple[float, float]:
     return float(found[0]), float(found[1])
 
 
-Text = Annotated[str, StringConstraints(pattern=r"\S")]
+Text = Annotated[str, StringConstraints(pattern=NOT_BLANK)]
 Name = Annotated[str, checked(_name_fault, NAME_FIX)]
 Day = Annotated[pd.Timestamp, PlainValidator(day_of), WithJsonSchema({"type": "string", "format": "date"})]
 Currency = Annotated[

@@ -110,7 +110,7 @@ def validated(document: Document, path: KeyPath, adapter: TypeAdapter[Any], valu
         return adapter.validate_json(text.encode("utf-8", "replace"), strict=True)
     except ValidationError as error:
         faults = Faults()
-        for fault in faults_of(error, value, adapter):
+        for fault in faults_of(error.errors(include_url=False), value, adapter):
             with faults:
                 document.check_whole((*path, *fault.at))
                 at = (*path, *fault.at, fault.key) if fault.key else (*path, *fault.at)

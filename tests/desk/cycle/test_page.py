@@ -113,8 +113,8 @@ def test_the_briefing_is_text_with_one_disclaimer(document: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("status", "commands"),
     [
-        ("finalised", ["run", "execute"]),
-        ("awaiting approval", ["run", "approve", "execute"]),
+        ("finalised", ["run", "execute", "execute"]),
+        ("awaiting approval", ["run", "approve", "execute", "execute"]),
         ("vetoed", ["data", "run"]),
         ("unreconciled", ["run"]),
         ("executed", ["tca"]),
@@ -128,6 +128,16 @@ def test_the_playbook_names_commands_that_there_are(document: dict[str, Any], st
     for each in steps:
         known = rebalance(each.split()[0], "--help").out
         assert all(option in known for option in each.split() if option.startswith("--"))
+
+
+@pytest.mark.parametrize("status", ["finalised", "awaiting approval", "vetoed", "unreconciled", "executed", "not sent"])
+def test_steps_without_a_command_line_name_no_command(document: dict[str, Any], status: str) -> None:
+    said = briefed(document, status, FETCHED)
+    assert said.steps
+    for step, whole in zip(said.steps, said.playbook, strict=True):
+        assert "rebalance" not in step
+        assert step.endswith(".")
+        assert whole.startswith(step[:-1])
 
 
 def test_the_page_of_a_kept_record_is_that_of_its_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

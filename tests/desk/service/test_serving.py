@@ -234,7 +234,8 @@ def test_a_server_that_is_terminated_says_so_ends_what_is_running_and_exits(pati
         patient.process.send_signal(signal.SIGTERM)
         while (ready := client.get(url, params={"ready": True})).status_code == 200:
             time.sleep(0.01)
-        assert ready.json() == {"status": "ok", "ready": False}
+        assert ready.status_code == 503
+        assert client.get(url).json() == {"status": "ok", "ready": False}
         with suppress(httpx.TransportError):
             while httpx.get(url, timeout=WAIT):  # until it no longer listens
                 pass

@@ -1,0 +1,89 @@
+"""The OpenAPI document: what FastAPI derives from the routes, with errors as they are answered."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+
+from desk.service.guards.hosts import SAFE
+from desk.service.problems import MEDIA_TYPE, ProblemDocument
+
+PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+TOKEN = {"type": "http", "scheme": "bearer", "description": "An access token, or that of a sign-in."}
+FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
+SAID = {  # problems by status: when they are answered
+    "400": "The request has mistakes: each is stated.",
+    "401": "Nobody is signed in.",
+    "403": "The role or the scope of the caller does not suffice, or another origin asks.",
+    "404": "There is nothing, or nothing that the caller may see.",
+    "408": "The body did not arrive in time.",
+    "409": "The Idempotency-Key is that of another request, or of one without an answer.",
+    "413": "The body is too large.",
+    "415": "The body is of another type, or compressed.",
+    "421": "Host is not this server.",
+    "429": "Too many requests: come again after `Retry-After` seconds.",
+    "503": "The server is busy: come again after `Retry-After` seconds.",
+}
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Let the document of an app state its problems, and who may call what."""
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    document = FastAPI.openapi(app)  # the same object until a route is added
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    if "Problem" in schemas:
+        return document
+    for name in FASTAPI_ERRORS:
+        schemas.pop(name, None)
+    own = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    schemas |= own.pop("$defs") | {"Problem": own | {"title": "Problem"}}
+    document["components"]["securitySchemes"] = {"token": TOKEN}
+    for route in iter_route_contexts(app.routes):
+        for method in route.methods or () if route.path_format in document["paths"] else ():
+            operation = document["paths"][route.path_format].get(method.lower())
+            if operation:
+                _state_problems(operation, needed_by(route.dependant), changes=method not in SAFE)
+    return document
+
+
+def needed_by(dependant: Dependant) -> tuple[str, str] | None:
+    """The role and the scope that a route needs, None for one that answers anyone."""
+    below = (needed_by(each) for each in dependant.dependencies)
+    own: tuple[str, str] | None = getattr(dependant.call, "needed", None)
+    return own or next((found for found in below if found), None)
+
+
+def _state_problems(operation: dict[str, Any], needed: tuple[str, str] | None, changes: bool) -> None:
+    """Add to an operation the problems that follow from what it takes; the first line of its text is its summary."""
+    operation["summary"], _, more = operation.pop("description", operation["summary"]).partition("\n")
+    responses = operation["responses"]
+    responses.pop("422", None)
+    in_path = any(each["in"] == "path" for each in operation.get("parameters", []))
+    may_be = {
+        "400": "requestBody" in operation or "parameters" in operation,
+        "401": needed,
+        "403": True,
+        "404": in_path,
+        "408": changes,
+        "409": changes and needed,
+        "413": changes,
+        "415": changes,
+        "421": True,
+        "429": True,
+        "503": True,
+    }
+    for status in (status for status, is_so in may_be.items() if is_so):
+        responses.setdefault(status, {"description": SAID[status]})
+    for status in responses:
+        if status[0] in "45":
+            responses[status]["content"] = PROBLEM
+    operation["responses"] = dict(sorted(responses.items()))
+    if needed:
+        operation["security"] = [{"token": [needed[1]]}]
+        more = f"{more}\n\nRole: {needed[0]}. Scope: {needed[1]}."
+    if more.strip():
+        operation["description"] = more.strip()

@@ -1,0 +1,1 @@
+"""Who a caller is: passwords, passkeys, OpenID Connect, sessions and access tokens."""

@@ -1,0 +1,116 @@
+"""The session of a person: a JWT of ten minutes, and refresh tokens, each of which is exchanged once for the next.
+
+A session is a family of refresh tokens. Its JWTs are void once the family has ended, or the user has another epoch.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from desk.service.store.keys import Keys
+from desk.service.store.tables import RefreshToken, User, new_id, now
+from desk.service.users.one_time import sha256_of
+
+ALGORITHM, AUDIENCE = "HS256", "rebalance"
+TOKEN_LIFE = timedelta(minutes=10)
+SESSION_LIFE = timedelta(days=14)  # from the sign-in, however often its tokens are refreshed
+
+
+@dataclass(frozen=True)
+class SessionTokens:
+    """The tokens of a session.
+
+    token   : JWT, sent as a bearer.
+    expires : its end, UTC.
+    refresh : exchanged once for the next ones.
+    """
+
+    token: str
+    expires: datetime
+    refresh: str
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The signature of the JWTs of a server. issuer : its address."""
+
+    keys: Keys
+    issuer: str
+
+    def sign(self, user: User, family: str) -> tuple[str, datetime]:
+        """A JWT of a session of a user, and its end."""
+        key = _key_set(self.keys.signing).keys[0]
+        issued = datetime.now(UTC)
+        names = {"iss": self.issuer, "aud": AUDIENCE, "sub": user.id, "sid": family, "epoch": user.epoch}
+        header = {"alg": ALGORITHM, "kid": key.kid}
+        token = jwt.encode(header, {**names, "iat": issued, "exp": issued + TOKEN_LIFE}, key, algorithms=[ALGORITHM])
+        return token, (issued + TOKEN_LIFE).replace(tzinfo=None)
+
+    def claims_of(self, token: str) -> dict[str, Any] | None:
+        """The claims of a JWT that this server signed and that has not expired; None for any other."""
+        is_there: Any = {name: {"essential": True} for name in ("exp", "iat", "sub", "sid", "epoch")}
+        registry = jwt.JWTClaimsRegistry(
+            iss={"essential": True, "value": self.issuer}, aud={"essential": True, "value": AUDIENCE}, **is_there
+        )
+        try:
+            claims = jwt.decode(token, _key_set(self.keys.signing), algorithms=[ALGORITHM]).claims
+            registry.validate(claims)
+        except (JoseError, ValueError):
+            return None
+        return claims
+
+
+@lru_cache(maxsize=4)
+def _key_set(keys: tuple[bytes, ...]) -> KeySet:
+    """The keys of signatures; the id of each is its thumbprint (RFC 7638)."""
+    found = KeySet([OctKey.import_key({"kty": "oct", "k": key.decode().rstrip("=")}) for key in keys])
+    for key in found.keys:
+        key.ensure_kid()
+    return found
+
+
+def begin_session(session: Session, signer: Signer, user: User) -> SessionTokens:
+    """The first tokens of a new session of a user, whose expired ones go."""
+    session.execute(delete(RefreshToken).where(RefreshToken.user == user.id, RefreshToken.expires < now()))
+    return _next_tokens(session, signer, user, new_id(), now() + SESSION_LIFE)
+
+
+def refresh_session(session: Session, signer: Signer, refresh: str) -> SessionTokens | None:
+    """The next tokens of a session; None where it has ended. A refresh token that comes twice ends its session."""
+    hashed = sha256_of(refresh)
+    is_open = RefreshToken.used.is_(None) & (RefreshToken.expires > now())
+    taken = session.scalars(
+        update(RefreshToken).where(RefreshToken.sha256 == hashed, is_open).values(used=now()).returning(RefreshToken)
+    ).one_or_none()
+    user = session.get(User, taken.user) if taken is not None else None
+    if taken is None or user is None or user.disabled or user.epoch != taken.epoch:
+        end_session(session, refresh)
+        return None
+    return _next_tokens(session, signer, user, taken.family, taken.expires)
+
+
+def end_session(session: Session, refresh: str) -> None:
+    """End the session that a refresh token belongs to, be it used or not."""
+    if (known := session.get(RefreshToken, sha256_of(refresh))) is not None:
+        session.execute(delete(RefreshToken).where(RefreshToken.family == known.family))
+
+
+def end_all_sessions(session: Session, user: User) -> None:
+    """End all sessions of a user; access tokens of programs stay."""
+    user.epoch += 1
+    session.execute(delete(RefreshToken).where(RefreshToken.user == user.id))
+
+
+def _next_tokens(session: Session, signer: Signer, user: User, family: str, expires: datetime) -> SessionTokens:
+    refresh = secrets.token_urlsafe(32)
+    hashed = sha256_of(refresh)
+    session.add(RefreshToken(sha256=hashed, family=family, user=user.id, epoch=user.epoch, expires=expires))
+    return SessionTokens(*signer.sign(user, family), refresh)
