@@ -16,7 +16,6 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
-from desk.service.store.tables import new_id
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper.wording import counted
@@ -120,12 +119,6 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(PolicyError)
     def _input(request: Request, error: Exception) -> JSONResponse:
         return answer_of(Problem(400, _without_folders(request, str(error))))
-
-    @app.exception_handler(Exception)
-    def _fault(request: Request, error: Exception) -> JSONResponse:
-        instance = f"urn:uuid:{new_id()}"
-        log.error("%s %s failed, %s", request.method, request.url.path, instance, exc_info=error)
-        return answer_of(Problem(500, "The service failed. Its log has the cause under this instance."), instance)
 
 
 def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[FieldMistake]:
