@@ -22,15 +22,17 @@ from desk.service.store.tables import QueuedJob, StoredPortfolio, Tenant, User
 TENANT = "house"
 
 
-def add_portfolios(sessions: Sessions, count: int) -> list[str]:
-    """Ids of new portfolios of a new user."""
+def add_portfolios(sessions: Sessions, count: int, owner: str = "") -> list[str]:
+    """Ids of new portfolios without text.  owner : id of their user; a new one by default."""
     with sessions.begin() as session:
         session.merge(Tenant(name=TENANT))
         session.flush()
-        user = User(tenant=TENANT, email=f"{os.urandom(8).hex()}@desk.example", name="a manager", role="manager")
-        session.add(user)
-        session.flush()
-        portfolios = [StoredPortfolio(tenant=TENANT, owner=user.id, name=f"desk{k}") for k in range(count)]
+        if not owner:
+            user = User(tenant=TENANT, email=f"{os.urandom(8).hex()}@desk.example", name="a manager", role="manager")
+            session.add(user)
+            session.flush()
+            owner = user.id
+        portfolios = [StoredPortfolio(tenant=TENANT, owner=owner, name=f"desk{k}") for k in range(count)]
         session.add_all(portfolios)
         session.flush()
         return [each.id for each in portfolios]

@@ -11,11 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+from foundation.files import write_whole
+
 if __name__ == "__main__":
     *_, folder = sys.argv
     given = dict(word.split("=") for word in sys.argv[1:] if "=" in word)
-    reports, name = Path(folder), given.get("name", "made")
-    Path(os.environ["REBALANCE_PROGRESS"]).write_text('["sleeping", 1, 4]')
+    reports, name = Path(folder), given.get("name", given.get("--policy", "made"))
+    write_whole(os.environ["REBALANCE_PROGRESS"], '["sleeping", 1, 4]')
     with open(reports / f".{name}.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,7 +2,8 @@
 `run | live FILE`, `watch | governance FILES`, `history`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
 `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
-`diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile | worker`, `serve`.
+`diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`,
+`serve | worker`.
 
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
@@ -21,6 +22,7 @@ from desk.cli.journal import approve, why
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now
 from desk.cli.new import new
+from desk.cli.on_server import OnServer, check_server
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
 from desk.cli.reports import backtest, batch, parameters_text, report
 from desk.cli.serve import serve
@@ -48,24 +50,29 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version and code, and exit.")
     ] = False,
+    server: Annotated[
+        str, typer.Option(help="Address of a service, to do report, backtest, run or runs there.", show_default=False)
+    ] = "",
 ) -> None:
     """Options of the command line itself."""
+    context.obj = check_server(server, context.invoked_subcommand)
 
 
-app.command(epilog=parameters_text())(report)
+app.command(cls=OnServer, epilog=parameters_text())(report)
 command: Callable[..., None]
 for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, allocate, forecast):
-    app.command()(command)
+    app.command(cls=OnServer)(command)
 for command in (run, watch, history, live, governance):
-    app.command()(command)
-for command in (audit, sweep, laboratory, study, cluster, worker, serve):
+    app.command(cls=OnServer)(command)
+for command in (audit, sweep, laboratory, study, cluster, serve, worker):
     app.command()(command)
 app.command("compile")(compile_now)
 for command in (policies, verify, runs, note, trials, show, pdf, diff, replay):
-    app.command()(command)
+    app.command(cls=OnServer)(command)
 for name, group in {
     "alerts": alerts,
     "journal": journal.app,

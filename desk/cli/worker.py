@@ -11,7 +11,7 @@ def worker(once: Annotated[bool, typer.Option("--once", help="Do the jobs that w
     """Do jobs of the service, one at a time, until it is terminated. Start as many as the machine has cores to spare.
 
     It takes DATABASE_URL and the folder of the service from the environment, as `rebalance serve` does. Terminated, it
-    gives the job under way 20 seconds to end, and puts it back in the queue where it does not.
+    gives the job under way a minute to end, and puts it back in the queue where it does not.
     """
     with starting():
         import signal

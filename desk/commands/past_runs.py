@@ -95,24 +95,9 @@ def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tup
     for folder, manifest in found.whole:
         if wanted.portfolio not in ("", manifest["portfolio"]) or manifest["times"]["ended"][:10] < wanted.since:
             continue
-        policy = manifest.get("recommendation", {}).get("policy") or manifest["settings"].get("policy") or ""
-        try:
-            figures = stored_figures(folder, manifest).get(policy, {}) if policy else {}
-        except DataError as error:
-            found.broken.append(str(error))
-            figures = {}
-        rows.append(
-            {
-                "run": folder.name,  # a copy under another name is listed by that
-                "kind": manifest["kind"],
-                "portfolio": manifest["portfolio"],
-                "made": manifest["times"]["ended"][:16].replace("T", " "),
-                "seconds": manifest["times"]["seconds"],
-                "policy": policy if isinstance(policy, str) else "",
-                **{name: figures.get(name) for name in METRICS_SHOWN},
-                "note": notes.get(folder.name, ""),
-            }
-        )
+        row, fault = run_row(folder, manifest, notes.get(folder.name, ""))
+        rows.append(row)
+        found.broken.extend([fault] * bool(fault))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     for condition in wanted.where:
         table = table[_fits(table, condition)]
@@ -120,6 +105,26 @@ def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tup
         column, falls = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
         table = table.sort_values(column, ascending=not falls, kind="stable", na_position="last")
     return table.reset_index(drop=True), found.broken
+
+
+def run_row(folder: Path, manifest: Mapping[str, Any], note: str = "") -> tuple[dict[str, Any], str]:
+    """What the list of runs says of one, by `COLUMNS`; and why its figures cannot be read, "" where they can."""
+    policy, fault = manifest.get("recommendation", {}).get("policy") or manifest["settings"].get("policy") or "", ""
+    try:
+        figures = stored_figures(folder, manifest).get(policy, {}) if policy else {}
+    except DataError as error:
+        fault, figures = str(error), {}
+    row = {
+        "run": folder.name,  # a copy under another name is listed by that
+        "kind": manifest["kind"],
+        "portfolio": manifest["portfolio"],
+        "made": manifest["times"]["ended"][:16].replace("T", " "),
+        "seconds": manifest["times"]["seconds"],
+        "policy": policy if isinstance(policy, str) else "",
+        **{name: figures.get(name) for name in METRICS_SHOWN},
+        "note": note,
+    }
+    return row, fault
 
 
 def _fits(table: pd.DataFrame, condition: str) -> "pd.Series[bool]":

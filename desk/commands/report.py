@@ -60,11 +60,11 @@ from foundation.paper.formats import csv_text, plain_json
 from foundation.paper.text_tables import warnings_text
 from foundation.paper.wording import counted
 from foundation.progress import bar
-from research.accounting import Hold, View, Why
+from research.accounting import Hold, Policy, View, Why
 from research.allocation import Allocation
 from research.market import Market
 from research.orders import TradeList, trade_list
-from research.portfolio import load_portfolio
+from research.portfolio import Portfolio, load_portfolio
 from research.rules import Rule, Threshold
 
 PROGRESS = ".progress"
@@ -312,6 +312,17 @@ def made_report(asked: AskedReport, retrain: bool = False) -> Made:
     return Made(final, f"{text}{said}\n{final}")
 
 
+def scored_backtest(portfolio: Portfolio, policy: Policy, name: str) -> tuple[Backtest, Benchmark, Score]:
+    """One policy of a portfolio played through its test, its benchmark, and its figures by it.
+
+    policy : ready to decide.
+    name   : its name in the file.
+    """
+    played = backtest_candidate(portfolio, policy, name)
+    benchmark = with_comparator(portfolio, benchmark_of(portfolio, portfolio.market), {name: played})
+    return played, benchmark, score(played, benchmark)
+
+
 def _reused_text(reused: Mapping[str, int]) -> str:
     """One line for each learned policy that was not trained again. reused : number of seeds kept, by policy."""
     kept = [
@@ -351,10 +362,8 @@ def make_backtest(
     with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
         fitted = fit(policy, portfolio, progress.stage, retrain=retrain)
         progress.stage(f"backtesting {policy}", 0, 0)
-        played = backtest_candidate(portfolio, fitted.policy, policy)
+        played, benchmark, scored = scored_backtest(portfolio, fitted.policy, policy)
         progress.stage("writing results")
-        benchmark = with_comparator(portfolio, benchmark_of(portfolio, portfolio.market), {policy: played})
-        scored = score(played, benchmark)
         alone = PlayedCandidates(portfolio, benchmark, {policy: fitted}, {policy: played}, {policy: scored}, {}, {})
         tried = played_trials(alone)
         count_trials([tried, *tunings_of([fitted])], run.name)

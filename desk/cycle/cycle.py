@@ -207,7 +207,7 @@ def _forecast(portfolio: Portfolio) -> tuple[dict[str, Any], str]:
         moments = model.predict(portfolio.market.past(len(portfolio.market.dates) - 1))
     except DataError as error:
         return {}, f"{name} gives no forecast: {error}"
-    mean = _by_asset(portfolio, moments.mean)
+    mean = dict(zip(moments.assets, map(float, moments.mean), strict=True))
     best = max(mean, key=lambda asset: mean[asset])
     return {"model": name, "mean": mean}, f"{name} expects most of {best}. No weight follows it unless the target asks."
 

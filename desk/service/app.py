@@ -18,25 +18,28 @@ from desk.service.guards.idempotency import idempotent
 from desk.service.guards.journalled import journalled
 from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
+from desk.service.jobs.queue import adopt
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import health, metrics
+from desk.service.routes import agents, health, jobs, market, metrics, portfolios, rebalance, runs
 from desk.service.settings import ServiceSettings, settings_of
 
 GUARDS = (  # in the order in which a request meets them
     from_proxy, secure_headers, observed, known_hosts, limited_rate, whole_bodies, limited_work, idempotent, journalled,
     entity_tags,
 )  # fmt: skip
-ALWAYS = (health, metrics)  # modules whose routes answer on every server
-OPEN = ()  # modules whose routes answer without sign-in on loopback and with `open_only`, elsewhere any caller
-SIGN_IN = ()  # modules whose routes answer without sign-in where something is stored
-STORED = ()  # modules whose routes need a caller; a server with `open_only` has none of them
+# Modules of routes, by whom they answer.
+ALWAYS = (health, metrics)  # anyone, on every server
+OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
+SIGN_IN = ()  # anyone; a server with `open_only` has none of them, and none of the following
+STORED = (portfolios, market, jobs, runs)  # a caller who has the role and the scope
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The application of a server. settings : its settings, None for those of the environment."""
     settings = settings or settings_of()
     service = opened_service(settings)
+    adopt(service.sessions)
     app = FastAPI(
         title="rebalance",
         version=version("rebalance-workbench"),

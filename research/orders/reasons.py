@@ -80,7 +80,7 @@ class Reasons:
         """The limits that keep orders from the policy's own step, each with the assets that it reduces or moves."""
         found: dict[str, list[str]] = {}
         for i, asset in enumerate(self.portfolio.market.assets):
-            for limit in (*(limit.words for limit in self._keeps(i)), self._reduced(i)[1]):
+            for limit in (*(limit.words for limit in self._keeps(i)), self._reduced[i][1]):
                 if limit:
                     found.setdefault(limit, []).append(asset)
         return tuple(f"{self._stated(limit)} ({', '.join(lines)})" for limit, lines in found.items())
@@ -199,15 +199,17 @@ class Reasons:
 
     def _cut(self, i: int) -> str:
         """The amount by which a limit reduced the order of asset `i`, in words; "" where it is only its lots."""
-        cut, limit = self._reduced(i)
+        cut, limit = self._reduced[i]
         amount = f"{cut:,.8g} units" if self.sized.position.quoted[i] else f"{cut:,.2f} {self.portfolio.basis}"
         return f"; cut by {amount} ({limit})" if limit else ""
 
-    def _reduced(self, i: int) -> tuple[float, str]:
-        """The units by which a limit reduced the order of asset `i`, and the limit; "" where it is only its lots."""
+    @cached_property
+    def _reduced(self) -> list[tuple[float, str]]:
+        """For each asset, the units by which a limit reduced its order, and the limit; "" where it is only its lots."""
         sized, position = self.sized, self.sized.position
-        cut, lot = abs(float(sized.rounded[i])) - abs(float(sized.units[i])), float(position.lots[i])
-        return cut, self._limit(i) if cut > max(lot, COUNTED * position.nav / position.prices[i]) else ""
+        cuts = np.abs(sized.rounded) - np.abs(sized.units)
+        some = cuts > np.maximum(position.lots, COUNTED * position.nav / position.prices)
+        return [(float(cut), self._limit(i) if some[i] else "") for i, cut in enumerate(cuts)]
 
     def _limit(self, i: int) -> str:
         """The limit that keeps the order of asset `i` below the exact step; turnover reduces buys and sells alike."""

@@ -18,7 +18,7 @@ from desk.cycle.outcomes import expected, outcomes, regret
 from desk.cycle.page import cycle_html
 from desk.cycle.screen import timeline
 from desk.journal import Journal
-from desk.journal.chain import Event
+from desk.journal.chain import Entry, Event
 from desk.journal.records import CycleOutcome, CycleRun
 from desk.journal.tickets import execution_status, filled_units, moment_text
 from desk.journal.verify import verify
@@ -150,12 +150,9 @@ def history_text(limit: int, portfolio: str = "", pages: Path | None = None) -> 
     pages     : folder into which the page of each is written, as `<portfolio>-<record>.html`.
     Raises    : ConfigError where there is no journal; for pages DataError where a record was changed or is not there.
     """
-    wanted = {"kind": CycleRun.kind} | ({"portfolio": portfolio} if portfolio else {})
     with Journal(read_only=True) as journal:
-        entries = journal.entries(last=None, **wanted)
-        of_session = nlargest(limit, entries, key=lambda one: (one.record.session, one.sequence))
-        found, alarm = of_session[::-1], verify(journal).alarm
-        states = [execution_status(journal, one.ticket) or one.record.status for one in found]
+        newest, alarm = newest_cycles(journal, limit, portfolio), verify(journal).alarm
+    found = [one for one, _ in newest]
     if pages is not None:
         for one in found:
             kept = kept_path(one.portfolio, one.record)
@@ -163,10 +160,21 @@ def history_text(limit: int, portfolio: str = "", pages: Path | None = None) -> 
     lines = [
         f"{one.record.session}  run {moment_text(one)[:-7]} UTC  {one.record.sha256[:ID]}  {one.portfolio}  "
         f"{status}, {one.record.chosen}: {one.record.headline}"
-        for one, status in zip(found, states, strict=True)
+        for one, status in newest
     ]
     said = "\n".join(lines) or "The journal has no such cycle."
     return said + warnings_text([f"{alarm[0].upper()}{alarm[1:]}."] if alarm else [])
+
+
+def newest_cycles(journal: Journal, limit: int, portfolio: str = "") -> list[tuple[Entry, str]]:
+    """The entries of the cycles of the newest sessions, by session and then by run, and what became of each decision.
+
+    limit     : number of them.
+    portfolio : name of a portfolio, "" for all.
+    """
+    entries = journal.entries(last=None, kind=CycleRun.kind, **({"portfolio": portfolio} if portfolio else {}))
+    newest = nlargest(limit, entries, key=lambda one: (one.record.session, one.sequence))[::-1]
+    return [(one, execution_status(journal, one.ticket) or one.record.status) for one in newest]
 
 
 def record_text(start: str) -> str:

@@ -41,7 +41,7 @@ SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0}  # that a 
 JOBS, REPORTS = "jobs", "reports"  # folders of a tenant: files of cycles by job, and runs
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
-BEAT, POLL, GRACE = 1.0, 0.5, 20.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
+BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
 LONGEST_TEXT = 65_536  # characters of what a command printed that are kept
 TRACEBACK = "Traceback (most recent call last)"
 PASSED = re.compile(
@@ -172,7 +172,7 @@ def _progress(scratch: Path) -> str:
     """How far a command is, as it says itself."""
     try:
         doing, done, total = json.loads((scratch / "progress").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return "starting"
     return str(bar(total or None, doing, done=done, shown=False))
 

@@ -1,12 +1,14 @@
 """The request of the payload endpoint. Bounds are those of the market and of the accounting that answer it."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal, Self
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
+from desk.service.bodies import Body
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, cut
 from foundation.tolerances import TARGET_TOLERANCE
 from research.portfolio.file.kinds import Currency, Fraction, Name, Told
 
@@ -17,33 +19,31 @@ MAX_COST_BPS = 10_000.0
 REFUSED_COST_BPS = 5_000.0  # the accounting refuses a cost of half the notional
 LARGEST_GROWTH = 1e100  # of a unit over its history
 
+
+def _check_growth(returns: list[float]) -> list[float]:
+    """Raise Told for returns that multiply to a number that no figure can be computed from."""
+    growth = math.prod([1.0 + one for one in returns])
+    if not 1.0 / LARGEST_GROWTH < growth < LARGEST_GROWTH:
+        raise Told(f"they multiply to {growth:.3g}", "Correct them: 0.01 is a return of 1 %.")
+    return returns
+
+
 Return = Annotated[float, Field(gt=-1.0, le=MAX_RETURN)]
-Returns = Annotated[list[Return], Field(max_length=MAX_RETURNS)]
+Returns = Annotated[list[Return], Field(max_length=MAX_RETURNS), AfterValidator(_check_growth)]
 Price = Annotated[float, Field(ge=SMALLEST_NUMBER, le=LARGEST_NUMBER, description="Currency per unit.")]
 Lots = Literal["exact", "quick"]
 
 
-class Strict(BaseModel):
-    """A part of a request: unknown keys, numbers in quotes, and numbers that are not finite are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class HoldingInput(Strict):
+class HoldingInput(Body):
     """A security inside an asset: orders of the asset are shown by security in the drilldown."""
 
     symbol: Name
     weight: Annotated[Fraction, Field(description="Fraction of the asset, not of the portfolio.")]
     price: Price
-    historical_returns: Annotated[Returns, Field(description="The oldest first; [] for none.")] = []
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        _check_growth(self.historical_returns)
-        return self
+    historical_returns: Returns = Field(default_factory=list, description="The oldest first; [] for none.")
 
 
-class AssetInput(Strict):
+class AssetInput(Body):
     """An asset: its weights, its price and its past."""
 
     asset: Name
@@ -57,14 +57,16 @@ class AssetInput(Strict):
     historical_returns: Annotated[
         Returns, Field(description="Simple returns a period, the oldest first. Histories of assets end together.")
     ]
-    holdings: Annotated[list[HoldingInput], Field(max_length=MAX_ASSETS)] = []
+    holdings: list[HoldingInput] = Field(default_factory=list, max_length=MAX_ASSETS)
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        _check_growth(self.returns)
-        _check_distinct("symbol", [holding.symbol for holding in self.holdings], "holdings")
-        _check_sum("weight", (holding.weight for holding in self.holdings), "holdings")
-        return self
+    @field_validator("holdings")
+    @classmethod
+    def _check_holdings(cls, holdings: list[HoldingInput]) -> list[HoldingInput]:
+        _refuse(
+            _repeated("symbol", [each.symbol for each in holdings]),
+            _above_one("weight", [each.weight for each in holdings]),
+        )
+        return holdings
 
     @property
     def class_name(self) -> str:
@@ -83,7 +85,7 @@ class AssetInput(Strict):
         return [*self.historical_returns, *last]
 
 
-class RebalanceRequest(Strict):
+class RebalanceRequest(Body):
     """A portfolio to rebalance. Weights are fractions of its value; what they leave is cash."""
 
     portfolio_value: Annotated[
@@ -108,54 +110,65 @@ class RebalanceRequest(Strict):
             "of the value.",
         ),
     ] = 0.0
-    locked: Annotated[list[str], Field(max_length=MAX_ASSETS, description="Assets that are not traded.")] = []
+    locked: list[str] = Field(default_factory=list, max_length=MAX_ASSETS, description="Assets that are not traded.")
     currency: Currency = "USD"
     lots: Annotated[
         Lots,
-        Field(description="Search for whole lots: exact, within a stated number of nodes, or quick, a local search."),
-    ] = "exact"
+        Field(description="Search for whole lots: quick, a local search, or exact, within a stated number of nodes."),
+    ] = "quick"
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        names = [each.asset for each in self.assets]
-        _check_distinct("asset", names, "assets")
-        _check_sum("target_weight", (each.target_weight for each in self.assets), "assets")
-        _check_sum("current_weight", (each.current_weight for each in self.assets), "assets")
-        if self.transaction_cost_bps >= REFUSED_COST_BPS:
-            raise Told(
-                f"transaction_cost_bps is {self.transaction_cost_bps:g}, half of the notional or more",
-                f"Give less than {REFUSED_COST_BPS:,.0f}: the accounting books no dearer trade.",
-                "transaction_cost_bps",
-            )
-        if self.cash_flow <= -self.portfolio_value:
-            raise Told(
-                f"cash_flow is {self.cash_flow:g}, a withdrawal of the whole value, {self.portfolio_value:g}, or more",
-                "Withdraw less.",
-                "cash_flow",
-            )
-        unknown = [name for name in self.locked if name not in names]
-        if unknown:
-            raise Told(f"locked names {unknown[0]!r}, which is no asset", "Name an asset of the payload.", "locked")
-        return self
+    @field_validator("transaction_cost_bps")
+    @classmethod
+    def _check_cost(cls, cost: float) -> float:
+        if cost >= REFUSED_COST_BPS:
+            what, limit = "half of the notional or more, which no trade pays for", f"{REFUSED_COST_BPS:,.0f}"
+            raise Told(what, f"Give less than {limit}.")
+        return cost
+
+    @field_validator("assets")
+    @classmethod
+    def _check_assets(cls, assets: list[AssetInput]) -> list[AssetInput]:
+        _refuse(
+            _repeated("asset", [each.asset for each in assets]),
+            _above_one("target_weight", [each.target_weight for each in assets]),
+            _above_one("current_weight", [each.current_weight for each in assets]),
+        )
+        return assets
+
+    @field_validator("cash_flow")
+    @classmethod
+    def _check_flow(cls, flow: float, info: ValidationInfo) -> float:
+        if flow <= -info.data.get("portfolio_value", math.inf):
+            raise Told("a withdrawal of the whole value or more", "Withdraw less.")
+        return flow
+
+    @field_validator("locked")
+    @classmethod
+    def _check_locked(cls, locked: list[str], info: ValidationInfo) -> list[str]:
+        known = {each.asset for each in info.data.get("assets", [])}
+        if known and (unknown := [name for name in locked if name not in known]):
+            raise Told(f"{cut(unknown[0])!r} is no asset", "Name assets of the payload.")
+        return locked
 
 
-def _check_distinct(key: str, names: Sequence[str], where: str) -> None:
-    """Raise Told for a name that appears twice."""
-    if len(set(names)) < len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
-        raise Told(f"{key} {twice!r} appears twice", "Merge the two, or rename one.", where)
+Fault = tuple[str, str]  # what is wrong, and how to mend it
 
 
-def _check_sum(key: str, weights: Iterable[float], where: str) -> None:
-    """Raise Told for weights that sum above one."""
+def _refuse(*faults: Fault | None) -> None:
+    """Raise Told for the faults that are there."""
+    if there := [fault for fault in faults if fault is not None]:
+        raise Told("; ".join(what for what, _ in there), " ".join(dict.fromkeys(fix for _, fix in there)))
+
+
+def _repeated(key: str, names: Sequence[str]) -> Fault | None:
+    """The fault of names of which one appears twice."""
+    if len(set(names)) == len(names):
+        return None
+    return f"{key} {next(name for name, count in Counter(names).items() if count > 1)!r} appears twice", "Rename one."
+
+
+def _above_one(key: str, weights: Sequence[float]) -> Fault | None:
+    """The fault of weights that sum above one."""
     total = math.fsum(weights)
-    if total > 1.0 + TARGET_TOLERANCE:
-        raise Told(f"{key} sums to {total:.12g}", "Lower them: they sum to 1 at most, and the rest is cash.", where)
-
-
-def _check_growth(returns: Sequence[float]) -> None:
-    """Raise Told for returns that multiply to a number that no figure can be computed from."""
-    growth = math.prod([1.0 + one for one in returns])
-    if not 1.0 / LARGEST_GROWTH < growth < LARGEST_GROWTH:
-        fix = "Correct them: simple returns are fractions, such as 0.01 for 1 %."
-        raise Told(f"historical_returns multiply to {growth:.3g}", fix, "historical_returns")
+    fix = "Lower them: weights sum to 1 at most, and the rest is cash."
+    return None if total <= 1.0 + TARGET_TOLERANCE else (f"{key} sums to {total:.12g}", fix)

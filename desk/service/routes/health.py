@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from desk.service.caller import InService
+from desk.service.payload.readiness import READINESS
 from desk.service.problems import Problem
 
 router = APIRouter(tags=["health"])
@@ -22,7 +23,7 @@ class Health(BaseModel):
 @router.get("/api/health", responses=NOT_READY)
 async def health(service: InService, ready: bool = False) -> Health:  # async: it waits for no thread
     """Say whether the service lives and is ready; asked with `ready=true`, in the status of the answer, too."""
-    is_ready = not service.stopping.is_set()
+    is_ready = READINESS.ready and not service.stopping.is_set()
     if ready and not is_ready:
         raise Problem(503, "The service is not ready.", headers={"Retry-After": "5"})
     return Health(ready=is_ready)

@@ -122,10 +122,10 @@ class OneTimeSecret(Table):
 
 
 class StoredPortfolio(Table):
-    """A portfolio; its text stands in its versions."""
+    """A portfolio; its text stands in its versions. Its journal and its runs know it by `name`, that of its text."""
 
     __tablename__ = "portfolios"
-    __table_args__ = (UniqueConstraint("tenant", "owner", "client", "name"),)
+    __table_args__ = (UniqueConstraint("tenant", "name"),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     tenant: Mapped[str] = mapped_column(ForeignKey("tenants.name"), index=True)
     owner: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)

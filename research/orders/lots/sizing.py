@@ -136,7 +136,7 @@ class Orders:
         position, limits = self.position, self.position.limits
         lot = position.lots[i] * position.prices[i] / position.nav
         buys, more = bool(self.wished[i] > 0.0), abs(self.units[i]) + position.lots[i]
-        most, most_sold = (np.broadcast_to(of, len(self.units))[i] for of in (position.most_units, position.most_sold))
+        most, most_sold = (of if of.ndim == 0 else of[i] for of in (position.most_units, position.most_sold))
         if more > most:
             return "volume limit"
         if not buys and more > most_sold:
@@ -176,12 +176,12 @@ class Orders:
         floor = self.asked.floor
         return [day for day in (*position.early, np.inf) if position.short_on(more, floor, day) > 0.0]
 
-    @property
+    @cached_property
     def buys(self) -> float:
         """Notional of all buys, currency."""
         return float(self.each_notional[self.parts > 0.0].sum())
 
-    @property
+    @cached_property
     def sells(self) -> float:
         """Notional of all sells, currency."""
         return float(np.abs(self.each_notional[self.parts < 0.0]).sum())

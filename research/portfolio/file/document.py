@@ -59,7 +59,8 @@ class Document:
         name  : unknown name of an asset, told once however many keys have it.
         """
         self._check_told(path, absent=found is None)
-        raise self.mistake(path, f"{dotted(path)}: {what} ({self.place(path)}): found {shown(found)}. {fix}", name)
+        text = f"{dotted(path)}: {what} ({self.place(path)}): found {shown(found)}. {fix}"
+        raise Mistakes(Mistake(text, self._line(path), path, name, what, found, fix))
 
     @contextmanager
     def placing(self, path: KeyPath, key: str = "") -> Iterator[None]:
@@ -75,9 +76,9 @@ class Document:
         except (ConfigError, DataError) as error:
             raise self.mistake(path, f"{key or dotted(path)} ({self.place(path)}): {error}") from error
 
-    def mistake(self, path: KeyPath, text: str, name: str = "") -> Mistakes:
-        """A mistake at a path, with its message, and the name of an asset that it is about."""
-        return Mistakes(Mistake(text, self._line(path), path, name))
+    def mistake(self, path: KeyPath, text: str) -> Mistakes:
+        """A mistake at a path, with its message."""
+        return Mistakes(Mistake(text, self._line(path), path))
 
     def place(self, path: KeyPath) -> str:
         """The file, and the line of a key or of the nearest key above it, in words."""

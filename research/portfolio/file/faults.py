@@ -1,7 +1,7 @@
 """Mistakes of a file that are told at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
@@ -16,12 +16,16 @@ class Mistake:
     line : line of the file, 0 for what was given beside it, inf where it is not known.
     path : keys from the top of the file to the wrong value, () where they are not known.
     name : unknown name of an asset, which several keys have where the asset itself is named wrongly; else "".
+    what, found, fix : the message in its parts, for forms: fault, value and correction; "" where it has no parts.
     """
 
     text: str
     line: float = inf
     path: tuple[str, ...] = ()
     name: str = ""
+    what: str = ""
+    found: Any = field(default=None, compare=False)  # it may be a list, which has no hash
+    fix: str = ""
 
 
 class Mistakes(ConfigError):

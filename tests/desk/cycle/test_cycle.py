@@ -328,7 +328,11 @@ def test_a_person_is_asked_with_status_3(tmp_path: Path) -> None:
     assert "\nStatus: awaiting approval\n" in asked.out
     steps = asked.out.partition("What to do next:\n")[2]
     assert "--out" not in steps  # it was written
-    assert re.findall(rf"rebalance (\w+) {re.escape(str(tmp_path / 't.json'))}", steps) == ["approve", "execute", "execute"]
+    assert re.findall(rf"rebalance (\w+) {re.escape(str(tmp_path / 't.json'))}", steps) == [
+        "approve",
+        "execute",
+        "execute",
+    ]
     assert json.loads((tmp_path / "t.json").read_text())["approvals"] == 1
     sent = rebalance("execute", tmp_path / "t.json", "--exchange", "paper", "--dry-run")
     assert (sent.status, "Failed, approved" in sent.out) == (1, True)

@@ -18,6 +18,7 @@ from desk.service.settings import ServiceSettings
 from desk.service.store.tables import QueuedJob, now
 
 PROGRAM = "quick_job"
+in_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what the database does not decide
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def test_a_job_is_done_and_its_paths_begin_at_the_tenants_folder(service: Servic
     assert (reports(service) / done.run).read_text() == f"made of {done.run}"
 
 
+@in_sqlite
 def test_a_command_that_refuses_fails_once_and_says_why(service: Service, worked: Callable[[], None]) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1, "status=2")
     worked()
@@ -155,6 +157,7 @@ def test_a_job_that_waits_is_cancelled_at_once_and_one_that_ended_is_not(
     assert not queue.cancel(service.sessions, job)
 
 
+@in_sqlite
 def test_no_job_is_begun_on_a_full_disk(
     service: Service, worked: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,6 +168,7 @@ def test_no_job_is_begun_on_a_full_disk(
     assert "free some" in capsys.readouterr().err
 
 
+@in_sqlite
 def test_a_job_that_takes_too_long_is_ended(
     service: Service, worked: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +179,7 @@ def test_a_job_that_takes_too_long_is_ended(
     assert not (reports(service) / "made").exists()
 
 
+@in_sqlite
 def test_a_process_gets_no_secret_of_the_worker_and_the_home_of_its_tenant(
     service: Service, worked: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +193,7 @@ def test_a_process_gets_no_secret_of_the_worker_and_the_home_of_its_tenant(
     assert f"REBALANCE_HOME={service.root(TENANT)}\n" in made
 
 
+@in_sqlite
 def test_progress_is_that_of_the_command_and_a_job_that_runs_is_killed_where_it_is_cancelled(service: Service) -> None:
     (job,) = add_jobs(service, add_portfolios(service.sessions, 1), 1, "seconds=60")
     process = start_worker(service.settings, PROGRAM, once=True)
@@ -199,6 +205,7 @@ def test_progress_is_that_of_the_command_and_a_job_that_runs_is_killed_where_it_
     assert not (reports(service) / "made").exists()
 
 
+@in_sqlite
 @pytest.mark.parametrize(("grace", "state", "attempts"), [(60.0, "done", 1), (0.0, "queued", 0)])
 def test_a_worker_that_is_terminated_gives_its_job_time_or_puts_it_back(
     service: Service, monkeypatch: pytest.MonkeyPatch, grace: float, state: str, attempts: int

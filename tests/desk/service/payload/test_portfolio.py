@@ -1,5 +1,6 @@
 """The portfolio of a payload: what a portfolio file with the same numbers gives, and what is refused."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +82,10 @@ def change(key: str, value: Any) -> dict[str, Any]:
         ("drift_threshold", 1.1, "less than or equal to 1"),
         ("turnover_limit", -0.1, "greater than or equal to 0"),
         ("transaction_cost_bps", 10_001.0, "less than or equal to 10000"),
-        ("transaction_cost_bps", 6_000.0, "dearer"),
+        ("transaction_cost_bps", 6_000.0, "half of the notional"),
         ("assets", [], "at least 1"),
         ("periods_per_year", 0, "greater than or equal to 1"),
-        ("locked", ["Z"], "'Z', which is no asset"),
+        ("locked", ["Z"], "'Z' is no asset"),
         ("cash_flow", -250_000.0, "Withdraw less"),
         ("currency", "usd", "capital letters"),
         ("other", 1, "Extra inputs"),
@@ -104,7 +105,7 @@ def change(key: str, value: Any) -> dict[str, Any]:
 )
 def test_what_is_out_of_bounds_is_refused(key: str, value: Any, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
-        RebalanceRequest.model_validate(change(key, value))
+        RebalanceRequest.model_validate_json(json.dumps(change(key, value)), strict=True)
 
 
 def test_501_assets_are_too_many() -> None:

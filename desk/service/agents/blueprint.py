@@ -1,0 +1,140 @@
+"""The blueprint of the decision cycle: its agents in turn with their contracts, retries, vetoes and escalation.
+
+All of it is read from what runs: the published schema of the record, the table of controls, and the constants by which
+feeds, venues and alerts wait.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from desk.commands.cycle import alert_channels
+from desk.commands.orders.acting import ACTS
+from desk.cycle.alerts import STATUSES
+from desk.cycle.decision import CONTROLS, MODEL_DAYS, STOPPED
+from desk.exchange import execute
+from desk.exchange.stops import PAUSE, STOP
+from desk.feeds import fetching, transport
+from foundation.files import ROOT
+
+RECORD_SCHEMA = ROOT / "docs" / "schemas" / "decision-1.json"
+ANSWERED = transport.CONNECT + transport.ANSWER  # seconds
+ORDERS = {"finalised": "may be sent", "awaiting approval": "wait for an approval"}  # by status; of others they stop
+
+
+class Agent(BaseModel):
+    """An agent in its turn. `output` refers to its JSON Schema in `contracts`."""
+
+    place: int
+    agent: str
+    hands_over: str
+    output: dict[Literal["$ref"], str]
+
+
+class ControlTerms(BaseModel):
+    """A control of the supervisor: it escalates to a person, or vetoes the orders, where it fails."""
+
+    name: str
+    effect: Literal["escalates", "vetoes"]
+    fails: Annotated[str, Field(description="When it fails.")]
+
+
+@dataclass(frozen=True)
+class Retries:
+    """The time-out of one try, the most tries, the seconds before each repetition, and what follows the last."""
+
+    of: str
+    timeout_seconds: float | None
+    tries: int
+    waits_seconds: tuple[float, ...]
+    then: str
+
+
+class Status(BaseModel):
+    """A status that the supervisor gives: what becomes of the orders, and the level of its alert."""
+
+    status: str
+    orders: str
+    alert: str
+
+
+class Blueprint(BaseModel):
+    """The decision cycle as it runs."""
+
+    order: list[str]
+    agents: list[Agent]
+    contracts: Annotated[dict[str, Any], Field(description="JSON Schema of the record of a cycle.")]
+    retries: tuple[Retries, ...]
+    controls: list[ControlTerms]
+    escalation: list[Status]
+    governance: tuple[str, ...]
+
+
+@cache
+def record_schema() -> dict[str, Any]:
+    """The JSON Schema of the record of a cycle."""
+    schema: dict[str, Any] = json.loads(RECORD_SCHEMA.read_bytes())
+    return schema
+
+
+@cache
+def blueprint() -> Blueprint:
+    """The blueprint."""
+    schema = record_schema()
+    known = schema["$defs"]
+    agents = []
+    for place, (_, step) in enumerate((each["allOf"] for each in schema["properties"]["steps"]["prefixItems"]), 1):
+        of, ref = step["properties"]["agent"]["const"], step["properties"]["output"]["$ref"]
+        said = known[ref.rpartition("/")[2]]["description"]
+        agents.append(Agent(place=place, agent=of, hands_over=said, output={"$ref": f"{schema['$id']}{ref}"}))
+    return Blueprint(
+        order=[each.agent for each in agents],
+        agents=agents,
+        contracts=schema,
+        retries=RETRIES,
+        controls=[ControlTerms(name=name, effect=effect, fails=when) for name, (effect, when) in CONTROLS.items()],
+        escalation=[
+            Status(
+                status=status, orders="may not be sent" if status in STOPPED else ORDERS[status], alert=STATUSES[status]
+            )
+            for status in known["status"]["enum"]
+        ],
+        governance=GOVERNANCE,
+    )
+
+
+RETRIES = (
+    Retries(
+        "a step of the cycle", None, 1, (),
+        "A step computes and waits for nobody. Without data for a forecast or for alternatives it says so, and "
+        "the next step goes on; any other error ends the cycle, and nothing is recorded or sent.",
+    ),
+    Retries(
+        "prices from a source", ANSWERED, 1 + len(fetching.WAITS), fetching.WAITS,
+        "The prices that are stored stay, and the control of prices vetoes orders at old ones.",
+    ),
+    Retries(
+        "an order at a venue", ANSWERED, 2, execute.WAITS,
+        "Where no answer comes, the venue is asked for the order after each wait; only an order that it does not know "
+        "is placed again, under the same id.",
+    ),
+    Retries(
+        "an alert to a channel", alert_channels.TIMEOUT, 2, (alert_channels.WAIT,),
+        "It is kept in the journal, and sent with the next alerts.",
+    ),
+)  # fmt: skip
+GOVERNANCE = (
+    "The policy of the portfolio decides, or the alternative of the least expected loss where its file says so. No "
+    "language model decides or words anything.",
+    "Each step states the sha256 of its input, the output before it; the record states one of all but its times, so "
+    "that the same portfolio, data and day give the same record.",
+    "A list about which a person is asked has to be approved before it can be sent.",
+    f"A person looks at a fitted policy from {MODEL_DAYS} days after its last day of training on.",
+    f"With the file {STOP} in its home a desk sends nothing; with {PAUSE}, cycles send nothing.",
+    f"A cycle that sends by itself has limits of value, turnover and number of orders; a venue that is not paper must "
+    f"stand in {ACTS}, too.",
+    "Cycles of payloads store nothing and send nothing.",
+)

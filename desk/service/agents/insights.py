@@ -1,0 +1,94 @@
+"""The briefing of a cycle, from its record alone: of a payload, or one that was kept."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Discriminator, Field, RootModel, Tag, model_validator
+
+from desk.cycle.briefing import Sending, briefed
+from desk.cycle.cycle import is_record_of
+from desk.service.agents.blueprint import record_schema
+from desk.service.agents.tandem import NOMINAL, cycle_of
+from desk.service.bodies import Body
+from desk.service.payload.model import RebalanceRequest
+from desk.service.problems import Problem
+from foundation.arguments import cut
+from foundation.blocks import with_minus
+from research.orders.content import DISCLAIMER
+from research.portfolio.file.kinds import Told
+
+AGAIN = "Post it as `rebalance run FILE --export` or the answer of a cycle has it."
+HELD = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
+
+
+class CycleRecord(Body):
+    """The record of a cycle, as `contracts` of the blueprint describes it."""
+
+    version: Annotated[Literal[1], Field(alias="schema")]
+    status: str
+    code: str
+    sha256: str
+    steps: Annotated[list[dict[str, Any]], Field(min_length=7, max_length=7)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not is_record_of(self.sha256, self.document):
+            raise Told("not that of the record, which was altered or is not whole", AGAIN, "sha256")
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import best_match
+
+        if fault := best_match(Draft202012Validator(record_schema()).iter_errors(self.document)):
+            raise Told(cut(f"no record of a cycle: {fault.json_path} {fault.message}"), AGAIN, "steps")
+        return self
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The record as plain JSON types."""
+        return self.model_dump(by_alias=True)
+
+
+def _kind(body: Any) -> str:
+    return "cycle" if isinstance(body, dict) and "steps" in body else "payload"
+
+
+class CycleOrPayload(
+    RootModel[
+        Annotated[
+            Annotated[RebalanceRequest, Tag("payload")] | Annotated[CycleRecord, Tag("cycle")], Discriminator(_kind)
+        ]
+    ]
+):
+    """A payload, of which a cycle is run, or the record of a cycle, which has `steps`."""
+
+
+class Insights(BaseModel):
+    """The briefing of a cycle, by templates: no language model wrote it. `record` is the sha256 of its record."""
+
+    record: str
+    status: str
+    state: tuple[str, ...]
+    actions: tuple[str, ...]
+    flags: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    models: tuple[str, ...]
+    notes: tuple[str, ...]
+    disclaimer: str = DISCLAIMER
+
+
+def insights(about: RebalanceRequest | CycleRecord) -> Insights:
+    """The briefing of a cycle of a payload, or of a record.
+
+    Raises : as `cycle_of`; Problem 400 for a record with a number that is too large to be written.
+    """
+    is_payload = isinstance(about, RebalanceRequest)
+    document = cycle_of(about).document if isinstance(about, RebalanceRequest) else about.document
+    try:
+        said = briefed(document, sending=HELD)
+    except OverflowError as error:
+        raise Problem(400, f"A number of the record is too large ({error}). {AGAIN}") from error
+    parts = {"state": said.state, "actions": said.actions, "flags": said.flags, "next_steps": said.steps}
+    return Insights(
+        record=document["sha256"],
+        status=document["status"],
+        **{name: tuple(map(with_minus, part)) for name, part in (parts | {"models": said.models}).items()},
+        notes=(NOMINAL,) if is_payload else (),
+    )

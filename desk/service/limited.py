@@ -1,0 +1,82 @@
+"""Work on what strangers sent, in a process of its own whose memory and processor seconds are limited.
+
+It is forked from a process that has imported the libraries and nothing else: no thread, connection or key of the server
+is in it.
+"""
+
+import json
+import os
+import resource
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Any
+
+from desk.service.problems import Problem
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.home import HOME
+from research.portfolio.file.document import TRUST
+
+MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
+WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
+IMPORTED = ("desk.service.portfolios.validation", "desk.service.portfolios.figures")  # once, before the first is forked
+TOO_LARGE = 3  # exit status of a process that met its limit of memory
+AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
+FORKS = get_context("forkserver")
+
+
+def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEMORY, seconds: int = SECONDS) -> Any:
+    """The result of a function, as JSON has it, from a process that trusts no code of files.
+
+    work    : function of a module.
+    given   : its arguments, which can be pickled.
+    home    : folder of the tenant, which is the `REBALANCE_HOME` of the process.
+    memory  : most bytes of its addresses.
+    seconds : most processor seconds.
+    Raises  : ConfigError with the message of an error in what was sent; Problem 400 where a limit is met, and 503 where
+              no processor is free.
+    """
+    FORKS.set_forkserver_preload(list(IMPORTED))
+    receiving, sending = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=_run, args=(sending, work, given, str(home), memory, seconds), daemon=True)
+    with AT_ONCE, receiving:
+        process.start()
+        sending.close()
+        try:
+            answered = receiving.poll(WAIT)
+            answer = json.loads(receiving.recv_bytes()) if answered else {}
+        except EOFError:
+            answer = {}
+            process.join()
+        finally:
+            process.kill()
+            process.join()
+    if "error" in answer:
+        raise ConfigError(answer["error"])
+    if "result" in answer:
+        return answer["result"]
+    if not answered:
+        raise Problem(503, "No processor was free for this.", headers={"Retry-After": "60"})
+    if process.exitcode == 1:
+        raise RuntimeError(f"{work.__qualname__} failed; its traceback is in the log")
+    raise Problem(
+        400, f"This needs more than {memory >> 20:,} MiB of memory or {seconds} processor seconds: send less."
+    )
+
+
+def _run(
+    sending: Connection, work: Callable[..., Any], given: tuple[Any, ...], home: str, memory: int, seconds: int
+) -> None:
+    """Run a function within limits, and send its result or its error."""
+    for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
+        resource.setrlimit(kind, (most, most))
+    os.environ |= {HOME: home, TRUST: "0"}
+    try:
+        answer = {"result": work(*given)}
+    except (ConfigError, DataError, PolicyError) as error:
+        answer = {"error": str(error)}
+    except MemoryError:
+        raise SystemExit(TOO_LARGE) from None
+    sending.send_bytes(json.dumps(answer, allow_nan=False).encode())

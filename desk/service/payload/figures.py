@@ -1,0 +1,149 @@
+"""Risk and return of constant weights, by the functions of the tearsheet, from two returns on.
+
+Intervals are those of the tearsheet where it has them: of a volatility from 250 returns on, of a Sharpe ratio from 24
+on. Below that they are those of independent normal returns, and the method says so.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from scipy.special import betaincinv, chdtri, nctdtrinc, ndtri, stdtrit
+
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
+from backtests.inference.risk_inference import risk_with_error
+from backtests.inference.sharpe_inference import FEWEST_OBSERVATIONS, sharpe_with_error
+from desk.service.payload.answer import Figure, Metrics
+from foundation.arrays import Array, Rows
+from foundation.errors import DataError
+from research.market.calendars import DAYS_PER_YEAR
+from research.risk import (
+    cvar,
+    gaussian_cvar,
+    gaussian_var,
+    max_drawdown,
+    nav_path,
+    sharpe,
+    tracking_error,
+    var,
+    volatility,
+)
+from research.risk.simulation.future_laws import MEAN_BLOCK
+from research.risk.simulation.long_run_variance import newey_west, newey_west_lags
+from research.risk.simulation.resampling import resampled
+
+FEWEST_RETURNS = 2
+FEWEST_HISTORICAL = 20  # returns: below, no whole one lies beyond 95 %
+TAIL = 0.95
+PATHS, SEED, SPAN_DAYS = 2_000, 0, 30  # of the simulation; calendar days
+DOWNSIDE = 0.05  # percentile
+NORMAL = "normal returns"
+SIMULATED = f"stationary bootstrap, {PATHS:,} paths; interval of the simulation"
+
+
+def metrics(returns: Array, active: Array, periods_per_year: int, paths: Rows | None) -> Metrics:
+    """The figures of a portfolio's returns.
+
+    returns : (T,) simple returns, fraction.
+    active  : (T,) returns less those of the targets, fraction.
+    periods_per_year : returns a year.
+    paths   : rows as `simulated_rows` gives them; None for fewer than two returns.
+    """
+    if paths is None:
+        few = Figure(reason=f"{len(returns)} returns of all assets are too few: give {FEWEST_RETURNS} at least.")
+        return Metrics(**dict.fromkeys(Metrics.model_fields, few))
+    historical = len(returns) >= FEWEST_HISTORICAL
+    tail = (var, cvar, "historical") if historical else (gaussian_var, gaussian_cvar, NORMAL)
+    return Metrics(
+        volatility=_volatility(returns, periods_per_year),
+        expected_annual_return=_mean(returns, periods_per_year),
+        sharpe=_or_reason(partial(_sharpe, returns, periods_per_year)),
+        max_drawdown=Figure(value=max_drawdown(nav_path(returns)).depth, method="historical"),
+        var_95=Figure(value=tail[0](returns, TAIL), method=tail[2]),
+        cvar_95=Figure(value=tail[1](returns, TAIL), method=tail[2]),
+        tracking_error=Figure(value=tracking_error(active, periods_per_year), method="historical"),
+        **_simulated(np.prod(1.0 + returns[paths], axis=1) - 1.0),
+    )
+
+
+def simulated_rows(count: int, periods_per_year: int) -> Rows | None:
+    """(PATHS, periods) rows of `count` returns that simulated 30 days have; None for fewer than two returns.
+
+    Source : Politis and Romano (1994), The stationary bootstrap, as `research.risk.simulation.resampling` draws it.
+    """
+    if count < FEWEST_RETURNS:
+        return None
+    periods = max(round(SPAN_DAYS * periods_per_year / DAYS_PER_YEAR), 1)
+    first = np.zeros(PATHS, dtype=np.int64)
+    return resampled(np.random.default_rng(SEED), first, first + count, (PATHS, periods), min(MEAN_BLOCK, float(count)))
+
+
+def _volatility(returns: Array, periods_per_year: int) -> Figure:
+    """By three cosine waves; else by the distribution of a normal sample's variance, chi-squared."""
+    try:
+        found = risk_with_error(returns, periods_per_year)["volatility"]
+    except DataError:
+        value, freedom = volatility(returns, periods_per_year), len(returns) - 1
+        lower, upper = (value * math.sqrt(freedom / chdtri(freedom, p)) for p in _ends())
+        return Figure(value=value, lower=lower, upper=upper, method=NORMAL)
+    return _figure(found, "three cosine waves (Müller 2014)")
+
+
+def _mean(returns: Array, periods_per_year: int) -> Figure:
+    """By the long-run variance of Newey and West; else by Student's t."""
+    value, count = float(returns.mean()) * periods_per_year, len(returns)
+    if count < FEWEST_OBSERVATIONS:
+        half = float(stdtrit(count - 1, _ends()[1])) * math.sqrt(returns.var(ddof=1) / count)
+        return _around(value, half * periods_per_year, NORMAL)
+    long_run = newey_west(returns - returns.mean(), newey_west_lags(count))
+    half = float(ndtri(_ends()[1])) * math.sqrt(long_run / count)
+    return _around(value, half * periods_per_year, "Newey and West (1987)")
+
+
+def _sharpe(returns: Array, periods_per_year: int) -> Figure:
+    """By Lo (2002), annualised by √periods_per_year as tables have it; else by the noncentral t distribution."""
+    value, count = sharpe(returns, np.zeros_like(returns), periods_per_year), len(returns)
+    if count >= FEWEST_OBSERVATIONS:
+        found = sharpe_with_error(returns, periods_per_year)
+        plain = found.times(math.sqrt(periods_per_year) / found.scale)
+        return Figure(value=value, lower=plain.lower, upper=plain.upper, method="Lo (2002)")
+    annual = math.sqrt(periods_per_year / count)
+    lower, upper = (float(nctdtrinc(count - 1, p, value / annual)) * annual for p in reversed(_ends()))
+    return Figure(value=value, lower=lower, upper=upper, method=NORMAL)
+
+
+def _simulated(outcomes: Array) -> dict[str, Figure]:
+    """Probability of a loss and downside percentile of outcomes (PATHS,), with what other random numbers would give."""
+    lost, low, high = int((outcomes < 0.0).sum()), *_ends()
+    probability = Figure(
+        value=lost / PATHS,
+        lower=float(betaincinv(lost, PATHS - lost + 1, low)) if lost else 0.0,
+        upper=float(betaincinv(lost + 1, PATHS - lost, high)) if lost < PATHS else 1.0,
+        method=SIMULATED,
+    )
+    half = float(ndtri(high)) * math.sqrt(DOWNSIDE * (1.0 - DOWNSIDE) / PATHS)
+    value, lower, upper = np.quantile(outcomes, [DOWNSIDE, DOWNSIDE - half, DOWNSIDE + half]).tolist()
+    percentile = Figure(value=value, lower=lower, upper=upper, method=SIMULATED)
+    return {"probability_of_loss_30d": probability, "downside_percentile_30d": percentile}
+
+
+def _ends() -> tuple[float, float]:
+    """The probabilities below the lower and the upper end of an interval."""
+    return (1.0 - INTERVAL_LEVEL) / 2.0, (1.0 + INTERVAL_LEVEL) / 2.0
+
+
+def _around(value: float, half: float, method: str) -> Figure:
+    return Figure(value=value, lower=value - half, upper=value + half, method=method)
+
+
+def _figure(found: Estimate, method: str) -> Figure:
+    return Figure(value=found.value, lower=found.lower, upper=found.upper, method=method)
+
+
+def _or_reason(figure: Callable[[], Figure]) -> Figure:
+    """A figure, or the reason why the returns have none."""
+    try:
+        return figure()
+    except DataError as error:
+        return Figure(reason=str(error))

@@ -1,0 +1,1 @@
+"""Portfolios of users: their versions and files, what is wrong in them, and their figures."""

@@ -1,0 +1,171 @@
+"""Holdings and NAV from a MongoDB collection, a document a day, as the key `mongodb` of a portfolio states.
+
+`research` opens no socket: the key is replaced by the holdings themselves before a portfolio is read.
+"""
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from desk.service.problems import FieldMistake, Problem
+from foundation.arguments import did_you_mean, is_number, refuse, shown
+from foundation.errors import DataError, all_mistakes
+from foundation.files import write_whole
+
+NAV_FILE = "mongodb_nav.csv"
+WAIT = 5_000  # milliseconds for a server
+MOST = 20_000  # documents: 79 years of sessions
+Name = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"^[^$\x00]+$")]
+FIX = "Correct the document, or the name in `fields`."
+
+
+class Fields(BaseModel):
+    """The names of fields of a document; a dot leads into a document within it.
+
+    date      : its day, a date or YYYY-MM-DD.
+    holdings  : units by asset.
+    cash      : currency, or currency by its code.
+    nav, flow : NAV, and money that came or went, currency.
+    portfolio : name of the portfolio, where the collection has several.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    date: Name
+    holdings: Name
+    cash: Name | None = None
+    nav: Name | None = None
+    flow: Name | None = None
+    portfolio: Name | None = None
+
+
+class MongoKeys(BaseModel):
+    """The keys below `mongodb`.  uri_env : name of the environment variable that holds the address of the server."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    uri_env: Name
+    database: Name
+    collection: Name
+    fields: Fields
+
+
+def read_mongodb(tree: Mapping[str, Any], tenant: str, folder: Path) -> dict[str, Any]:
+    """The mapping of a portfolio with the holdings of the newest document in place of `mongodb`.
+
+    tree   : mapping of the portfolio.
+    tenant : its tenant, who may use one variable alone, `MONGODB_<TENANT>`.
+    folder : folder of the portfolio's file, into which the history of NAV is written.
+    Raises : Problem 400 for keys that are wrong; ConfigError for a variable that is not set; DataError where the server
+             does not answer, or its documents are not as stated, with all that is wrong in the newest one.
+    """
+    keys = _keys(tree, tenant)
+    found = _documents(keys, str(tree.get("name")))
+    newest, names = found[-1], keys.fields
+    where = f"{keys.database}.{keys.collection}, {_day(newest, names.date)}"
+    filled = deepcopy({key: value for key, value in tree.items() if key != "mongodb"})
+    if mistakes := [*_fill(filled, newest, names)]:
+        raise DataError(all_mistakes(where, [f"{where}: {each}" for each in mistakes]))
+    if names.nav is not None:
+        rows = [(_day(each, names.date), _at(each, names.nav), _at(each, names.flow or "")) for each in found]
+        for day, nav, flow in rows:
+            if not (is_number(nav) and (flow is None or is_number(flow))):
+                raise DataError(f"{keys.collection}, {day}: no NAV or flow: found {shown(nav)}, {shown(flow)}. {FIX}")
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([("date", "nav", "flow"), *rows])
+        write_whole(folder / NAV_FILE, text.getvalue())
+        filled["nav_history"] = NAV_FILE
+    return filled
+
+
+def _keys(tree: Mapping[str, Any], tenant: str) -> MongoKeys:
+    try:
+        keys = MongoKeys.model_validate(tree["mongodb"])
+    except ValidationError as error:
+        found = [
+            FieldMistake("/".join(("/mongodb", *map(str, each["loc"]))), each["msg"], None, "Correct the key.")
+            for each in error.errors()
+        ]
+        raise Problem(400, "The portfolio has mistakes.", found) from None
+    own = "MONGODB_" + re.sub(r"\W", "_", tenant).upper()
+    if keys.uri_env != own:  # others may be secrets of the server, or databases of other tenants
+        fix = f"Write {own}: the administrator sets this variable of the server."
+        mistake = FieldMistake("/mongodb/uri_env", "not the variable of this tenant", keys.uri_env, fix)
+        raise Problem(400, "The portfolio has mistakes.", [mistake])
+    return keys
+
+
+def _documents(keys: MongoKeys, portfolio: str) -> list[dict[str, Any]]:
+    """The documents of a portfolio, by day."""
+    from bson.decimal128 import Decimal128
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    uri, names = os.environ.get(keys.uri_env, ""), keys.fields
+    if not uri:
+        refuse(f"{keys.uri_env} is", uri, "set this variable of the server to mongodb://user:password@host.")
+    wanted = {names.portfolio: portfolio} if names.portfolio else {}
+    shown_fields = {name: 1 for name in names.model_dump(exclude_none=True).values()}
+    try:
+        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=WAIT, socketTimeoutMS=WAIT) as client:
+            rows = client[keys.database][keys.collection].find(wanted, shown_fields, limit=MOST)
+            found = list(rows.sort(names.date))
+    except PyMongoError as error:  # its message may name hosts of the server
+        raise DataError(
+            f"MongoDB at {keys.uri_env} gave no documents ({type(error).__name__}). Ask the administrator for it."
+        ) from None
+    if not found:
+        raise DataError(
+            f"{keys.database}.{keys.collection} has no document of {shown(portfolio)}. Write one, or correct the keys."
+        )
+    return [_plain(each, Decimal128) for each in found]
+
+
+def _fill(tree: dict[str, Any], newest: Mapping[str, Any], names: Fields) -> Iterator[str]:
+    """Write holdings and cash into a mapping, and give what is wrong in them."""
+    lines, holdings = tree.get("lines"), _at(newest, names.holdings)
+    if not (isinstance(lines, dict) and all(isinstance(line, dict) for line in lines.values())):
+        return  # the reader says so
+    if not isinstance(holdings, dict):
+        yield f"`{names.holdings}` holds no units by asset: found {shown(holdings)}. {FIX}"
+        return
+    for asset in holdings.keys() - lines.keys():
+        yield f"unknown asset {shown(asset)} in `{names.holdings}`. {did_you_mean(asset, lines)}"
+    for asset, line in lines.items():
+        if {"shares", "holdings"} & line.keys():
+            yield f"{asset} states what is held in the portfolio, too. Leave it out there."
+        elif not is_number(holdings.get(asset)):
+            yield f"no units of {asset} in `{names.holdings}`: found {shown(holdings.get(asset))}. {FIX}"
+        line["shares"] = holdings.get(asset)
+    if names.cash is not None:
+        tree["cash"] = _at(newest, names.cash)
+        if not isinstance(tree["cash"], dict) and not is_number(tree["cash"]):
+            yield f"no cash in `{names.cash}`: found {shown(tree['cash'])}. {FIX}"
+
+
+def _at(found: Any, name: str) -> Any:
+    """The value of a field, None where there is none."""
+    for key in name.split("."):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _day(document: Mapping[str, Any], name: str) -> str:
+    found = _at(document, name)
+    day = f"{found:%Y-%m-%d}" if isinstance(found, datetime) else str(found)
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
+        raise DataError(f"`{name}` of a document is no day: found {shown(found)}. {FIX}")
+    return day
+
+
+def _plain(value: Any, decimal: type) -> Any:
+    """A value with floats for decimals.  decimal : the class of decimals in BSON."""
+    if isinstance(value, dict):
+        return {key: _plain(item, decimal) for key, item in value.items()}
+    return float(str(value)) if isinstance(value, decimal) else value

@@ -1,0 +1,130 @@
+"""A portfolio that somebody sent, read as the command line reads a file; its mistakes with their places."""
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from desk.service.problems import FieldMistake
+from foundation.arguments import refuse, shown
+from foundation.errors import ConfigError
+from foundation.files import ROOT, write_whole
+from foundation.names import name_fault
+from research.portfolio import load_portfolio
+from research.portfolio.file.document import TRUST
+from research.portfolio.file.faults import Mistake, Mistakes
+from research.portfolio.file.strict_yaml import read_yaml
+
+DATA = ROOT / "data"  # the shipped files
+SENT = "portfolio.yaml"  # name of a text before its own name is known
+LINE_BREAKS = re.compile("[\x85\u2028\u2029]")  # YAML takes them for breaks, JSON does not
+MONGODB = "mongodb"
+NO_CODE = "Name a rule or an allocation of the workbench: no code of yours runs here."
+
+
+def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
+    """What a text states: its `name` and its `tree`, or its `mistakes`. It is written beside its files.
+
+    folder  : folder of the files that it names.
+    text    : YAML or JSON.
+    is_yaml : false for JSON, whose mistakes have no line.
+    """
+    os.chdir(folder)  # messages then name files as the text does
+    tree: dict[str, Any] = {}
+    try:
+        write_whole(SENT, text if is_yaml else yaml_of(_parsed(text)))
+        tree, _ = read_yaml(SENT)
+        name = tree.get("name")
+        if mistakes := [*_foreign(tree), *_book_of_another(tree, name)]:
+            return {"mistakes": [asdict(each) for each in mistakes]}
+        file = SENT if name_fault(name) else f"{name}.yaml"
+        os.replace(SENT, file)
+        if MONGODB not in tree:
+            load_portfolio(file, trust_code=False)
+    except Mistakes as error:
+        found = [field_mistake(one, tree, is_yaml) for one in error.each if one.text]
+        return {"mistakes": [asdict(one) for one in found]}
+    except ConfigError as error:
+        return {"mistakes": [asdict(field_mistake(Mistake(str(error)), tree, is_yaml))]}
+    return {"name": name, "tree": tree}
+
+
+def yaml_of(tree: dict[str, Any]) -> str:
+    """A mapping as JSON that is YAML too, so that the reader of files takes it."""
+    text = json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False)
+    return LINE_BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def pointer(path: Sequence[str]) -> str:
+    """A path of keys as a JSON pointer (RFC 6901).
+
+    >>> pointer(("lines", "A/B", "target"))
+    '/lines/A~1B/target'
+    """
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)
+
+
+def field_mistake(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> FieldMistake:
+    """A mistake of a file as one of a payload.  tree : the mapping, out of which its value is taken."""
+    found: Any = tree
+    for key in one.path:
+        with suppress(ValueError, IndexError):
+            found = found.get(key) if isinstance(found, dict) else found[int(key)] if isinstance(found, list) else None
+    what, fix = (one.what, one.fix) if one.what else _parts(one.text)
+    line = f"line {one.line}: " if is_yaml and 0 < one.line < inf and one.what else ""
+    return FieldMistake(pointer(one.path), line + what, found if one.path else None, NO_CODE if TRUST in fix else fix)
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """A message without its last sentence, and that sentence, which says how to mend it."""
+    what, stop, fix = text.rpartition(". ")
+    return (f"{what}.", fix) if stop else (text, "")
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The mapping that JSON states. Raises ConfigError for other text, and for a key that appears twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            refuse("a key appears twice:", next(key for key in keys if keys.count(key) > 1), "keep one of the two.")
+        return found
+
+    def no_number(found: str) -> Any:
+        refuse("a number is", found, "write a finite one.")
+
+    try:
+        tree = json.loads(text, object_pairs_hook=once, parse_constant=no_number)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ConfigError(f"not JSON: {error}. Correct the syntax there.") from None
+    if not isinstance(tree, dict):
+        refuse("the body is", tree, "send the mapping of a portfolio file.")
+    return tree
+
+
+def _book_of_another(tree: dict[str, Any], name: object) -> Iterator[FieldMistake]:
+    """The name of a book that is not called as the portfolio: it may be that of another user."""
+    positions = tree.get("positions")
+    book = positions.get("book") if isinstance(positions, dict) else None
+    if book not in (None, name):
+        fix = f"Name it as the portfolio: {shown(name)}."
+        yield FieldMistake("/positions/book", "not the book of this portfolio", book, fix)
+
+
+def _foreign(tree: Any, path: tuple[str, ...] = ()) -> Iterator[FieldMistake]:
+    """The values that lead out of the folder of a portfolio, other than to the shipped data, as paths or links."""
+    if isinstance(tree, dict | list):
+        for key, value in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from _foreign(value, (*path, str(key)))
+    elif isinstance(tree, str):
+        with suppress(ValueError):  # NUL, which the reader refuses
+            where = (Path.cwd() / tree).resolve()
+            if not (where.is_relative_to(Path.cwd().resolve()) or where.is_relative_to(DATA)):
+                fix = "Send the file with the portfolio, and name it alone, such as positions.csv."
+                yield FieldMistake(pointer(path), "a path that leads out of the portfolio's folder", tree, fix)

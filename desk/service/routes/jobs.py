@@ -1,0 +1,345 @@
+"""Jobs: reports, backtests and cycles that workers make; how far they are, what they gave, and their files."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Path as InPath
+from fastapi.responses import FileResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from backtests.runs.folder import MANIFEST, code_version, found_at
+from backtests.runs.manifest import read_manifest
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT
+from backtests.runs.parameters import Plain
+from desk.commands.report import asked_parameters
+from desk.service.bodies import Body, JsonRoute
+from desk.service.caller import Caller, InService, Service, needs
+from desk.service.jobs import queue
+from desk.service.jobs.worker import JOBS, PAGE, RECORD, REPORTS, space_wanted
+from desk.service.portfolios.stored import seen, seen_by, written_out
+from desk.service.problems import FieldMistake, Problem
+from desk.service.store.tables import QueuedJob, StoredPortfolio
+from foundation.arguments import did_you_mean
+from foundation.errors import DataError
+from foundation.names import NAME_FIX, name_fault
+from research.portfolio.file.document import read_document
+
+router = APIRouter(prefix="/api", tags=["jobs"], route_class=JsonRoute)
+Reader = Annotated[Caller, Depends(needs("viewer", "jobs"))]
+Writer = Annotated[Caller, Depends(needs("manager", "jobs"))]
+Id = Annotated[str, InPath(max_length=32)]
+Limit = Annotated[int, Query(ge=1, le=100)]
+Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Moment = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
+Kind = Literal["report", "backtest", "cycle"]
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+MOST_OPEN = 100  # jobs of a user that wait or run
+MOST_STREAMS, LONGEST_STREAM, LOOK = 4, 600.0, 0.5  # of a user, on a server; seconds of one; seconds between looks
+MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
+    ".json": "application/json",
+    ".ipynb": "application/x-ipynb+json",
+    ".parquet": "application/vnd.apache.parquet",
+}
+ASKED: dict[int | str, dict[str, Any]] = {
+    410: {"description": "The portfolio was deleted."},
+    429: {"description": "The caller has too many open jobs."},
+    503: {"description": "The disk of the runs is full."},
+}
+ENDED: dict[int | str, dict[str, Any]] = {409: {"description": "The state of the job does not allow it."}}
+FOLLOWED: dict[int | str, dict[str, Any]] = {429: {"description": "The caller follows too many jobs."}}
+_streams = Counter[str]()  # of this process, by user
+
+
+class Work(Body):
+    """A portfolio to work on. version : its number, null for the newest."""
+
+    portfolio: Annotated[str, Field(max_length=32)]
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class BacktestBody(Work):
+    """A backtest of one policy. sheet : true for its own tearsheet. retrain : true to train a learned one anew."""
+
+    policy: Name
+    sheet: bool = False
+    retrain: bool = False
+
+
+class ReportBody(Work):
+    """A comparison of all policies. parameters : of its notebook, such as `draws` or `reference`."""
+
+    parameters: Annotated[dict[Name, Plain], Field(default_factory=dict, max_length=10)]
+    retrain: bool = False
+
+
+class CycleBody(Work):
+    """A decision cycle. as_of : its day; later closes are left out; null for that of the exchange."""
+
+    as_of: date | None = None
+
+
+class JobResult(BaseModel):
+    """What a command said. status : its exit status. messages : to stderr. asks : true if a person is asked."""
+
+    status: int | None = None
+    text: str = ""
+    messages: str = ""
+    asks: bool = False
+
+
+class JobHead(BaseModel):
+    """A job. progress : how far it is. code : version of the code that may do it. run : that it made."""
+
+    id: str
+    kind: Kind
+    portfolio: str
+    version: int
+    user: str
+    state: State
+    attempts: int
+    progress: str
+    is_cancelled: bool
+    code: str
+    run: str | None
+    created: Moment
+    started: Moment | None
+    ended: Moment | None
+
+
+class JobRecord(JobHead):
+    """A job with its result and the names of its files."""
+
+    result: JobResult | None
+    files: list[str] = []
+
+
+class JobList(BaseModel):
+    """Jobs, the newest first; `total` counts those that were left out too."""
+
+    total: int
+    jobs: list[JobHead]
+
+
+# -- what is asked for -------------------------------------------------------------------------------------------------
+
+
+@router.post("/backtest", status_code=202, responses=ASKED)
+def backtest(body: BacktestBody, caller: Writer, service: InService, response: Response) -> JobHead:
+    """Queue a backtest of one policy of a portfolio."""
+    file = _file_of(service, caller, body)
+    policies = read_document(file, trust_code=False).mapping("policies")
+    if body.policy not in policies:
+        mistake = FieldMistake("/policy", "no policy of it", body.policy, did_you_mean(body.policy, policies))
+        raise Problem(400, "The portfolio has no such policy.", [mistake])
+    switches = ["--sheet"] * body.sheet + ["--retrain"] * body.retrain
+    return _queued(service, caller, body, file, "backtest", [f"--policy={body.policy}", *switches], response)
+
+
+@router.post("/report", status_code=202, responses=ASKED)
+def report(body: ReportBody, caller: Writer, service: InService, response: Response) -> JobHead:
+    """Queue a report on a portfolio: its policies compared, with tearsheet, trade list and results."""
+    given = [f"{name}={value}" for name, value in body.parameters.items()]
+    asked = asked_parameters(COMPARING, given, SET_BY_REPORT)
+    for name in ("reference", "benchmark"):  # a file beside the portfolio, at most
+        if (word := asked.get(name)) and (fault := name_fault(word)):
+            raise Problem(400, f"It {fault}.", [FieldMistake(f"/parameters/{name}", "no name", word, NAME_FIX)])
+    options = [f"--parameter={word}" for word in given] + ["--retrain"] * body.retrain
+    return _queued(service, caller, body, _file_of(service, caller, body), "report", options, response)
+
+
+@router.post("/cycle", status_code=202, responses=ASKED)
+def cycle(body: CycleBody, caller: Writer, service: InService, response: Response) -> JobHead:
+    """Queue a decision cycle of a portfolio, which is journalled; exit status 3 of its result asks for a person."""
+    with service.sessions() as session:
+        seen(session, caller, body.portfolio, for_change=True)
+    options = [f"--as-of={body.as_of}"] if body.as_of else []
+    return _queued(service, caller, body, _file_of(service, caller, body), "cycle", options, response)
+
+
+def _file_of(service: Service, caller: Caller, body: Work) -> Path:
+    """The file of the portfolio to work on. Raises Problem as `_check_open` and `written_out`, and for a full disk."""
+    _check_open(service, caller)
+    if wanted := space_wanted(service.settings.folder):
+        raise Problem(503, wanted, headers={"Retry-After": "600"})
+    return written_out(service, caller, body.portfolio, body.version)
+
+
+def _check_open(service: Service, caller: Caller) -> None:
+    """Raise Problem 429 where a caller has too many jobs that wait or run."""
+    with service.sessions() as session:
+        own = QueuedJob.user == caller.user, QueuedJob.state.in_(queue.OPEN_STATES)
+        count = session.scalar(select(func.count()).select_from(QueuedJob).where(*own)) or 0
+    if count >= MOST_OPEN:
+        told = f"You have {count:,} jobs that wait or run: wait for one, or cancel one."
+        raise Problem(429, told, headers={"Retry-After": "60"})
+
+
+def _queued(
+    service: Service, caller: Caller, body: Work, file: Path, kind: Kind, options: list[str], response: Response
+) -> JobHead:
+    """A new job in the queue."""
+    job = QueuedJob(
+        tenant=caller.tenant, user=caller.user, portfolio=body.portfolio, version=int(file.parent.name), kind=kind,
+        arguments={"file": file.relative_to(service.root(caller.tenant)).as_posix(), "options": options},
+        code=code_version(),
+    )  # fmt: skip
+    with service.sessions.begin() as session:
+        session.add(job)
+        session.flush()
+        response.headers["Location"] = f"{router.prefix}/jobs/{job.id}"
+        return JobHead.model_validate(job, from_attributes=True)
+
+
+# -- what became of it -------------------------------------------------------------------------------------------------
+
+
+def job_seen(session: Session, caller: Caller, job: str) -> QueuedJob:
+    """A job of a portfolio that a caller sees. Raises Problem 404 for another one."""
+    visible = QueuedJob.portfolio.in_(select(StoredPortfolio.id).where(seen_by(caller)))
+    found = session.scalar(select(QueuedJob).where(QueuedJob.id == job, visible))
+    if found is None:
+        raise Problem(404, "There is no job of this id. List yours: GET /api/jobs")
+    return found
+
+
+@router.get("/jobs")
+def jobs(
+    caller: Reader,
+    service: InService,
+    state: State | None = None,
+    kind: Kind | None = None,
+    portfolio: Annotated[str | None, Query(max_length=32)] = None,
+    limit: Limit = 20,
+    offset: Offset = 0,
+) -> JobList:
+    """List the jobs of the portfolios that you see, the newest first."""
+    wanted: list[ColumnElement[bool]] = [QueuedJob.portfolio.in_(select(StoredPortfolio.id).where(seen_by(caller)))]
+    asked = {QueuedJob.state: state, QueuedJob.kind: kind, QueuedJob.portfolio: portfolio}
+    wanted += [column == value for column, value in asked.items() if value is not None]
+    newest = select(QueuedJob).where(*wanted).order_by(QueuedJob.created.desc(), QueuedJob.id)
+    with service.sessions() as session:
+        total = session.scalar(select(func.count()).select_from(QueuedJob).where(*wanted)) or 0
+        found = session.scalars(newest.limit(limit).offset(offset))
+        return JobList(total=total, jobs=[JobHead.model_validate(each, from_attributes=True) for each in found])
+
+
+@router.get("/jobs/{id}")
+def job(id: Id, caller: Reader, service: InService) -> JobRecord:
+    """Say how far a job is, or what it gave."""
+    with service.sessions() as session:
+        found = job_seen(session, caller, id)
+    record = JobRecord.model_validate(found, from_attributes=True)
+    record.files = [*_files(service, found)[1]]
+    return record
+
+
+@router.get("/backtest/{id}/status")
+def backtest_status(id: Id, caller: Reader, service: InService) -> JobRecord:
+    """Say how far a backtest is, or what it gave."""
+    found = job(id, caller, service)
+    if found.kind != "backtest":
+        raise Problem(404, f"The job is a {found.kind}: GET {router.prefix}/jobs/{id}")
+    return found
+
+
+@router.get("/jobs/{id}/files/{name:path}", response_class=FileResponse)
+def file(id: Id, name: Annotated[str, InPath(max_length=400)], caller: Reader, service: InService) -> FileResponse:
+    """Give a file of a job: of the run that it made, or the record and the page of a cycle."""
+    with service.sessions() as session:
+        found = job_seen(session, caller, id)
+    folder, names = _files(service, found)
+    if name not in names:
+        raise Problem(404, f"The job has no such file. It has {len(names)}: GET {router.prefix}/jobs/{id}")
+    kind = MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+    where = "inline" if kind.startswith(("text/html", "text/plain", "application/json")) else "attachment"
+    return FileResponse(folder / name, media_type=kind, filename=Path(name).name, content_disposition_type=where)
+
+
+def _files(service: Service, job: QueuedJob) -> tuple[Path, list[str]]:
+    """The folder of the files of a job, and their names from there: those that its manifest has."""
+    root = service.root(job.tenant)
+    if job.kind == "cycle":
+        folder = root / JOBS / job.id
+        return folder, [name for name in (PAGE, RECORD) if (folder / name).is_file()]
+    if job.run is None:
+        return root, []
+    try:
+        folder = found_at(root / REPORTS / job.run)
+        return folder, [*read_manifest(folder)["files"], MANIFEST]
+    except DataError:  # it was deleted, or damaged
+        return root, []
+
+
+@router.post("/jobs/{id}/cancel", responses=ENDED)
+def cancel(id: Id, caller: Writer, service: InService) -> JobHead:
+    """Cancel a job that waits or runs."""
+    return _changed(service, caller, id, queue.cancel, "It has ended: there is nothing to cancel.")
+
+
+@router.post("/jobs/{id}/retry", responses=ENDED | {429: ASKED[429]})
+def retry(id: Id, caller: Writer, service: InService) -> JobHead:
+    """Queue a job again that failed or was cancelled."""
+    _check_open(service, caller)
+    return _changed(service, caller, id, queue.retry, "It neither failed nor was cancelled: queue a new one.")
+
+
+def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: str) -> JobHead:
+    """A job after a change. Raises Problem 403 for one of another user, and 409 with a refusal."""
+    with service.sessions() as session:
+        found = job_seen(session, caller, id)
+        if found.user != caller.user:
+            seen(session, caller, found.portfolio, for_change=True)
+    if not change(service.sessions, id):
+        raise Problem(409, refusal)
+    with service.sessions() as session:
+        return JobHead.model_validate(job_seen(session, caller, id), from_attributes=True)
+
+
+# -- how far it is -----------------------------------------------------------------------------------------------------
+
+
+def _followed(id: Id, caller: Reader, service: InService) -> Iterator[str]:
+    """The id of a job that a caller may follow now. Raises Problem 404, and 429 for too many streams of one user."""
+    with service.sessions() as session:
+        job_seen(session, caller, id)
+    if _streams[caller.user] >= MOST_STREAMS:
+        told = f"You follow {MOST_STREAMS} jobs already: close one."
+        raise Problem(429, told, headers={"Retry-After": "10"})
+    _streams[caller.user] += 1
+    try:
+        yield id
+    finally:
+        _streams[caller.user] -= 1
+
+
+@router.get("/jobs/{id}/events", response_class=EventSourceResponse, responses=FOLLOWED)
+async def events(id: Annotated[str, Depends(_followed)], caller: Reader, service: InService) -> AsyncIterator[Any]:
+    """Follow a job: an event `progress` each time that it changes, and `end` with what it gave."""
+
+    def now() -> JobRecord:
+        return job(id, caller, service)
+
+    before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
+    while asyncio.get_running_loop().time() < end:  # then a client connects again
+        record = await run_in_threadpool(now)
+        if record != before:
+            has_ended = record.state in queue.ENDED_STATES
+            yield ServerSentEvent(data=record, event="end" if has_ended else "progress", retry=1_000)
+            if has_ended:
+                return
+        before = record
+        await asyncio.sleep(LOOK)

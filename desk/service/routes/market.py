@@ -1,0 +1,128 @@
+"""Market data: the assets of the shipped markets and of the stores of prices, and their rows."""
+
+from datetime import date
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from desk.service.caller import Caller, needs
+from desk.service.problems import Problem
+from foundation.arguments import did_you_mean
+from foundation.paper.formats import plain_json
+from research.market import load_market
+from research.market.reading.embedded import EMBEDDED
+from research.market.store import named_store, store_names
+
+router = APIRouter(prefix="/api/market", tags=["market"])
+Reads = Annotated[Caller, Depends(needs("viewer", "market"))]
+Named = Annotated[str | None, Query(max_length=80, description="A shipped market, or a store of prices.")]
+MOST = 5_000  # rows of an answer
+
+
+class Asset(BaseModel):
+    """An asset of a market. A store knows no class and no sector, and a currency of each row alone."""
+
+    symbol: str
+    market: str
+    asset_class: str = ""
+    sector: str = ""
+    currency: str = ""
+
+
+class Row(BaseModel):
+    """A session. What a market or a store does not know is null.
+
+    close        : quoted close, currency per unit.
+    total_return : simple, since the close before, fraction.
+    is_tradable  : false where the asset is not listed, or halted.
+    volume       : units.
+    """
+
+    date: date
+    close: float | None = None
+    total_return: float | None = None
+    is_tradable: bool | None = None
+    volume: float | None = None
+
+
+class Rows(BaseModel):
+    """Rows of an asset, from the earliest on.  next_offset : of the next ones, null after the last."""
+
+    symbol: str
+    market: str
+    count: int
+    next_offset: int | None
+    rows: list[Row]
+
+
+@router.get("/assets")
+def list_assets(
+    _: Reads,
+    market: Named = None,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 500,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+) -> list[Asset]:
+    """List the assets of a market, or of all of them."""
+    found = [asset for name in _markets(market) for asset in _assets(name)]
+    return found[offset : offset + limit]
+
+
+@router.get("/data/{symbol}")
+def market_data(
+    _: Reads,
+    symbol: str,
+    market: Named = None,
+    first: Annotated[date, Query(alias="from")] = date.min,
+    last: Annotated[date, Query(alias="to")] = date.max,
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 500,
+    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+) -> Rows:
+    """Give the rows of an asset between two days, both counted, of the first market that has it."""
+    known = [asset for name in _markets(market) for asset in _assets(name)]
+    found = next((asset for asset in known if asset.symbol == symbol), None)
+    if found is None:
+        raise Problem(404, f"No asset {symbol!r}. {did_you_mean(symbol, dict.fromkeys(each.symbol for each in known))}")
+    table = _table(found)
+    table = table[(table["date"] >= first) & (table["date"] <= last)]
+    shown, end = table.iloc[offset : offset + limit], offset + limit
+    return Rows(
+        symbol=symbol,
+        market=found.market,
+        count=len(table),
+        next_offset=end if end < len(table) else None,
+        rows=[Row.model_validate(plain_json(row, missing_as_null=True)) for row in shown.to_dict("records")],
+    )
+
+
+def _markets(named: str | None) -> list[str]:
+    """The markets to look in. Raises Problem 404 for one that is not there."""
+    known = [*EMBEDDED, *store_names()]
+    if named is not None and named not in known:
+        raise Problem(404, f"No market {named!r}. {did_you_mean(named, known)}")
+    return known if named is None else [named]
+
+
+def _assets(name: str) -> list[Asset]:
+    if name not in EMBEDDED:
+        return [Asset(symbol=symbol, market=name) for symbol in named_store(name).assets()]
+    facts = load_market(name).instruments[["asset_class", "sector", "currency"]]
+    return [Asset(symbol=str(symbol), market=name, **row) for symbol, row in facts.T.to_dict().items()]
+
+
+def _table(asset: Asset) -> pd.DataFrame:
+    """The rows of an asset, with the fields of `Row`."""
+    if asset.market not in EMBEDDED:
+        rows = named_store(asset.market).rows([asset.symbol])
+        return rows[["close", "volume"]].assign(date=rows["session"].dt.date)
+    market = load_market(asset.market)
+    k, empty = market.assets.index(asset.symbol), np.full(market.shape, np.nan)
+    by_name = {
+        "close": market.prices,
+        "total_return": market.returns,
+        "is_tradable": market.tradable,
+        "volume": empty if market.volumes is None else market.volumes,
+    }
+    return pd.DataFrame({"date": market.dates.date} | {name: values[:, k] for name, values in by_name.items()})

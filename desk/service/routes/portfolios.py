@@ -1,0 +1,386 @@
+"""Portfolios: their versions, with whom they are shared, notes, and their figures."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy.orm import Session
+from starlette.datastructures import UploadFile
+
+from desk.service.caller import Caller, InService, needs
+from desk.service.portfolios import figures
+from desk.service.portfolios.stored import (
+    Content,
+    changed,
+    checked,
+    content_of,
+    created,
+    deleted,
+    owned,
+    seen,
+    seen_by,
+    written_out,
+)
+from desk.service.problems import Problem
+from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
+
+router = APIRouter(prefix="/api/portfolios", tags=["portfolios"])
+YAML, JSON, FORM = "text/yaml", "application/json", "multipart/form-data"
+Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
+Writer = Annotated[Caller, Depends(needs("manager", "portfolios"))]
+Id = Annotated[str, Path(max_length=32)]
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
+Policy = Annotated[str, Query(max_length=80, description="Name of a policy; the active one by default.")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
+IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            YAML: {"schema": {"type": "string", "description": "A portfolio file."}},
+            JSON: {"schema": {"type": "object", "description": "The same mapping."}},
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "portfolio": {"type": "string", "format": "binary", "description": "YAML."},
+                        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+class PortfolioHead(BaseModel):
+    """A portfolio without its text.  writes : true if you may change it."""
+
+    id: str
+    name: str
+    client: str
+    owner: str
+    version: int
+    created: datetime
+    deleted: datetime | None
+    writes: bool
+
+
+class ClientPortfolios(BaseModel):
+    """The portfolios of a client."""
+
+    client: str
+    portfolios: list[PortfolioHead]
+
+
+class Shared(BaseModel):
+    """A user with whom a portfolio is shared."""
+
+    user: str
+    name: str
+    writes: bool
+
+
+class PortfolioRecord(PortfolioHead):
+    """A version of a portfolio.
+
+    portfolio : mapping of its text.
+    files     : names of its files.
+    shares    : users with whom it is shared, for its owner.
+    """
+
+    number: int
+    author: str
+    written: datetime
+    sha256: str
+    portfolio: dict[str, Any]
+    files: list[str]
+    shares: list[Shared]
+
+
+class ShareBody(BaseModel):
+    """Whether a user may change a portfolio, too."""
+
+    model_config = ConfigDict(extra="forbid")
+    writes: bool = False
+
+
+class NoteBody(BaseModel):
+    """A note on a line (by its asset), a list (by the hash of its ticket) or a decision (by its id)."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["line", "list", "decision"]
+    subject: str = Field(min_length=1, max_length=128)
+    text: str = Field(min_length=1, max_length=4_000)
+
+
+class NoteRecord(NoteBody):
+    """A note with its author."""
+
+    id: str
+    author: str
+    created: datetime
+
+
+class Sent(BaseModel):
+    """What came: the text, None where it stays; and files by name."""
+
+    text: str | None
+    is_yaml: bool
+    files: dict[str, bytes]
+
+
+async def sent(request: Request) -> Sent:
+    """The body of a request in one of its three kinds. Raises Problem 400 for text that is not UTF-8, and 415."""
+    kind, files = request.headers.get("content-type", "").partition(";")[0].strip().lower(), dict[str, bytes]()
+    if kind == FORM:
+        form = await request.form(max_files=50, max_fields=2)
+        given = [*form.getlist("portfolio"), None][0]
+        body = await given.read() if isinstance(given, UploadFile) else None if given is None else given.encode()
+        files = {
+            str(each.filename): await each.read() for each in form.getlist("files") if isinstance(each, UploadFile)
+        }
+    elif kind in (YAML, "application/yaml", "application/x-yaml", JSON):
+        body = await request.body()
+    else:
+        raise Problem(415, f"Send {YAML}, {JSON}, or {FORM} with `portfolio` and `files`.")
+    try:
+        return Sent(text=None if body is None else body.decode(), is_yaml=kind != JSON, files=files)
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"The text is not UTF-8: byte {error.start} is none.") from None
+
+
+Body = Annotated[Sent, Depends(sent)]
+
+
+@router.get("")
+def list_portfolios(
+    service: InService,
+    caller: Reader,
+    client: Annotated[str | None, Query(max_length=128, description="Only those of this client.")] = None,
+    with_deleted: bool = False,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> list[ClientPortfolios]:
+    """List your portfolios and those that are shared with you, by client."""
+    wanted = [seen_by(caller), *([] if client is None else [StoredPortfolio.client == client])]
+    wanted += [] if with_deleted else [StoredPortfolio.deleted.is_(None)]
+    rows = _heads(caller).where(*wanted).order_by(StoredPortfolio.client, StoredPortfolio.name)
+    groups = dict[str, list[PortfolioHead]]()
+    with service.sessions() as session:
+        for row in session.execute(rows.limit(limit).offset(offset)):
+            groups.setdefault(row.client, []).append(PortfolioHead(**row._mapping))
+    return [ClientPortfolios(client=name, portfolios=of) for name, of in groups.items()]
+
+
+@router.post("", status_code=201, openapi_extra=BODY)
+def create_portfolio(
+    service: InService,
+    caller: Writer,
+    response: Response,
+    body: Body,
+    client: Annotated[str, Query(max_length=128, description="Client whose it is.")] = "",
+) -> PortfolioRecord:
+    """Store a portfolio: YAML, the same mapping as JSON, or a form with the files that it names."""
+    if body.text is None:
+        raise Problem(400, "The form has no `portfolio`: add its YAML.")
+    portfolio = created(service, caller, client, checked(service, caller, body.text, body.is_yaml, body.files))
+    response.headers["Location"] = f"{router.prefix}/{portfolio}"
+    return _record(service, caller, portfolio, None, response)
+
+
+@router.get("/{portfolio}", responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}})
+def show_portfolio(
+    service: InService, caller: Reader, request: Request, response: Response, portfolio: Id, version: Version = None
+) -> PortfolioRecord:
+    """Give a version of a portfolio: as a record, or as YAML where that is accepted."""
+    record = _record(service, caller, portfolio, version, response)
+    response.headers["Vary"] = "Accept"
+    if not request.headers.get("accept", "").startswith((YAML, "application/yaml")):
+        return record
+    with service.sessions() as session:
+        _, content = content_of(service, session, seen(session, caller, portfolio), record.number)
+    headers = {"ETag": _tag(record.number, YAML), "Vary": "Accept"}
+    return Response(content.yaml, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
+
+
+@router.put("/{portfolio}", openapi_extra=BODY)
+def change_portfolio(
+    service: InService, caller: Writer, response: Response, portfolio: Id, body: Body, if_match: IfMatch = None
+) -> PortfolioRecord:
+    """Store the next version of a portfolio; files of the last one stay where no other of their name is sent."""
+    version = _matched(service, caller, portfolio, if_match)
+    with service.sessions() as session:
+        _, before = content_of(service, session, seen(session, caller, portfolio), version)
+    text, is_yaml = (before.text, before.is_yaml) if body.text is None else (body.text, body.is_yaml)
+    content: Content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
+    changed(service, caller, portfolio, version, content)
+    return _record(service, caller, portfolio, version + 1, response)
+
+
+@router.delete("/{portfolio}", status_code=204)
+def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match: IfMatch = None) -> None:
+    """Mark a portfolio deleted; its versions can still be read."""
+    deleted(service, caller, portfolio, _matched(service, caller, portfolio, if_match))
+
+
+@router.put("/{portfolio}/shares/{user}", status_code=204)
+def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: str, body: ShareBody) -> None:
+    """Share a portfolio with a user of your tenant, by id or e-mail."""
+    with service.sessions.begin() as session:
+        owned(session, caller, portfolio)
+        session.merge(Share(portfolio=portfolio, user=_colleague(session, caller, user).id, writes=body.writes))
+
+
+@router.delete("/{portfolio}/shares/{user}", status_code=204)
+def unshare_portfolio(service: InService, caller: Writer, portfolio: Id, user: str) -> None:
+    """Share a portfolio with a user no longer."""
+    with service.sessions.begin() as session:
+        owned(session, caller, portfolio)
+        share = session.get(Share, (portfolio, _colleague(session, caller, user).id))
+        if share is None:
+            raise Problem(404, "The portfolio is not shared with this user.")
+        session.delete(share)
+
+
+@router.get("/{portfolio}/notes")
+def list_notes(
+    service: InService, caller: Reader, portfolio: Id, limit: Limit = 100, offset: Offset = 0
+) -> list[NoteRecord]:
+    """List the notes on a portfolio, the newest first."""
+    with service.sessions() as session:
+        seen(session, caller, portfolio)
+        wanted = select(Note, User.name).join(User, User.id == Note.author).where(Note.portfolio == portfolio)
+        found = session.execute(wanted.order_by(Note.created.desc(), Note.id).limit(limit).offset(offset)).all()
+    return [_note(note, name, service.keys.unseal(note.sealed).decode()) for note, name in found]
+
+
+@router.post("/{portfolio}/notes", status_code=201)
+def add_note(service: InService, caller: Writer, portfolio: Id, body: NoteBody) -> NoteRecord:
+    """Note something of a line, a list or a decision."""
+    sealed = service.keys.seal(body.text.encode())
+    note = Note(portfolio=portfolio, kind=body.kind, subject=body.subject, sealed=sealed, author=caller.user)
+    with service.sessions.begin() as session:
+        seen(session, caller, portfolio)
+        session.add(note)
+    return _note(note, caller.name, body.text)
+
+
+# -- figures -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/{portfolio}/performance")
+def performance(
+    service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = ""
+) -> figures.Performance:
+    """Give the figures of a policy's backtest, and the history of NAV. A sheet is a job: POST /api/backtest."""
+    file = written_out(service, caller, portfolio, version)
+    return figures.Performance(**figures.of_file(service, caller, figures.performance, file, policy))
+
+
+@router.get("/{portfolio}/risk")
+def risk(
+    service: InService,
+    caller: Reader,
+    portfolio: Id,
+    version: Version = None,
+    paths: Annotated[int, Query(ge=figures.FEWEST, le=figures.MOST, description="Simulated futures of a year.")] = (
+        figures.MOST
+    ),
+) -> dict[str, Any]:
+    """Give the numbers of the risk sheet (risk.json of `rebalance risk`)."""
+    file = written_out(service, caller, portfolio, version)
+    found: dict[str, Any] = figures.of_file(service, caller, figures.risk, file, paths)
+    return found
+
+
+@router.get("/{portfolio}/drift")
+def drift(
+    service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = ""
+) -> figures.Drift:
+    """Give today's readings of the monitor, and a row for each line."""
+    file = written_out(service, caller, portfolio, version)
+    return figures.Drift(**figures.of_file(service, caller, figures.drift, file, policy))
+
+
+@router.get("/{portfolio}/history")
+def history(service: InService, caller: Reader, portfolio: Id, limit: Limit = 100) -> figures.History:
+    """Give the newest versions, decision cycles and journal entries of a portfolio."""
+    with service.sessions() as session:
+        stored = seen(session, caller, portfolio)
+        wanted = select(PortfolioVersion, User.name).join(User, User.id == PortfolioVersion.author)
+        of = wanted.where(PortfolioVersion.portfolio == portfolio).order_by(PortfolioVersion.number.desc())
+        rows = session.execute(of.limit(limit)).all()
+    versions = [
+        figures.VersionHead(number=each.number, author=name, written=each.created, sha256=each.sha256)
+        for each, name in rows
+    ]
+    return figures.history(service.root(caller.tenant), stored.name, versions, limit)
+
+
+# -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _heads(caller: Caller) -> Select[str, str, str, str, int, datetime, datetime | None, bool]:
+    """The columns of `PortfolioHead`."""
+    mine = (Share.portfolio == StoredPortfolio.id) & (Share.user == caller.user)
+    of, writes = StoredPortfolio, (StoredPortfolio.owner == caller.user) | func.coalesce(Share.writes, false())
+    columns = of.id, of.name, of.client, User.name.label("owner"), of.version, of.created, of.deleted
+    heads = select(*columns, writes.label("writes"))
+    return heads.join(User, User.id == of.owner).outerjoin(Share, mine)
+
+
+def _record(
+    service: InService, caller: Caller, portfolio: str, version: int | None, response: Response
+) -> PortfolioRecord:
+    """A version of a portfolio; its ETag is written into the answer."""
+    with service.sessions() as session:
+        stored = seen(session, caller, portfolio)
+        kept, content = content_of(service, session, stored, version)
+        users = select(Share, User.name).join(User, User.id == Share.user).where(Share.portfolio == portfolio)
+        shares = session.execute(users).all() if stored.owner == caller.user else []
+        response.headers["ETag"] = _tag(kept.number, JSON)
+        return PortfolioRecord(
+            **session.execute(_heads(caller).where(StoredPortfolio.id == portfolio)).one()._mapping,
+            number=kept.number,
+            author=session.get_one(User, kept.author).name,
+            written=kept.created,
+            sha256=kept.sha256,
+            portfolio=content.tree,
+            files=sorted(content.files),
+            shares=[Shared(user=share.user, name=name, writes=share.writes) for share, name in shares],
+        )
+
+
+def _tag(version: int, kind: str) -> str:
+    """The ETag of a version in a kind of answer: two kinds are two representations."""
+    return f'"{version}.{kind.rpartition("/")[2]}"'
+
+
+def _matched(service: InService, caller: Caller, portfolio: str, if_match: str | None) -> int:
+    """The newest version of a portfolio, which the caller has read. Raises Problem 428 without If-Match, and 412."""
+    with service.sessions() as session:
+        newest = seen(session, caller, portfolio, for_change=True).version
+    if if_match is None:
+        raise Problem(428, "Send `If-Match` with the ETag of the version that you have read.")
+    given = {tag.strip() for tag in if_match.split(",")}
+    if not given & {_tag(newest, JSON), _tag(newest, YAML), "*"}:
+        raise Problem(412, f"The newest version is {newest}: read it again, and make the change anew.")
+    return newest
+
+
+def _colleague(session: Session, caller: Caller, user: str) -> User:
+    """A user of the caller's tenant. Raises Problem 404."""
+    named = or_(User.id == user, func.lower(User.email) == user.lower())
+    found = session.scalar(select(User).where(User.tenant == caller.tenant, named))
+    if found is None:
+        raise Problem(404, "There is no such user in your tenant.")
+    return found
+
+
+def _note(note: Note, author: str, text: str) -> NoteRecord:
+    known = {name: getattr(note, name) for name in ("id", "created", "kind", "subject")}
+    return NoteRecord.model_validate({**known, "author": author, "text": text})

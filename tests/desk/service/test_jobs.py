@@ -1,0 +1,223 @@
+"""Jobs and runs over HTTP: what may be asked for, a real backtest and cycle by a worker, and who sees them."""
+
+import json
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from threading import Event
+
+import pytest
+import yaml
+from commanded import rebalance
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from killed_batch import timeless
+from queued_jobs import add_jobs, add_portfolios, start_worker
+from sqlalchemy import select
+
+from desk.service.jobs import queue, worker
+from desk.service.problems import MEDIA_TYPE
+from desk.service.routes import jobs
+from desk.service.store.tables import AccessToken, QueuedJob, Share
+from foundation.files import ROOT
+
+FILE = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
+SignedIn = Callable[..., TestClient]
+BACKTEST = {"policy": "quarterly"}
+
+
+def stored(client: TestClient, name: str = "desk") -> str:
+    """The id of a portfolio that a client has sent."""
+    text = yaml.safe_dump(yaml.safe_load(FILE.read_text()) | {"name": name})
+    answer = client.post("/api/portfolios", content=text, headers={"Content-Type": "text/yaml"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.headers["Location"].rpartition("/")[2])
+
+
+def user_of(client: TestClient) -> str:
+    """The id of the user of a client."""
+    token = client.headers["Authorization"].removeprefix("Bearer ")
+    with client.app.state.service.sessions() as session:  # type: ignore[attr-defined]
+        found = session.scalar(select(AccessToken).where(AccessToken.sha256 == sha256(token.encode()).hexdigest()))
+    assert found is not None
+    return str(found.user)
+
+
+def asked(client: TestClient, kind: str, **body: object) -> str:
+    """The id of a job that a client has asked for."""
+    answer = client.post(f"/api/{kind}", json=body)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == f"/api/jobs/{answer.json()['id']}"
+    return str(answer.json()["id"])
+
+
+@pytest.fixture
+def work(app: FastAPI) -> Callable[[], None]:
+    """Does the jobs that wait."""
+    return lambda: worker.work(app.state.service, Event(), once=True)
+
+
+def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
+    app: FastAPI, signed_in: SignedIn, work: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, other = signed_in(), signed_in()
+    portfolio = stored(client)
+    job, day = (
+        asked(client, "backtest", portfolio=portfolio, **BACKTEST),
+        asked(client, "cycle", portfolio=portfolio, as_of="2022-12-29"),
+    )
+    work()
+    record = client.get(f"/api/jobs/{job}").json()
+    assert record["state"] == "done", record
+    assert client.get(f"/api/backtest/{job}/status").json() == record
+    root = app.state.service.root("house")
+    (file,) = (root / "portfolios").rglob("desk.yaml")
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    done = rebalance("backtest", file, "--policy", "quarterly", "--reports", tmp_path / "reports")
+    assert done.status == 0, done.err
+    mine = timeless(tmp_path / "reports")
+    assert timeless(root / "reports") == mine
+    assert done.out.replace(f"{tmp_path}/", "").strip() == record["result"]["text"]
+
+    assert sorted(f"{record['run']}/{name}" for name in record["files"]) == sorted(mine)
+    for name in record["files"]:
+        answer = client.get(f"/api/jobs/{job}/files/{name}")
+        assert answer.content == (root / "reports" / record["run"] / name).read_bytes()
+    assert client.get(f"/api/jobs/{job}/files/summary.txt").headers["content-type"] == "text/plain; charset=utf-8"
+    for name in ("../../portfolios", "..%2f..%2fportfolios", "/etc/passwd", "%2fetc%2fpasswd", "none.txt"):
+        assert client.get(f"/api/jobs/{job}/files/{name}").status_code == 404
+
+    (listed,) = client.get("/api/runs").json()["runs"]
+    shown = client.get(f"/api/runs/{record['run']}").json()
+    assert {name: shown[name] for name in listed} == listed
+    assert (
+        listed["figures"]["volatility"]
+        == json.loads((root / "reports" / record["run"] / "summary.json").read_bytes())["volatility"]
+    )
+    assert shown["text"] == (root / "reports" / record["run"] / "summary.txt").read_text()
+    assert client.post(f"/api/runs/{record['run']}/verify").json()["is_unchanged"]
+    (root / "reports" / record["run"] / "booked.csv").write_text("changed")
+    assert client.post(f"/api/runs/{record['run']}/verify").json()["changed"] == ["booked.csv has another content."]
+
+    cycle = client.get(f"/api/jobs/{day}").json()
+    assert (cycle["state"], cycle["files"]) == ("done", ["cycle.html", "cycle.json"]), cycle
+    page = client.get(f"/api/jobs/{day}/files/cycle.html")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.text.startswith("<!doctype html>")
+    assert (root / "journal.sqlite").is_file()
+
+    for path in (f"jobs/{job}", f"jobs/{job}/files/summary.txt", f"jobs/{job}/events", f"runs/{record['run']}"):
+        assert other.get(f"/api/{path}").status_code == 404
+    for path in (f"jobs/{job}/cancel", f"jobs/{job}/retry", f"runs/{record['run']}/verify"):
+        assert other.post(f"/api/{path}").status_code == 404
+    assert (other.get("/api/jobs").json()["total"], other.get("/api/runs").json()["total"]) == (0, 0)
+    assert client.post(f"/api/jobs/{job}/retry").status_code == 409
+
+
+def test_what_cannot_be_asked_is_refused_before_it_is_queued(
+    app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in()
+    portfolio = stored(client)
+    refused: dict[str, list[tuple[dict[str, object], str]]] = {
+        "backtest": [
+            ({"policy": "quartely"}, "quarterly"),
+            ({"policy": "--reports=/tmp"}, "no such policy"),
+            ({"policy": "quarterly", "version": 2}, "no version 2"),
+            ({"policy": "quarterly", "trust_code": True}, "trust_code"),
+            ({}, "policy"),
+        ],
+        "report": [
+            ({"parameters": {"drawz": 5}}, "drawz"),
+            ({"parameters": {"draws": "many"}}, "draws"),
+            ({"parameters": {"portfolio": "other.yaml"}}, "portfolio"),
+            ({"parameters": {"run": "/tmp/x"}}, "run"),
+            ({"parameters": {"benchmark": "../../2/desk.csv"}}, "slash"),
+        ],
+        "cycle": [({"as_of": "yesterday"}, "as_of"), ({"as_of": "2022-12-29", "out": "/tmp/x"}, "out")],
+    }
+    for kind, bodies in refused.items():
+        for body, word in bodies:
+            answer = client.post(f"/api/{kind}", json={"portfolio": portfolio, **body})
+            assert answer.status_code in (400, 404), (kind, body, answer.text)
+            assert word in answer.text, (kind, body, answer.text)
+    assert client.get("/api/jobs").json() == {"total": 0, "jobs": []}
+    assert signed_in("viewer").post("/api/cycle", json={"portfolio": portfolio}).status_code == 403
+    assert signed_in().post("/api/cycle", json={"portfolio": portfolio}).status_code == 404
+    assert signed_in(scopes=("market",)).get("/api/jobs").status_code == 403
+
+    monkeypatch.setattr(jobs, "MOST_OPEN", 1)
+    asked(client, "report", portfolio=portfolio, parameters={"draws": 500, "reference": "never"})
+    answer = client.post("/api/cycle", json={"portfolio": portfolio})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "60")
+    monkeypatch.setattr(worker, "LEAST_SPACE", 2**62)
+    monkeypatch.setattr(jobs, "MOST_OPEN", 2)
+    assert client.post("/api/cycle", json={"portfolio": portfolio}).status_code == 503
+
+
+def queued(app: FastAPI, client: TestClient, *options: str) -> str:
+    """The id of a job of a new portfolio of a client's user."""
+    service = app.state.service
+    (portfolio,) = add_portfolios(service.sessions, 1, user_of(client))
+    return add_jobs(service, [portfolio], 1, *options)[0]
+
+
+def test_a_job_that_waits_is_cancelled_and_queued_again_by_its_user(app: FastAPI, signed_in: SignedIn) -> None:
+    client = signed_in()
+    job = queued(app, client)
+    assert client.post(f"/api/jobs/{job}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"/api/jobs/{job}/cancel").status_code == 409
+    assert client.post(f"/api/jobs/{job}/retry").json()["state"] == "queued"
+    assert client.post(f"/api/jobs/{job}/retry").status_code == 409
+    assert client.get("/api/jobs?state=queued").json()["total"] == 1
+    assert client.get("/api/jobs?state=done").json()["total"] == 0
+    assert client.get("/api/jobs?state=lost").status_code == 400
+
+
+def test_who_sees_a_portfolio_sees_its_jobs_and_cancels_them_if_he_may_change_it(
+    app: FastAPI, signed_in: SignedIn
+) -> None:
+    owner, colleague, stranger = signed_in(), signed_in(), signed_in(tenant="other")
+    job = queued(app, owner)
+    assert colleague.get(f"/api/jobs/{job}").status_code == 404
+    with app.state.service.sessions.begin() as session:
+        portfolio = session.get(QueuedJob, job).portfolio
+        session.add(Share(portfolio=portfolio, user=user_of(colleague), writes=False))
+    assert colleague.get(f"/api/jobs/{job}").json()["state"] == "queued"
+    assert colleague.get("/api/jobs").json()["total"] == 1
+    assert colleague.post(f"/api/jobs/{job}/cancel").status_code == 403
+    with app.state.service.sessions.begin() as session:
+        session.get(Share, (portfolio, user_of(colleague))).writes = True
+    assert colleague.post(f"/api/jobs/{job}/cancel").status_code == 200
+    assert stranger.get(f"/api/jobs/{job}").status_code == 404
+
+
+def test_events_follow_a_job_until_it_has_ended(
+    app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "BEAT", 0.05)
+    monkeypatch.setattr(jobs, "LOOK", 0.05)
+    client = signed_in()
+    job = queued(app, client, "seconds=1")
+    process = start_worker(app.state.service.settings, "quick_job", once=True)
+    answer = client.get(f"/api/jobs/{job}/events")
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [dict(line.split(": ", 1) for line in each.splitlines()) for each in answer.text.strip().split("\n\n")]
+    assert [each["event"] for each in events] == ["progress"] * (len(events) - 1) + ["end"]
+    told = [json.loads(each["data"]) for each in events]
+    assert "sleeping (25 %)" in [each["progress"] for each in told]
+    assert told[-1] == client.get(f"/api/jobs/{job}").json()
+    assert told[-1]["state"] == "done"
+
+
+def test_a_user_follows_few_jobs_at_a_time(app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = signed_in()
+    job = queued(app, client)
+    assert queue.cancel(app.state.service.sessions, job)
+    for _ in range(2 * jobs.MOST_STREAMS):  # one that has ended counts no more
+        assert client.get(f"/api/jobs/{job}/events").status_code == 200
+    monkeypatch.setattr(jobs, "MOST_STREAMS", 0)
+    answer = client.get(f"/api/jobs/{job}/events")
+    assert (answer.status_code, answer.headers["content-type"]) == (429, MEDIA_TYPE)
