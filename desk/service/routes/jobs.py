@@ -341,5 +341,7 @@ async def events(id: Annotated[str, Depends(_followed)], caller: Reader, service
             yield ServerSentEvent(data=record, event="end" if has_ended else "progress", retry=1_000)
             if has_ended:
                 return
+        if service.stopping.is_set():
+            return
         before = record
         await asyncio.sleep(LOOK)
