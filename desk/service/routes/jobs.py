@@ -330,7 +330,12 @@ async def events(
         return job(id, caller, service)
 
     before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
-    while (before is None or before.state not in queue.ENDED_STATES) and asyncio.get_running_loop().time() < end:
+
+    def is_over() -> bool:
+        has_ended = before is not None and before.state in queue.ENDED_STATES
+        return has_ended or service.stopping.is_set() or asyncio.get_running_loop().time() >= end
+
+    while not is_over():  # a client whose stream ends before its job does connects again
         if (record := await run_in_threadpool(now)) != before:
             yield record
         before = record
