@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
+from desk.service.guards.hosts import SAFE
 from desk.service.problems import MEDIA_TYPE, ProblemDocument
 
 PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -15,18 +16,18 @@ FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 SAID = {  # problems by status: when they are answered
     "400": "The request has mistakes: each is stated.",
     "401": "Nobody is signed in.",
-    "403": "The role or the scope of the caller does not suffice, or a page of another origin asks.",
+    "403": "The role or the scope of the caller does not suffice, or another origin asks.",
     "404": "There is nothing, or nothing that the caller may see.",
     "408": "The body did not arrive in time.",
-    "409": "It contradicts what is there, or the Idempotency-Key was sent with another request.",
+    "409": "It contradicts what is there, or the Idempotency-Key is that of another request or of one without an answer.",
     "413": "The body is too large.",
     "415": "The body is of another type, or compressed.",
-    "421": "The request is to another host.",
-    "429": "The caller asks too often: see Retry-After.",
-    "503": "The server is busy: see Retry-After.",
+    "421": "Host is not this server.",
+    "429": "Too many requests: come again after `Retry-After` seconds.",
+    "503": "The server is busy: come again after `Retry-After` seconds.",
 }
 ANY = ("400", "403", "421", "429", "503")  # of each request
-CHANGE, STORED = ("408", "409", "413", "415"), ("401", "404")  # of each but a GET; of what is stored
+CHANGE, STORED = ("408", "413", "415"), ("401", "404")  # of each with a body; of what is stored
 
 
 def describe_problems(app: FastAPI) -> None:
@@ -51,7 +52,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for method in route.methods or () if route.path_format in document["paths"] else ():
             operation = document["paths"][route.path_format].get(method.lower())
             if operation:
-                _state_problems(operation, method, needed_by(route.dependant))
+                _state_problems(operation, needed_by(route.dependant), changes=method not in SAFE)
     return document
 
 
@@ -62,13 +63,13 @@ def needed_by(dependant: Dependant) -> tuple[str, str] | None:
     return own or next((found for found in below if found), None)
 
 
-def _state_problems(operation: dict[str, Any], method: str, needed: tuple[str, str] | None) -> None:
+def _state_problems(operation: dict[str, Any], needed: tuple[str, str] | None, changes: bool) -> None:
     """Add to an operation the problems that may be answered; the first line of its text is its summary."""
     operation["summary"], _, more = operation.pop("description", operation["summary"]).partition("\n")
     responses = operation["responses"]
     responses.pop("422", None)
-    may_be = [*ANY, *(() if method == "GET" else CHANGE), *(STORED if needed else ())]
-    for status in {*may_be, *(status for status in responses if status[0] in "45")}:
+    may_be = {*ANY, *(CHANGE if changes else ()), *(STORED if needed else ()), *(["409"] if needed and changes else ())}
+    for status in may_be | {status for status in responses if status[0] in "45"}:
         own, phrase = responses.get(status, {}), HTTPStatus(int(status)).phrase
         if status in SAID and own.get("description", phrase) == phrase and "content" not in own:
             responses[status] = {"$ref": f"#/components/responses/{status}"}

@@ -330,8 +330,10 @@ async def events(
         return job(id, caller, service)
 
     before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
-    while (before is None or before.state not in queue.ENDED_STATES) and asyncio.get_running_loop().time() < end:
+    while asyncio.get_running_loop().time() < end and not service.stopping.is_set():  # a client then follows again
         if (record := await run_in_threadpool(now)) != before:
             yield record
+        if record.state in queue.ENDED_STATES:
+            return
         before = record
         await asyncio.sleep(LOOK)
