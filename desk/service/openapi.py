@@ -19,7 +19,7 @@ SAID = {  # problems by status: when they are answered
     "403": "The role or the scope of the caller does not suffice, or another origin asks.",
     "404": "There is nothing, or nothing that the caller may see.",
     "408": "The body did not arrive in time.",
-    "409": "It contradicts what is there, or the Idempotency-Key is that of another request or of one without an answer.",
+    "409": "It contradicts what is there, or the Idempotency-Key is that of another request, or has no answer.",
     "413": "The body is too large.",
     "415": "The body is of another type, or compressed.",
     "421": "Host is not this server.",

@@ -47,13 +47,12 @@ class FieldMistake:
 
 
 class ProblemDocument(BaseModel):
-    """An error (RFC 9457).  instance : id of what the log has on it.  errors : each mistake of the request."""
+    """An error (RFC 9457).  errors : each mistake of the request."""
 
     type: str = "about:blank"
     title: str
     status: int
     detail: str
-    instance: str = ""
     errors: Annotated[list[FieldMistake], Field(max_length=MOST_TOLD)] = []
 
 
@@ -81,16 +80,15 @@ def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
     return Problem(400, f"{told}{more}.", mistakes[:MOST_TOLD])
 
 
-def answer_of(problem: Problem, instance: str = "") -> JSONResponse:
-    """The answer that states a problem.  instance : URI of what the log has on it, "" for nothing."""
+def answer_of(problem: Problem) -> JSONResponse:
+    """The answer that states a problem."""
     document = ProblemDocument(
         title=HTTPStatus(problem.status).phrase,
         status=problem.status,
         detail=problem.detail,
-        instance=instance,
         errors=list(problem.mistakes),
     )
-    stated = {key: value for key, value in document.model_dump().items() if value not in ("", [])}
+    stated = document.model_dump(exclude=None if problem.mistakes else {"errors"})
     return JSONResponse(stated, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 

@@ -1,8 +1,6 @@
 """Requests that are mistaken: what is answered to bad bodies, parameters, methods and faults."""
 
 import json
-import logging
-import uuid
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -187,17 +185,10 @@ def test_405_lists_every_method_of_the_path(mistaken: TestClient) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
 
 
-def test_a_fault_shows_nothing_of_its_cause_and_the_log_has_it(
-    mistaken: TestClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.ERROR, logger="rebalance.service"):
-        answer = mistaken.get("/fault")
-    assert answer.status_code == 500
+def test_a_fault_shows_nothing_of_its_cause(mistaken: TestClient) -> None:
+    answer = mistaken.get("/fault")
+    assert (answer.status_code, answer.headers["content-type"]) == (500, MEDIA_TYPE)
     assert "1234" not in answer.text
-    named = uuid.UUID(answer.json()["instance"].removeprefix("urn:uuid:"))
-    fault = next(each.fields for each in caplog.records if each.levelno == logging.ERROR)  # type: ignore[attr-defined]
-    assert fault["request"] == answer.headers["x-request-id"] == named.hex
-    assert "test_bodies.py" in fault["trace"][-1]
 
 
 def test_a_message_names_no_folder_of_the_server(mistaken: TestClient) -> None:
