@@ -1,7 +1,7 @@
 """Users as they see themselves, and as an admin of their tenant sees them: roles, access tokens, passkeys, sessions."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from desk.service.bodies import Body, JsonRoute
+from desk.service.bodies import Body, JsonRoute, Moment
 from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, Service, needs
 from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.routes.sign_in import InExchange, Line, Options, provider_of
@@ -38,7 +38,7 @@ class UserShown(BaseModel):
     role: Role
     disabled: bool
     is_registered: bool
-    created: datetime
+    created: Moment
 
 
 class Profile(UserShown):
@@ -107,10 +107,10 @@ class TokenShown(BaseModel):
     name: str
     role: Role
     scopes: list[Scope]
-    created: datetime
-    expires: datetime
-    used: datetime | None
-    revoked: datetime | None
+    created: Moment
+    expires: Moment
+    used: Moment | None
+    revoked: Moment | None
 
 
 class TokenMade(TokenShown):
@@ -131,7 +131,7 @@ class PasskeyShown(BaseModel):
 
     id: str
     name: str
-    created: datetime
+    created: Moment
 
 
 class Page(BaseModel):
