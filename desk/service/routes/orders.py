@@ -16,8 +16,9 @@ from desk.journal.verify import verify
 from desk.service import orders
 from desk.service.bodies import Body, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs
+from desk.service.jobs.worker import RUNS
 from desk.service.limited import limited
-from desk.service.orders import REPORTS, TICKETS, TicketHead, TradesAsked, signature
+from desk.service.orders import TICKETS, TicketHead, TradesAsked, signature
 from desk.service.portfolios.figures import JournalEntry
 from desk.service.portfolios.stored import seen_by, written_out
 from desk.service.store.tables import StoredPortfolio
@@ -64,7 +65,7 @@ class Tickets(BaseModel):
 
 
 class Refusal(Body):
-    """Why a ticket is refused."""
+    """The reason for which a ticket is refused."""
 
     reason: Annotated[Text, Field(max_length=500)]
 
@@ -84,7 +85,7 @@ class JournalPage(BaseModel):
 
 
 class Verification(BaseModel):
-    """What a check of the journal found.  faults : sentences, [] where no entry was changed, removed or added."""
+    """The outcome of a check of the journal.  faults : sentences, [] where no entry was changed, removed or added."""
 
     count: int
     sha256: str
@@ -100,7 +101,7 @@ class Why(BaseModel):
 
 
 class Watch(BaseModel):
-    """What cycles may send.  portfolios : by name, its last cycle and its open orders."""
+    """The permission of cycles to send.  portfolios : by name, its last cycle and its open orders."""
 
     paused: bool
     stopped: bool
@@ -115,9 +116,7 @@ class Watch(BaseModel):
 def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response:
     """Make today's trade list of a stored portfolio. It is no ticket: nobody can approve it."""
     root, file = service.root(caller.tenant), written_out(service, caller, asked.portfolio, asked.version)
-    return Response(
-        limited(orders.predicted, str(file), asked, str(root / REPORTS), home=root), media_type=KINDS["json"]
-    )
+    return Response(limited(orders.predicted, str(file), asked, str(root / RUNS), home=root), media_type=KINDS["json"])
 
 
 @router.post("/portfolios/{portfolio}/tickets", status_code=201)
@@ -126,7 +125,7 @@ def issue(
 ) -> TicketHead:
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
-    given = str(file), asked, str(root / REPORTS), str(root / TICKETS), signature(caller)
+    given = str(file), asked, str(root / RUNS), str(root / TICKETS), signature(caller)
     ticket = limited(orders.issued, *given, home=root)
     with Journal(root, read_only=True) as journal:
         return orders.head_of(journal, ticket)
