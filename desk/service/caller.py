@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from fastapi import Depends, Request
 from sqlalchemy import exists, select
@@ -22,8 +22,10 @@ from desk.service.store.tables import AccessToken, RefreshToken, User, now
 from desk.service.users.one_time import sha256_of
 from desk.service.users.tokens import Signer
 
-ROLES = ("viewer", "manager", "approver", "admin")  # each may do what those before it may
-SCOPES = ("portfolios", "jobs", "orders", "market", "users")  # of an access token
+Role = Literal["viewer", "manager", "approver", "admin"]  # each may do what those before it may
+Scope = Literal["portfolios", "jobs", "orders", "market", "users"]  # of an access token
+ROLES: tuple[str, ...] = get_args(Role)
+SCOPES: tuple[str, ...] = get_args(Scope)
 PERSON = "person"  # the scope of what a person alone may do: no access token has it
 USE_NOTED = timedelta(hours=1)  # between two notes of the use of an access token
 WINDOW = 10  # seconds over which requests are counted
