@@ -320,6 +320,8 @@ def test_the_drill(database_url: str, tmp_path: Path) -> None:
         f"{database_url.partition(':')[0]}, schema 0001, 7 sealed fields, signing keys: 1.",
         False,
     )
+    with opened(database_url)() as session:
+        assert session.scalar(text("SELECT count(*) FROM jobs WHERE result IS NULL")) == 1  # not JSON's null
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
 
@@ -327,6 +329,29 @@ def destroy(url: str) -> None:
     with changed_alone(url) as connection:
         for table in reversed([*tables_of(connection), sqlalchemy.Table("alembic_version", sqlalchemy.MetaData())]):
             table.drop(connection)
+
+
+def test_a_backup_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
+    settings, sessions, late = served(database_url, tmp_path), opened(database_url), ["tenant"]
+    fill(settings)
+    before = contents(database_url)
+
+    def write(_: object, __: object, statement: str, *___: object) -> None:
+        if statement.startswith("SELECT users.") and late:  # tenants are written already
+            with sessions.begin() as session:
+                session.add(Tenant(name=late.pop()))
+                session.flush()
+                session.add(User(tenant="tenant", email="", name="", role="viewer"))
+
+    event.listen(Engine, "before_cursor_execute", write)
+    try:
+        operation.backup(settings, tmp_path / "backup")
+    finally:
+        event.remove(Engine, "before_cursor_execute", write)
+    assert not late
+    restored = f"sqlite:///{tmp_path / 'restored.sqlite'}"
+    operation.restore(served(restored, tmp_path), tmp_path / "backup")
+    assert contents(restored) == before
 
 
 def test_rows_move_to_another_database_and_back(
