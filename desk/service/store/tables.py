@@ -130,7 +130,7 @@ class OneTimeSecret(Table):
     purpose: Mapped[str] = mapped_column(String(32))
     user: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     content: Mapped[dict[str, Any]]
-    expires: Mapped[datetime]
+    expires: Mapped[datetime] = mapped_column(index=True)
     used: Mapped[datetime | None]
 
 
