@@ -178,11 +178,12 @@ def _count_attempt(sessions: Sessions, account: str, address: str) -> timedelta:
         others = select(func.sum(table.failures)).where(table.account == account, is_unknown)
         if row.succeeded is None and session.scalars(others).one() > MOST_FAILURES:
             return REMEMBERED
-        wait = row.last + wait_after(row.failures - 1) - moment
-        if wait <= timedelta():
-            row.last = moment
-            session.commit()
-        return wait
+        pause = wait_after(row.failures - 1)
+        if pause and (wait := row.last + pause - moment) > timedelta():
+            return wait
+        row.last = moment
+        session.commit()
+        return timedelta()
 
 
 def wait_after(failures: int) -> timedelta:
