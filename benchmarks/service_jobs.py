@@ -23,12 +23,12 @@ from pathlib import Path
 
 import httpx
 import uvicorn
-from desk.service.portfolios.stored import Content, created
 from sqlalchemy import func, select, text
 
 from desk.service.app import create_app
 from desk.service.caller import SCOPES, Caller, Service, opened_service
 from desk.service.jobs import queue
+from desk.service.portfolios.stored import Content, created
 from desk.service.routes import jobs as routes
 from desk.service.settings import ServiceSettings
 from desk.service.store.tables import AccessToken, QueuedJob, Tenant, User, now

@@ -3,7 +3,7 @@
 `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `user add | link | list | disable`,
 `batch FILES`, `show | pdf | verify | replay RUN`, `diff RUN RUN`, `runs`, `trials`, `tca`,
-`laboratory | study | policies | train`, `cluster | compile`, `serve`, `worker`.
+`laboratory | study | policies | train`, `cluster | compile`, `serve | worker`.
 
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """

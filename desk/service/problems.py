@@ -1,6 +1,5 @@
 """Errors as RFC 9457 has them: `application/problem+json`, with every mistake of a request at once."""
 
-import logging
 import math
 import re
 from collections.abc import Sequence
@@ -16,7 +15,6 @@ from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
-from desk.service.store.tables import new_id
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper.wording import counted
@@ -30,7 +28,6 @@ IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and
     KINDS["model"][1]: "Write its keys in braces.",
     KINDS["string"][1]: "Write it in quotes.",
 }
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def answer_of(problem: Problem, instance: str = "") -> JSONResponse:
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Answer each error of an app as a problem."""
+    """Answer each error of an app's requests as a problem; `observed` answers those of the service itself."""
 
     @app.exception_handler(Problem)
     def _problem(_: Request, error: Problem) -> JSONResponse:
@@ -120,12 +117,6 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(PolicyError)
     def _input(request: Request, error: Exception) -> JSONResponse:
         return answer_of(Problem(400, _without_folders(request, str(error))))
-
-    @app.exception_handler(Exception)
-    def _fault(request: Request, error: Exception) -> JSONResponse:
-        instance = f"urn:uuid:{new_id()}"
-        log.error("%s %s failed, %s", request.method, request.url.path, instance, exc_info=error)
-        return answer_of(Problem(500, "The service failed. Its log has the cause under this instance."), instance)
 
 
 def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[FieldMistake]:
