@@ -30,7 +30,7 @@ TOKEN_DAYS = 365  # at most
 
 
 class Shown(BaseModel):
-    """What is shown of a row of the database."""
+    """A row of the database as it is shown."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -71,7 +71,7 @@ class Invited(BaseModel):
 
 
 class UserChange(Body):
-    """What an admin changes of a user; null leaves it."""
+    """A change of a user by an admin; null leaves a value."""
 
     role: Role | None = None
     disabled: bool | None = None

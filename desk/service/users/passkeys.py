@@ -35,7 +35,7 @@ VERIFIED = UserVerificationRequirement.REQUIRED  # by a finger or a PIN: a passk
 
 
 def registration_options(session: Session, address: str, user: User, known: Sequence[str]) -> dict[str, Any]:
-    """What `navigator.credentials.create` is given. known : credentials that the user has, which are not made again."""
+    """The options for `navigator.credentials.create`. known : credentials of the user, which are not made again."""
     options = generate_registration_options(
         rp_id=_host(address),
         rp_name=NAME,
@@ -52,7 +52,7 @@ def registration_options(session: Session, address: str, user: User, known: Sequ
 
 
 def sign_in_options(session: Session, address: str) -> dict[str, Any]:
-    """What `navigator.credentials.get` is given; the authenticator knows the user."""
+    """The options for `navigator.credentials.get`; the authenticator knows the user."""
     options = generate_authentication_options(rp_id=_host(address), user_verification=VERIFIED)
     issue(session, PASSKEY, CHALLENGE_LIFE, secret=bytes_to_base64url(options.challenge))
     return _plain(options)
@@ -90,7 +90,7 @@ def user_of_passkey(session: Session, address: str, credential: dict[str, Any]) 
 
 
 def _expected(session: Session, address: str, credential: dict[str, Any], user: str | None) -> dict[str, Any]:
-    """What a credential is verified against: its challenge, which is used from now on, and this server.
+    """The challenge that a credential answers, which is used from now on, and the names of this server.
 
     Raises : one of `REFUSED` for a challenge that was not given, or to another user.
     """
