@@ -13,7 +13,7 @@ from desk.cycle.decision import Action, Control
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from desk.service.payload.answer import AssetOrder
 from desk.service.payload.model import RebalanceRequest
-from desk.service.payload.portfolio import POLICY, portfolio_of
+from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of
 from desk.service.payload.rebalance import orders_of
 from desk.service.payload.targets import Predictions, predictions, scores
 from desk.service.problems import FieldMistake, refused
@@ -164,7 +164,7 @@ def cycle_of(payload: RebalanceRequest) -> Cycle:
     portfolio = portfolio_of(payload)
     ensemble = Ensemble(predictions(portfolio.market))
     portfolio = replace(portfolio, forecasts=StatedForecasts(1, {ENSEMBLE: ensemble}))
-    return run_cycle(portfolio, portfolio.policies[POLICY], POLICY)
+    return run_cycle(portfolio, portfolio.policies[PAYLOAD_POLICY], PAYLOAD_POLICY)
 
 
 def tandem(payload: RebalanceRequest) -> Tandem:

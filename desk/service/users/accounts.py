@@ -170,7 +170,7 @@ def _count_attempt(sessions: Sessions, account: str, address: str) -> timedelta:
     """
     moment, table = now(), SignInAttempts
     is_unknown = table.succeeded.is_(None)
-    with sessions() as session:
+    with sessions.begin() as session:
         is_old = (table.last < moment - KNOWN) | (is_unknown & (table.last < moment - REMEMBERED))
         session.execute(delete(table).where(is_old))
         dialect = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
@@ -180,13 +180,14 @@ def _count_attempt(sessions: Sessions, account: str, address: str) -> timedelta:
         row = session.scalars(update(table).where(is_this).values(failures=table.failures + 1).returning(table)).one()
         others = select(func.sum(table.failures)).where(table.account == account, is_unknown)
         if row.succeeded is None and session.scalars(others).one() > MOST_FAILURES:
+            session.rollback()
             return REMEMBERED
         pause = wait_after(row.failures - 1)
         if pause and (wait := row.last + pause - moment) > timedelta():
+            session.rollback()
             return wait
         row.last = moment
-        session.commit()
-        return timedelta()
+    return timedelta()
 
 
 def wait_after(failures: int) -> timedelta:
