@@ -61,6 +61,11 @@ class User(Table):
     disabled: Mapped[bool] = mapped_column(default=False)
     created: Mapped[datetime] = mapped_column(default=now)
 
+    @property
+    def is_registered(self) -> bool:
+        """True once he has set a password."""
+        return self.password is not None
+
 
 class AccessToken(Table):
     """A token of a program; only its sha256 is kept. It gives `role`, or its user's where that may do less."""
