@@ -9,7 +9,7 @@ from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
-from desk.service.bodies import JSON, Body, JsonRoute
+from desk.service.bodies import JSON, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
 from desk.service.portfolios.stored import (
@@ -79,8 +79,8 @@ class PortfolioHead(BaseModel):
     client: str
     owner: str
     version: int
-    created: datetime
-    deleted: datetime | None
+    created: Moment
+    deleted: Moment | None
     writes: bool
 
 
@@ -109,7 +109,7 @@ class PortfolioRecord(PortfolioHead):
 
     number: int
     author: str
-    written: datetime
+    written: Moment
     sha256: str
     portfolio: dict[str, Any]
     files: list[str]
@@ -135,7 +135,7 @@ class NoteRecord(NoteBody):
 
     id: str
     author: str
-    created: datetime
+    created: Moment
 
 
 class Sent(BaseModel):
