@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from starlette.requests import ClientDisconnect
 
 from desk.service.problems import FieldMistake, Problem, mistakes_of, pointer, refused, shown_value
 from foundation.arguments import cut
@@ -41,10 +40,7 @@ class JsonRoute(APIRoute):
         adapter = TypeAdapter[Any](info.annotation)
 
         async def answered(request: Request) -> Response:
-            try:
-                body = await request.body()
-            except ClientDisconnect as error:
-                raise Problem(400, "The connection ended within the body.") from error
+            body = await request.body()
             if body or info.is_required():
                 media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
                 if media_type != JSON:
