@@ -12,6 +12,7 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import Days, sessions
+from research.market.instruments import instruments_table
 from research.orders import Request
 from research.portfolio import Limits, OrderLimits, Portfolio
 from research.rules import Threshold
@@ -96,19 +97,8 @@ def market_of(payload: RebalanceRequest) -> Market:
 def _instruments(
     names: tuple[str, ...], classes: tuple[str, ...], trading: tuple[str, ...], currency: str
 ) -> pd.DataFrame:
-    """The table of instruments, as `instruments_table` makes it; the market checks it, and nobody changes it."""
-    n = len(names)
-    columns = {
-        "asset_class": list(classes),
-        "sector": [""] * n,
-        "currency": [currency] * n,
-        "lot": np.ones(n),
-        "adjustment": ["unknown"] * n,
-        "delisted": np.full(n, np.datetime64("NaT", "us")),
-        "delisting_return": np.full(n, np.nan),
-        "trading": list(trading),
-    }
-    return pd.DataFrame(columns, index=pd.Index(names, name="asset"))
+    """The table of instruments, which nobody changes."""
+    return instruments_table(names, asset_class=classes, trading=trading, currency=currency)
 
 
 @cache

@@ -85,7 +85,7 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
         "drift": drift,
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    cost = float(sized.charges.sum())
+    cost = round(float(sized.charges.sum()), 2)
     return Orders(
         action="rebalance" if any(moves) else "hold",
         reason=listed.reason,
@@ -97,13 +97,13 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
         binding=list(reasons.binding),
         lots=payload.lots,
         lots_found="" if sized.solved is None else str(sized.solved.words),
-        buys=sized.buys,
-        sells=sized.sells,
+        buys=round(sized.buys, 2),
+        sells=round(sized.sells, 2),
         cost=cost,
         cost_bps=cost / position.nav / BASIS_POINT,
         cash_before=position.cash,
         cash_after=sized.cash,
-        value_after=sized.nav_after,
+        value_after=round(sized.nav_after, 2),
         assets=[
             AssetOrder(
                 asset=given.asset,
