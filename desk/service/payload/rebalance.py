@@ -1,6 +1,7 @@
 """The answer to a payload: the trade list of its portfolio, and the figures beside it."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -180,7 +181,7 @@ def _itself(asset: AssetInput) -> HoldingInput:
 def _security(payload: RebalanceRequest, one: HoldingInput, order: AssetOrder, yearly: float | None) -> HoldingOrder:
     """The part of an asset's order that falls on a security. yearly : forecast of the asset."""
     history, exact = one.historical_returns, order.units * order.price * one.weight / one.price
-    units = float(np.copysign(np.floor(abs(exact) + LOT), exact))
+    units = math.copysign(math.floor(abs(exact) + LOT), exact) + 0.0  # no negative zero
     notional = round(units * one.price, 2)
     return HoldingOrder(
         symbol=one.symbol,
