@@ -21,16 +21,30 @@ from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import agents, health, jobs, market, metrics, portfolios, rebalance, runs
+from desk.service.routes import (
+    agents,
+    health,
+    jobs,
+    market,
+    metrics,
+    orders,
+    portfolios,
+    rebalance,
+    runs,
+    sign_in,
+    users,
+)  # fmt: skip
 from desk.service.settings import ServiceSettings, settings_of
 
 GUARDS = (  # in the order in which a request meets them
     from_proxy, secure_headers, observed, known_hosts, limited_rate, whole_bodies, limited_work, idempotent, journalled,
     entity_tags,
 )  # fmt: skip
-ALWAYS = (health, metrics)  # modules whose routes answer on every server, and see themselves to who may ask
-OPEN = (rebalance, agents)  # answer without sign-in on loopback and with `open_only`; elsewhere to any caller
-STORED = (portfolios, market, jobs, runs)  # need a caller; a server with `open_only` has none of them
+# Modules of routes, by whom they answer.
+ALWAYS = (health, metrics)  # anyone, on every server
+OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
+SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
+STORED = (portfolios, market, orders, jobs, runs, users)  # a caller who has the role and the scope
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
@@ -56,7 +70,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     needs_caller = settings.is_exposed and not settings.open_only
     for module in OPEN:
         app.include_router(module.router, dependencies=[Depends(counted)] if needs_caller else [])
-    for module in () if settings.open_only else STORED:
+    for module in () if settings.open_only else (*SIGN_IN, *STORED):
         app.include_router(module.router)
     return app
 

@@ -21,7 +21,7 @@ from research.portfolio.file.document import TRUST
 
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
-IMPORTED = "desk.service.portfolios.prepared"  # once, before the first is forked
+IMPORTED = "desk.service.orders", "desk.service.portfolios.prepared"  # once, before the first is forked
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
 WAITING = BoundedSemaphore(2 * (os.cpu_count() or 1) + 4)  # with those at work; others keep their threads for reads
@@ -49,7 +49,7 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
 
 
 def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memory: int, seconds: int) -> Any:
-    FORKS.set_forkserver_preload([IMPORTED])
+    FORKS.set_forkserver_preload(list(IMPORTED))
     receiving, sending = FORKS.Pipe(duplex=False)
     process = FORKS.Process(target=_run, args=(sending, work, given, str(home), memory, seconds), daemon=True)
     with AT_ONCE, receiving:

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
+from desk.service.guards.hosts import SAFE
 from desk.service.problems import MEDIA_TYPE, ProblemDocument
 
 PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -14,9 +15,15 @@ FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 SAID = {  # problems by status: when they are answered
     "400": "The request has mistakes: each is stated.",
     "401": "Nobody is signed in.",
-    "403": "The role or the scope of the caller does not suffice.",
+    "403": "The role or the scope of the caller does not suffice, or another origin asks.",
     "404": "There is nothing, or nothing that the caller may see.",
-    "415": "The body is of another type.",
+    "408": "The body did not arrive in time.",
+    "409": "The Idempotency-Key is that of another request, or of one without an answer.",
+    "413": "The body is too large.",
+    "415": "The body is of another type, or compressed.",
+    "421": "Host is not this server.",
+    "429": "Too many requests: come again after `Retry-After` seconds.",
+    "503": "The server is busy: come again after `Retry-After` seconds.",
 }
 
 
@@ -39,7 +46,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         for method in route.methods or () if route.path_format in document["paths"] else ():
             operation = document["paths"][route.path_format].get(method.lower())
             if operation:
-                _state_problems(operation, needed_by(route.dependant))
+                _state_problems(operation, needed_by(route.dependant), changes=method not in SAFE)
     return document
 
 
@@ -50,19 +57,24 @@ def needed_by(dependant: Dependant) -> tuple[str, str] | None:
     return own or next((found for found in below if found), None)
 
 
-def _state_problems(operation: dict[str, Any], needed: tuple[str, str] | None) -> None:
+def _state_problems(operation: dict[str, Any], needed: tuple[str, str] | None, changes: bool) -> None:
     """Add to an operation the problems that follow from what it takes; the first line of its text is its summary."""
     operation["summary"], _, more = operation.pop("description", operation["summary"]).partition("\n")
     responses = operation["responses"]
     responses.pop("422", None)
     in_path = any(each["in"] == "path" for each in operation.get("parameters", []))
-    takes_json = "application/json" in operation.get("requestBody", {}).get("content", {})
     may_be = {
         "400": "requestBody" in operation or "parameters" in operation,
         "401": needed,
-        "403": needed,
+        "403": True,
         "404": in_path,
-        "415": takes_json,
+        "408": changes,
+        "409": changes and needed,
+        "413": changes,
+        "415": changes,
+        "421": True,
+        "429": True,
+        "503": True,
     }
     for status in (status for status, is_so in may_be.items() if is_so):
         responses.setdefault(status, {"description": SAID[status]})

@@ -79,7 +79,7 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     where  : name of the table in messages.
     Raises : DataError naming asset, column, value and fix.
     """
-    if any(table.equals(known) for known in _CHECKED):
+    if any(table.equals(known) for known in tuple(_CHECKED)):  # a copy: another thread may append
         return table.copy(deep=False)
     found = _checked(table, where)
     _CHECKED.append(found.copy(deep=True))  # of its own: whoever has `found` may change it

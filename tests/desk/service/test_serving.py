@@ -230,11 +230,13 @@ def test_a_server_that_is_terminated_says_so_ends_what_is_running_and_exits(pati
     url = f"http://127.0.0.1:{patient.port}/api/health"
     with httpx.Client(timeout=WAIT) as client, patient.connected(head("POST", "Content-Length: 2")) as running:
         running.sendall(b"{")
-        assert client.get(url, params={"ready": True}).json() == {"status": "ok", "ready": True}
+        while client.get(url, params={"ready": True}).status_code == 503:
+            time.sleep(0.05)
         patient.process.send_signal(signal.SIGTERM)
         while (ready := client.get(url, params={"ready": True})).status_code == 200:
             time.sleep(0.01)
-        assert ready.json() == {"status": "ok", "ready": False}
+        assert ready.status_code == 503
+        assert client.get(url).json() == {"status": "ok", "ready": False}
         with suppress(httpx.TransportError):
             while httpx.get(url, timeout=WAIT):  # until it no longer listens
                 pass

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -495,3 +496,14 @@ def test_a_schedule_so_far_is_that_of_the_days_so_far(every: str | int, offset: 
         past = market.past(t)
         np.testing.assert_array_equal(past.scheduled(every, offset), scheduled(past.days, every, "XNYS", offset))
         assert past.scheduled(every, offset)[-1] == scheduled(past.days[-2:], every, "XNYS", offset)[-1]
+
+
+def test_threads_that_check_instruments_at_once_do_not_disturb_each_other() -> None:
+    switched_every = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            tables = list(threads.map(lambda k: instruments_table([f"A{k % 7}", "B"]), range(200)))
+    finally:
+        sys.setswitchinterval(switched_every)
+    assert [table.index[0] for table in tables] == [f"A{k % 7}" for k in range(200)]
