@@ -8,16 +8,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from desk.service.problems import FieldMistake, Problem, mistakes_of, pointer, refused, shown_value
 from foundation.arguments import cut
 
 JSON = "application/json"
+Moment = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]  # of the tables, in an answer
 KEY = re.compile(rb'"[ \t\r\n]*:')
 CONSTANTS = (b"NaN", b"Infinity")
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from desk.commands.risk import ready_policies
 from desk.cycle.monitor import monitored
 from desk.journal import Journal
 from desk.journal.journal import JOURNAL
+from desk.service.bodies import Moment
 from desk.service.caller import Caller, Service
 from desk.service.limited import limited
 from foundation.paper.formats import plain_json
@@ -77,7 +77,7 @@ class VersionHead(BaseModel):
 
     number: int
     author: str
-    written: datetime
+    written: Moment
     sha256: str
 
 
@@ -107,7 +107,7 @@ class JournalEntry(BaseModel):
 
 
 class History(BaseModel):
-    """What became of a portfolio, each the newest first."""
+    """The history of a portfolio, each part the newest first."""
 
     versions: list[VersionHead]
     cycles: list[CycleEntry]

@@ -1,6 +1,6 @@
-"""What each limited process would do first, done once in the process from which they are forked, as it imports this.
+"""Done once where limited processes are forked from, which imports this: what each of them would do first.
 
-Readers of settings and the shipped market are made at the first portfolio that is read: a sixth of the work is left.
+Readers of settings and the shipped market are made as the first portfolio is read: a fifth of the work is left.
 """
 
 import gc

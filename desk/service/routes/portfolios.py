@@ -9,7 +9,7 @@ from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
-from desk.service.bodies import JSON, Body, JsonRoute
+from desk.service.bodies import JSON, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
 from desk.service.portfolios.stored import (
@@ -28,10 +28,12 @@ from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"], route_class=JsonRoute)
+PRINTED = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL holds no NUL
 YAML, FORM = "text/yaml", "multipart/form-data"
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
 Writer = Annotated[Caller, Depends(needs("manager", "portfolios"))]
-Id = Annotated[str, Path(max_length=32)]
+Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+Colleague = Annotated[str, Path(max_length=254, pattern=PRINTED, description="Id or e-mail of a user.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Policy = Annotated[str, Query(max_length=80, description="Name of a policy; the active one by default.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -79,8 +81,8 @@ class PortfolioHead(BaseModel):
     client: str
     owner: str
     version: int
-    created: datetime
-    deleted: datetime | None
+    created: Moment
+    deleted: Moment | None
     writes: bool
 
 
@@ -109,7 +111,7 @@ class PortfolioRecord(PortfolioHead):
 
     number: int
     author: str
-    written: datetime
+    written: Moment
     sha256: str
     portfolio: dict[str, Any]
     files: list[str]
@@ -126,7 +128,7 @@ class NoteBody(Body):
     """A note on a line (by its asset), a list (by the hash of its ticket) or a decision (by its id)."""
 
     kind: Literal["line", "list", "decision"]
-    subject: str = Field(min_length=1, max_length=128)
+    subject: str = Field(min_length=1, max_length=128, pattern=PRINTED)
     text: str = Field(min_length=1, max_length=4_000)
 
 
@@ -135,11 +137,11 @@ class NoteRecord(NoteBody):
 
     id: str
     author: str
-    created: datetime
+    created: Moment
 
 
 class Sent(BaseModel):
-    """What came: the text, None where it stays; and files by name."""
+    """A body.  text : None where it stays;  files : content by name."""
 
     text: str | None
     is_yaml: bool
@@ -173,7 +175,9 @@ SentBody = Annotated[Sent, Depends(sent)]
 def list_portfolios(
     service: InService,
     caller: Reader,
-    client: Annotated[str | None, Query(max_length=128, description="Only those of this client.")] = None,
+    client: Annotated[
+        str | None, Query(max_length=128, pattern=PRINTED, description="Only those of this client.")
+    ] = None,
     with_deleted: bool = False,
     limit: Limit = 100,
     offset: Offset = 0,
@@ -195,7 +199,7 @@ def create_portfolio(
     caller: Writer,
     response: Response,
     body: SentBody,
-    client: Annotated[str, Query(max_length=128, description="Client whose it is.")] = "",
+    client: Annotated[str, Query(max_length=128, pattern=PRINTED, description="Client whose it is.")] = "",
 ) -> PortfolioRecord:
     """Store a portfolio: YAML, the same mapping as JSON, or a form with the files that it names."""
     if body.text is None:
@@ -241,7 +245,7 @@ def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match
 
 
 @router.put("/{portfolio}/shares/{user}", status_code=204, responses=problems(410))
-def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: str, body: ShareBody) -> None:
+def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: Colleague, body: ShareBody) -> None:
     """Share a portfolio with a user of your tenant, by id or e-mail."""
     with service.sessions.begin() as session:
         owned(session, caller, portfolio)
@@ -249,7 +253,7 @@ def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: str
 
 
 @router.delete("/{portfolio}/shares/{user}", status_code=204, responses=problems(410))
-def unshare_portfolio(service: InService, caller: Writer, portfolio: Id, user: str) -> None:
+def unshare_portfolio(service: InService, caller: Writer, portfolio: Id, user: Colleague) -> None:
     """Share a portfolio with a user no longer."""
     with service.sessions.begin() as session:
         owned(session, caller, portfolio)
