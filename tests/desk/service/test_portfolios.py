@@ -307,12 +307,10 @@ def test_a_yaml_bomb_is_refused(signed_in: SignedIn, text: str, says: str) -> No
 
 
 @pytest.mark.parametrize("path", ["../../secret.csv", "/etc/passwd", "x/../../y.csv", f"{ROOT}/pyproject.toml"])
-@pytest.mark.parametrize("key", ["positions: {file: %s}", "prices: %s", "nav_history: %s", "stress: {file: %s}"])
-def test_no_path_leads_out_of_the_folder(signed_in: SignedIn, key: str, path: str) -> None:
-    (field,) = mistakes(
-        signed_in().post("/api/portfolios", content=f"{SIXTY_FORTY}\n{key % path}\n", headers=YAML)
-    ).keys()
-    assert field == "/" + key.replace(": {", "/").partition(": %s")[0]
+def test_no_path_leads_out_of_the_folder(signed_in: SignedIn, path: str) -> None:
+    named = f"positions: {{file: {path}}}\nprices: {path}\nnav_history: {path}\nstress: {{file: {path}}}\n"
+    found = mistakes(signed_in().post("/api/portfolios", content=f"{SIXTY_FORTY}\n{named}", headers=YAML))
+    assert list(found) == ["/positions/file", "/prices", "/nav_history", "/stress/file"]
 
 
 def test_no_code_runs_whatever_the_environment_says(signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
