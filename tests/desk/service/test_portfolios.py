@@ -414,7 +414,7 @@ def test_drift_is_what_the_cycle_reads_and_history_is_what_it_journalled(
     assert [each["sentence"] for each in drift["readings"]] == shown
     assert drift["lines"][0]["weight"] == ran.cycle.portfolio.weights[0]
     history = client.get(f"{path}/history").json()
-    assert [each["id"] for each in history["cycles"]] == [ran.document["sha256"]]
+    assert [each["record"]["sha256"] for each in history["cycles"]] == [ran.document["sha256"]]
     assert [each["kind"] for each in history["journal"]][-1] == "cycle"
     other = post(client, SIXTY_FORTY.replace("Sixty-forty", "Other"))
     assert client.get(f"{other}/history").json()["journal"] == []
