@@ -23,11 +23,12 @@ Email = Annotated[str, typer.Argument(help="E-mail address of the user.")]
 def _database() -> Iterator["tuple[Session, str]"]:
     """A transaction of the database of the environment's settings, and the address of its server."""
     with starting():
+        from desk.service.caller import BACKUPS
         from desk.service.settings import settings_of
-        from desk.service.store.engine import opened
+        from desk.service.store.schema import opened
 
     settings = settings_of()
-    with opened(settings.database_url).begin() as session:
+    with opened(settings.database_url, settings.folder / BACKUPS).begin() as session:
         yield session, settings.address
 
 

@@ -329,13 +329,10 @@ async def events(
         return job(id, caller, service)
 
     before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
-
-    def is_over() -> bool:
-        has_ended = before is not None and before.state in queue.ENDED_STATES
-        return has_ended or service.stopping.is_set() or asyncio.get_running_loop().time() >= end
-
-    while not is_over():  # a client whose stream ends before its job does connects again
+    while asyncio.get_running_loop().time() < end and not service.stopping.is_set():  # a client then follows again
         if (record := await run_in_threadpool(now)) != before:
             yield record
+        if record.state in queue.ENDED_STATES:
+            return
         before = record
         await asyncio.sleep(LOOK)
