@@ -35,6 +35,7 @@ PAGES = [
     "docs/metrics.md",
     "docs/own_allocations.md",
     "docs/risk.md",
+    "docs/service_operation.md",
     "docs/stress.md",
     "docs/targets_today.md",
     "docs/tickets.md",
