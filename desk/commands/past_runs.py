@@ -108,7 +108,7 @@ def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tup
 
 
 def run_row(folder: Path, manifest: Mapping[str, Any], note: str = "") -> tuple[dict[str, Any], str]:
-    """What the list of runs says of one, by `COLUMNS`; and why its figures cannot be read, "" where they can."""
+    """The row of a run in the list, by `COLUMNS`; and the reason why its figures cannot be read, "" where they can."""
     policy, fault = manifest.get("recommendation", {}).get("policy") or manifest["settings"].get("policy") or "", ""
     try:
         figures = stored_figures(folder, manifest).get(policy, {}) if policy else {}

@@ -22,7 +22,7 @@ from research.market.instruments import is_cut_off
 from research.portfolio.file.kinds import Text, Told, checked, record
 
 URGENT, WARNING, INFORMATION = LEVELS = ("urgent", "warning", "information")
-STATUSES = {  # of a cycle that a person should know, with their levels; what to do is the briefing's
+STATUS_LEVELS = {  # of a cycle that a person should know, with their levels; what to do is the briefing's
     "unreconciled": URGENT,
     "awaiting approval": URGENT,
     "not sent": URGENT,
@@ -130,7 +130,7 @@ def alerts_of(document: Mapping[str, Any], status: str = "", sending: Sending = 
     request, readings = outputs["supervisor"], outputs["risk"]["readings"]
     name, session, file = request["portfolio"], request["last_close"], shlex.quote(sending.file or request["file"])
     found, status = list[Alert](), status or document["status"]
-    if status in STATUSES and (outputs["execution"]["actions"] or status != "finalised"):
+    if status in STATUS_LEVELS and (outputs["execution"]["actions"] or status != "finalised"):
         what, level = _of_status(status, session, outputs["execution"]["ticket"], sending)
         remedy = ". ".join(briefed(document, status, sending).playbook)
         found.append(Alert(name, what, level, steps[-1]["narrative"], remedy, session))
@@ -144,7 +144,7 @@ def alerts_of(document: Mapping[str, Any], status: str = "", sending: Sending = 
 
 def _of_status(status: str, session: str, ticket: str, sending: Sending) -> tuple[str, str]:
     """The subject and the level of an alert of a status: each list is one of its own."""
-    level = STATUSES[status]
+    level = STATUS_LEVELS[status]
     if level == INFORMATION:
         return f"{status} at {session}", level
     if status == "finalised":

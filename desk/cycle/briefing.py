@@ -69,7 +69,7 @@ class Briefing:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """What to do next without the commands, for a reader who has no command line."""
+        """The next steps without their commands, for a reader who has no command line."""
         return tuple(dict.fromkeys(f"{each.partition(COMMAND)[0].rstrip('.')}." for each in self.playbook))
 
 

@@ -35,11 +35,13 @@ from research.rules.regime_threshold import BandToday
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM")
 MODEL_DAYS = 365  # calendar days after its last day of training from which on a person looks at a fitted policy
 STOPPED = ("vetoed", "unreconciled")  # statuses of a decision whose orders may not be sent
-OPEN_ORDERS, JOURNAL = "open orders", "journal"  # names of controls
+OPEN_ORDERS, JOURNAL_CONTROL = "open orders", "journal"  # names of controls
 Effect = Literal["passes", "escalates", "vetoes"]
-CONTROLS: Mapping[str, tuple[Effect, str]] = {  # by name: the effect where it fails, and when it does
+CONTROLS: Mapping[
+    str, tuple[Literal["escalates", "vetoes"], str]
+] = {  # by name: the effect where it fails, and when it does
     REALITY: ("vetoes", "book and venue differ, or the venue gives no answer"),
-    JOURNAL: ("vetoes", "a journal that was altered"),
+    JOURNAL_CONTROL: ("vetoes", "a journal that was altered"),
     "prices": ("vetoes", "prices older than `orders: max_age`"),
     OPEN_ORDERS: ("vetoes", "open orders of the last list, with `open_orders: wait`"),
     "cooldown": ("vetoes", "scenarios within `cooldown` sessions of the last trade"),

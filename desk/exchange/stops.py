@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from foundation.errors import ConfigError
 from foundation.files import locked
@@ -10,14 +11,14 @@ from foundation.home import home_folder
 STOP, PAUSE = "STOP", "PAUSE"  # files in `home_folder()`
 
 
-def stop_file() -> str:
-    """The path of the file that stops all sending, or "" where there is none."""
-    return _path_if_there(STOP)
+def stop_file(folder: Path | None = None) -> str:
+    """The path of the file that stops all sending, or "" where there is none. folder : None takes `home_folder()`."""
+    return _path_if_there(STOP, folder)
 
 
-def pause_file() -> str:
+def pause_file(folder: Path | None = None) -> str:
     """The path of the file that keeps cycles from sending, or "" where there is none; what persons send goes."""
-    return _path_if_there(PAUSE)
+    return _path_if_there(PAUSE, folder)
 
 
 def stop_words() -> str:
@@ -27,8 +28,8 @@ def stop_words() -> str:
     return f"{held}. To go on: rebalance watch resume" if stop or pause else ""
 
 
-def _path_if_there(name: str) -> str:
-    path = home_folder() / name
+def _path_if_there(name: str, folder: Path | None) -> str:
+    path = (folder or home_folder()) / name
     return str(path) if path.exists() else ""
 
 

@@ -8,10 +8,11 @@ file, so that it never goes back.
 """
 
 import fcntl
+import json
 import os
 import pwd
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,14 +182,30 @@ class Journal:
         row = self.rows.execute("SELECT sequence, sha256 FROM entries WHERE sequence = ?", [count]).fetchone()
         return Head(*row) if row else None
 
-    def entries(self, *, last: int | None = None, **wanted: str) -> Iterator[Entry]:
+    def entries(
+        self,
+        *,
+        last: int | None = None,
+        before: int | None = None,
+        portfolios: Collection[str] | None = None,
+        **wanted: str,
+    ) -> Iterator[Entry]:
         """Entries in their order.
 
-        last   : only so many, the newest; None gives all.
-        wanted : values of fields, such as kind="fill"; of `ticket` the beginning suffices.
+        last       : only so many, the newest; None gives all.
+        before     : only those before an entry of this number.
+        portfolios : only those of portfolios with these names.
+        wanted     : values of fields, such as kind="fill"; of `ticket` the beginning suffices.
         """
         conditions = ["ticket >= ? AND ticket < ?" if name == "ticket" else f'"{name}" = ?' for name in wanted]
-        values = [part for name, value in wanted.items() for part in ([value, f"{value}g"][: 1 + (name == "ticket")])]
+        values = list[object]()
+        for name, value in wanted.items():
+            values += [value, f"{value}g"] if name == "ticket" else [value]
+        if before is not None:
+            conditions, values = [*conditions, "sequence < ?"], [*values, before]
+        if portfolios is not None:
+            conditions.append("portfolio IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps([*portfolios]))
         newest = "" if last is None else f"DESC LIMIT {last:d}"
         query = f"SELECT {COLUMNS} FROM entries WHERE {' AND '.join(['TRUE', *conditions])} ORDER BY sequence {newest}"
         with self._reported():

@@ -21,7 +21,19 @@ from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import describe_problems
 from desk.service.problems import answer_problems
-from desk.service.routes import agents, health, jobs, market, metrics, portfolios, rebalance, runs
+from desk.service.routes import (
+    agents,
+    health,
+    jobs,
+    market,
+    metrics,
+    orders,
+    portfolios,
+    rebalance,
+    runs,
+    sign_in,
+    users,
+)  # fmt: skip
 from desk.service.settings import ServiceSettings, settings_of
 
 GUARDS = (  # in the order in which a request meets them
@@ -31,8 +43,8 @@ GUARDS = (  # in the order in which a request meets them
 # Modules of routes, by whom they answer.
 ALWAYS = (health, metrics)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
-SIGN_IN = ()  # anyone; a server with `open_only` has none of them, and none of the following
-STORED = (portfolios, market, jobs, runs)  # a caller who has the role and the scope
+SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
+STORED = (portfolios, market, orders, jobs, runs, users)  # a caller who has the role and the scope
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from fastapi import Depends, Request
 from sqlalchemy import exists, select
@@ -14,19 +14,22 @@ from sqlalchemy.orm import Session
 
 from desk.service.problems import Problem
 from desk.service.settings import ServiceSettings
-from desk.service.store.engine import Sessions, opened
+from desk.service.store.engine import Sessions
 from desk.service.store.keys import Keys, opened_keys
 from desk.service.store.redis import Shared, opened_shared
+from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, RefreshToken, User, now
 from desk.service.users.one_time import sha256_of
 from desk.service.users.tokens import Signer
 
-ROLES = ("viewer", "manager", "approver", "admin")  # each may do what those before it may
-SCOPES = ("portfolios", "jobs", "orders", "market", "users")  # of an access token
+Role = Literal["viewer", "manager", "approver", "admin"]  # each may do what those before it may
+Scope = Literal["portfolios", "jobs", "orders", "market", "users"]  # of an access token
+ROLES: tuple[str, ...] = get_args(Role)
+SCOPES: tuple[str, ...] = get_args(Scope)
 PERSON = "person"  # the scope of what a person alone may do: no access token has it
 USE_NOTED = timedelta(hours=1)  # between two notes of the use of an access token
 WINDOW = 10  # seconds over which requests are counted
-TENANTS, KEYS = "tenants", "keys"  # folders
+TENANTS, KEYS, BACKUPS = "tenants", "keys", "backups"  # folders
 
 
 @dataclass(frozen=True)
@@ -84,8 +87,9 @@ class Service:
 
 def opened_service(settings: ServiceSettings) -> Service:
     """The parts of a server; at its first start its keys and tables are made."""
-    keys, shared = opened_keys(settings.folder / KEYS), opened_shared(settings.redis)
-    return Service(settings, opened(settings.database_url), keys, shared)
+    sessions = opened(settings.database_url, settings.folder / BACKUPS)
+    keys = opened_keys(settings.folder / KEYS, sessions)
+    return Service(settings, sessions, keys, opened_shared(settings.redis))
 
 
 def service_of(request: Request) -> Service:

@@ -62,11 +62,11 @@ class Client:
         return answer
 
     def get(self, path: str, **query: Any) -> Any:
-        """What a GET answers."""
+        """The answer to a GET, from JSON."""
         return self.ask("GET", path, params=query).json()
 
     def post(self, path: str, body: object) -> Any:
-        """What a POST of JSON answers."""
+        """The answer to a POST of JSON, from JSON."""
         return self.ask("POST", path, json=body).json()
 
     def rebalance(self, payload: Mapping[str, Any]) -> Any:

@@ -21,7 +21,11 @@ from research.portfolio.file.document import TRUST
 
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
-IMPORTED = ("desk.service.portfolios.validation", "desk.service.portfolios.figures")  # once, before the first is forked
+IMPORTED = (
+    "desk.service.portfolios.validation",
+    "desk.service.portfolios.figures",
+    "desk.service.orders",
+)  # once, before the first is forked
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
 FORKS = get_context("forkserver")

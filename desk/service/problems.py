@@ -1,6 +1,5 @@
 """Errors as RFC 9457 has them: `application/problem+json`, with every mistake of a request at once."""
 
-import logging
 import math
 import re
 from collections.abc import Sequence
@@ -29,7 +28,6 @@ IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and
     KINDS["model"][1]: "Write its keys in braces.",
     KINDS["string"][1]: "Write it in quotes.",
 }
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,13 +47,12 @@ class FieldMistake:
 
 
 class ProblemDocument(BaseModel):
-    """An error (RFC 9457). `errors` states each mistake of the request; `instance` names an entry of the log."""
+    """An error (RFC 9457).  errors : each mistake of the request."""
 
     type: str = "about:blank"
     title: str
     status: int
     detail: str
-    instance: str = ""
     errors: Annotated[list[FieldMistake], Field(max_length=MOST_TOLD)] = []
 
 
@@ -83,21 +80,20 @@ def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
     return Problem(400, f"{told}{more}.", mistakes[:MOST_TOLD])
 
 
-def answer_of(problem: Problem, instance: str = "") -> JSONResponse:
+def answer_of(problem: Problem) -> JSONResponse:
     """The answer that states a problem."""
     document = ProblemDocument(
         title=HTTPStatus(problem.status).phrase,
         status=problem.status,
         detail=problem.detail,
-        instance=instance,
         errors=list(problem.mistakes),
     )
-    stated = {key: value for key, value in document.model_dump().items() if value not in ("", [])}
+    stated = document.model_dump(exclude=None if problem.mistakes else {"errors"})
     return JSONResponse(stated, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
 def answer_problems(app: FastAPI) -> None:
-    """Answer each error of an app as a problem."""
+    """Answer each error of an app as a problem, but a fault of the server, which `guards.observed` answers and logs."""
 
     @app.exception_handler(Problem)
     def _problem(_: Request, error: Problem) -> JSONResponse:

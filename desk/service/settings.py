@@ -4,15 +4,40 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from foundation.arguments import refuse
 from foundation.home import home_folder
+from foundation.paper.wording import listed
 
 HOST, PORT = "127.0.0.1", 5000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WILDCARDS = ("0.0.0.0", "::")  # every address of the machine
 RATE = 100
 FOLDER = "service"  # in the home of the desk
+
+
+@dataclass(frozen=True)
+class OpenIdProvider:
+    """A provider of OpenID Connect, and what it knows this server by.
+
+    Raises : ConfigError for an issuer without TLS that is not on this machine.
+    """
+
+    issuer: str
+    client: str
+    secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the issuer."""
+        if not is_safe(self.issuer):
+            refuse("OIDC_ISSUER is", self.issuer, "give a URL that begins with https://.")
+
+
+def is_safe(url: str) -> bool:
+    """True for a URL over TLS, or of this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
 
 
 @dataclass(frozen=True)
@@ -28,6 +53,7 @@ class ServiceSettings:
     open_only    : true to answer the payload endpoints alone, to anyone.
     behind_proxy : true where a proxy in front of it speaks TLS.
     tls          : certificate and key, () for none.
+    openid       : provider of OpenID Connect, None for no sign-in by one.
     rate         : requests a second that an address, and a user, may send in the mean of some seconds.
     """
 
@@ -40,6 +66,7 @@ class ServiceSettings:
     open_only: bool = False
     behind_proxy: bool = False
     tls: tuple[Path, ...] = ()
+    openid: OpenIdProvider | None = None
     rate: int = RATE
 
     @property
@@ -65,9 +92,10 @@ class ServiceSettings:
 
 
 def settings_of(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
-    """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, RATE.
+    """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, RATE,
+    and of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.
 
-    Raises : ConfigError for a port, a rate or a BEHIND_PROXY that is none.
+    Raises : ConfigError for a port, a rate or a BEHIND_PROXY that is none, and for a part of OpenID Connect alone.
     """
     port, rate = environment.get("PORT", str(PORT)), environment.get("RATE", str(RATE))
     proxy = environment.get("BEHIND_PROXY", "")
@@ -83,6 +111,15 @@ def settings_of(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
         database=environment.get("DATABASE_URL", ""),
         redis=environment.get("REDIS_URL", ""),
         public_url=environment.get("PUBLIC_URL", ""),
+        openid=_openid_of(environment),
         behind_proxy=proxy == "1",
         rate=int(rate),
     )
+
+
+def _openid_of(environment: Mapping[str, str]) -> OpenIdProvider | None:
+    named = [f"OIDC_{name}" for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET")]
+    given = [environment[name] for name in named if environment.get(name)]
+    if len(given) not in (0, len(named)):
+        refuse("OpenID Connect has", f"{len(given)} settings", f"set all of {listed(named)}, or none.")
+    return OpenIdProvider(*given) if given else None

@@ -14,7 +14,7 @@ from desk.commands.orders.execute import check_venue
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
-from desk.cycle.decision import JOURNAL, OPEN_ORDERS, Control, control
+from desk.cycle.decision import JOURNAL_CONTROL, OPEN_ORDERS, Control, control
 from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, status_line, timeline
@@ -124,7 +124,7 @@ def make_cycle(
     if out:
         said.append(_written(made, out, reports))
     failed = {each.name for each in made.decision.controls if each.effect != "passes"}
-    asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL, OPEN_ORDERS})
+    asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL_CONTROL, OPEN_ORDERS})
     said.append(next_steps(document, status, sending))
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 
@@ -132,7 +132,7 @@ def make_cycle(
 def _given(journal: Journal, portfolio: Portfolio) -> list[Control]:
     """The control of the journal, and that of the second key where one is asked for."""
     said, key = verify(journal).alarm, acting.second_key(portfolio)
-    return [control(JOURNAL, bool(said), said, "the journal is whole"), *([key] if key else [])]
+    return [control(JOURNAL_CONTROL, bool(said), said, "the journal is whole"), *([key] if key else [])]
 
 
 def _without(given: Sequence[Control]) -> str:

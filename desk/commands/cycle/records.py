@@ -172,7 +172,8 @@ def newest_cycles(journal: Journal, limit: int, portfolio: str = "") -> list[tup
     limit     : number of them.
     portfolio : name of a portfolio, "" for all.
     """
-    entries = journal.entries(last=None, kind=CycleRun.kind, **({"portfolio": portfolio} if portfolio else {}))
+    wanted: dict[str, Any] = {"portfolio": portfolio} if portfolio else {}
+    entries = journal.entries(kind=CycleRun.kind, **wanted)
     newest = nlargest(limit, entries, key=lambda one: (one.record.session, one.sequence))[::-1]
     return [(one, execution_status(journal, one.ticket) or one.record.status) for one in newest]
 

@@ -375,25 +375,30 @@ def last_cycle(portfolio: str) -> tuple[str, bool]:
 # -- pause, resume, stop, status ---------------------------------------------------------------------------------------
 
 
-def pause() -> None:
-    """Let cycles go on and tell, and send nothing."""
-    _write(PAUSE)
+def pause(folder: Path | None = None, user: str | None = None) -> None:
+    """Let cycles go on and tell, and send nothing.
+
+    folder : of the stops; None takes `home_folder()`.
+    user   : who asks for it; None takes the user of the system.
+    """
+    _write(PAUSE, folder, user)
 
 
-def stop() -> None:
-    """End all watchers after the cycle under way, and stop all sending."""
-    _write(STOP)
+def stop(folder: Path | None = None, user: str | None = None) -> None:
+    """End all watchers after the cycle under way, and stop all sending. As `pause`."""
+    _write(STOP, folder, user)
 
 
-def resume() -> None:
-    """Let cycles run and orders be sent again. It starts no watcher."""
+def resume(folder: Path | None = None, _: str | None = None) -> None:
+    """Let cycles run and orders be sent again. It starts no watcher. As `pause`."""
     for name in (PAUSE, STOP):
-        (home_folder() / name).unlink(missing_ok=True)
+        ((folder or home_folder()) / name).unlink(missing_ok=True)
 
 
-def _write(name: str) -> None:
-    home_folder().mkdir(parents=True, exist_ok=True)
-    write_whole(home_folder() / name, f"{system_user()}, {utc_now():%Y-%m-%d %H:%M:%S} UTC\n")
+def _write(name: str, folder: Path | None, user: str | None) -> None:
+    folder = folder or home_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / name, f"{user or system_user()}, {utc_now():%Y-%m-%d %H:%M:%S} UTC\n")
 
 
 def status() -> None:
@@ -406,23 +411,30 @@ SWITCHES = {each.__name__: each for each in (pause, resume, stop, status)}
 def switched(word: str) -> str:
     """Do one of `SWITCHES`, and say how watchers stand: what is sent, and each portfolio with its open orders."""
     SWITCHES[word]()
-    watched = {path.name: _is_held(path) for path in sorted(home_folder().glob(f"*{LOCK}"))}
-    lines = ["Cycles run, and send what their files allow."]
-    if path := pause_file():
-        lines = [f"Cycles run, and nothing is sent: {path}. To go on: rebalance watch resume"]
-    if path := stop_file():
+    head, portfolios = standing(home_folder())
+    return "\n".join([head, *(f"{name}: {text}" for name, text in portfolios.items())])
+
+
+def standing(folder: Path) -> tuple[str, dict[str, str]]:
+    """A sentence on what cycles of a home send, and by portfolio another one: its last cycle and its open orders."""
+    watched = {path.name: _is_held(path) for path in sorted(folder.glob(f"*{LOCK}"))}
+    head = "Cycles run, and send what their files allow."
+    if path := pause_file(folder):
+        head = f"Cycles run, and nothing is sent: {path}. To go on: rebalance watch resume"
+    if path := stop_file(folder):
         ends = "Watchers end after the cycle under way" if any(watched.values()) else "No watcher runs"
-        lines = [f"{ends}, and nothing is sent: {path}. To go on: rebalance watch resume, and start them."]
-    if not (home_folder() / JOURNAL).is_file():
-        return lines[0]
-    with Journal(read_only=True) as journal:
+        head = f"{ends}, and nothing is sent: {path}. To go on: rebalance watch resume, and start them."
+    portfolios = dict[str, str]()
+    if not (folder / JOURNAL).is_file():
+        return head, portfolios
+    with Journal(folder, read_only=True) as journal:
         newest = {entry.portfolio: entry for entry in journal.entries(kind=CycleRun.kind)}
         states = {name: execution_status(journal, one.ticket) or one.record.status for name, one in newest.items()}
         orders = read_orders(journal).table
     for name in dict.fromkeys([*newest, *orders["portfolio"]]):
-        is_watched = "watched" if watched.get(_lock(name).name) else "not watched"
+        is_watched = "watched" if watched.get(f".{name}{LOCK}") else "not watched"
         cycle = f"last cycle of {newest[name].record.session}, {states[name]}" if name in newest else "no cycle"
         mine = orders[(orders["portfolio"] == name) & (orders["state"] == "open")].to_dict("records")
         left = [f"{row['side']} {row['wanted'] - row['filled']:g} {row['asset']} at {row['venue']}" for row in mine]
-        lines.append(f"{name}: {is_watched}, {cycle}; open orders: {listed(left or ['none'])}.")
-    return "\n".join(lines)
+        portfolios[name] = f"{is_watched}, {cycle}; open orders: {listed(left or ['none'])}."
+    return head, portfolios

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from desk.journal.chain import ENTRY_FIELDS, Entry, Head
 from desk.journal.journal import Journal
@@ -29,7 +30,7 @@ def show_text(ticket: str = "", order: str = "", last: int | None = None) -> str
     order  : client id, "" for all.
     last   : number of the newest entries; None gives all of a ticket or an order, else 20.
     """
-    wanted = {name: value for name, value in (("ticket", ticket), ("order", order)) if value}
+    wanted: dict[str, Any] = {name: value for name, value in (("ticket", ticket), ("order", order)) if value}
     with Journal(read_only=True) as journal:
         found = list(journal.entries(last=last or (None if wanted else ENTRIES_SHOWN), **wanted))
     return "\n".join(map(_line, found)) or "The journal has no such entry."

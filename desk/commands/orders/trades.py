@@ -249,13 +249,14 @@ def refit(spec: TunedThreshold | Learned, found: Mapping[str, Any], folder: Path
     return LearnedPolicy.load(folder / f"seed-{found['seed']}")
 
 
-def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = None) -> str:
+def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = None, user: str | None = None) -> str:
     """Write a trade list to each path, in the format of its ending. Gives a sentence that says what was written.
 
     Lists that are written to the same names at once follow each other, each with all its files. The list is journalled
     before its files are there, so that no file holds a list that the journal lacks.
     out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
     reports : folder of the runs, or None for the usual one.
+    user    : maker of the list; None takes the user of the system.
     Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry; DataError for a journal that
               cannot be written.
     """
@@ -264,7 +265,7 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
         return "Nothing was written: `out` is empty."
     paths, ticket = check_out(given, reports), as_sent(make_ticket(trades), Path(trades.portfolio.file))
     with replacing_together(paths) as files:
-        write_tickets(ticket, paths, files)
+        write_tickets(ticket, paths, files, user)
     return f"Written to {', '.join(given)}."
 
 
@@ -279,13 +280,13 @@ def as_sent(ticket: Ticket, file: Path, models: Iterable[str] = ()) -> Ticket:
     return replace(ticket, file_sha256=sha256_of(path) if path.is_file() else "", models=of_models, beside=beside)
 
 
-def write_tickets(ticket: Ticket, paths: Sequence[Path], files: Sequence[IO[bytes]]) -> None:
+def write_tickets(ticket: Ticket, paths: Sequence[Path], files: Sequence[IO[bytes]], user: str | None = None) -> None:
     """Write a ticket to open files, each in the format of its path, and journal it. Raises as `save_trades` does."""
     contents = [format_of("out", path).write(ticket) for path in paths]
     for path, file, content in zip(paths, files, contents, strict=True):
         with writing(path):
             file.write(content)
-    with Journal() as journal:
+    with Journal(user=user) as journal:
         journal.append([list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])])
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 
 from desk.commands.cycle import alert_channels
 from desk.commands.orders.acting import ACTS
-from desk.cycle.alerts import STATUSES
+from desk.cycle.alerts import STATUS_LEVELS
 from desk.cycle.decision import CONTROLS, MODEL_DAYS, STOPPED
 from desk.exchange import execute
 from desk.exchange.stops import PAUSE, STOP
@@ -98,7 +98,9 @@ def blueprint() -> Blueprint:
         controls=[ControlTerms(name=name, effect=effect, fails=when) for name, (effect, when) in CONTROLS.items()],
         escalation=[
             Status(
-                status=status, orders="may not be sent" if status in STOPPED else ORDERS[status], alert=STATUSES[status]
+                status=status,
+                orders="may not be sent" if status in STOPPED else ORDERS[status],
+                alert=STATUS_LEVELS[status],
             )
             for status in known["status"]["enum"]
         ],

@@ -79,16 +79,14 @@ def insights(about: RebalanceRequest | CycleRecord) -> Insights:
 
     Raises : as `cycle_of`; Problem 400 for a record with a number that is too large to be written.
     """
-    is_payload = isinstance(about, RebalanceRequest)
     document = cycle_of(about).document if isinstance(about, RebalanceRequest) else about.document
     try:
         said = briefed(document, sending=HELD)
     except OverflowError as error:
         raise Problem(400, f"A number of the record is too large ({error}). {AGAIN}") from error
     parts = {"state": said.state, "actions": said.actions, "flags": said.flags, "next_steps": said.steps}
-    return Insights(
-        record=document["sha256"],
-        status=document["status"],
-        **{name: tuple(map(with_minus, part)) for name, part in (parts | {"models": said.models}).items()},
-        notes=(NOMINAL,) if is_payload else (),
+    shown = {name: tuple(map(with_minus, part)) for name, part in (parts | {"models": said.models}).items()}
+    notes = (NOMINAL,) if isinstance(about, RebalanceRequest) else ()
+    return Insights.model_validate(
+        {"record": document["sha256"], "status": document["status"], "notes": notes, **shown}
     )

@@ -13,7 +13,7 @@ from desk.cycle.decision import Action, Control
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from desk.service.payload.answer import AssetOrder
 from desk.service.payload.model import RebalanceRequest
-from desk.service.payload.portfolio import POLICY, portfolio_of
+from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of
 from desk.service.payload.rebalance import orders_of
 from desk.service.payload.targets import Predictions, predictions, scores
 from desk.service.problems import FieldMistake, refused
@@ -47,7 +47,7 @@ class ValidatedAsset(BaseModel):
 
 
 class MarketDataRecord(Handed):
-    """What came in."""
+    """The assets that came in, and the worth of the data."""
 
     fingerprint: str
     quality: Reading
@@ -63,7 +63,7 @@ class AssetForecast(BaseModel):
 
 
 class ForecastRecord(Handed):
-    """What is expected. No order follows from it."""
+    """The expectations of the ensemble. No order follows from them."""
 
     model: str
     members: tuple[str, ...]
@@ -71,7 +71,7 @@ class ForecastRecord(Handed):
 
 
 class RiskRecord(Handed):
-    """What is watched: readings, and sentences on those beyond a level."""
+    """The readings of the monitor, and sentences on those that trigger or are beyond a level."""
 
     status: Literal["quiet", "triggered"]
     metrics: tuple[Reading, ...]
@@ -79,7 +79,7 @@ class RiskRecord(Handed):
 
 
 class OptimiserRecord(Handed):
-    """What could be done, and the trades of the alternative that was chosen, within all limits."""
+    """The alternative that was chosen, and its trades within all limits."""
 
     chosen: str
     trades: list[AssetOrder]
@@ -98,7 +98,7 @@ class Stage(BaseModel):
 
 
 class ExecutionRecord(Handed):
-    """What would be sent, and when."""
+    """The trades as they would be sent, and when."""
 
     timing: str
     turnover: float
@@ -106,7 +106,7 @@ class ExecutionRecord(Handed):
 
 
 class SupervisorRecord(Handed):
-    """What stands against it. A list of status `vetoed` or `unreconciled` may not be sent by anybody."""
+    """The controls. A list of status `vetoed` or `unreconciled` may not be sent by anybody."""
 
     verdict: Literal["approved", "escalated"]
     status: str
@@ -137,6 +137,7 @@ class Ensemble:
     """The ensemble of the payload endpoint, as a forecast that a portfolio states.  found : its predictions today."""
 
     found: Predictions
+    window: int = 2
 
     def predict(self, past: Past) -> Moments:
         """Mean of each asset with two returns, and covariance of all returns that these share, a period.
@@ -163,7 +164,7 @@ def cycle_of(payload: RebalanceRequest) -> Cycle:
     portfolio = portfolio_of(payload)
     ensemble = Ensemble(predictions(portfolio.market))
     portfolio = replace(portfolio, forecasts=StatedForecasts(1, {ENSEMBLE: ensemble}))
-    return run_cycle(portfolio, portfolio.policies[POLICY], POLICY)
+    return run_cycle(portfolio, portfolio.policies[PAYLOAD_POLICY], PAYLOAD_POLICY)
 
 
 def tandem(payload: RebalanceRequest) -> Tandem:
@@ -212,11 +213,14 @@ def queue(listed: TradeList, actions: Sequence[Mapping[str, Any]]) -> Iterator[d
 
     actions : its orders, as the step `execution` of a record has them.
     """
-    sells, buys = ([each for each in actions if each["action"] == side] for side in ("sell", "buy"))
     exchanges = () if listed.money is None else listed.money.exchanges
-    fx = [
-        asdict(Action("", x.account, x.pair, x.side, float(x.amount), float(x.basis_amount), x.reason))
-        for x in exchanges
-    ]
-    for stage, orders in {"sells": sells, "fx": fx, "buys": buys}.items():
+    stages: dict[str, Sequence[Mapping[str, Any]]] = {
+        "sells": [each for each in actions if each["action"] == "sell"],
+        "fx": [
+            asdict(Action("", x.account, x.pair, x.side, float(x.amount), float(x.basis_amount), x.reason))
+            for x in exchanges
+        ],
+        "buys": [each for each in actions if each["action"] == "buy"],
+    }
+    for stage, orders in stages.items():
         yield {"stage": stage, "orders": orders, "value": math.fsum(each["value"] for each in orders)}

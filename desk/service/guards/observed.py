@@ -11,7 +11,7 @@ import traceback
 from datetime import UTC, datetime
 from http import HTTPMethod
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.datastructures import MutableHeaders
@@ -56,8 +56,8 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
             LOG.error("failed", extra={"fields": {"request": request, **_failure(error)}})
             if status != GONE:
                 raise  # the server ends an answer that has begun
-            failed = Problem(500, "The service failed. Its log has the cause under this instance.")
-            return await answer_of(failed, f"urn:uuid:{UUID(request)}")(scope, receive, noted)
+            failed = Problem(500, f"The service failed. Its operator finds why in the log, by the request {request}.")
+            return await answer_of(failed)(scope, receive, noted)
         finally:
             RUNNING.dec()
             _note(scope, status, time.perf_counter() - began)

@@ -21,7 +21,7 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from backtests.runs.folder import code_on_disk, code_version
 from backtests.runs.manifest import changed_code
@@ -38,11 +38,12 @@ from foundation.progress import TOLD_IN, bar
 
 COMMANDS = {"report": "report", "backtest": "backtest", "cycle": "run"}  # of the command line, by kind of job
 SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0}  # that a job may take
-JOBS, REPORTS = "jobs", "reports"  # folders of a tenant: files of cycles by job, and runs
+JOBS, RUNS = "jobs", "reports"  # folders of a tenant: files of cycles by job, and runs
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
 LONGEST_TEXT = 65_536  # characters of what a command printed that are kept
+NO_DATABASE = (OperationalError, InterfaceError)
 TRACEBACK = "Traceback (most recent call last)"
 PASSED = re.compile(
     "PATH|HOME|USER|TZ|LANG|LC_.*|PYTHON(PATH|HASHSEED)|SSL_CERT_FILE|REBALANCE_DATA|MPLCONFIGDIR|"
@@ -65,7 +66,7 @@ def work(service: Service, stop: Event, *, once: bool = False, module: str = "de
             take_back_lost(service.sessions)
             if not trouble and (job := claim(service.sessions, name)):
                 _perform(service, job, stop, module)
-        except OperationalError as error:
+        except NO_DATABASE as error:
             trouble = f"The database does not answer: {error.orig}"
         if trouble not in ("", told):
             print(trouble, file=sys.stderr, flush=True)
@@ -86,7 +87,7 @@ def space_wanted(folder: Path) -> str:
 
 def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None:
     """Run the process of a claimed job, and write what became of it."""
-    sessions, root = service.sessions, service.root(job.tenant)
+    sessions, root = service.sessions, service.root(job.tenant).absolute()
     if (code := code_on_disk()) != code_version():
         put_back(sessions, job)
         raise ConfigError(f"{changed_code(code_version(), code)} Start the worker again.")
@@ -108,7 +109,7 @@ def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None
 @contextmanager
 def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator["subprocess.Popen[bytes]"]:
     """The process of a job, killed with its group where the block ends before it."""
-    (root / REPORTS).mkdir(parents=True, exist_ok=True)
+    (root / RUNS).mkdir(parents=True, exist_ok=True)
     own = {
         HOME: str(root),
         TRIALS: str(root / "trials"),
@@ -133,7 +134,7 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
 
 def _words(job: QueuedJob, root: Path) -> Sequence[str | Path]:
     """The command of a job."""
-    words = [COMMANDS[job.kind], root / job.arguments["file"], *job.arguments["options"], "--reports", root / REPORTS]
+    words = [COMMANDS[job.kind], root / job.arguments["file"], *job.arguments["options"], "--reports", root / RUNS]
     folder = root / JOBS / job.id
     return words if job.kind != "cycle" else [*words, "--export", folder / RECORD, "--page", folder / PAGE]
 
@@ -151,7 +152,7 @@ def _watched(service: Service, job: QueuedJob, process: "subprocess.Popen[bytes]
             return ""
         moment = monotonic()
         stopped = min(stopped, moment) if stop.is_set() else inf
-        with suppress(OperationalError):  # it may answer again
+        with suppress(*NO_DATABASE):  # it may answer again
             if (now := beat(service.sessions, job, _progress(scratch))) is None:
                 return "lost"
             if now.is_cancelled:
@@ -169,7 +170,7 @@ def _watched(service: Service, job: QueuedJob, process: "subprocess.Popen[bytes]
 
 
 def _progress(scratch: Path) -> str:
-    """How far a command is, as it says itself."""
+    """The progress of a command, as it states it itself."""
     try:
         doing, done, total = json.loads((scratch / "progress").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -178,10 +179,10 @@ def _progress(scratch: Path) -> str:
 
 
 def _outcome(job: QueuedJob, root: Path, scratch: Path, status: int) -> dict[str, Any]:
-    """What a process that ended leaves of its job. status : its exit status."""
+    """The result of a job whose process has ended. status : its exit status."""
 
     def said(name: str) -> str:
-        """What it printed; paths begin at the folder of the tenant."""
+        """The text that it printed; paths begin at the folder of the tenant."""
         text = (scratch / name).read_text(encoding="utf-8", errors="replace")
         return text[-LONGEST_TEXT:].replace(f"{root}/", "").strip()
 
@@ -191,5 +192,5 @@ def _outcome(job: QueuedJob, root: Path, scratch: Path, status: int) -> dict[str
         messages = f"The command failed. The log of the worker has the cause under {job.id}."
     result = {"status": status, "text": text, "messages": messages, "asks": status == PERSON_ASKED}
     last = Path(text.rpartition("\n")[2])  # a command that made a run ends with its folder
-    run = last.name if has_ended and last.parent == Path(REPORTS) else None
+    run = last.name if has_ended and last.parent == Path(RUNS) else None
     return {"state": "done" if has_ended else "failed", "result": result, "run": run}

@@ -5,13 +5,11 @@ on. Below that they are those of independent normal returns, and the method says
 """
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 from scipy.special import betaincinv, chdtri, nctdtrinc, ndtri, stdtrit
 
-from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
+from backtests.inference.estimates import INTERVAL_LEVEL
 from backtests.inference.risk_inference import risk_with_error
 from backtests.inference.sharpe_inference import FEWEST_OBSERVATIONS, sharpe_with_error
 from desk.service.payload.answer import Figure, Metrics
@@ -38,7 +36,8 @@ FEWEST_HISTORICAL = 20  # returns: below, no whole one lies beyond 95 %
 TAIL = 0.95
 PATHS, SEED, SPAN_DAYS = 2_000, 0, 30  # of the simulation; calendar days
 DOWNSIDE = 0.05  # percentile
-NORMAL = "normal returns"
+HISTORICAL, NORMAL = "historical", "normal returns"
+LOW, HIGH = (1.0 - INTERVAL_LEVEL) / 2.0, (1.0 + INTERVAL_LEVEL) / 2.0  # probabilities below the ends of an interval
 SIMULATED = f"stationary bootstrap, {PATHS:,} paths; interval of the simulation"
 
 
@@ -53,16 +52,16 @@ def metrics(returns: Array, active: Array, periods_per_year: int, paths: Rows | 
     if paths is None:
         few = Figure(reason=f"{len(returns)} returns of all assets are too few: give {FEWEST_RETURNS} at least.")
         return Metrics(**dict.fromkeys(Metrics.model_fields, few))
-    historical = len(returns) >= FEWEST_HISTORICAL
-    tail = (var, cvar, "historical") if historical else (gaussian_var, gaussian_cvar, NORMAL)
+    enough = len(returns) >= FEWEST_HISTORICAL
+    at_risk, beyond, method = (var, cvar, HISTORICAL) if enough else (gaussian_var, gaussian_cvar, NORMAL)
     return Metrics(
         volatility=_volatility(returns, periods_per_year),
         expected_annual_return=_mean(returns, periods_per_year),
-        sharpe=_or_reason(partial(_sharpe, returns, periods_per_year)),
-        max_drawdown=Figure(value=max_drawdown(nav_path(returns)).depth, method="historical"),
-        var_95=Figure(value=tail[0](returns, TAIL), method=tail[2]),
-        cvar_95=Figure(value=tail[1](returns, TAIL), method=tail[2]),
-        tracking_error=Figure(value=tracking_error(active, periods_per_year), method="historical"),
+        sharpe=_sharpe(returns, periods_per_year),
+        max_drawdown=Figure(value=max_drawdown(nav_path(returns)).depth, method=HISTORICAL),
+        var_95=Figure(value=at_risk(returns, TAIL), method=method),
+        cvar_95=Figure(value=beyond(returns, TAIL), method=method),
+        tracking_error=Figure(value=tracking_error(active, periods_per_year), method=HISTORICAL),
         **_simulated(np.prod(1.0 + returns[paths], axis=1) - 1.0),
     )
 
@@ -83,67 +82,51 @@ def _volatility(returns: Array, periods_per_year: int) -> Figure:
     """By three cosine waves; else by the distribution of a normal sample's variance, chi-squared."""
     try:
         found = risk_with_error(returns, periods_per_year)["volatility"]
+        return _between("three cosine waves (Müller 2014)", found.value, found.lower, found.upper)
     except DataError:
         value, freedom = volatility(returns, periods_per_year), len(returns) - 1
-        lower, upper = (value * math.sqrt(freedom / chdtri(freedom, p)) for p in _ends())
-        return Figure(value=value, lower=lower, upper=upper, method=NORMAL)
-    return _figure(found, "three cosine waves (Müller 2014)")
+        lower, upper = (value * math.sqrt(freedom / chdtri(freedom, p)) for p in (LOW, HIGH))
+        return _between(NORMAL, value, lower, upper)
 
 
 def _mean(returns: Array, periods_per_year: int) -> Figure:
     """By the long-run variance of Newey and West; else by Student's t."""
-    value, count = float(returns.mean()) * periods_per_year, len(returns)
+    value, count = float(returns.mean()), len(returns)
     if count < FEWEST_OBSERVATIONS:
-        half = float(stdtrit(count - 1, _ends()[1])) * math.sqrt(returns.var(ddof=1) / count)
-        return _around(value, half * periods_per_year, NORMAL)
-    long_run = newey_west(returns - returns.mean(), newey_west_lags(count))
-    half = float(ndtri(_ends()[1])) * math.sqrt(long_run / count)
-    return _around(value, half * periods_per_year, "Newey and West (1987)")
+        half, method = float(stdtrit(count - 1, HIGH)) * math.sqrt(returns.var(ddof=1) / count), NORMAL
+    else:
+        long_run = newey_west(returns - value, newey_west_lags(count))
+        half, method = float(ndtri(HIGH)) * math.sqrt(long_run / count), "Newey and West (1987)"
+    return _between(method, *((value + end) * periods_per_year for end in (0.0, -half, half)))
 
 
 def _sharpe(returns: Array, periods_per_year: int) -> Figure:
     """By Lo (2002), annualised by √periods_per_year as tables have it; else by the noncentral t distribution."""
-    value, count = sharpe(returns, np.zeros_like(returns), periods_per_year), len(returns)
-    if count >= FEWEST_OBSERVATIONS:
-        found = sharpe_with_error(returns, periods_per_year)
-        plain = found.times(math.sqrt(periods_per_year) / found.scale)
-        return Figure(value=value, lower=plain.lower, upper=plain.upper, method="Lo (2002)")
+    try:
+        value, count = sharpe(returns, np.zeros_like(returns), periods_per_year), len(returns)
+        if count >= FEWEST_OBSERVATIONS:
+            found = sharpe_with_error(returns, periods_per_year)
+            plain = found.times(math.sqrt(periods_per_year) / found.scale)
+            return _between("Lo (2002)", value, plain.lower, plain.upper)
+    except DataError as error:
+        return Figure(reason=str(error))
     annual = math.sqrt(periods_per_year / count)
-    lower, upper = (float(nctdtrinc(count - 1, p, value / annual)) * annual for p in reversed(_ends()))
-    return Figure(value=value, lower=lower, upper=upper, method=NORMAL)
+    lower, upper = (float(nctdtrinc(count - 1, p, value / annual)) * annual for p in (HIGH, LOW))
+    return _between(NORMAL, value, lower, upper)
 
 
 def _simulated(outcomes: Array) -> dict[str, Figure]:
     """Probability of a loss and downside percentile of outcomes (PATHS,), with what other random numbers would give."""
-    lost, low, high = int((outcomes < 0.0).sum()), *_ends()
-    probability = Figure(
-        value=lost / PATHS,
-        lower=float(betaincinv(lost, PATHS - lost + 1, low)) if lost else 0.0,
-        upper=float(betaincinv(lost + 1, PATHS - lost, high)) if lost < PATHS else 1.0,
-        method=SIMULATED,
-    )
-    half = float(ndtri(high)) * math.sqrt(DOWNSIDE * (1.0 - DOWNSIDE) / PATHS)
-    value, lower, upper = np.quantile(outcomes, [DOWNSIDE, DOWNSIDE - half, DOWNSIDE + half]).tolist()
-    percentile = Figure(value=value, lower=lower, upper=upper, method=SIMULATED)
-    return {"probability_of_loss_30d": probability, "downside_percentile_30d": percentile}
+    lost = int((outcomes < 0.0).sum())
+    lower = float(betaincinv(lost, PATHS - lost + 1, LOW)) if lost else 0.0
+    upper = float(betaincinv(lost + 1, PATHS - lost, HIGH)) if lost < PATHS else 1.0
+    half = float(ndtri(HIGH)) * math.sqrt(DOWNSIDE * (1.0 - DOWNSIDE) / PATHS)
+    percentiles = np.quantile(outcomes, [DOWNSIDE, DOWNSIDE - half, DOWNSIDE + half]).tolist()
+    return {
+        "probability_of_loss_30d": _between(SIMULATED, lost / PATHS, lower, upper),
+        "downside_percentile_30d": _between(SIMULATED, *percentiles),
+    }
 
 
-def _ends() -> tuple[float, float]:
-    """The probabilities below the lower and the upper end of an interval."""
-    return (1.0 - INTERVAL_LEVEL) / 2.0, (1.0 + INTERVAL_LEVEL) / 2.0
-
-
-def _around(value: float, half: float, method: str) -> Figure:
-    return Figure(value=value, lower=value - half, upper=value + half, method=method)
-
-
-def _figure(found: Estimate, method: str) -> Figure:
-    return Figure(value=found.value, lower=found.lower, upper=found.upper, method=method)
-
-
-def _or_reason(figure: Callable[[], Figure]) -> Figure:
-    """A figure, or the reason why the returns have none."""
-    try:
-        return figure()
-    except DataError as error:
-        return Figure(reason=str(error))
+def _between(method: str, value: float, lower: float, upper: float) -> Figure:
+    return Figure(value=value, lower=lower, upper=upper, method=method)

@@ -22,7 +22,7 @@ LARGEST_GROWTH = 1e100  # of a unit over its history
 
 def _check_growth(returns: list[float]) -> list[float]:
     """Raise Told for returns that multiply to a number that no figure can be computed from."""
-    growth = math.prod([1.0 + one for one in returns])
+    growth = math.prod(map((1.0).__add__, returns))
     if not 1.0 / LARGEST_GROWTH < growth < LARGEST_GROWTH:
         raise Told(f"they multiply to {growth:.3g}", "Correct them: 0.01 is a return of 1 %.")
     return returns

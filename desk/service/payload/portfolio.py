@@ -12,12 +12,11 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import Days, sessions
-from research.market.instruments import instruments_table
 from research.orders import Request
 from research.portfolio import Limits, OrderLimits, Portfolio
 from research.rules import Threshold
 
-NAME, POLICY = "payload", "threshold"
+NAME, PAYLOAD_POLICY = "payload", "threshold"
 CALENDAR, FIRST, LAST = "XNYS", np.datetime64("1980-01-02"), np.datetime64("2022-12-30")  # of nominal dates
 FEWEST_ROWS = 3  # of a market: the last trade lies between its first and its last close
 TRACKING_PENALTY = 5.0
@@ -54,9 +53,9 @@ def portfolio_of(payload: RebalanceRequest) -> Portfolio:
         periods_per_year=payload.periods_per_year,
         lag=1,
         test_start=market.dates[1],
-        policies={POLICY: Threshold(strategic, band=payload.drift_threshold)},
-        policy=POLICY,
-        reference=POLICY,
+        policies={PAYLOAD_POLICY: Threshold(strategic, band=payload.drift_threshold)},
+        policy=PAYLOAD_POLICY,
+        reference=PAYLOAD_POLICY,
         settings={},
         orders=OrderLimits(turnover=payload.turnover_limit),
         notes=appended_notes(payload),
@@ -84,16 +83,27 @@ def market_of(payload: RebalanceRequest) -> Market:
         returns=returns,
         tradable=tradable,
         cash=np.zeros(rows),
-        instruments=instruments_table(
-            names,
-            asset_class=[each.class_name for each in assets],
-            currency=payload.currency,
-            trading=["locked" if name in payload.locked else "" for name in names],
-        ),
+        instruments=_instruments(payload, names),
         prices=prices,
         calendar=CALENDAR,
         name=NAME,
     )
+
+
+def _instruments(payload: RebalanceRequest, names: tuple[str, ...]) -> pd.DataFrame:
+    """The table of instruments, as `instruments_table` makes it; the market checks it."""
+    n = len(names)
+    columns = {
+        "asset_class": [each.class_name for each in payload.assets],
+        "sector": [""] * n,
+        "currency": [payload.currency] * n,
+        "lot": np.ones(n),
+        "adjustment": ["unknown"] * n,
+        "delisted": np.full(n, np.datetime64("NaT", "us")),
+        "delisting_return": np.full(n, np.nan),
+        "trading": ["locked" if name in payload.locked else "" for name in names],
+    }
+    return pd.DataFrame(columns, index=pd.Index(names, name="asset"))
 
 
 @cache

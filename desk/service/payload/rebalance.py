@@ -20,9 +20,10 @@ from desk.service.payload.answer import (
 )
 from desk.service.payload.figures import metrics, simulated_rows
 from desk.service.payload.model import AssetInput, HoldingInput, RebalanceRequest
-from desk.service.payload.portfolio import POLICY, portfolio_of, request_of
-from desk.service.payload.targets import Predictions, moved, predictions, scores
+from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of, request_of
+from desk.service.payload.targets import moved, predictions, scores
 from foundation.arrays import Array
+from foundation.tolerances import LOT
 from research.accounting.costs import BASIS_POINT
 from research.orders import TradeList, trade_list
 from research.orders.content import DISCLAIMER
@@ -31,6 +32,7 @@ from research.risk.simulation.resampling import common_rows
 
 VERSION = version("rebalance-workbench")
 NO_FORECAST = "fewer than two returns"
+SUMMED = ("weight_before", "weight_after", "target_weight", "units", "notional", "cost")  # over the assets of a class
 
 
 def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
@@ -40,20 +42,22 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     Raises : ConfigError, DataError and PolicyError as `trade_list` does, such as for a withdrawal that cannot be paid.
     """
     portfolio = portfolio_of(payload)
-    policy, quick = portfolio.policies[POLICY], payload.lots == "quick"
-    listed = trade_list(portfolio, policy, POLICY, request=request_of(payload), greedy=quick)
-    found = predictions(portfolio.market)
-    yearly = [None if np.isnan(mean) else mean * payload.periods_per_year for mean in found.mean.tolist()]
+    policy, quick = portfolio.policies[PAYLOAD_POLICY], payload.lots == "quick"
+    listed = trade_list(portfolio, policy, PAYLOAD_POLICY, request=request_of(payload), greedy=quick)
+    forecast = predictions(portfolio.market)
+    targets = _targets(
+        payload, portfolio.target, forecast.yearly(payload.periods_per_year), scores(forecast, portfolio.target)
+    )
     orders = orders_of(payload, listed)
     now, after, used = _metrics(listed)
     return RebalanceAnswer(
         orders=orders,
-        targets=_targets(payload, portfolio.target, found, yearly),
-        ensemble=list(found.members),
+        targets=targets,
+        ensemble=list(forecast.members),
         metrics=now,
         metrics_after=after,
         returns_used=used,
-        asset_drilldown=_drilldown(payload, orders.assets, yearly),
+        asset_drilldown=_drilldown(payload, orders.assets, [each.predicted_return for each in targets]),
         notes=[*portfolio.notes, *_short_histories(payload, used)],
         disclaimer=DISCLAIMER,
         metadata=Metadata(
@@ -66,41 +70,28 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
 
 def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
     """The decision, and the order of each asset."""
-    sized, target, names = listed.sized, listed.target, listed.portfolio.market.assets
-    position, moves, costs = sized.position, sized.moved.tolist(), sized.charges.sum(axis=0).round(2).tolist()
-    reasons = Reasons(listed.portfolio, target, sized, listed.wanted, listed.limit, listed.holds)
-    before, after, drift = position.weights, sized.after.weights, position.weights - target
+    sized, position, moves = listed.sized, listed.sized.position, listed.sized.moved.tolist()
+    reasons = Reasons(listed.portfolio, listed.target, sized, listed.wanted, listed.limit, listed.holds)
+    drift = position.weights - listed.target
     apart = np.abs(np.append(drift, -drift.sum()))
-    worst = int(apart.argmax())
-    columns = zip(
-        payload.assets, sized.units.tolist(), sized.wished.tolist(), sized.notional.tolist(), costs,
-        before.tolist(), after.tolist(), target.tolist(), drift.tolist(), strict=True,
-    )  # fmt: skip
-    assets = [
-        AssetOrder(
-            asset=given.asset,
-            asset_class=given.class_name,
-            action=_action(units),
-            reason=reasons.of_order(i) if moves[i] else reasons.of_held(i),
-            units=units,
-            units_before_limits=wished,
-            price=given.price,
-            notional=notional,
-            cost=cost,
-            weight_before=now,
-            weight_after=then,
-            target_weight=goal,
-            drift=gap,
-        )
-        for i, (given, units, wished, notional, cost, now, then, goal, gap) in enumerate(columns)
-    ]
+    columns = {
+        "units": sized.units,
+        "units_before_limits": sized.wished,
+        "notional": sized.notional,
+        "cost": sized.charges.sum(axis=0).round(2),
+        "weight_before": position.weights,
+        "weight_after": sized.after.weights,
+        "target_weight": listed.target,
+        "drift": drift,
+    }
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     cost = float(sized.charges.sum())
     return Orders(
         action="rebalance" if any(moves) else "hold",
         reason=listed.reason,
         drift=0.5 * float(apart.sum()),
-        largest_drift=float(apart[worst]),
-        largest_drift_asset=(*names, "cash")[worst],
+        largest_drift=float(apart.max()),
+        largest_drift_asset=(*listed.portfolio.market.assets, "cash")[int(apart.argmax())],
         turnover=listed.turnover,
         turnover_limit=payload.turnover_limit,
         binding=list(reasons.binding),
@@ -113,41 +104,48 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
         cash_before=position.cash,
         cash_after=sized.cash,
         value_after=sized.nav_after,
-        assets=assets,
+        assets=[
+            AssetOrder(
+                asset=given.asset,
+                asset_class=given.class_name,
+                price=given.price,
+                action=_action(row[0]),
+                reason=reasons.of_order(i) if moves[i] else reasons.of_held(i),
+                **dict(zip(columns, row, strict=True)),
+            )
+            for i, (given, row) in enumerate(zip(payload.assets, rows, strict=True))
+        ],
     )
 
 
 def _metrics(listed: TradeList) -> tuple[Metrics, Metrics, int]:
     """The figures of the weights before the orders and after them, and the number of returns that all assets have."""
-    portfolio, sized = listed.portfolio, listed.sized
-    market, year = portfolio.market, portfolio.periods_per_year
+    market, year = listed.portfolio.market, listed.portfolio.periods_per_year
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     returns = market.returns[first:stop]
     rows = simulated_rows(len(returns), year)
     before, after = (
         metrics(returns @ weights, returns @ (weights - listed.target), year, rows)
-        for weights in (sized.position.weights, sized.after.weights)
+        for weights in (listed.sized.position.weights, listed.sized.after.weights)
     )
     return before, after, len(returns)
 
 
 def _targets(
-    payload: RebalanceRequest, target: Array, found: Predictions, yearly: Sequence[float | None]
+    payload: RebalanceRequest, target: Array, yearly: Sequence[float | None], score: Array
 ) -> list[TargetWeight]:
-    """The plain targets and those that the ensemble would move, with its forecast a year of each asset."""
-    score = scores(found, target)
+    """The plain targets and those that the ensemble would move, with its forecast of each asset."""
+    columns = (payload.assets, target.tolist(), moved(target, score).tolist(), yearly, np.abs(score).tolist())
     return [
         TargetWeight(
             asset=given.asset,
             plain=plain,
             moved=tilted,
             predicted_return=predicted,
-            confidence=abs(sure),
+            confidence=sure,
             reason=NO_FORECAST if predicted is None else None,
         )
-        for given, plain, tilted, predicted, sure in zip(
-            payload.assets, target.tolist(), moved(target, score).tolist(), yearly, score.tolist(), strict=True
-        )
+        for given, plain, tilted, predicted, sure in zip(*columns, strict=True)
     ]
 
 
@@ -158,68 +156,51 @@ def _drilldown(
     groups: dict[str, list[int]] = {}
     for i, given in enumerate(payload.assets):
         groups.setdefault(given.class_name, []).append(i)
-    rate = payload.transaction_cost_bps * BASIS_POINT
-    return {
-        name: ClassOrders(
-            weight_before=sum(orders[i].weight_before for i in rows),
-            weight_after=sum(orders[i].weight_after for i in rows),
-            target_weight=sum(orders[i].target_weight for i in rows),
+    found = {}
+    for name, rows in groups.items():
+        sums = {key: round(sum(getattr(orders[i], key) for i in rows), 10) for key in SUMMED}
+        found[name] = ClassOrders(
+            **sums,
+            action=_action(sums["notional"]),
             predicted_return=_class_prediction([(orders[i].target_weight, yearly[i]) for i in rows]),
-            action=_action(notional := round(sum(orders[i].notional for i in rows), 2)),
-            units=sum(orders[i].units for i in rows),
-            notional=notional,
-            cost=round(sum(orders[i].cost for i in rows), 2),
             holdings=[
-                one
+                _security(payload, one, orders[i], yearly[i])
                 for i in rows
-                for one in _securities(payload.assets[i], orders[i], yearly[i], rate, payload.periods_per_year)
+                for one in payload.assets[i].holdings or [_itself(payload.assets[i])]
             ],
         )
-        for name, rows in groups.items()
-    }
-
-
-def _securities(
-    given: AssetInput, order: AssetOrder, yearly: float | None, rate: float, year: int
-) -> list[HoldingOrder]:
-    """The order of an asset by security; that of an asset without holdings is its own."""
-
-    def predicted(one: HoldingInput) -> float | None:
-        history = one.historical_returns
-        return sum(history) / len(history) * year if len(history) > 1 else yearly
-
-    if not given.holdings:
-        same = order.model_dump(include={"asset", "price", "action", "units", "notional", "cost"})
-        return [HoldingOrder(symbol=given.asset, weight=1.0, predicted_return=yearly, **same)]
-    found = []
-    for one in given.holdings:
-        units = float(np.trunc(order.notional * one.weight / one.price))
-        notional = round(units * one.price, 2)
-        found.append(
-            HoldingOrder(
-                symbol=one.symbol,
-                asset=given.asset,
-                weight=one.weight,
-                price=one.price,
-                predicted_return=predicted(one),
-                action=_action(units),
-                units=units,
-                notional=notional,
-                cost=round(abs(notional) * rate, 2),
-            )
-        )
     return found
+
+
+def _itself(asset: AssetInput) -> HoldingInput:
+    """An asset as the only security inside it."""
+    return HoldingInput.model_construct(symbol=asset.asset, weight=1.0, price=asset.price, historical_returns=[])
+
+
+def _security(payload: RebalanceRequest, one: HoldingInput, order: AssetOrder, yearly: float | None) -> HoldingOrder:
+    """The part of an asset's order that falls on a security. yearly : forecast of the asset."""
+    history, exact = one.historical_returns, order.units * order.price * one.weight / one.price
+    units = float(np.copysign(np.floor(abs(exact) + LOT), exact))
+    notional = round(units * one.price, 2)
+    return HoldingOrder(
+        symbol=one.symbol,
+        asset=order.asset,
+        weight=one.weight,
+        price=one.price,
+        predicted_return=sum(history) / len(history) * payload.periods_per_year if len(history) > 1 else yearly,
+        action=_action(units),
+        units=units,
+        notional=notional,
+        cost=round(abs(notional) * payload.transaction_cost_bps * BASIS_POINT, 2),
+    )
 
 
 def _class_prediction(assets: Sequence[tuple[float, float | None]]) -> float | None:
     """The forecast of a class: of its assets, by target weight; by equal weights where no target is above zero."""
     known = [(weight, predicted) for weight, predicted in assets if predicted is not None]
     total = sum(weight for weight, _ in known)
-    if not known:
-        return None
-    if total > 0.0:
-        return sum(weight * predicted for weight, predicted in known) / total
-    return sum(predicted for _, predicted in known) / len(known)
+    shares = [weight / total if total > 0.0 else 1.0 / len(known) for weight, _ in known]
+    return sum(share * predicted for share, (_, predicted) in zip(shares, known, strict=True)) if known else None
 
 
 def _action(amount: float) -> Action:

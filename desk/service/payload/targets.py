@@ -14,6 +14,7 @@ Source : Stock and Watson (2004), Combination forecasts of output growth in a se
          Forecasting 23(6), for equal weights; the variance of a mixture.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,10 @@ class Predictions(NamedTuple):
     members: tuple[str, ...]
     mean: Array
     error: Array
+
+    def yearly(self, periods_per_year: int) -> list[float | None]:
+        """The expected return a year of each asset; None where it has none."""
+        return [None if math.isnan(mean) else mean * periods_per_year for mean in self.mean.tolist()]
 
 
 def predictions(market: Market) -> Predictions:

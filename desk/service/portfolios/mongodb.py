@@ -9,13 +9,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 
-from desk.service.problems import FieldMistake, Problem
+from desk.service.bodies import Body
+from desk.service.problems import FieldMistake, mistakes_of, refused
 from foundation.arguments import did_you_mean, is_number, refuse, shown
 from foundation.errors import DataError, all_mistakes
 from foundation.files import write_whole
@@ -27,7 +29,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=r"
 FIX = "Correct the document, or the name in `fields`."
 
 
-class Fields(BaseModel):
+class Fields(Body):
     """The names of fields of a document; a dot leads into a document within it.
 
     date      : its day, a date or YYYY-MM-DD.
@@ -37,7 +39,6 @@ class Fields(BaseModel):
     portfolio : name of the portfolio, where the collection has several.
     """
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     date: Name
     holdings: Name
     cash: Name | None = None
@@ -46,10 +47,9 @@ class Fields(BaseModel):
     portfolio: Name | None = None
 
 
-class MongoKeys(BaseModel):
+class MongoKeys(Body):
     """The keys below `mongodb`.  uri_env : name of the environment variable that holds the address of the server."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     uri_env: Name
     database: Name
     collection: Name
@@ -85,19 +85,17 @@ def read_mongodb(tree: Mapping[str, Any], tenant: str, folder: Path) -> dict[str
 
 
 def _keys(tree: Mapping[str, Any], tenant: str) -> MongoKeys:
+    adapter = TypeAdapter(MongoKeys)
     try:
-        keys = MongoKeys.model_validate(tree["mongodb"])
+        keys = adapter.validate_python(tree["mongodb"])
     except ValidationError as error:
-        found = [
-            FieldMistake("/".join(("/mongodb", *map(str, each["loc"]))), each["msg"], None, "Correct the key.")
-            for each in error.errors()
-        ]
-        raise Problem(400, "The portfolio has mistakes.", found) from None
+        found = mistakes_of(error.errors(), tree["mongodb"], adapter)
+        raise refused([replace(each, field=f"/mongodb{each.field}") for each in found]) from None
     own = "MONGODB_" + re.sub(r"\W", "_", tenant).upper()
     if keys.uri_env != own:  # others may be secrets of the server, or databases of other tenants
         fix = f"Write {own}: the administrator sets this variable of the server."
         mistake = FieldMistake("/mongodb/uri_env", "not the variable of this tenant", keys.uri_env, fix)
-        raise Problem(400, "The portfolio has mistakes.", [mistake])
+        raise refused([mistake])
     return keys
 
 

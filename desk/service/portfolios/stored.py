@@ -17,7 +17,7 @@ from desk.service.caller import Caller, Service
 from desk.service.limited import limited
 from desk.service.portfolios.mongodb import read_mongodb
 from desk.service.portfolios.validation import MONGODB, read_sent, yaml_of
-from desk.service.problems import FieldMistake, Problem
+from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.store.tables import PortfolioVersion, Share, StoredPortfolio, now
 from foundation.arguments import shown
 from foundation.files import work_folder, write_whole
@@ -116,7 +116,7 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
         for name in files
         if (fault := name_fault(name) or ("" if name.endswith(KINDS) else f"ends with none of {', '.join(KINDS)}"))
     ]:
-        raise Problem(400, "The files have mistakes.", mistakes)
+        raise refused(mistakes)
     home = service.root(caller.tenant)
     with work_folder() as folder:
         for name, content in files.items():
@@ -127,7 +127,7 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
             again = limited(read_sent, str(folder), json.dumps(tree), False, home=home)
             found = again if "mistakes" in again else found
     if "mistakes" in found:
-        raise Problem(400, "The portfolio has mistakes.", [FieldMistake(**each) for each in found["mistakes"]])
+        raise refused([FieldMistake(**each) for each in found["mistakes"]])
     return Content(found["name"], text, is_yaml, found["tree"], files)
 
 
@@ -155,8 +155,13 @@ def changed(service: Service, caller: Caller, portfolio: str, version: int, cont
         with service.sessions.begin() as session:
             found = seen(session, caller, portfolio, for_change=True)
             if content.name != found.name:
-                mistake = FieldMistake("/name", "not the name of this portfolio", content.name, f"Keep {found.name!r}.")
-                raise Problem(400, "The journal knows a portfolio by its name, which stays.", [mistake])
+                mistake = FieldMistake(
+                    "/name",
+                    "not the name of this portfolio",
+                    content.name,
+                    f"Keep {found.name!r}: the journal knows it so.",
+                )
+                raise refused([mistake])
             mine = StoredPortfolio.id == portfolio, StoredPortfolio.version == version
             done = session.execute(update(StoredPortfolio).where(*mine).values(version=version + 1))
             if done.rowcount != 1:  # type: ignore[attr-defined]  # the result of an update has it

@@ -3,14 +3,14 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from desk.service.problems import FieldMistake
+from desk.service.problems import IN_JSON, FieldMistake, pointer, shown_value
 from foundation.arguments import refuse, shown
 from foundation.errors import ConfigError
 from foundation.files import ROOT, write_whole
@@ -60,15 +60,6 @@ def yaml_of(tree: dict[str, Any]) -> str:
     return LINE_BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
-def pointer(path: Sequence[str]) -> str:
-    """A path of keys as a JSON pointer (RFC 6901).
-
-    >>> pointer(("lines", "A/B", "target"))
-    '/lines/A~1B/target'
-    """
-    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path)
-
-
 def field_mistake(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> FieldMistake:
     """A mistake of a file as one of a payload.  tree : the mapping, out of which its value is taken."""
     found: Any = tree
@@ -76,8 +67,9 @@ def field_mistake(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> FieldMis
         with suppress(ValueError, IndexError):
             found = found.get(key) if isinstance(found, dict) else found[int(key)] if isinstance(found, list) else None
     what, fix = (one.what, one.fix) if one.what else _parts(one.text)
+    fix = NO_CODE if TRUST in fix else fix if is_yaml else IN_JSON.get(fix, fix)
     line = f"line {one.line}: " if is_yaml and 0 < one.line < inf and one.what else ""
-    return FieldMistake(pointer(one.path), line + what, found if one.path else None, NO_CODE if TRUST in fix else fix)
+    return FieldMistake(pointer(one.path), line + what, shown_value(found) if one.path else None, fix)
 
 
 def _parts(text: str) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from desk.service.agents.insights import CycleOrPayload, Insights, insights
 from desk.service.agents.tandem import Tandem, tandem
 from desk.service.bodies import JsonRoute
 from desk.service.payload.model import RebalanceRequest
+from desk.service.payload.readiness import READINESS
+from desk.service.routes.rebalance import COMPILING
 
 router = APIRouter(tags=["decision cycle"], route_class=JsonRoute)
 
@@ -17,13 +19,15 @@ def multi_agent_blueprint() -> Blueprint:
     return blueprint()
 
 
-@router.post("/api/multi-agent/tandem-demo")
+@router.post("/api/multi-agent/tandem-demo", responses=COMPILING)
 def tandem_demo(payload: RebalanceRequest) -> Tandem:
     """Run one decision cycle on a payload, and show what each agent hands over. Nothing is stored or sent."""
+    READINESS.wait()
     return tandem(payload)
 
 
-@router.post("/api/ai-copilot/insights")
+@router.post("/api/ai-copilot/insights", responses=COMPILING)
 def copilot_insights(about: CycleOrPayload) -> Insights:
     """Brief on a cycle, by templates from its record: on one of a payload, or on one whose record is posted."""
+    READINESS.wait()
     return insights(about.root)

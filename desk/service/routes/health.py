@@ -8,16 +8,21 @@ from pydantic import BaseModel
 from desk.service.caller import InService
 from desk.service.payload.readiness import READINESS
 from desk.service.problems import Problem
+from desk.service.store.operation import little_space
 
 router = APIRouter(tags=["health"])
 NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "It was asked whether it is ready, and is not."}}
 
 
 class Health(BaseModel):
-    """The state of the service. `ready` is false while kernels are compiled, and while the server stops."""
+    """The state of the service. `ready` is false while kernels are compiled, and while the server stops.
+
+    `disk` is low where the disk of its folder may be full before the morning.
+    """
 
     status: Literal["ok"] = "ok"
     ready: bool
+    disk: Literal["ok", "low"]
 
 
 @router.get("/api/health", responses=NOT_READY)
@@ -26,4 +31,4 @@ async def health(service: InService, ready: bool = False) -> Health:  # async: i
     is_ready = READINESS.ready and not service.stopping.is_set()
     if ready and not is_ready:
         raise Problem(503, "The service is not ready.", headers={"Retry-After": "5"})
-    return Health(ready=is_ready)
+    return Health(ready=is_ready, disk="low" if little_space(service.settings.folder) else "ok")

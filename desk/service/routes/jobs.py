@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.sse import EventSourceResponse
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from backtests.runs.folder import MANIFEST, code_version, found_at
@@ -24,7 +23,7 @@ from desk.commands.report import asked_parameters
 from desk.service.bodies import Body, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs
 from desk.service.jobs import queue
-from desk.service.jobs.worker import JOBS, PAGE, RECORD, REPORTS, space_wanted
+from desk.service.jobs.worker import JOBS, PAGE, RECORD, RUNS, space_wanted
 from desk.service.portfolios.stored import seen, seen_by, written_out
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -53,14 +52,14 @@ MEDIA_TYPES = {
     ".json": "application/json",
     ".ipynb": "application/x-ipynb+json",
     ".parquet": "application/vnd.apache.parquet",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
 }
-ASKED: dict[int | str, dict[str, Any]] = {
-    410: {"description": "The portfolio was deleted."},
-    429: {"description": "The caller has too many open jobs."},
-    503: {"description": "The disk of the runs is full."},
-}
-ENDED: dict[int | str, dict[str, Any]] = {409: {"description": "The state of the job does not allow it."}}
-FOLLOWED: dict[int | str, dict[str, Any]] = {429: {"description": "The caller follows too many jobs."}}
+OTHER_TYPE = "application/octet-stream"
+Answers = dict[int | str, dict[str, Any]]
+ASKED: Answers = {status: {} for status in (404, 410, 429, 503)}
+CHANGED: Answers = {status: {} for status in (409, 429)}
+OF_FILES: Answers = {200: {"content": {kind: {} for kind in (*MEDIA_TYPES.values(), OTHER_TYPE)}}}
 _streams = Counter[str]()  # of this process, by user
 
 
@@ -93,7 +92,7 @@ class CycleBody(Work):
 
 
 class JobResult(BaseModel):
-    """What a command said. status : its exit status. messages : to stderr. asks : true if a person is asked."""
+    """The words of a command. status : its exit status. messages : to stderr. asks : true if a person is asked."""
 
     status: int | None = None
     text: str = ""
@@ -101,8 +100,11 @@ class JobResult(BaseModel):
     asks: bool = False
 
 
-class JobHead(BaseModel):
-    """A job. progress : how far it is. code : version of the code that may do it. run : that it made."""
+class JobRecord(BaseModel, from_attributes=True):
+    """A job. progress : how far it is. code : version of the code that may do it. run : name of the run that it made.
+
+    files : names of its files, once it is asked for alone.
+    """
 
     id: str
     kind: Kind
@@ -115,15 +117,10 @@ class JobHead(BaseModel):
     is_cancelled: bool
     code: str
     run: str | None
+    result: JobResult | None
     created: Moment
     started: Moment | None
     ended: Moment | None
-
-
-class JobRecord(JobHead):
-    """A job with its result and the names of its files."""
-
-    result: JobResult | None
     files: list[str] = []
 
 
@@ -131,14 +128,14 @@ class JobList(BaseModel):
     """Jobs, the newest first; `total` counts those that were left out too."""
 
     total: int
-    jobs: list[JobHead]
+    jobs: list[JobRecord]
 
 
 # -- what is asked for -------------------------------------------------------------------------------------------------
 
 
 @router.post("/backtest", status_code=202, responses=ASKED)
-def backtest(body: BacktestBody, caller: Writer, service: InService, response: Response) -> JobHead:
+def backtest(body: BacktestBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a backtest of one policy of a portfolio."""
     file = _file_of(service, caller, body)
     policies = read_document(file, trust_code=False).mapping("policies")
@@ -150,7 +147,7 @@ def backtest(body: BacktestBody, caller: Writer, service: InService, response: R
 
 
 @router.post("/report", status_code=202, responses=ASKED)
-def report(body: ReportBody, caller: Writer, service: InService, response: Response) -> JobHead:
+def report(body: ReportBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a report on a portfolio: its policies compared, with tearsheet, trade list and results."""
     given = [f"{name}={value}" for name, value in body.parameters.items()]
     asked = asked_parameters(COMPARING, given, SET_BY_REPORT)
@@ -162,7 +159,7 @@ def report(body: ReportBody, caller: Writer, service: InService, response: Respo
 
 
 @router.post("/cycle", status_code=202, responses=ASKED)
-def cycle(body: CycleBody, caller: Writer, service: InService, response: Response) -> JobHead:
+def cycle(body: CycleBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a decision cycle of a portfolio, which is journalled; exit status 3 of its result asks for a person."""
     with service.sessions() as session:
         seen(session, caller, body.portfolio, for_change=True)
@@ -190,7 +187,7 @@ def _check_open(service: Service, caller: Caller) -> None:
 
 def _queued(
     service: Service, caller: Caller, body: Work, file: Path, kind: Kind, options: list[str], response: Response
-) -> JobHead:
+) -> JobRecord:
     """A new job in the queue."""
     job = QueuedJob(
         tenant=caller.tenant, user=caller.user, portfolio=body.portfolio, version=int(file.parent.name), kind=kind,
@@ -201,16 +198,21 @@ def _queued(
         session.add(job)
         session.flush()
         response.headers["Location"] = f"{router.prefix}/jobs/{job.id}"
-        return JobHead.model_validate(job, from_attributes=True)
+        return JobRecord.model_validate(job)
 
 
 # -- what became of it -------------------------------------------------------------------------------------------------
 
 
-def job_seen(session: Session, caller: Caller, job: str) -> QueuedJob:
-    """A job of a portfolio that a caller sees. Raises Problem 404 for another one."""
-    visible = QueuedJob.portfolio.in_(select(StoredPortfolio.id).where(seen_by(caller)))
-    found = session.scalar(select(QueuedJob).where(QueuedJob.id == job, visible))
+def of_seen(caller: Caller) -> ColumnElement[bool]:
+    """The condition on jobs that a caller sees: those of portfolios that he sees."""
+    return QueuedJob.portfolio.in_(select(StoredPortfolio.id).where(seen_by(caller)))
+
+
+def _seen(service: Service, caller: Caller, job: str) -> QueuedJob:
+    """A job that a caller sees. Raises Problem 404 for another one."""
+    with service.sessions() as session:
+        found = session.scalar(select(QueuedJob).where(QueuedJob.id == job, of_seen(caller)))
     if found is None:
         raise Problem(404, "There is no job of this id. List yours: GET /api/jobs")
     return found
@@ -227,24 +229,20 @@ def jobs(
     offset: Offset = 0,
 ) -> JobList:
     """List the jobs of the portfolios that you see, the newest first."""
-    wanted: list[ColumnElement[bool]] = [QueuedJob.portfolio.in_(select(StoredPortfolio.id).where(seen_by(caller)))]
     asked = {QueuedJob.state: state, QueuedJob.kind: kind, QueuedJob.portfolio: portfolio}
-    wanted += [column == value for column, value in asked.items() if value is not None]
+    wanted = [of_seen(caller), *(column == value for column, value in asked.items() if value is not None)]
     newest = select(QueuedJob).where(*wanted).order_by(QueuedJob.created.desc(), QueuedJob.id)
     with service.sessions() as session:
         total = session.scalar(select(func.count()).select_from(QueuedJob).where(*wanted)) or 0
         found = session.scalars(newest.limit(limit).offset(offset))
-        return JobList(total=total, jobs=[JobHead.model_validate(each, from_attributes=True) for each in found])
+        return JobList(total=total, jobs=[JobRecord.model_validate(each) for each in found])
 
 
 @router.get("/jobs/{id}")
 def job(id: Id, caller: Reader, service: InService) -> JobRecord:
     """Say how far a job is, or what it gave."""
-    with service.sessions() as session:
-        found = job_seen(session, caller, id)
-    record = JobRecord.model_validate(found, from_attributes=True)
-    record.files = [*_files(service, found)[1]]
-    return record
+    found = _seen(service, caller, id)
+    return JobRecord.model_validate(found).model_copy(update={"files": _files(service, found)[1]})
 
 
 @router.get("/backtest/{id}/status")
@@ -256,15 +254,13 @@ def backtest_status(id: Id, caller: Reader, service: InService) -> JobRecord:
     return found
 
 
-@router.get("/jobs/{id}/files/{name:path}", response_class=FileResponse)
+@router.get("/jobs/{id}/files/{name:path}", response_class=FileResponse, responses=OF_FILES)
 def file(id: Id, name: Annotated[str, InPath(max_length=400)], caller: Reader, service: InService) -> FileResponse:
     """Give a file of a job: of the run that it made, or the record and the page of a cycle."""
-    with service.sessions() as session:
-        found = job_seen(session, caller, id)
-    folder, names = _files(service, found)
+    folder, names = _files(service, _seen(service, caller, id))
     if name not in names:
         raise Problem(404, f"The job has no such file. It has {len(names)}: GET {router.prefix}/jobs/{id}")
-    kind = MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+    kind = MEDIA_TYPES.get(Path(name).suffix, OTHER_TYPE)
     where = "inline" if kind.startswith(("text/html", "text/plain", "application/json")) else "attachment"
     return FileResponse(folder / name, media_type=kind, filename=Path(name).name, content_disposition_type=where)
 
@@ -278,35 +274,34 @@ def _files(service: Service, job: QueuedJob) -> tuple[Path, list[str]]:
     if job.run is None:
         return root, []
     try:
-        folder = found_at(root / REPORTS / job.run)
+        folder = found_at(root / RUNS / job.run)
         return folder, [*read_manifest(folder)["files"], MANIFEST]
     except DataError:  # it was deleted, or damaged
         return root, []
 
 
-@router.post("/jobs/{id}/cancel", responses=ENDED)
-def cancel(id: Id, caller: Writer, service: InService) -> JobHead:
+@router.post("/jobs/{id}/cancel", responses=CHANGED)
+def cancel(id: Id, caller: Writer, service: InService) -> JobRecord:
     """Cancel a job that waits or runs."""
     return _changed(service, caller, id, queue.cancel, "It has ended: there is nothing to cancel.")
 
 
-@router.post("/jobs/{id}/retry", responses=ENDED | {429: ASKED[429]})
-def retry(id: Id, caller: Writer, service: InService) -> JobHead:
+@router.post("/jobs/{id}/retry", responses=CHANGED)
+def retry(id: Id, caller: Writer, service: InService) -> JobRecord:
     """Queue a job again that failed or was cancelled."""
     _check_open(service, caller)
     return _changed(service, caller, id, queue.retry, "It neither failed nor was cancelled: queue a new one.")
 
 
-def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: str) -> JobHead:
+def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: str) -> JobRecord:
     """A job after a change. Raises Problem 403 for one of another user, and 409 with a refusal."""
-    with service.sessions() as session:
-        found = job_seen(session, caller, id)
-        if found.user != caller.user:
+    found = _seen(service, caller, id)
+    if found.user != caller.user:
+        with service.sessions() as session:
             seen(session, caller, found.portfolio, for_change=True)
     if not change(service.sessions, id):
         raise Problem(409, refusal)
-    with service.sessions() as session:
-        return JobHead.model_validate(job_seen(session, caller, id), from_attributes=True)
+    return JobRecord.model_validate(_seen(service, caller, id))
 
 
 # -- how far it is -----------------------------------------------------------------------------------------------------
@@ -314,8 +309,7 @@ def _changed(service: Service, caller: Caller, id: str, change: Any, refusal: st
 
 def _followed(id: Id, caller: Reader, service: InService) -> Iterator[str]:
     """The id of a job that a caller may follow now. Raises Problem 404, and 429 for too many streams of one user."""
-    with service.sessions() as session:
-        job_seen(session, caller, id)
+    _seen(service, caller, id)
     if _streams[caller.user] >= MOST_STREAMS:
         told = f"You follow {MOST_STREAMS} jobs already: close one."
         raise Problem(429, told, headers={"Retry-After": "10"})
@@ -326,22 +320,20 @@ def _followed(id: Id, caller: Reader, service: InService) -> Iterator[str]:
         _streams[caller.user] -= 1
 
 
-@router.get("/jobs/{id}/events", response_class=EventSourceResponse, responses=FOLLOWED)
-async def events(id: Annotated[str, Depends(_followed)], caller: Reader, service: InService) -> AsyncIterator[Any]:
-    """Follow a job: an event `progress` each time that it changes, and `end` with what it gave."""
+@router.get("/jobs/{id}/events", response_class=EventSourceResponse, responses={429: {}})
+async def events(
+    id: Annotated[str, Depends(_followed)], caller: Reader, service: InService
+) -> AsyncIterator[JobRecord]:
+    """Follow a job: an event each time that it changes, the last when it has ended. After ten minutes, follow again."""
 
     def now() -> JobRecord:
         return job(id, caller, service)
 
     before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
-    while asyncio.get_running_loop().time() < end:  # then a client connects again
-        record = await run_in_threadpool(now)
-        if record != before:
-            has_ended = record.state in queue.ENDED_STATES
-            yield ServerSentEvent(data=record, event="end" if has_ended else "progress", retry=1_000)
-            if has_ended:
-                return
-        if service.stopping.is_set():
+    while asyncio.get_running_loop().time() < end and not service.stopping.is_set():  # a client then follows again
+        if (record := await run_in_threadpool(now)) != before:
+            yield record
+        if record.state in queue.ENDED_STATES:
             return
         before = record
         await asyncio.sleep(LOOK)

@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
+from desk.service.bodies import JSON, Body, JsonRoute
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
 from desk.service.portfolios.stored import (
@@ -26,8 +27,8 @@ from desk.service.portfolios.stored import (
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 
-router = APIRouter(prefix="/api/portfolios", tags=["portfolios"])
-YAML, JSON, FORM = "text/yaml", "application/json", "multipart/form-data"
+router = APIRouter(prefix="/api/portfolios", tags=["portfolios"], route_class=JsonRoute)
+YAML, FORM = "text/yaml", "multipart/form-data"
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
 Writer = Annotated[Caller, Depends(needs("manager", "portfolios"))]
 Id = Annotated[str, Path(max_length=32)]
@@ -36,6 +37,15 @@ Policy = Annotated[str, Query(max_length=80, description="Name of a policy; the 
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
+SAID = {
+    409: "Another portfolio of your tenant has this name.",
+    410: "The portfolio was deleted.",
+    412: "There is a newer version than the one that you have read.",
+    413: "It is too long.",
+    415: "The body is of another type.",
+    428: "The ETag of the version that you have read is missing.",
+    503: "No processor is free.",
+}
 BODY = {
     "requestBody": {
         "required": True,
@@ -54,6 +64,11 @@ BODY = {
         },
     }
 }
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route answers besides those of all."""
+    return {status: {"description": SAID[status]} for status in statuses}
 
 
 class PortfolioHead(BaseModel):
@@ -101,17 +116,15 @@ class PortfolioRecord(PortfolioHead):
     shares: list[Shared]
 
 
-class ShareBody(BaseModel):
+class ShareBody(Body):
     """Whether a user may change a portfolio, too."""
 
-    model_config = ConfigDict(extra="forbid")
     writes: bool = False
 
 
-class NoteBody(BaseModel):
+class NoteBody(Body):
     """A note on a line (by its asset), a list (by the hash of its ticket) or a decision (by its id)."""
 
-    model_config = ConfigDict(extra="forbid")
     kind: Literal["line", "list", "decision"]
     subject: str = Field(min_length=1, max_length=128)
     text: str = Field(min_length=1, max_length=4_000)
@@ -153,7 +166,7 @@ async def sent(request: Request) -> Sent:
         raise Problem(400, f"The text is not UTF-8: byte {error.start} is none.") from None
 
 
-Body = Annotated[Sent, Depends(sent)]
+SentBody = Annotated[Sent, Depends(sent)]
 
 
 @router.get("")
@@ -176,12 +189,12 @@ def list_portfolios(
     return [ClientPortfolios(client=name, portfolios=of) for name, of in groups.items()]
 
 
-@router.post("", status_code=201, openapi_extra=BODY)
+@router.post("", status_code=201, openapi_extra=BODY, responses=problems(409, 413, 415, 503))
 def create_portfolio(
     service: InService,
     caller: Writer,
     response: Response,
-    body: Body,
+    body: SentBody,
     client: Annotated[str, Query(max_length=128, description="Client whose it is.")] = "",
 ) -> PortfolioRecord:
     """Store a portfolio: YAML, the same mapping as JSON, or a form with the files that it names."""
@@ -207,9 +220,9 @@ def show_portfolio(
     return Response(content.yaml, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
 
 
-@router.put("/{portfolio}", openapi_extra=BODY)
+@router.put("/{portfolio}", openapi_extra=BODY, responses=problems(410, 412, 413, 415, 428, 503))
 def change_portfolio(
-    service: InService, caller: Writer, response: Response, portfolio: Id, body: Body, if_match: IfMatch = None
+    service: InService, caller: Writer, response: Response, portfolio: Id, body: SentBody, if_match: IfMatch = None
 ) -> PortfolioRecord:
     """Store the next version of a portfolio; files of the last one stay where no other of their name is sent."""
     version = _matched(service, caller, portfolio, if_match)
@@ -221,13 +234,13 @@ def change_portfolio(
     return _record(service, caller, portfolio, version + 1, response)
 
 
-@router.delete("/{portfolio}", status_code=204)
+@router.delete("/{portfolio}", status_code=204, responses=problems(410, 412, 428))
 def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match: IfMatch = None) -> None:
     """Mark a portfolio deleted; its versions can still be read."""
     deleted(service, caller, portfolio, _matched(service, caller, portfolio, if_match))
 
 
-@router.put("/{portfolio}/shares/{user}", status_code=204)
+@router.put("/{portfolio}/shares/{user}", status_code=204, responses=problems(410))
 def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: str, body: ShareBody) -> None:
     """Share a portfolio with a user of your tenant, by id or e-mail."""
     with service.sessions.begin() as session:
@@ -235,7 +248,7 @@ def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: str
         session.merge(Share(portfolio=portfolio, user=_colleague(session, caller, user).id, writes=body.writes))
 
 
-@router.delete("/{portfolio}/shares/{user}", status_code=204)
+@router.delete("/{portfolio}/shares/{user}", status_code=204, responses=problems(410))
 def unshare_portfolio(service: InService, caller: Writer, portfolio: Id, user: str) -> None:
     """Share a portfolio with a user no longer."""
     with service.sessions.begin() as session:
@@ -272,7 +285,7 @@ def add_note(service: InService, caller: Writer, portfolio: Id, body: NoteBody) 
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/{portfolio}/performance")
+@router.get("/{portfolio}/performance", responses=problems(410, 503))
 def performance(
     service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = ""
 ) -> figures.Performance:
@@ -281,7 +294,7 @@ def performance(
     return figures.Performance(**figures.of_file(service, caller, figures.performance, file, policy))
 
 
-@router.get("/{portfolio}/risk")
+@router.get("/{portfolio}/risk", responses=problems(410, 503))
 def risk(
     service: InService,
     caller: Reader,
@@ -297,7 +310,7 @@ def risk(
     return found
 
 
-@router.get("/{portfolio}/drift")
+@router.get("/{portfolio}/drift", responses=problems(410, 503))
 def drift(
     service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = ""
 ) -> figures.Drift:

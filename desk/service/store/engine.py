@@ -1,19 +1,40 @@
-"""Connections to the database."""
+"""Connections to the database, and transactions: of a session that reads, and of one that writes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from desk.service.settings import LOOPBACK
-from desk.service.store.tables import Table
-from foundation.arguments import refuse
+from foundation.arguments import first_line, refuse
+from foundation.errors import ConfigError
 
-Sessions = sessionmaker[Session]
 WAIT = 60.0  # seconds for another process's transaction
+CONNECTIONS = {"pool_size": 10, "max_overflow": 40}  # a process answers 40 requests at once
+BEGIN = "begin"  # execution option: how SQLite begins a transaction
+
+
+class Sessions(sessionmaker[Session]):
+    """Sessions of a database: `sessions()` to read, `sessions.begin()` to write.
+
+    SQLite has one writer at a time. A transaction that reads first and then writes fails where another one wrote
+    meanwhile; one that states at its begin that it writes waits.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, expire_on_commit=False)
+        self.engine, self._writes = engine, engine.execution_options(**{BEGIN: "IMMEDIATE"})
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:  # type: ignore[override]
+        """A session that writes, and whose changes are kept where the block ends without an error."""
+        with self(bind=self._writes) as session, session.begin():
+            yield session
 
 
 def check_password(variable: str, host: str, password: str | None) -> None:
@@ -25,30 +46,41 @@ def check_password(variable: str, host: str, password: str | None) -> None:
         refuse(f"{variable} has no password for the host", host, "give it one, which the server asks for.")
 
 
-def connected(url: str) -> Engine:
-    """The engine of a database, whose folder is made where it is a file that is missing.
+def connected(url: str, *, are_keys_checked: bool = True) -> Engine:
+    """The engine of a database. The folder of an SQLite file is made where it is missing.
 
+    are_keys_checked : false where tables are replaced: with foreign keys SQLite would delete what refers to them.
     Raises : ConfigError for a URL that is none, or a server on a network without a password.
     """
     where = _parsed(url)
     if where.get_backend_name() != "sqlite":
-        return create_engine(where, pool_pre_ping=True)
+        return create_engine(where, pool_pre_ping=True, **CONNECTIONS)
     Path(str(where.database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(where, connect_args={"timeout": WAIT})
+    engine = create_engine(where, connect_args={"timeout": WAIT, "isolation_level": None}, **CONNECTIONS)
 
     @event.listens_for(engine, "connect")
     def _ready(connection: Any, _: object) -> None:
-        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        for setting in ("journal_mode = WAL", "synchronous = FULL", f"foreign_keys = {are_keys_checked:d}"):
             connection.execute(f"PRAGMA {setting}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        begin = connection.get_execution_options().get(BEGIN, "DEFERRED")
+        connection.exec_driver_sql(
+            f"PRAGMA query_only = {begin == 'DEFERRED':d}"
+        )  # whoever writes says so at its begin
+        connection.exec_driver_sql(f"BEGIN {begin}")
 
     return engine
 
 
-def opened(url: str) -> Sessions:
-    """Sessions of a database, its tables made where they are missing."""
-    engine = connected(url)
-    Table.metadata.create_all(engine)
-    return sessionmaker(engine, expire_on_commit=False)
+def answering(engine: Engine) -> Connection:
+    """A connection. Raises ConfigError for a database that does not answer."""
+    try:
+        return engine.connect()
+    except OperationalError as error:
+        why = first_line(error.orig or error)
+        raise ConfigError(f"the database does not answer: {why}. Start it, or mend DATABASE_URL.") from error
 
 
 def _parsed(url: str) -> URL:
@@ -57,6 +89,8 @@ def _parsed(url: str) -> URL:
     except ArgumentError:
         refuse("DATABASE_URL is no URL:", "", "write postgresql://user:password@host/name, or sqlite:////folder/file.")
     if found.drivername == "sqlite":
+        if found.database in (None, "", ":memory:"):
+            refuse("DATABASE_URL states no file:", url, "write sqlite:////folder/file.")
         return found
     if found.drivername not in ("postgres", "postgresql", "postgresql+psycopg"):
         refuse("the scheme of DATABASE_URL is", found.drivername, "use postgresql:// or sqlite:///.")

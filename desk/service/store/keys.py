@@ -7,12 +7,18 @@ of them verify and open. The files are looked at anew at each use, so that serve
 import os
 import stat
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import Column, Connection, select
+from sqlalchemy.orm import Session
 
+from desk.service.store.engine import Sessions
+from desk.service.store.tables import SEALED, Table
 from foundation.errors import ConfigError, DataError
 from foundation.files import locked, sync, write_private
 
@@ -62,27 +68,57 @@ class Keys:
         return MultiFernet([Fernet(key) for key in _keys_in(self.folder / SEALING)])
 
 
-def opened_keys(folder: Path) -> Keys:
+def opened_keys(folder: Path, sessions: Sessions | None = None) -> Keys:
     """The keys in a folder, made where they are missing.
 
-    Raises : ConfigError for a file that others may read, or that holds no keys.
+    sessions : database whose fields they seal: while it has any, keys that are missing are not made.
+    Raises   : ConfigError for a file that others may read, or that holds no keys, or is missing beside sealed fields.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(folder / LOCK, wait=True):
         for kind in KINDS:
-            if not (folder / kind).exists():
+            if not (folder / kind).exists() and not (sessions and _seals(sessions)):
                 _write(folder / kind, (Fernet.generate_key(),))
             _keys_in(folder / kind)
     return Keys(folder)
+
+
+def sealed_fields(session: Session | Connection) -> Iterator[tuple[Column[bytes], tuple[Any, ...], bytes]]:
+    """The sealed fields of the database: column, key of the row, and content."""
+    for column in _sealed_columns():
+        for content, *key in session.execute(
+            select(column, *column.table.primary_key).where(column.is_not(None))
+        ).all():
+            yield column, tuple(key), content
+
+
+def _sealed_columns() -> list[Column[bytes]]:
+    return [column for table in Table.metadata.sorted_tables for column in table.c if SEALED in column.info]
+
+
+def _seals(sessions: Sessions) -> bool:
+    with sessions() as session:
+        return any(session.scalar(select(column).where(column.is_not(None)).limit(1)) for column in _sealed_columns())
+
+
+def reseal(sessions: Sessions, keys: Keys) -> int:
+    """Seal each sealed field with the newest key, all or none; the number of fields. Raises DataError as `unseal`."""
+    with sessions.begin() as session:
+        fields = list(sealed_fields(session))
+        for column, key, content in fields:
+            row = (each == value for each, value in zip(column.table.primary_key, key, strict=True))
+            changed = column == content  # whoever wrote it meanwhile sealed it with the newest key
+            session.execute(
+                column.table.update().where(*row, changed).values({column: keys.seal(keys.unseal(content))})
+            )
+    return len(fields)
 
 
 def _keys_in(path: Path) -> tuple[bytes, ...]:
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise ConfigError(
-            f"{path} is missing: restore it from a backup, since nothing else opens its fields."
-        ) from None
+        raise ConfigError(f"{path} is missing: put it back, since nothing else opens what it sealed.") from None
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.geteuid():
         raise ConfigError(
             f"{path} has the mode {stat.S_IMODE(found.st_mode):04o} and the owner {found.st_uid}: others may read it. "

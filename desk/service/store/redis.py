@@ -1,4 +1,4 @@
-"""What the processes of a service share from moment to moment: counters that expire, and messages.
+"""Counters that expire, and messages, which the processes of a service share.
 
 Without a Redis they stay within this process: limits then hold for each process, and messages reach its own clients.
 """
@@ -33,7 +33,7 @@ Receive = Callable[[float], str | None]  # the next message within so many secon
 
 
 class Shared(Protocol):
-    """What the processes of a service share. Each method raises RedisError where a Redis does not answer."""
+    """Counters and messages of a service. Each method raises RedisError where a Redis does not answer."""
 
     def count(self, key: str, seconds: float) -> tuple[int, float]:
         """Count an event: the events since the first of the running period, and the seconds until the period ends.
@@ -128,7 +128,7 @@ class InRedis:
 
 
 def opened_shared(url: str) -> Shared:
-    """What processes share through the Redis at a URL; "" for within this process.
+    """Counters and messages in the Redis at a URL; "" keeps them within this process.
 
     Raises : ConfigError for a URL that is none, or without password on a network, or whose server does not answer.
     """

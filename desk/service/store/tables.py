@@ -2,12 +2,21 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 RUNNING = text("state = 'running'")  # of the jobs that an index holds
+NAMES = {  # of constraints: a migration can only change one that has a name
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+SEALED = "sealed"  # in `info` of a column: `Keys.seal` wrote it, and a rotation of keys seals it anew
+Sealed = Annotated[bytes, mapped_column(LargeBinary, info={SEALED: True})]
 
 
 def now() -> datetime:
@@ -23,7 +32,11 @@ def new_id() -> str:
 class Table(DeclarativeBase):
     """A table of the service."""
 
-    type_annotation_map = {dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012 - SQLAlchemy's own name
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own name
+        dict[str, Any]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
+    }
 
 
 class Tenant(Table):
@@ -142,7 +155,7 @@ class PortfolioVersion(Table):
     __tablename__ = "portfolio_versions"
     portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
-    sealed: Mapped[bytes]
+    sealed: Mapped[Sealed]
     sha256: Mapped[str] = mapped_column(String(64))
     author: Mapped[str] = mapped_column(ForeignKey("users.id"))
     created: Mapped[datetime] = mapped_column(default=now)
@@ -165,7 +178,7 @@ class Note(Table):
     portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
     subject: Mapped[str] = mapped_column(String(128))
-    sealed: Mapped[bytes]
+    sealed: Mapped[Sealed]
     author: Mapped[str] = mapped_column(ForeignKey("users.id"))
     created: Mapped[datetime] = mapped_column(default=now)
 
@@ -211,5 +224,5 @@ class IdempotentAnswer(Table):
     request: Mapped[str] = mapped_column(String(64))  # sha256 of method, path and body
     status: Mapped[int | None]
     headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    body: Mapped[bytes | None]  # sealed
+    body: Mapped[Sealed | None]
     created: Mapped[datetime] = mapped_column(default=now)

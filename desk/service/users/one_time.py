@@ -5,7 +5,7 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, true, update
 from sqlalchemy.orm import Session
 
 from desk.service.store.tables import OneTimeSecret, now
@@ -39,10 +39,12 @@ def issue(
     return secret
 
 
-def redeem(session: Session, purpose: str, secret: str) -> OneTimeSecret | None:
-    """The secret, which is used from now on; None for one that is unknown, used, expired or of another purpose."""
-    is_good = (OneTimeSecret.sha256 == sha256_of(secret)) & (OneTimeSecret.purpose == purpose)
-    is_open = OneTimeSecret.used.is_(None) & (OneTimeSecret.expires > now())
-    return session.scalars(
-        update(OneTimeSecret).where(is_good, is_open).values(used=now()).returning(OneTimeSecret)
-    ).one_or_none()
+def redeem(session: Session, purpose: str, secret: str, user: str | None = None) -> OneTimeSecret | None:
+    """The secret, which is used from now on; None for one that is unknown, used, expired or of another purpose.
+
+    user : whose it must be, None for anybody's.
+    """
+    table = OneTimeSecret
+    is_it = (table.sha256 == sha256_of(secret)) & (table.purpose == purpose) & (table.user == user if user else true())
+    is_open = table.used.is_(None) & (table.expires > now())
+    return session.scalars(update(table).where(is_it, is_open).values(used=now()).returning(table)).one_or_none()

@@ -8,7 +8,7 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from desk.service.problems import FieldMistake, Problem
+from desk.service.problems import FieldMistake, refused
 
 # The OWASP Password Storage Cheat Sheet's argon2id with the least memory: forty sign-ins at once take 0.8 GB.
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -43,7 +43,7 @@ def check_password(password: str, field: str, known: Iterable[str] = ()) -> None
     else:
         return
     mend = f"Give {LEAST} to {MOST:,} characters, such as four words drawn at random."
-    raise Problem(400, f"The password {fault}. {mend}", [FieldMistake(field, f"The password {fault}.", None, mend)])
+    raise refused([FieldMistake(field, f"a password that {fault}", None, mend)])
 
 
 def _own_part(password: str, known: Iterable[str]) -> str:

@@ -85,5 +85,5 @@ def test_a_file_without_keys_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_keys_that_vanish_are_not_made_anew_while_a_server_runs(keys: Keys, tmp_path: Path) -> None:
     found = opened_keys(tmp_path)
     (tmp_path / SIGNING).unlink()
-    with pytest.raises(ConfigError, match="restore it"):
+    with pytest.raises(ConfigError, match="put it back"):
         _ = found.signing

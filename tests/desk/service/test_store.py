@@ -1,11 +1,478 @@
-"""The database: the same in SQLite and in PostgreSQL."""
+"""The database: the same in SQLite and in PostgreSQL, whoever starts, stops, or is killed."""
 
-from desk.service.store.engine import opened
-from desk.service.store.tables import Tenant
+import os
+import shutil
+import signal
+import stat
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from commanded import rebalance
+from database_servers import ENGLISH, installed, postgresql
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as drawn
+from sqlalchemy import Engine, event, func, inspect, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from desk.service.app import create_app
+from desk.service.caller import KEYS, opened_service
+from desk.service.settings import ServiceSettings
+from desk.service.store import operation, schema
+from desk.service.store.backup import checked, tables_of
+from desk.service.store.engine import connected
+from desk.service.store.keys import opened_keys
+from desk.service.store.schema import changed_alone, newest_revision, opened, revision_of
+from desk.service.store.tables import (
+    IdempotentAnswer,
+    Note,
+    PortfolioVersion,
+    QueuedJob,
+    StoredPortfolio,
+    Table,
+    Tenant,
+    User,
+)
+from foundation.errors import ConfigError, DataError
+
+SERVERS = installed("postgresql")
+PROCESSES, WRITES = 4, 25
+TABLES = len(Table.metadata.tables)
 
 
-def test_what_is_written_is_read(database_url: str) -> None:
+def served(url: str, folder: Path) -> ServiceSettings:
+    return ServiceSettings(folder=folder, database=url)
+
+
+def fill(served: ServiceSettings, rows: int = 3) -> None:
+    """Rows with every type: text beyond ASCII, moments to the microsecond, bytes, JSON, and what is missing."""
+    service = opened_service(served)
+    with service.sessions.begin() as session:
+        session.add_all(Tenant(name=name) for name in ("house", "Zebra", "apple", "éclair"))  # sorted in two ways
+        session.flush()
+        user = User(tenant="house", email="é@desk.example", name="Zoë –\n\t\U0001f600", role="manager")
+        session.add(user)
+        session.flush()
+        for number in range(rows):
+            portfolio = StoredPortfolio(
+                tenant="house", owner=user.id, name=f"portfolio {number}", client="ä B z"[number % 5]
+            )
+            session.add(portfolio)
+            session.flush()
+            sealed = service.keys.seal(f"units of {number}".encode())
+            session.add(
+                PortfolioVersion(portfolio=portfolio.id, number=1, sealed=sealed, sha256="0" * 64, author=user.id)
+            )
+            session.add(Note(portfolio=portfolio.id, kind="line", subject="SPY", sealed=sealed, author=user.id))
+        moment = datetime(2026, 2, 28, 23, 59, 59, 999_999)
+        arguments = {"b": [1, 2.5, None, True], "a": {"é": "\U0001f600"}}
+        job: dict[str, Any] = {"tenant": "house", "user": user.id, "portfolio": portfolio.id, "version": 1}
+        session.add(QueuedJob(**job, kind="report", arguments=arguments, ended=moment))
+        session.add(QueuedJob(**job, kind="report", arguments={}, result={"nav": 1e-17}))
+        session.add(
+            IdempotentAnswer(caller=user.id, key="k", request="0" * 64, status=200, body=service.keys.seal(b"{}"))
+        )
+
+
+def contents(url: str) -> dict[str, list[Any]]:
+    """All rows as the program reads them, whatever the database."""
+    engine = connected(url)
+    with engine.begin() as connection:
+        found = {
+            table.name: sorted(map(repr, connection.execute(select(table)).all()))
+            for table in Table.metadata.sorted_tables
+        }
+    engine.dispose()
+    return found
+
+
+def count(url: str) -> int:
+    with opened(url)() as session:
+        return session.scalar(select(func.count()).select_from(Tenant)) or 0
+
+
+# ---- the schema ----
+
+
+@pytest.fixture(scope="module", params=["sqlite", *SERVERS])
+def every_empty(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], str]]:
+    """Makes an empty database, in each server that this machine has; Debian's sorts as English does."""
+    if request.param == "sqlite":
+        yield lambda: f"sqlite:///{tmp_path_factory.mktemp('empty') / 'test.sqlite'}"
+        return
+    if request.param == "wheel":
+        yield request.getfixturevalue("postgres").empty
+        return
+    with postgresql(SERVERS[request.param]) as server:
+        yield lambda: server.empty(ENGLISH)
+
+
+def test_a_first_start_makes_the_tables_that_the_program_states(every_empty: Callable[[], str]) -> None:
+    url = every_empty()
+    opened(url)
+    with changed_alone(url) as connection:
+        compared = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(compared, Table.metadata) == []
+        assert {table.name for table in tables_of(connection)} == Table.metadata.tables.keys()
+        assert revision_of(connection) == newest_revision()
+
+
+def test_a_second_start_changes_nothing(database_url: str) -> None:
     with opened(database_url).begin() as session:
         session.add(Tenant(name="house"))
+    assert count(database_url) == 1
+
+
+def test_a_newer_schema_is_refused_with_both_revisions(database_url: str) -> None:
+    opened(database_url)
+    with changed_alone(database_url) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(
+        ConfigError, match=f"has the schema 9999, and this program knows those up to {newest_revision()}"
+    ):
+        opened(database_url)
+
+
+def test_a_database_of_others_is_refused(database_url: str) -> None:
+    with changed_alone(database_url) as connection:
+        connection.execute(text("CREATE TABLE theirs (id INTEGER)"))
+    with pytest.raises(ConfigError, match="tables that are not the service's, such as theirs"):
+        opened(database_url)
+
+
+def test_starts_at_once_make_one_schema(database_url: str) -> None:
+    with ProcessPoolExecutor(PROCESSES, get_context("fork")) as pool:
+        assert [*pool.map(count, [database_url] * PROCESSES)] == [0] * PROCESSES
+
+
+def next_program(folder: Path, step: str) -> Path:
+    """The migrations of a program that has one revision more."""
+    shutil.copytree(schema.MIGRATIONS, folder)
+    (folder / "versions" / "second.py").write_text(
+        f"from alembic import op\nimport sqlalchemy as sa\nrevision, down_revision = '0002', '{newest_revision()}'\n"
+        f"def upgrade():\n{step}"
+    )
+    return folder
+
+
+WIDER = """
+    with op.batch_alter_table("users") as users:  # SQLite replaces the table, to which others refer
+        users.alter_column("name", type_=sa.String(256))
+        users.add_column(sa.Column("language", sa.String(8), server_default="en", nullable=False))
+"""
+
+
+def test_an_older_schema_is_migrated_after_a_backup(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(served(database_url, tmp_path))
+    before, older = contents(database_url), newest_revision()
+    monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", WIDER))
+    with pytest.raises(ConfigError, match=f"older schema {older}: run `rebalance store migrate`"):
+        opened(database_url)
+    assert contents(database_url) == before
+    with opened(database_url, tmp_path / "backups")() as session:
+        assert session.scalars(text("SELECT language FROM users")).all() == ["en"]
+    assert contents(database_url) == before  # what refers to users is still there
+    [written] = (tmp_path / "backups").iterdir()
+    assert checked(written)[0] == older
+    opened(database_url, tmp_path / "backups")
+    assert len([*(tmp_path / "backups").iterdir()]) == 1
+
+
+def test_a_backup_of_an_older_schema_is_restored_into_a_newer_program(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (served(url, tmp_path) for url in (f"sqlite:///{tmp_path / 'old.sqlite'}", database_url))
+    fill(old)
+    operation.backup(old, tmp_path / "backup")
+    monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", WIDER))
+    operation.restore(new, tmp_path / "backup")
+    assert contents(new.database) == contents(old.database)
     with opened(database_url)() as session:
-        assert session.get(Tenant, "house")
+        assert session.scalars(text("SELECT language FROM users")).all() == ["en"]
+
+
+def test_a_migration_that_fails_leaves_the_older_schema(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(served(database_url, tmp_path))
+    before, older = contents(database_url), newest_revision()
+    monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", f"{WIDER}    1 / 0\n"))
+    with pytest.raises(ZeroDivisionError):
+        opened(database_url, tmp_path / "backups")
+    with changed_alone(database_url) as connection:
+        assert revision_of(connection) == older
+        assert "language" not in [column["name"] for column in inspect(connection).get_columns("users")]
+    assert contents(database_url) == before
+
+
+# ---- transactions ----
+
+
+def add(url: str, times: int) -> None:
+    sessions = opened(url)
+    for _ in range(times):
+        with sessions.begin() as session:
+            user = session.execute(select(User).with_for_update()).scalar_one()
+            user.epoch += 1  # a transaction that reads, then writes
+
+
+def test_writers_of_several_processes_wait_for_each_other(database_url: str, tmp_path: Path) -> None:
+    fill(served(database_url, tmp_path))
+    with ProcessPoolExecutor(PROCESSES, get_context("fork")) as pool:
+        assert [*pool.map(add, [database_url] * PROCESSES, [WRITES] * PROCESSES)] == [None] * PROCESSES
+    with opened(database_url)() as session:
+        assert session.execute(select(User.epoch)).scalar_one() == PROCESSES * WRITES
+
+
+def test_a_reader_does_not_wait_for_a_writer(database_url: str, tmp_path: Path) -> None:
+    sessions = opened(database_url)
+    with sessions.begin() as writer:
+        writer.add(Tenant(name="house"))
+        writer.flush()
+        with sessions() as reader:
+            assert reader.get(Tenant, "house") is None
+    with sessions() as reader:
+        assert reader.get(Tenant, "house")
+
+
+def test_a_row_refers_to_one_that_is_there(database_url: str) -> None:
+    with pytest.raises(IntegrityError), opened(database_url).begin() as session:
+        session.add(User(tenant="nobody's", email="", name="", role=""))
+
+
+def test_an_error_keeps_nothing(database_url: str) -> None:
+    writing = opened(database_url).begin()
+    with suppress(KeyError), writing as session:
+        session.add(Tenant(name="house"))
+        session.flush()
+        raise KeyError
+    assert count(database_url) == 0
+
+
+def test_sqlite_refuses_to_write_in_a_session_that_reads(tmp_path: Path) -> None:
+    sessions = opened(f"sqlite:///{tmp_path / 'test.sqlite'}")
+    with sessions() as session:
+        session.add(Tenant(name="house"))
+        with pytest.raises(OperationalError, match="readonly"):
+            session.flush()
+    with sessions() as session:
+        settings = [session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "synchronous", "foreign_keys")]
+    assert settings == ["wal", 2, 1]  # 2: FULL
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://desk@db.internal/desk", "DATABASE_URL has no password for the host 'db.internal'"),
+        ("postgres://desk@10.0.0.3:5432/desk", "no password for the host '10.0.0.3'"),
+        ("postgresql://desk@/desk?host=10.0.0.3", "no password for the host '10.0.0.3'"),
+        ("postgresql://desk@/desk?host=/run/postgresql&host=10.0.0.3:5432", "no password for the host '10.0.0.3'"),
+        ("mysql://desk:secret@localhost/desk", "the scheme of DATABASE_URL is 'mysql'"),
+        ("sqlite://", "no file"),
+        ("sqlite:///:memory:", "no file"),
+        ("secret", "DATABASE_URL is no URL"),
+        ("postgresql://desk:secret@127.0.0.1:1/desk", "the database does not answer"),
+        ("postgresql://desk@/desk?host=/nowhere", "the database does not answer"),
+    ],
+)
+def test_a_url_is_refused(url: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as refused:
+        opened(url)
+    assert "secret" not in str(refused.value)
+
+
+# ---- backups ----
+
+
+@pytest.fixture(scope="module")
+def backed_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[ServiceSettings, Path]:
+    """A server with rows, and its backup."""
+    folder = tmp_path_factory.mktemp("backed_up")
+    settings = served(f"sqlite:///{folder / 'test.sqlite'}", folder)
+    fill(settings, rows=520)  # more than are read at once
+    operation.backup(settings, folder / "backup")
+    return settings, folder / "backup"
+
+
+def test_the_drill(database_url: str, tmp_path: Path) -> None:
+    """Fill, back up, destroy, restore: all rows are as they were, and the fields open."""
+    settings = served(database_url, tmp_path / "service")
+    fill(settings)
+    before, backup = contents(database_url), tmp_path / "backup"
+    assert operation.backup(settings, backup) == f"{backup}: schema 0001, {TABLES} tables, 17 rows."
+    destroy(database_url)
+    operation.restore(settings, backup)
+    assert contents(database_url) == before
+    assert operation.check(settings) == (
+        f"{database_url.partition(':')[0]}, schema 0001: 17 rows.\nsigning keys: 1.\nAll is well.",
+        False,
+    )
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+
+
+def destroy(url: str) -> None:
+    with changed_alone(url) as connection:
+        for table in reversed([*tables_of(connection), sqlalchemy.Table("alembic_version", sqlalchemy.MetaData())]):
+            table.drop(connection)
+
+
+def test_rows_move_to_another_database_and_back(
+    backed_up: tuple[ServiceSettings, Path], every_empty: Callable[[], str], tmp_path: Path
+) -> None:
+    sqlite, backup = backed_up
+    moved, back = served(every_empty(), tmp_path), served(f"sqlite:///{tmp_path / 'back.sqlite'}", tmp_path)
+    operation.restore(moved, backup)
+    assert contents(moved.database) == contents(sqlite.database)
+    operation.backup(moved, tmp_path / "moved")
+    assert (tmp_path / "moved").read_bytes() == backup.read_bytes()  # whichever database wrote it
+    operation.restore(back, tmp_path / "moved")
+    assert contents(back.database) == contents(sqlite.database)
+
+
+@given(drawn.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_changed_byte_of_a_backup_is_refused(
+    backed_up: tuple[ServiceSettings, Path], tmp_path: Path, data: drawn.DataObject
+) -> None:
+    content = bytearray(backed_up[1].read_bytes())
+    at = data.draw(
+        drawn.one_of(drawn.integers(0, len(content) - 1), drawn.integers(len(content) - 400, len(content) - 1))
+    )
+    content[at] ^= data.draw(drawn.integers(1, 255))
+    (tmp_path / "backup").write_bytes(content)
+    with pytest.raises(DataError, match="was changed or cut"):
+        operation.restore(served(f"sqlite:///{tmp_path / 'test.sqlite'}", tmp_path), tmp_path / "backup")
+    assert not (tmp_path / "test.sqlite").exists()
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2, 5, -1])
+def test_a_backup_that_was_cut_is_refused(backed_up: tuple[ServiceSettings, Path], tmp_path: Path, lines: int) -> None:
+    (tmp_path / "backup").write_bytes(b"".join(backed_up[1].read_bytes().splitlines(keepends=True)[:lines]))
+    with pytest.raises(DataError, match="was changed or cut"):
+        checked(tmp_path / "backup")
+
+
+def test_a_database_with_rows_is_not_restored_into(
+    backed_up: tuple[ServiceSettings, Path], database_url: str, tmp_path: Path
+) -> None:
+    settings = served(database_url, tmp_path)
+    fill(settings, rows=1)
+    before = contents(database_url)
+    with pytest.raises(ConfigError, match="has rows: restore into an empty database"):
+        operation.restore(settings, backed_up[1])
+    assert contents(database_url) == before
+
+
+def killed_at(number: int, work: Callable[[], object]) -> bool:
+    """Run `work` in a process that is killed before its statement of a number; true if it was."""
+    child = os.fork()
+    if child == 0:
+        left = iter(range(number))
+
+        def before(*_: object) -> None:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        event.listen(Engine, "before_cursor_execute", before)
+        event.listen(Engine, "commit", before)
+        try:
+            work()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_a_restore_that_is_killed_leaves_nothing(
+    backed_up: tuple[ServiceSettings, Path], database_url: str, tmp_path: Path
+) -> None:
+    settings, backup = served(database_url, tmp_path), backed_up[1]
+    killed = 0
+    while killed_at(50 * killed, lambda: operation.restore(settings, backup)):
+        with changed_alone(database_url) as connection:
+            assert inspect(connection).get_table_names() == []
+        killed += 1
+    assert killed > 1
+    assert contents(database_url) == contents(backed_up[0].database)
+
+
+# ---- keys, and what an operator is told ----
+
+
+def test_a_rotation_seals_all_fields_anew(database_url: str, tmp_path: Path) -> None:
+    settings = served(database_url, tmp_path)
+    fill(settings)
+    before = texts(settings)
+    assert operation.rotate_keys(settings, drop_old=False).startswith("New keys sign and seal; 7 fields")
+    assert len(opened_keys(tmp_path / KEYS).signing) == 2
+    operation.rotate_keys(settings, drop_old=True)
+    assert len(opened_keys(tmp_path / KEYS).signing) == 1
+    assert texts(settings) == before
+
+
+def texts(settings: ServiceSettings) -> list[bytes]:
+    service = opened_service(settings)
+    with service.sessions() as session:
+        sealed = [*session.scalars(select(PortfolioVersion.sealed)), *session.scalars(select(Note.sealed))]
+        sealed += [body for body in session.scalars(select(IdempotentAnswer.body)) if body]
+    return sorted(service.keys.unseal(each) for each in sealed)
+
+
+def test_a_field_that_does_not_open_stops_a_rotation_and_is_told(database_url: str, tmp_path: Path) -> None:
+    settings = served(database_url, tmp_path)
+    fill(settings)
+    with opened(database_url).begin() as session:
+        session.execute(select(Note).limit(1)).scalar_one().sealed = b"not sealed"
+    with pytest.raises(DataError, match="a sealed field was changed"):
+        operation.rotate_keys(settings, drop_old=True)
+    assert len(opened_keys(tmp_path / KEYS).signing) == 2  # the old ones are kept
+    told, is_wrong = operation.check(settings)
+    assert is_wrong
+    assert "1 of 7 sealed fields do not open" in told
+
+
+def test_keys_that_are_missing_beside_sealed_fields_are_not_made(tmp_path: Path) -> None:
+    settings = served(f"sqlite:///{tmp_path / 'test.sqlite'}", tmp_path)
+    fill(settings)
+    (tmp_path / KEYS / "sealing").unlink()
+    with pytest.raises(ConfigError, match="sealing is missing: put it back"):
+        opened_service(settings)
+
+
+def test_little_space_is_told_before_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = served(f"sqlite:///{tmp_path / 'test.sqlite'}", tmp_path)
+    client = TestClient(create_app(settings), base_url="http://127.0.0.1:5000")
+    assert client.get("/api/health").json()["disk"] == "ok"
+    monkeypatch.setattr(operation, "LEAST_FREE", 1e9)  # more than any disk has
+    assert client.get("/api/health").json()["disk"] == "low"
+    told, is_wrong = operation.check(settings)
+    assert is_wrong
+    assert f"GB are free in {tmp_path}, less than 1e+09 GB: delete old reports, or enlarge its disk." in told
+
+
+def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert rebalance("store", "backup", tmp_path / "backup").err.startswith("the database has no tables")
+    assert rebalance("store", "migrate").out == "The schema is 0001.\n"
+    assert rebalance("store", "check").out == "sqlite, schema 0001: 0 rows.\nsigning keys: 1.\nAll is well.\n"
+    assert rebalance("store", "backup", tmp_path / "backup").out.endswith(
+        f"backup: schema 0001, {TABLES} tables, 0 rows.\n"
+    )
+    assert rebalance("store", "restore", tmp_path / "backup").status == 0
+    assert rebalance("store", "rotate-keys", "--drop-old").out.startswith("New keys sign and seal; 0 fields")
+    (tmp_path / "service" / KEYS / "signing").chmod(0o644)
+    done = rebalance("store", "check")
+    assert (done.status, "has the mode 0644" in done.err) == (2, True)

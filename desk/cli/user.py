@@ -1,0 +1,93 @@
+"""`rebalance user`: the users of the service, in its database. No password is given or shown here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from desk.cli.options import starting
+from desk.commands.terminal import print_text
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from desk.service.store.tables import User
+
+app = typer.Typer(help="Users of the service: add, list, link, disable.", no_args_is_help=True)
+
+Email = Annotated[str, typer.Argument(help="E-mail address of the user.")]
+
+
+@contextmanager
+def _database() -> Iterator["tuple[Session, str]"]:
+    """A transaction of the database of the environment's settings, and the address of its server."""
+    with starting():
+        from desk.service.caller import BACKUPS
+        from desk.service.settings import settings_of
+        from desk.service.store.schema import opened
+
+    settings = settings_of()
+    with opened(settings.database_url, settings.folder / BACKUPS).begin() as session:
+        yield session, settings.address
+
+
+@app.command()
+def add(
+    email: Email,
+    name: Annotated[str, typer.Option(help="Name to show. [default: that of the e-mail address]")] = "",
+    role: Annotated[str, typer.Option(help="viewer, manager, approver or admin.")] = "viewer",
+    is_admin: Annotated[bool, typer.Option("--admin", help="Short for --role admin.")] = False,
+    tenant: Annotated[str, typer.Option(help="Users of one tenant may share.")] = "house",
+) -> None:
+    """Add a user, and print the one-time link by which he sets his password within three days."""
+    with _database() as (session, address):
+        from desk.service.users.accounts import invite, link_of
+
+        user, invitation = invite(session, tenant, email, "admin" if is_admin else role, name)
+        shown = f"{user.email} is added as {user.role} of {user.tenant}. {link_of(address, invitation)}"
+    print_text(shown)
+
+
+@app.command()
+def link(email: Email) -> None:
+    """Print a new one-time link by which a user sets a new password; earlier links are void."""
+    with _database() as (session, address):
+        from desk.service.users.accounts import invitation_of, known_user, link_of
+
+        shown = link_of(address, invitation_of(session, known_user(session, email)))
+    print_text(shown)
+
+
+@app.command("list")
+def list_users() -> None:
+    """List the users."""
+    with _database() as (session, _):
+        from sqlalchemy import select
+
+        from desk.service.store.tables import User
+        from foundation.paper.text_tables import text_table
+
+        users = session.scalars(select(User).order_by(User.tenant, User.email))
+        rows = [(user.email, user.name, user.role, user.tenant, _state(user)) for user in users]
+    print_text(
+        text_table([("e-mail address", "name", "role", "tenant", "state"), *rows], left=5)
+        if rows
+        else "There are no users."
+    )
+
+
+@app.command()
+def disable(email: Email, enable: Annotated[bool, typer.Option("--enable", help="Take it back.")] = False) -> None:
+    """Disable a user: all sessions end, and access tokens of programs work no longer."""
+    with _database() as (session, _):
+        from desk.service.users.accounts import disable, known_user
+
+        user = known_user(session, email)
+        disable(session, user, not enable)
+        shown = f"{user.email} is {'enabled' if enable else 'disabled'}."
+    print_text(shown)
+
+
+def _state(user: "User") -> str:
+    return "disabled" if user.disabled else "registered" if user.password else "invited"

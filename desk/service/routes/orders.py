@@ -1,0 +1,253 @@
+"""Orders: trade lists, tickets and their approvals, the journal, and what cycles may send."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from desk.commands.cycle.watch import pause, resume, standing
+from desk.exchange.stops import pause_file, stop_file
+from desk.journal.journal import JOURNAL, Journal
+from desk.journal.records import text_of
+from desk.journal.verify import verify
+from desk.service import orders
+from desk.service.bodies import Body, JsonRoute
+from desk.service.caller import Caller, InService, Service, needs
+from desk.service.limited import limited
+from desk.service.orders import REPORTS, TICKETS, TicketHead, TradesAsked, signature
+from desk.service.portfolios.figures import JournalEntry
+from desk.service.portfolios.stored import seen_by, written_out
+from desk.service.store.tables import StoredPortfolio
+from desk.tickets.formats import FORMATS
+from research.portfolio.file.kinds import Text
+
+router = APIRouter(prefix="/api", tags=["orders"], route_class=JsonRoute)
+Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
+Manager = Annotated[Caller, Depends(needs("manager", "orders"))]
+Approver = Annotated[Caller, Depends(needs("approver", "orders"))]
+PortfolioId = Annotated[str, Path(max_length=32)]
+TicketId = Annotated[str, Path(pattern="^[0-9a-f]{12,64}$", description="The beginning of its hash.")]
+Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Before = Annotated[int | None, Query(ge=1, le=2**53, description="`next` of the page before.")]
+KINDS = {"html": "text/html", "fix": "text/plain", "csv": "text/csv", "json": "application/json"}
+BINARY = "application/octet-stream"
+
+
+class TicketDocument(BaseModel):
+    """A ticket, as docs/schemas/ticket-2.json describes it."""
+
+    model_config = ConfigDict(extra="allow")
+    version: Annotated[int, Field(alias="schema")]
+    hash: str
+    portfolio: str
+    headline: str
+    reason: str
+    orders: list[dict[str, Any]]
+
+
+class PredictAsked(TradesAsked):
+    """The request for a trade list of a stored portfolio.  version : of the portfolio, the newest by default."""
+
+    portfolio: Annotated[str, Field(max_length=32, description="Its id.")]
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+
+
+class Tickets(BaseModel):
+    """Tickets, the newest first.  next : `before` of the next page, null after the last."""
+
+    tickets: list[TicketHead]
+    next: int | None
+
+
+class Refusal(Body):
+    """Why a ticket is refused."""
+
+    reason: Annotated[Text, Field(max_length=500)]
+
+
+class TenantEntry(JournalEntry):
+    """An entry of the journal, with its portfolio, and in words. Paths are relative to the folder of the tenant."""
+
+    portfolio: str
+    text: str
+
+
+class JournalPage(BaseModel):
+    """Entries, the newest first.  next : `before` of the next page, null after the last."""
+
+    entries: list[TenantEntry]
+    next: int | None
+
+
+class Verification(BaseModel):
+    """What a check of the journal found.  faults : sentences, [] where no entry was changed, removed or added."""
+
+    count: int
+    sha256: str
+    faults: list[str]
+    text: str
+
+
+class Why(BaseModel):
+    """Sentences on an order, from its fills back to the data."""
+
+    order: str
+    sentences: list[str]
+
+
+class Watch(BaseModel):
+    """What cycles may send.  portfolios : by name, its last cycle and its open orders."""
+
+    paused: bool
+    stopped: bool
+    text: str
+    portfolios: dict[str, str]
+
+
+# -- lists and tickets -------------------------------------------------------------------------------------------------
+
+
+@router.post("/rebalance/predict", response_model=TicketDocument, responses={404: {}})
+def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response:
+    """Make today's trade list of a stored portfolio. It is no ticket: nobody can approve it."""
+    root, file = service.root(caller.tenant), written_out(service, caller, asked.portfolio, asked.version)
+    return Response(
+        limited(orders.predicted, str(file), asked, str(root / REPORTS), home=root), media_type=KINDS["json"]
+    )
+
+
+@router.post("/portfolios/{portfolio}/tickets", status_code=201)
+def issue(
+    portfolio: PortfolioId, asked: TradesAsked, caller: Manager, service: InService, version: Version = None
+) -> TicketHead:
+    """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
+    root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
+    given = str(file), asked, str(root / REPORTS), str(root / TICKETS), signature(caller)
+    ticket = limited(orders.issued, *given, home=root)
+    with Journal(root, read_only=True) as journal:
+        return orders.head_of(journal, ticket)
+
+
+@router.get("/tickets")
+def tickets(caller: Reader, service: InService, limit: Limit = 50, before: Before = None) -> Tickets:
+    """List the tickets of the portfolios that you see."""
+    found = orders.tickets_of(service.root(caller.tenant), names_of(service, caller), limit, before)
+    return Tickets(tickets=[head for _, head in found], next=found[-1][0] if len(found) == limit else None)
+
+
+@router.get("/tickets/{ticket}", response_class=FileResponse)
+def ticket(
+    ticket: TicketId,
+    caller: Reader,
+    service: InService,
+    form: Annotated[str, Query(alias="format", json_schema_extra={"enum": [each[1:] for each in FORMATS]})] = "json",
+) -> FileResponse:
+    """Give a ticket in a format, byte for byte as it was issued."""
+    path = orders.file_of(service.root(caller.tenant), names_of(service, caller), ticket, form)
+    return FileResponse(path, filename=path.name, media_type=KINDS.get(form.rpartition(".")[2], BINARY))
+
+
+@router.post("/tickets/{ticket}/approve", responses={409: {}})
+def approve(ticket: TicketId, caller: Approver, service: InService) -> TicketHead:
+    """Approve a ticket. Who made it does not; your last word counts."""
+    return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller)
+
+
+@router.post("/tickets/{ticket}/refuse", responses={409: {}})
+def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InService) -> TicketHead:
+    """Refuse a ticket. Your last word counts."""
+    return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller, refusal.reason)
+
+
+@router.get("/orders/{order}/why")
+def why(order: Annotated[str, Path(max_length=64)], caller: Reader, service: InService) -> Why:
+    """Say why an order was made: its fills, its list, the decision, the policy, the run and the data."""
+    root = service.root(caller.tenant)
+    lines = orders.why_of(root, names_of(service, caller), order)
+    return Why(order=order, sentences=[line.replace(f"{root}/", "") for line in lines])
+
+
+# -- the journal -------------------------------------------------------------------------------------------------------
+
+
+@router.get("/journal")
+def journal(
+    caller: Reader,
+    service: InService,
+    limit: Limit = 100,
+    before: Before = None,
+    ticket: Annotated[str, Query(pattern="^[0-9a-f]{0,64}$", description="The beginning of its hash.")] = "",
+    kind: Annotated[str, Query(max_length=32, description="Such as list, approval, order or fill.")] = "",
+) -> JournalPage:
+    """List the entries of the portfolios that you see; an admin sees all of his tenant."""
+    root, names = service.root(caller.tenant), names_of(service, caller)
+    if not (root / JOURNAL).is_file():
+        return JournalPage(entries=[], next=None)
+    wanted = {name: value for name, value in (("ticket", ticket), ("kind", kind)) if value}
+    with Journal(root, read_only=True) as opened:
+        found = [*opened.entries(last=limit, before=before, portfolios=names, **wanted)][::-1]
+    entries = [
+        TenantEntry.model_validate(
+            vars(entry) | {"text": text_of(entry.record), "content": json.loads(entry.content.replace(f"{root}/", ""))}
+        )
+        for entry in found
+    ]
+    return JournalPage(entries=entries, next=found[-1].sequence if len(found) == limit else None)
+
+
+@router.get("/journal/verify")
+def verify_journal(caller: Reader, service: InService) -> Verification:
+    """Check the chain of all entries of your tenant, and that its end is the stated one."""
+    root = service.root(caller.tenant)
+    if not (root / JOURNAL).is_file():
+        return Verification(count=0, sha256="", faults=[], text="There is no entry yet.")
+    with Journal(root, read_only=True) as opened:
+        found = verify(opened)
+    faults = [fault.text for fault in found.faults]
+    return Verification(count=found.head.count, sha256=found.head.sha256, faults=faults, text=found.text)
+
+
+# -- what cycles may send ----------------------------------------------------------------------------------------------
+
+
+@router.get("/watch")
+def watch(caller: Reader, service: InService) -> Watch:
+    """Say whether cycles may send, and how each portfolio that you see stands."""
+    return _watch(service, caller)
+
+
+@router.post("/watch/pause")
+def pause_sending(caller: Manager, service: InService) -> Watch:
+    """Let the cycles of your tenant go on, and send nothing."""
+    pause(service.root(caller.tenant), signature(caller))
+    return _watch(service, caller)
+
+
+@router.post("/watch/resume")
+def resume_sending(caller: Approver, service: InService) -> Watch:
+    """Let the cycles of your tenant send again."""
+    resume(service.root(caller.tenant))
+    return _watch(service, caller)
+
+
+def _watch(service: Service, caller: Caller) -> Watch:
+    root, names = service.root(caller.tenant), names_of(service, caller)
+    text, portfolios = standing(root)
+    return Watch(
+        paused=bool(pause_file(root)),
+        stopped=bool(stop_file(root)),
+        text=text.replace(f"{root}/", ""),
+        portfolios={name: said for name, said in portfolios.items() if names is None or name in names},
+    )
+
+
+def names_of(service: Service, caller: Caller) -> list[str] | None:
+    """The names of the portfolios whose entries a caller may see, by which the journal knows them; None for all."""
+    if caller.role == "admin":
+        return None
+    with service.sessions() as session:
+        return [*session.scalars(select(StoredPortfolio.name).where(seen_by(caller)))]

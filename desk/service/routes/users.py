@@ -1,0 +1,354 @@
+"""Users as they see themselves, and as an admin of their tenant sees them: roles, access tokens, passkeys, sessions."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel, Field, SecretStr
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from desk.service.bodies import Body, JsonRoute
+from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, Service, needs
+from desk.service.problems import FieldMistake, Problem, refused
+from desk.service.routes.sign_in import InExchange, Line, Options, provider_of
+from desk.service.store.tables import AccessToken, Identity, OneTimeSecret, Passkey, User, now
+from desk.service.users import accounts, passkeys
+from desk.service.users.one_time import RECOVERY, sha256_of
+from desk.service.users.openid import reached
+from desk.service.users.tokens import end_all_sessions
+
+router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
+
+Reader = Annotated[Caller, Depends(needs("viewer", "users"))]
+Person = Annotated[Caller, Depends(needs("viewer", PERSON))]
+AdminReader = Annotated[Caller, Depends(needs("admin", "users"))]
+Admin = Annotated[Caller, Depends(needs("admin", PERSON))]
+Id = Annotated[str, Path(min_length=1, max_length=1_024, pattern=r"^[\w-]+$")]
+TOKEN_DAYS = 365  # at most
+
+
+class UserShown(BaseModel):
+    """A user as an admin sees him. is_registered : false until he has set a password."""
+
+    id: str
+    email: str
+    name: str
+    role: Role
+    disabled: bool
+    is_registered: bool
+    created: datetime
+
+
+class Profile(UserShown):
+    """A user as he sees himself, with the provider accounts that he linked and the recovery codes that are left."""
+
+    tenant: str
+    openid: list[str]
+    recovery_codes_left: int
+
+
+class NewUser(Body):
+    """A user to invite."""
+
+    email: Line
+    name: Annotated[Line, Field(max_length=128)]
+    role: Role = "viewer"
+
+
+class Invited(BaseModel):
+    """A user who sets his password by `invitation`, once; the link holds it where no server's log sees it."""
+
+    user: str
+    invitation: str
+    link: str
+
+
+class UserChange(Body):
+    """What an admin changes of a user; null leaves it."""
+
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+class PasswordChange(Body):
+    """A new password, with the present one."""
+
+    current: SecretStr
+    password: SecretStr
+
+
+class PasswordCheck(Body):
+    """The present password."""
+
+    current: SecretStr
+
+
+class RecoveryCodes(BaseModel):
+    """Codes, each of which sets a new password once; they are shown only now."""
+
+    recovery_codes: list[str]
+
+
+class NewToken(Body):
+    """An access token of a program to make. role : the most that it may do; null for the role of its user."""
+
+    name: Annotated[Line, Field(max_length=128)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
+    days: Annotated[int, Field(ge=1, le=TOKEN_DAYS)]
+    role: Role | None = None
+
+
+class TokenShown(BaseModel):
+    """An access token, without itself. used : its last use, to the hour."""
+
+    id: str
+    name: str
+    role: Role
+    scopes: list[Scope]
+    created: datetime
+    expires: datetime
+    used: datetime | None
+    revoked: datetime | None
+
+
+class TokenMade(TokenShown):
+    """A new access token, which is shown only now."""
+
+    token: str
+
+
+class NewPasskey(Body):
+    """A passkey to register. credential : `PublicKeyCredential.toJSON()` of the browser."""
+
+    name: Annotated[Line, Field(max_length=128)]
+    credential: dict[str, Any]
+
+
+class PasskeyShown(BaseModel):
+    """A passkey."""
+
+    id: str
+    name: str
+    created: datetime
+
+
+class Page(BaseModel):
+    """A page of the provider of OpenID Connect to send the browser to."""
+
+    url: str
+
+
+@router.get("/profile")
+def profile(caller: Reader, service: InService) -> Profile:
+    """Show the user who calls."""
+    with service.sessions() as session:
+        user = session.get_one(User, caller.user)
+        is_code = (OneTimeSecret.user == user.id) & (OneTimeSecret.purpose == RECOVERY)
+        left = select(func.count()).select_from(OneTimeSecret).where(is_code, OneTimeSecret.used.is_(None))
+        return Profile(
+            **_shown(user).model_dump(),
+            tenant=user.tenant,
+            openid=[*session.scalars(select(Identity.issuer).where(Identity.user == user.id))],
+            recovery_codes_left=session.scalars(left).one(),
+        )
+
+
+@router.put("/password", status_code=204, responses={429: {}})
+def change_password(body: PasswordChange, caller: Person, service: InService, exchange: InExchange) -> None:
+    """Set a new password; all sessions end."""
+    _check_current(body.current, caller, service, exchange.address)
+    with service.sessions.begin() as session:
+        accounts.set_password(session, session.get_one(User, caller.user), body.password.get_secret_value())
+
+
+@router.post("/recovery-codes", responses={429: {}})
+def recovery_codes(body: PasswordCheck, caller: Person, service: InService, exchange: InExchange) -> RecoveryCodes:
+    """Make ten new recovery codes in place of the earlier ones."""
+    _check_current(body.current, caller, service, exchange.address)
+    with service.sessions.begin() as session:
+        user = session.get_one(User, caller.user)
+        return RecoveryCodes(recovery_codes=accounts.new_recovery_codes(session, user))
+
+
+@router.post("/logout-everywhere", status_code=204)
+def logout_everywhere(caller: Person, service: InService) -> None:
+    """End all sessions of the user who calls; access tokens of programs stay."""
+    with service.sessions.begin() as session:
+        end_all_sessions(session, session.get_one(User, caller.user))
+
+
+@router.get("/tokens")
+def tokens(caller: Person, service: InService) -> list[TokenShown]:
+    """List the access tokens of the user who calls."""
+    with service.sessions() as session:
+        own = select(AccessToken).where(AccessToken.user == caller.user).order_by(AccessToken.created)
+        return [_token(each) for each in session.scalars(own)]
+
+
+@router.post("/tokens", status_code=201)
+def make_token(body: NewToken, caller: Person, service: InService) -> TokenMade:
+    """Make an access token for a program; it is shown once."""
+    role = body.role or caller.role
+    if ROLES.index(role) > ROLES.index(caller.role):
+        mend = f"Give your own role, {caller.role}, or less."
+        raise Problem(403, f"The role {role} is more than yours. {mend}")
+    secret, moment = secrets.token_urlsafe(32), now()
+    made = AccessToken(
+        user=caller.user,
+        name=body.name,
+        sha256=sha256_of(secret),
+        role=role,
+        scopes=sorted(set(body.scopes)),
+        created=moment,
+        expires=moment + timedelta(days=body.days),
+    )
+    with service.sessions.begin() as session:
+        session.add(made)
+        session.flush()
+        return TokenMade(**_token(made).model_dump(), token=secret)
+
+
+@router.delete("/tokens/{token}", status_code=204)
+def revoke_token(token: Id, caller: Person, service: InService) -> None:
+    """Revoke an access token of the user who calls."""
+    with service.sessions.begin() as session:
+        found = session.get(AccessToken, token)
+        if found is None or found.user != caller.user:
+            raise Problem(404, "There is no such access token.")
+        found.revoked = found.revoked or now()
+
+
+@router.get("/passkeys")
+def list_passkeys(caller: Person, service: InService) -> list[PasskeyShown]:
+    """List the passkeys of the user who calls."""
+    with service.sessions() as session:
+        return [_passkey(each) for each in _passkeys(session, caller.user)]
+
+
+@router.post("/passkeys/options")
+def new_passkey_options(caller: Person, service: InService) -> Options:
+    """Give a challenge to register a passkey."""
+    with service.sessions.begin() as session:
+        known = [each.credential for each in _passkeys(session, caller.user)]
+        user = session.get_one(User, caller.user)
+        return Options(options=passkeys.registration_options(session, service.settings.address, user, known))
+
+
+@router.post("/passkeys", status_code=201)
+def register_passkey(body: NewPasskey, caller: Person, service: InService) -> PasskeyShown:
+    """Register a passkey of the user who calls."""
+    with service.sessions.begin() as session:
+        address = service.settings.address
+        made = passkeys.registered(session, address, caller.user, body.name, body.credential)
+    if made is None:
+        mend = "Ask for new options, and give what the browser answers to them."
+        raise refused([FieldMistake("/credential", "refused", None, mend)])
+    return _passkey(made)
+
+
+@router.delete("/passkeys/{passkey}", status_code=204)
+def remove_passkey(passkey: Id, caller: Person, service: InService) -> None:
+    """Remove a passkey of the user who calls."""
+    with service.sessions.begin() as session:
+        found = session.get(Passkey, passkey)
+        if found is None or found.user != caller.user:
+            raise Problem(404, "There is no such passkey.")
+        session.delete(found)
+
+
+@router.post("/openid", responses={404: {}, 502: {}})
+def link_openid(caller: Person, service: InService, exchange: InExchange, cookie: bool = False) -> Page:
+    """Begin to link an account of the provider of OpenID Connect to the user who calls."""
+    provider = reached(provider_of(service), service.settings.address)
+    with service.sessions.begin() as session:
+        content = {"cookie": cookie, "epoch": session.get_one(User, caller.user).epoch}
+        url, state = provider.begin(session, content, caller.user)
+    exchange.keep_state(state)
+    return Page(url=url)
+
+
+@router.delete("/openid", status_code=204)
+def unlink_openid(caller: Person, service: InService) -> None:
+    """Unlink all accounts of a provider of OpenID Connect from the user who calls."""
+    with service.sessions.begin() as session:
+        session.execute(delete(Identity).where(Identity.user == caller.user))
+
+
+@router.get("")
+def users(caller: AdminReader, service: InService) -> list[UserShown]:
+    """List the users of the tenant."""
+    with service.sessions() as session:
+        return [_shown(each) for each in session.scalars(select(User).where(User.tenant == caller.tenant))]
+
+
+@router.post("", status_code=201)
+def invite(body: NewUser, caller: Admin, service: InService) -> Invited:
+    """Invite a user of the tenant, who registers by a one-time link."""
+    with service.sessions.begin() as session:
+        user, invitation = accounts.invite(session, caller.tenant, body.email, body.role, body.name)
+        return _invited(service.settings.address, user, invitation)
+
+
+@router.post("/{user}/invitation")
+def invite_again(user: Id, caller: Admin, service: InService) -> Invited:
+    """Make a one-time link by which a user of the tenant sets a new password."""
+    with service.sessions.begin() as session:
+        found = _of_tenant(session, user, caller)
+        return _invited(service.settings.address, found, accounts.invitation_of(session, found))
+
+
+@router.patch("/{user}", responses={409: {}})
+def change_user(user: Id, body: UserChange, caller: Admin, service: InService) -> UserShown:
+    """Change the role of another user of the tenant, or disable him; it holds from his next call on."""
+    with service.sessions.begin() as session:
+        found = _of_tenant(session, user, caller)
+        if found.id == caller.user:
+            raise Problem(409, "You cannot change your own role or disable yourself: ask another admin.")
+        found.role = body.role or found.role
+        if body.disabled is not None:
+            accounts.disable(session, found, body.disabled)
+        return _shown(found)
+
+
+def _check_current(password: SecretStr, caller: Caller, service: Service, address: str) -> None:
+    """Check the present password of a user, no faster than a sign-in. Raises Problem 400, 429."""
+    with service.sessions() as session:
+        email = session.get_one(User, caller.user).email
+    try:
+        accounts.check_sign_in(service.sessions, email, password.get_secret_value(), address)
+    except Problem as problem:
+        if problem.status != 401:
+            raise
+        raise refused([FieldMistake("/current", "not your password", None, "Give the present one.")]) from problem
+
+
+def _of_tenant(session: Session, user: str, caller: Caller) -> User:
+    found = session.get(User, user)
+    if found is None or found.tenant != caller.tenant:
+        raise Problem(404, "There is no such user.")
+    return found
+
+
+def _passkeys(session: Session, user: str) -> list[Passkey]:
+    return [*session.scalars(select(Passkey).where(Passkey.user == user).order_by(Passkey.created))]
+
+
+def _shown(user: User) -> UserShown:
+    return UserShown(
+        **{key: getattr(user, key) for key in ("id", "email", "name", "role", "disabled", "created")},
+        is_registered=user.password is not None,
+    )
+
+
+def _token(token: AccessToken) -> TokenShown:
+    return TokenShown(**{key: getattr(token, key) for key in TokenShown.model_fields})
+
+
+def _passkey(passkey: Passkey) -> PasskeyShown:
+    return PasskeyShown(id=passkey.credential, name=passkey.name, created=passkey.created)
+
+
+def _invited(address: str, user: User, invitation: str) -> Invited:
+    return Invited(user=user.id, invitation=invitation, link=accounts.link_of(address, invitation))

@@ -1,0 +1,127 @@
+"""Passkeys (W3C Web Authentication, level 2): registered by a user who is signed in, they sign in without a name."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import Session
+from webauthn import (
+    generate_authentication_options,
+    generate_registration_options,
+    options_to_json,
+    verify_authentication_response,
+    verify_registration_response,
+)
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
+from webauthn.helpers.exceptions import WebAuthnException
+from webauthn.helpers.structs import (
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from desk.service.store.tables import Passkey, User
+from desk.service.users.one_time import PASSKEY, issue, redeem
+
+CHALLENGE_LIFE = timedelta(minutes=5)
+LONGEST = 1_024  # letters of a credential's id
+REFUSED = (WebAuthnException, NoResultFound, ValueError, TypeError, KeyError, AttributeError)
+NAME = "Rebalancing workbench"  # of the server, as an authenticator shows it
+VERIFIED = UserVerificationRequirement.REQUIRED  # by a finger or a PIN: a passkey stands for a password
+
+
+def registration_options(session: Session, address: str, user: User, known: Sequence[str]) -> dict[str, Any]:
+    """What `navigator.credentials.create` is given. known : credentials that the user has, which are not made again."""
+    options = generate_registration_options(
+        rp_id=_host(address),
+        rp_name=NAME,
+        user_name=user.email,
+        user_id=user.id.encode(),
+        user_display_name=user.name,
+        authenticator_selection=AuthenticatorSelectionCriteria(
+            resident_key=ResidentKeyRequirement.REQUIRED, user_verification=VERIFIED
+        ),
+        exclude_credentials=[PublicKeyCredentialDescriptor(base64url_to_bytes(each)) for each in known],
+    )
+    issue(session, PASSKEY, CHALLENGE_LIFE, user.id, secret=bytes_to_base64url(options.challenge))
+    return _plain(options)
+
+
+def sign_in_options(session: Session, address: str) -> dict[str, Any]:
+    """What `navigator.credentials.get` is given; the authenticator knows the user."""
+    options = generate_authentication_options(rp_id=_host(address), user_verification=VERIFIED)
+    issue(session, PASSKEY, CHALLENGE_LIFE, secret=bytes_to_base64url(options.challenge))
+    return _plain(options)
+
+
+def registered(session: Session, address: str, user: str, name: str, credential: dict[str, Any]) -> Passkey | None:
+    """The passkey that a credential is; None where its challenge or its statement is refused, or it is known."""
+    challenge = _challenge(session, credential, user)
+    if challenge is None:
+        return None
+    try:
+        found = verify_registration_response(
+            credential=credential,
+            expected_challenge=challenge,
+            expected_rp_id=_host(address),
+            expected_origin=address,
+            require_user_verification=True,
+        )
+    except REFUSED:
+        return None
+    key = bytes_to_base64url(found.credential_id)
+    if len(key) > LONGEST or session.get(Passkey, key) is not None:
+        return None
+    public, count = found.credential_public_key, found.sign_count
+    passkey = Passkey(credential=key, user=user, name=name, public_key=public, sign_count=count)
+    session.add(passkey)
+    session.flush()
+    return passkey
+
+
+def user_of_passkey(session: Session, address: str, credential: dict[str, Any]) -> User | None:
+    """The user who signs in by a credential; None where it is unknown, or its challenge or signature is refused."""
+    challenge = _challenge(session, credential)
+    if challenge is None:
+        return None
+    try:
+        passkey = session.get_one(Passkey, bytes_to_base64url(base64url_to_bytes(credential["id"])))
+        if base64url_to_bytes(credential["response"]["userHandle"]) != passkey.user.encode():
+            return None
+        found = verify_authentication_response(
+            credential=credential,
+            expected_challenge=challenge,
+            expected_rp_id=_host(address),
+            expected_origin=address,
+            credential_public_key=passkey.public_key,
+            credential_current_sign_count=passkey.sign_count,
+            require_user_verification=True,
+        )
+    except REFUSED:
+        return None
+    passkey.sign_count = found.new_sign_count
+    user = session.get_one(User, passkey.user)
+    return None if user.disabled else user
+
+
+def _challenge(session: Session, credential: dict[str, Any], user: str | None = None) -> bytes | None:
+    """The challenge that a credential answers, used from now on; None for one that this server did not give."""
+    try:
+        challenge = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["challenge"]
+        found = redeem(session, PASSKEY, challenge, user)
+        return base64url_to_bytes(challenge) if found is not None and found.user == user else None
+    except REFUSED:
+        return None
+
+
+def _host(address: str) -> str:
+    return urlsplit(address).hostname or ""
+
+
+def _plain(options: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(options_to_json(options))
+    return found

@@ -1,0 +1,203 @@
+"""Orders over HTTP: lists and tickets are those of the command line, and each word on them names a person."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from desk.commands.orders.trades import request_of, save_trades, trades_now
+from desk.exchange.stops import PAUSE
+from desk.journal import Journal
+from desk.service import orders
+from desk.service.caller import Caller
+from desk.service.orders import TradesAsked, listed, signature
+from desk.service.portfolios.stored import Content, created, written_out
+from desk.service.store.tables import AccessToken, Share, User
+from desk.tickets.formats import FORMATS
+from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.order_ids import list_id
+from foundation.errors import ConfigError, DataError
+from foundation.files import ROOT
+from foundation.home import HOME
+from research.portfolio import load_portfolio
+
+NAME, DAY = "Sixty-forty", "2022-12-30"
+SHIPPED = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
+TEXT = SHIPPED.read_text() + "\nticket: {approvals: 1}\n"
+SignedIn = Callable[..., TestClient]
+
+
+def caller_of(app: FastAPI, client: TestClient) -> Caller:
+    token = client.headers["authorization"].removeprefix("Bearer ")
+    with app.state.service.sessions() as session:
+        own = AccessToken.sha256 == sha256(token.encode()).hexdigest()
+        user = session.scalars(select(User).join(AccessToken, AccessToken.user == User.id).where(own)).one()
+    return Caller(user.id, user.name, user.tenant, user.role)
+
+
+def stored(app: FastAPI, client: TestClient) -> str:
+    """The id of a portfolio of a client."""
+    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, True, {}, {}))
+
+
+def share(app: FastAPI, portfolio: str, client: TestClient) -> None:
+    with app.state.service.sessions.begin() as session:
+        session.add(Share(portfolio=portfolio, user=caller_of(app, client).user))
+
+
+@pytest.fixture
+def root(app: FastAPI) -> Path:
+    """The folder of the tenant."""
+    return Path(app.state.service.root("house"))
+
+
+@pytest.fixture
+def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Issue the list of a portfolio for a client as the route does, in this process; gives the id of the ticket."""
+
+    def made(client: TestClient, portfolio: str, cash_flow: float = 0.0) -> str:
+        caller = caller_of(app, client)
+        file = written_out(app.state.service, caller, portfolio)
+        monkeypatch.setenv(HOME, str(root))
+        monkeypatch.chdir(root)
+        asked = TradesAsked(as_of=DAY, cash_flow=cash_flow)
+        ticket = orders.issued(str(file), asked, str(root / "reports"), str(root / "tickets"), signature(caller))
+        return list_id(ticket)
+
+    return made
+
+
+def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
+    app: FastAPI, root: Path, signed_in: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = signed_in()
+    portfolio, asked = stored(app, client), {"as_of": DAY, "cash_flow": 50_000, "buys_only": True}
+    predicted = client.post("/api/rebalance/predict", json={"portfolio": portfolio, **asked})
+    copytree(root, tmp_path / "home")
+    ticket = client.post(f"/api/portfolios/{portfolio}/tickets", json=asked).json()
+    monkeypatch.setenv(HOME, str(tmp_path / "home"))
+    monkeypatch.chdir(root / "portfolios" / portfolio / "1")
+    request = request_of(deploy=50_000, side="buy")
+    trades = trades_now(load_portfolio(f"{NAME}.yaml", as_of=DAY), request=request, as_of=DAY)
+    outs = {form: tmp_path / f"list.{form}" for form in ticket["formats"]}
+    save_trades(trades, map(str, outs.values()))
+    assert {f".{form}" for form in outs} == set(FORMATS) - {".oms.csv"}  # which needs an account
+    for form, out in outs.items():
+        answer = client.get(f"/api/tickets/{ticket['id']}", params={"format": form})
+        assert answer.content == out.read_bytes(), form
+    made = read_document(outs["json"])
+    assert predicted.json() == {key: value for key, value in made.items() if key != "journal"}  # there was none before
+    for form in ("oms.csv", "../journal.sqlite", "exe"):
+        answer = client.get(f"/api/tickets/{ticket['id']}", params={"format": form})
+        assert (answer.status_code, "use one of alpaca.json, csv" in answer.json()["detail"]) == (404, True)
+
+
+def test_only_eligible_assets_trade(tmp_path: Path) -> None:
+    traded = [
+        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some), str(tmp_path)).orders.asset)
+        for some in (None, ["SPY"])
+    ]
+    assert traded == [{"SPY", "AGG"}, {"SPY"}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"eligible": ["SPZ"]}, "eligible has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
+        ({"policy": "thresold"}, "policy 'thresold' is not in"),
+        ({"cash_flow": -5_000, "buys_only": True}, "a withdrawal may need sales, and only buys are asked for"),
+        ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
+    ],
+)
+def test_a_list_that_cannot_be_made_is_refused(tmp_path: Path, asked: dict[str, Any], told: str) -> None:
+    with pytest.raises((ConfigError, DataError)) as error:
+        listed(str(SHIPPED), TradesAsked.model_validate({"as_of": DAY} | asked), str(tmp_path))
+    assert told in str(error.value)
+
+
+def test_whoever_made_a_list_does_not_approve_it(
+    app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
+) -> None:
+    maker, other, fourth, manager = (signed_in(each) for each in ("approver", "approver", "approver", "manager"))
+    portfolio = stored(app, maker)
+    for client in (other, fourth, manager):
+        share(app, portfolio, client)
+    at = f"/api/tickets/{issued(maker, portfolio)}"
+    (head,) = other.get("/api/tickets").json()["tickets"]
+    assert (head["wanted"], head["is_approved"], head["approved_by"]) == (1, False, [])
+    assert [client.post(f"{at}/approve").status_code for client in (maker, manager)] == [403, 403]
+    by = signature(caller_of(app, other))
+    approved = other.post(f"{at}/approve").json()
+    assert (approved["is_approved"], approved["approved_by"]) == (True, [by])
+    refused = other.post(f"{at}/refuse", json={"reason": "the price of SPY is old"}).json()
+    assert (refused["is_approved"], refused["approved_by"], refused["refused_by"]) == (False, [], [by])
+    assert fourth.post(f"{at}/approve").status_code == 409
+    with Journal(root, read_only=True) as journal:
+        made_by = signature(caller_of(app, maker))
+        said = [(entry.kind, entry.user) for entry in journal.entries() if entry.ticket]
+        assert said == [("list", made_by), ("approval", by), ("refusal", by)]
+
+
+def test_nobody_sees_the_orders_of_another(app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]) -> None:
+    owner, admin = signed_in("approver"), signed_in("admin")
+    portfolio = stored(app, owner)
+    at = f"/api/tickets/{issued(owner, portfolio)}"
+    why = f"/api/orders/{owner.get(at).json()['orders'][0]['client_order_id']}/why"
+    assert "The policy is 'threshold' of Sixty-forty.yaml." in owner.get(why).json()["sentences"]
+    for stranger in (signed_in("approver"), signed_in("admin", "another")):
+        answers = [
+            stranger.get(at),
+            stranger.get(why),
+            stranger.post(f"{at}/approve"),
+            stranger.post(f"{at}/refuse", json={"reason": "no"}),
+            stranger.post("/api/rebalance/predict", json={"portfolio": portfolio}),
+            stranger.post(f"/api/portfolios/{portfolio}/tickets", json={}),
+        ]
+        assert [answer.status_code for answer in answers] == [404] * len(answers)
+        assert all(NAME not in answer.text for answer in answers)
+        assert stranger.get("/api/tickets").json() == {"tickets": [], "next": None}
+        assert stranger.get("/api/journal").json() == {"entries": [], "next": None}
+        assert stranger.get("/api/watch").json()["portfolios"] == {}
+    assert [entry["kind"] for entry in admin.get("/api/journal").json()["entries"]] == ["list"]
+
+
+def test_the_journal_is_paged_and_verified(
+    app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
+) -> None:
+    client = signed_in()
+    assert client.get("/api/journal/verify").json()["count"] == 0
+    portfolio = stored(app, client)
+    made = [issued(client, portfolio, flow) for flow in (0.0, 10_000.0, 20_000.0)]
+    first = client.get("/api/journal", params={"limit": 2}).json()
+    rest = client.get("/api/journal", params={"limit": 2, "before": first["next"]}).json()
+    assert [entry["sequence"] for entry in first["entries"] + rest["entries"]] == [3, 2, 1]
+    assert rest["next"] is None
+    assert str(root) not in str(first)
+    newest = client.get("/api/tickets", params={"limit": 2}).json()["tickets"]
+    assert [ticket["id"] for ticket in newest] == [made[2], made[1]]
+    of_one = client.get("/api/journal", params={"ticket": made[1], "kind": "list"}).json()["entries"]
+    assert [entry["sequence"] for entry in of_one] == [2]
+    found = client.get("/api/journal/verify").json()
+    assert (found["count"], found["faults"]) == (3, [])
+    (root / "journal.head").write_bytes(b"%020d %s\n" % (9, b"0" * 64))
+    assert client.get("/api/journal/verify").json()["faults"] == [
+        "Entries 4 to 9 are missing: journal.head states 9 entries."
+    ]
+
+
+def test_a_pause_names_who_asked_for_it(app: FastAPI, root: Path, signed_in: SignedIn) -> None:
+    viewer, manager, approver = signed_in("viewer"), signed_in("manager"), signed_in("approver")
+    assert viewer.post("/api/watch/pause").status_code == 403
+    paused = manager.post("/api/watch/pause").json()
+    assert paused["paused"]
+    assert paused["text"] == "Cycles run, and nothing is sent: PAUSE. To go on: rebalance watch resume"
+    assert (root / PAUSE).read_text().startswith(signature(caller_of(app, manager)))
+    assert manager.post("/api/watch/resume").status_code == 403
+    assert approver.post("/api/watch/resume").json()["paused"] is False
+    assert viewer.get("/api/watch").json()["text"] == "Cycles run, and send what their files allow."

@@ -1,0 +1,203 @@
+"""Sign-in by OpenID Connect, against a provider of this machine and its faults."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from local_server import serving_locally
+from openid_server import CLIENT, SECRET, OpenIdHandler, OpenIdServer
+from people import bearer, posted
+from sqlalchemy import update
+
+from desk.service.app import create_app
+from desk.service.caller import Service
+from desk.service.settings import OpenIdProvider, ServiceSettings, settings_of
+from desk.service.store.tables import Identity, OneTimeSecret, User, now
+from desk.service.users.openid import CALLBACK
+
+URL = "https://desk.example"  # over TLS, so that a client keeps cookies that ask for it
+HTTP = httpx.Client()
+Person = Callable[..., TestClient]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[OpenIdServer]:
+    server = OpenIdServer(URL + CALLBACK)
+    with serving_locally(server, OpenIdHandler):
+        yield server
+
+
+@pytest.fixture
+def provider(running: OpenIdServer) -> OpenIdServer:
+    running.claims, running.fault = {}, ""
+    return running
+
+
+@pytest.fixture
+def app(tmp_path: Path, provider: OpenIdServer) -> FastAPI:
+    openid = OpenIdProvider(provider.address, CLIENT, SECRET)
+    return create_app(ServiceSettings(folder=tmp_path / "service", public_url=f"{URL}/", openid=openid))
+
+
+@pytest.fixture
+def browser(app: FastAPI) -> TestClient:
+    """A browser without sign-in here."""
+    return TestClient(app, base_url=URL, follow_redirects=False)
+
+
+def came_back(url: str) -> str:
+    """Where the provider sends a browser that was sent to it."""
+    return HTTP.get(url).headers["location"]
+
+
+def sign_in(browser: TestClient) -> httpx.Response:
+    """The answer to a browser that signs in at the provider."""
+    sent = browser.get("/api/users/login/openid")
+    assert sent.status_code == 303, sent.text
+    return browser.get(came_back(sent.headers["location"]))
+
+
+def link(user: TestClient) -> httpx.Response:
+    """The answer to a user who links an account of the provider."""
+    return user.get(came_back(user.post("/api/users/openid").json()["url"]))
+
+
+def test_a_user_links_an_account_of_the_provider_and_signs_in_by_it(browser: TestClient, person: Person) -> None:
+    ann = person("ann", "manager")
+    assert link(ann).status_code == 200
+    answer = sign_in(browser)
+    assert answer.status_code == 200
+    shown = browser.get("/api/users/profile", **bearer(answer.json()["token"])).json()
+    assert (shown["email"], len(shown["openid"])) == ("ann@desk.example", 1)
+    assert ann.delete("/api/users/openid").status_code == 204
+    assert sign_in(browser).status_code == 401
+
+
+def test_broken_authentication_an_account_is_never_linked_by_its_e_mail_address(
+    browser: TestClient, provider: OpenIdServer, person: Person
+) -> None:
+    person("ann", "admin")
+    provider.claims = {"email": "ann@desk.example", "email_verified": True}
+    answer = sign_in(browser)
+    assert (answer.status_code, "link" in answer.json()["detail"]) == (401, True)
+
+
+def test_what_the_browser_is_sent_with_is_random_and_has_a_challenge(browser: TestClient) -> None:
+    first, second = (httpx.URL(browser.get("/api/users/login/openid").headers["location"]).params for _ in range(2))
+    assert (first["client_id"], first["scope"], first["redirect_uri"]) == (CLIENT, "openid", URL + CALLBACK)
+    for name in ("state", "nonce", "code_challenge"):
+        assert len(first[name]) >= 43
+        assert first[name] != second[name]
+
+
+WRONG_CLAIMS: list[dict[str, Any]] = [
+    *({"nonce": "another"}, {"nonce": None}, {"aud": "another"}, {"aud": None}, {"aud": [CLIENT, "another"]}),
+    *({"azp": "another"}, {"exp": 1}, {"exp": None}, {"iat": 9_999_999_999}, {"iss": "https://other.example"}),
+    *({"iss": None}, {"sub": None}, {"sub": ""}, {"sub": 7}, {"sub": "x" * 256}, {"sub": "a\x00"}),
+]
+
+
+def test_broken_authentication_an_id_token_with_a_wrong_claim_is_refused(
+    browser: TestClient, provider: OpenIdServer, person: Person
+) -> None:
+    ann = person("ann")
+    provider.claims = {"aud": [CLIENT], "azp": CLIENT}
+    assert (link(ann).status_code, sign_in(browser).status_code) == (200, 200)
+    found = {}
+    for claims in WRONG_CLAIMS:
+        provider.claims = claims
+        found[str(claims)] = sign_in(browser).status_code
+    assert found == dict.fromkeys(found, 401)
+    assert link(ann).status_code == 401
+
+
+def test_broken_authentication_an_id_token_without_the_providers_signature_is_refused(
+    browser: TestClient, provider: OpenIdServer, person: Person
+) -> None:
+    assert link(person("ann")).status_code == 200
+    for fault in ("alg none", "signed by the public key", "signed by another key", "denied"):
+        provider.fault = fault
+        assert sign_in(browser).status_code == 401, fault
+
+
+def test_a_provider_that_does_not_answer_as_it_should_is_said(browser: TestClient, provider: OpenIdServer) -> None:
+    for fault in ("another issuer", "no TLS", "busy", "no JSON"):
+        provider.fault = fault
+        assert browser.get("/api/users/login/openid").status_code == 502, fault
+
+
+def test_broken_authentication_a_state_serves_once_in_the_browser_that_began(
+    app: FastAPI, browser: TestClient, service: Service, person: Person
+) -> None:
+    assert link(person("ann")).status_code == 200
+    back = came_back(browser.get("/api/users/login/openid").headers["location"])
+    victim = TestClient(app, base_url=URL, follow_redirects=False)
+    assert victim.get(back).status_code == 401  # whom an attacker sends his own answer
+    assert browser.get(back).status_code == 401  # and it is used now
+    assert browser.get(f"{CALLBACK}?state=x&code=y").status_code == 401
+    late = came_back(browser.get("/api/users/login/openid").headers["location"])
+    with service.sessions.begin() as session:
+        session.execute(update(OneTimeSecret).values(expires=now()))
+    assert browser.get(late).status_code == 401
+
+
+def test_broken_authentication_a_code_serves_once_and_for_its_own_state(browser: TestClient, person: Person) -> None:
+    assert link(person("ann")).status_code == 200
+    stolen = httpx.URL(came_back(browser.get("/api/users/login/openid").headers["location"])).params["code"]
+    own = httpx.URL(came_back(browser.get("/api/users/login/openid").headers["location"])).params["state"]
+    assert browser.get(CALLBACK, params={"code": stolen, "state": own}).status_code == 401  # PKCE: another verifier
+
+
+def test_an_account_of_the_provider_has_one_user(person: Person, provider: OpenIdServer) -> None:
+    ann, bob = person("ann"), person("bob")
+    assert [link(ann).status_code, link(ann).status_code, link(bob).status_code] == [200, 200, 409]
+
+
+def test_what_a_user_began_before_his_sessions_were_ended_links_nothing(service: Service, person: Person) -> None:
+    ann = person("ann")
+    back = came_back(ann.post("/api/users/openid").json()["url"])
+    assert ann.post("/api/users/logout-everywhere").status_code == 204
+    assert ann.get(back).status_code == 401
+    with service.sessions() as session:
+        assert session.query(Identity).all() == []
+
+
+def test_a_disabled_user_does_not_sign_in_by_the_provider(
+    browser: TestClient, service: Service, person: Person
+) -> None:
+    link(person("ann"))
+    with service.sessions.begin() as session:
+        session.execute(update(User).values(disabled=True))
+    assert sign_in(browser).status_code == 401
+
+
+def test_a_server_without_provider_says_so(tmp_path: Path) -> None:
+    app = create_app(ServiceSettings(folder=tmp_path / "plain", public_url=URL))
+    plain = TestClient(app, base_url=URL, follow_redirects=False)
+    assert plain.get("/api/users/login/openid").status_code == 404
+    assert plain.get(f"{CALLBACK}?state=x").status_code == 404
+
+
+def test_the_settings_of_a_provider_come_whole_from_the_environment_and_its_secret_is_not_printed() -> None:
+    whole = {"OIDC_ISSUER": "https://id.example", "OIDC_CLIENT_ID": "desk", "OIDC_CLIENT_SECRET": "s3cret"}
+    found = settings_of(whole)
+    assert found.openid == OpenIdProvider("https://id.example", "desk", "s3cret")
+    assert "s3cret" not in repr(found)
+    assert settings_of({}).openid is None
+    with pytest.raises(ValueError, match="set all of OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, or none"):
+        settings_of({"OIDC_ISSUER": "https://id.example"})
+    with pytest.raises(ValueError, match="begins with https"):
+        settings_of(whole | {"OIDC_ISSUER": "http://id.example"})
+
+
+def test_a_refresh_token_comes_as_a_cookie_where_it_was_asked_for(browser: TestClient, person: Person) -> None:
+    link(person("ann"))
+    sent = browser.get("/api/users/login/openid?cookie=true")
+    answer = browser.get(came_back(sent.headers["location"]))
+    assert answer.json()["refresh_token"] is None
+    browser.headers.update({"Origin": URL, "X-Requested-With": "fetch"})  # as a change by a cookie needs
+    assert posted(browser, "refresh")[0] == 200
