@@ -50,6 +50,11 @@ class Caller:
         return ROLES.index(self.role) >= ROLES.index(role) and (self.scopes is None or scope in self.scopes)
 
 
+def signature(caller: Caller) -> str:
+    """The user of journal entries: a name, which may be another one's, too, or change, with the id, which does not."""
+    return f"{caller.name} ({caller.user})"
+
+
 @dataclass(frozen=True)
 class Service:
     """The parts of a server that its routes share.

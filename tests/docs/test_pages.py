@@ -35,6 +35,7 @@ PAGES = [
     "docs/metrics.md",
     "docs/own_allocations.md",
     "docs/risk.md",
+    "docs/service_operation.md",
     "docs/service_agents.md",
     "docs/service_store.md",
     "docs/service_payload.md",

@@ -104,6 +104,7 @@ class Exchange:
     def begin(self, session: Session, user: User, in_cookie: bool) -> Tokens:
         """Begin a session of a user, in whose name it is journalled."""
         self.request.state.caller = Caller(user.id, user.name, user.tenant, user.role)
+        self.request.state.signs_in = True
         return self.answer(begin_session(session, self.service.signer, user), in_cookie)
 
     def answer(self, tokens: SessionTokens, in_cookie: bool) -> Tokens:
