@@ -54,27 +54,12 @@ def asked(client: TestClient, kind: str, **body: object) -> str:
     return str(answer.json()["id"])
 
 
-<<<<<<< HEAD
 def made_in(reports: Path) -> dict[str, bytes | dict[str, object]]:
     """Files of all runs, but for when they were made and for the head of the journal then."""
     found: dict[str, Any] = timeless(reports)
     for name in (name for name in found if name.endswith("manifest.json")):
         found[name] = {key: value for key, value in json.loads(found[name]).items() if key != "journal"}
     return found
-=======
-def alike(reports: Path) -> dict[str, object]:
-    """Files of all runs, but for when they were made, and the head of the journal beside them."""
-    found: dict[str, object] = dict(timeless(reports))
-    for name in (name for name in found if name.endswith("manifest.json")):
-        found[name] = {k: v for k, v in json.loads(str(found[name], "utf-8")).items() if k != "journal"}  # type: ignore[call-overload]
-    return found
-
-
-@pytest.fixture
-def work(app: FastAPI) -> Callable[[], None]:
-    """Does the jobs that wait."""
-    return lambda: worker.work(app.state.service, Event(), once=True)
->>>>>>> eaeab9c0b821d7210de8ba895671d70ef1c60cf9
 
 
 def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
@@ -96,13 +81,8 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
     done = rebalance("backtest", file, "--policy", "quarterly", "--reports", tmp_path / "reports")
     assert done.status == 0, done.err
-<<<<<<< HEAD
     mine = made_in(tmp_path / "reports")
     assert made_in(root / "reports") == mine
-=======
-    mine = alike(tmp_path / "reports")
-    assert alike(root / "reports") == mine
->>>>>>> eaeab9c0b821d7210de8ba895671d70ef1c60cf9
     assert done.out.replace(f"{tmp_path}/", "").strip() == record["result"]["text"]
 
     assert sorted(f"{record['run']}/{name}" for name in record["files"]) == sorted(mine)
