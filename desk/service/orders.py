@@ -18,7 +18,7 @@ from desk.journal.records import ListMade
 from desk.journal.tickets import TicketState, judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import Body
-from desk.service.caller import Caller
+from desk.service.caller import Caller, signature
 from desk.service.jobs.worker import RUNS
 from desk.service.problems import Problem
 from desk.tickets import make_ticket
@@ -148,11 +148,6 @@ class TicketHead(BaseModel):
     is_sent: bool
     text: str
     formats: list[str]
-
-
-def signature(caller: Caller) -> str:
-    """The user of journal entries: a name, which may be another one's, too, or change, with the id, which does not."""
-    return f"{caller.name} ({caller.user})"
 
 
 def head_of(journal: Journal, ticket: str) -> TicketHead:

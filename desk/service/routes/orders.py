@@ -15,10 +15,10 @@ from desk.journal.records import text_of
 from desk.journal.verify import verify
 from desk.service import orders
 from desk.service.bodies import Body, JsonRoute
-from desk.service.caller import Caller, InService, Service, needs
+from desk.service.caller import Caller, InService, Service, needs, signature
 from desk.service.jobs.worker import RUNS
 from desk.service.limited import limited
-from desk.service.orders import TICKETS, TicketHead, TradesAsked, signature
+from desk.service.orders import TICKETS, TicketHead, TradesAsked
 from desk.service.portfolios.figures import JournalEntry
 from desk.service.portfolios.stored import seen_by, written_out
 from desk.service.store.tables import StoredPortfolio
