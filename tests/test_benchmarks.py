@@ -152,3 +152,9 @@ def test_intervals_cover_in_a_law_with_clustering_and_equal_policies_are_kept() 
     rejected, kept = coverage.equals(80, coverage.EQUALS["band of 2 points, to its edge"], model)
     assert rejected <= 0.125
     assert kept >= 0.80
+
+
+def test_connections_of_the_service_are_all_answered_while_they_are_open() -> None:
+    from benchmarks import service_load
+
+    assert service_load.connections(200)

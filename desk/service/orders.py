@@ -18,7 +18,8 @@ from desk.journal.records import ListMade
 from desk.journal.tickets import TicketState, judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import Body
-from desk.service.caller import Caller
+from desk.service.caller import Caller, signature
+from desk.service.jobs.worker import RUNS
 from desk.service.problems import Problem
 from desk.tickets import make_ticket
 from desk.tickets.formats import FORMATS, format_of, ticket_json
@@ -34,7 +35,7 @@ from research.portfolio.file.kinds import Day, Number
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
-REPORTS, TICKETS = "reports", "tickets"  # folders of a tenant
+TICKETS = "tickets"  # folder of a tenant
 MOST_ASSETS = 10_000  # that may trade
 NO_TICKET = "There is no ticket of this id. List yours: GET /api/tickets"
 
@@ -149,11 +150,6 @@ class TicketHead(BaseModel):
     formats: list[str]
 
 
-def signature(caller: Caller) -> str:
-    """The user of journal entries: a name, which may be another one's, too, or change, with the id, which does not."""
-    return f"{caller.name} ({caller.user})"
-
-
 def head_of(journal: Journal, ticket: str) -> TicketHead:
     """The head of a ticket. ticket : its hash, of which the journal has a list."""
     return _head(ticket_state(journal, ticket))
@@ -243,7 +239,7 @@ def why_of(root: Path, names: Collection[str] | None, order: str) -> list[str]:
         portfolios = own or {each.portfolio for each in lists if any(row.order == order for row in each.record.orders)}
         if not portfolios or not (names is None or portfolios <= set(names)):
             raise Problem(404, told)
-        return why(journal, order, root / REPORTS)
+        return why(journal, order, root / RUNS)
 
 
 def _lists(journal: Journal, names: Collection[str] | None, ticket: str) -> list[Entry]:

@@ -8,7 +8,6 @@ import threading
 from asyncio import TimerHandle, Transport
 from types import FrameType
 
-import h11
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import select
@@ -92,7 +91,7 @@ class TimedProtocol(H11Protocol):
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; those of a head that is not complete do not prolong its time."""
+        """Take bytes; those of a head that is not complete, or of a body after its answer, do not prolong the time."""
         super().data_received(data)
         self._wait_for_head()
 
@@ -102,7 +101,7 @@ class TimedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _wait_for_head(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
+        if self.cycle is not None and not self.cycle.response_complete:
             self._end_wait()
         elif self.head is None:
             self.head = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)

@@ -236,7 +236,7 @@ def test_a_server_that_is_terminated_says_so_ends_what_is_running_and_exits(pati
         while (ready := client.get(url, params={"ready": True})).status_code == 200:
             time.sleep(0.01)
         assert ready.status_code == 503
-        assert client.get(url).json() == {"status": "ok", "ready": False}
+        assert client.get(url).json()["ready"] is False
         with suppress(httpx.TransportError):
             while httpx.get(url, timeout=WAIT):  # until it no longer listens
                 pass

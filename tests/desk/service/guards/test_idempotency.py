@@ -4,17 +4,25 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
+from desk.service.app import create_app
 from desk.service.guards import idempotency
 from desk.service.guards.idempotency import CUT_OFF, KEPT
+from desk.service.settings import ServiceSettings
 from desk.service.store.tables import IdempotentAnswer
 
 KEY = {"Idempotency-Key": "2f1c9a34-0001"}
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> FastAPI:
+    return create_app(ServiceSettings(folder=tmp_path / "service", database=database_url))
 
 
 @pytest.fixture

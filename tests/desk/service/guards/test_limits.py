@@ -34,6 +34,14 @@ def test_an_address_that_asks_too_often_is_told_when_to_come_again(client: TestC
     assert all(1 <= int(each.headers["retry-after"]) <= WINDOW for each in refused)
 
 
+def test_processes_that_share_a_redis_count_together(redis_url: str, tmp_path: Path) -> None:
+    stated = ServiceSettings(folder=tmp_path / "service", redis=redis_url, rate=RATE)
+    client = ("198.51.100.9", 1)  # of this test alone
+    servers = [TestClient(create_app(stated), base_url="http://127.0.0.1:5000", client=client) for _ in range(3)]
+    asked = 2 * RATE * WINDOW + 1  # more than two periods may have, and of each server fewer than one period
+    assert 429 in {servers[k % 3].get("/api/nothing").status_code for k in range(asked)}
+
+
 def test_the_addresses_of_one_network_of_ipv6_are_one_client(app: FastAPI) -> None:
     clients = [TestClient(app, base_url="http://127.0.0.1:5000", client=(f"2001:db8::{k}", 1)) for k in range(1, 9)]
     assert 429 in {client.get("/api/nothing").status_code for client in clients * (RATE * WINDOW // 4 + 1)}

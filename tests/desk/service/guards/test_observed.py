@@ -2,18 +2,21 @@
 
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from desk.journal import Journal, verify
 from desk.service.app import create_app
 from desk.service.guards.observed import LOG, JsonLines
 from desk.service.settings import ServiceSettings
+from desk.service.store.tables import Tenant, User
+from desk.service.users.passwords import hash_of
 
 SECRET = "s3cr3t-value"
 
@@ -64,7 +67,7 @@ def test_an_error_of_the_server_is_a_problem_that_names_its_line_in_the_log(
     answer = client.get("/fails?secret=1")
     assert answer.headers["content-type"] == "application/problem+json"
     assert {line["request"] for line in lines()} == {answer.headers["x-request-id"]}
-    assert UUID(answer.json()["instance"].removeprefix("urn:uuid:")).hex == answer.headers["x-request-id"]
+    assert answer.headers["x-request-id"] in answer.json()["detail"]
 
 
 def test_metrics_count_each_route(client: TestClient, ran: Counter[str]) -> None:
@@ -103,4 +106,17 @@ def test_each_change_is_journalled_once_in_the_name_of_its_user(
         assert not verify(journal).faults
     assert (entry.record.method, entry.record.path, entry.record.status) == ("POST", "/items", 201)
     assert entry.record.request == answers[0].headers["x-request-id"]
-    assert entry.user.startswith("manager-")
+    assert re.fullmatch(r"manager-\w+ \(\w{32}\)", entry.user)
+
+
+def test_a_sign_in_is_journalled(app: FastAPI, client: TestClient, tmp_path: Path) -> None:
+    password = "a long enough passphrase"
+    with app.state.service.sessions.begin() as session:
+        session.add(Tenant(name="house"))
+        session.flush()
+        session.add(User(tenant="house", email="a@desk.example", name="A", role="manager", password=hash_of(password)))
+    assert client.post("/api/users/login", json={"email": "a@desk.example", "password": "wrong"}).status_code == 401
+    assert client.post("/api/users/login", json={"email": "a@desk.example", "password": password}).status_code == 200
+    with Journal(tmp_path / "service" / "tenants" / "house", read_only=True) as journal:
+        (entry,) = journal.entries(kind="access")
+    assert (entry.record.path, entry.user[:3], password in entry.content) == ("/api/users/login", "A (", False)
