@@ -80,7 +80,7 @@ def post(app: FastAPI, loop: asyncio.AbstractEventLoop, body: bytes) -> tuple[in
 def running_loop() -> asyncio.AbstractEventLoop:
     """A loop of events that runs in a thread, as a server's does: the threads of its routes stay."""
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_until_complete, args=(loop.create_future(),), daemon=True).start()
+    threading.Thread(target=loop.run_until_complete, args=(asyncio.Event().wait(),), daemon=True).start()
     return loop
 
 

@@ -7,7 +7,7 @@ a model (`max_length`): pydantic lists the mistakes of a list up to its bound.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn
 
@@ -22,6 +22,7 @@ JSON = "application/json"
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]  # of an answer; tables have UTC
 KEY = re.compile(rb'"[ \t\r\n]*:')
 CONSTANTS = (b"NaN", b"Infinity")
+NESTED = (BaseModel, dict, list, tuple)
 
 
 class Body(BaseModel):
@@ -104,12 +105,15 @@ def _has_plain_keys(body: bytes, found: Any) -> bool:
 
 def _least_keys(value: Any) -> int:
     """At most the number of keys that a value was made from: a list that begins with a number or a text has none."""
+    inner: Iterable[Any] = ()
+    own = 0
     if isinstance(value, BaseModel):
-        return len(value.model_fields_set) + sum(map(_least_keys, vars(value).values()))
-    if isinstance(value, dict):
-        return len(value) + sum(map(_least_keys, value.values()))
-    nests = isinstance(value, list | tuple) and len(value) > 0 and isinstance(value[0], BaseModel | dict | list)
-    return sum(map(_least_keys, value)) if nests else 0
+        own, inner = len(value.model_fields_set), vars(value).values()
+    elif isinstance(value, dict):
+        own, inner = len(value), value.values()
+    elif isinstance(value, list | tuple) and isinstance(next(iter(value), None), NESTED):
+        inner = value
+    return own + sum(_least_keys(each) for each in inner if isinstance(each, NESTED))
 
 
 def _refuse_constant(word: str) -> NoReturn:
