@@ -1,5 +1,6 @@
 """Portfolios over HTTP: their versions, who sees them, what is refused, and their figures."""
 
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -355,6 +356,13 @@ def test_mistakes_in_a_file_name_it_as_the_portfolio_does(app: FastAPI, signed_i
     answer = signed_in().post("/api/portfolios", **form(DESK, desk_positions__csv=b"nothing,here\n1,2\n"))
     assert "desk_positions.csv" in str(mistakes(answer))
     assert str(app.state.service.settings.folder) not in answer.text
+
+
+def test_a_file_that_unpacks_to_a_gigabyte_is_refused(signed_in: SignedIn) -> None:
+    bomb = gzip.compress(b"0" * 13_000_000) * 80
+    text = f"{SIXTY_FORTY}\nnav_history: nav.csv.gz\n"
+    (field,) = mistakes(signed_in().post("/api/portfolios", **form(text, nav__csv__gz=bomb)))
+    assert field == "/nav_history"
 
 
 @pytest.mark.parametrize("name", ["../x.csv", "own.py", ".x.csv", "x"])
