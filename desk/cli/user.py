@@ -42,9 +42,14 @@ def add(
 ) -> None:
     """Add a user, and print the one-time link by which he sets his password within three days."""
     with _database() as (session, address):
+        from desk.service.store.tables import User
         from desk.service.users.accounts import invite, link_of
+        from foundation.arguments import refuse
 
-        user, invitation = invite(session, tenant, email, "admin" if is_admin else role, name)
+        role = "admin" if is_admin else role
+        if role != "admin" and session.query(User).first() is None:
+            refuse("the role of the first user is", role, "add an admin first, with --admin.")
+        user, invitation = invite(session, tenant, email, role, name)
         shown = f"{user.email} is added as {user.role} of {user.tenant}. {link_of(address, invitation)}"
     print_text(shown)
 
@@ -90,4 +95,4 @@ def disable(email: Email, enable: Annotated[bool, typer.Option("--enable", help=
 
 
 def _state(user: "User") -> str:
-    return "disabled" if user.disabled else "registered" if user.password else "invited"
+    return "disabled" if user.disabled else "registered" if user.is_registered else "invited"

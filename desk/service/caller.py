@@ -9,8 +9,7 @@ from threading import Event
 from typing import Annotated, Literal, get_args
 
 from fastapi import Depends, Request
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, select, update
 
 from desk.service.problems import Problem
 from desk.service.settings import ServiceSettings
@@ -110,34 +109,36 @@ def caller_of(request: Request, service: InService) -> Caller:
     """The caller of a request, by the token of a session or an access token. Raises Problem 401 for none."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token:
-        with service.sessions.begin() as session:
-            found = _person(session, service, token) if token.count(".") == 2 else _program(session, token)
-            if found is not None:
-                return found
+        found = _person(service, token) if token.count(".") == 2 else _program(service, token)
+        if found is not None:
+            return found
     raise Problem(401, "Sign in, or send an access token.", headers={"WWW-Authenticate": "Bearer"})
 
 
-def _person(session: Session, service: Service, token: str) -> Caller | None:
+def _person(service: Service, token: str) -> Caller | None:
     """The user of the token of a session that has not ended."""
     claims = service.signer.claims_of(token)
     if claims is None:
         return None
     is_open = exists().where(RefreshToken.family == claims["sid"])
     is_user = (User.id == claims["sub"]) & (User.epoch == claims["epoch"]) & ~User.disabled
-    user = session.scalars(select(User).where(is_user, is_open)).one_or_none()
+    with service.sessions() as session:
+        user = session.scalars(select(User).where(is_user, is_open)).one_or_none()
     return None if user is None else Caller(user.id, user.name, user.tenant, user.role)
 
 
-def _program(session: Session, token: str) -> Caller | None:
+def _program(service: Service, token: str) -> Caller | None:
     """The user of an access token, in the lower of his role and its own."""
     is_good = (AccessToken.sha256 == sha256_of(token)) & AccessToken.revoked.is_(None) & (AccessToken.expires > now())
     joined = select(AccessToken, User).join(User, User.id == AccessToken.user)
-    found = session.execute(joined.where(is_good, ~User.disabled)).one_or_none()
+    with service.sessions() as session:
+        found = session.execute(joined.where(is_good, ~User.disabled)).one_or_none()
     if found is None:
         return None
     access, user = found
     if access.used is None or access.used < now() - USE_NOTED:
-        access.used = now()
+        with service.sessions.begin() as session:
+            session.execute(update(AccessToken).where(AccessToken.id == access.id).values(used=now()))
     role = min(access.role, user.role, key=ROLES.index)
     return Caller(user.id, user.name, user.tenant, role, frozenset(access.scopes))
 

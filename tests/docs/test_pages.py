@@ -41,6 +41,7 @@ PAGES = [
     "docs/service_payload.md",
     "docs/service_jobs.md",
     "docs/service_orders.md",
+    "docs/service_users.md",
     "docs/stress.md",
     "docs/targets_today.md",
     "docs/tickets.md",

@@ -20,7 +20,7 @@ from desk.service.users.one_time import OPENID, redeem, sha256_of
 from desk.service.users.openid import CALLBACK, STATE_LIFE, link, linked_user, reached
 from desk.service.users.tokens import SESSION_LIFE, SessionTokens, begin_session, end_session, refresh_session
 
-router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute, responses={401: {}})
+router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
 REFRESH_COOKIE, STATE_COOKIE = "__Host-refresh", "__Host-openid"  # no other host, and no page without TLS, sets them
 
 Line = Annotated[str, Field(min_length=1, max_length=254, pattern=r"^[^\x00-\x1f\x7f]+$")]  # of text
@@ -68,7 +68,7 @@ class Refresh(Body):
 
 
 class Options(BaseModel):
-    """What a browser's `navigator.credentials` is given as `publicKey`, after its `parse…OptionsFromJSON`."""
+    """The `publicKey` of a browser's `navigator.credentials`, once its `parse…OptionsFromJSON` has read it."""
 
     options: dict[str, Any]
 
@@ -127,7 +127,7 @@ InExchange = Annotated[Exchange, Depends()]
 RefreshCookie = Annotated[str, Cookie(alias=REFRESH_COOKIE, max_length=512)]
 
 
-@router.post("/register")
+@router.post("/register", responses={401: {}})
 def register(body: Registration, service: InService, exchange: InExchange) -> Tokens:
     """Set the password of an invited user, and sign in."""
     with service.sessions.begin() as session:
@@ -138,7 +138,7 @@ def register(body: Registration, service: InService, exchange: InExchange) -> To
     raise Problem(401, "The invitation is unknown, used or expired: ask an admin for another.")
 
 
-@router.post("/login", responses={429: {}})
+@router.post("/login", responses={401: {}, 429: {}})
 def login(body: SignIn, service: InService, exchange: InExchange) -> Tokens:
     """Sign in by e-mail address and password."""
     user = accounts.check_sign_in(service.sessions, body.email, body.password.get_secret_value(), exchange.address)
@@ -146,7 +146,7 @@ def login(body: SignIn, service: InService, exchange: InExchange) -> Tokens:
         return exchange.begin(session, session.get_one(User, user), body.cookie)
 
 
-@router.post("/recover")
+@router.post("/recover", responses={401: {}})
 def recover(body: Recovery, service: InService, exchange: InExchange) -> Tokens:
     """Set a new password by a recovery code, and sign in; all other sessions end."""
     with service.sessions.begin() as session:
@@ -156,7 +156,7 @@ def recover(body: Recovery, service: InService, exchange: InExchange) -> Tokens:
     raise Problem(401, "The e-mail address or the recovery code is wrong, or the code was used.")
 
 
-@router.post("/refresh")
+@router.post("/refresh", responses={401: {}})
 def refresh(body: Refresh, service: InService, exchange: InExchange, cookie: RefreshCookie = "") -> Tokens:
     """Exchange a refresh token for the next tokens; one that comes twice ends its session."""
     with service.sessions.begin() as session:
@@ -181,7 +181,7 @@ def passkey_options(service: InService) -> Options:
         return Options(options=passkeys.sign_in_options(session, service.settings.address))
 
 
-@router.post("/login/passkey")
+@router.post("/login/passkey", responses={401: {}})
 def login_by_passkey(body: PasskeySignIn, service: InService, exchange: InExchange) -> Tokens:
     """Sign in by a passkey."""
     with service.sessions.begin() as session:
@@ -201,7 +201,7 @@ def login_by_openid(service: InService, exchange: InExchange, cookie: bool = Fal
     return url
 
 
-@router.get(CALLBACK.removeprefix("/api/users"), responses={404: {}, 409: {}, 502: {}})
+@router.get(CALLBACK.removeprefix("/api/users"), responses={401: {}, 404: {}, 409: {}, 502: {}})
 def openid_callback(
     service: InService,
     exchange: InExchange,

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel, Field, SecretStr
-from sqlalchemy import delete, func, select
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from desk.service.bodies import Body, JsonRoute
-from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, Service, needs
+from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, needs
 from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.routes.sign_in import InExchange, Line, Options, provider_of
 from desk.service.store.tables import AccessToken, Identity, OneTimeSecret, Passkey, User, now
@@ -29,7 +29,13 @@ Id = Annotated[str, Path(min_length=1, max_length=1_024, pattern=r"^[\w-]+$")]
 TOKEN_DAYS = 365  # at most
 
 
-class UserShown(BaseModel):
+class Shown(BaseModel):
+    """A row of the database as it is shown."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class UserShown(Shown):
     """A user as an admin sees him. is_registered : false until he has set a password."""
 
     id: str
@@ -58,15 +64,14 @@ class NewUser(Body):
 
 
 class Invited(BaseModel):
-    """A user who sets his password by `invitation`, once; the link holds it where no server's log sees it."""
+    """A user, and the link by which he sets his password once: what stands after its # is the invitation."""
 
     user: str
-    invitation: str
     link: str
 
 
 class UserChange(Body):
-    """What an admin changes of a user; null leaves it."""
+    """A change of a user by an admin; null leaves a value."""
 
     role: Role | None = None
     disabled: bool | None = None
@@ -77,12 +82,6 @@ class PasswordChange(Body):
 
     current: SecretStr
     password: SecretStr
-
-
-class PasswordCheck(Body):
-    """The present password."""
-
-    current: SecretStr
 
 
 class RecoveryCodes(BaseModel):
@@ -100,7 +99,7 @@ class NewToken(Body):
     role: Role | None = None
 
 
-class TokenShown(BaseModel):
+class TokenShown(Shown):
     """An access token, without itself. used : its last use, to the hour."""
 
     id: str
@@ -126,10 +125,10 @@ class NewPasskey(Body):
     credential: dict[str, Any]
 
 
-class PasskeyShown(BaseModel):
+class PasskeyShown(Shown):
     """A passkey."""
 
-    id: str
+    id: Annotated[str, Field(validation_alias=AliasChoices("credential", "id"))]
     name: str
     created: datetime
 
@@ -145,30 +144,29 @@ def profile(caller: Reader, service: InService) -> Profile:
     """Show the user who calls."""
     with service.sessions() as session:
         user = session.get_one(User, caller.user)
-        is_code = (OneTimeSecret.user == user.id) & (OneTimeSecret.purpose == RECOVERY)
-        left = select(func.count()).select_from(OneTimeSecret).where(is_code, OneTimeSecret.used.is_(None))
+        is_code = (OneTimeSecret.user == user.id) & (OneTimeSecret.purpose == RECOVERY) & OneTimeSecret.used.is_(None)
         return Profile(
-            **_shown(user).model_dump(),
+            **UserShown.model_validate(user).model_dump(),
             tenant=user.tenant,
             openid=[*session.scalars(select(Identity.issuer).where(Identity.user == user.id))],
-            recovery_codes_left=session.scalars(left).one(),
+            recovery_codes_left=session.query(OneTimeSecret).where(is_code).count(),
         )
 
 
-@router.put("/password", status_code=204, responses={429: {}})
-def change_password(body: PasswordChange, caller: Person, service: InService, exchange: InExchange) -> None:
-    """Set a new password; all sessions end."""
-    _check_current(body.current, caller, service, exchange.address)
-    with service.sessions.begin() as session:
-        accounts.set_password(session, session.get_one(User, caller.user), body.password.get_secret_value())
-
-
-@router.post("/recovery-codes", responses={429: {}})
-def recovery_codes(body: PasswordCheck, caller: Person, service: InService, exchange: InExchange) -> RecoveryCodes:
-    """Make ten new recovery codes in place of the earlier ones."""
-    _check_current(body.current, caller, service, exchange.address)
+@router.put("/password", responses={429: {}})
+def change_password(body: PasswordChange, caller: Person, service: InService, exchange: InExchange) -> RecoveryCodes:
+    """Set a new password, and make new recovery codes; all sessions end."""
+    with service.sessions() as session:
+        email = session.get_one(User, caller.user).email
+    try:  # no faster than a sign-in
+        accounts.check_sign_in(service.sessions, email, body.current.get_secret_value(), exchange.address)
+    except Problem as problem:
+        if problem.status != 401:
+            raise
+        raise refused([FieldMistake("/current", "not your password", None, "Give the present one.")]) from problem
     with service.sessions.begin() as session:
         user = session.get_one(User, caller.user)
+        accounts.set_password(session, user, body.password.get_secret_value())
         return RecoveryCodes(recovery_codes=accounts.new_recovery_codes(session, user))
 
 
@@ -184,7 +182,7 @@ def tokens(caller: Person, service: InService) -> list[TokenShown]:
     """List the access tokens of the user who calls."""
     with service.sessions() as session:
         own = select(AccessToken).where(AccessToken.user == caller.user).order_by(AccessToken.created)
-        return [_token(each) for each in session.scalars(own)]
+        return [TokenShown.model_validate(each) for each in session.scalars(own)]
 
 
 @router.post("/tokens", status_code=201)
@@ -207,7 +205,7 @@ def make_token(body: NewToken, caller: Person, service: InService) -> TokenMade:
     with service.sessions.begin() as session:
         session.add(made)
         session.flush()
-        return TokenMade(**_token(made).model_dump(), token=secret)
+        return TokenMade(**TokenShown.model_validate(made).model_dump(), token=secret)
 
 
 @router.delete("/tokens/{token}", status_code=204)
@@ -224,7 +222,7 @@ def revoke_token(token: Id, caller: Person, service: InService) -> None:
 def list_passkeys(caller: Person, service: InService) -> list[PasskeyShown]:
     """List the passkeys of the user who calls."""
     with service.sessions() as session:
-        return [_passkey(each) for each in _passkeys(session, caller.user)]
+        return [PasskeyShown.model_validate(each) for each in _passkeys(session, caller.user)]
 
 
 @router.post("/passkeys/options")
@@ -245,7 +243,7 @@ def register_passkey(body: NewPasskey, caller: Person, service: InService) -> Pa
     if made is None:
         mend = "Ask for new options, and give what the browser answers to them."
         raise refused([FieldMistake("/credential", "refused", None, mend)])
-    return _passkey(made)
+    return PasskeyShown.model_validate(made)
 
 
 @router.delete("/passkeys/{passkey}", status_code=204)
@@ -280,7 +278,8 @@ def unlink_openid(caller: Person, service: InService) -> None:
 def users(caller: AdminReader, service: InService) -> list[UserShown]:
     """List the users of the tenant."""
     with service.sessions() as session:
-        return [_shown(each) for each in session.scalars(select(User).where(User.tenant == caller.tenant))]
+        found = session.scalars(select(User).where(User.tenant == caller.tenant).order_by(User.email))
+        return [UserShown.model_validate(each) for each in found]
 
 
 @router.post("", status_code=201)
@@ -288,15 +287,15 @@ def invite(body: NewUser, caller: Admin, service: InService) -> Invited:
     """Invite a user of the tenant, who registers by a one-time link."""
     with service.sessions.begin() as session:
         user, invitation = accounts.invite(session, caller.tenant, body.email, body.role, body.name)
-        return _invited(service.settings.address, user, invitation)
+    return Invited(user=user.id, link=accounts.link_of(service.settings.address, invitation))
 
 
 @router.post("/{user}/invitation")
 def invite_again(user: Id, caller: Admin, service: InService) -> Invited:
     """Make a one-time link by which a user of the tenant sets a new password."""
     with service.sessions.begin() as session:
-        found = _of_tenant(session, user, caller)
-        return _invited(service.settings.address, found, accounts.invitation_of(session, found))
+        invitation = accounts.invitation_of(session, _of_tenant(session, user, caller))
+    return Invited(user=user, link=accounts.link_of(service.settings.address, invitation))
 
 
 @router.patch("/{user}", responses={409: {}})
@@ -309,19 +308,7 @@ def change_user(user: Id, body: UserChange, caller: Admin, service: InService) -
         found.role = body.role or found.role
         if body.disabled is not None:
             accounts.disable(session, found, body.disabled)
-        return _shown(found)
-
-
-def _check_current(password: SecretStr, caller: Caller, service: Service, address: str) -> None:
-    """Check the present password of a user, no faster than a sign-in. Raises Problem 400, 429."""
-    with service.sessions() as session:
-        email = session.get_one(User, caller.user).email
-    try:
-        accounts.check_sign_in(service.sessions, email, password.get_secret_value(), address)
-    except Problem as problem:
-        if problem.status != 401:
-            raise
-        raise refused([FieldMistake("/current", "not your password", None, "Give the present one.")]) from problem
+        return UserShown.model_validate(found)
 
 
 def _of_tenant(session: Session, user: str, caller: Caller) -> User:
@@ -333,22 +320,3 @@ def _of_tenant(session: Session, user: str, caller: Caller) -> User:
 
 def _passkeys(session: Session, user: str) -> list[Passkey]:
     return [*session.scalars(select(Passkey).where(Passkey.user == user).order_by(Passkey.created))]
-
-
-def _shown(user: User) -> UserShown:
-    return UserShown(
-        **{key: getattr(user, key) for key in ("id", "email", "name", "role", "disabled", "created")},
-        is_registered=user.password is not None,
-    )
-
-
-def _token(token: AccessToken) -> TokenShown:
-    return TokenShown(**{key: getattr(token, key) for key in TokenShown.model_fields})
-
-
-def _passkey(passkey: Passkey) -> PasskeyShown:
-    return PasskeyShown(id=passkey.credential, name=passkey.name, created=passkey.created)
-
-
-def _invited(address: str, user: User, invitation: str) -> Invited:
-    return Invited(user=user.id, invitation=invitation, link=accounts.link_of(address, invitation))

@@ -61,6 +61,11 @@ class User(Table):
     disabled: Mapped[bool] = mapped_column(default=False)
     created: Mapped[datetime] = mapped_column(default=now)
 
+    @property
+    def is_registered(self) -> bool:
+        """True once he has set a password."""
+        return self.password is not None
+
 
 class AccessToken(Table):
     """A token of a program; only its sha256 is kept. It gives `role`, or its user's where that may do less."""
@@ -130,7 +135,7 @@ class OneTimeSecret(Table):
     purpose: Mapped[str] = mapped_column(String(32))
     user: Mapped[str | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     content: Mapped[dict[str, Any]]
-    expires: Mapped[datetime]
+    expires: Mapped[datetime] = mapped_column(index=True)
     used: Mapped[datetime | None]
 
 

@@ -1,1 +1,1 @@
-"""Who a caller is: passwords, passkeys, OpenID Connect, sessions and access tokens."""
+"""The identity of a caller: passwords, passkeys, OpenID Connect, sessions and access tokens."""

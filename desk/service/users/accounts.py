@@ -29,19 +29,22 @@ REFUSED = "The e-mail address, the password or both are wrong."
 def invite(session: Session, tenant: str, email: str, role: str, name: str = "") -> tuple[User, str]:
     """A new user, and the one-time secret by which he sets his password.
 
-    Raises : ConfigError for an e-mail address that is none or another user's, a role or a tenant that is none.
+    Raises : ConfigError for an e-mail address of another user, and for one, a role, a name or a tenant that is none.
     """
     one_of("the role is", role, ROLES)
     email = email.strip().casefold()
     if not re.fullmatch(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+", email) or len(email) > 254:
         refuse("the e-mail address is", email, "give one such as ann@desk.example.")
+    name = name or email.partition("@")[0]
+    if len(name) > 128 or not name.isprintable():
+        refuse("the name is", name, "give at most 128 printed characters.")
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", tenant):  # it is the name of a folder
         refuse("the tenant is", tenant, "give lower-case letters, digits and hyphens, such as house.")
     if session.scalars(select(User).where(User.email == email)).first():
         refuse("the e-mail address is", email, "a user has it already: give another.")
     session.merge(Tenant(name=tenant))
     session.flush()
-    user = User(tenant=tenant, email=email, name=name or email.partition("@")[0], role=role)
+    user = User(tenant=tenant, email=email, name=name, role=role)
     session.add(user)
     session.flush()
     return user, invitation_of(session, user)
@@ -167,7 +170,7 @@ def _count_attempt(sessions: Sessions, account: str, address: str) -> timedelta:
     """
     moment, table = now(), SignInAttempts
     is_unknown = table.succeeded.is_(None)
-    with sessions() as session:
+    with sessions.begin() as session:
         is_old = (table.last < moment - KNOWN) | (is_unknown & (table.last < moment - REMEMBERED))
         session.execute(delete(table).where(is_old))
         dialect = {"sqlite": sqlite, "postgresql": postgresql}[session.get_bind().dialect.name]
@@ -177,16 +180,18 @@ def _count_attempt(sessions: Sessions, account: str, address: str) -> timedelta:
         row = session.scalars(update(table).where(is_this).values(failures=table.failures + 1).returning(table)).one()
         others = select(func.sum(table.failures)).where(table.account == account, is_unknown)
         if row.succeeded is None and session.scalars(others).one() > MOST_FAILURES:
+            session.rollback()
             return REMEMBERED
-        wait = row.last + wait_after(row.failures - 1) - moment
-        if wait <= timedelta():
-            row.last = moment
-            session.commit()
-        return wait
+        pause = wait_after(row.failures - 1)
+        if pause and (wait := row.last + pause - moment) > timedelta():
+            session.rollback()
+            return wait
+        row.last = moment
+    return timedelta()
 
 
 def wait_after(failures: int) -> timedelta:
-    """How long an address waits after the last of so many failures: 1 s after the fifth, then twice as long each time.
+    """The wait of an address after the last of so many failures: 1 s after the fifth, then twice as long each time.
 
     >>> [int(wait_after(failures).total_seconds()) for failures in (4, 5, 6, 10, 14, 15, 1_000)]
     [0, 1, 2, 32, 512, 900, 900]

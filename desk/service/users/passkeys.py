@@ -35,7 +35,7 @@ VERIFIED = UserVerificationRequirement.REQUIRED  # by a finger or a PIN: a passk
 
 
 def registration_options(session: Session, address: str, user: User, known: Sequence[str]) -> dict[str, Any]:
-    """What `navigator.credentials.create` is given. known : credentials that the user has, which are not made again."""
+    """The options for `navigator.credentials.create`. known : credentials of the user, which are not made again."""
     options = generate_registration_options(
         rp_id=_host(address),
         rp_name=NAME,
@@ -52,7 +52,7 @@ def registration_options(session: Session, address: str, user: User, known: Sequ
 
 
 def sign_in_options(session: Session, address: str) -> dict[str, Any]:
-    """What `navigator.credentials.get` is given; the authenticator knows the user."""
+    """The options for `navigator.credentials.get`; the authenticator knows the user."""
     options = generate_authentication_options(rp_id=_host(address), user_verification=VERIFIED)
     issue(session, PASSKEY, CHALLENGE_LIFE, secret=bytes_to_base64url(options.challenge))
     return _plain(options)
@@ -60,21 +60,12 @@ def sign_in_options(session: Session, address: str) -> dict[str, Any]:
 
 def registered(session: Session, address: str, user: str, name: str, credential: dict[str, Any]) -> Passkey | None:
     """The passkey that a credential is; None where its challenge or its statement is refused, or it is known."""
-    challenge = _challenge(session, credential, user)
-    if challenge is None:
-        return None
     try:
-        found = verify_registration_response(
-            credential=credential,
-            expected_challenge=challenge,
-            expected_rp_id=_host(address),
-            expected_origin=address,
-            require_user_verification=True,
-        )
+        found = verify_registration_response(**_expected(session, address, credential, user))
+        key = bytes_to_base64url(found.credential_id)
+        if len(key) > LONGEST or session.get(Passkey, key) is not None:
+            return None
     except REFUSED:
-        return None
-    key = bytes_to_base64url(found.credential_id)
-    if len(key) > LONGEST or session.get(Passkey, key) is not None:
         return None
     public, count = found.credential_public_key, found.sign_count
     passkey = Passkey(credential=key, user=user, name=name, public_key=public, sign_count=count)
@@ -85,37 +76,35 @@ def registered(session: Session, address: str, user: str, name: str, credential:
 
 def user_of_passkey(session: Session, address: str, credential: dict[str, Any]) -> User | None:
     """The user who signs in by a credential; None where it is unknown, or its challenge or signature is refused."""
-    challenge = _challenge(session, credential)
-    if challenge is None:
-        return None
     try:
+        expected = _expected(session, address, credential, None)
         passkey = session.get_one(Passkey, bytes_to_base64url(base64url_to_bytes(credential["id"])))
-        if base64url_to_bytes(credential["response"]["userHandle"]) != passkey.user.encode():
+        user = session.get_one(User, passkey.user)
+        if base64url_to_bytes(credential["response"]["userHandle"]) != user.id.encode() or user.disabled:
             return None
-        found = verify_authentication_response(
-            credential=credential,
-            expected_challenge=challenge,
-            expected_rp_id=_host(address),
-            expected_origin=address,
-            credential_public_key=passkey.public_key,
-            credential_current_sign_count=passkey.sign_count,
-            require_user_verification=True,
-        )
+        expected |= {"credential_public_key": passkey.public_key, "credential_current_sign_count": passkey.sign_count}
+        passkey.sign_count = verify_authentication_response(**expected).new_sign_count
     except REFUSED:
         return None
-    passkey.sign_count = found.new_sign_count
-    user = session.get_one(User, passkey.user)
-    return None if user.disabled else user
+    return user
 
 
-def _challenge(session: Session, credential: dict[str, Any], user: str | None = None) -> bytes | None:
-    """The challenge that a credential answers, used from now on; None for one that this server did not give."""
-    try:
-        challenge = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["challenge"]
-        found = redeem(session, PASSKEY, challenge, user)
-        return base64url_to_bytes(challenge) if found is not None and found.user == user else None
-    except REFUSED:
-        return None
+def _expected(session: Session, address: str, credential: dict[str, Any], user: str | None) -> dict[str, Any]:
+    """The challenge that a credential answers, which is used from now on, and the names of this server.
+
+    Raises : one of `REFUSED` for a challenge that was not given, or to another user.
+    """
+    challenge = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["challenge"]
+    found = redeem(session, PASSKEY, challenge, user)
+    if found is None or found.user != user:
+        raise ValueError("the challenge is not of this server")
+    return {
+        "credential": credential,
+        "expected_challenge": base64url_to_bytes(challenge),
+        "expected_rp_id": _host(address),
+        "expected_origin": address,
+        "require_user_verification": True,
+    }
 
 
 def _host(address: str) -> str:

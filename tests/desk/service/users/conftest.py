@@ -1,6 +1,6 @@
 """People: users with a password who are signed in, and what an app of each test knows of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
@@ -8,17 +8,35 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from people import PASSWORD
 
+from desk.service.app import create_app
 from desk.service.caller import Service
-from desk.service.store.tables import Tenant, User
+from desk.service.settings import ServiceSettings
+from desk.service.store.tables import Table, Tenant, User
 from desk.service.users.passwords import hash_of
 from desk.service.users.tokens import begin_session
 
 password_hash = cache(hash_of)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    return create_app(ServiceSettings(folder=tmp_path_factory.mktemp("users") / "service", rate=100_000))
+
+
+@pytest.fixture(scope="module")
 def service(app: FastAPI) -> Service:
     return app.state.service
+
+
+@pytest.fixture(autouse=True)
+def _empty(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Empty the database of the module's app after each test: to make an app takes longer than most of them."""
+    yield
+    if "app" in request.fixturenames:
+        service: Service = request.getfixturevalue("service")
+        with service.sessions.begin() as session:
+            for table in reversed(Table.metadata.sorted_tables):
+                session.execute(table.delete())
 
 
 @pytest.fixture

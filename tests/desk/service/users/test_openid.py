@@ -31,16 +31,17 @@ def running() -> Iterator[OpenIdServer]:
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def provider(running: OpenIdServer) -> OpenIdServer:
     running.claims, running.fault = {}, ""
     return running
 
 
-@pytest.fixture
-def app(tmp_path: Path, provider: OpenIdServer) -> FastAPI:
-    openid = OpenIdProvider(provider.address, CLIENT, SECRET)
-    return create_app(ServiceSettings(folder=tmp_path / "service", public_url=f"{URL}/", openid=openid))
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, running: OpenIdServer) -> FastAPI:
+    folder = tmp_path_factory.mktemp("openid") / "service"
+    openid = OpenIdProvider(running.address, CLIENT, SECRET)
+    return create_app(ServiceSettings(folder=folder, public_url=f"{URL}/", openid=openid, rate=100_000))
 
 
 @pytest.fixture

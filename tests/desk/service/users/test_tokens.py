@@ -25,7 +25,7 @@ URL = "http://127.0.0.1:5000"
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def service(app: FastAPI) -> Service:
     @app.get("/api/who")
     def who(caller: Caller = Depends(needs("viewer", "users"))) -> dict[str, str]:  # noqa: B008

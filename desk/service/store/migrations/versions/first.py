@@ -100,6 +100,7 @@ def upgrade() -> None:
         ForeignKeyConstraint(["user"], ["users.id"], name="fk_one_time_secrets_user", ondelete="CASCADE"),
         PrimaryKeyConstraint("sha256", name="pk_one_time_secrets"),
     )
+    create_index("ix_one_time_secrets_expires", "one_time_secrets", ["expires"])
     create_index("ix_one_time_secrets_user", "one_time_secrets", ["user"])
     create_table(
         "passkeys",
