@@ -27,6 +27,7 @@ from benchmarks import (
     reconciliation,
     regimes,
     risk_sheet,
+    service_speed,
     sheet,
     start,
     tax,
@@ -58,6 +59,7 @@ if __name__ == "__main__":
     metrics.main()
     sheet.main()
     risk_sheet.main()
+    service_speed.main()
     market_data.main()
     start.main()
     trades.main()

@@ -43,7 +43,7 @@ FIRST_OF = 10_000
 
 
 def first_start(settings: ServiceSettings) -> float:
-    """Seconds from when 10,000 jobs are queued at once until an idle worker begins the first: the median of five."""
+    """Seconds from when 10,000 jobs are queued until an idle worker begins the first: the middle one of five."""
     service, taken = opened_service(settings), []
     portfolios = add_portfolios(service.sessions, 100)
     for _ in range(5):

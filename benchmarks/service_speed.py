@@ -1,7 +1,8 @@
 """Payloads of the service: 50 assets with a year of returns, from the bytes of the request to those of the answer.
 
 Weights drifted by a quarter of their targets, as in `benchmarks.trades`; whole units, five basis points a side, a
-turnover of 20 % at most. Every payload is another one, so that nothing is remembered. PyPortfolioOpt's lots beside it
+turnover of 20 % at most. The numbers of every payload are
+others, its assets are the same. PyPortfolioOpt's lots beside it
 size the same portfolio from cash: no limits, costs, reasons or figures of risk.
 """
 
@@ -9,6 +10,7 @@ import asyncio
 import gc
 import json
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from pathlib import Path
@@ -71,13 +73,19 @@ def post(app: FastAPI, loop: asyncio.AbstractEventLoop, body: bytes) -> tuple[in
         status = message.get("status", status)
         parts.append(message.get("body", b""))
 
-    loop.run_until_complete(app(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run_coroutine_threadsafe(app(scope, receive, send), loop).result()  # type: ignore[arg-type]
     return status, b"".join(parts)
 
 
-def posts(app: FastAPI, lots: str) -> Callable[[], None]:
-    """A function that posts one payload after another."""
+def running_loop() -> asyncio.AbstractEventLoop:
+    """A loop of events that runs in a thread, as a server's does: the threads of its routes stay."""
     loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_until_complete, args=(loop.create_future(),), daemon=True).start()
+    return loop
+
+
+def posts(app: FastAPI, loop: asyncio.AbstractEventLoop, lots: str) -> Callable[[], None]:
+    """A function that posts one payload after another."""
     bodies: Iterator[bytes] = cycle([json.dumps(payload(seed, lots)).encode() for seed in range(PAYLOADS)])
 
     def one() -> None:
@@ -112,7 +120,8 @@ def main() -> None:
         READINESS.wait()
         gc.collect()
         gc.freeze()
-        requests = {lots: posts(app, lots) for lots in AIMS}
+        loop = running_loop()
+        requests = {lots: posts(app, loop, lots) for lots in AIMS}
         peers = {f"PyPortfolioOpt, {by}": allocates(by) for by in ("greedy", "programme")}
         times = take_turns(requests | peers, ROUNDS)
     rows, facts = [], dict[str, Any]()

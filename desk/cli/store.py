@@ -1,7 +1,7 @@
 """`rebalance store`: the database and the keys of the service, backed up, restored, migrated and checked."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,57 +13,42 @@ app = typer.Typer(
     help="Back up, restore, migrate and check the database of the service (DATABASE_URL), and replace its keys.",
 )
 Backup = Annotated[Path, typer.Argument(help="The file of a backup.", dir_okay=False)]
+DropOld = Annotated[bool, typer.Option("--drop-old", help="Delete the old keys: all users sign in again.")]
 
 
 @app.command()
 def backup(file: Backup) -> None:
     """Write all rows of the database, as of one moment, to FILE."""
-    with starting():
-        from desk.service.settings import settings_of
-        from desk.service.store import operation
-
-    print_text(operation.backup(settings_of(), file))
+    print_text(_done("backup", file))
 
 
 @app.command()
 def restore(file: Backup) -> None:
     """Write the rows of FILE into an empty database of either kind, all or none."""
-    with starting():
-        from desk.service.settings import settings_of
-        from desk.service.store import operation
-
-    print_text(operation.restore(settings_of(), file))
+    print_text(_done("restore", file))
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to the schema of this program, after a backup, as a start of the server does."""
-    with starting():
-        from desk.service.caller import opened_service
-        from desk.service.settings import settings_of
-        from desk.service.store.schema import newest_revision
-
-    opened_service(settings_of())
-    print_text(f"The schema is {newest_revision()}.")
+    print_text(_done("migrate"))
 
 
 @app.command()
 def check() -> None:
-    """Check schema, rows, keys and free space. Exit status 1 where something is wrong."""
-    with starting():
-        from desk.service.settings import settings_of
-        from desk.service.store import operation
-
-    tell(*operation.check(settings_of()))
+    """Check schema, sealed fields, keys and free space. Exit status 1 where something is wrong."""
+    tell(*_done("check"))
 
 
 @app.command("rotate-keys")
-def rotate_keys(
-    drop_old: Annotated[bool, typer.Option("--drop-old", help="Delete the old keys: all users sign in again.")] = False,
-) -> None:
+def rotate_keys(drop_old: DropOld = False) -> None:
     """Make new keys, and seal all fields with them. Old keys still verify and open, unless they are dropped."""
+    print_text(_done("rotate_keys", drop_old=drop_old))
+
+
+def _done(what: str, *given: Path, **options: bool) -> Any:
     with starting():
         from desk.service.settings import settings_of
         from desk.service.store import operation
 
-    print_text(operation.rotate_keys(settings_of(), drop_old=drop_old))
+    return getattr(operation, what)(settings_of(), *given, **options)

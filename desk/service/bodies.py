@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON is read strictly, and every mistake in one is told at once.
+"""Bodies: JSON of requests is read strictly, and every mistake in one is told at once.
 
 A route that takes JSON belongs to a router with `route_class=JsonRoute`, and its model is a `Body`. Bound the lists of
 a model (`max_length`): pydantic lists the mistakes of a list up to its bound.
@@ -8,16 +8,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from typing import Annotated, Any, NoReturn
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from desk.service.problems import FieldMistake, Problem, mistakes_of, pointer, refused, shown_value
 from foundation.arguments import cut
 
 JSON = "application/json"
+Moment = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]  # of an answer; tables have UTC
 KEY = re.compile(rb'"[ \t\r\n]*:')
 CONSTANTS = (b"NaN", b"Infinity")
 

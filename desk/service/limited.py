@@ -21,13 +21,11 @@ from research.portfolio.file.document import TRUST
 
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
-IMPORTED = (
-    "desk.service.portfolios.validation",
-    "desk.service.portfolios.figures",
-    "desk.service.orders",
-)  # once, before the first is forked
+IMPORTED = "desk.service.orders", "desk.service.portfolios.prepared"  # once, before the first is forked
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
+WAITING = BoundedSemaphore(2 * (os.cpu_count() or 1) + 4)  # with those at work; others keep their threads for reads
+BUSY = "The processors are busy: send it again."
 FORKS = get_context("forkserver")
 
 
@@ -42,6 +40,15 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
     Raises  : ConfigError with the message of an error in what was sent; Problem 400 where a limit is met, and 503 where
               no processor is free.
     """
+    if not WAITING.acquire(blocking=False):
+        raise Problem(503, BUSY, headers={"Retry-After": "5"})
+    try:
+        return _limited(work, given, home, memory, seconds)
+    finally:
+        WAITING.release()
+
+
+def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memory: int, seconds: int) -> Any:
     FORKS.set_forkserver_preload(list(IMPORTED))
     receiving, sending = FORKS.Pipe(duplex=False)
     process = FORKS.Process(target=_run, args=(sending, work, given, str(home), memory, seconds), daemon=True)
@@ -62,7 +69,7 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
     if "result" in answer:
         return answer["result"]
     if not answered:
-        raise Problem(503, "No processor was free for this.", headers={"Retry-After": "60"})
+        raise Problem(503, BUSY, headers={"Retry-After": "60"})
     if process.exitcode == 1:
         raise RuntimeError(f"{work.__qualname__} failed; its traceback is in the log")
     raise Problem(

@@ -19,6 +19,7 @@ from desk.journal.tickets import TicketState, judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import Body
 from desk.service.caller import Caller, signature
+from desk.service.jobs.worker import RUNS
 from desk.service.problems import Problem
 from desk.tickets import make_ticket
 from desk.tickets.formats import FORMATS, format_of, ticket_json
@@ -34,7 +35,7 @@ from research.portfolio.file.kinds import Day, Number
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
-REPORTS, TICKETS = "reports", "tickets"  # folders of a tenant
+TICKETS = "tickets"  # folder of a tenant
 MOST_ASSETS = 10_000  # that may trade
 NO_TICKET = "There is no ticket of this id. List yours: GET /api/tickets"
 
@@ -238,7 +239,7 @@ def why_of(root: Path, names: Collection[str] | None, order: str) -> list[str]:
         portfolios = own or {each.portfolio for each in lists if any(row.order == order for row in each.record.orders)}
         if not portfolios or not (names is None or portfolios <= set(names)):
             raise Problem(404, told)
-        return why(journal, order, root / REPORTS)
+        return why(journal, order, root / RUNS)
 
 
 def _lists(journal: Journal, names: Collection[str] | None, ticket: str) -> list[Entry]:

@@ -18,15 +18,15 @@ from starlette.exceptions import HTTPException
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper.wording import counted
-from research.portfolio.file.fault_words import KINDS, faults_of, schemas_at
+from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at
 
 MEDIA_TYPE = "application/problem+json"
 MOST_TOLD = 1_000  # mistakes of one request
 IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and dashes
-    KINDS["list"][1]: "Write its items in brackets, such as [0.01, 0.02].",
-    KINDS["dict"][1]: "Write its keys in braces.",
-    KINDS["model"][1]: "Write its keys in braces.",
-    KINDS["string"][1]: "Write it in quotes.",
+    WRONG_KINDS["list"][1]: "Write its items in brackets, such as [0.01, 0.02].",
+    WRONG_KINDS["dict"][1]: "Write its keys in braces.",
+    WRONG_KINDS["model"][1]: "Write its keys in braces.",
+    WRONG_KINDS["string"][1]: "Write it in quotes.",
 }
 
 
@@ -118,7 +118,7 @@ def answer_problems(app: FastAPI) -> None:
 
 
 def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[FieldMistake]:
-    """What pydantic finds in a value of a type, in the words of the messages about a portfolio file.
+    """The mistakes that pydantic finds in a value of a type, in the words of the messages about a portfolio file.
 
     errors : `ValidationError.errors()`; of more than `MOST_TOLD` the first are told.
     """
@@ -162,15 +162,15 @@ def _cut(text: str) -> str:
 
 def _mistakes_of_parameters(request: Request, error: RequestValidationError) -> list[FieldMistake]:
     """The mistakes in the path, the query and the headers of a request."""
-    fields: list[Any] = get_flat_params(request.scope["route"].dependant)
-    known = {(each.field_info.in_.value, each.alias): each.field_info for each in fields}
+    known: dict[str, Any] = {f.alias: f.field_info for f in get_flat_params(request.scope["route"].dependant)}
     told = []
     for each in error.errors():
         place, name = (*map(str, each["loc"]), "")[:2]
-        if each["type"] == "missing":
-            told.append(FieldMistake(pointer((place, name)), "missing", None, f'Add "{name}".'))
+        if each["type"] == "missing" or each["type"] in UNKNOWN:
+            detail, mend = ("missing", f'Add "{name}".') if each["type"] == "missing" else ("unknown", "Leave it out.")
+            told.append(FieldMistake(pointer((place, name)), detail, None, mend))
             continue
-        info = known.get((place, name))
+        info = known.get(name)
         kind: Any = Annotated[info.annotation, info] if info else Any
         found = mistakes_of([{**each, "loc": ()}], each["input"], TypeAdapter(kind))
         told += [FieldMistake(pointer((place, name)), one.detail, one.value, one.mend) for one in found]

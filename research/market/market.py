@@ -85,17 +85,17 @@ class Market(MarketData):
     @cached_property
     def asset_class(self) -> tuple[str, ...]:
         """(n,) asset class of each asset."""
-        return tuple(self.instruments["asset_class"])
+        return tuple(self.instruments["asset_class"].tolist())
 
     @cached_property
     def sector(self) -> tuple[str, ...]:
         """(n,) sector of each asset."""
-        return tuple(self.instruments["sector"])
+        return tuple(self.instruments["sector"].tolist())
 
     @cached_property
     def currency(self) -> tuple[str, ...]:
         """(n,) currency of each asset."""
-        return tuple(self.instruments["currency"])
+        return tuple(self.instruments["currency"].tolist())
 
     @cached_property
     def lots(self) -> Array:
@@ -105,7 +105,7 @@ class Market(MarketData):
     @cached_property
     def trading(self) -> tuple[str, ...]:
         """(n,) restriction of each asset: "" for none, "sell_only", "buy_only" or "locked"."""
-        return tuple(self.instruments["trading"])
+        return tuple(self.instruments["trading"].tolist())
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

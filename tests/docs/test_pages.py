@@ -42,6 +42,7 @@ PAGES = [
     "docs/service_jobs.md",
     "docs/service_orders.md",
     "docs/service_users.md",
+    "docs/service_portfolios.md",
     "docs/stress.md",
     "docs/targets_today.md",
     "docs/tickets.md",

@@ -10,13 +10,11 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from desk.service.bodies import Body
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, cut
 from foundation.tolerances import TARGET_TOLERANCE
-from research.portfolio.file.kinds import Currency, Fraction, Name, Told
+from research.portfolio.file.kinds import BasisPoints, Currency, Fraction, Name, Told
 
 MAX_ASSETS, MAX_RETURNS = 500, 10_000
 MIN_VALUE = 0.01  # currency: cash is counted in cents
 MAX_RETURN = 1_000.0  # of a period, fraction
-MAX_COST_BPS = 10_000.0
-REFUSED_COST_BPS = 5_000.0  # the accounting refuses a cost of half the notional
 LARGEST_GROWTH = 1e100  # of a unit over its history
 
 
@@ -93,9 +91,7 @@ class RebalanceRequest(Body):
     ]
     drift_threshold: Annotated[Fraction, Field(description="Trade when a weight is further than this from its target.")]
     turnover_limit: Annotated[Fraction, Field(description="Largest one-way turnover of the orders.")]
-    transaction_cost_bps: Annotated[
-        float, Field(ge=0.0, le=MAX_COST_BPS, description="Basis points of notional a side, below 5,000.")
-    ] = 0.0
+    transaction_cost_bps: BasisPoints = 0.0  # the accounting books no trade that costs half of the notional
     assets: Annotated[list[AssetInput], Field(min_length=1, max_length=MAX_ASSETS)]
     periods_per_year: Annotated[
         int, Field(ge=1, le=366, description="Returns a year: 252 for days, 12 for months.")
@@ -116,14 +112,6 @@ class RebalanceRequest(Body):
         Lots,
         Field(description="Search for whole lots: quick, a local search, or exact, within a stated number of nodes."),
     ] = "quick"
-
-    @field_validator("transaction_cost_bps")
-    @classmethod
-    def _check_cost(cls, cost: float) -> float:
-        if cost >= REFUSED_COST_BPS:
-            what, limit = "half of the notional or more, which no trade pays for", f"{REFUSED_COST_BPS:,.0f}"
-            raise Told(what, f"Give less than {limit}.")
-        return cost
 
     @field_validator("assets")
     @classmethod

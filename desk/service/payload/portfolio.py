@@ -1,7 +1,7 @@
 """The portfolio of a payload, made in memory: the same record that a portfolio file gives."""
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import Days, sessions
+from research.market.instruments import instruments_table
 from research.orders import Request
 from research.portfolio import Limits, OrderLimits, Portfolio
 from research.rules import Threshold
@@ -20,6 +21,7 @@ NAME, PAYLOAD_POLICY = "payload", "threshold"
 CALENDAR, FIRST, LAST = "XNYS", np.datetime64("1980-01-02"), np.datetime64("2022-12-30")  # of nominal dates
 FEWEST_ROWS = 3  # of a market: the last trade lies between its first and its last close
 TRACKING_PENALTY = 5.0
+TABLES = 64  # of instruments, of the assets that were asked for last
 
 
 def portfolio_of(payload: RebalanceRequest) -> Portfolio:
@@ -76,34 +78,27 @@ def market_of(payload: RebalanceRequest) -> Market:
         returns[rows - len(history) :, i] = history
         tradable[rows - len(history) - 1 :, i] = True
     prices[-1] = [each.price for each in assets]
-    names = tuple(each.asset for each in assets)
+    names, classes = tuple(each.asset for each in assets), tuple(each.class_name for each in assets)
+    trading = tuple("locked" if name in payload.locked else "" for name in names)
     return Market(
         dates=pd.DatetimeIndex(nominal_dates()[-rows:]),
         assets=names,
         returns=returns,
         tradable=tradable,
         cash=np.zeros(rows),
-        instruments=_instruments(payload, names),
+        instruments=_instruments(names, classes, trading, payload.currency),
         prices=prices,
         calendar=CALENDAR,
         name=NAME,
     )
 
 
-def _instruments(payload: RebalanceRequest, names: tuple[str, ...]) -> pd.DataFrame:
-    """The table of instruments, as `instruments_table` makes it; the market checks it."""
-    n = len(names)
-    columns = {
-        "asset_class": [each.class_name for each in payload.assets],
-        "sector": [""] * n,
-        "currency": [payload.currency] * n,
-        "lot": np.ones(n),
-        "adjustment": ["unknown"] * n,
-        "delisted": np.full(n, np.datetime64("NaT", "us")),
-        "delisting_return": np.full(n, np.nan),
-        "trading": ["locked" if name in payload.locked else "" for name in names],
-    }
-    return pd.DataFrame(columns, index=pd.Index(names, name="asset"))
+@lru_cache(maxsize=TABLES)
+def _instruments(
+    names: tuple[str, ...], classes: tuple[str, ...], trading: tuple[str, ...], currency: str
+) -> pd.DataFrame:
+    """The table of instruments, which nobody changes."""
+    return instruments_table(names, asset_class=classes, trading=trading, currency=currency)
 
 
 @cache

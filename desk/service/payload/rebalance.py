@@ -1,6 +1,7 @@
 """The answer to a payload: the trade list of its portfolio, and the figures beside it."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -85,7 +86,7 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
         "drift": drift,
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    cost = float(sized.charges.sum())
+    cost = round(float(sized.charges.sum()), 2)
     return Orders(
         action="rebalance" if any(moves) else "hold",
         reason=listed.reason,
@@ -97,13 +98,13 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
         binding=list(reasons.binding),
         lots=payload.lots,
         lots_found="" if sized.solved is None else str(sized.solved.words),
-        buys=sized.buys,
-        sells=sized.sells,
+        buys=round(sized.buys, 2),
+        sells=round(sized.sells, 2),
         cost=cost,
         cost_bps=cost / position.nav / BASIS_POINT,
         cash_before=position.cash,
         cash_after=sized.cash,
-        value_after=sized.nav_after,
+        value_after=round(sized.nav_after, 2),
         assets=[
             AssetOrder(
                 asset=given.asset,
@@ -180,7 +181,7 @@ def _itself(asset: AssetInput) -> HoldingInput:
 def _security(payload: RebalanceRequest, one: HoldingInput, order: AssetOrder, yearly: float | None) -> HoldingOrder:
     """The part of an asset's order that falls on a security. yearly : forecast of the asset."""
     history, exact = one.historical_returns, order.units * order.price * one.weight / one.price
-    units = float(np.copysign(np.floor(abs(exact) + LOT), exact))
+    units = math.copysign(math.floor(abs(exact) + LOT), exact) + 0.0  # no negative zero
     notional = round(units * one.price, 2)
     return HoldingOrder(
         symbol=one.symbol,

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,11 @@ from desk.commands.cycle.records import newest_cycles
 from desk.commands.orders.trades import policy_now, trades_now
 from desk.commands.report import scored_backtest
 from desk.commands.risk import ready_policies
-from desk.cycle.monitor import monitored
+from desk.cycle.monitor import Reading, monitored
 from desk.journal import Journal
 from desk.journal.journal import JOURNAL
+from desk.journal.records import CycleRun
+from desk.service.bodies import Moment
 from desk.service.caller import Caller, Service
 from desk.service.limited import limited
 from foundation.paper.formats import plain_json
@@ -46,17 +47,6 @@ class Performance(BaseModel):
     nav_history: list[dict[str, Any]]
 
 
-class Reading(BaseModel):
-    """A reading of the monitor, as `desk.cycle.monitor.Reading`."""
-
-    name: str
-    value: float | None
-    level: str
-    triggers: bool
-    sentence: str
-    of: str
-
-
 class Drift(BaseModel):
     """Readings at the last close, and a row for each line and for cash.
 
@@ -77,19 +67,16 @@ class VersionHead(BaseModel):
 
     number: int
     author: str
-    written: datetime
+    written: Moment
     sha256: str
 
 
 class CycleEntry(BaseModel):
-    """A decision cycle.  id : sha256 of its record."""
+    """A decision cycle.  status : of its decision by now."""
 
-    id: str
     moment: str
-    session: str
     status: str
-    chosen: str
-    headline: str
+    record: CycleRun
 
 
 class JournalEntry(BaseModel):
@@ -107,7 +94,7 @@ class JournalEntry(BaseModel):
 
 
 class History(BaseModel):
-    """What became of a portfolio, each the newest first."""
+    """The history of a portfolio, each part the newest first."""
 
     versions: list[VersionHead]
     cycles: list[CycleEntry]
@@ -177,17 +164,7 @@ def history(root: Path, portfolio: str, versions: list[VersionHead], limit: int)
         entries = [*journal.entries(last=limit, portfolio=portfolio)][::-1]
     return History(
         versions=versions,
-        cycles=[
-            CycleEntry(
-                id=one.record.sha256,
-                moment=one.moment,
-                session=one.record.session,
-                status=status,
-                chosen=one.record.chosen,
-                headline=one.record.headline,
-            )
-            for one, status in cycles
-        ],
+        cycles=[CycleEntry(moment=one.moment, status=status, record=one.record) for one, status in cycles],
         journal=[JournalEntry.model_validate({**vars(one), "content": asdict(one.record)}) for one in entries],
     )
 

@@ -31,7 +31,7 @@ STALE = "Somebody changed the portfolio meanwhile: read it again, and make the c
 
 @dataclass(frozen=True)
 class Content:
-    """What a version holds.
+    """The content of a version.
 
     name    : name of the portfolio in its text.
     text    : as it was sent.
@@ -105,7 +105,7 @@ def owned(session: Session, caller: Caller, portfolio: str) -> StoredPortfolio:
 
 
 def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: Mapping[str, bytes]) -> Content:
-    """What somebody sent, read in a limited process as the command line reads a file.
+    """A portfolio that was sent, read in a limited process as the command line reads a file.
 
     Raises : Problem 400 with all mistakes, 413 for too much.
     """

@@ -28,7 +28,7 @@ NO_CODE = "Name a rule or an allocation of the workbench: no code of yours runs 
 
 
 def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
-    """What a text states: its `name` and its `tree`, or its `mistakes`. It is written beside its files.
+    """The `name` and the `tree` of a text, or its `mistakes`; it is written beside its files.
 
     folder  : folder of the files that it names.
     text    : YAML or JSON.

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Path as InPath
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import ColumnElement, func, select
 from starlette.concurrency import run_in_threadpool
 
@@ -20,7 +20,7 @@ from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import Plain
 from desk.commands.report import asked_parameters
-from desk.service.bodies import Body, JsonRoute
+from desk.service.bodies import Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service, needs
 from desk.service.jobs import queue
 from desk.service.jobs.worker import JOBS, PAGE, RECORD, RUNS, space_wanted
@@ -39,7 +39,6 @@ Id = Annotated[str, InPath(max_length=32)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Moment = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]
 Kind = Literal["report", "backtest", "cycle"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 MOST_OPEN = 100  # jobs of a user that wait or run

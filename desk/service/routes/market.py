@@ -58,7 +58,7 @@ class Rows(BaseModel):
     rows: list[Row]
 
 
-@router.get("/assets")
+@router.get("/assets", responses={404: {"description": "There is no such market."}})
 def list_assets(
     _: Reads,
     market: Named = None,

@@ -16,8 +16,9 @@ from desk.journal.verify import verify
 from desk.service import orders
 from desk.service.bodies import Body, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs, signature
+from desk.service.jobs.worker import RUNS
 from desk.service.limited import limited
-from desk.service.orders import REPORTS, TICKETS, TicketHead, TradesAsked
+from desk.service.orders import TICKETS, TicketHead, TradesAsked
 from desk.service.portfolios.figures import JournalEntry
 from desk.service.portfolios.stored import seen_by, written_out
 from desk.service.store.tables import StoredPortfolio
@@ -64,7 +65,7 @@ class Tickets(BaseModel):
 
 
 class Refusal(Body):
-    """Why a ticket is refused."""
+    """The reason for which a ticket is refused."""
 
     reason: Annotated[Text, Field(max_length=500)]
 
@@ -84,7 +85,7 @@ class JournalPage(BaseModel):
 
 
 class Verification(BaseModel):
-    """What a check of the journal found.  faults : sentences, [] where no entry was changed, removed or added."""
+    """The outcome of a check of the journal.  faults : sentences, [] where no entry was changed, removed or added."""
 
     count: int
     sha256: str
@@ -100,7 +101,7 @@ class Why(BaseModel):
 
 
 class Watch(BaseModel):
-    """What cycles may send.  portfolios : by name, its last cycle and its open orders."""
+    """The permission of cycles to send.  portfolios : by name, its last cycle and its open orders."""
 
     paused: bool
     stopped: bool
@@ -111,13 +112,11 @@ class Watch(BaseModel):
 # -- lists and tickets -------------------------------------------------------------------------------------------------
 
 
-@router.post("/rebalance/predict", response_model=TicketDocument, responses={404: {}})
+@router.post("/rebalance/predict", response_model=TicketDocument)
 def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response:
     """Make today's trade list of a stored portfolio. It is no ticket: nobody can approve it."""
     root, file = service.root(caller.tenant), written_out(service, caller, asked.portfolio, asked.version)
-    return Response(
-        limited(orders.predicted, str(file), asked, str(root / REPORTS), home=root), media_type=KINDS["json"]
-    )
+    return Response(limited(orders.predicted, str(file), asked, str(root / RUNS), home=root), media_type=KINDS["json"])
 
 
 @router.post("/portfolios/{portfolio}/tickets", status_code=201)
@@ -126,7 +125,7 @@ def issue(
 ) -> TicketHead:
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
-    given = str(file), asked, str(root / REPORTS), str(root / TICKETS), signature(caller)
+    given = str(file), asked, str(root / RUNS), str(root / TICKETS), signature(caller)
     ticket = limited(orders.issued, *given, home=root)
     with Journal(root, read_only=True) as journal:
         return orders.head_of(journal, ticket)
@@ -151,13 +150,13 @@ def ticket(
     return FileResponse(path, filename=path.name, media_type=KINDS.get(form.rpartition(".")[2], BINARY))
 
 
-@router.post("/tickets/{ticket}/approve", responses={409: {}})
+@router.post("/tickets/{ticket}/approve")
 def approve(ticket: TicketId, caller: Approver, service: InService) -> TicketHead:
     """Approve a ticket. Who made it does not; your last word counts."""
     return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller)
 
 
-@router.post("/tickets/{ticket}/refuse", responses={409: {}})
+@router.post("/tickets/{ticket}/refuse")
 def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InService) -> TicketHead:
     """Refuse a ticket. Your last word counts."""
     return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller, refusal.reason)

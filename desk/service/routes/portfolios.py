@@ -9,7 +9,7 @@ from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
-from desk.service.bodies import JSON, Body, JsonRoute
+from desk.service.bodies import JSON, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
 from desk.service.portfolios.stored import (
@@ -28,23 +28,23 @@ from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"], route_class=JsonRoute)
+PRINTED = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL holds no NUL
 YAML, FORM = "text/yaml", "multipart/form-data"
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
 Writer = Annotated[Caller, Depends(needs("manager", "portfolios"))]
-Id = Annotated[str, Path(max_length=32)]
+Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+Colleague = Annotated[str, Path(max_length=254, pattern=PRINTED, description="Id or e-mail of a user.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Policy = Annotated[str, Query(max_length=80, description="Name of a policy; the active one by default.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
-SAID = {
-    409: "Another portfolio of your tenant has this name.",
-    410: "The portfolio was deleted.",
-    412: "There is a newer version than the one that you have read.",
-    413: "It is too long.",
-    415: "The body is of another type.",
-    428: "The ETag of the version that you have read is missing.",
-    503: "No processor is free.",
+Answers = dict[int | str, dict[str, Any]]  # that a route gives besides those of all
+TAKEN: Answers = {409: {"description": "Another portfolio of your tenant has this name."}}
+GONE: Answers = {410: {"description": "The portfolio was deleted."}}
+MATCHED: Answers = GONE | {
+    412: {"description": "There is a newer version than the one that you have read."},
+    428: {"description": "The ETag of the version that you have read is missing."},
 }
 BODY = {
     "requestBody": {
@@ -66,11 +66,6 @@ BODY = {
 }
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route answers besides those of all."""
-    return {status: {"description": SAID[status]} for status in statuses}
-
-
 class PortfolioHead(BaseModel):
     """A portfolio without its text.  writes : true if you may change it."""
 
@@ -79,8 +74,8 @@ class PortfolioHead(BaseModel):
     client: str
     owner: str
     version: int
-    created: datetime
-    deleted: datetime | None
+    created: Moment
+    deleted: Moment | None
     writes: bool
 
 
@@ -109,7 +104,7 @@ class PortfolioRecord(PortfolioHead):
 
     number: int
     author: str
-    written: datetime
+    written: Moment
     sha256: str
     portfolio: dict[str, Any]
     files: list[str]
@@ -126,7 +121,7 @@ class NoteBody(Body):
     """A note on a line (by its asset), a list (by the hash of its ticket) or a decision (by its id)."""
 
     kind: Literal["line", "list", "decision"]
-    subject: str = Field(min_length=1, max_length=128)
+    subject: str = Field(min_length=1, max_length=128, pattern=PRINTED)
     text: str = Field(min_length=1, max_length=4_000)
 
 
@@ -135,11 +130,11 @@ class NoteRecord(NoteBody):
 
     id: str
     author: str
-    created: datetime
+    created: Moment
 
 
 class Sent(BaseModel):
-    """What came: the text, None where it stays; and files by name."""
+    """A body.  text : None where it stays;  files : content by name."""
 
     text: str | None
     is_yaml: bool
@@ -173,7 +168,9 @@ SentBody = Annotated[Sent, Depends(sent)]
 def list_portfolios(
     service: InService,
     caller: Reader,
-    client: Annotated[str | None, Query(max_length=128, description="Only those of this client.")] = None,
+    client: Annotated[
+        str | None, Query(max_length=128, pattern=PRINTED, description="Only those of this client.")
+    ] = None,
     with_deleted: bool = False,
     limit: Limit = 100,
     offset: Offset = 0,
@@ -189,13 +186,13 @@ def list_portfolios(
     return [ClientPortfolios(client=name, portfolios=of) for name, of in groups.items()]
 
 
-@router.post("", status_code=201, openapi_extra=BODY, responses=problems(409, 413, 415, 503))
+@router.post("", status_code=201, openapi_extra=BODY, responses=TAKEN)
 def create_portfolio(
     service: InService,
     caller: Writer,
     response: Response,
     body: SentBody,
-    client: Annotated[str, Query(max_length=128, description="Client whose it is.")] = "",
+    client: Annotated[str, Query(max_length=128, pattern=PRINTED, description="Client whose it is.")] = "",
 ) -> PortfolioRecord:
     """Store a portfolio: YAML, the same mapping as JSON, or a form with the files that it names."""
     if body.text is None:
@@ -220,7 +217,7 @@ def show_portfolio(
     return Response(content.yaml, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
 
 
-@router.put("/{portfolio}", openapi_extra=BODY, responses=problems(410, 412, 413, 415, 428, 503))
+@router.put("/{portfolio}", openapi_extra=BODY, responses=MATCHED)
 def change_portfolio(
     service: InService, caller: Writer, response: Response, portfolio: Id, body: SentBody, if_match: IfMatch = None
 ) -> PortfolioRecord:
@@ -234,22 +231,22 @@ def change_portfolio(
     return _record(service, caller, portfolio, version + 1, response)
 
 
-@router.delete("/{portfolio}", status_code=204, responses=problems(410, 412, 428))
+@router.delete("/{portfolio}", status_code=204, responses=MATCHED)
 def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match: IfMatch = None) -> None:
     """Mark a portfolio deleted; its versions can still be read."""
     deleted(service, caller, portfolio, _matched(service, caller, portfolio, if_match))
 
 
-@router.put("/{portfolio}/shares/{user}", status_code=204, responses=problems(410))
-def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: str, body: ShareBody) -> None:
+@router.put("/{portfolio}/shares/{user}", status_code=204, responses=GONE)
+def share_portfolio(service: InService, caller: Writer, portfolio: Id, user: Colleague, body: ShareBody) -> None:
     """Share a portfolio with a user of your tenant, by id or e-mail."""
     with service.sessions.begin() as session:
         owned(session, caller, portfolio)
         session.merge(Share(portfolio=portfolio, user=_colleague(session, caller, user).id, writes=body.writes))
 
 
-@router.delete("/{portfolio}/shares/{user}", status_code=204, responses=problems(410))
-def unshare_portfolio(service: InService, caller: Writer, portfolio: Id, user: str) -> None:
+@router.delete("/{portfolio}/shares/{user}", status_code=204, responses=GONE)
+def unshare_portfolio(service: InService, caller: Writer, portfolio: Id, user: Colleague) -> None:
     """Share a portfolio with a user no longer."""
     with service.sessions.begin() as session:
         owned(session, caller, portfolio)
@@ -285,7 +282,7 @@ def add_note(service: InService, caller: Writer, portfolio: Id, body: NoteBody) 
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/{portfolio}/performance", responses=problems(410, 503))
+@router.get("/{portfolio}/performance", responses=GONE)
 def performance(
     service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = ""
 ) -> figures.Performance:
@@ -294,7 +291,7 @@ def performance(
     return figures.Performance(**figures.of_file(service, caller, figures.performance, file, policy))
 
 
-@router.get("/{portfolio}/risk", responses=problems(410, 503))
+@router.get("/{portfolio}/risk", responses=GONE)
 def risk(
     service: InService,
     caller: Reader,
@@ -310,7 +307,7 @@ def risk(
     return found
 
 
-@router.get("/{portfolio}/drift", responses=problems(410, 503))
+@router.get("/{portfolio}/drift", responses=GONE)
 def drift(
     service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = ""
 ) -> figures.Drift:

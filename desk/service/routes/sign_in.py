@@ -2,7 +2,7 @@
 
 import hmac
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy.orm import Session
 
-from desk.service.bodies import Body, JsonRoute
+from desk.service.bodies import Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service
 from desk.service.problems import Problem
 from desk.service.settings import OpenIdProvider
@@ -83,7 +83,7 @@ class Tokens(BaseModel):
     """
 
     token: str
-    expires: datetime
+    expires: Moment
     refresh_token: str | None
     recovery_codes: list[str] = []
 

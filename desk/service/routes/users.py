@@ -1,7 +1,7 @@
 """Users as they see themselves, and as an admin of their tenant sees them: roles, access tokens, passkeys, sessions."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
@@ -9,7 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from desk.service.bodies import Body, JsonRoute
+from desk.service.bodies import Body, JsonRoute, Moment
 from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, needs
 from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.routes.sign_in import InExchange, Line, Options, provider_of
@@ -44,7 +44,7 @@ class UserShown(Shown):
     role: Role
     disabled: bool
     is_registered: bool
-    created: datetime
+    created: Moment
 
 
 class Profile(UserShown):
@@ -106,10 +106,10 @@ class TokenShown(Shown):
     name: str
     role: Role
     scopes: list[Scope]
-    created: datetime
-    expires: datetime
-    used: datetime | None
-    revoked: datetime | None
+    created: Moment
+    expires: Moment
+    used: Moment | None
+    revoked: Moment | None
 
 
 class TokenMade(TokenShown):
@@ -130,7 +130,7 @@ class PasskeyShown(Shown):
 
     id: Annotated[str, Field(validation_alias=AliasChoices("credential", "id"))]
     name: str
-    created: datetime
+    created: Moment
 
 
 class Page(BaseModel):

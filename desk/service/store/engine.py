@@ -15,7 +15,7 @@ from foundation.arguments import first_line, refuse
 from foundation.errors import ConfigError
 
 WAIT = 60.0  # seconds for another process's transaction
-CONNECTIONS = {"pool_size": 10, "max_overflow": 40}  # a process answers 40 requests at once
+CONNECTIONS = {"pool_size": 5, "max_overflow": 15, "pool_timeout": WAIT}  # of a process; a PostgreSQL has 100 for all
 BEGIN = "begin"  # execution option: how SQLite begins a transaction
 
 
@@ -23,7 +23,7 @@ class Sessions(sessionmaker[Session]):
     """Sessions of a database: `sessions()` to read, `sessions.begin()` to write.
 
     SQLite has one writer at a time. A transaction that reads first and then writes fails where another one wrote
-    meanwhile; one that states at its begin that it writes waits.
+    meanwhile; one that states at its begin that it writes waits. One that does not state it may not write.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -66,9 +66,7 @@ def connected(url: str, *, are_keys_checked: bool = True) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         begin = connection.get_execution_options().get(BEGIN, "DEFERRED")
-        connection.exec_driver_sql(
-            f"PRAGMA query_only = {begin == 'DEFERRED':d}"
-        )  # whoever writes says so at its begin
+        connection.exec_driver_sql(f"PRAGMA query_only = {begin == 'DEFERRED':d}")
         connection.exec_driver_sql(f"BEGIN {begin}")
 
     return engine

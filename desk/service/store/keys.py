@@ -6,8 +6,8 @@ of them verify and open. The files are looked at anew at each use, so that serve
 
 import os
 import stat
-from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -53,15 +53,16 @@ class Keys:
 
     def rotate(self) -> None:
         """Make a new key of each kind, which signs and seals from now on; the earlier ones verify and open."""
-        with locked(self.folder / LOCK, wait=True):
-            for kind in KINDS:
-                _write(self.folder / kind, (Fernet.generate_key(), *_keys_in(self.folder / kind)))
+        self._replace(lambda old: (Fernet.generate_key(), *old))
 
     def drop_old(self) -> None:
         """Delete all but the newest key of each kind: what an earlier one signed or sealed is void."""
+        self._replace(lambda old: old[:1])
+
+    def _replace(self, change: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]) -> None:
         with locked(self.folder / LOCK, wait=True):
             for kind in KINDS:
-                _write(self.folder / kind, _keys_in(self.folder / kind)[:1])
+                _write(self.folder / kind, change(_keys_in(self.folder / kind)))
 
     @property
     def _sealing(self) -> MultiFernet:
@@ -86,10 +87,8 @@ def opened_keys(folder: Path, sessions: Sessions | None = None) -> Keys:
 def sealed_fields(session: Session | Connection) -> Iterator[tuple[Column[bytes], tuple[Any, ...], bytes]]:
     """The sealed fields of the database: column, key of the row, and content."""
     for column in _sealed_columns():
-        for content, *key in session.execute(
-            select(column, *column.table.primary_key).where(column.is_not(None))
-        ).all():
-            yield column, tuple(key), content
+        found = select(column, *column.table.primary_key).where(column.is_not(None))
+        yield from ((column, tuple(key), content) for content, *key in session.execute(found).all())
 
 
 def _sealed_columns() -> list[Column[bytes]]:
@@ -107,10 +106,9 @@ def reseal(sessions: Sessions, keys: Keys) -> int:
         fields = list(sealed_fields(session))
         for column, key, content in fields:
             row = (each == value for each, value in zip(column.table.primary_key, key, strict=True))
-            changed = column == content  # whoever wrote it meanwhile sealed it with the newest key
-            session.execute(
-                column.table.update().where(*row, changed).values({column: keys.seal(keys.unseal(content))})
-            )
+            same = column == content  # whoever wrote it meanwhile sealed it with the newest key
+            anew = keys.seal(keys.unseal(content))
+            session.execute(column.table.update().where(*row, same).values({column: anew}))
     return len(fields)
 
 
@@ -130,11 +128,9 @@ def _keys_in(path: Path) -> tuple[bytes, ...]:
 @lru_cache(maxsize=8)
 def _read(path: Path, _state: tuple[int, int, int]) -> tuple[bytes, ...]:
     keys = tuple(path.read_bytes().split())
-    try:
-        if keys and all(len(urlsafe_b64decode(key)) == 32 for key in keys):
+    with suppress(ValueError):
+        if keys and all(Fernet(key) for key in keys):
             return keys
-    except ValueError:
-        pass
     raise ConfigError(f"{path} must have a key of 32 bytes in base64 on each line: restore it from a backup.")
 
 

@@ -1,14 +1,12 @@
-"""The operator's work on the store: backup, restore, check, rotation of keys."""
+"""The operator's work on the store: backup, restore, check, rotation of keys. Each gives the sentences that tell it."""
 
 import shutil
 from pathlib import Path
 
-from sqlalchemy import Connection, Table, func, select
-
-from desk.service.caller import KEYS
+from desk.service.caller import KEYS, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store import schema
-from desk.service.store.backup import Parts, checked, load_backup, tables_of, write_backup
+from desk.service.store.backup import checked, is_row, lines_of, load_backup, write_backup
 from desk.service.store.engine import answering, connected
 from desk.service.store.keys import Keys, reseal, sealed_fields
 from foundation.errors import ConfigError, DataError
@@ -18,7 +16,7 @@ GB = 1e9
 
 
 def backup(settings: ServiceSettings, path: Path) -> str:
-    """Write a backup of the database, and say what is in it. Raises ConfigError for a database without tables."""
+    """Write a backup of the database. Raises ConfigError for a database without tables."""
     engine = connected(settings.database_url)
     snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
     with answering(engine.execution_options(**snapshot)) as connection, connection.begin():
@@ -26,8 +24,7 @@ def backup(settings: ServiceSettings, path: Path) -> str:
         if revision is None:
             raise ConfigError("the database has no tables: there is nothing to back up. Check DATABASE_URL.")
         write_backup(connection, revision, path)
-    engine.dispose()
-    return _told(path, *checked(path))
+    return f"{path}: schema {revision}, {checked(path)[1]:,} rows."
 
 
 def restore(settings: ServiceSettings, path: Path) -> str:
@@ -35,38 +32,46 @@ def restore(settings: ServiceSettings, path: Path) -> str:
 
     Raises : ConfigError for a database that has rows, DataError for a file that was changed.
     """
-    revision, parts = checked(path)
+    revision, rows = checked(path)
     with schema.changed_alone(settings.database_url) as connection:
         if schema.revision_of(connection) is None:
             schema.check_empty(connection)
+        elif any(map(is_row, lines_of(connection, ""))):
+            raise ConfigError("the database has rows: restore into an empty one.")
         schema.upgrade(connection, revision)
-        for table in tables_of(connection):
-            if _rows_of(connection, table):
-                raise ConfigError(f"the table {table.name} has rows: restore into an empty database.")
-        load_backup(connection, path, parts)
+        load_backup(connection, revision, path)
         schema.upgrade(connection, schema.newest_revision())
-    return _told(path, revision, parts)
+    return f"{path}: schema {revision}, {rows:,} rows."
+
+
+def migrate(settings: ServiceSettings) -> str:
+    """Bring the database to the newest schema, after a backup, as a start of the server does."""
+    opened_service(settings)
+    return f"The schema is {schema.newest_revision()}."
 
 
 def check(settings: ServiceSettings) -> tuple[str, bool]:
-    """Sentences on the store, and true where something would fail, or the disk may be full before the morning.
+    """Sentences, and true where something would fail, or the disk may be full before the morning.
 
     Raises : ConfigError for keys that are missing or that others may read, or a database that does not answer.
     """
-    keys = Keys(settings.folder / KEYS)
-    told, engine = [f"signing keys: {len(keys.signing)}."], connected(settings.database_url)
-    wrong = [little_space(settings.folder)]
+    keys, sealed, shut = Keys(settings.folder / KEYS), 0, 0
+    engine, newest = connected(settings.database_url), schema.newest_revision()
     with answering(engine) as connection:
-        found, newest = schema.revision_of(connection), schema.newest_revision()
-        if found == newest:
-            rows = sum(_rows_of(connection, table) for table in tables_of(connection))
-            told.insert(0, f"{connection.dialect.name}, schema {found}: {rows:,} rows.")
-            wrong += [_damage(connection), _shut_fields(connection, keys)]
-        else:
-            wrong.append(f"The schema is {found}, and this program's is {newest}: run `rebalance store migrate`.")
-    engine.dispose()
-    wrong = [sentence for sentence in wrong if sentence]
-    return "\n".join([*told, *wrong] if wrong else [*told, "All is well."]), bool(wrong)
+        found = schema.revision_of(connection)
+        for _, _, content in sealed_fields(connection) if found == newest else ():
+            sealed += 1
+            try:
+                keys.unseal(content)
+            except DataError:
+                shut += 1
+    told = f"{engine.dialect.name}, schema {found}, {sealed:,} sealed fields, signing keys: {len(keys.signing)}."
+    wrong = [little_space(settings.folder)]
+    if found != newest:
+        wrong.append(f"The schema of this program is {newest}: run `rebalance store migrate`.")
+    if shut:
+        wrong.append(f"{shut} of {sealed} sealed fields do not open: put the files of {keys.folder} back.")
+    return "\n".join([told, *filter(None, wrong)]), any(wrong)
 
 
 def little_space(folder: Path) -> str:
@@ -89,29 +94,3 @@ def rotate_keys(settings: ServiceSettings, *, drop_old: bool) -> str:
         keys.drop_old()
     rest = "The old keys are deleted: all users sign in again." if drop_old else "The old keys still verify and open."
     return f"New keys sign and seal; {number:,} fields are sealed with them. {rest}"
-
-
-def _damage(connection: Connection) -> str:
-    """The first fault of the pages of an SQLite file, else "". PostgreSQL has its own checks."""
-    fault = connection.exec_driver_sql("PRAGMA quick_check").scalar() if connection.dialect.name == "sqlite" else "ok"
-    return "" if fault == "ok" else f"The file is damaged: {fault}. Restore a backup into an empty database."
-
-
-def _shut_fields(connection: Connection, keys: Keys) -> str:
-    """A sentence where sealed fields do not open, else ""."""
-    number, shut = 0, 0
-    for number, (_, _, content) in enumerate(sealed_fields(connection), 1):  # noqa: B007 - also after the loop
-        try:
-            keys.unseal(content)
-        except DataError:
-            shut += 1
-    return f"{shut} of {number} sealed fields do not open: put the files of {keys.folder} back." if shut else ""
-
-
-def _rows_of(connection: Connection, table: Table) -> int:
-    return connection.scalar(select(func.count()).select_from(table)) or 0
-
-
-def _told(path: Path, revision: str, parts: Parts) -> str:
-    rows = sum(part["rows"] for part in parts.values())
-    return f"{path}: schema {revision}, {len(parts)} tables, {rows:,} rows."

@@ -80,9 +80,7 @@ def newest_revision() -> str:
 def check_empty(connection: Connection) -> None:
     """Refuse a database that has tables. Raises ConfigError."""
     if tables := inspect(connection).get_table_names():
-        raise ConfigError(
-            f"the database has tables that are not the service's, such as {tables[0]}: give an empty one."
-        )
+        raise ConfigError(f"the database has tables of others, such as {tables[0]}: give an empty one.")
 
 
 def _check_known(revision: str) -> None:

@@ -14,7 +14,7 @@ from research.portfolio.file.strict_yaml import KeyPath
 UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")  # types of pydantic's error for a key that is not declared
 OUTSIDE = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")  # likewise, of a number out of bounds
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-KINDS = {  # what is wrong with a value of another kind than its record declares, and how to fix it
+WRONG_KINDS = {  # what is wrong with a value of another kind than its record declares, and how to fix it
     "float": ("not a number", "Write a plain number, such as 0.25 or 1_000."),
     "int": ("not a whole number", "Write one, such as 252."),
     "bool": ("not true or false", "Write true or false."),
@@ -162,7 +162,7 @@ def _words_of(problem: _Problem, nodes: Sequence[Schema]) -> tuple[str, str]:
     message = problem.message.removeprefix("Value error, ").removesuffix(".")
     if problem.told.get("pattern", NOT_BLANK) != NOT_BLANK:
         return "not of its form", f"Write text that matches {problem.told['pattern']}."
-    what, fix = KINDS.get(problem.type) or KINDS.get(kind, (message, "Correct it."))
+    what, fix = WRONG_KINDS.get(problem.type) or WRONG_KINDS.get(kind, (message, "Correct it."))
     if kind == "literal" and isinstance(problem.found, str):
         known = [word for one in nodes for word in one.get("enum", [one.get("const", "")]) if word]
         return what, did_you_mean(problem.found, dict.fromkeys(known))

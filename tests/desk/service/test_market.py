@@ -15,7 +15,9 @@ SignedIn = Callable[..., TestClient]
 
 
 def test_pages_join_to_the_whole(signed_in: SignedIn) -> None:
-    client, rows, offset = signed_in("viewer"), [], 0
+    client = signed_in("viewer")
+    rows: list[dict[str, object]] = []
+    offset: int | None = 0
     url = "/api/market/data/GLD?market=multi_asset_daily&from=2022-11-01&to=2022-11-30&limit=8"
     while offset is not None:
         page = client.get(f"{url}&offset={offset}").json()

@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 from bson.decimal128 import Decimal128
+from fastapi import FastAPI
 from mongodb_server import Server, mongodb_server
+from sqlalchemy import select
 
+from desk.service.caller import Caller
 from desk.service.portfolios import mongodb
 from desk.service.portfolios.mongodb import read_mongodb
+from desk.service.portfolios.stored import written_out
 from desk.service.portfolios.validation import yaml_of
 from desk.service.problems import Problem
+from desk.service.store.tables import User
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
 from research.portfolio import load_portfolio
@@ -60,16 +65,20 @@ def test_the_newest_document_is_what_is_held_and_all_are_the_history(
 
 
 def test_what_is_held_today_is_read_whenever_a_version_is_written_out(
-    server: Server, tree: dict[str, Any], signed_in: Callable[..., Any]
+    app: FastAPI, server: Server, tree: dict[str, Any], signed_in: Callable[..., Any]
 ) -> None:
     client = signed_in()
     made = client.post("/api/portfolios", json=tree)
     assert made.status_code == 201, made.text
     assert made.json()["portfolio"]["mongodb"] == KEYS
-    drift = f"{made.headers['Location']}/drift"
-    assert client.get(drift).json()["lines"][0]["shares"] == 3260
-    server.documents[2]["held"]["units"]["SPY"] = 3000
-    assert client.get(drift).json()["lines"][0]["shares"] == 3000
+    portfolio = made.json()["id"]
+    with app.state.service.sessions() as session:
+        user = session.scalars(select(User)).one()
+    caller = Caller(user.id, user.name, user.tenant, user.role)
+    for units in (3260, 3000):
+        server.documents[2]["held"]["units"]["SPY"] = units
+        file = written_out(app.state.service, caller, portfolio)
+        assert load_portfolio(file).shares.tolist() == [units, 7460]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Counters and messages that processes share: the same within a process and in a Redis."""
+"""Counters that processes share: the same within a process and in a Redis."""
 
 from collections.abc import Iterator
 from secrets import token_hex
@@ -7,7 +7,7 @@ import pytest
 from database_servers import installed, redis_server
 from redis import Redis
 
-from desk.service.store.redis import MOST_COUNTERS, MOST_WAITING, InProcess, InRedis, Shared, opened_shared
+from desk.service.store.redis import MOST_COUNTERS, InProcess, InRedis, Shared, opened_shared
 from foundation.errors import ConfigError
 
 SERVERS = installed("redis")
@@ -58,30 +58,6 @@ def test_redis_ends_a_counter(redis_url: str) -> None:
     redis.pexpire(f"rebalance:{key}", 0)
     assert shared.count(key, 3600)[0] == 1
     assert redis.pttl(f"rebalance:{key}") > 3_000_000
-
-
-def test_a_message_reaches_each_subscriber_of_its_channel_in_order(pair: tuple[Shared, Shared]) -> None:
-    channel, other = token_hex(8), token_hex(8)
-    with (
-        pair[0].subscribed(channel) as first,
-        pair[1].subscribed(channel) as second,
-        pair[1].subscribed(other) as third,
-    ):
-        for message in ("one", "two\n", "drei – 3"):
-            pair[1].publish(channel, message)
-        assert [[receive(5) for _ in range(3)] for receive in (first, second)] == [["one", "two\n", "drei – 3"]] * 2
-        assert [receive(0) for receive in (first, second, third)] == [None] * 3
-    pair[0].publish(channel, "later")
-    with pair[0].subscribed(channel) as receive:
-        assert receive(0) is None
-
-
-def test_a_subscriber_that_does_not_read_keeps_only_so_many_messages() -> None:
-    shared = InProcess()
-    with shared.subscribed("a") as receive:
-        for number in range(2 * MOST_WAITING):
-            shared.publish("a", str(number))
-        assert [receive(0) for _ in range(MOST_WAITING + 1)] == [*map(str, range(MOST_WAITING)), None]
 
 
 def test_without_a_url_it_is_this_process(redis_url: str) -> None:

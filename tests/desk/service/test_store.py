@@ -1,5 +1,6 @@
 """The database: the same in SQLite and in PostgreSQL, whoever starts, stops, or is killed."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -46,7 +47,6 @@ from foundation.errors import ConfigError, DataError
 
 SERVERS = installed("postgresql")
 PROCESSES, WRITES = 4, 25
-TABLES = len(Table.metadata.tables)
 
 
 def served(url: str, folder: Path) -> ServiceSettings:
@@ -147,7 +147,7 @@ def test_a_newer_schema_is_refused_with_both_revisions(database_url: str) -> Non
 def test_a_database_of_others_is_refused(database_url: str) -> None:
     with changed_alone(database_url) as connection:
         connection.execute(text("CREATE TABLE theirs (id INTEGER)"))
-    with pytest.raises(ConfigError, match="tables that are not the service's, such as theirs"):
+    with pytest.raises(ConfigError, match="tables of others, such as theirs"):
         opened(database_url)
 
 
@@ -312,14 +312,16 @@ def test_the_drill(database_url: str, tmp_path: Path) -> None:
     settings = served(database_url, tmp_path / "service")
     fill(settings)
     before, backup = contents(database_url), tmp_path / "backup"
-    assert operation.backup(settings, backup) == f"{backup}: schema 0001, {TABLES} tables, 17 rows."
+    assert operation.backup(settings, backup) == f"{backup}: schema 0001, 17 rows."
     destroy(database_url)
     operation.restore(settings, backup)
     assert contents(database_url) == before
     assert operation.check(settings) == (
-        f"{database_url.partition(':')[0]}, schema 0001: 17 rows.\nsigning keys: 1.\nAll is well.",
+        f"{database_url.partition(':')[0]}, schema 0001, 7 sealed fields, signing keys: 1.",
         False,
     )
+    with opened(database_url)() as session:
+        assert session.scalar(text("SELECT count(*) FROM jobs WHERE result IS NULL")) == 1  # not JSON's null
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
 
@@ -327,6 +329,29 @@ def destroy(url: str) -> None:
     with changed_alone(url) as connection:
         for table in reversed([*tables_of(connection), sqlalchemy.Table("alembic_version", sqlalchemy.MetaData())]):
             table.drop(connection)
+
+
+def test_a_backup_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
+    settings, sessions, late = served(database_url, tmp_path), opened(database_url), ["tenant"]
+    fill(settings)
+    before = contents(database_url)
+
+    def write(_: object, __: object, statement: str, *___: object) -> None:
+        if statement.startswith("SELECT users.") and late:  # tenants are written already
+            with sessions.begin() as session:
+                session.add(Tenant(name=late.pop()))
+                session.flush()
+                session.add(User(tenant="tenant", email="", name="", role="viewer"))
+
+    event.listen(Engine, "before_cursor_execute", write)
+    try:
+        operation.backup(settings, tmp_path / "backup")
+    finally:
+        event.remove(Engine, "before_cursor_execute", write)
+    assert not late
+    restored = f"sqlite:///{tmp_path / 'restored.sqlite'}"
+    operation.restore(served(restored, tmp_path), tmp_path / "backup")
+    assert contents(restored) == before
 
 
 def test_rows_move_to_another_database_and_back(
@@ -365,13 +390,25 @@ def test_a_backup_that_was_cut_is_refused(backed_up: tuple[ServiceSettings, Path
         checked(tmp_path / "backup")
 
 
+def test_rows_that_a_database_gives_otherwise_than_it_was_given_are_not_kept(
+    backed_up: tuple[ServiceSettings, Path], database_url: str, tmp_path: Path
+) -> None:
+    *lines, _ = backed_up[1].read_bytes().replace(b"2026-02-28T23", b"2026-02-28 23").splitlines(keepends=True)
+    end = f'{{"sha256":"{hashlib.sha256(b"".join(lines)).hexdigest()}"}}\n'
+    (tmp_path / "backup").write_bytes(b"".join(lines) + end.encode())
+    with pytest.raises(DataError, match="the database gives other rows"):
+        operation.restore(served(database_url, tmp_path), tmp_path / "backup")
+    with changed_alone(database_url) as connection:
+        assert inspect(connection).get_table_names() == []
+
+
 def test_a_database_with_rows_is_not_restored_into(
     backed_up: tuple[ServiceSettings, Path], database_url: str, tmp_path: Path
 ) -> None:
     settings = served(database_url, tmp_path)
     fill(settings, rows=1)
     before = contents(database_url)
-    with pytest.raises(ConfigError, match="has rows: restore into an empty database"):
+    with pytest.raises(ConfigError, match="has rows: restore into an empty one"):
         operation.restore(settings, backed_up[1])
     assert contents(database_url) == before
 
@@ -467,10 +504,8 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert rebalance("store", "backup", tmp_path / "backup").err.startswith("the database has no tables")
     assert rebalance("store", "migrate").out == "The schema is 0001.\n"
-    assert rebalance("store", "check").out == "sqlite, schema 0001: 0 rows.\nsigning keys: 1.\nAll is well.\n"
-    assert rebalance("store", "backup", tmp_path / "backup").out.endswith(
-        f"backup: schema 0001, {TABLES} tables, 0 rows.\n"
-    )
+    assert rebalance("store", "check").out == "sqlite, schema 0001, 0 sealed fields, signing keys: 1.\n"
+    assert rebalance("store", "backup", tmp_path / "backup").out.endswith("backup: schema 0001, 0 rows.\n")
     assert rebalance("store", "restore", tmp_path / "backup").status == 0
     assert rebalance("store", "rotate-keys", "--drop-old").out.startswith("New keys sign and seal; 0 fields")
     (tmp_path / "service" / KEYS / "signing").chmod(0o644)

@@ -1,6 +1,7 @@
 """The portfolio of a payload: what a portfolio file with the same numbers gives, and what is refused."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from desk.service.payload.model import RebalanceRequest
 from desk.service.payload.portfolio import portfolio_of, request_of
+from desk.service.payload.rebalance import answer_to
 from research.orders import trade_list
 from research.portfolio import load_portfolio
 from tests.payloads import as_file, payload
@@ -44,6 +46,24 @@ def test_the_orders_are_those_of_a_file_that_says_the_same(keys: dict[str, Any],
     pd.testing.assert_frame_equal(one.orders.drop(columns=prices), other.orders.drop(columns=prices), rtol=1e-9)
     np.testing.assert_allclose(own.market.returns, of_file.market.returns, atol=1e-12)
     assert own.cash == pytest.approx(of_file.cash, abs=1e-9)
+
+
+def test_the_figures_of_a_year_are_those_of_the_trade_list_of_that_file(tmp_path: Path) -> None:
+    request = asked(returns=252)
+    answer = answer_to(request, datetime(2026, 1, 1))
+    portfolio = load_portfolio(as_file(request, tmp_path))
+    figures = trade_list(portfolio, portfolio.policies["threshold"], greedy=True).before_after.figures
+    for moment, found in (("before", answer.metrics), ("after", answer.metrics_after)):
+        expected = figures[moment]
+        assert found.volatility.value == pytest.approx(expected.volatility, rel=1e-9)
+        assert found.tracking_error.value == pytest.approx(expected.tracking_error, rel=1e-9)
+        assert found.var_95.value == pytest.approx(expected.var["one day"], rel=1e-9)
+        assert found.cvar_95.value == pytest.approx(expected.cvar["one day"], rel=1e-9)
+    orders = answer.orders
+    assert (orders.drift, orders.largest_drift) == pytest.approx(
+        (figures["before"].drift, figures["before"].largest_drift)
+    )
+    assert (orders.cost, orders.cash_after) == pytest.approx((figures["after"].cost, figures["after"].cash))
 
 
 def test_shorter_histories_end_with_the_others() -> None:
@@ -81,8 +101,8 @@ def change(key: str, value: Any) -> dict[str, Any]:
         ("portfolio_value", "100", "number"),
         ("drift_threshold", 1.1, "less than or equal to 1"),
         ("turnover_limit", -0.1, "greater than or equal to 0"),
-        ("transaction_cost_bps", 10_001.0, "less than or equal to 10000"),
-        ("transaction_cost_bps", 6_000.0, "half of the notional"),
+        ("transaction_cost_bps", 5_000.0, "less than 5000"),
+        ("transaction_cost_bps", -1.0, "greater than or equal to 0"),
         ("assets", [], "at least 1"),
         ("periods_per_year", 0, "greater than or equal to 1"),
         ("locked", ["Z"], "'Z' is no asset"),

@@ -2,6 +2,8 @@
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,10 +11,13 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from desk.service.payload.model import RebalanceRequest
+from desk.service.payload.rebalance import answer_to
 from desk.service.problems import MEDIA_TYPE
 from research.orders.content import DISCLAIMER
 from tests.payloads import payload
 
+MOMENT = datetime(2026, 1, 1)
 WEIGHTS = st.floats(0.0, 1.0)
 RETURNS = st.lists(st.floats(-0.9, 2.0), max_size=25)
 
@@ -49,6 +54,19 @@ def test_the_same_payload_gives_the_same_bytes_but_for_metadata(client: TestClie
     assert one["input_sha256"] == other["input_sha256"]
     changed = asked(client, given | {"drift_threshold": 0.021})["metadata"]
     assert changed["input_sha256"] != one["input_sha256"]
+
+
+def test_payloads_that_are_answered_at_the_same_time_do_not_mix() -> None:
+    requests = [
+        RebalanceRequest.model_validate(
+            payload(2 + seed, returns=20 * seed, seed=seed, lots=("quick", "exact")[seed % 2])
+        )
+        for seed in range(6)
+    ]
+    alone = [answer_to(each, MOMENT) for each in requests]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda k: answer_to(requests[k % 6], MOMENT), range(36)))
+    assert together == 6 * alone
 
 
 def test_ends_of_the_answer_agree_with_each_other(client: TestClient) -> None:
