@@ -1,4 +1,4 @@
-"""Who may be meant, and who may ask: Host and Origin on every request, and what a proxy states of its client."""
+"""Host and Origin, checked on every request, and the client that a proxy states."""
 
 import re
 from collections.abc import Collection

@@ -7,10 +7,10 @@ import re
 from datetime import timedelta
 from hashlib import sha256
 
-from anyio.to_thread import run_sync
 from fastapi import Request
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,7 +43,7 @@ def idempotent(app: ASGIApp, service: Service) -> ASGIApp:
         if key is None or scope["path"].startswith(SECRETS):
             return await app(scope, receive, send)
         try:
-            caller = await run_sync(caller_of, Request(scope), service)
+            caller = await run_in_threadpool(caller_of, Request(scope), service)
         except Problem:  # the route says so, where it needs a caller
             return await app(scope, receive, send)
         if not KEY.fullmatch(key):
@@ -52,7 +52,7 @@ def idempotent(app: ASGIApp, service: Service) -> ASGIApp:
             )
         body = (await receive())["body"]
         request = _request(scope, caller, body)
-        if earlier := await run_sync(_claim, service, caller.user, key, request):
+        if earlier := await run_in_threadpool(_claim, service, caller.user, key, request):
             return await _again(service, earlier, request)(scope, receive, send)
         answer = list[Message]()
 
@@ -60,7 +60,7 @@ def idempotent(app: ASGIApp, service: Service) -> ASGIApp:
             answer.append(message)
 
         await app(scope, replayed(body, receive), collect)  # one that raises leaves its claim: what it did is not known
-        await run_sync(_keep, service, caller.user, key, answer)  # before the client knows the answer
+        await run_in_threadpool(_keep, service, caller.user, key, answer)  # before the client knows the answer
         for message in answer:
             await send(message)
         return None

@@ -1,6 +1,6 @@
 """The audit log: each change that a user made, in the journal of his tenant."""
 
-from anyio.to_thread import run_sync
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desk.journal import Event, Journal
@@ -24,7 +24,7 @@ def journalled(app: ASGIApp, service: Service) -> ASGIApp:
                 if caller is not None and is_change:
                     path = scope["route"].path if scope["path"].startswith(SECRETS) else scope["path"]
                     record = Accessed(state["request"], scope["method"], path, message["status"], caller.user)
-                    await run_sync(_journal, service, caller, record)
+                    await run_in_threadpool(_journal, service, caller, record)
             await send(message)
 
         await app(scope, receive, noted if scope["type"] == "http" else send)

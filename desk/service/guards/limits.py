@@ -2,7 +2,7 @@
 
 from ipaddress import ip_network
 
-from anyio.to_thread import run_sync
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from desk.service.caller import Service
@@ -23,7 +23,7 @@ def limited_rate(app: ASGIApp, service: Service) -> ASGIApp:
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != HEALTH:
             key = f"address:{_network(scope['client'])}"
-            service.check_rate(key) if is_local else await run_sync(service.check_rate, key)
+            service.check_rate(key) if is_local else await run_in_threadpool(service.check_rate, key)
         await app(scope, receive, send)
 
     return guarded

@@ -1,4 +1,4 @@
-"""What is known of each request: a line of the log, its metrics, and an id that its answer states.
+"""The trace of each request: a line of the log, its metrics, and an id that its answer states.
 
 Bodies, values of queries, addresses with ids in them and headers appear in none of them; a path is its template.
 """
