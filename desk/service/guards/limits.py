@@ -1,4 +1,4 @@
-"""How often a client asks, and how much is done at a time. Health is answered throughout."""
+"""Limits of how often a client asks and of how much is done at a time. Health is answered throughout."""
 
 from ipaddress import ip_network
 
