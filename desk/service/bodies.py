@@ -13,13 +13,15 @@ from typing import Annotated, Any, NoReturn
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from desk.service.problems import FieldMistake, Problem, mistakes_of, pointer, refused, shown_value
 from foundation.arguments import cut
 
 JSON = "application/json"
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]  # of an answer; tables have UTC
+PRINTED = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL takes no NUL
+Id = Annotated[str, StringConstraints(max_length=32, pattern=PRINTED)]  # of a row, in a body, a path or a query
 KEY = re.compile(rb'"[ \t\r\n]*:')
 CONSTANTS = (b"NaN", b"Infinity")
 NESTED = (BaseModel, dict, list, tuple)
