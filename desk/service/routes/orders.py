@@ -151,14 +151,14 @@ def ticket(
 
 @router.post("/tickets/{ticket}/approve")
 def approve(ticket: TicketId, caller: Approver, service: InService) -> TicketHead:
-    """Approve a ticket. Who made it does not; your last word counts."""
-    return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller)
+    """Approve a ticket. Who made it, or queued the cycle that did, does not; your last word counts."""
+    return orders.judged(service, names_of(service, caller), ticket, caller)
 
 
 @router.post("/tickets/{ticket}/refuse")
 def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InService) -> TicketHead:
     """Refuse a ticket. Your last word counts."""
-    return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller, refusal.reason)
+    return orders.judged(service, names_of(service, caller), ticket, caller, refusal.reason)
 
 
 @router.get("/orders/{order}/why")
