@@ -12,6 +12,8 @@ from http import HTTPMethod
 from uuid import uuid4
 
 from prometheus_client import Counter, Gauge, Histogram
+from redis import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,11 +25,13 @@ LOG = logging.getLogger("rebalance.service")
 REQUESTS = Counter("rebalance_requests", "Requests, by status of their answers.", ["method", "route", "status"])
 SECONDS = Histogram("rebalance_request_seconds", "Seconds from request to answer.", ["route"])
 RUNNING = Gauge("rebalance_running_requests", "Requests that are being answered.", multiprocess_mode="livesum")
+SILENT = (OperationalError, InterfaceError, TimeoutError, RedisError)  # of a database that is down, or busy for long
+NO_STORE = "A database of the service does not answer: send it again."
 GONE = 499  # status in the log of a request whose client went away before its answer began
 
 
 def observed(app: ASGIApp, _: Service) -> ASGIApp:
-    """Log and count each request, and answer each error: a Problem as itself, any other as 500."""
+    """Log and count each request, and answer each error: a Problem as itself, a silent database 503, any other 500."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,6 +58,8 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
             LOG.error("failed", extra={"fields": {"request": request, **failure(error)}})
             if status != GONE:
                 raise  # the server ends an answer that has begun
+            if isinstance(error, SILENT):
+                return await answer_of(Problem(503, NO_STORE, headers={"Retry-After": "5"}))(scope, receive, noted)
             failed = Problem(500, f"The service failed. Its operator finds why in the log, by the request {request}.")
             return await answer_of(failed)(scope, receive, noted)
         finally:
