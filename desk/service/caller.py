@@ -97,7 +97,8 @@ class Service:
 
 
 def opened_service(settings: ServiceSettings) -> Service:
-    """The parts of a server; at its first start its keys and tables are made."""
+    """The parts of a server; at its first start its folder, for its user alone, its keys and its tables are made."""
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     sessions = opened(settings.database_url, settings.folder / BACKUPS)
     keys = opened_keys(settings.folder / KEYS, sessions)
     return Service(settings, sessions, keys, opened_shared(settings.redis))

@@ -26,7 +26,7 @@ WAIT = 240.0  # seconds until the answer of a process that may have to wait for 
 IMPORTED = "desk.service.orders", "desk.service.portfolios.prepared"  # once, before the first is forked
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
-WAITING = BoundedSemaphore(2 * (os.cpu_count() or 1) + 4)  # with those at work; others keep their threads for reads
+WAITING = BoundedSemaphore(min(2 * (os.cpu_count() or 1) + 4, 16))  # with those at work; reads keep their threads
 BUSY = "The processors are busy: send it again."
 FORKS = get_context("forkserver")
 
