@@ -31,8 +31,8 @@ def serve(
 ) -> None:
     """Answer over HTTP what the command line gives. Ctrl-C ends it; SIGTERM lets running requests end first.
 
-    On 127.0.0.1 the payload endpoints answer without sign-in. On another address it starts when a user exists, and TLS
-    or a proxy is stated. Also read: PUBLIC_URL, REDIS_URL, BEHIND_PROXY and RATE.
+    On 127.0.0.1 the payload endpoints answer without sign-in. On another address it starts when an admin exists, and
+    TLS or a proxy is stated. Also read: PUBLIC_URL, REDIS_URL, BEHIND_PROXY and RATE.
     """
     with starting():
         from dataclasses import replace

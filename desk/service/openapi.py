@@ -4,9 +4,9 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
+from desk.service.caller import needed_by
 from desk.service.guards.hosts import SAFE
 from desk.service.problems import MEDIA_TYPE, ProblemDocument
 
@@ -54,13 +54,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
             if operation:
                 _state_problems(operation, needed_by(route.dependant), changes=method not in SAFE)
     return document
-
-
-def needed_by(dependant: Dependant) -> tuple[str, str] | None:
-    """The role and the scope that a route needs, None for one that answers anyone."""
-    below = (needed_by(each) for each in dependant.dependencies)
-    own: tuple[str, str] | None = getattr(dependant.call, "needed", None)
-    return own or next((found for found in below if found), None)
 
 
 def _state_problems(operation: dict[str, Any], needed: tuple[str, str] | None, changes: bool) -> None:

@@ -6,10 +6,12 @@ tickets: who made, approved and refused them, and where their files are.
 
 import os
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
+from sqlalchemy import select
 
 from desk.commands.orders.trades import as_sent, check_out, request_of, trades_now, write_tickets
 from desk.journal.chain import Entry
@@ -18,9 +20,10 @@ from desk.journal.records import ListMade
 from desk.journal.tickets import TicketState, judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import Body
-from desk.service.caller import Caller, signature
+from desk.service.caller import Caller, Service, signature
 from desk.service.jobs.worker import RUNS
 from desk.service.problems import Problem
+from desk.service.store.tables import QueuedJob, StoredPortfolio
 from desk.tickets import make_ticket
 from desk.tickets.formats import FORMATS, format_of, ticket_json
 from desk.tickets.order_ids import list_id
@@ -211,23 +214,43 @@ def file_of(root: Path, names: Collection[str] | None, ticket: str, form: str) -
     return files[form]
 
 
-def judged(root: Path, names: Collection[str] | None, ticket: str, caller: Caller, refusal: str = "") -> TicketHead:
+def judged(
+    service: Service, names: Collection[str] | None, ticket: str, caller: Caller, refusal: str = ""
+) -> TicketHead:
     """Journal that a caller approves a ticket, or refuses it, and give its state.
 
     refusal : why it is refused; "" approves it.
-    Raises  : Problem 404; 403 for the approval of who made it; 409 where `judge` takes no such word any more.
+    Raises  : Problem 404; 403 for the approval of who made it, or queued the cycle that did; 409 where `judge` takes no
+              such word any more.
     """
+    root = service.root(caller.tenant)
     path = file_of(root, names, ticket, "json")
     document = ticket_json.read_document(path)
     with Journal(root, user=signature(caller)) as journal:
-        makers = {entry.user for entry in _lists(journal, names, ticket)}
-        if not refusal and any(maker.endswith(f"({caller.user})") for maker in makers):
+        lists = _lists(journal, names, ticket)
+        if not refusal and any(
+            each.user.endswith(f"({caller.user})") or _queued(service, caller, each) for each in lists
+        ):
             raise Problem(403, "You made this list: another person approves it.")
         try:
             judge(journal, document, str(path), refusal)
         except ConfigError as error:
             raise Problem(409, str(error)) from error
         return head_of(journal, document["hash"])
+
+
+def _queued(service: Service, caller: Caller, made: Entry) -> bool:
+    """True if a list may be of a cycle that a caller queued: those journal in the name of the worker's user."""
+    if made.user.endswith(")"):  # a signature of this service
+        return False
+    moment, is_cycle = datetime.fromisoformat(made.moment).replace(tzinfo=None), QueuedJob.kind == "cycle"
+    is_his = (QueuedJob.tenant == caller.tenant) & (QueuedJob.user == caller.user) & (QueuedJob.created <= moment)
+    has_run = QueuedJob.ended.is_(None) | (QueuedJob.ended >= moment)
+    jobs = select(QueuedJob.id).join(StoredPortfolio, StoredPortfolio.id == QueuedJob.portfolio)
+    with service.sessions() as session:
+        return bool(
+            session.scalar(jobs.where(StoredPortfolio.name == made.portfolio, is_cycle, is_his, has_run).limit(1))
+        )
 
 
 def why_of(root: Path, names: Collection[str] | None, order: str) -> list[str]:

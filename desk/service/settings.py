@@ -76,8 +76,9 @@ class ServiceSettings:
 
     @property
     def is_exposed(self) -> bool:
-        """True where it is reached from other machines."""
-        return self.behind_proxy or not self.is_loopback
+        """True where it is reached from other machines, be it through a proxy that only the public address states."""
+        known_as = urlsplit(self.public_url).hostname or HOST
+        return self.behind_proxy or not self.is_loopback or known_as not in LOOPBACK
 
     @property
     def address(self) -> str:

@@ -20,7 +20,7 @@ from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import Plain
 from desk.commands.report import asked_parameters
-from desk.service.bodies import Body, JsonRoute, Moment
+from desk.service.bodies import Body, Id, JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service, needs
 from desk.service.jobs import queue
 from desk.service.jobs.worker import JOBS, PAGE, RECORD, RUNS, space_wanted
@@ -35,7 +35,6 @@ from research.portfolio.file.document import read_document
 router = APIRouter(prefix="/api", tags=["jobs"], route_class=JsonRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "jobs"))]
 Writer = Annotated[Caller, Depends(needs("manager", "jobs"))]
-Id = Annotated[str, InPath(max_length=32)]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -65,7 +64,7 @@ _streams = Counter[str]()  # of this process, by user
 class Work(Body):
     """A portfolio to work on. version : its number, null for the newest."""
 
-    portfolio: Annotated[str, Field(max_length=32)]
+    portfolio: Id
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
@@ -223,7 +222,7 @@ def jobs(
     service: InService,
     state: State | None = None,
     kind: Kind | None = None,
-    portfolio: Annotated[str | None, Query(max_length=32)] = None,
+    portfolio: Id | None = None,
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> JobList:

@@ -14,7 +14,7 @@ from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import text_of
 from desk.journal.verify import verify
 from desk.service import orders
-from desk.service.bodies import Body, JsonRoute
+from desk.service.bodies import Body, Id, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs, signature
 from desk.service.jobs.worker import RUNS
 from desk.service.limited import limited
@@ -29,7 +29,6 @@ router = APIRouter(prefix="/api", tags=["orders"], route_class=JsonRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
 Manager = Annotated[Caller, Depends(needs("manager", "orders"))]
 Approver = Annotated[Caller, Depends(needs("approver", "orders"))]
-PortfolioId = Annotated[str, Path(max_length=32)]
 TicketId = Annotated[str, Path(pattern="^[0-9a-f]{12,64}$", description="The beginning of its hash.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -53,7 +52,7 @@ class TicketDocument(BaseModel):
 class PredictAsked(TradesAsked):
     """The request for a trade list of a stored portfolio.  version : of the portfolio, the newest by default."""
 
-    portfolio: Annotated[str, Field(max_length=32, description="Its id.")]
+    portfolio: Annotated[Id, Field(description="Its id.")]
     version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
 
 
@@ -121,7 +120,7 @@ def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response
 
 @router.post("/portfolios/{portfolio}/tickets", status_code=201)
 def issue(
-    portfolio: PortfolioId, asked: TradesAsked, caller: Manager, service: InService, version: Version = None
+    portfolio: Id, asked: TradesAsked, caller: Manager, service: InService, version: Version = None
 ) -> TicketHead:
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
@@ -152,14 +151,14 @@ def ticket(
 
 @router.post("/tickets/{ticket}/approve")
 def approve(ticket: TicketId, caller: Approver, service: InService) -> TicketHead:
-    """Approve a ticket. Who made it does not; your last word counts."""
-    return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller)
+    """Approve a ticket. Who made it, or queued the cycle that did, does not; your last word counts."""
+    return orders.judged(service, names_of(service, caller), ticket, caller)
 
 
 @router.post("/tickets/{ticket}/refuse")
 def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InService) -> TicketHead:
     """Refuse a ticket. Your last word counts."""
-    return orders.judged(service.root(caller.tenant), names_of(service, caller), ticket, caller, refusal.reason)
+    return orders.judged(service, names_of(service, caller), ticket, caller, refusal.reason)
 
 
 @router.get("/orders/{order}/why")

@@ -9,7 +9,7 @@ from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
-from desk.service.bodies import JSON, Body, JsonRoute, Moment
+from desk.service.bodies import JSON, PRINTED, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
 from desk.service.portfolios.stored import (
@@ -28,7 +28,6 @@ from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"], route_class=JsonRoute)
-PRINTED = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL holds no NUL
 YAML, FORM = "text/yaml", "multipart/form-data"
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
 Writer = Annotated[Caller, Depends(needs("manager", "portfolios"))]

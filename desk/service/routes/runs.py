@@ -14,6 +14,7 @@ from backtests.runs.folder import SUMMARY_FILE, found_at
 from backtests.runs.manifest import read_manifest
 from backtests.runs.verify import verify
 from desk.commands.past_runs import METRICS_SHOWN, run_row
+from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, Service
 from desk.service.jobs.worker import RUNS
 from desk.service.problems import Problem
@@ -22,7 +23,7 @@ from desk.service.store.tables import QueuedJob
 from foundation.errors import DataError
 
 router = APIRouter(prefix="/api/runs", tags=["runs"])
-Name = Annotated[str, Path(max_length=255)]
+Name = Annotated[str, Path(max_length=255, pattern=PRINTED)]
 GONE: Answers = {410: {}}
 
 
@@ -67,7 +68,7 @@ class RunVerified(BaseModel):
 def runs(
     caller: Reader,
     service: InService,
-    portfolio: Annotated[str | None, Query(max_length=32, description="Id of a portfolio.")] = None,
+    portfolio: Annotated[Id | None, Query(description="Id of a portfolio.")] = None,
     limit: Limit = 20,
     offset: Offset = 0,
 ) -> RunList:

@@ -87,15 +87,23 @@ def test_each_pod_runs_as_no_root_without_privileges_within_limits() -> None:
             assert set(container["resources"]["limits"]) == {"cpu", "memory"}
 
 
-def test_gunicorn_answers_as_the_procfile_starts_it(tmp_path: Path) -> None:
-    """`gunicorn.conf.py` names the class of workers; without it every answer is a 500."""
+def started(home: Path, **changes: str) -> "tuple[subprocess.Popen[bytes], int]":
+    """The server of the Procfile with changes in its line, without HOST, and its port."""
     (line,) = re.findall(r"^web: (.*)$", (ROOT / "Procfile").read_text(encoding="utf-8"), re.MULTILINE)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = line.replace("$PORT", str(port)).replace("0.0.0.0", "127.0.0.1").split()
-    environment = os.environ | {"HOST": "127.0.0.1", "PORT": str(port), "REBALANCE_HOME": str(tmp_path)}
-    server = subprocess.Popen([BIN / command[0], *command[1:]], cwd=ROOT, env=environment, stderr=subprocess.PIPE)
+    for old, new in {"$PORT": str(port), **changes}.items():
+        line = line.replace(old, new)
+    command = line.split()
+    environment = {name: value for name, value in os.environ.items() if name != "HOST"}
+    environment |= {"PORT": str(port), "REBALANCE_HOME": str(home)}
+    return subprocess.Popen([BIN / command[0], *command[1:]], cwd=ROOT, env=environment, stderr=subprocess.PIPE), port
+
+
+def test_gunicorn_answers_as_the_procfile_starts_it(tmp_path: Path) -> None:
+    """`gunicorn.conf.py` names the class of workers; without it every answer is a 500."""
+    server, port = started(tmp_path, **{"0.0.0.0": "127.0.0.1"})
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=10), base_url=f"http://127.0.0.1:{port}") as client:
             answer = client.get("/api/health", timeout=60)
@@ -104,3 +112,15 @@ def test_gunicorn_answers_as_the_procfile_starts_it(tmp_path: Path) -> None:
         _, said = server.communicate(timeout=60)
     assert answer.status_code == 200, said
     assert answer.json()["status"] == "ok"
+    assert b'"route": "/api/health"' in said
+
+
+def test_gunicorn_refuses_a_network_as_serve_does(tmp_path: Path) -> None:
+    """What it listens on decides, though HOST is not stated."""
+    server, _ = started(tmp_path)
+    try:
+        _, said = server.communicate(timeout=60)
+    finally:
+        server.kill()
+    assert server.returncode == 3
+    assert b"no admin can sign in" in said

@@ -1,6 +1,7 @@
 """Orders over HTTP: lists and tickets are those of the command line, and each word on them names a person."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
@@ -18,7 +19,7 @@ from desk.service import orders
 from desk.service.caller import Caller
 from desk.service.orders import TradesAsked, listed, signature
 from desk.service.portfolios.stored import Content, created, written_out
-from desk.service.store.tables import AccessToken, Share, User
+from desk.service.store.tables import AccessToken, QueuedJob, Share, User, now
 from desk.tickets.formats import FORMATS
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
@@ -61,13 +62,15 @@ def root(app: FastAPI) -> Path:
 def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Issue the list of a portfolio for a client as the route does, in this process; gives the id of the ticket."""
 
-    def made(client: TestClient, portfolio: str, cash_flow: float = 0.0) -> str:
+    def made(client: TestClient, portfolio: str, cash_flow: float = 0.0, user: str = "") -> str:
         caller = caller_of(app, client)
         file = written_out(app.state.service, caller, portfolio)
         monkeypatch.setenv(HOME, str(root))
         monkeypatch.chdir(root)
         asked = TradesAsked(as_of=DAY, cash_flow=cash_flow)
-        ticket = orders.issued(str(file), asked, str(root / "reports"), str(root / "tickets"), signature(caller))
+        ticket = orders.issued(
+            str(file), asked, str(root / "reports"), str(root / "tickets"), user or signature(caller)
+        )
         return list_id(ticket)
 
     return made
@@ -142,6 +145,22 @@ def test_whoever_made_a_list_does_not_approve_it(
         made_by = signature(caller_of(app, maker))
         said = [(entry.kind, entry.user) for entry in journal.entries() if entry.ticket]
         assert said == [("list", made_by), ("approval", by), ("refusal", by)]
+
+
+def test_whoever_queued_the_cycle_that_made_a_list_does_not_approve_it(
+    app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]
+) -> None:
+    """A cycle journals its list in the name of the worker's user."""
+    asker, other = signed_in("approver"), signed_in("approver")
+    portfolio = stored(app, asker)
+    share(app, portfolio, other)
+    who, earlier, later = caller_of(app, asker).user, now() - timedelta(hours=1), now() + timedelta(hours=1)
+    job = {"tenant": "house", "portfolio": portfolio, "version": 1, "kind": "cycle", "arguments": {}}
+    with app.state.service.sessions.begin() as session:
+        session.add(QueuedJob(user=who, created=earlier, ended=later, **job))
+        session.add(QueuedJob(user=caller_of(app, other).user, created=earlier, ended=earlier, **job))
+    at = f"/api/tickets/{issued(asker, portfolio, user='rebalance')}/approve"
+    assert [client.post(at).status_code for client in (asker, other)] == [403, 200]
 
 
 def test_nobody_sees_the_orders_of_another(app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]) -> None:
