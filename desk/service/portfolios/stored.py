@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from desk.service.caller import Caller, Service
+from desk.service.folders import PORTFOLIOS
 from desk.service.limited import limited
 from desk.service.portfolios.mongodb import read_mongodb
 from desk.service.portfolios.validation import MONGODB, read_sent, yaml_of
@@ -23,7 +24,6 @@ from foundation.arguments import shown
 from foundation.files import work_folder, write_whole
 from foundation.names import NAME_FIX, name_fault
 
-PORTFOLIOS = "portfolios"  # folder
 KINDS = (".csv", ".csv.gz", ".parquet", ".yaml")  # of files that a portfolio names
 MOST_BYTES, MOST_TEXT = 8_000_000, 400_000  # bytes of a portfolio with its files, and of its text alone
 STALE = "Somebody changed the portfolio meanwhile: read it again, and make the change anew."

@@ -22,8 +22,9 @@ from backtests.runs.parameters import Plain
 from desk.commands.report import asked_parameters
 from desk.service.bodies import Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service, needs
+from desk.service.folders import JOBS, RUNS
 from desk.service.jobs import queue
-from desk.service.jobs.worker import JOBS, PAGE, RECORD, RUNS, space_wanted
+from desk.service.jobs.worker import PAGE, RECORD, space_wanted
 from desk.service.portfolios.stored import seen, seen_by, written_out
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
