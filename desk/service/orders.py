@@ -16,7 +16,7 @@ from desk.commands.orders.trades import as_sent, check_out, request_of, trades_n
 from desk.journal.chain import Entry
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import ListMade, text_of
-from desk.journal.tickets import TicketState, judge, ticket_state
+from desk.journal.tickets import judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import Body
 from desk.service.caller import Caller, signature
@@ -38,6 +38,7 @@ from research.portfolio.file.settings import names_of
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
 MOST_ASSETS = 10_000  # that may trade
+NO_ORDER = "There is no order of this id: copy it from a ticket."
 NO_TICKET = "There is no ticket of this id. List yours: GET /api/tickets"
 
 
@@ -53,9 +54,7 @@ class TradesAsked(Body):
         list[str] | None,
         Field(min_length=1, max_length=MOST_ASSETS, description="Assets that may trade; by default all."),
     ] = None
-    as_of: Annotated[Day | None, Field(description="Today, to which prices are aged; by default the exchange's.")] = (
-        None
-    )
+    as_of: Annotated[Day | None, Field(description="Today, which ages prices; by default the exchange's.")] = None
     stale_ok: Annotated[bool, Field(description="True to make the list, marked, of prices too old for orders.")] = False
 
 
@@ -184,10 +183,7 @@ class TicketHead(BaseModel):
 
 def head_of(journal: Journal, ticket: str) -> TicketHead:
     """The head of a ticket. ticket : its hash, of which the journal has a list."""
-    return _head(ticket_state(journal, ticket))
-
-
-def _head(state: TicketState) -> TicketHead:
+    state = ticket_state(journal, ticket)
     first, made = state.lists[0], state.lists[-1].record
     return TicketHead(
         id=list_id(first.ticket),
@@ -236,10 +232,8 @@ def file_of(root: Path, names: Collection[str] | None, ticket: str, form: str) -
     with _opened(root, NO_TICKET) as journal:
         files = _files(_lists(journal, names, ticket))
     if form not in files:
-        told = (
-            f"The ticket is not there as {form}, which may not carry its orders: use one of {', '.join(sorted(files))}."
-        )
-        raise Problem(404, told)
+        there = ", ".join(sorted(files))
+        raise Problem(404, f"The ticket is not there as {form}, which may not carry its orders: use one of {there}.")
     return files[form]
 
 
@@ -264,13 +258,12 @@ def judged(root: Path, names: Collection[str] | None, ticket: str, caller: Calle
 
 def why_of(root: Path, names: Collection[str] | None, order: str) -> list[str]:
     """The sentences on an order, from its fills back to the data. Raises Problem 404."""
-    told = "There is no order of this id: copy it from a ticket."
-    with _opened(root, told) as journal:
+    with _opened(root, NO_ORDER) as journal:
         own = {entry.portfolio for entry in journal.entries(order=order)}
         lists = (each for each in journal.entries(kind=ListMade.kind) if not own and order in each.content)
         portfolios = own or {each.portfolio for each in lists if any(row.order == order for row in each.record.orders)}
         if not portfolios or not (names is None or portfolios <= set(names)):
-            raise Problem(404, told)
+            raise Problem(404, NO_ORDER)
         return why(journal, order, root / RUNS)
 
 
