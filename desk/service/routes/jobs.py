@@ -1,6 +1,7 @@
 """Jobs: reports, backtests and cycles that workers make; how far they are, what they gave, and their files."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
@@ -319,11 +320,11 @@ async def events(
     def now() -> JobRecord:
         return job(id, caller, service)
 
-    before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
-    while asyncio.get_running_loop().time() < end and not service.stopping.is_set():  # a client then follows again
+    before, end = None, time.monotonic() + LONGEST_STREAM
+    while True:
         if (record := await run_in_threadpool(now)) != before:
             yield record
-        if record.state in queue.ENDED_STATES:
+        if record.state in queue.ENDED_STATES or service.stopping.is_set() or time.monotonic() > end:
             return
         before = record
         await asyncio.sleep(LOOK)
