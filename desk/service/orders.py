@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from desk.commands.orders.trades import as_sent, check_out, request_of, trades_now, write_tickets
+from desk.commands.orders.trades import as_sent, request_of, save_trades, trades_now
 from desk.journal.chain import Entry
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import ListMade, text_of
@@ -28,7 +28,6 @@ from desk.tickets.order_ids import list_id
 from desk.tickets.ticket import Ticket
 from foundation.arguments import did_you_mean, refuse
 from foundation.errors import ConfigError
-from foundation.files import replacing_together
 from foundation.home import home_folder
 from research.orders import TradeList
 from research.portfolio import load_portfolio
@@ -85,15 +84,15 @@ def _locked(file: str, eligible: Sequence[str] | None) -> dict[str, Any]:
     return {"lines": {asset: {"trading": "locked"} for asset in assets if asset not in eligible}}
 
 
-def _ticket(file: str, asked: TradesAsked) -> Ticket:
+def _made(file: str, asked: TradesAsked) -> tuple[TradeList, Ticket]:
     os.chdir(Path(file).parent)  # as `rebalance trades` is called there: tickets and messages name the file alone
     trades = listed(Path(file).name, asked)
-    return as_sent(make_ticket(trades), Path(trades.portfolio.file))
+    return trades, as_sent(make_ticket(trades), Path(trades.portfolio.file))
 
 
 def predicted(file: str, asked: TradesAsked) -> str:
     """The trade list of a file as the JSON of its ticket. It is not journalled. Raises as `listed`."""
-    return ticket_json.write(_ticket(file, asked)).decode()
+    return ticket_json.write(_made(file, asked)[1]).decode()
 
 
 def issued(file: str, asked: TradesAsked, user: str) -> str:
@@ -102,12 +101,10 @@ def issued(file: str, asked: TradesAsked, user: str) -> str:
     user   : maker of the list.
     Raises : as `listed`; DataError for a journal that cannot be written.
     """
-    ticket, folder = _ticket(file, asked), home_folder() / TICKETS
+    (trades, ticket), folder = _made(file, asked), home_folder() / TICKETS
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    carrying = [ending for ending in FORMATS if _carries(ending, ticket)]
-    paths = check_out([f"{folder}/{ticket.list_id}{ending}" for ending in carrying], home_folder() / RUNS)
-    with replacing_together(paths) as files:
-        write_tickets(ticket, paths, files, user)
+    out = [f"{folder}/{ticket.list_id}{ending}" for ending in FORMATS if _carries(ending, ticket)]
+    save_trades(trades, out, home_folder() / RUNS, user)
     return ticket.hash
 
 
