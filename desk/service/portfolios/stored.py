@@ -36,23 +36,16 @@ STALE = "Somebody changed the portfolio meanwhile: read it again, and make the c
 class Content:
     """The content of a version.
 
-    name    : name of the portfolio in its text.
-    text    : as it was sent.
-    is_yaml : false for JSON.
-    tree    : the mapping that it states.
-    files   : content of the files that it names, by name.
+    name  : name of the portfolio in its text.
+    text  : YAML, as it was sent, or of the JSON that was.
+    tree  : the mapping that it states.
+    files : content of the files that it names, by name.
     """
 
     name: str
     text: str
-    is_yaml: bool
     tree: dict[str, Any]
     files: Mapping[str, bytes]
-
-    @property
-    def yaml(self) -> str:
-        """Its text as YAML."""
-        return self.text if self.is_yaml else yaml_of(self.tree)
 
     @property
     def packed(self) -> bytes:
@@ -110,7 +103,8 @@ def owned(session: Session, caller: Caller, portfolio: str) -> StoredPortfolio:
 def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: Mapping[str, bytes]) -> Content:
     """A portfolio that was sent, read in a limited process as the command line reads a file.
 
-    Raises : Problem 400 with all mistakes, 413 for too much.
+    text    : YAML, or JSON.
+    Raises  : Problem 400 with all mistakes, 413 for too much.
     """
     if len(text) > MOST_TEXT or sum(map(len, files.values())) > MOST_BYTES:
         raise Problem(413, f"Send at most {MOST_TEXT:,} letters, with files of at most {MOST_BYTES:,} bytes.")
@@ -120,18 +114,18 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
         if (fault := name_fault(name) or ("" if name.endswith(KINDS) else f"ends with none of {', '.join(KINDS)}"))
     ]:
         raise refused(mistakes)
-    home, sent = service.root(caller.tenant), text if is_yaml else yaml_of(model_of(text.encode(), MAPPING))
+    home, text = service.root(caller.tenant), text if is_yaml else yaml_of(model_of(text.encode(), MAPPING))
     with work_folder() as folder:
         for name, content in files.items():
             write_whole(folder / name, content)
-        found = limited(read_sent, str(folder), sent, is_yaml, home=home)
+        found = limited(read_sent, str(folder), text, is_yaml, home=home)
         if MONGODB in found.get("tree", ()):
             filled = yaml_of(read_mongodb(found["tree"], caller.tenant, folder))
             again = limited(read_sent, str(folder), filled, False, home=home)
             found = again if "mistakes" in again else found
     if "mistakes" in found:
         raise refused([FieldMistake(**each) for each in found["mistakes"]])
-    return Content(found["name"], text, is_yaml, found["tree"], files)
+    return Content(found["name"], text, found["tree"], files)
 
 
 def created(service: Service, caller: Caller, client: str, content: Content) -> str:
@@ -222,7 +216,7 @@ def written_out(service: Service, caller: Caller, portfolio: str, version: int |
     for name, each in content.files.items():
         _write_once(folder / name, each)
     is_filled = MONGODB in content.tree
-    text = yaml_of(read_mongodb(content.tree, stored.tenant, folder)) if is_filled else content.yaml
+    text = yaml_of(read_mongodb(content.tree, stored.tenant, folder)) if is_filled else content.text
     return _write_once(folder / f"{content.name}.yaml", text.encode())
 
 

@@ -13,7 +13,7 @@ from backtests.today.risk_paths import PATHS
 from desk.service.bodies import JSON, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
-from desk.service.portfolios.stored import Content, changed, checked, content_of, created, deleted, owned, seen, seen_by
+from desk.service.portfolios.stored import changed, checked, content_of, created, deleted, owned, seen, seen_by
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 
@@ -205,7 +205,7 @@ def show_portfolio(
     with service.sessions() as session:
         _, content = content_of(service, session, seen(session, caller, portfolio), record.number)
     headers = {"ETag": _tag(record.number, YAML), "Vary": "Accept"}
-    return Response(content.yaml, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
+    return Response(content.text, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
 
 
 @router.put("/{portfolio}", openapi_extra=BODY, responses=MATCHED)
@@ -216,8 +216,8 @@ def change_portfolio(
     version = _matched(service, caller, portfolio, if_match)
     with service.sessions() as session:
         _, before = content_of(service, session, seen(session, caller, portfolio), version)
-    text, is_yaml = (before.text, before.is_yaml) if body.text is None else (body.text, body.is_yaml)
-    content: Content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
+    text, is_yaml = (before.text, True) if body.text is None else (body.text, body.is_yaml)
+    content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
     changed(service, caller, portfolio, version, content)
     return _record(service, caller, portfolio, version + 1, response)
 

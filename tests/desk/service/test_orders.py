@@ -43,7 +43,7 @@ def caller_of(app: FastAPI, client: TestClient) -> Caller:
 
 def stored(app: FastAPI, client: TestClient) -> str:
     """The id of a portfolio of a client."""
-    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, True, {}, {}))
+    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, {}, {}))
 
 
 def share(app: FastAPI, portfolio: str, client: TestClient) -> None:
