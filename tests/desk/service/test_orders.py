@@ -44,7 +44,7 @@ def caller_of(app: FastAPI, client: TestClient) -> Caller:
 
 def stored(app: FastAPI, client: TestClient) -> str:
     """The id of a portfolio of a client."""
-    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, True, {}, {}))
+    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, {}, {}))
 
 
 def share(app: FastAPI, portfolio: str, client: TestClient) -> None:
@@ -68,9 +68,7 @@ def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
         monkeypatch.setenv(HOME, str(root))
         monkeypatch.chdir(root)
         asked = TradesAsked(as_of=DAY, cash_flow=cash_flow)
-        ticket = orders.issued(
-            str(file), asked, str(root / "reports"), str(root / "tickets"), user or signature(caller)
-        )
+        ticket = orders.issued(str(file), asked, user or signature(caller))
         return list_id(ticket)
 
     return made
@@ -101,9 +99,10 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
         assert (answer.status_code, "use one of alpaca.json, csv" in answer.json()["detail"]) == (404, True)
 
 
-def test_only_eligible_assets_trade(tmp_path: Path) -> None:
+def test_only_eligible_assets_trade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
     traded = [
-        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some), str(tmp_path)).orders.asset)
+        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some)).orders.asset)
         for some in (None, ["SPY"])
     ]
     assert traded == [{"SPY", "AGG"}, {"SPY"}]
@@ -118,9 +117,12 @@ def test_only_eligible_assets_trade(tmp_path: Path) -> None:
         ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
     ],
 )
-def test_a_list_that_cannot_be_made_is_refused(tmp_path: Path, asked: dict[str, Any], told: str) -> None:
+def test_a_list_that_cannot_be_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
     with pytest.raises((ConfigError, DataError)) as error:
-        listed(str(SHIPPED), TradesAsked.model_validate({"as_of": DAY} | asked), str(tmp_path))
+        listed(str(SHIPPED), TradesAsked.model_validate({"as_of": DAY} | asked))
     assert told in str(error.value)
 
 
@@ -198,6 +200,7 @@ def test_the_journal_is_paged_and_verified(
     assert [entry["sequence"] for entry in first["entries"] + rest["entries"]] == [3, 2, 1]
     assert rest["next"] is None
     assert str(root) not in str(first)
+    assert str(root) not in client.get(f"/api/portfolios/{portfolio}/history").text
     newest = client.get("/api/tickets", params={"limit": 2}).json()["tickets"]
     assert [ticket["id"] for ticket in newest] == [made[2], made[1]]
     of_one = client.get("/api/journal", params={"ticket": made[1], "kind": "list"}).json()["entries"]
