@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from redis import RedisError
+from sqlalchemy.exc import OperationalError, TimeoutError
 
 from desk.journal import Journal, verify
 from desk.service.app import create_app
@@ -68,6 +70,19 @@ def test_an_error_of_the_server_is_a_problem_that_names_its_line_in_the_log(
     assert answer.headers["content-type"] == "application/problem+json"
     assert {line["request"] for line in lines()} == {answer.headers["x-request-id"]}
     assert answer.headers["x-request-id"] in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("error", [RedisError("no"), OperationalError("", {}, Exception("no")), TimeoutError("no")])
+def test_what_the_service_rests_on_is_to_be_asked_again(
+    app: FastAPI, client: TestClient, lines: Callable[[], list[dict[str, object]]], error: Exception
+) -> None:
+    @app.get("/rests")
+    def rests() -> None:
+        raise error
+
+    answer = client.get("/rests")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert type(error).__name__ in {line.get("error") for line in lines()}
 
 
 def test_metrics_count_each_route(client: TestClient, ran: Counter[str]) -> None:
