@@ -136,7 +136,6 @@ def test_gunicorn_answers_as_the_procfile_starts_it(tmp_path: Path) -> None:
     assert [counted in each for each in figures] == [True] * 6
     logged = [json.loads(line) for line in said.decode().splitlines() if line.startswith("{")]
     assert {each["route"] for each in logged} == {"/api/health", "/metrics"}
-    assert not [*tmp_path.rglob("*.ctl")]
 
 
 def test_gunicorn_refuses_a_network_as_serve_does(tmp_path: Path) -> None:
