@@ -21,8 +21,6 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from backtests.runs.folder import code_on_disk, code_version
 from backtests.runs.manifest import changed_code
 from backtests.runs.trial_book import PLACE
@@ -31,6 +29,7 @@ from desk.service.caller import Service
 from desk.service.folders import JOBS, RUNS, TRIALS, from_root
 from desk.service.jobs.lease import SILENCE
 from desk.service.jobs.queue import beat, claim, fail, finish, put_back, take_back_lost
+from desk.service.store.engine import NO_DATABASE
 from desk.service.store.tables import QueuedJob
 from foundation.errors import ConfigError
 from foundation.files import ROOT, work_folder
@@ -43,10 +42,9 @@ RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
 LONGEST_TEXT = 65_536  # characters of what a command printed that are kept
-NO_DATABASE = (OperationalError, InterfaceError)
 TRACEBACK = "Traceback (most recent call last)"
 PASSED = re.compile(
-    "PATH|HOME|USER|TZ|LANG|LC_.*|PYTHON(PATH|HASHSEED)|SSL_CERT_FILE|REBALANCE_DATA|MPLCONFIGDIR|"
+    "PATH|HOME|USER|TZ|LANG|LC_.*|PYTHON(PATH|HASHSEED)|SSL_CERT_FILE|REBALANCE_(DATA|SHARED)|MPLCONFIGDIR|"
     "(NUMBA|OMP|MKL|OPENBLAS|XDG|CUDA)_.*"
 )  # names of the environment that a process gets
 
