@@ -140,6 +140,25 @@ def test_a_withdrawal_that_cannot_be_paid_is_a_problem(client: TestClient) -> No
     assert "Withdraw less" in answer.json()["detail"]
 
 
+def test_a_withdrawal_that_whole_lots_can_pay_is_paid(client: TestClient) -> None:
+    assets = [
+        {"asset": "SPY", "target_weight": 0.6, "current_weight": 0.67, "price": 383.44, "historical_returns": []},
+        {"asset": "AGG", "target_weight": 0.4, "current_weight": 0.33, "price": 97.45, "historical_returns": []},
+    ]
+    asked_for = {"portfolio_value": 1_000_000, "drift_threshold": 0.03, "turnover_limit": 0.1, "assets": assets}
+    orders = asked(client, asked_for | {"cash_flow": -50_000})["orders"]
+    assert (orders["lots"], orders["lots_found"]) == ("quick", "exact")
+    assert orders["cash_after"] > 0.0
+
+
+def test_weights_are_stated_without_the_noise_of_floating_point(client: TestClient) -> None:
+    given = payload(2)
+    for each, weight in zip(given["assets"], (0.67, 0.33), strict=True):
+        each["current_weight"] = weight
+    orders = asked(client, given)["orders"]
+    assert [each["weight_before"] for each in orders["assets"]] == [0.67, 0.33]
+
+
 def test_figures_of_unequal_histories_are_of_the_returns_that_all_have(client: TestClient) -> None:
     given = payload(3, returns=60)
     given["assets"][2]["historical_returns"] = given["assets"][2]["historical_returns"][-30:]
