@@ -22,6 +22,15 @@ from research.portfolio.file.document import TRUST
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
 IMPORTED = "desk.service.orders", "desk.service.portfolios.prepared"  # once, before the first is forked
+IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
+    "(`--prices FILE`, or `prices:` in the portfolio file)": "(`prices:` in the portfolio file)",
+    "`fx:` in the portfolio file or `--fx`": "`fx:` in the portfolio file",
+    "`--as-of DATE`": "`as_of`",
+    "`--as-of`": "`as_of`",
+    "`--stale-ok`": "`stale_ok`",
+    "Name one, or run: rebalance report ": "Name one, or POST /api/report for ",
+    "Run: rebalance report ": "POST /api/report for ",
+}
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
 WAITING = BoundedSemaphore(2 * (os.cpu_count() or 1) + 4)  # with those at work; others keep their threads for reads
@@ -87,7 +96,14 @@ def _run(
     try:
         answer = {"result": work(*given)}
     except (ConfigError, DataError, PolicyError) as error:
-        answer = {"error": str(error)}
+        answer = {"error": _in_requests(str(error))}
     except MemoryError:
         raise SystemExit(TOO_LARGE) from None
     sending.send_bytes(json.dumps(answer, allow_nan=False).encode())
+
+
+def _in_requests(message: str) -> str:
+    """A message of the command line as one of a request."""
+    for option, key in IN_REQUESTS.items():
+        message = message.replace(option, key)
+    return message

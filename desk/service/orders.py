@@ -6,6 +6,7 @@ tickets: who made, approved and refused them, and where their files are.
 
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -93,8 +94,8 @@ def _ticket(file: str, asked: TradesAsked, reports: str) -> Ticket:
 
 
 def predicted(file: str, asked: TradesAsked, reports: str) -> str:
-    """The trade list of a file as the JSON of its ticket. It is not journalled. Raises as `listed`."""
-    return ticket_json.write(_ticket(file, asked, reports)).decode()
+    """The trade list of a file as the JSON of its ticket. It is kept nowhere. Raises as `listed`."""
+    return ticket_json.write(replace(_ticket(file, asked, reports), beside={})).decode()
 
 
 def issued(file: str, asked: TradesAsked, reports: str, folder: str, user: str) -> str:

@@ -115,6 +115,7 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
         TRIALS: str(root / "trials"),
         TOLD_IN: str(scratch / "progress"),
         "TMPDIR": str(scratch),
+        "IPYTHONDIR": str(scratch / "ipython"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }
     command = [sys.executable, "-m", "desk.service.jobs.lease", module, *_words(job, root)]

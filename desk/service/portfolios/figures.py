@@ -1,5 +1,6 @@
 """The figures of a stored portfolio, as the command line has them: each is a record of its own module, as it stands."""
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from desk.commands.report import scored_backtest
 from desk.commands.risk import ready_policies
 from desk.cycle.monitor import Reading, monitored
 from desk.journal import Journal
+from desk.journal.chain import Entry
 from desk.journal.journal import JOURNAL
 from desk.journal.records import CycleRun
 from desk.service.bodies import Moment
@@ -165,8 +167,14 @@ def history(root: Path, portfolio: str, versions: list[VersionHead], limit: int)
     return History(
         versions=versions,
         cycles=[CycleEntry(moment=one.moment, status=status, record=one.record) for one, status in cycles],
-        journal=[JournalEntry.model_validate({**vars(one), "content": asdict(one.record)}) for one in entries],
+        journal=[JournalEntry.model_validate({**vars(one), "content": content_of(one, root)}) for one in entries],
     )
+
+
+def content_of(entry: Entry, root: Path) -> dict[str, Any]:
+    """The record of an entry, its paths relative to the folder of the tenant."""
+    content: dict[str, Any] = json.loads(entry.content.replace(f"{root}/", ""))
+    return content
 
 
 def _of_file(work: Callable[..., Any], file: str, reports: str, *given: Any) -> Any:

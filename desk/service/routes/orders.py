@@ -1,6 +1,5 @@
 """Orders: trade lists, tickets and their approvals, the journal, and what cycles may send."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -19,7 +18,7 @@ from desk.service.caller import Caller, InService, Service, needs, signature
 from desk.service.jobs.worker import RUNS
 from desk.service.limited import limited
 from desk.service.orders import TICKETS, TicketHead, TradesAsked
-from desk.service.portfolios.figures import JournalEntry
+from desk.service.portfolios.figures import JournalEntry, content_of
 from desk.service.portfolios.stored import seen_by, written_out
 from desk.service.store.tables import StoredPortfolio
 from desk.tickets.formats import FORMATS
@@ -190,9 +189,7 @@ def journal(
     with Journal(root, read_only=True) as opened:
         found = [*opened.entries(last=limit, before=before, portfolios=names, **wanted)][::-1]
     entries = [
-        TenantEntry.model_validate(
-            vars(entry) | {"text": text_of(entry.record), "content": json.loads(entry.content.replace(f"{root}/", ""))}
-        )
+        TenantEntry.model_validate(vars(entry) | {"text": text_of(entry.record), "content": content_of(entry, root)})
         for entry in found
     ]
     return JournalPage(entries=entries, next=found[-1].sequence if len(found) == limit else None)
@@ -239,7 +236,7 @@ def _watch(service: Service, caller: Caller) -> Watch:
     return Watch(
         paused=bool(pause_file(root)),
         stopped=bool(stop_file(root)),
-        text=text.replace(f"{root}/", ""),
+        text=text.replace(f"{root}/", "").replace("rebalance watch resume", "POST /api/watch/resume"),
         portfolios={name: said for name, said in portfolios.items() if names is None or name in names},
     )
 

@@ -86,7 +86,7 @@ def posted(client: TestClient, body: str | bytes) -> Any:
 
 
 SPY = '{"asset": "SPY", "weight": 0.5}'
-NUMBER = "Write a plain number, such as 0.25 or 1_000."
+NUMBER = "Write a plain number without quotes, such as 0.25."
 BATTERY = {  # body: field, what is wrong, value found, mend, of each mistake
     f'{{"sied": "buy", "assets": [{SPY}]}}': [
         ("/sied", "unknown key", "sied", "Did you mean 'side'? Use side, assets, note, password."),
