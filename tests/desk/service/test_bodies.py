@@ -67,7 +67,7 @@ def mistaken(app: FastAPI, client: TestClient) -> TestClient:
     app.include_router(router)
 
     @app.get("/file")
-    def file() -> None:
+    def unnamed() -> None:
         raise ConfigError(f"{app.state.service.root('house')}/portfolios/a.yaml, line 1: no `name`.")
 
     return TestClient(app, base_url=str(client.base_url), raise_server_exceptions=False)

@@ -38,6 +38,9 @@ def test_every_preview_scenario_can_be_posted_as_it_stands(client: TestClient) -
     actions = {name: answer["orders"]["action"] for name, answer in found.items()}
     assert actions == dict.fromkeys(found, "rebalance") | {"at_target": "hold"}
     assert len(found) == 7
+    document = client.get("/api/openapi.json").json()
+    (example,) = document["components"]["schemas"]["RebalanceRequest"]["examples"]
+    assert asked(client, example)["orders"]["action"] == "rebalance"
     assert all(answer["disclaimer"] == DISCLAIMER for answer in found.values())
     assert found["drilldown"]["asset_drilldown"]["equities"]["holdings"][1]["symbol"] == "QQQ"
     assert found["short_history"]["notes"][0].startswith("market_return is appended to the history of GLD")
