@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from desk.service.caller import Caller, needs
-from desk.service.problems import Problem
+from desk.service.problems import FieldMistake, Problem, refused
 from foundation.arguments import did_you_mean
 from foundation.paper.formats import plain_json
 from research.market import load_market
@@ -81,6 +81,8 @@ def market_data(
     offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
 ) -> Rows:
     """Give the rows of an asset between two days, both counted, of the first market that has it."""
+    if first > last:
+        raise refused([FieldMistake("/query/from", "after `to`", f"{first}", f"Give {last} or an earlier day.")])
     known = [asset for name in _markets(market) for asset in _assets(name)]
     found = next((asset for asset in known if asset.symbol == symbol), None)
     if found is None:

@@ -60,6 +60,16 @@ def test_an_unknown_name_is_answered_with_the_nearest(signed_in: SignedIn, path:
     assert (answer.status_code, nearest in answer.json()["detail"]) == (404, True)
 
 
+def test_days_that_end_before_they_begin_are_a_mistake(signed_in: SignedIn) -> None:
+    answer = signed_in("viewer").get("/api/market/data/GLD?from=2022-12-30&to=2022-12-28")
+    (mistake,) = answer.json()["errors"]
+    assert (answer.status_code, mistake["field"], mistake["mend"]) == (
+        400,
+        "/query/from",
+        "Give 2022-12-28 or an earlier day.",
+    )
+
+
 def test_a_store_of_prices_is_a_market(signed_in: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_DATA", str(tmp_path))
     store = named_store("ours")
