@@ -36,7 +36,7 @@ class Row(BaseModel):
     """A session. What a market or a store does not know is null.
 
     close        : quoted close, currency per unit.
-    total_return : simple, since the close before, fraction.
+    total_return : simple, since the close before, fraction; null until the day after the first close.
     is_tradable  : false where the asset is not listed, or halted.
     volume       : units.
     """
@@ -121,9 +121,11 @@ def _table(asset: Asset) -> pd.DataFrame:
         return rows[["close", "volume"]].assign(date=rows["session"].dt.date)
     market = load_market(asset.market)
     k, empty = market.assets.index(asset.symbol), np.full(market.shape, np.nan)
+    listed, rows = np.flatnonzero(market.tradable[:, k]), np.arange(len(market.dates))[:, None]
+    has_return = (rows > listed[0]) & (rows <= listed[-1])  # its first close has none before it
     by_name = {
         "close": market.prices,
-        "total_return": market.returns,
+        "total_return": np.where(has_return, market.returns, np.nan),
         "is_tradable": market.tradable,
         "volume": empty if market.volumes is None else market.volumes,
     }
