@@ -7,6 +7,7 @@ tickets: who made, approved and refused them, and where their files are.
 import json
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,8 +95,8 @@ def _made(file: str, asked: TradesAsked) -> tuple[TradeList, Ticket]:
 
 
 def predicted(file: str, asked: TradesAsked) -> str:
-    """The trade list of a file as the JSON of its ticket. It is not journalled. Raises as `listed`."""
-    return ticket_json.write(_made(file, asked)[1]).decode()
+    """The trade list of a file as the JSON of its ticket. It is kept nowhere. Raises as `listed`."""
+    return ticket_json.write(replace(_made(file, asked)[1], beside={})).decode()
 
 
 def issued(file: str, asked: TradesAsked, user: str) -> str:

@@ -113,6 +113,7 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
         PLACE: str(root / TRIALS),
         TOLD_IN: str(scratch / "progress"),
         "TMPDIR": str(scratch),
+        "IPYTHONDIR": str(scratch / "ipython"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }
     command = [sys.executable, "-m", "desk.service.jobs.lease", module, *_words(job, root)]

@@ -67,8 +67,11 @@ def field_mistake(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> FieldMis
             found = found.get(key) if isinstance(found, dict) else found[int(key)] if isinstance(found, list) else None
     what, fix = (one.what, one.fix) if one.what else _parts(one.text)
     fix = NO_CODE if TRUST in fix else fix if is_yaml else IN_JSON.get(fix, fix)
+    fix = fix.replace(f", as seen from {Path.cwd()}", ", and send it with the portfolio, as one of `files`")
     line = f"line {one.line}: " if is_yaml and 0 < one.line < inf and one.what else ""
-    return FieldMistake(pointer(one.path), line + what, shown_value(found) if one.path else None, fix)
+    return FieldMistake(
+        pointer(one.path), line + what, None if found is None or not one.path else shown_value(found), fix
+    )
 
 
 def _parts(text: str) -> tuple[str, str]:

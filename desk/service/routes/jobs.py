@@ -91,9 +91,14 @@ class JobResult(BaseModel):
 
 
 class JobRecord(BaseModel, from_attributes=True):
-    """A job. progress : how far it is. code : version of the code that may do it. run : name of the run that it made.
+    """A job.
 
-    files : names of its files, once it is asked for alone.
+    user     : id of who asked for it.
+    attempts : times that a worker began it.
+    progress : how far it is, in words.
+    code     : version of the code that may do it.
+    run      : name of the run that it made, null before and of a cycle.
+    files    : names of its files, once it is asked for alone.
     """
 
     id: str

@@ -3,12 +3,13 @@
 from datetime import date
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from desk.service.caller import Caller, needs
-from desk.service.problems import Problem
+from desk.service.problems import FieldMistake, Problem, refused
 from foundation.arguments import did_you_mean
 from foundation.paper.formats import plain_json
 from research.market import load_market
@@ -36,7 +37,7 @@ class Row(BaseModel):
     """A session. What a market or a store does not know is null.
 
     close        : quoted close, currency per unit.
-    total_return : simple, since the close before, fraction.
+    total_return : simple, since the close before, fraction; null until the day after the first close.
     is_tradable  : false where the asset is not listed, or halted.
     volume       : units.
     """
@@ -76,6 +77,8 @@ def market_data(
     offset: Offset = 0,
 ) -> Rows:
     """Give the rows of an asset between two days, both counted, of the first market that has it."""
+    if first > last:
+        raise refused([FieldMistake("/query/from", "after `to`", f"{first}", f"Give {last} or an earlier day.")])
     known = [asset for name in _markets(market) for asset in _assets(name)]
     found = next((asset for asset in known if asset.symbol == symbol), None)
     if found is None:
@@ -109,7 +112,10 @@ def _table(asset: Asset) -> pd.DataFrame:
         rows = named_store(asset.market).rows([asset.symbol])
         return rows[["close", "volume"]].assign(date=rows["session"].dt.date)
     market = load_market(asset.market)
-    k = market.assets.index(asset.symbol)
-    columns = {"close": market.prices, "total_return": market.returns, "is_tradable": market.tradable}
+    k, rows = market.assets.index(asset.symbol), np.arange(len(market.dates))[:, None]
+    listed = np.flatnonzero(market.tradable[:, k])
+    has_return = (rows > listed[0]) & (rows <= listed[-1])  # its first close has none before it
+    columns = {"close": market.prices, "total_return": np.where(has_return, market.returns, np.nan)}
+    columns |= {"is_tradable": market.tradable}
     columns |= {} if market.volumes is None else {"volume": market.volumes}
     return pd.DataFrame({"date": market.dates.date} | {name: values[:, k] for name, values in columns.items()})

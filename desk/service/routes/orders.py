@@ -218,7 +218,7 @@ def _watch(service: Service, caller: Caller) -> Watch:
     return Watch(
         paused=bool(pause_file(root)),
         stopped=bool(stop_file(root)),
-        text=from_root(root, text),
+        text=from_root(root, text).replace("rebalance watch resume", "POST /api/watch/resume"),
         portfolios={name: said for name, said in portfolios.items() if names is None or name in names},
     )
 

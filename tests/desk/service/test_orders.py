@@ -21,7 +21,7 @@ from desk.service.orders import TradesAsked, listed, signature
 from desk.service.portfolios.stored import Content, created, written_out
 from desk.service.store.tables import AccessToken, QueuedJob, Share, User, now
 from desk.tickets.formats import FORMATS
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import BESIDE, read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
@@ -93,7 +93,9 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
         answer = client.get(f"/api/tickets/{ticket['id']}", params={"format": form})
         assert answer.content == out.read_bytes(), form
     made = read_document(outs["json"])
-    assert predicted.json() == {key: value for key, value in made.items() if key != "journal"}  # there was none before
+    assert predicted.json() == {key: value for key, value in made.items() if key not in BESIDE}  # it is no ticket yet
+    sentences = client.get(f"/api/orders/{made['orders'][0]['client_order_id']}/why").json()["sentences"]
+    assert [each for each in sentences if "ticket" in each] == [f"Its ticket is tickets/{ticket['id']}.json."]
     for form in ("oms.csv", "../journal.sqlite", "exe"):
         answer = client.get(f"/api/tickets/{ticket['id']}", params={"format": form})
         assert (answer.status_code, "use one of alpaca.json, csv" in answer.json()["detail"]) == (404, True)
@@ -126,6 +128,16 @@ def test_a_list_that_cannot_be_made_is_refused(
     assert told in str(error.value)
 
 
+def test_a_mend_names_keys_of_the_request(app: FastAPI, signed_in: SignedIn) -> None:
+    client = signed_in()
+    answer = client.post("/api/rebalance/predict", json={"portfolio": stored(app, client), "as_of": "2023-06-30"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"].endswith(
+        "Bring the data up to date, give newer prices (`prices:` in the portfolio file), say of which day the list is "
+        "(`as_of`), or make it all the same with `stale_ok`, which marks it."
+    )
+
+
 def test_whoever_made_a_list_does_not_approve_it(
     app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
 ) -> None:
@@ -136,6 +148,9 @@ def test_whoever_made_a_list_does_not_approve_it(
     at = f"/api/tickets/{issued(maker, portfolio)}"
     (head,) = other.get("/api/tickets").json()["tickets"]
     assert (head["wanted"], head["is_approved"], head["approved_by"]) == (1, False, [])
+    history = maker.get(f"/api/portfolios/{portfolio}/history").json()["journal"]
+    assert history[0]["content"] == maker.get("/api/journal").json()["entries"][0]["content"]
+    assert str(root) not in str(history)
     assert [client.post(f"{at}/approve").status_code for client in (maker, manager)] == [403, 403]
     by = signature(caller_of(app, other))
     approved = other.post(f"{at}/approve").json()
@@ -218,7 +233,7 @@ def test_a_pause_names_who_asked_for_it(app: FastAPI, root: Path, signed_in: Sig
     assert viewer.post("/api/watch/pause").status_code == 403
     paused = manager.post("/api/watch/pause").json()
     assert paused["paused"]
-    assert paused["text"] == "Cycles run, and nothing is sent: PAUSE. To go on: rebalance watch resume"
+    assert paused["text"] == "Cycles run, and nothing is sent: PAUSE. To go on: POST /api/watch/resume"
     assert (root / PAUSE).read_text().startswith(signature(caller_of(app, manager)))
     assert manager.post("/api/watch/resume").status_code == 403
     assert approver.post("/api/watch/resume").json()["paused"] is False
