@@ -112,9 +112,9 @@ def _table(asset: Asset) -> pd.DataFrame:
         rows = named_store(asset.market).rows([asset.symbol])
         return rows[["close", "volume"]].assign(date=rows["session"].dt.date)
     market = load_market(asset.market)
-    k, rows = market.assets.index(asset.symbol), np.arange(len(market.dates))[:, None]
+    k, row = market.assets.index(asset.symbol), np.arange(len(market.dates))[:, None]
     listed = np.flatnonzero(market.tradable[:, k])
-    has_return = (rows > listed[0]) & (rows <= listed[-1])  # its first close has none before it
+    has_return = (row > listed[0]) & (row <= listed[-1])  # its first close has none before it
     columns = {"close": market.prices, "total_return": np.where(has_return, market.returns, np.nan)}
     columns |= {"is_tradable": market.tradable}
     columns |= {} if market.volumes is None else {"volume": market.volumes}
