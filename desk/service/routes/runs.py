@@ -78,7 +78,8 @@ def runs(
         wanted = wanted.where(QueuedJob.portfolio == portfolio)
     with service.sessions() as session:
         total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
-        found = session.execute(wanted.order_by(func.max(QueuedJob.ended).desc()).limit(limit).offset(offset)).all()
+        newest = wanted.order_by(func.max(QueuedJob.ended).desc(), QueuedJob.run)
+        found = session.execute(newest.limit(limit).offset(offset)).all()
     return RunList(total=total, runs=[_record(service, caller, str(name), job) for name, job in found])
 
 
@@ -97,11 +98,10 @@ def verified(name: Name, caller: Reader, service: InService) -> RunVerified:
     folder, _ = _found(service, caller, name)
     try:
         found = verify(folder)
+        changed, since = list(found.changed), list(found.since)
     except DataError as error:  # of its manifest
-        return RunVerified(
-            run=name, is_unchanged=False, changed=[from_root(service.root(caller.tenant), str(error))], since=[]
-        )
-    return RunVerified(run=name, is_unchanged=not found.changed, changed=list(found.changed), since=list(found.since))
+        changed, since = [from_root(service.root(caller.tenant), str(error))], list[str]()
+    return RunVerified(run=name, is_unchanged=not changed, changed=changed, since=since)
 
 
 def _runs(caller: Caller) -> Select[str | None, str]:
