@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -84,7 +84,7 @@ class AssetInput(Body):
         return [*self.historical_returns, *last]
 
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "portfolio_value": 1_000_000,
     "drift_threshold": 0.03,
     "turnover_limit": 0.1,

@@ -121,8 +121,8 @@ def _table(asset: Asset) -> pd.DataFrame:
         return rows[["close", "volume"]].assign(date=rows["session"].dt.date)
     market = load_market(asset.market)
     k, empty = market.assets.index(asset.symbol), np.full(market.shape, np.nan)
-    listed, rows = np.flatnonzero(market.tradable[:, k]), np.arange(len(market.dates))[:, None]
-    has_return = (rows > listed[0]) & (rows <= listed[-1])  # its first close has none before it
+    listed, at = np.flatnonzero(market.tradable[:, k]), np.arange(len(market.dates))[:, None]
+    has_return = (at > listed[0]) & (at <= listed[-1])  # its first close has none before it
     by_name = {
         "close": market.prices,
         "total_return": np.where(has_return, market.returns, np.nan),
