@@ -13,13 +13,17 @@ from typing import Annotated, Any, NoReturn
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from starlette.concurrency import run_in_threadpool
 
+from desk.service.caller import check_caller, needed_by
 from desk.service.problems import FieldMistake, Problem, mistakes_of, pointer, refused, shown_value
 from foundation.arguments import cut
 
 JSON = "application/json"
 Moment = Annotated[datetime, AfterValidator(lambda moment: moment.replace(tzinfo=UTC))]  # of an answer; tables have UTC
+PRINTED = r"^[^\x00-\x1f\x7f]*$"  # PostgreSQL takes no NUL
+Id = Annotated[str, StringConstraints(max_length=32, pattern=PRINTED)]  # of a row, in a body, a path or a query
 KEY = re.compile(rb'"[ \t\r\n]*:')
 CONSTANTS = (b"NaN", b"Infinity")
 NESTED = (BaseModel, dict, list, tuple)
@@ -32,7 +36,10 @@ class Body(BaseModel):
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is JSON. Raises Problem 415 for another type, and 400 with every mistake."""
+    """A route whose body is JSON, read once its caller may call it.
+
+    Raises : Problem 415 for another type, and 400 with every mistake.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The function that answers a request."""
@@ -40,9 +47,11 @@ class JsonRoute(APIRoute):
         if self.body_field is None:
             return answer
         info: Any = self.body_field.field_info
-        adapter = TypeAdapter[Any](info.annotation)
+        adapter, needed = TypeAdapter[Any](info.annotation), needed_by(self.dependant)
 
         async def answered(request: Request) -> Response:
+            if needed is not None:  # who may not call learns nothing of his body
+                await run_in_threadpool(check_caller, request, *needed)
             body = await request.body()
             if body or info.is_required():
                 media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -9,6 +9,7 @@ from threading import Event
 from typing import Annotated, Literal, get_args
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from sqlalchemy import exists, select, update
 
 from desk.service.problems import Problem
@@ -48,6 +49,12 @@ class Caller:
     def may(self, role: str, scope: str) -> bool:
         """True if he may do what needs a role and a scope."""
         return ROLES.index(self.role) >= ROLES.index(role) and (self.scopes is None or scope in self.scopes)
+
+    def check(self, role: str, scope: str) -> None:
+        """Raise Problem 403 where he may not do what needs a role and a scope."""
+        if not self.may(role, scope):
+            what = "a person, not an access token" if scope == PERSON else f"the scope {scope}"
+            raise Problem(403, f"This needs the role {role} and {what}.")
 
 
 def signature(caller: Caller) -> str:
@@ -90,7 +97,8 @@ class Service:
 
 
 def opened_service(settings: ServiceSettings) -> Service:
-    """The parts of a server; at its first start its keys and tables are made."""
+    """The parts of a server; at its first start its folder, for its user alone, its keys and its tables are made."""
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     sessions = opened(settings.database_url, settings.folder / BACKUPS)
     keys = opened_keys(settings.folder / KEYS, sessions)
     return Service(settings, sessions, keys, opened_shared(settings.redis))
@@ -108,10 +116,12 @@ InService = Annotated[Service, Depends(service_of)]
 def caller_of(request: Request, service: InService) -> Caller:
     """The caller of a request, by the token of a session or an access token. Raises Problem 401 for none."""
     kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and token:
+    found: Caller | None = getattr(request.state, "found", None)  # by a guard, or before the body was read
+    if found is None and kind.lower() == "bearer" and token:
         found = _person(service, token) if token.count(".") == 2 else _program(service, token)
-        if found is not None:
-            return found
+    if found is not None:
+        request.state.found = found
+        return found
     raise Problem(401, "Sign in, or send an access token.", headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -157,11 +167,21 @@ def needs(role: str, scope: str) -> Callable[[Request, Caller], Caller]:
     """A dependency that gives the caller of a route, who must have a role and a scope. Raises Problem 401, 403, 429."""
 
     def check(request: Request, caller: SignedIn) -> Caller:
-        if not caller.may(role, scope):
-            what = "a person, not an access token" if scope == PERSON else f"the scope {scope}"
-            raise Problem(403, f"This needs the role {role} and {what}.")
+        caller.check(role, scope)
         request.state.caller = caller  # in whose name a change is journalled
         return caller
 
     check.needed = (role, scope)  # type: ignore[attr-defined]  # a test reads it of every route
     return check
+
+
+def needed_by(dependant: Dependant) -> tuple[str, str] | None:
+    """The role and the scope that a route needs, None for one that answers anyone."""
+    below = (needed_by(each) for each in dependant.dependencies)
+    own: tuple[str, str] | None = getattr(dependant.call, "needed", None)
+    return own or next((found for found in below if found), None)
+
+
+def check_caller(request: Request, role: str, scope: str) -> None:
+    """Raise Problem 401 or 403 where a request may not do what needs a role and a scope."""
+    caller_of(request, service_of(request)).check(role, scope)

@@ -5,6 +5,7 @@ is in it.
 """
 
 import json
+import logging
 import os
 import resource
 from collections.abc import Callable
@@ -14,11 +15,12 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from desk.service.problems import Problem
+from desk.service.problems import Problem, failure
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.home import HOME
 from research.portfolio.file.document import TRUST
 
+LOG = logging.getLogger("rebalance.service")
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
 IMPORTED = "desk.service.orders", "desk.service.portfolios.prepared"  # once, before the first is forked
@@ -33,7 +35,7 @@ IN_REQUESTS = {  # what a message of the command line names, and what a request 
 }
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
-WAITING = BoundedSemaphore(2 * (os.cpu_count() or 1) + 4)  # with those at work; others keep their threads for reads
+WAITING = BoundedSemaphore(min(2 * (os.cpu_count() or 1) + 4, 16))  # with those at work; reads keep their threads
 BUSY = "The processors are busy: send it again."
 FORKS = get_context("forkserver")
 
@@ -79,8 +81,10 @@ def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memor
         return answer["result"]
     if not answered:
         raise Problem(503, BUSY, headers={"Retry-After": "60"})
-    if process.exitcode == 1:
-        raise RuntimeError(f"{work.__qualname__} failed; its traceback is in the log")
+    if "fault" in answer:
+        LOG.error("failed", extra={"fields": answer["fault"]})
+    if "fault" in answer or process.exitcode == 1:
+        raise RuntimeError(f"{work.__qualname__} failed")
     raise Problem(
         400, f"This needs more than {memory >> 20:,} MiB of memory or {seconds} processor seconds: send less."
     )
@@ -94,12 +98,14 @@ def _run(
         resource.setrlimit(kind, (most, most))
     os.environ |= {HOME: home, TRUST: "0"}
     try:
-        answer = {"result": work(*given)}
+        answer = json.dumps({"result": work(*given)}, allow_nan=False)
     except (ConfigError, DataError, PolicyError) as error:
-        answer = {"error": _in_requests(str(error))}
+        answer = json.dumps({"error": _in_requests(str(error))})
     except MemoryError:
         raise SystemExit(TOO_LARGE) from None
-    sending.send_bytes(json.dumps(answer, allow_nan=False).encode())
+    except Exception as error:  # its traceback would quote in the log what was sent
+        answer = json.dumps({"fault": failure(error)})
+    sending.send_bytes(answer.encode())
 
 
 def _in_requests(message: str) -> str:

@@ -5,9 +5,9 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
+from desk.service.caller import needed_by
 from desk.service.guards.hosts import SAFE
 from desk.service.problems import MEDIA_TYPE, ProblemDocument
 
@@ -77,13 +77,6 @@ def _describe_fields(schema: dict[str, Any]) -> None:
             schema["properties"][name].setdefault("description", told[:1].upper() + told[1:])
     if of_fields:
         schema["description"] = said.strip()
-
-
-def needed_by(dependant: Dependant) -> tuple[str, str] | None:
-    """The role and the scope that a route needs, None for one that answers anyone."""
-    below = (needed_by(each) for each in dependant.dependencies)
-    own: tuple[str, str] | None = getattr(dependant.call, "needed", None)
-    return own or next((found for found in below if found), None)
 
 
 def _state_problems(operation: dict[str, Any], needed: tuple[str, str] | None, changes: bool) -> None:

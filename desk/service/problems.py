@@ -2,6 +2,7 @@
 
 import math
 import re
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -116,6 +117,12 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(PolicyError)
     def _input(request: Request, error: Exception) -> JSONResponse:
         return answer_of(Problem(400, _without_folders(request, str(error))))
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """The kind of an error, and the lines of code that it came by; its text may quote what nobody else may read."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return {"error": type(error).__name__, "trace": [f"{each.filename}:{each.lineno} {each.name}" for each in frames]}
 
 
 def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) -> list[FieldMistake]:

@@ -30,28 +30,31 @@ MAX_HEAD = 32_768  # bytes of the head of a request
 
 def check_start(service: Service) -> None:
     """Refuse to start a server that would be reached by others and is not safe. Raises ConfigError with all reasons."""
+    is_admin = (User.role == "admin") & ~User.disabled
     with service.sessions() as session:
-        has_user = session.scalar(select(User.id).limit(1)) is not None
-    if reasons := reasons_against(service.settings, has_user):
+        has_admin = session.scalar(select(User.id).where(is_admin).limit(1)) is not None
+    if reasons := reasons_against(service.settings, has_admin):
         raise ConfigError("the service does not start:\n" + "\n".join(f"- {each}" for each in reasons))
 
 
-def reasons_against(settings: ServiceSettings, has_user: bool) -> list[str]:
+def reasons_against(settings: ServiceSettings, has_admin: bool) -> list[str]:
     """Each reason not to start, with its mend.
 
-    has_user : true if somebody can sign in.
+    has_admin : true if there is one who is not disabled.
     """
     where, reasons = f"it listens on {settings.host}", list[str]()
     if settings.behind_proxy:
         where = "it is behind a proxy"
+    elif settings.is_loopback:
+        where = f"PUBLIC_URL is {settings.public_url}"
     if settings.tls and (mistake := _tls_mistake(settings)):
         reasons.append(mistake)
     if not settings.is_exposed:
         return reasons
-    if not has_user and not settings.open_only:
+    if not has_admin and not settings.open_only:
         reasons.append(
-            f"{where}, and nobody can sign in. Make the first user with `rebalance user add --admin`, which gives a "
-            "one-time link, or state --open to answer the payload endpoints alone."
+            f"{where}, and no admin can sign in. Make one with `rebalance user add --admin`, which gives a one-time "
+            "link, or state --open to answer the payload endpoints alone."
         )
     if not settings.tls and not settings.behind_proxy:
         reasons.append(

@@ -1,6 +1,7 @@
 """Bodies of requests: read whole before a route sees them, within a size and a time."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from starlette.datastructures import Headers
@@ -10,10 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from desk.service.caller import Service
 from desk.service.guards.hosts import SAFE
 from desk.service.problems import Problem
+from desk.service.users.accounts import network_of
 
 MAX_BODY = 2_000_000  # bytes
 BODY_SECONDS = 20.0  # for the whole body
 MAX_BUFFERED = 100_000_000  # bytes of all bodies that are read or answered at a time
+MAX_OF_ADDRESS = 40_000_000  # of them those of one address: nobody shuts the others out alone
 CLOSE = {"Connection": "close"}  # the rest of the body is not read
 
 
@@ -22,24 +25,25 @@ def whole_bodies(app: ASGIApp, _: Service) -> ASGIApp:
 
     Raises : Problem 408, 413, 415, and 503 where all bodies together are too large.
     """
-    buffered = 0
+    buffered = Counter[str]()  # bytes by address
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        nonlocal buffered
         if scope["type"] != "http" or not _has_body(scope):
             return await app(scope, receive, send)
-        body = bytearray()
+        body, address = bytearray(), network_of(scope["client"][0] if scope["client"] else "")
         try:
             async for part in _parts(scope, receive):
                 body += part
-                buffered += len(part)
+                buffered[address] += len(part)
                 if len(body) > MAX_BODY:
                     raise _too_large()
-                if buffered > MAX_BUFFERED:
+                if buffered[address] > MAX_OF_ADDRESS or buffered.total() > MAX_BUFFERED:
                     raise Problem(503, "Too many bodies are read now.", headers={**CLOSE, "Retry-After": "5"})
             return await app(scope, replayed(bytes(body), receive), send)
         finally:
-            buffered -= len(body)
+            buffered[address] -= len(body)
+            if not buffered[address]:
+                del buffered[address]
 
     return guarded
 

@@ -19,7 +19,8 @@ HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 def from_proxy(app: ASGIApp, service: Service) -> ASGIApp:
     """Take client and scheme from the last value of `X-Forwarded-For` and `-Proto`, behind a proxy and nowhere else.
 
-    The last value is what the proxy itself states; those before it are what its client sent.
+    The last value is what the proxy itself states, in the header that came or in one of its own; those before it are
+    what its client sent.
     """
     if not service.settings.behind_proxy:
         return app
@@ -27,7 +28,8 @@ def from_proxy(app: ASGIApp, service: Service) -> ASGIApp:
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
-            stated = {name: headers.get(f"x-forwarded-{name}", "").split(",")[-1].strip() for name in ("for", "proto")}
+            values = {name: ",".join(headers.getlist(f"x-forwarded-{name}")) for name in ("for", "proto")}
+            stated = {name: value.rpartition(",")[2].strip() for name, value in values.items()}
             client = (stated["for"], 0) if stated["for"] else scope["client"]
             scheme = stated["proto"] if stated["proto"] in ("http", "https") else scope["scheme"]
             scope = {**scope, "client": client, "scheme": scheme}

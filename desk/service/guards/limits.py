@@ -1,7 +1,5 @@
 """Limits of how often a client asks and of how much is done at a time. Health is answered throughout."""
 
-from ipaddress import ip_network
-
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,6 +8,7 @@ from desk.service.guards.bodies import CLOSE
 from desk.service.guards.hosts import SAFE
 from desk.service.problems import Problem
 from desk.service.store.redis import InProcess
+from desk.service.users.accounts import network_of
 
 HEALTH = "/api/health"
 MAX_WORKING = 16  # requests that compute or change something at a time: fewer than threads, so that reads go on
@@ -22,7 +21,7 @@ def limited_rate(app: ASGIApp, service: Service) -> ASGIApp:
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] != HEALTH:
-            key = f"address:{_network(scope['client'])}"
+            key = f"address:{network_of(scope['client'][0] if scope['client'] else '')}"
             service.check_rate(key) if is_local else await run_in_threadpool(service.check_rate, key)
         await app(scope, receive, send)
 
@@ -50,9 +49,3 @@ def limited_work(app: ASGIApp, _: Service) -> ASGIApp:
             working -= 1
 
     return guarded
-
-
-def _network(client: tuple[str, int] | None) -> str:
-    """The address of a client; of IPv6 its /64, which one client has whole."""
-    host = client[0] if client else ""
-    return str(ip_network(f"{host}/64", strict=False)) if ":" in host else host

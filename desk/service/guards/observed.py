@@ -7,29 +7,31 @@ import json
 import logging
 import sys
 import time
-import traceback
 from datetime import UTC, datetime
 from http import HTTPMethod
-from typing import Any
 from uuid import uuid4
 
 from prometheus_client import Counter, Gauge, Histogram
+from redis import RedisError
+from sqlalchemy.exc import TimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desk.service.caller import Service
-from desk.service.problems import Problem, answer_of
+from desk.service.problems import Problem, answer_of, failure
+from desk.service.store.engine import NO_DATABASE
 
 LOG = logging.getLogger("rebalance.service")
 REQUESTS = Counter("rebalance_requests", "Requests, by status of their answers.", ["method", "route", "status"])
 SECONDS = Histogram("rebalance_request_seconds", "Seconds from request to answer.", ["route"])
 RUNNING = Gauge("rebalance_running_requests", "Requests that are being answered.", multiprocess_mode="livesum")
+NO_ANSWER = (*NO_DATABASE, TimeoutError, RedisError)  # of what the service rests on, or no connection to it is free
 GONE = 499  # status in the log of a request whose client went away before its answer began
 
 
 def observed(app: ASGIApp, _: Service) -> ASGIApp:
-    """Log and count each request, and answer each error: a Problem as itself, any other as 500."""
+    """Log and count each request, and answer each error: a Problem as itself, a silent database 503, any other 500."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,16 +55,24 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
         except ClientDisconnect:
             return None
         except Exception as error:
-            LOG.error("failed", extra={"fields": {"request": request, **_failure(error)}})
+            LOG.error("failed", extra={"fields": {"request": request, **failure(error)}})
             if status != GONE:
                 raise  # the server ends an answer that has begun
-            failed = Problem(500, f"The service failed. Its operator finds why in the log, by the request {request}.")
-            return await answer_of(failed)(scope, receive, noted)
+            return await answer_of(_problem_of(error, request))(scope, receive, noted)
         finally:
             RUNNING.dec()
             _note(scope, status, time.perf_counter() - began)
 
     return guarded
+
+
+def _problem_of(error: Exception, request: str) -> Problem:
+    why = f"Its operator finds why in the log, by the request {request}."
+    if isinstance(error, NO_ANSWER):
+        return Problem(
+            503, f"The database of the service, or its Redis, does not answer. {why}", headers={"Retry-After": "5"}
+        )
+    return Problem(500, f"The service failed. {why}")
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
@@ -74,12 +84,6 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     LOG.info("answered", extra={"fields": about | {"ms": round(1000 * seconds, 1), "user": state.get("user", "")}})
 
 
-def _failure(error: BaseException) -> dict[str, Any]:
-    """The kind of an error, and the lines of code that it came by; its text may quote what nobody else may read."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return {"error": type(error).__name__, "trace": [f"{each.filename}:{each.lineno} {each.name}" for each in frames]}
-
-
 class JsonLines(logging.Formatter):
     """Records of a log as lines of JSON."""
 
@@ -88,7 +92,7 @@ class JsonLines(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line = {"moment": moment, "level": record.levelname.lower(), "logger": record.name, "text": record.getMessage()}
         if record.exc_info and record.exc_info[1]:
-            line |= _failure(record.exc_info[1])
+            line |= failure(record.exc_info[1])
         return json.dumps(line | getattr(record, "fields", {}))
 
 

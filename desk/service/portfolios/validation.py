@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.service.problems import IN_JSON, FieldMistake, pointer, shown_value
-from foundation.arguments import refuse, shown
+from foundation.arguments import shown
 from foundation.errors import ConfigError
 from foundation.files import ROOT, write_whole
 from foundation.names import name_fault
@@ -28,16 +28,15 @@ NO_CODE = "Name a rule or an allocation of the workbench: no code of yours runs 
 
 
 def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
-    """The `name` and the `tree` of a text, or its `mistakes`; it is written beside its files.
+    """The `name` and the `tree` of a text of YAML, or its `mistakes`; it is written beside its files.
 
     folder  : folder of the files that it names.
-    text    : YAML or JSON.
-    is_yaml : false for JSON, whose mistakes have no line.
+    is_yaml : false for what was sent as JSON, whose mistakes have no line.
     """
     os.chdir(folder)  # messages then name files as the text does
     tree: dict[str, Any] = {}
     try:
-        write_whole(SENT, text if is_yaml else yaml_of(_parsed(text)))
+        write_whole(SENT, text)
         tree, _ = read_yaml(SENT)
         name = tree.get("name")
         if mistakes := [*_foreign(tree), *_book_of_another(tree, name)]:
@@ -79,28 +78,6 @@ def _parts(text: str) -> tuple[str, str]:
     """A message without its last sentence, and that sentence, which says how to mend it."""
     what, stop, fix = text.rpartition(". ")
     return (f"{what}.", fix) if stop else (text, "")
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    """The mapping that JSON states. Raises ConfigError for other text, and for a key that appears twice."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            refuse("a key appears twice:", next(key for key in keys if keys.count(key) > 1), "keep one of the two.")
-        return found
-
-    def no_number(found: str) -> Any:
-        refuse("a number is", found, "write a finite one.")
-
-    try:
-        tree = json.loads(text, object_pairs_hook=once, parse_constant=no_number)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ConfigError(f"not JSON: {error}. Correct the syntax there.") from None
-    if not isinstance(tree, dict):
-        refuse("the body is", tree, "send the mapping of a portfolio file.")
-    return tree
 
 
 def _book_of_another(tree: dict[str, Any], name: object) -> Iterator[FieldMistake]:

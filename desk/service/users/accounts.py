@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import delete, func, select, update
@@ -148,19 +149,21 @@ def check_sign_in(sessions: Sessions, email: str, password: str, address: str) -
 
 
 def network_of(address: str) -> str:
-    """The address that failures are counted for: of IPv6 the network of 64 bits, all of which one client may have.
+    """The address that requests and failures are counted for: of IPv6 the network of 64 bits, which one client has.
 
-    >>> network_of("192.0.2.7"), network_of("2001:db8:1:2:3::4")
-    ('192.0.2.7', '2001:db8:1:2::')
+    Some proxies state the port, too, which is another one for each connection.
+
+    >>> network_of("192.0.2.7"), network_of("2001:db8:1:2:3::4"), network_of("192.0.2.7:51234")
+    ('192.0.2.7', '2001:db8:1:2::', '192.0.2.7')
     """
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    mapped = found.ipv4_mapped
-    return str(mapped or ipaddress.ip_network((found, 64), strict=False).network_address)
+    for each in (address, address.rpartition(":")[0].strip("[]")):
+        with suppress(ValueError):
+            found = ipaddress.ip_address(each.partition("%")[0])
+            if isinstance(found, ipaddress.IPv4Address):
+                return str(found)
+            mapped = found.ipv4_mapped
+            return str(mapped or ipaddress.ip_network((found, 64), strict=False).network_address)
+    return address[:64]
 
 
 def _count_attempt(sessions: Sessions, account: str, address: str) -> timedelta:

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -27,6 +28,7 @@ STATE_LIFE = timedelta(minutes=10)
 CALLBACK = "/api/users/login/openid/callback"
 SIGNATURES = ("RS256", "PS256", "ES256")  # by a key that the provider alone has
 PATIENCE, LEEWAY = 10.0, 60  # seconds for an answer of the provider, and between the clocks
+WAITING = BoundedSemaphore(8)  # anyone may begin a sign-in: a provider that is slow must not hold all threads
 LONGEST_SUBJECT = 255  # characters: the standard's limit
 
 
@@ -130,7 +132,12 @@ def _client() -> httpx.Client:
 
 
 def _asked(method: str, url: str, **options: Any) -> dict[str, Any]:
-    """The JSON object that the provider answers. Raises Problem 401 where it refuses, 502 where it does not answer."""
+    """The JSON object that the provider answers.
+
+    Raises : Problem 401 where it refuses, 502 where it does not answer, 503 where too many wait for it.
+    """
+    if not WAITING.acquire(blocking=False):
+        raise Problem(503, "The provider of OpenID Connect is slow: try again.", headers={"Retry-After": "5"})
     try:
         answer = _client().request(method, url, **options)
         if method == "POST" and answer.is_client_error:
@@ -138,6 +145,8 @@ def _asked(method: str, url: str, **options: Any) -> dict[str, Any]:
         found = answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         raise Problem(502, f"The provider of OpenID Connect did not answer ({type(error).__name__}).") from error
+    finally:
+        WAITING.release()
     if not isinstance(found, dict):
         raise Problem(502, "The provider of OpenID Connect answered no JSON object.")
     return found

@@ -25,7 +25,7 @@ RUNS = (
     *("1qaz2wsx3edc4rfv5tgb6yhn7ujm", "1q2w3e4r5t6y7u8i9o0p", "q1w2e3r4t5y6u7i8o9p0", "147258369", "159357", "13579"),
     *("24680", "102030405060708090", "112233445566778899", "11223344"),
 )
-SHORTEST_RUN = 3  # characters
+SHORTEST_RUN, LONGEST_RUN = 3, max(map(len, RUNS))  # characters
 LEET = str.maketrans("@4310$57!", "aaeiosstl")
 
 
@@ -64,13 +64,12 @@ def _own_part(password: str, known: Iterable[str]) -> str:
 
 def _run_at(text: str, start: int) -> int:
     """The length of the longest run of keys, or repetition of a character, that begins here; 0 for none."""
-    length = len(text) - start
-    while length >= SHORTEST_RUN:
-        part = text[start : start + length]
-        if len(set(part)) == 1 or any(part in run or part[::-1] in run for run in RUNS):
+    rest = text[start:]
+    repeated = len(rest) - len(rest.lstrip(rest[0]))
+    for length in range(min(LONGEST_RUN, len(rest)), max(repeated, SHORTEST_RUN - 1), -1):
+        if any(part in run for run in RUNS for part in (rest[:length], rest[:length][::-1])):
             return length
-        length -= 1
-    return 0
+    return repeated if repeated >= SHORTEST_RUN else 0
 
 
 def hash_of(password: str) -> str:

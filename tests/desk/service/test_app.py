@@ -1,8 +1,13 @@
 """The application: who is let in, and the form of its errors."""
 
+from pathlib import Path
+
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from desk.service.app import create_app
 from desk.service.problems import MEDIA_TYPE
+from desk.service.settings import ServiceSettings
 
 
 def test_health_answers_without_sign_in(client: TestClient) -> None:
@@ -13,3 +18,16 @@ def test_an_unknown_path_is_a_problem(client: TestClient) -> None:
     answer = client.get("/api/nothing")
     assert (answer.status_code, answer.headers["content-type"]) == (404, MEDIA_TYPE)
     assert answer.json()["title"] == "Not Found"
+
+
+def test_a_server_that_is_open_has_no_route_to_what_is_stored(app: FastAPI, tmp_path: Path) -> None:
+    stated = ServiceSettings(folder=tmp_path, behind_proxy=True, public_url="https://desk.example", open_only=True)
+    payload = {"/api/rebalance", "/api/preview-scenarios", "/api/multi-agent-blueprint", "/api/multi-agent/tandem-demo"}
+    is_open = {"/api/health", "/metrics", "/api/ai-copilot/insights", *payload}
+    opened = create_app(stated)
+    assert set(opened.openapi()["paths"]) == is_open
+    client = TestClient(opened, base_url="https://desk.example")
+    for path in app.openapi()["paths"].keys() - is_open:
+        assert client.get(path).status_code == client.post(path, json={}).status_code == 404, path
+    assert client.get("/metrics").status_code == 401
+    assert client.get("/api/preview-scenarios").status_code == 200

@@ -4,6 +4,7 @@ A new route is covered as soon as `app` lists its module. What it takes is fille
 ids by those of another user, everything else by the least that its schema allows.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,7 @@ from fastapi.testclient import TestClient
 from people import bearer
 
 from desk.service.app import ALWAYS, OPEN, SIGN_IN, create_app
-from desk.service.caller import PERSON, ROLES, SCOPES, Service
-from desk.service.openapi import needed_by
+from desk.service.caller import PERSON, ROLES, SCOPES, Service, needed_by
 from desk.service.settings import ServiceSettings
 from desk.service.store.tables import AccessToken, Note, Passkey, QueuedJob, Tenant, User, new_id, now
 from desk.service.users.one_time import sha256_of
@@ -194,6 +194,19 @@ def test_broken_authentication_without_a_good_token_every_route_with_a_need_answ
     for token in ("", "a.b.c"):
         cells = {f"{each.method} {each.path}": each.call(client, theirs, token).status_code for each in guarded}
         assert wrong(cells, lambda status: status == 401) == {}
+
+
+def test_broken_authentication_who_may_not_call_learns_nothing_of_his_body(
+    client: TestClient, operations: list[Operation], token_of: Callable[..., str]
+) -> None:
+    viewer = bearer(token_of("viewer"))
+    for each in operations:
+        if each.body is None or each.needed is None:
+            continue
+        path = re.sub(r"\{.*?\}", "a", each.path)
+        assert client.request(each.method, path, json=[]).status_code == 401, path
+        if each.needed[0] != "viewer":
+            assert client.request(each.method, path, json=[], **viewer).status_code == 403, path
 
 
 @pytest.mark.parametrize("role", ROLES)

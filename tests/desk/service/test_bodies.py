@@ -10,8 +10,7 @@ from fastapi.testclient import TestClient
 from pydantic import Field, RootModel, SecretStr
 
 from desk.service.bodies import Body, JsonRoute
-from desk.service.caller import needs
-from desk.service.openapi import needed_by
+from desk.service.caller import needed_by, needs
 from desk.service.problems import MEDIA_TYPE
 from foundation.errors import ConfigError
 from research.portfolio.file.kinds import Day, Fraction, Name

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as drawn
 
+from desk.service.caller import opened_service
+from desk.service.settings import ServiceSettings
 from desk.service.store.keys import KINDS, SEALING, SIGNING, Keys, opened_keys
 from foundation.errors import ConfigError, DataError
 
@@ -22,6 +24,11 @@ def test_a_first_start_makes_keys_that_its_user_alone_may_read(app: FastAPI) -> 
     folder = app.state.service.keys.folder
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == dict.fromkeys(KINDS, 0o600)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_the_folder_of_tenants_is_for_one_user_alone_wherever_the_database_is(tmp_path: Path) -> None:
+    opened_service(ServiceSettings(folder=tmp_path / "service", database=f"sqlite:///{tmp_path / 'other' / 'db'}"))
+    assert stat.S_IMODE((tmp_path / "service").stat().st_mode) == 0o700
 
 
 def test_starts_at_once_agree_on_the_keys(tmp_path: Path) -> None:

@@ -61,9 +61,15 @@ def test_a_limit_is_told_and_nobody_else_is_disturbed(work: Any, limits: dict[st
     assert limited(environment, home=tmp_path)
 
 
-def test_a_fault_of_ours_is_none_of_the_sender(tmp_path: Path) -> None:
+def test_a_fault_of_ours_is_none_of_the_sender_whose_text_is_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(RuntimeError, match="fail failed"):
         limited(fail, home=tmp_path)
+    (record,) = caplog.records
+    assert record.__dict__["fields"]["error"] == "KeyError"
+    assert record.__dict__["fields"]["trace"][-1].endswith(" fail")
+    assert "a fault of ours" not in f"{record.__dict__} {capfd.readouterr()}"
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:

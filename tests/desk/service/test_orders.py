@@ -1,6 +1,7 @@
 """Orders over HTTP: lists and tickets are those of the command line, and each word on them names a person."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
@@ -18,7 +19,7 @@ from desk.service import orders
 from desk.service.caller import Caller
 from desk.service.orders import TradesAsked, listed, signature
 from desk.service.portfolios.stored import Content, created, written_out
-from desk.service.store.tables import AccessToken, Share, User
+from desk.service.store.tables import AccessToken, QueuedJob, Share, User, now
 from desk.tickets.formats import FORMATS
 from desk.tickets.formats.ticket_json import BESIDE, read_document
 from desk.tickets.order_ids import list_id
@@ -43,7 +44,7 @@ def caller_of(app: FastAPI, client: TestClient) -> Caller:
 
 def stored(app: FastAPI, client: TestClient) -> str:
     """The id of a portfolio of a client."""
-    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, True, {}, {}))
+    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, {}, {}))
 
 
 def share(app: FastAPI, portfolio: str, client: TestClient) -> None:
@@ -61,13 +62,13 @@ def root(app: FastAPI) -> Path:
 def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Issue the list of a portfolio for a client as the route does, in this process; gives the id of the ticket."""
 
-    def made(client: TestClient, portfolio: str, cash_flow: float = 0.0) -> str:
+    def made(client: TestClient, portfolio: str, cash_flow: float = 0.0, user: str = "") -> str:
         caller = caller_of(app, client)
         file = written_out(app.state.service, caller, portfolio)
         monkeypatch.setenv(HOME, str(root))
         monkeypatch.chdir(root)
         asked = TradesAsked(as_of=DAY, cash_flow=cash_flow)
-        ticket = orders.issued(str(file), asked, str(root / "reports"), str(root / "tickets"), signature(caller))
+        ticket = orders.issued(str(file), asked, user or signature(caller))
         return list_id(ticket)
 
     return made
@@ -100,9 +101,10 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
         assert (answer.status_code, "use one of alpaca.json, csv" in answer.json()["detail"]) == (404, True)
 
 
-def test_only_eligible_assets_trade(tmp_path: Path) -> None:
+def test_only_eligible_assets_trade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
     traded = [
-        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some), str(tmp_path)).orders.asset)
+        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some)).orders.asset)
         for some in (None, ["SPY"])
     ]
     assert traded == [{"SPY", "AGG"}, {"SPY"}]
@@ -117,9 +119,12 @@ def test_only_eligible_assets_trade(tmp_path: Path) -> None:
         ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
     ],
 )
-def test_a_list_that_cannot_be_made_is_refused(tmp_path: Path, asked: dict[str, Any], told: str) -> None:
+def test_a_list_that_cannot_be_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
     with pytest.raises((ConfigError, DataError)) as error:
-        listed(str(SHIPPED), TradesAsked.model_validate({"as_of": DAY} | asked), str(tmp_path))
+        listed(str(SHIPPED), TradesAsked.model_validate({"as_of": DAY} | asked))
     assert told in str(error.value)
 
 
@@ -159,6 +164,22 @@ def test_whoever_made_a_list_does_not_approve_it(
         assert said == [("list", made_by), ("approval", by), ("refusal", by)]
 
 
+def test_whoever_queued_the_cycle_that_made_a_list_does_not_approve_it(
+    app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]
+) -> None:
+    """A cycle journals its list in the name of the worker's user."""
+    asker, other = signed_in("approver"), signed_in("approver")
+    portfolio = stored(app, asker)
+    share(app, portfolio, other)
+    who, earlier, later = caller_of(app, asker).user, now() - timedelta(hours=1), now() + timedelta(hours=1)
+    job = {"tenant": "house", "portfolio": portfolio, "version": 1, "kind": "cycle", "arguments": {}}
+    with app.state.service.sessions.begin() as session:
+        session.add(QueuedJob(user=who, created=earlier, ended=later, **job))
+        session.add(QueuedJob(user=caller_of(app, other).user, created=earlier, ended=earlier, **job))
+    at = f"/api/tickets/{issued(asker, portfolio, user='rebalance')}/approve"
+    assert [client.post(at).status_code for client in (asker, other)] == [403, 200]
+
+
 def test_nobody_sees_the_orders_of_another(app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]) -> None:
     owner, admin = signed_in("approver"), signed_in("admin")
     portfolio = stored(app, owner)
@@ -194,6 +215,7 @@ def test_the_journal_is_paged_and_verified(
     assert [entry["sequence"] for entry in first["entries"] + rest["entries"]] == [3, 2, 1]
     assert rest["next"] is None
     assert str(root) not in str(first)
+    assert str(root) not in client.get(f"/api/portfolios/{portfolio}/history").text
     newest = client.get("/api/tickets", params={"limit": 2}).json()["tickets"]
     assert [ticket["id"] for ticket in newest] == [made[2], made[1]]
     of_one = client.get("/api/journal", params={"ticket": made[1], "kind": "list"}).json()["entries"]

@@ -281,10 +281,10 @@ def test_all_mistakes_come_at_once_each_with_its_place(signed_in: SignedIn, tmp_
     ("text", "says"),
     [
         ('{"name": "a", "name": "b"}', "twice"),
-        ('{"cash": NaN}', "a number is"),
-        ("[1]", "the body is"),
-        ("{", "not JSON"),
-        ("[" * 100_000, "not JSON"),
+        ('{"cash": NaN}', "no number of JSON"),
+        ("[1]", "not a mapping"),
+        ("{", "no JSON"),
+        ("[" * 100_000, "no JSON"),
         (json.dumps({"lines": json.loads("[" * 40 + "]" * 40)}), "levels deep"),
     ],
 )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -18,14 +18,16 @@ import httpx
 import pytest
 from commanded import rebalance
 
-from desk.service.serving import reasons_against
+from desk.service.caller import opened_service
+from desk.service.serving import check_start, reasons_against
 from desk.service.settings import ServiceSettings, settings_of
+from desk.service.users.accounts import disable, invite
 from foundation.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 WAIT = 30  # seconds after which a test fails
 PUBLIC = "https://desk.example"
-USER, TLS, NAME = "nobody can sign in", "without TLS", "its name is not stated"
+USER, TLS, NAME = "no admin can sign in", "without TLS", "its name is not stated"
 START = """
 import sys
 from desk.service import serving
@@ -51,6 +53,8 @@ main()
         ({"host": "0.0.0.0", "behind_proxy": True}, [USER, NAME]),
         ({"host": "0.0.0.0", "behind_proxy": True, "public_url": PUBLIC}, [USER]),
         ({"host": "0.0.0.0", "behind_proxy": True, "public_url": PUBLIC, "open_only": True}, []),
+        ({"public_url": "http://localhost:5000"}, []),
+        ({"public_url": PUBLIC}, [USER, TLS]),  # what else would make it known by this name than a proxy?
         ({"behind_proxy": True, "public_url": PUBLIC}, [USER]),  # on loopback, and reached through the proxy
         ({"behind_proxy": True, "public_url": "http://desk.example", "open_only": True}, ["begins with https://"]),
         ({"tls": (Path("cert.pem"),)}, ["one is missing"]),
@@ -58,7 +62,7 @@ main()
     ],
 )
 def test_each_reason_not_to_start_is_stated(tmp_path: Path, stated: dict[str, object], reasons: list[str]) -> None:
-    found = reasons_against(ServiceSettings(folder=tmp_path, **stated), has_user=False)  # type: ignore[arg-type]
+    found = reasons_against(ServiceSettings(folder=tmp_path, **stated), has_admin=False)  # type: ignore[arg-type]
     assert len(found) == len(reasons)
     for reason, expected in zip(found, reasons, strict=True):
         assert expected in reason
@@ -67,15 +71,38 @@ def test_each_reason_not_to_start_is_stated(tmp_path: Path, stated: dict[str, ob
 
 def test_a_server_with_users_starts_where_tls_is_stated(tmp_path: Path) -> None:
     stated = ServiceSettings(folder=tmp_path, host="192.0.2.1", behind_proxy=True, public_url=PUBLIC)
-    assert reasons_against(stated, has_user=True) == []
+    assert reasons_against(stated, has_admin=True) == []
+
+
+def test_a_server_starts_with_an_admin_who_is_not_disabled(tmp_path: Path) -> None:
+    service = opened_service(ServiceSettings(folder=tmp_path, behind_proxy=True, public_url=PUBLIC))
+    for role, is_disabled, starts in (("manager", False, False), ("admin", True, False), ("admin", False, True)):
+        with service.sessions.begin() as session:
+            user, _ = invite(session, "house", f"{role}{is_disabled}@desk.example".lower(), role)
+            disable(session, user, is_disabled)
+        with nullcontext() if starts else pytest.raises(ConfigError, match=USER):
+            check_start(service)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "http"), ("PORT", "65536"), ("RATE", "0"), ("BEHIND_PROXY", "yes")]
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("RATE", "0"),
+        ("BEHIND_PROXY", "yes"),
+        ("PUBLIC_URL", "desk.example"),
+        ("PUBLIC_URL", "https://desk.example/base"),
+    ],
 )
 def test_a_variable_that_is_none_is_refused(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         settings_of({name: value})
+
+
+@pytest.mark.parametrize("url", [PUBLIC, f"{PUBLIC}/", "https://[2001:db8::1]:8443", "http://localhost:5000"])
+def test_a_public_url_is_a_scheme_and_a_host(url: str) -> None:
+    assert settings_of({"PUBLIC_URL": url}).address == url.rstrip("/")
 
 
 def test_the_command_refuses_a_network_without_users_and_a_port_that_is_taken(

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import stat
@@ -18,7 +19,7 @@ import sqlalchemy
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from commanded import rebalance
-from database_servers import ENGLISH, installed, postgresql
+from database_servers import ENGLISH, PostgreSQL, installed, postgresql
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as drawn
@@ -26,7 +27,7 @@ from sqlalchemy import Engine, event, func, inspect, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from desk.service.app import create_app
-from desk.service.caller import KEYS, opened_service
+from desk.service.caller import KEYS, Service, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store import operation, schema
 from desk.service.store.backup import checked, tables_of
@@ -43,6 +44,8 @@ from desk.service.store.tables import (
     Tenant,
     User,
 )
+from desk.service.users.accounts import invite
+from desk.service.users.tokens import begin_session
 from foundation.errors import ConfigError, DataError
 
 SERVERS = installed("postgresql")
@@ -511,3 +514,20 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "service" / KEYS / "signing").chmod(0o644)
     done = rebalance("store", "check")
     assert (done.status, "has the mode 0644" in done.err) == (2, True)
+
+
+def test_text_that_postgresql_does_not_hold_is_refused(postgres: PostgreSQL, tmp_path: Path) -> None:
+    """A NUL in each id of a path, a query and a body is a mistake, or what is not there; never a fault."""
+    app = create_app(ServiceSettings(folder=tmp_path, database=postgres.empty(), rate=100_000))
+    service: Service = app.state.service
+    with service.sessions.begin() as session:
+        user, _ = invite(session, "house", "ann@desk.example", "admin")
+        token = begin_session(session, service.signer, user).token
+    client = TestClient(app, base_url="http://127.0.0.1:5000", headers={"Authorization": f"Bearer {token}"})
+    body = {"portfolio": "\0", "policy": "never", "kind": "line", "subject": "\0", "text": "\0"}
+    for path, operations in app.openapi()["paths"].items():
+        for method, stated in operations.items():
+            named = {each["name"]: "\0" for each in stated.get("parameters", ()) if each["in"] == "query"}
+            for sent in (body, {name: body[name] for name in ("portfolio", "policy")}, {"portfolio": "\0"}):
+                answer = client.request(method, re.sub(r"\{.*?\}", "%00", path), params=named, json=sent)
+                assert answer.status_code < 500, (method, path, answer.text)

@@ -40,10 +40,11 @@ def test_a_zip_bomb_is_not_unpacked(signed_in: Callable[..., TestClient], ran: C
     assert not ran
 
 
+@pytest.mark.parametrize("limit", ["MAX_BUFFERED", "MAX_OF_ADDRESS"])
 def test_all_bodies_together_have_a_limit_and_give_back_what_they_took(
-    signed_in: Callable[..., TestClient], ran: Counter[str], monkeypatch: pytest.MonkeyPatch
+    signed_in: Callable[..., TestClient], ran: Counter[str], monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
-    monkeypatch.setattr(bodies, "MAX_BUFFERED", 100)
+    monkeypatch.setattr(bodies, limit, 100)
     client = signed_in()
     assert client.post("/items", content=b'{"a": 1}'.ljust(101)).headers["retry-after"] == "5"
     for _ in range(20):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from desk.service.app import create_app
@@ -52,12 +53,24 @@ def test_a_proxy_is_believed_where_it_is_stated(tmp_path: Path) -> None:
     assert "strict-transport-security" not in unbelieved.headers
 
 
-def test_a_client_behind_a_proxy_cannot_choose_the_address_that_is_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("X-Forwarded-For", "10.0.0.{k}, 192.0.2.7")],
+        [("X-Forwarded-For", "10.0.0.{k}"), ("X-Forwarded-For", "192.0.2.7")],  # HAProxy adds a header of its own
+        [("X-Forwarded-For", "192.0.2.7:{k}")],  # Azure's gateway states the port
+        [("X-Forwarded-For", "[2001:db8::7]:{k}")],
+    ],
+)
+def test_a_client_behind_a_proxy_cannot_choose_the_address_that_is_counted(
+    tmp_path: Path, headers: list[tuple[str, str]]
+) -> None:
     """What it sends itself stands before what the proxy adds."""
     stated = ServiceSettings(folder=tmp_path, behind_proxy=True, public_url="https://desk.example", rate=1)
     client = TestClient(create_app(stated), base_url="https://desk.example")
     statuses = [
-        client.get("/api/nothing", headers={"X-Forwarded-For": f"10.0.0.{k}, 192.0.2.7"}).status_code for k in range(40)
+        client.get("/api/nothing", headers=[(name, value.format(k=k)) for name, value in headers]).status_code
+        for k in range(40)
     ]
-    assert 429 in statuses
+    assert set(statuses) == {404, 429}
     assert client.get("/api/nothing", headers={"X-Forwarded-For": "192.0.2.8"}).status_code == 404

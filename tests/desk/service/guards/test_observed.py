@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from redis import RedisError
+from sqlalchemy.exc import OperationalError, TimeoutError
 
 from desk.journal import Journal, verify
 from desk.service.app import create_app
@@ -68,6 +70,22 @@ def test_an_error_of_the_server_is_a_problem_that_names_its_line_in_the_log(
     assert answer.headers["content-type"] == "application/problem+json"
     assert {line["request"] for line in lines()} == {answer.headers["x-request-id"]}
     assert answer.headers["x-request-id"] in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "error", [RedisError("down"), OperationalError("SELECT 'a secret'", {}, Exception("locked")), TimeoutError("no")]
+)
+def test_a_database_that_does_not_answer_is_no_fault_of_the_server(
+    app: FastAPI, client: TestClient, lines: Callable[[], list[dict[str, object]]], error: Exception
+) -> None:
+    @app.get("/down")
+    def down() -> None:
+        raise error
+
+    answer = client.get("/down")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert [line["level"] for line in lines()] == ["error", "info"]
+    assert "secret" not in f"{answer.text} {lines()}"
 
 
 def test_metrics_count_each_route(client: TestClient, ran: Counter[str]) -> None:

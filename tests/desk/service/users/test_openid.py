@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from desk.service.app import create_app
 from desk.service.caller import Service
 from desk.service.settings import OpenIdProvider, ServiceSettings, settings_of
 from desk.service.store.tables import Identity, OneTimeSecret, User, now
+from desk.service.users import openid
 from desk.service.users.openid import CALLBACK
 
 URL = "https://desk.example"  # over TLS, so that a client keeps cookies that ask for it
@@ -125,10 +127,16 @@ def test_broken_authentication_an_id_token_without_the_providers_signature_is_re
         assert sign_in(browser).status_code == 401, fault
 
 
-def test_a_provider_that_does_not_answer_as_it_should_is_said(browser: TestClient, provider: OpenIdServer) -> None:
+def test_a_provider_that_does_not_answer_as_it_should_is_said(
+    browser: TestClient, provider: OpenIdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for fault in ("another issuer", "no TLS", "busy", "no JSON"):
         provider.fault = fault
         assert browser.get("/api/users/login/openid").status_code == 502, fault
+    monkeypatch.setattr(openid, "WAITING", BoundedSemaphore(1))
+    with openid.WAITING:  # as one that waits for the provider holds it
+        assert browser.get("/api/users/login/openid").status_code == 503
+    assert browser.get("/api/users/login/openid").status_code == 502
 
 
 def test_broken_authentication_a_state_serves_once_in_the_browser_that_began(

@@ -1,5 +1,6 @@
 """Passwords: which are refused, and how they are kept."""
 
+import time
 import unicodedata
 
 import pytest
@@ -31,6 +32,13 @@ def fault(password: str) -> str:
 @pytest.mark.parametrize("password", COMMON)
 def test_a_common_password_is_refused(password: str) -> None:
     assert "is common" in fault(password)
+
+
+def test_the_longest_password_takes_little_time() -> None:
+    """It is read while a database that has one writer waits."""
+    began = time.process_time()
+    check_password("x9f-Q" * 204, "/password")
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("password", ["AnnSmith123456", "smith.ann@desk1", "desk.example.ann"])
