@@ -99,7 +99,7 @@ class Client:
         try:
             with bar(None, f"{kind} {job['id']}") as progress:
                 while job["state"] in ("queued", "running"):
-                    progress.stage(job["progress"] or job["state"])
+                    progress.stage(job["progress"] or ("waits for a worker" if job["state"] == "queued" else "running"))
                     time.sleep(LOOK)
                     job = self.get(path)
         except KeyboardInterrupt:
