@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from desk.service.problems import IN_JSON, FieldMistake, pointer, shown_value
 from foundation.arguments import refuse, shown
@@ -24,6 +24,7 @@ DATA = ROOT / "data"  # the shipped files
 SENT = "portfolio.yaml"  # name of a text before its own name is known
 LINE_BREAKS = re.compile("[\x85\u2028\u2029]")  # YAML takes them for breaks, JSON does not
 MONGODB = "mongodb"
+MOST_DIGITS = 309  # of a number that a float holds
 NO_CODE = "Name a rule or an allocation of the workbench: no code of yours runs here."
 
 
@@ -88,12 +89,16 @@ def _parsed(text: str) -> dict[str, Any]:
             refuse("a key appears twice:", next(key for key in keys if keys.count(key) > 1), "keep one of the two.")
         return found
 
-    def no_number(found: str) -> Any:
+    def no_number(found: str) -> NoReturn:
         refuse("a number is", found, "write a finite one.")
 
+    def whole(found: str) -> int:
+        return int(found) if len(found) <= MOST_DIGITS else no_number(shown(found))
+
     try:
-        tree = json.loads(text, object_pairs_hook=once, parse_constant=no_number)
-    except (json.JSONDecodeError, RecursionError) as error:
+        tree = json.loads(text, object_pairs_hook=once, parse_constant=no_number, parse_int=whole)
+        json.dumps(tree, ensure_ascii=False).encode()  # half of a character, such as \ud800, is none
+    except (json.JSONDecodeError, RecursionError, UnicodeEncodeError) as error:
         raise ConfigError(f"not JSON: {error}. Correct the syntax there.") from None
     if not isinstance(tree, dict):
         refuse("the body is", tree, "send the mapping of a portfolio file.")
