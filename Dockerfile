@@ -8,7 +8,7 @@ COPY requirements.lock ./
 RUN python -m venv .venv && .venv/bin/pip install --no-deps --require-hashes -r requirements.lock
 COPY . ./
 RUN .venv/bin/pip install --no-deps --no-build-isolation --editable . \
-    && XDG_CACHE_HOME=/app/.cache .venv/bin/rebalance compile
+    && .venv/bin/rebalance compile  # into data/cache, where any process of the image finds its kernels
 
 FROM python:3.11-slim-bookworm
 # No versions: the security updates of Debian 12 are wanted.
@@ -18,15 +18,15 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 rebalance \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/rebalance rebalance \
-    && install -d -o rebalance -g rebalance -m 0700 /var/lib/rebalance
+    && install -d -o rebalance -g rebalance -m 0700 /var/lib/rebalance /var/cache/rebalance
 COPY --from=build --chown=10001:10001 /app /app
 WORKDIR /app
 ENV PATH=/app/.venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     OMP_NUM_THREADS=1 \
-    XDG_CACHE_HOME=/app/.cache \
-    JUPYTER_PREFER_ENV_PATH=1 \
+    XDG_CACHE_HOME=/var/cache/rebalance \
     REBALANCE_HOME=/var/lib/rebalance \
+    REBALANCE_DATA=/var/lib/rebalance/prices \
     HOST=0.0.0.0 \
     PORT=8000
 USER 10001:10001

@@ -21,6 +21,9 @@ stand in the pages of each subject: [payloads](service_payload.md), [agents](ser
 [users](service_users.md), [portfolios](service_portfolios.md), [jobs](service_jobs.md) and
 [orders](service_orders.md).
 
+Weights, returns and turnover are fractions (0.05 is 5 %), what ends in `_bps` is basis points, amounts are in the
+currency of the portfolio, and times UTC. Sentences state percent, and points of weight, each 0.01.
+
 Errors are `application/problem+json` (RFC 9457): `title`, `status`, `detail`, and for a request with mistakes
 `errors`, each with `field` (a JSON pointer), `detail`, `value` and `mend`, all at once.
 """
@@ -73,6 +76,8 @@ def _fields(name: str, schemas: Schema) -> Iterator[str]:
     yield f"### {name}\n"
     if "description" in schema:
         yield schema["description"].partition("\n\n")[0] + "\n"
+    if "properties" not in schema:
+        return
     yield from ("| field | type | |", "|---|---|---|")
     for field, of in schema.get("properties", {}).items():
         must = "" if field in schema.get("required", []) else ", optional"

@@ -122,7 +122,7 @@ def killed(settings: ServiceSettings, jobs: int, of_workers: int, of_server: int
     portfolios = {}
     for name in sorted(wanted):
         yaml = f"name: {name}\npolicies:\n  {name}: {{}}\n"
-        portfolios[name] = created(service, caller, "", Content(name, yaml, True, {}, {}))
+        portfolios[name] = created(service, caller, "", Content(name, yaml, {}, {}))
     workers = Killed([lambda: start_worker(settings, "quick_job")] * WORKERS)
     server = Killed([lambda: serve(settings)])
     while_asking = of_workers // 4

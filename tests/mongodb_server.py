@@ -31,8 +31,8 @@ class Server:
         self.asked.append(dict(request.doc))
         if self.fault:
             return request.command_err(**self.fault)
-        wanted = request.doc.get("filter", {}).items()
-        found = [each for each in self.documents if wanted <= each.items()]
+        wanted, ((_, order),) = request.doc.get("filter", {}).items(), request.doc["sort"].items()
+        found = [each for each in self.documents if wanted <= each.items()][::order][: request.doc["limit"]]
         return request.ok(cursor={"id": 0, "ns": f"{request.doc['$db']}.{request.doc['find']}", "firstBatch": found})
 
 

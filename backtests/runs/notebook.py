@@ -5,13 +5,15 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import platformdirs
 
 from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
 from foundation.errors import DataError
-from foundation.files import work_folder, write_whole
+from foundation.files import ROOT, work_folder, write_whole
 from foundation.progress import TOLD_IN, bar
 from foundation.quick_imports import without_grammars_of_addresses
 
@@ -31,6 +33,17 @@ class FailedCell(DataError):
 
 class DeadKernel(DataError):
     """The kernel died that ran a notebook: executing it again may help."""
+
+
+def cache_folder(root: Path) -> Path:
+    """The folder of caches in the workbench, and not in the user's home, unless this user may not write there."""
+    own = root / ".cache"
+    for folder in (own, platformdirs.user_cache_path("rebalance-workbench")):
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+    return own
 
 
 def execute(
@@ -53,7 +66,7 @@ def execute(
     from research.portfolio.file.document import TRUST  # slow to import
 
     check_parameters(notebook, parameters)
-    cache = Path(__file__).parents[2] / ".cache"  # and not the user's home
+    cache = cache_folder(ROOT)
     variables = {
         "JUPYTER_PREFER_ENV_PATH": "1",
         "TQDM_DISABLE": "1",

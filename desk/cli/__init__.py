@@ -25,13 +25,12 @@ from desk.cli.new import new
 from desk.cli.on_server import OnServer, check_server
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
 from desk.cli.reports import backtest, batch, parameters_text, report
-from desk.cli.serve import serve
+from desk.cli.serve import serve, worker
 from desk.cli.studies import audit, laboratory, study, sweep
 from desk.cli.tca import tca
 from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
 from desk.cli.watch import watch
-from desk.cli.worker import worker
 from desk.commands.terminal import print_text, run_app
 
 app = typer.Typer(

@@ -1,4 +1,4 @@
-"""`rebalance serve`: the service, over HTTP."""
+"""`rebalance serve` and `worker`: the service over HTTP, and its jobs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -59,3 +59,23 @@ def serve(
         check_start(app.state.service)
         print_text(announcement(settings))
         run_server(app, listener, settings)
+
+
+def worker(once: Annotated[bool, typer.Option("--once", help="Do the jobs that wait now, and end.")] = False) -> None:
+    """Do jobs of the service, one at a time, until it is terminated. Start as many as the machine has cores to spare.
+
+    It takes DATABASE_URL and the folder of the service from the environment, as `rebalance serve` does. Terminated, it
+    gives the job under way a minute to end, and puts it back in the queue where it does not.
+    """
+    with starting():
+        import signal
+        from threading import Event
+
+        from desk.service.caller import opened_service
+        from desk.service.jobs.worker import work
+        from desk.service.settings import settings_of
+
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    work(opened_service(settings_of()), stop, once=once)

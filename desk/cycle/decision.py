@@ -321,7 +321,8 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
     horizon, figures = trades.before_after.horizons[0], trades.before_after.figures[moment]
     loss = figures.var[horizon]
     high = loss is not None and loss >= terms.var.critical
-    yield control("VaR", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", "VaR 95 is below its limit")
+    passes = "VaR 95 is below its limit" if loss is not None else "VaR 95 is not known, and not controlled"
+    yield control("VaR", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", passes)
     seen = fitted_until(trades.decides)
     old = seen is not None and (portfolio.date - seen).days > MODEL_DAYS
     said = "the policy was not fitted" if seen is None else f"the policy was fitted to days up to {seen:%Y-%m-%d}"

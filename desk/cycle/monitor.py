@@ -37,7 +37,7 @@ class Reading:
     """A reading.
 
     name     : what was read.
-    value    : its value, in the unit of its sentence; None where it is not known.
+    value    : its value, a fraction where its sentence states percent or points; None where it is not known.
     level    : "normal", or the level that it reached: medium, high, warning, critical.
     triggers : true if it triggers a cycle.
     sentence : the reading in words.

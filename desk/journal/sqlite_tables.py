@@ -1,10 +1,12 @@
 """Tables of the desk in SQLite: what is written is on the disk when a transaction ends, and processes take turns."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SHARED = "REBALANCE_SHARED"  # environment variable: 1 where several machines share the files
 WAIT = 60_000  # milliseconds for another process's transaction
 
 
@@ -15,8 +17,11 @@ def connected(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 
 def create(rows: sqlite3.Connection, tables: str) -> None:
-    """Create the tables of a script, which are written ahead and synced in full. Raises sqlite3.Error."""
-    rows.execute("PRAGMA journal_mode = WAL")
+    """Create the tables of a script, which are synced in full, and written ahead on one machine.
+
+    Readers and writers of a log that is written ahead share memory, which machines do not. Raises sqlite3.Error.
+    """
+    rows.execute(f"PRAGMA journal_mode = {'TRUNCATE' if os.environ.get(SHARED) == '1' else 'WAL'}")
     rows.execute("PRAGMA synchronous = FULL")
     rows.executescript(tables)
 

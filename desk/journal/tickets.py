@@ -92,6 +92,8 @@ class TicketState:
         lines = [f"Approved by {listed(by)}." if by else "Approved by nobody."]
         if (rest := self.wanted - len(by)) > 0:
             lines.append(f"It asks for {self.wanted}: {rest} more must approve it.")
+        elif not by and not self.refusals:
+            lines.append("Its portfolio asks for no approval.")
         lines += [f"Refused by {entry.user} on {moment_text(entry)}: {entry.record.reason}." for entry in self.refusals]
         if self.sent:
             lines.append(

@@ -10,6 +10,7 @@ from desk.journal.chain import Entry
 from desk.journal.journal import Journal
 from desk.journal.records import Allocated, ListMade, text_of
 from desk.journal.tickets import moment_text, ticket_state
+from desk.tickets.formats import is_ticket_json
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
@@ -57,7 +58,7 @@ def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
         yield f"It is an order of an account's own list, and part of a block or of crosses {of}."
     yield f"{made.user} made the list on {moment_text(made)} (entry {made.sequence:,}), as of {record.as_of}."
     yield ticket_state(journal, made.ticket).text
-    yield from (_of_file(path, made.ticket) for path in record.files if path.endswith(".json"))
+    yield from (_of_file(path, made.ticket) for path in record.files if is_ticket_json(path))
     if is_own:
         yield (
             f"Policies decided at the close of {record.last_close}. The policy of each account is that of its model in "

@@ -19,7 +19,7 @@ from desk.service.guards.journalled import journalled
 from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
-from desk.service.openapi import describe_problems
+from desk.service.openapi import CONVENTIONS, describe_problems
 from desk.service.problems import answer_problems
 from desk.service.routes import (
     agents,
@@ -55,7 +55,9 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app = FastAPI(
         title="rebalance",
         version=version("rebalance-workbench"),
+        description=CONVENTIONS,
         openapi_url="/api/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,

@@ -116,12 +116,16 @@ def _problem(answer: "httpx.Response") -> str:
     try:
         problem = answer.json()
         said = [problem["detail"]]
-        said += ["{field}: {detail}, found {value!r}. {mend}".format(**each) for each in problem.get("errors", [])]
+        said += [_mistake(**each) for each in problem.get("errors", [])]
     except (ValueError, KeyError, TypeError):
         return f"{answer.url} answers {answer.status_code} as no workbench does: correct the address of the server."
     if answer.status_code == HTTPStatus.UNAUTHORIZED:
         said.append(f"Set the environment variable {TOKEN} to an access token.")
     return "\n".join(said)
+
+
+def _mistake(field: str, detail: str, value: object, mend: str) -> str:
+    return f"{field}: {detail}{'' if value is None else f', found {value!r}'}. {mend}"
 
 
 def _beside(folder: Path, value: Any) -> Iterator[Path]:

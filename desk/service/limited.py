@@ -24,6 +24,15 @@ LOG = logging.getLogger("rebalance.service")
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
 IMPORTED = "desk.service.orders", "desk.service.portfolios.prepared"  # once, before the first is forked
+IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
+    "(`--prices FILE`, or `prices:` in the portfolio file)": "(`prices:` in the portfolio file)",
+    "`fx:` in the portfolio file or `--fx`": "`fx:` in the portfolio file",
+    "`--as-of DATE`": "`as_of`",
+    "`--as-of`": "`as_of`",
+    "`--stale-ok`": "`stale_ok`",
+    "Name one, or run: rebalance report ": "Name one, or POST /api/report for ",
+    "Run: rebalance report ": "POST /api/report for ",
+}
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
 AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
 WAITING = BoundedSemaphore(min(2 * (os.cpu_count() or 1) + 4, 16))  # with those at work; reads keep their threads
@@ -91,9 +100,16 @@ def _run(
     try:
         answer = json.dumps({"result": work(*given)}, allow_nan=False)
     except (ConfigError, DataError, PolicyError) as error:
-        answer = json.dumps({"error": str(error)})
+        answer = json.dumps({"error": _in_requests(str(error))})
     except MemoryError:
         raise SystemExit(TOO_LARGE) from None
     except Exception as error:  # its traceback would quote in the log what was sent
         answer = json.dumps({"fault": failure(error)})
     sending.send_bytes(answer.encode())
+
+
+def _in_requests(message: str) -> str:
+    """A message of the command line as one of a request."""
+    for option, key in IN_REQUESTS.items():
+        message = message.replace(option, key)
+    return message

@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI derives from the routes, with errors as they are answered."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,15 @@ from desk.service.problems import MEDIA_TYPE, ProblemDocument
 PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 TOKEN = {"type": "http", "scheme": "bearer", "description": "An access token, or that of a sign-in."}
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
+CONVENTIONS = """Portfolios, trade lists and backtests over HTTP.
+
+Weights, returns, volatilities, turnover and probabilities are fractions: 0.05 is 5 %. Names that end in `_bps`, and
+`cost`, `loss` and `opening_cost` of a backtest's figures, are basis points: 1 is 0.01 %. Amounts and prices are in the
+currency of the portfolio. Units and notionals of orders are above zero for buys, and below for sells, where no side is
+beside them. Losses (`var`, `cvar`) are above zero, drawdowns below. Sentences state percent, and points of weight, each
+0.01. Times are UTC, in ISO 8601; days YYYY-MM-DD.
+"""
+OF_FIELDS = re.compile(r"(?:(?<=[.;])|^)\s*((?:\w+, )*\w+)\s+: ", re.MULTILINE)  # how a docstring begins on a field
 SAID = {  # problems by status: when they are answered
     "400": "The request has mistakes: each is stated.",
     "401": "Nobody is signed in.",
@@ -44,6 +54,8 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas.pop(name, None)
     own = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     schemas |= own.pop("$defs") | {"Problem": own | {"title": "Problem"}}
+    for schema in schemas.values():
+        _describe_fields(schema)
     document["components"]["securitySchemes"] = {"token": TOKEN}
     document["components"]["responses"] = {
         status: {"description": said, "content": PROBLEM} for status, said in SAID.items()
@@ -54,6 +66,17 @@ def _document(app: FastAPI) -> dict[str, Any]:
             if operation:
                 _state_problems(operation, needed_by(route.dependant), changes=method not in SAFE)
     return document
+
+
+def _describe_fields(schema: dict[str, Any]) -> None:
+    """Move what the description of a schema, a docstring, says of fields to these."""
+    said, *of_fields = OF_FIELDS.split(schema.get("description", ""))
+    for names, text in zip(of_fields[::2], of_fields[1::2], strict=True):
+        told = " ".join(text.split())
+        for name in names.split(", "):
+            schema["properties"][name].setdefault("description", told[:1].upper() + told[1:])
+    if of_fields:
+        schema["description"] = said.strip()
 
 
 def _state_problems(operation: dict[str, Any], needed: tuple[str, str] | None, changes: bool) -> None:

@@ -4,8 +4,10 @@ A list is made in a limited process, whose `REBALANCE_HOME` is the folder of the
 tickets: who made, approved and refused them, and where their files are.
 """
 
+import json
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,15 +15,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 
-from desk.commands.orders.trades import as_sent, check_out, request_of, trades_now, write_tickets
+from desk.commands.orders.trades import as_sent, request_of, save_trades, trades_now
 from desk.journal.chain import Entry
 from desk.journal.journal import JOURNAL, Journal
-from desk.journal.records import ListMade
-from desk.journal.tickets import TicketState, judge, ticket_state
+from desk.journal.records import ListMade, text_of
+from desk.journal.tickets import judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import Body
 from desk.service.caller import Caller, Service, signature
-from desk.service.jobs.worker import RUNS
+from desk.service.folders import RUNS, TICKETS, from_root
 from desk.service.problems import Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
 from desk.tickets import make_ticket
@@ -30,7 +32,7 @@ from desk.tickets.order_ids import list_id
 from desk.tickets.ticket import Ticket
 from foundation.arguments import did_you_mean, refuse
 from foundation.errors import ConfigError
-from foundation.files import replacing_together
+from foundation.home import home_folder
 from research.orders import TradeList
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
@@ -38,8 +40,8 @@ from research.portfolio.file.kinds import Day, Number
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
-TICKETS = "tickets"  # folder of a tenant
 MOST_ASSETS = 10_000  # that may trade
+NO_ORDER = "There is no order of this id: copy it from a ticket."
 NO_TICKET = "There is no ticket of this id. List yours: GET /api/tickets"
 
 
@@ -55,27 +57,24 @@ class TradesAsked(Body):
         list[str] | None,
         Field(min_length=1, max_length=MOST_ASSETS, description="Assets that may trade; by default all."),
     ] = None
-    as_of: Annotated[Day | None, Field(description="Today, to which prices are aged; by default the exchange's.")] = (
-        None
-    )
+    as_of: Annotated[Day | None, Field(description="Today, which ages prices; by default the exchange's.")] = None
     stale_ok: Annotated[bool, Field(description="True to make the list, marked, of prices too old for orders.")] = False
 
 
 # -- in a limited process ----------------------------------------------------------------------------------------------
 
 
-def listed(file: str, asked: TradesAsked, reports: str) -> TradeList:
+def listed(file: str, asked: TradesAsked) -> TradeList:
     """Today's trade list of a portfolio file.
 
-    reports : folder of the runs.
-    Raises  : ConfigError and DataError as `load_portfolio`, `request_of` and `trades_now` do, and for an asset that the
-              file does not have.
+    Raises : ConfigError and DataError as `load_portfolio`, `request_of` and `trades_now` do, and for an asset that the
+             file does not have.
     """
     day = f"{asked.as_of:%Y-%m-%d}" if asked.as_of is not None else ""
     portfolio = load_portfolio(file, _locked(file, asked.eligible), trust_code=False, as_of=day or None)
     flow = asked.cash_flow
     request = request_of(max(flow, 0.0), max(-flow, 0.0), "buy" if asked.buys_only else "")
-    return trades_now(portfolio, asked.policy, Path(reports), request, day, asked.stale_ok)
+    return trades_now(portfolio, asked.policy, home_folder() / RUNS, request, day, asked.stale_ok)
 
 
 def _locked(file: str, eligible: Sequence[str] | None) -> dict[str, Any]:
@@ -89,30 +88,27 @@ def _locked(file: str, eligible: Sequence[str] | None) -> dict[str, Any]:
     return {"lines": {asset: {"trading": "locked"} for asset in assets if asset not in eligible}}
 
 
-def _ticket(file: str, asked: TradesAsked, reports: str) -> Ticket:
+def _made(file: str, asked: TradesAsked) -> tuple[TradeList, Ticket]:
     os.chdir(Path(file).parent)  # as `rebalance trades` is called there: tickets and messages name the file alone
-    trades = listed(Path(file).name, asked, reports)
-    return as_sent(make_ticket(trades), Path(trades.portfolio.file))
+    trades = listed(Path(file).name, asked)
+    return trades, as_sent(make_ticket(trades), Path(trades.portfolio.file))
 
 
-def predicted(file: str, asked: TradesAsked, reports: str) -> str:
-    """The trade list of a file as the JSON of its ticket. It is not journalled. Raises as `listed`."""
-    return ticket_json.write(_ticket(file, asked, reports)).decode()
+def predicted(file: str, asked: TradesAsked) -> str:
+    """The trade list of a file as the JSON of its ticket. It is kept nowhere. Raises as `listed`."""
+    return ticket_json.write(replace(_made(file, asked)[1], beside={})).decode()
 
 
-def issued(file: str, asked: TradesAsked, reports: str, folder: str, user: str) -> str:
+def issued(file: str, asked: TradesAsked, user: str) -> str:
     """Write the trade list of a file as a ticket in every format that can carry it, journal it, and give its hash.
 
-    folder : of the tickets.
     user   : maker of the list.
     Raises : as `listed`; DataError for a journal that cannot be written.
     """
-    ticket = _ticket(file, asked, reports)
-    Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
-    carrying = [ending for ending in FORMATS if _carries(ending, ticket)]
-    paths = check_out([f"{folder}/{ticket.list_id}{ending}" for ending in carrying], Path(reports))
-    with replacing_together(paths) as files:
-        write_tickets(ticket, paths, files, user)
+    (trades, ticket), folder = _made(file, asked), home_folder() / TICKETS
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    out = [f"{folder}/{ticket.list_id}{ending}" for ending in FORMATS if _carries(ending, ticket)]
+    save_trades(trades, out, home_folder() / RUNS, user)
     return ticket.hash
 
 
@@ -124,6 +120,39 @@ def _carries(ending: str, ticket: Ticket) -> bool:
 
 
 # -- tickets in the journal --------------------------------------------------------------------------------------------
+
+
+class JournalEntry(BaseModel):
+    """An entry of the journal.  content, text : its record, in which paths begin at the folder of the tenant."""
+
+    sequence: int
+    moment: str
+    user: str
+    portfolio: str
+    kind: str
+    ticket: str
+    run: str
+    order: str
+    content: dict[str, Any]
+    text: str
+    sha256: str
+
+
+def entries_of(
+    root: Path, last: int, before: int | None = None, portfolios: Collection[str] | None = None, **wanted: str
+) -> list[JournalEntry]:
+    """Entries of the journal of a tenant, the newest first.  root : his folder; the others as of `Journal.entries`."""
+    if not (root / JOURNAL).is_file():
+        return []
+    with Journal(root, read_only=True) as journal:
+        found = [*journal.entries(last=last, before=before, portfolios=portfolios, **wanted)][::-1]
+    return [
+        JournalEntry.model_validate(
+            vars(entry)
+            | {"content": json.loads(from_root(root, entry.content)), "text": from_root(root, text_of(entry.record))}
+        )
+        for entry in found
+    ]
 
 
 class TicketHead(BaseModel):
@@ -155,10 +184,7 @@ class TicketHead(BaseModel):
 
 def head_of(journal: Journal, ticket: str) -> TicketHead:
     """The head of a ticket. ticket : its hash, of which the journal has a list."""
-    return _head(ticket_state(journal, ticket))
-
-
-def _head(state: TicketState) -> TicketHead:
+    state = ticket_state(journal, ticket)
     first, made = state.lists[0], state.lists[-1].record
     return TicketHead(
         id=list_id(first.ticket),
@@ -207,10 +233,8 @@ def file_of(root: Path, names: Collection[str] | None, ticket: str, form: str) -
     with _opened(root, NO_TICKET) as journal:
         files = _files(_lists(journal, names, ticket))
     if form not in files:
-        told = (
-            f"The ticket is not there as {form}, which may not carry its orders: use one of {', '.join(sorted(files))}."
-        )
-        raise Problem(404, told)
+        there = ", ".join(sorted(files))
+        raise Problem(404, f"The ticket is not there as {form}, which may not carry its orders: use one of {there}.")
     return files[form]
 
 
@@ -255,13 +279,12 @@ def _queued(service: Service, caller: Caller, made: Entry) -> bool:
 
 def why_of(root: Path, names: Collection[str] | None, order: str) -> list[str]:
     """The sentences on an order, from its fills back to the data. Raises Problem 404."""
-    told = "There is no order of this id: copy it from a ticket."
-    with _opened(root, told) as journal:
+    with _opened(root, NO_ORDER) as journal:
         own = {entry.portfolio for entry in journal.entries(order=order)}
         lists = (each for each in journal.entries(kind=ListMade.kind) if not own and order in each.content)
         portfolios = own or {each.portfolio for each in lists if any(row.order == order for row in each.record.orders)}
         if not portfolios or not (names is None or portfolios <= set(names)):
-            raise Problem(404, told)
+            raise Problem(404, NO_ORDER)
         return why(journal, order, root / RUNS)
 
 

@@ -28,6 +28,7 @@ IN_JSON = {  # how to mend in JSON what the message of a file tells of lines and
     WRONG_KINDS["dict"][1]: "Write its keys in braces.",
     WRONG_KINDS["model"][1]: "Write its keys in braces.",
     WRONG_KINDS["string"][1]: "Write it in quotes.",
+    WRONG_KINDS["float"][1]: "Write a plain number without quotes, such as 0.25.",
 }
 
 

@@ -1,6 +1,7 @@
 """The settings of a server, from its environment and the options of `rebalance serve`."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ HOST, PORT = "127.0.0.1", 5000
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WILDCARDS = ("0.0.0.0", "::")  # every address of the machine
 RATE = 100
+PUBLIC = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?/?")  # scheme and host alone
 FOLDER = "service"  # in the home of the desk
 
 
@@ -96,22 +98,25 @@ def settings_of(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
     """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, RATE,
     and of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.
 
-    Raises : ConfigError for a port, a rate or a BEHIND_PROXY that is none, and for a part of OpenID Connect alone.
+    Raises : ConfigError for a port, a rate, a BEHIND_PROXY or a PUBLIC_URL that is none, and for a part of OpenID
+    Connect alone.
     """
     port, rate = environment.get("PORT", str(PORT)), environment.get("RATE", str(RATE))
-    proxy = environment.get("BEHIND_PROXY", "")
+    proxy, public = environment.get("BEHIND_PROXY", ""), environment.get("PUBLIC_URL", "")
     if not (port.isdecimal() and 0 <= int(port) < 65536):
         refuse("PORT is", port, "give a port, such as 5000; 0 takes a free one.")
     if not (rate.isdecimal() and 0 < int(rate) < 1_000_000):
         refuse("RATE is", rate, f"give requests a second of an address or a user, such as {RATE}.")
     if proxy not in ("", "0", "1"):
         refuse("BEHIND_PROXY is", proxy, "give 1 where a proxy in front of the service speaks TLS, else 0.")
+    if public and not PUBLIC.fullmatch(public):
+        refuse("PUBLIC_URL is", public, "give https:// and a host, without a path, such as https://desk.example.")
     return ServiceSettings(
         host=environment.get("HOST", HOST),
         port=int(port),
         database=environment.get("DATABASE_URL", ""),
         redis=environment.get("REDIS_URL", ""),
-        public_url=environment.get("PUBLIC_URL", ""),
+        public_url=public,
         openid=_openid_of(environment),
         behind_proxy=proxy == "1",
         rate=int(rate),

@@ -7,9 +7,7 @@ feeds, venues and alerts wait.
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, Field
+from typing import Any, Literal
 
 from desk.commands.cycle import alert_channels
 from desk.commands.orders.acting import ACTS
@@ -25,7 +23,8 @@ ANSWERED = transport.CONNECT + transport.ANSWER  # seconds
 ORDERS = {"finalised": "may be sent", "awaiting approval": "wait for an approval"}  # by status; of others they stop
 
 
-class Agent(BaseModel):
+@dataclass(frozen=True)
+class Agent:
     """An agent in its turn. `output` refers to its JSON Schema in `contracts`."""
 
     place: int
@@ -34,12 +33,13 @@ class Agent(BaseModel):
     output: dict[Literal["$ref"], str]
 
 
-class ControlTerms(BaseModel):
-    """A control of the supervisor: it escalates to a person, or vetoes the orders, where it fails."""
+@dataclass(frozen=True)
+class ControlTerms:
+    """A control of the supervisor. Where it `fails`, it escalates to a person, or vetoes the orders."""
 
     name: str
     effect: Literal["escalates", "vetoes"]
-    fails: Annotated[str, Field(description="When it fails.")]
+    fails: str
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Retries:
     then: str
 
 
-class Status(BaseModel):
+@dataclass(frozen=True)
+class Status:
     """A status that the supervisor gives: what becomes of the orders, and the level of its alert."""
 
     status: str
@@ -61,12 +62,13 @@ class Status(BaseModel):
     alert: str
 
 
-class Blueprint(BaseModel):
-    """The decision cycle as it runs."""
+@dataclass(frozen=True)
+class Blueprint:
+    """The decision cycle as it runs. `contracts` is the JSON Schema of the record of a cycle."""
 
     order: list[str]
     agents: list[Agent]
-    contracts: Annotated[dict[str, Any], Field(description="JSON Schema of the record of a cycle.")]
+    contracts: dict[str, Any]
     retries: tuple[Retries, ...]
     controls: list[ControlTerms]
     escalation: list[Status]
@@ -84,28 +86,17 @@ def record_schema() -> dict[str, Any]:
 def blueprint() -> Blueprint:
     """The blueprint."""
     schema = record_schema()
-    known = schema["$defs"]
-    agents = []
+    known, agents = schema["$defs"], []
     for place, (_, step) in enumerate((each["allOf"] for each in schema["properties"]["steps"]["prefixItems"]), 1):
         of, ref = step["properties"]["agent"]["const"], step["properties"]["output"]["$ref"]
         said = known[ref.rpartition("/")[2]]["description"]
-        agents.append(Agent(place=place, agent=of, hands_over=said, output={"$ref": f"{schema['$id']}{ref}"}))
-    return Blueprint(
-        order=[each.agent for each in agents],
-        agents=agents,
-        contracts=schema,
-        retries=RETRIES,
-        controls=[ControlTerms(name=name, effect=effect, fails=when) for name, (effect, when) in CONTROLS.items()],
-        escalation=[
-            Status(
-                status=status,
-                orders="may not be sent" if status in STOPPED else ORDERS[status],
-                alert=STATUS_LEVELS[status],
-            )
-            for status in known["status"]["enum"]
-        ],
-        governance=GOVERNANCE,
-    )
+        agents.append(Agent(place, of, said, {"$ref": f"{schema['$id']}{ref}"}))
+    controls = [ControlTerms(name, effect, when) for name, (effect, when) in CONTROLS.items()]
+    escalation = [
+        Status(each, "may not be sent" if each in STOPPED else ORDERS[each], STATUS_LEVELS[each])
+        for each in known["status"]["enum"]
+    ]
+    return Blueprint([each.agent for each in agents], agents, schema, RETRIES, controls, escalation, GOVERNANCE)
 
 
 RETRIES = (

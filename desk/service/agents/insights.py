@@ -17,6 +17,7 @@ from research.orders.content import DISCLAIMER
 from research.portfolio.file.kinds import Told
 
 AGAIN = "Post it as `rebalance run FILE --export` or the answer of a cycle has it."
+PARTS = {"state": "state", "actions": "actions", "flags": "flags", "next_steps": "steps", "models": "models"}
 HELD = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
 
 
@@ -65,12 +66,12 @@ class Insights(BaseModel):
 
     record: str
     status: str
-    state: tuple[str, ...]
-    actions: tuple[str, ...]
-    flags: tuple[str, ...]
-    next_steps: tuple[str, ...]
-    models: tuple[str, ...]
-    notes: tuple[str, ...]
+    state: list[str]
+    actions: list[str]
+    flags: list[str]
+    next_steps: list[str]
+    models: list[str]
+    notes: list[str]
     disclaimer: str = DISCLAIMER
 
 
@@ -84,9 +85,8 @@ def insights(about: RebalanceRequest | CycleRecord) -> Insights:
         said = briefed(document, sending=HELD)
     except OverflowError as error:
         raise Problem(400, f"A number of the record is too large ({error}). {AGAIN}") from error
-    parts = {"state": said.state, "actions": said.actions, "flags": said.flags, "next_steps": said.steps}
-    shown = {name: tuple(map(with_minus, part)) for name, part in (parts | {"models": said.models}).items()}
-    notes = (NOMINAL,) if isinstance(about, RebalanceRequest) else ()
+    shown = {name: [*map(with_minus, getattr(said, of))] for name, of in PARTS.items()}
+    notes = [NOMINAL] if isinstance(about, RebalanceRequest) else []
     return Insights.model_validate(
         {"record": document["sha256"], "status": document["status"], "notes": notes, **shown}
     )

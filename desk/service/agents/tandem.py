@@ -1,7 +1,7 @@
 """One decision cycle of a payload, its hand-overs by agent. Nothing is stored or sent."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
@@ -170,20 +170,19 @@ def cycle_of(payload: RebalanceRequest) -> Cycle:
 def tandem(payload: RebalanceRequest) -> Tandem:
     """The hand-overs of one cycle of a payload by agent, and its record. Raises as `cycle_of`."""
     cycle = cycle_of(payload)
-    steps, listed = dict(zip(Records.model_fields, cycle.steps[1:], strict=True)), cycle.decision.listed
-    output = {name: step.output for name, step in steps.items()}
-    readings, decided = output["risk"]["readings"], output["execution"]
+    listed, steps = cycle.decision.listed, cycle.steps[1:]
+    data, forecast, risk, _, decided, _ = (step.output for step in steps)
     ensemble = cycle.portfolio.forecasts.models[ENSEMBLE]
     assert isinstance(ensemble, Ensemble)
-    expected, sure = output["forecast"].get("mean", {}), np.abs(scores(ensemble.found, listed.target)).tolist()
-    own: dict[str, dict[str, Any]] = {
-        "market_data": {
-            "quality": output["market_data"],
+    expected, sure = forecast.get("mean", {}), np.abs(scores(ensemble.found, listed.target)).tolist()
+    own: tuple[dict[str, Any], ...] = (  # of each agent, besides its output
+        {
+            "quality": data,
             "assets": [
                 dict(each) | {"asset_class": each.class_name, "returns": len(each.returns)} for each in payload.assets
             ],
         },
-        "forecast": {
+        {
             "model": ENSEMBLE,
             "members": ensemble.found.members,
             "assets": [
@@ -191,24 +190,24 @@ def tandem(payload: RebalanceRequest) -> Tandem:
                 for each, of in zip(listed.portfolio.market.assets, sure, strict=True)
             ],
         },
-        "risk": {
-            "metrics": readings,
-            "flags": [each["sentence"] for each in readings if each["triggers"] or each["level"] != NORMAL_LEVEL],
+        {
+            "metrics": risk["readings"],
+            "flags": [x["sentence"] for x in risk["readings"] if x["triggers"] or x["level"] != NORMAL_LEVEL],
         },
-        "optimiser": {
+        {
             "chosen": decided["chosen"],
             "trades": [each for each in orders_of(payload, listed).assets if each.action != "hold"],
             "binding": listed.binding,
         },
-        "execution": {"queue": list(queue(listed, decided["actions"]))},
-        "supervisor": {"verdict": "approved" if cycle.decision.status == "finalised" else "escalated"},
-    }
-    records = {name: asdict(step) | {**step.output, **own[name]} for name, step in steps.items()}
-    notes = [*listed.notes, NOMINAL]
-    return Tandem.model_validate({"records": records, "notes": notes, "cycle": cycle.document})
+        {"queue": queue(listed, decided["actions"])},
+        {"verdict": "approved" if cycle.decision.status == "finalised" else "escalated"},
+    )
+    records = zip(Records.model_fields, steps, own, strict=True)
+    made = {name: {**asdict(step), **step.output, **parts} for name, step, parts in records}
+    return Tandem.model_validate({"records": made, "notes": [*listed.notes, NOMINAL], "cycle": cycle.document})
 
 
-def queue(listed: TradeList, actions: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def queue(listed: TradeList, actions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The stages of a list: sells, which bring the money; exchanges of money; and buys.
 
     actions : its orders, as the step `execution` of a record has them.
@@ -222,5 +221,7 @@ def queue(listed: TradeList, actions: Sequence[Mapping[str, Any]]) -> Iterator[d
         ],
         "buys": [each for each in actions if each["action"] == "buy"],
     }
-    for stage, orders in stages.items():
-        yield {"stage": stage, "orders": orders, "value": math.fsum(each["value"] for each in orders)}
+    return [
+        {"stage": stage, "orders": orders, "value": math.fsum(each["value"] for each in orders)}
+        for stage, orders in stages.items()
+    ]

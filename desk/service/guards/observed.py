@@ -13,20 +13,20 @@ from uuid import uuid4
 
 from prometheus_client import Counter, Gauge, Histogram
 from redis import RedisError
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from sqlalchemy.exc import TimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from desk.service.caller import Service
 from desk.service.problems import Problem, answer_of, failure
+from desk.service.store.engine import NO_DATABASE
 
 LOG = logging.getLogger("rebalance.service")
 REQUESTS = Counter("rebalance_requests", "Requests, by status of their answers.", ["method", "route", "status"])
 SECONDS = Histogram("rebalance_request_seconds", "Seconds from request to answer.", ["route"])
 RUNNING = Gauge("rebalance_running_requests", "Requests that are being answered.", multiprocess_mode="livesum")
-SILENT = (OperationalError, InterfaceError, TimeoutError, RedisError)  # of a database that is down, or busy for long
-NO_STORE = "A database of the service does not answer: send it again."
+NO_ANSWER = (*NO_DATABASE, TimeoutError, RedisError)  # of what the service rests on, or no connection to it is free
 GONE = 499  # status in the log of a request whose client went away before its answer began
 
 
@@ -58,15 +58,21 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
             LOG.error("failed", extra={"fields": {"request": request, **failure(error)}})
             if status != GONE:
                 raise  # the server ends an answer that has begun
-            if isinstance(error, SILENT):
-                return await answer_of(Problem(503, NO_STORE, headers={"Retry-After": "5"}))(scope, receive, noted)
-            failed = Problem(500, f"The service failed. Its operator finds why in the log, by the request {request}.")
-            return await answer_of(failed)(scope, receive, noted)
+            return await answer_of(_problem_of(error, request))(scope, receive, noted)
         finally:
             RUNNING.dec()
             _note(scope, status, time.perf_counter() - began)
 
     return guarded
+
+
+def _problem_of(error: Exception, request: str) -> Problem:
+    why = f"Its operator finds why in the log, by the request {request}."
+    if isinstance(error, NO_ANSWER):
+        return Problem(
+            503, f"The database of the service, or its Redis, does not answer. {why}", headers={"Retry-After": "5"}
+        )
+    return Problem(500, f"The service failed. {why}")
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:

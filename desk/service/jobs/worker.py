@@ -21,15 +21,15 @@ from threading import Event
 from time import monotonic
 from typing import Any
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from backtests.runs.folder import code_on_disk, code_version
 from backtests.runs.manifest import changed_code
-from backtests.runs.trial_book import PLACE as TRIALS
+from backtests.runs.trial_book import PLACE
 from desk.commands.cycle import PERSON_ASKED
 from desk.service.caller import Service
+from desk.service.folders import JOBS, RUNS, TRIALS, from_root
 from desk.service.jobs.lease import SILENCE
 from desk.service.jobs.queue import beat, claim, fail, finish, put_back, take_back_lost
+from desk.service.store.engine import NO_DATABASE
 from desk.service.store.tables import QueuedJob
 from foundation.errors import ConfigError
 from foundation.files import ROOT, work_folder
@@ -38,15 +38,13 @@ from foundation.progress import TOLD_IN, bar
 
 COMMANDS = {"report": "report", "backtest": "backtest", "cycle": "run"}  # of the command line, by kind of job
 SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0}  # that a job may take
-JOBS, RUNS = "jobs", "reports"  # folders of a tenant: files of cycles by job, and runs
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
 LONGEST_TEXT = 65_536  # characters of what a command printed that are kept
-NO_DATABASE = (OperationalError, InterfaceError)
 TRACEBACK = "Traceback (most recent call last)"
 PASSED = re.compile(
-    "PATH|HOME|USER|TZ|LANG|LC_.*|PYTHON(PATH|HASHSEED)|SSL_CERT_FILE|REBALANCE_DATA|MPLCONFIGDIR|"
+    "PATH|HOME|USER|TZ|LANG|LC_.*|PYTHON(PATH|HASHSEED)|SSL_CERT_FILE|REBALANCE_(DATA|SHARED)|MPLCONFIGDIR|"
     "(NUMBA|OMP|MKL|OPENBLAS|XDG|CUDA)_.*"
 )  # names of the environment that a process gets
 
@@ -112,9 +110,10 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
     (root / RUNS).mkdir(parents=True, exist_ok=True)
     own = {
         HOME: str(root),
-        TRIALS: str(root / "trials"),
+        PLACE: str(root / TRIALS),
         TOLD_IN: str(scratch / "progress"),
         "TMPDIR": str(scratch),
+        "IPYTHONDIR": str(scratch / "ipython"),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }
     command = [sys.executable, "-m", "desk.service.jobs.lease", module, *_words(job, root)]
@@ -182,9 +181,9 @@ def _outcome(job: QueuedJob, root: Path, scratch: Path, status: int) -> dict[str
     """The result of a job whose process has ended. status : its exit status."""
 
     def said(name: str) -> str:
-        """The text that it printed; paths begin at the folder of the tenant."""
+        """The text that it printed."""
         text = (scratch / name).read_text(encoding="utf-8", errors="replace")
-        return text[-LONGEST_TEXT:].replace(f"{root}/", "").strip()
+        return from_root(root, text[-LONGEST_TEXT:]).strip()
 
     text, messages, has_ended = said("out"), said("err"), status in (0, PERSON_ASKED)
     if TRACEBACK in messages:

@@ -14,7 +14,12 @@ Predicted = Annotated[float | None, Field(description="A year, fraction; null be
 
 
 class Figure(BaseModel):
-    """A figure, its 95 % interval where it has one, and its method; or null with the reason."""
+    """A figure, its 95 % interval where it has one, and its method; or null with the reason.
+
+    value        : in the unit that its name has in the answer.
+    lower, upper : ends of the interval, null where it has none.
+    reason       : why `value` is null, or null.
+    """
 
     value: float | None = None
     lower: float | None = None
@@ -26,15 +31,21 @@ class Figure(BaseModel):
 class Metrics(BaseModel):
     """Risk and return of constant weights over the returns that all assets have; losses are positive fractions."""
 
-    volatility: Annotated[Figure, Field(description="A year.")]
-    expected_annual_return: Annotated[Figure, Field(description="The mean return, times the periods of a year.")]
-    sharpe: Annotated[Figure, Field(description="A year; cash returns nothing.")]
+    volatility: Annotated[Figure, Field(description="A year, fraction.")]
+    expected_annual_return: Annotated[
+        Figure, Field(description="The mean return, times the periods of a year, fraction.")
+    ]
+    sharpe: Annotated[
+        Figure, Field(description="A year, a ratio; of returns less no rate, since cash returns nothing.")
+    ]
     max_drawdown: Annotated[Figure, Field(description="Fraction of the peak, never positive.")]
-    var_95: Annotated[Figure, Field(description="Loss of one period.")]
-    cvar_95: Annotated[Figure, Field(description="Mean of the losses beyond it.")]
-    tracking_error: Annotated[Figure, Field(description="A year, to the plain targets.")]
-    probability_of_loss_30d: Figure
-    downside_percentile_30d: Annotated[Figure, Field(description="5th percentile of the return over 30 days.")]
+    var_95: Annotated[Figure, Field(description="Loss of one period, fraction; above zero.")]
+    cvar_95: Annotated[Figure, Field(description="Mean of the losses beyond it, fraction.")]
+    tracking_error: Annotated[Figure, Field(description="A year, to the plain targets, fraction.")]
+    probability_of_loss_30d: Annotated[Figure, Field(description="That 30 calendar days lose, 0 to 1.")]
+    downside_percentile_30d: Annotated[
+        Figure, Field(description="5th percentile of the return over 30 calendar days, fraction.")
+    ]
 
 
 class AssetOrder(BaseModel):
@@ -52,7 +63,7 @@ class AssetOrder(BaseModel):
     weight_before: Weight
     weight_after: Weight
     target_weight: Weight
-    drift: Annotated[float, Field(description="Weight before less target.")]
+    drift: Annotated[float, Field(description="Weight before less target, fraction.")]
 
 
 class Orders(BaseModel):
@@ -60,11 +71,11 @@ class Orders(BaseModel):
 
     action: Literal["rebalance", "hold"]
     reason: str
-    drift: Annotated[float, Field(description="Half the sum of absolute drifts, cash among them.")]
-    largest_drift: float
+    drift: Annotated[float, Field(description="Half the sum of absolute drifts, cash among them, fraction.")]
+    largest_drift: Annotated[float, Field(description="Of an asset or cash, without its sign, fraction.")]
     largest_drift_asset: str
-    turnover: Annotated[float, Field(description="One-way: the larger of buys and sells over the value.")]
-    turnover_limit: float
+    turnover: Annotated[float, Field(description="One-way: the larger of buys and sells over the value, fraction.")]
+    turnover_limit: Weight
     binding: Annotated[list[str], Field(description="Limits that reduce orders, with the assets.")]
     lots: Lots
     lots_found: Annotated[str, Field(description="How the whole lots were found; empty without orders.")]
@@ -85,7 +96,9 @@ class TargetWeight(BaseModel):
     plain: Weight
     moved: Weight
     predicted_return: Predicted
-    confidence: Annotated[float, Field(description="Probability beyond chance that it beats, or misses, the others.")]
+    confidence: Annotated[
+        float, Field(description="Probability beyond chance that it beats, or misses, the others, 0 to 1.")
+    ]
     reason: Annotated[str | None, Field(description="Why it is not moved, or null.")] = None
 
 

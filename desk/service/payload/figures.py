@@ -50,7 +50,7 @@ def metrics(returns: Array, active: Array, periods_per_year: int, paths: Rows | 
     paths   : rows as `simulated_rows` gives them; None for fewer than two returns.
     """
     if paths is None:
-        few = Figure(reason=f"{len(returns)} returns of all assets are too few: give {FEWEST_RETURNS} at least.")
+        few = Figure(reason=f"{FEWEST_RETURNS} returns or more of all assets are needed: there are {len(returns)}.")
         return Metrics(**dict.fromkeys(Metrics.model_fields, few))
     enough = len(returns) >= FEWEST_HISTORICAL
     at_risk, beyond, method = (var, cvar, HISTORICAL) if enough else (gaussian_var, gaussian_cvar, NORMAL)

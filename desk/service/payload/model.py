@@ -3,9 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from desk.service.bodies import Body
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, cut
@@ -53,7 +53,8 @@ class AssetInput(Body):
     ] = None
     price: Price
     historical_returns: Annotated[
-        Returns, Field(description="Simple returns a period, the oldest first. Histories of assets end together.")
+        Returns,
+        Field(description="Simple returns a period, the oldest first; 0.01 is 1 %. Histories of assets end together."),
     ]
     holdings: list[HoldingInput] = Field(default_factory=list, max_length=MAX_ASSETS)
 
@@ -83,20 +84,47 @@ class AssetInput(Body):
         return [*self.historical_returns, *last]
 
 
+EXAMPLE: dict[str, Any] = {
+    "portfolio_value": 1_000_000,
+    "drift_threshold": 0.03,
+    "turnover_limit": 0.1,
+    "transaction_cost_bps": 2,
+    "assets": [
+        {
+            "asset": name,
+            "target_weight": target,
+            "current_weight": current,
+            "price": price,
+            "historical_returns": returns,
+        }
+        for name, target, current, price, returns in (
+            ("SPY", 0.6, 0.67, 383.44, [0.012, -0.004, 0.007]),
+            ("AGG", 0.4, 0.33, 97.45, [0.001, 0.002, -0.003]),
+        )
+    ],
+}
+
+
 class RebalanceRequest(Body):
     """A portfolio to rebalance. Weights are fractions of its value; what they leave is cash."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     portfolio_value: Annotated[
         float, Field(ge=MIN_VALUE, le=LARGEST_NUMBER, description="Holdings and cash, currency.")
     ]
-    drift_threshold: Annotated[Fraction, Field(description="Trade when a weight is further than this from its target.")]
-    turnover_limit: Annotated[Fraction, Field(description="Largest one-way turnover of the orders.")]
+    drift_threshold: Annotated[
+        Fraction, Field(description="Trade when a weight is further than this from its target; 0.03 is 3 points.")
+    ]
+    turnover_limit: Annotated[
+        Fraction, Field(description="Largest one-way turnover of the orders; 0.1 is 10 % of the value.")
+    ]
     transaction_cost_bps: BasisPoints = 0.0  # the accounting books no trade that costs half of the notional
     assets: Annotated[list[AssetInput], Field(min_length=1, max_length=MAX_ASSETS)]
     periods_per_year: Annotated[
         int, Field(ge=1, le=366, description="Returns a year: 252 for days, 12 for months.")
     ] = 252
-    buys_only: bool = False
+    buys_only: Annotated[bool, Field(description="True to send no sells.")] = False
     cash_flow: Annotated[
         float,
         Field(

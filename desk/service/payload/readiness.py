@@ -17,34 +17,31 @@ class Readiness:
 
     work     : the work. Where it fails, it is begun again by the next who waits.
     patience : seconds that who waits does so at most.
+    ready    : true once it is done.
     """
 
     def __init__(self, work: Callable[[], None], patience: float = PATIENCE) -> None:
-        self._work, self._patience = work, patience
-        self._done, self._lock = threading.Event(), threading.Lock()
+        self._work, self._patience, self._lock = work, patience, threading.Lock()
         self._thread: threading.Thread | None = None
+        self.ready = False
 
-    @property
-    def ready(self) -> bool:
-        """True once the work is done."""
-        return self._done.is_set()
-
-    def start(self) -> None:
-        """Begin the work in a thread, unless it is done or under way."""
+    def start(self) -> threading.Thread:
+        """Begin the work in a thread, unless it is done or under way; gives the thread."""
         with self._lock:
-            if not self.ready and (self._thread is None or not self._thread.is_alive()):
+            if self._thread is None or not (self.ready or self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._run, daemon=True, name="warm up")
                 self._thread.start()
+            return self._thread
 
     def wait(self) -> None:
-        """Wait for the work. Raises Problem 503 where it takes longer than the patience."""
-        self.start()
-        if not self._done.wait(self._patience):
+        """Wait for the work. Raises Problem 503 where it fails, or takes longer than the patience."""
+        self.start().join(self._patience)
+        if not self.ready:
             raise Problem(503, "Kernels are being compiled. Ask again.", headers={"Retry-After": str(RETRY_AFTER)})
 
     def _run(self) -> None:
         self._work()
-        self._done.set()
+        self.ready = True
 
 
 def warm_up() -> None:

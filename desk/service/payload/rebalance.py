@@ -4,9 +4,11 @@ import hashlib
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from desk.service.payload.answer import (
     Action,
@@ -24,14 +26,17 @@ from desk.service.payload.model import AssetInput, HoldingInput, RebalanceReques
 from desk.service.payload.portfolio import PAYLOAD_POLICY, portfolio_of, request_of
 from desk.service.payload.targets import moved, predictions, scores
 from foundation.arrays import Array
+from foundation.errors import ConfigError
 from foundation.tolerances import LOT
 from research.accounting.costs import BASIS_POINT
 from research.orders import TradeList, trade_list
 from research.orders.content import DISCLAIMER
 from research.orders.reasons import Reasons
+from research.portfolio import Portfolio
 from research.risk.simulation.resampling import common_rows
 
 VERSION = version("rebalance-workbench")
+DIGITS = 12  # of weights, drifts and turnover that an answer states
 NO_FORECAST = "fewer than two returns"
 SUMMED = ("weight_before", "weight_after", "target_weight", "units", "notional", "cost")  # over the assets of a class
 
@@ -43,8 +48,7 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     Raises : ConfigError, DataError and PolicyError as `trade_list` does, such as for a withdrawal that cannot be paid.
     """
     portfolio = portfolio_of(payload)
-    policy, quick = portfolio.policies[PAYLOAD_POLICY], payload.lots == "quick"
-    listed = trade_list(portfolio, policy, PAYLOAD_POLICY, request=request_of(payload), greedy=quick)
+    listed = _listed(payload, portfolio)
     forecast = predictions(portfolio.market)
     targets = _targets(
         payload, portfolio.target, forecast.yearly(payload.periods_per_year), scores(forecast, portfolio.target)
@@ -69,6 +73,18 @@ def answer_to(payload: RebalanceRequest, moment: datetime) -> RebalanceAnswer:
     )
 
 
+def _listed(payload: RebalanceRequest, portfolio: Portfolio) -> TradeList:
+    """The trade list, in whole lots of the exact search where the quick one finds none that pay a withdrawal."""
+    policy, request = portfolio.policies[PAYLOAD_POLICY], request_of(payload)
+    make = partial(trade_list, portfolio, policy, PAYLOAD_POLICY, request=request)
+    try:
+        return make(greedy=payload.lots == "quick")
+    except ConfigError:
+        if payload.lots == "exact" or payload.cash_flow >= 0.0:
+            raise
+        return make()
+
+
 def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
     """The decision, and the order of each asset."""
     sized, position, moves = listed.sized, listed.sized.position, listed.sized.moved.tolist()
@@ -80,20 +96,20 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
         "units_before_limits": sized.wished,
         "notional": sized.notional,
         "cost": sized.charges.sum(axis=0).round(2),
-        "weight_before": position.weights,
-        "weight_after": sized.after.weights,
-        "target_weight": listed.target,
-        "drift": drift,
+        "weight_before": _clean(position.weights),
+        "weight_after": _clean(sized.after.weights),
+        "target_weight": _clean(listed.target),
+        "drift": _clean(drift),
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     cost = round(float(sized.charges.sum()), 2)
     return Orders(
         action="rebalance" if any(moves) else "hold",
         reason=listed.reason,
-        drift=0.5 * float(apart.sum()),
-        largest_drift=float(apart.max()),
+        drift=float(_clean(0.5 * apart.sum())),
+        largest_drift=float(_clean(apart.max())),
         largest_drift_asset=(*listed.portfolio.market.assets, "cash")[int(apart.argmax())],
-        turnover=listed.turnover,
+        turnover=float(_clean(listed.turnover)),
         turnover_limit=payload.turnover_limit,
         binding=list(reasons.binding),
         lots=payload.lots,
@@ -101,7 +117,7 @@ def orders_of(payload: RebalanceRequest, listed: TradeList) -> Orders:
         buys=round(sized.buys, 2),
         sells=round(sized.sells, 2),
         cost=cost,
-        cost_bps=cost / position.nav / BASIS_POINT,
+        cost_bps=float(_clean(cost / position.nav / BASIS_POINT)),
         cash_before=position.cash,
         cash_after=sized.cash,
         value_after=round(sized.nav_after, 2),
@@ -136,7 +152,8 @@ def _targets(
     payload: RebalanceRequest, target: Array, yearly: Sequence[float | None], score: Array
 ) -> list[TargetWeight]:
     """The plain targets and those that the ensemble would move, with its forecast of each asset."""
-    columns = (payload.assets, target.tolist(), moved(target, score).tolist(), yearly, np.abs(score).tolist())
+    targets = (_clean(each).tolist() for each in (target, moved(target, score)))
+    columns = (payload.assets, *targets, yearly, np.abs(score).tolist())
     return [
         TargetWeight(
             asset=given.asset,
@@ -202,6 +219,11 @@ def _class_prediction(assets: Sequence[tuple[float, float | None]]) -> float | N
     total = sum(weight for weight, _ in known)
     shares = [weight / total if total > 0.0 else 1.0 / len(known) for weight, _ in known]
     return sum(share * predicted for share, (_, predicted) in zip(shares, known, strict=True)) if known else None
+
+
+def _clean(fractions: ArrayLike) -> Array:
+    """Fractions without the noise of floating point, which a reader would take for drift."""
+    return np.asarray(fractions).round(DIGITS) + 0.0  # no negative zero
 
 
 def _action(amount: float) -> Action:

@@ -10,23 +10,22 @@ from pydantic import BaseModel
 
 from backtests.sheets.pages.risk_sheet import risk_numbers
 from backtests.today.holdings_risk import holdings_risk
-from backtests.today.risk_paths import PATHS
 from desk.commands.cycle.records import newest_cycles
 from desk.commands.orders.trades import policy_now, trades_now
 from desk.commands.report import scored_backtest
 from desk.commands.risk import ready_policies
 from desk.cycle.monitor import Reading, monitored
-from desk.journal import Journal
-from desk.journal.journal import JOURNAL
+from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import CycleRun
 from desk.service.bodies import Moment
 from desk.service.caller import Caller, Service
+from desk.service.folders import RUNS
 from desk.service.limited import limited
+from desk.service.orders import JournalEntry, entries_of
+from desk.service.portfolios.stored import written_out
+from foundation.home import home_folder
 from foundation.paper.formats import plain_json
 from research.portfolio import Portfolio, load_portfolio
-
-REPORTS = "reports"  # folder in that of a tenant
-FEWEST, MOST = 16, PATHS
 
 
 class Performance(BaseModel):
@@ -79,20 +78,6 @@ class CycleEntry(BaseModel):
     record: CycleRun
 
 
-class JournalEntry(BaseModel):
-    """An entry of the journal.  content : its record."""
-
-    sequence: int
-    moment: str
-    user: str
-    kind: str
-    ticket: str
-    run: str
-    order: str
-    content: dict[str, Any]
-    sha256: str
-
-
 class History(BaseModel):
     """The history of a portfolio, each part the newest first."""
 
@@ -101,13 +86,15 @@ class History(BaseModel):
     journal: list[JournalEntry]
 
 
-def of_file(service: Service, caller: Caller, work: Callable[..., Any], file: Path, *given: Any) -> Any:
-    """The result of a function of a portfolio file and the runs of its tenant, in a limited process.
+def figures_of(
+    service: Service, caller: Caller, work: Callable[..., Any], portfolio: str, version: int | None, *given: Any
+) -> Any:
+    """The result of a function of a version of a portfolio and the runs of its tenant, in a limited process.
 
-    Raises : as `limited` does.
+    Raises : as `written_out` and `limited` do.
     """
-    root = service.root(caller.tenant)
-    return limited(_of_file, work, str(file), str(root / REPORTS), *given, home=root)
+    file = written_out(service, caller, portfolio, version)
+    return limited(_of_file, work, str(file), *given, home=service.root(caller.tenant))
 
 
 def performance(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, Any]:
@@ -161,15 +148,14 @@ def history(root: Path, portfolio: str, versions: list[VersionHead], limit: int)
         return History(versions=versions, cycles=[], journal=[])
     with Journal(root, read_only=True) as journal:
         cycles = newest_cycles(journal, limit, portfolio)[::-1]
-        entries = [*journal.entries(last=limit, portfolio=portfolio)][::-1]
     return History(
         versions=versions,
         cycles=[CycleEntry(moment=one.moment, status=status, record=one.record) for one, status in cycles],
-        journal=[JournalEntry.model_validate({**vars(one), "content": asdict(one.record)}) for one in entries],
+        journal=entries_of(root, limit, portfolios=[portfolio]),
     )
 
 
-def _of_file(work: Callable[..., Any], file: str, reports: str, *given: Any) -> Any:
+def _of_file(work: Callable[..., Any], file: str, *given: Any) -> Any:
     os.chdir(Path(file).parent)  # messages then name files as the portfolio does
-    found = work(load_portfolio(Path(file).name, trust_code=False), Path(reports), *given)
+    found = work(load_portfolio(Path(file).name, trust_code=False), home_folder() / RUNS, *given)
     return plain_json(found, missing_as_null=True)

@@ -67,13 +67,12 @@ def read_mongodb(tree: Mapping[str, Any], tenant: str, folder: Path) -> dict[str
     """
     keys = _keys(tree, tenant)
     found = _documents(keys, str(tree.get("name")))
-    newest, names = found[-1], keys.fields
-    where = f"{keys.database}.{keys.collection}, {_day(newest, names.date)}"
+    where = f"{keys.database}.{keys.collection}, {found[-1]['date']}"
     filled = deepcopy({key: value for key, value in tree.items() if key != "mongodb"})
-    if mistakes := [*_fill(filled, newest, names)]:
+    if mistakes := [*_fill(filled, found[-1], keys.fields)]:
         raise DataError(all_mistakes(where, [f"{where}: {each}" for each in mistakes]))
-    if names.nav is not None:
-        rows = [(_day(each, names.date), _at(each, names.nav), _at(each, names.flow or "")) for each in found]
+    if keys.fields.nav is not None:
+        rows = [(each["date"], each["nav"], each.get("flow")) for each in found]
         for day, nav, flow in rows:
             if not (is_number(nav) and (flow is None or is_number(flow))):
                 raise DataError(f"{keys.collection}, {day}: no NAV or flow: found {shown(nav)}, {shown(flow)}. {FIX}")
@@ -94,40 +93,38 @@ def _keys(tree: Mapping[str, Any], tenant: str) -> MongoKeys:
     own = "MONGODB_" + re.sub(r"\W", "_", tenant).upper()
     if keys.uri_env != own:  # others may be secrets of the server, or databases of other tenants
         fix = f"Write {own}: the administrator sets this variable of the server."
-        mistake = FieldMistake("/mongodb/uri_env", "not the variable of this tenant", keys.uri_env, fix)
-        raise refused([mistake])
+        raise refused([FieldMistake("/mongodb/uri_env", "not the variable of this tenant", keys.uri_env, fix)])
     return keys
 
 
 def _documents(keys: MongoKeys, portfolio: str) -> list[dict[str, Any]]:
-    """The documents of a portfolio, by day."""
-    from bson.decimal128 import Decimal128
+    """The values of the newest documents of a portfolio, by the keys of `Fields`, by day."""
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
-    uri, names = os.environ.get(keys.uri_env, ""), keys.fields
+    uri, names = os.environ.get(keys.uri_env, ""), keys.fields.model_dump(exclude_none=True)
     if not uri:
         refuse(f"{keys.uri_env} is", uri, "set this variable of the server to mongodb://user:password@host.")
-    wanted = {names.portfolio: portfolio} if names.portfolio else {}
-    shown_fields = {name: 1 for name in names.model_dump(exclude_none=True).values()}
+    wanted = {names["portfolio"]: portfolio} if "portfolio" in names else {}
     try:
         with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=WAIT, socketTimeoutMS=WAIT) as client:
-            rows = client[keys.database][keys.collection].find(wanted, shown_fields, limit=MOST)
-            found = list(rows.sort(names.date))
+            rows = client[keys.database][keys.collection].find(wanted, dict.fromkeys(names.values(), 1), limit=MOST)
+            newest_first = list(rows.sort(names["date"], -1))
     except PyMongoError as error:  # its message may name hosts of the server
         raise DataError(
             f"MongoDB at {keys.uri_env} gave no documents ({type(error).__name__}). Ask the administrator for it."
         ) from None
-    if not found:
+    if not newest_first:
         raise DataError(
             f"{keys.database}.{keys.collection} has no document of {shown(portfolio)}. Write one, or correct the keys."
         )
-    return [_plain(each, Decimal128) for each in found]
+    found = [{key: _at(each, name) for key, name in names.items()} for each in reversed(newest_first)]
+    return [each | {"date": _day(each["date"], names["date"])} for each in found]
 
 
 def _fill(tree: dict[str, Any], newest: Mapping[str, Any], names: Fields) -> Iterator[str]:
     """Write holdings and cash into a mapping, and give what is wrong in them."""
-    lines, holdings = tree.get("lines"), _at(newest, names.holdings)
+    lines, holdings = tree.get("lines"), newest["holdings"]
     if not (isinstance(lines, dict) and all(isinstance(line, dict) for line in lines.values())):
         return  # the reader says so
     if not isinstance(holdings, dict):
@@ -142,28 +139,26 @@ def _fill(tree: dict[str, Any], newest: Mapping[str, Any], names: Fields) -> Ite
             yield f"no units of {asset} in `{names.holdings}`: found {shown(holdings.get(asset))}. {FIX}"
         line["shares"] = holdings.get(asset)
     if names.cash is not None:
-        tree["cash"] = _at(newest, names.cash)
+        tree["cash"] = newest["cash"]
         if not isinstance(tree["cash"], dict) and not is_number(tree["cash"]):
             yield f"no cash in `{names.cash}`: found {shown(tree['cash'])}. {FIX}"
 
 
 def _at(found: Any, name: str) -> Any:
-    """The value of a field, None where there is none."""
+    """The value of a field with floats for decimals, None where there is none."""
     for key in name.split("."):
         found = found.get(key) if isinstance(found, dict) else None
-    return found
+    return {key: _plain(each) for key, each in found.items()} if isinstance(found, dict) else _plain(found)
 
 
-def _day(document: Mapping[str, Any], name: str) -> str:
-    found = _at(document, name)
+def _plain(value: Any) -> Any:
+    from bson.decimal128 import Decimal128
+
+    return float(value.to_decimal()) if isinstance(value, Decimal128) else value
+
+
+def _day(found: Any, name: str) -> str:
     day = f"{found:%Y-%m-%d}" if isinstance(found, datetime) else str(found)
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", day):
         raise DataError(f"`{name}` of a document is no day: found {shown(found)}. {FIX}")
     return day
-
-
-def _plain(value: Any, decimal: type) -> Any:
-    """A value with floats for decimals.  decimal : the class of decimals in BSON."""
-    if isinstance(value, dict):
-        return {key: _plain(item, decimal) for key, item in value.items()}
-    return float(str(value)) if isinstance(value, decimal) else value

@@ -8,12 +8,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
+from desk.service.bodies import model_of
 from desk.service.caller import Caller, Service
+from desk.service.folders import PORTFOLIOS
 from desk.service.limited import limited
 from desk.service.portfolios.mongodb import read_mongodb
 from desk.service.portfolios.validation import MONGODB, read_sent, yaml_of
@@ -23,9 +26,9 @@ from foundation.arguments import shown
 from foundation.files import work_folder, write_whole
 from foundation.names import NAME_FIX, name_fault
 
-PORTFOLIOS = "portfolios"  # folder
 KINDS = (".csv", ".csv.gz", ".parquet", ".yaml")  # of files that a portfolio names
 MOST_BYTES, MOST_TEXT = 8_000_000, 400_000  # bytes of a portfolio with its files, and of its text alone
+MAPPING = TypeAdapter(dict[str, Any])
 STALE = "Somebody changed the portfolio meanwhile: read it again, and make the change anew."
 
 
@@ -33,23 +36,16 @@ STALE = "Somebody changed the portfolio meanwhile: read it again, and make the c
 class Content:
     """The content of a version.
 
-    name    : name of the portfolio in its text.
-    text    : as it was sent.
-    is_yaml : false for JSON.
-    tree    : the mapping that it states.
-    files   : content of the files that it names, by name.
+    name  : name of the portfolio in its text.
+    text  : YAML, as it was sent, or of the JSON that was.
+    tree  : the mapping that it states.
+    files : content of the files that it names, by name.
     """
 
     name: str
     text: str
-    is_yaml: bool
     tree: dict[str, Any]
     files: Mapping[str, bytes]
-
-    @property
-    def yaml(self) -> str:
-        """Its text as YAML."""
-        return self.text if self.is_yaml else yaml_of(self.tree)
 
     @property
     def packed(self) -> bytes:
@@ -107,7 +103,8 @@ def owned(session: Session, caller: Caller, portfolio: str) -> StoredPortfolio:
 def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: Mapping[str, bytes]) -> Content:
     """A portfolio that was sent, read in a limited process as the command line reads a file.
 
-    Raises : Problem 400 with all mistakes, 413 for too much.
+    text    : YAML, or JSON.
+    Raises  : Problem 400 with all mistakes, 413 for too much.
     """
     if len(text) > MOST_TEXT or sum(map(len, files.values())) > MOST_BYTES:
         raise Problem(413, f"Send at most {MOST_TEXT:,} letters, with files of at most {MOST_BYTES:,} bytes.")
@@ -117,18 +114,18 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
         if (fault := name_fault(name) or ("" if name.endswith(KINDS) else f"ends with none of {', '.join(KINDS)}"))
     ]:
         raise refused(mistakes)
-    home = service.root(caller.tenant)
+    home, text = service.root(caller.tenant), text if is_yaml else yaml_of(model_of(text.encode(), MAPPING))
     with work_folder() as folder:
         for name, content in files.items():
             write_whole(folder / name, content)
         found = limited(read_sent, str(folder), text, is_yaml, home=home)
         if MONGODB in found.get("tree", ()):
-            tree = read_mongodb(found["tree"], caller.tenant, folder)
-            again = limited(read_sent, str(folder), json.dumps(tree), False, home=home)
+            filled = yaml_of(read_mongodb(found["tree"], caller.tenant, folder))
+            again = limited(read_sent, str(folder), filled, False, home=home)
             found = again if "mistakes" in again else found
     if "mistakes" in found:
         raise refused([FieldMistake(**each) for each in found["mistakes"]])
-    return Content(found["name"], text, is_yaml, found["tree"], files)
+    return Content(found["name"], text, found["tree"], files)
 
 
 def created(service: Service, caller: Caller, client: str, content: Content) -> str:
@@ -155,17 +152,9 @@ def changed(service: Service, caller: Caller, portfolio: str, version: int, cont
         with service.sessions.begin() as session:
             found = seen(session, caller, portfolio, for_change=True)
             if content.name != found.name:
-                mistake = FieldMistake(
-                    "/name",
-                    "not the name of this portfolio",
-                    content.name,
-                    f"Keep {found.name!r}: the journal knows it so.",
-                )
-                raise refused([mistake])
-            mine = StoredPortfolio.id == portfolio, StoredPortfolio.version == version
-            done = session.execute(update(StoredPortfolio).where(*mine).values(version=version + 1))
-            if done.rowcount != 1:  # type: ignore[attr-defined]  # the result of an update has it
-                raise Problem(412, STALE)
+                fix = f"Keep {found.name!r}: the journal knows it so."
+                raise refused([FieldMistake("/name", "not the name of this portfolio", content.name, fix)])
+            _update(session, portfolio, version, version=version + 1)
             session.add(_version(service, caller, portfolio, version + 1, content))
     except IntegrityError:
         raise Problem(412, STALE) from None
@@ -176,10 +165,14 @@ def deleted(service: Service, caller: Caller, portfolio: str, version: int) -> N
     """Mark a portfolio deleted; its versions stay. Raises Problem as `owned`, and 412 as `changed`."""
     with service.sessions.begin() as session:
         owned(session, caller, portfolio)
-        mine = StoredPortfolio.id == portfolio, StoredPortfolio.version == version
-        done = session.execute(update(StoredPortfolio).where(*mine).values(deleted=now()))
-        if done.rowcount != 1:  # type: ignore[attr-defined]
-            raise Problem(412, STALE)
+        _update(session, portfolio, version, deleted=now())
+
+
+def _update(session: Session, portfolio: str, newest: int, **values: Any) -> None:
+    """Change a portfolio whose newest version has this number. Raises Problem 412."""
+    mine = StoredPortfolio.id == portfolio, StoredPortfolio.version == newest
+    if session.scalar(update(StoredPortfolio).where(*mine).values(**values).returning(StoredPortfolio.id)) is None:
+        raise Problem(412, STALE)
 
 
 def content_of(
@@ -223,7 +216,7 @@ def written_out(service: Service, caller: Caller, portfolio: str, version: int |
     for name, each in content.files.items():
         _write_once(folder / name, each)
     is_filled = MONGODB in content.tree
-    text = yaml_of(read_mongodb(content.tree, stored.tenant, folder)) if is_filled else content.yaml
+    text = yaml_of(read_mongodb(content.tree, stored.tenant, folder)) if is_filled else content.text
     return _write_once(folder / f"{content.name}.yaml", text.encode())
 
 

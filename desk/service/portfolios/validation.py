@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from math import inf
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from desk.service.problems import IN_JSON, FieldMistake, pointer, shown_value
-from foundation.arguments import refuse, shown
+from foundation.arguments import shown
 from foundation.errors import ConfigError
 from foundation.files import ROOT, write_whole
 from foundation.names import name_fault
@@ -24,21 +24,19 @@ DATA = ROOT / "data"  # the shipped files
 SENT = "portfolio.yaml"  # name of a text before its own name is known
 LINE_BREAKS = re.compile("[\x85\u2028\u2029]")  # YAML takes them for breaks, JSON does not
 MONGODB = "mongodb"
-MOST_DIGITS = 309  # of a number that a float holds
 NO_CODE = "Name a rule or an allocation of the workbench: no code of yours runs here."
 
 
 def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
-    """The `name` and the `tree` of a text, or its `mistakes`; it is written beside its files.
+    """The `name` and the `tree` of a text of YAML, or its `mistakes`; it is written beside its files.
 
     folder  : folder of the files that it names.
-    text    : YAML or JSON.
-    is_yaml : false for JSON, whose mistakes have no line.
+    is_yaml : false for what was sent as JSON, whose mistakes have no line.
     """
     os.chdir(folder)  # messages then name files as the text does
     tree: dict[str, Any] = {}
     try:
-        write_whole(SENT, text if is_yaml else yaml_of(_parsed(text)))
+        write_whole(SENT, text)
         tree, _ = read_yaml(SENT)
         name = tree.get("name")
         if mistakes := [*_foreign(tree), *_book_of_another(tree, name)]:
@@ -69,40 +67,17 @@ def field_mistake(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> FieldMis
             found = found.get(key) if isinstance(found, dict) else found[int(key)] if isinstance(found, list) else None
     what, fix = (one.what, one.fix) if one.what else _parts(one.text)
     fix = NO_CODE if TRUST in fix else fix if is_yaml else IN_JSON.get(fix, fix)
+    fix = fix.replace(f", as seen from {Path.cwd()}", ", and send it with the portfolio, as one of `files`")
     line = f"line {one.line}: " if is_yaml and 0 < one.line < inf and one.what else ""
-    return FieldMistake(pointer(one.path), line + what, shown_value(found) if one.path else None, fix)
+    return FieldMistake(
+        pointer(one.path), line + what, None if found is None or not one.path else shown_value(found), fix
+    )
 
 
 def _parts(text: str) -> tuple[str, str]:
     """A message without its last sentence, and that sentence, which says how to mend it."""
     what, stop, fix = text.rpartition(". ")
     return (f"{what}.", fix) if stop else (text, "")
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    """The mapping that JSON states. Raises ConfigError for other text, and for a key that appears twice."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            keys = [key for key, _ in pairs]
-            refuse("a key appears twice:", next(key for key in keys if keys.count(key) > 1), "keep one of the two.")
-        return found
-
-    def no_number(found: str) -> NoReturn:
-        refuse("a number is", found, "write a finite one.")
-
-    def whole(found: str) -> int:
-        return int(found) if len(found) <= MOST_DIGITS else no_number(shown(found))
-
-    try:
-        tree = json.loads(text, object_pairs_hook=once, parse_constant=no_number, parse_int=whole)
-        json.dumps(tree, ensure_ascii=False).encode()  # half of a character, such as \ud800, is none
-    except (json.JSONDecodeError, RecursionError, UnicodeEncodeError) as error:
-        raise ConfigError(f"not JSON: {error}. Correct the syntax there.") from None
-    if not isinstance(tree, dict):
-        refuse("the body is", tree, "send the mapping of a portfolio file.")
-    return tree
 
 
 def _book_of_another(tree: dict[str, Any], name: object) -> Iterator[FieldMistake]:

@@ -1,9 +1,11 @@
 """Jobs: reports, backtests and cycles that workers make; how far they are, what they gave, and their files."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,8 +24,9 @@ from backtests.runs.parameters import Plain
 from desk.commands.report import asked_parameters
 from desk.service.bodies import Body, Id, JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service, needs
+from desk.service.folders import JOBS, RUNS
 from desk.service.jobs import queue
-from desk.service.jobs.worker import JOBS, PAGE, RECORD, RUNS, space_wanted
+from desk.service.jobs.worker import PAGE, RECORD, space_wanted
 from desk.service.portfolios.stored import seen, seen_by, written_out
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -42,22 +45,11 @@ Kind = Literal["report", "backtest", "cycle"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 MOST_OPEN = 100  # jobs of a user that wait or run
 MOST_STREAMS, LONGEST_STREAM, LOOK = 4, 600.0, 0.5  # of a user, on a server; seconds of one; seconds between looks
-MEDIA_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".csv": "text/csv; charset=utf-8",
-    ".txt": "text/plain; charset=utf-8",
-    ".md": "text/markdown; charset=utf-8",
-    ".json": "application/json",
-    ".ipynb": "application/x-ipynb+json",
-    ".parquet": "application/vnd.apache.parquet",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
-}
 OTHER_TYPE = "application/octet-stream"
 Answers = dict[int | str, dict[str, Any]]
 ASKED: Answers = {status: {} for status in (404, 410, 429, 503)}
 CHANGED: Answers = {status: {} for status in (409, 429)}
-OF_FILES: Answers = {200: {"content": {kind: {} for kind in (*MEDIA_TYPES.values(), OTHER_TYPE)}}}
+OF_FILES: Answers = {200: {"content": {"*/*": {}}}}
 _streams = Counter[str]()  # of this process, by user
 
 
@@ -99,9 +91,14 @@ class JobResult(BaseModel):
 
 
 class JobRecord(BaseModel, from_attributes=True):
-    """A job. progress : how far it is. code : version of the code that may do it. run : name of the run that it made.
+    """A job.
 
-    files : names of its files, once it is asked for alone.
+    user     : id of who asked for it.
+    attempts : times that a worker began it.
+    progress : how far it is, in words.
+    code     : version of the code that may do it.
+    run      : name of the run that it made, null before and of a cycle.
+    files    : names of its files, once it is asked for alone.
     """
 
     id: str
@@ -258,8 +255,8 @@ def file(id: Id, name: Annotated[str, InPath(max_length=400)], caller: Reader, s
     folder, names = _files(service, _seen(service, caller, id))
     if name not in names:
         raise Problem(404, f"The job has no such file. It has {len(names)}: GET {router.prefix}/jobs/{id}")
-    kind = MEDIA_TYPES.get(Path(name).suffix, OTHER_TYPE)
-    where = "inline" if kind.startswith(("text/html", "text/plain", "application/json")) else "attachment"
+    kind = guess_type(name)[0] or OTHER_TYPE
+    where = "inline" if kind in ("text/html", "text/plain", "application/json") else "attachment"
     return FileResponse(folder / name, media_type=kind, filename=Path(name).name, content_disposition_type=where)
 
 
@@ -327,11 +324,11 @@ async def events(
     def now() -> JobRecord:
         return job(id, caller, service)
 
-    before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
-    while asyncio.get_running_loop().time() < end and not service.stopping.is_set():  # a client then follows again
+    before, end = None, time.monotonic() + LONGEST_STREAM
+    while True:
         if (record := await run_in_threadpool(now)) != before:
             yield record
-        if record.state in queue.ENDED_STATES:
+        if record.state in queue.ENDED_STATES or service.stopping.is_set() or time.monotonic() > end:
             return
         before = record
         await asyncio.sleep(LOOK)

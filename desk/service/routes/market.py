@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from desk.service.caller import Caller, needs
-from desk.service.problems import Problem
+from desk.service.problems import FieldMistake, Problem, refused
 from foundation.arguments import did_you_mean
 from foundation.paper.formats import plain_json
 from research.market import load_market
@@ -19,7 +19,8 @@ from research.market.store import named_store, store_names
 router = APIRouter(prefix="/api/market", tags=["market"])
 Reads = Annotated[Caller, Depends(needs("viewer", "market"))]
 Named = Annotated[str | None, Query(max_length=80, description="A shipped market, or a store of prices.")]
-MOST = 5_000  # rows of an answer
+Limit = Annotated[int, Query(ge=1, le=5_000)]
+Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 
 
 class Asset(BaseModel):
@@ -36,7 +37,7 @@ class Row(BaseModel):
     """A session. What a market or a store does not know is null.
 
     close        : quoted close, currency per unit.
-    total_return : simple, since the close before, fraction.
+    total_return : simple, since the close before, fraction; null until the day after the first close.
     is_tradable  : false where the asset is not listed, or halted.
     volume       : units.
     """
@@ -59,12 +60,7 @@ class Rows(BaseModel):
 
 
 @router.get("/assets", responses={404: {"description": "There is no such market."}})
-def list_assets(
-    _: Reads,
-    market: Named = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 500,
-    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
-) -> list[Asset]:
+def list_assets(_: Reads, market: Named = None, limit: Limit = 500, offset: Offset = 0) -> list[Asset]:
     """List the assets of a market, or of all of them."""
     found = [asset for name in _markets(market) for asset in _assets(name)]
     return found[offset : offset + limit]
@@ -77,10 +73,12 @@ def market_data(
     market: Named = None,
     first: Annotated[date, Query(alias="from")] = date.min,
     last: Annotated[date, Query(alias="to")] = date.max,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = 500,
-    offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    limit: Limit = 500,
+    offset: Offset = 0,
 ) -> Rows:
     """Give the rows of an asset between two days, both counted, of the first market that has it."""
+    if first > last:
+        raise refused([FieldMistake("/query/from", "after `to`", f"{first}", f"Give {last} or an earlier day.")])
     known = [asset for name in _markets(market) for asset in _assets(name)]
     found = next((asset for asset in known if asset.symbol == symbol), None)
     if found is None:
@@ -88,13 +86,9 @@ def market_data(
     table = _table(found)
     table = table[(table["date"] >= first) & (table["date"] <= last)]
     shown, end = table.iloc[offset : offset + limit], offset + limit
-    return Rows(
-        symbol=symbol,
-        market=found.market,
-        count=len(table),
-        next_offset=end if end < len(table) else None,
-        rows=[Row.model_validate(plain_json(row, missing_as_null=True)) for row in shown.to_dict("records")],
-    )
+    rows = plain_json(shown.to_dict("records"), missing_as_null=True)
+    following = end if end < len(table) else None
+    return Rows(symbol=symbol, market=found.market, count=len(table), next_offset=following, rows=rows)
 
 
 def _markets(named: str | None) -> list[str]:
@@ -118,11 +112,10 @@ def _table(asset: Asset) -> pd.DataFrame:
         rows = named_store(asset.market).rows([asset.symbol])
         return rows[["close", "volume"]].assign(date=rows["session"].dt.date)
     market = load_market(asset.market)
-    k, empty = market.assets.index(asset.symbol), np.full(market.shape, np.nan)
-    by_name = {
-        "close": market.prices,
-        "total_return": market.returns,
-        "is_tradable": market.tradable,
-        "volume": empty if market.volumes is None else market.volumes,
-    }
-    return pd.DataFrame({"date": market.dates.date} | {name: values[:, k] for name, values in by_name.items()})
+    k, row = market.assets.index(asset.symbol), np.arange(len(market.dates))[:, None]
+    listed = np.flatnonzero(market.tradable[:, k])
+    has_return = (row > listed[0]) & (row <= listed[-1])  # its first close has none before it
+    columns = {"close": market.prices, "total_return": np.where(has_return, market.returns, np.nan)}
+    columns |= {"is_tradable": market.tradable}
+    columns |= {} if market.volumes is None else {"volume": market.volumes}
+    return pd.DataFrame({"date": market.dates.date} | {name: values[:, k] for name, values in columns.items()})

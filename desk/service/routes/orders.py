@@ -1,6 +1,5 @@
 """Orders: trade lists, tickets and their approvals, the journal, and what cycles may send."""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -11,15 +10,13 @@ from sqlalchemy import select
 from desk.commands.cycle.watch import pause, resume, standing
 from desk.exchange.stops import pause_file, stop_file
 from desk.journal.journal import JOURNAL, Journal
-from desk.journal.records import text_of
 from desk.journal.verify import verify
 from desk.service import orders
 from desk.service.bodies import Body, Id, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs, signature
-from desk.service.jobs.worker import RUNS
+from desk.service.folders import from_root
 from desk.service.limited import limited
-from desk.service.orders import TICKETS, TicketHead, TradesAsked
-from desk.service.portfolios.figures import JournalEntry
+from desk.service.orders import JournalEntry, TicketHead, TradesAsked
 from desk.service.portfolios.stored import seen_by, written_out
 from desk.service.store.tables import StoredPortfolio
 from desk.tickets.formats import FORMATS
@@ -69,17 +66,10 @@ class Refusal(Body):
     reason: Annotated[Text, Field(max_length=500)]
 
 
-class TenantEntry(JournalEntry):
-    """An entry of the journal, with its portfolio, and in words. Paths are relative to the folder of the tenant."""
-
-    portfolio: str
-    text: str
-
-
 class JournalPage(BaseModel):
     """Entries, the newest first.  next : `before` of the next page, null after the last."""
 
-    entries: list[TenantEntry]
+    entries: list[JournalEntry]
     next: int | None
 
 
@@ -114,8 +104,9 @@ class Watch(BaseModel):
 @router.post("/rebalance/predict", response_model=TicketDocument)
 def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response:
     """Make today's trade list of a stored portfolio. It is no ticket: nobody can approve it."""
-    root, file = service.root(caller.tenant), written_out(service, caller, asked.portfolio, asked.version)
-    return Response(limited(orders.predicted, str(file), asked, str(root / RUNS), home=root), media_type=KINDS["json"])
+    file = written_out(service, caller, asked.portfolio, asked.version)
+    found = limited(orders.predicted, str(file), asked, home=service.root(caller.tenant))
+    return Response(found, media_type=KINDS["json"])
 
 
 @router.post("/portfolios/{portfolio}/tickets", status_code=201)
@@ -124,8 +115,7 @@ def issue(
 ) -> TicketHead:
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
-    given = str(file), asked, str(root / RUNS), str(root / TICKETS), signature(caller)
-    ticket = limited(orders.issued, *given, home=root)
+    ticket = limited(orders.issued, str(file), asked, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:
         return orders.head_of(journal, ticket)
 
@@ -166,7 +156,7 @@ def why(order: Annotated[str, Path(max_length=64)], caller: Reader, service: InS
     """Say why an order was made: its fills, its list, the decision, the policy, the run and the data."""
     root = service.root(caller.tenant)
     lines = orders.why_of(root, names_of(service, caller), order)
-    return Why(order=order, sentences=[line.replace(f"{root}/", "") for line in lines])
+    return Why(order=order, sentences=[from_root(root, line) for line in lines])
 
 
 # -- the journal -------------------------------------------------------------------------------------------------------
@@ -182,19 +172,9 @@ def journal(
     kind: Annotated[str, Query(max_length=32, description="Such as list, approval, order or fill.")] = "",
 ) -> JournalPage:
     """List the entries of the portfolios that you see; an admin sees all of his tenant."""
-    root, names = service.root(caller.tenant), names_of(service, caller)
-    if not (root / JOURNAL).is_file():
-        return JournalPage(entries=[], next=None)
     wanted = {name: value for name, value in (("ticket", ticket), ("kind", kind)) if value}
-    with Journal(root, read_only=True) as opened:
-        found = [*opened.entries(last=limit, before=before, portfolios=names, **wanted)][::-1]
-    entries = [
-        TenantEntry.model_validate(
-            vars(entry) | {"text": text_of(entry.record), "content": json.loads(entry.content.replace(f"{root}/", ""))}
-        )
-        for entry in found
-    ]
-    return JournalPage(entries=entries, next=found[-1].sequence if len(found) == limit else None)
+    found = orders.entries_of(service.root(caller.tenant), limit, before, names_of(service, caller), **wanted)
+    return JournalPage(entries=found, next=found[-1].sequence if len(found) == limit else None)
 
 
 @router.get("/journal/verify")
@@ -238,7 +218,7 @@ def _watch(service: Service, caller: Caller) -> Watch:
     return Watch(
         paused=bool(pause_file(root)),
         stopped=bool(stop_file(root)),
-        text=text.replace(f"{root}/", ""),
+        text=from_root(root, text).replace("rebalance watch resume", "POST /api/watch/resume"),
         portfolios={name: said for name, said in portfolios.items() if names is None or name in names},
     )
 

@@ -9,21 +9,11 @@ from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
+from backtests.today.risk_paths import PATHS
 from desk.service.bodies import JSON, PRINTED, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
-from desk.service.portfolios.stored import (
-    Content,
-    changed,
-    checked,
-    content_of,
-    created,
-    deleted,
-    owned,
-    seen,
-    seen_by,
-    written_out,
-)
+from desk.service.portfolios.stored import changed, checked, content_of, created, deleted, owned, seen, seen_by
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 
@@ -35,6 +25,7 @@ Id = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
 Colleague = Annotated[str, Path(max_length=254, pattern=PRINTED, description="Id or e-mail of a user.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Policy = Annotated[str, Query(max_length=80, description="Name of a policy; the active one by default.")]
+Paths = Annotated[int, Query(ge=16, le=PATHS, description="Simulated futures of a year.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
@@ -213,7 +204,7 @@ def show_portfolio(
     with service.sessions() as session:
         _, content = content_of(service, session, seen(session, caller, portfolio), record.number)
     headers = {"ETag": _tag(record.number, YAML), "Vary": "Accept"}
-    return Response(content.yaml, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
+    return Response(content.text, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
 
 
 @router.put("/{portfolio}", openapi_extra=BODY, responses=MATCHED)
@@ -224,8 +215,8 @@ def change_portfolio(
     version = _matched(service, caller, portfolio, if_match)
     with service.sessions() as session:
         _, before = content_of(service, session, seen(session, caller, portfolio), version)
-    text, is_yaml = (before.text, before.is_yaml) if body.text is None else (body.text, body.is_yaml)
-    content: Content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
+    text, is_yaml = (before.text, True) if body.text is None else (body.text, body.is_yaml)
+    content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
     changed(service, caller, portfolio, version, content)
     return _record(service, caller, portfolio, version + 1, response)
 
@@ -281,38 +272,22 @@ def add_note(service: InService, caller: Writer, portfolio: Id, body: NoteBody) 
 # -- figures -----------------------------------------------------------------------------------------------------------
 
 
-@router.get("/{portfolio}/performance", responses=GONE)
-def performance(
-    service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = ""
-) -> figures.Performance:
+@router.get("/{portfolio}/performance", response_model=figures.Performance, responses=GONE)
+def performance(service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = "") -> Any:
     """Give the figures of a policy's backtest, and the history of NAV. A sheet is a job: POST /api/backtest."""
-    file = written_out(service, caller, portfolio, version)
-    return figures.Performance(**figures.of_file(service, caller, figures.performance, file, policy))
+    return figures.figures_of(service, caller, figures.performance, portfolio, version, policy)
 
 
-@router.get("/{portfolio}/risk", responses=GONE)
-def risk(
-    service: InService,
-    caller: Reader,
-    portfolio: Id,
-    version: Version = None,
-    paths: Annotated[int, Query(ge=figures.FEWEST, le=figures.MOST, description="Simulated futures of a year.")] = (
-        figures.MOST
-    ),
-) -> dict[str, Any]:
+@router.get("/{portfolio}/risk", response_model=dict[str, Any], responses=GONE)
+def risk(service: InService, caller: Reader, portfolio: Id, version: Version = None, paths: Paths = PATHS) -> Any:
     """Give the numbers of the risk sheet (risk.json of `rebalance risk`)."""
-    file = written_out(service, caller, portfolio, version)
-    found: dict[str, Any] = figures.of_file(service, caller, figures.risk, file, paths)
-    return found
+    return figures.figures_of(service, caller, figures.risk, portfolio, version, paths)
 
 
-@router.get("/{portfolio}/drift", responses=GONE)
-def drift(
-    service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = ""
-) -> figures.Drift:
+@router.get("/{portfolio}/drift", response_model=figures.Drift, responses=GONE)
+def drift(service: InService, caller: Reader, portfolio: Id, version: Version = None, policy: Policy = "") -> Any:
     """Give today's readings of the monitor, and a row for each line."""
-    file = written_out(service, caller, portfolio, version)
-    return figures.Drift(**figures.of_file(service, caller, figures.drift, file, policy))
+    return figures.figures_of(service, caller, figures.drift, portfolio, version, policy)
 
 
 @router.get("/{portfolio}/history")

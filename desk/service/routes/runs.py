@@ -16,7 +16,7 @@ from backtests.runs.verify import verify
 from desk.commands.past_runs import METRICS_SHOWN, run_row
 from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, Service
-from desk.service.jobs.worker import RUNS
+from desk.service.folders import RUNS, from_root
 from desk.service.problems import Problem
 from desk.service.routes.jobs import Answers, Limit, Offset, Reader, of_seen
 from desk.service.store.tables import QueuedJob
@@ -78,7 +78,8 @@ def runs(
         wanted = wanted.where(QueuedJob.portfolio == portfolio)
     with service.sessions() as session:
         total = session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
-        found = session.execute(wanted.order_by(func.max(QueuedJob.ended).desc()).limit(limit).offset(offset)).all()
+        newest = wanted.order_by(func.max(QueuedJob.ended).desc(), QueuedJob.run)
+        found = session.execute(newest.limit(limit).offset(offset)).all()
     return RunList(total=total, runs=[_record(service, caller, str(name), job) for name, job in found])
 
 
@@ -97,9 +98,10 @@ def verified(name: Name, caller: Reader, service: InService) -> RunVerified:
     folder, _ = _found(service, caller, name)
     try:
         found = verify(folder)
+        changed, since = list(found.changed), list(found.since)
     except DataError as error:  # of its manifest
-        return RunVerified(run=name, is_unchanged=False, changed=[_told(service, caller, error)], since=[])
-    return RunVerified(run=name, is_unchanged=not found.changed, changed=list(found.changed), since=list(found.since))
+        changed, since = [from_root(service.root(caller.tenant), str(error))], list[str]()
+    return RunVerified(run=name, is_unchanged=not changed, changed=changed, since=since)
 
 
 def _runs(caller: Caller) -> Select[str | None, str]:
@@ -125,11 +127,6 @@ def _record(service: Service, caller: Caller, name: str, job: str) -> RunRecord:
         folder = found_at(service.root(caller.tenant) / RUNS / name)
         row, fault = run_row(folder, read_manifest(folder))
     except DataError as error:
-        return RunRecord(run=name, job=job, fault=_told(service, caller, error))
+        return RunRecord(run=name, job=job, fault=from_root(service.root(caller.tenant), str(error)))
     about = {key: row[key] for key in ("kind", "portfolio", "made", "seconds", "policy")}
     return RunRecord(run=name, job=job, figures={key: row[key] for key in METRICS_SHOWN}, fault=fault, **about)
-
-
-def _told(service: Service, caller: Caller, error: DataError) -> str:
-    """A message, in which paths begin at the folder of the tenant."""
-    return str(error).replace(f"{service.root(caller.tenant)}/", "")

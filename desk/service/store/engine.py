@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from desk.service.settings import LOOPBACK
@@ -16,6 +16,7 @@ from foundation.errors import ConfigError
 
 WAIT = 60.0  # seconds for another process's transaction
 CONNECTIONS = {"pool_size": 5, "max_overflow": 15, "pool_timeout": WAIT}  # of a process; a PostgreSQL has 100 for all
+NO_DATABASE = (OperationalError, InterfaceError)  # of one that does not answer
 BEGIN = "begin"  # execution option: how SQLite begins a transaction
 
 

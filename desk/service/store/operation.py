@@ -68,7 +68,9 @@ def check(settings: ServiceSettings) -> tuple[str, bool]:
     told = f"{engine.dialect.name}, schema {found}, {sealed:,} sealed fields, signing keys: {len(keys.signing)}."
     wrong = [little_space(settings.folder)]
     if found != newest:
-        wrong.append(f"The schema of this program is {newest}: run `rebalance store migrate`.")
+        wrong.append(
+            f"The schema of this program is {newest}: run `rebalance store migrate`, which a newer one refuses."
+        )
     if shut:
         wrong.append(f"{shut} of {sealed} sealed fields do not open: put the files of {keys.folder} back.")
     return "\n".join([told, *filter(None, wrong)]), any(wrong)

@@ -55,6 +55,11 @@ def is_plain_csv(path: str) -> bool:
     return format_of("out", path) is FORMATS[".csv"]
 
 
+def is_ticket_json(path: str) -> bool:
+    """True for the whole ticket as JSON, and false for the form of a broker, such as `.alpaca.json`."""
+    return format_of("out", path) is FORMATS[".json"]
+
+
 def write_ticket(ticket: Ticket, path: str | Path) -> Path:
     """Write a ticket in the format of the path's ending, whole or not at all; gives the path.
 

@@ -29,7 +29,7 @@ WRONG_KINDS = {  # what is wrong with a value of another kind than its record de
     "dataclass": ("not a mapping", "Write its settings, one key a line below it."),
     "model": ("not a mapping", "Write its settings, one key a line below it."),
     "finite": ("not a finite number", "Write a plain number, such as 0.25."),
-    "string_too_short": ("too short", "Give at least {min_length} characters."),
+    "string_too_short": ("too short", "Give {min_length} or more characters."),
     "string_too_long": ("too long", "Give at most {max_length} characters."),
     "too_short": ("too short", "Give at least {min_length}."),
     "too_long": ("too long", "Give at most {max_length}."),

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner, Result
 
-from backtests.runs.notebook import DeadKernel, execute
+from backtests.runs.notebook import DeadKernel, cache_folder, execute
 from backtests.runs.parameters import check_given, check_parameters, declared, parameters_of, parse_parameter
 from foundation.errors import ConfigError, DataError
 from research.portfolio.file.document import TRUST
@@ -184,6 +184,13 @@ def test_papermill_itself_lists_the_parameters_of_a_notebook_with_their_types() 
     for name, parameter in declared(NOW).items():
         assert f"  {name}: {parameter.kind} (default " in done.output
         assert parameter.meaning in " ".join(done.output.split())
+
+
+def test_caches_are_the_users_where_the_workbench_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "users"))
+    assert cache_folder(tmp_path) == tmp_path / ".cache"
+    (tmp_path / "file").touch()  # no folder can be made in it, whoever asks
+    assert cache_folder(tmp_path / "file") == tmp_path / "users" / "rebalance-workbench"
 
 
 def test_a_notebook_runs_with_its_parameters_and_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from order_events import executed, listed, made
 from desk.journal.chain import START, Event
 from desk.journal.journal import HEAD, JOURNAL, Journal, journal_head, system_user
 from desk.journal.records import Corrected
+from desk.journal.sqlite_tables import SHARED
 from desk.journal.tickets import execution_status, filled_units
 from foundation.errors import ConfigError, DataError
 from foundation.home import HOME, home_folder
@@ -31,6 +32,20 @@ def test_an_append_is_synced_to_the_disk(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         found = [journal.rows.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert found == ["wal", 2]  # FULL
+
+
+def test_machines_that_share_a_journal_share_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is written ahead is of one machine: SQLite maps its index, the file -shm, into memory."""
+    with Journal(tmp_path) as journal:
+        journal.append([order(1)])
+    monkeypatch.setenv(SHARED, "1")
+    with Journal(tmp_path) as one, Journal(tmp_path) as other, one.snapshot():
+        assert {path.name for path in tmp_path.iterdir()} <= {JOURNAL, f"{JOURNAL}-journal", HEAD}
+        assert len(list(other.entries())) == 1
+    with Journal(tmp_path) as one, Journal(tmp_path) as other:
+        one.append([order(2)])
+        assert [kept.is_new for kept in other.append([order(2), order(3)])] == [False, True]
+        assert one.head == other.head == journal_head(tmp_path)
 
 
 def test_the_folder_is_that_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

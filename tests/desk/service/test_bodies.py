@@ -66,7 +66,7 @@ def mistaken(app: FastAPI, client: TestClient) -> TestClient:
     app.include_router(router)
 
     @app.get("/file")
-    def file() -> None:
+    def unnamed() -> None:
         raise ConfigError(f"{app.state.service.root('house')}/portfolios/a.yaml, line 1: no `name`.")
 
     return TestClient(app, base_url=str(client.base_url), raise_server_exceptions=False)
@@ -85,7 +85,7 @@ def posted(client: TestClient, body: str | bytes) -> Any:
 
 
 SPY = '{"asset": "SPY", "weight": 0.5}'
-NUMBER = "Write a plain number, such as 0.25 or 1_000."
+NUMBER = "Write a plain number without quotes, such as 0.25."
 BATTERY = {  # body: field, what is wrong, value found, mend, of each mistake
     f'{{"sied": "buy", "assets": [{SPY}]}}': [
         ("/sied", "unknown key", "sied", "Did you mean 'side'? Use side, assets, note, password."),

@@ -1,5 +1,6 @@
 """The files that bring the service elsewhere: their form by the tools of their fields, and their promises."""
 
+import json
 import os
 import re
 import socket
@@ -87,6 +88,24 @@ def test_each_pod_runs_as_no_root_without_privileges_within_limits() -> None:
             assert set(container["resources"]["limits"]) == {"cpu", "memory"}
 
 
+def test_what_a_user_without_write_access_writes_lies_in_volumes() -> None:
+    """Kernels of another processor, prices and all else: the image's own folder is read-only where it is deployed."""
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    stated = dict(re.findall(r"(XDG_CACHE_HOME|REBALANCE_HOME|REBALANCE_DATA)=(\S+)", image))
+    assert sorted(stated) == ["REBALANCE_DATA", "REBALANCE_HOME", "XDG_CACHE_HOME"]
+    (made,) = re.findall(r"install -d -o rebalance -g rebalance -m 0700 (.*) *\\?", image)
+    places = [stated["REBALANCE_HOME"], stated["XDG_CACHE_HOME"]]  # outside the checkout, or kernels are kept in it
+    assert made.split() == places
+    assert stated["REBALANCE_DATA"].startswith(places[0])
+    mounted = [each.partition(":")[2] for each in COMPOSE["services"]["web"]["volumes"]]
+    assert mounted == places
+    for path in MANIFESTS:
+        for each in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+            if each["kind"] == "Deployment":
+                (container,) = each["spec"]["template"]["spec"]["containers"]
+                assert [one["mountPath"] for one in container["volumeMounts"]] == [*places, "/tmp"]
+
+
 def started(home: Path, **changes: str) -> "tuple[subprocess.Popen[bytes], int]":
     """The server of the Procfile with changes in its line, without HOST, and its port."""
     (line,) = re.findall(r"^web: (.*)$", (ROOT / "Procfile").read_text(encoding="utf-8"), re.MULTILINE)
@@ -102,17 +121,21 @@ def started(home: Path, **changes: str) -> "tuple[subprocess.Popen[bytes], int]"
 
 
 def test_gunicorn_answers_as_the_procfile_starts_it(tmp_path: Path) -> None:
-    """`gunicorn.conf.py` names the class of workers; without it every answer is a 500."""
+    """`gunicorn.conf.py` names the class of workers, without which every answer is a 500, and adds up their figures."""
     server, port = started(tmp_path, **{"0.0.0.0": "127.0.0.1"})
     try:
         with httpx.Client(transport=httpx.HTTPTransport(retries=10), base_url=f"http://127.0.0.1:{port}") as client:
             answer = client.get("/api/health", timeout=60)
+        figures = [httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text for _ in range(6)]  # of any worker
     finally:
         server.terminate()
         _, said = server.communicate(timeout=60)
     assert answer.status_code == 200, said
     assert answer.json()["status"] == "ok"
-    assert b'"route": "/api/health"' in said
+    counted = 'rebalance_requests_total{method="GET",route="/api/health",status="200"} 1.0'
+    assert [counted in each for each in figures] == [True] * 6
+    logged = [json.loads(line) for line in said.decode().splitlines() if line.startswith("{")]
+    assert {each["route"] for each in logged} == {"/api/health", "/metrics"}
 
 
 def test_gunicorn_refuses_a_network_as_serve_does(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def test_events_end_when_the_server_stops(app: FastAPI, signed_in: SignedIn) -> 
     client = signed_in()
     job = queued(app, client)
     app.state.service.stopping.set()
-    assert client.get(f"/api/jobs/{job}/events").text.count("event: progress") == 1
+    assert client.get(f"/api/jobs/{job}/events").text.count("data: ") == 1
 
 
 def test_a_user_follows_few_jobs_at_a_time(app: FastAPI, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:

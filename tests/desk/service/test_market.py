@@ -36,6 +36,13 @@ def test_pages_join_to_the_whole(signed_in: SignedIn) -> None:
     }
 
 
+def test_an_asset_has_no_return_before_it_has_a_close(signed_in: SignedIn) -> None:
+    rows = signed_in("viewer").get("/api/market/data/GLD?market=us_etf_ohlcv&to=2004-11-19&limit=5000").json()["rows"]
+    assert {row["total_return"] for row in rows[:-1]} == {None}
+    assert [row["is_tradable"] for row in rows[-3:]] == [False, True, True]
+    assert rows[-1]["total_return"] > 0.0
+
+
 def test_assets_are_those_of_all_markets_or_of_one(signed_in: SignedIn) -> None:
     client = signed_in("viewer")
     found = client.get("/api/market/assets?market=multi_asset_daily").json()
@@ -58,6 +65,16 @@ def test_assets_are_those_of_all_markets_or_of_one(signed_in: SignedIn) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest(signed_in: SignedIn, path: str, nearest: str) -> None:
     answer = signed_in("viewer").get(f"/api/market/{path}")
     assert (answer.status_code, nearest in answer.json()["detail"]) == (404, True)
+
+
+def test_days_that_end_before_they_begin_are_a_mistake(signed_in: SignedIn) -> None:
+    answer = signed_in("viewer").get("/api/market/data/GLD?from=2022-12-30&to=2022-12-28")
+    (mistake,) = answer.json()["errors"]
+    assert (answer.status_code, mistake["field"], mistake["mend"]) == (
+        400,
+        "/query/from",
+        "Give 2022-12-28 or an earlier day.",
+    )
 
 
 def test_a_store_of_prices_is_a_market(signed_in: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,8 +60,17 @@ def test_the_newest_document_is_what_is_held_and_all_are_the_history(
     assert found.nav_history.nav.tolist() == [1.99e6, 2.0e6]  # the last close is that of the holdings
     (asked,) = server.asked
     assert (asked["find"], asked["$db"], asked["filter"], asked["sort"]) == (
-        "days", "desk", {"name": "Sixty-forty"}, {"day": 1},
+        "days", "desk", {"name": "Sixty-forty"}, {"day": -1},
     )  # fmt: skip
+
+
+def test_of_too_many_documents_the_newest_are_read(
+    server: Server, tree: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongodb, "MOST", 2)
+    read_mongodb(tree, "house", tmp_path)
+    rows = (tmp_path / mongodb.NAV_FILE).read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["date", "2022-12-28", "2022-12-29"]
 
 
 def test_what_is_held_today_is_read_whenever_a_version_is_written_out(

@@ -21,7 +21,7 @@ from desk.service.orders import TradesAsked, listed, signature
 from desk.service.portfolios.stored import Content, created, written_out
 from desk.service.store.tables import AccessToken, QueuedJob, Share, User, now
 from desk.tickets.formats import FORMATS
-from desk.tickets.formats.ticket_json import read_document
+from desk.tickets.formats.ticket_json import BESIDE, read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
@@ -44,7 +44,7 @@ def caller_of(app: FastAPI, client: TestClient) -> Caller:
 
 def stored(app: FastAPI, client: TestClient) -> str:
     """The id of a portfolio of a client."""
-    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, True, {}, {}))
+    return created(app.state.service, caller_of(app, client), "", Content(NAME, TEXT, {}, {}))
 
 
 def share(app: FastAPI, portfolio: str, client: TestClient) -> None:
@@ -68,9 +68,7 @@ def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
         monkeypatch.setenv(HOME, str(root))
         monkeypatch.chdir(root)
         asked = TradesAsked(as_of=DAY, cash_flow=cash_flow)
-        ticket = orders.issued(
-            str(file), asked, str(root / "reports"), str(root / "tickets"), user or signature(caller)
-        )
+        ticket = orders.issued(str(file), asked, user or signature(caller))
         return list_id(ticket)
 
     return made
@@ -95,15 +93,18 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
         answer = client.get(f"/api/tickets/{ticket['id']}", params={"format": form})
         assert answer.content == out.read_bytes(), form
     made = read_document(outs["json"])
-    assert predicted.json() == {key: value for key, value in made.items() if key != "journal"}  # there was none before
+    assert predicted.json() == {key: value for key, value in made.items() if key not in BESIDE}  # it is no ticket yet
+    sentences = client.get(f"/api/orders/{made['orders'][0]['client_order_id']}/why").json()["sentences"]
+    assert [each for each in sentences if "ticket" in each] == [f"Its ticket is tickets/{ticket['id']}.json."]
     for form in ("oms.csv", "../journal.sqlite", "exe"):
         answer = client.get(f"/api/tickets/{ticket['id']}", params={"format": form})
         assert (answer.status_code, "use one of alpaca.json, csv" in answer.json()["detail"]) == (404, True)
 
 
-def test_only_eligible_assets_trade(tmp_path: Path) -> None:
+def test_only_eligible_assets_trade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
     traded = [
-        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some), str(tmp_path)).orders.asset)
+        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some)).orders.asset)
         for some in (None, ["SPY"])
     ]
     assert traded == [{"SPY", "AGG"}, {"SPY"}]
@@ -118,10 +119,23 @@ def test_only_eligible_assets_trade(tmp_path: Path) -> None:
         ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
     ],
 )
-def test_a_list_that_cannot_be_made_is_refused(tmp_path: Path, asked: dict[str, Any], told: str) -> None:
+def test_a_list_that_cannot_be_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], told: str
+) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
     with pytest.raises((ConfigError, DataError)) as error:
-        listed(str(SHIPPED), TradesAsked.model_validate({"as_of": DAY} | asked), str(tmp_path))
+        listed(str(SHIPPED), TradesAsked.model_validate({"as_of": DAY} | asked))
     assert told in str(error.value)
+
+
+def test_a_mend_names_keys_of_the_request(app: FastAPI, signed_in: SignedIn) -> None:
+    client = signed_in()
+    answer = client.post("/api/rebalance/predict", json={"portfolio": stored(app, client), "as_of": "2023-06-30"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"].endswith(
+        "Bring the data up to date, give newer prices (`prices:` in the portfolio file), say of which day the list is "
+        "(`as_of`), or make it all the same with `stale_ok`, which marks it."
+    )
 
 
 def test_whoever_made_a_list_does_not_approve_it(
@@ -134,6 +148,9 @@ def test_whoever_made_a_list_does_not_approve_it(
     at = f"/api/tickets/{issued(maker, portfolio)}"
     (head,) = other.get("/api/tickets").json()["tickets"]
     assert (head["wanted"], head["is_approved"], head["approved_by"]) == (1, False, [])
+    history = maker.get(f"/api/portfolios/{portfolio}/history").json()["journal"]
+    assert history[0]["content"] == maker.get("/api/journal").json()["entries"][0]["content"]
+    assert str(root) not in str(history)
     assert [client.post(f"{at}/approve").status_code for client in (maker, manager)] == [403, 403]
     by = signature(caller_of(app, other))
     approved = other.post(f"{at}/approve").json()
@@ -198,6 +215,7 @@ def test_the_journal_is_paged_and_verified(
     assert [entry["sequence"] for entry in first["entries"] + rest["entries"]] == [3, 2, 1]
     assert rest["next"] is None
     assert str(root) not in str(first)
+    assert str(root) not in client.get(f"/api/portfolios/{portfolio}/history").text
     newest = client.get("/api/tickets", params={"limit": 2}).json()["tickets"]
     assert [ticket["id"] for ticket in newest] == [made[2], made[1]]
     of_one = client.get("/api/journal", params={"ticket": made[1], "kind": "list"}).json()["entries"]
@@ -215,7 +233,7 @@ def test_a_pause_names_who_asked_for_it(app: FastAPI, root: Path, signed_in: Sig
     assert viewer.post("/api/watch/pause").status_code == 403
     paused = manager.post("/api/watch/pause").json()
     assert paused["paused"]
-    assert paused["text"] == "Cycles run, and nothing is sent: PAUSE. To go on: rebalance watch resume"
+    assert paused["text"] == "Cycles run, and nothing is sent: PAUSE. To go on: POST /api/watch/resume"
     assert (root / PAUSE).read_text().startswith(signature(caller_of(app, manager)))
     assert manager.post("/api/watch/resume").status_code == 403
     assert approver.post("/api/watch/resume").json()["paused"] is False

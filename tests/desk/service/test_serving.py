@@ -85,11 +85,24 @@ def test_a_server_starts_with_an_admin_who_is_not_disabled(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "http"), ("PORT", "65536"), ("RATE", "0"), ("BEHIND_PROXY", "yes")]
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("RATE", "0"),
+        ("BEHIND_PROXY", "yes"),
+        ("PUBLIC_URL", "desk.example"),
+        ("PUBLIC_URL", "https://desk.example/base"),
+    ],
 )
 def test_a_variable_that_is_none_is_refused(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         settings_of({name: value})
+
+
+@pytest.mark.parametrize("url", [PUBLIC, f"{PUBLIC}/", "https://[2001:db8::1]:8443", "http://localhost:5000"])
+def test_a_public_url_is_a_scheme_and_a_host(url: str) -> None:
+    assert settings_of({"PUBLIC_URL": url}).address == url.rstrip("/")
 
 
 def test_the_command_refuses_a_network_without_users_and_a_port_that_is_taken(

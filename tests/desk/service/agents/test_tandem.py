@@ -105,6 +105,12 @@ def test_a_control_that_asks_a_person_escalates(client: TestClient) -> None:
     assert failed["sentence"] in supervisor["narrative"]
 
 
+def test_a_loss_that_is_not_known_is_not_said_to_be_within_its_limit(client: TestClient) -> None:
+    controls = answered(client, payload(returns=6))["records"]["supervisor"]["controls"]
+    said = next(each["sentence"] for each in controls if each["name"] == "VaR")
+    assert said == "VaR 95 is not known, and not controlled"
+
+
 def test_a_quiet_day_is_approved_with_an_empty_queue(client: TestClient) -> None:
     records = answered(client, payload(drift_threshold=1.0, turnover_limit=0.0))["records"]
     assert records["supervisor"]["verdict"] == "approved"

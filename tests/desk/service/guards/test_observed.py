@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from redis import RedisError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError
 
 from desk.journal import Journal, verify
 from desk.service.app import create_app
@@ -72,7 +72,9 @@ def test_an_error_of_the_server_is_a_problem_that_names_its_line_in_the_log(
     assert answer.headers["x-request-id"] in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("error", [RedisError("down"), OperationalError("SELECT 'a secret'", {}, Exception("locked"))])
+@pytest.mark.parametrize(
+    "error", [RedisError("down"), OperationalError("SELECT 'a secret'", {}, Exception("locked")), TimeoutError("no")]
+)
 def test_a_database_that_does_not_answer_is_no_fault_of_the_server(
     app: FastAPI, client: TestClient, lines: Callable[[], list[dict[str, object]]], error: Exception
 ) -> None:

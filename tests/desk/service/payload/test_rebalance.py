@@ -38,6 +38,9 @@ def test_every_preview_scenario_can_be_posted_as_it_stands(client: TestClient) -
     actions = {name: answer["orders"]["action"] for name, answer in found.items()}
     assert actions == dict.fromkeys(found, "rebalance") | {"at_target": "hold"}
     assert len(found) == 7
+    document = client.get("/api/openapi.json").json()
+    (example,) = document["components"]["schemas"]["RebalanceRequest"]["examples"]
+    assert asked(client, example)["orders"]["action"] == "rebalance"
     assert all(answer["disclaimer"] == DISCLAIMER for answer in found.values())
     assert found["drilldown"]["asset_drilldown"]["equities"]["holdings"][1]["symbol"] == "QQQ"
     assert found["short_history"]["notes"][0].startswith("market_return is appended to the history of GLD")
@@ -138,6 +141,25 @@ def test_a_withdrawal_that_cannot_be_paid_is_a_problem(client: TestClient) -> No
     answer = client.post("/api/rebalance", json=payload(3, cash_flow=-200_000.0, turnover_limit=0.01))
     assert (answer.status_code, answer.headers["content-type"]) == (400, MEDIA_TYPE)
     assert "Withdraw less" in answer.json()["detail"]
+
+
+def test_a_withdrawal_that_whole_lots_can_pay_is_paid(client: TestClient) -> None:
+    assets = [
+        {"asset": "SPY", "target_weight": 0.6, "current_weight": 0.67, "price": 383.44, "historical_returns": []},
+        {"asset": "AGG", "target_weight": 0.4, "current_weight": 0.33, "price": 97.45, "historical_returns": []},
+    ]
+    asked_for = {"portfolio_value": 1_000_000, "drift_threshold": 0.03, "turnover_limit": 0.1, "assets": assets}
+    orders = asked(client, asked_for | {"cash_flow": -50_000})["orders"]
+    assert (orders["lots"], orders["lots_found"]) == ("quick", "exact")
+    assert orders["cash_after"] > 0.0
+
+
+def test_weights_are_stated_without_the_noise_of_floating_point(client: TestClient) -> None:
+    given = payload(2)
+    for each, weight in zip(given["assets"], (0.67, 0.33), strict=True):
+        each["current_weight"] = weight
+    orders = asked(client, given)["orders"]
+    assert [each["weight_before"] for each in orders["assets"]] == [0.67, 0.33]
 
 
 def test_figures_of_unequal_histories_are_of_the_returns_that_all_have(client: TestClient) -> None:
