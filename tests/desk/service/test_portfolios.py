@@ -285,6 +285,8 @@ def test_all_mistakes_come_at_once_each_with_its_place(signed_in: SignedIn, tmp_
         ("[1]", "not a mapping"),
         ("{", "no JSON"),
         ("[" * 100_000, "no JSON"),
+        ('{"cash": %s}' % ("1" * 5_000), "no JSON"),
+        ('{"name": "\\ud800"}', "no JSON"),
         (json.dumps({"lines": json.loads("[" * 40 + "]" * 40)}), "levels deep"),
     ],
 )

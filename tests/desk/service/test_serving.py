@@ -159,7 +159,7 @@ def listening_port(pid: int) -> int:
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(tmp_path_factory.mktemp("impatient"), "0.5,0.5,0,1000") as server:
+    with serving(tmp_path_factory.mktemp("impatient"), "0.5,0.5,0,1000", "--behind-proxy", "--open") as server:
         yield server
 
 
