@@ -13,7 +13,7 @@ from desk.service.guards.hosts import SAFE
 from desk.service.problems import Problem
 from desk.service.users.accounts import network_of
 
-MAX_BODY = 2_000_000  # bytes
+MAX_BODY = 4_000_000  # bytes: 500 assets with a year of daily returns, each written in full
 BODY_SECONDS = 20.0  # for the whole body
 MAX_BUFFERED = 100_000_000  # bytes of all bodies that are read or answered at a time
 MAX_OF_ADDRESS = 40_000_000  # of them those of one address: nobody shuts the others out alone
