@@ -88,8 +88,8 @@ def test_a_mapping_as_json_is_the_same_portfolio(signed_in: SignedIn) -> None:
 
 
 @pytest.fixture
-def on_both(database_url: str, tmp_path: Path) -> FastAPI:
-    return create_app(ServiceSettings(folder=tmp_path / "service", database=database_url))
+def on_both(tables_url: str, tmp_path: Path) -> FastAPI:
+    return create_app(ServiceSettings(folder=tmp_path / "service", database=tables_url))
 
 
 def test_every_version_is_kept_and_of_two_writers_one_is_refused(

@@ -18,15 +18,15 @@ from desk.service.settings import ServiceSettings
 from desk.service.store.tables import QueuedJob, now
 
 PROGRAM = "quick_job"
-in_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what the database does not decide
+in_sqlite = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)  # what the database does not decide
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+def service(tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     """A service in SQLite and in PostgreSQL, whose jobs run a short program."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setattr(worker, "BEAT", 0.1)
-    return opened_service(ServiceSettings(folder=tmp_path / "service", database=database_url))
+    return opened_service(ServiceSettings(folder=tmp_path / "service", database=tables_url))
 
 
 @pytest.fixture
