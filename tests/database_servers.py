@@ -64,7 +64,7 @@ class PostgreSQL:
         """The URL of a database without tables."""
         name = f"test{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} {options}".encode())
+            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy {options}".encode())
         return self.url(name)
 
     def answers(self) -> bool:

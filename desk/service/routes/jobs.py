@@ -329,10 +329,12 @@ async def events(
         return job(id, caller, service)
 
     before, end = None, asyncio.get_running_loop().time() + LONGEST_STREAM
-    while asyncio.get_running_loop().time() < end and not service.stopping.is_set():  # a client then follows again
+    while True:
         if (record := await run_in_threadpool(now)) != before:
             yield record
         if record.state in queue.ENDED_STATES:
+            return
+        if asyncio.get_running_loop().time() > end or service.stopping.is_set():  # a client then follows again
             return
         before = record
         await asyncio.sleep(LOOK)
