@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from desk.service.app import create_app
-from desk.service.caller import SCOPES
+from desk.service.caller import SCOPES, Service, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, Tenant, User, now
@@ -87,9 +88,21 @@ def redis_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def one_app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    return create_app(ServiceSettings(folder=tmp_path_factory.mktemp("app") / "service"))
+
+
 @pytest.fixture
-def app(folder: Path) -> FastAPI:
-    return create_app(ServiceSettings(folder=folder))
+def app(one_app: FastAPI, folder: Path) -> FastAPI:
+    """The application of all tests, on a database of each: the first request to a new one takes 50 ms.
+
+    A test that adds routes makes an application of its own.
+    """
+    service, own = one_app.state.service, opened_service(ServiceSettings(folder=folder))
+    for each in fields(Service):
+        object.__setattr__(service, each.name, getattr(own, each.name))
+    return one_app
 
 
 @pytest.fixture
