@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from signal import SIGINT
 from time import sleep
@@ -64,7 +64,7 @@ class PostgreSQL:
         """The URL of a database without tables."""
         name = f"test{next(self._numbers)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} {options}".encode())
+            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy {options}".encode())
         return self.url(name)
 
     def answers(self) -> bool:
@@ -103,18 +103,9 @@ def postgresql(programs: Path = WHEELS["postgresql"]) -> Iterator[PostgreSQL]:
             "trust",
         ]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL, user=user)
-        options: Command = [
-            "-h",
-            "",
-            "-k",
-            run,
-            "-c",
-            "fsync=off",
-            "-c",
-            "max_connections=50",
-            "-c",
-            "shared_buffers=16MB",
-        ]
+        quick = ("fsync=off", "autovacuum=off", "full_page_writes=off", "synchronous_commit=off", "jit=off")
+        stated = [("-c", each) for each in (*quick, "max_connections=50", "shared_buffers=16MB")]
+        options: Command = ["-h", "", "-k", run, *chain.from_iterable(stated)]
         with _running([programs / "postgres", "-D", data, *options], server.answers, user):
             yield server
 

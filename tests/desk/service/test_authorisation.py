@@ -117,32 +117,37 @@ def operations(app: FastAPI) -> list[Operation]:
 
 
 @pytest.fixture(scope="module")
-def token_of(app: FastAPI) -> Callable[..., str]:
-    """The token of a new user of a role and tenant: of a session, or an access token of some scopes."""
+def tokens_of(app: FastAPI) -> Callable[..., list[str]]:
+    """The tokens of new users of a role and tenant: of a session, or an access token of some scopes."""
     service: Service = app.state.service
 
-    def made(role: str, tenant: str = "house", scopes: list[str] | None = None, name: str = "") -> str:
+    def made(
+        count: int, role: str, tenant: str = "house", scopes: list[str] | None = None, name: str = ""
+    ) -> list[str]:
+        ids = [new_id() for _ in range(count)]
+        users = [User(id=id, tenant=tenant, email=f"{id}@desk.example", name=name or role, role=role) for id in ids]
         with service.sessions.begin() as session:
             session.merge(Tenant(name=tenant))
             session.flush()
-            identity = new_id()
-            user = User(id=identity, tenant=tenant, email=f"{identity}@desk.example", name=name or role, role=role)
-            session.add(user)
+            session.add_all(users)
             session.flush()
             if scopes is None:
-                return begin_session(session, service.signer, user).token
-            secret = new_id()
-            values = {"sha256": sha256_of(secret), "scopes": scopes, "expires": now() + SESSION_LIFE}
-            session.add(AccessToken(user=identity, name="test", **values))
-            return secret
+                return [begin_session(session, service.signer, user).token for user in users]
+            values = {"name": "test", "scopes": scopes, "expires": now() + SESSION_LIFE}
+            secrets = [new_id() for _ in users]
+            session.add_all(
+                AccessToken(user=id, sha256=sha256_of(secret), **values)
+                for id, secret in zip(ids, secrets, strict=True)
+            )
+            return secrets
 
     return made
 
 
 @pytest.fixture(scope="module")
-def theirs(app: FastAPI, client: TestClient, token_of: Callable[..., str]) -> dict[str, str]:
+def theirs(app: FastAPI, client: TestClient, tokens_of: Callable[..., list[str]]) -> dict[str, str]:
     """Ids of what another user has, by the names of parameters; each of his texts holds the canary."""
-    token = token_of("manager", "house", name=NAME)
+    (token,) = tokens_of(1, "manager", "house", name=NAME)
     sent = bearer(token)
     text = Path(FILE).read_text().replace("name: ", f"name: {CANARY} ", 1)
     headers = {**sent["headers"], "Content-Type": "text/yaml"}
@@ -211,12 +216,17 @@ def test_broken_authentication_who_may_not_call_learns_nothing_of_his_body(
 
 @pytest.mark.parametrize("role", ROLES)
 def test_function_level_authorisation_a_role_calls_what_it_may_and_nothing_else(
-    client: TestClient, operations: list[Operation], token_of: Callable[..., str], theirs: dict[str, str], role: str
+    client: TestClient,
+    operations: list[Operation],
+    tokens_of: Callable[..., list[str]],
+    theirs: dict[str, str],
+    role: str,
 ) -> None:
     """As a person of another tenant than the one whose ids are given."""
     allowed, refused = {}, {}
-    for each in (each for each in operations if each.needed):
-        status = each.call(client, theirs, token_of(role, "elsewhere")).status_code
+    guarded = [each for each in operations if each.needed]
+    for each, token in zip(guarded, tokens_of(len(guarded), role, "elsewhere"), strict=True):
+        status = each.call(client, theirs, token).status_code
         (allowed if rank(role) >= rank(each.needed[0]) else refused)[f"{each.method} {each.path}"] = status
     assert wrong(allowed, lambda status: status < 500 and status not in (401, 403)) == {}
     if role != ROLES[-1]:
@@ -224,15 +234,16 @@ def test_function_level_authorisation_a_role_calls_what_it_may_and_nothing_else(
 
 
 def test_function_level_authorisation_a_token_calls_what_its_scope_and_no_person_needs(
-    client: TestClient, operations: list[Operation], token_of: Callable[..., str], theirs: dict[str, str]
+    client: TestClient, operations: list[Operation], tokens_of: Callable[..., list[str]], theirs: dict[str, str]
 ) -> None:
     within, outside = {}, {}
-    for each in (each for each in operations if each.needed):
-        cell, scope = f"{each.method} {each.path}", each.needed[1]
-        others = token_of("admin", "elsewhere", [one for one in SCOPES if one != scope])
-        outside[cell] = each.call(client, theirs, others).status_code
+    for scope in (*SCOPES, PERSON):
+        of_scope = [each for each in operations if each.needed and each.needed[1] == scope]
+        (others,) = tokens_of(1, "admin", "elsewhere", [one for one in SCOPES if one != scope])
+        outside |= {f"{each.method} {each.path}": each.call(client, theirs, others).status_code for each in of_scope}
         if scope != PERSON:
-            within[cell] = each.call(client, theirs, token_of("admin", "elsewhere", [scope])).status_code
+            for each, token in zip(of_scope, tokens_of(len(of_scope), "admin", "elsewhere", [scope]), strict=True):
+                within[f"{each.method} {each.path}"] = each.call(client, theirs, token).status_code
     assert wrong(outside, lambda status: status == 403) == {}
     assert wrong(within, lambda status: status < 500 and status not in (401, 403)) == {}
 
@@ -241,17 +252,17 @@ def test_function_level_authorisation_a_token_calls_what_its_scope_and_no_person
 def test_object_level_authorisation_what_belongs_to_another_is_not_found(
     client: TestClient,
     operations: list[Operation],
-    token_of: Callable[..., str],
+    tokens_of: Callable[..., list[str]],
     theirs: dict[str, str],
     role: str,
     tenant: str,
 ) -> None:
     """A body that a rule of its own refuses is 400, before anything is looked for."""
     cells, bodies = {}, {}
-    for each in operations:
+    for each, token in zip(operations, tokens_of(len(operations), role, tenant), strict=True):
         is_admins = each.path.startswith(TENANTS) and (role, tenant) == ("admin", "house")
         if each.needed and each.names and rank(role) >= rank(each.needed[0]) and not is_admins:
-            answer = each.call(client, theirs, token_of(role, tenant))
+            answer = each.call(client, theirs, token)
             assert CANARY not in answer.text.replace(f"'{CANARY}'", ""), each.path  # but as the name that was asked for
             (cells if each.body is None else bodies)[f"{each.method} {each.path}"] = answer.status_code
     assert wrong(cells, lambda status: status == 404) == {}
@@ -264,13 +275,13 @@ def test_object_level_authorisation_what_belongs_to_another_is_not_found(
 def test_object_level_authorisation_nothing_of_another_user_is_in_any_answer(
     client: TestClient,
     operations: list[Operation],
-    token_of: Callable[..., str],
+    tokens_of: Callable[..., list[str]],
     theirs: dict[str, str],
     role: str,
     tenant: str,
 ) -> None:
     """But in what the admin of his tenant sees: the list of users, tickets and the audit log."""
-    leaks, token = set(), token_of(role, tenant)
+    leaks, (token,) = set(), tokens_of(1, role, tenant)
     for each in (each for each in operations if each.method == "GET" and not each.names):
         text = each.call(client, theirs, token).text
         leaks |= {each.path} if CANARY in text or NAME in text else set()

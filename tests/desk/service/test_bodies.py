@@ -9,9 +9,11 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from pydantic import Field, RootModel, SecretStr
 
+from desk.service.app import create_app
 from desk.service.bodies import Body, JsonRoute
 from desk.service.caller import needed_by, needs
 from desk.service.problems import MEDIA_TYPE
+from desk.service.settings import ServiceSettings
 from foundation.errors import ConfigError
 from research.portfolio.file.kinds import Day, Fraction, Name
 
@@ -61,14 +63,21 @@ def fault() -> None:
     raise RuntimeError("the password is 1234")
 
 
-@pytest.fixture
-def mistaken(app: FastAPI, client: TestClient) -> TestClient:
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """An application with more routes."""
+    app = create_app(ServiceSettings(folder=tmp_path_factory.mktemp("bodies") / "service", rate=100_000))
     app.include_router(router)
 
     @app.get("/file")
     def unnamed() -> None:
         raise ConfigError(f"{app.state.service.root('house')}/portfolios/a.yaml, line 1: no `name`.")
 
+    return app
+
+
+@pytest.fixture
+def mistaken(app: FastAPI, client: TestClient) -> TestClient:
     return TestClient(app, base_url=str(client.base_url), raise_server_exceptions=False)
 
 

@@ -1,7 +1,9 @@
 """The client and `rebalance --server`, against a server of their own, with a worker beside it."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from watched import SETTINGS, steady
 
 from desk.commands.cycle import PERSON_ASKED
 from desk.service.client import TOKEN, Client
-from desk.service.jobs import worker
+from desk.service.jobs import queue, worker
 from foundation.errors import ConfigError
 
 LINES = SETTINGS["lines"]
@@ -87,7 +89,7 @@ def test_a_server_that_is_not_there_is_told() -> None:
 
 
 def test_commands_on_a_server_print_what_they_print_here(
-    url: str, token: str, works: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, url: str, token: str, works: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A portfolio with a table of prices beside it is stored once, and again as its next version."""
     file = steady(tmp_path, {"cycle": {"worlds": 100}, "lines": OUTSIDE})
@@ -101,6 +103,13 @@ def test_commands_on_a_server_print_what_they_print_here(
     cycle = rebalance("--server", url, "run", file, "--as-of", "2022-08-05")
     assert "\nStatus: awaiting approval\n" in cycle.out, cycle.err
     assert cycle.status == PERSON_ASKED
+    (listed,) = (each for each in Client(url, token).get("/api/jobs")["jobs"] if each["kind"] == "cycle")
+    job = Client(url, token).get(f"/api/jobs/{listed['id']}")
+    assert (job["state"], job["files"]) == ("done", ["cycle.html", "cycle.json"])
+    page = Client(url, token).ask("GET", f"/api/jobs/{job['id']}/files/cycle.html")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.text.startswith("<!doctype html>")
+    assert (app.state.service.root("house") / "journal.sqlite").is_file()
     listed = rebalance("--server", url, "runs").out.splitlines()
     assert [line.split()[1:3] for line in listed] == [["kind", "portfolio"], ["backtest", "Steady"]]
     (known,) = Client(url, token).get("/api/portfolios")
@@ -124,13 +133,22 @@ def test_what_a_server_does_not_do_is_refused_before_it_is_asked(words: tuple[st
     assert said in done.err
 
 
-def test_a_job_that_fails_says_why(url: str, token: str, works: None, tmp_path: Path) -> None:
+def test_a_job_that_fails_says_why(app: FastAPI, url: str, token: str, tmp_path: Path) -> None:
     file = steady(tmp_path)
     client = Client(url, token)
     with pytest.raises(ConfigError, match=r"no policy of it, found 'nevr'. Did you mean 'never'"):
         client.done("backtest", portfolio=client.stored(file), policy="nevr")
-    with pytest.raises(ConfigError, match="the cycle failed"):
-        client.done("cycle", portfolio=client.stored(file), as_of="1990-01-02")
+
+    def fail() -> None:
+        while (job := queue.claim(sessions, "a worker")) is None:
+            time.sleep(0.05)
+        queue.finish(sessions, job, "failed", {"messages": "No price is of that day."})
+
+    sessions, portfolio = app.state.service.sessions, client.stored(file)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(fail)
+        with pytest.raises(ConfigError, match=r"the cycle failed\. No price is of that day"):
+            client.done("cycle", portfolio=portfolio, as_of="1990-01-02")
 
 
 def test_who_interrupts_a_command_cancels_its_job(url: str, token: str, tmp_path: Path) -> None:

@@ -22,11 +22,10 @@ from backtests.today.holdings_risk import holdings_risk
 from desk.commands.cycle.cycle import make_cycle
 from desk.commands.report import make_backtest
 from desk.commands.risk import ready_policies
-from desk.service.app import create_app
 from desk.service.caller import Caller
 from desk.service.portfolios.stored import written_out
 from desk.service.routes import portfolios
-from desk.service.settings import ServiceSettings
+from desk.service.store.schema import opened
 from desk.service.store.tables import Note, PortfolioVersion, StoredPortfolio, User
 from foundation.files import ROOT
 from foundation.paper.formats import json_text, plain_json
@@ -88,14 +87,12 @@ def test_a_mapping_as_json_is_the_same_portfolio(signed_in: SignedIn) -> None:
 
 
 @pytest.fixture
-def on_both(database_url: str, tmp_path: Path) -> FastAPI:
-    return create_app(ServiceSettings(folder=tmp_path / "service", database=database_url))
+def on_both(app: FastAPI, tables_url: str) -> None:
+    """The application has either database."""
+    object.__setattr__(app.state.service, "sessions", opened(tables_url))
 
 
-def test_every_version_is_kept_and_of_two_writers_one_is_refused(
-    on_both: FastAPI, signed_in: SignedIn, app: FastAPI
-) -> None:
-    app.state.service = on_both.state.service
+def test_every_version_is_kept_and_of_two_writers_one_is_refused(on_both: None, signed_in: SignedIn) -> None:
     client = signed_in()
     path = post(client)
     assert put(client, path, with_cash(1), "*").status_code == 200

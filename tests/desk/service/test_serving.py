@@ -1,24 +1,25 @@
 """`rebalance serve`: what it refuses to start, and a server of its own process against clients that misbehave."""
 
 import json
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import repeat
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import httpx
 import pytest
 from commanded import rebalance
+from forked import forked
 
+from desk.service import serving as served
 from desk.service.caller import opened_service
+from desk.service.guards import bodies
+from desk.service.payload.readiness import READINESS
 from desk.service.serving import check_start, reasons_against
 from desk.service.settings import ServiceSettings, settings_of
 from desk.service.users.accounts import disable, invite
@@ -28,16 +29,6 @@ ROOT = Path(__file__).parents[3]
 WAIT = 30  # seconds after which a test fails
 PUBLIC = "https://desk.example"
 USER, TLS, NAME = "no admin can sign in", "without TLS", "its name is not stated"
-START = """
-import sys
-from desk.service import serving
-from desk.service.guards import bodies
-serving.HEAD_SECONDS, bodies.BODY_SECONDS, serving.DRAIN_SECONDS, serving.MAX_CONNECTIONS = map(
-    float, sys.argv.pop(1).split(",")
-)
-from desk.cli import main
-main()
-"""
 
 
 @pytest.mark.parametrize(
@@ -122,7 +113,7 @@ class Serving:
     """A server of another process: its port, its process, and the file of its log."""
 
     port: int
-    process: subprocess.Popen[str]
+    process: ForkProcess
     log: Path
 
     def connected(self, sent: bytes = b"") -> socket.socket:
@@ -133,23 +124,26 @@ class Serving:
 
 
 @contextmanager
-def serving(home: Path, limits: str, *options: str) -> Iterator[Serving]:
+def serving(home: Path, limits: tuple[float, ...], *options: str) -> Iterator[Serving]:
     """A server with such times for heads, bodies and the drain, in seconds, and so many connections."""
-    environment = os.environ | {"REBALANCE_HOME": str(home), "PYTHONPATH": str(ROOT), "PUBLIC_URL": PUBLIC}
-    command = [sys.executable, "-c", START, limits, "serve", "--port", "0", *options]
+
+    def start() -> None:
+        from desk.cli import main
+
+        READINESS._work = lambda: None  # what it waits for has tests of its own
+        served.HEAD_SECONDS, bodies.BODY_SECONDS, served.DRAIN_SECONDS, served.MAX_CONNECTIONS = limits
+        main()
+
     log = home / "log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith(f"{PUBLIC} answers"), log.read_text()
+    words = ["rebalance", "serve", "--port", "0", *options]
+    with forked(start, words, {"REBALANCE_HOME": str(home), "PUBLIC_URL": PUBLIC}, log) as process:
+        while not (log.exists() and log.read_text().startswith(f"{PUBLIC} answers")):
+            assert process.is_alive(), log.read_text()
+            time.sleep(0.02)
         yield Serving(listening_port(process.pid), process, log)
-    finally:
-        process.kill()
-        process.communicate()
 
 
-def listening_port(pid: int) -> int:
+def listening_port(pid: int | None) -> int:
     """The port on which a process listens."""
     import psutil
 
@@ -159,13 +153,13 @@ def listening_port(pid: int) -> int:
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(tmp_path_factory.mktemp("impatient"), "0.5,0.5,0,1000", "--behind-proxy", "--open") as server:
+    with serving(tmp_path_factory.mktemp("impatient"), (0.5, 0.5, 0, 1000), "--behind-proxy", "--open") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    with serving(tmp_path_factory.mktemp("patient"), "60,60,2,20", "--behind-proxy", "--open") as server:
+    with serving(tmp_path_factory.mktemp("patient"), (60, 60, 2, 20), "--behind-proxy", "--open") as server:
         yield server
 
 
@@ -259,17 +253,18 @@ def test_a_server_that_is_terminated_says_so_ends_what_is_running_and_exits(pati
         running.sendall(b"{")
         while client.get(url, params={"ready": True}).status_code == 503:
             time.sleep(0.05)
-        patient.process.send_signal(signal.SIGTERM)
+        patient.process.terminate()
         while (ready := client.get(url, params={"ready": True})).status_code == 200:
             time.sleep(0.01)
         assert ready.status_code == 503
         assert client.get(url).json()["ready"] is False
         with suppress(httpx.TransportError):
-            while httpx.get(url, timeout=WAIT):  # until it no longer listens
-                pass
-        assert patient.process.poll() is None
+            while client.get(url):  # until it no longer listens
+                time.sleep(0.05)
+        assert patient.process.is_alive()
         running.sendall(b"}")
         assert answer_of(running).startswith(b"HTTP/1.1 405 ")
-    assert patient.process.wait(WAIT) == 0
+    patient.process.join(WAIT)
+    assert patient.process.exitcode == 0
     lines = [json.loads(line) for line in patient.log.read_text().splitlines() if line.startswith("{")]
     assert {200, 405, 503} <= {line["status"] for line in lines}

@@ -131,20 +131,20 @@ def test_a_first_start_makes_the_tables_that_the_program_states(every_empty: Cal
         assert revision_of(connection) == newest_revision()
 
 
-def test_a_second_start_changes_nothing(database_url: str) -> None:
-    with opened(database_url).begin() as session:
+def test_a_second_start_changes_nothing(tables_url: str) -> None:
+    with opened(tables_url).begin() as session:
         session.add(Tenant(name="house"))
-    assert count(database_url) == 1
+    assert count(tables_url) == 1
 
 
-def test_a_newer_schema_is_refused_with_both_revisions(database_url: str) -> None:
-    opened(database_url)
-    with changed_alone(database_url) as connection:
+def test_a_newer_schema_is_refused_with_both_revisions(tables_url: str) -> None:
+    opened(tables_url)
+    with changed_alone(tables_url) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(
         ConfigError, match=f"has the schema 9999, and this program knows those up to {newest_revision()}"
     ):
-        opened(database_url)
+        opened(tables_url)
 
 
 def test_a_database_of_others_is_refused(database_url: str) -> None:
@@ -177,20 +177,20 @@ WIDER = """
 
 
 def test_an_older_schema_is_migrated_after_a_backup(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(served(database_url, tmp_path))
-    before, older = contents(database_url), newest_revision()
+    fill(served(tables_url, tmp_path))
+    before, older = contents(tables_url), newest_revision()
     monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", WIDER))
     with pytest.raises(ConfigError, match=f"older schema {older}: run `rebalance store migrate`"):
-        opened(database_url)
-    assert contents(database_url) == before
-    with opened(database_url, tmp_path / "backups")() as session:
+        opened(tables_url)
+    assert contents(tables_url) == before
+    with opened(tables_url, tmp_path / "backups")() as session:
         assert session.scalars(text("SELECT language FROM users")).all() == ["en"]
-    assert contents(database_url) == before  # what refers to users is still there
+    assert contents(tables_url) == before  # what refers to users is still there
     [written] = (tmp_path / "backups").iterdir()
     assert checked(written)[0] == older
-    opened(database_url, tmp_path / "backups")
+    opened(tables_url, tmp_path / "backups")
     assert len([*(tmp_path / "backups").iterdir()]) == 1
 
 
@@ -208,17 +208,17 @@ def test_a_backup_of_an_older_schema_is_restored_into_a_newer_program(
 
 
 def test_a_migration_that_fails_leaves_the_older_schema(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tables_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(served(database_url, tmp_path))
-    before, older = contents(database_url), newest_revision()
+    fill(served(tables_url, tmp_path))
+    before, older = contents(tables_url), newest_revision()
     monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", f"{WIDER}    1 / 0\n"))
     with pytest.raises(ZeroDivisionError):
-        opened(database_url, tmp_path / "backups")
-    with changed_alone(database_url) as connection:
+        opened(tables_url, tmp_path / "backups")
+    with changed_alone(tables_url) as connection:
         assert revision_of(connection) == older
         assert "language" not in [column["name"] for column in inspect(connection).get_columns("users")]
-    assert contents(database_url) == before
+    assert contents(tables_url) == before
 
 
 # ---- transactions ----
@@ -232,16 +232,16 @@ def add(url: str, times: int) -> None:
             user.epoch += 1  # a transaction that reads, then writes
 
 
-def test_writers_of_several_processes_wait_for_each_other(database_url: str, tmp_path: Path) -> None:
-    fill(served(database_url, tmp_path))
+def test_writers_of_several_processes_wait_for_each_other(tables_url: str, tmp_path: Path) -> None:
+    fill(served(tables_url, tmp_path))
     with ProcessPoolExecutor(PROCESSES, get_context("fork")) as pool:
-        assert [*pool.map(add, [database_url] * PROCESSES, [WRITES] * PROCESSES)] == [None] * PROCESSES
-    with opened(database_url)() as session:
+        assert [*pool.map(add, [tables_url] * PROCESSES, [WRITES] * PROCESSES)] == [None] * PROCESSES
+    with opened(tables_url)() as session:
         assert session.execute(select(User.epoch)).scalar_one() == PROCESSES * WRITES
 
 
-def test_a_reader_does_not_wait_for_a_writer(database_url: str, tmp_path: Path) -> None:
-    sessions = opened(database_url)
+def test_a_reader_does_not_wait_for_a_writer(tables_url: str, tmp_path: Path) -> None:
+    sessions = opened(tables_url)
     with sessions.begin() as writer:
         writer.add(Tenant(name="house"))
         writer.flush()
@@ -251,18 +251,18 @@ def test_a_reader_does_not_wait_for_a_writer(database_url: str, tmp_path: Path) 
         assert reader.get(Tenant, "house")
 
 
-def test_a_row_refers_to_one_that_is_there(database_url: str) -> None:
-    with pytest.raises(IntegrityError), opened(database_url).begin() as session:
+def test_a_row_refers_to_one_that_is_there(tables_url: str) -> None:
+    with pytest.raises(IntegrityError), opened(tables_url).begin() as session:
         session.add(User(tenant="nobody's", email="", name="", role=""))
 
 
-def test_an_error_keeps_nothing(database_url: str) -> None:
-    writing = opened(database_url).begin()
+def test_an_error_keeps_nothing(tables_url: str) -> None:
+    writing = opened(tables_url).begin()
     with suppress(KeyError), writing as session:
         session.add(Tenant(name="house"))
         session.flush()
         raise KeyError
-    assert count(database_url) == 0
+    assert count(tables_url) == 0
 
 
 def test_sqlite_refuses_to_write_in_a_session_that_reads(tmp_path: Path) -> None:
@@ -310,20 +310,20 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[ServiceSettings
     return settings, folder / "backup"
 
 
-def test_the_drill(database_url: str, tmp_path: Path) -> None:
+def test_the_drill(tables_url: str, tmp_path: Path) -> None:
     """Fill, back up, destroy, restore: all rows are as they were, and the fields open."""
-    settings = served(database_url, tmp_path / "service")
+    settings = served(tables_url, tmp_path / "service")
     fill(settings)
-    before, backup = contents(database_url), tmp_path / "backup"
+    before, backup = contents(tables_url), tmp_path / "backup"
     assert operation.backup(settings, backup) == f"{backup}: schema 0001, 17 rows."
-    destroy(database_url)
+    destroy(tables_url)
     operation.restore(settings, backup)
-    assert contents(database_url) == before
+    assert contents(tables_url) == before
     assert operation.check(settings) == (
-        f"{database_url.partition(':')[0]}, schema 0001, 7 sealed fields, signing keys: 1.",
+        f"{tables_url.partition(':')[0]}, schema 0001, 7 sealed fields, signing keys: 1.",
         False,
     )
-    with opened(database_url)() as session:
+    with opened(tables_url)() as session:
         assert session.scalar(text("SELECT count(*) FROM jobs WHERE result IS NULL")) == 1  # not JSON's null
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 
@@ -334,10 +334,10 @@ def destroy(url: str) -> None:
             table.drop(connection)
 
 
-def test_a_backup_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
-    settings, sessions, late = served(database_url, tmp_path), opened(database_url), ["tenant"]
+def test_a_backup_is_of_one_moment(tables_url: str, tmp_path: Path) -> None:
+    settings, sessions, late = served(tables_url, tmp_path), opened(tables_url), ["tenant"]
     fill(settings)
-    before = contents(database_url)
+    before = contents(tables_url)
 
     def write(_: object, __: object, statement: str, *___: object) -> None:
         if statement.startswith("SELECT users.") and late:  # tenants are written already
@@ -406,14 +406,14 @@ def test_rows_that_a_database_gives_otherwise_than_it_was_given_are_not_kept(
 
 
 def test_a_database_with_rows_is_not_restored_into(
-    backed_up: tuple[ServiceSettings, Path], database_url: str, tmp_path: Path
+    backed_up: tuple[ServiceSettings, Path], tables_url: str, tmp_path: Path
 ) -> None:
-    settings = served(database_url, tmp_path)
+    settings = served(tables_url, tmp_path)
     fill(settings, rows=1)
-    before = contents(database_url)
+    before = contents(tables_url)
     with pytest.raises(ConfigError, match="has rows: restore into an empty one"):
         operation.restore(settings, backed_up[1])
-    assert contents(database_url) == before
+    assert contents(tables_url) == before
 
 
 def killed_at(number: int, work: Callable[[], object]) -> bool:
@@ -440,7 +440,7 @@ def test_a_restore_that_is_killed_leaves_nothing(
 ) -> None:
     settings, backup = served(database_url, tmp_path), backed_up[1]
     killed = 0
-    while killed_at(50 * killed, lambda: operation.restore(settings, backup)):
+    while killed_at(60 * killed, lambda: operation.restore(settings, backup)):
         with changed_alone(database_url) as connection:
             assert inspect(connection).get_table_names() == []
         killed += 1
@@ -451,8 +451,8 @@ def test_a_restore_that_is_killed_leaves_nothing(
 # ---- keys, and what an operator is told ----
 
 
-def test_a_rotation_seals_all_fields_anew(database_url: str, tmp_path: Path) -> None:
-    settings = served(database_url, tmp_path)
+def test_a_rotation_seals_all_fields_anew(tables_url: str, tmp_path: Path) -> None:
+    settings = served(tables_url, tmp_path)
     fill(settings)
     before = texts(settings)
     assert operation.rotate_keys(settings, drop_old=False).startswith("New keys sign and seal; 7 fields")
@@ -470,10 +470,10 @@ def texts(settings: ServiceSettings) -> list[bytes]:
     return sorted(service.keys.unseal(each) for each in sealed)
 
 
-def test_a_field_that_does_not_open_stops_a_rotation_and_is_told(database_url: str, tmp_path: Path) -> None:
-    settings = served(database_url, tmp_path)
+def test_a_field_that_does_not_open_stops_a_rotation_and_is_told(tables_url: str, tmp_path: Path) -> None:
+    settings = served(tables_url, tmp_path)
     fill(settings)
-    with opened(database_url).begin() as session:
+    with opened(tables_url).begin() as session:
         session.execute(select(Note).limit(1)).scalar_one().sealed = b"not sealed"
     with pytest.raises(DataError, match="a sealed field was changed"):
         operation.rotate_keys(settings, drop_old=True)

@@ -158,7 +158,7 @@ SHARES = st.floats(0.0, 0.25)
     turnover=st.floats(0.0, 1.0),
     cost=st.floats(0.0, 11_000.0),
 )
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_payload_is_answered_or_refused(
     client: TestClient, assets: list[tuple[float, float, float, list[float]]], value: float, drift: float,
     turnover: float, cost: float,

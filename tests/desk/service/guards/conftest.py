@@ -2,15 +2,23 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.responses import HTMLResponse
 
+from desk.service.app import create_app
 from desk.service.caller import needs
 from desk.service.problems import Problem
+from desk.service.settings import ServiceSettings
 
 MANAGER = Depends(needs("manager", "portfolios"))
+
+
+@pytest.fixture
+def app(folder: Path) -> FastAPI:
+    return create_app(ServiceSettings(folder=folder))
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ KEY = {"Idempotency-Key": "2f1c9a34-0001"}
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> FastAPI:
-    return create_app(ServiceSettings(folder=tmp_path / "service", database=database_url))
+def app(tables_url: str, tmp_path: Path) -> FastAPI:
+    return create_app(ServiceSettings(folder=tmp_path / "service", database=tables_url))
 
 
 @pytest.fixture

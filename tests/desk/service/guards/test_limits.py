@@ -18,8 +18,8 @@ RATE = 3
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> FastAPI:
-    return create_app(ServiceSettings(folder=tmp_path / "service", rate=RATE))
+def app(folder: Path) -> FastAPI:
+    return create_app(ServiceSettings(folder=folder, rate=RATE))
 
 
 def many(client: TestClient, path: str = "/api/nothing", asked: int = 2 * RATE * WINDOW + 1) -> Counter[int]:
@@ -34,8 +34,8 @@ def test_an_address_that_asks_too_often_is_told_when_to_come_again(client: TestC
     assert all(1 <= int(each.headers["retry-after"]) <= WINDOW for each in refused)
 
 
-def test_processes_that_share_a_redis_count_together(redis_url: str, tmp_path: Path) -> None:
-    stated = ServiceSettings(folder=tmp_path / "service", redis=redis_url, rate=RATE)
+def test_processes_that_share_a_redis_count_together(redis_url: str, folder: Path) -> None:
+    stated = ServiceSettings(folder=folder, redis=redis_url, rate=RATE)
     client = ("198.51.100.9", 1)  # of this test alone
     servers = [TestClient(create_app(stated), base_url="http://127.0.0.1:5000", client=client) for _ in range(3)]
     asked = 2 * RATE * WINDOW + 1  # more than two periods may have, and of each server fewer than one period

@@ -206,7 +206,7 @@ def payloads(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(payloads())
 def test_any_payload_is_answered_within_its_limits(client: TestClient, given: dict[str, Any]) -> None:
     answer = client.post("/api/rebalance", json=given)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from people import PASSWORD
@@ -12,10 +13,19 @@ from desk.service.app import create_app
 from desk.service.caller import Service
 from desk.service.settings import ServiceSettings
 from desk.service.store.tables import Table, Tenant, User
+from desk.service.users import passwords
 from desk.service.users.passwords import hash_of
 from desk.service.users.tokens import begin_session
 
 password_hash = cache(hash_of)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_hashes() -> Iterator[None]:
+    """Hash with the least memory: `test_passwords` restores the service's own parameters."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="module")

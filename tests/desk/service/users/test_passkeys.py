@@ -147,7 +147,7 @@ def test_a_credential_that_is_none_is_refused(client: TestClient, person: Person
     register(person("ann"), device)
     values = st.recursive(st.none() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=2))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(data=st.data())
     def refused(data: st.DataObject) -> None:
         credential = answer(client, device)

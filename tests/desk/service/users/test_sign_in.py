@@ -293,8 +293,8 @@ def test_an_e_mail_address_has_one_user(service: Service, invitation: str) -> No
             invite(session, "other", ANN, "viewer")
 
 
-def test_accounts_sessions_and_waits_are_the_same_in_either_database(database_url: str, tmp_path: Path) -> None:
-    app = create_app(ServiceSettings(folder=tmp_path / "service", database=database_url))
+def test_accounts_sessions_and_waits_are_the_same_in_either_database(tables_url: str, tmp_path: Path) -> None:
+    app = create_app(ServiceSettings(folder=tmp_path / "service", database=tables_url))
     service, client = app.state.service, TestClient(app, base_url="http://127.0.0.1:5000")
     with service.sessions.begin() as session:
         _, invitation = invite(session, "house", ANN, "manager")
