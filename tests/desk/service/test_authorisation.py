@@ -202,9 +202,10 @@ def test_broken_authentication_without_a_good_token_every_route_with_a_need_answ
 
 
 def test_broken_authentication_who_may_not_call_learns_nothing_of_his_body(
-    client: TestClient, operations: list[Operation], token_of: Callable[..., str]
+    client: TestClient, operations: list[Operation], tokens_of: Callable[..., list[str]]
 ) -> None:
-    viewer = bearer(token_of("viewer"))
+    (token,) = tokens_of(1, "viewer")
+    viewer = bearer(token)
     for each in operations:
         if each.body is None or each.needed is None:
             continue
