@@ -211,14 +211,15 @@ def show_portfolio(
 def change_portfolio(
     service: InService, caller: Writer, response: Response, portfolio: Id, body: SentBody, if_match: IfMatch = None
 ) -> PortfolioRecord:
-    """Store the next version of a portfolio; files of the last one stay where no other of their name is sent."""
+    """Store the next version of a portfolio, unless nothing changed; files stay where none of their name is sent."""
     version = _matched(service, caller, portfolio, if_match)
     with service.sessions() as session:
         _, before = content_of(service, session, seen(session, caller, portfolio), version)
     text, is_yaml = (before.text, True) if body.text is None else (body.text, body.is_yaml)
     content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
-    changed(service, caller, portfolio, version, content)
-    return _record(service, caller, portfolio, version + 1, response)
+    if content != before:
+        version = changed(service, caller, portfolio, version, content)
+    return _record(service, caller, portfolio, version, response)
 
 
 @router.delete("/{portfolio}", status_code=204, responses=MATCHED)

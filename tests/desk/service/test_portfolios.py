@@ -117,6 +117,13 @@ def test_a_writer_states_the_version_that_he_has_read(signed_in: SignedIn) -> No
     assert client.delete(path).status_code == 428
 
 
+def test_the_same_text_again_is_no_version(signed_in: SignedIn) -> None:
+    client = signed_in()
+    path = post(client)
+    assert put(client, path, SIXTY_FORTY, "*").headers["ETag"] == '"1.json"'
+    assert [each["number"] for each in client.get(f"{path}/history").json()["versions"]] == [1]
+
+
 def test_a_deleted_portfolio_can_be_read_and_not_be_changed(signed_in: SignedIn) -> None:
     client = signed_in()
     path = post(client)
@@ -343,7 +350,7 @@ def test_a_form_brings_the_files_that_a_portfolio_names(app: FastAPI, signed_in:
     made = client.post("/api/portfolios", **form(DESK, desk_positions__csv=POSITIONS))
     assert (made.status_code, made.json()["files"]) == (201, ["desk_positions.csv"]), made.text
     path = made.headers["Location"]
-    later = POSITIONS.replace(b"SPY,", b"SPY,", 1)
+    later = POSITIONS.replace(b"\n", b"\r\n")
     again = client.put(path, **form(None, desk_positions__csv=later), headers={"If-Match": '"1.json"'})
     assert (again.status_code, again.json()["number"]) == (200, 2), again.text
     file = written_out(app.state.service, caller_of(app, path), path.rpartition("/")[2], 2)
