@@ -31,7 +31,7 @@ WRONG_KINDS = {  # what is wrong with a value of another kind than its record de
     "finite": ("not a finite number", "Write a plain number, such as 0.25."),
     "string_too_short": ("too short", "Give {min_length} or more characters."),
     "string_too_long": ("too long", "Give at most {max_length} characters."),
-    "too_short": ("too short", "Give at least {min_length}."),
+    "too_short": ("too short", "Give {min_length} or more."),
     "too_long": ("too long", "Give at most {max_length}."),
 }
 BESIDE_WORDS = {  # what else a value may be that is a word, by the kind of its other problem

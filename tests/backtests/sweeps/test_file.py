@@ -139,7 +139,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
         ("rules: {tuned: {}}\n", "unknown rule of a sweep"),
         ("rules: {threshold: {to: edge}}\n", r"rules.threshold.band: missing \(.*line 2\)"),
         ("rules: {threshold: {band: []}}\n", r"rules.threshold.band: an empty axis \(.*line 2\): found \[\]"),
-        ("rules: {}\n", r"rules: not a mapping .*found \{\}"),
+        ("rules: {}\n", r"rules: too short .*found \{\}"),
         ("rules: {threshold: {band: [0.01, 0.01]}}\n", "a value is repeated .*found 0.01"),
         (
             "rules: {threshold: {band: [0.01, wide]}}\n",

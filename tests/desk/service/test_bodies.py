@@ -122,7 +122,7 @@ BATTERY = {  # body: field, what is wrong, value found, mend, of each mistake
     '{"side": "buy", "assets": [{"asset": "SPY", "weight": 0.5, "returns": [0.1, 0.1, 0.1, 0.1]}]}': [
         ("/assets/0/returns", "too long", "a list of 4", "Give at most 3.")
     ],
-    '{"side": "buy", "assets": []}': [("/assets", "too short", "a list of 0", "Give at least 1.")],
+    '{"side": "buy", "assets": []}': [("/assets", "too short", "a list of 0", "Give 1 or more.")],
     '{"side": "buy", "assets": [{"asset": "SPY", "weight": 0.5, "since": "31.12.2020"}]}': [
         ("/assets/0/since", "not a date", "31.12.2020", "Write it as YYYY-MM-DD.")
     ],
@@ -131,7 +131,7 @@ BATTERY = {  # body: field, what is wrong, value found, mend, of each mistake
         ("/assets/1/asset", "twice in one object", "B", "Keep one of the two."),
         ("/x", "unknown key", "x", "Use side, assets, note, password."),
     ],
-    f'{{"side": "buy", "assets": [{SPY}], "password": "abc"}}': [("/password", "too short", None, "Give at least 4.")],
+    f'{{"side": "buy", "assets": [{SPY}], "password": "abc"}}': [("/password", "too short", None, "Give 4 or more.")],
     f'{{"side": "buy", "assets": [{SPY}], "note": "A"}}': [
         ("/note", "not of its form", "A", "Write text that matches ^[a-z]*$.")
     ],
