@@ -74,7 +74,7 @@ class Client:
         return self.post("/api/rebalance", payload)
 
     def stored(self, file: Path) -> str:
-        """The id of a portfolio file that is stored with the files beside it that it names: new, or the next version.
+        """The id of a portfolio file, stored with the files beside it that it names, if it is not there unchanged.
 
         Raises : ConfigError as `ask`, and for a file that cannot be read.
         """
