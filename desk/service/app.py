@@ -33,7 +33,7 @@ from desk.service.routes import (
     runs,
     sign_in,
     users,
-)  # fmt: skip
+)
 from desk.service.settings import ServiceSettings, settings_of
 
 GUARDS = (  # in the order in which a request meets them

@@ -92,7 +92,7 @@ class Service:
             raise Problem(
                 429,
                 f"More than {self.settings.rate} requests a second: come again in {wait} seconds.",
-                headers={"Retry-After": str(wait)},
+                retry_after=wait,
             )
 
 

@@ -52,7 +52,7 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
               no processor is free.
     """
     if not WAITING.acquire(blocking=False):
-        raise Problem(503, BUSY, headers={"Retry-After": "5"})
+        raise Problem(503, BUSY, retry_after=5)
     try:
         return _limited(work, given, home, memory, seconds)
     finally:
@@ -80,7 +80,7 @@ def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memor
     if "result" in answer:
         return answer["result"]
     if not answered:
-        raise Problem(503, BUSY, headers={"Retry-After": "60"})
+        raise Problem(503, BUSY, retry_after=60)
     if "fault" in answer:
         LOG.error("failed", extra={"fields": answer["fault"]})
     if "fault" in answer or process.exitcode == 1:

@@ -3,7 +3,7 @@
 import math
 import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -64,14 +64,21 @@ class Problem(Exception):
     status   : HTTP status.
     detail   : sentence for its reader.
     mistakes : mistakes of the request.
-    headers  : headers of the answer, such as Retry-After.
+    headers  : headers of the answer.
+    retry_after : seconds after which it may come again, 0 where they are not known.
     """
 
     def __init__(
-        self, status: int, detail: str, mistakes: Sequence[FieldMistake] = (), headers: dict[str, str] | None = None
+        self,
+        status: int,
+        detail: str,
+        mistakes: Sequence[FieldMistake] = (),
+        headers: Mapping[str, str] | None = None,
+        retry_after: int = 0,
     ) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.mistakes, self.headers = status, detail, tuple(mistakes), headers
+        self.status, self.detail, self.mistakes = status, detail, tuple(mistakes)
+        self.headers = {**(headers or {}), **({"Retry-After": str(retry_after)} if retry_after else {})}
 
 
 def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:

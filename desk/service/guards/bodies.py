@@ -38,7 +38,7 @@ def whole_bodies(app: ASGIApp, _: Service) -> ASGIApp:
                 if len(body) > MAX_BODY:
                     raise _too_large()
                 if buffered[address] > MAX_OF_ADDRESS or buffered.total() > MAX_BUFFERED:
-                    raise Problem(503, "Too many bodies are read now.", headers={**CLOSE, "Retry-After": "5"})
+                    raise Problem(503, "Too many bodies are read now.", headers=CLOSE, retry_after=5)
             return await app(scope, replayed(bytes(body), receive), send)
         finally:
             buffered[address] -= len(body)

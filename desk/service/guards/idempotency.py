@@ -84,7 +84,7 @@ def _claim(service: Service, user: str, key: str, request: str) -> IdempotentAns
             if found := session.get(table, (user, key)):
                 return found
             if session.scalars(select(func.count()).where(table.caller == user)).one() >= MAX_KEYS:
-                raise Problem(429, f"{MAX_KEYS:,} keys are kept.", headers={"Retry-After": "3600"})
+                raise Problem(429, f"{MAX_KEYS:,} keys are kept.", retry_after=3600)
             session.add(table(caller=user, key=key, request=request))
     except IntegrityError:  # another thread or process was faster
         with service.sessions() as session:
@@ -116,7 +116,7 @@ def _again(service: Service, earlier: IdempotentAnswer, request: str) -> Respons
     if earlier.request != request:
         raise Problem(409, "This Idempotency-Key was sent with another request: make a new key.")
     if earlier.status is None and now() - earlier.created < CUT_OFF:
-        raise Problem(409, "The first request with this key is being answered.", headers={"Retry-After": "1"})
+        raise Problem(409, "The first request with this key is being answered.", retry_after=1)
     if earlier.status is None:
         raise Problem(409, "The first request with this key was cut off: see what it did, then make a new key.")
     if earlier.body is None:

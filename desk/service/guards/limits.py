@@ -37,11 +37,11 @@ def limited_work(app: ASGIApp, _: Service) -> ASGIApp:
         if scope["type"] != "http" or scope["path"] == HEALTH:
             return await app(scope, receive, send)
         if CROWDED in scope.get("state", ()):
-            raise Problem(503, "The server has too many connections.", headers={**CLOSE, "Retry-After": "5"})
+            raise Problem(503, "The server has too many connections.", headers=CLOSE, retry_after=5)
         if scope["method"] in SAFE:
             return await app(scope, receive, send)
         if working >= MAX_WORKING:
-            raise Problem(503, f"The server works on {working} requests: send it again.", headers={"Retry-After": "1"})
+            raise Problem(503, f"The server works on {working} requests: send it again.", retry_after=1)
         working += 1
         try:
             return await app(scope, receive, send)

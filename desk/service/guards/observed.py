@@ -69,9 +69,7 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
 def _problem_of(error: Exception, request: str) -> Problem:
     why = f"Its operator finds why in the log, by the request {request}."
     if isinstance(error, NO_ANSWER):
-        return Problem(
-            503, f"The database of the service, or its Redis, does not answer. {why}", headers={"Retry-After": "5"}
-        )
+        return Problem(503, f"The database of the service, or its Redis, does not answer. {why}", retry_after=5)
     return Problem(500, f"The service failed. {why}")
 
 

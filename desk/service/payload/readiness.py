@@ -37,7 +37,7 @@ class Readiness:
         """Wait for the work. Raises Problem 503 where it fails, or takes longer than the patience."""
         self.start().join(self._patience)
         if not self.ready:
-            raise Problem(503, "Kernels are being compiled. Ask again.", headers={"Retry-After": str(RETRY_AFTER)})
+            raise Problem(503, "Kernels are being compiled. Ask again.", retry_after=RETRY_AFTER)
 
     def _run(self) -> None:
         self._work()

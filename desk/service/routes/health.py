@@ -30,5 +30,5 @@ async def health(service: InService, ready: bool = False) -> Health:  # async: i
     """Say whether the service lives and is ready; asked with `ready=true`, in the status of the answer, too."""
     is_ready = READINESS.ready and not service.stopping.is_set()
     if ready and not is_ready:
-        raise Problem(503, "The service is not ready.", headers={"Retry-After": "5"})
+        raise Problem(503, "The service is not ready.", retry_after=5)
     return Health(ready=is_ready, disk="low" if little_space(service.settings.folder) else "ok")

@@ -166,7 +166,7 @@ def _file_of(service: Service, caller: Caller, body: Work) -> Path:
     """The file of the portfolio to work on. Raises Problem as `_check_open` and `written_out`, and for a full disk."""
     _check_open(service, caller)
     if wanted := space_wanted(service.settings.folder):
-        raise Problem(503, wanted, headers={"Retry-After": "600"})
+        raise Problem(503, wanted, retry_after=600)
     return written_out(service, caller, body.portfolio, body.version)
 
 
@@ -177,7 +177,7 @@ def _check_open(service: Service, caller: Caller) -> None:
         count = session.scalar(select(func.count()).select_from(QueuedJob).where(*own)) or 0
     if count >= MOST_OPEN:
         told = f"You have {count:,} jobs that wait or run: wait for one, or cancel one."
-        raise Problem(429, told, headers={"Retry-After": "60"})
+        raise Problem(429, told, retry_after=60)
 
 
 def _queued(
@@ -307,7 +307,7 @@ def _followed(id: Id, caller: Reader, service: InService) -> Iterator[str]:
     _seen(service, caller, id)
     if _streams[caller.user] >= MOST_STREAMS:
         told = f"You follow {MOST_STREAMS} jobs already: close one."
-        raise Problem(429, told, headers={"Retry-After": "10"})
+        raise Problem(429, told, retry_after=10)
     _streams[caller.user] += 1
     try:
         yield id

@@ -135,7 +135,7 @@ def check_sign_in(sessions: Sessions, email: str, password: str, address: str) -
         seconds = int(wait.total_seconds()) + 1
         others = "by a passkey, OpenID Connect or a recovery code"
         detail = f"Too many sign-ins failed. Wait {seconds:,} s, or sign in {others}."
-        raise Problem(429, detail, headers={"Retry-After": str(seconds)})
+        raise Problem(429, detail, retry_after=seconds)
     with sessions() as session:
         user = user_of(session, email)
     if not matches(password, user.password if user else None) or user is None or user.disabled:

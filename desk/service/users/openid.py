@@ -137,7 +137,7 @@ def _asked(method: str, url: str, **options: Any) -> dict[str, Any]:
     Raises : Problem 401 where it refuses, 502 where it does not answer, 503 where too many wait for it.
     """
     if not WAITING.acquire(blocking=False):
-        raise Problem(503, "The provider of OpenID Connect is slow: try again.", headers={"Retry-After": "5"})
+        raise Problem(503, "The provider of OpenID Connect is slow: try again.", retry_after=5)
     try:
         answer = _client().request(method, url, **options)
         if method == "POST" and answer.is_client_error:
