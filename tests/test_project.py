@@ -22,6 +22,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from recipes import CODE
 
+from desk.service.limited import IN_REQUESTS
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FIXED_BY_THE_USER = {
@@ -314,3 +316,15 @@ def test_command_is_installed_by_its_name() -> None:
     command = Path(sysconfig.get_path("scripts")) / "rebalance"
     done = subprocess.run([command, "--help"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_requests_word_anew_stands_in_messages_of_commands() -> None:
+    """A message that is edited would else reach a caller over HTTP with options of the command line."""
+    table = ROOT / "desk" / "service" / "limited.py"
+    said = {
+        node.value
+        for path, found in nodes().items()
+        for node in found
+        if path != table and isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert [option for option in IN_REQUESTS if not any(option in text for text in said)] == []
