@@ -13,6 +13,8 @@ ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "assets" / "rooms.svg"
 WORDS = {
     "cli": "the command line",
+    "service": "the same answers over HTTP",
+    "cycle": "watch, weigh, decide, record",
     "commands": "what a command does",
     "tca": "what orders cost",
     "exchange": "venues, sending, fills",
