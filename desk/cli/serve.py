@@ -25,6 +25,9 @@ def serve(
     open_only: Annotated[
         bool, typer.Option("--open", help="Answer the payload endpoints alone, to anyone, and nothing that is stored.")
     ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Open its pages in a browser; the first time, to set your password.")
+    ] = False,
     database: Annotated[
         str | None, typer.Option(help="URL of the database. [default: DATABASE_URL, else SQLite]", show_default=False)
     ] = None,
@@ -35,11 +38,12 @@ def serve(
     TLS or a proxy is stated. Also read: PUBLIC_URL, REDIS_URL, BEHIND_PROXY and RATE.
     """
     with starting():
+        import webbrowser
         from dataclasses import replace
 
         from desk.service.app import create_app
         from desk.service.guards.observed import log_lines
-        from desk.service.serving import announcement, check_start, listening, run_server
+        from desk.service.serving import announcement, as_browsers_call, check_start, first_page, listening, run_server
         from desk.service.settings import settings_of
 
     stated = settings_of()
@@ -55,9 +59,12 @@ def serve(
     log_lines()
     with listening(settings) as listener:
         settings = replace(settings, port=listener.getsockname()[1])
+        settings = as_browsers_call(settings) if browser else settings
         app = create_app(settings)
         check_start(app.state.service)
         print_text(announcement(settings))
+        if browser:
+            webbrowser.open(first_page(app.state.service))
         run_server(app, listener, settings)
 
 

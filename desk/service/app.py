@@ -20,6 +20,8 @@ from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import CONVENTIONS, describe_problems
+from desk.service.pages import home, portfolio, static
+from desk.service.pages import sign_in as sign_in_pages
 from desk.service.problems import answer_problems
 from desk.service.routes import (
     agents,
@@ -45,6 +47,8 @@ ALWAYS = (health, metrics)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
 STORED = (portfolios, market, orders, jobs, runs, users)  # a caller who has the role and the scope
+OPEN_PAGES = (static, sign_in_pages)  # anyone
+PAGES = (home, portfolio)  # a caller, as for `STORED`
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
@@ -72,7 +76,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     needs_caller = settings.is_exposed and not settings.open_only
     for module in OPEN:
         app.include_router(module.router, dependencies=[Depends(counted)] if needs_caller else [])
-    for module in () if settings.open_only else (*SIGN_IN, *STORED):
+    for module in () if settings.open_only else (*SIGN_IN, *STORED, *OPEN_PAGES, *PAGES):
         app.include_router(module.router)
     return app
 

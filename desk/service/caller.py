@@ -20,12 +20,13 @@ from desk.service.store.redis import Shared, opened_shared
 from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, RefreshToken, User, now
 from desk.service.users.one_time import sha256_of
-from desk.service.users.tokens import Signer
+from desk.service.users.tokens import Signer, browser_key
 
 Role = Literal["viewer", "manager", "approver", "admin"]  # each may do what those before it may
 Scope = Literal["portfolios", "jobs", "orders", "market", "users"]  # of an access token
 ROLES: tuple[str, ...] = get_args(Role)
 SCOPES: tuple[str, ...] = get_args(Scope)
+SESSION_COOKIE = "__Host-session"  # no other host, and no page without TLS but of this machine, sets it
 PERSON = "person"  # the scope of what a person alone may do: no access token has it
 USE_NOTED = timedelta(hours=1)  # between two notes of the use of an access token
 WINDOW = 10  # seconds over which requests are counted
@@ -114,11 +115,16 @@ InService = Annotated[Service, Depends(service_of)]
 
 
 def caller_of(request: Request, service: InService) -> Caller:
-    """The caller of a request, by the token of a session or an access token. Raises Problem 401 for none."""
+    """The caller of a request, by a token of a session, an access token, or else the cookie of a browser's session.
+
+    Raises : Problem 401 for none.
+    """
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     found: Caller | None = getattr(request.state, "found", None)  # by a guard, or before the body was read
     if found is None and kind.lower() == "bearer" and token:
         found = _person(service, token) if token.count(".") == 2 else _program(service, token)
+    elif found is None and not kind and (secret := request.cookies.get(SESSION_COOKIE)):
+        found = _browser(service, secret)
     if found is not None:
         request.state.found = found
         return found
@@ -134,6 +140,15 @@ def _person(service: Service, token: str) -> Caller | None:
     is_user = (User.id == claims["sub"]) & (User.epoch == claims["epoch"]) & ~User.disabled
     with service.sessions() as session:
         user = session.scalars(select(User).where(is_user, is_open)).one_or_none()
+    return None if user is None else Caller(user.id, user.name, user.tenant, user.role)
+
+
+def _browser(service: Service, secret: str) -> Caller | None:
+    """The user of a browser's session that has not ended."""
+    is_open = (RefreshToken.sha256 == browser_key(secret)) & (RefreshToken.expires > now())
+    joined = select(User).join(RefreshToken, (RefreshToken.user == User.id) & (RefreshToken.epoch == User.epoch))
+    with service.sessions() as session:
+        user = session.scalars(joined.where(is_open, ~User.disabled)).one_or_none()
     return None if user is None else Caller(user.id, user.name, user.tenant, user.role)
 
 

@@ -123,7 +123,7 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(DataError)
     @app.exception_handler(PolicyError)
     def _input(request: Request, error: Exception) -> JSONResponse:
-        return answer_of(Problem(400, _without_folders(request, str(error))))
+        return answer_of(Problem(400, without_folders(request, str(error))))
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -199,7 +199,7 @@ def _methods_at(request: Request) -> list[str]:
     return sorted(found)
 
 
-def _without_folders(request: Request, text: str) -> str:
+def without_folders(request: Request, text: str) -> str:
     """A message without the folder of the tenant whose files it names."""
     folder = request.app.state.service.settings.folder
     return re.sub(rf"{re.escape(str(folder))}/(tenants/[^/]+/)?", "", text)

@@ -6,6 +6,8 @@ import socket
 import ssl
 import threading
 from asyncio import TimerHandle, Transport
+from dataclasses import replace
+from getpass import getuser
 from types import FrameType
 
 import uvicorn
@@ -17,6 +19,7 @@ from desk.service.caller import Service
 from desk.service.guards.limits import CROWDED
 from desk.service.settings import WILDCARDS, ServiceSettings
 from desk.service.store.tables import User
+from desk.service.users.accounts import invitation_of, invite, link_of, user_of
 from foundation.errors import ConfigError
 
 MAX_CONNECTIONS = 10_000  # beyond which health alone is answered; beyond twice as many none is taken
@@ -24,6 +27,7 @@ HEAD_SECONDS = 10.0  # for the head of a request
 IDLE_SECONDS = 75  # of a connection between requests: longer than proxies keep theirs (60), or they see it closed
 DRAIN_SECONDS = 5.0  # between SIGTERM and the end of listening: who asks for health stops sending requests
 END_SECONDS = 30  # that running requests have to end then
+FIRST_TENANT = "house"
 BACKLOG = 2048  # connections that wait to be taken
 MAX_HEAD = 32_768  # bytes of the head of a request
 
@@ -139,6 +143,24 @@ def announcement(settings: ServiceSettings) -> str:
     if settings.is_exposed:
         return f"{address} answers users who sign in, and whether it lives anyone."
     return f"{address} answers the payload endpoints without sign-in, and what is stored to users who sign in."
+
+
+def as_browsers_call(settings: ServiceSettings) -> ServiceSettings:
+    """Settings by which a browser of this machine calls the server: no browser takes passkeys of 127.0.0.1."""
+    if settings.is_exposed or settings.public_url or settings.tls:
+        return settings
+    return replace(settings, public_url=f"http://localhost:{settings.port}")
+
+
+def first_page(service: Service) -> str:
+    """The address to open: of the pages; while nobody has registered, of that on which an admin sets his password."""
+    with service.sessions.begin() as session:
+        if session.scalar(select(User.id).where(User.password.is_not(None)).limit(1)) is not None:
+            return service.settings.address
+        email = f"{getuser()}@localhost"
+        user = user_of(session, email)
+        secret = invitation_of(session, user) if user else invite(session, FIRST_TENANT, email, "admin")[1]
+        return link_of(service.settings.address, secret)
 
 
 def listening(settings: ServiceSettings) -> socket.socket:

@@ -49,9 +49,15 @@ def fill(package: str, template: str, running: Running | None = None, **content:
     """
     from markupsafe import Markup
 
-    themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]
-    ours = templates(package, PAPER_PACKAGE)
-    css = ours.get_template("sheet.css.j2").render(light=themes[0], dark=themes[1], soft=LIGHT["soft"])
-    css += running.css() if running is not None else ""
-    page = ours.get_template(template)
+    css = sheet_css() + (running.css() if running is not None else "")
+    page = templates(package, PAPER_PACKAGE).get_template(template)
     return page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
+
+
+def sheet_css() -> str:
+    """The style of all pages, in light and dark."""
+    from markupsafe import Markup
+
+    themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]
+    sheet = templates(PAPER_PACKAGE).get_template("sheet.css.j2")
+    return sheet.render(light=themes[0], dark=themes[1], soft=LIGHT["soft"])

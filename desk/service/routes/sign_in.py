@@ -11,24 +11,31 @@ from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy.orm import Session
 
 from desk.service.bodies import Body, JsonRoute, Moment
-from desk.service.caller import Caller, InService, Service
+from desk.service.caller import SESSION_COOKIE, Caller, InService, Service
 from desk.service.problems import Problem
 from desk.service.settings import OpenIdProvider
 from desk.service.store.tables import User
 from desk.service.users import accounts, passkeys
 from desk.service.users.one_time import OPENID, redeem, sha256_of
 from desk.service.users.openid import CALLBACK, STATE_LIFE, link, linked_user, reached
-from desk.service.users.tokens import SESSION_LIFE, SessionTokens, begin_session, end_session, refresh_session
+from desk.service.users.tokens import (
+    SESSION_LIFE,
+    SessionTokens,
+    begin_browser_session,
+    begin_session,
+    end_session,
+    refresh_session,
+)
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
-REFRESH_COOKIE, STATE_COOKIE = "__Host-refresh", "__Host-openid"  # no other host, and no page without TLS, sets them
+STATE_COOKIE = "__Host-openid"
 
 Line = Annotated[str, Field(min_length=1, max_length=254, pattern=r"^[^\x00-\x1f\x7f]+$")]  # of text
 Secret = Annotated[str, Field(min_length=1, max_length=512)]
 
 
 class WantsTokens(Body):
-    """A request of the tokens of a session. cookie : true to get the refresh token as a cookie, not in the answer."""
+    """A request of the tokens of a session. cookie : true to get a cookie that no script reads, and no tokens."""
 
     cookie: bool = False
 
@@ -62,7 +69,7 @@ class PasskeySignIn(WantsTokens):
 
 
 class Refresh(Body):
-    """The refresh token of a session; "" where it is a cookie."""
+    """The refresh token of a session; "" where it is a browser's."""
 
     refresh_token: Annotated[str, Field(max_length=512)] = ""
 
@@ -74,17 +81,17 @@ class Options(BaseModel):
 
 
 class Tokens(BaseModel):
-    """The tokens of a session.
+    """The tokens of a session; null where it has a cookie.
 
     token          : sent as `Authorization: Bearer`.
     expires        : end of `token`, UTC.
-    refresh_token  : exchanged once for the next tokens; null where it is a cookie.
+    refresh_token  : exchanged once for the next tokens.
     recovery_codes : of a new account: each sets a new password once, and is shown only now.
     """
 
-    token: str
-    expires: Moment
-    refresh_token: str | None
+    token: str | None = None
+    expires: Moment | None = None
+    refresh_token: str | None = None
     recovery_codes: list[str] = []
 
 
@@ -105,14 +112,10 @@ class Exchange:
         """Begin a session of a user, in whose name it is journalled."""
         self.request.state.caller = Caller(user.id, user.name, user.tenant, user.role)
         self.request.state.signs_in = True
-        return self.answer(begin_session(session, self.service.signer, user), in_cookie)
-
-    def answer(self, tokens: SessionTokens, in_cookie: bool) -> Tokens:
-        """The answer with the tokens of a session."""
         if in_cookie:
-            self._set_cookie(REFRESH_COOKIE, tokens.refresh, SESSION_LIFE, "strict")
-        refresh = None if in_cookie else tokens.refresh
-        return Tokens(token=tokens.token, expires=tokens.expires, refresh_token=refresh)
+            self._set_cookie(SESSION_COOKIE, begin_browser_session(session, user), SESSION_LIFE, "strict")
+            return Tokens()
+        return _stated(begin_session(session, self.service.signer, user))
 
     def keep_state(self, state: str) -> None:
         """Bind a sign-in at a provider to this browser: nobody can finish his own in the browser of another."""
@@ -124,7 +127,7 @@ class Exchange:
 
 
 InExchange = Annotated[Exchange, Depends()]
-RefreshCookie = Annotated[str, Cookie(alias=REFRESH_COOKIE, max_length=512)]
+SessionCookie = Annotated[str, Cookie(alias=SESSION_COOKIE, max_length=512)]
 
 
 @router.post("/register", responses={401: {}})
@@ -157,21 +160,21 @@ def recover(body: Recovery, service: InService, exchange: InExchange) -> Tokens:
 
 
 @router.post("/refresh", responses={401: {}})
-def refresh(body: Refresh, service: InService, exchange: InExchange, cookie: RefreshCookie = "") -> Tokens:
+def refresh(body: Refresh, service: InService) -> Tokens:
     """Exchange a refresh token for the next tokens; one that comes twice ends its session."""
     with service.sessions.begin() as session:
-        found = refresh_session(session, service.signer, body.refresh_token or cookie)
+        found = refresh_session(session, service.signer, body.refresh_token)
     if found is None:
         raise Problem(401, "The session has ended: sign in.", headers={"WWW-Authenticate": "Bearer"})
-    return exchange.answer(found, in_cookie=not body.refresh_token)
+    return _stated(found)
 
 
 @router.post("/logout", status_code=204)
-def logout(body: Refresh, service: InService, response: Response, cookie: RefreshCookie = "") -> None:
-    """End the session of a refresh token."""
+def logout(body: Refresh, service: InService, response: Response, cookie: SessionCookie = "") -> None:
+    """End the session of a refresh token, or that of the browser."""
     with service.sessions.begin() as session:
-        end_session(session, body.refresh_token or cookie)
-    response.delete_cookie(REFRESH_COOKIE, secure=True, httponly=True, samesite="strict")
+        end_session(session, body.refresh_token, cookie)
+    response.delete_cookie(SESSION_COOKIE, secure=True, httponly=True, samesite="strict")
 
 
 @router.post("/login/passkey/options")
@@ -225,6 +228,10 @@ def openid_callback(
         if user is not None:
             return exchange.begin(session, user, begun.content["cookie"])
     raise Problem(401, "No user has linked this account of the provider: sign in, then link it.")
+
+
+def _stated(tokens: SessionTokens) -> Tokens:
+    return Tokens(token=tokens.token, expires=tokens.expires, refresh_token=tokens.refresh)
 
 
 def provider_of(service: Service) -> OpenIdProvider:

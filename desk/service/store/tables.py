@@ -231,3 +231,35 @@ class IdempotentAnswer(Table):
     headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     body: Mapped[Sealed | None]
     created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Overview(Table):
+    """The row of a portfolio on the first page, as it was last made, sealed. `of` says from what it was made."""
+
+    __tablename__ = "overviews"
+    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), primary_key=True)
+    of: Mapped[str] = mapped_column(String(128))
+    sealed: Mapped[Sealed]
+    made: Mapped[datetime] = mapped_column(default=now)
+
+
+class RiskAnswers(Table):
+    """The answers of a client to the risk questionnaire for a portfolio, a version each time, sealed."""
+
+    __tablename__ = "risk_answers"
+    portfolio: Mapped[str] = mapped_column(ForeignKey("portfolios.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    sealed: Mapped[Sealed]
+    author: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class PushSubscription(Table):
+    """A browser that messages are pushed to. `sealed` holds its endpoint and its keys."""
+
+    __tablename__ = "push_subscriptions"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of its endpoint
+    sealed: Mapped[Sealed]
+    created: Mapped[datetime] = mapped_column(default=now)

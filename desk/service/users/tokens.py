@@ -1,6 +1,7 @@
 """The session of a person: a JWT of ten minutes, and refresh tokens, each of which is exchanged once for the next.
 
-A session is a family of refresh tokens. Its JWTs are void once the family has ended, or the user has another epoch.
+A session is a family of refresh tokens. Its JWTs are void once the family has ended, or the user has another epoch. The
+session of a browser is one secret in a cookie, which no script reads.
 """
 
 import secrets
@@ -79,7 +80,7 @@ def _key_set(keys: tuple[bytes, ...]) -> KeySet:
 
 def begin_session(session: Session, signer: Signer, user: User) -> SessionTokens:
     """The first tokens of a new session of a user, whose expired ones go."""
-    session.execute(delete(RefreshToken).where(RefreshToken.user == user.id, RefreshToken.expires < now()))
+    _end_expired(session, user)
     return _next_tokens(session, signer, user, new_id(), now() + SESSION_LIFE)
 
 
@@ -97,16 +98,35 @@ def refresh_session(session: Session, signer: Signer, refresh: str) -> SessionTo
     return _next_tokens(session, signer, user, taken.family, taken.expires)
 
 
-def end_session(session: Session, refresh: str) -> None:
-    """End the session that a refresh token belongs to, be it used or not."""
-    if (known := session.get(RefreshToken, sha256_of(refresh))) is not None:
-        session.execute(delete(RefreshToken).where(RefreshToken.family == known.family))
+def begin_browser_session(session: Session, user: User) -> str:
+    """The secret of a new session of a user in a browser."""
+    _end_expired(session, user)
+    secret = secrets.token_urlsafe(32)
+    values = {"family": new_id(), "user": user.id, "epoch": user.epoch, "expires": now() + SESSION_LIFE}
+    session.add(RefreshToken(sha256=browser_key(secret), **values))
+    return secret
+
+
+def browser_key(secret: str) -> str:
+    """The key of the row of a browser's session: none of a refresh token, which the same secret therefore is not."""
+    return sha256_of(f"browser {secret}")
+
+
+def end_session(session: Session, refresh: str, browser: str = "") -> None:
+    """End the session of a refresh token, be it used or not, and that of the secret of a browser."""
+    for key in (sha256_of(refresh), browser_key(browser)):
+        if (known := session.get(RefreshToken, key)) is not None:
+            session.execute(delete(RefreshToken).where(RefreshToken.family == known.family))
 
 
 def end_all_sessions(session: Session, user: User) -> None:
     """End all sessions of a user; access tokens of programs stay."""
     user.epoch += 1
     session.execute(delete(RefreshToken).where(RefreshToken.user == user.id))
+
+
+def _end_expired(session: Session, user: User) -> None:
+    session.execute(delete(RefreshToken).where(RefreshToken.user == user.id, RefreshToken.expires < now()))
 
 
 def _next_tokens(session: Session, signer: Signer, user: User, family: str, expires: datetime) -> SessionTokens:

@@ -163,7 +163,7 @@ def next_program(folder: Path, step: str) -> Path:
     """The migrations of a program that has one revision more."""
     shutil.copytree(schema.MIGRATIONS, folder)
     (folder / "versions" / "second.py").write_text(
-        f"from alembic import op\nimport sqlalchemy as sa\nrevision, down_revision = '0002', '{newest_revision()}'\n"
+        f"from alembic import op\nimport sqlalchemy as sa\nrevision, down_revision = '0999', '{newest_revision()}'\n"
         f"def upgrade():\n{step}"
     )
     return folder
@@ -315,12 +315,12 @@ def test_the_drill(tables_url: str, tmp_path: Path) -> None:
     settings = served(tables_url, tmp_path / "service")
     fill(settings)
     before, backup = contents(tables_url), tmp_path / "backup"
-    assert operation.backup(settings, backup) == f"{backup}: schema 0001, 17 rows."
+    assert operation.backup(settings, backup) == f"{backup}: schema 0002, 17 rows."
     destroy(tables_url)
     operation.restore(settings, backup)
     assert contents(tables_url) == before
     assert operation.check(settings) == (
-        f"{tables_url.partition(':')[0]}, schema 0001, 7 sealed fields, signing keys: 1.",
+        f"{tables_url.partition(':')[0]}, schema 0002, 7 sealed fields, signing keys: 1.",
         False,
     )
     with opened(tables_url)() as session:
@@ -507,8 +507,8 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert rebalance("store", "backup", tmp_path / "backup").err.startswith("the database has no tables")
     assert rebalance("store", "migrate").out == "The schema is 0001.\n"
-    assert rebalance("store", "check").out == "sqlite, schema 0001, 0 sealed fields, signing keys: 1.\n"
-    assert rebalance("store", "backup", tmp_path / "backup").out.endswith("backup: schema 0001, 0 rows.\n")
+    assert rebalance("store", "check").out == "sqlite, schema 0002, 0 sealed fields, signing keys: 1.\n"
+    assert rebalance("store", "backup", tmp_path / "backup").out.endswith("backup: schema 0002, 0 rows.\n")
     assert rebalance("store", "restore", tmp_path / "backup").status == 0
     assert rebalance("store", "rotate-keys", "--drop-old").out.startswith("New keys sign and seal; 0 fields")
     (tmp_path / "service" / KEYS / "signing").chmod(0o644)

@@ -191,24 +191,27 @@ def test_a_sign_in_that_must_wait_says_how_long(
     assert (answer.status_code, 120 <= int(answer.headers["retry-after"]) <= 129) == (429, True)
 
 
-def test_a_refresh_token_is_a_cookie_of_this_host_alone_where_it_is_asked_for(
+def test_the_session_of_a_browser_is_a_cookie_of_this_host_alone_and_no_other_token(
     client: TestClient, person: Callable[..., TestClient]
 ) -> None:
     person("ann")
     answer = client.post("/api/users/login", json={"email": ANN, "password": PASSWORD, "cookie": True})
     name, *rest = answer.headers["set-cookie"].split("; ")
-    assert name.startswith("__Host-refresh=")
+    assert name.startswith("__Host-session=")
     assert {each.split("=")[0].lower(): each.partition("=")[2].lower() for each in rest} == {
         **{"httponly": "", "secure": "", "samesite": "strict", "path": "/", "max-age": "1209600"}
     }
-    assert (answer.json()["refresh_token"], answer.headers["cache-control"]) == (None, "no-store")
-    by_page = {"Origin": "http://127.0.0.1:5000", "X-Requested-With": "fetch"}
-    cookie = {"cookie": name} | by_page
-    again = client.post("/api/users/refresh", json={}, headers=cookie)
-    assert (again.status_code, again.json()["refresh_token"]) == (200, None)
-    assert client.post("/api/users/refresh", json={}, headers=cookie).status_code == 401  # came twice
-    latest = {"cookie": again.headers["set-cookie"].split("; ")[0]} | by_page
-    assert client.post("/api/users/refresh", json={}, headers=latest).status_code == 401  # its session has ended
+    stated = {"token": None, "expires": None, "refresh_token": None, "recovery_codes": []}
+    assert (answer.json(), answer.headers["cache-control"]) == (stated, "no-store")
+    secret, cookie = name.partition("=")[2], {"cookie": name}
+    assert client.get("/api/users/profile", headers=cookie).json()["email"] == ANN
+    assert client.get("/api/users/profile", headers={"cookie": "__Host-session=a"}).status_code == 401
+    assert posted(client, "refresh", refresh_token=secret)[0] == 401  # which ends nothing either
+    assert client.get("/api/users/profile", **bearer(secret)).status_code == 401
+    by_page = cookie | {"Origin": "http://127.0.0.1:5000", "X-Requested-With": "page"}
+    assert client.post("/api/users/logout", json={}, headers=cookie).status_code == 403  # of another page
+    assert client.post("/api/users/logout", json={}, headers=by_page).status_code == 204
+    assert client.get("/api/users/profile", headers=cookie).status_code == 401
 
 
 def test_a_refresh_token_of_the_answer_is_refreshed_and_ended(

@@ -1,0 +1,107 @@
+"""A page, and a panel of one: its template, its policy of security, and its errors as pages."""
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from jinja2 import Environment
+
+from desk.service.caller import Caller
+from desk.service.problems import Problem, without_folders
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.paper import wording
+from foundation.paper.render import PAPER_PACKAGE
+from foundation.templates import templates
+from research.orders.content import DISCLAIMER
+
+PACKAGE = "desk.service"
+STATIC = Path(__file__).parents[1] / "static"
+BY_SCRIPT = "x-requested-with"  # header of a request that a script of a page sends: a panel, or a change
+SIGN_IN = "/sign-in"
+POLICY = (  # own files, and styles that figures have on their elements; no script or style within a page
+    "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; connect-src 'self'; "
+    "font-src 'self'; img-src 'self' data:; manifest-src 'self'; worker-src 'self'; script-src 'self'; "
+    "style-src-elem 'self'; style-src-attr 'unsafe-inline'"
+)
+
+
+class PageRoute(APIRoute):
+    """A route that answers with a page: who has not signed in is sent to do so, and an error is a page, too."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function that answers a request."""
+        answer = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await answer(request)
+            except Problem as problem:
+                return _problem_page(request, problem)
+            except RequestValidationError:
+                return _problem_page(request, Problem(404, "There is no such page."))
+            except (ConfigError, DataError, PolicyError) as error:
+                return _problem_page(request, Problem(400, without_folders(request, str(error))))
+
+        return answered
+
+
+def shown(request: Request, template: str, caller: Caller | None = None, **content: Any) -> HTMLResponse:
+    """A template of the service as a page or a panel.
+
+    caller  : who sees it; None for a page before sign-in.
+    content : names of the template.
+    """
+    page = environment().get_template(template)
+    text = page.render(path=request.url.path, caller=caller, disclaimer=DISCLAIMER, **content)
+    return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
+
+
+def _problem_page(request: Request, problem: Problem) -> Response:
+    """A problem as a page; to a script, which shows it in its panel, as the sentence alone."""
+    is_panel = BY_SCRIPT in request.headers
+    if problem.status == 401 and not is_panel:
+        came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303)
+    template = "problem_panel.html.j2" if is_panel else "problem.html.j2"
+    found: Caller | None = getattr(request.state, "found", None)
+    title = HTTPStatus(problem.status).phrase
+    page = shown(request, template, found, title=title, detail=problem.detail, mistakes=problem.mistakes)
+    page.status_code = problem.status
+    page.headers.update(problem.headers)
+    return page
+
+
+@cache
+def environment() -> Environment:
+    """The templates of the service, with the words of the house as filters."""
+    found = templates(PACKAGE, PAPER_PACKAGE)
+    found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC)}
+    found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted", "age_words")}
+    return found
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a static file, which changes with its content, so that browsers may keep it."""
+    return f"/static/{name}?{sha256(static_content(name)).hexdigest()[:12]}"
+
+
+@cache
+def static_content(name: str) -> bytes:
+    """The content of a static file. Raises KeyError for a name that none has."""
+    from foundation.paper.render import sheet_css
+
+    if name == "sheet.css":
+        return sheet_css().encode()
+    if name not in {path.name for path in STATIC.iterdir()}:
+        raise KeyError(name)
+    return (STATIC / name).read_bytes()

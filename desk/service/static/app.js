@@ -1,0 +1,118 @@
+// What every page does: load its panels, and send its forms to the API.
+"use strict";
+
+const BY_SCRIPT = { "X-Requested-With": "page" };
+
+// One message a page, read out by a screen reader.
+function say(text, isBad = false) {
+  const line = document.getElementById("message");
+  line.textContent = text;
+  line.classList.toggle("bad", isBad);
+}
+
+// ---- panels: <section data-load="/path"> is filled by what that path answers -------------------------------------
+
+async function load(panel) {
+  panel.setAttribute("aria-busy", "true");
+  let text;
+  try {
+    const answer = await fetch(panel.dataset.load, { headers: BY_SCRIPT });
+    if (answer.status === 401) return location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+    text = await answer.text();
+  } catch {
+    text = '<div class="state failed" role="alert"><p>The server does not answer.</p><button type="button" data-retry>Try again</button></div>';
+  }
+  const title = panel.querySelector("h2");
+  panel.innerHTML = text;
+  if (title) panel.prepend(title);
+  panel.setAttribute("aria-busy", "false");
+  panel.dispatchEvent(new CustomEvent("loaded", { bubbles: true }));
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-retry]");
+  if (button) load(button.closest("[data-load]"));
+});
+
+// ---- forms: <form data-api="POST /api/path" data-then="/path/{id}"> ------------------------------------------------
+// Each field is a key of the JSON by its name; data-kind says of which type: number, json, list (of lines). Fields that
+// are empty are left out. `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
+
+function bodyOf(form) {
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled || ((field.type === "radio" || field.type === "checkbox") && !field.checked)) continue;
+    const kind = field.dataset.kind || (field.type === "checkbox" && field.value === "on" ? "flag" : "");
+    if (kind === "flag") body[field.name] = true;
+    else if (kind === "many") (body[field.name] ||= []).push(field.value);
+    else if (field.value === "") continue;
+    else if (kind === "number") body[field.name] = Number(field.value);
+    else if (kind === "json") body[field.name] = JSON.parse(field.value);
+    else if (kind === "list") body[field.name] = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
+    else body[field.name] = field.value;
+  }
+  return body;
+}
+
+// The answer of the API, or an Error with its sentence, `mistakes` and `status`.
+async function api(method, path, body, headers = {}) {
+  const options = { method, headers: { ...BY_SCRIPT, ...headers } };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw Object.assign(new Error("The server does not answer: try again."), { mistakes: [], status: 0 });
+  }
+  const isJson = (answer.headers.get("Content-Type") || "").includes("json");
+  const found = isJson ? await answer.json() : await answer.text();
+  if (answer.ok) return found;
+  throw Object.assign(new Error(found.detail || answer.statusText), { mistakes: found.errors || [], status: answer.status });
+}
+
+function tell(form, error) {
+  for (const old of form.querySelectorAll(".mistake")) old.remove();
+  for (const field of form.elements) field.removeAttribute("aria-invalid");
+  const others = [];
+  for (const each of error ? error.mistakes : []) {
+    const field = form.elements[each.field.split("/").pop()];
+    const text = `It is ${each.detail}. ${each.mend}`;
+    if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(`${each.field}: ${each.detail}. ${each.mend}`); continue; }
+    const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}` });
+    field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-describedby", line.id);
+    field.after(line);
+  }
+  if (error) say([error.message, ...others].join(" "), true);
+  form.querySelector('[aria-invalid="true"]')?.focus();
+}
+
+async function send(form) {
+  const [method, path] = form.dataset.api.split(" ");
+  const buttons = [...form.querySelectorAll("button")];
+  buttons.forEach((button) => (button.disabled = true));
+  tell(form, null);
+  try {
+    const answer = await api(method, path, bodyOf(form), form.dataset.match ? { "If-Match": form.dataset.match } : {});
+    form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
+    if (form.dataset.then) location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, key) => encodeURIComponent(answer[key])));
+    else say(form.dataset.said || "Done.");
+  } catch (error) {
+    if (error.mistakes === undefined) throw error;
+    tell(form, error);
+  } finally {
+    buttons.forEach((button) => (button.disabled = false));
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.dataset.api) return;
+  event.preventDefault();
+  send(event.target);
+});
+
+for (const field of document.querySelectorAll("[data-from-hash]")) field.value = decodeURIComponent(location.hash.slice(1));
+for (const panel of document.querySelectorAll("[data-load]")) load(panel);

@@ -1,0 +1,22 @@
+"""The frame of all pages: sign-in, ways, panels, forms and their mistakes, in a real browser."""
+
+from collections.abc import Callable
+
+from people import PASSWORD
+from playwright.sync_api import BrowserContext, expect
+
+
+def test_who_is_not_signed_in_is_sent_to_and_comes_back(served, context_of: Callable[..., BrowserContext]) -> None:
+    email = served.user("manager", "ann")
+    page = context_of().new_page()
+    page.goto("/?of=all")
+    assert page.url == f"{served.address}/sign-in?next=/%3Fof%3Dall"
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("status")).to_have_text("The e-mail address, the password or both are wrong.")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{served.address}/?of=all")
+    assert page.evaluate("document.cookie") == ""  # no script reads it
+    expect(page.get_by_role("heading", level=1)).to_have_text("Portfolios")
