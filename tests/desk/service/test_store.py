@@ -506,7 +506,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert rebalance("store", "backup", tmp_path / "backup").err.startswith("the database has no tables")
-    assert rebalance("store", "migrate").out == "The schema is 0001.\n"
+    assert rebalance("store", "migrate").out == "The schema is 0002.\n"
     assert rebalance("store", "check").out == "sqlite, schema 0002, 0 sealed fields, signing keys: 1.\n"
     assert rebalance("store", "backup", tmp_path / "backup").out.endswith("backup: schema 0002, 0 rows.\n")
     assert rebalance("store", "restore", tmp_path / "backup").status == 0
