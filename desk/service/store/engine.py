@@ -77,12 +77,13 @@ def connected(url: str, *, are_keys_checked: bool = True) -> Engine:
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
     """Let readers of the file go on while another writes. SQLite itself does not wait where two do this at once."""
-    for attempt in range(tries := int(WAIT / PAUSE)):
+    end = time.monotonic() + WAIT
+    while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError:
-            if attempt == tries - 1:
+            if time.monotonic() > end:
                 raise
             time.sleep(PAUSE)
 
