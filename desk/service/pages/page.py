@@ -74,7 +74,8 @@ def _problem_page(request: Request, problem: Problem) -> Response:
     template = "problem_panel.html.j2" if is_panel else "problem.html.j2"
     found: Caller | None = getattr(request.state, "found", None)
     title = HTTPStatus(problem.status).phrase
-    page = shown(request, template, found, title=title, detail=problem.detail, mistakes=problem.mistakes)
+    detail = problem.detail.replace("POST /api/report for ", "make a report (see Research) of ")
+    page = shown(request, template, found, title=title, detail=detail, mistakes=problem.mistakes)
     page.status_code = problem.status
     page.headers.update(problem.headers)
     return page
