@@ -53,10 +53,12 @@ class TradesAsked(Body):
     ] = ""
     cash_flow: Annotated[Number, Field(description="Currency that comes in, or goes out where it is below zero.")] = 0.0
     buys_only: Annotated[bool, Field(description="True to send only the buys of the trade.")] = False
+    sells_only: Annotated[bool, Field(description="True to send only the sells of the trade.")] = False
     eligible: Annotated[
         list[str] | None,
         Field(min_length=1, max_length=MOST_ASSETS, description="Assets that may trade; by default all."),
     ] = None
+    locked: Annotated[tuple[str, ...], Field(max_length=MOST_ASSETS, description="Assets that do not trade.")] = ()
     as_of: Annotated[Day | None, Field(description="Today, which ages prices; by default the exchange's.")] = None
     stale_ok: Annotated[bool, Field(description="True to make the list, marked, of prices too old for orders.")] = False
 
@@ -71,21 +73,26 @@ def listed(file: str, asked: TradesAsked) -> TradeList:
              file does not have.
     """
     day = f"{asked.as_of:%Y-%m-%d}" if asked.as_of is not None else ""
-    portfolio = load_portfolio(file, _locked(file, asked.eligible), trust_code=False, as_of=day or None)
+    portfolio = load_portfolio(file, _locked(file, asked), trust_code=False, as_of=day or None)
     flow = asked.cash_flow
-    request = request_of(max(flow, 0.0), max(-flow, 0.0), "buy" if asked.buys_only else "")
+    if asked.buys_only and asked.sells_only:
+        raise ConfigError("buys_only and sells_only are both true: leave one of the two out.")
+    side = "buy" if asked.buys_only else "sell" if asked.sells_only else ""
+    request = request_of(max(flow, 0.0), max(-flow, 0.0), side)
     return trades_now(portfolio, asked.policy, home_folder() / RUNS, request, day, asked.stale_ok)
 
 
-def _locked(file: str, eligible: Sequence[str] | None) -> dict[str, Any]:
-    """The settings by which only some assets of a file trade."""
-    if eligible is None:
+def _locked(file: str, asked: TradesAsked) -> dict[str, Any]:
+    """The settings by which some assets of a file do not trade."""
+    if asked.eligible is None and not asked.locked:
         return {}
     assets = list(read_document(file, None, names_of(PortfolioKeys)).mapping("lines"))
-    for asset in eligible:
-        if asset not in assets:
-            refuse("eligible has", asset, did_you_mean(asset, assets))
-    return {"lines": {asset: {"trading": "locked"} for asset in assets if asset not in eligible}}
+    for key, given in (("eligible has", asked.eligible or ()), ("locked has", asked.locked)):
+        for asset in given:
+            if asset not in assets:
+                refuse(key, asset, did_you_mean(asset, assets))
+    may_trade = set(assets if asked.eligible is None else asked.eligible) - set(asked.locked)
+    return {"lines": {asset: {"trading": "locked"} for asset in assets if asset not in may_trade}}
 
 
 def _made(file: str, asked: TradesAsked) -> tuple[TradeList, Ticket]:

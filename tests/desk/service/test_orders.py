@@ -104,16 +104,24 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
 def test_only_eligible_assets_trade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOME, str(tmp_path))
     traded = [
-        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some)).orders.asset)
-        for some in (None, ["SPY"])
+        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, **asked)).orders.asset)
+        for asked in ({}, {"eligible": ["SPY"]}, {"locked": ["AGG"]}, {"eligible": ["SPY", "AGG"], "locked": ["AGG"]})
     ]
-    assert traded == [{"SPY", "AGG"}, {"SPY"}]
+    assert traded == [{"SPY", "AGG"}, {"SPY"}, {"SPY"}, {"SPY"}]
+
+
+def test_money_that_goes_out_is_raised_by_sells_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
+    orders = listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, sells_only=True)).orders
+    assert set(orders.side) == {"sell"}
 
 
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
         ({"eligible": ["SPZ"]}, "eligible has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
+        ({"locked": ["SPZ"]}, "locked has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
+        ({"buys_only": True, "sells_only": True}, "buys_only and sells_only are both true"),
         ({"policy": "thresold"}, "policy 'thresold' is not in"),
         ({"cash_flow": -5_000, "buys_only": True}, "a withdrawal may need sales, and only buys are asked for"),
         ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
