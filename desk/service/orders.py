@@ -234,6 +234,12 @@ def _files(lists: Sequence[Entry]) -> dict[str, Path]:
     return {endings[format_of("file", path)]: path for path in paths if path.is_file()}
 
 
+def ticket_head(root: Path, names: Collection[str] | None, ticket: str) -> TicketHead:
+    """The head of a ticket. ticket : the beginning of its hash. Raises Problem 404."""
+    with _opened(root, NO_TICKET) as journal:
+        return head_of(journal, _lists(journal, names, ticket)[0].ticket)
+
+
 def tickets_of(
     root: Path, names: Collection[str] | None, last: int, before: int | None
 ) -> list[tuple[int, TicketHead]]:
