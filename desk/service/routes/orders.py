@@ -105,7 +105,7 @@ class Watch(BaseModel):
 def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response:
     """Make today's trade list of a stored portfolio. It is no ticket: nobody can approve it."""
     file = written_out(service, caller, asked.portfolio, asked.version)
-    found = limited(orders.predicted, str(file), asked, home=service.root(caller.tenant))
+    found = limited(orders.predicted, str(file), asked, caller.name, home=service.root(caller.tenant))
     return Response(found, media_type=KINDS["json"])
 
 
@@ -115,7 +115,7 @@ def issue(
 ) -> TicketHead:
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
-    ticket = limited(orders.issued, str(file), asked, signature(caller), home=root)
+    ticket = limited(orders.issued, str(file), asked, caller.name, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:
         return orders.head_of(journal, ticket)
 

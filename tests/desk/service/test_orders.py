@@ -15,6 +15,7 @@ from sqlalchemy import select
 from desk.commands.orders.trades import request_of, save_trades, trades_now
 from desk.exchange.stops import PAUSE
 from desk.journal import Journal
+from desk.journal.why import why
 from desk.service import orders
 from desk.service.caller import Caller
 from desk.service.orders import TradesAsked, listed, signature
@@ -68,7 +69,7 @@ def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
         monkeypatch.setenv(HOME, str(root))
         monkeypatch.chdir(root)
         asked = TradesAsked(as_of=DAY, cash_flow=cash_flow)
-        ticket = orders.issued(str(file), asked, user or signature(caller))
+        ticket = orders.issued(str(file), asked, caller.name, user or signature(caller))
         return list_id(ticket)
 
     return made
@@ -104,19 +105,46 @@ def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
 def test_only_eligible_assets_trade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(HOME, str(tmp_path))
     traded = [
-        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, eligible=some)).orders.asset)
-        for some in (None, ["SPY"])
+        set(listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, **asked)).orders.asset)
+        for asked in ({}, {"eligible": ["SPY"]}, {"locked": ["AGG"]}, {"eligible": ["SPY", "AGG"], "locked": ["AGG"]})
     ]
-    assert traded == [{"SPY", "AGG"}, {"SPY"}]
+    assert traded == [{"SPY", "AGG"}, {"SPY"}, {"SPY"}, {"SPY"}]
+
+
+def test_money_that_goes_out_is_raised_by_sells_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
+    orders = listed(str(SHIPPED), TradesAsked(as_of=DAY, cash_flow=-300_000, sells_only=True)).orders
+    assert set(orders.side) == {"sell"}
+
+
+def test_own_orders_are_issued_in_the_name_of_who_gives_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
+    asked = TradesAsked(as_of=DAY, orders={"SPY": -100, "AGG": 500}, reason=" less\u00a0risk ")
+    monkeypatch.chdir(tmp_path)
+    ticket = orders.issued(str(SHIPPED), asked, "Ann", "Ann (1)")
+    with Journal(tmp_path, read_only=True) as journal:
+        (made,) = journal.entries(ticket=ticket, kind="list")
+        assert (made.user, made.record.reason) == ("Ann (1)", "ordered by Ann: less risk")
+        assert [(row.side, row.symbol, row.quantity) for row in made.record.orders] == [
+            ("sell", "SPY", 100.0),
+            ("buy", "AGG", 500.0),
+        ]
+        sentences = why(journal, made.record.orders[0].order)
+    assert any(each.endswith("points over target: ordered by Ann: less risk.") for each in sentences)
 
 
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
         ({"eligible": ["SPZ"]}, "eligible has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
+        ({"locked": ["SPZ"]}, "locked has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
+        ({"buys_only": True, "sells_only": True}, "buys_only and sells_only are both true"),
         ({"policy": "thresold"}, "policy 'thresold' is not in"),
         ({"cash_flow": -5_000, "buys_only": True}, "a withdrawal may need sales, and only buys are asked for"),
         ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
+        ({"orders": {"SPY": -10}}, "orders and reason go together"),
+        ({"orders": {"SPZ": -10}, "reason": "cash"}, "orders has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
+        ({"orders": {"SPY": -10}, "reason": "cash", "locked": ["SPY"]}, "SPY may not be sold. Order less of it"),
     ],
 )
 def test_a_list_that_cannot_be_made_is_refused(
