@@ -191,7 +191,24 @@ def drift(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, Any]:
     }
 
 
-from desk.commands.trials import search_words
+def governance(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
+    """The governance of a portfolio today: sentences, flags that a person looks at, and tables as blocks of a page."""
+    found = Governed(portfolio, today_of("", portfolio.market.calendar) or portfolio.date, reports)
+    tables = [table_block(each) for each in found.tables()]
+    return {"sentences": [*found.head, *found.surveillance], "flags": list(found.flags), "tables": tables}
+
+
+def tried(names: Collection[str]) -> list[list[str]]:
+    """Sentences on each search of portfolios of these names, from the trial book of the tenant.
+
+    Called in a process of its own, whose environment it changes.
+    """
+    os.environ[PLACE] = str(home_folder() / TRIALS)
+    book = read_book()
+    own = TrialBook(book.trials[book.trials["portfolio"].isin(list(names))], book.variants)
+    return [search_words(each) for each in own.searches]
+
+
 def overview(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     """The `OverviewFigures` of a portfolio today. Raises as `trades_now` does."""
     listed = trades_now(portfolio, "", reports, as_of="", stale_ok=True)
