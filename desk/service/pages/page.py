@@ -17,6 +17,7 @@ from jinja2 import Environment
 
 from desk.service.caller import Caller
 from desk.service.problems import Problem, without_folders
+from foundation.blocks import with_minus
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper import wording
 from foundation.paper.render import PAPER_PACKAGE
@@ -89,6 +90,7 @@ def environment() -> Environment:
     found = templates(PACKAGE, PAPER_PACKAGE)
     found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC)}
     found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted", "age_words")}
+    found.filters["with_minus"] = with_minus
     return found
 
 

@@ -36,7 +36,7 @@ document.addEventListener("click", (event) => {
 
 // ---- forms: <form data-api="POST /api/path" data-then="/path/{id}"> ------------------------------------------------
 // Each field is a key of the JSON by its name; data-kind says of which type: number, json, list (of lines). Fields that
-// are empty are left out. `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
+// are empty are left out. data-raw names the field whose text is the whole body, and below which all mistakes stand. `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
 
 function bodyOf(form) {
   const body = {};
@@ -78,13 +78,14 @@ function tell(form, error) {
   for (const field of form.elements) field.removeAttribute("aria-invalid");
   const others = [];
   for (const each of error ? error.mistakes : []) {
-    const field = form.elements.namedItem(each.field.split("/").pop());
-    const text = `It is ${each.detail}. ${each.mend}`;
+    const raw = form.dataset.text ? form.elements.namedItem("text") : null; // a whole file, whose places are not fields
+    const field = raw ?? form.elements.namedItem(each.field.split("/").pop());
+    const text = raw ? `${each.field}: ${each.detail}. ${each.mend}` : `It is ${each.detail}. ${each.mend}`;
     if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(`${each.field}: ${each.detail}. ${each.mend}`); continue; }
-    const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}` });
+    const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}-${form.querySelectorAll(".mistake").length}` });
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", line.id);
-    field.after(line);
+    field.parentNode.append(line);
   }
   const list = form.querySelector(".mistakes"); // of many, which have no field of their own
   list?.replaceChildren(...others.map((text) => Object.assign(document.createElement("li"), { textContent: text })));

@@ -137,7 +137,13 @@ def client(app: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def signed_in(app: FastAPI) -> Callable[..., TestClient]:
+def signed_in(client_of: Callable[..., TestClient]) -> Callable[..., TestClient]:
+    """`client_of`; below `pages` a page of a browser has this name."""
+    return client_of
+
+
+@pytest.fixture
+def client_of(app: FastAPI) -> Callable[..., TestClient]:
     """A client with the access token of a new user of a role and tenant."""
 
     def made(role: str = "manager", tenant: str = "house", scopes: tuple[str, ...] = SCOPES) -> TestClient:
