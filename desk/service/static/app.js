@@ -35,8 +35,9 @@ document.addEventListener("click", (event) => {
 });
 
 // ---- forms: <form data-api="POST /api/path" data-then="/path/{id}"> ------------------------------------------------
-// Each field is a key of the JSON by its name; data-kind says of which type: number, json, list (of lines). Fields that
-// are empty are left out. data-raw names the field whose text is the whole body, and below which all mistakes stand. `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
+// Each field is a key of the JSON by its name; data-kind says of which type: number, numbers (by commas), json, list (of
+// lines). Fields that are empty are left out. data-text says that the field `text` is the whole body, and of which type.
+// `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
 
 function bodyOf(form) {
   const body = {};
@@ -48,8 +49,14 @@ function bodyOf(form) {
     else if (field.value === "") continue;
     else if (kind === "number") body[field.name] = Number(field.value);
     else if (kind === "json") body[field.name] = JSON.parse(field.value);
+    else if (kind === "numbers") body[field.name] = field.value.split(",").map(Number);
     else if (kind === "list") body[field.name] = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
     else body[field.name] = field.value;
+  }
+  for (const name of Object.keys(body).filter((key) => key.includes("/"))) { // a/b: the key b of the object a
+    const [of, key] = name.split("/");
+    (body[of] ||= {})[key] = body[name];
+    delete body[name];
   }
   return body;
 }
