@@ -91,17 +91,23 @@ function tell(form, error) {
 }
 
 async function send(form) {
-  const [method, path] = form.dataset.api.split(" ");
+  const body = bodyOf(form);
+  const [method, path] = form.dataset.api.split(" ").map((word) => word.replace(/\{(\w+)\}/g, (_, key) => {
+    const value = body[key]; // a field that stands in the path
+    delete body[key];
+    return encodeURIComponent(value);
+  }));
   const buttons = [...form.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
   tell(form, null);
   try {
-    const answer = await api(method, path, bodyOf(form), form.dataset.match ? { "If-Match": form.dataset.match } : {});
+    const answer = await api(method, path, body, form.dataset.match ? { "If-Match": form.dataset.match } : {});
     form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
     if (form.dataset.then) location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, key) => encodeURIComponent(answer[key])));
     else say(form.dataset.said || "Done.");
   } catch (error) {
     if (error.mistakes === undefined) throw error;
+    if (error.status === 401 && document.querySelector(".top nav")) error.message = "Your session has ended: sign in in another tab, then send this again.";
     tell(form, error);
   } finally {
     buttons.forEach((button) => (button.disabled = false));
