@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from browser import PHONE, violations
 from commanded import FILE
 from people import PASSWORD
 from playwright.sync_api import BrowserContext, Page, expect
@@ -28,7 +29,7 @@ def press(page: Page, name: str) -> None:
 
 
 def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
-    served, signed_in: Callable[..., Page], context_of: Callable[..., BrowserContext], violations
+    served, signed_in: Callable[..., Page], context_of: Callable[..., BrowserContext]
 ) -> None:
     admin = signed_in(served.user("admin", "ann"), "/users")
     fill(admin, name="<b>Bob</b>", email="bob@desk.example")
@@ -36,7 +37,7 @@ def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
     link = admin.locator("#link .secrets li").inner_text()
     assert violations(admin) == []
 
-    bob = context_of({"width": 390, "height": 844}).new_page()
+    bob = context_of(PHONE).new_page()
     bob.goto(link)
     fill(bob, password="short")
     press(bob, "Set the password")
@@ -97,7 +98,7 @@ def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
 
 
 def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(
-    served, signed_in: Callable[..., Page], violations
+    served, signed_in: Callable[..., Page]
 ) -> None:
     served.user("viewer", "carl")
     page = signed_in(served.user("manager", "mia"), "/profile")
