@@ -74,7 +74,7 @@ async function api(method, path, body, headers = {}) {
   } catch {
     throw Object.assign(new Error("The server does not answer: try again."), { mistakes: [], status: 0 });
   }
-  const isJson = (answer.headers.get("Content-Type") || "").includes("json");
+  const isJson = answer.status !== 204 && (answer.headers.get("Content-Type") || "").includes("json");
   const found = isJson ? await answer.json() : await answer.text();
   if (answer.ok) return found;
   throw Object.assign(new Error(found.detail || answer.statusText), { mistakes: found.errors || [], status: answer.status });
@@ -101,12 +101,17 @@ function tell(form, error) {
 }
 
 async function send(form) {
-  const [method, path] = form.dataset.api.split(" ");
+  const given = bodyOf(form);
+  const [method, path] = form.dataset.api.split(" ").map((word) => word.replace(/\{(\w+)\}/g, (_, key) => {
+    const value = given[key]; // a field that stands in the address
+    delete given[key];
+    return encodeURIComponent(value);
+  }));
   const buttons = [...form.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
   tell(form, null);
   const headers = form.dataset.match ? { "If-Match": form.dataset.match } : {};
-  let [body, to] = [bodyOf(form), path];
+  let [body, to] = [given, path];
   if (form.dataset.text) { // its field `text` is the body, of this type; the others go with the address
     const { text, ...others } = body;
     [body, to, headers["Content-Type"]] = [text, `${path}?${new URLSearchParams(others)}`, form.dataset.text];
@@ -118,6 +123,7 @@ async function send(form) {
     else say(form.dataset.said || "Done.");
   } catch (error) {
     if (error.mistakes === undefined) throw error;
+    if (error.status === 401 && document.querySelector(".top nav")) error.message = "Your session has ended: sign in in another tab, then send this again.";
     tell(form, error);
   } finally {
     buttons.forEach((button) => (button.disabled = false));
