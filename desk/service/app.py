@@ -31,6 +31,7 @@ from desk.service.routes import (
     metrics,
     orders,
     portfolios,
+    push,
     rebalance,
     runs,
     sign_in,
@@ -46,7 +47,7 @@ GUARDS = (  # in the order in which a request meets them
 ALWAYS = (health, metrics)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
-STORED = (portfolios, market, orders, jobs, runs, users)  # a caller who has the role and the scope
+STORED = (portfolios, market, orders, jobs, runs, users, push)  # a caller who has the role and the scope
 OPEN_PAGES = (static, sign_in_pages)  # anyone
 PAGES = (home, portfolio)  # a caller, as for `STORED`
 

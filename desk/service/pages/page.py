@@ -70,7 +70,7 @@ def _problem_page(request: Request, problem: Problem) -> Response:
     is_panel = BY_SCRIPT in request.headers
     if problem.status == 401 and not is_panel:
         came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303)
+        return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303, problem.headers)
     template = "problem_panel.html.j2" if is_panel else "problem.html.j2"
     found: Caller | None = getattr(request.state, "found", None)
     title = HTTPStatus(problem.status).phrase

@@ -16,9 +16,10 @@ from desk.service.bodies import Body, Id, JsonRoute
 from desk.service.caller import Caller, InService, Service, needs, signature
 from desk.service.folders import from_root
 from desk.service.limited import limited
+from desk.service.notify import Message, approvers_of, notify
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
-from desk.service.portfolios.stored import seen_by, written_out
-from desk.service.store.tables import StoredPortfolio
+from desk.service.portfolios.stored import seen, seen_by, written_out
+from desk.service.store.tables import StoredPortfolio, User
 from desk.tickets.formats import FORMATS
 from research.portfolio.file.kinds import Text
 
@@ -117,7 +118,13 @@ def issue(
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
     ticket = limited(orders.issued, str(file), asked, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:
-        return orders.head_of(journal, ticket)
+        head = orders.head_of(journal, ticket)
+    if head.wanted:
+        with service.sessions() as session:
+            to = approvers_of(seen(session, caller, portfolio)) & (User.id != caller.user)
+        text = f"A trade list of {head.portfolio} needs your approval."
+        notify(service, to, Message("A ticket waits for approval", text, f"/tickets/{head.id}"))
+    return head
 
 
 @router.get("/tickets")

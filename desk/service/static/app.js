@@ -20,7 +20,7 @@ async function load(panel) {
     if (answer.status === 401) return location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
     text = await answer.text();
   } catch {
-    text = '<div class="state failed" role="alert"><p>The server does not answer.</p><button type="button" data-retry>Try again</button></div>';
+    text = '<div class="state failed unanswered" role="alert"><p>The server does not answer.</p><button type="button" data-retry>Try again</button></div>';
   }
   const title = panel.querySelector("h2");
   panel.innerHTML = text;
@@ -67,7 +67,7 @@ async function api(method, path, body, headers = {}) {
   } catch {
     throw Object.assign(new Error("The server does not answer: try again."), { mistakes: [], status: 0 });
   }
-  const isJson = (answer.headers.get("Content-Type") || "").includes("json");
+  const isJson = answer.status !== 204 && (answer.headers.get("Content-Type") || "").includes("json");
   const found = isJson ? await answer.json() : await answer.text();
   if (answer.ok) return found;
   throw Object.assign(new Error(found.detail || answer.statusText), { mistakes: found.errors || [], status: answer.status });
