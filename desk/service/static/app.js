@@ -58,8 +58,8 @@ function bodyOf(form) {
 async function api(method, path, body, headers = {}) {
   const options = { method, headers: { ...BY_SCRIPT, ...headers } };
   if (body !== undefined) {
-    options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify(body);
+    options.headers["Content-Type"] ||= "application/json";
+    options.body = typeof body === "string" ? body : JSON.stringify(body);
   }
   let answer;
   try {
@@ -78,7 +78,7 @@ function tell(form, error) {
   for (const field of form.elements) field.removeAttribute("aria-invalid");
   const others = [];
   for (const each of error ? error.mistakes : []) {
-    const field = form.elements[each.field.split("/").pop()];
+    const field = form.elements.namedItem(each.field.split("/").pop());
     const text = `It is ${each.detail}. ${each.mend}`;
     if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(`${each.field}: ${each.detail}. ${each.mend}`); continue; }
     const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}` });
@@ -86,7 +86,9 @@ function tell(form, error) {
     field.setAttribute("aria-describedby", line.id);
     field.after(line);
   }
-  if (error) say([error.message, ...others].join(" "), true);
+  const list = form.querySelector(".mistakes"); // of many, which have no field of their own
+  list?.replaceChildren(...others.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  if (error) say([error.message, ...(list ? [] : others)].join(" "), true);
   form.querySelector('[aria-invalid="true"]')?.focus();
 }
 
@@ -95,8 +97,14 @@ async function send(form) {
   const buttons = [...form.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
   tell(form, null);
+  const headers = form.dataset.match ? { "If-Match": form.dataset.match } : {};
+  let [body, to] = [bodyOf(form), path];
+  if (form.dataset.text) { // its field `text` is the body, of this type; the others go with the address
+    const { text, ...others } = body;
+    [body, to, headers["Content-Type"]] = [text, `${path}?${new URLSearchParams(others)}`, form.dataset.text];
+  }
   try {
-    const answer = await api(method, path, bodyOf(form), form.dataset.match ? { "If-Match": form.dataset.match } : {});
+    const answer = await api(method, to, body, headers);
     form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
     if (form.dataset.then) location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, key) => encodeURIComponent(answer[key])));
     else say(form.dataset.said || "Done.");
