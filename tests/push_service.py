@@ -5,7 +5,7 @@ import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -16,6 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from local_server import Handler, serving_locally
+
+from desk.service.caller import Service
+from desk.service.store.tables import PushSubscription
+from desk.service.web_push import push_keys
 
 
 def _text(content: bytes) -> str:
@@ -95,3 +99,14 @@ class Subscriber:
         claims = jwt.decode(parts["t"], signer, algorithms=["ES256"]).claims
         content = http_ece.decrypt(body, private_key=self.private, auth_secret=self.secret, version="aes128gcm")
         return json.loads(content), claims, headers
+
+
+def subscribed(service: Service, user: str, pushes: PushService) -> Subscriber:
+    """A browser of a user, and a service that pushes his messages to it."""
+    object.__setattr__(service, "settings", replace(service.settings, pushes_to_loopback=True))
+    browser = Subscriber(pushes, next(iter(push_keys(service.keys))))
+    known = {"endpoint": browser.body["endpoint"], "key": browser.key, **browser.body["keys"]}
+    with service.sessions.begin() as session:
+        sealed = service.keys.seal(json.dumps(known).encode())
+        session.add(PushSubscription(user=user, sha256=browser.path, sealed=sealed))
+    return browser

@@ -54,6 +54,13 @@ def notify(service: Service, to: ColumnElement[bool], message: Message) -> None:
     SENDERS.submit(_logged, _send_all, service, to, message)
 
 
+def notify_of_ticket(service: Service, portfolio: StoredPortfolio, ticket: str, maker: str) -> None:
+    """Tell approvers who see a portfolio that a ticket of it waits; its maker, by his id, may not approve it."""
+    text = f"A trade list of {portfolio.name} needs your approval."
+    message = Message("A ticket waits for approval", text, f"/tickets/{ticket}")
+    notify(service, approvers_of(portfolio) & (User.id != maker), message)
+
+
 def notify_of_job(service: Service, job: str) -> None:
     """Tell its user that a job has failed or is done; of a cycle that asks for a person, the approvers, too."""
     SENDERS.submit(_logged, _tell_of_job, service, job)

@@ -16,12 +16,12 @@ from desk.service.bodies import Body, Id, JsonRoute
 from desk.service.caller import APPROVALS, Caller, InService, Service, needs, signature
 from desk.service.folders import from_root
 from desk.service.limited import limited
-from desk.service.notify import Message, approvers_of, notify
+from desk.service.notify import notify_of_ticket
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
 from desk.service.portfolios.stored import seen, seen_by, written_out
 from desk.service.problems import Problem
 from desk.service.routes.sign_in import Options
-from desk.service.store.tables import Passkey, StoredPortfolio, User
+from desk.service.store.tables import Passkey, StoredPortfolio
 from desk.service.users import passkeys
 from desk.tickets.formats import FORMATS
 from research.portfolio.file.kinds import Text
@@ -136,9 +136,7 @@ def issue(
         head = orders.head_of(journal, ticket)
     if head.wanted:
         with service.sessions() as session:
-            to = approvers_of(seen(session, caller, portfolio)) & (User.id != caller.user)
-        text = f"A trade list of {head.portfolio} needs your approval."
-        notify(service, to, Message("A ticket waits for approval", text, f"/tickets/{head.id}"))
+            notify_of_ticket(service, seen(session, caller, portfolio), head.id, caller.user)
     return head
 
 

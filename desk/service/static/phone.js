@@ -33,6 +33,7 @@ async function keepShown(registration) {
     if (!hasEnded) await keepPage(db, READ_BY, location.pathname, page);
   };
   document.addEventListener("loaded", keep); // a panel
+  document.addEventListener("visibilitychange", () => document.hidden && keep()); // with what its scripts changed
   document.addEventListener("sent", (event) => event.target.dataset.api?.endsWith("/users/logout") && forget(db)); // for browsers without Clear-Site-Data
   keep();
 }

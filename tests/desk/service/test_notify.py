@@ -2,9 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -12,32 +11,19 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from mail_server import MailServer, serving_mail
-from provider_server import own_certificate
-from push_service import PushService, Subscriber, push_service
+from push_service import PushService, Subscriber
 from queued_jobs import add_jobs, add_portfolios
 
 from desk.service import web_push
 from desk.service.caller import Service
 from desk.service.jobs import queue
-from desk.service.notify import SENDERS, Message, notify, notify_of_job
+from desk.service.notify import SENDERS, Message, notify, notify_of_job, notify_of_ticket
 from desk.service.store.keys import reseal
-from desk.service.store.tables import PushSubscription, Share, Tenant, User
+from desk.service.store.tables import PushSubscription, Share, StoredPortfolio, Tenant, User
 from desk.service.users.tokens import begin_session, end_all_sessions
 from desk.service.web_push import Browser, post, push_keys
 
 HELLO = Message("Hello", "Something waits.", "/tickets/1")
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return own_certificate(tmp_path_factory.mktemp("tls") / "own.pem")
-
-
-@pytest.fixture
-def pushes(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushService]:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with push_service(certificate) as served:
-        yield served
 
 
 @pytest.fixture
@@ -219,33 +205,35 @@ def test_a_rotation_of_keys_leaves_browsers_their_key_until_old_ones_are_dropped
     assert rows(service) == 0
 
 
-def test_an_issued_ticket_is_told_to_approvers_who_see_it_and_not_to_its_maker(
+def test_a_ticket_is_told_to_approvers_who_see_it_and_not_to_its_maker(
     service: Service, person: Callable[..., Any], pushes: PushService
 ) -> None:
-    _, maker = person("maker", "approver")
-    people = {name: person(name, "approver") for name in ("shared", "other", "disabled")}
-    text = Path("data/portfolios/sixty_forty.yaml").read_text() + "\nticket: {approvals: 1}\n"
-    made = maker.post("/api/portfolios", content=text, headers={"Content-Type": "text/yaml"})
-    portfolio = made.json()["id"]
-    told = Subscriber(pushes, "")
-    for name, (user, client) in people.items():
+    maker, client = person("maker", "approver")
+    subscribed(client, pushes, "/send/maker")
+    (id,) = add_portfolios(service.sessions, 1, owner=maker)
+    told = set()
+    for name, role, tenant, is_shared in (
+        ("shared", "approver", "house", True),
+        ("admin", "admin", "house", False),  # who sees all tickets of his tenant
+        ("manager", "manager", "house", True),
+        ("other", "approver", "house", False),
+        ("elsewhere", "admin", "elsewhere", False),
+        ("disabled", "approver", "house", True),
+    ):
+        user, client = person(name, role, tenant)
         browser = subscribed(client, pushes, f"/send/{name}")
-        told = browser if name == "shared" else told
+        told |= {browser.path} if name in ("shared", "admin") else set()
         with service.sessions.begin() as session:
-            if name != "other":
-                session.add(Share(portfolio=portfolio, user=user))
+            if is_shared:
+                session.add(Share(portfolio=id, user=user))
             session.get_one(User, user).disabled = name == "disabled"
-    subscribed(maker, pushes, "/send/maker")
-    issued = maker.post(f"/api/portfolios/{portfolio}/tickets", json={"as_of": "2022-12-30"})
-    assert issued.status_code == 201, issued.text
+    with service.sessions() as session:
+        notify_of_ticket(service, session.get_one(StoredPortfolio, id), "a1b2", maker)
     settle()
-    message, _, _ = told.read()
-    assert message == {
-        "title": "A ticket waits for approval",
-        "text": f"A trade list of {issued.json()['portfolio']} needs your approval.",
-        "path": f"/tickets/{issued.json()['id']}",
-    }
-    assert pushes.posted.empty()
+    posted = [pushes.posted.get_nowait() for _ in range(pushes.posted.qsize())]
+    assert {path for path, _, _ in posted} == told
+    assert len(posted) == len(told)
+    assert not any(b"desk0" in body for _, _, body in posted)  # the name of the portfolio is encrypted
 
 
 def test_the_end_of_a_job_is_told_to_its_user_and_a_question_to_approvers_too(
