@@ -32,6 +32,7 @@ from desk.service.routes import (
     metrics,
     orders,
     portfolios,
+    push,
     rebalance,
     risk_profile,
     runs,
@@ -49,16 +50,8 @@ GUARDS = (  # in the order in which a request meets them
 ALWAYS = (health, metrics)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
-STORED = (
-    portfolios,
-    risk_profile,
-    market,
-    orders,
-    jobs,
-    runs,
-    users,
-    transports,
-)  # a caller who has the role and the scope
+# A caller who has the role and the scope.
+STORED = (portfolios, risk_profile, market, orders, jobs, runs, users, transports, push)
 OPEN_PAGES = (static, sign_in_pages)  # anyone
 PAGES = (home, money, new, portfolio, risk_profile_pages, decide, research, account)  # a caller, as for `STORED`
 

@@ -48,7 +48,7 @@ class PageRoute(APIRoute):
             except Problem as problem:
                 if problem.status == 401 and BY_SCRIPT not in request.headers:
                     came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                    return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303)
+                    return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303, problem.headers)
                 return problem_page(request, problem)
             except RequestValidationError:
                 return problem_page(request, Problem(404, "There is no such page."))

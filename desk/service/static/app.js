@@ -20,7 +20,7 @@ async function load(panel) {
     if (answer.status === 401) return location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
     text = await answer.text();
   } catch {
-    text = '<div class="state failed" role="alert"><p>The server does not answer.</p><button type="button" data-retry>Try again</button></div>';
+    text = '<div class="state failed unanswered" role="alert"><p>The server does not answer.</p><button type="button" data-retry>Try again</button></div>';
   }
   const title = panel.querySelector("h2");
   panel.innerHTML = text;

@@ -15,6 +15,8 @@ from anyio.from_thread import start_blocking_portal
 from database_servers import PostgreSQL, postgresql, redis_server
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from provider_server import own_certificate
+from push_service import PushService, push_service
 
 from desk.service.app import create_app
 from desk.service.caller import SCOPES, Service, opened_service
@@ -160,3 +162,17 @@ def client_of(app: FastAPI) -> Callable[..., TestClient]:
         return TestClient(app, base_url=URL, headers={"Authorization": f"Bearer {token}"})
 
     return made
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine."""
+    return own_certificate(tmp_path_factory.mktemp("tls") / "own.pem")
+
+
+@pytest.fixture
+def pushes(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushService]:
+    """A push service, whose certificate the service trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with push_service(certificate) as served:
+        yield served
