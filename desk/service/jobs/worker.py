@@ -29,6 +29,7 @@ from desk.service.caller import Service
 from desk.service.folders import JOBS, RUNS, TRIALS, from_root
 from desk.service.jobs.lease import SILENCE
 from desk.service.jobs.queue import beat, claim, fail, finish, put_back, take_back_lost
+from desk.service.notify import notify_of_job
 from desk.service.store.engine import NO_DATABASE
 from desk.service.store.tables import QueuedJob
 from foundation.errors import ConfigError
@@ -107,6 +108,8 @@ def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None
             fail(sessions, job)
         elif killed_for == "":
             finish(sessions, job, **_outcome(job, root, scratch, process.returncode))
+    if killed_for != "lost":
+        notify_of_job(service, job.id)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
+from backtests.engine.result import Backtest
+from backtests.evaluation.scores import Score
 from backtests.runs.trial_book import PLACE, TrialBook, read_book
 from backtests.sheets.pages.risk_sheet import risk_numbers
 from backtests.today.holdings_risk import holdings_risk
@@ -155,13 +157,18 @@ def performance(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, A
     """The backtest of a policy, "" for the active one.  Raises ConfigError as `policy_now` does."""
     ready, name, run = policy_now(portfolio, policy, reports)
     played, _, scored = scored_backtest(portfolio, ready, name)
+    return performance_of(portfolio, played, scored, run)
+
+
+def performance_of(portfolio: Portfolio, played: Backtest, scored: Score, run: str) -> dict[str, Any]:
+    """The figures of a backtest that was played.  run : that fitted its policy or recommends it, or ""."""
     history = portfolio.nav_history
     days = portfolio.market.days[history.opened :][: len(history.nav)].astype(str).tolist()
     rows = zip(
         days, history.nav.tolist(), history.flows.tolist(), strict=False
     )  # one flow more: that of the last close
     return {
-        "policy": name,
+        "policy": played.name,
         "run": run,
         "first": f"{played.dates[0]:%Y-%m-%d}",
         "last": f"{played.dates[-1]:%Y-%m-%d}",
@@ -179,15 +186,19 @@ def risk(portfolio: Portfolio, reports: Path, paths: int) -> dict[str, Any]:
 
 def drift(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, Any]:
     """The readings of the monitor before today's list of a policy, "" for the active one."""
-    listed = trades_now(portfolio, policy, reports, as_of="", stale_ok=True)
+    return drift_of(trades_now(portfolio, policy, reports, as_of="", stale_ok=True))
+
+
+def drift_of(listed: TradeList) -> dict[str, Any]:
+    """The readings of the monitor before the orders of a list."""
     found = monitored(listed)
     return {
-        "date": f"{portfolio.date:%Y-%m-%d}",
+        "date": f"{listed.portfolio.date:%Y-%m-%d}",
         "policy": listed.policy,
         "status": found.status,
         "headline": listed.headline,
         "readings": [asdict(each) for each in found.shown],
-        "lines": portfolio.table().reset_index().to_dict("records"),
+        "lines": listed.portfolio.table().reset_index().to_dict("records"),
     }
 
 
