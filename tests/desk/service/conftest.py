@@ -15,6 +15,8 @@ from anyio.from_thread import start_blocking_portal
 from database_servers import PostgreSQL, postgresql, redis_server
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from provider_server import own_certificate
+from push_service import PushService, push_service
 
 from desk.service.app import create_app
 from desk.service.caller import SCOPES, Service, opened_service
@@ -137,7 +139,13 @@ def client(app: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def signed_in(app: FastAPI) -> Callable[..., TestClient]:
+def signed_in(client_of: Callable[..., TestClient]) -> Callable[..., TestClient]:
+    """`client_of`; below `pages` a page of a browser has this name."""
+    return client_of
+
+
+@pytest.fixture
+def client_of(app: FastAPI) -> Callable[..., TestClient]:
     """A client with the access token of a new user of a role and tenant."""
 
     def made(role: str = "manager", tenant: str = "house", scopes: tuple[str, ...] = SCOPES) -> TestClient:
@@ -154,3 +162,17 @@ def signed_in(app: FastAPI) -> Callable[..., TestClient]:
         return TestClient(app, base_url=URL, headers={"Authorization": f"Bearer {token}"})
 
     return made
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine."""
+    return own_certificate(tmp_path_factory.mktemp("tls") / "own.pem")
+
+
+@pytest.fixture
+def pushes(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushService]:
+    """A push service, whose certificate the service trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with push_service(certificate) as served:
+        yield served
