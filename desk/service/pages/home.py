@@ -69,6 +69,7 @@ def home(
     ]
     clients = [(client, [*of]) for client, of in groupby(chosen, key=lambda row: row.head.client)]
     content = {"clients": clients, "count": len(rows), "name": name, "only": KINDS.get(only, ""), "marks": drift_marks}
+    content |= {"is_new": any(row.figures is None for row in rows)}
     return shown(request, "home.html.j2", caller, needs=[*told(found)], **content)
 
 
@@ -95,10 +96,10 @@ def told(found: list[Need]) -> Iterator[tuple[str, str, str]]:
         grouped((each.kind, each) for each in found).items(), key=lambda one: [*KINDS].index(one[0])
     ):
         if len(of_kind) <= EACH:
-            yield from ((each.portfolio, each.text, each.to) for each in of_kind)
+            yield from ((each.portfolio, f": {each.text}", each.to) for each in of_kind)
             continue
         names = [*dict.fromkeys(each.portfolio for each in of_kind)]
-        yield counted(len(names), "portfolio"), f"{KINDS[kind]}: {listed(names, most=EACH)}.", f"/?only={kind}"
+        yield counted(len(names), "portfolio"), f" {KINDS[kind]}: {listed(names, most=EACH)}.", f"/?only={kind}"
 
 
 def needs_of(service: Service, caller: Caller, rows: list[OverviewRow]) -> list[Need]:

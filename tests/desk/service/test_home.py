@@ -196,8 +196,8 @@ def test_needs_come_by_kind_and_many_of_one_kind_are_one_sentence() -> None:
     ]
     found = [*told([need for row in rows for need in _of_row(row)])]
     assert [subject for subject, _, _ in found] == ["Cycle", "Alert", f"{EACH + 1} portfolios", "Stale"]
-    assert found[1][1:] == ("urgent alert: Orders wait.", f"/portfolios/{'1' * 32}")
-    assert found[2][1:] == (f"{KINDS['triggered']}: T0, T1, T2 and 1 more.", "/?only=triggered")
+    assert found[1][1:] == (": urgent alert: Orders wait.", f"/portfolios/{'1' * 32}")
+    assert found[2][1:] == (f" {KINDS['triggered']}: T0, T1, T2 and 1 more.", "/?only=triggered")
 
 
 def test_tickets_that_wait_and_jobs_that_failed_are_told_until_they_are_done(app: FastAPI, signed_in: SignedIn) -> None:
