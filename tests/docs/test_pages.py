@@ -21,6 +21,7 @@ PAGES = [
     "docs/book.md",
     "docs/constraints.md",
     "docs/cycle.md",
+    "docs/dashboard.md",
     "docs/data.md",
     "docs/examples.md",
     "docs/exchanges.md",
