@@ -37,6 +37,7 @@ from desk.service.routes import (
     users,
 )
 from desk.service.settings import ServiceSettings, settings_of
+from desk.service.tools import transports
 
 GUARDS = (  # in the order in which a request meets them
     from_proxy, secure_headers, observed, known_hosts, limited_rate, whole_bodies, limited_work, idempotent, journalled,
@@ -46,7 +47,7 @@ GUARDS = (  # in the order in which a request meets them
 ALWAYS = (health, metrics)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
-STORED = (portfolios, market, orders, jobs, runs, users)  # a caller who has the role and the scope
+STORED = (portfolios, market, orders, jobs, runs, users, transports)  # a caller who has the role and the scope
 OPEN_PAGES = (static, sign_in_pages)  # anyone
 PAGES = (home, portfolio)  # a caller, as for `STORED`
 
@@ -94,5 +95,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 earlier(number, frame)
 
         signal.signal(signal.SIGTERM, stop)
-    yield
+    async with transports.tools_of(app):
+        yield
     service.stopping.set()

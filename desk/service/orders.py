@@ -19,7 +19,7 @@ from desk.commands.orders.trades import as_sent, request_of, save_trades, trades
 from desk.journal.chain import Entry
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import ListMade, text_of
-from desk.journal.tickets import judge, ticket_state
+from desk.journal.tickets import ASSISTANT, judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import PRINTED, Body
 from desk.service.caller import Caller, Service, signature
@@ -280,15 +280,28 @@ def judged(
     document = ticket_json.read_document(path)
     with Journal(root, user=signature(caller)) as journal:
         lists = _lists(journal, names, ticket)
-        if not refusal and any(
-            each.user.endswith(f"({caller.user})") or _queued(service, caller, each) for each in lists
-        ):
+        if not refusal and any(_is_maker(caller, each) or _queued(service, caller, each) for each in lists):
             raise Problem(403, "You made this list: another person approves it.")
         try:
             judge(journal, document, str(path), refusal)
         except ConfigError as error:
             raise Problem(409, str(error)) from error
         return head_of(journal, document["hash"])
+
+
+def is_own(root: Path, ticket: str) -> bool:
+    """True if assistants alone made a ticket, and its portfolio asks for nobody: its user may approve it himself."""
+    with _opened(root, NO_TICKET) as journal:
+        return all(_is_of_assistant(each) for each in _lists(journal, None, ticket))
+
+
+def _is_of_assistant(made: Entry) -> bool:
+    return ASSISTANT in made.user and not made.record.approvals
+
+
+def _is_maker(caller: Caller, made: Entry) -> bool:
+    """True if a caller made a list; what his assistant made he may approve where its portfolio asks for nobody."""
+    return made.user.endswith(f"({caller.user})") and not _is_of_assistant(made)
 
 
 def _queued(service: Service, caller: Caller, made: Entry) -> bool:

@@ -49,7 +49,9 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return _problem_page(request, Problem(404, "There is no such page."))
             except (ConfigError, DataError, PolicyError) as error:
-                return _problem_page(request, Problem(400, without_folders(request, str(error))))
+                return _problem_page(
+                    request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
+                )
 
         return answered
 

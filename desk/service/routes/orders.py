@@ -13,7 +13,7 @@ from desk.journal.journal import JOURNAL, Journal
 from desk.journal.verify import verify
 from desk.service import orders, sending
 from desk.service.bodies import Body, Id, JsonRoute
-from desk.service.caller import Caller, InService, Service, needs, signature
+from desk.service.caller import APPROVALS, Caller, InService, Service, needs, signature
 from desk.service.folders import from_root
 from desk.service.limited import limited
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
@@ -28,7 +28,7 @@ from research.portfolio.file.kinds import Text
 router = APIRouter(prefix="/api", tags=["orders"], route_class=JsonRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
 Manager = Annotated[Caller, Depends(needs("manager", "orders"))]
-Approver = Annotated[Caller, Depends(needs("approver", "orders"))]
+Approver = Annotated[Caller, Depends(needs("approver", APPROVALS))]
 TicketId = Annotated[str, Path(pattern="^[0-9a-f]{12,64}$", description="The beginning of its hash.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Limit = Annotated[int, Query(ge=1, le=500)]

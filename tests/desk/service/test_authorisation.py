@@ -91,7 +91,7 @@ def operations_of(app: FastAPI) -> list[Operation]:
             continue
         in_path = [{"name": name, "in": "path", "required": True, "schema": TEXT} for name in route.param_convertors]
         page = {"parameters": in_path}  # which the document does not have
-        stated = document["paths"].get(route.path_format, dict.fromkeys(("get",), page))
+        stated = document["paths"].get(route.path_format, dict.fromkeys(("get", "post"), page))
         for method in sorted(route.methods):
             of_method = stated[method.lower()]
             content = of_method.get("requestBody", {}).get("content", {})
