@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe
-from browser import chromium
+from browser import WIDE, chromium
 from people import PASSWORD
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -18,8 +17,6 @@ from desk.service.caller import Service
 from desk.service.serving import listening
 from desk.service.settings import ServiceSettings
 from desk.service.users import accounts
-
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 class Served:
@@ -99,14 +96,3 @@ def signed_in(context_of: Callable[..., BrowserContext], served: Served) -> Call
         return page
 
     return made
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong with a page, in light and dark: rule, element and how to mend it."""
-    found = []
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        for each in Axe().run(page).response["violations"]:
-            found += [f"{theme} {each['id']}: {node['html'][:200]} {node['failureSummary']}" for node in each["nodes"]]
-    page.emulate_media(color_scheme=None)
-    return found
