@@ -20,7 +20,7 @@ from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import CONVENTIONS, describe_problems
-from desk.service.pages import home, portfolio, static
+from desk.service.pages import home, portfolio, static, tickets, worksheet
 from desk.service.pages import sign_in as sign_in_pages
 from desk.service.problems import answer_problems
 from desk.service.routes import (
@@ -49,7 +49,7 @@ OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
 STORED = (portfolios, market, orders, jobs, runs, users, transports)  # a caller who has the role and the scope
 OPEN_PAGES = (static, sign_in_pages)  # anyone
-PAGES = (home, portfolio)  # a caller, as for `STORED`
+PAGES = (home, portfolio, tickets, worksheet)  # a caller, as for `STORED`
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:

@@ -17,11 +17,12 @@ from desk.service.caller import APPROVALS, Caller, InService, Service, needs, si
 from desk.service.folders import from_root
 from desk.service.limited import limited
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
-from desk.service.portfolios.stored import seen_by, written_out
+from desk.service.portfolios.stored import seen, seen_by, written_out
 from desk.service.problems import Problem
 from desk.service.routes.sign_in import Options
 from desk.service.store.tables import Passkey, StoredPortfolio
 from desk.service.users import passkeys
+from desk.service.worksheet import SHEETS, Worksheet, WorksheetAsked, numbers
 from desk.tickets.formats import FORMATS
 from research.portfolio.file.kinds import Text
 
@@ -133,6 +134,23 @@ def issue(
     ticket = limited(orders.issued, str(file), asked, caller.name, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:
         return orders.head_of(journal, ticket)
+
+
+@router.post("/portfolios/{portfolio}/worksheet", responses={409: {}})
+def worksheet(portfolio: Id, asked: WorksheetAsked, caller: Manager, service: InService) -> Worksheet:
+    """Give today's list of a stored portfolio with other units, and what they would cost and do. It is no ticket."""
+    with service.sessions() as session:
+        version = seen(session, caller, portfolio).version
+    plain = asked.model_copy(update={"orders": None, "reason": ""})
+
+    def made() -> str:
+        file = written_out(service, caller, portfolio, version)
+        return str(limited(numbers, str(file), plain, home=service.root(caller.tenant)))
+
+    sheet = SHEETS.get((caller.tenant, portfolio, version), asked.sheet, made)
+    if asked.sheet not in ("", sheet.id):
+        raise Problem(409, "Prices, holdings or the portfolio changed since the worksheet was shown: load it again.")
+    return sheet.with_units(asked.orders)
 
 
 @router.get("/tickets")
