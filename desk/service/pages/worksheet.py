@@ -39,6 +39,6 @@ def rows(
 ) -> Response:
     """Show the rows of the recommended list. locked : assets that do not trade."""
     asked = WorksheetAsked(locked=locked, stale_ok=True).model_copy(update={"as_of": as_of})
-    found = recomputed(portfolio, asked, caller, service)
+    found = recomputed(portfolio, asked, caller, service, request)
     day = None if as_of is None else f"{as_of:%Y-%m-%d}"
     return shown(request, "worksheet_rows.html.j2", caller, portfolio=portfolio, sheet=found, locked=locked, as_of=day)

@@ -103,10 +103,12 @@ def test_the_route_answers_for_the_same_numbers_only(app: FastAPI, signed_in: Ca
     client, viewer = signed_in(), signed_in("viewer")
     stored = client.post("/api/portfolios", content=TEXT, headers={"Content-Type": "text/yaml"}).json()
     at, asked = f"/api/portfolios/{stored['id']}/worksheet", {"as_of": DAY}
+    entries = client.get("/api/journal").json()
     first: dict[str, Any] = client.post(at, json=asked).json()
     assert {each["asset"]: each["units"] for each in first["lines"]} == {"SPY": -133.0, "AGG": 721.0}
     again = client.post(at, json=asked | {"sheet": first["sheet"], "orders": {"SPY": -133.0, "AGG": 721.0}}).json()
     assert again == first
+    assert client.get("/api/journal").json() == entries  # which knows what is changed, and not what is typed
     assert viewer.post(at, json=asked).status_code == 403
     assert signed_in().post(at, json=asked | {"sheet": first["sheet"]}).status_code == 404
     gone = client.post(at, json=asked | {"sheet": "0" * 32})
