@@ -16,6 +16,7 @@ from desk.service.bodies import Body, Id, JsonRoute
 from desk.service.caller import APPROVALS, Caller, InService, Service, needs, signature
 from desk.service.folders import from_root
 from desk.service.limited import limited
+from desk.service.notify import notify_of_ticket
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
 from desk.service.portfolios.stored import seen, seen_by, written_out
 from desk.service.problems import Problem
@@ -133,7 +134,11 @@ def issue(
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
     ticket = limited(orders.issued, str(file), asked, caller.name, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:
-        return orders.head_of(journal, ticket)
+        head = orders.head_of(journal, ticket)
+    if head.wanted:
+        with service.sessions() as session:
+            notify_of_ticket(service, seen(session, caller, portfolio), head.id, caller.user)
+    return head
 
 
 @router.post("/portfolios/{portfolio}/worksheet", responses={409: {}})
