@@ -17,6 +17,7 @@ from jinja2 import Environment
 
 from desk.service.caller import Caller
 from desk.service.problems import Problem, without_folders
+from foundation.blocks import with_minus
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper import wording
 from foundation.paper.render import PAPER_PACKAGE
@@ -47,7 +48,7 @@ class PageRoute(APIRoute):
             except Problem as problem:
                 if problem.status == 401 and BY_SCRIPT not in request.headers:
                     came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                    return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303)
+                    return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303, problem.headers)
                 return problem_page(request, problem)
             except RequestValidationError:
                 return problem_page(request, Problem(404, "There is no such page."))
@@ -88,6 +89,7 @@ def environment() -> Environment:
     found = templates(PACKAGE, PAPER_PACKAGE)
     found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC)}
     found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted", "age_words")}
+    found.filters["with_minus"] = with_minus
     return found
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy.orm import Session
 
 from desk.service.bodies import Body, JsonRoute, Moment
-from desk.service.caller import SESSION_COOKIE, Caller, InService, Service
+from desk.service.caller import FORGET, SESSION_COOKIE, Caller, InService, Service
 from desk.service.pages.page import problem_page, shown
 from desk.service.problems import Problem
 from desk.service.settings import OpenIdProvider
@@ -177,6 +177,7 @@ def logout(body: Refresh, service: InService, response: Response, cookie: Sessio
     with service.sessions.begin() as session:
         end_session(session, body.refresh_token, cookie)
     response.delete_cookie(SESSION_COOKIE, secure=True, httponly=True, samesite="strict")
+    response.headers.update(FORGET)
 
 
 @router.post("/login/passkey/options")

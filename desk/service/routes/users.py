@@ -4,13 +4,13 @@ import secrets
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from desk.service.bodies import Body, JsonRoute, Moment
-from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, Service, needs
+from desk.service.caller import FORGET, PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, Service, needs
 from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.routes.sign_in import Exchange, InExchange, Line, Options, provider_of
 from desk.service.store.tables import AccessToken, Identity, OneTimeSecret, Passkey, User, now
@@ -165,6 +165,7 @@ def change_password(body: PasswordChange, caller: Person, service: InService, ex
     with service.sessions.begin() as session:
         user = session.get_one(User, caller.user)
         accounts.set_password(session, user, body.password.get_secret_value())
+        exchange.response.headers.update(FORGET)
         return RecoveryCodes(recovery_codes=accounts.new_recovery_codes(session, user))
 
 
@@ -179,10 +180,11 @@ def replace_recovery_codes(
 
 
 @router.post("/logout-everywhere", status_code=204)
-def logout_everywhere(caller: Person, service: InService) -> None:
+def logout_everywhere(caller: Person, service: InService, response: Response) -> None:
     """End all sessions of the user who calls; access tokens of programs stay."""
     with service.sessions.begin() as session:
         end_all_sessions(session, session.get_one(User, caller.user))
+    response.headers.update(FORGET)
 
 
 @router.get("/tokens")
