@@ -8,7 +8,7 @@ import subprocess
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -124,10 +124,10 @@ def check_page(page: str, folder: Path, drawn: int = 51) -> None:
         assert (paper < 150 < ink) if found["theme"] == "dark" else (ink < 150 < paper), found["theme"]
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong with a page, in light and dark: rule, element and how to mend it."""
+def violations(page: Page, themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")) -> list[str]:
+    """What axe finds wrong with a page in each theme: rule, element and how to mend it."""
     found = []
-    for theme in ("light", "dark"):
+    for theme in themes:
         page.emulate_media(color_scheme=theme)
         for each in Axe().run(page).response["violations"]:
             found += [f"{theme} {each['id']}: {node['html'][:200]} {node['failureSummary']}" for node in each["nodes"]]

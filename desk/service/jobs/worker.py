@@ -37,8 +37,13 @@ from foundation.files import ROOT, work_folder
 from foundation.home import HOME
 from foundation.progress import TOLD_IN, bar
 
-COMMANDS = {"report": "report", "backtest": "backtest", "cycle": "run"}  # of the command line, by kind of job
-SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0}  # that a job may take
+COMMANDS = {
+    "report": "report",
+    "backtest": "backtest",
+    "cycle": "run",
+    "sweep": "sweep",
+}  # of the command line, by kind of job
+SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0, "sweep": 4 * 3600.0}  # that a job may take
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM

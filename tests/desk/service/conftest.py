@@ -96,20 +96,23 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the stores of prices: `yahoo`, with two years of made-up ones that end at those of positions.csv."""
+def _stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, draws = tmp_path_factory.mktemp("stores"), np.random.default_rng(1)
     days = sessions(np.datetime64("2021-01-04"), np.datetime64("2022-12-29"), "XNYS")
-    walks = {asset: np.cumsum(draws.normal(0.0, 0.01, len(days))) for asset in ("SPY", "AGG")}
-    at = np.datetime64("2022-12-30T12:00", "us")
-    rows = [
-        price_rows(asset, days, close * np.exp(walks[asset] - walks[asset][-1]), currency="USD", source="yahoo", fetched_at=at)
-        for asset, close in (("SPY", 383.44), ("AGG", 97.45))
-    ]  # fmt: skip
+    facts = {"currency": "USD", "source": "yahoo", "fetched_at": np.datetime64("2022-12-30T12:00", "us")}
+    rows = list[pd.DataFrame]()
+    for asset, close in (("SPY", 383.44), ("AGG", 97.45)):
+        walk = np.cumsum(draws.normal(0.0, 0.01, len(days)))
+        rows.append(price_rows(asset, days, close * np.exp(walk - walk[-1]), **facts))
     PriceStore(folder / "yahoo", "yahoo").add(pd.concat(rows))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(PLACE, str(folder))
-        yield folder
+    return folder
+
+
+@pytest.fixture
+def stores(_stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the stores: `yahoo`, with two years of made-up prices that end at those of positions.csv."""
+    monkeypatch.setenv(PLACE, str(_stores))
+    return _stores
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +139,13 @@ def client(app: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def signed_in(app: FastAPI) -> Callable[..., TestClient]:
+def signed_in(client_of: Callable[..., TestClient]) -> Callable[..., TestClient]:
+    """`client_of`; below `pages` a page of a browser has this name."""
+    return client_of
+
+
+@pytest.fixture
+def client_of(app: FastAPI) -> Callable[..., TestClient]:
     """A client with the access token of a new user of a role and tenant."""
 
     def made(role: str = "manager", tenant: str = "house", scopes: tuple[str, ...] = SCOPES) -> TestClient:

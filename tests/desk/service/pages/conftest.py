@@ -10,13 +10,15 @@ import pytest
 import uvicorn
 from browser import WIDE, chromium
 from people import PASSWORD
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from desk.service.app import create_app
 from desk.service.caller import Service
 from desk.service.serving import listening
 from desk.service.settings import ServiceSettings
 from desk.service.users import accounts
+
+TIMEOUT = 20_000  # ms that a page has to come to what is expected, on a machine that is busy
 
 
 class Served:
@@ -58,6 +60,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
+    expect.set_options(timeout=TIMEOUT)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield found
@@ -71,7 +74,7 @@ def context_of(browser: Browser, served: Served) -> Iterator[Callable[..., Brows
 
     def made(size: dict[str, int] = WIDE, **more: Any) -> BrowserContext:
         context = browser.new_context(base_url=served.address, viewport=size, **more)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(TIMEOUT)
         context.on("weberror", lambda error: faults.append(str(error.error)))
         opened.append(context)
         return context
