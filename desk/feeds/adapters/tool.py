@@ -105,7 +105,7 @@ class _Connected:
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
         """What the tool answers to the arguments in the query of a URL."""
         from mcp.shared.exceptions import MCPError
-        from mcp_types import REQUEST_TIMEOUT
+        from mcp.types import REQUEST_TIMEOUT
 
         call: Callable[..., Any] = self.client.call_tool
         try:

@@ -54,7 +54,7 @@ class PageRoute(APIRoute):
                 return problem_page(request, Problem(404, "There is no such page."))
             except (ConfigError, DataError, PolicyError) as error:
                 return problem_page(
-                    request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
+                    request, Problem(400, without_folders(request, str(error)))
                 )
 
         return answered

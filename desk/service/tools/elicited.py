@@ -12,7 +12,7 @@ from typing import Any
 
 from anyio import move_on_after, to_thread
 from mcp.server.context import ServerRequestContext
-from mcp_types import (
+from mcp.types import (
     CallToolRequestParams,
     ClientCapabilities,
     ElicitRequest,
@@ -20,7 +20,7 @@ from mcp_types import (
     ElicitResult,
     InputRequiredResult,
 )
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from desk.journal.tickets import ASSISTANT
 from desk.service import orders

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_type_hints
 
-from mcp_types import Tool as ListedTool
-from mcp_types import ToolAnnotations
+from mcp.types import Tool as ListedTool
+from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy import select
 

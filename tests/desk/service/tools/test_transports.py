@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import ElicitResult
+from mcp.types import ElicitResult
 
 from desk.journal import Journal
 from desk.service.caller import APPROVALS, SCOPES
