@@ -103,7 +103,7 @@ class _Connected:
             raise FeedError(f"{told}: correct `mcp:`, or start it.", "source") from None
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
-        """What the tool answers to the arguments in the query of a URL."""
+        """The answer of the tool to the arguments in the query of a URL."""
         from mcp.shared.exceptions import MCPError
         from mcp.types import REQUEST_TIMEOUT
 

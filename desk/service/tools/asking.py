@@ -29,7 +29,7 @@ class BacktestAsked(OfPortfolio):
 
 
 class ProposalAsked(TradesAsked, OfPortfolio, Page):
-    """What the trades are asked for."""
+    """A trade list that is asked for, its orders a part at a time."""
 
 
 class OrderAsked(OfPortfolio):
