@@ -16,6 +16,7 @@ PAGES = [
     "docs/alerts.md",
     "docs/allocations.md",
     "docs/architecture.md",
+    "docs/assistants.md",
     "docs/attribution.md",
     "docs/batches.md",
     "docs/book.md",
