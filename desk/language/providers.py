@@ -8,9 +8,11 @@ import asyncio
 import json
 import logging
 import os
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Literal, NoReturn, Protocol
 from urllib.parse import urlsplit
@@ -171,11 +173,10 @@ class HttpModel:
         of, content = FORMATS[self.provider], bytearray()
         body = {"model": self.name, **of.body(messages)}
         headers = {"User-Agent": AGENT, **of.headers(self.key)}
-        named_certificates()
         try:
             async with (
                 asyncio.timeout(CONNECT + ANSWER),
-                httpx.AsyncClient(timeout=httpx.Timeout(ANSWER, connect=CONNECT)) as client,
+                httpx.AsyncClient(verify=_certificates(), timeout=httpx.Timeout(ANSWER, connect=CONNECT)) as client,
                 client.stream("POST", self.address + of.path, json=body, headers=headers) as answer,
             ):
                 async for chunk in answer.aiter_bytes():
@@ -209,6 +210,15 @@ class HttpModel:
     def _refuse(self, sentence: str) -> NoReturn:
         """Raise ModelError with the model and its address before a sentence."""
         raise ModelError(f"the language model {shown(self.name)} at {self.address} {sentence}")
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The certificates that servers are held against, read once."""
+    import httpx
+
+    named_certificates()  # which httpx reads, too
+    return httpx.create_ssl_context()
 
 
 def _is_busy(status: int) -> bool:
