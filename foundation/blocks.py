@@ -45,7 +45,8 @@ def html_table(css: str, caption: str, columns: Sequence[Column]) -> str:
     heads = []
     for column, kind in zip(columns, kinds, strict=True):
         unit = f" <small>{escape(column.unit)}</small>" if column.unit else ""
-        heads.append(f'<th scope="col"{kind}>{escape(column.title)}{unit}</th>')
+        cell = 'th scope="col"' if column.title else "td"  # a reader of a screen says nothing of a head without words
+        heads.append(f"<{cell}{kind}>{escape(column.title)}{unit}</{cell[:2]}>")
     rows = []
     for name, *cells in zip(*(column.cells for column in columns), strict=True):
         first = f'<th scope="row" class="words{" nowrap" if len(name) < UNBROKEN_LETTERS else ""}">{escape(name)}</th>'

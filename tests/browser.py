@@ -8,10 +8,13 @@ import subprocess
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
 
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}  # windows of the pages of the service
 VIEWS = ((360, "light"), (768, "dark"), (1440, "light"))  # widths of a page, and the theme of its reader
 
 
@@ -119,3 +122,14 @@ def check_page(page: str, folder: Path, drawn: int = 51) -> None:
         assert found["smallest"] is None or found["smallest"] >= 9.0, found["width"]
         paper, ink = (sum(map(int, re.findall(r"\d+", str(found[c]))[:3])) for c in ("paper", "ink"))
         assert (paper < 150 < ink) if found["theme"] == "dark" else (ink < 150 < paper), found["theme"]
+
+
+def violations(page: Page, themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")) -> list[str]:
+    """What axe finds wrong with a page in each theme: rule, element and how to mend it."""
+    found = []
+    for theme in themes:
+        page.emulate_media(color_scheme=theme)
+        for each in Axe().run(page).response["violations"]:
+            found += [f"{theme} {each['id']}: {node['html'][:200]} {node['failureSummary']}" for node in each["nodes"]]
+    page.emulate_media(color_scheme=None)
+    return found

@@ -46,6 +46,7 @@ STYLE = """
 .trade-list .scroll .before-after { width: auto; min-width: 50%; }
 .trade-list .scroll table { width: 100%; margin: 0 0 10px; border: 0; border-collapse: collapse; table-layout: auto; color: inherit; font-size: 13px; }
 .trade-list .scroll th, .trade-list .scroll td { padding: 4px 8px; border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); background: none; font-weight: 400; text-align: right; vertical-align: top; }
+.trade-list .scroll thead td { border-bottom-color: currentColor; }
 .trade-list .scroll thead th { border-bottom-color: currentColor; font-weight: 600; vertical-align: bottom; }
 .trade-list .scroll .words { text-align: left; }
 .trade-list .scroll td.words:last-child { min-width: 12em; }

@@ -17,6 +17,7 @@ from jinja2 import Environment
 
 from desk.service.caller import Caller
 from desk.service.problems import Problem, without_folders
+from foundation.blocks import with_minus
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper import wording
 from foundation.paper.render import PAPER_PACKAGE
@@ -45,11 +46,16 @@ class PageRoute(APIRoute):
             try:
                 return await answer(request)
             except Problem as problem:
-                return _problem_page(request, problem)
+                if problem.status == 401 and BY_SCRIPT not in request.headers:
+                    came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                    return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303, problem.headers)
+                return problem_page(request, problem)
             except RequestValidationError:
-                return _problem_page(request, Problem(404, "There is no such page."))
+                return problem_page(request, Problem(404, "There is no such page."))
             except (ConfigError, DataError, PolicyError) as error:
-                return _problem_page(request, Problem(400, without_folders(request, str(error))))
+                return problem_page(
+                    request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
+                )
 
         return answered
 
@@ -65,16 +71,13 @@ def shown(request: Request, template: str, caller: Caller | None = None, **conte
     return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
 
 
-def _problem_page(request: Request, problem: Problem) -> Response:
+def problem_page(request: Request, problem: Problem) -> Response:
     """A problem as a page; to a script, which shows it in its panel, as the sentence alone."""
-    is_panel = BY_SCRIPT in request.headers
-    if problem.status == 401 and not is_panel:
-        came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303)
-    template = "problem_panel.html.j2" if is_panel else "problem.html.j2"
+    template = "problem_panel.html.j2" if BY_SCRIPT in request.headers else "problem.html.j2"
     found: Caller | None = getattr(request.state, "found", None)
     title = HTTPStatus(problem.status).phrase
-    page = shown(request, template, found, title=title, detail=problem.detail, mistakes=problem.mistakes)
+    detail = problem.detail.replace("POST /api/report for ", "make a report (see Research) of ")
+    page = shown(request, template, found, title=title, detail=detail, mistakes=problem.mistakes)
     page.status_code = problem.status
     page.headers.update(problem.headers)
     return page
@@ -86,6 +89,7 @@ def environment() -> Environment:
     found = templates(PACKAGE, PAPER_PACKAGE)
     found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC)}
     found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted", "age_words")}
+    found.filters["with_minus"] = with_minus
     return found
 
 

@@ -1,21 +1,170 @@
-"""The page of a portfolio."""
+"""The page of a portfolio: what to do next, and panels with its lines, its risk, its performance and its journal."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
+from desk.service.orders import TicketHead, tickets_of
 from desk.service.pages.page import PageRoute, shown
-from desk.service.portfolios.stored import seen
+from desk.service.portfolios import panels
+from desk.service.portfolios.figures import figures_of
+from desk.service.portfolios.stored import content_of, seen
+from desk.service.routes.orders import why
+from desk.service.routes.portfolios import YAML, Version, history, list_notes, show_portfolio
+from foundation.paper.wording import amount, counted, number
 
-router = APIRouter(prefix="/portfolios", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
+OrderReader = Annotated[Caller, Depends(needs("viewer", "orders"))]
+ENTRIES = 20  # of the journal, and notes, that the page shows
 
 
-@router.get("/{portfolio}")
+@router.get("/portfolios/{portfolio}")
 def portfolio(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
-    """Show a portfolio."""
+    """Show a portfolio; its figures are panels."""
+    record = show_portfolio(service, caller, request, Response(), portfolio)
+    return shown(request, "portfolio.html.j2", caller, portfolio=record)
+
+
+@router.get("/portfolios/{portfolio}/today")
+def today(request: Request, portfolio: Id, service: InService, caller: OrderReader) -> Response:
+    """Show what to do next, the lines by class with their drift, and the recommended orders."""
+    found = figures_of(service, caller, panels.today, portfolio, None)
+    notes = {note.subject: note for note in list_notes(service, caller, portfolio)[::-1] if note.kind == "line"}
+    newest = tickets_of(service.root(caller.tenant), [found["ticket"]["portfolio"]], 1, None)
+    step = next_step(portfolio, found, newest[0][1] if newest else None)
+    figures = {"headline": _headline(found), "columns": [{"name": found["ticket"]["portfolio"]}]}
+    return shown(
+        request,
+        "portfolio_today.html.j2",
+        caller,
+        portfolio=portfolio,
+        found=found,
+        step=step,
+        sheet=figures,
+        notes=notes,
+        age=age_of(found["ticket"]["as_of"]),
+    )
+
+
+@router.get("/portfolios/{portfolio}/risk")
+def risk(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Show the risk of the holdings, what they may lose, how they stand stress, and a year from today."""
+    block = figures_of(service, caller, panels.risk, portfolio, None)
+    return shown(request, "portfolio_sheet.html.j2", caller, block=block)
+
+
+@router.get("/portfolios/{portfolio}/performance")
+def performance(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Show the history of NAV, and the backtest of the active policy."""
+    found = figures_of(service, caller, panels.performance, portfolio, None)
+    return shown(request, "portfolio_performance.html.j2", caller, found=found)
+
+
+@router.get("/portfolios/{portfolio}/journal")
+def journal(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Show the newest decisions, entries, versions and notes."""
+    record = show_portfolio(service, caller, request, Response(), portfolio)
+    found = history(service, caller, portfolio, ENTRIES)
+    notes = list_notes(service, caller, portfolio, ENTRIES)
+    lines = [(asset, asset) for asset in record.portfolio.get("lines", ())]
+    return shown(request, "portfolio_journal.html.j2", caller, portfolio=record, found=found, notes=notes, lines=lines)
+
+
+@router.get("/portfolios/{portfolio}/edit")
+def edit(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Show the file of a portfolio in a form, for who may change it."""
+    response = Response()
+    record = show_portfolio(service, caller, request, response, portfolio)
     with service.sessions() as session:
         stored = seen(session, caller, portfolio)
-    return shown(request, "portfolio.html.j2", caller, portfolio=stored)
+        _, content = content_of(service, session, stored)
+    return shown(
+        request,
+        "portfolio_edit.html.j2",
+        caller,
+        portfolio=record,
+        text=content.text,
+        tag=response.headers["ETag"],
+        is_own=stored.owner == caller.user,
+    )
+
+
+@router.get("/portfolios/{portfolio}/file")
+def file(portfolio: Id, service: InService, caller: Reader, version: Version = None) -> Response:
+    """Give a version of the file of a portfolio, to be kept."""
+    with service.sessions() as session:
+        _, content = content_of(service, session, seen(session, caller, portfolio), version)
+    named = f"attachment; filename*=utf-8''{quote(content.name)}.yaml"
+    return Response(content.text, media_type=YAML, headers={"Content-Disposition": named})
+
+
+@router.get("/orders/{order}")
+def order(
+    request: Request, order: Annotated[str, Path(max_length=64)], service: InService, caller: OrderReader
+) -> Response:
+    """Say why an order was made."""
+    return shown(request, "order.html.j2", caller, found=why(order, caller, service))
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+class Step(NamedTuple):
+    """What to do next.  sentence : in words; label, to : of the one button."""
+
+    sentence: str
+    label: str
+    to: str
+
+
+def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | None) -> Step:
+    """What a person has to do next for a portfolio.
+
+    portfolio : its id.
+    found     : as `panels.today` gives it.
+    newest    : its newest ticket.
+    """
+    ticket, drift = found["ticket"], found["drift"]
+    if newest is not None and newest.as_of == ticket["as_of"] and not newest.is_sent and not newest.refused_by:
+        todo = "is approved and not sent" if newest.is_approved else "waits for approval"
+        return Step(f"A ticket of these prices {todo}: {newest.headline}", "Open the ticket", f"/tickets/{newest.id}")
+    if found["stale"]:
+        said = "The prices are too old for orders: get newer ones before you trade."
+        return Step(said, "See the list at these prices", "#orders")
+    if not found["is_empty"]:
+        return Step(f"Trade: {ticket['reason']}.", "See the recommended trades", "#orders")
+    triggers = [each["sentence"] for each in drift["readings"] if each["triggers"]]
+    if triggers:
+        said = f"Decide: {'; '.join(triggers)}. The policy itself trades nothing: {ticket['reason']}."
+        return Step(said, "Weigh the alternatives", f"/decide?portfolio={portfolio}")
+    return Step(f"Nothing is to be done: {ticket['reason']}.", "Look at the risk", "#risk")
+
+
+def age_of(day: str) -> str:
+    """The age of prices in words.  day : YYYY-MM-DD."""
+    days = (date.today() - date.fromisoformat(day)).days
+    return "of today" if days <= 0 else f"{counted(days, 'day')} old"
+
+
+def _headline(found: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The figures at the top: value, drift, cash and orders."""
+    ticket, totals, basis = found["ticket"], found["ticket"]["totals"], found["ticket"]["currency"]
+    drifts = (each for each in found["drift"]["readings"] if each["name"] == "drift of an asset")
+    widest, cash = next(drifts), found["drift"]["lines"][-1]
+    count = len(ticket["orders"])
+    costs = f"cost {amount(sum(each['cost'] * each.get('rate', 1.0) for each in ticket['orders']))} {basis}"
+    shown = (
+        ("Value", basis, amount(found["nav"]), f"prices of {ticket['as_of']}"),
+        ("Largest drift", "points", number(100.0 * widest["value"], signed=True), f"{widest['of']}, {widest['level']}"),
+        ("Cash", "% of value", number(100.0 * cash["weight"]), f"{amount(cash['value'])} {basis}"),
+        ("Orders", "", f"{count}", costs if count else "the policy holds"),
+        ("Turnover", "% of value", number(100.0 * totals["turnover"]), "one way"),
+    )
+    keys = "label", "unit", "words", "beside"
+    return [dict(zip(keys, each, strict=True)) | {"interval": "", "kind": ""} for each in shown]

@@ -1,31 +1,42 @@
 """The figures of a stored portfolio, as the command line has them: each is a record of its own module, as it stands."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 
+from backtests.engine.result import Backtest
+from backtests.evaluation.scores import Score
+from backtests.runs.trial_book import PLACE, TrialBook, read_book
 from backtests.sheets.pages.risk_sheet import risk_numbers
 from backtests.today.holdings_risk import holdings_risk
+from desk.commands.cycle.governance import Governed
 from desk.commands.cycle.records import newest_cycles
-from desk.commands.orders.trades import policy_now, trades_now
+from desk.commands.orders.trades import policy_now, today_of, trades_now
 from desk.commands.report import scored_backtest
 from desk.commands.risk import ready_policies
-from desk.cycle.monitor import Reading, monitored
+from desk.commands.trials import search_words
+from desk.cycle.alerts import INFORMATION, STATUS_LEVELS, URGENT
+from desk.cycle.monitor import NORMAL_LEVEL, QUIET, Reading, monitored
 from desk.journal.journal import JOURNAL, Journal
-from desk.journal.records import CycleRun
+from desk.journal.records import RAISED, Alert, Alerted, CycleRun
 from desk.service.bodies import Moment
 from desk.service.caller import Caller, Service
-from desk.service.folders import RUNS
+from desk.service.folders import RUNS, TRIALS
 from desk.service.limited import limited
 from desk.service.orders import JournalEntry, entries_of
 from desk.service.portfolios.stored import written_out
+from desk.tca.page import table_block
 from foundation.home import home_folder
 from foundation.paper.formats import plain_json
+from research.orders import TradeList
 from research.portfolio import Portfolio, load_portfolio
+
+FURTHEST = 2.0  # places of assets are cut there: 1 is the end of a range
 
 
 class Performance(BaseModel):
@@ -59,6 +70,51 @@ class Drift(BaseModel):
     headline: str
     readings: list[Reading]
     lines: list[dict[str, Any]]
+
+
+class Decision(BaseModel):
+    """The last decision of a cycle.  status : of it by now.  asks : true if a person must know it at once."""
+
+    session: str
+    status: str
+    headline: str
+    asks: bool
+
+
+class OverviewFigures(BaseModel):
+    """The figures of a row.
+
+    nav, basis  : value, and the currency of all amounts.
+    priced_on   : day of its newest price.
+    today       : day of the exchange of `calendar` on which the row was made.
+    stale       : sentences on prices too old for orders, or "".
+    places      : of each asset, its distance from target over that from target to the end of its range on this side.
+    outside     : number of assets outside their ranges.
+    drift       : the largest drift in words.
+    is_triggered : true if a reading, or the policy, asks for a cycle.
+    flags       : readings beyond a level, and the policy where it trades; those that trigger first.
+    orders, notional, cost, headline : today's list: count, and currency.
+    decision    : of the last cycle, None for none.
+    alerts      : those that hold, the urgent ones first.
+    """
+
+    nav: float
+    basis: str
+    priced_on: str
+    calendar: str
+    today: str
+    stale: str
+    places: list[float]
+    outside: int
+    drift: str
+    is_triggered: bool
+    flags: list[Reading]
+    orders: int
+    notional: float
+    cost: float
+    headline: str
+    decision: Decision | None
+    alerts: list[Alert]
 
 
 class VersionHead(BaseModel):
@@ -101,13 +157,18 @@ def performance(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, A
     """The backtest of a policy, "" for the active one.  Raises ConfigError as `policy_now` does."""
     ready, name, run = policy_now(portfolio, policy, reports)
     played, _, scored = scored_backtest(portfolio, ready, name)
+    return performance_of(portfolio, played, scored, run)
+
+
+def performance_of(portfolio: Portfolio, played: Backtest, scored: Score, run: str) -> dict[str, Any]:
+    """The figures of a backtest that was played.  run : that fitted its policy or recommends it, or ""."""
     history = portfolio.nav_history
     days = portfolio.market.days[history.opened :][: len(history.nav)].astype(str).tolist()
     rows = zip(
         days, history.nav.tolist(), history.flows.tolist(), strict=False
     )  # one flow more: that of the last close
     return {
-        "policy": name,
+        "policy": played.name,
         "run": run,
         "first": f"{played.dates[0]:%Y-%m-%d}",
         "last": f"{played.dates[-1]:%Y-%m-%d}",
@@ -125,15 +186,65 @@ def risk(portfolio: Portfolio, reports: Path, paths: int) -> dict[str, Any]:
 
 def drift(portfolio: Portfolio, reports: Path, policy: str) -> dict[str, Any]:
     """The readings of the monitor before today's list of a policy, "" for the active one."""
-    listed = trades_now(portfolio, policy, reports, as_of="", stale_ok=True)
+    return drift_of(trades_now(portfolio, policy, reports, as_of="", stale_ok=True))
+
+
+def drift_of(listed: TradeList) -> dict[str, Any]:
+    """The readings of the monitor before the orders of a list."""
     found = monitored(listed)
     return {
-        "date": f"{portfolio.date:%Y-%m-%d}",
+        "date": f"{listed.portfolio.date:%Y-%m-%d}",
         "policy": listed.policy,
         "status": found.status,
         "headline": listed.headline,
         "readings": [asdict(each) for each in found.shown],
-        "lines": portfolio.table().reset_index().to_dict("records"),
+        "lines": listed.portfolio.table().reset_index().to_dict("records"),
+    }
+
+
+def governance(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
+    """The governance of a portfolio today: sentences, flags that a person looks at, and tables as blocks of a page."""
+    found = Governed(portfolio, today_of("", portfolio.market.calendar) or portfolio.date, reports)
+    tables = [table_block(each) for each in found.tables()]
+    return {"sentences": [*found.head, *found.surveillance], "flags": list(found.flags), "tables": tables}
+
+
+def tried(names: Collection[str]) -> list[list[str]]:
+    """Sentences on each search of portfolios of these names, from the trial book of the tenant.
+
+    Called in a process of its own, whose environment it changes.
+    """
+    os.environ[PLACE] = str(home_folder() / TRIALS)
+    book = read_book()
+    own = TrialBook(book.trials[book.trials["portfolio"].isin(list(names))], book.variants)
+    return [search_words(each) for each in own.searches]
+
+
+def overview(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
+    """The `OverviewFigures` of a portfolio today. Raises as `trades_now` does."""
+    listed = trades_now(portfolio, "", reports, as_of="", stale_ok=True)
+    found, sized = monitored(listed), listed.sized
+    decision, alerts = _of_journal(home_folder(), portfolio.name)
+    beyond = [each for each in found.shown if each.triggers or each.level != NORMAL_LEVEL]
+    flags = [each for each in beyond if not (each.name == "data" and listed.stale)]  # `stale` says so
+    return {
+        "nav": portfolio.nav,
+        "basis": portfolio.basis,
+        "priced_on": f"{portfolio.priced_on:%Y-%m-%d}",
+        "calendar": portfolio.market.calendar,
+        "today": listed.facts["today"],
+        "stale": listed.stale_words,
+        "places": _places(portfolio, listed),
+        "outside": int(found["ranges"].value or 0),
+        "drift": found["drift of an asset"].sentence,
+        "is_triggered": bool(found.triggers),
+        "flags": [asdict(each) for each in sorted(flags, key=lambda each: not each.triggers)],
+        "orders": len(listed.orders),
+        "notional": sized.buys + sized.sells,
+        "cost": float(sized.charges.sum()),
+        "headline": listed.headline,
+        "decision": decision and decision.model_dump(),
+        "alerts": [asdict(each) for each in alerts],
     }
 
 
@@ -159,3 +270,34 @@ def _of_file(work: Callable[..., Any], file: str, *given: Any) -> Any:
     os.chdir(Path(file).parent)  # messages then name files as the portfolio does
     found = work(load_portfolio(Path(file).name, trust_code=False), home_folder() / RUNS, *given)
     return plain_json(found, missing_as_null=True)
+
+
+def _places(portfolio: Portfolio, listed: TradeList) -> list[float]:
+    """The `places` of `OverviewFigures`."""
+    gaps = portfolio.weights - listed.target
+    reach = np.where(gaps > 0.0, portfolio.upper - listed.target, listed.target - portfolio.lower)
+    reach = np.where(np.isfinite(reach) & (reach > 0.0), reach, np.abs(gaps) / FURTHEST)  # of no range, the far end
+    shares = np.divide(gaps, reach, out=np.zeros_like(gaps), where=reach > 0.0)
+    return [round(float(each), 3) for each in np.clip(shares, -FURTHEST, FURTHEST)]
+
+
+def _of_journal(root: Path, portfolio: str) -> tuple[Decision | None, list[Alert]]:
+    """The last decision of a portfolio, and its alerts that hold, in the journal of a folder."""
+    if not (root / JOURNAL).is_file():
+        return None, []
+    with Journal(root, read_only=True) as journal:
+        cycles = newest_cycles(journal, 1, portfolio)
+        newest = {
+            each.record.alert.what: each.record for each in journal.entries(kind=Alerted.kind, portfolio=portfolio)
+        }
+    decisions = [
+        Decision(
+            session=entry.record.session,
+            status=status,
+            headline=entry.record.headline,
+            asks=STATUS_LEVELS.get(status) == URGENT and entry.record.monitor != QUIET,
+        )
+        for entry, status in cycles
+    ]
+    alerts = [each.alert for each in newest.values() if each.state == RAISED and each.alert.level != INFORMATION]
+    return next(iter(decisions), None), sorted(alerts, key=lambda each: each.level != URGENT)

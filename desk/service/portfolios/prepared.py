@@ -6,11 +6,11 @@ Readers of settings and the shipped market are made as the first portfolio is re
 import gc
 from contextlib import suppress
 
-from desk.service.portfolios import figures, validation
+from desk.service.portfolios import figures, panels, validation
 from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
 
-__all__ = ["figures", "validation"]
+__all__ = ["figures", "panels", "validation"]
 
 with suppress(ConfigError, DataError):  # a server may be without the shipped files
     load_portfolio(validation.DATA / "portfolios" / "sixty_forty.yaml", trust_code=False)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
@@ -13,7 +13,18 @@ from backtests.today.risk_paths import PATHS
 from desk.service.bodies import JSON, PRINTED, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
-from desk.service.portfolios.stored import changed, checked, content_of, created, deleted, owned, seen, seen_by
+from desk.service.portfolios.stored import (
+    MOST_TEXT,
+    changed,
+    checked,
+    content_of,
+    created,
+    deleted,
+    from_broker,
+    owned,
+    seen,
+    seen_by,
+)
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 
@@ -27,6 +38,7 @@ Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of
 Policy = Annotated[str, Query(max_length=80, description="Name of a policy; the active one by default.")]
 Paths = Annotated[int, Query(ge=16, le=PATHS, description="Simulated futures of a year.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
+Pair = Annotated[str, StringConstraints(max_length=160, pattern=r"^[^=\x00-\x1f]+=[^=\x00-\x1f]+$")]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
 Answers = dict[int | str, dict[str, Any]]  # that a route gives besides those of all
@@ -101,6 +113,24 @@ class PortfolioRecord(PortfolioHead):
     shares: list[Shared]
 
 
+class PositionsBody(Body):
+    """A new portfolio from a broker's positions, as `rebalance new` makes it.
+
+    positions : text of the broker's file, CSV.
+    prices    : a source, or a store of imported prices, of which the server has those of all assets.
+    weights   : targets such as SPY=60; by default the weights that are held.
+    classes   : asset class, and currency, of assets that are not known, such as XYZ=us_equity,EUR.
+    """
+
+    name: str = Field(min_length=1, max_length=80, pattern=PRINTED)
+    positions: str = Field(min_length=1, max_length=MOST_TEXT)
+    client: str = Field("", max_length=128, pattern=PRINTED)
+    profile: str = Field("", max_length=40, description="conservative, moderate (the default) or aggressive.")
+    prices: str = Field("yahoo", max_length=80, pattern=PRINTED)
+    weights: tuple[Pair, ...] = Field((), max_length=1_000)
+    classes: tuple[Pair, ...] = Field((), max_length=1_000)
+
+
 class ShareBody(Body):
     """Whether a user may change a portfolio, too."""
 
@@ -168,7 +198,7 @@ def list_portfolios(
     """List your portfolios and those that are shared with you, by client."""
     wanted = [seen_by(caller), *([] if client is None else [StoredPortfolio.client == client])]
     wanted += [] if with_deleted else [StoredPortfolio.deleted.is_(None)]
-    rows = _heads(caller).where(*wanted).order_by(StoredPortfolio.client, StoredPortfolio.name)
+    rows = heads_of(caller).where(*wanted).order_by(StoredPortfolio.client, StoredPortfolio.name)
     groups = dict[str, list[PortfolioHead]]()
     with service.sessions() as session:
         for row in session.execute(rows.limit(limit).offset(offset)):
@@ -189,7 +219,18 @@ def create_portfolio(
         raise Problem(400, "The form has no `portfolio`: add its YAML.")
     portfolio = created(service, caller, client, checked(service, caller, body.text, body.is_yaml, body.files))
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
-    return _record(service, caller, portfolio, None, response)
+    return record_of(service, caller, portfolio, None, response)
+
+
+@router.post("/from-positions", status_code=201, responses=TAKEN)
+def import_positions(service: InService, caller: Writer, response: Response, body: PositionsBody) -> PortfolioRecord:
+    """Store a new portfolio with a broker's positions: targets, ranges, limits and policies by a risk profile."""
+    classes = dict((symbol, word) for symbol, _, word in (each.rpartition("=") for each in body.classes))
+    more = {"weights": body.weights, "classes": classes}
+    content = from_broker(service, caller, body.name, body.positions, body.profile, body.prices, more)
+    portfolio = created(service, caller, body.client, content)
+    response.headers["Location"] = f"{router.prefix}/{portfolio}"
+    return record_of(service, caller, portfolio, None, response)
 
 
 @router.get("/{portfolio}", responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}})
@@ -197,7 +238,7 @@ def show_portfolio(
     service: InService, caller: Reader, request: Request, response: Response, portfolio: Id, version: Version = None
 ) -> PortfolioRecord:
     """Give a version of a portfolio: as a record, or as YAML where that is accepted."""
-    record = _record(service, caller, portfolio, version, response)
+    record = record_of(service, caller, portfolio, version, response)
     response.headers["Vary"] = "Accept"
     if not request.headers.get("accept", "").startswith((YAML, "application/yaml")):
         return record
@@ -212,20 +253,20 @@ def change_portfolio(
     service: InService, caller: Writer, response: Response, portfolio: Id, body: SentBody, if_match: IfMatch = None
 ) -> PortfolioRecord:
     """Store the next version of a portfolio, unless nothing changed; files stay where none of their name is sent."""
-    version = _matched(service, caller, portfolio, if_match)
+    version = matched(service, caller, portfolio, if_match)
     with service.sessions() as session:
         _, before = content_of(service, session, seen(session, caller, portfolio), version)
     text, is_yaml = (before.text, True) if body.text is None else (body.text, body.is_yaml)
     content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
     if content != before:
         version = changed(service, caller, portfolio, version, content)
-    return _record(service, caller, portfolio, version, response)
+    return record_of(service, caller, portfolio, version, response)
 
 
 @router.delete("/{portfolio}", status_code=204, responses=MATCHED)
 def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match: IfMatch = None) -> None:
     """Mark a portfolio deleted; its versions can still be read."""
-    deleted(service, caller, portfolio, _matched(service, caller, portfolio, if_match))
+    deleted(service, caller, portfolio, matched(service, caller, portfolio, if_match))
 
 
 @router.put("/{portfolio}/shares/{user}", status_code=204, responses=GONE)
@@ -309,7 +350,7 @@ def history(service: InService, caller: Reader, portfolio: Id, limit: Limit = 10
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 
-def _heads(caller: Caller) -> Select[str, str, str, str, int, datetime, datetime | None, bool]:
+def heads_of(caller: Caller) -> Select[str, str, str, str, int, datetime, datetime | None, bool]:
     """The columns of `PortfolioHead`."""
     mine = (Share.portfolio == StoredPortfolio.id) & (Share.user == caller.user)
     of, writes = StoredPortfolio, (StoredPortfolio.owner == caller.user) | func.coalesce(Share.writes, false())
@@ -318,7 +359,7 @@ def _heads(caller: Caller) -> Select[str, str, str, str, int, datetime, datetime
     return heads.join(User, User.id == of.owner).outerjoin(Share, mine)
 
 
-def _record(
+def record_of(
     service: InService, caller: Caller, portfolio: str, version: int | None, response: Response
 ) -> PortfolioRecord:
     """A version of a portfolio; its ETag is written into the answer."""
@@ -329,7 +370,7 @@ def _record(
         shares = session.execute(users).all() if stored.owner == caller.user else []
         response.headers["ETag"] = _tag(kept.number, JSON)
         return PortfolioRecord(
-            **session.execute(_heads(caller).where(StoredPortfolio.id == portfolio)).one()._mapping,
+            **session.execute(heads_of(caller).where(StoredPortfolio.id == portfolio)).one()._mapping,
             number=kept.number,
             author=session.get_one(User, kept.author).name,
             written=kept.created,
@@ -345,7 +386,7 @@ def _tag(version: int, kind: str) -> str:
     return f'"{version}.{kind.rpartition("/")[2]}"'
 
 
-def _matched(service: InService, caller: Caller, portfolio: str, if_match: str | None) -> int:
+def matched(service: InService, caller: Caller, portfolio: str, if_match: str | None) -> int:
     """The newest version of a portfolio, which the caller has read. Raises Problem 428 without If-Match, and 412."""
     with service.sessions() as session:
         newest = seen(session, caller, portfolio, for_change=True).version

@@ -1,9 +1,10 @@
 """Connections to the database, and transactions: of a session that reads, and of one that writes."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -14,7 +15,7 @@ from desk.service.settings import LOOPBACK
 from foundation.arguments import first_line, refuse
 from foundation.errors import ConfigError
 
-WAIT = 60.0  # seconds for another process's transaction
+WAIT, PAUSE = 60.0, 0.02  # seconds for another process's transaction, and between two tries
 CONNECTIONS = {"pool_size": 5, "max_overflow": 15, "pool_timeout": WAIT}  # of a process; a PostgreSQL has 100 for all
 NO_DATABASE = (OperationalError, InterfaceError)  # of one that does not answer
 BEGIN = "begin"  # execution option: how SQLite begins a transaction
@@ -60,8 +61,9 @@ def connected(url: str, *, are_keys_checked: bool = True) -> Engine:
     engine = create_engine(where, connect_args={"timeout": WAIT, "isolation_level": None}, **CONNECTIONS)
 
     @event.listens_for(engine, "connect")
-    def _ready(connection: Any, _: object) -> None:
-        for setting in ("journal_mode = WAL", "synchronous = FULL", f"foreign_keys = {are_keys_checked:d}"):
+    def _ready(connection: sqlite3.Connection, _: object) -> None:
+        _write_ahead(connection)
+        for setting in ("synchronous = FULL", f"foreign_keys = {are_keys_checked:d}"):
             connection.execute(f"PRAGMA {setting}")
 
     @event.listens_for(engine, "begin")
@@ -71,6 +73,19 @@ def connected(url: str, *, are_keys_checked: bool = True) -> Engine:
         connection.exec_driver_sql(f"BEGIN {begin}")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Let readers of the file go on while another writes. SQLite itself does not wait where two do this at once."""
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(PAUSE)
 
 
 def answering(engine: Engine) -> Connection:

@@ -8,17 +8,24 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from anyio.from_thread import start_blocking_portal
 from database_servers import PostgreSQL, postgresql, redis_server
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from provider_server import own_certificate
+from push_service import PushService, push_service
 
 from desk.service.app import create_app
 from desk.service.caller import SCOPES, Service, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, Tenant, User, now
+from research.market.calendars import sessions
+from research.market.rows import price_rows
+from research.market.store import PLACE, PriceStore
 
 URL = "http://127.0.0.1:5000"
 
@@ -89,6 +96,26 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def _stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, draws = tmp_path_factory.mktemp("stores"), np.random.default_rng(1)
+    days = sessions(np.datetime64("2021-01-04"), np.datetime64("2022-12-29"), "XNYS")
+    facts = {"currency": "USD", "source": "yahoo", "fetched_at": np.datetime64("2022-12-30T12:00", "us")}
+    rows = list[pd.DataFrame]()
+    for asset, close in (("SPY", 383.44), ("AGG", 97.45)):
+        walk = np.cumsum(draws.normal(0.0, 0.01, len(days)))
+        rows.append(price_rows(asset, days, close * np.exp(walk - walk[-1]), **facts))
+    PriceStore(folder / "yahoo", "yahoo").add(pd.concat(rows))
+    return folder
+
+
+@pytest.fixture
+def stores(_stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the stores: `yahoo`, with two years of made-up prices that end at those of positions.csv."""
+    monkeypatch.setenv(PLACE, str(_stores))
+    return _stores
+
+
+@pytest.fixture(scope="session")
 def one_app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     return create_app(ServiceSettings(folder=tmp_path_factory.mktemp("app") / "service"))
 
@@ -112,7 +139,13 @@ def client(app: FastAPI) -> TestClient:
 
 
 @pytest.fixture
-def signed_in(app: FastAPI) -> Callable[..., TestClient]:
+def signed_in(client_of: Callable[..., TestClient]) -> Callable[..., TestClient]:
+    """`client_of`; below `pages` a page of a browser has this name."""
+    return client_of
+
+
+@pytest.fixture
+def client_of(app: FastAPI) -> Callable[..., TestClient]:
     """A client with the access token of a new user of a role and tenant."""
 
     def made(role: str = "manager", tenant: str = "house", scopes: tuple[str, ...] = SCOPES) -> TestClient:
@@ -129,3 +162,17 @@ def signed_in(app: FastAPI) -> Callable[..., TestClient]:
         return TestClient(app, base_url=URL, headers={"Authorization": f"Bearer {token}"})
 
     return made
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine."""
+    return own_certificate(tmp_path_factory.mktemp("tls") / "own.pem")
+
+
+@pytest.fixture
+def pushes(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushService]:
+    """A push service, whose certificate the service trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with push_service(certificate) as served:
+        yield served

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe
-from browser import chromium
+from browser import WIDE, chromium
 from people import PASSWORD
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from desk.service.app import create_app
 from desk.service.caller import Service
@@ -19,7 +18,7 @@ from desk.service.serving import listening
 from desk.service.settings import ServiceSettings
 from desk.service.users import accounts
 
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+TIMEOUT = 20_000  # ms that a page has to come to what is expected, on a machine that is busy
 
 
 class Served:
@@ -61,6 +60,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
+    expect.set_options(timeout=TIMEOUT)
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield found
@@ -74,7 +74,7 @@ def context_of(browser: Browser, served: Served) -> Iterator[Callable[..., Brows
 
     def made(size: dict[str, int] = WIDE, **more: Any) -> BrowserContext:
         context = browser.new_context(base_url=served.address, viewport=size, **more)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(TIMEOUT)
         context.on("weberror", lambda error: faults.append(str(error.error)))
         opened.append(context)
         return context
@@ -99,14 +99,3 @@ def signed_in(context_of: Callable[..., BrowserContext], served: Served) -> Call
         return page
 
     return made
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong with a page, in light and dark: rule, element and how to mend it."""
-    found = []
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        for each in Axe().run(page).response["violations"]:
-            found += [f"{theme} {each['id']}: {node['html'][:200]} {node['failureSummary']}" for node in each["nodes"]]
-    page.emulate_media(color_scheme=None)
-    return found
