@@ -230,7 +230,7 @@ def import_positions(service: InService, caller: Writer, response: Response, bod
     content = from_broker(service, caller, body.name, body.positions, body.profile, body.prices, more)
     portfolio = created(service, caller, body.client, content)
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
-    return _record(service, caller, portfolio, None, response)
+    return record_of(service, caller, portfolio, None, response)
 
 
 @router.get("/{portfolio}", responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}})
