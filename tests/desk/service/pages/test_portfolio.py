@@ -218,7 +218,7 @@ def test_the_journal_leads_from_a_ticket_to_the_reasons_of_its_orders(
     file = written_out(app.state.service, caller, path.rpartition("/")[2])
     monkeypatch.setenv(HOME, str(root))
     monkeypatch.chdir(root)
-    ticket = orders.issued(str(file), TradesAsked(as_of="2022-12-30"), signature(caller))
+    ticket = orders.issued(str(file), TradesAsked(as_of="2022-12-30"), caller.name, signature(caller))
     journal = owner.get(f"{path}/journal").text
     (entry,) = owner.get("/api/journal").json()["entries"]
     assert f'href="/tickets/{ticket[:12]}"' in journal
