@@ -89,7 +89,8 @@ def seed(service: Service, email: str, portfolio: str) -> None:
 
 def measured(browser: Browser, served: Served, cookies: Any, path: str) -> list[float]:
     """First paint in ms, blocking in ms, layout shift and kB of a page."""
-    context = browser.new_context(base_url=served.address, viewport=WIDE, storage_state=cookies)
+    size: Any = WIDE
+    context = browser.new_context(base_url=served.address, viewport=size, storage_state=cookies)
     context.add_init_script(OBSERVED)
     page = context.new_page()
     answer = page.goto(path)
