@@ -3,7 +3,7 @@
 `journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
 `data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
 `diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`,
-`serve | worker`, `user add | link | list | disable`, `store backup | restore | migrate | check | rotate-keys`.
+`serve | worker | mcp`, `user add | link | list | disable`, `store backup | restore | migrate | check | rotate-keys`.
 
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
@@ -25,7 +25,7 @@ from desk.cli.new import new
 from desk.cli.on_server import OnServer, check_server
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
 from desk.cli.reports import backtest, batch, parameters_text, report
-from desk.cli.serve import serve, worker
+from desk.cli.serve import mcp, serve, worker
 from desk.cli.studies import audit, laboratory, study, sweep
 from desk.cli.tca import tca
 from desk.cli.today import allocate, forecast, risk
@@ -67,7 +67,7 @@ for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, 
     app.command(cls=OnServer)(command)
 for command in (run, watch, history, live, governance):
     app.command(cls=OnServer)(command)
-for command in (audit, sweep, laboratory, study, cluster, serve, worker):
+for command in (audit, sweep, laboratory, study, cluster, serve, worker, mcp):
     app.command()(command)
 app.command("compile")(compile_now)
 for command in (policies, verify, runs, note, trials, show, pdf, diff, replay):

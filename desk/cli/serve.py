@@ -1,4 +1,4 @@
-"""`rebalance serve` and `worker`: the service over HTTP, and its jobs."""
+"""`rebalance serve`, `worker` and `mcp`: the service over HTTP, its jobs, and its tools for an assistant."""
 
 from pathlib import Path
 from typing import Annotated
@@ -86,3 +86,27 @@ def worker(once: Annotated[bool, typer.Option("--once", help="Do the jobs that w
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     work(opened_service(settings_of()), stop, once=once)
+
+
+def mcp(
+    portfolio: Annotated[
+        str, typer.Option(help="Id or name of the portfolio of calls that name none. [default: the only one]")
+    ] = "",
+    elicit: Annotated[
+        bool, typer.Option("--elicit", help="Let the user approve by elicitation, if the client shows it to him.")
+    ] = False,
+) -> None:
+    """Answer the client of an assistant by the Model Context Protocol, on stdin and stdout.
+
+    The assistant acts for the user of the access token in REBALANCE_TOKEN; without one, for the only user that the
+    service has. What it orders waits as a ticket, which a person approves elsewhere. Also read: DATABASE_URL.
+    """
+    with starting():
+        import os
+
+        from desk.service.caller import opened_service
+        from desk.service.client import TOKEN
+        from desk.service.settings import settings_of
+        from desk.service.tools.transports import run_on_stdio
+
+    run_on_stdio(opened_service(settings_of()), os.environ.get(TOKEN, ""), portfolio, elicits=elicit)

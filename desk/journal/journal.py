@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS entries (sequence INTEGER PRIMARY KEY,
 CREATE UNIQUE INDEX IF NOT EXISTS by_key ON entries (key);
 CREATE INDEX IF NOT EXISTS by_ticket ON entries (ticket);
 CREATE INDEX IF NOT EXISTS by_order ON entries ("order");
+CREATE INDEX IF NOT EXISTS by_portfolio ON entries (portfolio, kind);
 CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries
     BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
 CREATE TRIGGER IF NOT EXISTS never_removed BEFORE DELETE ON entries
@@ -181,6 +182,11 @@ class Journal:
         """The head when there were `count` entries, or None where there were never as many."""
         row = self.rows.execute("SELECT sequence, sha256 FROM entries WHERE sequence = ?", [count]).fetchone()
         return Head(*row) if row else None
+
+    def last_by_portfolio(self) -> dict[str, int]:
+        """The number of the last entry of each portfolio, by its name."""
+        with self._reported():
+            return dict(self.rows.execute("SELECT portfolio, MAX(sequence) FROM entries GROUP BY portfolio").fetchall())
 
     def entries(
         self,

@@ -28,6 +28,7 @@ AFTER_REFUSAL = (
     "Only who refused it can approve it after all. A list of the same file, data and request is the same again, and "
     "refused: change what was refused."
 )
+ASSISTANT = " through an assistant"  # in the name of who made a list that his assistant asked for
 
 
 def ticket_event(document: Mapping[str, Any], record: Record, order: str = "") -> Event:
@@ -66,7 +67,7 @@ class TicketState:
 
     lists, sent, crossed : entries of its lists, its orders and its crosses.
     approvals, refusals : each person's last word on it.
-    wanted : persons who must approve it, as its list says.
+    wanted : persons who must approve it.
     """
 
     lists: tuple[Entry, ...]
@@ -77,8 +78,9 @@ class TicketState:
 
     @property
     def wanted(self) -> int:
-        """Persons who must approve it."""
-        return max((entry.record.approvals for entry in self.lists), default=0)
+        """Persons who must approve it: as many as its portfolio asks for, and one of a list that an assistant made."""
+        by_assistant = any(ASSISTANT in entry.user for entry in self.lists)
+        return max((entry.record.approvals for entry in self.lists), default=0) or int(by_assistant)
 
     @property
     def is_approved(self) -> bool:

@@ -20,7 +20,7 @@ from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import CONVENTIONS, describe_problems
-from desk.service.pages import home, portfolio, static
+from desk.service.pages import home, money, new, portfolio, static
 from desk.service.pages import sign_in as sign_in_pages
 from desk.service.problems import answer_problems
 from desk.service.routes import (
@@ -37,6 +37,7 @@ from desk.service.routes import (
     users,
 )
 from desk.service.settings import ServiceSettings, settings_of
+from desk.service.tools import transports
 
 GUARDS = (  # in the order in which a request meets them
     from_proxy, secure_headers, observed, known_hosts, limited_rate, whole_bodies, limited_work, idempotent, journalled,
@@ -46,9 +47,9 @@ GUARDS = (  # in the order in which a request meets them
 ALWAYS = (health, metrics)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
-STORED = (portfolios, market, orders, jobs, runs, users)  # a caller who has the role and the scope
+STORED = (portfolios, market, orders, jobs, runs, users, transports)  # a caller who has the role and the scope
 OPEN_PAGES = (static, sign_in_pages)  # anyone
-PAGES = (home, portfolio)  # a caller, as for `STORED`
+PAGES = (home, money, new, portfolio)  # a caller, as for `STORED`
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
@@ -94,5 +95,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 earlier(number, frame)
 
         signal.signal(signal.SIGTERM, stop)
-    yield
+    async with transports.tools_of(app):
+        yield
     service.stopping.set()

@@ -23,10 +23,11 @@ from desk.service.users.one_time import sha256_of
 from desk.service.users.tokens import Signer, browser_key
 
 Role = Literal["viewer", "manager", "approver", "admin"]  # each may do what those before it may
-Scope = Literal["portfolios", "jobs", "orders", "market", "users"]  # of an access token
+Scope = Literal["portfolios", "jobs", "orders", "approvals", "market", "users"]  # of an access token
 ROLES: tuple[str, ...] = get_args(Role)
 SCOPES: tuple[str, ...] = get_args(Scope)
 SESSION_COOKIE = "__Host-session"  # no other host, and no page without TLS but of this machine, sets it
+APPROVALS = "approvals"  # the scope of the last word on orders, which no assistant has
 PERSON = "person"  # the scope of what a person alone may do: no access token has it
 USE_NOTED = timedelta(hours=1)  # between two notes of the use of an access token
 WINDOW = 10  # seconds over which requests are counted
@@ -122,7 +123,7 @@ def caller_of(request: Request, service: InService) -> Caller:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     found: Caller | None = getattr(request.state, "found", None)  # by a guard, or before the body was read
     if found is None and kind.lower() == "bearer" and token:
-        found = _person(service, token) if token.count(".") == 2 else _program(service, token)
+        found = _person(service, token) if token.count(".") == 2 else program_of(service, token)
     elif found is None and not kind and (secret := request.cookies.get(SESSION_COOKIE)):
         found = _browser(service, secret)
     if found is not None:
@@ -152,7 +153,7 @@ def _browser(service: Service, secret: str) -> Caller | None:
     return None if user is None else Caller(user.id, user.name, user.tenant, user.role)
 
 
-def _program(service: Service, token: str) -> Caller | None:
+def program_of(service: Service, token: str) -> Caller | None:
     """The user of an access token, in the lower of his role and its own."""
     is_good = (AccessToken.sha256 == sha256_of(token)) & AccessToken.revoked.is_(None) & (AccessToken.expires > now())
     joined = select(AccessToken, User).join(User, User.id == AccessToken.user)

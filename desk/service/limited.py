@@ -18,18 +18,22 @@ from typing import Any
 from desk.service.problems import Problem, failure
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.home import HOME
+from research.market.store import PLACE, stores_folder
 from research.portfolio.file.document import TRUST
 
 LOG = logging.getLogger("rebalance.service")
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
-IMPORTED = "desk.service.orders", "desk.service.portfolios.prepared"  # once, before the first is forked
+IMPORTED = "desk.service.sending", "desk.service.portfolios.prepared"  # once, before the first is forked
 IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
     "(`--prices FILE`, or `prices:` in the portfolio file)": "(`prices:` in the portfolio file)",
     "`fx:` in the portfolio file or `--fx`": "`fx:` in the portfolio file",
     "`--as-of DATE`": "`as_of`",
     "`--as-of`": "`as_of`",
     "`--stale-ok`": "`stale_ok`",
+    "Say what it is, `--class ": "Say what it is in `classes`, `",
+    "--class ": "classes, ",
+    "--profile: ": "profile: ",
     "Name one, or run: rebalance report ": "Name one, or POST /api/report for ",
     "Run: rebalance report ": "POST /api/report for ",
 }
@@ -62,7 +66,8 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
 def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memory: int, seconds: int) -> Any:
     FORKS.set_forkserver_preload(list(IMPORTED))
     receiving, sending = FORKS.Pipe(duplex=False)
-    process = FORKS.Process(target=_run, args=(sending, work, given, str(home), memory, seconds), daemon=True)
+    environment = {HOME: str(home), PLACE: str(stores_folder().absolute()), TRUST: "0"}
+    process = FORKS.Process(target=_run, args=(sending, work, given, environment, memory, seconds), daemon=True)
     with AT_ONCE, receiving:
         process.start()
         sending.close()
@@ -91,12 +96,17 @@ def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memor
 
 
 def _run(
-    sending: Connection, work: Callable[..., Any], given: tuple[Any, ...], home: str, memory: int, seconds: int
+    sending: Connection,
+    work: Callable[..., Any],
+    given: tuple[Any, ...],
+    environment: dict[str, str],
+    memory: int,
+    seconds: int,
 ) -> None:
     """Run a function within limits, and send its result or its error."""
     for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
         resource.setrlimit(kind, (most, most))
-    os.environ |= {HOME: home, TRUST: "0"}
+    os.environ |= environment
     try:
         answer = json.dumps({"result": work(*given)}, allow_nan=False)
     except (ConfigError, DataError, PolicyError) as error:

@@ -19,9 +19,9 @@ from desk.commands.orders.trades import as_sent, request_of, save_trades, trades
 from desk.journal.chain import Entry
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import ListMade, text_of
-from desk.journal.tickets import judge, ticket_state
+from desk.journal.tickets import ASSISTANT, judge, ticket_state
 from desk.journal.why import why
-from desk.service.bodies import Body
+from desk.service.bodies import PRINTED, Body
 from desk.service.caller import Caller, Service, signature
 from desk.service.folders import RUNS, TICKETS, from_root
 from desk.service.problems import Problem
@@ -59,6 +59,15 @@ class TradesAsked(Body):
         Field(min_length=1, max_length=MOST_ASSETS, description="Assets that may trade; by default all."),
     ] = None
     locked: Annotated[tuple[str, ...], Field(max_length=MOST_ASSETS, description="Assets that do not trade.")] = ()
+    orders: Annotated[
+        dict[str, Number] | None,
+        Field(
+            min_length=1,
+            max_length=MOST_ASSETS,
+            description="Units by asset to order in place of the policy's, sales below zero; they need a reason.",
+        ),
+    ] = None
+    reason: Annotated[str, Field(max_length=500, pattern=PRINTED, description="The reason of own orders.")] = ""
     as_of: Annotated[Day | None, Field(description="Today, which ages prices; by default the exchange's.")] = None
     stale_ok: Annotated[bool, Field(description="True to make the list, marked, of prices too old for orders.")] = False
 
@@ -66,9 +75,10 @@ class TradesAsked(Body):
 # -- in a limited process ----------------------------------------------------------------------------------------------
 
 
-def listed(file: str, asked: TradesAsked) -> TradeList:
+def listed(file: str, asked: TradesAsked, name: str = "") -> TradeList:
     """Today's trade list of a portfolio file.
 
+    name   : name of the user, for the reason of own orders.
     Raises : ConfigError and DataError as `load_portfolio`, `request_of` and `trades_now` do, and for an asset that the
              file does not have.
     """
@@ -79,6 +89,10 @@ def listed(file: str, asked: TradesAsked) -> TradeList:
         raise ConfigError("buys_only and sells_only are both true: leave one of the two out.")
     side = "buy" if asked.buys_only else "sell" if asked.sells_only else ""
     request = request_of(max(flow, 0.0), max(-flow, 0.0), side)
+    if bool(asked.orders) != bool(asked.reason.strip()):
+        raise ConfigError("orders and reason go together: give the units by asset, and why you order them.")
+    if asked.orders:
+        request = replace(request, orders=asked.orders, ordered=f"ordered by {name}: {' '.join(asked.reason.split())}")
     return trades_now(portfolio, asked.policy, home_folder() / RUNS, request, day, asked.stale_ok)
 
 
@@ -95,24 +109,25 @@ def _locked(file: str, asked: TradesAsked) -> dict[str, Any]:
     return {"lines": {asset: {"trading": "locked"} for asset in assets if asset not in may_trade}}
 
 
-def _made(file: str, asked: TradesAsked) -> tuple[TradeList, Ticket]:
+def _made(file: str, asked: TradesAsked, name: str) -> tuple[TradeList, Ticket]:
     os.chdir(Path(file).parent)  # as `rebalance trades` is called there: tickets and messages name the file alone
-    trades = listed(Path(file).name, asked)
+    trades = listed(Path(file).name, asked, name)
     return trades, as_sent(make_ticket(trades), Path(trades.portfolio.file))
 
 
-def predicted(file: str, asked: TradesAsked) -> str:
+def predicted(file: str, asked: TradesAsked, name: str) -> str:
     """The trade list of a file as the JSON of its ticket. It is kept nowhere. Raises as `listed`."""
-    return ticket_json.write(replace(_made(file, asked)[1], beside={})).decode()
+    return ticket_json.write(replace(_made(file, asked, name)[1], beside={})).decode()
 
 
-def issued(file: str, asked: TradesAsked, user: str) -> str:
+def issued(file: str, asked: TradesAsked, name: str, user: str) -> str:
     """Write the trade list of a file as a ticket in every format that can carry it, journal it, and give its hash.
 
-    user   : maker of the list.
+    name   : name of its maker.
+    user   : its maker, as the journal names him.
     Raises : as `listed`; DataError for a journal that cannot be written.
     """
-    (trades, ticket), folder = _made(file, asked), home_folder() / TICKETS
+    (trades, ticket), folder = _made(file, asked, name), home_folder() / TICKETS
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     out = [f"{folder}/{ticket.list_id}{ending}" for ending in FORMATS if _carries(ending, ticket)]
     save_trades(trades, out, home_folder() / RUNS, user)
@@ -219,6 +234,12 @@ def _files(lists: Sequence[Entry]) -> dict[str, Path]:
     return {endings[format_of("file", path)]: path for path in paths if path.is_file()}
 
 
+def ticket_head(root: Path, names: Collection[str] | None, ticket: str) -> TicketHead:
+    """The head of a ticket. ticket : the beginning of its hash. Raises Problem 404."""
+    with _opened(root, NO_TICKET) as journal:
+        return head_of(journal, _lists(journal, names, ticket)[0].ticket)
+
+
 def tickets_of(
     root: Path, names: Collection[str] | None, last: int, before: int | None
 ) -> list[tuple[int, TicketHead]]:
@@ -259,15 +280,28 @@ def judged(
     document = ticket_json.read_document(path)
     with Journal(root, user=signature(caller)) as journal:
         lists = _lists(journal, names, ticket)
-        if not refusal and any(
-            each.user.endswith(f"({caller.user})") or _queued(service, caller, each) for each in lists
-        ):
+        if not refusal and any(_is_maker(caller, each) or _queued(service, caller, each) for each in lists):
             raise Problem(403, "You made this list: another person approves it.")
         try:
             judge(journal, document, str(path), refusal)
         except ConfigError as error:
             raise Problem(409, str(error)) from error
         return head_of(journal, document["hash"])
+
+
+def is_own(root: Path, ticket: str) -> bool:
+    """True if assistants alone made a ticket, and its portfolio asks for nobody: its user may approve it himself."""
+    with _opened(root, NO_TICKET) as journal:
+        return all(_is_of_assistant(each) for each in _lists(journal, None, ticket))
+
+
+def _is_of_assistant(made: Entry) -> bool:
+    return ASSISTANT in made.user and not made.record.approvals
+
+
+def _is_maker(caller: Caller, made: Entry) -> bool:
+    """True if a caller made a list; what his assistant made he may approve where its portfolio asks for nobody."""
+    return made.user.endswith(f"({caller.user})") and not _is_of_assistant(made)
 
 
 def _queued(service: Service, caller: Caller, made: Entry) -> bool:

@@ -11,10 +11,11 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.accounting import Hold, Policy, Trade, Why
 from research.allocation import TargetPath, target_path
-from research.orders.accounts.household import check_account, divided, to_divide, with_flow_in_cash
+from research.orders.accounts.household import Divided, check_account, divided, to_divide, with_flow_in_cash
 from research.orders.decision import BEGUN, decision
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Ask, Orders, once, size
+from research.orders.own_orders import check_all_sent, own_orders
 from research.orders.price_age import PriceAges, check_ages, price_ages
 from research.orders.rate_age import RateAges, check_rate_ages, rate_ages
 from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHER_TRADES, PART, STEP_WORDS, TRANCHE_WORDS
@@ -50,12 +51,14 @@ def trade_list(
     name    : name of the policy; by default as in the portfolio's file, else its class.
     run     : id of a run that recommends it.
     targets : the path of the allocation's targets on the portfolio's market, if it was computed before.
-    request : request besides: money in or out, one side only, all to target.
+    request : request besides: money in or out, one side only, all to target; or a person's own orders in place of the
+              policy's, which then only names the target that weights are held against.
     position : position of the portfolio, if it was made before.
     greedy  : true if whole lots are those of the greedy search, as in backtests.
     as_of   : today, against which the age of each price is counted; None, for history, counts none.
     stale_ok : make the list, marked, where prices or exchange rates are too old for orders.
     Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
+              ConfigError for own orders that cannot be sent (`research.orders.own_orders`);
               PolicyError for a box that cannot be traded into; DataError for prices or exchange rates that are
               later than today, or older than `orders: max_age` allows.
 
@@ -176,6 +179,8 @@ class _Asked:
 
     def answered(self) -> tuple["_Asked", Hold | Trade, Orders]:
         """The inputs that decide, their decision and its orders: an open step is completed if any of it can be sent."""
+        if self.request.orders:
+            return self, *self._ordered()
         step = None if self.request.to_target else Unfinished.of(self.portfolio)
         if step is not None:
             completing = replace(self, step=step, position=step.only(self.position))
@@ -199,6 +204,21 @@ class _Asked:
             return now if isinstance(now, Trade) else None
 
         return answer, self.orders(ask, divide=True)
+
+    def _ordered(self) -> tuple[Trade, Orders]:
+        """The orders that a person gave, and the trade that they are."""
+
+        def sized(position: Position) -> Orders:
+            given = own_orders(
+                self.portfolio, replace(position, way=self.request.way), self.request.orders, self._covers
+            )
+            found = divided(self.portfolio, given, self.request)
+            if isinstance(found, Divided):
+                check_all_sent(self.portfolio, found.left, found.division.why)
+            return found
+
+        orders = within_gain_budget(self.portfolio, self.position, sized)
+        return Trade(orders.goal, orders.goal, Why(self.request.ordered)), orders
 
     @property
     def _covers(self) -> float:
@@ -245,6 +265,8 @@ class _Asked:
         """The box that a trade aims at, without turnover cap, in one tranche; and the limit that keeps it away."""
         if isinstance(answer, Hold):
             return self._to_target(Why("calendar")), OTHER_TRADES
+        if self.request.orders:
+            return answer, OTHER_TRADES
         if answer.why.trigger == "flow":
             return answer, FLOW_WORDS
         if self.step is not None:

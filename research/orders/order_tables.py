@@ -41,6 +41,7 @@ class OrderTables:
     limit     : limit that keeps a trade from the whole of it (`research.orders.reasons`).
     holds     : true if the policy holds.
     ages      : ages of the prices today, or None, where they are counted to the last close.
+    ordered   : reason of orders that a person gave; "" for those of a policy.
     """
 
     portfolio: Portfolio
@@ -49,6 +50,7 @@ class OrderTables:
     limit: tuple[str, str]
     holds: bool
     ages: PriceAges | None
+    ordered: str = ""
 
     def orders(self, sized: Orders) -> Columns:
         """`ORDERS`, a row an order, sells first, the largest first; after a column of accounts where there are some.
@@ -99,7 +101,7 @@ class OrderTables:
     def reasons(self, sized: Orders) -> Reasons:
         """The reasons of the assets; where accounts divide the orders, from the orders before the division."""
         whole = sized.listed if isinstance(sized, Divided) else sized
-        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds)
+        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds, self.ordered)
 
     def _ordered(
         self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]

@@ -20,6 +20,7 @@ TRANCHE_WORDS = ("to the mean of its tranches", "at the mean of its tranches")
 PART = ("part of the way", "limited by the other trades")
 OTHER_TRADES = ("as far as the other trades allow", "limited by the other trades")
 FLOW_WORDS = ("with the money that comes or goes", "the money that comes or goes needs no trade of it")
+NOT_ORDERED = "not ordered"
 STEP_WORDS = (OTHER_TRADES[0], "no order of it is open")
 FURTHER = "the money that comes or goes is for assets further from their targets"
 ONE_SIDE = {1.0: (OTHER_TRADES[0], "only buys were asked for"), -1.0: (OTHER_TRADES[0], "only sells were asked for")}
@@ -44,6 +45,7 @@ class Reasons:
     wanted    : (lower, upper) (n,) each, the box that is aimed at, fraction of NAV.
     limit     : limit that keeps a trade from the whole of it: `CAP`, `TRANCHE_WORDS`, `PART` or `OTHER_TRADES`.
     holds     : true if the policy holds.
+    ordered   : reason of orders that a person gave (`Request.ordered`); "" for those of a policy.
     """
 
     portfolio: Portfolio
@@ -52,9 +54,12 @@ class Reasons:
     wanted: tuple[Array, Array]
     limit: tuple[str, str]
     holds: bool
+    ordered: str = ""
 
     def of_order(self, i: int) -> str:
         """The origin and the destination of the order of asset `i`, in words."""
+        if self.ordered:
+            return f"{self._drift(i)}: {self.ordered}"
         aim, past = self._aim(i), self._past_band(i)
         held = f"; {self._of_share}" if self._of_share else ""
         drift = f"{self._drift(i)}{held}{f', {past}' if past else ''}"
@@ -73,6 +78,8 @@ class Reasons:
             return "the band of the policy allows it" if why == WITHIN else why
         since = f", since {self._of_share}" if self._of_share else ""
         side = "bought" if self.sized.units[i] > 0.0 else "sold"
+        if self.ordered:
+            return f"{side}, {self.ordered}"
         return f"{side} {self._aim(i)}{since}{self._cut(i)}{self._further(i)}"
 
     @property
@@ -252,6 +259,8 @@ class Reasons:
 
     def _why_kept(self, i: int) -> str:
         """The reason why asset `i` is not traded although the rule trades."""
+        if self.ordered:
+            return NOT_ORDERED
         sized, position, basis = self.sized, self.sized.position, self.portfolio.basis
         wished, amount = float(sized.wished[i]), float(abs(sized.rounded[i]) * position.prices[i])
         if not position.tradable[i]:

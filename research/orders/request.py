@@ -1,7 +1,7 @@
 """The requests of a desk besides the policy's decision: money in or out, one side only, or all to target."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,7 +24,10 @@ class Request:
     side      : "buy" or "sell" sends only these orders; "" both.
     to_target : trade to target whatever the policy's rule decides.
     account   : account of the portfolio whose cash the flow comes to or leaves; "" where it has one account.
-    Raises    : ConfigError for a side of another name, and for a flow that is no amount.
+    orders    : signed units by asset, buys above zero, that a person orders in place of the policy; {} for none.
+    ordered   : who orders them and why, in words, the reason of each of them.
+    Raises    : ConfigError for a side of another name, for a flow that is no amount, and for own orders without a
+                reason.
 
     A flow buys what is under target, or sells what is over it, and nothing else where the policy then holds; where it
     would trade, the list is its trade, with the flow in it.
@@ -34,6 +37,8 @@ class Request:
     side: str = ""
     to_target: bool = False
     account: str = ""
+    orders: Mapping[str, float] = field(default_factory=dict)
+    ordered: str = ""
 
     def __post_init__(self) -> None:
         """Check side and flow."""
@@ -41,6 +46,8 @@ class Request:
             refuse("side of a trade list is", self.side, 'give "buy", "sell" or "" for both.')
         if not np.isfinite(self.flow):
             refuse("flow of a trade list is", self.flow, "give currency: above zero comes in, below zero goes out.")
+        if self.orders and not self.ordered:
+            raise ConfigError("orders of a trade list have no reason: say who orders them and why, as `ordered`.")
 
     @property
     def way(self) -> float:

@@ -398,7 +398,8 @@ class TradeList:
 
     @property
     def _rows(self) -> OrderTables:
-        return OrderTables(self.portfolio, self.target, self.wanted, self.limit, self.holds, self.ages)
+        ordered = self.request.ordered
+        return OrderTables(self.portfolio, self.target, self.wanted, self.limit, self.holds, self.ages, ordered)
 
     # -- pages -------------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ class Asked:
     as_of     : session that the paper venue plays, YYYY-MM-DD, or "".
     portfolio : portfolio file whose market has the prices of the paper venue, or None.
     quotes    : CSV of quotes for the paper venue, or None.
+    user      : who sends, as the journal names him; None takes the user of the system.
     """
 
     ticket: Path
@@ -58,6 +59,7 @@ class Asked:
     as_of: str = ""
     portfolio: Path | None = None
     quotes: Path | None = None
+    user: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
     _check_exchanges(exchanges := asked.exchanges)
     document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
-    with alone(document["portfolio"]), Journal() as journal, ExitStack() as opened:
+    with alone(document["portfolio"]), Journal(user=asked.user) as journal, ExitStack() as opened:
         venues = [opened.enter_context(venue_of(name, asked, document)) for name in exchanges]
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
         if chosen is None:

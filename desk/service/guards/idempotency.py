@@ -4,6 +4,7 @@ Source : IETF draft-ietf-httpapi-idempotency-key-header-07, with 409 in place of
 """
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from hashlib import sha256
 
@@ -66,6 +67,25 @@ def idempotent(app: ASGIApp, service: Service) -> ASGIApp:
         return None
 
     return guarded
+
+
+def once(service: Service, caller: Caller, key: str, request: bytes, work: Callable[[], bytes]) -> bytes:
+    """What a function gives that is called once for a key of a caller, and later the same; each time for the key "".
+
+    request : what is asked.
+    Raises  : as `idempotent`; what the function raises releases the key.
+    """
+    if not key:
+        return work()
+    if earlier := _claim(service, caller.user, key, hashed := sha256(request).hexdigest()):
+        return bytes(_again(service, earlier, hashed).body)
+    status, answer = TRANSIENT[0], b""
+    try:
+        answer = work()
+        status = 200
+    finally:
+        _keep(service, caller.user, key, [{"type": "", "status": status, "headers": []}, {"type": "", "body": answer}])
+    return answer
 
 
 def _request(scope: Scope, caller: Caller, body: bytes) -> str:

@@ -1,19 +1,168 @@
-"""The first page: each portfolio a row."""
+"""The first page: what needs a person, and each portfolio a row."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
-from desk.service.caller import Caller, InService, needs
+from desk.service.bodies import Id
+from desk.service.caller import Caller, InService, Service, needs
+from desk.service.orders import TicketHead, tickets_of
+from desk.service.pages.overviews import OverviewRow, overview_rows, refreshed
 from desk.service.pages.page import PageRoute, shown
-from desk.service.routes.portfolios import list_portfolios
+from desk.service.routes.jobs import jobs
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import counted, grouped, listed
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
+Only = Annotated[str, Query(max_length=20, description="Only portfolios that have this kind of need.")]
+EACH = 3  # needs of a kind that are told one by one: more are one sentence
+TICKETS, JOBS = 100, 100  # newest ones that are looked through
+WIDTH, HEIGHT, RANGE = 132.0, 28.0, 32.0  # px of a picture, and from its middle to the end of a range
+
+
+@dataclass(frozen=True)
+class Need:
+    """A matter that needs a person.
+
+    kind      : of it, by which the rows of the page can be chosen.
+    portfolio : name of its portfolio.
+    text      : sentence on it, that follows the name.
+    to        : path of the page where it is done.
+    """
+
+    kind: str
+    portfolio: str
+    text: str
+    to: str
+
+
+KINDS = {  # of needs, in the order in which they are told, with what several portfolios have in common
+    "approval": "have tickets that wait for approval",
+    "cycle": "have cycles that ask for a person",
+    "alert": "have alerts",
+    "triggered": "ask for a decision: a limit of the monitor was reached, or the policy trades",
+    "stale": "have prices that are too old for orders",
+    "job": "have jobs that failed",
+}
 
 
 @router.get("/")
-def home(request: Request, service: InService, caller: Reader) -> Response:
-    """Show the portfolios of the caller."""
-    clients = list_portfolios(service, caller, limit=500)
-    return shown(request, "home.html.j2", caller, clients=clients)
+def home(
+    request: Request,
+    service: InService,
+    caller: Reader,
+    name: Annotated[str, Query(max_length=128)] = "",
+    only: Only = "",
+) -> Response:
+    """Show what needs a person, and the portfolios whose name or client holds `name`."""
+    rows = overview_rows(service, caller)
+    found = needs_of(service, caller, rows)
+    of_kind = {each.portfolio for each in found if each.kind == only} if only in KINDS else None
+    chosen = [
+        row
+        for row in rows
+        if name.casefold() in f"{row.head.name}\n{row.head.client}".casefold()
+        and (of_kind is None or row.head.name in of_kind)
+    ]
+    clients = [(client, [*of]) for client, of in groupby(chosen, key=lambda row: row.head.client)]
+    content = {"clients": clients, "count": len(rows), "name": name, "only": KINDS.get(only, ""), "draw": drift_picture}
+    return shown(request, "home.html.j2", caller, needs=[*told(found)], **content)
+
+
+@router.get("/attention")
+def attention(request: Request, service: InService, caller: Reader) -> Response:
+    """Show what needs a person, alone."""
+    found = told(needs_of(service, caller, overview_rows(service, caller)))
+    return shown(request, "attention.html.j2", caller, needs=[*found])
+
+
+@router.get("/overviews/{portfolio}")
+def overview(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Make the row of a portfolio anew where it is not fresh, and show it."""
+    row = refreshed(service, caller, portfolio)
+    return shown(request, "overview_row.html.j2", caller, row=row, draw=drift_picture)
+
+
+# -- what needs a person -----------------------------------------------------------------------------------------------
+
+
+def told(found: list[Need]) -> Iterator[tuple[str, str, str]]:
+    """Subject, rest of the sentence and path of needs, by kind: of many of a kind one sentence."""
+    for kind, of_kind in sorted(
+        grouped((each.kind, each) for each in found).items(), key=lambda one: [*KINDS].index(one[0])
+    ):
+        if len(of_kind) <= EACH:
+            yield from ((each.portfolio, each.text, each.to) for each in of_kind)
+            continue
+        names = [*dict.fromkeys(each.portfolio for each in of_kind)]
+        yield counted(len(names), "portfolio"), f"{KINDS[kind]}: {listed(names, most=EACH)}.", f"/?only={kind}"
+
+
+def needs_of(service: Service, caller: Caller, rows: list[OverviewRow]) -> list[Need]:
+    """What needs a person, of the portfolios of these rows."""
+    names = {row.head.id: row.head.name for row in rows}
+    found = [need for row in rows for need in _of_row(row)]
+    if caller.may("viewer", "orders"):
+        newest = dict[str, TicketHead]()
+        for _, ticket in tickets_of(service.root(caller.tenant), names.values(), TICKETS, None):
+            newest.setdefault(ticket.portfolio, ticket)
+        found += [need for ticket in newest.values() for need in _of_ticket(ticket)]
+    if caller.may("viewer", "jobs"):
+        last = dict[tuple[str, str], Need | None]()
+        for job in jobs(caller, service, limit=JOBS).jobs:
+            text = f"the last {job.kind} failed{f': {job.progress}' if job.progress else ''}."
+            need = Need("job", names.get(job.portfolio, ""), text, "/research")
+            last.setdefault((job.portfolio, job.kind), need if job.state == "failed" and need.portfolio else None)
+        found += [need for need in last.values() if need is not None]
+    return found
+
+
+def _of_ticket(ticket: TicketHead) -> Iterator[Need]:
+    """The need of the newest ticket of a portfolio, where it waits for approval."""
+    rest = ticket.wanted - len(ticket.approved_by)
+    if rest > 0 and not ticket.refused_by and not ticket.is_sent:
+        who = listed([each.partition(" (")[0] for each in ticket.made_by])
+        text = f"the ticket of {who} waits for {counted(rest, 'approval')}."
+        yield Need("approval", ticket.portfolio, text, f"/tickets/{ticket.id}")
+
+
+def _of_row(row: OverviewRow) -> Iterator[Need]:
+    """The needs that the figures of a row say."""
+    figures, name, page = row.figures, row.head.name, f"/portfolios/{row.head.id}"
+    if figures is None:
+        return
+    if (decision := figures.decision) and decision.asks:
+        text = f"the cycle of {decision.session} is {decision.status}."
+        yield Need("cycle", name, text, f"/decide/portfolios/{row.head.id}")
+    if figures.alerts:
+        yield Need("alert", name, f"{figures.alerts[0].level} alert: {figures.alerts[0].sentence}", page)
+    elif figures.is_triggered:
+        yield Need("triggered", name, f"{figures.flags[0].sentence}.", page)
+    if figures.stale:
+        yield Need("stale", name, f"the newest price is of {figures.priced_on}, too old for orders.", page)
+
+
+# -- a row -------------------------------------------------------------------------------------------------------------
+
+
+def drift_picture(row: OverviewRow) -> str:
+    """The drift of each asset as SVG: the shaded ground is its range, the upright line its target.
+
+    An asset within its range is a stroke, one outside it a diamond.
+    """
+    assert row.figures is not None
+    middle, places = WIDTH / 2.0, row.figures.places
+    canvas = Canvas(WIDTH, HEIGHT, row.head.id)
+    left, right, top, foot = middle - RANGE, middle + RANGE, 3.0, HEIGHT - 3.0
+    canvas.area([left, right, right, left], [top, top, foot, foot], colour="rule")
+    canvas.line([middle, middle], [0.0, HEIGHT], colour="soft")
+    at = {round(middle + RANGE * each): abs(each) > 1.0 for each in places}
+    canvas.strokes([x for x, is_outside in at.items() if not is_outside], HEIGHT - 6.0, 6.0, colour="ink")
+    for x in (x for x, is_outside in at.items() if is_outside):
+        canvas.point(float(x), HEIGHT / 2.0, colour="red", size=9.0, mark="D", ring=0.0)
+    count = counted(row.figures.outside, "asset")
+    return canvas.svg("drift", f"Drift against ranges: {count} of {len(places)} outside; {row.figures.drift}.")

@@ -50,7 +50,9 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return _problem_page(request, Problem(404, "There is no such page."))
             except (ConfigError, DataError, PolicyError) as error:
-                return _problem_page(request, Problem(400, without_folders(request, str(error))))
+                return _problem_page(
+                    request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
+                )
 
         return answered
 
@@ -75,7 +77,8 @@ def _problem_page(request: Request, problem: Problem) -> Response:
     template = "problem_panel.html.j2" if is_panel else "problem.html.j2"
     found: Caller | None = getattr(request.state, "found", None)
     title = HTTPStatus(problem.status).phrase
-    page = shown(request, template, found, title=title, detail=problem.detail, mistakes=problem.mistakes)
+    detail = problem.detail.replace("POST /api/report for ", "make a report (see Research) of ")
+    page = shown(request, template, found, title=title, detail=detail, mistakes=problem.mistakes)
     page.status_code = problem.status
     page.headers.update(problem.headers)
     return page

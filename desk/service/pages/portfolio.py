@@ -143,7 +143,7 @@ def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | Non
     if triggers:
         said = f"Decide: {'; '.join(triggers)}. The policy itself trades nothing: {ticket['reason']}."
         return Step(said, "Weigh the alternatives", f"/decide?portfolio={portfolio}")
-    return Step(f"Nothing is to be done: {ticket['reason']}.", "Look at the risk", "#risk")
+    return Step(f"Nothing is to be done: {ticket['reason']}.", "Add or take out money", f"/money?portfolio={portfolio}")
 
 
 def age_of(day: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel
 
 from backtests.engine.result import Backtest
@@ -16,9 +17,10 @@ from desk.commands.cycle.records import newest_cycles
 from desk.commands.orders.trades import policy_now, trades_now
 from desk.commands.report import scored_backtest
 from desk.commands.risk import ready_policies
-from desk.cycle.monitor import Reading, monitored
+from desk.cycle.alerts import INFORMATION, STATUS_LEVELS, URGENT
+from desk.cycle.monitor import NORMAL_LEVEL, QUIET, Reading, monitored
 from desk.journal.journal import JOURNAL, Journal
-from desk.journal.records import CycleRun
+from desk.journal.records import RAISED, Alert, Alerted, CycleRun
 from desk.service.bodies import Moment
 from desk.service.caller import Caller, Service
 from desk.service.folders import RUNS
@@ -29,6 +31,8 @@ from foundation.home import home_folder
 from foundation.paper.formats import plain_json
 from research.orders import TradeList
 from research.portfolio import Portfolio, load_portfolio
+
+FURTHEST = 2.0  # places of assets are cut there: 1 is the end of a range
 
 
 class Performance(BaseModel):
@@ -62,6 +66,51 @@ class Drift(BaseModel):
     headline: str
     readings: list[Reading]
     lines: list[dict[str, Any]]
+
+
+class Decision(BaseModel):
+    """The last decision of a cycle.  status : of it by now.  asks : true if a person must know it at once."""
+
+    session: str
+    status: str
+    headline: str
+    asks: bool
+
+
+class OverviewFigures(BaseModel):
+    """The figures of a row.
+
+    nav, basis  : value, and the currency of all amounts.
+    priced_on   : day of its newest price.
+    today       : day of the exchange of `calendar` on which the row was made.
+    stale       : sentences on prices too old for orders, or "".
+    places      : of each asset, its distance from target over that from target to the end of its range on this side.
+    outside     : number of assets outside their ranges.
+    drift       : the largest drift in words.
+    is_triggered : true if a reading, or the policy, asks for a cycle.
+    flags       : readings beyond a level, and the policy where it trades; those that trigger first.
+    orders, notional, cost, headline : today's list: count, and currency.
+    decision    : of the last cycle, None for none.
+    alerts      : those that hold, the urgent ones first.
+    """
+
+    nav: float
+    basis: str
+    priced_on: str
+    calendar: str
+    today: str
+    stale: str
+    places: list[float]
+    outside: int
+    drift: str
+    is_triggered: bool
+    flags: list[Reading]
+    orders: int
+    notional: float
+    cost: float
+    headline: str
+    decision: Decision | None
+    alerts: list[Alert]
 
 
 class VersionHead(BaseModel):
@@ -149,6 +198,34 @@ def drift_of(listed: TradeList) -> dict[str, Any]:
     }
 
 
+def overview(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
+    """The `OverviewFigures` of a portfolio today. Raises as `trades_now` does."""
+    listed = trades_now(portfolio, "", reports, as_of="", stale_ok=True)
+    found, sized = monitored(listed), listed.sized
+    decision, alerts = _of_journal(home_folder(), portfolio.name)
+    beyond = [each for each in found.shown if each.triggers or each.level != NORMAL_LEVEL]
+    flags = [each for each in beyond if not (each.name == "data" and listed.stale)]  # `stale` says so
+    return {
+        "nav": portfolio.nav,
+        "basis": portfolio.basis,
+        "priced_on": f"{portfolio.priced_on:%Y-%m-%d}",
+        "calendar": portfolio.market.calendar,
+        "today": listed.facts["today"],
+        "stale": listed.stale_words,
+        "places": _places(portfolio, listed),
+        "outside": int(found["ranges"].value or 0),
+        "drift": found["drift of an asset"].sentence,
+        "is_triggered": bool(found.triggers),
+        "flags": [asdict(each) for each in sorted(flags, key=lambda each: not each.triggers)],
+        "orders": len(listed.orders),
+        "notional": sized.buys + sized.sells,
+        "cost": float(sized.charges.sum()),
+        "headline": listed.headline,
+        "decision": decision and decision.model_dump(),
+        "alerts": [asdict(each) for each in alerts],
+    }
+
+
 def history(root: Path, portfolio: str, versions: list[VersionHead], limit: int) -> History:
     """The history of a portfolio in the journal of its tenant.
 
@@ -171,3 +248,34 @@ def _of_file(work: Callable[..., Any], file: str, *given: Any) -> Any:
     os.chdir(Path(file).parent)  # messages then name files as the portfolio does
     found = work(load_portfolio(Path(file).name, trust_code=False), home_folder() / RUNS, *given)
     return plain_json(found, missing_as_null=True)
+
+
+def _places(portfolio: Portfolio, listed: TradeList) -> list[float]:
+    """The `places` of `OverviewFigures`."""
+    gaps = portfolio.weights - listed.target
+    reach = np.where(gaps > 0.0, portfolio.upper - listed.target, listed.target - portfolio.lower)
+    reach = np.where(np.isfinite(reach) & (reach > 0.0), reach, np.abs(gaps) / FURTHEST)  # of no range, the far end
+    shares = np.divide(gaps, reach, out=np.zeros_like(gaps), where=reach > 0.0)
+    return [round(float(each), 3) for each in np.clip(shares, -FURTHEST, FURTHEST)]
+
+
+def _of_journal(root: Path, portfolio: str) -> tuple[Decision | None, list[Alert]]:
+    """The last decision of a portfolio, and its alerts that hold, in the journal of a folder."""
+    if not (root / JOURNAL).is_file():
+        return None, []
+    with Journal(root, read_only=True) as journal:
+        cycles = newest_cycles(journal, 1, portfolio)
+        newest = {
+            each.record.alert.what: each.record for each in journal.entries(kind=Alerted.kind, portfolio=portfolio)
+        }
+    decisions = [
+        Decision(
+            session=entry.record.session,
+            status=status,
+            headline=entry.record.headline,
+            asks=STATUS_LEVELS.get(status) == URGENT and entry.record.monitor != QUIET,
+        )
+        for entry, status in cycles
+    ]
+    alerts = [each.alert for each in newest.values() if each.state == RAISED and each.alert.level != INFORMATION]
+    return next(iter(decisions), None), sorted(alerts, key=lambda each: each.level != URGENT)

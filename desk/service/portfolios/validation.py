@@ -10,6 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from desk.commands.new import NewFile, new_text
 from desk.service.problems import IN_JSON, FieldMistake, pointer, shown_value
 from foundation.arguments import shown
 from foundation.errors import ConfigError
@@ -22,6 +23,7 @@ from research.portfolio.file.strict_yaml import read_yaml
 
 DATA = ROOT / "data"  # the shipped files
 SENT = "portfolio.yaml"  # name of a text before its own name is known
+POSITIONS = "positions.csv"  # name of the broker's file of a portfolio that is made from it
 LINE_BREAKS = re.compile("[\x85\u2028\u2029]")  # YAML takes them for breaks, JSON does not
 MONGODB = "mongodb"
 NO_CODE = "Name a rule or an allocation of the workbench: no code of yours runs here."
@@ -51,6 +53,19 @@ def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
     except ConfigError as error:
         return {"mistakes": [asdict(field_mistake(Mistake(str(error)), tree, is_yaml))]}
     return {"name": name, "tree": tree}
+
+
+def from_positions(folder: str, name: str, positions: str, asked: dict[str, Any]) -> str:
+    """The text of a new portfolio with a broker's positions, which are written beside it.
+
+    folder    : folder in which both are to stand.
+    positions : text of the broker's file.
+    asked     : further fields of `NewFile`.
+    Raises    : ConfigError and DataError as `new_text` does.
+    """
+    os.chdir(folder)
+    write_whole(POSITIONS, positions)
+    return new_text(NewFile(Path(f"{name}.yaml"), positions=Path(POSITIONS), **asked))[0]
 
 
 def yaml_of(tree: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Orders: trade lists, tickets and their approvals, the journal, and what cycles may send."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -11,21 +11,24 @@ from desk.commands.cycle.watch import pause, resume, standing
 from desk.exchange.stops import pause_file, stop_file
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.verify import verify
-from desk.service import orders
+from desk.service import orders, sending
 from desk.service.bodies import Body, Id, JsonRoute
-from desk.service.caller import Caller, InService, Service, needs, signature
+from desk.service.caller import APPROVALS, Caller, InService, Service, needs, signature
 from desk.service.folders import from_root
 from desk.service.limited import limited
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
 from desk.service.portfolios.stored import seen_by, written_out
-from desk.service.store.tables import StoredPortfolio
+from desk.service.problems import Problem
+from desk.service.routes.sign_in import Options
+from desk.service.store.tables import Passkey, StoredPortfolio
+from desk.service.users import passkeys
 from desk.tickets.formats import FORMATS
 from research.portfolio.file.kinds import Text
 
 router = APIRouter(prefix="/api", tags=["orders"], route_class=JsonRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
 Manager = Annotated[Caller, Depends(needs("manager", "orders"))]
-Approver = Annotated[Caller, Depends(needs("approver", "orders"))]
+Approver = Annotated[Caller, Depends(needs("approver", APPROVALS))]
 TicketId = Annotated[str, Path(pattern="^[0-9a-f]{12,64}$", description="The beginning of its hash.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -64,6 +67,18 @@ class Refusal(Body):
     """The reason for which a ticket is refused."""
 
     reason: Annotated[Text, Field(max_length=500)]
+
+
+class Approval(Body):
+    """The answer of a passkey to `…/approve/options`: whoever has one and approves in a browser confirms with it."""
+
+    credential: dict[str, Any] | None = None
+
+
+class SendAsked(Body):
+    """The venue. Only paper is offered here; `rebalance execute` sends to brokers."""
+
+    venue: Literal["paper"] = "paper"
 
 
 class JournalPage(BaseModel):
@@ -105,7 +120,7 @@ class Watch(BaseModel):
 def predict(asked: PredictAsked, caller: Reader, service: InService) -> Response:
     """Make today's trade list of a stored portfolio. It is no ticket: nobody can approve it."""
     file = written_out(service, caller, asked.portfolio, asked.version)
-    found = limited(orders.predicted, str(file), asked, home=service.root(caller.tenant))
+    found = limited(orders.predicted, str(file), asked, caller.name, home=service.root(caller.tenant))
     return Response(found, media_type=KINDS["json"])
 
 
@@ -115,7 +130,7 @@ def issue(
 ) -> TicketHead:
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
-    ticket = limited(orders.issued, str(file), asked, signature(caller), home=root)
+    ticket = limited(orders.issued, str(file), asked, caller.name, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:
         return orders.head_of(journal, ticket)
 
@@ -139,16 +154,53 @@ def ticket(
     return FileResponse(path, filename=path.name, media_type=KINDS.get(form.rpartition(".")[2], BINARY))
 
 
+@router.post("/tickets/{ticket}/approve/options")
+def approve_options(ticket: TicketId, caller: Approver, service: InService) -> Options:
+    """Give a challenge by which a passkey confirms that you approve this ticket, and no other."""
+    head = orders.ticket_head(service.root(caller.tenant), names_of(service, caller), ticket)
+    with service.sessions.begin() as session:
+        address = service.settings.address
+        return Options(options=passkeys.approval_options(session, address, caller.user, head.hash))
+
+
 @router.post("/tickets/{ticket}/approve")
-def approve(ticket: TicketId, caller: Approver, service: InService) -> TicketHead:
+def approve(
+    ticket: TicketId, caller: Approver, service: InService, request: Request, approval: Approval | None = None
+) -> TicketHead:
     """Approve a ticket. Who made it, or queued the cycle that did, does not; your last word counts."""
-    return orders.judged(service, names_of(service, caller), ticket, caller)
+    names = names_of(service, caller)
+    head = orders.ticket_head(service.root(caller.tenant), names, ticket)
+    given = None if approval is None else approval.credential
+    with service.sessions.begin() as session:
+        of_caller = select(Passkey.credential).where(Passkey.user == caller.user)
+        must_confirm = "authorization" not in request.headers and session.scalar(of_caller.limit(1)) is not None
+        address = service.settings.address
+        confirmed = given is not None and passkeys.confirms(session, address, caller.user, head.hash, given)
+    if given is not None and not confirmed:
+        raise Problem(403, "The passkey does not confirm this ticket: ask for new options, and confirm again.")
+    if must_confirm and not confirmed:
+        raise Problem(403, "You have a passkey: confirm with it that you approve this ticket.")
+    return orders.judged(service, names, head.hash, caller)
 
 
 @router.post("/tickets/{ticket}/refuse")
 def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InService) -> TicketHead:
     """Refuse a ticket. Your last word counts."""
     return orders.judged(service, names_of(service, caller), ticket, caller, refusal.reason)
+
+
+@router.post("/tickets/{ticket}/send", responses={409: {}})
+def send(ticket: TicketId, asked: SendAsked, caller: Manager, service: InService) -> sending.Sending:
+    """Send an approved ticket to paper, and book its fills. What was sent is not sent again."""
+    root, names = service.root(caller.tenant), names_of(service, caller)
+    head = orders.ticket_head(root, names, ticket)
+    if not head.is_approved:
+        raise Problem(409, f"Only an approved ticket is sent. {head.text}")
+    if stop_file(root) or pause_file(root):
+        raise Problem(409, "Sending is paused, and nothing is sent. An approver resumes it: POST /api/watch/resume")
+    path = orders.file_of(root, names, ticket, "json")
+    made = limited(sending.sent, str(path), head.hash, signature(caller), home=root)
+    return sending.Sending(ticket=orders.ticket_head(root, names, ticket), **made)
 
 
 @router.get("/orders/{order}/why")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
@@ -13,7 +13,18 @@ from backtests.today.risk_paths import PATHS
 from desk.service.bodies import JSON, PRINTED, Body, JsonRoute, Moment
 from desk.service.caller import Caller, InService, needs
 from desk.service.portfolios import figures
-from desk.service.portfolios.stored import changed, checked, content_of, created, deleted, owned, seen, seen_by
+from desk.service.portfolios.stored import (
+    MOST_TEXT,
+    changed,
+    checked,
+    content_of,
+    created,
+    deleted,
+    from_broker,
+    owned,
+    seen,
+    seen_by,
+)
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 
@@ -27,6 +38,7 @@ Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of
 Policy = Annotated[str, Query(max_length=80, description="Name of a policy; the active one by default.")]
 Paths = Annotated[int, Query(ge=16, le=PATHS, description="Simulated futures of a year.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
+Pair = Annotated[str, StringConstraints(max_length=160, pattern=r"^[^=\x00-\x1f]+=[^=\x00-\x1f]+$")]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 IfMatch = Annotated[str | None, Header(description="ETag of the version that you have read.")]
 Answers = dict[int | str, dict[str, Any]]  # that a route gives besides those of all
@@ -101,6 +113,24 @@ class PortfolioRecord(PortfolioHead):
     shares: list[Shared]
 
 
+class PositionsBody(Body):
+    """A new portfolio from a broker's positions, as `rebalance new` makes it.
+
+    positions : text of the broker's file, CSV.
+    prices    : a source, or a store of imported prices, of which the server has those of all assets.
+    weights   : targets such as SPY=60; by default the weights that are held.
+    classes   : asset class, and currency, of assets that are not known, such as XYZ=us_equity,EUR.
+    """
+
+    name: str = Field(min_length=1, max_length=80, pattern=PRINTED)
+    positions: str = Field(min_length=1, max_length=MOST_TEXT)
+    client: str = Field("", max_length=128, pattern=PRINTED)
+    profile: str = Field("", max_length=40, description="conservative, moderate (the default) or aggressive.")
+    prices: str = Field("yahoo", max_length=80, pattern=PRINTED)
+    weights: tuple[Pair, ...] = Field((), max_length=1_000)
+    classes: tuple[Pair, ...] = Field((), max_length=1_000)
+
+
 class ShareBody(Body):
     """Whether a user may change a portfolio, too."""
 
@@ -168,7 +198,7 @@ def list_portfolios(
     """List your portfolios and those that are shared with you, by client."""
     wanted = [seen_by(caller), *([] if client is None else [StoredPortfolio.client == client])]
     wanted += [] if with_deleted else [StoredPortfolio.deleted.is_(None)]
-    rows = _heads(caller).where(*wanted).order_by(StoredPortfolio.client, StoredPortfolio.name)
+    rows = heads_of(caller).where(*wanted).order_by(StoredPortfolio.client, StoredPortfolio.name)
     groups = dict[str, list[PortfolioHead]]()
     with service.sessions() as session:
         for row in session.execute(rows.limit(limit).offset(offset)):
@@ -188,6 +218,17 @@ def create_portfolio(
     if body.text is None:
         raise Problem(400, "The form has no `portfolio`: add its YAML.")
     portfolio = created(service, caller, client, checked(service, caller, body.text, body.is_yaml, body.files))
+    response.headers["Location"] = f"{router.prefix}/{portfolio}"
+    return _record(service, caller, portfolio, None, response)
+
+
+@router.post("/from-positions", status_code=201, responses=TAKEN)
+def import_positions(service: InService, caller: Writer, response: Response, body: PositionsBody) -> PortfolioRecord:
+    """Store a new portfolio with a broker's positions: targets, ranges, limits and policies by a risk profile."""
+    classes = dict((symbol, word) for symbol, _, word in (each.rpartition("=") for each in body.classes))
+    more = {"weights": body.weights, "classes": classes}
+    content = from_broker(service, caller, body.name, body.positions, body.profile, body.prices, more)
+    portfolio = created(service, caller, body.client, content)
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
     return _record(service, caller, portfolio, None, response)
 
@@ -309,7 +350,7 @@ def history(service: InService, caller: Reader, portfolio: Id, limit: Limit = 10
 # -- parts -------------------------------------------------------------------------------------------------------------
 
 
-def _heads(caller: Caller) -> Select[str, str, str, str, int, datetime, datetime | None, bool]:
+def heads_of(caller: Caller) -> Select[str, str, str, str, int, datetime, datetime | None, bool]:
     """The columns of `PortfolioHead`."""
     mine = (Share.portfolio == StoredPortfolio.id) & (Share.user == caller.user)
     of, writes = StoredPortfolio, (StoredPortfolio.owner == caller.user) | func.coalesce(Share.writes, false())
@@ -329,7 +370,7 @@ def _record(
         shares = session.execute(users).all() if stored.owner == caller.user else []
         response.headers["ETag"] = _tag(kept.number, JSON)
         return PortfolioRecord(
-            **session.execute(_heads(caller).where(StoredPortfolio.id == portfolio)).one()._mapping,
+            **session.execute(heads_of(caller).where(StoredPortfolio.id == portfolio)).one()._mapping,
             number=kept.number,
             author=session.get_one(User, kept.author).name,
             written=kept.created,

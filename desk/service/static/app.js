@@ -36,7 +36,7 @@ document.addEventListener("click", (event) => {
 
 // ---- forms: <form data-api="POST /api/path" data-then="/path/{id}"> ------------------------------------------------
 // Each field is a key of the JSON by its name; data-kind says of which type: number, json, list (of lines). Fields that
-// are empty are left out. data-raw names the field whose text is the whole body, and below which all mistakes stand. `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
+// are empty are left out. `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
 
 function bodyOf(form) {
   const body = {};
@@ -58,9 +58,8 @@ function bodyOf(form) {
 async function api(method, path, body, headers = {}) {
   const options = { method, headers: { ...BY_SCRIPT, ...headers } };
   if (body !== undefined) {
-    const isText = typeof body === "string"; // a portfolio file
-    options.headers["Content-Type"] = isText ? "text/yaml" : "application/json";
-    options.body = isText ? body : JSON.stringify(body);
+    options.headers["Content-Type"] ||= "application/json";
+    options.body = typeof body === "string" ? body : JSON.stringify(body);
   }
   let answer;
   try {
@@ -79,15 +78,17 @@ function tell(form, error) {
   for (const field of form.elements) field.removeAttribute("aria-invalid");
   const others = [];
   for (const each of error ? error.mistakes : []) {
-    const raw = form.elements[form.dataset.raw], field = raw ?? form.elements[each.field.split("/").pop()];
-    const text = raw ? `${each.field}: ${each.detail}. ${each.mend}` : `It is ${each.detail}. ${each.mend}`;
+    const field = form.elements.namedItem(each.field.split("/").pop());
+    const text = `It is ${each.detail}. ${each.mend}`;
     if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(`${each.field}: ${each.detail}. ${each.mend}`); continue; }
-    const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}-${form.querySelectorAll(".mistake").length}` });
+    const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}` });
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", line.id);
-    field.parentNode.append(line);
+    field.after(line);
   }
-  if (error) say([error.message, ...others].join(" "), true);
+  const list = form.querySelector(".mistakes"); // of many, which have no field of their own
+  list?.replaceChildren(...others.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  if (error) say([error.message, ...(list ? [] : others)].join(" "), true);
   form.querySelector('[aria-invalid="true"]')?.focus();
 }
 
@@ -96,8 +97,14 @@ async function send(form) {
   const buttons = [...form.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
   tell(form, null);
+  const headers = form.dataset.match ? { "If-Match": form.dataset.match } : {};
+  let [body, to] = [bodyOf(form), path];
+  if (form.dataset.text) { // its field `text` is the body, of this type; the others go with the address
+    const { text, ...others } = body;
+    [body, to, headers["Content-Type"]] = [text, `${path}?${new URLSearchParams(others)}`, form.dataset.text];
+  }
   try {
-    const answer = await api(method, path, form.elements[form.dataset.raw]?.value ?? bodyOf(form), form.dataset.match ? { "If-Match": form.dataset.match } : {});
+    const answer = await api(method, to, body, headers);
     form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
     if (form.dataset.then) location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, key) => encodeURIComponent(answer[key])));
     else say(form.dataset.said || "Done.");

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from desk.service.store.tables import OneTimeSecret, now
 
-INVITATION, RECOVERY, PASSKEY, OPENID = "invitation", "recovery", "passkey", "openid"  # purposes
+INVITATION, RECOVERY, PASSKEY, APPROVAL, OPENID = "invitation", "recovery", "passkey", "approval", "openid"  # purposes
 
 
 def sha256_of(secret: str) -> str:

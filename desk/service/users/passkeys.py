@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 from webauthn import (
@@ -24,8 +25,8 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from desk.service.store.tables import Passkey, User
-from desk.service.users.one_time import PASSKEY, issue, redeem
+from desk.service.store.tables import OneTimeSecret, Passkey, User
+from desk.service.users.one_time import APPROVAL, PASSKEY, issue, redeem
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 LONGEST = 1_024  # letters of a credential's id
@@ -58,10 +59,32 @@ def sign_in_options(session: Session, address: str) -> dict[str, Any]:
     return _plain(options)
 
 
+def approval_options(session: Session, address: str, user: str, ticket: str) -> dict[str, Any]:
+    """The options for `navigator.credentials.get` by which a user confirms that he approves a ticket, by its hash."""
+    known = session.scalars(select(Passkey.credential).where(Passkey.user == user)).all()
+    allowed = [PublicKeyCredentialDescriptor(base64url_to_bytes(each)) for each in known]
+    options = generate_authentication_options(
+        rp_id=_host(address), allow_credentials=allowed, user_verification=VERIFIED
+    )
+    secret = bytes_to_base64url(options.challenge)
+    issue(session, APPROVAL, CHALLENGE_LIFE, user, content={"ticket": ticket}, secret=secret)
+    return _plain(options)
+
+
+def confirms(session: Session, address: str, user: str, ticket: str, credential: dict[str, Any]) -> bool:
+    """True if a credential is of a passkey of a user, and answers a challenge to approve this ticket, by its hash."""
+    try:
+        challenge, expected = _expected(session, address, credential, user, APPROVAL)
+        _verify(session, credential, user, expected)
+    except REFUSED:
+        return False
+    return challenge.content == {"ticket": ticket}
+
+
 def registered(session: Session, address: str, user: str, name: str, credential: dict[str, Any]) -> Passkey | None:
     """The passkey that a credential is; None where its challenge or its statement is refused, or it is known."""
     try:
-        found = verify_registration_response(**_expected(session, address, credential, user))
+        found = verify_registration_response(**_expected(session, address, credential, user)[1])
         key = bytes_to_base64url(found.credential_id)
         if len(key) > LONGEST or session.get(Passkey, key) is not None:
             return None
@@ -77,28 +100,38 @@ def registered(session: Session, address: str, user: str, name: str, credential:
 def user_of_passkey(session: Session, address: str, credential: dict[str, Any]) -> User | None:
     """The user who signs in by a credential; None where it is unknown, or its challenge or signature is refused."""
     try:
-        expected = _expected(session, address, credential, None)
-        passkey = session.get_one(Passkey, bytes_to_base64url(base64url_to_bytes(credential["id"])))
-        user = session.get_one(User, passkey.user)
-        if base64url_to_bytes(credential["response"]["userHandle"]) != user.id.encode() or user.disabled:
-            return None
-        expected |= {"credential_public_key": passkey.public_key, "credential_current_sign_count": passkey.sign_count}
-        passkey.sign_count = verify_authentication_response(**expected).new_sign_count
+        _, expected = _expected(session, address, credential, None)
+        user = session.get_one(User, base64url_to_bytes(credential["response"]["userHandle"]).decode())
+        _verify(session, credential, user.id, expected)
     except REFUSED:
         return None
-    return user
+    return None if user.disabled else user
 
 
-def _expected(session: Session, address: str, credential: dict[str, Any], user: str | None) -> dict[str, Any]:
-    """The challenge that a credential answers, which is used from now on, and the names of this server.
+def _verify(session: Session, credential: dict[str, Any], user: str, expected: dict[str, Any]) -> None:
+    """Raise one of `REFUSED` unless a credential is signed by a passkey of a user. expected : as of `_expected`."""
+    passkey = session.get_one(Passkey, bytes_to_base64url(base64url_to_bytes(credential["id"])))
+    if passkey.user != user:
+        raise ValueError("the passkey is of another user")
+    known: dict[str, Any] = {
+        "credential_public_key": passkey.public_key,
+        "credential_current_sign_count": passkey.sign_count,
+    }
+    passkey.sign_count = verify_authentication_response(**expected, **known).new_sign_count
+
+
+def _expected(
+    session: Session, address: str, credential: dict[str, Any], user: str | None, purpose: str = PASSKEY
+) -> tuple[OneTimeSecret, dict[str, Any]]:
+    """The challenge that a credential answers, which is used from now on, and with it the names of this server.
 
     Raises : one of `REFUSED` for a challenge that was not given, or to another user.
     """
     challenge = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))["challenge"]
-    found = redeem(session, PASSKEY, challenge, user)
+    found = redeem(session, purpose, challenge, user)
     if found is None or found.user != user:
         raise ValueError("the challenge is not of this server")
-    return {
+    return found, {
         "credential": credential,
         "expected_challenge": base64url_to_bytes(challenge),
         "expected_rp_id": _host(address),

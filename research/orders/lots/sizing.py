@@ -243,7 +243,7 @@ def size(
         turns.append(_Turn(orders.units, state, float(np.abs(exact - state.units) @ state.prices)))
         if circle := _circle(turns):
             return replace(orders, units=min(circle, key=lambda each: each.away).units)
-        floor_of = partial(_floor, position, state, kept)
+        floor_of = partial(cash_floor, position, state, kept)
         limited = partial(_limited, state, target, policy, floor_of)
         point, exact = exact * state.prices / nav, limited(exact, exact)
         if turn == 0:
@@ -308,8 +308,14 @@ def _circle(turns: list[_Turn]) -> list[_Turn]:
     return []
 
 
-def _floor(position: Position, state: Position, kept: float, exact: Array) -> float:
-    """Cash that must stay, currency: the reserve, or `kept`; or, where sells cannot reach it, all that they raise."""
+def cash_floor(position: Position, state: Position, kept: float, exact: Array) -> float:
+    """Cash that must stay, currency: the reserve, or `kept`; or, where sells cannot reach it, all that they raise.
+
+    position : holdings before all orders.
+    state    : holdings before these orders.
+    kept     : currency that stays, where that is more than the reserve.
+    exact    : (n,) units after these orders.
+    """
     wanted = max(position.limits.reserve * position.nav, kept)
     if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
         return wanted - position.debt

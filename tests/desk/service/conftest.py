@@ -8,6 +8,8 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from anyio.from_thread import start_blocking_portal
 from database_servers import PostgreSQL, postgresql, redis_server
@@ -19,6 +21,9 @@ from desk.service.caller import SCOPES, Service, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, Tenant, User, now
+from research.market.calendars import sessions
+from research.market.rows import price_rows
+from research.market.store import PLACE, PriceStore
 
 URL = "http://127.0.0.1:5000"
 
@@ -86,6 +91,23 @@ def redis_url() -> Iterator[str]:
     """The URL of a Redis. Tests share it: each takes keys of its own."""
     with redis_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the stores of prices: `yahoo`, with two years of made-up ones that end at those of positions.csv."""
+    folder, draws = tmp_path_factory.mktemp("stores"), np.random.default_rng(1)
+    days = sessions(np.datetime64("2021-01-04"), np.datetime64("2022-12-29"), "XNYS")
+    walks = {asset: np.cumsum(draws.normal(0.0, 0.01, len(days))) for asset in ("SPY", "AGG")}
+    at = np.datetime64("2022-12-30T12:00", "us")
+    rows = [
+        price_rows(asset, days, close * np.exp(walks[asset] - walks[asset][-1]), currency="USD", source="yahoo", fetched_at=at)
+        for asset, close in (("SPY", 383.44), ("AGG", 97.45))
+    ]  # fmt: skip
+    PriceStore(folder / "yahoo", "yahoo").add(pd.concat(rows))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(PLACE, str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

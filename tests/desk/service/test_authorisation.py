@@ -27,7 +27,7 @@ from desk.service.users.tokens import SESSION_LIFE, begin_session
 
 URL = "http://127.0.0.1:5000"
 CANARY, NAME = "canary-7f3a", "quince-19cb"  # stand in whatever the other user has, and in his name
-TENANTS = ("/users/{user}", "/tickets/{ticket}", "/orders/{order}")  # and below, and their pages: open to the tenant's admin
+TENANTS = ("/users/{user}", "/tickets/{ticket}", "/orders/{order}")  # and below, and pages: open to the tenant's admin
 OTHERS = [*((role, "house") for role in ROLES), ("admin", "elsewhere")]  # users; an admin may call every route
 DOCUMENT, TEXT = "/api/openapi.json", {"type": "string"}
 SIGNED_OUT = (401, 303)  # a page sends its reader to sign in
@@ -91,7 +91,7 @@ def operations_of(app: FastAPI) -> list[Operation]:
             continue
         in_path = [{"name": name, "in": "path", "required": True, "schema": TEXT} for name in route.param_convertors]
         page = {"parameters": in_path}  # which the document does not have
-        stated = document["paths"].get(route.path_format, dict.fromkeys(("get",), page))
+        stated = document["paths"].get(route.path_format, dict.fromkeys(("get", "post"), page))
         for method in sorted(route.methods):
             of_method = stated[method.lower()]
             content = of_method.get("requestBody", {}).get("content", {})

@@ -8,18 +8,22 @@ from shutil import copytree
 from typing import Any
 
 import pytest
+from authenticator import Authenticator
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from desk.commands.orders.trades import request_of, save_trades, trades_now
 from desk.exchange.stops import PAUSE
 from desk.journal import Journal
+from desk.journal.why import why
 from desk.service import orders
-from desk.service.caller import Caller
+from desk.service.caller import SESSION_COOKIE, Caller
 from desk.service.orders import TradesAsked, listed, signature
 from desk.service.portfolios.stored import Content, created, written_out
-from desk.service.store.tables import AccessToken, QueuedJob, Share, User, now
+from desk.service.store.tables import AccessToken, OneTimeSecret, QueuedJob, Share, User, now
+from desk.service.users.passkeys import registered, registration_options
+from desk.service.users.tokens import begin_browser_session
 from desk.tickets.formats import FORMATS
 from desk.tickets.formats.ticket_json import BESIDE, read_document
 from desk.tickets.order_ids import list_id
@@ -28,6 +32,7 @@ from foundation.files import ROOT
 from foundation.home import HOME
 from research.portfolio import load_portfolio
 
+URL = "http://127.0.0.1:5000"
 NAME, DAY = "Sixty-forty", "2022-12-30"
 SHIPPED = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
 TEXT = SHIPPED.read_text() + "\nticket: {approvals: 1}\n"
@@ -68,7 +73,7 @@ def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
         monkeypatch.setenv(HOME, str(root))
         monkeypatch.chdir(root)
         asked = TradesAsked(as_of=DAY, cash_flow=cash_flow)
-        ticket = orders.issued(str(file), asked, user or signature(caller))
+        ticket = orders.issued(str(file), asked, caller.name, user or signature(caller))
         return list_id(ticket)
 
     return made
@@ -116,6 +121,22 @@ def test_money_that_goes_out_is_raised_by_sells_alone(tmp_path: Path, monkeypatc
     assert set(orders.side) == {"sell"}
 
 
+def test_own_orders_are_issued_in_the_name_of_who_gives_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HOME, str(tmp_path))
+    asked = TradesAsked(as_of=DAY, orders={"SPY": -100, "AGG": 500}, reason=" less\u00a0risk ")
+    monkeypatch.chdir(tmp_path)
+    ticket = orders.issued(str(SHIPPED), asked, "Ann", "Ann (1)")
+    with Journal(tmp_path, read_only=True) as journal:
+        (made,) = journal.entries(ticket=ticket, kind="list")
+        assert (made.user, made.record.reason) == ("Ann (1)", "ordered by Ann: less risk")
+        assert [(row.side, row.symbol, row.quantity) for row in made.record.orders] == [
+            ("sell", "SPY", 100.0),
+            ("buy", "AGG", 500.0),
+        ]
+        sentences = why(journal, made.record.orders[0].order)
+    assert any(each.endswith("points over target: ordered by Ann: less risk.") for each in sentences)
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
@@ -125,6 +146,9 @@ def test_money_that_goes_out_is_raised_by_sells_alone(tmp_path: Path, monkeypatc
         ({"policy": "thresold"}, "policy 'thresold' is not in"),
         ({"cash_flow": -5_000, "buys_only": True}, "a withdrawal may need sales, and only buys are asked for"),
         ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
+        ({"orders": {"SPY": -10}}, "orders and reason go together"),
+        ({"orders": {"SPZ": -10}, "reason": "cash"}, "orders has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
+        ({"orders": {"SPY": -10}, "reason": "cash", "locked": ["SPY"]}, "SPY may not be sold. Order less of it"),
     ],
 )
 def test_a_list_that_cannot_be_made_is_refused(
@@ -170,6 +194,80 @@ def test_whoever_made_a_list_does_not_approve_it(
         made_by = signature(caller_of(app, maker))
         said = [(entry.kind, entry.user) for entry in journal.entries() if entry.ticket]
         assert said == [("list", made_by), ("approval", by), ("refusal", by)]
+
+
+def test_a_passkey_confirms_one_ticket_once_and_a_browser_must_ask_it(
+    app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]
+) -> None:
+    maker, other = signed_in(), signed_in("approver")
+    portfolio = stored(app, maker)
+    share(app, portfolio, other)
+    user, device = caller_of(app, other).user, Authenticator(URL)
+    first, second = (f"/api/tickets/{issued(maker, portfolio, flow)}" for flow in (0.0, 10_000.0))
+    with app.state.service.sessions.begin() as session:
+        secret = begin_browser_session(session, session.get_one(User, user))
+        made = device.create(registration_options(session, URL, session.get_one(User, user), []))
+        assert registered(session, URL, user, "phone", made)
+    headers = {"Cookie": f"{SESSION_COOKIE}={secret}", "Origin": URL, "X-Requested-With": "test"}
+    browser = TestClient(app, base_url=URL, headers=headers)
+    answers = [device.get(browser.post(f"{at}/approve/options").json()["options"]) for at in (first, first, second)]
+    late = device.get(browser.post(f"{first}/approve/options").json()["options"])
+    without = browser.post(f"{first}/approve")
+    assert (without.status_code, without.json()["detail"][:27]) == (403, "You have a passkey: confirm")
+    stranger = other.post(f"{first}/approve", json={"credential": Authenticator(URL, user=device.user).get(
+        other.post(f"{first}/approve/options").json()["options"])})  # fmt: skip
+    assert stranger.status_code == 403
+    sign_in = device.get(browser.post("/api/users/login/passkey/options").json()["options"])
+    tried = [
+        browser.post(f"{at}/approve", json={"credential": answer}).status_code
+        for at, answer in (
+            (second, answers[0]),
+            (second, answers[0]),
+            (first, sign_in),
+            (first, answers[1]),
+            (first, answers[1]),
+            (first, {}),
+        )
+    ]
+    assert tried == [403, 403, 403, 200, 403, 403]
+    with app.state.service.sessions.begin() as session:
+        session.execute(update(OneTimeSecret).values(expires=now()))
+    expired = [browser.post(f"{at}/approve", json={"credential": given}) for at, given in
+               ((first, late), (second, answers[2]))]  # fmt: skip
+    assert [each.status_code for each in expired] == [403, 403]
+    heads = browser.get("/api/tickets").json()["tickets"]
+    assert [each["is_approved"] for each in heads] == [False, True]
+
+
+def test_an_approved_ticket_is_sent_to_paper_once(
+    app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
+) -> None:
+    maker, other = signed_in(), signed_in("approver")
+    portfolio = stored(app, maker)
+    share(app, portfolio, other)
+    at = f"/api/tickets/{issued(maker, portfolio)}"
+    early = maker.post(f"{at}/send", json={})
+    assert (early.status_code, early.json()["detail"][:32]) == (409, "Only an approved ticket is sent.")
+    assert other.post(f"{at}/approve").status_code == 200
+    maker.post("/api/watch/pause")
+    paused = maker.post(f"{at}/send", json={})
+    assert (paused.status_code, paused.json()["detail"][:17]) == (409, "Sending is paused")
+    other.post("/api/watch/resume")
+    assert maker.post(f"{at}/send", json={"venue": "alpaca_live"}).status_code == 400
+    sent = maker.post(f"{at}/send", json={"venue": "paper"}).json()
+    assert [(each["status"], each["filled"]) for each in sent["orders"]] == [("filled", 133.0), ("filled", 721.0)]
+    assert sent["ticket"]["is_sent"]
+    kinds = ["order", "order", "acknowledgement", "acknowledgement", "fill", "fill"]
+    assert sent_entries(root) == [(kind, signature(caller_of(app, maker))) for kind in kinds]
+    again = other.post(f"{at}/send", json={}).json()
+    assert [each["status"] for each in again["orders"]] == ["filled", "filled"]
+    assert len(sent_entries(root)) == len(kinds)
+
+
+def sent_entries(root: Path) -> list[tuple[str, str]]:
+    """Kind and user of each entry after those on the list itself."""
+    with Journal(root, read_only=True) as journal:
+        return [(each.kind, each.user) for each in journal.entries() if each.order]
 
 
 def test_whoever_queued_the_cycle_that_made_a_list_does_not_approve_it(

@@ -18,7 +18,7 @@ from desk.service.serving import listening
 from desk.service.settings import ServiceSettings
 from desk.service.users import accounts
 
-TIMEOUT = 20_000  # ms that a page has to come to what is expected, on a machine that is busy
+TIMEOUT = 60_000  # ms that a page has to come to what is expected, on a machine that is busy
 
 
 class Served:

@@ -120,7 +120,7 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Callable
     page.unroute("**/risk")
     failed.get_by_role("button", name="Try again").click()
     expect(page.locator(".panel[aria-busy=false]")).to_have_count(5)
-    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator(".failed")).to_have_count(0)
     expect(page.locator(".verdict .lead")).to_have_text(
         "The prices are too old for orders: get newer ones before you trade."
     )
@@ -152,8 +152,8 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Callable
     form = page.locator("#edit form").first
     form.get_by_label("File, version 1").fill(FORECASTS.replace("shares: 18_040", "shares: -1").replace("USD", "''"))
     form.get_by_role("button").click()
-    expect(form.locator(".mistake")).to_have_count(2)
-    expect(form.locator(".mistake").last).to_contain_text(re.compile(r"/lines/SPY/shares: line \d+: .*at least 0"))
+    expect(form.locator(".mistakes li")).to_have_count(2)
+    expect(form.locator(".mistakes li").last).to_contain_text(re.compile(r"/lines/SPY/shares: line \d+: .*at least 0"))
 
     assert violations(page, ("light",)) == []
     page.set_viewport_size(PHONE)
@@ -218,7 +218,7 @@ def test_the_journal_leads_from_a_ticket_to_the_reasons_of_its_orders(
     file = written_out(app.state.service, caller, path.rpartition("/")[2])
     monkeypatch.setenv(HOME, str(root))
     monkeypatch.chdir(root)
-    ticket = orders.issued(str(file), TradesAsked(as_of="2022-12-30"), signature(caller))
+    ticket = orders.issued(str(file), TradesAsked(as_of="2022-12-30"), caller.name, signature(caller))
     journal = owner.get(f"{path}/journal").text
     (entry,) = owner.get("/api/journal").json()["entries"]
     assert f'href="/tickets/{ticket[:12]}"' in journal
@@ -248,7 +248,7 @@ def head(**changes: Any) -> TicketHead:
 @pytest.mark.parametrize(
     ("found", "ticket", "to"),
     [
-        (found_today(), None, "#risk"),
+        (found_today(), None, "/money?portfolio=p"),
         (found_today(is_empty=False), None, "#orders"),
         (found_today(stale="Stale."), None, "#orders"),
         (found_today(drift={"readings": [{"triggers": True, "sentence": "crisis"}]}), None, "/decide?portfolio=p"),

@@ -1,0 +1,121 @@
+"""Approval of a ticket by elicitation: a question that the client of an assistant shows to the person before it.
+
+Only a server that was started so asks (`rebalance mcp --elicit`), since a client may answer in place of its person. The
+question names the whole order and its hash, is asked once for a ticket, and expires; the answer is journalled as given
+by elicitation. It approves nothing that the portfolio wants another person to approve.
+"""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from anyio import move_on_after, to_thread
+from mcp.server.context import ServerRequestContext
+from mcp_types import (
+    CallToolRequestParams,
+    ClientCapabilities,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+)
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+
+from desk.journal.tickets import ASSISTANT
+from desk.service import orders
+from desk.service.caller import ROLES
+from desk.service.problems import Problem
+from desk.service.store.tables import OneTimeSecret
+from desk.service.tools.asking import Placed
+from desk.service.tools.tool import Desk
+from desk.service.users.one_time import issue, redeem, sha256_of
+
+ELICITATION = "elicitation"  # purpose of a question, which serves once
+LIFE = timedelta(minutes=5)  # of a question
+BY = " by elicitation"  # in the name of who approved so
+QUESTION = (
+    "Do you approve this order? Only you, not the assistant, should answer.\n{orders}\nPortfolio: {portfolio}. Ticket: "
+    "sha256 {hash}. Reason, as the assistant states it: {reason}\nYour answer is journalled as that of {name}. The "
+    "question expires in {minutes:.0f} minutes."
+)
+FORM: dict[str, Any] = {
+    "type": "object",
+    "properties": {"approve": {"type": "boolean", "title": "I approve this order", "default": False}},
+    "required": ["approve"],
+}
+
+
+async def approved(
+    context: ServerRequestContext[Any, Any], call: CallToolRequestParams, desk: Desk, placed: Placed
+) -> Placed | InputRequiredResult:
+    """A ticket after its person was asked, or the question, where the client's protocol takes it as an answer."""
+    if not (_shows_forms(context.session.client_capabilities) and await to_thread.run_sync(_may_approve, desk, placed)):
+        return placed
+    key = f"{desk.caller.user} {placed.hash}"
+    question = ElicitRequestFormParams(message=_question(desk, placed), requested_schema=FORM)
+    given: Any = None
+    if context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
+        if not await to_thread.run_sync(_ask, desk, key):
+            return placed
+        with move_on_after(LIFE.total_seconds()):
+            given = await context.session.elicit_form(question.message, FORM, context.request_id)
+    elif not call.input_responses:
+        if not await to_thread.run_sync(_ask, desk, key):
+            return placed
+        return InputRequiredResult(input_requests={ELICITATION: ElicitRequest(params=question)})
+    else:
+        given = call.input_responses.get(ELICITATION)
+    return await to_thread.run_sync(_answered, desk, placed, key, given)
+
+
+def _shows_forms(capabilities: ClientCapabilities | None) -> bool:
+    """True for a client that says that it shows forms; one that names neither forms nor addresses shows forms."""
+    found = capabilities and capabilities.elicitation
+    return found is not None and (found.form is not None or found.url is None)
+
+
+def _may_approve(desk: Desk, placed: Placed) -> bool:
+    """True if the user is an approver, of a portfolio that asks for no other person, and nobody judged the ticket."""
+    is_approver = ROLES.index(desk.caller.role) >= ROLES.index("approver")
+    judged = placed.approved_by or placed.refused_by or placed.is_sent
+    return is_approver and not judged and orders.is_own(desk.service.root(desk.caller.tenant), placed.hash)
+
+
+def _question(desk: Desk, placed: Placed) -> str:
+    """The question; each text that somebody wrote is quoted as JSON has it, in ASCII."""
+    path = orders.file_of(desk.service.root(desk.caller.tenant), None, placed.hash, "json")
+    ticket = json.loads(path.read_bytes())
+    named = ("side", "symbol", "quantity", "order_type", "limit_price", "notional", "currency", "account")
+    rows = [{name: order[name] for name in named if order.get(name) not in (None, "")} for order in ticket["orders"]]
+    name = desk.caller.name.removesuffix(ASSISTANT)
+    return QUESTION.format(
+        orders="\n".join(map(json.dumps, rows)), portfolio=json.dumps(placed.portfolio), hash=placed.hash,
+        reason=json.dumps(ticket["reason"]), name=json.dumps(name + BY), minutes=LIFE.total_seconds() / 60,
+    )  # fmt: skip
+
+
+def _ask(desk: Desk, key: str) -> bool:
+    """Keep that a question is asked; False where it was asked before, and is not forgotten yet."""
+    with desk.service.sessions.begin() as session:
+        if session.get(OneTimeSecret, sha256_of(key)) is not None:
+            return False
+        issue(session, ELICITATION, LIFE, desk.caller.user, secret=key)
+        return True
+
+
+def _answered(desk: Desk, placed: Placed, key: str, given: ElicitResult | None) -> Placed:
+    """The ticket after an answer: approved where the question was open, and the answer to it is yes."""
+    with desk.service.sessions.begin() as session:
+        is_open = redeem(session, ELICITATION, key, desk.caller.user) is not None
+    if not (is_open and isinstance(given, ElicitResult) and given.action == "accept"):
+        return placed
+    if (given.content or {}).get("approve") is not True:
+        return placed
+    person = replace(desk.caller, name=desk.caller.name.removesuffix(ASSISTANT) + BY)
+    try:
+        head = orders.judged(desk.service, None, placed.hash, person)
+    except Problem as problem:
+        return placed.model_copy(update={"next_step": problem.detail})
+    told = "The user approved it by elicitation. Nothing that you can call sends it: he does."
+    return Placed(**head.model_dump(), next_step=told)

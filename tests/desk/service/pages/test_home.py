@@ -1,0 +1,60 @@
+"""Home in a real browser: import a positions file, see its row, take money out, issue the ticket."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from browser import PHONE, violations
+from playwright.sync_api import Page, expect
+
+from desk.journal import Journal
+from foundation.files import ROOT
+
+POSITIONS = ROOT / "data" / "portfolios" / "positions.csv"
+
+
+def test_from_a_brokers_file_to_a_ticket_in_a_browser(
+    served: Any, stores: Path, signed_in: Callable[..., Page]
+) -> None:
+    export = POSITIONS.read_text()
+    page = signed_in(served.user("manager", "ann"))
+    expect(page.get_by_text("You have no portfolio yet.")).to_be_visible()
+    page.get_by_role("link", name="Begin with a portfolio").click()
+    page.get_by_label("File of positions").set_input_files(POSITIONS)
+    expect(page.get_by_label("Its rows")).to_have_value(re.compile("ISHARES CORE US AGGREGATE"))
+    page.get_by_label("Name of the portfolio").fill("Mine")
+    page.get_by_label("Its rows").fill(export.replace('"7,460"', '"many"'))
+    page.get_by_role("button", name="Create the portfolio").first.click()
+    expect(page.get_by_role("status")).to_contain_text("row 4, column 'Qty (Quantity)'")
+    assert violations(page) == []
+    page.get_by_label("Its rows").fill(export)
+    page.get_by_role("button", name="Create the portfolio").first.click()
+    page.wait_for_url("**/portfolios/*")
+
+    page.goto("/")
+    row = page.get_by_role("row", name=re.compile("^Mine"))
+    expect(row).to_contain_text("1,998,342 USD")  # once it was made
+    expect(page.locator("#needs")).to_contain_text("too old for orders")
+    assert violations(page) == []
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+    page.get_by_role("link", name="I add or take out money").click()
+    page.get_by_label("Portfolio").select_option(label="Mine")
+    page.get_by_label("goes out: sell").check()
+    page.get_by_label("Amount").fill("100,000")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="The list")).to_be_visible()
+    page.get_by_label("AGG").uncheck()
+    page.get_by_role("button", name="Show the list again").click()
+    expect(page.get_by_role("row", name=re.compile("^Sell SPY"))).to_be_visible()
+    expect(page.get_by_role("row", name=re.compile("^(Sell AGG|Buy)"))).to_have_count(0)
+    assert violations(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.get_by_role("button", name="Issue the ticket").click()
+    page.wait_for_url("**/tickets/*")
+    with Journal(served.service.root("house"), read_only=True) as journal:
+        (made,) = journal.entries(kind="list")
+    assert (made.portfolio, [order.side for order in made.record.orders]) == ("Mine", ["sell"])
+    assert page.url.endswith(f"/tickets/{made.ticket[:16]}")

@@ -1,0 +1,249 @@
+"""Home: rows that are kept and never called fresh once they are not, what needs a person, import, and money."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy import event, select
+
+from backtests.runs.folder import code_version
+from desk.commands.new import NewFile, new_text
+from desk.journal import Event, Journal
+from desk.journal.records import Alert
+from desk.service.caller import Service
+from desk.service.pages.home import EACH, KINDS, _of_row, drift_picture, told
+from desk.service.pages.overviews import OverviewRow
+from desk.service.portfolios.figures import Decision, OverviewFigures, Reading
+from desk.service.portfolios.validation import POSITIONS
+from desk.service.routes.portfolios import PortfolioHead
+from desk.service.store.tables import Overview, QueuedJob, StoredPortfolio, now
+from foundation.files import ROOT
+
+SHIPPED = ROOT / "data" / "portfolios"
+SIXTY_FORTY, EXPORT = (SHIPPED / "sixty_forty.yaml").read_text(), (SHIPPED / "positions.csv").read_text()
+YAML = {"Content-Type": "text/yaml"}
+HOSTILE = "<img src=x onerror=alert(1)>"
+SignedIn = Callable[..., TestClient]
+
+
+def service_of(app: FastAPI) -> Service:
+    return app.state.service
+
+
+def stored(client: TestClient, name: str = "Sixty-forty", of: str = "") -> str:
+    """The id of a new portfolio of a client."""
+    text = SIXTY_FORTY.replace("name: Sixty-forty", f"name: {name}")
+    made = client.post("/api/portfolios", params={"client": of}, content=text, headers=YAML)
+    assert made.status_code == 201, made.text
+    return made.json()["id"]
+
+
+def figures(**changes: Any) -> OverviewFigures:
+    """The figures of a row that needs nobody."""
+    made = {
+        "nav": 1e6, "basis": "USD", "priced_on": "2022-12-29", "calendar": "XNYS", "today": "2022-12-30", "stale": "",
+        "places": [0.5, -0.7, 2.0], "outside": 1, "drift": "AGG is 3.62 points under target", "is_triggered": False,
+        "flags": [], "orders": 0, "notional": 0.0, "cost": 0.0, "headline": "No trade.", "decision": None, "alerts": [],
+    }  # fmt: skip
+    return OverviewFigures.model_validate(made | changes)
+
+
+def row_of(name: str = "A", **changes: Any) -> OverviewRow:
+    head = PortfolioHead(
+        id="1" * 32, name=name, client="", owner="ann", version=1, created=now(), deleted=None, writes=True
+    )
+    return OverviewRow(head, figures(**changes), now(), is_fresh=True)
+
+
+# -- rows --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_is_made_once_has_the_numbers_of_the_api_and_is_fresh_until_something_changes(
+    app: FastAPI, signed_in: SignedIn, stores: Path
+) -> None:
+    client, service = signed_in(), service_of(app)
+    portfolio = stored(client)
+
+    def is_old() -> bool:
+        return f'data-row="/overviews/{portfolio}"' in client.get("/").text
+
+    def make() -> str:
+        made = client.get(f"/overviews/{portfolio}")
+        assert made.status_code == 200, made.text
+        assert not is_old()
+        return made.text
+
+    assert is_old()
+    text = make()
+    with service.sessions() as session:
+        kept = session.get_one(Overview, portfolio)
+    found = OverviewFigures.model_validate_json(service.keys.unseal(kept.sealed))
+    drift = client.get(f"/api/portfolios/{portfolio}/drift").json()
+    totals = client.post("/api/rebalance/predict", json={"portfolio": portfolio, "stale_ok": True}).json()["totals"]
+    assert found.nav == pytest.approx(sum(line["value"] for line in drift["lines"]), abs=0.01)
+    assert found.notional == pytest.approx(totals["sells"] + totals["buys"], abs=0.01)
+    assert found.cost == pytest.approx(sum(totals[name] for name in ("commission", "half_spread", "ticket", "impact")))
+    assert {each.sentence for each in found.flags} < {each["sentence"] for each in drift["readings"]}
+    spy, agg = ((line["weight"] - line["target"]) / 0.05 for line in drift["lines"][:2])  # of the file's ranges
+    assert found.places == pytest.approx([spy, agg], abs=1e-3)
+    assert "2 orders" in text and "1,998,342" in text
+
+    def entry(name: str) -> None:
+        with Journal(service.root("house"), user="ann") as journal:
+            record = next(journal.entries(last=1)).record
+            journal.append([Event(record.__class__(**vars(record) | {"request": name}), portfolio=name)])
+
+    entry("Another")
+    assert not is_old()
+    assert client.get(f"/overviews/{portfolio}").text == text  # as it is kept
+    entry("Sixty-forty")
+    assert is_old()
+    for change in ("of", "today", "job", "version", "data"):
+        make()
+        with service.sessions.begin() as session:
+            kept = session.get_one(Overview, portfolio)
+            if change == "of":  # older code
+                kept.of = kept.of.replace(code_version(), "0" * 12)
+            if change == "today":
+                earlier = found.model_copy(update={"today": "2022-12-30"})
+                kept.sealed = service.keys.seal(earlier.model_dump_json().encode())
+            if change == "job":
+                user, ended = session.get_one(StoredPortfolio, portfolio).owner, now() + timedelta(hours=1)
+                job = {"kind": "report", "version": 1, "arguments": {}, "state": "done", "ended": ended}
+                session.add(QueuedJob(tenant="house", user=user, portfolio=portfolio, **job))
+        if change == "version":
+            text = SIXTY_FORTY.replace("21_350.40", "30_000")
+            client.put(f"/api/portfolios/{portfolio}", content=text, headers={**YAML, "If-Match": "*"})
+        if change == "data":
+            (stores / "newer").write_text("")
+        assert is_old(), change
+        assert f"As of {kept.made:%Y-%m-%d %H:%M} UTC" in client.get("/").text
+
+
+def test_home_asks_the_same_queries_of_any_number_of_portfolios_and_starts_no_process(
+    app: FastAPI, signed_in: SignedIn, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, service = signed_in(), service_of(app)
+    first = stored(client, of=HOSTILE)
+    monkeypatch.setattr("desk.service.limited.FORKS", None)
+    asked = list[str]()
+    event.listen(service.sessions.engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    counts = []
+    for more in (0, 11):
+        with service.sessions.begin() as session:
+            owner = session.get_one(StoredPortfolio, first).owner
+            session.add_all(StoredPortfolio(tenant="house", owner=owner, name=f"N{k}") for k in range(more))
+            session.flush()
+            for each in session.scalars(select(StoredPortfolio.id)):
+                sealed = service.keys.seal(figures().model_dump_json().encode())
+                session.merge(Overview(portfolio=each, of="", sealed=sealed, made=now()))  # as of holdings in MongoDB
+        asked.clear()
+        page = client.get("/").text
+        counts.append(len(asked))
+        assert page.count('class="old"') == 1 + more
+        assert HOSTILE not in page and "&lt;img src=x" in page
+    assert counts[0] == counts[1]
+    assert client.get("/", params={"name": "n1"}).text.count('class="old"') == 2  # N1 and N10
+
+
+def test_a_row_that_cannot_be_made_says_why(signed_in: SignedIn) -> None:
+    client = signed_in()
+    text = SIXTY_FORTY.replace("policy: threshold\n", "")
+    portfolio = client.post("/api/portfolios", content=text, headers=YAML).json()["id"]
+    answer = client.get(f"/overviews/{portfolio}", headers={"X-Requested-With": "test"})
+    assert answer.status_code == 400
+    assert "names no `policy`" in answer.text and "make a report (see Research) of Sixty-forty.yaml" in answer.text
+
+
+def test_a_picture_shows_an_asset_outside_its_range_by_another_mark() -> None:
+    picture = drift_picture(row_of(places=[0.5, -0.7, 2.0], outside=1))
+    assert picture.count("<use") == 1 and "1 asset of 3 outside" in picture
+    assert "<use" not in drift_picture(row_of(places=[0.5, -0.7], outside=0))
+
+
+# -- what needs a person -----------------------------------------------------------------------------------------------
+
+
+def test_needs_come_by_kind_and_many_of_one_kind_are_one_sentence() -> None:
+    decision = Decision(session="2022-12-29", status="awaiting approval", headline="", asks=True)
+    flag = Reading("ranges", 1.0, "critical", triggers=True, sentence="SPY is outside its range")
+    alert = Alert("A", "orders", "urgent", "Orders wait.", "")
+    rows = [
+        row_of("Stale", stale="Prices are old."),
+        row_of("Alert", alerts=[alert], is_triggered=True, flags=[flag]),
+        row_of("Cycle", decision=decision),
+        row_of("Quiet"),
+        *(row_of(f"T{k}", is_triggered=True, flags=[flag]) for k in range(EACH + 1)),
+    ]
+    found = [*told([need for row in rows for need in _of_row(row)])]
+    assert [subject for subject, _, _ in found] == ["Cycle", "Alert", f"{EACH + 1} portfolios", "Stale"]
+    assert found[1][1:] == ("urgent alert: Orders wait.", f"/portfolios/{'1' * 32}")
+    assert found[2][1:] == (f"{KINDS['triggered']}: T0, T1, T2 and 1 more.", "/?only=triggered")
+
+
+def test_tickets_that_wait_and_jobs_that_failed_are_told_until_they_are_done(app: FastAPI, signed_in: SignedIn) -> None:
+    maker, service = signed_in("manager"), service_of(app)
+    text = SIXTY_FORTY + "\nticket: {approvals: 1}\n"
+    portfolio = maker.post("/api/portfolios", content=text, headers=YAML).json()["id"]
+    ticket = maker.post(f"/api/portfolios/{portfolio}/tickets", json={"stale_ok": True}).json()["id"]
+    with service.sessions.begin() as session:
+        job = {"user": session.get_one(StoredPortfolio, portfolio).owner, "kind": "report", "version": 1}
+        job |= {"tenant": "house", "portfolio": portfolio, "arguments": {}}
+        session.add(QueuedJob(**job, state="failed", progress="no memory", created=now() - timedelta(hours=1)))
+    waits, failed = f'<a href="/tickets/{ticket}">Sixty-forty</a>: the ticket of', "the last report failed: no memory."
+    page = maker.get("/attention").text
+    assert waits in page and failed in page and page.index(waits) < page.index(failed)
+    assert "Sixty-forty" not in signed_in("approver").get("/attention").text
+    assert signed_in("admin").post(f"/api/tickets/{ticket}/approve").status_code == 200
+    with service.sessions.begin() as session:
+        session.add(QueuedJob(**job, state="done"))
+    assert "Nothing needs you now." in maker.get("/attention").text
+
+
+# -- a new portfolio, and money ----------------------------------------------------------------------------------------
+
+
+def test_positions_become_the_portfolio_that_the_command_line_makes(
+    signed_in: SignedIn, stores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, asked = signed_in(), {"name": "Mine", "positions": EXPORT, "profile": "conservative", "client": "Smith"}
+    made = client.post("/api/portfolios/from-positions", json=asked)
+    assert made.status_code == 201, made.text
+    monkeypatch.chdir(tmp_path)
+    Path(POSITIONS).write_text(EXPORT)
+    text, _ = new_text(NewFile(Path("Mine.yaml"), positions=Path(POSITIONS), profile="conservative"))
+    assert client.get(made.headers["Location"], headers={"Accept": "text/yaml"}).text == text
+    assert (made.json()["client"], made.json()["files"]) == ("Smith", [POSITIONS])
+    assert client.post("/api/portfolios/from-positions", json=asked).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"positions": EXPORT.replace('"7,460"', '"many"')}, "row 4, column 'Qty (Quantity)'"),
+        ({"positions": EXPORT.replace('"AGG"', '"AGGX"')}, "Say what it is in `classes`, `AGGX=us_equity`"),
+        ({"classes": ["SPY=shares"]}, "classes, SPY: unknown asset class: found 'shares'"),
+        ({"profile": "bold"}, "profile: unknown profile: found 'bold'"),
+        ({"weights": ["SPY=60", "AGG=50"]}, "the weights add up to 110, more than 100"),
+        ({"name": "a/b"}, "no name"),
+    ],
+)
+def test_positions_that_are_wrong_are_refused_with_their_place(
+    signed_in: SignedIn, stores: Path, changes: dict[str, Any], told: str
+) -> None:
+    asked = {"name": "Mine", "positions": EXPORT} | changes
+    answer = signed_in().post("/api/portfolios/from-positions", json=asked)
+    assert answer.status_code == 400
+    assert told in answer.text.replace('\\"', '"')
+
+
+@pytest.mark.parametrize("amount", ["", "0", "-5", "many", "nan"])
+def test_no_amount_is_told_below_its_field(signed_in: SignedIn, amount: str) -> None:
+    client = signed_in()
+    page = client.get("/money", params={"portfolio": stored(client), "amount": amount})
+    assert page.status_code == 200
+    assert "Write an amount of money above zero" in page.text and "data-load" not in page.text
