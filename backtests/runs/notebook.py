@@ -22,6 +22,7 @@ AGAIN = {"run": 'run = ""\n', "retrain": "retrain = False\n"}  # in an executed 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal
 # Imports and their end take a third less where few objects are searched for garbage.
 SELDOM = "import atexit, gc; gc.set_threshold(50_000); atexit.register(gc.freeze)"
+SWEEPING = COMPARING.with_name("sweep_thresholds.ipynb")
 SET_BY_REPORT = ("portfolio", "run", "retrain")  # its parameters that the command sets itself
 
 

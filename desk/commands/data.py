@@ -16,8 +16,9 @@ from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
 from desk.commands.orders.trades import refit
 from desk.cycle.schedule import last_over
-from desk.feeds.adapter import FeedError, Wanted
+from desk.feeds.adapter import Adapter, FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
+from desk.feeds.adapters.tool import TOOL_LIMITS, ToolAdapter
 from desk.feeds.fetching import Fetcher, source_key
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import fetch
@@ -37,7 +38,7 @@ from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.market import market_keys
-from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash
+from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash, ToolSource
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stored_facts import lines_of, stored_facts
 from research.portfolio.keys.stored_market import BILL, FETCH, known_moment, line_instruments, wanted_lines
@@ -63,7 +64,7 @@ def needs_of(file: Path, now: datetime, since: date | None = None) -> dict[str, 
         document.refuse(("market",), "is fetched from no source", document.value("market"), again or QUOTE_TEXT)
     wanted = dict[str, list[Wanted]]()
     if keys.source is not None:
-        wanted[keys.source] = _bars(document, keys, keys.source, now, since)
+        wanted[keys.of_store] = _bars(document, keys, keys.of_store, now, since)
     for (source, asset_id), symbol in series.items():
         if asset_id not in (each.asset_id for each in wanted.setdefault(source, [])):
             wanted[source].append(Wanted(asset_id, symbol, since, now.date(), currency=""))
@@ -82,8 +83,17 @@ def delays_of(file: Path) -> dict[str, timedelta]:
 
 def quote_source(file: Path) -> str:
     """The source of the market of a portfolio file, where it gives quotes of the moment; else ""."""
-    source = _market_keys(file)[1].source or ""
+    keys = _market_keys(file)[1]
+    source = keys.of_store if keys.source else ""
     return source if hasattr(ADAPTERS.get(source), "quotes") else ""
+
+
+def _adapter(file: Path, source: str) -> Adapter:
+    """The adapter of a source of a portfolio file."""
+    document, keys = _market_keys(file)
+    if isinstance(keys.source, ToolSource) and source == keys.of_store:
+        return ToolAdapter(name=source, source=keys.source, trusted=document.trust_code)
+    return ADAPTERS[source]
 
 
 def _is_fetched(document: Document, keys: MarketKeys) -> bool:
@@ -163,7 +173,7 @@ def fetch_data(
         texts.append(text)
     for source, wanted in needs_of(file, clock.now(), since).items():
         try:
-            found = fetch(named_store(source), ADAPTERS[source], wanted, clock=clock, dry_run=dry_run)
+            found = fetch(named_store(source), _adapter(file, source), wanted, clock=clock, dry_run=dry_run)
         except FeedError as error:
             if not texts:
                 raise
@@ -313,6 +323,8 @@ def sources_text() -> str:
         there = "set" if key else f"not set; from {adapter.key_from}"
         told = f"{adapter.key_variable} ({there})" if adapter.key_variable else "none needed"
         rows.append([name, f"{limits.requests:,} in {limits.seconds:g} s{a_day}", told])
+    pace = f"{TOOL_LIMITS.requests:,} in {TOOL_LIMITS.seconds:g} s"
+    rows.append(["{mcp: …, tool: …, fields: …}", pace, "none needed: a server of tools that the file names"])
     return text_table(rows, left=1, last_left=True, width=None)  # names are what a file states
 
 

@@ -8,13 +8,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from textwrap import wrap
 
 import yaml
 
-from desk.commands.new_settings import CALENDARS, Settings, estimation_key, read_settings
+from desk.commands.new_settings import CALENDARS, RANGE_STEP, Settings, estimation_key, range_of, read_settings
 from foundation.arguments import LARGEST_NUMBER, did_you_mean, is_number, one_of, shown
 from foundation.errors import ConfigError
 from foundation.files import write_whole
@@ -39,7 +39,7 @@ US_SESSIONS = "XNYS"
 NO_CLASS = "is not in the table of instruments, or has no class there."
 OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
 ONE, HUNDRED = Decimal(1), Decimal(100)
-WEIGHT_STEP, RANGE_STEP = Decimal("1e-9"), Decimal("1e-4")  # fractions of NAV
+WEIGHT_STEP = Decimal("1e-9")  # fraction of NAV
 
 
 @dataclass(frozen=True)
@@ -311,9 +311,7 @@ def _lines(draft: _Draft) -> str:
     known, rows = known_instruments(), []
     for asset, one in draft.assets.items():
         target = draft.targets[asset]
-        width = min(Decimal(str(draft.settings.width)), target / 2)
-        lower = (target - width).quantize(RANGE_STEP, ROUND_FLOOR)
-        upper = min((target + width).quantize(RANGE_STEP, ROUND_CEILING), ONE)
+        lower, upper = range_of(target, draft.settings.width)
         symbol = asset if draft.asked.store else known.symbol_at(one, draft.asked.source)
         stated = {
             "symbol": "" if symbol == asset else _word(symbol),

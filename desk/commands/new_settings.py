@@ -6,6 +6,7 @@ the reason why it cannot.
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -80,6 +81,7 @@ PROFILES = {
     "aggressive": Settings(penalty=2.0, width=0.1, tracking_error=0.03, max_drawdown=0.4),
 }
 USUAL_PROFILE = "moderate"
+RANGE_STEP = Decimal("1e-4")  # fraction of NAV
 
 
 def settings_of_profile(profile: str) -> tuple[Settings, str]:
@@ -92,6 +94,17 @@ def settings_of_profile(profile: str) -> tuple[Settings, str]:
         f"Profile {profile}: tracking_penalty {found.penalty:g}; ranges of half a target, at most {width} of NAV, to "
         f"either side; limits of {error} tracking error a year and {drawdown} drawdown."
     )
+
+
+def range_of(target: Decimal, width: float) -> tuple[Decimal, Decimal]:
+    """The range of an asset: half its target, at most a width, to either side; outward to a hundredth of a percent.
+
+    >>> [str(end) for end in range_of(Decimal("0.6"), 0.05)], [str(end) for end in range_of(Decimal("0.025"), 0.05)]
+    (['0.5500', '0.6500'], ['0.0125', '0.0375'])
+    """
+    half = min(Decimal(str(width)), target / 2)
+    upper = min((target + half).quantize(RANGE_STEP, ROUND_CEILING), Decimal(1))
+    return (target - half).quantize(RANGE_STEP, ROUND_FLOOR), upper
 
 
 def estimation_key(allocation: str) -> str:

@@ -262,8 +262,12 @@ def _count(found: RunDifferences) -> str:
     return counted(len(found.one["files"]), "file")
 
 
-def _figures_text(figures: Sequence[FigureDifference]) -> str:
-    rows = [["policy", "figure", "first run", "second run", "difference", ""]]
+DIFFERENCE_HEADS = ("policy", "figure", "first run", "second run", "difference", "")
+
+
+def figure_rows(figures: Sequence[FigureDifference]) -> list[list[str]]:
+    """A row for each of the figures that are farthest apart, by `DIFFERENCE_HEADS`."""
+    rows = []
     for d in figures[:DIFFERENCES_SHOWN]:
         shown = METRICS.get(d.figure)
         if shown is None or d.size == float("inf"):
@@ -273,6 +277,11 @@ def _figures_text(figures: Sequence[FigureDifference]) -> str:
         digits = max(shown.digits, 1 - int(np.floor(np.log10(abs(other - one)))))  # two digits of the difference
         words = [number(one, digits), number(other, digits), number(other - one, digits, signed=True)]
         rows.append([d.policy, shown.label, *words, shown.unit])
+    return rows
+
+
+def _figures_text(figures: Sequence[FigureDifference]) -> str:
+    rows = [[*DIFFERENCE_HEADS], *figure_rows(figures)]
     more = (
         f"\n… and {counted(len(figures) - DIFFERENCES_SHOWN, 'more figure')}"
         if len(figures) > DIFFERENCES_SHOWN
@@ -282,15 +291,18 @@ def _figures_text(figures: Sequence[FigureDifference]) -> str:
 
 
 def _wealth_text(found: RunDifferences) -> str:
+    return "\n".join(["Wealth:", *(wrapped(f"  {each}") for each in wealth_words(found))])
+
+
+def wealth_words(found: RunDifferences) -> list[str]:
+    """A sentence on the first day on which the wealth of each policy differs, and one on those with equal wealth."""
     lines = [
-        f"  {d.policy}: {d.why}."
+        f"{d.policy}: {d.why}."
         if not d.date
-        else f"  {d.policy}: first on {d.date} ({number(d.one)} and {number(d.other)}): {d.why}."
+        else f"{d.policy}: first on {d.date} ({number(d.one)} and {number(d.other)}): {d.why}."
         for d in found.wealth
     ]
-    if found.same:
-        lines.append(f"  {listed(found.same, most=DIFFERENCES_SHOWN)}: equal at every close.")
-    return "\n".join(["Wealth:", *map(wrapped, lines)])
+    return lines + ([f"{listed(found.same, most=DIFFERENCES_SHOWN)}: equal at every close."] if found.same else [])
 
 
 # -- again -----------------------------------------------------------------------------------------------------------

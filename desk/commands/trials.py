@@ -30,7 +30,12 @@ def trials_text(portfolio: str = "") -> str:
 
 
 def _block(book: TrialBook) -> str:
-    """The trials of one search."""
+    """The trials of one search, as text."""
+    return "\n".join(map(wrapped, search_words(book)))
+
+
+def search_words(book: TrialBook) -> list[str]:
+    """Sentences on the trials of one search."""
     trials = book.trials
     names, assets = listed(list(dict.fromkeys(trials["portfolio"])), most=6), trials["assets"].iloc[0].split(", ")
     kinds = [f"{kind} {n:,}" for kind in TRIAL_KINDS if (n := int((trials["kind"] == kind).sum()))]
@@ -41,7 +46,7 @@ def _block(book: TrialBook) -> str:
         f"{trials['last'].astype(str).max()}.",
         f"Effective number: {_effective(book)}",
     ]
-    return "\n".join(map(wrapped, [*lines, *_best(book)]))
+    return [*lines, *_best(book)]
 
 
 def _effective(book: TrialBook) -> str:

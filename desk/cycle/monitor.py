@@ -15,8 +15,11 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import counted
 from foundation.tolerances import TRIGGER
+from research.allocation import NewsTilt
+from research.allocation.wrapper import each_of
 from research.forecast.regimes.percentiles import REGIMES, VolatilityPercentiles
 from research.learning import LearnedPolicy
+from research.market import Market
 from research.market.calendars import row_name
 from research.market.quality import market_warnings
 from research.orders.before_after import BeforeAfter, Figures
@@ -96,7 +99,19 @@ def monitored(listed: TradeList) -> Monitored:
     readings = [*of.all()]
     if isinstance(listed.decides, LearnedPolicy):
         readings.append(feature_drift(listed.portfolio, listed.decides, listed.policy))
+    for part in each_of(listed.decides):  # type: ignore[arg-type]  # a policy holds an allocation as a wrapper does
+        if isinstance(part, NewsTilt):
+            readings.append(news(listed.portfolio.market, part))
     return Monitored(tuple(readings), "" if listed.holds else listed.reason)
+
+
+def news(market: Market, tilt: NewsTilt) -> Reading:
+    """The assets with bad news at the last close: any is a flag, and good news takes none away."""
+    flagged = tilt.flagged(market.past(len(market.dates) - 1))
+    said = ", ".join(f"{asset} {mean:+.2f}" for asset, mean in flagged.items())
+    sentence = f"mean score of news is at most {tilt.flag:+.2f}: {said}" if flagged else "no asset has bad news"
+    worst = min(flagged.values(), default=None)
+    return Reading("news", worst, "warning" if flagged else NORMAL_LEVEL, False, sentence, ", ".join(sorted(flagged)))
 
 
 def feature_drift(portfolio: Portfolio, policy: LearnedPolicy, name: str) -> Reading:

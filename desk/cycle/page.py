@@ -30,18 +30,27 @@ SHORT_HASH, UNKNOWN = 8, "–"  # letters of a sha256 in a table
 def cycle_html(
     document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = (), status: str = "", sending: Sending = NOT_STATED
 ) -> str:
-    """The whole page, light and dark, without any URL.
+    """The whole page, light and dark, without any URL; arguments of `cycle_sheet`."""
+    sheet = cycle_sheet(document, outcomes, status, sending)
+    title = f"{sheet['title']}: cycle of {document['steps'][0]['output']['last_close']}"
+    return fill(PAPER_PACKAGE, "report.html.j2", Running(title), sheet=sheet)
+
+
+def cycle_sheet(
+    document: Mapping[str, Any], outcomes: Sequence[CycleOutcome] = (), status: str = "", sending: Sending = NOT_STATED
+) -> dict[str, Any]:
+    """The content of the page, as `report.html.j2` shows it.
 
     document : record of the cycle, as `Cycle.document` gives it.
     outcomes : known outcomes of this and earlier cycles of its portfolio.
     status   : what became of its decision; "" takes that of the decision.
     sending  : how its list goes.
     """
-    document = _as_shown(document)
+    document = as_shown(document)
     request, said = document["steps"][0]["output"], briefed(document, status, sending)
     when, _, heading = said.state
     differences = [f"{each['sentence']}." for each in request["reality"]["differences"]]
-    sheet = {
+    return {
         "eyebrow": "Decision cycle",
         "title": request["portfolio"],
         "subtitle": f"At the close of {request['last_close']}, run at {document['steps'][0]['at']}.",
@@ -54,16 +63,14 @@ def cycle_html(
         "sections": section_blocks(_sections(document, outcomes)),
         "source": f"{DISCLAIMER} Record {document['sha256']}, code {document['code']}.",
     }
-    title = f"{request['portfolio']}: cycle of {request['last_close']}"
-    return fill(PAPER_PACKAGE, "report.html.j2", Running(title), sheet=sheet)
 
 
-def _as_shown(value: Any) -> Any:
+def as_shown(value: Any) -> Any:
     """A record whose sentences have the minus sign, and no backticks."""
     if isinstance(value, Mapping):
-        return {key: _as_shown(each) for key, each in value.items()}
+        return {key: as_shown(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_as_shown(each) for each in value]
+        return [as_shown(each) for each in value]
     return with_minus(value).replace("`", "") if isinstance(value, str) else value
 
 

@@ -52,7 +52,8 @@ class Fetcher:
         self.pace = Pace(self.adapter.name, self.adapter.limits, self.folder, self.clock)
         self._sharing, self._shared = Lock(), dict[tuple[object, ...], Reply]()
         self._key, self._mirror = source_key(self.adapter), mirror()
-        self._transport: Transport = Browser() if self.adapter.browser else Plain()
+        by_default = Browser if self.adapter.browser else Plain
+        self._transport: Transport = getattr(self.adapter, "transport", by_default)()
 
     def rows(self, wanted: Wanted) -> pd.DataFrame:
         """Rows of an asset as `Adapter.rows` gives them. A fault that may pass is waited out, and asked again.

@@ -20,7 +20,8 @@ from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import CONVENTIONS, describe_problems
-from desk.service.pages import home, money, new, portfolio, static
+from desk.service.pages import account, decide, home, money, new, portfolio, research, static
+from desk.service.pages import risk_profile as risk_profile_pages
 from desk.service.pages import sign_in as sign_in_pages
 from desk.service.problems import answer_problems
 from desk.service.routes import (
@@ -31,7 +32,9 @@ from desk.service.routes import (
     metrics,
     orders,
     portfolios,
+    push,
     rebalance,
+    risk_profile,
     runs,
     sign_in,
     users,
@@ -47,9 +50,10 @@ GUARDS = (  # in the order in which a request meets them
 ALWAYS = (health, metrics)  # anyone, on every server
 OPEN = (rebalance, agents)  # anyone on loopback and with `open_only`; elsewhere any caller
 SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and none of the following
-STORED = (portfolios, market, orders, jobs, runs, users, transports)  # a caller who has the role and the scope
+# A caller who has the role and the scope.
+STORED = (portfolios, risk_profile, market, orders, jobs, runs, users, transports, push)
 OPEN_PAGES = (static, sign_in_pages)  # anyone
-PAGES = (home, money, new, portfolio)  # a caller, as for `STORED`
+PAGES = (home, money, new, portfolio, risk_profile_pages, decide, research, account)  # a caller, as for `STORED`
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:

@@ -1,7 +1,7 @@
 """The caller of a request, and what he may call: `needs` on each route that offers what is stored."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ APPROVALS = "approvals"  # the scope of the last word on orders, which no assist
 PERSON = "person"  # the scope of what a person alone may do: no access token has it
 USE_NOTED = timedelta(hours=1)  # between two notes of the use of an access token
 WINDOW = 10  # seconds over which requests are counted
+FORGET = {"Clear-Site-Data": '"storage"'}  # with the end of a session: the browser deletes what it kept for the pages
 TENANTS, KEYS, BACKUPS = "tenants", "keys", "backups"  # folders
 
 
@@ -121,15 +122,16 @@ def caller_of(request: Request, service: InService) -> Caller:
     Raises : Problem 401 for none.
     """
     kind, _, token = request.headers.get("authorization", "").partition(" ")
+    ended: Mapping[str, str] = {}
     found: Caller | None = getattr(request.state, "found", None)  # by a guard, or before the body was read
     if found is None and kind.lower() == "bearer" and token:
         found = _person(service, token) if token.count(".") == 2 else program_of(service, token)
     elif found is None and not kind and (secret := request.cookies.get(SESSION_COOKIE)):
-        found = _browser(service, secret)
+        found, ended = _browser(service, secret), FORGET
     if found is not None:
         request.state.found = found
         return found
-    raise Problem(401, "Sign in, or send an access token.", headers={"WWW-Authenticate": "Bearer"})
+    raise Problem(401, "Sign in, or send an access token.", headers={"WWW-Authenticate": "Bearer", **ended})
 
 
 def _person(service: Service, token: str) -> Caller | None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from foundation.arguments import refuse
@@ -57,6 +58,8 @@ class ServiceSettings:
     tls          : certificate and key, () for none.
     openid       : provider of OpenID Connect, None for no sign-in by one.
     rate         : requests a second that an address, and a user, may send in the mean of some seconds.
+    email        : mail server of messages to users, as `email:` of alerts.yaml without `to`; None for no e-mail.
+    pushes_to_loopback : true in tests alone: the push service of a browser may be on this machine.
     """
 
     host: str = HOST
@@ -70,6 +73,8 @@ class ServiceSettings:
     tls: tuple[Path, ...] = ()
     openid: OpenIdProvider | None = None
     rate: int = RATE
+    email: Mapping[str, Any] | None = None
+    pushes_to_loopback: bool = False
 
     @property
     def is_loopback(self) -> bool:
@@ -96,10 +101,11 @@ class ServiceSettings:
 
 def settings_of(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
     """The settings that an environment states: HOST, PORT, DATABASE_URL, REDIS_URL, PUBLIC_URL, BEHIND_PROXY, RATE,
-    and of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.
+    of OpenID Connect OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, and of a mail server SMTP_HOST, SMTP_PORT,
+    SMTP_FROM, SMTP_USER and SMTP_TLS.
 
-    Raises : ConfigError for a port, a rate, a BEHIND_PROXY or a PUBLIC_URL that is none, and for a part of OpenID
-    Connect alone.
+    Raises : ConfigError for a port, a rate, a BEHIND_PROXY or a PUBLIC_URL that is none, for a part of OpenID Connect
+    alone, and for a mail server that `email:` of alerts.yaml would not take.
     """
     port, rate = environment.get("PORT", str(PORT)), environment.get("RATE", str(RATE))
     proxy, public = environment.get("BEHIND_PROXY", ""), environment.get("PUBLIC_URL", "")
@@ -120,6 +126,7 @@ def settings_of(environment: Mapping[str, str] = os.environ) -> ServiceSettings:
         openid=_openid_of(environment),
         behind_proxy=proxy == "1",
         rate=int(rate),
+        email=_email_of(environment),
     )
 
 
@@ -129,3 +136,25 @@ def _openid_of(environment: Mapping[str, str]) -> OpenIdProvider | None:
     if len(given) not in (0, len(named)):
         refuse("OpenID Connect has", f"{len(given)} settings", f"set all of {listed(named)}, or none.")
     return OpenIdProvider(*given) if given else None
+
+
+def _email_of(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
+    if not environment.get("SMTP_HOST"):
+        return None
+    from pydantic import TypeAdapter, ValidationError
+
+    from desk.cycle.alerts import EmailKeys
+
+    found: dict[str, Any] = {
+        name: environment[f"SMTP_{name.upper()}"]
+        for name in ("host", "port", "from", "user", "tls")
+        if environment.get(f"SMTP_{name.upper()}")
+    }
+    try:
+        TypeAdapter(EmailKeys).validate_python({**found, "to": [found.get("from")]})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = str((*fault["loc"], "user")[0])  # its own rule is on users and tls
+        told = fault["msg"].removeprefix("Value error, ").removesuffix(".")
+        refuse(f"SMTP_{name.upper()} is", found.get(name, ""), f"{told}. docs/mobile_app.md lists the variables.")
+    return found

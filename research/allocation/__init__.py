@@ -6,6 +6,7 @@ from research.allocation.estimated import EqualWeights, FixedWeights, InverseVol
 from research.allocation.estimator import EstimatorAllocation, FunctionAllocation
 from research.allocation.hierarchical import HERC, HRP, NCO, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
+from research.allocation.news import NewsTilt
 from research.allocation.online import Anticor, ExponentialGradient, UniversalPortfolio
 from research.allocation.optimised.mean_variance import MaximumDiversification, MeanVariance, MinimumVariance
 from research.allocation.optimised.resampled import Resampled

@@ -35,19 +35,25 @@ def policy_folders(reports: Path | None = None, shipped: Path = SHIPPED) -> list
 
 def policies_text(folders: Iterable[Path]) -> str:
     """A table of policies, and below it the folders that hold none that can be read, with the reason."""
+    rows, groups, broken = policy_rows(folders)
+    if not rows and not broken:
+        return "No learned policies: none comes with the workbench, and no report has trained one."
+    blocks = [_grouped([[f"  {name}", *cells] for name, *cells in rows], groups), NOTE] if rows else []
+    return "\n\n".join([*blocks, *broken])
+
+
+def policy_rows(folders: Iterable[Path]) -> tuple[list[list[str]], list[Path], list[str]]:
+    """A row a policy by `HEADS`, the folder of the seeds of each, and why others cannot be read."""
     rows, groups, broken = [], [], []
     for folder in folders:
         one_of_seeds = folder.name.startswith("seed-")
         group = folder.parent if one_of_seeds else folder
         try:
-            rows.append([f"  {group.name}", *_row(folder, _card(folder))])
+            rows.append([group.name, *_row(folder, _card(folder))])
             groups.append(group)
         except DataError as error:
             broken.append(" ".join(str(error).split()))
-    if not rows and not broken:
-        return "No learned policies: none comes with the workbench, and no report has trained one."
-    blocks = [_grouped(rows, groups), NOTE] if rows else []
-    return "\n\n".join([*blocks, *broken])
+    return rows, groups, broken
 
 
 def _grouped(rows: list[list[str]], groups: list[Path]) -> str:

@@ -29,6 +29,7 @@ from desk.service.caller import Service
 from desk.service.folders import JOBS, RUNS, TRIALS, from_root
 from desk.service.jobs.lease import SILENCE
 from desk.service.jobs.queue import beat, claim, fail, finish, put_back, take_back_lost
+from desk.service.notify import notify_of_job
 from desk.service.store.engine import NO_DATABASE
 from desk.service.store.tables import QueuedJob
 from foundation.errors import ConfigError
@@ -36,8 +37,13 @@ from foundation.files import ROOT, work_folder
 from foundation.home import HOME
 from foundation.progress import TOLD_IN, bar
 
-COMMANDS = {"report": "report", "backtest": "backtest", "cycle": "run"}  # of the command line, by kind of job
-SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0}  # that a job may take
+COMMANDS = {
+    "report": "report",
+    "backtest": "backtest",
+    "cycle": "run",
+    "sweep": "sweep",
+}  # of the command line, by kind of job
+SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0, "sweep": 4 * 3600.0}  # that a job may take
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
 LEAST_SPACE = 2**30  # bytes that are free on the disk of the runs before a job is begun
 BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claims, and of a process after SIGTERM
@@ -102,6 +108,8 @@ def _perform(service: Service, job: QueuedJob, stop: Event, module: str) -> None
             fail(sessions, job)
         elif killed_for == "":
             finish(sessions, job, **_outcome(job, root, scratch, process.returncode))
+    if killed_for != "lost":
+        notify_of_job(service, job.id)
 
 
 @contextmanager

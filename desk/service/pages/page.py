@@ -46,11 +46,14 @@ class PageRoute(APIRoute):
             try:
                 return await answer(request)
             except Problem as problem:
-                return _problem_page(request, problem)
+                if problem.status == 401 and BY_SCRIPT not in request.headers:
+                    came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                    return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303, problem.headers)
+                return problem_page(request, problem)
             except RequestValidationError:
-                return _problem_page(request, Problem(404, "There is no such page."))
+                return problem_page(request, Problem(404, "There is no such page."))
             except (ConfigError, DataError, PolicyError) as error:
-                return _problem_page(
+                return problem_page(
                     request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
                 )
 
@@ -68,13 +71,9 @@ def shown(request: Request, template: str, caller: Caller | None = None, **conte
     return HTMLResponse(text, headers={"Content-Security-Policy": POLICY})
 
 
-def _problem_page(request: Request, problem: Problem) -> Response:
+def problem_page(request: Request, problem: Problem) -> Response:
     """A problem as a page; to a script, which shows it in its panel, as the sentence alone."""
-    is_panel = BY_SCRIPT in request.headers
-    if problem.status == 401 and not is_panel:
-        came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303)
-    template = "problem_panel.html.j2" if is_panel else "problem.html.j2"
+    template = "problem_panel.html.j2" if BY_SCRIPT in request.headers else "problem.html.j2"
     found: Caller | None = getattr(request.state, "found", None)
     title = HTTPStatus(problem.status).phrase
     detail = problem.detail.replace("POST /api/report for ", "make a report (see Research) of ")

@@ -1,7 +1,7 @@
 """The figures of a stored portfolio, as the command line has them: each is a record of its own module, as it stands."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,26 @@ from pydantic import BaseModel
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
+from backtests.runs.trial_book import PLACE, TrialBook, read_book
 from backtests.sheets.pages.risk_sheet import risk_numbers
 from backtests.today.holdings_risk import holdings_risk
+from desk.commands.cycle.governance import Governed
 from desk.commands.cycle.records import newest_cycles
-from desk.commands.orders.trades import policy_now, trades_now
+from desk.commands.orders.trades import policy_now, today_of, trades_now
 from desk.commands.report import scored_backtest
 from desk.commands.risk import ready_policies
+from desk.commands.trials import search_words
 from desk.cycle.alerts import INFORMATION, STATUS_LEVELS, URGENT
 from desk.cycle.monitor import NORMAL_LEVEL, QUIET, Reading, monitored
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import RAISED, Alert, Alerted, CycleRun
 from desk.service.bodies import Moment
 from desk.service.caller import Caller, Service
-from desk.service.folders import RUNS
+from desk.service.folders import RUNS, TRIALS
 from desk.service.limited import limited
 from desk.service.orders import JournalEntry, entries_of
 from desk.service.portfolios.stored import written_out
+from desk.tca.page import table_block
 from foundation.home import home_folder
 from foundation.paper.formats import plain_json
 from research.orders import TradeList
@@ -196,6 +200,24 @@ def drift_of(listed: TradeList) -> dict[str, Any]:
         "readings": [asdict(each) for each in found.shown],
         "lines": listed.portfolio.table().reset_index().to_dict("records"),
     }
+
+
+def governance(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
+    """The governance of a portfolio today: sentences, flags that a person looks at, and tables as blocks of a page."""
+    found = Governed(portfolio, today_of("", portfolio.market.calendar) or portfolio.date, reports)
+    tables = [table_block(each) for each in found.tables()]
+    return {"sentences": [*found.head, *found.surveillance], "flags": list(found.flags), "tables": tables}
+
+
+def tried(names: Collection[str]) -> list[list[str]]:
+    """Sentences on each search of portfolios of these names, from the trial book of the tenant.
+
+    Called in a process of its own, whose environment it changes.
+    """
+    os.environ[PLACE] = str(home_folder() / TRIALS)
+    book = read_book()
+    own = TrialBook(book.trials[book.trials["portfolio"].isin(list(names))], book.variants)
+    return [search_words(each) for each in own.searches]
 
 
 def overview(portfolio: Portfolio, reports: Path) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
         write_whole(SENT, text)
         tree, _ = read_yaml(SENT)
         name = tree.get("name")
-        if mistakes := [*_foreign(tree), *_book_of_another(tree, name)]:
+        if mistakes := [*_foreign(tree), *_book_of_another(tree, name), *_server_of_tools(tree)]:
             return {"mistakes": [asdict(each) for each in mistakes]}
         file = SENT if name_fault(name) else f"{name}.yaml"
         os.replace(SENT, file)
@@ -102,6 +102,14 @@ def _book_of_another(tree: dict[str, Any], name: object) -> Iterator[FieldMistak
     if book not in (None, name):
         fix = f"Name it as the portfolio: {shown(name)}."
         yield FieldMistake("/positions/book", "not the book of this portfolio", book, fix)
+
+
+def _server_of_tools(tree: dict[str, Any]) -> Iterator[FieldMistake]:
+    """A market from a server that its text names: nothing here calls an address or a command of users."""
+    market = tree.get("market")
+    if isinstance(market, dict) and isinstance(market.get("source"), dict):
+        fix = "Fetch its prices on your machine, and send them as a file."
+        yield FieldMistake("/market/source", "a server of tools, which is not called here", None, fix)
 
 
 def _foreign(tree: Any, path: tuple[str, ...] = ()) -> Iterator[FieldMistake]:

@@ -1,4 +1,4 @@
-"""Jobs: reports, backtests and cycles that workers make; how far they are, what they gave, and their files."""
+"""Jobs: reports, backtests, sweeps and cycles that workers make; how far they are, what they gave, and their files."""
 
 import asyncio
 import time
@@ -19,19 +19,22 @@ from starlette.concurrency import run_in_threadpool
 
 from backtests.runs.folder import MANIFEST, code_version, found_at
 from backtests.runs.manifest import read_manifest
-from backtests.runs.notebook import COMPARING, SET_BY_REPORT
-from backtests.runs.parameters import Plain
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, SWEEPING
+from backtests.runs.parameters import Plain, check_parameters
 from desk.commands.report import asked_parameters
 from desk.service.bodies import Body, Id, JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service, needs
-from desk.service.folders import JOBS, RUNS
+from desk.service.folders import JOBS, PORTFOLIOS, RUNS
 from desk.service.jobs import queue
 from desk.service.jobs.worker import PAGE, RECORD, space_wanted
 from desk.service.portfolios.stored import seen, seen_by, written_out
+from desk.service.portfolios.validation import yaml_of
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
 from foundation.arguments import did_you_mean
+from foundation.canonical import content_hash
 from foundation.errors import DataError
+from foundation.files import write_whole
 from foundation.names import NAME_FIX, name_fault
 from research.portfolio.file.document import read_document
 
@@ -41,9 +44,12 @@ Writer = Annotated[Caller, Depends(needs("manager", "jobs"))]
 Limit = Annotated[int, Query(ge=1, le=100)]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Kind = Literal["report", "backtest", "cycle"]
+Kind = Literal["report", "backtest", "cycle", "sweep"]
 State = Literal["queued", "running", "done", "failed", "cancelled"]
 MOST_OPEN = 100  # jobs of a user that wait or run
+SWEPT = ("bands", "costs", "lags")  # parameters of the notebook of sweeps that a sweep takes
+DESTINATIONS, SCHEDULES = [0.0, 0.5, 1.0], ["week", "month", "quarter", "year"]  # of a sweep, as in its notebook
+MOST_VALUES = 50  # of an axis of a sweep
 MOST_STREAMS, LONGEST_STREAM, LOOK = 4, 600.0, 0.5  # of a user, on a server; seconds of one; seconds between looks
 OTHER_TYPE = "application/octet-stream"
 Answers = dict[int | str, dict[str, Any]]
@@ -73,6 +79,20 @@ class ReportBody(Work):
 
     parameters: Annotated[dict[Name, Plain], Field(default_factory=dict, max_length=10)]
     retrain: bool = False
+
+
+class BatchBody(Body):
+    """A report on each of several portfolios, all with the same parameters."""
+
+    portfolios: Annotated[list[Id], Field(min_length=1, max_length=20)]
+    parameters: Annotated[dict[Name, Plain], Field(default_factory=dict, max_length=10)]
+    retrain: bool = False
+
+
+class SweepBody(Work):
+    """A sweep. parameters : `bands`, `costs` and `lags` of its notebook, which each have a list."""
+
+    parameters: Annotated[dict[Name, Plain], Field(default_factory=dict, max_length=10)]
 
 
 class CycleBody(Work):
@@ -144,13 +164,55 @@ def backtest(body: BacktestBody, caller: Writer, service: InService, response: R
 @router.post("/report", status_code=202, responses=ASKED)
 def report(body: ReportBody, caller: Writer, service: InService, response: Response) -> JobRecord:
     """Queue a report on a portfolio: its policies compared, with tearsheet, trade list and results."""
+    options = _report_options(body)
+    return _queued(service, caller, body, _file_of(service, caller, body), "report", options, response)
+
+
+@router.post("/batch", status_code=202, responses=ASKED)
+def batch(body: BatchBody, caller: Writer, service: InService, response: Response) -> JobList:
+    """Queue a report on each of several portfolios. None is queued where one of them cannot be."""
+    options, each = _report_options(body), [Work(portfolio=portfolio) for portfolio in dict.fromkeys(body.portfolios)]
+    files = [_file_of(service, caller, one, len(each)) for one in each]
+    made = [
+        _queued(service, caller, one, file, "report", options, response) for one, file in zip(each, files, strict=True)
+    ]
+    response.headers["Location"] = f"{router.prefix}/jobs"
+    return JobList(total=len(made), jobs=made)
+
+
+def _report_options(body: ReportBody | BatchBody) -> list[str]:
+    """The options of the command that makes a report. Raises ConfigError and Problem 400 for a wrong parameter."""
     given = [f"{name}={value}" for name, value in body.parameters.items()]
     asked = asked_parameters(COMPARING, given, SET_BY_REPORT)
     for name in ("reference", "benchmark"):  # a file beside the portfolio, at most
         if (word := asked.get(name)) and (fault := name_fault(word)):
             raise Problem(400, f"It {fault}.", [FieldMistake(f"/parameters/{name}", "no name", word, NAME_FIX)])
-    options = [f"--parameter={word}" for word in given] + ["--retrain"] * body.retrain
-    return _queued(service, caller, body, _file_of(service, caller, body), "report", options, response)
+    return [f"--parameter={word}" for word in given] + ["--retrain"] * body.retrain
+
+
+@router.post("/sweep", status_code=202, responses=ASKED)
+def sweep(body: SweepBody, caller: Writer, service: InService, response: Response) -> JobRecord:
+    """Queue a sweep of a portfolio: thresholds of several bands and calendars, at several costs and lags."""
+    if mistakes := [
+        FieldMistake(f"/parameters/{name}", "no parameter of a sweep", value, did_you_mean(name, SWEPT))
+        for name, value in body.parameters.items()
+        if name not in SWEPT
+    ]:
+        raise Problem(400, "A sweep has no such parameter.", mistakes)
+    asked: Any = check_parameters(SWEEPING, body.parameters)
+    if mistakes := [
+        FieldMistake(f"/parameters/{name}", "too long", len(asked[name]), f"Give {MOST_VALUES} values at most.")
+        for name in SWEPT
+        if len(asked[name]) > MOST_VALUES
+    ]:
+        raise Problem(400, "The sweep is too large.", mistakes)
+    file, (bands, costs, lags) = _file_of(service, caller, body), (asked[name] for name in SWEPT)
+    rules = {"never": None, "calendar": {"schedule": SCHEDULES}, "threshold": {"band": bands, "to": DESTINATIONS}}
+    tree = {"portfolio": f"../{file.name}", "rules": rules, "cost_multiples": costs, "lags": lags}
+    folder = file.parent / f"sweep-{content_hash(tree)}"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    described = write_whole(folder / file.name, yaml_of(tree))
+    return _queued(service, caller, body, described, "sweep", ["--fresh"], response)
 
 
 @router.post("/cycle", status_code=202, responses=ASKED)
@@ -162,20 +224,20 @@ def cycle(body: CycleBody, caller: Writer, service: InService, response: Respons
     return _queued(service, caller, body, _file_of(service, caller, body), "cycle", options, response)
 
 
-def _file_of(service: Service, caller: Caller, body: Work) -> Path:
+def _file_of(service: Service, caller: Caller, body: Work, count: int = 1) -> Path:
     """The file of the portfolio to work on. Raises Problem as `_check_open` and `written_out`, and for a full disk."""
-    _check_open(service, caller)
+    _check_open(service, caller, count)
     if wanted := space_wanted(service.settings.folder):
         raise Problem(503, wanted, retry_after=600)
     return written_out(service, caller, body.portfolio, body.version)
 
 
-def _check_open(service: Service, caller: Caller) -> None:
-    """Raise Problem 429 where a caller has too many jobs that wait or run."""
+def _check_open(service: Service, caller: Caller, more: int = 1) -> None:
+    """Raise Problem 429 where a caller has too many jobs that wait or run.  more : number that he asks for."""
     with service.sessions() as session:
         own = QueuedJob.user == caller.user, QueuedJob.state.in_(queue.OPEN_STATES)
         count = session.scalar(select(func.count()).select_from(QueuedJob).where(*own)) or 0
-    if count >= MOST_OPEN:
+    if count + more > MOST_OPEN:
         told = f"You have {count:,} jobs that wait or run: wait for one, or cancel one."
         raise Problem(429, told, retry_after=60)
 
@@ -183,10 +245,12 @@ def _check_open(service: Service, caller: Caller) -> None:
 def _queued(
     service: Service, caller: Caller, body: Work, file: Path, kind: Kind, options: list[str], response: Response
 ) -> JobRecord:
-    """A new job in the queue."""
+    """A new job in the queue.  file : what its command reads, in the folder of a version of the portfolio."""
+    root = service.root(caller.tenant)
+    version = int(file.relative_to(root / PORTFOLIOS / body.portfolio).parts[0])
     job = QueuedJob(
-        tenant=caller.tenant, user=caller.user, portfolio=body.portfolio, version=int(file.parent.name), kind=kind,
-        arguments={"file": file.relative_to(service.root(caller.tenant)).as_posix(), "options": options},
+        tenant=caller.tenant, user=caller.user, portfolio=body.portfolio, version=version, kind=kind,
+        arguments={"file": file.relative_to(root).as_posix(), "options": options},
         code=code_version(),
     )  # fmt: skip
     with service.sessions.begin() as session:

@@ -16,8 +16,9 @@ from desk.service.bodies import Body, Id, JsonRoute
 from desk.service.caller import APPROVALS, Caller, InService, Service, needs, signature
 from desk.service.folders import from_root
 from desk.service.limited import limited
+from desk.service.notify import notify_of_ticket
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
-from desk.service.portfolios.stored import seen_by, written_out
+from desk.service.portfolios.stored import seen, seen_by, written_out
 from desk.service.problems import Problem
 from desk.service.routes.sign_in import Options
 from desk.service.store.tables import Passkey, StoredPortfolio
@@ -132,7 +133,11 @@ def issue(
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
     ticket = limited(orders.issued, str(file), asked, caller.name, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:
-        return orders.head_of(journal, ticket)
+        head = orders.head_of(journal, ticket)
+    if head.wanted:
+        with service.sessions() as session:
+            notify_of_ticket(service, seen(session, caller, portfolio), head.id, caller.user)
+    return head
 
 
 @router.get("/tickets")

@@ -219,7 +219,7 @@ def create_portfolio(
         raise Problem(400, "The form has no `portfolio`: add its YAML.")
     portfolio = created(service, caller, client, checked(service, caller, body.text, body.is_yaml, body.files))
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
-    return _record(service, caller, portfolio, None, response)
+    return record_of(service, caller, portfolio, None, response)
 
 
 @router.post("/from-positions", status_code=201, responses=TAKEN)
@@ -230,7 +230,7 @@ def import_positions(service: InService, caller: Writer, response: Response, bod
     content = from_broker(service, caller, body.name, body.positions, body.profile, body.prices, more)
     portfolio = created(service, caller, body.client, content)
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
-    return _record(service, caller, portfolio, None, response)
+    return record_of(service, caller, portfolio, None, response)
 
 
 @router.get("/{portfolio}", responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}})
@@ -238,7 +238,7 @@ def show_portfolio(
     service: InService, caller: Reader, request: Request, response: Response, portfolio: Id, version: Version = None
 ) -> PortfolioRecord:
     """Give a version of a portfolio: as a record, or as YAML where that is accepted."""
-    record = _record(service, caller, portfolio, version, response)
+    record = record_of(service, caller, portfolio, version, response)
     response.headers["Vary"] = "Accept"
     if not request.headers.get("accept", "").startswith((YAML, "application/yaml")):
         return record
@@ -253,20 +253,20 @@ def change_portfolio(
     service: InService, caller: Writer, response: Response, portfolio: Id, body: SentBody, if_match: IfMatch = None
 ) -> PortfolioRecord:
     """Store the next version of a portfolio, unless nothing changed; files stay where none of their name is sent."""
-    version = _matched(service, caller, portfolio, if_match)
+    version = matched(service, caller, portfolio, if_match)
     with service.sessions() as session:
         _, before = content_of(service, session, seen(session, caller, portfolio), version)
     text, is_yaml = (before.text, True) if body.text is None else (body.text, body.is_yaml)
     content = checked(service, caller, text, is_yaml, {**before.files, **body.files})
     if content != before:
         version = changed(service, caller, portfolio, version, content)
-    return _record(service, caller, portfolio, version, response)
+    return record_of(service, caller, portfolio, version, response)
 
 
 @router.delete("/{portfolio}", status_code=204, responses=MATCHED)
 def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match: IfMatch = None) -> None:
     """Mark a portfolio deleted; its versions can still be read."""
-    deleted(service, caller, portfolio, _matched(service, caller, portfolio, if_match))
+    deleted(service, caller, portfolio, matched(service, caller, portfolio, if_match))
 
 
 @router.put("/{portfolio}/shares/{user}", status_code=204, responses=GONE)
@@ -359,7 +359,7 @@ def heads_of(caller: Caller) -> Select[str, str, str, str, int, datetime, dateti
     return heads.join(User, User.id == of.owner).outerjoin(Share, mine)
 
 
-def _record(
+def record_of(
     service: InService, caller: Caller, portfolio: str, version: int | None, response: Response
 ) -> PortfolioRecord:
     """A version of a portfolio; its ETag is written into the answer."""
@@ -386,7 +386,7 @@ def _tag(version: int, kind: str) -> str:
     return f'"{version}.{kind.rpartition("/")[2]}"'
 
 
-def _matched(service: InService, caller: Caller, portfolio: str, if_match: str | None) -> int:
+def matched(service: InService, caller: Caller, portfolio: str, if_match: str | None) -> int:
     """The newest version of a portfolio, which the caller has read. Raises Problem 428 without If-Match, and 412."""
     with service.sessions() as session:
         newest = seen(session, caller, portfolio, for_change=True).version

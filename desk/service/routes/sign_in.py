@@ -11,10 +11,11 @@ from pydantic import BaseModel, Field, SecretStr
 from sqlalchemy.orm import Session
 
 from desk.service.bodies import Body, JsonRoute, Moment
-from desk.service.caller import SESSION_COOKIE, Caller, InService, Service
+from desk.service.caller import FORGET, SESSION_COOKIE, Caller, InService, Service
+from desk.service.pages.page import problem_page, shown
 from desk.service.problems import Problem
 from desk.service.settings import OpenIdProvider
-from desk.service.store.tables import User
+from desk.service.store.tables import OneTimeSecret, User
 from desk.service.users import accounts, passkeys
 from desk.service.users.one_time import OPENID, redeem, sha256_of
 from desk.service.users.openid import CALLBACK, STATE_LIFE, link, linked_user, reached
@@ -29,6 +30,7 @@ from desk.service.users.tokens import (
 
 router = APIRouter(prefix="/api/users", tags=["users"], route_class=JsonRoute)
 STATE_COOKIE = "__Host-openid"
+HTML = "text/html"
 
 Line = Annotated[str, Field(min_length=1, max_length=254, pattern=r"^[^\x00-\x1f\x7f]+$")]  # of text
 Secret = Annotated[str, Field(min_length=1, max_length=512)]
@@ -175,6 +177,7 @@ def logout(body: Refresh, service: InService, response: Response, cookie: Sessio
     with service.sessions.begin() as session:
         end_session(session, body.refresh_token, cookie)
     response.delete_cookie(SESSION_COOKIE, secure=True, httponly=True, samesite="strict")
+    response.headers.update(FORGET)
 
 
 @router.post("/login/passkey/options")
@@ -204,7 +207,10 @@ def login_by_openid(service: InService, exchange: InExchange, cookie: bool = Fal
     return url
 
 
-@router.get(CALLBACK.removeprefix("/api/users"), responses={401: {}, 404: {}, 409: {}, 502: {}})
+@router.get(
+    CALLBACK.removeprefix("/api/users"),
+    responses={200: {"content": {HTML: {"schema": {"type": "string"}}}}, 401: {}, 404: {}, 409: {}, 502: {}},
+)
 def openid_callback(
     service: InService,
     exchange: InExchange,
@@ -212,7 +218,28 @@ def openid_callback(
     code: Annotated[str, Query(max_length=4096)] = "",
     browser: Annotated[str, Cookie(alias=STATE_COOKIE)] = "",
 ) -> Tokens:
-    """Sign in, or link an identity, by what the provider of OpenID Connect sent the browser back with."""
+    """Sign in, or link an identity, by what the provider of OpenID Connect sent the browser back with.
+
+    The answer to a browser is a page: it comes from another site, so that only what this page loads has the new cookie.
+    """
+    is_browser = HTML in exchange.request.headers.get("accept", "")
+    try:
+        tokens, begun = _openid_session(service, exchange, state, code, browser)
+    except Problem as problem:
+        if is_browser:
+            return problem_page(exchange.request, problem)  # type: ignore[return-value]  # as HTML is accepted
+        raise
+    if not is_browser or tokens.token is not None:
+        return tokens
+    page = shown(exchange.request, "signed_in.html.j2", next="/" if begun.user is None else "/account")
+    page.raw_headers += exchange.response.raw_headers  # the cookie
+    return page  # type: ignore[return-value]  # as HTML is accepted
+
+
+def _openid_session(
+    service: Service, exchange: Exchange, state: str, code: str, browser: str
+) -> tuple[Tokens, OneTimeSecret]:
+    """The tokens of a session by what a browser came back with, and what it had begun. Raises Problem."""
     provider = provider_of(service)
     with service.sessions.begin() as session:
         begun = redeem(session, OPENID, state)
@@ -226,7 +253,7 @@ def openid_callback(
             link(session, provider.issuer, subject, begun.user, begun.content["epoch"])
         user = linked_user(session, provider.issuer, subject)
         if user is not None:
-            return exchange.begin(session, user, begun.content["cookie"])
+            return exchange.begin(session, user, begun.content["cookie"]), begun
     raise Problem(401, "No user has linked this account of the provider: sign in, then link it.")
 
 

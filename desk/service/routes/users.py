@@ -4,15 +4,15 @@ import secrets
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from desk.service.bodies import Body, JsonRoute, Moment
-from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, needs
+from desk.service.caller import FORGET, PERSON, ROLES, SCOPES, Caller, InService, Role, Scope, Service, needs
 from desk.service.problems import FieldMistake, Problem, refused
-from desk.service.routes.sign_in import InExchange, Line, Options, provider_of
+from desk.service.routes.sign_in import Exchange, InExchange, Line, Options, provider_of
 from desk.service.store.tables import AccessToken, Identity, OneTimeSecret, Passkey, User, now
 from desk.service.users import accounts, passkeys
 from desk.service.users.one_time import RECOVERY, sha256_of
@@ -77,10 +77,15 @@ class UserChange(Body):
     disabled: bool | None = None
 
 
-class PasswordChange(Body):
-    """A new password, with the present one."""
+class PresentPassword(Body):
+    """The present password, without which a session alone changes nothing by which its user signs in."""
 
     current: SecretStr
+
+
+class PasswordChange(PresentPassword):
+    """A new password, with the present one."""
+
     password: SecretStr
 
 
@@ -156,25 +161,30 @@ def profile(caller: Reader, service: InService) -> Profile:
 @router.put("/password", responses={429: {}})
 def change_password(body: PasswordChange, caller: Person, service: InService, exchange: InExchange) -> RecoveryCodes:
     """Set a new password, and make new recovery codes; all sessions end."""
-    with service.sessions() as session:
-        email = session.get_one(User, caller.user).email
-    try:  # no faster than a sign-in
-        accounts.check_sign_in(service.sessions, email, body.current.get_secret_value(), exchange.address)
-    except Problem as problem:
-        if problem.status != 401:
-            raise
-        raise refused([FieldMistake("/current", "not your password", None, "Give the present one.")]) from problem
+    _check_present(body, caller, service, exchange)
     with service.sessions.begin() as session:
         user = session.get_one(User, caller.user)
         accounts.set_password(session, user, body.password.get_secret_value())
+        exchange.response.headers.update(FORGET)
         return RecoveryCodes(recovery_codes=accounts.new_recovery_codes(session, user))
 
 
+@router.post("/recovery-codes", responses={429: {}})
+def replace_recovery_codes(
+    body: PresentPassword, caller: Person, service: InService, exchange: InExchange
+) -> RecoveryCodes:
+    """Make new recovery codes in place of those that are left."""
+    _check_present(body, caller, service, exchange)
+    with service.sessions.begin() as session:
+        return RecoveryCodes(recovery_codes=accounts.new_recovery_codes(session, session.get_one(User, caller.user)))
+
+
 @router.post("/logout-everywhere", status_code=204)
-def logout_everywhere(caller: Person, service: InService) -> None:
+def logout_everywhere(caller: Person, service: InService, response: Response) -> None:
     """End all sessions of the user who calls; access tokens of programs stay."""
     with service.sessions.begin() as session:
         end_all_sessions(session, session.get_one(User, caller.user))
+    response.headers.update(FORGET)
 
 
 @router.get("/tokens")
@@ -316,6 +326,18 @@ def _of_tenant(session: Session, user: str, caller: Caller) -> User:
     if found is None or found.tenant != caller.tenant:
         raise Problem(404, "There is no such user.")
     return found
+
+
+def _check_present(body: PresentPassword, caller: Caller, service: Service, exchange: Exchange) -> None:
+    """Check the present password of the user who calls, no faster than a sign-in. Raises Problem 400, 429."""
+    with service.sessions() as session:
+        email = session.get_one(User, caller.user).email
+    try:
+        accounts.check_sign_in(service.sessions, email, body.current.get_secret_value(), exchange.address)
+    except Problem as problem:
+        if problem.status != 401:
+            raise
+        raise refused([FieldMistake("/current", "not your password", None, "Give the present one.")]) from problem
 
 
 def _passkeys(session: Session, user: str) -> list[Passkey]:

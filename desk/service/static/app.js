@@ -20,7 +20,7 @@ async function load(panel) {
     if (answer.status === 401) return location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
     text = await answer.text();
   } catch {
-    text = '<div class="state failed" role="alert"><p>The server does not answer.</p><button type="button" data-retry>Try again</button></div>';
+    text = '<div class="state failed unanswered" role="alert"><p>The server does not answer.</p><button type="button" data-retry>Try again</button></div>';
   }
   const title = panel.querySelector("h2");
   panel.innerHTML = text;
@@ -35,8 +35,9 @@ document.addEventListener("click", (event) => {
 });
 
 // ---- forms: <form data-api="POST /api/path" data-then="/path/{id}"> ------------------------------------------------
-// Each field is a key of the JSON by its name; data-kind says of which type: number, json, list (of lines). Fields that
-// are empty are left out. `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
+// Each field is a key of the JSON by its name; data-kind says of which type: number, numbers (by commas), json, list (of
+// lines). Fields that are empty are left out. data-text says that the field `text` is the whole body, and of which type.
+// `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
 
 function bodyOf(form) {
   const body = {};
@@ -48,8 +49,14 @@ function bodyOf(form) {
     else if (field.value === "") continue;
     else if (kind === "number") body[field.name] = Number(field.value);
     else if (kind === "json") body[field.name] = JSON.parse(field.value);
+    else if (kind === "numbers") body[field.name] = field.value.split(",").map(Number);
     else if (kind === "list") body[field.name] = field.value.split("\n").map((line) => line.trim()).filter(Boolean);
     else body[field.name] = field.value;
+  }
+  for (const name of Object.keys(body).filter((key) => key.includes("/"))) { // a/b: the key b of the object a
+    const [of, key] = name.split("/");
+    (body[of] ||= {})[key] = body[name];
+    delete body[name];
   }
   return body;
 }
@@ -67,7 +74,7 @@ async function api(method, path, body, headers = {}) {
   } catch {
     throw Object.assign(new Error("The server does not answer: try again."), { mistakes: [], status: 0 });
   }
-  const isJson = (answer.headers.get("Content-Type") || "").includes("json");
+  const isJson = answer.status !== 204 && (answer.headers.get("Content-Type") || "").includes("json");
   const found = isJson ? await answer.json() : await answer.text();
   if (answer.ok) return found;
   throw Object.assign(new Error(found.detail || answer.statusText), { mistakes: found.errors || [], status: answer.status });
@@ -78,13 +85,14 @@ function tell(form, error) {
   for (const field of form.elements) field.removeAttribute("aria-invalid");
   const others = [];
   for (const each of error ? error.mistakes : []) {
-    const field = form.elements.namedItem(each.field.split("/").pop());
-    const text = `It is ${each.detail}. ${each.mend}`;
+    const raw = form.dataset.text ? form.elements.namedItem("text") : null; // a whole file, whose places are not fields
+    const field = raw ?? form.elements.namedItem(each.field.split("/").pop());
+    const text = raw ? `${each.field}: ${each.detail}. ${each.mend}` : `It is ${each.detail}. ${each.mend}`;
     if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(`${each.field}: ${each.detail}. ${each.mend}`); continue; }
-    const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}` });
+    const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}-${form.querySelectorAll(".mistake").length}` });
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", line.id);
-    field.after(line);
+    field.parentNode.append(line);
   }
   const list = form.querySelector(".mistakes"); // of many, which have no field of their own
   list?.replaceChildren(...others.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
@@ -93,12 +101,17 @@ function tell(form, error) {
 }
 
 async function send(form) {
-  const [method, path] = form.dataset.api.split(" ");
+  const given = bodyOf(form);
+  const [method, path] = form.dataset.api.split(" ").map((word) => word.replace(/\{(\w+)\}/g, (_, key) => {
+    const value = given[key]; // a field that stands in the address
+    delete given[key];
+    return encodeURIComponent(value);
+  }));
   const buttons = [...form.querySelectorAll("button")];
   buttons.forEach((button) => (button.disabled = true));
   tell(form, null);
   const headers = form.dataset.match ? { "If-Match": form.dataset.match } : {};
-  let [body, to] = [bodyOf(form), path];
+  let [body, to] = [given, path];
   if (form.dataset.text) { // its field `text` is the body, of this type; the others go with the address
     const { text, ...others } = body;
     [body, to, headers["Content-Type"]] = [text, `${path}?${new URLSearchParams(others)}`, form.dataset.text];
@@ -110,6 +123,7 @@ async function send(form) {
     else say(form.dataset.said || "Done.");
   } catch (error) {
     if (error.mistakes === undefined) throw error;
+    if (error.status === 401 && document.querySelector(".top nav")) error.message = "Your session has ended: sign in in another tab, then send this again.";
     tell(form, error);
   } finally {
     buttons.forEach((button) => (button.disabled = false));

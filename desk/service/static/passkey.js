@@ -7,8 +7,8 @@ async function create(options) {
   return (await navigator.credentials.create({ publicKey })).toJSON();
 }
 
-// The answer of a passkey to the challenge of `options`.
-async function get(options) {
+// The answer of a passkey to the challenge of `options`. how : more of the request, such as its mediation.
+async function get(options, how = {}) {
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);
-  return (await navigator.credentials.get({ publicKey })).toJSON();
+  return (await navigator.credentials.get({ publicKey, ...how })).toJSON();
 }

@@ -255,11 +255,11 @@ class RiskAnswers(Table):
 
 
 class PushSubscription(Table):
-    """A browser that messages are pushed to. `sealed` holds its endpoint and its keys."""
+    """A browser that messages are pushed to, or a user's wish for e-mail. `sealed` holds its endpoint and its keys."""
 
     __tablename__ = "push_subscriptions"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of its endpoint
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)  # of its endpoint; of e-mail, that of the user's id
     sealed: Mapped[Sealed]
     created: Mapped[datetime] = mapped_column(default=now)

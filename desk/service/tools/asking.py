@@ -8,7 +8,7 @@ from pydantic import Field
 
 from desk.service.bodies import PRINTED
 from desk.service.guards.idempotency import KEY, once
-from desk.service.orders import TicketHead, TradesAsked
+from desk.service.orders import TicketHead, TradesAsked, ticket_head
 from desk.service.routes import jobs, orders
 from desk.service.routes.jobs import BacktestBody, JobRecord, ReportBody
 from desk.service.routes.orders import PredictAsked
@@ -112,11 +112,10 @@ def _placed(desk: Desk, asked: OrderAsked, units: float) -> Placed:
     wanted = TradesAsked(orders={asked.symbol: units}, reason=asked.reason, stale_ok=asked.stale_ok)
 
     def issued() -> bytes:
-        head = orders.issue(id, wanted, desk.caller, desk.service)
-        return head.model_dump_json().encode()
+        return orders.issue(id, wanted, desk.caller, desk.service).hash.encode()
 
     request = f"{id} {wanted.model_dump_json()}".encode()
-    content = once(desk.service, desk.caller, asked.idempotency_key, request, issued)
-    head = TicketHead.model_validate_json(content)
+    ticket = once(desk.service, desk.caller, asked.idempotency_key, request, issued).decode()
+    head = ticket_head(desk.service.root(desk.caller.tenant), None, ticket)
     page = f"{desk.service.settings.address}/tickets/{head.id}"
     return Placed(**head.model_dump(), next_step=WAITS.format(page=page))

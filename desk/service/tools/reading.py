@@ -147,9 +147,8 @@ def query_risk_metrics(desk: Desk, asked: RiskAsked) -> Risk:
     """Give volatility, tracking error, beta, VaR and CVaR of a portfolio; with `part` its risk by position, its stress
     tests, or its simulated future."""
     id = desk.portfolio(asked.portfolio)
-    found = portfolios.risk(
-        desk.service, desk.caller, id, paths=portfolios.PATHS if asked.part in LONG_PARTS else FEW_PATHS
-    )
+    paths = portfolios.PATHS if asked.part == "from_today" else FEW_PATHS
+    found = portfolios.risk(desk.service, desk.caller, id, paths=paths)
     kept = {name: value for name, value in found.items() if name not in (*LONG_PARTS, "pictures", "run", "schema")}
     part = {} if asked.part in ("figures", "lines") else {asked.part: found[asked.part]}
     return Risk(portfolio=id, figures=kept | part, **asked.rows(found["lines"] if asked.part == "lines" else []))

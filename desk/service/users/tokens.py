@@ -17,7 +17,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from desk.service.store.keys import Keys
-from desk.service.store.tables import RefreshToken, User, new_id, now
+from desk.service.store.tables import PushSubscription, RefreshToken, User, new_id, now
 from desk.service.users.one_time import sha256_of
 
 ALGORITHM, AUDIENCE = "HS256", "rebalance"
@@ -120,8 +120,10 @@ def end_session(session: Session, refresh: str, browser: str = "") -> None:
 
 
 def end_all_sessions(session: Session, user: User) -> None:
-    """End all sessions of a user; access tokens of programs stay."""
+    """End all sessions of a user, and messages to his browsers; access tokens of programs and e-mail stay."""
     user.epoch += 1
+    is_browser = (PushSubscription.user == user.id) & (PushSubscription.sha256 != sha256_of(user.id))
+    session.execute(delete(PushSubscription).where(is_browser))
     session.execute(delete(RefreshToken).where(RefreshToken.user == user.id))
 
 

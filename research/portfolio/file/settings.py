@@ -16,13 +16,21 @@ from pydantic import TypeAdapter, ValidationError
 from foundation.arguments import did_you_mean, is_number
 from research.allocation import Allocation
 from research.forecast import Forecast, Model, Regimes
+from research.forecast.news import Scores
 from research.portfolio.file.document import Document
 from research.portfolio.file.fault_words import faults_of
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.strict_yaml import KeyPath
 
 Record = TypeVar("Record")
-NESTED = (Allocation, tuple[Allocation, ...], Forecast, Model, Regimes)  # of fields that a kind names, read by a table
+NESTED = (
+    Allocation,
+    tuple[Allocation, ...],
+    Forecast,
+    Model,
+    Regimes,
+    Scores,
+)  # of fields that a kind names, read by a table
 
 
 def named(document: Document, path: KeyPath, table: Mapping[str, type]) -> str:

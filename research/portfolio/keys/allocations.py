@@ -33,6 +33,7 @@ from research.allocation import (
     MinimumRisk,
     MinimumVariance,
     Momentum,
+    NewsTilt,
     RegimeExposure,
     RelaxedRiskParity,
     Resampled,
@@ -71,6 +72,7 @@ from research.forecast import (
     SignalBlend,
     VolatilityPercentiles,
 )
+from research.forecast.news import Scores, read_scores
 from research.market import Past
 from research.portfolio.file.document import Document
 from research.portfolio.file.own_class import check_code, code_of, is_estimator, own_allocation
@@ -109,6 +111,7 @@ ALLOCATIONS: dict[str, type] = {
     "shrunk": Shrunk,
     "smoothed": Smoothed,
     "capped_turnover": CappedTurnover,
+    "news": NewsTilt,
 }
 FORECASTS: dict[str, type] = {
     "estimated": Estimated,
@@ -168,8 +171,8 @@ def read_allocation(
         below = (*path, NESTED_FIELDS.get(name, name))
         if declared is Forecast:
             held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
-        elif declared is Regimes:
-            held[name] = read_regimes(document, below)
+        elif declared in (Regimes, Scores):
+            held[name] = (read_regimes if declared is Regimes else _scores)(document, below)
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -222,7 +225,7 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
     cls: type = type(allocation)
     for name, declared in nested(cls).items():
         value = getattr(allocation, name)
-        if declared not in (Forecast, Regimes):
+        if declared not in (Forecast, Regimes, Scores):
             found += value if isinstance(value, tuple) else [value]
     return tuple(found)
 
@@ -297,6 +300,21 @@ def read_regimes(document: Document, path: KeyPath) -> Regimes:
     return regimes
 
 
+def _scores(document: Document, path: KeyPath) -> Scores:
+    """The scores of the file at `path`, a path from the portfolio's own folder, or {file: ..., sha256: ...}.
+
+    Raises : ConfigError for a file that cannot be read, or is not the one that a run had.
+    """
+    at = (*path, "file") if isinstance(document.value(*path), dict) else path
+    document.check_keys(at[:-1], ("file", "sha256")) if at != path else None
+    with document.placing(at):
+        scores = read_scores(document.folder / document.text(*at), document.text(*at))
+    if at != path and document.text(*path, "sha256", default=scores.sha256) != scores.sha256:
+        what, fix = f"another file than {scores.file} is now, {scores.sha256}", "Restore it, or leave this key out."
+        document.refuse((*path, "sha256"), what, document.value(*path, "sha256"), fix)
+    return scores
+
+
 def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:
     """Settings of the whole file that a class has, but for those that are stated."""
     unset = {f.name for f in fields(cls)} - set(stated)
@@ -304,4 +322,6 @@ def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> di
 
 
 def _held_settings(held: Any) -> Any:
+    if isinstance(held, Scores):
+        return plain(held, without=("rows",))
     return [allocation_settings(one) for one in held] if isinstance(held, tuple) else allocation_settings(held)

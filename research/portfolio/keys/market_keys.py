@@ -1,6 +1,7 @@
 """The keys of a market: files, or a store of prices, with cash, facts and repairs."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -74,11 +75,58 @@ class StoredFact:
 
 
 @record
+class BarFields:
+    """By column of a bar, the name of its value in a row of what a tool gives."""
+
+    date: Text
+    close: Text
+    open: Text | None = None
+    high: Text | None = None
+    low: Text | None = None
+    volume: Text | None = None
+    split: Text | None = None
+    dividend: Text | None = None
+
+
+@record
+class ToolArguments:
+    """The names of the arguments of a tool: of the symbol, and of the first and the last day, where it takes them."""
+
+    symbol: Text = "symbol"
+    first: Text | None = None
+    last: Text | None = None
+
+
+@record
+class ToolSource:
+    """A tool of a server of the Model Context Protocol (MCP) that gives the bars of an asset.
+
+    mcp       : URL of the server, or its command, which runs on this machine.
+    tool      : name of the tool.
+    """
+
+    mcp: Text
+    tool: Text
+    fields: BarFields
+    arguments: ToolArguments = ToolArguments()
+
+    @property
+    def is_command(self) -> bool:
+        """True where the server is a command of this machine."""
+        return not self.mcp.startswith(("https://", "http://"))
+
+    @property
+    def store(self) -> str:
+        """The name of the store of its prices: another server or tool has another one."""
+        return f"mcp-{sha256(f'{self.mcp} {self.tool}'.encode()).hexdigest()[:8]}"
+
+
+@record
 class MarketKeys:
     """A market from files (`load_market`), or from a store: that of a source, or of imported tables."""
 
     file: Text | None = None
-    source: Source | None = None
+    source: Source | ToolSource | None = None
     store: Name | None = None
     quotes: Text | None = None
     volumes: Text | None = None
@@ -115,7 +163,7 @@ class MarketKeys:
     @property
     def of_store(self) -> str:
         """The name of the store, "" for a market from files."""
-        return self.source or self.store or ""
+        return (self.source.store if isinstance(self.source, ToolSource) else self.source) or self.store or ""
 
 
 def is_stored(fact: object) -> bool:

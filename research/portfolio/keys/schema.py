@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from research.allocation import Allocation
 from research.allocation.estimator_words import LIBRARY
 from research.forecast import Forecast, Model, Regimes
+from research.forecast.news import Scores
 from research.market.indicators import INDICATORS
 from research.portfolio.file.settings import adapters, nested
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
@@ -23,8 +24,15 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 Schema = dict[str, Any]
 OWN = {"pattern": rf":|^{LIBRARY}\."}  # a class by its import path, or one of skfolio: its settings are its own
 REFERENCE = "#/$defs/{model}"
-NAMES = {Allocation: "allocation", Forecast: "forecast", Model: "model", Regimes: "regimes"}
-SHARED = {"periods_per_year", "tracking_penalty", "horizon", "returns", "weights"}  # that the whole file may give
+NAMES = {Allocation: "allocation", Forecast: "forecast", Model: "model", Regimes: "regimes", Scores: "scores"}
+SHARED = {
+    "periods_per_year",
+    "tracking_penalty",
+    "horizon",
+    "returns",
+    "weights",
+    "ranges",
+}  # that the whole file may give
 UNNAMED = {"estimated", "fitted"}  # kinds of a forecast and of regimes that name none
 
 
@@ -51,6 +59,9 @@ def portfolio_schema() -> Schema:
     shared["StoredFact"] = TypeAdapter(StoredFact).json_schema(ref_template=REFERENCE)
     computed = {"anyOf": [{"$ref": REFERENCE.format(model=name)} for name in ("indicator", "StoredFact")]}
     facts["additionalProperties"]["anyOf"][-1] = computed
+    text: Schema = {"type": "string"}
+    of_file = {"type": "object", "properties": {"file": text, "sha256": text}, "required": ["file"]}
+    shared["scores"] = {"anyOf": [text, of_file | {"additionalProperties": False}]}
     shared["ForecastKeys"]["properties"]["models"]["additionalProperties"] = {"$ref": "#/$defs/forecast"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_plain(whole)}
 

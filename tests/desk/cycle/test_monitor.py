@@ -1,6 +1,7 @@
 """Readings against figures from elsewhere, and the levels that they reach."""
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import pytest
 from learned import COSTS, TARGET, carded, two_lines
 from watched import SETTINGS, steady
 
-from desk.cycle.monitor import Monitored, feature_drift, monitored
+from desk.cycle.monitor import Monitored, Reading, feature_drift, monitored, news
+from research.allocation import NewsTilt, Smoothed
+from research.forecast.news import Score, Scores
 from research.orders import trade_list
 from research.portfolio import load_portfolio
+from research.rules import Never
 
 DATA = Path(__file__).parents[3] / "data"
 DESK = DATA / "portfolios" / "desk.yaml"
@@ -140,6 +144,18 @@ def test_the_monitor_reads_the_drift_of_the_policy_that_decides() -> None:
     policy = carded(of.market.until(of.test_start - pd.Timedelta(days=1)), target=of.strategic)
     reading = monitored(trade_list(of, policy, "learned"))["drift of features"]
     assert reading == feature_drift(of, policy, "learned")
+
+
+def test_bad_news_is_a_flag_and_good_news_takes_none_away(tmp_path: Path) -> None:
+    of = load_portfolio(steady(tmp_path))
+    moment = datetime(2022, 8, 1, 12, tzinfo=UTC)
+    rows = [Score(moment, asset, x, 0.8, "", "m", date(2020, 1, 1), "") for asset, x in (("A", -0.75), ("B", 1.0))]
+    tilt = NewsTilt(of.strategic, Scores("scores.csv", "1", tuple(rows)), estimate=20)
+    plain, raised = (monitored(trade_list(of, Never(each))) for each in (of.strategic, Smoothed(tilt)))
+    said = "mean score of news is at most -0.50: A -0.60"
+    assert raised["news"] == Reading("news", pytest.approx(-0.6), "warning", False, said, "A")
+    assert raised.flags == (*plain.flags, said)
+    assert news(of.market, replace(tilt, flag=-0.7)) == Reading("news", None, "normal", False, "no asset has bad news")
 
 
 def test_a_row_a_month_has_losses_of_a_month() -> None:

@@ -15,6 +15,8 @@ from anyio.from_thread import start_blocking_portal
 from database_servers import PostgreSQL, postgresql, redis_server
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from provider_server import own_certificate
+from push_service import PushService, push_service
 
 from desk.service.app import create_app
 from desk.service.caller import SCOPES, Service, opened_service
@@ -94,20 +96,23 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the stores of prices: `yahoo`, with two years of made-up ones that end at those of positions.csv."""
+def _stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, draws = tmp_path_factory.mktemp("stores"), np.random.default_rng(1)
     days = sessions(np.datetime64("2021-01-04"), np.datetime64("2022-12-29"), "XNYS")
-    walks = {asset: np.cumsum(draws.normal(0.0, 0.01, len(days))) for asset in ("SPY", "AGG")}
-    at = np.datetime64("2022-12-30T12:00", "us")
-    rows = [
-        price_rows(asset, days, close * np.exp(walks[asset] - walks[asset][-1]), currency="USD", source="yahoo", fetched_at=at)
-        for asset, close in (("SPY", 383.44), ("AGG", 97.45))
-    ]  # fmt: skip
+    facts = {"currency": "USD", "source": "yahoo", "fetched_at": np.datetime64("2022-12-30T12:00", "us")}
+    rows = list[pd.DataFrame]()
+    for asset, close in (("SPY", 383.44), ("AGG", 97.45)):
+        walk = np.cumsum(draws.normal(0.0, 0.01, len(days)))
+        rows.append(price_rows(asset, days, close * np.exp(walk - walk[-1]), **facts))
     PriceStore(folder / "yahoo", "yahoo").add(pd.concat(rows))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(PLACE, str(folder))
-        yield folder
+    return folder
+
+
+@pytest.fixture
+def stores(_stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the stores: `yahoo`, with two years of made-up prices that end at those of positions.csv."""
+    monkeypatch.setenv(PLACE, str(_stores))
+    return _stores
 
 
 @pytest.fixture(scope="session")
@@ -157,3 +162,17 @@ def client_of(app: FastAPI) -> Callable[..., TestClient]:
         return TestClient(app, base_url=URL, headers={"Authorization": f"Bearer {token}"})
 
     return made
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this machine."""
+    return own_certificate(tmp_path_factory.mktemp("tls") / "own.pem")
+
+
+@pytest.fixture
+def pushes(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PushService]:
+    """A push service, whose certificate the service trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with push_service(certificate) as served:
+        yield served

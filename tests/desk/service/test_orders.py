@@ -11,6 +11,7 @@ import pytest
 from authenticator import Authenticator
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from push_service import PushService, subscribed
 from sqlalchemy import select, update
 
 from desk.commands.orders.trades import request_of, save_trades, trades_now
@@ -80,13 +81,16 @@ def issued(app: FastAPI, root: Path, monkeypatch: pytest.MonkeyPatch) -> Callabl
 
 
 def test_a_ticket_is_byte_for_byte_that_of_the_command_line(
-    app: FastAPI, root: Path, signed_in: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: FastAPI, root: Path, signed_in: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pushes: PushService
 ) -> None:
-    client = signed_in()
+    """And an approver is told that it waits."""
+    client, approver = signed_in(), signed_in("admin")
     portfolio, asked = stored(app, client), {"as_of": DAY, "cash_flow": 50_000, "buys_only": True}
+    phone = subscribed(app.state.service, caller_of(app, approver).user, pushes)
     predicted = client.post("/api/rebalance/predict", json={"portfolio": portfolio, **asked})
     copytree(root, tmp_path / "home")
     ticket = client.post(f"/api/portfolios/{portfolio}/tickets", json=asked).json()
+    assert phone.read()[0]["path"] == f"/tickets/{ticket['id']}"
     monkeypatch.setenv(HOME, str(tmp_path / "home"))
     monkeypatch.chdir(root / "portfolios" / portfolio / "1")
     request = request_of(deploy=50_000, side="buy")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from functools import cache
 
 import numpy as np
@@ -35,6 +36,7 @@ from research.allocation import (
     MinimumRisk,
     MinimumVariance,
     Momentum,
+    NewsTilt,
     RegimeExposure,
     RelaxedRiskParity,
     Resampled,
@@ -53,6 +55,7 @@ from research.allocation import (
 )
 from research.allocation.constraints import Bounds, Cardinality, Constraints, Group, Most
 from research.forecast import Estimated, EWMAVolatility, MarkovRegimes
+from research.forecast.news import Score, Scores
 from research.market import SHUMWAY, delist
 
 
@@ -71,6 +74,10 @@ class Steadiest(BaseEstimator):
 
 
 REGIMES = MarkovRegimes("A00", (0.0, 0.0), (0.005, 0.02), ((0.95, 0.05), (0.1, 0.9)), pd.Timestamp("2000-01-03"))
+NEWS = Scores("news", "", tuple(
+    Score(datetime(2018 + k // 12, k % 12 + 1, 20, tzinfo=UTC), "A02", (-1.0) ** k, 1.0, "", "", date(2017, 1, 1), "")
+    for k in range(36)
+))  # fmt: skip
 EVERY_ALLOCATION = [
     FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
     FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1), unlisted="cash"),
@@ -117,6 +124,7 @@ EVERY_ALLOCATION = [
     Reserve(InverseVolatility(window=60), "A01", 0.1),
     Smoothed(MinimumVariance(window=60), half_life=2.0),
     CappedTurnover(Smoothed(HRP(window=60), schedule="week"), most=0.02),
+    NewsTilt(InverseVolatility(window=60), NEWS, fewest=12, level=0.5, estimate=60),
     FunctionAllocation(steadiest, window=60),
     EstimatorAllocation(Steadiest(), window=60),
 ]

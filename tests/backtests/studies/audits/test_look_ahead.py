@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache, partial
 from pathlib import Path
 from threading import Thread
@@ -61,6 +61,7 @@ from research.allocation import (
     MinimumRisk,
     MinimumVariance,
     Momentum,
+    NewsTilt,
     RegimeExposure,
     RelaxedRiskParity,
     Resampled,
@@ -77,6 +78,7 @@ from research.allocation import (
 )
 from research.allocation.constraints import Constraints, Exposure, Most
 from research.forecast import Estimated, MarkovRegimes, history
+from research.forecast.news import Score, Scores
 from research.learning import Learned, LearnedPolicy, PPOSettings, Universal, train
 from research.market import SHUMWAY, Market, delist, instruments_table, load_market
 from research.market.calendars import last_of
@@ -111,6 +113,11 @@ DAYS, LINES, START = 370, 5, 262  # START is the last close before the test: a l
 LISTED = START + 20  # the session on which the last asset is listed
 LEFT = START + 45  # the session on which the fourth asset leaves, where one does; its last price is six sessions older
 FIXED = FixedWeights((0.3, 0.2, 0.2, 0.1, 0.1))
+
+NEWS = Scores("news", "", tuple(  # of what came true so far, whatever the market does later
+    Score(datetime(2019 + month // 12, month % 12 + 1, 20, tzinfo=UTC), asset, score, 1.0, "", "", date(2018, 1, 1), "")
+    for month in range(24) for asset, score in (("A", -((-1.0) ** month)), ("B", -((-1.0) ** (month // 2))))
+))  # fmt: skip
 
 Make = Callable[[Market], Rule]
 
@@ -187,6 +194,7 @@ POLICIES: dict[str, Make] = {
     "month, reserve": lambda market: Calendar(Reserve(InverseVolatility(window=30), "B", 0.2), "month"),
     "week, smoothed": lambda market: Calendar(Smoothed(HRP(window=30), schedule="week"), "week"),
     "month, capped": lambda market: Calendar(CappedTurnover(Smoothed(HRP(window=30)), 0.05), "month"),
+    "month, news": lambda market: Calendar(NewsTilt(FIXED, NEWS, fewest=12, level=0.5, estimate=30), "month"),
     "cppi": lambda market: CPPI(FIXED, floor=0.8, multiplier=3.0),
     "drawdown floor": lambda market: DrawdownFloor(HRP(window=30), limit=0.2, multiplier=4.0),
     "stop": lambda market: StopLoss(FIXED, limit=0.03, wait=5),

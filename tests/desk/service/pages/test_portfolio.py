@@ -152,8 +152,8 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Callable
     form = page.locator("#edit form").first
     form.get_by_label("File, version 1").fill(FORECASTS.replace("shares: 18_040", "shares: -1").replace("USD", "''"))
     form.get_by_role("button").click()
-    expect(form.locator(".mistakes li")).to_have_count(2)
-    expect(form.locator(".mistakes li").last).to_contain_text(re.compile(r"/lines/SPY/shares: line \d+: .*at least 0"))
+    expect(form.locator(".mistake")).to_have_count(2)
+    expect(form.locator(".mistake").last).to_contain_text(re.compile(r"/lines/SPY/shares: line \d+: .*at least 0"))
 
     assert violations(page, ("light",)) == []
     page.set_viewport_size(PHONE)

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from local_server import serving_locally
 from openid_server import CLIENT, SECRET, OpenIdHandler, OpenIdServer
-from people import bearer, posted
+from people import bearer
 from sqlalchemy import update
 
 from desk.service.app import create_app
@@ -78,6 +78,27 @@ def test_a_user_links_an_account_of_the_provider_and_signs_in_by_it(browser: Tes
     assert (shown["email"], len(shown["openid"])) == ("ann@desk.example", 1)
     assert ann.delete("/api/users/openid").status_code == 204
     assert sign_in(browser).status_code == 401
+
+
+def test_a_browser_gets_a_page_from_which_its_cookie_is_sent(
+    browser: TestClient, provider: OpenIdServer, person: Person
+) -> None:
+    """A browser sends no SameSite=Strict cookie on the way back from another site, only from a page of this one."""
+    assert link(person("ann")).status_code == 200
+    browser.headers["Accept"] = "text/html,application/xhtml+xml"
+    page = browser.get(came_back(browser.get("/api/users/login/openid?cookie=true").headers["location"]))
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert '<meta http-equiv="refresh" content="0; url=/">' in page.text
+    assert "__Host-session=" in page.headers["set-cookie"]
+    assert "SameSite=strict" in page.headers["set-cookie"]
+    assert browser.get("/api/users/profile").json()["email"] == "ann@desk.example"
+    sent = {"headers": {"Origin": URL, "X-Requested-With": "page"}}
+    linked = browser.get(came_back(browser.post("/api/users/openid?cookie=true", **sent).json()["url"]))
+    assert "url=/account" in linked.text
+    provider.fault = "denied"
+    failed = browser.get(came_back(browser.get("/api/users/login/openid?cookie=true").headers["location"]))
+    assert failed.status_code == 401
+    assert "<p>The provider of OpenID Connect refused the sign-in. Start anew.</p>" in failed.text
 
 
 def test_broken_authentication_an_account_is_never_linked_by_its_e_mail_address(
@@ -201,12 +222,3 @@ def test_the_settings_of_a_provider_come_whole_from_the_environment_and_its_secr
         settings_of({"OIDC_ISSUER": "https://id.example"})
     with pytest.raises(ValueError, match="begins with https"):
         settings_of(whole | {"OIDC_ISSUER": "http://id.example"})
-
-
-def test_a_refresh_token_comes_as_a_cookie_where_it_was_asked_for(browser: TestClient, person: Person) -> None:
-    link(person("ann"))
-    sent = browser.get("/api/users/login/openid?cookie=true")
-    answer = browser.get(came_back(sent.headers["location"]))
-    assert answer.json()["refresh_token"] is None
-    browser.headers.update({"Origin": URL, "X-Requested-With": "fetch"})  # as a change by a cookie needs
-    assert posted(browser, "refresh")[0] == 200

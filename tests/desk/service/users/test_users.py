@@ -135,7 +135,12 @@ def test_a_new_password_comes_with_recovery_codes_that_void_the_earlier_ones(
     second = client.put("/api/users/password", json=change, **bearer(made["token"])).json()["recovery_codes"]
     assert (len({*first}), {*first} & {*second}) == (10, set())
     assert posted(client, "recover", email="ann@desk.example", code=first[0], password=NEW)[0] == 401
-    assert posted(client, "recover", email="ann@desk.example", code=second[9], password=NEW)[0] == 200
+    _, made = posted(client, "login", email="ann@desk.example", password=PASSWORD)
+    asked, sent = "/api/users/recovery-codes", bearer(made["token"])
+    third = client.post(asked, json={"current": PASSWORD}, **sent).json()["recovery_codes"]
+    assert client.post(asked, json={"current": NEW}, **sent).status_code == 400
+    assert posted(client, "recover", email="ann@desk.example", code=second[9], password=NEW)[0] == 401
+    assert posted(client, "recover", email="ann@desk.example", code=third[9], password=NEW)[0] == 200
 
 
 def test_a_log_out_everywhere_leaves_access_tokens(client: TestClient, person: Person) -> None:

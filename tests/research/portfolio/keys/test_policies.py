@@ -27,6 +27,7 @@ from research.allocation import (
     MinimumRisk,
     MinimumVariance,
     Momentum,
+    NewsTilt,
     RegimeExposure,
     RelaxedRiskParity,
     Resampled,
@@ -50,6 +51,7 @@ from research.forecast import (
     Refitted,
     VolatilityPercentiles,
 )
+from research.forecast.news import read_scores
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
@@ -74,6 +76,7 @@ from research.rules import (
 
 STRATEGIC = FixedWeights((0.6, 0.4))
 
+SCORES = Path(__file__).parents[4] / "data" / "examples" / "news_scores.csv"
 EXAMPLES = {
     "{rule: never}": Never(STRATEGIC),
     "{rule: calendar, schedule: month, fraction: 0.5}": Calendar(STRATEGIC, "month", fraction=0.5),
@@ -222,6 +225,10 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: benchmark_tracking, benchmark: {SPY: 0.6, AGG: 0.4}, constraints: {cardinality: "
     "{most: 3}}}}": Never(
         BenchmarkTracking({"SPY": 0.6, "AGG": 0.4}, constraints=Constraints(cardinality=Cardinality(most=3)))
+    ),
+    f"{{rule: never, allocation: {{kind: news, scores: {SCORES}, ranges: [[SPY, 0.2, 0.4]], placebo: 3, flag: -0.3, "
+    "of: {kind: equal}}}": Never(
+        NewsTilt(EqualWeights(), read_scores(SCORES, str(SCORES)), flag=-0.3, ranges=(("SPY", 0.2, 0.4),), placebo=3)
     ),
     "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
 }

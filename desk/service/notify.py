@@ -1,0 +1,142 @@
+"""Messages to people: what waits for them, or has ended, to their browsers and by e-mail where they asked for it.
+
+A message holds no amounts, and the name of a portfolio only. It is sent in the background, at most twice, and may be
+lost: the pages are the record. Nothing that fails here fails what caused it.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, delete, or_, select
+
+from desk.commands.cycle import alert_channels
+from desk.cycle.alerts import AlertKeys
+from desk.exchange.connection import OPEN_OUTCOMES
+from desk.feeds.adapter import FeedError
+from desk.feeds.pace import Clock
+from desk.service.caller import Service
+from desk.service.problems import failure
+from desk.service.store.tables import PushSubscription, QueuedJob, Share, StoredPortfolio, User
+from desk.service.web_push import UNREACHED, Browser, post
+
+LOG = logging.getLogger("rebalance.service")
+SENDERS = ThreadPoolExecutor(4, "messages")  # its threads begin with the first message
+GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)  # RFC 8030, section 7.3: the subscription has ended
+KEYS = TypeAdapter(AlertKeys)
+BY_EMAIL = {"by": "email"}  # in place of a browser: the row of a user who wants e-mail
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message.  path : of the page that it is about."""
+
+    title: str
+    text: str
+    path: str
+
+
+def approvers_of(portfolio: StoredPortfolio) -> ColumnElement[bool]:
+    """The condition on users who see a portfolio, and may approve its tickets."""
+    shared = select(Share.user).where(Share.portfolio == portfolio.id)
+    sees = or_(User.role == "admin", User.id == portfolio.owner, User.id.in_(shared))
+    return (User.tenant == portfolio.tenant) & User.role.in_(("approver", "admin")) & sees
+
+
+def notify(service: Service, to: ColumnElement[bool], message: Message) -> None:
+    """Send a message to users who meet a condition and are not disabled; give back at once."""
+    SENDERS.submit(_logged, _send_all, service, to, message)
+
+
+def notify_of_ticket(service: Service, portfolio: StoredPortfolio, ticket: str, maker: str) -> None:
+    """Tell approvers who see a portfolio that a ticket of it waits; its maker, by his id, may not approve it."""
+    text = f"A trade list of {portfolio.name} needs your approval."
+    message = Message("A ticket waits for approval", text, f"/tickets/{ticket}")
+    notify(service, approvers_of(portfolio) & (User.id != maker), message)
+
+
+def notify_of_job(service: Service, job: str) -> None:
+    """Tell its user that a job has failed or is done; of a cycle that asks for a person, the approvers, too."""
+    SENDERS.submit(_logged, _tell_of_job, service, job)
+
+
+def _logged(work: Callable[..., None], *given: Any) -> None:
+    try:
+        work(*given)
+    except Exception as error:
+        LOG.error("failed", extra={"fields": failure(error)})
+
+
+def _tell_of_job(service: Service, id: str) -> None:
+    with service.sessions() as session:
+        job = session.get_one(QueuedJob, id)
+        portfolio = session.get_one(StoredPortfolio, job.portfolio)
+    if job.state not in ("done", "failed"):
+        return
+    what, to = f"The {job.kind} of {portfolio.name}", User.id == job.user
+    path = f"/decide/portfolios/{portfolio.id}" if job.kind == "cycle" else "/research"
+    message = Message(f"A {job.kind} is done", f"{what} is done.", path)
+    if job.state == "failed":
+        message = Message(f"A {job.kind} failed", f"{what} failed: see why, and try again.", path)
+    elif (job.result or {}).get("asks"):
+        to |= approvers_of(portfolio)
+        message = Message("A cycle asks for a person", f"{what} needs your decision.", path)
+    _send_all(service, to, message)
+
+
+def _send_all(service: Service, to: ColumnElement[bool], message: Message) -> None:
+    chosen = select(PushSubscription, User).join(User, User.id == PushSubscription.user).where(to, ~User.disabled)
+    with service.sessions() as session:
+        for subscription, user in session.execute(chosen).all():
+            SENDERS.submit(_logged, _send, service, subscription, user, message)
+
+
+def _send(service: Service, subscription: PushSubscription, user: User, message: Message) -> None:
+    """Send a message to one browser, or by e-mail. The log tells why it was not sent, without its address."""
+    known = json.loads(service.keys.unseal(subscription.sealed))
+    if known == BY_EMAIL:
+        fault = _mailed(service, user, message)
+    else:
+        fault = _pushed(service, subscription.id, Browser(**known), message)
+    if fault:
+        LOG.warning("message not sent", extra={"fields": {"user": user.id, "why": fault}})
+
+
+def _mailed(service: Service, user: User, message: Message) -> str:
+    """Send a message by e-mail. Returns a sentence where it was not sent, else ""."""
+    if service.settings.email is None:
+        return "the server has no SMTP_HOST"
+    try:
+        keys = KEYS.validate_python({"email": {**service.settings.email, "to": [user.email]}})
+        text = f"{message.text}\n\n{service.settings.address}{message.path}"
+        mail = alert_channels.Message(uuid4().hex, message.title, text, ())
+        return alert_channels.deliver("email", mail, keys, Clock())
+    except (FeedError, ValidationError) as error:
+        return str(error)
+
+
+def _pushed(service: Service, id: str, browser: Browser, message: Message) -> str:
+    """Push a message to a browser; one that has ended is forgotten. Returns a sentence where it was not sent."""
+    settings, content = service.settings, json.dumps(asdict(message)).encode()
+    contact = settings.address if settings.address.startswith("https://") else "mailto:rebalance@localhost"
+    for is_last in (False, True):
+        try:
+            status, wait = post(browser, content, service.keys, contact, to_loopback=settings.pushes_to_loopback)
+        except UNREACHED as error:
+            return f"{browser.host} gives no answer: {error}"
+        except KeyError:  # the key that it was given was dropped
+            status, wait = HTTPStatus.GONE, 0.0
+        if status in GONE:
+            with service.sessions.begin() as session:
+                session.execute(delete(PushSubscription).where(PushSubscription.id == id))
+            return ""
+        is_open = status in OPEN_OUTCOMES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if is_last or not is_open or wait > alert_channels.LONGEST_WAIT or service.stopping.wait(wait):
+            break
+    return "" if status < HTTPStatus.MULTIPLE_CHOICES else f"{browser.host} answers {status}"

@@ -1,0 +1,149 @@
+"""Decide: the decision cycle as a timeline of its agents, of a stored portfolio or of a scenario to try."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import func, select, tuple_
+
+from desk.cycle.briefing import briefed
+from desk.cycle.page import as_shown, cycle_sheet
+from desk.service.agents.blueprint import blueprint
+from desk.service.agents.insights import HELD
+from desk.service.bodies import Id
+from desk.service.caller import Caller, InService, needs
+from desk.service.jobs.worker import PAGE, RECORD
+from desk.service.pages.page import PageRoute, shown
+from desk.service.payload.scenarios import Scenario
+from desk.service.portfolios.stored import seen
+from desk.service.problems import Problem
+from desk.service.routes import jobs
+from desk.service.routes.agents import tandem_demo
+from desk.service.routes.portfolios import history, list_portfolios
+from desk.service.routes.rebalance import preview_scenarios
+from desk.service.store.tables import QueuedJob
+from foundation.paper.wording import counted
+
+router = APIRouter(prefix="/decide", include_in_schema=False, route_class=PageRoute)
+Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
+ROLES = {  # of each agent, in a sentence
+    "market data": "Reads the prices, and says whether orders may rest on them.",
+    "forecast": "States what each asset is expected to return. No order follows from it alone.",
+    "risk": "Measures drift, value at risk and drawdown, and says what triggers a trade.",
+    "optimiser": "Plays each alternative through the same simulated years, and scores it by its expected loss.",
+    "execution": "Turns the choice into orders, and says when they are to be sent.",
+    "supervisor": "Opens the cycle, checks every control, and says whether a person is asked.",
+}
+SECTIONS = {  # of the sheet of a cycle, by the agent that they belong to
+    "risk": ("readings",),
+    "optimiser": ("alternatives",),
+    "execution": ("decision", "changes"),
+    "supervisor": ("controls",),
+}
+WANTED = {  # what a person does, by the status of a cycle; of others nothing
+    "awaiting approval": "read the list, and approve or refuse it",
+    "finalised": "check the orders, and have them sent",
+    "not sent": "mend what the check names, and run the cycle again",
+    "unreconciled": "book what explains the difference, and run the cycle again",
+    "vetoed": "mend what the controls name, and run the cycle again",
+}
+SENT = ("awaiting approval", "finalised")  # whose list may be sent, once a person has approved it where one is asked
+MOST_CYCLES = 50  # of a portfolio, among which the status of its newest is looked for
+
+
+@router.get("")
+def decide(request: Request, service: InService, caller: Reader) -> Response:
+    """Show how the newest cycle of each portfolio stands, those first that wait for a person, and scenarios to try."""
+    of_cycle = QueuedJob.kind == "cycle", jobs.of_seen(caller)
+    last = select(QueuedJob.portfolio, func.max(QueuedJob.created)).where(*of_cycle).group_by(QueuedJob.portfolio)
+    newest = select(QueuedJob).where(*of_cycle, tuple_(QueuedJob.portfolio, QueuedJob.created).in_(last))
+    with service.sessions() as session:
+        cycles = {each.portfolio: jobs.JobRecord.model_validate(each) for each in session.scalars(newest)}
+    portfolios = [each for of in list_portfolios(service, caller, limit=500) for each in of.portfolios]
+    portfolios.sort(key=lambda each: not _waits(cycles.get(each.id)))
+    content = {"portfolios": portfolios, "cycles": cycles, "scenarios": _scenarios().values(), "blueprint": blueprint()}
+    return shown(request, "decide.html.j2", caller, roles=ROLES, **content)
+
+
+@router.get("/portfolios/{portfolio}")
+def of_portfolio(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Show the newest cycle of a portfolio, once its panel is loaded."""
+    with service.sessions() as session:
+        stored = seen(session, caller, portfolio)
+    return shown(request, "decide_cycle.html.j2", caller, portfolio=stored, scenario=None)
+
+
+@router.get("/portfolios/{portfolio}/cycle")
+def cycle_panel(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
+    """Show how the newest cycle of a portfolio stands, and the newest that has ended well."""
+    with service.sessions() as session:
+        stored = seen(session, caller, portfolio)
+    newest, done = (
+        jobs.jobs(caller, service, state=state, kind="cycle", portfolio=portfolio, limit=1).jobs
+        for state in (None, "done")
+    )
+    content: dict[str, Any] = {"job": newest[0] if newest else None, "portfolio": stored, "sheet": None}
+    if done:
+        files = f"/api/jobs/{done[0].id}/files"
+        document = json.loads(Path(jobs.file(done[0].id, RECORD, caller, service).path).read_bytes())
+        past = history(service, caller, portfolio, MOST_CYCLES).cycles
+        status = next((each.status for each in past if each.record.sha256 == document["sha256"]), "")
+        content |= cycle_content(document, status) | {"raw_at": f"{files}/{RECORD}", "page_at": f"{files}/{PAGE}"}
+    return shown(request, "decide_panel.html.j2", caller, roles=ROLES, **content)
+
+
+@router.get("/scenarios/{scenario}")
+def of_scenario(request: Request, scenario: Id, caller: Reader) -> Response:
+    """Show a scenario, whose panel runs a cycle of it."""
+    return shown(request, "decide_cycle.html.j2", caller, portfolio=None, scenario=_scenario(scenario))
+
+
+@router.get("/scenarios/{scenario}/cycle")
+def scenario_panel(request: Request, scenario: Id, caller: Reader) -> Response:
+    """Run a cycle of a scenario, which keeps and sends nothing, and show it."""
+    content = cycle_content(tandem_demo(_scenario(scenario).payload).cycle, is_scenario=True)
+    raw = b64encode(content["raw"].encode()).decode()
+    content |= {"job": None, "portfolio": None, "page_at": "", "raw_at": f"data:application/json;base64,{raw}"}
+    return shown(request, "decide_panel.html.j2", caller, roles=ROLES, **content)
+
+
+def cycle_content(document: Mapping[str, Any], status: str = "", *, is_scenario: bool = False) -> dict[str, Any]:
+    """What the panel shows of the record of a cycle.  status : what became of its decision, "" for its own."""
+    sheet, said, record = cycle_sheet(document, status=status), briefed(document, status, HELD), as_shown(document)
+    status, steps = status or record["status"], record["steps"]
+    sections = {each["key"]: each["parts"] for each in sheet["sections"]}
+    parts = {agent: [part for key in keys for part in sections.get(key, ())] for agent, keys in SECTIONS.items()}
+    orders = len(steps[5]["output"]["actions"])
+    wanted = WANTED.get(status, "") if orders or status != "finalised" else ""
+    wanted = "" if is_scenario else wanted
+    idle = "it is a scenario, and nothing is sent" if is_scenario else "nobody has to do anything until the next close"
+    close = f"The cycle at the close of {steps[0]['output']['last_close']} is {status}, with {counted(orders, 'order')}"
+    return {
+        "sheet": sheet | {"asides": sheet["asides"] | {"What to do next": said.steps}},
+        "stands": f"{close}: {wanted or idle}.",
+        "may_be_sent": status in SENT and bool(wanted),
+        "opening": steps[0],
+        "turns": [(step, parts.get(step["agent"], [])) for step in steps[1:]],
+        "alternatives": steps[4]["output"]["alternatives"],
+        "chosen": steps[5]["output"]["chosen"],
+        "raw": json.dumps(document, indent=1, ensure_ascii=False),
+    }
+
+
+def _waits(job: jobs.JobRecord | None) -> bool:
+    """True if a cycle failed, or asks for a person."""
+    return job is not None and (job.state == "failed" or (job.result is not None and job.result.asks))
+
+
+def _scenarios() -> dict[str, Scenario]:
+    """The preview scenarios of which a cycle can be run, by name: money that comes or goes is no part of one."""
+    return {x.name: x for x in preview_scenarios() if not (x.payload.cash_flow or x.payload.buys_only)}
+
+
+def _scenario(name: str) -> Scenario:
+    if name not in _scenarios():
+        raise Problem(404, "There is no scenario of this name.")
+    return _scenarios()[name]

@@ -1,0 +1,160 @@
+"""Research: runs that a form asks for, how they go, what they found, and what was tried and learned."""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from backtests.evaluation.metrics import METRICS
+from backtests.laboratory.learned.results import SHEET
+from backtests.runs.differences import run_differences
+from backtests.runs.notebook import COMPARING, SET_BY_REPORT, SWEEPING
+from backtests.runs.parameters import Parameter, declared
+from backtests.runs.report_settings import FULL_RUN
+from backtests.sheets.pages.policy_catalog import HEADS, NOTE, UNITS, policy_folders, policy_rows
+from backtests.sheets.tables import table
+from desk.commands.past_runs import DIFFERENCE_HEADS, METRICS_SHOWN, SHEETS, figure_rows, wealth_words
+from desk.service.bodies import PRINTED, Id
+from desk.service.caller import Caller, InService, needs
+from desk.service.folders import RUNS, from_root
+from desk.service.limited import limited
+from desk.service.pages.page import PageRoute, shown
+from desk.service.portfolios import figures
+from desk.service.portfolios.stored import content_of, seen
+from desk.service.problems import without_folders
+from desk.service.routes import jobs, runs
+from desk.service.routes.portfolios import list_portfolios
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
+RunName = Annotated[str, Query(max_length=255, pattern=PRINTED)]
+SHOWN, SEARCHED = 20, 100  # jobs and runs of a page; runs, the newest, whose policies are listed
+COLUMNS = [METRICS[key] for key in METRICS_SHOWN]
+TRIED = "Every configuration that was tried counts: the best of many looks good by luck alone."
+GOVERNED = "Who answers for the portfolio, which models it rests on, and what stands against its orders."
+
+
+def report_fields() -> dict[str, Parameter]:
+    """The parameters of a report by name, with the values that it takes by itself: those of its notebook, in full."""
+    found = {name: each for name, each in declared(COMPARING).items() if name not in SET_BY_REPORT}
+    return {name: Parameter(x.kind, FULL_RUN.get(name, x.default), x.meaning) for name, x in found.items()}
+
+
+def sweep_fields() -> dict[str, Parameter]:
+    """The parameters of a sweep by name, as its notebook has them."""
+    return {name: each for name, each in declared(SWEEPING).items() if name in jobs.SWEPT}
+
+
+@router.get("/research")
+def research(
+    request: Request, service: InService, caller: Reader, portfolio: Id = "", offset: jobs.Offset = 0
+) -> Response:
+    """Show what runs, the runs that there are, and the forms that ask for more.  portfolio : that of the forms."""
+    heads = [each for of in list_portfolios(service, caller, limit=500) for each in of.portfolios]
+    chosen, policies = portfolio or (heads[0].id if heads else ""), list[str]()
+    if chosen:
+        with service.sessions() as session:
+            policies = list(content_of(service, session, seen(session, caller, chosen))[1].tree.get("policies") or ())
+    content = {
+        "portfolios": heads, "chosen": chosen, "policies": policies, "report": report_fields(),
+        "sweep": sweep_fields(), "retrain": declared(COMPARING)["retrain"].meaning, "offset": offset,
+    }  # fmt: skip
+    return shown(request, "research.html.j2", caller, **content)
+
+
+@router.get("/research/work")
+def work(request: Request, service: InService, caller: jobs.Reader, offset: jobs.Offset = 0) -> Response:
+    """Show the jobs that are open or failed, of the newest, and the runs."""
+    found = jobs.jobs(caller, service, limit=SHOWN).jobs
+    listed = runs.runs(caller, service, limit=SHOWN, offset=offset)
+    content = {
+        "jobs": [each for each in found if each.state != "done"] if not offset else [],
+        "names": {each.id: each.name for of in list_portfolios(service, caller, limit=500) for each in of.portfolios},
+        "runs": listed, "columns": COLUMNS, "offset": offset, "step": SHOWN,
+    }  # fmt: skip
+    return shown(request, "research_work.html.j2", caller, **content)
+
+
+@router.get("/runs/compare")
+def compare(
+    request: Request, service: InService, caller: jobs.Reader, one: RunName = "", other: RunName = ""
+) -> Response:
+    """Show what differs between two runs, as `rebalance diff` says it."""
+    root, pair = service.root(caller.tenant), [runs.run(name, caller, service) for name in (one, other)]
+    found = run_differences(*(root / RUNS / each.run for each in pair))
+    rows = figure_rows(found.figures)
+    figured = table("Figures that differ, the farthest apart first", DIFFERENCE_HEADS, rows, texts=(0, 1, 5))
+    made = {of: [from_root(root, each) for each in sentences] for of, sentences in found.made_from.items()}
+    content = {"runs": pair, "found": found, "made_from": made, "figures": figured if rows else None}
+    return shown(request, "runs_compare.html.j2", caller, wealth=wealth_words(found), columns=COLUMNS, **content)
+
+
+@router.get("/runs/{run}")
+def run(request: Request, run: runs.Name, service: InService, caller: jobs.Reader, verify: bool = False) -> Response:
+    """Show a run: its tearsheet, figures, text and files.  verify : true to say whether it is unchanged, too."""
+    record = runs.run(run, caller, service)
+    files = jobs.job(record.job, caller, service).files
+    sheet = next((name for name in SHEETS if name in files), "")
+    verified = runs.verified(run, caller, service) if verify else None
+    content = {"run": record, "files": files, "sheet": sheet, "verified": verified, "columns": COLUMNS}
+    return shown(request, "run.html.j2", caller, **content)
+
+
+@router.get("/research/policies")
+def policies(request: Request, service: InService, caller: jobs.Reader) -> Response:
+    """Show the learned policies that come with the workbench, and those of the newest runs, with their cards."""
+    job_of = {each.run: each.job for each in runs.runs(caller, service, limit=SEARCHED).runs}
+    root = service.root(caller.tenant)
+    home = root / RUNS
+    rows, groups, broken = policy_rows(
+        each for each in policy_folders(home) if not each.is_relative_to(home) or _run_of(home, each) in job_of
+    )
+    cards = [
+        f"/api/jobs/{job_of[name]}/files/{each.relative_to(home / name)}/{SHEET}"
+        if (name := _run_of(home, each))
+        else ""
+        for each in groups
+    ]
+    content = {
+        "heads": [*zip(HEADS, UNITS, strict=True)], "rows": [*zip(rows, cards, strict=True)], "note": NOTE,
+        "broken": [from_root(root, each) for each in broken],
+    }  # fmt: skip
+    return shown(request, "policies.html.j2", caller, **content)
+
+
+def _run_of(home: Path, folder: Path) -> str:
+    """The name of the run that a folder of a policy belongs to, "" for one that comes with the workbench."""
+    return folder.relative_to(home).parts[0] if folder.is_relative_to(home) else ""
+
+
+@router.get("/research/trials")
+def trials(request: Request, caller: jobs.Reader) -> Response:
+    """Show what was tried, once its panel is loaded."""
+    content = {"title": "Trial book", "panel_at": "/research/trials/book", "intro": TRIED}
+    return shown(request, "research_panel.html.j2", caller, **content)
+
+
+@router.get("/research/trials/book")
+def trial_book(request: Request, service: InService, caller: jobs.Reader) -> Response:
+    """Show the searches of the portfolios that the caller sees."""
+    names = [each.name for of in list_portfolios(service, caller, limit=500) for each in of.portfolios]
+    found = limited(figures.tried, names, home=service.root(caller.tenant))
+    return shown(request, "trials.html.j2", caller, searches=found)
+
+
+@router.get("/research/portfolios/{portfolio}/governance")
+def governance(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
+    """Show the governance of a portfolio, once its panel is loaded."""
+    with service.sessions() as session:
+        name = seen(session, caller, portfolio).name
+    at = f"/research/portfolios/{portfolio}/governance/today"
+    content = {"title": f"Governance of {name}", "panel_at": at, "intro": GOVERNED}
+    return shown(request, "research_panel.html.j2", caller, **content)
+
+
+@router.get("/research/portfolios/{portfolio}/governance/today")
+def governance_panel(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
+    """Show models and their validation, controls in force, surveillance and approvals of a portfolio."""
+    found = figures.figures_of(service, caller, figures.governance, portfolio, None)
+    said = {name: [without_folders(request, each) for each in found[name]] for name in ("flags", "sentences")}
+    return shown(request, "governance.html.j2", caller, tables=found["tables"], **said)

@@ -1,0 +1,41 @@
+"""The pages of the risk questionnaire: the profiles of all portfolios, and questions and answers of one."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy import func, select
+
+from desk.service.bodies import Id
+from desk.service.caller import Caller, InService, needs
+from desk.service.pages.page import PageRoute, shown
+from desk.service.portfolios.stored import seen_by
+from desk.service.routes.portfolios import list_portfolios, show_portfolio
+from desk.service.routes.risk_profile import risk_profile as given
+from desk.service.store.tables import RiskAnswers, StoredPortfolio
+
+router = APIRouter(include_in_schema=False, route_class=PageRoute)
+Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
+
+
+@router.get("/profile")
+def profiles(request: Request, service: InService, caller: Reader) -> Response:
+    """Show for which portfolios the questionnaire was answered, and when."""
+    clients = list_portfolios(service, caller, limit=500)
+    with service.sessions() as session:
+        newest = select(RiskAnswers.portfolio, func.max(RiskAnswers.created)).group_by(RiskAnswers.portfolio)
+        own = newest.join(StoredPortfolio, StoredPortfolio.id == RiskAnswers.portfolio).where(seen_by(caller))
+        answered = {portfolio: last for portfolio, last in session.execute(own)}
+    return shown(request, "profiles.html.j2", caller, clients=clients, answered=answered)
+
+
+@router.get("/portfolios/{portfolio}/risk-profile")
+def risk_profile(request: Request, response: Response, portfolio: Id, service: InService, caller: Reader) -> Response:
+    """Show the questionnaire of a portfolio, its result, and what the preset would change."""
+    return shown(
+        request,
+        "risk_profile.html.j2",
+        caller,
+        portfolio=show_portfolio(service, caller, request, response, portfolio),
+        profile=given(service, caller, portfolio),
+        tag=response.headers["ETag"],
+    )

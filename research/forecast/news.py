@@ -1,0 +1,178 @@
+"""Scores of dated news in a file, and the forecast that they make: good news, a better return than the others.
+
+A score is known from the first session after the day on which its item was published, in UTC: that day is over before
+any session of a later day closes. One published by the training cut-off of the model that gave it counts nowhere: the
+model may have read what followed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from foundation.arguments import refuse, shown
+from foundation.arrays import Array, Rows
+from foundation.errors import DataError
+from foundation.files import sha256_of
+from foundation.table_files import read_text
+from research.forecast.moments import Forecast, Moments
+from research.market import Past
+
+COLUMNS = ("published", "asset", "score", "confidence", "explanation", "model", "cutoff", "item")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of an item of news for an asset.
+
+    published   : moment of publication, in UTC.
+    asset       : name of the asset.
+    score       : from −1, bad news, to 1, good news.
+    confidence  : confidence of the model in it, from 0 to 1.
+    explanation : reason, in words.
+    model       : name of the model or lexicon that gave it.
+    cutoff      : training cut-off of the model: the last day that it may have read of.
+    item        : name of the item, the same each time that it is read.
+    Raises      : ConfigError for numbers outside these ranges.
+    """
+
+    published: datetime
+    asset: str
+    score: float
+    confidence: float
+    explanation: str
+    model: str
+    cutoff: date
+    item: str
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name, least in (("score", -1.0), ("confidence", 0.0)):
+            value = getattr(self, name)
+            if not least <= value <= 1.0:
+                refuse(f"{name} of {shown(self.asset)} is", value, f"give a number from {least:g} to 1.")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a file, in the order of their publication.
+
+    file   : name of the file.
+    sha256 : of its content.
+    rows   : scores.
+    """
+
+    file: str
+    sha256: str
+    rows: tuple[Score, ...] = field(compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Put the rows in order. Raises DataError where there are none."""
+        if not self.rows:
+            raise DataError(f"{self.file} has no scores. Make some with `rebalance data news`.")
+        object.__setattr__(self, "rows", tuple(sorted(self.rows, key=lambda row: (row.published, row.asset))))
+
+    @property
+    def seen(self) -> date:
+        """The last date that a model of the file has seen: nothing is decided by it on an earlier day."""
+        return max(row.cutoff for row in self.rows)
+
+    @cached_property
+    def after_cutoff(self) -> tuple[Score, ...]:
+        """The rows that count: published after the training cut-off of their model."""
+        return tuple(row for row in self.rows if row.published.date() > row.cutoff)
+
+    @cached_property
+    def days(self) -> Rows:
+        """(R,) days of publication of the rows that count, in UTC."""
+        return np.array([row.published.date() for row in self.after_cutoff], dtype="datetime64[D]")
+
+    def months(self, before: np.datetime64) -> int:
+        """The number of months with rows that count before a day."""
+        return len(np.unique(self.days[self.days < before].astype("datetime64[M]")))
+
+    def shuffled(self, seed: int) -> "Scores":
+        """The placebo: scores and confidences of each asset in a random order, on the same days."""
+        rng, rows = np.random.default_rng(seed), list(self.rows)
+        for asset in sorted({row.asset for row in rows}):
+            places = [i for i, row in enumerate(rows) if row.asset == asset]
+            drawn = [rows[i] for i in rng.permutation(places)]
+            for i, other in zip(places, drawn, strict=True):
+                rows[i] = replace(rows[i], score=other.score, confidence=other.confidence)
+        return Scores(self.file, f"{self.sha256} shuffled by {seed}", tuple(rows))
+
+    def means(self, past: Past, days: int) -> Array:
+        """(n,) mean of score times confidence of the items published in the last `days` days before today's; else 0."""
+        today = past.days[-1]
+        known = self.after_cutoff[slice(*np.searchsorted(self.days, [today - days, today]))]
+        values = {asset: [row.score * row.confidence for row in known if row.asset == asset] for asset in past.assets}
+        return np.array([np.mean(each) if each else 0.0 for each in values.values()])
+
+
+@dataclass(frozen=True)
+class NewsForecast:
+    """A prior whose means are raised by good news and lowered by bad: by score times volatility over the horizon.
+
+    How much of that comes true is not said here: `ForecastViews` measures it.
+
+    scores  : scores of news.
+    prior   : forecast without news.
+    horizon : rows of the market that a score is about.
+    days    : calendar days before today's from which news counts.
+    Source  : Grinold (1994), Alpha is Volatility Times IC Times Score, Journal of Portfolio Management 20(4); the
+              information coefficient (IC) is the share that comes true.
+    """
+
+    scores: Scores
+    prior: Forecast
+    horizon: int = 21
+    days: int = 30
+
+    @property
+    def window(self) -> int:
+        """Number of returns that the prior needs."""
+        return self.prior.window
+
+    def predict(self, past: Past) -> Moments:
+        """The moments of the prior over the horizon, with the news of today in the means."""
+        prior, means = self.prior.predict(past).over(self.horizon), self.scores.means(past, self.days)
+        of_lines = means[[past.assets.index(asset) for asset in prior.assets]]
+        return replace(prior, mean=prior.mean + of_lines * prior.volatility)
+
+
+def read_scores(path: Path, name: str = "") -> Scores:
+    """The scores of a CSV file with `COLUMNS`, in any order.  name : name of the file in settings and messages.
+
+    Raises : DataError as `read_text`, and for a column or a value that is wrong, with its row.
+    """
+    rows = score_rows(path)
+    return Scores(name or path.name, sha256_of(path), tuple(rows))
+
+
+def score_rows(path: Path) -> list[Score]:
+    """The rows of a file of scores, which may be none. Raises as `read_scores`."""
+    (_, head), *rows = read_text(path).rows()
+    if sorted(head) != sorted(COLUMNS):
+        raise DataError(f"{path.name} has the columns {', '.join(map(shown, head))}. Give {', '.join(COLUMNS)}.")
+    return [_score(head, cells, f"{path.name}, line {line}") for line, cells in rows if any(cells)]
+
+
+def _score(head: Sequence[str], cells: Sequence[str], place: str) -> Score:
+    """The score of a row. Raises DataError with its place."""
+    try:
+        row = dict(zip(head, cells, strict=True))
+        published = datetime.fromisoformat(row["published"])
+        if published.tzinfo is None:
+            raise ValueError(f"published is {row['published']!r}, without a time zone")
+        numbers = {name: float(row[name]) for name in ("score", "confidence")}
+        cutoff = date.fromisoformat(row["cutoff"])
+        if not row["asset"] or not row["item"]:
+            raise ValueError("asset or item is empty")
+        return Score(**row | numbers | {"published": published.astimezone(UTC), "cutoff": cutoff})  # type: ignore[arg-type]
+    except ValueError as error:  # a ConfigError is one
+        raise DataError(
+            f"{place}: {error}. Correct the row, or make the file anew with `rebalance data news`."
+        ) from error

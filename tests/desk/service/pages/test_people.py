@@ -1,0 +1,134 @@
+"""Users in a browser: invited, registered, signed in by a passkey; account, tokens, sharing, risk profile."""
+
+import re
+from collections.abc import Callable
+
+from browser import PHONE, violations
+from commanded import FILE
+from people import PASSWORD
+from playwright.sync_api import BrowserContext, Page, expect
+
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+def fill(page: Page, **values: str) -> None:
+    """Fill fields of a page by their names."""
+    for name, value in values.items():
+        page.locator(f"[name={name}]").first.fill(value)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
+    served, signed_in: Callable[..., Page], context_of: Callable[..., BrowserContext]
+) -> None:
+    admin = signed_in(served.user("admin", "ann"), "/users")
+    fill(admin, name="<b>Bob</b>", email="bob@desk.example")
+    press(admin, "Invite")
+    link = admin.locator("#link .secrets li").inner_text()
+    assert violations(admin) == []
+
+    bob = context_of(PHONE).new_page()
+    bob.goto(link)
+    fill(bob, password="short")
+    press(bob, "Set the password")
+    expect(bob.locator(".mistake")).to_contain_text("has 5 characters")
+    fill(bob, password=PASSWORD)
+    press(bob, "Set the password")
+    codes = bob.locator("#codes .secrets li")
+    expect(codes).to_have_count(10)
+    code = codes.first.inner_text()
+    assert violations(bob) == []
+    press(bob, "Go on")
+    assert bob.url == link  # the box is not checked
+    bob.get_by_label("I have kept them").check()
+    press(bob, "Go on")
+
+    keys = bob.context.new_cdp_session(bob)
+    keys.send("WebAuthn.enable")
+    keys.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    bob.get_by_label("Name of this device").fill("Phone")
+    press(bob, "Add a passkey")
+    bob.wait_for_url(f"{served.address}/")
+    bob.get_by_role("link", name="<b>Bob</b>").click()
+    expect(bob.get_by_role("row", name="Phone")).to_be_visible()
+    press(bob, "Sign out")
+    bob.wait_for_url("**/sign-in")
+    press(bob, "Sign in with a passkey")
+    bob.wait_for_url(f"{served.address}/")
+
+    bob.goto("/account")
+    bob.get_by_label("Name of the program").fill("nightly")
+    bob.get_by_label("portfolios").check()
+    press(bob, "Make a token")
+    token = bob.locator("#new-token .secrets li").inner_text()
+    sent = {"Authorization": f"Bearer {token}"}
+    assert context_of().request.get("/api/portfolios", headers=sent).ok
+    assert violations(bob) == []
+    bob.get_by_role("link", name="I have kept it").click()
+    press(bob, "Revoke the token nightly")
+    expect(bob.get_by_role("row", name="nightly")).to_contain_text("revoked")
+    assert context_of().request.get("/api/portfolios", headers=sent).status == 401
+
+    press(bob, "Sign out everywhere")
+    expect(bob.get_by_text("Your session has ended.")).to_be_visible()
+    bob.get_by_role("link", name="Forgotten password").click()
+    fill(bob, email="bob@desk.example", code=code, password=f"{PASSWORD} 2")
+    press(bob, "Set the password")
+    bob.wait_for_url("**/account")
+    expect(bob.get_by_text("9 are left.")).to_be_visible()
+
+    admin.get_by_role("link", name="Done").click()
+    admin.get_by_label("Role of <b>Bob</b>", exact=True).select_option("manager")
+    press(admin, "Save the role of <b>Bob</b>")
+    expect(admin.get_by_role("status")).to_have_text("The role of <b>Bob</b> is changed.")
+    press(admin, "Disable <b>Bob</b>")
+    expect(admin.get_by_role("row", name="bob@desk.example")).to_contain_text("disabled")
+    bob.goto("/account")
+    assert "/sign-in" in bob.url
+
+
+def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(
+    served, signed_in: Callable[..., Page]
+) -> None:
+    served.user("viewer", "carl")
+    page = signed_in(served.user("manager", "mia"), "/profile")
+    headers = {"Content-Type": "text/yaml", "Origin": served.address, "X-Requested-With": "test"}
+    made = page.request.post("/api/portfolios?client=Miller", data=FILE.read_text(), headers=headers).json()
+    page.goto(f"/portfolios/{made['id']}/shares")
+    fill(page, user="nobody@desk.example")
+    press(page, "Share")
+    expect(page.get_by_role("status")).to_have_text("There is no such user in your tenant.")
+    fill(page, user="carl@desk.example")
+    press(page, "Share")
+    expect(page.get_by_role("row", name="carl")).to_contain_text("read")
+    assert violations(page) == []
+    press(page, "Share with carl no longer")
+    expect(page.get_by_text("Only you see this portfolio.")).to_be_visible()
+
+    page.goto("/profile")
+    page.get_by_role("link", name="Sixty-forty").click()
+    expect(page.get_by_role("group")).to_have_count(13)
+    assert violations(page) == []
+    for group in page.get_by_role("group").all():
+        group.get_by_role("radio").first.check()
+    press(page, "See the result")
+    lead = page.locator(".lead")
+    expect(lead).to_contain_text("Conservative: 16 points, low.")  # the first choice of question 1 has four points
+    expect(page.get_by_role("row", name="Range of SPY")).to_contain_text("57.00 % to 63.00 %")
+    expect(page.locator(".state.stale")).to_contain_text("question 1 (“A gambler”) and question 6 (“Loss”)")
+    assert violations(page) == []
+    assert page.request.get(f"/api/portfolios/{made['id']}").json()["version"] == 1
+    press(page, "Apply to the portfolio")
+    expect(page.get_by_text("The portfolio has all that the preset conservative sets.")).to_be_visible()
+    assert page.request.get(f"/api/portfolios/{made['id']}").json()["version"] == 2
+    assert re.search(r"\d", page.get_by_role("row", name="mia").inner_text())

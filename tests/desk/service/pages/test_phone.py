@@ -1,0 +1,138 @@
+"""The pages on a phone: installed, read offline for as long as the session lasts, and told by messages."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from browser import PHONE
+from people import PASSWORD
+from playwright.sync_api import Page, expect
+
+from desk.service.store.tables import StoredPortfolio, User
+from desk.service.users.tokens import end_all_sessions
+
+NAME = "Quince Family Trust"
+STORES = """async () => {
+  const found = {};
+  for (const { name } of await indexedDB.databases()) {
+    const db = await new Promise((done) => (indexedDB.open(name).onsuccess = (event) => done(event.target.result)));
+    for (const store of db.objectStoreNames) {
+      const read = db.transaction(store), rows = read.objectStore(store).getAll();
+      const keys = read.objectStore(store).getAllKeys();
+      await new Promise((done) => (read.oncomplete = done));
+      found[store] = keys.result;
+      const latin = new TextDecoder("latin1");
+      if (store === "pages") found.bytes = rows.result.map((row) => latin.decode(row.sealed)).join("");
+      if (store === "keys" && rows.result[0]) {
+        found.user = rows.result[0].user;
+        found.extractable = await crypto.subtle.exportKey("raw", rows.result[0].key).then(() => true, () => false);
+      }
+    }
+    db.close();
+  }
+  return found;
+}"""
+KEPT = """async (path) => {
+  for (let tries = 400; tries; tries -= 1) {
+    if (await keptPage(path).catch(() => null)) return;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  throw new Error(`${path} was not kept`);
+}"""
+FLIP = """async (path) => {
+  const db = await openKept(), pages = db.transaction("pages", "readwrite").objectStore("pages");
+  const page = await answered(pages.get(path));
+  new Uint8Array(page.sealed)[40] ^= 1;
+  await answered(pages.put(page, path));
+}"""
+
+
+def opened(page: Page, path: str) -> None:
+    """Open a page, and wait until it is kept."""
+    page.goto(path)
+    page.evaluate(KEPT, path)
+
+
+def at(page: Page, **ago: float) -> None:
+    """Set the clock of the pages, but not that of the service worker, to so long ago."""
+    page.context.clock.set_fixed_time(datetime.now(UTC) - timedelta(**ago))
+
+
+def test_what_was_seen_is_read_offline_with_its_age_until_the_session_ends(
+    served, signed_in: Callable[..., Page]
+) -> None:
+    email = served.user("manager", "ann")
+    with served.service.sessions.begin() as session:
+        ann = session.query(User).filter_by(email=email).one()
+        portfolio = StoredPortfolio(tenant="house", owner=ann.id, name=NAME)
+        session.add(portfolio)
+    page = signed_in(email, size=PHONE)
+    opened(page, "/")
+    expect(page.get_by_text(NAME).first).to_be_visible()
+    found = page.evaluate(STORES)
+    assert (found["pages"], found["user"], found["extractable"]) == (["/"], ann.id, False)
+    assert len(found["bytes"]) > 5_000
+    assert NAME not in found["bytes"]
+    assert page.evaluate("caches.keys()") == []
+
+    def offline(path: str) -> str:
+        page.context.set_offline(True)
+        page.goto(path)
+        text = page.inner_text("body")
+        assert page.evaluate("typeof api") == "undefined"  # no script runs
+        assert page.locator("button:enabled, input:enabled, select:enabled, textarea:enabled").count() == 0
+        page.context.set_offline(False)
+        return text
+
+    text = offline("/?name=a")
+    assert re.search(r"As of \d\d:\d\d, less than a minute ago\. You are offline\. Nothing can be changed", text), text
+    assert NAME in text
+    assert "Decision support, not investment advice" in text
+    assert "This page is not kept" in offline(f"/portfolios/{portfolio.id}")
+    for ago, told in (({"hours": 2}, "2 hours ago. You"), ({"days": 7.1}, "not kept")):
+        page.goto("/sign-in")
+        page.evaluate("indexedDB.deleteDatabase('kept')")
+        at(page, **ago)
+        opened(page, "/")
+        assert told in offline("/")
+    page.goto("/sign-in")
+    assert page.evaluate(STORES)["keys"] == []  # after seven days
+    at(page)
+    opened(page, "/")
+    page.evaluate(FLIP, "/")
+    assert "was changed or damaged, and is not shown" in offline("/")
+    at(page, hours=1)  # the clock is set back
+    opened(page, f"/portfolios/{portfolio.id}")
+    assert page.evaluate(STORES)["pages"] == [f"/portfolios/{portfolio.id}"]
+    at(page)
+
+    said = {"email": served.user("manager", "bob"), "password": PASSWORD, "cookie": True}
+    headers = {"Origin": served.address, "X-Requested-With": "test"}
+    assert page.context.request.post("/api/users/login", data=said, headers=headers).ok
+    opened(page, "/")
+    found = page.evaluate(STORES)
+    assert (found["pages"], found["user"] == ann.id) == (["/"], False)
+    page.evaluate("api('POST', '/api/users/logout', {})")
+    assert (page.evaluate(STORES), page.evaluate("localStorage.length")) == ({}, 0)
+    assert page.evaluate("navigator.serviceWorker.getRegistrations()") == []
+
+    assert page.context.request.post("/api/users/login", data={**said, "email": email}, headers=headers).ok
+    opened(page, "/")
+    with served.service.sessions.begin() as session:
+        end_all_sessions(session, session.get_one(User, ann.id))
+    page.goto("/")
+    expect(page).to_have_url(f"{served.address}/sign-in?next=/")
+    assert page.evaluate(STORES) == {}
+
+
+def test_the_pages_can_be_installed_and_an_error_is_not_kept(served, signed_in: Callable[..., Page]) -> None:
+    page = signed_in(served.user("manager", "eve"), "/portfolios/unknown", PHONE)
+    assert page.evaluate("READ_BY") is None
+    opened(page, "/")
+    assert page.evaluate(STORES)["pages"] == ["/"]
+    devtools = page.context.new_cdp_session(page)
+    errors = devtools.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    assert [each["errorId"] for each in errors] == ["in-incognito"]  # as all windows of tests are
+    manifest = devtools.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert "maskable" in manifest["data"]

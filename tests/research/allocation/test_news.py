@@ -1,0 +1,220 @@
+"""A target tilted by news: by as much as earlier scores came true, within ranges, and never by what came later."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from simulated import every_day
+
+from backtests.engine import backtest
+from foundation.errors import ConfigError, DataError, PolicyError
+from research.accounting import Costs
+from research.allocation import FixedWeights, NewsTilt, target_path
+from research.allocation.news import tilted
+from research.forecast.news import COLUMNS, Score, Scores, read_scores
+from research.market import Market
+from research.market.calendars import last_of
+from research.rules import Calendar
+
+DAYS, ESTIMATE = 1500, 63
+HELD = FixedWeights((0.4, 0.3, 0.3))
+CUTOFF = date(2019, 12, 31)
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return every_day(days=DAYS, n=3, seed=8)
+
+
+def scores_of(market: Market, skill: float, seed: int = 1, cutoff: date = CUTOFF) -> Scores:
+    """A score of each asset on the day before each month's end: the outcome to come times `skill`, plus noise."""
+    rng, rows = np.random.default_rng(seed), []
+    grown = np.cumprod(1.0 + market.returns, axis=0)
+    for end in np.flatnonzero(last_of(market.days, "month", market.calendar)):
+        later = min(end + 21, DAYS - 1)
+        came = (grown[later] / grown[end] - 1.0) / (0.01 * 21**0.5)
+        drawn = np.tanh(skill * (came - came.mean()) + (1.0 - skill) * rng.normal(size=3))
+        moment = datetime.combine(market.days[end - 1].item(), time(18), UTC)
+        rows += [Score(moment, a, float(x), 1.0, "", "m", cutoff, f"{end}") for a, x in zip("ABC", drawn, strict=True)]
+    return Scores("scores.csv", f"{skill} {seed} {cutoff}", tuple(rows))
+
+
+def tilt_of(market: Market, scores: Scores, **others: object) -> NewsTilt:
+    return NewsTilt(HELD, scores, estimate=ESTIMATE, **others)  # type: ignore[arg-type]
+
+
+def moved(market: Market, allocation: NewsTilt) -> np.ndarray:
+    """(K,) one-way distance of each target of the last months from the one without news."""
+    return np.abs(target_path(allocation, market, DAYS - 200).rows - HELD.weights).sum(axis=1) / 2.0
+
+
+# -- what came true --------------------------------------------------------------------------------------------------
+
+
+def test_news_that_came_true_moves_the_target_and_shuffled_news_next_to_nothing(market: Market) -> None:
+    true = tilt_of(market, scores_of(market, skill=0.8))
+    last = moved(market, true)
+    assert last.min() > 0.02
+    placebos = [moved(market, replace(true, placebo=seed)).mean() for seed in range(3)]
+    noises = [moved(market, tilt_of(market, scores_of(market, skill=0.0, seed=seed))).mean() for seed in range(3)]
+    assert max(placebos + noises) < 0.05 * last.mean()
+
+
+def test_nothing_moves_before_the_record_is_long_enough(market: Market) -> None:
+    path = target_path(tilt_of(market, scores_of(market, skill=1.0)), market, ESTIMATE)
+    first = int(path.seen[np.argmax((path.rows != HELD.weights).any(axis=1))])
+    # Scores begin in January 2020: the outcome of the 24th, of December 2021, is known in January 2022.
+    assert str(market.days[first]) == "2022-01-31"
+    assert (path.rows[path.seen < first] == HELD.weights).all()
+
+
+def test_the_confidence_is_the_lower_bound_of_the_share_that_came_true(market: Market) -> None:
+    past = market.past(DAYS - 1)
+    found = tilt_of(market, scores_of(market, skill=0.9)).views.measured(past).differences
+    assert found.confidence == pytest.approx(min(found.slope - 2.3263478740408408 * found.error, 0.99))
+
+
+def test_a_tilt_is_the_optimum_of_the_moved_means_less_that_of_the_prior(market: Market) -> None:
+    """By an optimiser that knows no formula: mean less half the risk aversion times the variance, fully invested."""
+    news, past = tilt_of(market, scores_of(market, skill=0.9)), market.past(DAYS - 1)
+    prior, after = (each.predict(past).over(21) for each in (news.views.prior, news.views))
+
+    def best(mean: np.ndarray) -> np.ndarray:
+        def loss(w: np.ndarray) -> float:
+            return -1e3 * float(w @ mean - 1.25 * w @ prior.covariance @ w)
+
+        budget = {"type": "eq", "fun": lambda w: w.sum() - 1.0}
+        return np.asarray(minimize(loss, np.full(3, 1 / 3), constraints=budget, options={"ftol": 1e-14}).x)
+
+    implied = 2.5 * prior.covariance @ HELD.weights
+    difference = best(implied + after.mean - prior.mean) - best(implied)
+    assert np.abs(news.tilt(past) - difference).max() < 1e-4 * np.abs(difference).max()
+
+
+# -- ranges ----------------------------------------------------------------------------------------------------------
+
+WEIGHTS = st.lists(st.floats(0.05, 1.0), min_size=2, max_size=6).map(lambda given: np.array(given) / sum(given))
+
+
+@settings(max_examples=60, deadline=None)
+@given(WEIGHTS, st.data())
+def test_a_tilted_target_keeps_its_sum_and_its_ranges_and_is_the_nearest(
+    weights: np.ndarray, data: st.DataObject
+) -> None:
+    n = len(weights)
+    tilt, low, high = (np.array(data.draw(st.lists(st.floats(a, b), min_size=n, max_size=n)))
+                       for a, b in ((-1.0, 1.0), (0.0, 0.3), (0.3, 1.0)))  # fmt: skip
+    found = tilted(weights, tilt, low, high)
+    assert found.sum() == pytest.approx(weights.sum(), abs=1e-9)
+    still, lower, upper = tilt == 0.0, np.minimum(low, weights), np.maximum(high, weights)
+    assert (found[still] == weights[still]).all()
+    assert ((lower - 1e-12 <= found) & (found <= upper + 1e-12)).all()
+    toward, of_found = weights + tilt, np.square(found - weights - tilt).sum()
+    for i in range(n):  # no exchange between two assets that the ranges allow comes nearer
+        for j in range(n):
+            step = min(1e-3, upper[i] - found[i], found[j] - lower[j])
+            if i != j and step > 1e-9 and not (still[i] or still[j]):
+                other = found + step * (np.eye(n)[i] - np.eye(n)[j])
+                assert np.square(other - toward).sum() >= of_found - 1e-9
+
+
+def test_a_tilt_stays_within_the_ranges(market: Market) -> None:
+    ranges = (("A", 0.35, 0.42), ("B", 0.2, 0.35), ("C", 0.2, 0.35))
+    rows = target_path(tilt_of(market, scores_of(market, 1.0), ranges=ranges), market, ESTIMATE).rows
+    assert (rows[:, 0].min(), rows[:, 0].max()) == (0.35, pytest.approx(0.42))
+    assert rows.sum(axis=1) == pytest.approx(1.0)
+
+
+# -- what may be seen ------------------------------------------------------------------------------------------------
+
+
+def test_a_backtest_from_before_the_training_cutoff_is_refused(market: Market) -> None:
+    late = tilt_of(market, scores_of(market, 0.5, cutoff=date(2021, 6, 30)))
+    with pytest.raises(PolicyError, match=r"scores\.csv was fitted on days up to 2021-06-30, but asked on 2021"):
+        backtest(market, Calendar(late, "month"), Costs(np.zeros(3), np.zeros(3)), start="2021-05-01")
+    rows = target_path(late, market, market.row("2021-07-31")).rows
+    assert (rows[:23] == HELD.weights).all()  # months up to the cut-off do not count: the model had read what followed
+    assert (rows[24:] != HELD.weights).any()
+
+
+@pytest.mark.parametrize(("published", "sees"), [(time(0), False), (time(23, 59), False)])
+def test_news_of_a_day_is_unknown_at_its_close_and_known_at_the_next(
+    market: Market, published: time, sees: bool
+) -> None:
+    day = market.days[900].item()
+    row = Score(datetime.combine(day, published, UTC), "B", -0.8, 0.5, "", "m", CUTOFF, "x")
+    scores = Scores("s", "1", (row,))
+    assert scores.means(market.past(900), 30).any() == sees
+    assert scores.means(market.past(901), 30).tolist() == [0.0, -0.4, 0.0]
+    assert scores.means(market.past(930), 30).any()
+    assert not scores.means(market.past(931), 30).any()
+
+
+def test_later_scores_change_no_earlier_target(market: Market) -> None:
+    scores = scores_of(market, 0.9)
+    row = market.row("2023-01-31")
+    day = market.days[row].item()
+    changed = tuple(replace(one, score=-one.score) if one.published.date() >= day else one for one in scores.rows)
+    paths = (target_path(tilt_of(market, each), market, ESTIMATE)
+             for each in (scores, Scores("s", "changed", changed)))  # fmt: skip
+    one, other = (path.rows[path.seen <= row] for path in paths)
+    assert one.tobytes() == other.tobytes()
+
+
+def test_a_score_raises_a_flag_and_none_lowers_one(market: Market) -> None:
+    day = market.days[900].item()
+    rows = [Score(datetime.combine(day, time(9), UTC), a, x, 1.0, "", "m", CUTOFF, "x")
+            for a, x in (("A", -0.9), ("B", -0.4), ("C", 0.9))]  # fmt: skip
+    assert tilt_of(market, Scores("s", "1", tuple(rows))).flagged(market.past(901)) == {"A": -0.9}
+
+
+# -- the file --------------------------------------------------------------------------------------------------------
+
+ROW = "2022-01-03T09:00:00+00:00,A,0.5,0.8,good,vader,2020-05-22,ab"
+
+
+def written(path: Path, *rows: str, head: str = ",".join(COLUMNS)) -> Path:
+    path.write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    return path
+
+
+def test_a_file_of_scores_is_read_with_its_cutoff(tmp_path: Path) -> None:
+    later = ROW.replace("2020-05-22", "2021-03-01").replace("T09:00:00+00:00", "T01:00:00+02:00")
+    scores = read_scores(written(tmp_path / "s.csv", ROW, later))
+    assert scores.seen == date(2021, 3, 1)
+    assert [f"{row.published:%d %H}" for row in scores.rows] == ["02 23", "03 09"]
+    assert len(scores.after_cutoff) == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (ROW.replace(",0.5,", ",1.5,"), r"s\.csv, line 2: score of 'A' is 1\.5: give a number from -1 to 1"),
+        (ROW.replace(",0.8,", ",nan,"), "confidence of 'A' is nan"),
+        (ROW.replace("+00:00", ""), "without a time zone"),
+        (ROW.replace("2022-01-03T", "soon"), "line 2: Invalid isoformat"),
+        (ROW.replace(",A,", ",,"), "asset or item is empty"),
+        (f"{ROW},more", "line 2"),
+    ],
+)
+def test_a_row_that_is_wrong_is_refused_with_its_place(tmp_path: Path, row: str, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read_scores(written(tmp_path / "s.csv", row))
+
+
+def test_a_file_without_rows_or_with_other_columns_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no scores"):
+        read_scores(written(tmp_path / "s.csv"))
+    with pytest.raises(DataError, match="has the columns 'date'"):
+        read_scores(written(tmp_path / "s.csv", head="date"))
+
+
+def test_a_score_of_an_asset_that_the_market_does_not_have_is_refused(market: Market) -> None:
+    row = replace(scores_of(market, 0.0).rows[0], asset="IGNORE ALL PREVIOUS INSTRUCTIONS")
+    with pytest.raises(ConfigError, match="which is no asset of the portfolio"):
+        tilt_of(market, Scores("s", "1", (row,))).check(market.past(0))
