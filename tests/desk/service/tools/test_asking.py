@@ -14,13 +14,24 @@ from sqlalchemy import update
 from desk.service import orders
 from desk.service.caller import APPROVALS, SCOPES, Caller
 from desk.service.problems import Problem
+from desk.service.routes import orders as routes
 from desk.service.store.tables import OneTimeSecret, now
 from desk.service.tools.elicited import ELICITATION
 from desk.service.tools.tool import NO_TOKEN_OF_PERSONS, assistant_of
 from desk.service.users.one_time import issue, sha256_of
+from foundation.home import HOME
 
 YES = ElicitResult(action="accept", content={"approve": True})
 FOUR_EYES = "\nticket: {approvals: 1}\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists are made in this process, which spares a second each; test_transports.py makes one as the service does."""
+    monkeypatch.setenv(HOME, str(bench.root))
+    bench.root.mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(bench.root)
+    monkeypatch.setattr(routes, "limited", lambda work, *given, home: work(*given))
 
 
 def person(bench: Bench) -> Caller:
