@@ -15,7 +15,7 @@ from desk.service import orders
 from desk.service.caller import APPROVALS, SCOPES, Caller
 from desk.service.problems import Problem
 from desk.service.routes import orders as routes
-from desk.service.store.tables import OneTimeSecret, now
+from desk.service.store.tables import OneTimeSecret, Passkey, now
 from desk.service.tools.elicited import ELICITATION
 from desk.service.tools.tool import NO_TOKEN_OF_PERSONS, assistant_of
 from desk.service.users.one_time import issue, sha256_of
@@ -108,7 +108,7 @@ def test_elicitation_approves_where_the_server_was_started_so(bench: Bench, mode
 
 
 def test_self_confirmation_fails_in_each_way(bench: Bench) -> None:
-    """By an argument, by an elicitation that nobody asked for, by an answer without a question, by the API, by role."""
+    """By an argument, an elicitation that is off, an answer without a question, the API, a lower role, no passkey."""
     bench.refusal("place_buy_order", **ORDER, confirm=True, approved=True)
     shown = Shown()
     made = placed(bench, shown, elicits=False)
@@ -123,6 +123,9 @@ def test_self_confirmation_fails_in_each_way(bench: Bench) -> None:
         bench.caller.check("approver", APPROVALS)
     manager = with_scopes(bench, "manager", "portfolios", "orders")
     assert not placed(manager, shown)["is_approved"]
+    with bench.service.sessions.begin() as session:  # with which he confirms each approval
+        session.add(Passkey(credential="c", user=bench.caller.user, name="key", public_key=b"", sign_count=0))
+    assert not placed(bench, shown)["is_approved"]
     assert shown.questions == []
     assert {*bench.kinds()} == {"list"}
 
