@@ -38,7 +38,7 @@ from desk.service.problems import Problem, answer_of, failure, without_tenant
 from desk.service.tools import asking, reading
 from desk.service.tools.asking import Placed
 from desk.service.tools.elicited import approved
-from desk.service.tools.resources import BEGINNING, RESOURCES, content_at
+from desk.service.tools.reading import BEGINNING, RESOURCES, content_at
 from desk.service.tools.tool import DATA_ALONE, Desk, Tool, assistant_of
 from foundation.arguments import did_you_mean, shown
 from foundation.errors import ConfigError, DataError, PolicyError
