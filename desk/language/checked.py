@@ -61,7 +61,7 @@ QUANTITY = re.compile(
 
 @dataclass(frozen=True)
 class Orders:
-    """What prose may say of orders.
+    """The orders that prose may state.
 
     sides    : action, "buy" or "sell", by asset.
     currency : currency of the amounts.
@@ -92,7 +92,7 @@ class Quantity:
 
 
 def fault(text: str, record: str, orders: Orders) -> str:
-    """Why prose may not stand for a record, in words; "" where it may.
+    """The reason why prose may not stand for a record, in words; "" where it may.
 
     text   : prose of a model.
     record : the same in the record's own text, which has all that the prose may say.

@@ -28,7 +28,7 @@ from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.printable import has_unseen
 from foundation.table_files import read_bytes, read_text
-from research.forecast.news import COLUMNS, Score, score_rows
+from research.forecast.news import SCORE_COLUMNS, Score, score_rows
 
 FEEDS = (".xml", ".rss", ".atom")
 WEST = timezone(timedelta(hours=-12))  # of a moment without a time zone: it was published by then, wherever
@@ -197,7 +197,7 @@ async def by_model(model: LanguageModel, items: Sequence[NewsItem]) -> list[Scor
 def score_news(path: Path, items: Sequence[NewsItem], model: LanguageModel | None) -> int:
     """Add the scores of items to a file, and give the number of new ones: those that it has are not asked for again.
 
-    path   : CSV file with `COLUMNS`, which is made where it is not there; written whole after each batch.
+    path   : CSV file with `SCORE_COLUMNS`, which is made where it is not there; written whole after each batch.
     model  : model that scores; None for the lexicon.
     Raises : as `by_model`, with the batches before it written; DataError for a file of another form.
     """
@@ -215,7 +215,7 @@ def score_news(path: Path, items: Sequence[NewsItem], model: LanguageModel | Non
 def _table(rows: Sequence[Score]) -> str:
     """The text of a file of scores, by moment and asset."""
     table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(table, SCORE_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in sorted(rows, key=lambda row: (row.published, row.asset, row.model, row.item)):
         writer.writerow(asdict(row) | {"published": row.published.isoformat()})

@@ -65,7 +65,7 @@ class LanguageModel(Protocol):
 
 @dataclass(frozen=True)
 class Format:
-    """How a provider is asked, and where its answer is.
+    """The form of requests and answers of a provider.
 
     url     : address of the provider itself, "" for none.
     path    : path of the request below the address.

@@ -21,7 +21,7 @@ from foundation.table_files import read_text
 from research.forecast.moments import Forecast, Moments
 from research.market import Past
 
-COLUMNS = ("published", "asset", "score", "confidence", "explanation", "model", "cutoff", "item")
+SCORE_COLUMNS = ("published", "asset", "score", "confidence", "explanation", "model", "cutoff", "item")
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class NewsForecast:
 
 
 def read_scores(path: Path, name: str = "") -> Scores:
-    """The scores of a CSV file with `COLUMNS`, in any order.  name : name of the file in settings and messages.
+    """The scores of a CSV file with `SCORE_COLUMNS`, in any order.  name : name of the file in settings and messages.
 
     Raises : DataError as `read_text`, and for a column or a value that is wrong, with its row.
     """
@@ -155,8 +155,8 @@ def read_scores(path: Path, name: str = "") -> Scores:
 def score_rows(path: Path) -> list[Score]:
     """The rows of a file of scores, which may be none. Raises as `read_scores`."""
     (_, head), *rows = read_text(path).rows()
-    if sorted(head) != sorted(COLUMNS):
-        raise DataError(f"{path.name} has the columns {', '.join(map(shown, head))}. Give {', '.join(COLUMNS)}.")
+    if sorted(head) != sorted(SCORE_COLUMNS):
+        raise DataError(f"{path.name} has the columns {', '.join(map(shown, head))}. Give {', '.join(SCORE_COLUMNS)}.")
     return [_score(head, cells, f"{path.name}, line {line}") for line, cells in rows if any(cells)]
 
 

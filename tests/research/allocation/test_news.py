@@ -16,7 +16,7 @@ from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs
 from research.allocation import FixedWeights, NewsTilt, target_path
 from research.allocation.news import tilted
-from research.forecast.news import COLUMNS, Score, Scores, read_scores
+from research.forecast.news import SCORE_COLUMNS, Score, Scores, read_scores
 from research.market import Market
 from research.market.calendars import last_of
 from research.rules import Calendar
@@ -178,7 +178,7 @@ def test_a_score_raises_a_flag_and_none_lowers_one(market: Market) -> None:
 ROW = "2022-01-03T09:00:00+00:00,A,0.5,0.8,good,vader,2020-05-22,ab"
 
 
-def written(path: Path, *rows: str, head: str = ",".join(COLUMNS)) -> Path:
+def written(path: Path, *rows: str, head: str = ",".join(SCORE_COLUMNS)) -> Path:
     path.write_text("\n".join([head, *rows, ""]), encoding="utf-8")
     return path
 
