@@ -34,7 +34,7 @@ async function keepShown(registration) {
   };
   document.addEventListener("loaded", keep); // a panel
   document.addEventListener("visibilitychange", () => document.hidden && keep()); // with what its scripts changed
-  document.addEventListener("sent", (event) => event.target.dataset.api?.endsWith("/users/logout") && forget(db)); // for browsers without Clear-Site-Data
+  document.addEventListener("sent", (event) => event.target.dataset.api?.endsWith("/users/logout") && forget(db).catch(() => {})); // for browsers without Clear-Site-Data; others have closed it
   keep();
 }
 

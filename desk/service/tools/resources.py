@@ -11,7 +11,6 @@ from desk.service.routes import jobs
 from desk.service.tools.reading import TEARSHEET, content_of_job, name_of, newest_report
 from desk.service.tools.tool import ROWS, Desk
 
-JSON = "application/json"
 BEGINNING = "rebalance://portfolios/{portfolio}/"
 RESOURCES: Mapping[str, str] = {  # and what each is
     "sheet": "The numbers of the newest report on a portfolio: figures, evidence, costs, risk and recommendation.",

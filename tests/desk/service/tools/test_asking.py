@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from assistants import ORDER, Bench, with_scopes
 from mcp.client import Client
-from mcp_types import ElicitResult
+from mcp.types import ElicitResult
 from sqlalchemy import update
 
 from desk.service import orders
