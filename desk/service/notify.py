@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
@@ -80,7 +81,13 @@ def _tell_of_job(service: Service, id: str) -> None:
     if job.state not in ("done", "failed"):
         return
     what, to = f"The {job.kind} of {portfolio.name}", User.id == job.user
-    path = f"/decide/portfolios/{portfolio.id}" if job.kind == "cycle" else "/research"
+    path = (
+        f"/decide/portfolios/{portfolio.id}"
+        if job.kind == "cycle"
+        else f"/runs/{quote(job.run)}"
+        if job.run
+        else "/research"
+    )
     message = Message(f"A {job.kind} is done", f"{what} is done.", path)
     if job.state == "failed":
         message = Message(f"A {job.kind} failed", f"{what} failed: see why, and try again.", path)

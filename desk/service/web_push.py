@@ -86,7 +86,7 @@ class _PublicConnection(HTTPSConnection):
     def connect(self) -> None:
         """Connect. Raises OSError where no address of the host is public."""
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        public = [address[0] for *_, address in found if self._is_public(str(address[0]))]
+        public = [host for host in (str(address[0]) for *_, address in found) if self._is_public(host)]
         if not public:
             raise OSError("its host has no public address")
         plain = socket.create_connection((public[0], self.port), self.timeout)

@@ -10,6 +10,7 @@ from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios.stored import owned
 from desk.service.routes import users as api
 from desk.service.routes.portfolios import show_portfolio
+from desk.service.routes.push import message_choices
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 ROLE_OPTIONS = [(role, role) for role in ROLES]  # value and text
@@ -32,6 +33,7 @@ def account(request: Request, service: InService, caller: Person) -> Response:
         roles=ROLE_OPTIONS[: ROLES.index(caller.role) + 1],
         longest=api.TOKEN_DAYS,
         has_openid=service.settings.openid is not None,
+        **message_choices(service, caller),
     )
 
 

@@ -1,15 +1,21 @@
 """The pages on a phone: installed, read offline for as long as the session lasts, and told by messages."""
 
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from browser import PHONE
+from browser import PHONE, violations
 from people import PASSWORD
 from playwright.sync_api import Page, expect
+from push_service import PushService, Subscriber
 
-from desk.service.store.tables import StoredPortfolio, User
+from desk.service.notify import Message, notify
+from desk.service.store.tables import PushSubscription, StoredPortfolio, User
 from desk.service.users.tokens import end_all_sessions
+from desk.service.web_push import push_keys
 
 NAME = "Quince Family Trust"
 STORES = """async () => {
@@ -24,7 +30,7 @@ STORES = """async () => {
       const latin = new TextDecoder("latin1");
       if (store === "pages") found.bytes = rows.result.map((row) => latin.decode(row.sealed)).join("");
       if (store === "keys" && rows.result[0]) {
-        found.user = rows.result[0].user;
+        Object.assign(found, { user: rows.result[0].user, made: rows.result[0].made });
         found.extractable = await crypto.subtle.exportKey("raw", rows.result[0].key).then(() => true, () => false);
       }
     }
@@ -34,16 +40,45 @@ STORES = """async () => {
 }"""
 KEPT = """async (path) => {
   for (let tries = 400; tries; tries -= 1) {
-    if (await keptPage(path).catch(() => null)) return;
+    const page = await keptPage(path).catch(() => null);
+    if (page && (await keyAt(await openKept(), Date.now())).user === READ_BY) return;
     await new Promise((done) => setTimeout(done, 20));
   }
   throw new Error(`${path} was not kept`);
 }"""
-FLIP = """async (path) => {
-  const db = await openKept(), pages = db.transaction("pages", "readwrite").objectStore("pages");
-  const page = await answered(pages.get(path));
+FLIP = """async () => {
+  const done = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+  const db = await done(indexedDB.open("kept")), pages = db.transaction("pages", "readwrite").objectStore("pages");
+  const page = await done(pages.get("/"));
   new Uint8Array(page.sealed)[40] ^= 1;
-  await answered(pages.put(page, path));
+  await done(pages.put(page, "/"));
+  db.close();
+}"""
+
+SUBSCRIBE = """(body) => {
+  const plain = (text) => atob(text.replace(/-/g, "+").replace(/_/g, "/"));
+  const bytes = (text) => Uint8Array.from(plain(text), (each) => each.charCodeAt(0));
+  let kept = null;
+  const unsubscribe = async () => (kept = null) === null;
+  PushManager.prototype.getSubscription = async () => kept;
+  PushManager.prototype.subscribe = async ({ applicationServerKey: key }) =>
+    (kept = { options: { applicationServerKey: bytes(key).buffer }, toJSON: () => body, unsubscribe });
+}"""
+NOTIFIED = """async () => {
+  const registration = await navigator.serviceWorker.ready;
+  let shown = [];
+  while (shown.length < 2) shown = await registration.getNotifications();
+  return shown.map(({ title, body, data }) => [title, body, data]).sort();
+}"""
+CLICK = """async () => {
+  const opened = [];
+  clients.openWindow = async (path) => opened.push(path); // only a person's click may open a window
+  clients.matchAll = async () => [];
+  for (const notification of await registration.getNotifications()) {
+    dispatchEvent(new NotificationEvent("notificationclick", { notification }));
+  }
+  while (opened.length < 2) await new Promise((done) => setTimeout(done, 10));
+  return opened;
 }"""
 
 
@@ -99,11 +134,13 @@ def test_what_was_seen_is_read_offline_with_its_age_until_the_session_ends(
     assert page.evaluate(STORES)["keys"] == []  # after seven days
     at(page)
     opened(page, "/")
-    page.evaluate(FLIP, "/")
+    page.goto("/sign-in")
+    page.evaluate(FLIP)
     assert "was changed or damaged, and is not shown" in offline("/")
+    made = page.evaluate(STORES)["made"]
     at(page, hours=1)  # the clock is set back
-    opened(page, f"/portfolios/{portfolio.id}")
-    assert page.evaluate(STORES)["pages"] == [f"/portfolios/{portfolio.id}"]
+    opened(page, "/")
+    assert page.evaluate(STORES)["made"] < made
     at(page)
 
     said = {"email": served.user("manager", "bob"), "password": PASSWORD, "cookie": True}
@@ -136,3 +173,42 @@ def test_the_pages_can_be_installed_and_an_error_is_not_kept(served, signed_in: 
     manifest = devtools.send("Page.getAppManifest")
     assert manifest["errors"] == []
     assert "maskable" in manifest["data"]
+
+
+def test_a_message_to_this_device_is_shown_and_opens_its_page(
+    served, signed_in: Callable[..., Page], pushes: PushService
+) -> None:
+    """The browser's own push service is elsewhere: one of this machine takes its place, and its delivery command."""
+    email, service = served.user("approver", "cleo"), served.service
+    page = signed_in(email, size=PHONE, permissions=["notifications"])
+    browser = Subscriber(pushes, next(iter(push_keys(service.keys))))
+    page.add_init_script(f"({SUBSCRIBE})({json.dumps(browser.body)})")
+    object.__setattr__(service, "settings", replace(service.settings, pushes_to_loopback=True))
+    page.goto("/account")
+    switch = page.get_by_role("switch", name="Messages to this device")
+    expect(switch).to_be_enabled()
+    assert violations(page) == []
+    switch.check()
+    expect(page.get_by_role("status")).to_have_text("Messages come to this device from now on.")
+    notify(service, User.email == email, Message("A ticket waits", "Of Quince <b>Trust</b>.", "/tickets/a1"))
+    message, _, _ = browser.read()
+
+    devtools, seen = page.context.new_cdp_session(page), list[dict[str, Any]]()
+    devtools.on("ServiceWorker.workerRegistrationUpdated", lambda event: seen.extend(event["registrations"]))
+    devtools.send("ServiceWorker.enable")
+    while not seen:
+        page.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+    to = {"origin": served.address, "registrationId": seen[0]["registrationId"]}
+    for data in (json.dumps(message), "no JSON"):
+        devtools.send("ServiceWorker.deliverPushMessage", {**to, "data": data})
+    assert page.evaluate(NOTIFIED) == [
+        ["A ticket waits", "Of Quince <b>Trust</b>.", "/tickets/a1"],
+        ["Something waits for you", "", "/"],
+    ]
+    (worker,) = page.context.service_workers
+    assert sorted(worker.evaluate(CLICK)) == ["/", "/tickets/a1"]
+
+    switch.uncheck()
+    expect(page.get_by_role("status")).to_have_text("No more messages come to this device.")
+    with service.sessions() as session:
+        assert session.query(PushSubscription).count() == 0
