@@ -33,6 +33,7 @@ PAGES = [
     "docs/journal.md",
     "docs/live.md",
     "docs/metrics.md",
+    "docs/mobile_app.md",
     "docs/own_allocations.md",
     "docs/risk.md",
     "docs/service_operation.md",
