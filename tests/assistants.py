@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mcp.client import Client
-from mcp_types import CallToolResult
+from mcp.types import CallToolResult
 
 from desk.journal import Journal
 from desk.service.caller import Caller, Service

@@ -29,6 +29,9 @@ def run(
         str, typer.Option("--from", help="Play the cycle over history from this day, YYYY-MM-DD, beside the policy.")
     ] = "",
     last: Annotated[str, typer.Option("--to", help="Last day of --from.")] = "",
+    words: Annotated[
+        bool, typer.Option("--words", help="Print the briefing in the prose of the language model, checked.")
+    ] = False,
     with_timeline: Annotated[
         bool, typer.Option("--timeline", help="Print who handed what to whom, and when, in place of the screen.")
     ] = False,
@@ -46,9 +49,10 @@ def run(
     with starting():
         from desk.commands.cycle.cycle import make_cycle, replay_text
         from desk.commands.cycle.records import check_outputs, write_page, write_record
+        from desk.cycle.prose import prose_of
 
     if first or last:
-        if not (first and last) or as_of or out or export or page or with_timeline:
+        if not (first and last) or as_of or out or export or page or with_timeline or words:
             raise ConfigError("--from and --to play the cycle over history: give both, and no other option of a cycle.")
         print_text(replay_text(file, first, last, reports, trust_code))
         return
@@ -59,6 +63,8 @@ def run(
         write_record(export, made.document)
     if page is not None:
         write_page(page, made.document, made.status, made.sending)
+    if words:
+        print_text(f"\n{prose_of(made.document, made.status)}")
     if made.asks:
         raise typer.Exit(PERSON_ASKED)
 

@@ -76,6 +76,25 @@ def check(
     tell(found.text(), found.must_be_looked_at)
 
 
+@app.command()
+def news(
+    file: File,
+    sources_of_news: Annotated[
+        list[str],
+        typer.Argument(metavar="NEWS...", help="CSV files, JSON lines, RSS or Atom feeds, or addresses of feeds."),
+    ],
+    out: Annotated[Path, typer.Option(help="File of scores, to which new ones are added.")] = Path("news_scores.csv"),
+    by_model: Annotated[
+        bool, typer.Option("--model", help="Score by the language model of the environment, not by the lexicon.")
+    ] = False,
+) -> None:
+    """Score NEWS for the assets of FILE, for `kind: news`. Exit status 1 if an item is left out."""
+    with starting():
+        from desk.commands.data import news_text
+
+    tell(*news_text(file, sources_of_news, out, by_model=by_model))
+
+
 @app.command("list")
 def list_() -> None:
     """Print what the stores hold."""

@@ -20,7 +20,7 @@ from desk.service.guards.limits import limited_rate, limited_work
 from desk.service.guards.observed import observed
 from desk.service.jobs.queue import adopt
 from desk.service.openapi import CONVENTIONS, describe_problems
-from desk.service.pages import account, decide, home, money, new, portfolio, research, static
+from desk.service.pages import account, decide, home, money, new, portfolio, research, static, tickets, worksheet
 from desk.service.pages import risk_profile as risk_profile_pages
 from desk.service.pages import sign_in as sign_in_pages
 from desk.service.problems import answer_problems
@@ -53,7 +53,8 @@ SIGN_IN = (sign_in,)  # anyone; a server with `open_only` has none of them, and 
 # A caller who has the role and the scope.
 STORED = (portfolios, risk_profile, market, orders, jobs, runs, users, transports, push)
 OPEN_PAGES = (static, sign_in_pages)  # anyone
-PAGES = (home, money, new, portfolio, risk_profile_pages, decide, research, account)  # a caller, as for `STORED`
+# A caller, as for `STORED`.
+PAGES = (home, money, new, portfolio, worksheet, tickets, risk_profile_pages, decide, research, account)
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:

@@ -279,14 +279,19 @@ def judged(
     path = file_of(root, names, ticket, "json")
     document = ticket_json.read_document(path)
     with Journal(root, user=signature(caller)) as journal:
-        lists = _lists(journal, names, ticket)
-        if not refusal and any(_is_maker(caller, each) or _queued(service, caller, each) for each in lists):
+        if not refusal and is_maker(service, journal, document["hash"], caller):
             raise Problem(403, "You made this list: another person approves it.")
         try:
             judge(journal, document, str(path), refusal)
         except ConfigError as error:
             raise Problem(409, str(error)) from error
         return head_of(journal, document["hash"])
+
+
+def is_maker(service: Service, journal: Journal, ticket: str, caller: Caller) -> bool:
+    """True if a caller made a ticket, by its hash, or queued the cycle that did, and so does not approve it."""
+    lists = journal.entries(kind=ListMade.kind, ticket=ticket)
+    return any(_is_maker(caller, each) or _queued(service, caller, each) for each in lists)
 
 
 def is_own(root: Path, ticket: str) -> bool:

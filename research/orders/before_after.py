@@ -124,11 +124,13 @@ class BeforeAfter:
     portfolio : portfolio before the orders.
     target    : (n,) weights in force, fraction of NAV.
     orders    : orders in whole lots.
+    measured  : the estimate that risk is measured by, or why there is none, where that was made before.
     """
 
     portfolio: Portfolio
     target: Array
     orders: Orders
+    measured: ExAnte | str | None = None
 
     # -- states ----------------------------------------------------------------------------------------------------
 
@@ -157,6 +159,8 @@ class BeforeAfter:
     @cached_property
     def ex_ante(self) -> ExAnte | str:
         """The estimate that risk is measured by; or the reason why there is none."""
+        if self.measured is not None:
+            return self.measured
         try:
             return ExAnte.of(self.portfolio.market, self.portfolio.periods_per_year)
         except DataError as error:

@@ -29,7 +29,7 @@ def own_orders(portfolio: Portfolio, position: Position, given: Mapping[str, flo
     if not units.any():
         raise ConfigError("the orders have no units: give the units of at least one asset, sales below zero.")
     orders = as_given(position, units)
-    for fault in (*_of_assets(portfolio, position, units), *_of_all(portfolio, orders, kept)):
+    for fault in faults_of(portfolio, orders, kept):
         raise ConfigError(fault)
     return orders
 
@@ -63,6 +63,11 @@ def as_given(position: Position, units: Array) -> Orders:
     """Orders of signed units (n,) from a position, whatever its limits: their point is where they lead."""
     weights = Orders(position, units, units, position.weights, position.weights).after.weights
     return Orders(position, units, units, weights, weights)
+
+
+def faults_of(portfolio: Portfolio, orders: Orders, kept: float = 0.0) -> list[str]:
+    """A sentence for each limit that orders break, with how to mend it. kept : as of `own_orders`."""
+    return [*_of_assets(portfolio, orders.position, orders.units), *_of_all(portfolio, orders, kept)]
 
 
 def _of_assets(portfolio: Portfolio, position: Position, units: Array) -> Iterator[str]:

@@ -103,9 +103,9 @@ class _Connected:
             raise FeedError(f"{told}: correct `mcp:`, or start it.", "source") from None
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
-        """What the tool answers to the arguments in the query of a URL."""
+        """The answer of the tool to the arguments in the query of a URL."""
         from mcp.shared.exceptions import MCPError
-        from mcp_types import REQUEST_TIMEOUT
+        from mcp.types import REQUEST_TIMEOUT
 
         call: Callable[..., Any] = self.client.call_tool
         try:

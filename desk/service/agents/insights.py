@@ -6,6 +6,7 @@ from pydantic import BaseModel, Discriminator, Field, RootModel, Tag, model_vali
 
 from desk.cycle.briefing import Sending, briefed
 from desk.cycle.cycle import is_record_of
+from desk.cycle.prose import TEMPLATES, prose_of
 from desk.service.agents.blueprint import record_schema
 from desk.service.agents.tandem import NOMINAL, cycle_of
 from desk.service.bodies import Body
@@ -18,7 +19,7 @@ from research.portfolio.file.kinds import Told
 
 AGAIN = "Post it as `rebalance run FILE --export` or the answer of a cycle has it."
 PARTS = {"state": "state", "actions": "actions", "flags": "flags", "next_steps": "steps", "models": "models"}
-HELD = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
+LIST_AT_HAND = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
 
 
 class CycleRecord(Body):
@@ -62,7 +63,10 @@ class CycleOrPayload(
 
 
 class Insights(BaseModel):
-    """The briefing of a cycle, by templates: no language model wrote it. `record` is the sha256 of its record."""
+    """The briefing of a cycle by templates; `record` is the sha256 of its record.
+
+    `prose` is the same by a language model, where one was asked and its numbers agree with the record; else "".
+    """
 
     record: str
     status: str
@@ -72,21 +76,25 @@ class Insights(BaseModel):
     next_steps: list[str]
     models: list[str]
     notes: list[str]
+    prose: str = ""
+    written: str = f"{TEMPLATES}."
     disclaimer: str = DISCLAIMER
 
 
-def insights(about: RebalanceRequest | CycleRecord) -> Insights:
+def insights(about: RebalanceRequest | CycleRecord, *, words: bool = False) -> Insights:
     """The briefing of a cycle of a payload, or of a record.
 
+    words  : true if the language model of the service is asked for prose.
     Raises : as `cycle_of`; Problem 400 for a record with a number that is too large to be written.
     """
     document = cycle_of(about).document if isinstance(about, RebalanceRequest) else about.document
     try:
-        said = briefed(document, sending=HELD)
+        said = briefed(document, sending=LIST_AT_HAND)
     except OverflowError as error:
         raise Problem(400, f"A number of the record is too large ({error}). {AGAIN}") from error
     shown = {name: [*map(with_minus, getattr(said, of))] for name, of in PARTS.items()}
     notes = [NOMINAL] if isinstance(about, RebalanceRequest) else []
+    prose = {"prose": (made := prose_of(document)).text, "written": made.written} if words else {}
     return Insights.model_validate(
-        {"record": document["sha256"], "status": document["status"], "notes": notes, **shown}
+        {"record": document["sha256"], "status": document["status"], "notes": notes, **prose, **shown}
     )

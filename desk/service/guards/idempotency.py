@@ -70,7 +70,7 @@ def idempotent(app: ASGIApp, service: Service) -> ASGIApp:
 
 
 def once(service: Service, caller: Caller, key: str, request: bytes, work: Callable[[], bytes]) -> bytes:
-    """What a function gives that is called once for a key of a caller, and later the same; each time for the key "".
+    """The answer of a function that is called once for a key of a caller, and is later the same; for "" each time.
 
     request : what is asked.
     Raises  : as `idempotent`; what the function raises releases the key.

@@ -13,7 +13,6 @@ from desk.service.orders import TicketHead, tickets_of
 from desk.service.pages.overviews import OverviewRow, overview_rows, refreshed
 from desk.service.pages.page import PageRoute, shown
 from desk.service.routes.jobs import jobs
-from foundation.paper.svg import Canvas
 from foundation.paper.wording import counted, grouped, listed
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -21,7 +20,7 @@ Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
 Only = Annotated[str, Query(max_length=20, description="Only portfolios that have this kind of need.")]
 EACH = 3  # needs of a kind that are told one by one: more are one sentence
 TICKETS, JOBS = 100, 100  # newest ones that are looked through
-WIDTH, HEIGHT, RANGE = 132.0, 28.0, 32.0  # px of a picture, and from its middle to the end of a range
+RANGE = 32.0  # px from the middle of a picture of drift to the end of a range, as overview_row.html.j2 draws it
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,8 @@ def home(
         and (of_kind is None or row.head.name in of_kind)
     ]
     clients = [(client, [*of]) for client, of in groupby(chosen, key=lambda row: row.head.client)]
-    content = {"clients": clients, "count": len(rows), "name": name, "only": KINDS.get(only, ""), "draw": drift_picture}
+    content = {"clients": clients, "count": len(rows), "name": name, "only": KINDS.get(only, ""), "marks": drift_marks}
+    content |= {"is_new": any(row.figures is None for row in rows)}
     return shown(request, "home.html.j2", caller, needs=[*told(found)], **content)
 
 
@@ -84,7 +84,7 @@ def attention(request: Request, service: InService, caller: Reader) -> Response:
 def overview(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Make the row of a portfolio anew where it is not fresh, and show it."""
     row = refreshed(service, caller, portfolio)
-    return shown(request, "overview_row.html.j2", caller, row=row, draw=drift_picture)
+    return shown(request, "overview_row.html.j2", caller, row=row, marks=drift_marks)
 
 
 # -- what needs a person -----------------------------------------------------------------------------------------------
@@ -96,10 +96,10 @@ def told(found: list[Need]) -> Iterator[tuple[str, str, str]]:
         grouped((each.kind, each) for each in found).items(), key=lambda one: [*KINDS].index(one[0])
     ):
         if len(of_kind) <= EACH:
-            yield from ((each.portfolio, each.text, each.to) for each in of_kind)
+            yield from ((each.portfolio, f": {each.text}", each.to) for each in of_kind)
             continue
         names = [*dict.fromkeys(each.portfolio for each in of_kind)]
-        yield counted(len(names), "portfolio"), f"{KINDS[kind]}: {listed(names, most=EACH)}.", f"/?only={kind}"
+        yield counted(len(names), "portfolio"), f" {KINDS[kind]}: {listed(names, most=EACH)}.", f"/?only={kind}"
 
 
 def needs_of(service: Service, caller: Caller, rows: list[OverviewRow]) -> list[Need]:
@@ -149,20 +149,11 @@ def _of_row(row: OverviewRow) -> Iterator[Need]:
 # -- a row -------------------------------------------------------------------------------------------------------------
 
 
-def drift_picture(row: OverviewRow) -> str:
-    """The drift of each asset as SVG: the shaded ground is its range, the upright line its target.
+def drift_marks(places: list[float]) -> tuple[str, str]:
+    """The paths of a picture of drift, whose middle is the target: strokes of assets within their ranges, and diamonds.
 
-    An asset within its range is a stroke, one outside it a diamond.
+    places : of each asset, as `OverviewFigures` has them. A diamond is an asset outside its range.
     """
-    assert row.figures is not None
-    middle, places = WIDTH / 2.0, row.figures.places
-    canvas = Canvas(WIDTH, HEIGHT, row.head.id)
-    left, right, top, foot = middle - RANGE, middle + RANGE, 3.0, HEIGHT - 3.0
-    canvas.area([left, right, right, left], [top, top, foot, foot], colour="rule")
-    canvas.line([middle, middle], [0.0, HEIGHT], colour="soft")
-    at = {round(middle + RANGE * each): abs(each) > 1.0 for each in places}
-    canvas.strokes([x for x, is_outside in at.items() if not is_outside], HEIGHT - 6.0, 6.0, colour="ink")
-    for x in (x for x, is_outside in at.items() if is_outside):
-        canvas.point(float(x), HEIGHT / 2.0, colour="red", size=9.0, mark="D", ring=0.0)
-    count = counted(row.figures.outside, "asset")
-    return canvas.svg("drift", f"Drift against ranges: {count} of {len(places)} outside; {row.figures.drift}.")
+    at = {round(RANGE * each): abs(each) > 1.0 for each in places}
+    marks = [(f"M{x} 8l6 6-6 6-6-6z" if is_outside else f"M{x} 6v16", is_outside) for x, is_outside in at.items()]
+    return "".join(mark for mark, is_outside in marks if not is_outside), "".join(mark for mark, is_ in marks if is_)

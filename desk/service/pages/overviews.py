@@ -8,6 +8,7 @@ unnoticed: such a row is never fresh.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -43,17 +44,17 @@ class OverviewRow:
 
 def overview_rows(service: Service, caller: Caller, portfolio: str | None = None) -> list[OverviewRow]:
     """The portfolios that a caller sees, by client, as they were last made. portfolio : id of one, None for all."""
-    made_from = _MadeFrom.now(service, caller)
-    return [made_from.row(each, service) for each in _kept(service, caller, portfolio)]
+    made_from = MadeFrom.now(service, caller)
+    return [made_from.row(each, service) for each in kept_rows(service, caller, portfolio)]
 
 
 def refreshed(service: Service, caller: Caller, portfolio: str) -> OverviewRow:
     """The row of a portfolio, made anew where it is not fresh. Raises as `figures_of` does."""
-    made_from = _MadeFrom.now(service, caller)  # before the work: what changes during it makes the row stale
+    made_from = MadeFrom.now(service, caller)  # before the work: what changes during it makes the row stale
     with service.sessions() as session:
         stored = seen(session, caller, portfolio)
         is_noticed = MONGODB not in content_of(service, session, stored)[1].tree
-    kept = next(iter(_kept(service, caller, portfolio)), None)
+    kept = next(iter(kept_rows(service, caller, portfolio)), None)
     if kept is not None and made_from.row(kept, service).is_fresh:
         return made_from.row(kept, service)
     figures = OverviewFigures.model_validate(figures_of(service, caller, overview, portfolio, None))
@@ -64,7 +65,7 @@ def refreshed(service: Service, caller: Caller, portfolio: str) -> OverviewRow:
     return overview_rows(service, caller, portfolio)[0]
 
 
-def _kept(service: Service, caller: Caller, portfolio: str | None) -> Sequence[Row[Any]]:
+def kept_rows(service: Service, caller: Caller, portfolio: str | None) -> Sequence[Row[Any]]:
     """The heads of portfolios, each with what is kept of its row and the end of its last job: one query."""
     of, last_job = StoredPortfolio, select(func.max(QueuedJob.ended)).where(QueuedJob.portfolio == StoredPortfolio.id)
     columns = Overview.of.label("of"), Overview.sealed, Overview.made, last_job.scalar_subquery().label("last_job")
@@ -75,7 +76,7 @@ def _kept(service: Service, caller: Caller, portfolio: str | None) -> Sequence[R
 
 
 @dataclass(frozen=True)
-class _MadeFrom:
+class MadeFrom:
     """What rows are made from, at a moment. journal : number of the last entry by portfolio, by name."""
 
     moment: datetime
@@ -84,7 +85,8 @@ class _MadeFrom:
     journal: dict[str, int]
 
     @classmethod
-    def now(cls, service: Service, caller: Caller) -> "_MadeFrom":
+    def now(cls, service: Service, caller: Caller) -> "MadeFrom":
+        """What rows of the tenant of a caller would be made from now."""
         files = ((path, path.stat()) for path in sorted(stores_folder().rglob("*")) if path.is_file())
         data = content_hash([[str(path), found.st_size, found.st_mtime_ns] for path, found in files])
         root, last = service.root(caller.tenant), dict[str, int]()
@@ -106,8 +108,13 @@ class _MadeFrom:
                 figures = OverviewFigures.model_validate_json(service.keys.unseal(kept.sealed))
             except ValidationError:  # of other code
                 return OverviewRow(head, None, None, is_fresh=False)
-        is_fresh = figures is not None and kept.of == self.of(kept) and figures.today == self._today(figures.calendar)
+        is_fresh = (
+            figures is not None and kept.of == self.of(kept) and figures.today == _day(self.moment, figures.calendar)
+        )
         return OverviewRow(head, figures, kept.made, is_fresh)
 
-    def _today(self, calendar: str) -> str:
-        return f"{day_at(self.moment, calendar)}"
+
+@lru_cache(maxsize=64)
+def _day(moment: datetime, calendar: str) -> str:
+    """The day of an exchange at a moment, once for all rows of a page."""
+    return f"{day_at(moment, calendar)}"

@@ -55,9 +55,7 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return problem_page(request, Problem(404, "There is no such page."))
             except (ConfigError, DataError, PolicyError) as error:
-                return problem_page(
-                    request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
-                )
+                return problem_page(request, Problem(400, without_folders(request, str(error))))
 
         return answered
 

@@ -21,7 +21,6 @@ from desk.service.limited import limited
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios import figures
 from desk.service.portfolios.stored import content_of, seen
-from desk.service.problems import without_folders
 from desk.service.routes import jobs, runs
 from desk.service.routes.portfolios import list_portfolios
 
@@ -156,5 +155,6 @@ def governance(request: Request, portfolio: Id, service: InService, caller: jobs
 def governance_panel(request: Request, portfolio: Id, service: InService, caller: jobs.Reader) -> Response:
     """Show models and their validation, controls in force, surveillance and approvals of a portfolio."""
     found = figures.figures_of(service, caller, figures.governance, portfolio, None)
-    said = {name: [without_folders(request, each) for each in found[name]] for name in ("flags", "sentences")}
+    root = str(service.root(caller.tenant))
+    said = {name: [each.replace(root, "your folder") for each in found[name]] for name in ("flags", "sentences")}
     return shown(request, "governance.html.j2", caller, tables=found["tables"], **said)

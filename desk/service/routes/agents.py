@@ -27,7 +27,10 @@ def tandem_demo(payload: RebalanceRequest) -> Tandem:
 
 
 @router.post("/api/ai-copilot/insights", responses=COMPILING)
-def copilot_insights(about: CycleOrPayload) -> Insights:
-    """Brief on a cycle, by templates from its record: on one of a payload, or on one whose record is posted."""
+def copilot_insights(about: CycleOrPayload, words: bool = False) -> Insights:
+    """Brief on a cycle, by templates from its record: on one of a payload, or on one whose record is posted.
+
+    With `words=true` a language model, where the service has one, writes the same in prose; its numbers are checked.
+    """
     READINESS.wait()
-    return insights(about.root)
+    return insights(about.root, words=words)

@@ -23,6 +23,7 @@ from desk.service.problems import Problem
 from desk.service.routes.sign_in import Options
 from desk.service.store.tables import Passkey, StoredPortfolio
 from desk.service.users import passkeys
+from desk.service.worksheet import SHEETS, Worksheet, WorksheetAsked, numbers
 from desk.tickets.formats import FORMATS
 from research.portfolio.file.kinds import Text
 
@@ -138,6 +139,24 @@ def issue(
         with service.sessions() as session:
             notify_of_ticket(service, seen(session, caller, portfolio), head.id, caller.user)
     return head
+
+
+@router.post("/portfolios/{portfolio}/worksheet", responses={409: {}})
+def worksheet(portfolio: Id, asked: WorksheetAsked, caller: Manager, service: InService, request: Request) -> Worksheet:
+    """Give today's list of a stored portfolio with other units, and what they would cost and do. It is no ticket."""
+    request.state.caller = None  # nothing is changed: no entry of the journal for each key that somebody types
+    with service.sessions() as session:
+        version = seen(session, caller, portfolio).version
+    plain = asked.model_copy(update={"orders": None, "reason": ""})
+
+    def made() -> str:
+        file = written_out(service, caller, portfolio, version)
+        return str(limited(numbers, str(file), plain, home=service.root(caller.tenant)))
+
+    sheet = SHEETS.get((caller.tenant, portfolio, version), asked.sheet, made)
+    if asked.sheet not in ("", sheet.id):
+        raise Problem(409, "Prices, holdings or the portfolio changed since the worksheet was shown: load it again.")
+    return sheet.with_units(asked.orders)
 
 
 @router.get("/tickets")

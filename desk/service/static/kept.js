@@ -20,7 +20,7 @@ async function openKept() {
   return db;
 }
 
-function forget(db) {
+async function forget(db) {
   const stores = db.transaction(["keys", "pages"], "readwrite");
   for (const name of stores.objectStoreNames) stores.objectStore(name).clear();
   return new Promise((resolve) => (stores.oncomplete = resolve));

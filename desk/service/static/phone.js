@@ -36,7 +36,7 @@ async function keepShown(registration) {
   document.addEventListener("loaded", keep); // a panel
   document.addEventListener("visibilitychange", () => document.hidden && keep()); // with what its scripts changed
   document.addEventListener("sent", (event) => {
-    if (!event.target.dataset.api.includes("/users/logout")) return;
+    if (!event.target.dataset.api?.includes("/users/logout")) return;
     hasEnded = true;
     forget(db).catch(notKept); // a browser that knows Clear-Site-Data has done so
   });

@@ -29,7 +29,7 @@ class BacktestAsked(OfPortfolio):
 
 
 class ProposalAsked(TradesAsked, OfPortfolio, Page):
-    """What the trades are asked for."""
+    """A trade list that is asked for, its orders a part at a time."""
 
 
 class OrderAsked(OfPortfolio):
@@ -82,7 +82,9 @@ def run_backtest(desk: Desk, asked: BacktestAsked) -> JobRecord:
 def run_report(desk: Desk, asked: OfPortfolio) -> JobRecord:
     """Queue a report that compares all policies of a portfolio, which takes minutes. It gives the id of a job: call
     get_job with it, and compare_policies once it is done."""
-    return jobs.report(ReportBody(portfolio=desk.portfolio(asked.portfolio)), desk.caller, desk.service, Response())
+    return jobs.report(
+        ReportBody(portfolio=desk.portfolio(asked.portfolio), parameters={}), desk.caller, desk.service, Response()
+    )
 
 
 def propose_trades(desk: Desk, asked: ProposalAsked) -> Proposal:
@@ -90,7 +92,8 @@ def propose_trades(desk: Desk, asked: ProposalAsked) -> Proposal:
     and nobody can send it. A person issues it on the page of the portfolio."""
     id = desk.portfolio(asked.portfolio)
     wanted = {name: getattr(asked, name) for name in TradesAsked.model_fields}
-    found = json.loads(orders.predict(PredictAsked(portfolio=id, **wanted), desk.caller, desk.service).body)
+    answer = orders.predict(PredictAsked(portfolio=id, **wanted), desk.caller, desk.service)
+    found = json.loads(bytes(answer.body))
     about = {name: found.get(name) for name in ("headline", "reason", "as_of", "totals")}
     return Proposal(portfolio=id, **about, notes=found.get("notes", []), **asked.rows(found["orders"]))
 

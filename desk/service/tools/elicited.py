@@ -6,13 +6,15 @@ by elicitation. It approves nothing that the portfolio wants another person to a
 """
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from anyio import move_on_after, to_thread
 from mcp.server.context import ServerRequestContext
-from mcp_types import (
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
     CallToolRequestParams,
     ClientCapabilities,
     ElicitRequest,
@@ -20,13 +22,14 @@ from mcp_types import (
     ElicitResult,
     InputRequiredResult,
 )
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from sqlalchemy import select
 
 from desk.journal.tickets import ASSISTANT
 from desk.service import orders
-from desk.service.caller import ROLES
+from desk.service.caller import ROLES, Caller
 from desk.service.problems import Problem
-from desk.service.store.tables import OneTimeSecret
+from desk.service.store.tables import OneTimeSecret, Passkey
 from desk.service.tools.asking import Placed
 from desk.service.tools.tool import Desk
 from desk.service.users.one_time import issue, redeem, sha256_of
@@ -34,6 +37,7 @@ from desk.service.users.one_time import issue, redeem, sha256_of
 ELICITATION = "elicitation"  # purpose of a question, which serves once
 LIFE = timedelta(minutes=5)  # of a question
 BY = " by elicitation"  # in the name of who approved so
+NAMED = ("side", "symbol", "quantity", "order_type", "limit_price", "notional", "currency", "account")  # of an order
 QUESTION = (
     "Do you approve this order? Only you, not the assistant, should answer.\n{orders}\nPortfolio: {portfolio}. Ticket: "
     "sha256 {hash}. Reason, as the assistant states it: {reason}\nYour answer is journalled as that of {name}. The "
@@ -53,13 +57,14 @@ async def approved(
     if not (_shows_forms(context.session.client_capabilities) and await to_thread.run_sync(_may_approve, desk, placed)):
         return placed
     key = f"{desk.caller.user} {placed.hash}"
-    question = ElicitRequestFormParams(message=_question(desk, placed), requested_schema=FORM)
+    message = question_of(desk.caller, placed, await to_thread.run_sync(_ticket, desk, placed))
+    question = ElicitRequestFormParams(message=message, requested_schema=FORM)
     given: Any = None
     if context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
         if not await to_thread.run_sync(_ask, desk, key):
             return placed
-        with move_on_after(LIFE.total_seconds()):
-            given = await context.session.elicit_form(question.message, FORM, context.request_id)
+        with move_on_after(LIFE.total_seconds()), suppress(MCPError):  # a client that cannot ask leaves it waiting
+            given = await context.session.elicit_form(message, FORM, context.request_id)
     elif not call.input_responses:
         if not await to_thread.run_sync(_ask, desk, key):
             return placed
@@ -71,28 +76,41 @@ async def approved(
 
 def _shows_forms(capabilities: ClientCapabilities | None) -> bool:
     """True for a client that says that it shows forms; one that names neither forms nor addresses shows forms."""
-    found = capabilities and capabilities.elicitation
+    found = None if capabilities is None else capabilities.elicitation
     return found is not None and (found.form is not None or found.url is None)
 
 
 def _may_approve(desk: Desk, placed: Placed) -> bool:
-    """True if the user is an approver, of a portfolio that asks for no other person, and nobody judged the ticket."""
-    is_approver = ROLES.index(desk.caller.role) >= ROLES.index("approver")
-    judged = placed.approved_by or placed.refused_by or placed.is_sent
-    return is_approver and not judged and orders.is_own(desk.service.root(desk.caller.tenant), placed.hash)
+    """True for an approver without a passkey, of a portfolio that asks for no other, while nobody judged the ticket."""
+    with desk.service.sessions() as session:  # who has a passkey approves with it
+        passkey = session.scalar(select(Passkey.credential).where(Passkey.user == desk.caller.user).limit(1))
+    is_approver = passkey is None and ROLES.index(desk.caller.role) >= ROLES.index("approver")
+    is_judged = placed.approved_by or placed.refused_by or placed.is_sent
+    return is_approver and not is_judged and orders.is_own(desk.service.root(desk.caller.tenant), placed.hash)
 
 
-def _question(desk: Desk, placed: Placed) -> str:
-    """The question; each text that somebody wrote is quoted as JSON has it, in ASCII."""
+def _ticket(desk: Desk, placed: Placed) -> dict[str, Any]:
+    """The document of a ticket."""
     path = orders.file_of(desk.service.root(desk.caller.tenant), None, placed.hash, "json")
-    ticket = json.loads(path.read_bytes())
-    named = ("side", "symbol", "quantity", "order_type", "limit_price", "notional", "currency", "account")
-    rows = [{name: order[name] for name in named if order.get(name) not in (None, "")} for order in ticket["orders"]]
-    name = desk.caller.name.removesuffix(ASSISTANT)
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def question_of(caller: Caller, placed: Placed, ticket: dict[str, Any]) -> str:
+    """The question; each text that somebody wrote is quoted as JSON has it, in ASCII.
+
+    ticket : document of the ticket that was placed.
+    """
+    rows = [{name: order[name] for name in NAMED if order.get(name) not in (None, "")} for order in ticket["orders"]]
     return QUESTION.format(
         orders="\n".join(map(json.dumps, rows)), portfolio=json.dumps(placed.portfolio), hash=placed.hash,
-        reason=json.dumps(ticket["reason"]), name=json.dumps(name + BY), minutes=LIFE.total_seconds() / 60,
+        reason=json.dumps(ticket["reason"]), name=json.dumps(_person(caller).name), minutes=LIFE.total_seconds() / 60,
     )  # fmt: skip
+
+
+def _person(caller: Caller) -> Caller:
+    """The user of an assistant, as his approval names him."""
+    return replace(caller, name=caller.name.removesuffix(ASSISTANT) + BY)
 
 
 def _ask(desk: Desk, key: str) -> bool:
@@ -112,9 +130,8 @@ def _answered(desk: Desk, placed: Placed, key: str, given: ElicitResult | None) 
         return placed
     if (given.content or {}).get("approve") is not True:
         return placed
-    person = replace(desk.caller, name=desk.caller.name.removesuffix(ASSISTANT) + BY)
     try:
-        head = orders.judged(desk.service, None, placed.hash, person)
+        head = orders.judged(desk.service, None, placed.hash, _person(desk.caller))
     except Problem as problem:
         return placed.model_copy(update={"next_step": problem.detail})
     told = "The user approved it by elicitation. Nothing that you can call sends it: he does."

@@ -82,8 +82,8 @@ def run_on_stdio(service: Service, token: str, portfolio: str, *, elicits: bool)
     server = tool_server(service, caller, portfolio, elicits=elicits)
 
     async def run() -> None:
-        async with stdio_server() as streams:  # what anything else prints goes to stderr
-            await server.run(*streams, server.create_initialization_options())
+        async with stdio_server() as (reading, writing):  # what anything else prints goes to stderr
+            await server.run(reading, writing, server.create_initialization_options())
 
     anyio.run(run)
 

@@ -15,7 +15,7 @@ from desk.commands.new import NewFile, new_text
 from desk.journal import Event, Journal
 from desk.journal.records import Alert
 from desk.service.caller import Service
-from desk.service.pages.home import EACH, KINDS, _of_row, drift_picture, told
+from desk.service.pages.home import EACH, KINDS, _of_row, drift_marks, told
 from desk.service.pages.overviews import OverviewRow
 from desk.service.portfolios.figures import Decision, OverviewFigures, Reading
 from desk.service.portfolios.validation import POSITIONS
@@ -177,10 +177,7 @@ def test_a_row_that_cannot_be_made_says_why(signed_in: SignedIn) -> None:
 
 
 def test_a_picture_shows_an_asset_outside_its_range_by_another_mark() -> None:
-    picture = drift_picture(row_of(places=[0.5, -0.7, 2.0], outside=1))
-    assert picture.count("<use") == 1
-    assert "1 asset of 3 outside" in picture
-    assert "<use" not in drift_picture(row_of(places=[0.5, -0.7], outside=0))
+    assert drift_marks([0.5, -0.75, 1.0, 2.0]) == ("M16 6v16M-24 6v16M32 6v16", "M64 8l6 6-6 6-6-6z")
 
 
 # -- what needs a person -----------------------------------------------------------------------------------------------
@@ -199,8 +196,8 @@ def test_needs_come_by_kind_and_many_of_one_kind_are_one_sentence() -> None:
     ]
     found = [*told([need for row in rows for need in _of_row(row)])]
     assert [subject for subject, _, _ in found] == ["Cycle", "Alert", f"{EACH + 1} portfolios", "Stale"]
-    assert found[1][1:] == ("urgent alert: Orders wait.", f"/portfolios/{'1' * 32}")
-    assert found[2][1:] == (f"{KINDS['triggered']}: T0, T1, T2 and 1 more.", "/?only=triggered")
+    assert found[1][1:] == (": urgent alert: Orders wait.", f"/portfolios/{'1' * 32}")
+    assert found[2][1:] == (f" {KINDS['triggered']}: T0, T1, T2 and 1 more.", "/?only=triggered")
 
 
 def test_tickets_that_wait_and_jobs_that_failed_are_told_until_they_are_done(app: FastAPI, signed_in: SignedIn) -> None:

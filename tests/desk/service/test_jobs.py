@@ -138,6 +138,15 @@ def test_what_cannot_be_asked_is_refused_before_it_is_queued(
             ({"parameters": {"run": "/tmp/x"}}, "run"),
             ({"parameters": {"benchmark": "../../2/desk.csv"}}, "slash"),
         ],
+        "sweep": [
+            ({"parameters": {"bandz": [0.01]}}, "bands"),
+            ({"parameters": {"bands": 0.01}}, "bands"),
+            ({"parameters": {"lags": [0.5]}}, "lags"),
+            ({"parameters": {"starts": 3}}, "starts"),
+            ({"parameters": {"costs": [1.0] * 51}}, "50 values"),
+            ({"parameters": {"portfolio": "other.yaml"}}, "portfolio"),
+            ({"rules": {"never": None}}, "rules"),
+        ],
         "cycle": [({"as_of": "yesterday"}, "as_of"), ({"as_of": "2022-12-29", "out": "/tmp/x"}, "out")],
     }
     for kind, bodies in refused.items():
@@ -145,6 +154,10 @@ def test_what_cannot_be_asked_is_refused_before_it_is_queued(
             answer = client.post(f"/api/{kind}", json={"portfolio": portfolio, **body})
             assert answer.status_code in (400, 404), (kind, body, answer.text)
             assert word in answer.text, (kind, body, answer.text)
+    hidden = stored(signed_in(), "hidden")
+    for batch in ({"portfolios": []}, {"portfolios": [portfolio, hidden]}, {"portfolios": [portfolio] * 21}):
+        assert client.post("/api/batch", json=batch).status_code in (400, 404), batch
+    assert client.post("/api/batch", json={"portfolios": [portfolio], "parameters": {"draws": "x"}}).status_code == 400
     assert client.get("/api/jobs").json() == {"total": 0, "jobs": []}
     assert signed_in("viewer").post("/api/cycle", json={"portfolio": portfolio}).status_code == 403
     assert signed_in().post("/api/cycle", json={"portfolio": portfolio}).status_code == 404

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from model_server import models, openai
 from payloads import payload
 
 from desk.cycle.briefing import briefed, briefing
@@ -78,3 +79,20 @@ def test_a_record_that_is_none_is_refused(client: TestClient, document: dict[str
     assert answer.status_code == 400
     assert said in answer.text
     assert "/payload" not in answer.text  # where the two kinds are told apart is no part of a place
+
+
+def test_a_model_s_prose_stands_beside_the_templates_where_its_numbers_are_those_of_the_record(
+    client: TestClient, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (plain := client.post(PATH, json=document).json())["written"] == "Written by templates."
+    with models(openai("Check the list against a venue."), openai("The regret is 99%.")) as server:
+        for name, value in {"PROVIDER": "openai", "NAME": "m", "URL": server.address}.items():
+            monkeypatch.setenv(f"REBALANCE_MODEL_{name}", value)
+        good, bad = (client.post(PATH, params={"words": "true"}, json=document).json() for _ in range(2))
+    assert good.pop("prose") == "Check the list against a venue."
+    assert good.pop("written") == "Written by m, numbers checked against the record."
+    assert (bad.pop("prose"), bad.pop("written")) == (
+        "",
+        "Written by templates: the record does not have its number '99 %'.",
+    )
+    assert good == bad == {key: value for key, value in plain.items() if key not in ("prose", "written")}

@@ -55,7 +55,7 @@ def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
 
     keys = bob.context.new_cdp_session(bob)
     keys.send("WebAuthn.enable")
-    keys.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    device = keys.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
     bob.get_by_label("Name of this device").fill("Phone")
     press(bob, "Add a passkey")
     bob.wait_for_url(f"{served.address}/")
@@ -79,6 +79,7 @@ def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
     expect(bob.get_by_role("row", name="nightly")).to_contain_text("revoked")
     assert context_of().request.get("/api/portfolios", headers=sent).status == 401
 
+    keys.send("WebAuthn.removeVirtualAuthenticator", device)
     press(bob, "Sign out everywhere")
     expect(bob.get_by_text("Your session has ended.")).to_be_visible()
     bob.get_by_role("link", name="Forgotten password").click()
@@ -103,7 +104,8 @@ def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(
     served.user("viewer", "carl")
     page = signed_in(served.user("manager", "mia"), "/profile")
     headers = {"Content-Type": "text/yaml", "Origin": served.address, "X-Requested-With": "test"}
-    made = page.request.post("/api/portfolios?client=Miller", data=FILE.read_text(), headers=headers).json()
+    made = page.request.post("/api/portfolios?client=Miller", data=FILE.read_text(), headers=headers, timeout=120_000)
+    made = made.json()
     page.goto(f"/portfolios/{made['id']}/shares")
     fill(page, user="nobody@desk.example")
     press(page, "Share")

@@ -1,0 +1,1 @@
+"""Language models: where they answer, the check of what they write, and scores of news. Off unless configured."""

@@ -1,0 +1,206 @@
+"""Language models over HTTP: any server that speaks OpenAI's format, such as a local one, Anthropic's, or none.
+
+All settings are environment variables, and none is the default. The key is sent to the model's own address alone; no
+message and no log has it. What a model is sent it may keep: a local server keeps it in the house.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Literal, NoReturn, Protocol
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from desk.feeds.adapter import Reply
+from desk.feeds.answers import at, retry_after
+from desk.feeds.transport import AGENT, named_certificates
+from foundation.arguments import refuse, shown
+from foundation.errors import DataError
+
+PREFIX = "REBALANCE_MODEL_"  # of the environment variables
+CONNECT, ANSWER = 10.0, 60.0  # seconds to connect, and for a whole answer
+LARGEST_SENT, LARGEST_ANSWER = 200_000, 2**20  # characters sent, bytes of an answer
+LONGEST_WAIT = 30.0  # seconds before a request is sent again
+ANSWER_TOKENS = 2_000  # which Anthropic's format must state
+LOCAL = ("localhost", "127.0.0.1", "::1")
+AGAIN = "Run the command again later."
+
+Role = Literal["system", "user"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A part of what a model is asked: instructions are of the system, data of the user."""
+
+    role: Role
+    text: str
+
+
+class ModelError(DataError):
+    """No usable answer of a model, in a sentence without its key."""
+
+
+class LanguageModel(Protocol):
+    """A model that answers messages with text."""
+
+    @property
+    def name(self) -> str:
+        """Its name, which stands beside what it wrote."""
+
+    @property
+    def cutoff(self) -> date | None:
+        """Its training cut-off, None where that is not stated."""
+
+    async def complete(self, messages: Sequence[Message]) -> str:
+        """The text of its answer. Raises ModelError where there is none."""
+
+
+ADDRESSES = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}  # of the providers
+
+
+@dataclass(frozen=True)
+class HttpModel:
+    """A model over HTTP.
+
+    name     : name that its server knows it by.
+    provider : format that its server speaks, "openai" or "anthropic".
+    url      : address below which it is asked; "" for the provider's own.
+    key      : its key, "" for a server that needs none.
+    cutoff   : its training cut-off.
+    sleep    : waits so many seconds.
+    Raises   : ConfigError for another provider, and for a key that would be sent unencrypted to another machine.
+    """
+
+    name: str
+    provider: str = "openai"
+    url: str = ""
+    key: str = field(default="", repr=False)
+    cutoff: date | None = None
+    sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the provider, and that the address is encrypted or of this machine."""
+        if self.provider not in ADDRESSES:
+            refuse(f"{PREFIX}PROVIDER is", self.provider, f"give one of none, {', '.join(ADDRESSES)}.")
+        parts = urlsplit(self.address)
+        if not parts.hostname or parts.scheme not in ("http", "https") or parts.username or parts.query:
+            refuse(f"{PREFIX}URL is at", parts.hostname, "give an address such as http://localhost:11434/v1.")
+        if parts.scheme == "http" and parts.hostname not in LOCAL:
+            refuse(f"{PREFIX}URL is", self.address, "give an https address: only this machine is asked unencrypted.")
+
+    @property
+    def address(self) -> str:
+        """The address below which it is asked."""
+        return (self.url or ADDRESSES[self.provider]).rstrip("/")
+
+    async def complete(self, messages: Sequence[Message]) -> str:
+        """As `LanguageModel.complete`: one request, up to three more where the server is busy, down or breaks off."""
+        if sum(len(each.text) for each in messages) > LARGEST_SENT:
+            raise ModelError(f"more than {LARGEST_SENT:,} characters are to be sent to {self.name}. Send less.")
+        for pause in (1.0, 2.0, 4.0, None):
+            reply = await self._reply(messages)
+            if isinstance(reply, Reply) and not _is_busy(reply.status):
+                return self._text(reply)
+            wait = None if reply is None else retry_after(reply, np.datetime64("now"))
+            if pause is None or (wait or 0.0) > LONGEST_WAIT:
+                break
+            await self.sleep(pause if wait is None else wait)
+        fault = "broke off, or cannot be reached" if reply is None else f"is busy or down, by its status {reply.status}"
+        self._refuse(f"{fault}. {AGAIN}")
+
+    async def _reply(self, messages: Sequence[Message]) -> Reply | None:
+        """The answer to one request, None where it cannot be reached or breaks off. Raises ModelError as `complete`."""
+        import httpx
+
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each address
+        (path, headers, body), content = self._request(messages), bytearray()
+        try:
+            async with (
+                asyncio.timeout(CONNECT + ANSWER),
+                httpx.AsyncClient(verify=_certificates(), timeout=httpx.Timeout(ANSWER, connect=CONNECT)) as client,
+                client.stream("POST", self.address + path, json=body, headers=headers) as answer,
+            ):
+                async for chunk in answer.aiter_bytes():
+                    content += chunk
+                    if len(content) > LARGEST_ANSWER:
+                        self._refuse(f"answers with more than {LARGEST_ANSWER / 2**20:g} MiB, which is no text.")
+                return Reply(answer.status_code, bytes(content), {k.lower(): v for k, v in answer.headers.items()})
+        except (TimeoutError, httpx.TimeoutException):
+            self._refuse(f"gave no whole answer in {ANSWER:g} s. {AGAIN}")
+        except httpx.HTTPError:
+            return None
+
+    def _request(self, messages: Sequence[Message]) -> tuple[str, dict[str, str], dict[str, Any]]:
+        """The path, the headers and the body of a request, in the format of the provider."""
+        sent = [{"role": each.role, "content": each.text} for each in messages]
+        if self.provider == "openai":
+            key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+            return "/chat/completions", {"User-Agent": AGENT, **key}, {"model": self.name, "messages": sent}
+        headers = {"User-Agent": AGENT, "x-api-key": self.key, "anthropic-version": "2023-06-01"}
+        system = "\n\n".join(each.text for each in messages if each.role == "system")
+        users = [each for each in sent if each["role"] == "user"]
+        body = {"model": self.name, "max_tokens": ANSWER_TOKENS, "system": system, "messages": users}
+        return "/v1/messages", headers, body
+
+    def _text(self, reply: Reply) -> str:
+        """The text of an answer. Raises ModelError for a status, a form or an end that is not that of a whole text."""
+        if reply.status != HTTPStatus.OK:
+            is_key = reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+            fix = "the key is refused. Correct KEY" if is_key else "check URL and NAME"
+            self._refuse(f"answers with status {reply.status}: {fix} of the variables {PREFIX}….")
+        try:
+            content = json.loads(reply.content)
+        except (ValueError, RecursionError):
+            self._refuse(f"answers without JSON. Check {PREFIX}URL.")
+        message = at(content, "choices", 0, "message")
+        if self.provider == "openai":
+            text, end, whole = at(message, "content"), at(content, "choices", 0, "finish_reason"), "stop"
+        else:
+            text, end, whole = at(content, "content", 0, "text"), at(content, "stop_reason"), "end_turn"
+        if end != whole or at(message, "refusal"):
+            self._refuse(f"did not write a whole answer: it ended by {shown(end)}. Ask again, or take another model.")
+        if not isinstance(text, str) or not text.strip():
+            self._refuse("answers with no text. Ask again, or take another model.")
+        return text.strip()
+
+    def _refuse(self, sentence: str) -> NoReturn:
+        """Raise ModelError with the model and its address before a sentence."""
+        raise ModelError(f"the language model {shown(self.name)} at {self.address} {sentence}")
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The certificates that servers are held against, read once."""
+    import httpx
+
+    named_certificates()  # which httpx reads, too
+    return httpx.create_ssl_context()
+
+
+def _is_busy(status: int) -> bool:
+    return status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500
+
+
+def configured_model(environment: Mapping[str, str] = os.environ) -> HttpModel | None:
+    """The model of the environment variables REBALANCE_MODEL_PROVIDER, _NAME, _URL, _KEY and _CUTOFF; None for none.
+
+    Raises : ConfigError for a provider without a name, for one that is not known, and for a cut-off that is no day.
+    """
+    given = {name: environment.get(PREFIX + name.upper(), "") for name in ("provider", "name", "url", "key", "cutoff")}
+    if given["provider"] in ("", "none"):
+        return None
+    if not given["name"]:
+        refuse(f"{PREFIX}NAME is", "", "give the name of a model that the server knows.")
+    try:
+        until = date.fromisoformat(given["cutoff"]) if given["cutoff"] else None
+    except ValueError:
+        refuse(f"{PREFIX}CUTOFF is", given["cutoff"], "give the training cut-off of the model as YYYY-MM-DD.")
+    return HttpModel(given["name"], given["provider"], given["url"], given["key"], until)

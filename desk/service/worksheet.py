@@ -1,0 +1,307 @@
+"""The worksheet of a portfolio: its list with units that a person changes, and what they would cost and do.
+
+A limited process makes the list and gives what a recomputation needs as plain numbers. The server keeps these, and asks
+the functions of the list itself for each change: it reads no file and runs no code of a portfolio for that.
+"""
+
+import json
+import os
+from base64 import b64decode, b64encode
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, Field
+
+from desk.service.orders import TradesAsked, listed
+from desk.service.problems import FieldMistake, refused
+from foundation.arrays import Array
+from foundation.errors import ConfigError
+from research.accounting import Costs
+from research.accounting.cost_parameters import CostParameters
+from research.allocation import FixedWeights
+from research.market import Market, instruments_table
+from research.orders import TradeList
+from research.orders.before_after import BeforeAfter, Figures
+from research.orders.lots.position import Position
+from research.orders.own_orders import as_given, faults_of, units_of
+from research.orders.request import with_flow
+from research.orders.tax.tax_lots import with_wash_sale_locks
+from research.portfolio import Limits, OrderLimits, Portfolio
+from research.portfolio.keys.weight_limits import WeightLimit
+from research.risk.decomposition.ex_ante import ExAnte
+
+MOST_BYTES = 128 << 20  # of the numbers of all worksheets that are kept
+OF_LIMITS = ("reserve", "adverse_move", "most", "turnover")
+APART = ("cost_parameters", "day", "limits", "gain_budget", "covariance", "assets")  # fields of a position
+
+
+class WorksheetAsked(TradesAsked):
+    """Units by asset in place of those of the list, null for the list's own; no reason is needed.
+
+    sheet : `sheet` of an answer, whose prices and holdings are to be used; "" takes those of now.
+    """
+
+    sheet: Annotated[str, Field(max_length=64)] = ""
+
+
+class WorksheetLine(BaseModel):
+    """An asset.  units, notional : signed, buys above zero.  Weights are fractions of NAV, amounts currency."""
+
+    asset: str
+    asset_class: str
+    held: float
+    price: float | None
+    lot: float
+    recommended: float
+    reason: str
+    units: float
+    notional: float
+    cost: float
+    weight_before: float
+    weight_after: float
+    target: float
+
+
+class Worksheet(BaseModel):
+    """A list with the units that were asked, and the portfolio before and after it.
+
+    sheet    : by which the same prices and holdings are asked again.
+    as_of    : day of the newest price.
+    stale    : sentences on prices that are too old for orders, or "".
+    turnover : one-way, fraction of NAV.
+    faults   : sentences on the limits that the orders break, [] where a ticket can be made of them.
+    """
+
+    sheet: str
+    policy: str
+    as_of: str
+    currency: str
+    stale: str
+    turnover: float
+    before: Figures
+    after: Figures
+    faults: list[str]
+    lines: list[WorksheetLine]
+
+
+# -- in a limited process ----------------------------------------------------------------------------------------------
+
+
+def numbers(file: str, asked: TradesAsked) -> str:
+    """The list of a portfolio file, and what a recomputation of it needs, as JSON.
+
+    Raises : as `listed`; ConfigError for a portfolio of several accounts, over which only a list is divided.
+    """
+    os.chdir(Path(file).parent)
+    trades = listed(Path(file).name, asked)
+    portfolio, market = trades.portfolio, trades.portfolio.market
+    if len(portfolio.accounts) > 1:
+        raise ConfigError(
+            f"{portfolio.name} has {len(portfolio.accounts)} accounts, and a worksheet has the orders of one: issue "
+            "its list, which is divided over them."
+        )
+    position = with_flow(Position.of(portfolio), trades.request)
+    bound, _ = with_wash_sale_locks(portfolio, trades.target, position.weights)
+    position = position.restricted(bound.market.trading)
+    costs, day = position.cost_parameters, position.day
+    of_day = {
+        name: getattr(costs, name)[[min(day, len(getattr(costs, name)) - 1)]] for name in ("rates", "total", "impact")
+    }
+    measured = BeforeAfter(portfolio, trades.target, trades.sized).ex_ante
+    return json.dumps(
+        {
+            "position": {f.name: _packed(getattr(position, f.name)) for f in fields(Position) if f.name not in APART},
+            "costs": {name: _packed(value) for name, value in costs._replace(**of_day)._asdict().items()},
+            "limits": {name: getattr(position.limits, name) for name in OF_LIMITS},
+            "weights": [asdict(limit) for limit in position.limits.weights],
+            "market": {name: _packed(getattr(market, name)) for name in ("days", "returns", "tradable", "cash")},
+            "assets": market.assets,
+            "portfolio": {name: getattr(portfolio, name) for name in ("name", "file", "basis", "periods_per_year")},
+            "arrays": {name: _packed(getattr(portfolio, name)) for name in ("lower", "upper", "target")},
+            "target": _packed(trades.target),
+            "unknown": measured if isinstance(measured, str) else "",
+            "flow": trades.request.flow,
+            "units": _packed(trades.sized.units),
+            "reasons": _reasons(trades),
+            "classes": market.asset_class,
+            "facts": {"policy": trades.policy, "as_of": trades.provenance["as_of"], "stale": trades.stale_words},
+        }
+    )
+
+
+def _reasons(trades: TradeList) -> list[str]:
+    """(n,) the reason of each asset."""
+    tables = (trades.order_columns, trades.held)
+    known = {asset: reason for each in tables for asset, reason in zip(each["asset"], each["reason"], strict=True)}
+    return [known[asset] for asset in trades.portfolio.market.assets]
+
+
+def _packed(value: Any) -> Any:
+    """A value for JSON: arrays by their bytes."""
+    if not isinstance(value, np.ndarray):
+        return value
+    value = value.astype(np.int64) if value.dtype.kind == "M" else value
+    return {"kind": value.dtype.str, "shape": value.shape, "bytes": b64encode(value.tobytes()).decode()}
+
+
+def _unpacked(value: Any, made: Callable[[Any], Any] = np.asarray) -> Any:
+    """A value of `_packed`. made : copies an array that is to be written to; others are read-only."""
+    if not isinstance(value, dict):
+        return value
+    return made(np.frombuffer(b64decode(value["bytes"]), np.dtype(value["kind"])).reshape(value["shape"]))
+
+
+# -- in the server -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """The numbers of a list.
+
+    id        : hash of them.
+    portfolio : portfolio of numbers alone: its market has returns, and no prices.
+    position  : position of the list, with its prices, costs and limits.
+    target    : (n,) weights in force, fraction of NAV.
+    measured  : estimate that risk is measured by, or why there is none.
+    units     : (n,) signed units of the list.
+    known     : texts of the list.
+    size      : bytes.
+    """
+
+    id: str
+    portfolio: Portfolio
+    position: Position
+    target: Array
+    measured: ExAnte | str
+    units: Array
+    known: Mapping[str, Any]
+    size: int
+
+    @classmethod
+    def of(cls, text: str) -> "Sheet":
+        """The sheet of the JSON of `numbers`."""
+        known = json.loads(text)
+        arrays = {name: _unpacked(value) for name, value in known.pop("arrays").items()}
+        target, units = _unpacked(known.pop("target")), _unpacked(known.pop("units"))
+        of_market = {name: _unpacked(value) for name, value in known.pop("market").items()}
+        assets, n = tuple(known["assets"]), len(target)
+        dates = pd.DatetimeIndex(of_market.pop("days").astype("M8[D]"))
+        no_prices = np.full(of_market["returns"].shape, np.nan)
+        market = Market(
+            dates=dates, assets=assets, instruments=instruments_table(assets), prices=no_prices, **of_market
+        )
+        limits = OrderLimits(**known.pop("limits"), weights=tuple(_limit(each) for each in known.pop("weights")))
+        position = Position(
+            **{
+                name: _unpacked(value, np.copy) for name, value in known.pop("position").items()
+            },  # for compiled kernels
+            cost_parameters=CostParameters(**{name: _unpacked(value) for name, value in known.pop("costs").items()}),
+            day=0,
+            limits=limits,
+            assets=assets,
+        )
+        portfolio = Portfolio(
+            **known.pop("portfolio"),
+            market=market,
+            holdings=position.units * position.prices,
+            shares=position.units,
+            cash=position.cash,
+            last_trade=dates[-1],
+            strategic=FixedWeights(tuple(arrays["target"].tolist())),
+            lower=arrays["lower"],
+            upper=arrays["upper"],
+            costs=Costs.bps(n),
+            limits=Limits(position.minimum, lots=position.lots, fractional=position.lots < 1.0),
+            tracking_penalty=1.0,
+            lag=1,
+            test_start=dates[-1],
+            policies={},
+            policy=None,
+            reference="",
+            settings={},
+        )
+        measured = known["unknown"] or ExAnte.of(market, portfolio.periods_per_year)
+        return cls(
+            sha256(text.encode()).hexdigest()[:32], portfolio, position, target, measured, units, known, len(text)
+        )
+
+    def with_units(self, orders: Mapping[str, float] | None) -> Worksheet:
+        """The list with units by asset, None for its own.
+
+        Raises : Problem 400 with each asset whose units are none that can be ordered.
+        """
+        units = self.units if orders is None else self._units(orders)
+        position, known = self.position, self.known
+        made = as_given(position, units)
+        found = BeforeAfter(self.portfolio, self.target, made, self.measured)
+        nav, costs = position.nav, made.charges.sum(axis=0)
+        prices = [
+            float(price) if quoted else None for price, quoted in zip(position.prices, position.quoted, strict=True)
+        ]
+        columns: dict[str, Any] = {
+            "asset": known["assets"], "asset_class": known["classes"], "reason": known["reasons"], "price": prices,
+            "held": position.units, "lot": position.lots, "recommended": self.units, "units": units,
+            "notional": made.notional, "cost": costs, "target": self.target,
+            "weight_before": position.weights, "weight_after": made.after.weights,
+        }  # fmt: skip
+        rows = zip(*columns.values(), strict=True)
+        return Worksheet(
+            **known["facts"],
+            sheet=self.id,
+            currency=self.portfolio.basis,
+            turnover=made.turnover * nav / max(nav, nav - known["flow"]),
+            before=found.figures["before"],
+            after=found.figures["after"],
+            faults=[] if orders is None or not units.any() else faults_of(self.portfolio, made),
+            lines=[WorksheetLine(**dict(zip(columns, row, strict=True))) for row in rows],
+        )
+
+    def _units(self, orders: Mapping[str, float]) -> Array:
+        """(n,) signed units of orders. Raises Problem 400."""
+        units, mistakes = np.zeros(len(self.units)), list[FieldMistake]()
+        for asset, wanted in orders.items():
+            try:
+                units += units_of(self.portfolio, self.position, {asset: wanted})
+            except ConfigError as error:
+                detail, _, mend = str(error).partition(": ")
+                mistakes.append(FieldMistake(f"/orders/{asset}", detail, wanted, f"{mend[:1].upper()}{mend[1:]}"))
+        if mistakes:
+            raise refused(mistakes)
+        return units
+
+
+def _limit(known: Mapping[str, Any]) -> WeightLimit:
+    return WeightLimit(**{**known, "exposures": tuple(known["exposures"])})
+
+
+class KeptSheets:
+    """The sheets that were asked for last, up to `MOST_BYTES`: each by its tenant, portfolio, version and id."""
+
+    def __init__(self) -> None:
+        self._sheets, self._lock = OrderedDict[tuple[Any, ...], Sheet](), Lock()
+
+    def get(self, key: tuple[Any, ...], wanted: str, make: Callable[[], str]) -> Sheet:
+        """The sheet of an id; where it is not kept, and for "", a new one.
+
+        make : function that gives the JSON of its numbers.
+        """
+        with self._lock:
+            if found := self._sheets.get((*key, wanted)):
+                self._sheets.move_to_end((*key, wanted))
+                return found
+        made = Sheet.of(make())
+        with self._lock:
+            self._sheets[*key, made.id] = made
+            while len(self._sheets) > 1 and sum(each.size for each in self._sheets.values()) > MOST_BYTES:
+                self._sheets.popitem(last=False)
+        return made
+
+
+SHEETS = KeptSheets()
