@@ -310,4 +310,4 @@ class KeptSheets:
         return made
 
 
-SHEETS = KeptSheets()
+WORKSHEETS = KeptSheets()
