@@ -78,6 +78,9 @@ class Approval(Body):
     credential: dict[str, Any] | None = None
 
 
+UNCONFIRMED = Approval()  # of a request without a body
+
+
 class SendAsked(Body):
     """The venue. Only paper is offered here; `rebalance execute` sends to brokers."""
 
@@ -190,12 +193,12 @@ def approve_options(ticket: TicketId, caller: Approver, service: InService) -> O
 
 @router.post("/tickets/{ticket}/approve")
 def approve(
-    ticket: TicketId, caller: Approver, service: InService, request: Request, approval: Approval | None = None
+    ticket: TicketId, caller: Approver, service: InService, request: Request, approval: Approval = UNCONFIRMED
 ) -> TicketHead:
     """Approve a ticket. Who made it, or queued the cycle that did, does not; your last word counts."""
     names = names_of(service, caller)
     head = orders.ticket_head(service.root(caller.tenant), names, ticket)
-    given = None if approval is None else approval.credential
+    given = approval.credential
     with service.sessions.begin() as session:
         of_caller = select(Passkey.credential).where(Passkey.user == caller.user)
         must_confirm = "authorization" not in request.headers and session.scalar(of_caller.limit(1)) is not None
