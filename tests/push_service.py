@@ -105,8 +105,7 @@ def subscribed(service: Service, user: str, pushes: PushService) -> Subscriber:
     """A browser of a user, and a service that pushes his messages to it."""
     object.__setattr__(service, "settings", replace(service.settings, pushes_to_loopback=True))
     browser = Subscriber(pushes, next(iter(push_keys(service.keys))))
-    known = {"endpoint": browser.body["endpoint"], "key": browser.key, **browser.body["keys"]}
     with service.sessions.begin() as session:
-        sealed = service.keys.seal(json.dumps(known).encode())
+        sealed = service.keys.seal(json.dumps(browser.body).encode())
         session.add(PushSubscription(user=user, sha256=browser.path, sealed=sealed))
     return browser

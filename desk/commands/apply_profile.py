@@ -10,6 +10,7 @@ import yaml
 
 from desk.commands.new_settings import PROFILES, range_of
 from foundation.arguments import is_number
+from research.portfolio.file.document import Document
 from research.portfolio.file.strict_yaml import KeyPath
 
 Edit = tuple[int, int, str]  # a part of a text, from its first letter to the one behind it, and what takes its place
@@ -32,17 +33,18 @@ def changes_by(profile: str, tree: Mapping[str, Any]) -> tuple[KeyChange, ...]:
 
     tree : mapping of the file, which its reader has taken.
     """
-    settings, lines = PROFILES[profile], tree["lines"] if isinstance(tree.get("lines"), dict) else {}
+    settings = PROFILES[profile]
     wanted: dict[KeyPath, Any] = {
         ("tracking_penalty",): settings.penalty,
         ("limits", "tracking_error"): settings.tracking_error,
         ("limits", "max_drawdown"): settings.max_drawdown,
     }
-    for asset, line in lines.items():
+    for asset, line in tree.get("lines", {}).items():
         if line.get("range") and is_number(target := line.get("target")) and target > 0.0:
             ends = range_of(Decimal(str(target)), settings.width)
             wanted["lines", asset, "range"] = [float(end) for end in ends]
-    found = {key: _at(tree, key) for key in wanted}
+    file = Document("", {**tree}, {})
+    found = {key: file.value(*key, default=None) for key in wanted}
     return tuple(KeyChange(key, found[key], after) for key, after in wanted.items() if found[key] != after)
 
 
@@ -58,13 +60,6 @@ def with_profile(text: str, tree: Mapping[str, Any], profile: str) -> str:
     for start, end, new in sorted(_edits(root, nested), key=itemgetter(0))[::-1]:  # later parts first
         text = text[:start] + new + text[end:]
     return text
-
-
-def _at(tree: Mapping[str, Any], key: KeyPath) -> Any:
-    found: Any = tree
-    for part in key:
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
 
 
 def _edits(node: Any, wanted: Mapping[str, Any]) -> Iterator[Edit]:

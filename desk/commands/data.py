@@ -54,7 +54,7 @@ QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: ya
 
 
 def news_text(file: Path, sources: Sequence[str], out: Path, *, by_model: bool) -> tuple[str, bool]:
-    """What became of the news of some sources, scored for the assets of a file; and true where an item is left out.
+    """The report on news that was scored for the assets of a file; and true where an item is left out.
 
     Raises : ConfigError where no language model is configured and one is asked for; as `score_news`.
     """

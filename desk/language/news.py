@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from desk.feeds.transport import Fault, Plain
 from desk.language.providers import LanguageModel, Message, ModelError
@@ -28,7 +28,7 @@ from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.printable import has_unseen
 from foundation.table_files import read_bytes, read_text
-from research.forecast.news import COLUMNS, Score, score_rows
+from research.forecast.news import SCORE_COLUMNS, Score, score_rows
 
 FEEDS = (".xml", ".rss", ".atom")
 WEST = timezone(timedelta(hours=-12))  # of a moment without a time zone: it was published by then, wherever
@@ -64,9 +64,7 @@ class _ModelScore(BaseModel):
     explanation: str = Field(max_length=1_000)
 
 
-class _ModelScores(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-    scores: list[_ModelScore]
+ANSWER_FORM = TypeAdapter(dict[Literal["scores"], list[_ModelScore]])
 
 
 def read_news(source: str) -> list[dict[str, Any]]:
@@ -124,16 +122,16 @@ def items_of(found: Sequence[dict[str, Any]], assets: Sequence[str], now: dateti
         text = _clean(f"{each['title']}. {each.get('text') or ''}", LETTERS)
         stated, published = str(each.get("asset") or ""), _moment(each.get("published"))
         named = [stated] if stated else [name for name in assets if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)]
-        why = (
-            f"has no date that can be read, but {shown(each.get('published'))}" if published is None
-            else f"is dated in the future, {published:%Y-%m-%d %H:%M} UTC" if published > now
-            else f"is of {shown(stated)}, which is no asset of the portfolio" if stated and stated not in assets
-            else ""
-        )  # fmt: skip
-        if why or published is None:
-            left_out.append(f"{shown(text[:60])} {why}.")
+        why = ""
+        if published is None:
+            why = f"has no date that can be read, but {shown(each.get('published'))}"
+        elif published > now:
+            why = f"is dated in the future, {published:%Y-%m-%d %H:%M} UTC"
+        elif stated and stated not in assets:
+            why = f"is of {shown(stated)}, which is no asset of the portfolio"
         else:
             items |= dict.fromkeys(NewsItem(published, name, text) for name in named)
+        left_out += [f"{shown(text[:60])} {why}."] if why else []
     return list(items), left_out
 
 
@@ -182,7 +180,7 @@ async def by_model(model: LanguageModel, items: Sequence[NewsItem]) -> list[Scor
     text = await model.complete([Message("system", INSTRUCTIONS), Message("user", data)])
     try:
         fenced = re.fullmatch(r"```(?:json)?\s*(.*?)\s*```", text, re.DOTALL)
-        answers = _ModelScores.model_validate_json(fenced[1] if fenced else text).scores
+        answers = ANSWER_FORM.validate_json(fenced[1] if fenced else text).get("scores", [])
     except ValidationError as error:
         raise ModelError(f"{model.name} did not answer with scores: {first_fault(error)}. Run it again.") from None
     if sorted(each.id for each in answers) != list(range(len(items))):
@@ -197,7 +195,7 @@ async def by_model(model: LanguageModel, items: Sequence[NewsItem]) -> list[Scor
 def score_news(path: Path, items: Sequence[NewsItem], model: LanguageModel | None) -> int:
     """Add the scores of items to a file, and give the number of new ones: those that it has are not asked for again.
 
-    path   : CSV file with `COLUMNS`, which is made where it is not there; written whole after each batch.
+    path   : CSV file with `SCORE_COLUMNS`, which is made where it is not there; written whole after each batch.
     model  : model that scores; None for the lexicon.
     Raises : as `by_model`, with the batches before it written; DataError for a file of another form.
     """
@@ -215,7 +213,7 @@ def score_news(path: Path, items: Sequence[NewsItem], model: LanguageModel | Non
 def _table(rows: Sequence[Score]) -> str:
     """The text of a file of scores, by moment and asset."""
     table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(table, SCORE_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in sorted(rows, key=lambda row: (row.published, row.asset, row.model, row.item)):
         writer.writerow(asdict(row) | {"published": row.published.isoformat()})

@@ -23,12 +23,12 @@ from desk.feeds.adapter import Reply
 from desk.feeds.answers import at, retry_after
 from desk.feeds.transport import AGENT, named_certificates
 from foundation.arguments import refuse, shown
-from foundation.errors import ConfigError, DataError
+from foundation.errors import DataError
 
 PREFIX = "REBALANCE_MODEL_"  # of the environment variables
 CONNECT, ANSWER = 10.0, 60.0  # seconds to connect, and for a whole answer
 LARGEST_SENT, LARGEST_ANSWER = 200_000, 2**20  # characters sent, bytes of an answer
-TRIES, LONGEST_WAIT = 4, 30.0  # requests for one answer, seconds before the next
+LONGEST_WAIT = 30.0  # seconds before a request is sent again
 ANSWER_TOKENS = 2_000  # which Anthropic's format must state
 LOCAL = ("localhost", "127.0.0.1", "::1")
 AGAIN = "Run the command again later."
@@ -63,55 +63,7 @@ class LanguageModel(Protocol):
         """The text of its answer. Raises ModelError where there is none."""
 
 
-@dataclass(frozen=True)
-class Format:
-    """How a provider is asked, and where its answer is.
-
-    url     : address of the provider itself, "" for none.
-    path    : path of the request below the address.
-    headers : headers that hold a key.
-    body    : body of the request for a model, from messages.
-    text    : path to the text in the answer.
-    ends    : path to the reason why the text ends, and the reason of a whole one.
-    """
-
-    url: str
-    path: str
-    headers: Callable[[str], dict[str, str]]
-    body: Callable[[Sequence[Message]], dict[str, Any]]
-    text: tuple[str | int, ...]
-    ends: tuple[tuple[str | int, ...], str]
-
-
-def _openai_body(messages: Sequence[Message]) -> dict[str, Any]:
-    return {"messages": [{"role": each.role, "content": each.text} for each in messages]}
-
-
-def _anthropic_body(messages: Sequence[Message]) -> dict[str, Any]:
-    system = "\n\n".join(each.text for each in messages if each.role == "system")
-    return {"system": system, "max_tokens": ANSWER_TOKENS} | _openai_body(
-        [each for each in messages if each.role == "user"]
-    )
-
-
-FORMATS = {
-    "openai": Format(
-        "https://api.openai.com/v1",
-        "/chat/completions",
-        lambda key: {"Authorization": f"Bearer {key}"} if key else {},
-        _openai_body,
-        ("choices", 0, "message", "content"),
-        (("choices", 0, "finish_reason"), "stop"),
-    ),
-    "anthropic": Format(
-        "https://api.anthropic.com",
-        "/v1/messages",
-        lambda key: {"x-api-key": key, "anthropic-version": "2023-06-01"},
-        _anthropic_body,
-        ("content", 0, "text"),
-        (("stop_reason",), "end_turn"),
-    ),
-}
+ADDRESSES = {"openai": "https://api.openai.com/v1", "anthropic": "https://api.anthropic.com"}  # of the providers
 
 
 @dataclass(frozen=True)
@@ -119,7 +71,7 @@ class HttpModel:
     """A model over HTTP.
 
     name     : name that its server knows it by.
-    provider : one of `FORMATS`.
+    provider : format that its server speaks, "openai" or "anthropic".
     url      : address below which it is asked; "" for the provider's own.
     key      : its key, "" for a server that needs none.
     cutoff   : its training cut-off.
@@ -136,8 +88,8 @@ class HttpModel:
 
     def __post_init__(self) -> None:
         """Check the provider, and that the address is encrypted or of this machine."""
-        if self.provider not in FORMATS:
-            refuse(f"{PREFIX}PROVIDER is", self.provider, f"give one of none, {', '.join(FORMATS)}.")
+        if self.provider not in ADDRESSES:
+            refuse(f"{PREFIX}PROVIDER is", self.provider, f"give one of none, {', '.join(ADDRESSES)}.")
         parts = urlsplit(self.address)
         if not parts.hostname or parts.scheme not in ("http", "https") or parts.username or parts.query:
             refuse(f"{PREFIX}URL is at", parts.hostname, "give an address such as http://localhost:11434/v1.")
@@ -147,37 +99,34 @@ class HttpModel:
     @property
     def address(self) -> str:
         """The address below which it is asked."""
-        return (self.url or FORMATS[self.provider].url).rstrip("/")
+        return (self.url or ADDRESSES[self.provider]).rstrip("/")
 
     async def complete(self, messages: Sequence[Message]) -> str:
         """As `LanguageModel.complete`: one request, up to three more where the server is busy, down or breaks off."""
         if sum(len(each.text) for each in messages) > LARGEST_SENT:
             raise ModelError(f"more than {LARGEST_SENT:,} characters are to be sent to {self.name}. Send less.")
-        for tries in range(1, TRIES + 1):
+        for pause in (1.0, 2.0, 4.0, None):
             reply = await self._reply(messages)
             if isinstance(reply, Reply) and not _is_busy(reply.status):
                 return self._text(reply)
-            fault = reply if isinstance(reply, str) else f"answers with status {reply.status}: it is busy or down"
-            wait = None if isinstance(reply, str) else retry_after(reply, np.datetime64("now"))
-            if tries < TRIES and (wait or 0.0) <= LONGEST_WAIT:
-                await self.sleep(2.0 ** (tries - 1) if wait is None else wait)
-                continue
-            break
+            wait = None if reply is None else retry_after(reply, np.datetime64("now"))
+            if pause is None or (wait or 0.0) > LONGEST_WAIT:
+                break
+            await self.sleep(pause if wait is None else wait)
+        fault = "broke off, or cannot be reached" if reply is None else f"is busy or down, by its status {reply.status}"
         self._refuse(f"{fault}. {AGAIN}")
 
-    async def _reply(self, messages: Sequence[Message]) -> Reply | str:
-        """The answer to one request, or why there is none."""
+    async def _reply(self, messages: Sequence[Message]) -> Reply | None:
+        """The answer to one request, None where it cannot be reached or breaks off. Raises ModelError as `complete`."""
         import httpx
 
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each address
-        of, content = FORMATS[self.provider], bytearray()
-        body = {"model": self.name, **of.body(messages)}
-        headers = {"User-Agent": AGENT, **of.headers(self.key)}
+        (path, headers, body), content = self._request(messages), bytearray()
         try:
             async with (
                 asyncio.timeout(CONNECT + ANSWER),
                 httpx.AsyncClient(verify=_certificates(), timeout=httpx.Timeout(ANSWER, connect=CONNECT)) as client,
-                client.stream("POST", self.address + of.path, json=body, headers=headers) as answer,
+                client.stream("POST", self.address + path, json=body, headers=headers) as answer,
             ):
                 async for chunk in answer.aiter_bytes():
                     content += chunk
@@ -187,21 +136,36 @@ class HttpModel:
         except (TimeoutError, httpx.TimeoutException):
             self._refuse(f"gave no whole answer in {ANSWER:g} s. {AGAIN}")
         except httpx.HTTPError:
-            return "cannot be reached, or broke off before its answer was whole"
+            return None
+
+    def _request(self, messages: Sequence[Message]) -> tuple[str, dict[str, str], dict[str, Any]]:
+        """The path, the headers and the body of a request, in the format of the provider."""
+        sent = [{"role": each.role, "content": each.text} for each in messages]
+        if self.provider == "openai":
+            key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+            return "/chat/completions", {"User-Agent": AGENT, **key}, {"model": self.name, "messages": sent}
+        headers = {"User-Agent": AGENT, "x-api-key": self.key, "anthropic-version": "2023-06-01"}
+        system = "\n\n".join(each.text for each in messages if each.role == "system")
+        users = [each for each in sent if each["role"] == "user"]
+        body = {"model": self.name, "max_tokens": ANSWER_TOKENS, "system": system, "messages": users}
+        return "/v1/messages", headers, body
 
     def _text(self, reply: Reply) -> str:
         """The text of an answer. Raises ModelError for a status, a form or an end that is not that of a whole text."""
-        of = FORMATS[self.provider]
-        if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            self._refuse(f"answers with status {reply.status}: the key in {PREFIX}KEY is refused. Correct it.")
         if reply.status != HTTPStatus.OK:
-            self._refuse(f"answers with status {reply.status}. Check {PREFIX}URL and {PREFIX}NAME.")
+            is_key = reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+            fix = "the key is refused. Correct KEY" if is_key else "check URL and NAME"
+            self._refuse(f"answers with status {reply.status}: {fix} of the variables {PREFIX}….")
         try:
             content = json.loads(reply.content)
         except (ValueError, RecursionError):
             self._refuse(f"answers without JSON. Check {PREFIX}URL.")
-        text, end = at(content, *of.text), at(content, *of.ends[0])
-        if end != of.ends[1] or at(content, "choices", 0, "message", "refusal"):
+        message = at(content, "choices", 0, "message")
+        if self.provider == "openai":
+            text, end, whole = at(message, "content"), at(content, "choices", 0, "finish_reason"), "stop"
+        else:
+            text, end, whole = at(content, "content", 0, "text"), at(content, "stop_reason"), "end_turn"
+        if end != whole or at(message, "refusal"):
             self._refuse(f"did not write a whole answer: it ended by {shown(end)}. Ask again, or take another model.")
         if not isinstance(text, str) or not text.strip():
             self._refuse("answers with no text. Ask again, or take another model.")
@@ -235,11 +199,8 @@ def configured_model(environment: Mapping[str, str] = os.environ) -> HttpModel |
         return None
     if not given["name"]:
         refuse(f"{PREFIX}NAME is", "", "give the name of a model that the server knows.")
-    cutoff = given.pop("cutoff")
     try:
-        until = date.fromisoformat(cutoff) if cutoff else None
-        return HttpModel(given["name"], given["provider"], given["url"], given["key"], until)
-    except ConfigError:
-        raise
+        until = date.fromisoformat(given["cutoff"]) if given["cutoff"] else None
     except ValueError:
-        refuse(f"{PREFIX}CUTOFF is", cutoff, "give the training cut-off of the model as YYYY-MM-DD.")
+        refuse(f"{PREFIX}CUTOFF is", given["cutoff"], "give the training cut-off of the model as YYYY-MM-DD.")
+    return HttpModel(given["name"], given["provider"], given["url"], given["key"], until)

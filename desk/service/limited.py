@@ -24,11 +24,8 @@ from research.portfolio.file.document import TRUST
 LOG = logging.getLogger("rebalance.service")
 MEMORY, SECONDS = 4 << 30, 60  # bytes of addresses, and processor seconds
 WAIT = 240.0  # seconds until the answer of a process that may have to wait for a processor
-IMPORTED = (
-    "desk.service.sending",
-    "desk.service.worksheet",
-    "desk.service.portfolios.prepared",
-)  # once, before the first is forked
+# Once, before the first is forked.
+IMPORTED = "desk.service.sending", "desk.service.worksheet", "desk.service.portfolios.prepared"
 IN_REQUESTS = {  # what a message of the command line names, and what a request has in its place
     "(`--prices FILE`, or `prices:` in the portfolio file)": "(`prices:` in the portfolio file)",
     "`fx:` in the portfolio file or `--fx`": "`fx:` in the portfolio file",

@@ -1,7 +1,7 @@
 """Messages to people: what waits for them, or has ended, to their browsers and by e-mail where they asked for it.
 
-A message holds no amounts, and the name of a portfolio only. It is sent in the background, at most twice, and may be
-lost: the pages are the record. Nothing that fails here fails what caused it.
+A message holds no amounts, and the name of a portfolio only. It is sent in the background, and may be lost: the pages
+are the record. Nothing that fails here fails what caused it.
 """
 
 import json
@@ -19,7 +19,6 @@ from sqlalchemy import ColumnElement, delete, or_, select
 
 from desk.commands.cycle import alert_channels
 from desk.cycle.alerts import AlertKeys
-from desk.exchange.connection import OPEN_OUTCOMES
 from desk.feeds.adapter import FeedError
 from desk.feeds.pace import Clock
 from desk.service.caller import Service
@@ -31,7 +30,7 @@ LOG = logging.getLogger("rebalance.service")
 SENDERS = ThreadPoolExecutor(4, "messages")  # its threads begin with the first message
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)  # RFC 8030, section 7.3: the subscription has ended
 KEYS = TypeAdapter(AlertKeys)
-BY_EMAIL = {"by": "email"}  # in place of a browser: the row of a user who wants e-mail
+BY_EMAIL = b"by e-mail"  # in place of a browser: the row of a user who wants e-mail
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,11 @@ def _send_all(service: Service, to: ColumnElement[bool], message: Message) -> No
 
 def _send(service: Service, subscription: PushSubscription, user: User, message: Message) -> None:
     """Send a message to one browser, or by e-mail. The log tells why it was not sent, without its address."""
-    known = json.loads(service.keys.unseal(subscription.sealed))
-    if known == BY_EMAIL:
+    content = service.keys.unseal(subscription.sealed)
+    if content == BY_EMAIL:
         fault = _mailed(service, user, message)
     else:
-        fault = _pushed(service, subscription.id, Browser(**known), message)
+        fault = _pushed(service, subscription.id, Browser.model_validate_json(content), message)
     if fault:
         LOG.warning("message not sent", extra={"fields": {"user": user.id, "why": fault}})
 
@@ -132,18 +131,14 @@ def _pushed(service: Service, id: str, browser: Browser, message: Message) -> st
     """Push a message to a browser; one that has ended is forgotten. Returns a sentence where it was not sent."""
     settings, content = service.settings, json.dumps(asdict(message)).encode()
     contact = settings.address if settings.address.startswith("https://") else "mailto:rebalance@localhost"
-    for is_last in (False, True):
-        try:
-            status, wait = post(browser, content, service.keys, contact, to_loopback=settings.pushes_to_loopback)
-        except UNREACHED as error:
-            return f"{browser.host} gives no answer: {error}"
-        except KeyError:  # the key that it was given was dropped
-            status, wait = HTTPStatus.GONE, 0.0
-        if status in GONE:
-            with service.sessions.begin() as session:
-                session.execute(delete(PushSubscription).where(PushSubscription.id == id))
-            return ""
-        is_open = status in OPEN_OUTCOMES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        if is_last or not is_open or wait > alert_channels.LONGEST_WAIT or service.stopping.wait(wait):
-            break
+    try:
+        status = post(browser, content, service.keys, contact, to_loopback=settings.pushes_to_loopback)
+    except UNREACHED as error:
+        return f"{browser.host} gives no answer: {error}"
+    except (KeyError, ValueError):  # it reads nothing from this server any more
+        status = HTTPStatus.GONE
+    if status in GONE:
+        with service.sessions.begin() as session:
+            session.execute(delete(PushSubscription).where(PushSubscription.id == id))
+        return ""
     return "" if status < HTTPStatus.MULTIPLE_CHOICES else f"{browser.host} answers {status}"

@@ -19,7 +19,6 @@ import yaml
 from desk.commands.new_settings import settings_of_profile
 from desk.service.problems import FieldMistake, pointer, refused
 from foundation.arguments import did_you_mean
-from foundation.paper.wording import counted, listed
 
 BANDS = (  # highest score of each, its name, and the preset of `--profile`: between two presets the more cautious one
     (18, "low", "conservative"),
@@ -29,13 +28,9 @@ BANDS = (  # highest score of each, its name, and the preset of `--profile`: bet
     (47, "high", "aggressive"),
 )
 ALIKE = (  # questions about one thing: answers at opposite ends contradict each other
-    ("friend", "word"),
-    ("windfall", "comfort"),
-    ("windfall", "inheritance"),
-    ("windfall", "mix"),
-    ("game_show", "best_and_worst"),
-    ("mix", "best_and_worst"),
-)
+    ("friend", "word"), ("windfall", "comfort"), ("windfall", "inheritance"), ("windfall", "mix"),
+    ("game_show", "best_and_worst"), ("mix", "best_and_worst"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,17 +91,15 @@ def assessed(answers: Mapping[str, str]) -> Assessment:
         raise refused(mistakes)
     points = {key: each.choices[answers[key]].points for key, each in asked.items()}
     score = sum(points.values())
-    least, most = (sum(each.ends[end] for each in asked.values()) for end in (0, 1))
-    place = next(k for k, (highest, _, _) in enumerate(BANDS) if score <= highest)
-    _, band, profile = BANDS[place]
-    lowest, above = BANDS[place - 1][0] + 1 if place else least, BANDS[place][0] + 1
-    far = f"{counted(above - score, 'point')} more would be {BANDS[place + 1][1]}" if place + 1 < len(BANDS) else ""
-    near = f"{counted(score - lowest + 1, 'point')} less would be {BANDS[place - 1][1]}" if place else ""
-    ends = [[each.number for key, each in asked.items() if points[key] == each.ends[end]] for end in (0, 1)]
+    _, band, profile = next(each for each in BANDS if score <= each[0])
+    first, last = (
+        ", ".join(str(each.number) for key, each in asked.items() if points[key] == each.ends[end]) or "none"
+        for end in (0, 1)
+    )
     reasons = (
-        f"The answers have {score} points of {least} to {most}. {lowest} to {above - 1} is a willingness to take risk "
-        f"that is {band}; {' and '.join(filter(None, (near, far)))}.",
-        f"The most cautious choice was taken in {_numbers(ends[0])}, the boldest in {_numbers(ends[1])}.",
+        f"The answers have {score} points, of 13 to 47: the willingness to take risk is {band}. "
+        f"{', '.join(f'{name} ends at {highest}' for highest, name, _ in BANDS).capitalize()}.",
+        f"Questions with the most cautious choice: {first}; with the boldest: {last}.",
         "Five bands lead to three presets; a band between two presets leads to the more cautious one.",
         settings_of_profile(profile)[1],
         "A preset says how close the portfolio stays to its targets. What it holds, its targets, is not changed.",
@@ -123,12 +116,6 @@ def _mistakes(answers: Mapping[str, str]) -> Iterator[FieldMistake]:
             yield FieldMistake(pointer((key,)), what, given, mend)
     for key in answers.keys() - asked.keys():
         yield FieldMistake(pointer((key,)), "unknown", None, did_you_mean(key, asked))
-
-
-def _numbers(found: list[int]) -> str:
-    if not found:
-        return "no question"
-    return f"{'question' if len(found) == 1 else 'questions'} {listed([str(number) for number in found])}"
 
 
 def _contradictions(answers: Mapping[str, str], points: Mapping[str, int]) -> Iterator[str]:

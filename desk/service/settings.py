@@ -139,17 +139,14 @@ def _openid_of(environment: Mapping[str, str]) -> OpenIdProvider | None:
 
 
 def _email_of(environment: Mapping[str, str]) -> Mapping[str, Any] | None:
-    if not environment.get("SMTP_HOST"):
+    names = ("host", "port", "from", "user", "tls")
+    found = {name: value for name in names if (value := environment.get(f"SMTP_{name.upper()}"))}
+    if not found:
         return None
     from pydantic import TypeAdapter, ValidationError
 
     from desk.cycle.alerts import EmailKeys
 
-    found: dict[str, Any] = {
-        name: environment[f"SMTP_{name.upper()}"]
-        for name in ("host", "port", "from", "user", "tls")
-        if environment.get(f"SMTP_{name.upper()}")
-    }
     try:
         TypeAdapter(EmailKeys).validate_python({**found, "to": [found.get("from")]})
     except ValidationError as error:

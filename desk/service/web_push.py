@@ -8,22 +8,21 @@ import socket
 import ssl
 from base64 import urlsafe_b64encode
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from threading import Timer
+from typing import Annotated
 from urllib.parse import urlsplit
 
-import numpy as np
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic import Field
 
-from desk.feeds.adapter import Reply
-from desk.feeds.answers import retry_after
 from desk.feeds.transport import named_certificates
+from desk.service.bodies import Body
 from desk.service.store.keys import Keys
 
 HTTPS = 443
@@ -34,35 +33,28 @@ ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of
 UNREACHED = (OSError, HTTPException)  # why there is no answer
 
 
-@dataclass(frozen=True)
-class Browser:
+class BrowserKeys(Body):
+    """The keys of a browser, in base64url.  p256dh : its public key, a point of P-256.  auth : a secret of 16 bytes."""
+
+    p256dh: Annotated[str, Field(pattern=r"^B[A-Za-z0-9_-]{86}=?$")]
+    auth: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}(==)?$")]
+
+
+class Browser(Body):
     """A browser that takes messages.
 
-    endpoint : address at its push service.
-    p256dh   : its public key, an uncompressed point of P-256 in base64url.
-    auth     : its secret of 16 bytes, in base64url.
-    key      : public key of this server that it was given, in base64url.
+    endpoint, keys : of its `PushSubscription.toJSON()`; the address is that of its push service.
+    key            : the key of this server that it was given.
     """
 
-    endpoint: str
-    p256dh: str
-    auth: str
-    key: str
+    endpoint: Annotated[str, Field(max_length=1_000, pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*$")]
+    keys: BrowserKeys
+    key: Annotated[str, Field(max_length=120)]
 
     @property
     def host(self) -> str:
         """The host of its push service, which logs may name."""
         return urlsplit(self.endpoint).hostname or ""
-
-    def encrypted(self, content: bytes) -> bytes:
-        """A message that this browser alone reads. Raises ValueError where its keys are none."""
-        from pywebpush import WebPusher, WebPushException
-
-        known = {"endpoint": self.endpoint, "keys": {"p256dh": self.p256dh, "auth": self.auth}}
-        try:
-            return bytes(WebPusher(known).encode(content)["body"])
-        except WebPushException as error:
-            raise ValueError(str(error)) from None
 
 
 def push_keys(keys: Keys) -> dict[str, ec.EllipticCurvePrivateKey]:
@@ -104,16 +96,16 @@ class _PublicConnection(HTTPSConnection):
         return (parsed.is_global and not parsed.is_multicast) or (self.to_loopback and parsed.is_loopback)
 
 
-def post(browser: Browser, content: bytes, keys: Keys, contact: str, *, to_loopback: bool = False) -> tuple[int, float]:
-    """Post a message to the push service of a browser, once.
+def post(browser: Browser, content: bytes, keys: Keys, contact: str, *, to_loopback: bool = False) -> int:
+    """The status by which the push service of a browser answers a message.
 
     contact : https: or mailto: address of whoever runs this server.
     to_loopback : true to call this machine, too, at any port.
-    Returns : status of the answer, and the seconds after which it may be sent again.
-    Raises  : KeyError for a browser that was given a key which is no longer kept; OSError or HTTPException where the
-              push service is not public or gives no answer in `SECONDS`.
+    Raises  : KeyError for a browser that was given a key which is no longer kept, ValueError for one whose own key is
+              no point of P-256; OSError or HTTPException where the push service is not public, or gives no answer in
+              `SECONDS`.
     """
-    from pywebpush import Vapid
+    from pywebpush import Vapid, WebPusher
 
     parts = urlsplit(browser.endpoint)
     port = parts.port or HTTPS
@@ -129,10 +121,8 @@ def post(browser: Browser, content: bytes, keys: Keys, contact: str, *, to_loopb
     late.start()
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", target, browser.encrypted(content), headers)
-        answer = connection.getresponse()
-        reply = Reply(answer.status, b"", {name.lower(): value for name, value in answer.getheaders()})
-        return reply.status, retry_after(reply, np.datetime64("now", "us")) or 0.0
+        connection.request("POST", target, WebPusher(browser.model_dump()).encode(content)["body"], headers)
+        return connection.getresponse().status
     finally:
         late.cancel()
         connection.close()

@@ -5,15 +5,16 @@ any session of a later day closes. One published by the training cut-off of the 
 model may have read what followed.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
-from foundation.arguments import refuse, shown
+from foundation.arguments import first_fault, shown
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from foundation.files import sha256_of
@@ -21,7 +22,7 @@ from foundation.table_files import read_text
 from research.forecast.moments import Forecast, Moments
 from research.market import Past
 
-COLUMNS = ("published", "asset", "score", "confidence", "explanation", "model", "cutoff", "item")
+SCORE_COLUMNS = ("published", "asset", "score", "confidence", "explanation", "model", "cutoff", "item")
 
 
 @dataclass(frozen=True)
@@ -36,24 +37,19 @@ class Score:
     model       : name of the model or lexicon that gave it.
     cutoff      : training cut-off of the model: the last day that it may have read of.
     item        : name of the item, the same each time that it is read.
-    Raises      : ConfigError for numbers outside these ranges.
     """
 
-    published: datetime
-    asset: str
-    score: float
-    confidence: float
+    published: AwareDatetime
+    asset: Annotated[str, Field(min_length=1)]
+    score: Annotated[float, Field(ge=-1.0, le=1.0)]
+    confidence: Annotated[float, Field(ge=0.0, le=1.0)]
     explanation: str
     model: str
     cutoff: date
-    item: str
+    item: Annotated[str, Field(min_length=1)]
 
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        for name, least in (("score", -1.0), ("confidence", 0.0)):
-            value = getattr(self, name)
-            if not least <= value <= 1.0:
-                refuse(f"{name} of {shown(self.asset)} is", value, f"give a number from {least:g} to 1.")
+
+SCORE = TypeAdapter(Score)
 
 
 @dataclass(frozen=True)
@@ -144,7 +140,7 @@ class NewsForecast:
 
 
 def read_scores(path: Path, name: str = "") -> Scores:
-    """The scores of a CSV file with `COLUMNS`, in any order.  name : name of the file in settings and messages.
+    """The scores of a CSV file with `SCORE_COLUMNS`, in any order.  name : name of the file in settings and messages.
 
     Raises : DataError as `read_text`, and for a column or a value that is wrong, with its row.
     """
@@ -155,24 +151,14 @@ def read_scores(path: Path, name: str = "") -> Scores:
 def score_rows(path: Path) -> list[Score]:
     """The rows of a file of scores, which may be none. Raises as `read_scores`."""
     (_, head), *rows = read_text(path).rows()
-    if sorted(head) != sorted(COLUMNS):
-        raise DataError(f"{path.name} has the columns {', '.join(map(shown, head))}. Give {', '.join(COLUMNS)}.")
-    return [_score(head, cells, f"{path.name}, line {line}") for line, cells in rows if any(cells)]
-
-
-def _score(head: Sequence[str], cells: Sequence[str], place: str) -> Score:
-    """The score of a row. Raises DataError with its place."""
-    try:
-        row = dict(zip(head, cells, strict=True))
-        published = datetime.fromisoformat(row["published"])
-        if published.tzinfo is None:
-            raise ValueError(f"published is {row['published']!r}, without a time zone")
-        numbers = {name: float(row[name]) for name in ("score", "confidence")}
-        cutoff = date.fromisoformat(row["cutoff"])
-        if not row["asset"] or not row["item"]:
-            raise ValueError("asset or item is empty")
-        return Score(**row | numbers | {"published": published.astimezone(UTC), "cutoff": cutoff})  # type: ignore[arg-type]
-    except ValueError as error:  # a ConfigError is one
-        raise DataError(
-            f"{place}: {error}. Correct the row, or make the file anew with `rebalance data news`."
-        ) from error
+    if sorted(head) != sorted(SCORE_COLUMNS):
+        raise DataError(f"{path.name} has the columns {', '.join(map(shown, head))}. Give {', '.join(SCORE_COLUMNS)}.")
+    scores = []
+    for line, cells in rows:
+        try:
+            score = SCORE.validate_python(dict(zip(head, cells if len(cells) == len(head) else (), strict=False)))
+        except ValidationError as error:
+            found, fix = error.errors()[0]["input"], "Correct it, or make the file anew with `rebalance data news`."
+            raise DataError(f"{path.name}, line {line}: {first_fault(error)}, not {shown(found)}. {fix}") from None
+        scores.append(replace(score, published=score.published.astimezone(UTC)))
+    return scores

@@ -36,6 +36,7 @@ PAGES = [
     "docs/language_models.md",
     "docs/live.md",
     "docs/metrics.md",
+    "docs/mobile_app.md",
     "docs/news.md",
     "docs/own_allocations.md",
     "docs/risk.md",

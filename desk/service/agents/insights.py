@@ -19,7 +19,7 @@ from research.portfolio.file.kinds import Told
 
 AGAIN = "Post it as `rebalance run FILE --export` or the answer of a cycle has it."
 PARTS = {"state": "state", "actions": "actions", "flags": "flags", "next_steps": "steps", "models": "models"}
-HELD = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
+LIST_AT_HAND = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
 
 
 class CycleRecord(Body):
@@ -89,7 +89,7 @@ def insights(about: RebalanceRequest | CycleRecord, *, words: bool = False) -> I
     """
     document = cycle_of(about).document if isinstance(about, RebalanceRequest) else about.document
     try:
-        said = briefed(document, sending=HELD)
+        said = briefed(document, sending=LIST_AT_HAND)
     except OverflowError as error:
         raise Problem(400, f"A number of the record is too large ({error}). {AGAIN}") from error
     shown = {name: [*map(with_minus, getattr(said, of))] for name, of in PARTS.items()}

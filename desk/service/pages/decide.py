@@ -12,7 +12,7 @@ from sqlalchemy import func, select, tuple_
 from desk.cycle.briefing import briefed
 from desk.cycle.page import as_shown, cycle_sheet
 from desk.service.agents.blueprint import blueprint
-from desk.service.agents.insights import HELD
+from desk.service.agents.insights import LIST_AT_HAND
 from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.jobs.worker import PAGE, RECORD
@@ -111,14 +111,15 @@ def scenario_panel(request: Request, scenario: Id, caller: Reader) -> Response:
 
 
 def cycle_content(document: Mapping[str, Any], status: str = "", *, is_scenario: bool = False) -> dict[str, Any]:
-    """What the panel shows of the record of a cycle.  status : what became of its decision, "" for its own."""
-    sheet, said, record = cycle_sheet(document, status=status), briefed(document, status, HELD), as_shown(document)
+    """The content of the panel, from the record of a cycle.  status : what became of its decision, "" for its own."""
+    sheet, said = cycle_sheet(document, status=status), briefed(document, status, LIST_AT_HAND)
+    record = as_shown(document)
     status, steps = status or record["status"], record["steps"]
     sections = {each["key"]: each["parts"] for each in sheet["sections"]}
     parts = {agent: [part for key in keys for part in sections.get(key, ())] for agent, keys in SECTIONS.items()}
     orders = len(steps[5]["output"]["actions"])
-    wanted = WANTED.get(status, "") if orders or status != "finalised" else ""
-    wanted = "" if is_scenario else wanted
+    is_idle = is_scenario or (status == "finalised" and not orders)
+    wanted = "" if is_idle else WANTED.get(status, "")
     idle = "it is a scenario, and nothing is sent" if is_scenario else "nobody has to do anything until the next close"
     close = f"The cycle at the close of {steps[0]['output']['last_close']} is {status}, with {counted(orders, 'order')}"
     return {

@@ -48,6 +48,8 @@ class PageRoute(APIRoute):
             except Problem as problem:
                 if problem.status == 401 and BY_SCRIPT not in request.headers:
                     came_from = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                    if request.headers.get("sec-fetch-site") == "cross-site":  # a browser withholds the cookie then
+                        return HTMLResponse("", headers={"Refresh": "0", "Content-Security-Policy": POLICY})
                     return RedirectResponse(f"{SIGN_IN}?next={quote(came_from)}", 303, problem.headers)
                 return problem_page(request, problem)
             except RequestValidationError:

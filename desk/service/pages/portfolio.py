@@ -116,7 +116,7 @@ def order(
 
 
 class Step(NamedTuple):
-    """What to do next.  sentence : in words; label, to : of the one button."""
+    """The next thing to do.  sentence : in words; label, to : of the one button."""
 
     sentence: str
     label: str
@@ -124,7 +124,7 @@ class Step(NamedTuple):
 
 
 def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | None) -> Step:
-    """What a person has to do next for a portfolio.
+    """The next step of a person for a portfolio.
 
     portfolio : its id.
     found     : as `panels.today` gives it.
@@ -143,7 +143,7 @@ def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | Non
     if triggers:
         said = f"Decide: {'; '.join(triggers)}. The policy itself trades nothing: {ticket['reason']}."
         return Step(said, "Weigh the alternatives", f"/decide?portfolio={portfolio}")
-    return Step(f"Nothing is to be done: {ticket['reason']}.", "Look at the risk", "#risk")
+    return Step(f"Nothing is to be done: {ticket['reason']}.", "Add or take out money", f"/money?portfolio={portfolio}")
 
 
 def age_of(day: str) -> str:

@@ -4,9 +4,8 @@ from mimetypes import guess_type
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
-from fastapi.responses import JSONResponse
 
-from desk.service.pages.page import static_content, static_url
+from desk.service.pages.page import static_content
 from desk.service.problems import Problem
 
 router = APIRouter(include_in_schema=False)
@@ -17,23 +16,7 @@ WORKER_POLICY = "default-src 'none'; connect-src 'self'"
 @router.get("/manifest.webmanifest")
 def manifest() -> Response:
     """Say under which name and icons a phone installs the pages."""
-    icons = (("icon-192.png", 192, "any"), ("icon-512.png", 512, "any"), ("icon-maskable-512.png", 512, "maskable"))
-    stated = {
-        "name": "rebalance",
-        "short_name": "rebalance",
-        "description": "Portfolios, trade lists and their approval",
-        "id": "/",
-        "start_url": "/",
-        "scope": "/",
-        "display": "standalone",
-        "background_color": "#fffefb",
-        "theme_color": "#882255",
-        "icons": [
-            {"src": static_url(name), "sizes": f"{size}x{size}", "type": "image/png", "purpose": purpose}
-            for name, size, purpose in icons
-        ],
-    }
-    return JSONResponse(stated, media_type="application/manifest+json")
+    return Response(static_content("manifest.webmanifest"), media_type="application/manifest+json")
 
 
 @router.get("/sw.js")

@@ -1,11 +1,9 @@
 """Messages to a person: the browsers that they are pushed to, and whether they come by e-mail."""
 
-import json
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -20,32 +18,12 @@ from desk.service.web_push import Browser, push_keys
 router = APIRouter(prefix="/api/push", tags=["users"], route_class=JsonRoute)
 Person = Annotated[Caller, Depends(needs("viewer", PERSON))]
 MOST_BROWSERS = 10  # of a user: the oldest is forgotten
-ENDPOINT = r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[!-~]*$"
 
 
 class PushKey(BaseModel):
     """The public key by which a browser knows the messages of this server: `applicationServerKey`, in base64url."""
 
     key: str
-
-
-class BrowserKeys(Body):
-    """The keys of a browser, in base64url.  p256dh : its public key.  auth : its secret."""
-
-    p256dh: Annotated[str, Field(max_length=120)]
-    auth: Annotated[str, Field(max_length=40)]
-
-
-class NewSubscription(Body):
-    """A browser that takes messages.
-
-    endpoint, keys : of `PushSubscription.toJSON()`.
-    key            : the key of this server that it was given.
-    """
-
-    endpoint: Annotated[str, Field(max_length=1_000, pattern=ENDPOINT)]
-    keys: BrowserKeys
-    key: Annotated[str, Field(max_length=120)]
 
 
 class Subscribed(BaseModel):
@@ -67,17 +45,12 @@ def push_key(caller: Person, service: InService) -> PushKey:
 
 
 @router.post("/subscriptions", status_code=201)
-def subscribe(body: NewSubscription, caller: Person, service: InService) -> Subscribed:
+def subscribe(body: Browser, caller: Person, service: InService) -> Subscribed:
     """Push messages to a browser from now on; one that another user had is yours."""
-    browser = Browser(body.endpoint, body.keys.p256dh, body.keys.auth, body.key)
-    try:
-        browser.encrypted(b"a trial")
-    except ValueError as error:
-        raise refused([FieldMistake("/keys", str(error), None, "Send those of the browser.")]) from None
     if body.key not in push_keys(service.keys):
         raise refused([FieldMistake("/key", "no key of this server", body.key, "GET /api/push/key gives it.")])
     with service.sessions.begin() as session:
-        row = _kept(session, service, caller, sha256_of(body.endpoint), json.dumps(asdict(browser)))
+        row = _kept(session, service, caller, sha256_of(body.endpoint), body.model_dump_json().encode())
         is_mine = (PushSubscription.user == caller.user) & (PushSubscription.sha256 != sha256_of(caller.user))
         mine = select(PushSubscription.id).where(is_mine)
         older = mine.order_by(PushSubscription.created.desc(), PushSubscription.id).offset(MOST_BROWSERS)
@@ -101,7 +74,7 @@ def choose_email(body: EmailWanted, caller: Person, service: InService) -> None:
         raise Problem(409, "This server sends no e-mail: its operator sets SMTP_HOST.")
     with service.sessions.begin() as session:
         if body.wanted:
-            _kept(session, service, caller, sha256_of(caller.user), json.dumps(BY_EMAIL))
+            _kept(session, service, caller, sha256_of(caller.user), BY_EMAIL)
         else:
             session.execute(delete(PushSubscription).where(PushSubscription.sha256 == sha256_of(caller.user)))
 
@@ -114,10 +87,10 @@ def message_choices(service: Service, caller: Caller) -> dict[str, Any]:
     return {"push_key": key, "by_email": found is not None, "sends_email": service.settings.email is not None}
 
 
-def _kept(session: Session, service: Service, caller: Caller, hashed: str, content: str) -> PushSubscription:
+def _kept(session: Session, service: Service, caller: Caller, hashed: str, content: bytes) -> PushSubscription:
     """The row of a hash, made or changed."""
     session.execute(delete(PushSubscription).where(PushSubscription.sha256 == hashed))
-    row = PushSubscription(user=caller.user, sha256=hashed, sealed=service.keys.seal(content.encode()))
+    row = PushSubscription(user=caller.user, sha256=hashed, sealed=service.keys.seal(content))
     session.add(row)
     session.flush()
     return row

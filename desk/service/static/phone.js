@@ -17,6 +17,8 @@ async function shownPage() {
   return `<!doctype html>\n${copy.outerHTML}`;
 }
 
+const notKept = (error) => console.warn("This page is not kept to be read offline.", error); // the disk is full, or the session over
+
 async function keepShown(registration) {
   const db = await openKept(), before = localStorage.getItem("user");
   if (READ_BY && before && before !== READ_BY) { // somebody else's
@@ -24,17 +26,20 @@ async function keepShown(registration) {
     await (await registration.pushManager?.getSubscription())?.unsubscribe();
   }
   if (READ_BY) localStorage.setItem("user", READ_BY);
-  let hasEnded = false; // the server has deleted what is kept: the session is over
-  db.onclose = () => (hasEnded = true);
-  const keep = async () => {
+  let hasEnded = false; // the session
+  db.onclose = () => (hasEnded = true); // the server has deleted all of it
+  const keep = () => {
     if (!READ_BY || location.search || !KEPT.paths.test(location.pathname)) return;
     if (document.querySelector('[aria-busy="true"], .unanswered')) return;
-    const page = await shownPage();
-    if (!hasEnded) await keepPage(db, READ_BY, location.pathname, page);
+    shownPage().then((page) => hasEnded || keepPage(db, READ_BY, location.pathname, page)).catch(notKept);
   };
   document.addEventListener("loaded", keep); // a panel
   document.addEventListener("visibilitychange", () => document.hidden && keep()); // with what its scripts changed
-  document.addEventListener("sent", (event) => event.target.dataset.api?.endsWith("/users/logout") && forget(db).catch(() => {})); // for browsers without Clear-Site-Data; others have closed it
+  document.addEventListener("sent", (event) => {
+    if (!event.target.dataset.api?.includes("/users/logout")) return;
+    hasEnded = true;
+    forget(db).catch(notKept); // a browser that knows Clear-Site-Data has done so
+  });
   keep();
 }
 
@@ -73,6 +78,6 @@ async function pushSwitch(box) {
 }
 
 if (navigator.serviceWorker) {
-  navigator.serviceWorker.register("/sw.js").then(keepShown); // not on a page without TLS
+  navigator.serviceWorker.register("/sw.js").then(keepShown).catch(notKept); // there is none on a page without TLS
   for (const box of document.querySelectorAll("[data-push]")) pushSwitch(box);
 }

@@ -39,8 +39,14 @@ document.addEventListener("loaded", ({ target }) => {
     one(".faults").replaceChildren(...faults);
     one("[data-issue]").disabled = faults.length > 0 || !found.lines.some((line) => line.units);
     const text = (key) => one(`[data-figure="${key}"]`).textContent;
-    const said = found.faults[0] || `Cost ${text("after.cost")}, turnover ${text("turnover")} % of NAV, cash ${text("after.cash")}.`;
+    const said = faults.length ? "The list cannot be issued: its limits are named below the figures." : `Cost ${text("after.cost")}, turnover ${text("turnover")} % of NAV, cash ${text("after.cash")}.`;
     telling = setTimeout(() => say(said, faults.length > 0), QUIET);
+  }
+
+  function blank() { // figures of other units than those that stand there would mislead
+    for (const each of form.querySelectorAll("[data-figure], [data-cell]")) each.textContent = "–";
+    one(".faults").replaceChildren();
+    say("");
   }
 
   async function recompute() {
@@ -62,12 +68,13 @@ document.addEventListener("loaded", ({ target }) => {
       each.units.disabled = each.lock.checked || each.units.title !== "";
       mark(each, Number.isNaN(orders[each.asset]) ? "It is no number. Write units, such as 100 or -25." : "");
     }
-    if (Object.values(orders).some(Number.isNaN)) return;
+    if (Object.values(orders).some(Number.isNaN)) return blank();
     try {
       const found = await api("POST", form.dataset.recompute, { sheet: form.dataset.sheet, orders, stale_ok: true, locked: query.getAll("locked"), ...(day && { as_of: day }) });
       if (number === asked) write(found);
     } catch (error) {
       if (number !== asked) return;
+      blank();
       for (const each of error.mistakes ?? []) mark(rows.find(({ asset }) => `/orders/${asset}` === each.field), `${each.detail}. ${each.mend}`);
       if (!error.mistakes?.length) say(error.message, true);
     }

@@ -6,27 +6,23 @@ by elicitation. It approves nothing that the portfolio wants another person to a
 """
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from anyio import move_on_after, to_thread
+from mcp import types
 from mcp.server.context import ServerRequestContext
-from mcp.types import (
-    CallToolRequestParams,
-    ClientCapabilities,
-    ElicitRequest,
-    ElicitRequestFormParams,
-    ElicitResult,
-    InputRequiredResult,
-)
+from mcp.shared.exceptions import MCPError
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
+from sqlalchemy import select
 
 from desk.journal.tickets import ASSISTANT
 from desk.service import orders
 from desk.service.caller import ROLES, Caller
 from desk.service.problems import Problem
-from desk.service.store.tables import OneTimeSecret
+from desk.service.store.tables import OneTimeSecret, Passkey
 from desk.service.tools.asking import Placed
 from desk.service.tools.tool import Desk
 from desk.service.users.one_time import issue, redeem, sha256_of
@@ -48,40 +44,42 @@ FORM: dict[str, Any] = {
 
 
 async def approved(
-    context: ServerRequestContext[Any, Any], call: CallToolRequestParams, desk: Desk, placed: Placed
-) -> Placed | InputRequiredResult:
+    context: ServerRequestContext[Any, Any], call: types.CallToolRequestParams, desk: Desk, placed: Placed
+) -> Placed | types.InputRequiredResult:
     """A ticket after its person was asked, or the question, where the client's protocol takes it as an answer."""
     if not (_shows_forms(context.session.client_capabilities) and await to_thread.run_sync(_may_approve, desk, placed)):
         return placed
     key = f"{desk.caller.user} {placed.hash}"
     message = question_of(desk.caller, placed, await to_thread.run_sync(_ticket, desk, placed))
-    question = ElicitRequestFormParams(message=message, requested_schema=FORM)
+    question = types.ElicitRequestFormParams(message=message, requested_schema=FORM)
     given: Any = None
     if context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
         if not await to_thread.run_sync(_ask, desk, key):
             return placed
-        with move_on_after(LIFE.total_seconds()):
+        with move_on_after(LIFE.total_seconds()), suppress(MCPError):  # a client that cannot ask leaves it waiting
             given = await context.session.elicit_form(message, FORM, context.request_id)
     elif not call.input_responses:
         if not await to_thread.run_sync(_ask, desk, key):
             return placed
-        return InputRequiredResult(input_requests={ELICITATION: ElicitRequest(params=question)})
+        return types.InputRequiredResult(input_requests={ELICITATION: types.ElicitRequest(params=question)})
     else:
         given = call.input_responses.get(ELICITATION)
     return await to_thread.run_sync(_answered, desk, placed, key, given)
 
 
-def _shows_forms(capabilities: ClientCapabilities | None) -> bool:
+def _shows_forms(capabilities: types.ClientCapabilities | None) -> bool:
     """True for a client that says that it shows forms; one that names neither forms nor addresses shows forms."""
     found = None if capabilities is None else capabilities.elicitation
     return found is not None and (found.form is not None or found.url is None)
 
 
 def _may_approve(desk: Desk, placed: Placed) -> bool:
-    """True if the user is an approver, of a portfolio that asks for no other person, and nobody judged the ticket."""
-    is_approver = ROLES.index(desk.caller.role) >= ROLES.index("approver")
-    judged = placed.approved_by or placed.refused_by or placed.is_sent
-    return is_approver and not judged and orders.is_own(desk.service.root(desk.caller.tenant), placed.hash)
+    """True for an approver without a passkey, of a portfolio that asks for no other, while nobody judged the ticket."""
+    with desk.service.sessions() as session:  # who has a passkey approves with it
+        passkey = session.scalar(select(Passkey.credential).where(Passkey.user == desk.caller.user).limit(1))
+    is_approver = passkey is None and ROLES.index(desk.caller.role) >= ROLES.index("approver")
+    is_judged = placed.approved_by or placed.refused_by or placed.is_sent
+    return is_approver and not is_judged and orders.is_own(desk.service.root(desk.caller.tenant), placed.hash)
 
 
 def _ticket(desk: Desk, placed: Placed) -> dict[str, Any]:
@@ -117,11 +115,11 @@ def _ask(desk: Desk, key: str) -> bool:
         return True
 
 
-def _answered(desk: Desk, placed: Placed, key: str, given: ElicitResult | None) -> Placed:
+def _answered(desk: Desk, placed: Placed, key: str, given: types.ElicitResult | None) -> Placed:
     """The ticket after an answer: approved where the question was open, and the answer to it is yes."""
     with desk.service.sessions.begin() as session:
         is_open = redeem(session, ELICITATION, key, desk.caller.user) is not None
-    if not (is_open and isinstance(given, ElicitResult) and given.action == "accept"):
+    if not (is_open and isinstance(given, types.ElicitResult) and given.action == "accept"):
         return placed
     if (given.content or {}).get("approve") is not True:
         return placed

@@ -1,43 +1,47 @@
-"""The tools that read: each answers what a route of the API answers, a part of its rows at a time."""
+"""The tools that read, and the resources: each gives what a route of the API gives, a part of its rows at a time."""
 
 import json
+import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from desk.service import orders
 from desk.service.bodies import PRINTED, Body, Id
-from desk.service.orders import JournalEntry, TicketHead
+from desk.service.orders import JournalEntry, TicketHead, entries_of
 from desk.service.portfolios.figures import CycleEntry
 from desk.service.problems import Problem
 from desk.service.routes import jobs, market, portfolios, runs
 from desk.service.routes.jobs import JobRecord
 from desk.service.routes.orders import names_of
 from desk.service.routes.portfolios import PortfolioHead
-from desk.service.tools.tool import MOST_LETTERS, MOST_ROWS, Desk, OfPortfolio, Page, Rows
+from desk.service.tools.tool import MOST_LETTERS, MOST_ROWS, ROWS, Desk, OfPortfolio, Page, Rows
 
+MOST_ASSETS = 100_000  # of all markets and stores
 FEW_PATHS = 16  # simulated futures of a risk sheet of which only the facts of today are wanted
-LONG_PARTS = ("lines", "stress", "from_today")  # of a risk sheet
+LEFT_OUT = ("lines", "stress", "from_today", "pictures", "run", "schema")  # of a risk sheet, which is long
 TEARSHEET = "tearsheet.json"  # of a report
+BEGINNING = "rebalance://portfolios/{portfolio}/"
+RESOURCES: Mapping[str, str] = {  # and what each is
+    "sheet": "The numbers of the newest report on a portfolio: figures, evidence, costs, risk and recommendation.",
+    "journal": f"The newest {ROWS} entries of the journal of a portfolio.",
+    "cards": "The cards of the learned policies that the newest report on a portfolio trained, by file.",
+}
+NEEDED = {"sheet": "jobs", "journal": "orders", "cards": "jobs"}  # scopes
+URI = re.compile(rf"{re.escape(BEGINNING).replace(re.escape('{portfolio}'), '(?P<portfolio>[^/]+)')}(?P<what>\w+)")
 
 
 class Symbol(Body):
-    """An asset.  market : a shipped market or a store of prices; by default the first that has it."""
+    """An asset."""
 
     symbol: Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTED)]
-    market: Annotated[str, Field(max_length=80, pattern=PRINTED)] = ""
 
 
-class HoldingsAsked(OfPortfolio, Page):
+class PositionsAsked(OfPortfolio, Page):
     """The positions of a portfolio, a part at a time."""
-
-
-class RiskAsked(OfPortfolio, Page):
-    """The part of a risk sheet.  part : figures are those of the whole portfolio."""
-
-    part: Literal["figures", "lines", "stress", "from_today"] = "figures"
 
 
 class OfReport(OfPortfolio, Page):
@@ -75,7 +79,7 @@ class Holdings(Rows):
 
 
 class Risk(Rows):
-    """A risk sheet.  figures : of the whole, fractions unless named.  rows : of the part `lines`."""
+    """The risk of a portfolio.  figures : of the whole, fractions unless named.  rows : of each position."""
 
     portfolio: str
     figures: dict[str, Any]
@@ -134,7 +138,7 @@ def list_portfolios(desk: Desk, asked: Page) -> PortfolioRows:
     return PortfolioRows(**asked.rows([each for of in clients for each in of.portfolios]))
 
 
-def query_portfolio_holdings(desk: Desk, asked: HoldingsAsked) -> Holdings:
+def query_portfolio_holdings(desk: Desk, asked: PositionsAsked) -> Holdings:
     """Give the positions of a portfolio with their weights, targets and gaps, and what its policy would trade today.
     Then call propose_trades for the orders, or query_risk_metrics."""
     id = desk.portfolio(asked.portfolio)
@@ -143,15 +147,12 @@ def query_portfolio_holdings(desk: Desk, asked: HoldingsAsked) -> Holdings:
     return Holdings(portfolio=id, **about, **asked.rows(found["lines"]))
 
 
-def query_risk_metrics(desk: Desk, asked: RiskAsked) -> Risk:
-    """Give volatility, tracking error, beta, VaR and CVaR of a portfolio; with `part` its risk by position, its stress
-    tests, or its simulated future."""
+def query_risk_metrics(desk: Desk, asked: PositionsAsked) -> Risk:
+    """Give volatility, tracking error, beta, VaR and CVaR of a portfolio, and what each position adds to it."""
     id = desk.portfolio(asked.portfolio)
-    paths = portfolios.PATHS if asked.part == "from_today" else FEW_PATHS
-    found = portfolios.risk(desk.service, desk.caller, id, paths=paths)
-    kept = {name: value for name, value in found.items() if name not in (*LONG_PARTS, "pictures", "run", "schema")}
-    part = {} if asked.part in ("figures", "lines") else {asked.part: found[asked.part]}
-    return Risk(portfolio=id, figures=kept | part, **asked.rows(found["lines"] if asked.part == "lines" else []))
+    found = portfolios.risk(desk.service, desk.caller, id, paths=FEW_PATHS)
+    figures = {name: value for name, value in found.items() if name not in LEFT_OUT}
+    return Risk(portfolio=id, figures=figures, **asked.rows(found["lines"]))
 
 
 def get_portfolio_balance(desk: Desk, asked: OfPortfolio) -> Balance:
@@ -162,19 +163,22 @@ def get_portfolio_balance(desk: Desk, asked: OfPortfolio) -> Balance:
 
 
 def get_stock_info(desk: Desk, asked: Symbol) -> StockInfo:
-    """Give the last price that is kept of an asset, with its age and its source. It is no quote of the moment."""
-    named = asked.market or None
-    count = market.market_data(desk.caller, asked.symbol, named, limit=1).count
-    found = market.market_data(desk.caller, asked.symbol, named, limit=1, offset=max(count - 1, 0))
-    if not found.rows:
-        raise Problem(404, f"No price of {asked.symbol!r} is kept in {found.market}.")
-    facts = next(each for each in market.list_assets(desk.caller, found.market) if each.symbol == asked.symbol)
-    (last,) = found.rows
-    return StockInfo(
-        symbol=found.symbol, source=found.market, price=last.close, currency=facts.currency, date=last.date,
-        age_days=(datetime.now(UTC).date() - last.date).days, is_tradable=last.is_tradable,
-        asset_class=facts.asset_class, sector=facts.sector,
-    )  # fmt: skip
+    """Give the newest price that is kept of an asset, with its age and its source. It is no quote of the moment."""
+    kept = [each for each in market.list_assets(desk.caller, limit=MOST_ASSETS) if each.symbol == asked.symbol]
+    found = [_last_price(desk, asset) for asset in kept]
+    if not found:  # which it says, with what is written most alike
+        market.market_data(desk.caller, asked.symbol)
+    return max(found, key=lambda each: each.date)
+
+
+def _last_price(desk: Desk, asset: market.Asset) -> StockInfo:
+    """The last row of an asset in its market or store."""
+    count = market.market_data(desk.caller, asset.symbol, asset.market, limit=1).count
+    (last,) = market.market_data(desk.caller, asset.symbol, asset.market, limit=1, offset=count - 1).rows
+    facts = asset.model_dump(include={"symbol", "currency", "asset_class", "sector"})
+    age = (datetime.now(UTC).date() - last.date).days
+    about = {"date": last.date, "age_days": age, "is_tradable": last.is_tradable, "price": last.close}
+    return StockInfo.model_validate({"source": asset.market, **about, **facts})
 
 
 def compare_policies(desk: Desk, asked: OfReport) -> Compared:
@@ -232,3 +236,21 @@ def name_of(desk: Desk, portfolio: str) -> str:
     """The name by which the journal knows a portfolio."""
     with desk.service.sessions() as session:
         return portfolios.seen(session, desk.caller, portfolio).name
+
+
+def content_at(desk: Desk, uri: str) -> str:
+    """The content of a resource, JSON. Raises Problem 403, and 404 for an address of none."""
+    found = URI.fullmatch(uri)
+    if found is None or found["what"] not in RESOURCES:
+        raise Problem(404, f"There is no such resource: read {BEGINNING}, and then one of {', '.join(RESOURCES)}.")
+    desk.caller.check("viewer", NEEDED[found["what"]])
+    portfolio = desk.portfolio(found["portfolio"])
+    if found["what"] == "journal":
+        root, name = desk.service.root(desk.caller.tenant), name_of(desk, portfolio)
+        return json.dumps([each.model_dump() for each in entries_of(root, ROWS, portfolios=[name])])
+    job = newest_report(desk, portfolio)
+    if found["what"] == "sheet":
+        return content_of_job(desk, job, TEARSHEET)
+    names = jobs.job(job, desk.caller, desk.service).files
+    cards = [name for name in names if Path(name).name == "card.json"]
+    return json.dumps({name: json.loads(content_of_job(desk, job, name)) for name in cards})

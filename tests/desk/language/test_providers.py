@@ -55,7 +55,7 @@ def test_anthropic_s_format_is_that_of_messages() -> None:
 def test_a_busy_server_is_asked_again_when_it_says_and_one_that_is_down_with_longer_waits() -> None:
     with models(BUSY, DOWN, CUT, openai("yes")) as server:
         assert ask(server) == ("yes", [7.0, 2.0, 4.0])
-    with models(DOWN) as server, pytest.raises(ModelError, match=r"answers with status 503: it is busy or down\. Run"):
+    with models(DOWN) as server, pytest.raises(ModelError, match=r"is busy or down, by its status 503\. Run"):
         ask(server)
     assert len(server.asked) == 4
 
@@ -68,8 +68,12 @@ def test_a_wait_that_is_too_long_is_left_to_the_user() -> None:
 
 LARGE: Answer = (200, {}, b" " * (2**20 + 1))
 FAULTS: dict[str, tuple[str, Answer, str]] = {
-    "refused key": ("openai", (401, {}, f'{{"error": "no key {KEY}"}}'.encode()), "the key in REBALANCE_MODEL_KEY"),
-    "no model": ("openai", (404, {}, b"{}"), "status 404. Check REBALANCE_MODEL_URL and REBALANCE_MODEL_NAME"),
+    "refused key": (
+        "openai",
+        (401, {}, f'{{"error": "no key {KEY}"}}'.encode()),
+        "status 401: the key is refused. Correct KEY of the variables REBALANCE_MODEL_",
+    ),
+    "no model": ("openai", (404, {}, b"{}"), "status 404: check URL and NAME of the variables REBALANCE_MODEL_"),
     "redirect": ("openai", (302, {"Location": "http://192.0.2.1/"}, b""), "answers with status 302"),
     "page": ("openai", (200, {}, b"<html>"), "answers without JSON"),
     "other JSON": ("openai", (200, {}, b"[1]"), "it ended by None"),

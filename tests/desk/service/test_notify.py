@@ -1,6 +1,7 @@
 """Messages to people: what each event tells whom, as the browser reads it, and faults of push services and mail."""
 
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,10 +19,12 @@ from desk.service import web_push
 from desk.service.caller import Service
 from desk.service.jobs import queue
 from desk.service.notify import SENDERS, Message, notify, notify_of_job, notify_of_ticket
+from desk.service.settings import settings_of
 from desk.service.store.keys import reseal
 from desk.service.store.tables import PushSubscription, Share, StoredPortfolio, Tenant, User
 from desk.service.users.tokens import begin_session, end_all_sessions
 from desk.service.web_push import Browser, post, push_keys
+from foundation.errors import ConfigError
 
 HELLO = Message("Hello", "Something waits.", "/tickets/1")
 
@@ -89,24 +92,20 @@ def test_a_message_is_read_by_its_browser_alone_and_signed_for_its_push_service(
     assert pushes.address.encode() not in row.sealed
 
 
-def test_an_ended_subscription_is_forgotten_and_a_busy_push_service_asked_again(
+def test_what_a_push_service_refuses_is_logged_and_a_subscription_that_has_ended_forgotten(
     service: Service, person: Callable[..., Any], pushes: PushService, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "rebalance.service")
     user, client = person("ann")
     browser = subscribed(client, pushes)
-    pushes.answers = [(429, {"Retry-After": "0"}), (201, {}), (429, {"Retry-After": "600"}), (302, {"Location": "/b"})]
-    for asked in (2, 1, 1):
+    pushes.answers = [(429, {"Retry-After": "600"}), (302, {"Location": f"{pushes.address}/other"}), (410, {})]
+    for _ in range(3):
+        assert rows(service) == 1
         notify(service, User.id == user, HELLO)
-        for _ in range(asked):
-            browser.read()
+        browser.read()
         settle()
     assert [record.fields["why"] for record in caplog.records] == ["127.0.0.1 answers 429", "127.0.0.1 answers 302"]
     assert pushes.posted.empty()  # no redirection is followed
-    assert rows(service) == 1
-    pushes.answers = [(410, {})]
-    notify(service, User.id == user, HELLO)
-    settle()
     assert rows(service) == 0
     assert browser.path not in caplog.text  # who has the address of a browser may push to it
 
@@ -137,13 +136,11 @@ def test_a_silent_push_service_holds_up_nobody_else(
         "https://10.0.0.1/a",
         "https://2130706433/a",  # 127.0.0.1 as a number
         "https://push.example:8443/a",
-        "http://push.example/a",
     ],
 )
 def test_only_public_hosts_are_called_by_https_at_its_own_port(service: Service, endpoint: str) -> None:
     key = next(iter(push_keys(service.keys)))
-    body = Subscriber(PushService(), key).body
-    browser = Browser(endpoint, **body["keys"], key=key)
+    browser = Browser.model_validate({**Subscriber(PushService(), key).body, "endpoint": endpoint})
     with pytest.raises(OSError, match=r"no public address|not one of HTTPS"):
         post(browser, b"{}", service.keys, "https://desk.example")
 
@@ -154,7 +151,7 @@ def test_only_public_hosts_are_called_by_https_at_its_own_port(service: Service,
         ({"endpoint": "http://push.example/a"}, "/endpoint"),
         ({"endpoint": "https://user@push.example/a"}, "/endpoint"),
         ({"endpoint": "https://[::1]/a"}, "/endpoint"),
-        ({"keys": {"p256dh": "AAAA", "auth": "c2l4dGVlbiBsZXR0ZXJzLg"}}, "/keys"),
+        ({"keys": {"p256dh": "AAAA", "auth": "c2l4dGVlbiBsZXR0ZXJzLg"}}, "/keys/p256dh"),
         ({"key": "AAAA"}, "/key"),
     ],
 )
@@ -287,3 +284,19 @@ def test_who_wants_e_mail_gets_it_and_who_does_not_any_more_gets_none(
         ]  # fmt: skip
     assert client.put("/api/push/email", json={}).status_code == 204
     assert rows(service) == 0
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ({"SMTP_HOST": "mail.example"}, "SMTP_FROM is ''"),
+        ({"SMTP_FROM": "desk@desk.example"}, "SMTP_HOST is ''"),
+        ({"SMTP_HOST": "mail.example", "SMTP_FROM": "desk"}, "SMTP_FROM is 'desk'"),
+        ({"SMTP_HOST": "mail.example", "SMTP_FROM": "a@b.example", "SMTP_PORT": "mail"}, "SMTP_PORT is 'mail'"),
+        ({"SMTP_HOST": "m", "SMTP_FROM": "a@b.example", "SMTP_USER": "u", "SMTP_TLS": "none"}, "SMTP_USER is 'u'"),
+    ],
+)
+def test_a_mail_server_that_is_stated_wrongly_is_refused_at_the_start(stated: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        settings_of(stated)
+    assert settings_of({}).email is None

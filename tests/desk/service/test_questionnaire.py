@@ -47,7 +47,7 @@ def test_every_score_lies_in_its_published_band(letters: tuple[str, ...]) -> Non
     assert found.profile == PRESETS[found.band]
 
 
-def test_every_end_of_a_band_has_its_preset_and_says_how_far_the_next_ones_are() -> None:
+def test_every_end_of_a_band_is_told() -> None:
     """From the most cautious answers on, one more question at a time is answered a step bolder."""
     answers, seen = dict(CAUTIOUS), dict[int, Any]()
     for key, each in questions().items():
@@ -62,8 +62,7 @@ def test_every_end_of_a_band_has_its_preset_and_says_how_far_the_next_ones_are()
         (32, "above average", "high"),
     ):
         assert (seen[last].band, seen[last + 1].band) == (band, after)
-        assert f"1 point more would be {after}" in seen[last].reasons[0]
-        assert f"1 point less would be {band}" in seen[last + 1].reasons[0]
+        assert f"{band} ends at {last}," in seen[last].reasons[0]
 
 
 def test_answers_at_opposite_ends_about_one_thing_are_named() -> None:

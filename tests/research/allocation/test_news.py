@@ -16,7 +16,7 @@ from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs
 from research.allocation import FixedWeights, NewsTilt, target_path
 from research.allocation.news import tilted
-from research.forecast.news import COLUMNS, Score, Scores, read_scores
+from research.forecast.news import SCORE_COLUMNS, Score, Scores, read_scores
 from research.market import Market
 from research.market.calendars import last_of
 from research.rules import Calendar
@@ -178,7 +178,7 @@ def test_a_score_raises_a_flag_and_none_lowers_one(market: Market) -> None:
 ROW = "2022-01-03T09:00:00+00:00,A,0.5,0.8,good,vader,2020-05-22,ab"
 
 
-def written(path: Path, *rows: str, head: str = ",".join(COLUMNS)) -> Path:
+def written(path: Path, *rows: str, head: str = ",".join(SCORE_COLUMNS)) -> Path:
     path.write_text("\n".join([head, *rows, ""]), encoding="utf-8")
     return path
 
@@ -194,12 +194,12 @@ def test_a_file_of_scores_is_read_with_its_cutoff(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        (ROW.replace(",0.5,", ",1.5,"), r"s\.csv, line 2: score of 'A' is 1\.5: give a number from -1 to 1"),
-        (ROW.replace(",0.8,", ",nan,"), "confidence of 'A' is nan"),
-        (ROW.replace("+00:00", ""), "without a time zone"),
-        (ROW.replace("2022-01-03T", "soon"), "line 2: Invalid isoformat"),
-        (ROW.replace(",A,", ",,"), "asset or item is empty"),
-        (f"{ROW},more", "line 2"),
+        (ROW.replace(",0.5,", ",1.5,"), r"s\.csv, line 2: score: .* less than or equal to 1, not '1\.5'\. Correct it"),
+        (ROW.replace(",0.8,", ",nan,"), "confidence: .*, not 'nan'"),
+        (ROW.replace("+00:00", ""), "published: Input should have timezone info"),
+        (ROW.replace("2022-01-03T", "soon"), "line 2: published: Input should be a valid datetime"),
+        (ROW.replace(",A,", ",,"), "asset: String should have at least 1 character"),
+        (f"{ROW},more", "line 2: published: Field required"),
     ],
 )
 def test_a_row_that_is_wrong_is_refused_with_its_place(tmp_path: Path, row: str, says: str) -> None:

@@ -9,7 +9,7 @@ from people import PASSWORD
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from served import Served
 
-TIMEOUT = 20_000  # ms that a page has to come to what is expected, on a machine that is busy
+TIMEOUT = 60_000  # ms that a page has to come to what is expected, on a machine that is busy
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,8 @@ STORES = """async () => {
 }"""
 KEPT = """async (path) => {
   for (let tries = 400; tries; tries -= 1) {
-    if ((await keptPage(path).catch(() => null)) && (await keyAt(await openKept(), Date.now())).user === READ_BY) return;
+    const page = await keptPage(path).catch(() => null);
+    if (page && (await keyAt(await openKept(), Date.now())).user === READ_BY) return;
     await new Promise((done) => setTimeout(done, 20));
   }
   throw new Error(`${path} was not kept`);
@@ -55,7 +56,8 @@ FLIP = """async () => {
 }"""
 
 SUBSCRIBE = """(body) => {
-  const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (each) => each.charCodeAt(0));
+  const plain = (text) => atob(text.replace(/-/g, "+").replace(/_/g, "/"));
+  const bytes = (text) => Uint8Array.from(plain(text), (each) => each.charCodeAt(0));
   let kept = null;
   const unsubscribe = async () => (kept = null) === null;
   PushManager.prototype.getSubscription = async () => kept;

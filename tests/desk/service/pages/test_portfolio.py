@@ -120,7 +120,7 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Callable
     page.unroute("**/risk")
     failed.get_by_role("button", name="Try again").click()
     expect(page.locator(".panel[aria-busy=false]")).to_have_count(5)
-    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page.locator(".failed")).to_have_count(0)
     expect(page.locator(".verdict .lead")).to_have_text(
         "The prices are too old for orders: get newer ones before you trade."
     )
@@ -248,7 +248,7 @@ def head(**changes: Any) -> TicketHead:
 @pytest.mark.parametrize(
     ("found", "ticket", "to"),
     [
-        (found_today(), None, "#risk"),
+        (found_today(), None, "/money?portfolio=p"),
         (found_today(is_empty=False), None, "#orders"),
         (found_today(stale="Stale."), None, "#orders"),
         (found_today(drift={"readings": [{"triggers": True, "sentence": "crisis"}]}), None, "/decide?portfolio=p"),

@@ -14,13 +14,24 @@ from sqlalchemy import update
 from desk.service import orders
 from desk.service.caller import APPROVALS, SCOPES, Caller
 from desk.service.problems import Problem
-from desk.service.store.tables import OneTimeSecret, now
+from desk.service.routes import orders as routes
+from desk.service.store.tables import OneTimeSecret, Passkey, now
 from desk.service.tools.elicited import ELICITATION
 from desk.service.tools.tool import NO_TOKEN_OF_PERSONS, assistant_of
 from desk.service.users.one_time import issue, sha256_of
+from foundation.home import HOME
 
 YES = ElicitResult(action="accept", content={"approve": True})
 FOUR_EYES = "\nticket: {approvals: 1}\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists are made in this process, which spares a second each; test_transports.py makes one as the service does."""
+    monkeypatch.setenv(HOME, str(bench.root))
+    bench.root.mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(bench.root)
+    monkeypatch.setattr(routes, "limited", lambda work, *given, home: work(*given))
 
 
 def person(bench: Bench) -> Caller:
@@ -40,7 +51,7 @@ class Shown:
 
 
 def placed(bench: Bench, shown: Shown | None = None, mode: str = "auto", elicits: bool = True, **order: Any) -> Any:
-    """What place_buy_order answers where its user is asked by elicitation."""
+    """The answer of place_buy_order where its user is asked by elicitation."""
     asked = ORDER | order
     found = bench.talk(
         lambda client: client.call_tool("place_buy_order", asked),
@@ -97,7 +108,7 @@ def test_elicitation_approves_where_the_server_was_started_so(bench: Bench, mode
 
 
 def test_self_confirmation_fails_in_each_way(bench: Bench) -> None:
-    """By an argument, by an elicitation that nobody asked for, by an answer without a question, by the API, by role."""
+    """By an argument, an elicitation that is off, an answer without a question, the API, a lower role, no passkey."""
     bench.refusal("place_buy_order", **ORDER, confirm=True, approved=True)
     shown = Shown()
     made = placed(bench, shown, elicits=False)
@@ -112,6 +123,9 @@ def test_self_confirmation_fails_in_each_way(bench: Bench) -> None:
         bench.caller.check("approver", APPROVALS)
     manager = with_scopes(bench, "manager", "portfolios", "orders")
     assert not placed(manager, shown)["is_approved"]
+    with bench.service.sessions.begin() as session:  # with which he confirms each approval
+        session.add(Passkey(credential="c", user=bench.caller.user, name="key", public_key=b"", sign_count=0))
+    assert not placed(bench, shown)["is_approved"]
     assert shown.questions == []
     assert {*bench.kinds()} == {"list"}
 

@@ -18,7 +18,7 @@ QUEUING, ORDERING = {"run_backtest", "run_report"}, {"place_buy_order", "place_s
 WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("list_portfolios", {"limit": "5"}, "/limit", "not a whole number"),
     ("query_portfolio_holdings", {"limit": 0}, "/limit", "out of bounds"),
-    ("query_risk_metrics", {"part": "all"}, "/part", "not one of its words"),
+    ("query_risk_metrics", {"offset": -1}, "/offset", "out of bounds"),
     ("get_portfolio_balance", {"portfolio": 5}, "/portfolio", "not text"),
     ("get_stock_info", {}, "/symbol", "missing"),
     ("compare_policies", {"jobs": "x"}, "/jobs", "unknown key"),
@@ -85,7 +85,7 @@ def test_holdings_risk_and_balance_are_those_of_the_portfolio(bench: Bench) -> N
     found = bench.answer("query_portfolio_holdings", portfolio=NAME, limit=2)
     assert {row["asset"]: row["value"] for row in found["rows"]} == pytest.approx(held)
     assert (found["count"], found["next_offset"], found["date"]) == (3, 2, "2022-12-29")
-    risk = bench.answer("query_risk_metrics", part="lines", limit=1, offset=1)
+    risk = bench.answer("query_risk_metrics", limit=1, offset=1)
     assert [(row["asset"], row["weight"]) for row in risk["rows"]] == [("AGG", pytest.approx(held["AGG"] / nav))]
     assert (risk["count"], risk["next_offset"], risk["figures"]["nav"]) == (2, None, pytest.approx(nav))
     balance = bench.answer("get_portfolio_balance")
@@ -95,10 +95,11 @@ def test_holdings_risk_and_balance_are_those_of_the_portfolio(bench: Bench) -> N
 
 
 def test_a_price_has_its_age_and_source(bench: Bench) -> None:
-    """The last close of SPY in the shipped market: 383.44 USD on 2022-12-29."""
+    """The newest close of SPY in the shipped markets, of which others end in 2022: 397.73 USD on 2023-02-27."""
     found = bench.answer("get_stock_info", symbol="SPY")
-    assert (found["price"], found["date"], found["source"]) == (383.440002, "2022-12-29", "multi_asset_daily")
-    assert found["age_days"] > 1_400
+    assert (found["price"], found["date"]) == (pytest.approx(397.73, abs=0.005), "2023-02-27")
+    assert (found["source"], found["currency"]) == ("us_etf_ohlcv", "USD")
+    assert found["age_days"] > 1_300
     assert "Did you mean 'SPY'" in bench.refusal("get_stock_info", symbol="SPZ")["detail"]
 
 
