@@ -29,7 +29,7 @@ from people import PASSWORD
 from served import Served
 
 PATHS = ("/", "/portfolios/{portfolio}", "/money", "/new")
-PORTFOLIOS, CLIENTS, ASSETS, SESSIONS, ROUNDS, SETTLED = 200, 20, 50, 750, 5, 1_000  # the last: ms after the panels
+PORTFOLIOS, CLIENTS, ASSETS, SESSIONS, ROUNDS, SETTLED = 200, 20, 50, 750, 3, 1_000  # the last: ms after the panels
 AIMS = {"first paint, ms": 1_000.0, "blocking, ms": 100.0, "layout shift": 0.05, "kB": 300.0}
 OBSERVED = """
 window.seen = {shift: 0, blocking: 0};

@@ -65,7 +65,7 @@ class Bench:
         return found
 
     def answer(self, tool: str, **arguments: Any) -> dict[str, Any]:
-        """What one call answers."""
+        """The answer to one call."""
         found = self.call(tool, **arguments)
         assert not found.is_error, found.content
         assert found.structured_content is not None

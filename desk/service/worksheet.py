@@ -20,7 +20,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from desk.service.orders import TradesAsked, listed
-from desk.service.problems import FieldMistake, refused
+from desk.service.problems import FieldMistake, pointer, refused
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.accounting import Costs
@@ -259,7 +259,9 @@ class Sheet:
             turnover=made.turnover * nav / max(nav, nav - known["flow"]),
             before=found.figures["before"],
             after=found.figures["after"],
-            faults=[] if orders is None or not units.any() else faults_of(self.portfolio, made),
+            faults=[]
+            if orders is None or not units.any()
+            else [_capital(each) for each in faults_of(self.portfolio, made)],
             lines=[WorksheetLine(**dict(zip(columns, row, strict=True))) for row in rows],
         )
 
@@ -271,10 +273,14 @@ class Sheet:
                 units += units_of(self.portfolio, self.position, {asset: wanted})
             except ConfigError as error:
                 detail, _, mend = str(error).partition(": ")
-                mistakes.append(FieldMistake(f"/orders/{asset}", detail, wanted, f"{mend[:1].upper()}{mend[1:]}"))
+                mistakes.append(FieldMistake(pointer(("orders", asset)), _capital(detail), wanted, _capital(mend)))
         if mistakes:
             raise refused(mistakes)
         return units
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _limit(known: Mapping[str, Any]) -> WeightLimit:
@@ -304,4 +310,4 @@ class KeptSheets:
         return made
 
 
-SHEETS = KeptSheets()
+WORKSHEETS = KeptSheets()

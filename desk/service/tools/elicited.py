@@ -12,16 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from anyio import move_on_after, to_thread
+from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp.types import (
-    CallToolRequestParams,
-    ClientCapabilities,
-    ElicitRequest,
-    ElicitRequestFormParams,
-    ElicitResult,
-    InputRequiredResult,
-)
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from sqlalchemy import select
 
@@ -51,14 +44,14 @@ FORM: dict[str, Any] = {
 
 
 async def approved(
-    context: ServerRequestContext[Any, Any], call: CallToolRequestParams, desk: Desk, placed: Placed
-) -> Placed | InputRequiredResult:
+    context: ServerRequestContext[Any, Any], call: types.CallToolRequestParams, desk: Desk, placed: Placed
+) -> Placed | types.InputRequiredResult:
     """A ticket after its person was asked, or the question, where the client's protocol takes it as an answer."""
     if not (_shows_forms(context.session.client_capabilities) and await to_thread.run_sync(_may_approve, desk, placed)):
         return placed
     key = f"{desk.caller.user} {placed.hash}"
     message = question_of(desk.caller, placed, await to_thread.run_sync(_ticket, desk, placed))
-    question = ElicitRequestFormParams(message=message, requested_schema=FORM)
+    question = types.ElicitRequestFormParams(message=message, requested_schema=FORM)
     given: Any = None
     if context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
         if not await to_thread.run_sync(_ask, desk, key):
@@ -68,13 +61,13 @@ async def approved(
     elif not call.input_responses:
         if not await to_thread.run_sync(_ask, desk, key):
             return placed
-        return InputRequiredResult(input_requests={ELICITATION: ElicitRequest(params=question)})
+        return types.InputRequiredResult(input_requests={ELICITATION: types.ElicitRequest(params=question)})
     else:
         given = call.input_responses.get(ELICITATION)
     return await to_thread.run_sync(_answered, desk, placed, key, given)
 
 
-def _shows_forms(capabilities: ClientCapabilities | None) -> bool:
+def _shows_forms(capabilities: types.ClientCapabilities | None) -> bool:
     """True for a client that says that it shows forms; one that names neither forms nor addresses shows forms."""
     found = None if capabilities is None else capabilities.elicitation
     return found is not None and (found.form is not None or found.url is None)
@@ -122,11 +115,11 @@ def _ask(desk: Desk, key: str) -> bool:
         return True
 
 
-def _answered(desk: Desk, placed: Placed, key: str, given: ElicitResult | None) -> Placed:
+def _answered(desk: Desk, placed: Placed, key: str, given: types.ElicitResult | None) -> Placed:
     """The ticket after an answer: approved where the question was open, and the answer to it is yes."""
     with desk.service.sessions.begin() as session:
         is_open = redeem(session, ELICITATION, key, desk.caller.user) is not None
-    if not (is_open and isinstance(given, ElicitResult) and given.action == "accept"):
+    if not (is_open and isinstance(given, types.ElicitResult) and given.action == "accept"):
         return placed
     if (given.content or {}).get("approve") is not True:
         return placed

@@ -177,8 +177,8 @@ def _last_price(desk: Desk, asset: market.Asset) -> StockInfo:
     (last,) = market.market_data(desk.caller, asset.symbol, asset.market, limit=1, offset=count - 1).rows
     facts = asset.model_dump(include={"symbol", "currency", "asset_class", "sector"})
     age = (datetime.now(UTC).date() - last.date).days
-    about = {"date": last.date, "age_days": age, "is_tradable": last.is_tradable}
-    return StockInfo(source=asset.market, price=last.close, **about, **facts)
+    about = {"date": last.date, "age_days": age, "is_tradable": last.is_tradable, "price": last.close}
+    return StockInfo.model_validate({"source": asset.market, **about, **facts})
 
 
 def compare_policies(desk: Desk, asked: OfReport) -> Compared:

@@ -7,29 +7,10 @@ from importlib.metadata import version
 from typing import Any
 
 from anyio import to_thread
+from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
-from mcp.types import (
-    INVALID_PARAMS,
-    CallToolRequestParams,
-    CallToolResult,
-    GetPromptRequestParams,
-    GetPromptResult,
-    InputRequiredResult,
-    ListPromptsResult,
-    ListResourcesResult,
-    ListResourceTemplatesResult,
-    ListToolsResult,
-    Prompt,
-    PromptMessage,
-    ReadResourceRequestParams,
-    ReadResourceResult,
-    ResourceTemplate,
-    TextContent,
-    TextResourceContents,
-)
-from mcp.types import Tool as ListedTool
 from pydantic import BaseModel
 
 from desk.service.bodies import JSON, model_of
@@ -45,23 +26,25 @@ from foundation.errors import ConfigError, DataError, PolicyError
 
 LOG = logging.getLogger("rebalance.service")
 NAME = "rebalance"
-TOOL_LIST = (
-    Tool(reading.list_portfolios, "List portfolios", "viewer", "portfolios"),
-    Tool(reading.query_portfolio_holdings, "Positions and drift", "viewer", "portfolios"),
-    Tool(reading.query_risk_metrics, "Risk of a portfolio", "viewer", "portfolios"),
-    Tool(reading.get_portfolio_balance, "Value and cash", "viewer", "portfolios"),
-    Tool(reading.get_stock_info, "Last price of an asset", "viewer", "market"),
-    Tool(reading.compare_policies, "Compare policies", "viewer", "jobs"),
-    Tool(reading.get_job, "Progress of a job", "viewer", "jobs"),
-    Tool(reading.explain_last_decision, "Explain the last decision", "viewer", "orders"),
-    Tool(reading.get_ticket, "State of a ticket", "viewer", "orders"),
-    Tool(asking.propose_trades, "Propose trades", "viewer", "orders"),
-    Tool(asking.run_backtest, "Queue a backtest", "manager", "jobs", "queues"),
-    Tool(asking.run_report, "Queue a report", "manager", "jobs", "queues"),
-    Tool(asking.place_buy_order, "Write a ticket to buy", "manager", "orders", "orders"),
-    Tool(asking.place_sell_order, "Write a ticket to sell", "manager", "orders", "orders"),
-)
-TOOLS = {tool.name: tool for tool in TOOL_LIST}
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool(reading.list_portfolios, "List portfolios", "viewer", "portfolios"),
+        Tool(reading.query_portfolio_holdings, "Positions and drift", "viewer", "portfolios"),
+        Tool(reading.query_risk_metrics, "Risk of a portfolio", "viewer", "portfolios"),
+        Tool(reading.get_portfolio_balance, "Value and cash", "viewer", "portfolios"),
+        Tool(reading.get_stock_info, "Last price of an asset", "viewer", "market"),
+        Tool(reading.compare_policies, "Compare policies", "viewer", "jobs"),
+        Tool(reading.get_job, "Progress of a job", "viewer", "jobs"),
+        Tool(reading.explain_last_decision, "Explain the last decision", "viewer", "orders"),
+        Tool(reading.get_ticket, "State of a ticket", "viewer", "orders"),
+        Tool(asking.propose_trades, "Propose trades", "viewer", "orders"),
+        Tool(asking.run_backtest, "Queue a backtest", "manager", "jobs", "queues"),
+        Tool(asking.run_report, "Queue a report", "manager", "jobs", "queues"),
+        Tool(asking.place_buy_order, "Write a ticket to buy", "manager", "orders", "orders"),
+        Tool(asking.place_sell_order, "Write a ticket to sell", "manager", "orders", "orders"),
+    )
+}
 PROMPT = "rebalancing_agent"
 Context = ServerRequestContext[Any, Any]
 INSTRUCTIONS = (
@@ -100,26 +83,28 @@ def tool_server(
         try:
             return await to_thread.run_sync(worked)
         except Exception as error:
-            raise MCPError(INVALID_PARAMS, _told(service, error)) from None
+            raise MCPError(types.INVALID_PARAMS, _told(service, error)) from None
 
-    async def list_tools(context: Context, _: Any) -> ListToolsResult:
-        return ListToolsResult(tools=await done(_listed, context))
+    async def list_tools(context: Context, _: Any) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=await done(_listed, context))
 
-    async def call_tool(context: Context, call: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+    async def call_tool(
+        context: Context, call: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
         try:
             desk, answer = await done(_called, context, call, context.request)
             if elicits and isinstance(answer, Placed):
                 answer = await approved(context, call, desk, answer)
         except MCPError as error:  # which a model reads, and mends what it asked
-            return CallToolResult(content=[TextContent(text=error.message)], is_error=True)
-        if isinstance(answer, InputRequiredResult):
+            return types.CallToolResult(content=[types.TextContent(text=error.message)], is_error=True)
+        if isinstance(answer, types.InputRequiredResult):
             return answer
         found = answer.model_dump(mode="json")
-        return CallToolResult(content=[TextContent(text=json.dumps(found))], structured_content=found)
+        return types.CallToolResult(content=[types.TextContent(text=json.dumps(found))], structured_content=found)
 
-    async def read_resource(context: Context, asked: ReadResourceRequestParams) -> ReadResourceResult:
+    async def read_resource(context: Context, asked: types.ReadResourceRequestParams) -> types.ReadResourceResult:
         text = await done(content_at, context, str(asked.uri))
-        return ReadResourceResult(contents=[TextResourceContents(uri=asked.uri, text=text, mime_type=JSON)])
+        return types.ReadResourceResult(contents=[types.TextResourceContents(uri=asked.uri, text=text, mime_type=JSON)])
 
     return Server(
         NAME, version=version("rebalance-workbench"), instructions=INSTRUCTIONS, on_list_tools=list_tools,
@@ -128,11 +113,11 @@ def tool_server(
     )  # fmt: skip
 
 
-def _listed(desk: Desk) -> list[ListedTool]:
+def _listed(desk: Desk) -> list[types.Tool]:
     return [tool.listed for tool in TOOLS.values() if desk.caller.may(tool.role, tool.scope)]
 
 
-def _called(desk: Desk, call: CallToolRequestParams, request: Any) -> tuple[Desk, BaseModel]:
+def _called(desk: Desk, call: types.CallToolRequestParams, request: Any) -> tuple[Desk, BaseModel]:
     """The answer of a tool. request : of HTTP, None for another transport."""
     tool = TOOLS.get(call.name)
     if tool is None:
@@ -154,14 +139,14 @@ def _told(service: Service, error: Exception) -> str:
     return bytes(answer_of(error).body).decode()
 
 
-async def _no_resources(_: Context, __: Any) -> ListResourcesResult:
-    return ListResourcesResult(resources=[])
+async def _no_resources(_: Context, __: Any) -> types.ListResourcesResult:
+    return types.ListResourcesResult(resources=[])
 
 
-async def _templates(_: Context, __: Any) -> ListResourceTemplatesResult:
-    return ListResourceTemplatesResult(
+async def _templates(_: Context, __: Any) -> types.ListResourceTemplatesResult:
+    return types.ListResourceTemplatesResult(
         resource_templates=[
-            ResourceTemplate(
+            types.ResourceTemplate(
                 uri_template=BEGINNING + name, name=name, description=f"{about} {DATA_ALONE}", mime_type=JSON
             )
             for name, about in RESOURCES.items()
@@ -169,12 +154,12 @@ async def _templates(_: Context, __: Any) -> ListResourceTemplatesResult:
     )
 
 
-async def _prompts(_: Context, __: Any) -> ListPromptsResult:
+async def _prompts(_: Context, __: Any) -> types.ListPromptsResult:
     about = "Look after a portfolio: where it stands, what its policy would trade, and what the user should do next."
-    return ListPromptsResult(prompts=[Prompt(name=PROMPT, title="Rebalancing agent", description=about)])
+    return types.ListPromptsResult(prompts=[types.Prompt(name=PROMPT, title="Rebalancing agent", description=about)])
 
 
-async def _prompt(_: Context, asked: GetPromptRequestParams) -> GetPromptResult:
+async def _prompt(_: Context, asked: types.GetPromptRequestParams) -> types.GetPromptResult:
     if asked.name != PROMPT:
-        raise MCPError(INVALID_PARAMS, f"There is no such prompt: get {PROMPT}.")
-    return GetPromptResult(messages=[PromptMessage(role="user", content=TextContent(text=AGENT))])
+        raise MCPError(types.INVALID_PARAMS, f"There is no such prompt: get {PROMPT}.")
+    return types.GetPromptResult(messages=[types.PromptMessage(role="user", content=types.TextContent(text=AGENT))])

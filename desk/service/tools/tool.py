@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal, get_type_hints
 
-from mcp.types import Tool as ListedTool
-from mcp.types import ToolAnnotations
+from mcp import types
 from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy import select
 
@@ -118,16 +117,16 @@ class Tool:
         return TypeAdapter(self._hints[1])
 
     @cached_property
-    def listed(self) -> ListedTool:
+    def listed(self) -> types.Tool:
         """The tool as a client sees it."""
         about = " ".join((inspect.getdoc(self.work) or "").split())
-        return ListedTool(
+        return types.Tool(
             name=self.name,
             title=self.title,
             description=f"{about} {DATA_ALONE}",
             input_schema=self.asked.json_schema(),
             output_schema=TypeAdapter(self._hints[2]).json_schema(mode="serialization"),
-            annotations=ToolAnnotations(
+            annotations=types.ToolAnnotations(
                 title=self.title,
                 read_only_hint=self.kind == "reads",
                 destructive_hint=self.kind == "orders",  # a client asks its user, although a ticket waits anyway

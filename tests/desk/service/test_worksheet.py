@@ -74,11 +74,11 @@ def test_units_that_cannot_be_ordered_are_told_by_asset_and_limits_in_sentences(
         sheet.with_units({"SPY": 0.5, "Q<b>": 1.0, "AGG": 10.0})
     told = {each.field: (each.value, each.detail, each.mend[:18]) for each in error.value.mistakes}
     assert told == {
-        "/orders/SPY": (0.5, "the order of SPY is 0.5", "Give a multiple of"),
-        "/orders/Q<b>": (1.0, "orders has 'Q<b>'", "Use SPY, QQQ, VEA,"),
+        "/orders/SPY": (0.5, "The order of SPY is 0.5", "Give a multiple of"),
+        "/orders/Q<b>": (1.0, "Orders has 'Q<b>'", "Use SPY, QQQ, VEA,"),
     }
     (fault,) = sheet.with_units({"SPY": 100_000.0}).faults
-    assert fault.startswith("cash does not pay the orders to buy SPY: ")
+    assert fault.startswith("Cash does not pay the orders to buy SPY: ")
 
 
 def test_numbers_are_kept_up_to_a_bound_and_read_anew_where_they_are_not(

@@ -72,9 +72,10 @@ def test_a_list_is_changed_issued_approved_by_a_passkey_and_sent(served: Any, si
     spy.fill("-0.5")
     expect(ann.locator("td", has=spy)).to_contain_text("Give a multiple of its lot, which is 1 units.")
     expect(issue).to_be_disabled()
+    assert figures(ann) == ["–"] * 7
     agg.fill("5000")
     spy.fill("")
-    expect(ann.locator(".faults")).to_contain_text("cash does not pay the orders to buy AGG")
+    expect(ann.locator(".faults")).to_contain_text("Cash does not pay the orders to buy AGG")
     expect(issue).to_be_disabled()
     ann.get_by_role("button", name="Undo").click()
     expect(spy).to_have_value("-0.5")

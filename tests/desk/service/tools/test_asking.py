@@ -51,7 +51,7 @@ class Shown:
 
 
 def placed(bench: Bench, shown: Shown | None = None, mode: str = "auto", elicits: bool = True, **order: Any) -> Any:
-    """What place_buy_order answers where its user is asked by elicitation."""
+    """The answer of place_buy_order where its user is asked by elicitation."""
     asked = ORDER | order
     found = bench.talk(
         lambda client: client.call_tool("place_buy_order", asked),
