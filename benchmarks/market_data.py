@@ -30,7 +30,7 @@ from research.market.calendars import sessions
 from research.market.quality import check
 from research.market.reading.from_store import StoredLine, market_from_store
 from research.market.rows import price_rows
-from research.market.store import PLACE, PriceStore
+from research.market.store import STORES, PriceStore
 
 ASSETS, CHOSEN, AT_ONCE = 5_000, 500, 100
 UPDATES = 250  # days, each with a row of the chosen assets
@@ -126,7 +126,7 @@ def first_steps(folder: Path) -> tuple[float, float]:
     commands = [["new", "my.yaml", *weights, "--nav", "100000"], ["data", "fetch", "my.yaml"], ["report", "my.yaml"]]
     wall, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with serving(bars) as server:
-        place = {"PYTHONPATH": str(ROOT), "REBALANCE_HOME": str(folder), PLACE: str(folder / "stores")}
+        place = {"PYTHONPATH": str(ROOT), "REBALANCE_HOME": str(folder), STORES: str(folder / "stores")}
         env = os.environ | place | {MIRROR: server.address}
         for command in commands:
             called = [sys.executable, "-m", "desk.cli", *command]

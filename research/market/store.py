@@ -35,7 +35,7 @@ from research.market.calendars import Days
 from research.market.rows import NUMBERS, ROW_COLUMNS, UNDATED, differs, sessions_of
 
 Found = TypeVar("Found")
-PLACE = "REBALANCE_DATA"  # environment variable: another folder for all stores
+STORES = "REBALANCE_DATA"  # environment variable: another folder for all stores
 ABOUT = "store.json"
 ASSETS_A_PART = 100  # of a part that joins others
 LEAST_GROUP = 1_000  # rows of a group of such a part, which is found by its statistics: more are of one asset
@@ -69,7 +69,7 @@ _ROWS = pa.schema(  # of a table of rows, as pandas has them, with the index of 
 
 def stores_folder() -> Path:
     """The folder of all stores: as the environment says, or `data/prices` of the workbench."""
-    return Path(os.environ.get(PLACE) or ROOT / "data" / "prices")
+    return Path(os.environ.get(STORES) or ROOT / "data" / "prices")
 
 
 def store_names() -> list[str]:

@@ -77,7 +77,7 @@ def kept_rows(service: Service, caller: Caller, portfolio: str | None) -> Sequen
 
 @dataclass(frozen=True)
 class MadeFrom:
-    """What rows are made from, at a moment. journal : number of the last entry by portfolio, by name."""
+    """The state from which rows are made, at a moment. journal : number of the last entry by portfolio, by name."""
 
     moment: datetime
     code: str
@@ -86,7 +86,7 @@ class MadeFrom:
 
     @classmethod
     def now(cls, service: Service, caller: Caller) -> "MadeFrom":
-        """What rows of the tenant of a caller would be made from now."""
+        """The state from which rows of the tenant of a caller would be made now."""
         files = ((path, path.stat()) for path in sorted(stores_folder().rglob("*")) if path.is_file())
         data = content_hash([[str(path), found.st_size, found.st_mtime_ns] for path, found in files])
         root, last = service.root(caller.tenant), dict[str, int]()

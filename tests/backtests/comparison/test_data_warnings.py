@@ -21,7 +21,7 @@ from desk.commands.sweep import make_sweep
 from desk.tickets.accounts import Model
 from research.market.calendars import sessions
 from research.market.rows import price_rows
-from research.market.store import PLACE, named_store
+from research.market.store import STORES, named_store
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 
@@ -92,7 +92,7 @@ def test_a_sweep_warns_of_the_same_data_and_keeps_it_in_its_summary(desk: Path) 
 @pytest.fixture
 def poor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Portfolio:
     """The same portfolio on prices of a store, one of which is a hundredth of its neighbours."""
-    monkeypatch.setenv(PLACE, str(tmp_path / "stores"))
+    monkeypatch.setenv(STORES, str(tmp_path / "stores"))
     days = sessions(np.datetime64("2019-01-02"), np.datetime64("2020-12-31"), "XNYS")
     for seed, asset in enumerate(("AA", "BB")):
         close = 100.0 * np.exp(np.random.default_rng(seed).normal(0.0, 0.01, len(days)).cumsum())

@@ -42,7 +42,7 @@ from desk.journal import Journal
 from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.market.quality import Finding
-from research.market.store import PLACE, named_store
+from research.market.store import STORES, named_store
 from research.portfolio import load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
 
@@ -90,7 +90,7 @@ def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Desk]:
     """A desk with a new file of two funds, before anything is fetched."""
     monkeypatch.setenv("SSL_CERT_FILE", str(own_certificate(tmp_path / "own.pem")))  # which is quick to read
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    monkeypatch.setenv(PLACE, str(tmp_path / "stores"))
+    monkeypatch.setenv(STORES, str(tmp_path / "stores"))
     monkeypatch.setenv(KNOWN_ON, "")
     monkeypatch.delenv("FRED_API_KEY", raising=False)
     with serving({}) as server:

@@ -25,7 +25,7 @@ from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, Tenant, User, now
 from research.market.calendars import sessions
 from research.market.rows import price_rows
-from research.market.store import PLACE, PriceStore
+from research.market.store import STORES, PriceStore
 
 URL = "http://127.0.0.1:5000"
 
@@ -111,7 +111,7 @@ def _stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def stores(_stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the stores: `yahoo`, with two years of made-up prices that end at those of positions.csv."""
-    monkeypatch.setenv(PLACE, str(_stores))
+    monkeypatch.setenv(STORES, str(_stores))
     return _stores
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from research.market.store import PLACE
+from research.market.store import STORES
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
 
@@ -15,7 +15,7 @@ from research.portfolio.keys.stored_market import KNOWN_ON
 def stores(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stores of the test's own: a copy of those that its module keeps."""
     monkeypatch.delenv(KNOWN_ON, raising=False)
-    monkeypatch.setenv(PLACE, str(tmp_path / "stores"))
+    monkeypatch.setenv(STORES, str(tmp_path / "stores"))
     return Path(shutil.copytree(kept, tmp_path / "stores"))
 
 

@@ -12,7 +12,7 @@ from backtests.studies.audits.portfolio_audit import audit_policy
 from foundation.errors import ConfigError
 from research.market.calendars import sessions
 from research.market.rows import price_rows
-from research.market.store import PLACE, named_store
+from research.market.store import STORES, named_store
 from research.portfolio import Portfolio, load_portfolio
 
 FILE = """\
@@ -75,7 +75,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (days, values, known) in FIGURES.items():
         every["alpha_vantage"][name] = days, values, known.astype("datetime64[us]") + np.timedelta64(15, "h")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(PLACE, str(folder))
+        patch.setenv(STORES, str(folder))
         for store, of in every.items():
             named_store(store).add(pd.concat([rows_of(store, name, *values) for name, values in of.items()]))
             named_store(store).describe(adjustment="raw")

@@ -14,7 +14,7 @@ from foundation.errors import ConfigError, DataError
 from research.market.calendars import sessions
 from research.market.cash import bill_return, embedded_rates
 from research.market.rows import price_rows
-from research.market.store import PLACE, PriceStore, named_store
+from research.market.store import STORES, PriceStore, named_store
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document
@@ -59,7 +59,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of stores with a store `yahoo`, whose closes walk to the last ones."""
     folder, draws = tmp_path_factory.mktemp("stores"), np.random.default_rng(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(PLACE, str(folder))
+        patch.setenv(STORES, str(folder))
         for asset, close in LAST.items():
             days = sessions(DAYS[0] - 7, DAYS[-1], "24/5") if asset == "GBPUSD" else DAYS
             walk = np.cumsum(draws.normal(0.0, 0.004, len(days)))
