@@ -13,9 +13,10 @@ ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "assets" / "rooms.svg"
 WORDS = {
     "cli": "the command line",
-    "service": "the same answers over HTTP",
+    "service": "answers, pages and tools over HTTP",
     "cycle": "watch, weigh, decide, record",
     "commands": "what a command does",
+    "language": "prose and news, by models",
     "tca": "what orders cost",
     "exchange": "venues, sending, fills",
     "journal": "what was done, chained",

@@ -77,7 +77,8 @@ def read_news(source: str) -> list[dict[str, Any]]:
         reply = (transport := Plain()).get(source, {})
         transport.close()
         if isinstance(reply, Fault) or reply.status != 200:
-            raise DataError(f"{source} {reply.sentence if isinstance(reply, Fault) else f'answers {reply.status}.'}")
+            said = reply.sentence if isinstance(reply, Fault) else f"answers with status {reply.status}."
+            raise DataError(f"{source.partition('?')[0]} {said}")  # a query may hold a key
         return _feed(source, reply.content)
     path = Path(source)
     if path.suffix in FEEDS:
@@ -89,7 +90,7 @@ def read_news(source: str) -> list[dict[str, Any]]:
     else:
         try:
             found = [json.loads(line) for line in text.text.splitlines() if line.strip()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path.name} has a line that is no JSON: {error}. Write one object a line.") from error
     if any(not isinstance(each, dict) or not isinstance(each.get("title"), str) for each in found):
         raise DataError(f"{path.name} has an item without a title. Give `published`, `title`, and `text` and `asset`.")

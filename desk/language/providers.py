@@ -76,7 +76,7 @@ class HttpModel:
     key      : its key, "" for a server that needs none.
     cutoff   : its training cut-off.
     sleep    : waits so many seconds.
-    Raises   : ConfigError for another provider, and for a key that would be sent unencrypted to another machine.
+    Raises   : ConfigError for another provider, a key that no header holds, and an address that is not encrypted.
     """
 
     name: str
@@ -90,6 +90,8 @@ class HttpModel:
         """Check the provider, and that the address is encrypted or of this machine."""
         if self.provider not in ADDRESSES:
             refuse(f"{PREFIX}PROVIDER is", self.provider, f"give one of none, {', '.join(ADDRESSES)}.")
+        if not (self.key.isascii() and self.key.isprintable()):
+            refuse(f"{PREFIX}KEY is", "***", "it has characters that no header holds. Copy it again.")
         parts = urlsplit(self.address)
         if not parts.hostname or parts.scheme not in ("http", "https") or parts.username or parts.query:
             refuse(f"{PREFIX}URL is at", parts.hostname, "give an address such as http://localhost:11434/v1.")

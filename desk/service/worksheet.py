@@ -20,7 +20,7 @@ import pandas as pd
 from pydantic import BaseModel, Field
 
 from desk.service.orders import TradesAsked, listed
-from desk.service.problems import FieldMistake, refused
+from desk.service.problems import FieldMistake, pointer, refused
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.accounting import Costs
@@ -273,7 +273,7 @@ class Sheet:
                 units += units_of(self.portfolio, self.position, {asset: wanted})
             except ConfigError as error:
                 detail, _, mend = str(error).partition(": ")
-                mistakes.append(FieldMistake(f"/orders/{asset}", _capital(detail), wanted, _capital(mend)))
+                mistakes.append(FieldMistake(pointer(("orders", asset)), _capital(detail), wanted, _capital(mend)))
         if mistakes:
             raise refused(mistakes)
         return units
@@ -310,4 +310,4 @@ class KeptSheets:
         return made
 
 
-SHEETS = KeptSheets()
+WORKSHEETS = KeptSheets()

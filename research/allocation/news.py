@@ -83,7 +83,7 @@ class NewsTilt(Wrapper):
     @cached_property
     def views(self) -> ForecastViews:
         """The views: the scores, as sure as they were right so far."""
-        prior = Estimated("capm", window=self.estimate)
+        prior = Estimated(window=self.estimate)
         scores = self.scores if self.placebo is None else self.scores.shuffled(self.placebo)
         news = NewsForecast(scores, prior, self.horizon, self.days)
         return ForecastViews(news, prior, self.horizon, FEWEST_ENDS, self.level, tau=0.0)

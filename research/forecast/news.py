@@ -20,6 +20,7 @@ from foundation.errors import DataError
 from foundation.files import sha256_of
 from foundation.table_files import read_text
 from research.forecast.moments import Forecast, Moments
+from research.forecast.predicted import predicted
 from research.market import Past
 
 SCORE_COLUMNS = ("published", "asset", "score", "confidence", "explanation", "model", "cutoff", "item")
@@ -134,7 +135,7 @@ class NewsForecast:
 
     def predict(self, past: Past) -> Moments:
         """The moments of the prior over the horizon, with the news of today in the means."""
-        prior, means = self.prior.predict(past).over(self.horizon), self.scores.means(past, self.days)
+        prior, means = predicted(self.prior, past).over(self.horizon), self.scores.means(past, self.days)
         of_lines = means[[past.assets.index(asset) for asset in prior.assets]]
         return replace(prior, mean=prior.mean + of_lines * prior.volatility)
 

@@ -103,7 +103,7 @@ def told(found: list[Need]) -> Iterator[tuple[str, str, str]]:
 
 
 def needs_of(service: Service, caller: Caller, rows: list[OverviewRow]) -> list[Need]:
-    """The needs of the portfolios of these rows, in any order."""
+    """Give the sentences on what needs a person, of the portfolios of these rows."""
     names = {row.head.id: row.head.name for row in rows}
     found = [need for row in rows for need in _of_row(row)]
     if caller.may("viewer", "orders"):

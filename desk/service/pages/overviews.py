@@ -77,7 +77,7 @@ def kept_rows(service: Service, caller: Caller, portfolio: str | None) -> Sequen
 
 @dataclass(frozen=True)
 class MadeFrom:
-    """The state from which rows are made, at a moment. journal : number of the last entry by portfolio, by name."""
+    """The state that rows are made from, at a moment. journal : number of the last entry by portfolio, by name."""
 
     moment: datetime
     code: str

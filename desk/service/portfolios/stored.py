@@ -30,7 +30,7 @@ from research.market.reading.known_instruments import SOURCES
 KINDS = (".csv", ".csv.gz", ".parquet", ".yaml")  # of files that a portfolio names
 MOST_BYTES, MOST_TEXT = 8_000_000, 400_000  # bytes of a portfolio with its files, and of its text alone
 MAPPING = TypeAdapter(dict[str, Any])
-STALE = "Somebody changed the portfolio meanwhile: read it again, and make the change anew."
+CHANGED_SINCE = "Somebody changed the portfolio meanwhile: read it again, and make the change anew."
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ def changed(service: Service, caller: Caller, portfolio: str, version: int, cont
             _update(session, portfolio, version, version=version + 1)
             session.add(_version(service, caller, portfolio, version + 1, content))
     except IntegrityError:
-        raise Problem(412, STALE) from None
+        raise Problem(412, CHANGED_SINCE) from None
     return version + 1
 
 
@@ -192,7 +192,7 @@ def _update(session: Session, portfolio: str, newest: int, **values: Any) -> Non
     """Change a portfolio whose newest version has this number. Raises Problem 412."""
     mine = StoredPortfolio.id == portfolio, StoredPortfolio.version == newest
     if session.scalar(update(StoredPortfolio).where(*mine).values(**values).returning(StoredPortfolio.id)) is None:
-        raise Problem(412, STALE)
+        raise Problem(412, CHANGED_SINCE)
 
 
 def content_of(

@@ -21,7 +21,7 @@ from research.portfolio.file.document import TRUST
 from research.portfolio.file.faults import Mistake, Mistakes
 from research.portfolio.file.strict_yaml import read_yaml
 
-SHIPPED_DATA = ROOT / "data"  # the shipped files
+SHIPPED = ROOT / "data"  # the shipped files
 SENT = "portfolio.yaml"  # name of a text before its own name is known
 POSITIONS = "positions.csv"  # name of the broker's file of a portfolio that is made from it
 LINE_BREAKS = re.compile("[\x85\u2028\u2029]")  # YAML takes them for breaks, JSON does not
@@ -120,6 +120,6 @@ def _foreign(tree: Any, path: tuple[str, ...] = ()) -> Iterator[FieldMistake]:
     elif isinstance(tree, str):
         with suppress(ValueError):  # NUL, which the reader refuses
             where = (Path.cwd() / tree).resolve()
-            if not (where.is_relative_to(Path.cwd().resolve()) or where.is_relative_to(SHIPPED_DATA)):
+            if not (where.is_relative_to(Path.cwd().resolve()) or where.is_relative_to(SHIPPED)):
                 fix = "Send the file with the portfolio, and name it alone, such as positions.csv."
                 yield FieldMistake(pointer(path), "a path that leads out of the portfolio's folder", tree, fix)

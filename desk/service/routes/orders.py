@@ -23,7 +23,7 @@ from desk.service.problems import Problem
 from desk.service.routes.sign_in import Options
 from desk.service.store.tables import Passkey, StoredPortfolio
 from desk.service.users import passkeys
-from desk.service.worksheet import SHEETS, Worksheet, WorksheetAsked, numbers
+from desk.service.worksheet import WORKSHEETS, Worksheet, WorksheetAsked, numbers
 from desk.tickets.formats import FORMATS
 from research.portfolio.file.kinds import Text
 
@@ -31,6 +31,7 @@ router = APIRouter(prefix="/api", tags=["orders"], route_class=JsonRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
 Manager = Annotated[Caller, Depends(needs("manager", "orders"))]
 Approver = Annotated[Caller, Depends(needs("approver", APPROVALS))]
+Sender = Annotated[Caller, Depends(needs("manager", APPROVALS))]  # no assistant has this scope
 TicketId = Annotated[str, Path(pattern="^[0-9a-f]{12,64}$", description="The beginning of its hash.")]
 Version = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="Number of a version; the newest by default.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
@@ -75,6 +76,9 @@ class Approval(Body):
     """The answer of a passkey to `…/approve/options`: whoever has one and approves in a browser confirms with it."""
 
     credential: dict[str, Any] | None = None
+
+
+UNCONFIRMED = Approval()  # of a request without a body
 
 
 class SendAsked(Body):
@@ -153,7 +157,7 @@ def worksheet(portfolio: Id, asked: WorksheetAsked, caller: Manager, service: In
         file = written_out(service, caller, portfolio, version)
         return str(limited(numbers, str(file), plain, home=service.root(caller.tenant)))
 
-    sheet = SHEETS.get((caller.tenant, portfolio, version), asked.sheet, made)
+    sheet = WORKSHEETS.get((caller.tenant, portfolio, version), asked.sheet, made)
     if asked.sheet not in ("", sheet.id):
         raise Problem(409, "Prices, holdings or the portfolio changed since the worksheet was shown: load it again.")
     return sheet.with_units(asked.orders)
@@ -189,12 +193,12 @@ def approve_options(ticket: TicketId, caller: Approver, service: InService) -> O
 
 @router.post("/tickets/{ticket}/approve")
 def approve(
-    ticket: TicketId, caller: Approver, service: InService, request: Request, approval: Approval | None = None
+    ticket: TicketId, caller: Approver, service: InService, request: Request, approval: Approval = UNCONFIRMED
 ) -> TicketHead:
     """Approve a ticket. Who made it, or queued the cycle that did, does not; your last word counts."""
     names = names_of(service, caller)
     head = orders.ticket_head(service.root(caller.tenant), names, ticket)
-    given = None if approval is None else approval.credential
+    given = approval.credential
     with service.sessions.begin() as session:
         of_caller = select(Passkey.credential).where(Passkey.user == caller.user)
         must_confirm = "authorization" not in request.headers and session.scalar(of_caller.limit(1)) is not None
@@ -214,7 +218,7 @@ def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InServ
 
 
 @router.post("/tickets/{ticket}/send", responses={409: {}})
-def send(ticket: TicketId, asked: SendAsked, caller: Manager, service: InService) -> sending.Sending:
+def send(ticket: TicketId, asked: SendAsked, caller: Sender, service: InService) -> sending.Sending:
     """Send an approved ticket to paper, and book its fills. What was sent is not sent again."""
     root, names = service.root(caller.tenant), names_of(service, caller)
     head = orders.ticket_head(root, names, ticket)

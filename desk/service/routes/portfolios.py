@@ -44,7 +44,7 @@ IfMatch = Annotated[str | None, Header(description="ETag of the version that you
 Answers = dict[int | str, dict[str, Any]]  # that a route gives besides those of all
 TAKEN: Answers = {409: {"description": "Another portfolio of your tenant has this name."}}
 GONE: Answers = {410: {"description": "The portfolio was deleted."}}
-MATCHED: Answers = GONE | {
+IF_MATCHED: Answers = GONE | {
     412: {"description": "There is a newer version than the one that you have read."},
     428: {"description": "The ETag of the version that you have read is missing."},
 }
@@ -248,7 +248,7 @@ def show_portfolio(
     return Response(content.text, media_type=YAML, headers=headers)  # type: ignore[return-value]  # as it was written
 
 
-@router.put("/{portfolio}", openapi_extra=BODY, responses=MATCHED)
+@router.put("/{portfolio}", openapi_extra=BODY, responses=IF_MATCHED)
 def change_portfolio(
     service: InService, caller: Writer, response: Response, portfolio: Id, body: SentBody, if_match: IfMatch = None
 ) -> PortfolioRecord:
@@ -263,7 +263,7 @@ def change_portfolio(
     return record_of(service, caller, portfolio, version, response)
 
 
-@router.delete("/{portfolio}", status_code=204, responses=MATCHED)
+@router.delete("/{portfolio}", status_code=204, responses=IF_MATCHED)
 def delete_portfolio(service: InService, caller: Writer, portfolio: Id, if_match: IfMatch = None) -> None:
     """Mark a portfolio deleted; its versions can still be read."""
     deleted(service, caller, portfolio, matched(service, caller, portfolio, if_match))

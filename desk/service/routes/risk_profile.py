@@ -11,12 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from desk.commands.apply_profile import KeyChange, changes_by, with_profile
 from desk.service.bodies import JsonRoute, Moment
 from desk.service.caller import Caller, InService, Service
-from desk.service.portfolios.stored import STALE, changed, checked, content_of, seen
+from desk.service.portfolios.stored import CHANGED_SINCE, changed, checked, content_of, seen
 from desk.service.problems import Problem
 from desk.service.questionnaire import Assessment, Question, assessed, questions
 from desk.service.routes.portfolios import (
     GONE,
-    MATCHED,
+    IF_MATCHED,
     Id,
     IfMatch,
     PortfolioRecord,
@@ -76,11 +76,11 @@ def answer_risk_profile(service: InService, caller: Writer, portfolio: Id, body:
         with service.sessions.begin() as session:
             session.add(RiskAnswers(portfolio=portfolio, number=number, sealed=sealed, author=caller.user))
     except IntegrityError:
-        raise Problem(412, STALE) from None
+        raise Problem(412, CHANGED_SINCE) from None
     return _versions(service, caller, portfolio)[0]
 
 
-@router.put("", responses=MATCHED)
+@router.put("", responses=IF_MATCHED)
 def apply_risk_profile(
     service: InService, caller: Writer, response: Response, portfolio: Id, if_match: IfMatch = None
 ) -> PortfolioRecord:

@@ -7,11 +7,12 @@ document.addEventListener("loaded", ({ target }) => {
   const form = target.querySelector("[data-recompute]");
   if (!form) return;
   const one = (selector, within = form) => within.querySelector(selector);
-  const rows = [...form.querySelectorAll("[data-asset]")].map((row) => ({ row, asset: row.dataset.asset, recommended: Number(row.dataset.recommended), units: one("[data-units]", row), lock: one("[data-lock]", row) }));
+  const rows = [...form.querySelectorAll("[data-asset]")].map((row) => ({ row, asset: row.dataset.asset, units: one("[data-units]", row), lock: one("[data-lock]", row) }));
   const state = () => rows.map(({ row, units, lock }) => [units.value, lock.checked, row.hidden]);
   const first = state(), earlier = [], query = new URLSearchParams(location.search), day = query.get("as_of");
   let last = first, asked = 0, telling = 0;
 
+  const pointer = (asset) => `/orders/${asset.replaceAll("~", "~0").replaceAll("/", "~1")}`; // as mistakes name it
   const numberOf = (text) => Number(text.replace(/[\s,]/g, "").replace("−", "-"));
   function shown(value, digits = 2) {
     if (value === null || value === undefined) return "–";
@@ -19,12 +20,12 @@ document.addEventListener("loaded", ({ target }) => {
     return (/[1-9]/.test(text) ? text : text.replace("-", "")).replace("-", "−");
   }
 
-  function mark({ row, asset, units }, text) {
+  function mark({ row, units }, text) {
+    const id = `mistake-${row.rowIndex}`;
     one(".mistake", row)?.remove();
     units.setAttribute("aria-invalid", Boolean(text));
-    if (text) units.after(Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${asset}` }));
-    if (text) units.setAttribute("aria-describedby", `mistake-${asset}`);
-    else units.removeAttribute("aria-describedby");
+    if (text) units.after(Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id }));
+    text ? units.setAttribute("aria-describedby", id) : units.removeAttribute("aria-describedby");
   }
 
   function write(found) {
@@ -51,7 +52,7 @@ document.addEventListener("loaded", ({ target }) => {
 
   async function recompute() {
     const isLockChanged = rows.some(({ lock }, k) => lock.checked !== first[k][1]), number = ++asked;
-    const isOwn = isLockChanged || rows.some(({ units, recommended }) => numberOf(units.value) !== recommended);
+    const isOwn = isLockChanged || rows.some(({ units }, k) => units.value !== first[k][0]);
     const orders = Object.fromEntries(rows.map(({ asset, units }) => [asset, numberOf(units.value)]));
     const sent = Object.fromEntries(Object.entries(orders).filter(([, units]) => units));
     const locked = rows.filter(({ lock }) => lock.checked).map(({ asset }) => asset);
@@ -75,7 +76,7 @@ document.addEventListener("loaded", ({ target }) => {
     } catch (error) {
       if (number !== asked) return;
       blank();
-      for (const each of error.mistakes ?? []) mark(rows.find(({ asset }) => `/orders/${asset}` === each.field), `${each.detail}. ${each.mend}`);
+      for (const each of error.mistakes ?? []) mark(rows.find(({ asset }) => pointer(asset) === each.field), `${each.detail}. ${each.mend}`);
       if (!error.mistakes?.length) say(error.message, true);
     }
   }

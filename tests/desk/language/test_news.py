@@ -76,7 +76,9 @@ def test_a_feed_is_read_with_its_dates_in_utc_and_without_its_tags() -> None:
     assert item.published == datetime(2022, 6, 7, 13, 30, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("content", "status", "says"), [("<html>", 200, "is no RSS"), (RSS, 404, "answers 404")])
+@pytest.mark.parametrize(
+    ("content", "status", "says"), [("<html>", 200, "is no RSS"), (RSS, 404, "answers with status 404")]
+)
 def test_what_is_no_feed_is_refused(content: str, status: int, says: str) -> None:
     with wire(content, status) as address, pytest.raises(DataError, match=says):
         read_news(address)

@@ -133,6 +133,7 @@ def test_no_model_is_the_default_and_one_is_what_the_environment_says() -> None:
         ({"provider": "openai", "name": "m", "cutoff": "June"}, "CUTOFF is 'June'"),
         ({"provider": "openai", "name": "m", "url": "http://models.example/v1"}, "give an https address"),
         ({"provider": "openai", "name": "m", "url": f"https://{KEY}@models.example"}, "give an address such as"),
+        ({"provider": "openai", "name": "m", "key": f"{KEY}\n"}, r"KEY is '\*\*\*': it has characters"),
         ({"provider": "openai", "name": "m", "url": "file:///etc/passwd"}, "give an address such as"),
     ],
 )

@@ -70,6 +70,11 @@ NOTIFIED = """async () => {
   while (shown.length < 2) shown = await registration.getNotifications();
   return shown.map(({ title, body, data }) => [title, body, data]).sort();
 }"""
+SMALL = """[...document.querySelectorAll("a.button, button, nav a, .brand, input, select")]
+  .filter((each) => each.checkVisibility())
+  .map((each) => (["checkbox", "radio"].includes(each.type) && each.closest("label")) || each)
+  .filter((each) => each.getBoundingClientRect().height < 44)
+  .map((each) => each.outerHTML)"""
 CLICK = """async () => {
   const opened = [];
   clients.openWindow = async (path) => opened.push(path); // only a person's click may open a window
@@ -162,7 +167,9 @@ def test_what_was_seen_is_read_offline_with_its_age_until_the_session_ends(
     assert page.evaluate(STORES) == {}
 
 
-def test_the_pages_can_be_installed_and_an_error_is_not_kept(served, signed_in: Callable[..., Page]) -> None:
+def test_the_pages_can_be_installed_opened_from_elsewhere_and_touched_and_an_error_is_not_kept(
+    served, signed_in: Callable[..., Page]
+) -> None:
     page = signed_in(served.user("manager", "eve"), "/portfolios/unknown", PHONE)
     assert page.evaluate("READ_BY") is None
     opened(page, "/")
@@ -173,6 +180,12 @@ def test_the_pages_can_be_installed_and_an_error_is_not_kept(served, signed_in: 
     manifest = devtools.send("Page.getAppManifest")
     assert manifest["errors"] == []
     assert "maskable" in manifest["data"]
+    page.goto(f"{served.address.replace('localhost', '127.0.0.1')}/sign-in")  # another site, as a mail on the web is
+    page.evaluate("(url) => location.assign(url)", f"{served.address}/account")
+    page.wait_for_url(f"{served.address}/account")
+    expect(page.get_by_role("heading", level=1)).to_have_text("eve")
+    assert page.evaluate(SMALL) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 def test_a_message_to_this_device_is_shown_and_opens_its_page(

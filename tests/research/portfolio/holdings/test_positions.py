@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from injections import INJECTIONS
 
 from foundation.errors import DataError
 from research.portfolio.holdings.positions import Positions, held_symbols, odd_lots, read_positions
@@ -444,3 +445,20 @@ def test_money_in_a_column_that_is_not_read_is_refused(cash: str, found: str, tm
     said = refused(tmp_path, f"Symbol,Quantity,Value,Worth today\nSPY,10,3834.40,3834.40\n{cash}\n")
     assert f"has a number in a column that is not read, 'Worth today': found '{found}'" in said
     assert "columns: {value: 'Worth today'}" in said
+
+
+# -- hostile texts ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", INJECTIONS)
+def test_a_hostile_text_in_a_broker_s_file_is_no_position(tmp_path: Path, name: str) -> None:
+    """As a symbol it is refused; as a description it changes nothing, or the file is refused."""
+
+    def table(symbol: str, description: str) -> str:
+        rows = [("Symbol", "Description", "Quantity"), ("SPY", "S&P 500", "100"), (symbol, description, "200")]
+        csv.writer(written := io.StringIO()).writerows(rows)
+        return written.getvalue()
+
+    assert "positions.csv" in refused(tmp_path, table(INJECTIONS[name], "bonds"))
+    with suppress(DataError):
+        assert reading(tmp_path, table("AGG", INJECTIONS[name])).units == {"SPY": 100.0, "AGG": 200.0}
