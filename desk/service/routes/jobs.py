@@ -27,7 +27,7 @@ from desk.service.caller import APPROVALS, Caller, InService, Service, needs
 from desk.service.folders import JOBS, PORTFOLIOS, RUNS
 from desk.service.jobs import queue
 from desk.service.jobs.worker import PAGE, RECORD, space_wanted
-from desk.service.portfolios.stored import seen, seen_by, written_out
+from desk.service.portfolios.stored import check_version, seen, seen_by, written_out
 from desk.service.portfolios.validation import yaml_of
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -222,6 +222,7 @@ def cycle(body: CycleBody, caller: Writer, service: InService, response: Respons
         seen(session, caller, body.portfolio, for_change=True)
     options, file = [f"--as-of={body.as_of}"] if body.as_of else [], _file_of(service, caller, body)
     _check_acts(caller, file)
+    check_version(service, caller, body.portfolio, body.version)
     return _queued(service, caller, body, file, "cycle", options, response)
 
 

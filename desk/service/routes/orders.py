@@ -18,7 +18,7 @@ from desk.service.folders import from_root
 from desk.service.limited import limited
 from desk.service.notify import notify_of_ticket
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
-from desk.service.portfolios.stored import seen, seen_by, written_out
+from desk.service.portfolios.stored import check_version, seen, seen_by, written_out
 from desk.service.problems import Problem
 from desk.service.routes.sign_in import Options
 from desk.service.store.tables import Passkey, StoredPortfolio
@@ -135,6 +135,7 @@ def issue(
     portfolio: Id, asked: TradesAsked, caller: Manager, service: InService, version: Version = None
 ) -> TicketHead:
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
+    check_version(service, caller, portfolio, version)
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
     ticket = limited(orders.issued, str(file), asked, caller.name, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:

@@ -245,6 +245,27 @@ def test_a_passkey_confirms_one_ticket_once_and_its_person_must_use_it(
     assert [each["is_approved"] for each in heads] == [False, True]
 
 
+def test_four_eyes_are_given_up_by_an_approver_alone(app: FastAPI, signed_in: SignedIn) -> None:
+    """Neither in a new version nor by a list of an older one does a manager do without those who approve."""
+    maker, other = signed_in(), signed_in("approver")
+    portfolio = created(app.state.service, caller_of(app, maker), "", Content(NAME, SHIPPED.read_text(), {}, {}))
+    with app.state.service.sessions.begin() as session:
+        session.add(Share(portfolio=portfolio, user=caller_of(app, other).user, writes=True))
+
+    def changed(client: TestClient, persons: int) -> int:
+        text, more = (
+            f"{SHIPPED.read_text()}\nticket: {{approvals: {persons}}}\n",
+            {"If-Match": "*", "Content-Type": "text/yaml"},
+        )
+        return client.put(f"/api/portfolios/{portfolio}", content=text, headers=more).status_code
+
+    assert [changed(maker, persons) for persons in (2, 1, 0)] == [200, 403, 403]
+    older = maker.post(f"/api/portfolios/{portfolio}/tickets?version=1", json={"stale_ok": True})
+    assert (older.status_code, older.json()["detail"][:17]) == (403, "It asks 0 persons")
+    assert maker.post("/api/cycle", json={"portfolio": portfolio, "version": 1}).status_code == 403
+    assert [changed(each, 1) for each in (signed_in("approver", scopes=("portfolios",)), other)] == [404, 200]
+
+
 def test_an_approved_ticket_is_sent_to_paper_once(
     app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
 ) -> None:
