@@ -3,10 +3,12 @@
 import math
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
@@ -88,6 +90,17 @@ def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
     told = f"The request has {counted(count, 'mistake')}"
     more = f"; the first {MOST_TOLD:,} are listed" if count > MOST_TOLD else ""
     return Problem(400, f"{told}{more}.", mistakes[:MOST_TOLD])
+
+
+@contextmanager
+def place_among(places: BoundedSemaphore, told: str, retry_after: int = 5) -> Iterator[None]:
+    """Hold a place for work that takes long while the block runs. Raises Problem 503 where none is free."""
+    if not places.acquire(blocking=False):
+        raise Problem(503, told, retry_after=retry_after)
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def answer_of(problem: Problem) -> JSONResponse:
