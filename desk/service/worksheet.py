@@ -9,7 +9,7 @@ import os
 from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -76,7 +76,8 @@ class Worksheet(BaseModel):
     as_of    : day of the newest price.
     stale    : sentences on prices that are too old for orders, or "".
     turnover : one-way, fraction of NAV.
-    faults   : sentences on the limits that the orders break, [] where a ticket can be made of them.
+    faults   : sentences on the limits that the orders break. A gain budget of tax lots, and cash that earlier lists of
+               the day may need, are checked only where a ticket is made.
     """
 
     sheet: str
@@ -109,7 +110,7 @@ def numbers(file: str, asked: TradesAsked) -> str:
         )
     position = with_flow(Position.of(portfolio), trades.request)
     bound, _ = with_wash_sale_locks(portfolio, trades.target, position.weights)
-    position = position.restricted(bound.market.trading)
+    position = replace(position.restricted(bound.market.trading), way=trades.request.way)
     costs, day = position.cost_parameters, position.day
     of_day = {
         name: getattr(costs, name)[[min(day, len(getattr(costs, name)) - 1)]] for name in ("rates", "total", "impact")
@@ -292,7 +293,7 @@ def _limit(known: Mapping[str, Any]) -> WeightLimit:
 
 
 class KeptSheets:
-    """The sheets that were asked for last, up to `MOST_BYTES`: each by its tenant, portfolio, version and id."""
+    """The sheets that were asked for last, up to `MOST_BYTES`: each by its tenant, portfolio, version, request and id."""
 
     def __init__(self) -> None:
         self._sheets, self._lock = OrderedDict[tuple[Any, ...], Sheet](), Lock()

@@ -152,13 +152,13 @@ def worksheet(portfolio: Id, asked: WorksheetAsked, caller: Manager, service: In
     request.state.caller = None  # nothing is changed: no entry of the journal for each key that somebody types
     with service.sessions() as session:
         version = seen(session, caller, portfolio).version
-    plain = asked.model_copy(update={"orders": None, "reason": ""})
+    plain = asked.model_copy(update={"orders": None, "reason": "", "sheet": ""})
 
     def made() -> str:
         file = written_out(service, caller, portfolio, version)
         return str(limited(numbers, str(file), plain, home=service.root(caller.tenant)))
 
-    sheet = WORKSHEETS.get((caller.tenant, portfolio, version), asked.sheet, made)
+    sheet = WORKSHEETS.get((caller.tenant, portfolio, version, plain.model_dump_json()), asked.sheet, made)
     if asked.sheet not in ("", sheet.id):
         raise Problem(409, "Prices, holdings or the portfolio changed since the worksheet was shown: load it again.")
     return sheet.with_units(asked.orders)
