@@ -137,7 +137,7 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(DataError)
     @app.exception_handler(PolicyError)
     def _input(request: Request, error: Exception) -> JSONResponse:
-        return answer_of(Problem(400, without_folders(request, str(error))))
+        return answer_of(Problem(400, without_folders(request.app.state.service.settings.folder, str(error))))
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -213,11 +213,6 @@ def _methods_at(request: Request) -> list[str]:
     return sorted(found)
 
 
-def without_folders(request: Request, text: str) -> str:
-    """A message without the folder of the tenant whose files it names."""
-    return without_tenant(request.app.state.service.settings.folder, text)
-
-
-def without_tenant(folder: Path, text: str) -> str:
-    """The same.  folder : of the service."""
+def without_folders(folder: Path, text: str) -> str:
+    """A message without the folder of the tenant whose files it names.  folder : of the service."""
     return re.sub(rf"{re.escape(str(folder))}/(tenants/[^/]+/)?", "", text)

@@ -54,7 +54,9 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return problem_page(request, Problem(404, "There is no such page."))
             except (ConfigError, DataError, PolicyError) as error:
-                return problem_page(request, Problem(400, without_folders(request, str(error))))
+                return problem_page(
+                    request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
+                )
 
         return answered
 
@@ -87,6 +89,6 @@ def environment() -> Environment:
     """The templates of the service, with the words of the house as filters."""
     found = templates(PACKAGE, PAPER_PACKAGE)
     found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC), "shortest_password": SHORTEST}
-    found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted", "age_words")}
+    found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted")}
     found.filters["with_minus"] = with_minus
     return found
