@@ -289,7 +289,7 @@ def _limit(known: Mapping[str, Any]) -> WeightLimit:
 
 
 class KeptSheets:
-    """The sheets that were asked for last, up to `MOST_BYTES`: each by its tenant, portfolio, version, request and id."""
+    """The sheets that were asked for last, up to `MOST_BYTES`: by tenant, portfolio, version, request and id."""
 
     def __init__(self) -> None:
         self._sheets, self._lock = OrderedDict[tuple[Any, ...], Sheet](), Lock()
