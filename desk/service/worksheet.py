@@ -253,8 +253,12 @@ class Sheet:
 
     def _units(self, orders: Mapping[str, float]) -> Array:
         """(n,) signed units of orders. Raises Problem 400."""
-        units, mistakes = np.zeros(len(self.units)), list[FieldMistake]()
+        units, mistakes, assets = np.zeros(len(self.units)), list[FieldMistake](), frozenset(self.known["assets"])
         for asset, wanted in orders.items():
+            if asset not in assets:  # thousands may be sent: to look for the nearest name of each takes seconds
+                at = pointer(("orders", asset))
+                mistakes.append(FieldMistake(at, "Not an asset of this list", wanted, "Leave its order out."))
+                continue
             try:
                 units += units_of(self.portfolio, self.position, {asset: wanted})
             except ConfigError as error:

@@ -22,7 +22,7 @@ from desk.service.portfolios.stored import seen
 from desk.service.problems import Problem
 from desk.service.routes import jobs
 from desk.service.routes.agents import tandem_demo
-from desk.service.routes.portfolios import history, list_portfolios
+from desk.service.routes.portfolios import history, portfolios_of
 from desk.service.routes.rebalance import preview_scenarios
 from desk.service.store.tables import QueuedJob
 from foundation.paper.wording import counted
@@ -62,7 +62,7 @@ def decide(request: Request, service: InService, caller: Reader) -> Response:
     newest = select(QueuedJob).where(*of_cycle, tuple_(QueuedJob.portfolio, QueuedJob.created).in_(last))
     with service.sessions() as session:
         cycles = {each.portfolio: jobs.JobRecord.model_validate(each) for each in session.scalars(newest)}
-    portfolios = [each for of in list_portfolios(service, caller, limit=500) for each in of.portfolios]
+    portfolios = portfolios_of(service, caller)
     portfolios.sort(key=lambda each: not _waits(cycles.get(each.id)))
     content = {"portfolios": portfolios, "cycles": cycles, "scenarios": _scenarios().values(), "blueprint": blueprint()}
     return shown(request, "decide.html.j2", caller, roles=ROLES, **content)

@@ -21,7 +21,7 @@ from desk.commands.report import scored_backtest
 from desk.commands.risk import ready_policies
 from desk.commands.trials import search_words
 from desk.cycle.alerts import INFORMATION, STATUS_LEVELS, URGENT
-from desk.cycle.monitor import NORMAL_LEVEL, QUIET, Reading, monitored
+from desk.cycle.monitor import NORMAL_LEVEL, Reading, monitored
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.records import RAISED, Alert, Alerted, CycleRun
 from desk.service.bodies import Moment
@@ -295,7 +295,7 @@ def _of_journal(root: Path, portfolio: str) -> tuple[Decision | None, list[Alert
             session=entry.record.session,
             status=status,
             headline=entry.record.headline,
-            asks=STATUS_LEVELS.get(status) == URGENT and entry.record.monitor != QUIET,
+            asks=STATUS_LEVELS.get(status) == URGENT and bool(entry.ticket or status != "finalised"),
         )
         for entry, status in cycles
     ]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from desk.service.bodies import model_of
-from desk.service.caller import Caller, Service
+from desk.service.caller import APPROVALS, Caller, Service
 from desk.service.folders import PORTFOLIOS
 from desk.service.limited import limited
 from desk.service.portfolios.mongodb import read_mongodb
@@ -171,6 +171,7 @@ def changed(service: Service, caller: Caller, portfolio: str, version: int, cont
     try:
         with service.sessions.begin() as session:
             found = seen(session, caller, portfolio, for_change=True)
+            _check_persons(caller, content_of(service, session, found, version)[1], content)
             if content.name != found.name:
                 fix = f"Keep {found.name!r}: the journal knows it so."
                 raise refused([FieldMistake("/name", "not the name of this portfolio", content.name, fix)])
@@ -179,6 +180,24 @@ def changed(service: Service, caller: Caller, portfolio: str, version: int, cont
     except IntegrityError:
         raise Problem(412, CHANGED_SINCE) from None
     return version + 1
+
+
+def check_version(service: Service, caller: Caller, portfolio: str, version: int | None) -> None:
+    """Raise Problem 403 for lists of an older version that asks fewer persons to approve them than the newest."""
+    if version is not None:
+        with service.sessions() as session:
+            found = seen(session, caller, portfolio)
+            newest, older = (content_of(service, session, found, each)[1] for each in (None, version))
+        _check_persons(caller, newest, older)
+
+
+def _check_persons(caller: Caller, before: Content, after: Content) -> None:
+    """Raise Problem 403 where a content asks fewer persons to approve its lists, and the caller is no approver."""
+    earlier, later = ((each.tree.get("ticket") or {}).get("approvals") or 0 for each in (before, after))
+    if later < earlier and not caller.may("approver", APPROVALS):
+        raise Problem(
+            403, f"It asks {later} persons to approve its lists, not {earlier}: only an approver allows that."
+        )
 
 
 def deleted(service: Service, caller: Caller, portfolio: str, version: int) -> None:

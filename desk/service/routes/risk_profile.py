@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -28,7 +28,10 @@ from desk.service.routes.portfolios import (
 from desk.service.store.tables import RiskAnswers, User
 
 router = APIRouter(prefix="/api/portfolios/{portfolio}/risk-profile", tags=["portfolios"], route_class=JsonRoute)
-Answers = Annotated[dict[str, Literal["a", "b", "c", "d"]], Field(max_length=32, description="A letter by question.")]
+
+
+class Answers(RootModel[Annotated[dict[str, Literal["a", "b", "c", "d"]], Field(max_length=32)]]):
+    """A letter by question."""
 
 
 class RiskVersion(BaseModel):
@@ -69,9 +72,9 @@ def answer_risk_profile(service: InService, caller: Writer, portfolio: Id, body:
     """Keep the answers of the client of a portfolio as the next version; the portfolio does not change."""
     with service.sessions() as session:
         seen(session, caller, portfolio, for_change=True)
-    assessed(body)
+    assessed(body.root)
     number = 1 + max((each.number for each in _versions(service, caller, portfolio)), default=0)
-    sealed = service.keys.seal(json.dumps(body).encode())
+    sealed = service.keys.seal(json.dumps(body.root).encode())
     try:
         with service.sessions.begin() as session:
             session.add(RiskAnswers(portfolio=portfolio, number=number, sealed=sealed, author=caller.user))

@@ -79,7 +79,7 @@ def test_units_that_cannot_be_ordered_are_told_by_asset_and_limits_in_sentences(
     told = {each.field: (each.value, each.detail, each.mend[:18]) for each in error.value.mistakes}
     assert told == {
         "/orders/SPY": (0.5, "The order of SPY is 0.5", "Give a multiple of"),
-        "/orders/Q<b>": (1.0, "Orders has 'Q<b>'", "Use SPY, QQQ, VEA,"),
+        "/orders/Q<b>": (1.0, "Not an asset of this list", "Leave its order ou"),
     }
     (fault,) = sheet.with_units({"SPY": 100_000.0}).faults
     assert fault.startswith("Cash does not pay the orders to buy SPY: ")

@@ -189,6 +189,7 @@ def test_who_only_reads_has_no_forms_and_what_people_wrote_is_text(app: FastAPI,
         assert (page.status_code, "<form" in page.text) == (200, False), part
     assert "&lt;img src=x" in owner.get(path).text
     assert "<img" not in owner.get(path).text
+    assert "<h1>Sixty-forty</h1>" in owner.get(path, headers={"Accept": "text/yaml"}).text  # of the API alone
     kept = reader.get(f"{path}/file")
     assert kept.text == SIXTY_FORTY
     assert kept.headers["content-disposition"] == "attachment; filename*=utf-8''Sixty-forty.yaml"
@@ -251,7 +252,7 @@ def head(**changes: Any) -> TicketHead:
         (found_today(), None, "/money?portfolio=p"),
         (found_today(is_empty=False), None, "#orders"),
         (found_today(stale="Stale."), None, "#orders"),
-        (found_today(drift={"readings": [{"triggers": True, "sentence": "crisis"}]}), None, "/decide?portfolio=p"),
+        (found_today(drift={"readings": [{"triggers": True, "sentence": "crisis"}]}), None, "/decide/portfolios/p"),
         (found_today(is_empty=False), head(), "/tickets/a"),
         (found_today(is_empty=False), head(is_approved=True), "/tickets/a"),
         (found_today(is_empty=False), head(is_approved=True, is_sent=True), "#orders"),
