@@ -40,9 +40,9 @@ def money(
         with service.sessions() as session:
             tree = content_of(service, session, seen(session, caller, portfolio))[1].tree
         assets, basis = [*tree["lines"]], str(tree.get("basis", ""))
-    mistake = NO_AMOUNT if portfolio and _amount(amount) is None else ""
+    mistake = NO_AMOUNT if amount and _amount(amount) is None else ""
     content = {"portfolio": portfolio, "amount": amount, "out": out, "chosen": asset or assets, "mistake": mistake}
-    query = request.url.query if portfolio and not mistake else ""
+    query = request.url.query if portfolio and amount and not mistake else ""
     return shown(request, "money.html.j2", caller, clients=clients, assets=assets, basis=basis, query=query, **content)
 
 

@@ -28,7 +28,9 @@ ENTRIES = 20  # of the journal, and notes, that the page shows
 def portfolio(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show a portfolio; its figures are panels."""
     record = show_portfolio(service, caller, request, Response(), portfolio)
-    return shown(request, "portfolio.html.j2", caller, portfolio=record)
+    with service.sessions() as session:
+        is_own = seen(session, caller, portfolio).owner == caller.user
+    return shown(request, "portfolio.html.j2", caller, portfolio=record, is_own=is_own)
 
 
 @router.get("/portfolios/{portfolio}/today")
@@ -142,7 +144,7 @@ def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | Non
     triggers = [each["sentence"] for each in drift["readings"] if each["triggers"]]
     if triggers:
         said = f"Decide: {'; '.join(triggers)}. The policy itself trades nothing: {ticket['reason']}."
-        return Step(said, "Weigh the alternatives", f"/decide?portfolio={portfolio}")
+        return Step(said, "Weigh the alternatives", f"/decide/portfolios/{portfolio}")
     return Step(f"Nothing is to be done: {ticket['reason']}.", "Add or take out money", f"/money?portfolio={portfolio}")
 
 
