@@ -420,7 +420,7 @@ def _colleague(session: Session, caller: Caller, user: str) -> User:
     named = or_(User.id == user, func.lower(User.email) == user.lower())
     found = session.scalar(select(User).where(User.tenant == caller.tenant, named))
     if found is None:
-        raise Problem(404, "There is no such user in your tenant.")
+        raise Problem(404, "There is no such user: ask your admin to invite the person.")
     return found
 
 

@@ -149,7 +149,7 @@ async def _templates(_: Context, __: Any) -> types.ListResourceTemplatesResult:
             types.ResourceTemplate(
                 uri_template=BEGINNING + name, name=name, description=f"{about} {DATA_ALONE}", mime_type=JSON
             )
-            for name, about in RESOURCES.items()
+            for name, (_, about) in RESOURCES.items()
         ]
     )
 

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable
+from threading import BoundedSemaphore
 from typing import Any
 
+import pytest
 from browser import PHONE, violations
+from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 from queued_jobs import add_portfolios
 from sqlalchemy import select
@@ -14,6 +17,7 @@ from desk.service.agents.tandem import tandem
 from desk.service.folders import JOBS
 from desk.service.jobs import queue
 from desk.service.jobs.worker import RECORD
+from desk.service.pages import decide
 from desk.service.pages.decide import ROLES, WANTED, cycle_content
 from desk.service.payload.scenarios import scenarios
 from desk.service.store.tables import QueuedJob, User
@@ -69,8 +73,11 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
 
     page.goto(f"/decide/portfolios/{portfolio}")
     expect(page.locator("#cycle .empty")).to_contain_text("No cycle of this portfolio has run yet.")
+    root = service.root("house")
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "p.yaml").write_text("name: P\n")
     job = QueuedJob(
-        tenant="house", user=user.id, portfolio=portfolio, version=1, kind="cycle", arguments={},
+        tenant="house", user=user.id, portfolio=portfolio, version=1, kind="cycle", arguments={"file": "p.yaml"},
         code=queue.code_version(),
     )  # fmt: skip
     with service.sessions.begin() as session:
@@ -89,10 +96,19 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
     assert violations(page) == []
     claimed = queue.claim(service.sessions, "test")
     assert claimed is not None
-    folder = service.root("house") / JOBS / job.id
+    folder = root / JOBS / job.id
     folder.mkdir(parents=True)
     (folder / RECORD).write_text(json.dumps(document))
     queue.finish(service.sessions, claimed, "done", {"status": 0})
     expect(page.locator("#cycle .lead")).to_contain_text("is finalised, with 2 orders: check the orders")
     expect(page.get_by_role("link", name="Go to the recommended list")).to_be_visible()
     expect(cards).to_have_count(6)
+
+
+def test_scenarios_leave_threads_for_all_else(
+    client_of: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decide, "AT_ONCE", BoundedSemaphore(1))
+    with decide.AT_ONCE:  # as one that is computed holds it
+        busy = client_of("viewer").get("/decide/scenarios/drilldown/cycle", headers={"X-Requested-With": "test"})
+    assert (busy.status_code, busy.headers["Retry-After"]) == (503, "5")
