@@ -121,4 +121,4 @@ def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(
     press(page, "Apply to the portfolio")
     expect(page.get_by_text("The portfolio has all that the preset conservative sets.")).to_be_visible()
     assert page.request.get(f"/api/portfolios/{made['id']}").json()["version"] == 2
-    expect(page.get_by_role("row", name="mia")).to_contain_text("16 low conservative")
+    expect(page.get_by_role("row", name="mia 16 low conservative")).to_be_visible()
