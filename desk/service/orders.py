@@ -22,7 +22,7 @@ from desk.journal.records import ListMade, text_of
 from desk.journal.tickets import ASSISTANT, judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import PRINTED, Body
-from desk.service.caller import Caller, Service, signature
+from desk.service.caller import APPROVALS, Caller, Service, signature
 from desk.service.folders import RUNS, TICKETS, from_root
 from desk.service.problems import Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -286,6 +286,13 @@ def judged(
         except ConfigError as error:
             raise Problem(409, str(error)) from error
         return head_of(journal, document["hash"])
+
+
+def as_maker(caller: Caller) -> Caller:
+    """A caller as lists name him: one whose access token has not the last word on orders may be an assistant."""
+    if caller.scopes is None or APPROVALS in caller.scopes or caller.name.endswith(ASSISTANT):
+        return caller
+    return replace(caller, name=f"{caller.name}{ASSISTANT}")
 
 
 def is_maker(service: Service, journal: Journal, ticket: str, caller: Caller) -> bool:

@@ -245,6 +245,16 @@ def test_a_passkey_confirms_one_ticket_once_and_its_person_must_use_it(
     assert [each["is_approved"] for each in heads] == [False, True]
 
 
+def test_a_list_of_a_token_without_the_last_word_waits_for_a_person(app: FastAPI, signed_in: SignedIn) -> None:
+    """Where an assistant calls the API by itself, past its tools, it orders as an assistant."""
+    program = signed_in(scopes=("portfolios", "orders"))
+    user = caller_of(app, program)
+    portfolio = created(app.state.service, user, "", Content(NAME, SHIPPED.read_text(), {}, {}))
+    made = program.post(f"/api/portfolios/{portfolio}/tickets", json={"as_of": DAY, "stale_ok": True}).json()
+    assert (made["wanted"], made["is_approved"]) == (1, False)
+    assert made["made_by"] == [f"{user.name} through an assistant ({user.user})"]
+
+
 def test_four_eyes_are_given_up_by_an_approver_alone(app: FastAPI, signed_in: SignedIn) -> None:
     """Neither in a new version nor by a list of an older one does a manager do without those who approve."""
     maker, other = signed_in(), signed_in("approver")
