@@ -21,7 +21,7 @@ import numpy as np
 
 from desk.feeds.adapter import Reply
 from desk.feeds.answers import at, retry_after
-from desk.feeds.transport import AGENT, named_certificates
+from desk.feeds.transport import AGENT, LOCAL, named_certificates
 from foundation.arguments import refuse, shown
 from foundation.errors import DataError
 
@@ -30,7 +30,6 @@ CONNECT, ANSWER = 10.0, 60.0  # seconds to connect, and for a whole answer
 LARGEST_SENT, LARGEST_ANSWER = 200_000, 2**20  # characters sent, bytes of an answer
 LONGEST_WAIT = 30.0  # seconds before a request is sent again
 ANSWER_TOKENS = 2_000  # which Anthropic's format must state
-LOCAL = ("localhost", "127.0.0.1", "::1")
 AGAIN = "Run the command again later."
 
 Role = Literal["system", "user"]
