@@ -38,6 +38,7 @@ from research.portfolio.keys.weight_limits import WeightLimit
 from research.risk.decomposition.ex_ante import ExAnte
 
 MOST_BYTES = 128 << 20  # of the numbers of all worksheets that are kept
+OF_PORTFOLIO = ("name", "file", "basis", "periods_per_year", "lower", "upper")
 OF_LIMITS = ("reserve", "adverse_move", "most", "turnover")
 APART = ("cost_parameters", "day", "limits", "gain_budget", "covariance", "assets")  # fields of a position
 
@@ -116,25 +117,24 @@ def numbers(file: str, asked: TradesAsked) -> str:
         name: getattr(costs, name)[[min(day, len(getattr(costs, name)) - 1)]] for name in ("rates", "total", "impact")
     }
     measured = BeforeAfter(portfolio, trades.target, trades.sized).ex_ante
-    return json.dumps(
-        {
-            "position": {f.name: _packed(getattr(position, f.name)) for f in fields(Position) if f.name not in APART},
-            "costs": {name: _packed(value) for name, value in costs._replace(**of_day)._asdict().items()},
-            "limits": {name: getattr(position.limits, name) for name in OF_LIMITS},
-            "weights": [asdict(limit) for limit in position.limits.weights],
-            "market": {name: _packed(getattr(market, name)) for name in ("days", "returns", "tradable", "cash")},
-            "assets": market.assets,
-            "portfolio": {name: getattr(portfolio, name) for name in ("name", "file", "basis", "periods_per_year")},
-            "arrays": {name: _packed(getattr(portfolio, name)) for name in ("lower", "upper", "target")},
-            "target": _packed(trades.target),
-            "unknown": measured if isinstance(measured, str) else "",
-            "flow": trades.request.flow,
-            "units": _packed(trades.sized.units),
-            "reasons": _reasons(trades),
-            "classes": market.asset_class,
-            "facts": {"policy": trades.policy, "as_of": trades.provenance["as_of"], "stale": trades.stale_words},
-        }
-    )
+    known = {
+        "position": {f.name: getattr(position, f.name) for f in fields(Position) if f.name not in APART},
+        "costs": costs._replace(**of_day)._asdict(),
+        "limits": {name: getattr(position.limits, name) for name in OF_LIMITS},
+        "weights": [asdict(limit) for limit in position.limits.weights],
+        "market": {name: getattr(market, name) for name in ("days", "returns", "tradable", "cash")},
+        "assets": market.assets,
+        "portfolio": {name: getattr(portfolio, name) for name in OF_PORTFOLIO},
+        "strategic": portfolio.target,
+        "target": trades.target,
+        "unknown": measured if isinstance(measured, str) else "",
+        "flow": trades.request.flow,
+        "units": trades.sized.units,
+        "reasons": _reasons(trades),
+        "classes": market.asset_class,
+        "facts": {"policy": trades.policy, "as_of": trades.provenance["as_of"], "stale": trades.stale_words},
+    }
+    return json.dumps(known, default=_packed)
 
 
 def _reasons(trades: TradeList) -> list[str]:
@@ -144,19 +144,17 @@ def _reasons(trades: TradeList) -> list[str]:
     return [known[asset] for asset in trades.portfolio.market.assets]
 
 
-def _packed(value: Any) -> Any:
-    """A value for JSON: arrays by their bytes."""
-    if not isinstance(value, np.ndarray):
-        return value
-    value = value.astype(np.int64) if value.dtype.kind == "M" else value
-    return {"kind": value.dtype.str, "shape": value.shape, "bytes": b64encode(value.tobytes()).decode()}
+def _packed(array: Any) -> dict[str, Any]:
+    """An array for JSON, by its bytes."""
+    array = array.astype(np.int64) if array.dtype.kind == "M" else array
+    return {"kind": array.dtype.str, "shape": array.shape, "bytes": b64encode(array.tobytes()).decode()}
 
 
-def _unpacked(value: Any, made: Callable[[Any], Any] = np.asarray) -> Any:
-    """A value of `_packed`. made : copies an array that is to be written to; others are read-only."""
-    if not isinstance(value, dict):
-        return value
-    return made(np.frombuffer(b64decode(value["bytes"]), np.dtype(value["kind"])).reshape(value["shape"]))
+def _unpacked(found: dict[str, Any]) -> Any:
+    """An object of JSON, or the array of `_packed`, which compiled kernels may write to."""
+    if "bytes" not in found:
+        return found
+    return np.frombuffer(b64decode(found["bytes"]), np.dtype(found["kind"])).reshape(found["shape"]).copy()
 
 
 # -- in the server -----------------------------------------------------------------------------------------------------
@@ -188,26 +186,16 @@ class Sheet:
     @classmethod
     def of(cls, text: str) -> "Sheet":
         """The sheet of the JSON of `numbers`."""
-        known = json.loads(text)
-        arrays = {name: _unpacked(value) for name, value in known.pop("arrays").items()}
-        target, units = _unpacked(known.pop("target")), _unpacked(known.pop("units"))
-        of_market = {name: _unpacked(value) for name, value in known.pop("market").items()}
-        assets, n = tuple(known["assets"]), len(target)
-        dates = pd.DatetimeIndex(of_market.pop("days").astype("M8[D]"))
+        known = json.loads(text, object_hook=_unpacked)
+        of_market, target, assets = known.pop("market"), known.pop("target"), tuple(known["assets"])
+        n, dates = len(assets), pd.DatetimeIndex(of_market.pop("days").astype("M8[D]"))
         no_prices = np.full(of_market["returns"].shape, np.nan)
         market = Market(
             dates=dates, assets=assets, instruments=instruments_table(assets), prices=no_prices, **of_market
         )
         limits = OrderLimits(**known.pop("limits"), weights=tuple(_limit(each) for each in known.pop("weights")))
-        position = Position(
-            **{
-                name: _unpacked(value, np.copy) for name, value in known.pop("position").items()
-            },  # for compiled kernels
-            cost_parameters=CostParameters(**{name: _unpacked(value) for name, value in known.pop("costs").items()}),
-            day=0,
-            limits=limits,
-            assets=assets,
-        )
+        costs = CostParameters(**known.pop("costs"))
+        position = Position(**known.pop("position"), cost_parameters=costs, day=0, limits=limits, assets=assets)
         portfolio = Portfolio(
             **known.pop("portfolio"),
             market=market,
@@ -215,9 +203,7 @@ class Sheet:
             shares=position.units,
             cash=position.cash,
             last_trade=dates[-1],
-            strategic=FixedWeights(tuple(arrays["target"].tolist())),
-            lower=arrays["lower"],
-            upper=arrays["upper"],
+            strategic=FixedWeights(tuple(known.pop("strategic").tolist())),
             costs=Costs.bps(n),
             limits=Limits(position.minimum, lots=position.lots, fractional=position.lots < 1.0),
             tracking_penalty=1.0,
@@ -229,9 +215,8 @@ class Sheet:
             settings={},
         )
         measured = known["unknown"] or ExAnte.of(market, portfolio.periods_per_year)
-        return cls(
-            sha256(text.encode()).hexdigest()[:32], portfolio, position, target, measured, units, known, len(text)
-        )
+        id, units = sha256(text.encode()).hexdigest()[:32], known.pop("units")
+        return cls(id, portfolio, position, target, measured, units, known, len(text))
 
     def with_units(self, orders: Mapping[str, float] | None) -> Worksheet:
         """The list with units by asset, None for its own.
@@ -293,7 +278,7 @@ def _limit(known: Mapping[str, Any]) -> WeightLimit:
 
 
 class KeptSheets:
-    """The sheets that were asked for last, up to `MOST_BYTES`: each by its tenant, portfolio, version, request and id."""
+    """The sheets that were asked for last, up to `MOST_BYTES`: by tenant, portfolio, version, request and id."""
 
     def __init__(self) -> None:
         self._sheets, self._lock = OrderedDict[tuple[Any, ...], Sheet](), Lock()

@@ -97,7 +97,7 @@ class Scores:
         return len(np.unique(self.days[self.days < before].astype("datetime64[M]")))
 
     def shuffled(self, seed: int) -> "Scores":
-        """The placebo: of the rows that count, scores and confidences of each asset in a random order on the same days."""
+        """The placebo: each asset's scores and confidences, of the rows that count, in a random order on their days."""
         rng, rows = np.random.default_rng(seed), list(self.rows)
         for asset in sorted({row.asset for row in rows}):
             places = [i for i, row in enumerate(rows) if row.asset == asset and row.counts]
