@@ -33,6 +33,7 @@ from desk.tickets.ticket import Ticket
 from foundation.arguments import did_you_mean, refuse
 from foundation.errors import ConfigError
 from foundation.home import home_folder
+from foundation.printable import has_unseen
 from research.orders import TradeList
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
@@ -91,6 +92,8 @@ def listed(file: str, asked: TradesAsked, name: str = "") -> TradeList:
     request = request_of(max(flow, 0.0), max(-flow, 0.0), side)
     if bool(asked.orders) != bool(asked.reason.strip()):
         raise ConfigError("orders and reason go together: give the units by asset, and why you order them.")
+    if has_unseen(asked.reason):  # a mark that turns the direction of writing shows its reader another sentence
+        refuse("the reason is", asked.reason, "it has characters that are not seen: leave them out.")
     if asked.orders:
         request = replace(request, orders=asked.orders, ordered=f"ordered by {name}: {' '.join(asked.reason.split())}")
     return trades_now(portfolio, asked.policy, home_folder() / RUNS, request, day, asked.stale_ok)

@@ -151,6 +151,7 @@ def test_own_orders_are_issued_in_the_name_of_who_gives_them(tmp_path: Path, mon
         ({"cash_flow": -5_000, "buys_only": True}, "a withdrawal may need sales, and only buys are asked for"),
         ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
         ({"orders": {"SPY": -10}}, "orders and reason go together"),
+        ({"orders": {"SPY": -10}, "reason": "to \u202elles"}, "the reason is 'to \\u202elles': it has characters"),
         ({"orders": {"SPZ": -10}, "reason": "cash"}, "orders has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
         ({"orders": {"SPY": -10}, "reason": "cash", "locked": ["SPY"]}, "SPY may not be sold. Order less of it"),
     ],
