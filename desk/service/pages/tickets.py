@@ -77,6 +77,7 @@ def ticket(request: Request, ticket: TicketId, service: InService, caller: Reade
         ticket=head,
         document=read_document(orders.file_of(root, names, head.hash, "json")),
         state=state_of(service, head, caller),
+        states=STATES,
         is_maker=_is_maker(service, head, caller),
         entries=entries,
         sent=[each for each in entries[::-1] if each.kind == "order"],
