@@ -105,7 +105,7 @@ def _feed(source: str, content: bytes) -> list[dict[str, Any]]:
         raise DataError(f"{source} is no RSS or Atom feed. Give the address of one.")
     found = []
     for each in feed.entries:
-        dates = [each[name] for name in ("published_parsed", "updated_parsed") if name in each and each[name]]
+        dates = [each[name] for name in ("published_parsed", "updated_parsed") if each.get(name)]
         moment = datetime.fromtimestamp(timegm(max(dates)), UTC).isoformat() if dates else ""  # a text may be updated
         found.append({"published": moment, "title": each.get("title", ""), "text": each.get("summary", "")})
     return found
