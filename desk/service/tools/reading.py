@@ -162,7 +162,7 @@ def explain_last_decision(desk: Desk, asked: OfPortfolio) -> Explained:
     found = portfolios.history(desk.service, desk.caller, id, limit=10)
     name, root = name_of(desk, id), desk.service.root(desk.caller.tenant)
     head = next((head for _, head in orders.tickets_of(root, [name], 1, None)), None)
-    reason = json.loads(orders.file_of(root, [name], head.hash, "json").read_bytes())["reason"] if head else ""
+    reason = orders.document_of(root, [name], head.hash)["reason"] if head else ""
     cycle = found.cycles[0] if found.cycles else None
     return Explained(portfolio=id, cycle=cycle, ticket=head, reason=reason, journal=found.journal)
 
