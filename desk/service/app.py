@@ -23,6 +23,7 @@ from desk.service.openapi import CONVENTIONS, describe_problems
 from desk.service.pages import account, decide, home, money, new, portfolio, research, static, tickets, worksheet
 from desk.service.pages import risk_profile as risk_profile_pages
 from desk.service.pages import sign_in as sign_in_pages
+from desk.service.pages.page import problem_page
 from desk.service.problems import answer_problems
 from desk.service.routes import (
     agents,
@@ -73,7 +74,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.service = service
-    answer_problems(app)
+    answer_problems(app, problem_page)
     describe_problems(app)
     for guard in reversed(GUARDS):
         app.add_middleware(guard, service)

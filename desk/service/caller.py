@@ -59,7 +59,7 @@ class Caller:
         """Raise Problem 403 where he may not do what needs a role and a scope."""
         if not self.may(role, scope):
             what = "a person, not an access token" if scope == PERSON else f"the scope {scope}"
-            raise Problem(403, f"This needs the role {role} and {what}.")
+            raise Problem(403, f"This needs the role {role}{f' and {what}' if self.scopes is not None else ''}.")
 
 
 def signature(caller: Caller) -> str:

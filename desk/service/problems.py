@@ -3,13 +3,15 @@
 import math
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -90,6 +92,17 @@ def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
     return Problem(400, f"{told}{more}.", mistakes[:MOST_TOLD])
 
 
+@contextmanager
+def place_among(places: BoundedSemaphore, told: str, retry_after: int = 5) -> Iterator[None]:
+    """Hold a place for work that takes long while the block runs. Raises Problem 503 where none is free."""
+    if not places.acquire(blocking=False):
+        raise Problem(503, told, retry_after=retry_after)
+    try:
+        yield
+    finally:
+        places.release()
+
+
 def answer_of(problem: Problem) -> JSONResponse:
     """The answer that states a problem."""
     document = ProblemDocument(
@@ -102,18 +115,23 @@ def answer_of(problem: Problem) -> JSONResponse:
     return JSONResponse(stated, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
-def answer_problems(app: FastAPI) -> None:
-    """Answer each error of an app as a problem, but a fault of the server, which `guards.observed` answers and logs."""
+def answer_problems(app: FastAPI, page: Callable[[Request, Problem], Response]) -> None:
+    """Answer each error of an app as a problem, but a fault of the server, which `guards.observed` answers and logs.
+
+    page : a problem as a page, which answers a browser where there is none at its address.
+    """
 
     @app.exception_handler(Problem)
     def _problem(_: Request, error: Problem) -> JSONResponse:
         return answer_of(error)
 
     @app.exception_handler(HTTPException)
-    def _http(request: Request, error: HTTPException) -> JSONResponse:
+    def _http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = ", ".join(_methods_at(request))
+        if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+            return page(request, Problem(404, "There is no such page."))
         return answer_of(Problem(error.status_code, str(error.detail), headers=headers))
 
     @app.exception_handler(RequestValidationError)
@@ -124,7 +142,7 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(DataError)
     @app.exception_handler(PolicyError)
     def _input(request: Request, error: Exception) -> JSONResponse:
-        return answer_of(Problem(400, without_folders(request, str(error))))
+        return answer_of(Problem(400, without_folders(request.app.state.service.settings.folder, str(error))))
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -200,11 +218,6 @@ def _methods_at(request: Request) -> list[str]:
     return sorted(found)
 
 
-def without_folders(request: Request, text: str) -> str:
-    """A message without the folder of the tenant whose files it names."""
-    return without_tenant(request.app.state.service.settings.folder, text)
-
-
-def without_tenant(folder: Path, text: str) -> str:
-    """The same.  folder : of the service."""
+def without_folders(folder: Path, text: str) -> str:
+    """A message without the folder of the tenant whose files it names.  folder : of the service."""
     return re.sub(rf"{re.escape(str(folder))}/(tenants/[^/]+/)?", "", text)

@@ -55,10 +55,10 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
         except ClientDisconnect:
             return None
         except Exception as error:
-            LOG.error("failed", extra={"fields": {"request": request, **failure(error)}})
+            found = fault(error, request)
             if status != GONE:
                 raise  # the server ends an answer that has begun
-            return await answer_of(_problem_of(error, request))(scope, receive, noted)
+            return await answer_of(found)(scope, receive, noted)
         finally:
             RUNNING.dec()
             _note(scope, status, time.perf_counter() - began)
@@ -66,7 +66,9 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
     return guarded
 
 
-def _problem_of(error: Exception, request: str) -> Problem:
+def fault(error: Exception, request: str) -> Problem:
+    """Log an error of the service's own, and give the problem that says so.  request : its number in the log."""
+    LOG.error("failed", extra={"fields": {"request": request, **failure(error)}})
     why = f"Its operator finds why in the log, by the request {request}."
     if isinstance(error, NO_ANSWER):
         return Problem(503, f"The database of the service, or its Redis, does not answer. {why}", retry_after=5)

@@ -77,7 +77,7 @@ def home(
 def attention(request: Request, service: InService, caller: Reader) -> Response:
     """Show what needs a person, alone."""
     found = told(needs_of(service, caller, overview_rows(service, caller)))
-    return shown(request, "attention.html.j2", caller, needs=[*found])
+    return shown(request, "attention.html.j2", caller, needs=[*found], is_new=False)
 
 
 @router.get("/overviews/{portfolio}")

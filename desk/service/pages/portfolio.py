@@ -28,7 +28,9 @@ ENTRIES = 20  # of the journal, and notes, that the page shows
 def portfolio(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show a portfolio; its figures are panels."""
     record = record_of(service, caller, portfolio)
-    return shown(request, "portfolio.html.j2", caller, portfolio=record)
+    with service.sessions() as session:
+        is_own = seen(session, caller, portfolio).owner == caller.user
+    return shown(request, "portfolio.html.j2", caller, portfolio=record, is_own=is_own)
 
 
 @router.get("/portfolios/{portfolio}/today")

@@ -25,7 +25,6 @@ from desk.service.store.tables import PortfolioVersion, Share, StoredPortfolio, 
 from foundation.arguments import shown
 from foundation.files import work_folder, write_whole
 from foundation.names import NAME_FIX, name_fault
-from research.market.reading.known_instruments import SOURCES
 
 KINDS = (".csv", ".csv.gz", ".parquet", ".yaml")  # of files that a portfolio names
 MOST_BYTES, MOST_TEXT = 8_000_000, 400_000  # bytes of a portfolio with its files, and of its text alone
@@ -129,22 +128,17 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
     return Content(found["name"], text, found["tree"], files)
 
 
-def from_broker(
-    service: Service, caller: Caller, name: str, positions: str, profile: str, prices: str, more: Mapping[str, Any]
-) -> Content:
+def from_broker(service: Service, caller: Caller, name: str, positions: str, asked: Mapping[str, Any]) -> Content:
     """A new portfolio with a broker's positions, made in a limited process as `rebalance new` makes it, and checked.
 
     positions : text of the broker's file.
-    prices    : name of a source, or of a store of imported prices.
-    more      : `weights` and `classes` of `NewFile`.
+    asked     : further fields of `NewFile`.
     Raises    : as `from_positions` and `checked` do; Problem 400 for a name that is none.
     """
     if fault := name_fault(name):
         raise refused([FieldMistake("/name", f"no name: it {fault}", name, NAME_FIX)])
-    asked = {"profile": profile, **({"source": prices} if prices in SOURCES else {"store": prices}), **more}
     with work_folder() as folder:
-        home = service.root(caller.tenant)
-        text = limited(from_positions, str(folder), name, positions, asked, home=home)
+        text = limited(from_positions, str(folder), name, positions, asked, home=service.root(caller.tenant))
     return checked(service, caller, text, True, {POSITIONS: positions.encode()})
 
 

@@ -218,9 +218,16 @@ def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InServ
 
 @router.post("/tickets/{ticket}/send", responses={409: {}})
 def send(ticket: TicketId, asked: SendAsked, caller: Sender, service: InService) -> sending.Sending:
-    """Send an approved ticket to paper, and book its fills. What was sent is not sent again."""
+    """Send an approved ticket to paper, and book its fills, of a portfolio that you may change, or approve tickets of.
+
+    What was sent is not sent again.
+    """
     root, names = service.root(caller.tenant), names_of(service, caller)
     head = orders.ticket_head(root, names, ticket)
+    if not caller.may("approver", APPROVALS):
+        with service.sessions() as session:
+            its = select(StoredPortfolio.id).where(seen_by(caller), StoredPortfolio.name == head.portfolio)
+            seen(session, caller, session.scalars(its).one(), for_change=True)
     if not head.is_approved:
         raise Problem(409, f"Only an approved ticket is sent. {head.text}")
     if stop_file(root) or pause_file(root):

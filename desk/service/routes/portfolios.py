@@ -27,6 +27,7 @@ from desk.service.portfolios.stored import (
 )
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
+from research.market.reading.known_instruments import SOURCES
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"], route_class=JsonRoute)
 YAML, FORM = "text/yaml", "multipart/form-data"
@@ -231,8 +232,9 @@ def create_portfolio(
 def import_positions(service: InService, caller: Writer, response: Response, body: PositionsBody) -> PortfolioRecord:
     """Store a new portfolio with a broker's positions: targets, ranges, limits and policies by a risk profile."""
     classes = dict((symbol, word) for symbol, _, word in (each.rpartition("=") for each in body.classes))
-    more = {"weights": body.weights, "classes": classes}
-    content = from_broker(service, caller, body.name, body.positions, body.profile, body.prices, more)
+    prices = {"source" if body.prices in SOURCES else "store": body.prices}
+    asked = {"profile": body.profile, "weights": body.weights, "classes": classes, **prices}
+    content = from_broker(service, caller, body.name, body.positions, asked)
     portfolio = created(service, caller, body.client, content)
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
     return record_of(service, caller, portfolio, None, response)
@@ -418,7 +420,7 @@ def _colleague(session: Session, caller: Caller, user: str) -> User:
     named = or_(User.id == user, func.lower(User.email) == user.lower())
     found = session.scalar(select(User).where(User.tenant == caller.tenant, named))
     if found is None:
-        raise Problem(404, "There is no such user in your tenant.")
+        raise Problem(404, "There is no such user: ask your admin to invite the person.")
     return found
 
 

@@ -2,6 +2,7 @@
 "use strict";
 
 const BY_SCRIPT = { "X-Requested-With": "page" };
+const FAILED = '<div class="state failed unanswered" role="alert"><p></p><button type="button" data-retry>Try again</button></div>';
 
 // One message a page, read out by a screen reader.
 function say(text, isBad = false) {
@@ -10,21 +11,23 @@ function say(text, isBad = false) {
   line.classList.toggle("bad", isBad);
 }
 
-// ---- panels: <section data-load="/path"> is filled by what that path answers -------------------------------------
+// ---- panels: <section data-load="/path"> is filled by what that path answers, <details data-load> once it opens ----
 
 async function load(panel) {
   panel.setAttribute("aria-busy", "true");
-  let text;
+  let text = FAILED, problem = "";
   try {
     const answer = await fetch(panel.dataset.load, { headers: BY_SCRIPT });
     if (answer.status === 401) return location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
-    text = await answer.text();
+    if (answer.headers.get("Content-Type").includes("json")) problem = (await answer.json()).detail; // no page of ours
+    else text = await answer.text();
   } catch {
-    text = '<div class="state failed unanswered" role="alert"><p>The server does not answer.</p><button type="button" data-retry>Try again</button></div>';
+    problem = "The server does not answer.";
   }
-  const title = panel.querySelector("h2");
+  const title = panel.firstElementChild;
   panel.innerHTML = text;
-  if (title) panel.prepend(title);
+  if (problem) panel.querySelector("p").textContent = problem;
+  panel.prepend(title);
   panel.setAttribute("aria-busy", "false");
   panel.dispatchEvent(new CustomEvent("loaded", { bubbles: true }));
 }
@@ -32,7 +35,15 @@ async function load(panel) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-retry]");
   if (button) load(button.closest("[data-load]"));
+  reveal(event.target.closest("a")?.hash);
 });
+document.addEventListener("toggle", ({ target }) => { if (target.open && target.dataset.load && !target.ariaBusy) load(target); }, true);
+
+// Opens the closed panel of this id, or of which a part has it.
+function reveal(hash) {
+  const panel = hash && document.querySelector(`details[id="${CSS.escape(hash.slice(1))}"], details[data-parts~="${CSS.escape(hash.slice(1))}"]`);
+  if (panel) panel.open = true;
+}
 
 // ---- forms: <form data-api="POST /api/path" data-then="/path/{id}"> ------------------------------------------------
 // Each field is a key of the JSON by its name; data-kind says of which type: number, numbers (by commas), json, list (of
@@ -81,6 +92,8 @@ async function api(method, path, body, headers = {}) {
   throw Object.assign(new Error(found.detail || answer.statusText), { mistakes: found.errors || [], status: answer.status });
 }
 
+const sentence = ({ detail, mend }, before = "") => `${before && `${before}: `}${detail.replace(/\.$/, "")}. ${mend}`;
+
 function tell(form, error) {
   for (const old of form.querySelectorAll(".mistake")) old.remove();
   for (const field of form.elements) field.removeAttribute("aria-invalid");
@@ -88,8 +101,8 @@ function tell(form, error) {
   for (const each of error ? error.mistakes : []) {
     const raw = form.dataset.text ? form.elements.namedItem("text") : null; // a whole file, whose places are not fields
     const field = raw ?? form.elements.namedItem(each.field.split("/").pop());
-    const text = raw ? `${each.field}: ${each.detail}. ${each.mend}` : `It is ${each.detail}. ${each.mend}`;
-    if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(`${each.field}: ${each.detail}. ${each.mend}`); continue; }
+    const text = raw ? sentence(each, each.field) : `It is ${sentence(each)}`;
+    if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(sentence(each, each.field)); continue; }
     const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}-${form.querySelectorAll(".mistake").length}` });
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", line.id);
@@ -97,7 +110,8 @@ function tell(form, error) {
   }
   const list = form.querySelector(".mistakes"); // of many, which have no field of their own
   list?.replaceChildren(...others.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-  if (error) say([error.message, ...(list ? [] : others)].join(" "), true);
+  const message = error?.mistakes.length ? "This was not accepted: correct what is marked below." : error?.message;
+  if (error) say(list || !others.length ? message : others.join(" "), true);
   form.querySelector('[aria-invalid="true"]')?.focus();
 }
 
@@ -140,4 +154,5 @@ document.addEventListener("submit", (event) => {
 });
 
 for (const field of document.querySelectorAll("[data-from-hash]")) field.value = decodeURIComponent(location.hash.slice(1));
-for (const panel of document.querySelectorAll("[data-load]")) load(panel);
+for (const panel of document.querySelectorAll("[data-load]:not(details)")) load(panel);
+reveal(location.hash);

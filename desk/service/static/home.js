@@ -11,7 +11,7 @@ async function renew(row) {
   if (answer?.ok) return row.replaceWith(found.querySelector("tr"));
   const sentence = found.querySelector("p")?.textContent || "the server does not answer.";
   row.removeAttribute("aria-busy");
-  row.querySelector("[data-age]").textContent = `It could not be made: ${sentence}`;
+  row.querySelector("[data-age]").textContent = `Its figures could not be computed: ${sentence.replaceAll("`", "")}`;
   row.querySelector("[data-again]").hidden = false;
 }
 

@@ -8,7 +8,7 @@ async function shownPage() {
   const texts = [...document.styleSheets].map(({ href }) => fetch(href).then((answer) => answer.text())); // known to the browser
   const copy = document.documentElement.cloneNode(true), pictures = [...document.querySelectorAll("canvas")];
   for (const each of copy.querySelectorAll("canvas")) each.replaceWith(Object.assign(new Image(), { src: pictures.shift().toDataURL(), alt: "" }));
-  for (const each of copy.querySelectorAll("script, link, noscript")) each.remove();
+  for (const each of copy.querySelectorAll("script, link, noscript, details.panel:not([aria-busy])")) each.remove();
   for (const each of copy.querySelectorAll("button, input, select, textarea")) each.setAttribute("disabled", "");
   copy.querySelector("#message").replaceWith(document.createComment("kept")); // where the age will stand
   const style = document.createElement("style");

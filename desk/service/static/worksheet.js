@@ -40,7 +40,7 @@ document.addEventListener("loaded", ({ target }) => {
     one(".faults").replaceChildren(...faults);
     one("[data-issue]").disabled = faults.length > 0 || !found.lines.some((line) => line.units);
     const text = (key) => one(`[data-figure="${key}"]`).textContent;
-    const said = faults.length ? "The list cannot be issued: its limits are named below the figures." : `Cost ${text("after.cost")}, turnover ${text("turnover")} % of NAV, cash ${text("after.cash")}.`;
+    const said = faults.length ? "The list cannot be issued: the reason stands above its button." : `Cost ${text("after.cost")}, turnover ${text("turnover")} % of NAV, cash ${text("after.cash")}.`;
     telling = setTimeout(() => say(said, faults.length > 0), QUIET);
   }
 

@@ -275,6 +275,9 @@ def test_an_approved_ticket_is_sent_to_paper_once(
     at = f"/api/tickets/{issued(maker, portfolio)}"
     early = maker.post(f"{at}/send", json={})
     assert (early.status_code, early.json()["detail"][:32]) == (409, "Only an approved ticket is sent.")
+    reader = signed_in()
+    share(app, portfolio, reader)
+    assert reader.post(f"{at}/send", json={}).status_code == 403  # its fills would change what he may only read
     assert other.post(f"{at}/approve").status_code == 200
     maker.post("/api/watch/pause")
     paused = maker.post(f"{at}/send", json={})

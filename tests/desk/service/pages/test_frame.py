@@ -31,3 +31,8 @@ def test_sign_in_leads_to_no_other_host(client: TestClient, path: str) -> None:
     page = client.get("/sign-in", params={"next": path}).text  # a browser leaves out tabs and line breaks of an address
     assert 'data-then="/"' in page
     assert "evil" not in page
+
+
+def test_a_long_address_is_come_back_to(client: TestClient) -> None:
+    asked = client.get("/money", params={"asset": [f"asset-{k}" for k in range(100)]}).text
+    assert 'data-then="/money?asset=asset-0&amp;asset=asset-1&amp;' in asked

@@ -109,7 +109,7 @@ def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(
     page.goto(f"/portfolios/{made['id']}/shares")
     fill(page, user="nobody@desk.example")
     press(page, "Share")
-    expect(page.get_by_role("status")).to_have_text("There is no such user in your tenant.")
+    expect(page.get_by_role("status")).to_have_text("There is no such user: ask your admin to invite the person.")
     fill(page, user="carl@desk.example")
     press(page, "Share")
     expect(page.get_by_role("row", name="carl")).to_contain_text("read")

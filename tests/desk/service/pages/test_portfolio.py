@@ -114,11 +114,15 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Callable
     path = f"/api/portfolios/{made.json()['id']}"
 
     page.route("**/risk", lambda route: route.abort())
-    page.goto(path.removeprefix("/api"))
+    page.goto(f"{path.removeprefix('/api')}#stress")  # a part of a panel that is closed
     failed = page.locator("#risk").get_by_role("alert")
     expect(failed).to_contain_text("The server does not answer.")
     page.unroute("**/risk")
     failed.get_by_role("button", name="Try again").click()
+    expect(page.locator("#stress")).to_be_visible()
+    expect(page.locator(".panel[aria-busy]")).to_have_count(2)  # of the others nothing is computed yet
+    for closed in ("Performance", "Journal", "File"):
+        page.get_by_role("link", name=closed, exact=True).click()
     expect(page.locator(".panel[aria-busy=false]")).to_have_count(5)
     expect(page.locator(".failed")).to_have_count(0)
     expect(page.locator(".verdict .lead")).to_have_text(
@@ -195,6 +199,19 @@ def test_who_only_reads_has_no_forms_and_what_people_wrote_is_text(app: FastAPI,
     assert kept.headers["content-disposition"] == "attachment; filename*=utf-8''Sixty-forty.yaml"
     assert reader.get(f"{path}/file?version=2").status_code == 404
     assert client_of("viewer").get(path).status_code == 404
+
+
+def test_a_file_without_a_policy_says_where_one_comes_from(app: FastAPI, client_of: ClientOf) -> None:
+    owner = client_of()
+    tree = {"lines": {"SPY": {}}}
+    portfolio = created(app.state.service, user_of(app, owner), "", Content("Plain", SIXTY_FORTY, tree, {}))
+    page = owner.get(f"/portfolios/{portfolio}").text
+    assert (
+        f'names no policy: the one that its newest report recommends is used. <a href="/research?portfolio={portfolio}"'
+        in page
+    )
+    missing = owner.get(f"/portfolios/{portfolio}/nothing", headers={"Accept": "text/html"})
+    assert (missing.status_code, "There is no such page." in missing.text) == (404, True)
 
 
 def test_a_portfolio_that_was_deleted_shows_its_journal_alone(app: FastAPI, client_of: ClientOf) -> None:
