@@ -269,6 +269,11 @@ def file_of(root: Path, names: Collection[str] | None, ticket: str, form: str) -
     return files[form]
 
 
+def document_of(root: Path, names: Collection[str] | None, ticket: str) -> dict[str, Any]:
+    """The document of a ticket. Raises as `file_of`."""
+    return ticket_json.read_document(file_of(root, names, ticket, "json"))
+
+
 def judged(
     service: Service, names: Collection[str] | None, ticket: str, caller: Caller, refusal: str = ""
 ) -> TicketHead:
