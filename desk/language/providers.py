@@ -28,7 +28,7 @@ ANSWER = 60.0  # seconds for a whole answer
 LARGEST_SENT = 200_000  # characters
 LONGEST_WAIT = 30.0  # seconds before a request is sent again
 ANSWER_TOKENS = 2_000  # which Anthropic's format must state
-JSON = {"Content-Type": "application/json"}
+HEADERS = {"Content-Type": "application/json", "Connection": "close"}  # questions are rare: no connection waits
 
 Role = Literal["system", "user"]
 
@@ -125,8 +125,8 @@ class HttpModel:
         sent = [{"role": each.role, "content": each.text} for each in messages]
         if self.provider == "openai":
             key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-            return "/chat/completions", JSON | key, {"model": self.name, "messages": sent}
-        headers = JSON | {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
+            return "/chat/completions", HEADERS | key, {"model": self.name, "messages": sent}
+        headers = HEADERS | {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
         system = "\n\n".join(each.text for each in messages if each.role == "system")
         users = [each for each in sent if each["role"] == "user"]
         body = {"model": self.name, "max_tokens": ANSWER_TOKENS, "system": system, "messages": users}
