@@ -45,9 +45,9 @@ UNTRUSTED = Fault(
     "SSL_CERT_FILE; else wait until the source has a valid one.",
     "source",
 )
-SLOW = Fault(f"gave no whole answer in {CONNECT + ANSWER:g} s. Try again later.", "later")
+SLOW = Fault("gave no whole answer in time. Try again later.", "later")
 BROKEN = Fault("cannot be reached, or broke off before its answer was whole. Try again later.", "later")
-LARGE = Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is no history of one asset.", "asset")
+LARGE = Fault(f"sends more than {LARGEST_ANSWER / 2**20:g} MiB, which is more than is read of one answer.", "asset")
 
 
 def named_certificates() -> str:
@@ -66,16 +66,16 @@ def _silent(_: logging.LogRecord) -> bool:
 
 
 class Plain:
-    """A transport of httpx."""
+    """A transport of httpx.  answer : seconds from a connection to the end of an answer, 0 for `ANSWER`."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: float = 0.0) -> None:
         import httpx
 
         logging.getLogger("httpx").addFilter(_silent)  # it logs each URL, and some hold a key
         named_certificates()  # which httpx reads, too
-        self.faults = httpx.TimeoutException, httpx.HTTPError
+        self.answer, self.faults = answer or ANSWER, (httpx.TimeoutException, httpx.HTTPError)
         limits = httpx.Limits(max_connections=TOGETHER, max_keepalive_connections=TOGETHER)
-        self.client = httpx.Client(timeout=httpx.Timeout(ANSWER, connect=CONNECT, pool=None), limits=limits)
+        self.client = httpx.Client(timeout=httpx.Timeout(self.answer, connect=CONNECT, pool=None), limits=limits)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
         """As `Transport.get`."""
@@ -83,7 +83,7 @@ class Plain:
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply | Fault:
         """The answer to one request of any method, of any status, or why there is none. It is sent once."""
-        content, until = bytearray(), time.monotonic() + CONNECT + ANSWER
+        content, until = bytearray(), time.monotonic() + CONNECT + self.answer
         try:
             with self.client.stream(method, url, headers={"User-Agent": AGENT, **headers}, content=body) as answer:
                 for chunk in answer.iter_bytes():

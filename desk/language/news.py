@@ -105,8 +105,8 @@ def _feed(source: str, content: bytes) -> list[dict[str, Any]]:
         raise DataError(f"{source} is no RSS or Atom feed. Give the address of one.")
     found = []
     for each in feed.entries:
-        parsed = each.get("published_parsed") or each.get("updated_parsed")
-        moment = datetime.fromtimestamp(timegm(parsed), UTC).isoformat() if parsed else ""
+        dates = [each[name] for name in ("published_parsed", "updated_parsed") if each.get(name)]
+        moment = datetime.fromtimestamp(timegm(max(dates)), UTC).isoformat() if dates else ""  # a text may be updated
         found.append({"published": moment, "title": each.get("title", ""), "text": each.get("summary", "")})
     return found
 

@@ -6,13 +6,11 @@ message and no log has it. What a model is sent it may keep: a local server keep
 
 import asyncio
 import json
-import logging
 import os
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Literal, NoReturn, Protocol
 from urllib.parse import urlsplit
@@ -21,17 +19,17 @@ import numpy as np
 
 from desk.feeds.adapter import Reply
 from desk.feeds.answers import at, retry_after
-from desk.feeds.transport import AGENT, named_certificates
+from desk.feeds.transport import BROKEN, Fault, Plain
 from foundation.arguments import refuse, shown
 from foundation.errors import DataError
 
 PREFIX = "REBALANCE_MODEL_"  # of the environment variables
-CONNECT, ANSWER = 10.0, 60.0  # seconds to connect, and for a whole answer
-LARGEST_SENT, LARGEST_ANSWER = 200_000, 2**20  # characters sent, bytes of an answer
+ANSWER = 60.0  # seconds for a whole answer
+LARGEST_SENT = 200_000  # characters
 LONGEST_WAIT = 30.0  # seconds before a request is sent again
 ANSWER_TOKENS = 2_000  # which Anthropic's format must state
 LOCAL = ("localhost", "127.0.0.1", "::1")
-AGAIN = "Run the command again later."
+JSON = {"Content-Type": "application/json"}
 
 Role = Literal["system", "user"]
 
@@ -107,46 +105,29 @@ class HttpModel:
         """As `LanguageModel.complete`: one request, up to three more where the server is busy, down or breaks off."""
         if sum(len(each.text) for each in messages) > LARGEST_SENT:
             raise ModelError(f"more than {LARGEST_SENT:,} characters are to be sent to {self.name}. Send less.")
+        path, headers, body = self._request(messages)
+        send = partial(_transport(ANSWER).send, "POST", self.address + path, headers, json.dumps(body).encode())
         for pause in (1.0, 2.0, 4.0, None):
-            reply = await self._reply(messages)
+            reply = await asyncio.to_thread(send)
             if isinstance(reply, Reply) and not _is_busy(reply.status):
                 return self._text(reply)
-            wait = None if reply is None else retry_after(reply, np.datetime64("now"))
+            if isinstance(reply, Fault) and reply is not BROKEN:
+                break
+            wait = retry_after(reply, np.datetime64("now")) if isinstance(reply, Reply) else None
             if pause is None or (wait or 0.0) > LONGEST_WAIT:
                 break
             await self.sleep(pause if wait is None else wait)
-        fault = "broke off, or cannot be reached" if reply is None else f"is busy or down, by its status {reply.status}"
-        self._refuse(f"{fault}. {AGAIN}")
-
-    async def _reply(self, messages: Sequence[Message]) -> Reply | None:
-        """The answer to one request, None where it cannot be reached or breaks off. Raises ModelError as `complete`."""
-        import httpx
-
-        logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each address
-        (path, headers, body), content = self._request(messages), bytearray()
-        try:
-            async with (
-                asyncio.timeout(CONNECT + ANSWER),
-                httpx.AsyncClient(verify=_certificates(), timeout=httpx.Timeout(ANSWER, connect=CONNECT)) as client,
-                client.stream("POST", self.address + path, json=body, headers=headers) as answer,
-            ):
-                async for chunk in answer.aiter_bytes():
-                    content += chunk
-                    if len(content) > LARGEST_ANSWER:
-                        self._refuse(f"answers with more than {LARGEST_ANSWER / 2**20:g} MiB, which is no text.")
-                return Reply(answer.status_code, bytes(content), {k.lower(): v for k, v in answer.headers.items()})
-        except (TimeoutError, httpx.TimeoutException):
-            self._refuse(f"gave no whole answer in {ANSWER:g} s. {AGAIN}")
-        except httpx.HTTPError:
-            return None
+        if isinstance(reply, Fault):
+            self._refuse(reply.sentence)
+        self._refuse(f"is busy or down, by its status {reply.status}. Run the command again later.")
 
     def _request(self, messages: Sequence[Message]) -> tuple[str, dict[str, str], dict[str, Any]]:
         """The path, the headers and the body of a request, in the format of the provider."""
         sent = [{"role": each.role, "content": each.text} for each in messages]
         if self.provider == "openai":
             key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-            return "/chat/completions", {"User-Agent": AGENT, **key}, {"model": self.name, "messages": sent}
-        headers = {"User-Agent": AGENT, "x-api-key": self.key, "anthropic-version": "2023-06-01"}
+            return "/chat/completions", JSON | key, {"model": self.name, "messages": sent}
+        headers = JSON | {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
         system = "\n\n".join(each.text for each in messages if each.role == "system")
         users = [each for each in sent if each["role"] == "user"]
         body = {"model": self.name, "max_tokens": ANSWER_TOKENS, "system": system, "messages": users}
@@ -179,12 +160,9 @@ class HttpModel:
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
-    """The certificates that servers are held against, read once."""
-    import httpx
-
-    named_certificates()  # which httpx reads, too
-    return httpx.create_ssl_context()
+def _transport(seconds: float) -> Plain:
+    """The connections to models. seconds : that they have for an answer."""
+    return Plain(seconds)
 
 
 def _is_busy(status: int) -> bool:

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Literal, get_args
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, select, update
 
 from desk.service.problems import Problem
 from desk.service.settings import ServiceSettings
@@ -20,7 +20,7 @@ from desk.service.store.redis import Shared, opened_shared
 from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, RefreshToken, User, now
 from desk.service.users.one_time import sha256_of
-from desk.service.users.tokens import Signer, browser_key
+from desk.service.users.tokens import SESSION_LIFE, Signer, browser_key
 
 Role = Literal["viewer", "manager", "approver", "admin"]  # each may do what those before it may
 Scope = Literal["portfolios", "jobs", "orders", "approvals", "market", "users"]  # of an access token
@@ -41,6 +41,7 @@ class Caller:
 
     role   : his role, or that of his access token where it may do less.
     scopes : scopes of his access token; None for a person, who has all.
+    signed_in : moment of his sign-in, None for an access token.
     """
 
     user: str
@@ -48,6 +49,7 @@ class Caller:
     tenant: str
     role: str
     scopes: frozenset[str] | None = None
+    signed_in: datetime | None = None
 
     def may(self, role: str, scope: str) -> bool:
         """True if he may do what needs a role and a scope."""
@@ -139,20 +141,25 @@ def _person(service: Service, token: str) -> Caller | None:
     claims = service.signer.claims_of(token)
     if claims is None:
         return None
-    is_open = exists().where(RefreshToken.family == claims["sid"])
-    is_user = (User.id == claims["sub"]) & (User.epoch == claims["epoch"]) & ~User.disabled
-    with service.sessions() as session:
-        user = session.scalars(select(User).where(is_user, is_open)).one_or_none()
-    return None if user is None else Caller(user.id, user.name, user.tenant, user.role)
+    is_his = (User.id == claims["sub"]) & (User.epoch == claims["epoch"])
+    return _signed_in(service, (RefreshToken.family == claims["sid"]) & is_his)
 
 
 def _browser(service: Service, secret: str) -> Caller | None:
     """The user of a browser's session that has not ended."""
     is_open = (RefreshToken.sha256 == browser_key(secret)) & (RefreshToken.expires > now())
-    joined = select(User).join(RefreshToken, (RefreshToken.user == User.id) & (RefreshToken.epoch == User.epoch))
+    return _signed_in(service, is_open & (RefreshToken.epoch == User.epoch))
+
+
+def _signed_in(service: Service, is_his: ColumnElement[bool]) -> Caller | None:
+    """The user of a session that meets a condition."""
+    joined = select(User, RefreshToken.expires).join(RefreshToken, RefreshToken.user == User.id)
     with service.sessions() as session:
-        user = session.scalars(joined.where(is_open, ~User.disabled)).one_or_none()
-    return None if user is None else Caller(user.id, user.name, user.tenant, user.role)
+        found = session.execute(joined.where(is_his, ~User.disabled).limit(1)).one_or_none()
+    if found is None:
+        return None
+    user, expires = found
+    return Caller(user.id, user.name, user.tenant, user.role, signed_in=expires - SESSION_LIFE)
 
 
 def program_of(service: Service, token: str) -> Caller | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
 
-from desk.service.problems import Problem, failure
+from desk.service.problems import Problem, failure, place_among
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.home import HOME
 from research.market.store import STORES, stores_folder
@@ -56,12 +56,8 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
     Raises  : ConfigError with the message of an error in what was sent; Problem 400 where a limit is met, and 503 where
               no processor is free.
     """
-    if not WAITING.acquire(blocking=False):
-        raise Problem(503, BUSY, retry_after=5)
-    try:
+    with place_among(WAITING, BUSY):
         return _limited(work, given, home, memory, seconds)
-    finally:
-        WAITING.release()
 
 
 def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memory: int, seconds: int) -> Any:

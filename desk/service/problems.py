@@ -3,10 +3,12 @@
 import math
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request, Response
@@ -90,6 +92,17 @@ def refused(mistakes: Sequence[FieldMistake], count: int = 0) -> Problem:
     return Problem(400, f"{told}{more}.", mistakes[:MOST_TOLD])
 
 
+@contextmanager
+def place_among(places: BoundedSemaphore, told: str, retry_after: int = 5) -> Iterator[None]:
+    """Hold a place for work that takes long while the block runs. Raises Problem 503 where none is free."""
+    if not places.acquire(blocking=False):
+        raise Problem(503, told, retry_after=retry_after)
+    try:
+        yield
+    finally:
+        places.release()
+
+
 def answer_of(problem: Problem) -> JSONResponse:
     """The answer that states a problem."""
     document = ProblemDocument(
@@ -129,7 +142,7 @@ def answer_problems(app: FastAPI, page: Callable[[Request, Problem], Response]) 
     @app.exception_handler(DataError)
     @app.exception_handler(PolicyError)
     def _input(request: Request, error: Exception) -> JSONResponse:
-        return answer_of(Problem(400, without_folders(request, str(error))))
+        return answer_of(Problem(400, without_folders(request.app.state.service.settings.folder, str(error))))
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -205,11 +218,6 @@ def _methods_at(request: Request) -> list[str]:
     return sorted(found)
 
 
-def without_folders(request: Request, text: str) -> str:
-    """A message without the folder of the tenant whose files it names."""
-    return without_tenant(request.app.state.service.settings.folder, text)
-
-
-def without_tenant(folder: Path, text: str) -> str:
-    """The same.  folder : of the service."""
+def without_folders(folder: Path, text: str) -> str:
+    """A message without the folder of the tenant whose files it names.  folder : of the service."""
     return re.sub(rf"{re.escape(str(folder))}/(tenants/[^/]+/)?", "", text)

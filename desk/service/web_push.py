@@ -10,7 +10,7 @@ from base64 import urlsafe_b64encode
 from contextlib import suppress
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPSConnection
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from threading import Timer
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ SECONDS = 10.0  # to connect, and for the whole answer
 LIFE = 86_400  # seconds for which the push service keeps a message for a browser that is not reached
 SIGNED = 43_200  # seconds for which a signature holds; RFC 8292 allows at most 24 hours
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256 (FIPS 186-5)
+NAT64, UNICAST = IPv6Network("64:ff9b::/96"), IPv6Network("2000::/3")  # RFC 6052; public addresses (RFC 3587)
 UNREACHED = (OSError, HTTPException)  # why there is no answer
 
 
@@ -93,7 +94,10 @@ class _PublicConnection(HTTPSConnection):
 
     def _is_public(self, address: str) -> bool:
         parsed = ip_address(address)
-        return (parsed.is_global and not parsed.is_multicast) or (self.to_loopback and parsed.is_loopback)
+        if isinstance(parsed, IPv6Address):  # a gateway calls the address of IPv4 that it holds
+            parsed = IPv4Address(int(parsed) % 2**32) if parsed in NAT64 else parsed.sixtofour or parsed
+        is_public = parsed.is_global and not parsed.is_multicast and (parsed.version == 4 or parsed in UNICAST)
+        return is_public or (self.to_loopback and parsed.is_loopback)
 
 
 def post(browser: Browser, content: bytes, keys: Keys, contact: str, *, to_loopback: bool = False) -> int:

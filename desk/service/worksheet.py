@@ -9,7 +9,7 @@ import os
 from base64 import b64decode, b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
@@ -38,6 +38,7 @@ from research.portfolio.keys.weight_limits import WeightLimit
 from research.risk.decomposition.ex_ante import ExAnte
 
 MOST_BYTES = 128 << 20  # of the numbers of all worksheets that are kept
+OF_PORTFOLIO = ("name", "file", "basis", "periods_per_year", "lower", "upper")
 OF_LIMITS = ("reserve", "adverse_move", "most", "turnover")
 APART = ("cost_parameters", "day", "limits", "gain_budget", "covariance", "assets")  # fields of a position
 
@@ -76,7 +77,8 @@ class Worksheet(BaseModel):
     as_of    : day of the newest price.
     stale    : sentences on prices that are too old for orders, or "".
     turnover : one-way, fraction of NAV.
-    faults   : sentences on the limits that the orders break, [] where a ticket can be made of them.
+    faults   : sentences on the limits that the orders break. A gain budget of tax lots, and cash that earlier lists of
+               the day may need, are checked only where a ticket is made.
     """
 
     sheet: str
@@ -109,31 +111,30 @@ def numbers(file: str, asked: TradesAsked) -> str:
         )
     position = with_flow(Position.of(portfolio), trades.request)
     bound, _ = with_wash_sale_locks(portfolio, trades.target, position.weights)
-    position = position.restricted(bound.market.trading)
+    position = replace(position.restricted(bound.market.trading), way=trades.request.way)
     costs, day = position.cost_parameters, position.day
     of_day = {
         name: getattr(costs, name)[[min(day, len(getattr(costs, name)) - 1)]] for name in ("rates", "total", "impact")
     }
     measured = BeforeAfter(portfolio, trades.target, trades.sized).ex_ante
-    return json.dumps(
-        {
-            "position": {f.name: _packed(getattr(position, f.name)) for f in fields(Position) if f.name not in APART},
-            "costs": {name: _packed(value) for name, value in costs._replace(**of_day)._asdict().items()},
-            "limits": {name: getattr(position.limits, name) for name in OF_LIMITS},
-            "weights": [asdict(limit) for limit in position.limits.weights],
-            "market": {name: _packed(getattr(market, name)) for name in ("days", "returns", "tradable", "cash")},
-            "assets": market.assets,
-            "portfolio": {name: getattr(portfolio, name) for name in ("name", "file", "basis", "periods_per_year")},
-            "arrays": {name: _packed(getattr(portfolio, name)) for name in ("lower", "upper", "target")},
-            "target": _packed(trades.target),
-            "unknown": measured if isinstance(measured, str) else "",
-            "flow": trades.request.flow,
-            "units": _packed(trades.sized.units),
-            "reasons": _reasons(trades),
-            "classes": market.asset_class,
-            "facts": {"policy": trades.policy, "as_of": trades.provenance["as_of"], "stale": trades.stale_words},
-        }
-    )
+    known = {
+        "position": {f.name: getattr(position, f.name) for f in fields(Position) if f.name not in APART},
+        "costs": costs._replace(**of_day)._asdict(),
+        "limits": {name: getattr(position.limits, name) for name in OF_LIMITS},
+        "weights": [asdict(limit) for limit in position.limits.weights],
+        "market": {name: getattr(market, name) for name in ("days", "returns", "tradable", "cash")},
+        "assets": market.assets,
+        "portfolio": {name: getattr(portfolio, name) for name in OF_PORTFOLIO},
+        "strategic": portfolio.target,
+        "target": trades.target,
+        "unknown": measured if isinstance(measured, str) else "",
+        "flow": trades.request.flow,
+        "units": trades.sized.units,
+        "reasons": _reasons(trades),
+        "classes": market.asset_class,
+        "facts": {"policy": trades.policy, "as_of": trades.provenance["as_of"], "stale": trades.stale_words},
+    }
+    return json.dumps(known, default=_packed)
 
 
 def _reasons(trades: TradeList) -> list[str]:
@@ -143,19 +144,17 @@ def _reasons(trades: TradeList) -> list[str]:
     return [known[asset] for asset in trades.portfolio.market.assets]
 
 
-def _packed(value: Any) -> Any:
-    """A value for JSON: arrays by their bytes."""
-    if not isinstance(value, np.ndarray):
-        return value
-    value = value.astype(np.int64) if value.dtype.kind == "M" else value
-    return {"kind": value.dtype.str, "shape": value.shape, "bytes": b64encode(value.tobytes()).decode()}
+def _packed(array: Any) -> dict[str, Any]:
+    """An array for JSON, by its bytes."""
+    array = array.astype(np.int64) if array.dtype.kind == "M" else array
+    return {"kind": array.dtype.str, "shape": array.shape, "bytes": b64encode(array.tobytes()).decode()}
 
 
-def _unpacked(value: Any, made: Callable[[Any], Any] = np.asarray) -> Any:
-    """A value of `_packed`. made : copies an array that is to be written to; others are read-only."""
-    if not isinstance(value, dict):
-        return value
-    return made(np.frombuffer(b64decode(value["bytes"]), np.dtype(value["kind"])).reshape(value["shape"]))
+def _unpacked(found: dict[str, Any]) -> Any:
+    """An object of JSON, or the array of `_packed`, which compiled kernels may write to."""
+    if "bytes" not in found:
+        return found
+    return np.frombuffer(b64decode(found["bytes"]), np.dtype(found["kind"])).reshape(found["shape"]).copy()
 
 
 # -- in the server -----------------------------------------------------------------------------------------------------
@@ -187,26 +186,16 @@ class Sheet:
     @classmethod
     def of(cls, text: str) -> "Sheet":
         """The sheet of the JSON of `numbers`."""
-        known = json.loads(text)
-        arrays = {name: _unpacked(value) for name, value in known.pop("arrays").items()}
-        target, units = _unpacked(known.pop("target")), _unpacked(known.pop("units"))
-        of_market = {name: _unpacked(value) for name, value in known.pop("market").items()}
-        assets, n = tuple(known["assets"]), len(target)
-        dates = pd.DatetimeIndex(of_market.pop("days").astype("M8[D]"))
+        known = json.loads(text, object_hook=_unpacked)
+        of_market, target, assets = known.pop("market"), known.pop("target"), tuple(known["assets"])
+        n, dates = len(assets), pd.DatetimeIndex(of_market.pop("days").astype("M8[D]"))
         no_prices = np.full(of_market["returns"].shape, np.nan)
         market = Market(
             dates=dates, assets=assets, instruments=instruments_table(assets), prices=no_prices, **of_market
         )
         limits = OrderLimits(**known.pop("limits"), weights=tuple(_limit(each) for each in known.pop("weights")))
-        position = Position(
-            **{
-                name: _unpacked(value, np.copy) for name, value in known.pop("position").items()
-            },  # for compiled kernels
-            cost_parameters=CostParameters(**{name: _unpacked(value) for name, value in known.pop("costs").items()}),
-            day=0,
-            limits=limits,
-            assets=assets,
-        )
+        costs = CostParameters(**known.pop("costs"))
+        position = Position(**known.pop("position"), cost_parameters=costs, day=0, limits=limits, assets=assets)
         portfolio = Portfolio(
             **known.pop("portfolio"),
             market=market,
@@ -214,9 +203,7 @@ class Sheet:
             shares=position.units,
             cash=position.cash,
             last_trade=dates[-1],
-            strategic=FixedWeights(tuple(arrays["target"].tolist())),
-            lower=arrays["lower"],
-            upper=arrays["upper"],
+            strategic=FixedWeights(tuple(known.pop("strategic").tolist())),
             costs=Costs.bps(n),
             limits=Limits(position.minimum, lots=position.lots, fractional=position.lots < 1.0),
             tracking_penalty=1.0,
@@ -228,9 +215,8 @@ class Sheet:
             settings={},
         )
         measured = known["unknown"] or ExAnte.of(market, portfolio.periods_per_year)
-        return cls(
-            sha256(text.encode()).hexdigest()[:32], portfolio, position, target, measured, units, known, len(text)
-        )
+        id, units = sha256(text.encode()).hexdigest()[:32], known.pop("units")
+        return cls(id, portfolio, position, target, measured, units, known, len(text))
 
     def with_units(self, orders: Mapping[str, float] | None) -> Worksheet:
         """The list with units by asset, None for its own.
@@ -267,8 +253,12 @@ class Sheet:
 
     def _units(self, orders: Mapping[str, float]) -> Array:
         """(n,) signed units of orders. Raises Problem 400."""
-        units, mistakes = np.zeros(len(self.units)), list[FieldMistake]()
+        units, mistakes, assets = np.zeros(len(self.units)), list[FieldMistake](), frozenset(self.known["assets"])
         for asset, wanted in orders.items():
+            if asset not in assets:  # thousands may be sent: to look for the nearest name of each takes seconds
+                at = pointer(("orders", asset))
+                mistakes.append(FieldMistake(at, "Not an asset of this list", wanted, "Leave its order out."))
+                continue
             try:
                 units += units_of(self.portfolio, self.position, {asset: wanted})
             except ConfigError as error:
@@ -288,7 +278,7 @@ def _limit(known: Mapping[str, Any]) -> WeightLimit:
 
 
 class KeptSheets:
-    """The sheets that were asked for last, up to `MOST_BYTES`: each by its tenant, portfolio, version and id."""
+    """The sheets that were asked for last, up to `MOST_BYTES`: by tenant, portfolio, version, request and id."""
 
     def __init__(self) -> None:
         self._sheets, self._lock = OrderedDict[tuple[Any, ...], Sheet](), Lock()

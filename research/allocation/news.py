@@ -41,7 +41,7 @@ class NewsTilt(Wrapper):
     days       : calendar days before today's from which news counts.
     fewest     : months with news whose outcome is known, before anything is moved.
     level      : level of the one-sided bound of what came true, at least 0.5; see `ForecastViews`.
-    flag       : mean score, below 0, at or below which an asset has a risk flag.
+    flag       : mean score, weighted by confidence, below 0, at or below which an asset has a risk flag.
     estimate   : number of returns of the covariance.
     schedule   : "day", "week", "month", "quarter" or "year".
     ranges     : lower and upper bound of the weight of each asset, fraction of NAV; 0 to 1 for one that is not named.
@@ -104,7 +104,7 @@ class NewsTilt(Wrapper):
         """
         refuse_earlier(f"the model of the scores in {self.scores.file} was", self.scores.seen, past)
         answer = part_answer(self.allocation, past)
-        known = self.views.forecast.scores.months(past.days[max(past.t - self.horizon, 0)])  # type: ignore[attr-defined]
+        known = self.scores.months(past.days[max(past.t - self.horizon, 0)])
         tilt = self.tilt(past) if known >= self.fewest else np.zeros(len(past.assets))
         if not tilt.any():
             return answer
@@ -121,9 +121,10 @@ class NewsTilt(Wrapper):
         return found / WORLD_RISK_AVERSION
 
     def flagged(self, past: Past) -> dict[str, float]:
-        """The assets with a risk flag, and their mean scores. No score takes a flag away."""
-        means = self.scores.means(past, self.days)
-        return {asset: float(mean) for asset, mean in zip(past.assets, means, strict=True) if mean <= self.flag}
+        """The assets with a risk flag, and their mean scores, weighted by confidence. No score takes a flag away."""
+        found = self.scores.recent(past, self.days).items()
+        means = {asset: float(np.average(each[:, 0], weights=each[:, 1])) for asset, each in found if each[:, 1].any()}
+        return {asset: mean for asset, mean in means.items() if mean <= self.flag}
 
     def _bounds(self, past: Past) -> tuple[Array, Array]:
         """(n,) lower and (n,) upper bounds."""

@@ -49,6 +49,11 @@ class Score:
     cutoff: date
     item: Annotated[str, Field(min_length=1)]
 
+    @property
+    def counts(self) -> bool:
+        """True if it was published after the training cut-off of its model."""
+        return self.published.date() > self.cutoff
+
 
 SCORE = TypeAdapter(Score)
 
@@ -79,8 +84,8 @@ class Scores:
 
     @cached_property
     def after_cutoff(self) -> tuple[Score, ...]:
-        """The rows that count: published after the training cut-off of their model."""
-        return tuple(row for row in self.rows if row.published.date() > row.cutoff)
+        """The rows that count."""
+        return tuple(row for row in self.rows if row.counts)
 
     @cached_property
     def days(self) -> Rows:
@@ -92,21 +97,28 @@ class Scores:
         return len(np.unique(self.days[self.days < before].astype("datetime64[M]")))
 
     def shuffled(self, seed: int) -> "Scores":
-        """The placebo: scores and confidences of each asset in a random order, on the same days."""
+        """The placebo: each asset's scores and confidences, of the rows that count, in a random order on their days."""
         rng, rows = np.random.default_rng(seed), list(self.rows)
         for asset in sorted({row.asset for row in rows}):
-            places = [i for i, row in enumerate(rows) if row.asset == asset]
+            places = [i for i, row in enumerate(rows) if row.asset == asset and row.counts]
             drawn = [rows[i] for i in rng.permutation(places)]
             for i, other in zip(places, drawn, strict=True):
                 rows[i] = replace(rows[i], score=other.score, confidence=other.confidence)
-        return Scores(self.file, f"{self.sha256} shuffled by {seed}", tuple(rows))
+        return replace(self, sha256=f"{self.sha256} shuffled by {seed}", rows=tuple(rows))
+
+    def recent(self, past: Past, days: int) -> dict[str, Array]:
+        """(k, 2) score and confidence of the items of each asset, published in the last `days` days before today's."""
+        today = past.days[-1]
+        known = self.after_cutoff[slice(*np.searchsorted(self.days, [today - days, today]))]
+        return {
+            asset: np.array([(row.score, row.confidence) for row in known if row.asset == asset]).reshape(-1, 2)
+            for asset in past.assets
+        }
 
     def means(self, past: Past, days: int) -> Array:
         """(n,) mean of score times confidence of the items published in the last `days` days before today's; else 0."""
-        today = past.days[-1]
-        known = self.after_cutoff[slice(*np.searchsorted(self.days, [today - days, today]))]
-        values = {asset: [row.score * row.confidence for row in known if row.asset == asset] for asset in past.assets}
-        return np.array([np.mean(each) if each else 0.0 for each in values.values()])
+        found = self.recent(past, days).values()
+        return np.array([each.prod(axis=1).mean() if len(each) else 0.0 for each in found])
 
 
 @dataclass(frozen=True)

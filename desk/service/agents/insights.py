@@ -1,5 +1,6 @@
 """The briefing of a cycle, from its record alone: of a payload, or one that was kept."""
 
+from threading import BoundedSemaphore
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Discriminator, Field, RootModel, Tag, model_validator
@@ -11,7 +12,7 @@ from desk.service.agents.blueprint import record_schema
 from desk.service.agents.tandem import NOMINAL, cycle_of
 from desk.service.bodies import Body
 from desk.service.payload.model import RebalanceRequest
-from desk.service.problems import Problem
+from desk.service.problems import Problem, place_among
 from foundation.arguments import cut
 from foundation.blocks import with_minus
 from research.orders.content import DISCLAIMER
@@ -19,6 +20,7 @@ from research.portfolio.file.kinds import Told
 
 AGAIN = "Post it as `rebalance run FILE --export` or the answer of a cycle has it."
 PARTS = {"state": "state", "actions": "actions", "flags": "flags", "next_steps": "steps", "models": "models"}
+AT_MODEL = BoundedSemaphore(2)  # it takes minutes at worst: who asks it must not hold up all other work of the server
 LIST_AT_HAND = Sending(written="the list of the cycle")  # which the caller has, so that no step writes it
 
 
@@ -85,7 +87,8 @@ def insights(about: RebalanceRequest | CycleRecord, *, words: bool = False) -> I
     """The briefing of a cycle of a payload, or of a record.
 
     words  : true if the language model of the service is asked for prose.
-    Raises : as `cycle_of`; Problem 400 for a record with a number that is too large to be written.
+    Raises : as `cycle_of`; Problem 400 for a record with a number that is too large to be written, 503 where the model
+             is asked by others.
     """
     document = cycle_of(about).document if isinstance(about, RebalanceRequest) else about.document
     try:
@@ -94,7 +97,11 @@ def insights(about: RebalanceRequest | CycleRecord, *, words: bool = False) -> I
         raise Problem(400, f"A number of the record is too large ({error}). {AGAIN}") from error
     shown = {name: [*map(with_minus, getattr(said, of))] for name, of in PARTS.items()}
     notes = [NOMINAL] if isinstance(about, RebalanceRequest) else []
-    prose = {"prose": (made := prose_of(document)).text, "written": made.written} if words else {}
+    prose = {}
+    if words:
+        with place_among(AT_MODEL, "The language model is asked by others: try again.", 10):
+            made = prose_of(document)
+        prose = {"prose": made.text, "written": made.written}
     return Insights.model_validate(
         {"record": document["sha256"], "status": document["status"], "notes": notes, **prose, **shown}
     )

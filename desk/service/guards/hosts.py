@@ -72,6 +72,6 @@ def _check(scope: Scope, names: Collection[str], public: str) -> None:
     if origin is not None and origin.lower() not in (f"{scope['scheme']}://{hosts[0].lower()}", public):
         raise Problem(403, f"Origin is {shown(origin)}: pages of other origins are not answered.")
     # A browser sends a cookie whoever asks; only a page of this origin can add a header of its own (OWASP, CSRF).
-    is_by_cookie = scope["method"] not in SAFE and "cookie" in headers and "authorization" not in headers
+    is_by_cookie = scope["method"] not in SAFE and "cookie" in headers and not headers.get("authorization")
     if is_by_cookie and (origin is None or not headers.get("x-requested-with")):
         raise Problem(403, "A change with a cookie needs Origin and X-Requested-With: send both headers.")

@@ -55,10 +55,10 @@ def observed(app: ASGIApp, _: Service) -> ASGIApp:
         except ClientDisconnect:
             return None
         except Exception as error:
-            problem = fault(error, request)
+            found = fault(error, request)
             if status != GONE:
                 raise  # the server ends an answer that has begun
-            return await answer_of(problem)(scope, receive, noted)
+            return await answer_of(found)(scope, receive, noted)
         finally:
             RUNNING.dec()
             _note(scope, status, time.perf_counter() - began)

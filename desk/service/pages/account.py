@@ -9,7 +9,7 @@ from desk.service.caller import PERSON, ROLES, SCOPES, Caller, InService, needs
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios.stored import owned
 from desk.service.routes import users as api
-from desk.service.routes.portfolios import show_portfolio
+from desk.service.routes.portfolios import record_of
 from desk.service.routes.push import message_choices
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -50,9 +50,8 @@ def users(request: Request, service: InService, caller: Admin) -> Response:
 
 
 @router.get("/portfolios/{portfolio}/shares")
-def shares(request: Request, response: Response, portfolio: Id, service: InService, caller: Writer) -> Response:
+def shares(request: Request, portfolio: Id, service: InService, caller: Writer) -> Response:
     """Show with whom a portfolio is shared."""
     with service.sessions() as session:
         owned(session, caller, portfolio)
-    record = show_portfolio(service, caller, request, response, portfolio)
-    return shown(request, "shares.html.j2", caller, portfolio=record)
+    return shown(request, "shares.html.j2", caller, portfolio=record_of(service, caller, portfolio))

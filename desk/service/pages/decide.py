@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,13 +17,14 @@ from desk.service.agents.insights import LIST_AT_HAND
 from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.jobs.worker import PAGE, RECORD
+from desk.service.limited import BUSY
 from desk.service.pages.page import PageRoute, shown
 from desk.service.payload.scenarios import Scenario
 from desk.service.portfolios.stored import seen
-from desk.service.problems import Problem
+from desk.service.problems import Problem, place_among
 from desk.service.routes import jobs
 from desk.service.routes.agents import tandem_demo
-from desk.service.routes.portfolios import history, list_portfolios
+from desk.service.routes.portfolios import history, portfolios_of
 from desk.service.routes.rebalance import preview_scenarios
 from desk.service.store.tables import QueuedJob
 from foundation.paper.wording import counted
@@ -51,6 +53,7 @@ WANTED = {  # what a person does, by the status of a cycle; of others nothing
     "vetoed": "mend what the controls name, and run the cycle again",
 }
 SENT = ("awaiting approval", "finalised")  # whose list may be sent, once a person has approved it where one is asked
+AT_ONCE = BoundedSemaphore(4)  # scenarios that are computed, beside which all else is still read
 MOST_CYCLES = 50  # of a portfolio, among which the status of its newest is looked for
 
 
@@ -62,7 +65,7 @@ def decide(request: Request, service: InService, caller: Reader) -> Response:
     newest = select(QueuedJob).where(*of_cycle, tuple_(QueuedJob.portfolio, QueuedJob.created).in_(last))
     with service.sessions() as session:
         cycles = {each.portfolio: jobs.JobRecord.model_validate(each) for each in session.scalars(newest)}
-    portfolios = [each for of in list_portfolios(service, caller, limit=500) for each in of.portfolios]
+    portfolios = portfolios_of(service, caller)
     portfolios.sort(key=lambda each: not _waits(cycles.get(each.id)))
     content = {"portfolios": portfolios, "cycles": cycles, "scenarios": _scenarios().values(), "blueprint": blueprint()}
     return shown(request, "decide.html.j2", caller, roles=ROLES, **content)
@@ -104,7 +107,9 @@ def of_scenario(request: Request, scenario: Id, caller: Reader) -> Response:
 @router.get("/scenarios/{scenario}/cycle")
 def scenario_panel(request: Request, scenario: Id, caller: Reader) -> Response:
     """Run a cycle of a scenario, which keeps and sends nothing, and show it."""
-    content = cycle_content(tandem_demo(_scenario(scenario).payload).cycle, is_scenario=True)
+    found = _scenario(scenario)
+    with place_among(AT_ONCE, BUSY):
+        content = cycle_content(tandem_demo(found.payload).cycle, is_scenario=True)
     raw = b64encode(content["raw"].encode()).decode()
     content |= {"job": None, "portfolio": None, "page_at": "", "raw_at": f"data:application/json;base64,{raw}"}
     return shown(request, "decide_panel.html.j2", caller, roles=ROLES, **content)

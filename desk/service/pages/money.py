@@ -4,10 +4,11 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field
 
 from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
-from desk.service.orders import MOST_ASSETS, TradesAsked
+from desk.service.orders import MOST_ASSETS
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios.stored import content_of, seen
 from desk.service.problems import Problem
@@ -17,54 +18,57 @@ from foundation.table_files import plain_number
 
 router = APIRouter(prefix="/money", include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
-Portfolio = Annotated[Id, Query(description="Id of the portfolio, once it is chosen.")]
-Amount = Annotated[str, Query(max_length=40, description="Currency, above zero.")]
-Out = Annotated[bool, Query(description="True for money that goes out.")]
-Assets = Annotated[list[str], Query(alias="asset", max_length=MOST_ASSETS, description="Those that may trade.")]
 NO_AMOUNT = "Write an amount of money above zero, such as 50000."
 
 
+class MoneyAsked(BaseModel):
+    """The money that a form asks for.
+
+    portfolio : its id, "" until it is chosen.
+    amount    : currency, above zero, as it was written; None until it was.
+    out       : true for money that goes out.
+    asset     : assets that may trade; by default all.
+    """
+
+    portfolio: Id = ""
+    amount: Annotated[str, Field(max_length=40)] | None = None
+    out: bool = False
+    asset: Annotated[tuple[str, ...], Field(max_length=MOST_ASSETS)] = ()
+
+
+Asked = Annotated[MoneyAsked, Query()]
+
+
 @router.get("")
-def money(
-    request: Request,
-    service: InService,
-    caller: Reader,
-    portfolio: Portfolio = "",
-    amount: Amount = "",
-    out: Out = False,
-    asset: Assets = [],  # noqa: B006 - FastAPI copies it
-) -> Response:
+def money(request: Request, service: InService, caller: Reader, asked: Asked) -> Response:
     """Show the form, and for what is chosen in it the list that this makes."""
     clients, assets, basis = list_portfolios(service, caller, limit=500), list[str](), ""
-    if portfolio:
+    if asked.portfolio:
         with service.sessions() as session:
-            tree = content_of(service, session, seen(session, caller, portfolio))[1].tree
+            tree = content_of(service, session, seen(session, caller, asked.portfolio))[1].tree
         assets, basis = [*tree["lines"]], str(tree.get("basis", ""))
-    mistake = NO_AMOUNT if amount and _amount(amount) is None else ""
-    content = {"portfolio": portfolio, "amount": amount, "out": out, "chosen": asset or assets, "mistake": mistake}
-    query = request.url.query if portfolio and amount and not mistake else ""
-    return shown(request, "money.html.j2", caller, clients=clients, assets=assets, basis=basis, query=query, **content)
+    has_amount = asked.amount is not None and _amount(asked.amount) is not None
+    content = {
+        "asked": asked, "clients": clients, "assets": assets, "basis": basis,
+        "mistake": NO_AMOUNT if asked.amount is not None and not has_amount else "",
+        "query": request.url.query if asked.portfolio and has_amount else "",
+    }  # fmt: skip
+    return shown(request, "money.html.j2", caller, **content)
 
 
 @router.get("/list")
-def money_list(
-    request: Request,
-    service: InService,
-    caller: Reader,
-    portfolio: Portfolio,
-    amount: Amount,
-    out: Out = False,
-    asset: Assets = [],  # noqa: B006 - FastAPI copies it
-) -> Response:
+def money_list(request: Request, service: InService, caller: Reader, asked: Asked) -> Response:
     """Show the list of an amount, and the form that issues it."""
-    if (money := _amount(amount)) is None:
+    if (amount := _amount(asked.amount or "")) is None:
         raise Problem(400, NO_AMOUNT)
-    flow = -money if out else money
-    asked = TradesAsked(cash_flow=flow, buys_only=not out, sells_only=out, eligible=asset or None, stale_ok=True)
-    answer = predict(PredictAsked(portfolio=portfolio, **asked.model_dump()), caller, service)
-    ticket, may_issue = json.loads(bytes(answer.body)), caller.may("manager", "orders")
-    content = {"asked": asked, "portfolio": portfolio, "may_issue": may_issue}
-    return shown(request, "money_list.html.j2", caller, ticket=ticket, **content)
+    flow, eligible = -amount if asked.out else amount, [*asked.asset] or None
+    wanted = PredictAsked(
+        portfolio=asked.portfolio, cash_flow=flow, buys_only=not asked.out, sells_only=asked.out, eligible=eligible,
+        stale_ok=True,
+    )  # fmt: skip
+    ticket = json.loads(bytes(predict(wanted, caller, service).body))
+    may_issue = caller.may("manager", "orders")
+    return shown(request, "money_list.html.j2", caller, ticket=ticket, asked=wanted, may_issue=may_issue)
 
 
 def _amount(text: str) -> float | None:

@@ -55,8 +55,8 @@ def refreshed(service: Service, caller: Caller, portfolio: str) -> OverviewRow:
         stored = seen(session, caller, portfolio)
         is_noticed = MONGODB not in content_of(service, session, stored)[1].tree
     kept = next(iter(kept_rows(service, caller, portfolio)), None)
-    if kept is not None and made_from.row(kept, service).is_fresh:
-        return made_from.row(kept, service)
+    if kept is not None and (row := made_from.row(kept, service)).is_fresh:
+        return row
     figures = OverviewFigures.model_validate(figures_of(service, caller, overview, portfolio, None))
     sealed = service.keys.seal(figures.model_dump_json().encode())
     of = made_from.of(kept) if kept is not None and is_noticed else ""

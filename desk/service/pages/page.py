@@ -3,8 +3,6 @@
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from functools import cache
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +14,9 @@ from jinja2 import Environment
 
 from desk.service.caller import Caller
 from desk.service.guards.observed import fault
+from desk.service.pages.static import static_url
 from desk.service.problems import Problem, without_folders
+from desk.service.users.passwords import LEAST as SHORTEST
 from foundation.blocks import with_minus
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper import wording
@@ -25,7 +25,6 @@ from foundation.templates import templates
 from research.orders.content import DISCLAIMER
 
 PACKAGE = "desk.service"
-STATIC = Path(__file__).parents[1] / "static"
 BY_SCRIPT = "x-requested-with"  # header of a request that a script of a page sends: a panel, or a change
 SIGN_IN = "/sign-in"
 TITLES = {403: "Not allowed", 404: "Not found", 500: "Something went wrong"}
@@ -56,7 +55,9 @@ class PageRoute(APIRoute):
             except RequestValidationError:
                 return problem_page(request, Problem(404, "There is no such page."))
             except (ConfigError, DataError, PolicyError) as error:
-                return problem_page(request, Problem(400, without_folders(request, str(error))))
+                return problem_page(
+                    request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
+                )
             except Exception as error:
                 return problem_page(request, fault(error, request.state.request))
 
@@ -91,25 +92,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
 def environment() -> Environment:
     """The templates of the service, with the words of the house as filters."""
     found = templates(PACKAGE, PAPER_PACKAGE)
-    found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC)}
-    found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted", "age_words")}
+    found.globals |= {"static": static_url, "now": lambda: datetime.now(UTC), "shortest_password": SHORTEST}
+    found.filters |= {name: getattr(wording, name) for name in ("number", "percent", "amount", "counted")}
     found.filters["with_minus"] = with_minus
     return found
-
-
-@cache
-def static_url(name: str) -> str:
-    """The address of a static file, which changes with its content, so that browsers may keep it."""
-    return f"/static/{name}?{sha256(static_content(name)).hexdigest()[:12]}"
-
-
-@cache
-def static_content(name: str) -> bytes:
-    """The content of a static file. Raises KeyError for a name that none has."""
-    from foundation.paper.render import sheet_css
-
-    if name == "sheet.css":
-        return sheet_css().encode()
-    if name not in {path.name for path in STATIC.iterdir()}:
-        raise KeyError(name)
-    return (STATIC / name).read_bytes()

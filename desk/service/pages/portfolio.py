@@ -15,7 +15,7 @@ from desk.service.portfolios import panels
 from desk.service.portfolios.figures import figures_of
 from desk.service.portfolios.stored import content_of, seen
 from desk.service.routes.orders import why
-from desk.service.routes.portfolios import YAML, Version, history, list_notes, show_portfolio
+from desk.service.routes.portfolios import YAML, Version, history, list_notes, record_of
 from foundation.paper.wording import amount, counted, number
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
@@ -27,7 +27,7 @@ ENTRIES = 20  # of the journal, and notes, that the page shows
 @router.get("/portfolios/{portfolio}")
 def portfolio(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show a portfolio; its figures are panels."""
-    record = show_portfolio(service, caller, request, Response(), portfolio)
+    record = record_of(service, caller, portfolio)
     with service.sessions() as session:
         is_own = seen(session, caller, portfolio).owner == caller.user
     return shown(request, "portfolio.html.j2", caller, portfolio=record, is_own=is_own)
@@ -71,7 +71,7 @@ def performance(request: Request, portfolio: Id, service: InService, caller: Rea
 @router.get("/portfolios/{portfolio}/journal")
 def journal(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the newest decisions, entries, versions and notes."""
-    record = show_portfolio(service, caller, request, Response(), portfolio)
+    record = record_of(service, caller, portfolio)
     found = history(service, caller, portfolio, ENTRIES)
     notes = list_notes(service, caller, portfolio, ENTRIES)
     lines = [(asset, asset) for asset in record.portfolio.get("lines", ())]
@@ -81,8 +81,7 @@ def journal(request: Request, portfolio: Id, service: InService, caller: Reader)
 @router.get("/portfolios/{portfolio}/edit")
 def edit(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the file of a portfolio in a form, for who may change it."""
-    response = Response()
-    record = show_portfolio(service, caller, request, response, portfolio)
+    record = record_of(service, caller, portfolio)
     with service.sessions() as session:
         stored = seen(session, caller, portfolio)
         _, content = content_of(service, session, stored)
@@ -92,7 +91,6 @@ def edit(request: Request, portfolio: Id, service: InService, caller: Reader) ->
         caller,
         portfolio=record,
         text=content.text,
-        tag=response.headers["ETag"],
         is_own=stored.owner == caller.user,
     )
 

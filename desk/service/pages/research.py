@@ -22,7 +22,7 @@ from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios import figures
 from desk.service.portfolios.stored import content_of, seen
 from desk.service.routes import jobs, runs
-from desk.service.routes.portfolios import list_portfolios
+from desk.service.routes.portfolios import portfolios_of
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
@@ -49,7 +49,7 @@ def research(
     request: Request, service: InService, caller: Reader, portfolio: Id = "", offset: jobs.Offset = 0
 ) -> Response:
     """Show what runs, the runs that there are, and the forms that ask for more.  portfolio : that of the forms."""
-    heads = [each for of in list_portfolios(service, caller, limit=500) for each in of.portfolios]
+    heads = portfolios_of(service, caller)
     chosen, policies = portfolio or (heads[0].id if heads else ""), list[str]()
     if chosen:
         with service.sessions() as session:
@@ -68,7 +68,7 @@ def work(request: Request, service: InService, caller: jobs.Reader, offset: jobs
     listed = runs.runs(caller, service, limit=SHOWN, offset=offset)
     content = {
         "jobs": [each for each in found if each.state != "done"] if not offset else [],
-        "names": {each.id: each.name for of in list_portfolios(service, caller, limit=500) for each in of.portfolios},
+        "names": {each.id: each.name for each in portfolios_of(service, caller)},
         "runs": listed, "columns": COLUMNS, "offset": offset, "step": SHOWN,
     }  # fmt: skip
     return shown(request, "research_work.html.j2", caller, **content)
@@ -136,7 +136,7 @@ def trials(request: Request, caller: jobs.Reader) -> Response:
 @router.get("/research/trials/book")
 def trial_book(request: Request, service: InService, caller: jobs.Reader) -> Response:
     """Show the searches of the portfolios that the caller sees."""
-    names = [each.name for of in list_portfolios(service, caller, limit=500) for each in of.portfolios]
+    names = [each.name for each in portfolios_of(service, caller)]
     found = limited(figures.tried, names, home=service.root(caller.tenant))
     return shown(request, "trials.html.j2", caller, searches=found)
 

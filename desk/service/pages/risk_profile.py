@@ -9,7 +9,7 @@ from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios.stored import seen_by
-from desk.service.routes.portfolios import list_portfolios, show_portfolio
+from desk.service.routes.portfolios import list_portfolios, record_of
 from desk.service.routes.risk_profile import risk_profile as given
 from desk.service.store.tables import RiskAnswers, StoredPortfolio
 
@@ -29,13 +29,7 @@ def profiles(request: Request, service: InService, caller: Reader) -> Response:
 
 
 @router.get("/portfolios/{portfolio}/risk-profile")
-def risk_profile(request: Request, response: Response, portfolio: Id, service: InService, caller: Reader) -> Response:
+def risk_profile(request: Request, portfolio: Id, service: InService, caller: Reader) -> Response:
     """Show the questionnaire of a portfolio, its result, and what the preset would change."""
-    return shown(
-        request,
-        "risk_profile.html.j2",
-        caller,
-        portfolio=show_portfolio(service, caller, request, response, portfolio),
-        profile=given(service, caller, portfolio),
-        tag=response.headers["ETag"],
-    )
+    record, profile = record_of(service, caller, portfolio), given(service, caller, portfolio)
+    return shown(request, "risk_profile.html.j2", caller, portfolio=record, profile=profile)

@@ -1,5 +1,6 @@
 """The pages before sign-in: sign in, register by a one-time link, recover."""
 
+import re
 from contextlib import suppress
 from typing import Annotated
 
@@ -11,12 +12,14 @@ from desk.service.pages.page import PageRoute, shown
 from desk.service.problems import Problem
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
+LONGEST = 8_000  # characters of a path: whoever came from a long one finds the form, too
+OWN_PATH = re.compile(r"/(?![/\\])[!-~]*")  # browsers leave out tabs and line breaks: those before a / lead elsewhere
 
 
 @router.get("/sign-in")
-def sign_in(request: Request, service: InService, next: Annotated[str, Query(max_length=400)] = "/") -> Response:
+def sign_in(request: Request, service: InService, next: Annotated[str, Query(max_length=LONGEST)] = "/") -> Response:
     """Show the form of sign-in; who is signed in goes on. next : path of the page to go to then."""
-    path = next if next.startswith("/") and not next.startswith(("//", "/\\")) else "/"
+    path = next if OWN_PATH.fullmatch(next) else "/"
     with suppress(Problem):
         caller_of(request, service)
         return RedirectResponse(path, 303)

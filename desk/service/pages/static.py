@@ -1,14 +1,17 @@
 """Styles, scripts and icons of the pages, which hold nothing of any user."""
 
+from functools import cache
+from hashlib import sha256
 from mimetypes import guess_type
-from typing import Annotated
+from pathlib import Path
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Response
 
-from desk.service.pages.page import static_content
 from desk.service.problems import Problem
+from foundation.paper.render import sheet_css
 
 router = APIRouter(include_in_schema=False)
+FOLDER = Path(__file__).parents[1] / "static"
 KEPT = "public, max-age=31536000, immutable"  # its address changes with its content
 WORKER_POLICY = "default-src 'none'; connect-src 'self'"
 
@@ -16,21 +19,31 @@ WORKER_POLICY = "default-src 'none'; connect-src 'self'"
 @router.get("/manifest.webmanifest")
 def manifest() -> Response:
     """Say under which name and icons a phone installs the pages."""
-    return Response(static_content("manifest.webmanifest"), media_type="application/manifest+json")
+    return Response(contents()["manifest.webmanifest"], media_type="application/manifest+json")
 
 
 @router.get("/sw.js")
 def service_worker() -> Response:
     """Give the service worker of all pages; browsers look for another one at most a day later."""
-    content = static_content("kept.js") + static_content("sw.js")
+    content = contents()["kept.js"] + contents()["sw.js"]
     return Response(content, media_type="text/javascript", headers={"Content-Security-Policy": WORKER_POLICY})
 
 
 @router.get("/static/{name}")
-def static(name: Annotated[str, Path(pattern=r"^[\w.-]{1,64}$")]) -> Response:
+def static(name: str) -> Response:
     """Give a static file."""
-    try:
-        content = static_content(name)
-    except KeyError:
-        raise Problem(404, "There is no such file.") from None
-    return Response(content, media_type=guess_type(name)[0], headers={"Cache-Control": KEPT})
+    if name not in contents():
+        raise Problem(404, "There is no such file.")
+    return Response(contents()[name], media_type=guess_type(name)[0], headers={"Cache-Control": KEPT})
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a static file, which changes with its content, so that browsers may keep it."""
+    return f"/static/{name}?{sha256(contents()[name]).hexdigest()[:12]}"
+
+
+@cache
+def contents() -> dict[str, bytes]:
+    """The content of each static file, by name."""
+    return {"sheet.css": sheet_css().encode(), **{path.name: path.read_bytes() for path in FOLDER.iterdir()}}

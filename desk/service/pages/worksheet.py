@@ -1,7 +1,6 @@
 """The worksheet of a portfolio: its list as rows to edit, recomputed by a script at each change."""
 
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import StringConstraints
@@ -22,15 +21,11 @@ Locked = Annotated[tuple[Asset, ...], Query(max_length=MOST_ASSETS)]
 
 
 @router.get("/{portfolio}/worksheet")
-def worksheet(
-    request: Request, portfolio: Id, service: InService, caller: Manager, locked: Locked = (), as_of: Day | None = None
-) -> Response:
-    """Show the frame of the worksheet, whose rows are a panel."""
+def worksheet(request: Request, portfolio: Id, service: InService, caller: Manager) -> Response:
+    """Show the frame of the worksheet, whose rows are a panel with the same query."""
     with service.sessions() as session:
         stored = seen(session, caller, portfolio)
-    day: dict[str, Any] = {} if as_of is None else {"as_of": f"{as_of:%Y-%m-%d}"}
-    query = urlencode({"locked": locked, **day}, doseq=True)
-    return shown(request, "worksheet.html.j2", caller, portfolio=stored, query=query)
+    return shown(request, "worksheet.html.j2", caller, portfolio=stored, query=request.url.query)
 
 
 @router.get("/{portfolio}/worksheet/rows")
@@ -39,6 +34,6 @@ def rows(
 ) -> Response:
     """Show the rows of the recommended list. locked : assets that do not trade."""
     asked = WorksheetAsked(locked=locked, stale_ok=True).model_copy(update={"as_of": as_of})
-    found = recomputed(portfolio, asked, caller, service, request)
-    day = None if as_of is None else f"{as_of:%Y-%m-%d}"
-    return shown(request, "worksheet_rows.html.j2", caller, portfolio=portfolio, sheet=found, locked=locked, as_of=day)
+    sheet = recomputed(portfolio, asked, caller, service, request)
+    content = {"portfolio": portfolio, "sheet": sheet, "locked": locked, "as_of": as_of}
+    return shown(request, "worksheet_rows.html.j2", caller, **content)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from desk.service.bodies import model_of
-from desk.service.caller import Caller, Service
+from desk.service.caller import APPROVALS, Caller, Service
 from desk.service.folders import PORTFOLIOS
 from desk.service.limited import limited
 from desk.service.portfolios.mongodb import read_mongodb
@@ -25,7 +25,6 @@ from desk.service.store.tables import PortfolioVersion, Share, StoredPortfolio, 
 from foundation.arguments import shown
 from foundation.files import work_folder, write_whole
 from foundation.names import NAME_FIX, name_fault
-from research.market.reading.known_instruments import SOURCES
 
 KINDS = (".csv", ".csv.gz", ".parquet", ".yaml")  # of files that a portfolio names
 MOST_BYTES, MOST_TEXT = 8_000_000, 400_000  # bytes of a portfolio with its files, and of its text alone
@@ -129,22 +128,17 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
     return Content(found["name"], text, found["tree"], files)
 
 
-def from_broker(
-    service: Service, caller: Caller, name: str, positions: str, profile: str, prices: str, more: Mapping[str, Any]
-) -> Content:
+def from_broker(service: Service, caller: Caller, name: str, positions: str, asked: Mapping[str, Any]) -> Content:
     """A new portfolio with a broker's positions, made in a limited process as `rebalance new` makes it, and checked.
 
     positions : text of the broker's file.
-    prices    : name of a source, or of a store of imported prices.
-    more      : `weights` and `classes` of `NewFile`.
+    asked     : further fields of `NewFile`.
     Raises    : as `from_positions` and `checked` do; Problem 400 for a name that is none.
     """
     if fault := name_fault(name):
         raise refused([FieldMistake("/name", f"no name: it {fault}", name, NAME_FIX)])
-    asked = {"profile": profile, **({"source": prices} if prices in SOURCES else {"store": prices}), **more}
     with work_folder() as folder:
-        home = service.root(caller.tenant)
-        text = limited(from_positions, str(folder), name, positions, asked, home=home)
+        text = limited(from_positions, str(folder), name, positions, asked, home=service.root(caller.tenant))
     return checked(service, caller, text, True, {POSITIONS: positions.encode()})
 
 
@@ -171,6 +165,7 @@ def changed(service: Service, caller: Caller, portfolio: str, version: int, cont
     try:
         with service.sessions.begin() as session:
             found = seen(session, caller, portfolio, for_change=True)
+            _check_persons(caller, content_of(service, session, found, version)[1], content)
             if content.name != found.name:
                 fix = f"Keep {found.name!r}: the journal knows it so."
                 raise refused([FieldMistake("/name", "not the name of this portfolio", content.name, fix)])
@@ -179,6 +174,24 @@ def changed(service: Service, caller: Caller, portfolio: str, version: int, cont
     except IntegrityError:
         raise Problem(412, CHANGED_SINCE) from None
     return version + 1
+
+
+def check_version(service: Service, caller: Caller, portfolio: str, version: int | None) -> None:
+    """Raise Problem 403 for lists of an older version that asks fewer persons to approve them than the newest."""
+    if version is not None:
+        with service.sessions() as session:
+            found = seen(session, caller, portfolio)
+            newest, older = (content_of(service, session, found, each)[1] for each in (None, version))
+        _check_persons(caller, newest, older)
+
+
+def _check_persons(caller: Caller, before: Content, after: Content) -> None:
+    """Raise Problem 403 where a content asks fewer persons to approve its lists, and the caller is no approver."""
+    earlier, later = ((each.tree.get("ticket") or {}).get("approvals") or 0 for each in (before, after))
+    if later < earlier and not caller.may("approver", APPROVALS):
+        raise Problem(
+            403, f"It asks {later} persons to approve its lists, not {earlier}: only an approver allows that."
+        )
 
 
 def deleted(service: Service, caller: Caller, portfolio: str, version: int) -> None:

@@ -23,11 +23,11 @@ from backtests.runs.notebook import COMPARING, SET_BY_REPORT, SWEEPING
 from backtests.runs.parameters import Plain, check_parameters
 from desk.commands.report import asked_parameters
 from desk.service.bodies import Body, Id, JsonRoute, Moment
-from desk.service.caller import Caller, InService, Service, needs
+from desk.service.caller import APPROVALS, Caller, InService, Service, needs
 from desk.service.folders import JOBS, PORTFOLIOS, RUNS
 from desk.service.jobs import queue
 from desk.service.jobs.worker import PAGE, RECORD, space_wanted
-from desk.service.portfolios.stored import seen, seen_by, written_out
+from desk.service.portfolios.stored import check_version, seen, seen_by, written_out
 from desk.service.portfolios.validation import yaml_of
 from desk.service.problems import FieldMistake, Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -220,8 +220,16 @@ def cycle(body: CycleBody, caller: Writer, service: InService, response: Respons
     """Queue a decision cycle of a portfolio, which is journalled; exit status 3 of its result asks for a person."""
     with service.sessions() as session:
         seen(session, caller, body.portfolio, for_change=True)
-    options = [f"--as-of={body.as_of}"] if body.as_of else []
-    return _queued(service, caller, body, _file_of(service, caller, body), "cycle", options, response)
+    options, file = [f"--as-of={body.as_of}"] if body.as_of else [], _file_of(service, caller, body)
+    _check_acts(caller, file)
+    check_version(service, caller, body.portfolio, body.version)
+    return _queued(service, caller, body, file, "cycle", options, response)
+
+
+def _check_acts(caller: Caller, file: Path) -> None:
+    """Raise Problem 403 for a cycle that may send orders, of a caller who may not."""
+    if (read_document(file, trust_code=False).value("cycle", default={}) or {}).get("acts"):
+        caller.check("manager", APPROVALS)
 
 
 def _file_of(service: Service, caller: Caller, body: Work, count: int = 1) -> Path:
@@ -349,6 +357,9 @@ def cancel(id: Id, caller: Writer, service: InService) -> JobRecord:
 def retry(id: Id, caller: Writer, service: InService) -> JobRecord:
     """Queue a job again that failed or was cancelled."""
     _check_open(service, caller)
+    found = _seen(service, caller, id)
+    if found.kind == "cycle":
+        _check_acts(caller, service.root(found.tenant) / found.arguments["file"])
     return _changed(service, caller, id, queue.retry, "It neither failed nor was cancelled: queue a new one.")
 
 

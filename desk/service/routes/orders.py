@@ -18,7 +18,7 @@ from desk.service.folders import from_root
 from desk.service.limited import limited
 from desk.service.notify import notify_of_ticket
 from desk.service.orders import JournalEntry, TicketHead, TradesAsked
-from desk.service.portfolios.stored import seen, seen_by, written_out
+from desk.service.portfolios.stored import check_version, seen, seen_by, written_out
 from desk.service.problems import Problem
 from desk.service.routes.sign_in import Options
 from desk.service.store.tables import Passkey, StoredPortfolio
@@ -73,7 +73,7 @@ class Refusal(Body):
 
 
 class Approval(Body):
-    """The answer of a passkey to `…/approve/options`: whoever has one and approves in a browser confirms with it."""
+    """The answer of a passkey to `…/approve/options`: whoever has one confirms with it, but for his access tokens."""
 
     credential: dict[str, Any] | None = None
 
@@ -135,6 +135,7 @@ def issue(
     portfolio: Id, asked: TradesAsked, caller: Manager, service: InService, version: Version = None
 ) -> TicketHead:
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
+    check_version(service, caller, portfolio, version)
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
     ticket = limited(orders.issued, str(file), asked, caller.name, signature(caller), home=root)
     with Journal(root, read_only=True) as journal:
@@ -151,13 +152,13 @@ def worksheet(portfolio: Id, asked: WorksheetAsked, caller: Manager, service: In
     request.state.caller = None  # nothing is changed: no entry of the journal for each key that somebody types
     with service.sessions() as session:
         version = seen(session, caller, portfolio).version
-    plain = asked.model_copy(update={"orders": None, "reason": ""})
+    plain = asked.model_copy(update={"orders": None, "reason": "", "sheet": ""})
 
     def made() -> str:
         file = written_out(service, caller, portfolio, version)
         return str(limited(numbers, str(file), plain, home=service.root(caller.tenant)))
 
-    sheet = WORKSHEETS.get((caller.tenant, portfolio, version), asked.sheet, made)
+    sheet = WORKSHEETS.get((caller.tenant, portfolio, version, plain.model_dump_json()), asked.sheet, made)
     if asked.sheet not in ("", sheet.id):
         raise Problem(409, "Prices, holdings or the portfolio changed since the worksheet was shown: load it again.")
     return sheet.with_units(asked.orders)
@@ -192,16 +193,14 @@ def approve_options(ticket: TicketId, caller: Approver, service: InService) -> O
 
 
 @router.post("/tickets/{ticket}/approve")
-def approve(
-    ticket: TicketId, caller: Approver, service: InService, request: Request, approval: Approval = UNCONFIRMED
-) -> TicketHead:
+def approve(ticket: TicketId, caller: Approver, service: InService, approval: Approval = UNCONFIRMED) -> TicketHead:
     """Approve a ticket. Who made it, or queued the cycle that did, does not; your last word counts."""
     names = names_of(service, caller)
     head = orders.ticket_head(service.root(caller.tenant), names, ticket)
     given = approval.credential
     with service.sessions.begin() as session:
         of_caller = select(Passkey.credential).where(Passkey.user == caller.user)
-        must_confirm = "authorization" not in request.headers and session.scalar(of_caller.limit(1)) is not None
+        must_confirm = caller.scopes is None and session.scalar(of_caller.limit(1)) is not None
         address = service.settings.address
         confirmed = given is not None and passkeys.confirms(session, address, caller.user, head.hash, given)
     if given is not None and not confirmed:
@@ -219,9 +218,16 @@ def refuse(ticket: TicketId, refusal: Refusal, caller: Approver, service: InServ
 
 @router.post("/tickets/{ticket}/send", responses={409: {}})
 def send(ticket: TicketId, asked: SendAsked, caller: Sender, service: InService) -> sending.Sending:
-    """Send an approved ticket to paper, and book its fills. What was sent is not sent again."""
+    """Send an approved ticket to paper, and book its fills, of a portfolio that you may change, or approve tickets of.
+
+    What was sent is not sent again.
+    """
     root, names = service.root(caller.tenant), names_of(service, caller)
     head = orders.ticket_head(root, names, ticket)
+    if not caller.may("approver", APPROVALS):
+        with service.sessions() as session:
+            its = select(StoredPortfolio.id).where(seen_by(caller), StoredPortfolio.name == head.portfolio)
+            seen(session, caller, session.scalars(its).one(), for_change=True)
     if not head.is_approved:
         raise Problem(409, f"Only an approved ticket is sent. {head.text}")
     if stop_file(root) or pause_file(root):

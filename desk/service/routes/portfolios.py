@@ -27,6 +27,7 @@ from desk.service.portfolios.stored import (
 )
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
+from research.market.reading.known_instruments import SOURCES
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"], route_class=JsonRoute)
 YAML, FORM = "text/yaml", "multipart/form-data"
@@ -111,6 +112,11 @@ class PortfolioRecord(PortfolioHead):
     portfolio: dict[str, Any]
     files: list[str]
     shares: list[Shared]
+
+    @property
+    def tag(self) -> str:
+        """Its ETag."""
+        return _tag(self.number, JSON)
 
 
 class PositionsBody(Body):
@@ -226,8 +232,9 @@ def create_portfolio(
 def import_positions(service: InService, caller: Writer, response: Response, body: PositionsBody) -> PortfolioRecord:
     """Store a new portfolio with a broker's positions: targets, ranges, limits and policies by a risk profile."""
     classes = dict((symbol, word) for symbol, _, word in (each.rpartition("=") for each in body.classes))
-    more = {"weights": body.weights, "classes": classes}
-    content = from_broker(service, caller, body.name, body.positions, body.profile, body.prices, more)
+    prices = {"source" if body.prices in SOURCES else "store": body.prices}
+    asked = {"profile": body.profile, "weights": body.weights, "classes": classes, **prices}
+    content = from_broker(service, caller, body.name, body.positions, asked)
     portfolio = created(service, caller, body.client, content)
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
     return record_of(service, caller, portfolio, None, response)
@@ -359,17 +366,24 @@ def heads_of(caller: Caller) -> Select[str, str, str, str, int, datetime, dateti
     return heads.join(User, User.id == of.owner).outerjoin(Share, mine)
 
 
+def portfolios_of(service: InService, caller: Caller) -> list[PortfolioHead]:
+    """All portfolios that a caller sees, by client and name."""
+    wanted = heads_of(caller).where(seen_by(caller), StoredPortfolio.deleted.is_(None))
+    with service.sessions() as session:
+        rows = session.execute(wanted.order_by(StoredPortfolio.client, StoredPortfolio.name))
+        return [PortfolioHead(**row._mapping) for row in rows]
+
+
 def record_of(
-    service: InService, caller: Caller, portfolio: str, version: int | None, response: Response
+    service: InService, caller: Caller, portfolio: str, version: int | None = None, response: Response | None = None
 ) -> PortfolioRecord:
-    """A version of a portfolio; its ETag is written into the answer."""
+    """A version of a portfolio, by default the newest.  response : answer into which its ETag is written."""
     with service.sessions() as session:
         stored = seen(session, caller, portfolio)
         kept, content = content_of(service, session, stored, version)
         users = select(Share, User.name).join(User, User.id == Share.user).where(Share.portfolio == portfolio)
         shares = session.execute(users).all() if stored.owner == caller.user else []
-        response.headers["ETag"] = _tag(kept.number, JSON)
-        return PortfolioRecord(
+        record = PortfolioRecord(
             **session.execute(heads_of(caller).where(StoredPortfolio.id == portfolio)).one()._mapping,
             number=kept.number,
             author=session.get_one(User, kept.author).name,
@@ -379,6 +393,9 @@ def record_of(
             files=sorted(content.files),
             shares=[Shared(user=share.user, name=name, writes=share.writes) for share, name in shares],
         )
+    if response is not None:
+        response.headers["ETag"] = record.tag
+    return record
 
 
 def _tag(version: int, kind: str) -> str:

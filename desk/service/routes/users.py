@@ -27,6 +27,17 @@ AdminReader = Annotated[Caller, Depends(needs("admin", "users"))]
 Admin = Annotated[Caller, Depends(needs("admin", PERSON))]
 Id = Annotated[str, Path(min_length=1, max_length=1_024, pattern=r"^[\w-]+$")]
 TOKEN_DAYS = 365  # at most
+RECENT = timedelta(minutes=10)  # since a sign-in, with which its user changes by what he signs in and approves
+
+
+def _just_signed_in(caller: Person) -> Caller:
+    """The caller. Raises Problem 403 where his sign-in is not recent: a stolen session makes no way in of its own."""
+    if caller.signed_in is None or now() - caller.signed_in > RECENT:
+        raise Problem(403, "This needs a sign-in of the last ten minutes: sign out, sign in, and do it again.")
+    return caller
+
+
+Recent = Annotated[Caller, Depends(_just_signed_in)]
 
 
 class Shown(BaseModel):
@@ -196,7 +207,7 @@ def tokens(caller: Person, service: InService) -> list[TokenShown]:
 
 
 @router.post("/tokens", status_code=201)
-def make_token(body: NewToken, caller: Person, service: InService) -> TokenMade:
+def make_token(body: NewToken, caller: Recent, service: InService) -> TokenMade:
     """Make an access token for a program; it is shown once."""
     role = body.role or caller.role
     if ROLES.index(role) > ROLES.index(caller.role):
@@ -236,7 +247,7 @@ def list_passkeys(caller: Person, service: InService) -> list[PasskeyShown]:
 
 
 @router.post("/passkeys/options")
-def new_passkey_options(caller: Person, service: InService) -> Options:
+def new_passkey_options(caller: Recent, service: InService) -> Options:
     """Give a challenge to register a passkey."""
     with service.sessions.begin() as session:
         known = [each.credential for each in _passkeys(session, caller.user)]
@@ -245,7 +256,7 @@ def new_passkey_options(caller: Person, service: InService) -> Options:
 
 
 @router.post("/passkeys", status_code=201)
-def register_passkey(body: NewPasskey, caller: Person, service: InService) -> PasskeyShown:
+def register_passkey(body: NewPasskey, caller: Recent, service: InService) -> PasskeyShown:
     """Register a passkey of the user who calls."""
     with service.sessions.begin() as session:
         address = service.settings.address
@@ -257,7 +268,7 @@ def register_passkey(body: NewPasskey, caller: Person, service: InService) -> Pa
 
 
 @router.delete("/passkeys/{passkey}", status_code=204)
-def remove_passkey(passkey: Id, caller: Person, service: InService) -> None:
+def remove_passkey(passkey: Id, caller: Recent, service: InService) -> None:
     """Remove a passkey of the user who calls."""
     with service.sessions.begin() as session:
         found = session.get(Passkey, passkey)
@@ -267,7 +278,7 @@ def remove_passkey(passkey: Id, caller: Person, service: InService) -> None:
 
 
 @router.post("/openid", responses={404: {}, 502: {}})
-def link_openid(caller: Person, service: InService, exchange: InExchange, cookie: bool = False) -> Page:
+def link_openid(caller: Recent, service: InService, exchange: InExchange, cookie: bool = False) -> Page:
     """Begin to link an account of the provider of OpenID Connect to the user who calls."""
     provider = reached(provider_of(service), service.settings.address)
     with service.sessions.begin() as session:
@@ -278,7 +289,7 @@ def link_openid(caller: Person, service: InService, exchange: InExchange, cookie
 
 
 @router.delete("/openid", status_code=204)
-def unlink_openid(caller: Person, service: InService) -> None:
+def unlink_openid(caller: Recent, service: InService) -> None:
     """Unlink all accounts of a provider of OpenID Connect from the user who calls."""
     with service.sessions.begin() as session:
         session.execute(delete(Identity).where(Identity.user == caller.user))

@@ -52,7 +52,8 @@ function reveal(hash) {
 // ---- forms: <form data-api="POST /api/path" data-then="/path/{id}"> ------------------------------------------------
 // Each field is a key of the JSON by its name; data-kind says of which type: number, numbers (by commas), json, list (of
 // lines). Fields that are empty are left out. data-text says that the field `text` is the whole body, and of which type.
-// `{name}` of data-then is a key of the answer; "" stays on the page and says data-said.
+// `{name}` of data-then is a key of the answer; "" stays on the page, says data-said, and with data-reload loads the panel
+// of this id, or that in which the form stands, again.
 
 function bodyOf(form) {
   const body = {};
@@ -137,8 +138,10 @@ async function send(form) {
   try {
     const answer = await api(method, to, body, headers);
     form.dispatchEvent(new CustomEvent("sent", { bubbles: true, detail: answer }));
-    if (form.dataset.then) location.assign(form.dataset.then.replace(/\{(\w+)\}/g, (_, key) => encodeURIComponent(answer[key])));
-    else say(form.dataset.said || "Done.");
+    const { then, said, reload } = form.dataset;
+    if (then) location.assign(then.replace(/\{(\w+)\}/g, (_, key) => encodeURIComponent(answer[key])));
+    else say(said || "Done.");
+    if (reload !== undefined) load(document.getElementById(reload) || form.closest("[data-load]"));
   } catch (error) {
     if (error.mistakes === undefined) throw error;
     if (error.status === 401 && document.querySelector(".top nav")) error.message = "Your session has ended: sign in in another tab, then send this again.";

@@ -23,8 +23,3 @@ function follow(line) {
 
 document.addEventListener("loaded", ({ target }) => target.querySelectorAll("[data-follow]").forEach(follow));
 document.querySelectorAll("[data-follow]").forEach(follow); // of a panel that was loaded before this script
-
-// A form with data-reload loads the panel of this id again, or the one that it stands in.
-document.addEventListener("sent", ({ target }) => {
-  if ("reload" in target.dataset) load(document.getElementById(target.dataset.reload) || target.closest("[data-load]"));
-});

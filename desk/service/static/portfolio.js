@@ -1,4 +1,4 @@
-// The page of a portfolio: classes open to their assets, NAV is read off a chart, forms in a panel load it anew.
+// The page of a portfolio: classes open to their assets, and NAV is read off a chart.
 "use strict";
 
 document.addEventListener("click", (event) => {
@@ -7,11 +7,6 @@ document.addEventListener("click", (event) => {
   const button = row.querySelector("button"), assets = document.getElementById(row.dataset.open);
   assets.hidden = !assets.hidden;
   button.setAttribute("aria-expanded", String(!assets.hidden));
-});
-
-document.addEventListener("sent", (event) => {
-  const panel = event.target.closest("[data-load]");
-  if (panel && !event.target.dataset.then) load(panel);
 });
 
 document.addEventListener("loaded", (event) => {

@@ -1,7 +1,7 @@
 """The tools that ask for something: jobs, lists of trades, and orders, which wait as tickets for a person."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Response
 from pydantic import Field
@@ -12,7 +12,7 @@ from desk.service.orders import TicketHead, TradesAsked, ticket_head
 from desk.service.routes import jobs, orders
 from desk.service.routes.jobs import BacktestBody, JobRecord, ReportBody
 from desk.service.routes.orders import PredictAsked
-from desk.service.tools.tool import Desk, OfPortfolio, Page, Rows
+from desk.service.tools.tool import Desk, OfPortfolio, OfRows, Table
 from foundation.arguments import LARGEST_NUMBER
 
 WAITS = (
@@ -28,7 +28,7 @@ class BacktestAsked(OfPortfolio):
     sheet: bool = False
 
 
-class ProposalAsked(TradesAsked, OfPortfolio, Page):
+class ProposalAsked(TradesAsked, OfRows):
     """A trade list that is asked for, its orders a part at a time."""
 
 
@@ -54,18 +54,6 @@ class OrderAsked(OfPortfolio):
     ] = ""
 
 
-class Proposal(Rows):
-    """A trade list that nobody can approve or send.  rows : its orders."""
-
-    portfolio: str
-    headline: str
-    reason: str
-    as_of: str
-    totals: dict[str, float]
-    notes: list[str]
-    rows: list[dict[str, Any]]
-
-
 class Placed(TicketHead):
     """A ticket that waits.  next_step : what a person does."""
 
@@ -87,15 +75,15 @@ def run_report(desk: Desk, asked: OfPortfolio) -> JobRecord:
     )
 
 
-def propose_trades(desk: Desk, asked: ProposalAsked) -> Proposal:
+def propose_trades(desk: Desk, asked: ProposalAsked) -> Table:
     """Make today's trade list of a portfolio by its policy, with costs and reasons. It is no ticket: nothing is kept,
     and nobody can send it. A person issues it on the page of the portfolio."""
     id = desk.portfolio(asked.portfolio)
     wanted = {name: getattr(asked, name) for name in TradesAsked.model_fields}
     answer = orders.predict(PredictAsked(portfolio=id, **wanted), desk.caller, desk.service)
     found = json.loads(bytes(answer.body))
-    about = {name: found.get(name) for name in ("headline", "reason", "as_of", "totals")}
-    return Proposal(portfolio=id, **about, notes=found.get("notes", []), **asked.rows(found["orders"]))
+    facts = {name: found.get(name) for name in ("headline", "reason", "as_of", "totals", "notes")}
+    return asked.table(found["orders"], portfolio=id, **facts)
 
 
 def place_buy_order(desk: Desk, asked: OrderAsked) -> Placed:

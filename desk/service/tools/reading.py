@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -14,24 +14,22 @@ from desk.service.bodies import PRINTED, Body, Id
 from desk.service.orders import JournalEntry, TicketHead, entries_of
 from desk.service.portfolios.figures import CycleEntry
 from desk.service.problems import Problem
-from desk.service.routes import jobs, market, portfolios, runs
+from desk.service.routes import jobs, market, portfolios
 from desk.service.routes.jobs import JobRecord
 from desk.service.routes.orders import names_of
-from desk.service.routes.portfolios import PortfolioHead
-from desk.service.tools.tool import MOST_LETTERS, MOST_ROWS, ROWS, Desk, OfPortfolio, Page, Rows
+from desk.service.tools.tool import MOST_LETTERS, MOST_ROWS, ROWS, Desk, OfPortfolio, OfRows, Page, Table
 
-MOST_ASSETS = 100_000  # of all markets and stores
+EVERY = 100_000  # more than there are assets of all markets and stores, or portfolios
 FEW_PATHS = 16  # simulated futures of a risk sheet of which only the facts of today are wanted
 LEFT_OUT = ("lines", "stress", "from_today", "pictures", "run", "schema")  # of a risk sheet, which is long
 TEARSHEET = "tearsheet.json"  # of a report
 BEGINNING = "rebalance://portfolios/{portfolio}/"
-RESOURCES: Mapping[str, str] = {  # and what each is
-    "sheet": "The numbers of the newest report on a portfolio: figures, evidence, costs, risk and recommendation.",
-    "journal": f"The newest {ROWS} entries of the journal of a portfolio.",
-    "cards": "The cards of the learned policies that the newest report on a portfolio trained, by file.",
+RESOURCES: Mapping[str, tuple[str, str]] = {  # the scope that each needs, and what it is
+    "sheet": ("jobs", "The numbers of the newest report on a portfolio: figures, evidence, costs, risk and advice."),
+    "journal": ("orders", f"The newest {ROWS} entries of the journal of a portfolio."),
+    "cards": ("jobs", "The cards of the learned policies that the newest report on a portfolio trained, by file."),
 }
-NEEDED = {"sheet": "jobs", "journal": "orders", "cards": "jobs"}  # scopes
-URI = re.compile(rf"{re.escape(BEGINNING).replace(re.escape('{portfolio}'), '(?P<portfolio>[^/]+)')}(?P<what>\w+)")
+URI = re.compile(f"rebalance://portfolios/(?P<portfolio>[^/]+)/(?P<what>{'|'.join(RESOURCES)})")
 
 
 class Symbol(Body):
@@ -40,11 +38,7 @@ class Symbol(Body):
     symbol: Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTED)]
 
 
-class PositionsAsked(OfPortfolio, Page):
-    """The positions of a portfolio, a part at a time."""
-
-
-class OfReport(OfPortfolio, Page):
+class OfReport(OfRows):
     """A comparison of policies.  job : id of the report; by default the newest of the portfolio."""
 
     job: Annotated[str, Field(max_length=32, pattern=PRINTED)] = ""
@@ -60,30 +54,6 @@ class OfTicket(Body):
     """A ticket, by its id, which is the beginning of its hash."""
 
     ticket: Annotated[str, Field(pattern="^[0-9a-f]{12,64}$")]
-
-
-class PortfolioRows(Rows):
-    """Portfolios."""
-
-    rows: list[PortfolioHead]
-
-
-class Holdings(Rows):
-    """Positions at a close, and cash.  rows : units, price, value, weight, target, gap, lower and upper of each."""
-
-    portfolio: str
-    date: str
-    policy: str
-    headline: str
-    rows: list[dict[str, Any]]
-
-
-class Risk(Rows):
-    """The risk of a portfolio.  figures : of the whole, fractions unless named.  rows : of each position."""
-
-    portfolio: str
-    figures: dict[str, Any]
-    rows: list[dict[str, Any]]
 
 
 class Balance(BaseModel):
@@ -110,18 +80,6 @@ class StockInfo(BaseModel):
     sector: str
 
 
-class Compared(Rows):
-    """A comparison.  rows : figures of each policy.  text : the tables, for persons."""
-
-    portfolio: str
-    job: str
-    run: str
-    made: str
-    recommended: str
-    rows: list[dict[str, Any]]
-    text: str
-
-
 class Explained(BaseModel):
     """The last decision.  cycle : the newest decision cycle.  ticket : the newest list.  journal : newest entries."""
 
@@ -132,27 +90,26 @@ class Explained(BaseModel):
     journal: list[JournalEntry]
 
 
-def list_portfolios(desk: Desk, asked: Page) -> PortfolioRows:
+def list_portfolios(desk: Desk, asked: Page) -> Table:
     """List the portfolios that the user sees. Other tools take the id or the name of one as `portfolio`."""
-    clients = portfolios.list_portfolios(desk.service, desk.caller, limit=MOST_ROWS)
-    return PortfolioRows(**asked.rows([each for of in clients for each in of.portfolios]))
+    clients = portfolios.list_portfolios(desk.service, desk.caller, limit=EVERY)
+    return asked.table([each.model_dump() for of in clients for each in of.portfolios])
 
 
-def query_portfolio_holdings(desk: Desk, asked: PositionsAsked) -> Holdings:
+def query_portfolio_holdings(desk: Desk, asked: OfRows) -> Table:
     """Give the positions of a portfolio with their weights, targets and gaps, and what its policy would trade today.
     Then call propose_trades for the orders, or query_risk_metrics."""
     id = desk.portfolio(asked.portfolio)
     found = portfolios.drift(desk.service, desk.caller, id)
-    about = {name: found[name] for name in ("date", "policy", "headline")}
-    return Holdings(portfolio=id, **about, **asked.rows(found["lines"]))
+    return asked.table(found["lines"], portfolio=id, **{name: found[name] for name in ("date", "policy", "headline")})
 
 
-def query_risk_metrics(desk: Desk, asked: PositionsAsked) -> Risk:
+def query_risk_metrics(desk: Desk, asked: OfRows) -> Table:
     """Give volatility, tracking error, beta, VaR and CVaR of a portfolio, and what each position adds to it."""
     id = desk.portfolio(asked.portfolio)
     found = portfolios.risk(desk.service, desk.caller, id, paths=FEW_PATHS)
-    figures = {name: value for name, value in found.items() if name not in LEFT_OUT}
-    return Risk(portfolio=id, figures=figures, **asked.rows(found["lines"]))
+    facts = {name: value for name, value in found.items() if name not in (*LEFT_OUT, "portfolio")}
+    return asked.table(found["lines"], portfolio=id, **facts)
 
 
 def get_portfolio_balance(desk: Desk, asked: OfPortfolio) -> Balance:
@@ -164,7 +121,7 @@ def get_portfolio_balance(desk: Desk, asked: OfPortfolio) -> Balance:
 
 def get_stock_info(desk: Desk, asked: Symbol) -> StockInfo:
     """Give the newest price that is kept of an asset, with its age and its source. It is no quote of the moment."""
-    kept = [each for each in market.list_assets(desk.caller, limit=MOST_ASSETS) if each.symbol == asked.symbol]
+    kept = [each for each in market.list_assets(desk.caller, limit=EVERY) if each.symbol == asked.symbol]
     found = [_last_price(desk, asset) for asset in kept]
     if not found:  # which it says, with what is written most alike
         market.market_data(desk.caller, asked.symbol)
@@ -181,16 +138,13 @@ def _last_price(desk: Desk, asset: market.Asset) -> StockInfo:
     return StockInfo.model_validate({"source": asset.market, **about, **facts})
 
 
-def compare_policies(desk: Desk, asked: OfReport) -> Compared:
+def compare_policies(desk: Desk, asked: OfReport) -> Table:
     """Give the figures of all policies of a portfolio, side by side, and which one is recommended: of its newest
     report. Where there is none, call run_report, and get_job until it is done."""
     job = asked.job or newest_report(desk, desk.portfolio(asked.portfolio))
     sheet = json.loads(content_of_job(desk, job, TEARSHEET))
-    record = jobs.job(job, desk.caller, desk.service)
-    made = runs.run(str(record.run), desk.caller, desk.service)
     rows = [{"policy": policy, **figures} for policy, figures in sheet["figures"].items()]
-    about = {"job": job, "run": made.run, "made": made.made, "recommended": sheet["recommendation"]["policy"]}
-    return Compared(portfolio=record.portfolio, **about, text=made.text[:MOST_LETTERS], **asked.rows(rows))
+    return asked.table(rows, job=job, recommended=sheet["recommendation"]["policy"])
 
 
 def get_job(desk: Desk, asked: OfJob) -> JobRecord:
@@ -241,9 +195,9 @@ def name_of(desk: Desk, portfolio: str) -> str:
 def content_at(desk: Desk, uri: str) -> str:
     """The content of a resource, JSON. Raises Problem 403, and 404 for an address of none."""
     found = URI.fullmatch(uri)
-    if found is None or found["what"] not in RESOURCES:
+    if found is None:
         raise Problem(404, f"There is no such resource: read {BEGINNING}, and then one of {', '.join(RESOURCES)}.")
-    desk.caller.check("viewer", NEEDED[found["what"]])
+    desk.caller.check("viewer", RESOURCES[found["what"]][0])
     portfolio = desk.portfolio(found["portfolio"])
     if found["what"] == "journal":
         root, name = desk.service.root(desk.caller.tenant), name_of(desk, portfolio)
@@ -251,6 +205,5 @@ def content_at(desk: Desk, uri: str) -> str:
     job = newest_report(desk, portfolio)
     if found["what"] == "sheet":
         return content_of_job(desk, job, TEARSHEET)
-    names = jobs.job(job, desk.caller, desk.service).files
-    cards = [name for name in names if Path(name).name == "card.json"]
+    cards = [name for name in jobs.job(job, desk.caller, desk.service).files if Path(name).name == "card.json"]
     return json.dumps({name: json.loads(content_of_job(desk, job, name)) for name in cards})

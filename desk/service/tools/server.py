@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from desk.service.bodies import JSON, model_of
 from desk.service.caller import Caller, Service
-from desk.service.problems import Problem, answer_of, failure, without_tenant
+from desk.service.problems import Problem, answer_of, failure, without_folders
 from desk.service.tools import asking, reading
 from desk.service.tools.asking import Placed
 from desk.service.tools.elicited import approved
@@ -132,7 +132,7 @@ def _called(desk: Desk, call: types.CallToolRequestParams, request: Any) -> tupl
 def _told(service: Service, error: Exception) -> str:
     """The document of a problem, as the API answers it."""
     if isinstance(error, ConfigError | DataError | PolicyError):
-        error = Problem(400, without_tenant(service.settings.folder, str(error)))
+        error = Problem(400, without_folders(service.settings.folder, str(error)))
     elif not isinstance(error, Problem):
         LOG.error("failed", extra={"fields": failure(error)})
         error = Problem(500, "The service failed. Its operator finds why in the log.")
@@ -149,7 +149,7 @@ async def _templates(_: Context, __: Any) -> types.ListResourceTemplatesResult:
             types.ResourceTemplate(
                 uri_template=BEGINNING + name, name=name, description=f"{about} {DATA_ALONE}", mime_type=JSON
             )
-            for name, about in RESOURCES.items()
+            for name, (_, about) in RESOURCES.items()
         ]
     )
 

@@ -44,17 +44,28 @@ class Page(Body):
     limit: Annotated[int, Field(ge=1, le=MOST_ROWS, description="Most rows.")] = ROWS
     offset: Annotated[int, Field(ge=0, le=10**9, description="`next_offset` of the answer before.")] = 0
 
-    def rows(self, found: list[Any]) -> dict[str, Any]:
-        """The fields of `Rows`, but the rows, and these."""
+    def table(self, found: list[dict[str, Any]], **facts: Any) -> "Table":
+        """The part of the rows that is asked for, with facts of the whole."""
         end = self.offset + self.limit
-        return {"count": len(found), "next_offset": end if end < len(found) else None, "rows": found[self.offset : end]}
+        following = end if end < len(found) else None
+        return Table(facts=facts, count=len(found), next_offset=following, rows=found[self.offset : end])
 
 
-class Rows(BaseModel):
-    """A part of the rows.  count : of all.  next_offset : `offset` of the next part, null after the last."""
+class OfRows(OfPortfolio, Page):
+    """A call that is answered with a part of the rows of a portfolio."""
 
+
+class Table(BaseModel):
+    """A part of the rows, as the API gives them, and facts of the whole.
+
+    count       : of all rows.
+    next_offset : `offset` of the next part, null after the last.
+    """
+
+    facts: dict[str, Any]
     count: int
     next_offset: int | None
+    rows: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from sqlalchemy.orm import Session
 
-from desk.service.problems import Problem
+from desk.service.problems import Problem, place_among
 from desk.service.settings import OpenIdProvider, is_safe
 from desk.service.store.tables import Identity, User
 from desk.service.users.one_time import OPENID, issue
@@ -136,17 +136,14 @@ def _asked(method: str, url: str, **options: Any) -> dict[str, Any]:
 
     Raises : Problem 401 where it refuses, 502 where it does not answer, 503 where too many wait for it.
     """
-    if not WAITING.acquire(blocking=False):
-        raise Problem(503, "The provider of OpenID Connect is slow: try again.", retry_after=5)
     try:
-        answer = _client().request(method, url, **options)
+        with place_among(WAITING, "The provider of OpenID Connect is slow: try again."):
+            answer = _client().request(method, url, **options)
         if method == "POST" and answer.is_client_error:
             raise Problem(401, "The provider of OpenID Connect refused the sign-in. Start anew.")
         found = answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError) as error:
         raise Problem(502, f"The provider of OpenID Connect did not answer ({type(error).__name__}).") from error
-    finally:
-        WAITING.release()
     if not isinstance(found, dict):
         raise Problem(502, "The provider of OpenID Connect answered no JSON object.")
     return found

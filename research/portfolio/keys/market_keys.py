@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
@@ -101,7 +102,7 @@ class ToolArguments:
 class ToolSource:
     """A tool of a server of the Model Context Protocol (MCP) that gives the bars of an asset.
 
-    mcp       : URL of the server, or its command, which runs on this machine.
+    mcp       : URL of the server, https but on this machine; or its command, which runs on this machine.
     tool      : name of the tool.
     """
 
@@ -109,6 +110,12 @@ class ToolSource:
     tool: Text
     fields: BarFields
     arguments: ToolArguments = ToolArguments()
+
+    def __post_init__(self) -> None:
+        """Refuse prices that anybody on the way may change."""
+        is_plain = self.mcp.startswith("http://")
+        if is_plain and urlsplit(self.mcp).hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise Told("not encrypted", "Give an https address: only this machine is asked unencrypted.", "mcp")
 
     @property
     def is_command(self) -> bool:

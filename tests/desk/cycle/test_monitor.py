@@ -149,7 +149,8 @@ def test_the_monitor_reads_the_drift_of_the_policy_that_decides() -> None:
 def test_bad_news_is_a_flag_and_good_news_takes_none_away(tmp_path: Path) -> None:
     of = load_portfolio(steady(tmp_path))
     moment = datetime(2022, 8, 1, 12, tzinfo=UTC)
-    rows = [Score(moment, asset, x, 0.8, "", "m", date(2020, 1, 1), "") for asset, x in (("A", -0.75), ("B", 1.0))]
+    given = (("A", -0.8, 0.3), ("A", 0.0, 0.1), ("B", 1.0, 0.8), ("B", -1.0, 0.0))  # A: -0.24 / 0.4
+    rows = [Score(moment, asset, x, sure, "", "m", date(2020, 1, 1), "") for asset, x, sure in given]
     tilt = NewsTilt(of.strategic, Scores("scores.csv", "1", tuple(rows)), estimate=20)
     plain, raised = (monitored(trade_list(of, Never(each))) for each in (of.strategic, Smoothed(tilt)))
     said = "mean score of news is at most -0.50: A -0.60"

@@ -121,7 +121,7 @@ def test_an_answer_without_end_is_cut_short(tried: Any, browser: bool, monkeypat
     monkeypatch.setattr(transport, "LARGEST_ANSWER", 100_000)
     error, _, asked = tried("large", browser=browser)
     assert (error.kind, len(asked)) == ("asset", 1)
-    assert "MiB, which is no history of one asset" in str(error)
+    assert "MiB, which is more than is read of one answer" in str(error)
 
 
 @BOTH

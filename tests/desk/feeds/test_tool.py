@@ -117,3 +117,10 @@ def test_a_field_of_no_bar_is_refused(tmp_path: Path) -> None:
     file.write_text(FILE.replace("close: price", "clos: price") % f'"{COMMAND}"')
     with pytest.raises(ConfigError, match=r"market.source.fields.clos: unknown key .* Did you mean 'close'\?"):
         fetch_data(file)
+
+
+def test_prices_come_encrypted_from_another_machine(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(FILE % "http://prices.example/mcp")
+    with pytest.raises(ConfigError, match=r"market.source.mcp: not encrypted .*Give an https address"):
+        fetch_data(file)

@@ -28,7 +28,8 @@ RSS = """<?xml version="1.0"?><rss version="2.0"><channel><title>Wire</title>
 <item><title>SPY without a date</title></item>
 <item><title>Nothing of ours</title><pubDate>Mon, 06 Jun 2022 13:00:00 GMT</pubDate></item></channel></rss>"""
 ATOM = """<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Wire</title><id>x</id>
-<entry><title>AGG falls</title><id>1</id><updated>2022-06-07T09:30:00-04:00</updated></entry></feed>"""
+<entry><title>AGG falls</title><id>1</id><published>2022-06-01T00:00:00Z</published>
+<updated>2022-06-07T09:30:00-04:00</updated></entry></feed>"""
 
 
 def given(published: str, title: str = "SPY gains", **others: Any) -> dict[str, Any]:

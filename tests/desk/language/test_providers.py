@@ -66,7 +66,6 @@ def test_a_wait_that_is_too_long_is_left_to_the_user() -> None:
     assert len(server.asked) == 1
 
 
-LARGE: Answer = (200, {}, b" " * (2**20 + 1))
 FAULTS: dict[str, tuple[str, Answer, str]] = {
     "refused key": (
         "openai",
@@ -83,7 +82,6 @@ FAULTS: dict[str, tuple[str, Answer, str]] = {
     "too long a text": ("openai", openai("half", "length"), "it ended by 'length'"),
     "filter": ("openai", openai("", "content_filter"), "it ended by 'content_filter'"),
     "refusal": ("openai", openai(None, refusal="I cannot."), "did not write a whole answer"),
-    "large": ("openai", LARGE, "more than 1 MiB"),
     "refusal of the other": ("anthropic", anthropic("", "refusal"), "it ended by 'refusal'"),
     "cut by the other": ("anthropic", anthropic("half", "max_tokens"), "it ended by 'max_tokens'"),
     "empty of the other": ("anthropic", anthropic(""), "answers with no text"),
@@ -103,7 +101,7 @@ def test_a_fault_is_a_sentence_without_the_key(fault: str, caplog: pytest.LogCap
 
 def test_a_server_that_gives_no_answer_in_time_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(providers, "ANSWER", 0.05)
-    with models(SILENT) as server, pytest.raises(ModelError, match=r"gave no whole answer in 0\.05 s"):
+    with models(SILENT) as server, pytest.raises(ModelError, match=r"gave no whole answer in time"):
         ask(server)
 
 

@@ -29,9 +29,9 @@ SignedIn = Callable[..., TestClient]
 BACKTEST = {"policy": "quarterly"}
 
 
-def stored(client: TestClient, name: str = "desk") -> str:
+def stored(client: TestClient, name: str = "desk", **more: object) -> str:
     """The id of a portfolio that a client has sent."""
-    text = yaml.safe_dump(yaml.safe_load(FILE.read_text()) | {"name": name})
+    text = yaml.safe_dump(yaml.safe_load(FILE.read_text()) | {"name": name, **more})
     answer = client.post("/api/portfolios", content=text, headers={"Content-Type": "text/yaml"})
     assert answer.status_code == 201, answer.text
     return str(answer.headers["Location"].rpartition("/")[2])
@@ -242,3 +242,18 @@ def test_a_user_follows_few_jobs_at_a_time(app: FastAPI, signed_in: SignedIn, mo
     monkeypatch.setattr(jobs, "MOST_STREAMS", 0)
     answer = client.get(f"/api/jobs/{job}/events")
     assert (answer.status_code, answer.headers["content-type"]) == (429, MEDIA_TYPE)
+
+
+def test_a_token_that_may_not_send_queues_no_cycle_that_may(signed_in: SignedIn, app: FastAPI) -> None:
+    """An assistant with the scopes to write `acts` into a file, and to run its cycle, would send without a person."""
+    assistant, person = signed_in(scopes=("portfolios", "jobs", "orders")), signed_in()
+    acting = stored(assistant, cycle={"acts": {"venue": "paper", "notional": 1e6}})
+    with app.state.service.sessions.begin() as session:
+        session.add(Share(portfolio=acting, user=user_of(person), writes=True))
+    refused = assistant.post("/api/cycle", json={"portfolio": acting})
+    assert (refused.status_code, refused.json()["detail"][-20:]) == (403, "the scope approvals.")
+    job = asked(person, "cycle", portfolio=acting)
+    assert person.post(f"/api/jobs/{job}/cancel").status_code == 200
+    assert assistant.post(f"/api/jobs/{job}/retry").status_code == 403
+    assert person.post(f"/api/jobs/{job}/retry").status_code == 200
+    asked(assistant, "cycle", portfolio=stored(assistant, name="other"))

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +24,7 @@ from desk.service.settings import settings_of
 from desk.service.store.keys import reseal
 from desk.service.store.tables import PushSubscription, Share, StoredPortfolio, Tenant, User
 from desk.service.users.tokens import begin_session, end_all_sessions
-from desk.service.web_push import Browser, post, push_keys
+from desk.service.web_push import Browser, _PublicConnection, post, push_keys
 from foundation.errors import ConfigError
 
 HELLO = Message("Hello", "Something waits.", "/tickets/1")
@@ -143,6 +144,27 @@ def test_only_public_hosts_are_called_by_https_at_its_own_port(service: Service,
     browser = Browser.model_validate({**Subscriber(PushService(), key).body, "endpoint": endpoint})
     with pytest.raises(OSError, match=r"no public address|not one of HTTPS"):
         post(browser, b"{}", service.keys, "https://desk.example")
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",  # 10.0.0.1 behind a gateway of RFC 6052
+        "2002:a00:1::1",  # and of RFC 3056
+        "64:ff9b:1::a00:1",
+        "fec0::1",
+        "::a00:1",
+        "fd00::1",
+        "fe80::1",
+        "ff02::1",
+    ],
+)
+def test_no_address_of_a_private_network_is_public_in_the_words_of_ipv6(inner: str) -> None:
+    connection = _PublicConnection("push.example", 443, ssl.create_default_context(), False)
+    assert not connection._is_public(inner)
+    assert connection._is_public("2606:4700::1111")
+    assert connection._is_public("64:ff9b::101:101")  # 1.1.1.1, where a network has IPv6 alone
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from desk.service.orders import TradesAsked, listed, signature
 from desk.service.portfolios.stored import Content, created, written_out
 from desk.service.store.tables import AccessToken, OneTimeSecret, QueuedJob, Share, User, now
 from desk.service.users.passkeys import registered, registration_options
-from desk.service.users.tokens import begin_browser_session
+from desk.service.users.tokens import begin_browser_session, begin_session
 from desk.tickets.formats import FORMATS
 from desk.tickets.formats.ticket_json import BESIDE, read_document
 from desk.tickets.order_ids import list_id
@@ -200,7 +200,7 @@ def test_whoever_made_a_list_does_not_approve_it(
         assert said == [("list", made_by), ("approval", by), ("refusal", by)]
 
 
-def test_a_passkey_confirms_one_ticket_once_and_a_browser_must_ask_it(
+def test_a_passkey_confirms_one_ticket_once_and_its_person_must_use_it(
     app: FastAPI, signed_in: SignedIn, issued: Callable[..., str]
 ) -> None:
     maker, other = signed_in(), signed_in("approver")
@@ -210,14 +210,16 @@ def test_a_passkey_confirms_one_ticket_once_and_a_browser_must_ask_it(
     first, second = (f"/api/tickets/{issued(maker, portfolio, flow)}" for flow in (0.0, 10_000.0))
     with app.state.service.sessions.begin() as session:
         secret = begin_browser_session(session, session.get_one(User, user))
+        token = begin_session(session, app.state.service.signer, session.get_one(User, user)).token
         made = device.create(registration_options(session, URL, session.get_one(User, user), []))
         assert registered(session, URL, user, "phone", made)
     headers = {"Cookie": f"{SESSION_COOKIE}={secret}", "Origin": URL, "X-Requested-With": "test"}
     browser = TestClient(app, base_url=URL, headers=headers)
     answers = [device.get(browser.post(f"{at}/approve/options").json()["options"]) for at in (first, first, second)]
     late = device.get(browser.post(f"{first}/approve/options").json()["options"])
-    without = browser.post(f"{first}/approve")
-    assert (without.status_code, without.json()["detail"][:27]) == (403, "You have a passkey: confirm")
+    for more in ({}, {"Authorization": ""}, {"Authorization": f"Bearer {token}"}):  # by password, without the cookie
+        without = browser.post(f"{first}/approve", headers=more)
+        assert (without.status_code, without.json()["detail"][:27]) == (403, "You have a passkey: confirm")
     stranger = other.post(f"{first}/approve", json={"credential": Authenticator(URL, user=device.user).get(
         other.post(f"{first}/approve/options").json()["options"])})  # fmt: skip
     assert stranger.status_code == 403
@@ -243,6 +245,27 @@ def test_a_passkey_confirms_one_ticket_once_and_a_browser_must_ask_it(
     assert [each["is_approved"] for each in heads] == [False, True]
 
 
+def test_four_eyes_are_given_up_by_an_approver_alone(app: FastAPI, signed_in: SignedIn) -> None:
+    """Neither in a new version nor by a list of an older one does a manager do without those who approve."""
+    maker, other = signed_in(), signed_in("approver")
+    portfolio = created(app.state.service, caller_of(app, maker), "", Content(NAME, SHIPPED.read_text(), {}, {}))
+    with app.state.service.sessions.begin() as session:
+        session.add(Share(portfolio=portfolio, user=caller_of(app, other).user, writes=True))
+
+    def changed(client: TestClient, persons: int) -> int:
+        text, more = (
+            f"{SHIPPED.read_text()}\nticket: {{approvals: {persons}}}\n",
+            {"If-Match": "*", "Content-Type": "text/yaml"},
+        )
+        return client.put(f"/api/portfolios/{portfolio}", content=text, headers=more).status_code
+
+    assert [changed(maker, persons) for persons in (2, 1, 0)] == [200, 403, 403]
+    older = maker.post(f"/api/portfolios/{portfolio}/tickets?version=1", json={"stale_ok": True})
+    assert (older.status_code, older.json()["detail"][:17]) == (403, "It asks 0 persons")
+    assert maker.post("/api/cycle", json={"portfolio": portfolio, "version": 1}).status_code == 403
+    assert [changed(each, 1) for each in (signed_in("approver", scopes=("portfolios",)), other)] == [404, 200]
+
+
 def test_an_approved_ticket_is_sent_to_paper_once(
     app: FastAPI, root: Path, signed_in: SignedIn, issued: Callable[..., str]
 ) -> None:
@@ -252,6 +275,9 @@ def test_an_approved_ticket_is_sent_to_paper_once(
     at = f"/api/tickets/{issued(maker, portfolio)}"
     early = maker.post(f"{at}/send", json={})
     assert (early.status_code, early.json()["detail"][:32]) == (409, "Only an approved ticket is sent.")
+    reader = signed_in()
+    share(app, portfolio, reader)
+    assert reader.post(f"{at}/send", json={}).status_code == 403  # its fills would change what he may only read
     assert other.post(f"{at}/approve").status_code == 200
     maker.post("/api/watch/pause")
     paused = maker.post(f"{at}/send", json={})

@@ -42,6 +42,10 @@ def test_its_numbers_are_those_of_the_list(text: str) -> None:
     changed = {asset: each if each < 0.0 else each // 2.0 for asset, each in units.items()}
     check_same(sheet, changed, listed(str(FILE), asked.model_copy(update={"orders": changed, "reason": "half"})))
     assert sheet.with_units({}).after.cost == 0.0
+    out = asked.model_copy(update={"sells_only": True, "cash_flow": -50_000.0})
+    only_sells = Sheet.of(numbers(str(FILE), out))
+    check_same(only_sells, None, listed(str(FILE), out))
+    assert "SPY may not be bought" in only_sells.with_units({"SPY": 1.0}).faults[0]
 
 
 def flat(figures: Figures) -> dict[str, Any]:
@@ -75,7 +79,7 @@ def test_units_that_cannot_be_ordered_are_told_by_asset_and_limits_in_sentences(
     told = {each.field: (each.value, each.detail, each.mend[:18]) for each in error.value.mistakes}
     assert told == {
         "/orders/SPY": (0.5, "The order of SPY is 0.5", "Give a multiple of"),
-        "/orders/Q<b>": (1.0, "Orders has 'Q<b>'", "Use SPY, QQQ, VEA,"),
+        "/orders/Q<b>": (1.0, "Not an asset of this list", "Leave its order ou"),
     }
     (fault,) = sheet.with_units({"SPY": 100_000.0}).faults
     assert fault.startswith("Cash does not pay the orders to buy SPY: ")
@@ -111,8 +115,12 @@ def test_the_route_answers_for_the_same_numbers_only(app: FastAPI, signed_in: Ca
     assert client.get("/api/journal").json() == entries  # which knows what is changed, and not what is typed
     assert viewer.post(at, json=asked).status_code == 403
     assert signed_in().post(at, json=asked | {"sheet": first["sheet"]}).status_code == 404
-    gone = client.post(at, json=asked | {"sheet": "0" * 32})
-    assert (gone.status_code, gone.json()["detail"][:28]) == (409, "Prices, holdings or the port")
+    for other in (
+        {"sheet": "0" * 32},
+        {"sheet": first["sheet"], "cash_flow": 1_000.0},
+    ):  # not with the numbers of no flow
+        gone = client.post(at, json=asked | other)
+        assert (gone.status_code, gone.json()["detail"][:28]) == (409, "Prices, holdings or the port")
 
 
 def test_a_portfolio_of_several_accounts_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

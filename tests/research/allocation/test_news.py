@@ -142,17 +142,26 @@ def test_a_backtest_from_before_the_training_cutoff_is_refused(market: Market) -
     assert (rows[24:] != HELD.weights).any()
 
 
-@pytest.mark.parametrize(("published", "sees"), [(time(0), False), (time(23, 59), False)])
-def test_news_of_a_day_is_unknown_at_its_close_and_known_at_the_next(
-    market: Market, published: time, sees: bool
-) -> None:
+@pytest.mark.parametrize("published", [time(0), time(23, 59)])
+def test_news_of_a_day_is_unknown_at_its_close_and_known_at_the_next(market: Market, published: time) -> None:
     day = market.days[900].item()
     row = Score(datetime.combine(day, published, UTC), "B", -0.8, 0.5, "", "m", CUTOFF, "x")
     scores = Scores("s", "1", (row,))
-    assert scores.means(market.past(900), 30).any() == sees
+    assert not scores.means(market.past(900), 30).any()
     assert scores.means(market.past(901), 30).tolist() == [0.0, -0.4, 0.0]
     assert scores.means(market.past(930), 30).any()
     assert not scores.means(market.past(931), 30).any()
+
+
+def test_the_placebo_has_the_scores_that_count_on_the_same_days(market: Market) -> None:
+    """None of those that its model may have read the outcome of."""
+    scores = scores_of(market, 0.5, cutoff=date(2021, 6, 30))
+    placebo = scores.shuffled(3)
+    one, other = ([(row.published, row.asset, row.score) for row in each.after_cutoff] for each in (scores, placebo))
+    assert one != other
+    assert [row[:2] for row in one] == [row[:2] for row in other]
+    assert sorted(row[1:] for row in one) == sorted(row[1:] for row in other)
+    assert placebo.seen == scores.seen
 
 
 def test_later_scores_change_no_earlier_target(market: Market) -> None:

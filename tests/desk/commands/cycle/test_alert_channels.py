@@ -128,7 +128,7 @@ def test_a_webhook_that_asks_to_wait_is_asked_once_more(
         ([(429, {"Retry-After": "3600"}, "slow")], "answers 429, 'slow'. It is tried again later.", "later", 1),
         ([(404, {}, "no secret-1")], r"answers 404, 'no \*\*\*'. Correct its address, or the token", "source", 1),
         ([(302, {"Location": "http://127.0.0.1/"}, "")], "answers 302, ''. Correct its address", "source", 1),
-        ([(0, {}, "")] * 2, r"the webhook gave no whole answer in .* s. Try again later.", "later", 2),
+        ([(0, {}, "")] * 2, r"the webhook gave no whole answer in time. Try again later.", "later", 2),
     ],
 )  # fmt: skip
 def test_a_webhook_at_fault_is_told_without_its_token(

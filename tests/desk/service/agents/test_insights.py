@@ -8,6 +8,7 @@ from model_server import models, openai
 from payloads import payload
 
 from desk.cycle.briefing import briefed, briefing
+from desk.service.agents.insights import AT_MODEL
 from desk.service.agents.tandem import cycle_of
 from desk.service.payload.model import RebalanceRequest
 from foundation.canonical import content_hash
@@ -96,3 +97,11 @@ def test_a_model_s_prose_stands_beside_the_templates_where_its_numbers_are_those
         "Written by templates: the record does not have its number '99 %'.",
     )
     assert good == bad == {key: value for key, value in plain.items() if key not in ("prose", "written")}
+    assert AT_MODEL.acquire(blocking=False)
+    assert AT_MODEL.acquire(blocking=False)  # who waits for a model that is slow
+    try:
+        busy = client.post(PATH, params={"words": "true"}, json=document)
+        assert (busy.status_code, busy.headers["Retry-After"]) == (503, "10")
+        assert client.post(PATH, json=document).status_code == 200
+    finally:
+        AT_MODEL.release(2)

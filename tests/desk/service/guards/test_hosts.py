@@ -37,7 +37,7 @@ def test_the_own_origin_is_answered(client: TestClient) -> None:
 
 def test_a_change_with_a_cookie_needs_what_no_other_page_can_send(client: TestClient) -> None:
     own, added = {"Origin": "http://127.0.0.1:5000"}, {"X-Requested-With": "fetch"}
-    refused, passed = ({}, own, added), (own | added, {"Authorization": "Bearer token"})
+    refused, passed = ({}, own, added, {"Authorization": ""}), (own | added, {"Authorization": "Bearer token"})
     for headers in (*refused, *passed):
         status = client.post("/api/health", headers={"Cookie": "session=1", **headers}).status_code
         assert status == (403 if headers in refused else 405), headers

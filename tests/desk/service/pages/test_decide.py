@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable
+from threading import BoundedSemaphore
 from typing import Any
 
+import pytest
 from browser import PHONE, violations
+from fastapi.testclient import TestClient
 from playwright.sync_api import Page, expect
 from queued_jobs import add_portfolios
 from sqlalchemy import select
@@ -14,6 +17,7 @@ from desk.service.agents.tandem import tandem
 from desk.service.folders import JOBS
 from desk.service.jobs import queue
 from desk.service.jobs.worker import RECORD
+from desk.service.pages import decide
 from desk.service.pages.decide import ROLES, WANTED, cycle_content
 from desk.service.payload.scenarios import scenarios
 from desk.service.store.tables import QueuedJob, User
@@ -98,3 +102,12 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
     expect(page.locator("#cycle .lead")).to_contain_text("is finalised, with 2 orders: check the orders")
     expect(page.get_by_role("link", name="Go to the recommended list")).to_be_visible()
     expect(cards).to_have_count(6)
+
+
+def test_scenarios_leave_threads_for_all_else(
+    client_of: Callable[..., TestClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decide, "AT_ONCE", BoundedSemaphore(1))
+    with decide.AT_ONCE:  # as one that is computed holds it
+        busy = client_of("viewer").get("/decide/scenarios/drilldown/cycle", headers={"X-Requested-With": "test"})
+    assert (busy.status_code, busy.headers["Retry-After"]) == (503, "5")

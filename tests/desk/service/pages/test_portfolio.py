@@ -195,6 +195,7 @@ def test_who_only_reads_has_no_forms_and_what_people_wrote_is_text(app: FastAPI,
         assert (page.status_code, "<form" in page.text) == (200, False), part
     assert "&lt;img src=x" in owner.get(path).text
     assert "<img" not in owner.get(path).text
+    assert "<h1>Sixty-forty</h1>" in owner.get(path, headers={"Accept": "text/yaml"}).text  # of the API alone
     kept = reader.get(f"{path}/file")
     assert kept.text == SIXTY_FORTY
     assert kept.headers["content-disposition"] == "attachment; filename*=utf-8''Sixty-forty.yaml"

@@ -141,12 +141,11 @@ def test_no_assistant_has_the_last_word_on_orders(bench: Bench, scopes: frozense
     "answer",
     [
         ElicitResult(action="decline"),
-        ElicitResult(action="cancel"),
         ElicitResult(action="accept"),
         ElicitResult(action="accept", content={"approve": False}),
         ElicitResult(action="accept", content={"approve": "true"}),
     ],
-    ids=["declined", "cancelled", "empty", "no", "text"],
+    ids=["declined", "empty", "no", "text"],
 )
 def test_any_other_answer_approves_nothing_and_the_question_is_not_asked_again(
     bench: Bench, answer: ElicitResult

@@ -84,10 +84,10 @@ def test_holdings_risk_and_balance_are_those_of_the_portfolio(bench: Bench) -> N
     nav = sum(held.values()) + cash
     found = bench.answer("query_portfolio_holdings", portfolio=NAME, limit=2)
     assert {row["asset"]: row["value"] for row in found["rows"]} == pytest.approx(held)
-    assert (found["count"], found["next_offset"], found["date"]) == (3, 2, "2022-12-29")
+    assert (found["count"], found["next_offset"], found["facts"]["date"]) == (3, 2, "2022-12-29")
     risk = bench.answer("query_risk_metrics", limit=1, offset=1)
     assert [(row["asset"], row["weight"]) for row in risk["rows"]] == [("AGG", pytest.approx(held["AGG"] / nav))]
-    assert (risk["count"], risk["next_offset"], risk["figures"]["nav"]) == (2, None, pytest.approx(nav))
+    assert (risk["count"], risk["next_offset"], risk["facts"]["nav"]) == (2, None, pytest.approx(nav))
     balance = bench.answer("get_portfolio_balance")
     about = {"portfolio": bench.portfolio, "date": "2022-12-29", "currency": "USD"}
     assert balance == {**about, "nav": pytest.approx(nav), "cash": cash}
@@ -116,9 +116,10 @@ def test_a_call_that_names_no_portfolio_is_about_the_only_one(bench: Bench) -> N
 def test_policies_are_compared_by_the_newest_report(reported: Bench) -> None:
     found = reported.answer("compare_policies", limit=1)
     assert found["rows"] == [{"policy": "never", **FIGURES["never"]}]
-    assert (found["next_offset"], found["recommended"], found["text"]) == (1, "threshold", "threshold is recommended")
-    assert reported.answer("compare_policies", job=found["job"], offset=1)["rows"][0]["policy"] == "threshold"
-    assert reported.answer("get_job", job=found["job"])["state"] == "done"
+    job = found["facts"]["job"]
+    assert (found["next_offset"], found["facts"]["recommended"]) == (1, "threshold")
+    assert reported.answer("compare_policies", job=job, offset=1)["rows"][0]["policy"] == "threshold"
+    assert reported.answer("get_job", job=job)["state"] == "done"
 
 
 def test_without_a_report_one_is_queued(bench: Bench) -> None:

@@ -14,7 +14,9 @@ from people import bearer, posted
 from sqlalchemy import update
 
 from desk.service.caller import Service
-from desk.service.store.tables import OneTimeSecret, Passkey, User, now
+from desk.service.routes.users import RECENT
+from desk.service.store.tables import OneTimeSecret, Passkey, RefreshToken, User, now
+from desk.service.users.tokens import SESSION_LIFE
 
 URL = "http://127.0.0.1:5000"
 Person = Callable[..., TestClient]
@@ -131,6 +133,33 @@ def test_object_level_authorisation_nobody_sees_or_removes_the_passkey_of_anothe
         assert other.get("/api/users/passkeys").json() == []
         assert other.delete(f"/api/users/passkeys/{made['id']}").status_code == 404
     assert sign_in(client, device)[0] == 200
+
+
+def test_broken_authentication_an_old_session_makes_no_other_way_in(
+    client: TestClient, service: Service, person: Person, device: Authenticator
+) -> None:
+    """Who took it over neither drops the passkey that confirms approvals nor adds his own, nor makes a token."""
+    ann = person("ann", "approver")
+    _, made = register(ann, device)
+    _, tokens = sign_in(client, device)
+    with service.sessions.begin() as session:
+        session.execute(update(RefreshToken).values(expires=now() + SESSION_LIFE - RECENT))
+    token = {"name": "mine", "scopes": ["approvals"], "days": 1}
+    changes = (
+        ("POST", "passkeys/options", None),
+        ("POST", "passkeys", {"name": "mine", "credential": {}}),
+        ("DELETE", f"passkeys/{made['id']}", None),
+        ("POST", "tokens", token),
+        ("POST", "openid", None),
+    )
+    for method, path, body in changes:
+        answer = ann.request(method, f"/api/users/{path}", json=body)
+        assert (answer.status_code, answer.json()["detail"][:14]) == (403, "This needs a s")
+    assert ann.get("/api/users/passkeys").json() == [made]
+    refreshed = posted(client, "refresh", refresh_token=tokens["refresh_token"])[1]["token"]  # which is no sign-in
+    assert client.post("/api/users/tokens", json=token, **bearer(refreshed)).status_code == 403
+    _, tokens = sign_in(client, device)
+    assert client.post("/api/users/tokens", json=token, **bearer(tokens["token"])).status_code == 201
 
 
 def test_a_disabled_user_does_not_sign_in_by_a_passkey(
