@@ -46,7 +46,7 @@ SECTIONS = {  # of the sheet of a cycle, by the agent that they belong to
     "supervisor": ("controls",),
 }
 WANTED = {  # what a person does, by the status of a cycle; of others nothing
-    "awaiting approval": "read the list, and approve or refuse it",
+    "awaiting approval": "read the list, and issue it as a ticket, which a second person approves",
     "finalised": "check the orders, and have them sent",
     "not sent": "mend what the check names, and run the cycle again",
     "unreconciled": "book what explains the difference, and run the cycle again",
@@ -128,7 +128,7 @@ def cycle_content(document: Mapping[str, Any], status: str = "", *, is_scenario:
     idle = "it is a scenario, and nothing is sent" if is_scenario else "nobody has to do anything until the next close"
     close = f"The cycle at the close of {steps[0]['output']['last_close']} is {status}, with {counted(orders, 'order')}"
     return {
-        "sheet": sheet | {"asides": sheet["asides"] | {"What to do next": said.steps}},
+        "sheet": sheet | {"asides": sheet["asides"] | {"What to do next": [] if is_scenario else said.steps}},
         "stands": f"{close}: {wanted or idle}.",
         "may_be_sent": status in SENT and bool(wanted),
         "opening": steps[0],

@@ -131,9 +131,14 @@ def next_step(portfolio: str, found: Mapping[str, Any], newest: TicketHead | Non
     newest    : its newest ticket.
     """
     ticket, drift = found["ticket"], found["drift"]
-    if newest is not None and newest.as_of == ticket["as_of"] and not newest.is_sent and not newest.refused_by:
+    if newest is not None and newest.as_of == ticket["as_of"] and not newest.refused_by:
         todo = "is approved and not sent" if newest.is_approved else "waits for approval"
-        return Step(f"A ticket of these prices {todo}: {newest.headline}", "Open the ticket", f"/tickets/{newest.id}")
+        if not newest.is_sent:
+            said = f"A ticket of these prices {todo}: {newest.headline}"
+            return Step(said, "Open the ticket", f"/tickets/{newest.id}")
+        if not found["is_empty"]:
+            said = "A ticket of these prices was sent: enter its fills in the file before you trade again."
+            return Step(said, "See its fills", f"/tickets/{newest.id}")
     if found["stale"]:
         said = "The prices are too old for orders: get newer ones before you trade."
         return Step(said, "See the list at these prices", "#orders")

@@ -24,10 +24,14 @@ async function load(panel) {
   } catch {
     problem = "The server does not answer.";
   }
-  const title = panel.firstElementChild;
-  panel.innerHTML = text;
+  const title = panel.firstElementChild, isUsed = title !== document.activeElement && panel.contains(document.activeElement);
+  while (title.nextSibling) title.nextSibling.remove();
+  title.insertAdjacentHTML("afterend", text);
   if (problem) panel.querySelector("p").textContent = problem;
-  panel.prepend(title);
+  if (isUsed) { // what had the focus is gone
+    if (title.tabIndex < 0) title.tabIndex = -1;
+    title.focus({ preventScroll: true });
+  }
   panel.setAttribute("aria-busy", "false");
   panel.dispatchEvent(new CustomEvent("loaded", { bubbles: true }));
 }

@@ -22,7 +22,7 @@ async function offline(path) {
     told = "What this device kept of this page was changed or damaged, and is not shown.";
   }
   const style = "<style>body{font:17px/1.5 system-ui,sans-serif;max-width:34em;margin:2em auto;padding:0 1em;color-scheme:light dark}</style>";
-  return inert(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Offline</title>${style}<h1>${why}</h1><p>${told}</p><p><a href="/">Go to your portfolios</a></p></html>`, 503);
+  return inert(`<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Offline</title>${style}<main><h1>${why}</h1><p>${told}</p><p><a href="/">Go to your portfolios</a></p></main></html>`, 503);
 }
 
 const inert = (html, status) =>

@@ -35,7 +35,9 @@ def test_a_cycle_says_what_a_person_must_do_by_its_status() -> None:
     document = {**tandem(DRILLDOWN.payload).cycle}
     assert cycle_content(document)["stands"].endswith("with 2 orders: check the orders, and have them sent.")
     awaited = cycle_content(document, "awaiting approval")
-    assert awaited["stands"].endswith("with 2 orders: read the list, and approve or refuse it.")
+    assert awaited["stands"].endswith(
+        "with 2 orders: read the list, and issue it as a ticket, which a second person approves."
+    )
     assert awaited["may_be_sent"]
     assert not cycle_content(document, "vetoed")["may_be_sent"]
     document["steps"][5]["output"]["actions"] = []
@@ -83,7 +85,7 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
     with service.sessions.begin() as session:
         session.add(job)
     page.reload()
-    expect(page.locator("[data-live]").first).to_have_text("Waits for a worker.")
+    expect(page.locator("[data-live]").first).to_have_text("Waits for its turn.")
     claimed = queue.claim(service.sessions, "test")
     assert claimed is not None
     queue.beat(service.sessions, claimed, "running the cycle")
@@ -92,7 +94,7 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
     expect(page.locator("#cycle .failed")).to_contain_text("Failed. No policy is in force. <b>Name one.")
     expect(page.locator("#message")).to_have_text("The cycle failed.")
     page.get_by_role("button", name="Try again").press("Enter")
-    expect(page.locator("[data-follow]")).to_have_text("Waits for a worker.")
+    expect(page.locator("[data-follow]")).to_have_text("Waits for its turn.")
     assert violations(page) == []
     claimed = queue.claim(service.sessions, "test")
     assert claimed is not None

@@ -121,9 +121,11 @@ def test_a_portfolio_is_read_opened_mended_and_noted(served, signed_in: Callable
     failed.get_by_role("button", name="Try again").click()
     expect(page.locator("#stress")).to_be_visible()
     expect(page.locator(".panel[aria-busy]")).to_have_count(2)  # of the others nothing is computed yet
-    for closed in ("Performance", "Journal", "File"):
+    for closed in ("Journal", "File"):
         page.get_by_role("link", name=closed, exact=True).click()
+    page.locator("#performance > summary").press("Enter")
     expect(page.locator(".panel[aria-busy=false]")).to_have_count(5)
+    expect(page.locator("#performance > summary")).to_be_focused()
     expect(page.locator(".failed")).to_have_count(0)
     expect(page.locator(".verdict .lead")).to_have_text(
         "The prices are too old for orders: get newer ones before you trade."
@@ -271,7 +273,8 @@ def head(**changes: Any) -> TicketHead:
         (found_today(drift={"readings": [{"triggers": True, "sentence": "crisis"}]}), None, "/decide/portfolios/p"),
         (found_today(is_empty=False), head(), "/tickets/a"),
         (found_today(is_empty=False), head(is_approved=True), "/tickets/a"),
-        (found_today(is_empty=False), head(is_approved=True, is_sent=True), "#orders"),
+        (found_today(is_empty=False), head(is_approved=True, is_sent=True), "/tickets/a"),
+        (found_today(), head(is_approved=True, is_sent=True), "/money?portfolio=p"),
         (found_today(is_empty=False), head(refused_by=["ben"]), "#orders"),
         (found_today(is_empty=False), head(as_of="2022-12-28"), "#orders"),
     ],

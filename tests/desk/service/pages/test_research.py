@@ -64,7 +64,7 @@ def test_forms_jobs_and_runs_in_a_browser(
     page.get_by_label("draws").first.fill("2000")
     page.get_by_role("button", name="Make the report").click()
     following = page.locator("[data-follow]")
-    expect(following).to_have_text("Waits for a worker.")
+    expect(following).to_have_text("Waits for its turn.")
     claimed = queue.claim(service.sessions, "test")
     assert claimed is not None
     assert sorted(claimed.arguments["options"]) == [f"--parameter={each}" for each in (
@@ -75,7 +75,7 @@ def test_forms_jobs_and_runs_in_a_browser(
     queue.finish(service.sessions, claimed, "failed", {"messages": "price missing for SPY on 2020-03-02."})
     expect(page.locator("#work .failed")).to_contain_text("Failed. price missing for SPY on 2020-03-02.")
     page.get_by_role("button", name="Try again").press("Enter")
-    expect(following).to_have_text("Waits for a worker.")
+    expect(following).to_have_text("Waits for its turn.")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#work .failed")).to_contain_text("Cancelled.")
 
@@ -132,7 +132,7 @@ def test_forms_jobs_and_runs_in_a_browser(
     page.get_by_role("radio", name=f"First: {run}").check()
     page.get_by_role("radio", name=f"Second: {made.folder.name}").check()
     page.get_by_role("button", name="Compare the two").click()
-    expect(page.locator(".lead")).to_contain_text("The two were made from other settings.")
+    expect(page.locator(".lead")).to_contain_text("The two were made from different settings.")
     expect(page.locator("dd").first).to_contain_text('policy was "quarterly" and is "threshold"')
     assert violations(page) == []
     page.set_viewport_size(PHONE)
