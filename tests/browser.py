@@ -8,13 +8,17 @@ import subprocess
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import CDPSession, Page
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}  # windows of the pages of the service
+AUTHENTICATOR = {
+    "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+    "isUserVerified": True, "automaticPresenceSimulation": True,
+}  # fmt: skip
 VIEWS = ((360, "light"), (768, "dark"), (1440, "light"))  # widths of a page, and the theme of its reader
 
 
@@ -124,12 +128,19 @@ def check_page(page: str, folder: Path, drawn: int = 51) -> None:
         assert (paper < 150 < ink) if found["theme"] == "dark" else (ink < 150 < paper), found["theme"]
 
 
-def violations(page: Page, themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")) -> list[str]:
-    """What axe finds wrong with a page in each theme: rule, element and how to mend it."""
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong with a page: rule, element and how to mend it. In dark only colours can differ."""
     found = []
-    for theme in themes:
+    for theme, options in (("light", None), ("dark", {"runOnly": ["color-contrast", "link-in-text-block"]})):
         page.emulate_media(color_scheme=theme)
-        for each in Axe().run(page).response["violations"]:
+        for each in Axe().run(page, options=options).response["violations"]:
             found += [f"{theme} {each['id']}: {node['html'][:200]} {node['failureSummary']}" for node in each["nodes"]]
     page.emulate_media(color_scheme=None)
     return found
+
+
+def with_authenticator(page: Page) -> tuple[CDPSession, dict[str, str]]:
+    """The developer tools of a page, and a virtual authenticator of it, which confirms all that it is asked."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("WebAuthn.enable")
+    return tools, tools.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})

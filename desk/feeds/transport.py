@@ -17,6 +17,7 @@ CONNECT, ANSWER = 10.0, 30.0  # seconds to connect, and from then to the end of 
 LARGEST_ANSWER = 64 * 2**20  # bytes
 TOGETHER = 8  # requests in flight
 AGENT = "rebalance-workbench"
+LOCAL = ("localhost", "127.0.0.1", "::1")  # hosts that are asked without encryption, too
 CERTIFICATES = "SSL_CERT_FILE"  # environment variable
 WRITE_ERROR = 0xFFFFFFFF  # with which a callback of libcurl ends a transfer (CURL_WRITEFUNC_ERROR)
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from desk.feeds.adapter import Reply
 from desk.feeds.answers import at, retry_after
-from desk.feeds.transport import BROKEN, Fault, Plain
+from desk.feeds.transport import BROKEN, LOCAL, Fault, Plain
 from foundation.arguments import refuse, shown
 from foundation.errors import DataError
 
@@ -28,8 +28,7 @@ ANSWER = 60.0  # seconds for a whole answer
 LARGEST_SENT = 200_000  # characters
 LONGEST_WAIT = 30.0  # seconds before a request is sent again
 ANSWER_TOKENS = 2_000  # which Anthropic's format must state
-LOCAL = ("localhost", "127.0.0.1", "::1")
-JSON = {"Content-Type": "application/json"}
+HEADERS = {"Content-Type": "application/json", "Connection": "close"}  # questions are rare: no connection waits
 
 Role = Literal["system", "user"]
 
@@ -126,8 +125,8 @@ class HttpModel:
         sent = [{"role": each.role, "content": each.text} for each in messages]
         if self.provider == "openai":
             key = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-            return "/chat/completions", JSON | key, {"model": self.name, "messages": sent}
-        headers = JSON | {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
+            return "/chat/completions", HEADERS | key, {"model": self.name, "messages": sent}
+        headers = HEADERS | {"x-api-key": self.key, "anthropic-version": "2023-06-01"}
         system = "\n\n".join(each.text for each in messages if each.role == "system")
         users = [each for each in sent if each["role"] == "user"]
         body = {"model": self.name, "max_tokens": ANSWER_TOKENS, "system": system, "messages": users}

@@ -22,7 +22,7 @@ from desk.journal.records import ListMade, text_of
 from desk.journal.tickets import ASSISTANT, judge, ticket_state
 from desk.journal.why import why
 from desk.service.bodies import PRINTED, Body
-from desk.service.caller import Caller, Service, signature
+from desk.service.caller import APPROVALS, Caller, Service, signature
 from desk.service.folders import RUNS, TICKETS, from_root
 from desk.service.problems import Problem
 from desk.service.store.tables import QueuedJob, StoredPortfolio
@@ -33,6 +33,7 @@ from desk.tickets.ticket import Ticket
 from foundation.arguments import did_you_mean, refuse
 from foundation.errors import ConfigError
 from foundation.home import home_folder
+from foundation.printable import has_unseen
 from research.orders import TradeList
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
@@ -91,6 +92,8 @@ def listed(file: str, asked: TradesAsked, name: str = "") -> TradeList:
     request = request_of(max(flow, 0.0), max(-flow, 0.0), side)
     if bool(asked.orders) != bool(asked.reason.strip()):
         raise ConfigError("orders and reason go together: give the units by asset, and why you order them.")
+    if has_unseen(asked.reason):  # a mark that turns the direction of writing shows its reader another sentence
+        refuse("the reason is", asked.reason, "it has characters that are not seen: leave them out.")
     if asked.orders:
         request = replace(request, orders=asked.orders, ordered=f"ordered by {name}: {' '.join(asked.reason.split())}")
     return trades_now(portfolio, asked.policy, home_folder() / RUNS, request, day, asked.stale_ok)
@@ -266,6 +269,11 @@ def file_of(root: Path, names: Collection[str] | None, ticket: str, form: str) -
     return files[form]
 
 
+def document_of(root: Path, names: Collection[str] | None, ticket: str) -> dict[str, Any]:
+    """The document of a ticket. Raises as `file_of`."""
+    return ticket_json.read_document(file_of(root, names, ticket, "json"))
+
+
 def judged(
     service: Service, names: Collection[str] | None, ticket: str, caller: Caller, refusal: str = ""
 ) -> TicketHead:
@@ -286,6 +294,13 @@ def judged(
         except ConfigError as error:
             raise Problem(409, str(error)) from error
         return head_of(journal, document["hash"])
+
+
+def as_maker(caller: Caller) -> Caller:
+    """A caller as lists name him: one whose access token has not the last word on orders may be an assistant."""
+    if caller.scopes is None or APPROVALS in caller.scopes or caller.name.endswith(ASSISTANT):
+        return caller
+    return replace(caller, name=f"{caller.name}{ASSISTANT}")
 
 
 def is_maker(service: Service, journal: Journal, ticket: str, caller: Caller) -> bool:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, bar_table, market_rows, quoted
-from desk.feeds.transport import ANSWER, BROKEN, CONNECT, SLOW, Fault, Transport
+from desk.feeds.transport import ANSWER, BROKEN, CONNECT, LOCAL, SLOW, Fault, Transport
 from foundation.arrays import Array
 from research.portfolio.file.document import TRUST
 from research.portfolio.keys.market_keys import ToolSource
@@ -44,10 +44,14 @@ class ToolAdapter(Adapter):
         return [Request(f"mcp://{self.source.tool}", given)]
 
     def transport(self) -> Transport:
-        """A connection to the server. Raises FeedError where there is none, and for a command that is not trusted."""
+        """A connection to the server. Raises FeedError where there is none, or it may be neither started nor asked."""
         if self.source.is_command and not self.trusted:
             fix = f"If you trust the file, set {TRUST}=1; else take a server with a URL."
             raise FeedError(f"{self.source.mcp!r} is a command that a portfolio file states. {fix}", "source")
+        url = urlsplit("" if self.source.is_command else self.source.mcp)
+        if url.scheme == "http" and url.hostname not in LOCAL:  # anybody on the way may change its prices
+            fix = "Give an https address: only this machine is asked unencrypted."
+            raise FeedError(f"{self.source.mcp!r} is not encrypted. {fix}", "source")
         return _Connected(self.source)
 
     def rows(self, wanted: Wanted, replies: Sequence[Reply], fetched_at: np.datetime64) -> pd.DataFrame:

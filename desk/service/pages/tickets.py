@@ -16,7 +16,6 @@ from desk.service.portfolios.stored import seen_by
 from desk.service.routes.orders import TicketId, names_of
 from desk.service.store.tables import Passkey, StoredPortfolio
 from desk.tca.page import table_block
-from desk.tickets.formats.ticket_json import read_document
 
 router = APIRouter(prefix="/tickets", include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
@@ -75,8 +74,9 @@ def ticket(request: Request, ticket: TicketId, service: InService, caller: Reade
         "ticket.html.j2",
         caller,
         ticket=head,
-        document=read_document(orders.file_of(root, names, head.hash, "json")),
+        document=orders.document_of(root, names, head.hash),
         state=state_of(service, head, caller),
+        states=STATES,
         is_maker=_is_maker(service, head, caller),
         entries=entries,
         sent=[each for each in entries[::-1] if each.kind == "order"],

@@ -137,7 +137,8 @@ def issue(
     """Issue today's trade list of a stored portfolio as a ticket, in every format that can carry it."""
     check_version(service, caller, portfolio, version)
     root, file = service.root(caller.tenant), written_out(service, caller, portfolio, version)
-    ticket = limited(orders.issued, str(file), asked, caller.name, signature(caller), home=root)
+    maker = orders.as_maker(caller)
+    ticket = limited(orders.issued, str(file), asked, maker.name, signature(maker), home=root)
     with Journal(root, read_only=True) as journal:
         head = orders.head_of(journal, ticket)
     if head.wanted:

@@ -16,7 +16,7 @@ async function offline(path) {
   let told = "This page is not kept on this device.";
   try {
     const page = await keptPage(path);
-    const shown = page && `<p class="state stale" role="status">As of ${ageOf(page.at, new Date())}. ${why} Nothing can be changed now.</p>`;
+    const shown = page && `<p class="state stale" role="status">As of ${ageOf(page.at)}. ${why} Nothing can be changed now.</p>`;
     if (page) return inert(page.html.replace("<!--kept-->", () => shown), 200);
   } catch {
     told = "What this device kept of this page was changed or damaged, and is not shown.";
@@ -28,13 +28,12 @@ async function offline(path) {
 const inert = (html, status) =>
   new Response(html, { status, headers: { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": INERT, "Cache-Control": "no-store" } });
 
-// "09:14, 2 hours ago"; with its day where that is not today.
-function ageOf(at, now) {
-  const then = new Date(at), minutes = Math.max(0, Math.round((now - then) / 60_000)), words = new Intl.RelativeTimeFormat("en");
-  const day = then.toDateString() === now.toDateString() ? {} : { day: "numeric", month: "long" };
-  const ago = minutes < 60 ? [minutes, "minute"] : minutes < 2_880 ? [Math.round(minutes / 60), "hour"] : [Math.round(minutes / 1_440), "day"];
-  if (minutes < 1) return `${then.toLocaleString("en-GB", { hour: "2-digit", minute: "2-digit" })}, less than a minute ago`;
-  return `${then.toLocaleString("en-GB", { hour: "2-digit", minute: "2-digit", ...day })}, ${words.format(-ago[0], ago[1])}`;
+// "26 November at 09:14, 2 hours ago"
+function ageOf(at) {
+  const minutes = Math.max(0, Math.round((Date.now() - at) / 60_000));
+  const [count, unit] = minutes < 60 ? [minutes, "minute"] : minutes < 2_880 ? [Math.round(minutes / 60), "hour"] : [Math.round(minutes / 1_440), "day"];
+  const then = new Date(at).toLocaleString("en-GB", { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
+  return `${then}, ${count ? new Intl.RelativeTimeFormat("en").format(-count, unit) : "less than a minute ago"}`;
 }
 
 self.addEventListener("push", (event) => {

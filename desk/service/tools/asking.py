@@ -12,7 +12,7 @@ from desk.service.orders import TicketHead, TradesAsked, ticket_head
 from desk.service.routes import jobs, orders
 from desk.service.routes.jobs import BacktestBody, JobRecord, ReportBody
 from desk.service.routes.orders import PredictAsked
-from desk.service.tools.tool import Desk, OfPortfolio, OfRows, Table
+from desk.service.tools.tool import Desk, Named, OfPortfolio, OfRows, Table
 from foundation.arguments import LARGEST_NUMBER
 
 WAITS = (
@@ -22,10 +22,9 @@ WAITS = (
 
 
 class BacktestAsked(OfPortfolio):
-    """A backtest.  policy : name of a policy of the portfolio.  sheet : true for its own tearsheet."""
+    """A backtest.  policy : name of a policy of the portfolio."""
 
-    policy: Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTED)]
-    sheet: bool = False
+    policy: Named
 
 
 class ProposalAsked(TradesAsked, OfRows):
@@ -35,15 +34,14 @@ class ProposalAsked(TradesAsked, OfRows):
 class OrderAsked(OfPortfolio):
     """An order.
 
+    symbol : asset of the portfolio.
     units  : units to trade, above zero.
     reason : sentence for the person who approves it.
     stale_ok : true to order at prices that are too old for orders.
     idempotency_key : made anew for each order, and sent again where its call is repeated: one ticket is made.
     """
 
-    symbol: Annotated[
-        str, Field(min_length=1, max_length=80, pattern=PRINTED, description="An asset of the portfolio.")
-    ]
+    symbol: Named
     units: Annotated[float, Field(gt=0, le=LARGEST_NUMBER, description="Units to trade, above zero.")]
     reason: Annotated[
         str, Field(min_length=1, max_length=300, pattern=PRINTED, description="Why, for the person who approves it.")
@@ -63,7 +61,7 @@ class Placed(TicketHead):
 def run_backtest(desk: Desk, asked: BacktestAsked) -> JobRecord:
     """Queue a backtest of one policy of a portfolio, which takes a minute or more. It gives the id of a job: call
     get_job with it."""
-    body = BacktestBody(portfolio=desk.portfolio(asked.portfolio), policy=asked.policy, sheet=asked.sheet)
+    body = BacktestBody(portfolio=desk.portfolio(asked.portfolio), policy=asked.policy)
     return jobs.backtest(body, desk.caller, desk.service, Response())
 
 

@@ -50,7 +50,9 @@ async def approved(
     if not (_shows_forms(context.session.client_capabilities) and await to_thread.run_sync(_may_approve, desk, placed)):
         return placed
     key = f"{desk.caller.user} {placed.hash}"
-    message = question_of(desk.caller, placed, await to_thread.run_sync(_ticket, desk, placed))
+    root = desk.service.root(desk.caller.tenant)
+    ticket = await to_thread.run_sync(orders.document_of, root, None, placed.hash)
+    message = question_of(desk.caller, placed, ticket)
     question = types.ElicitRequestFormParams(message=message, requested_schema=FORM)
     given: Any = None
     if context.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
@@ -80,13 +82,6 @@ def _may_approve(desk: Desk, placed: Placed) -> bool:
     is_approver = passkey is None and ROLES.index(desk.caller.role) >= ROLES.index("approver")
     is_judged = placed.approved_by or placed.refused_by or placed.is_sent
     return is_approver and not is_judged and orders.is_own(desk.service.root(desk.caller.tenant), placed.hash)
-
-
-def _ticket(desk: Desk, placed: Placed) -> dict[str, Any]:
-    """The document of a ticket."""
-    path = orders.file_of(desk.service.root(desk.caller.tenant), None, placed.hash, "json")
-    found: dict[str, Any] = json.loads(path.read_bytes())
-    return found
 
 
 def question_of(caller: Caller, placed: Placed, ticket: dict[str, Any]) -> str:

@@ -10,14 +10,14 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from desk.service import orders
-from desk.service.bodies import PRINTED, Body, Id
+from desk.service.bodies import Body, Id
 from desk.service.orders import JournalEntry, TicketHead, entries_of
 from desk.service.portfolios.figures import CycleEntry
 from desk.service.problems import Problem
 from desk.service.routes import jobs, market, portfolios
 from desk.service.routes.jobs import JobRecord
 from desk.service.routes.orders import names_of
-from desk.service.tools.tool import MOST_LETTERS, MOST_ROWS, ROWS, Desk, OfPortfolio, OfRows, Page, Table
+from desk.service.tools.tool import MOST_LETTERS, MOST_ROWS, ROWS, Desk, Named, OfPortfolio, OfRows, Page, Table
 
 EVERY = 100_000  # more than there are assets of all markets and stores, or portfolios
 FEW_PATHS = 16  # simulated futures of a risk sheet of which only the facts of today are wanted
@@ -29,19 +29,19 @@ RESOURCES: Mapping[str, tuple[str, str]] = {  # the scope that each needs, and w
     "journal": ("orders", f"The newest {ROWS} entries of the journal of a portfolio."),
     "cards": ("jobs", "The cards of the learned policies that the newest report on a portfolio trained, by file."),
 }
-URI = re.compile(f"rebalance://portfolios/(?P<portfolio>[^/]+)/(?P<what>{'|'.join(RESOURCES)})")
+URI = re.compile(f"{BEGINNING.format(portfolio='(?P<portfolio>[^/]+)')}(?P<what>{'|'.join(RESOURCES)})")
 
 
 class Symbol(Body):
     """An asset."""
 
-    symbol: Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTED)]
+    symbol: Named
 
 
 class OfReport(OfRows):
     """A comparison of policies.  job : id of the report; by default the newest of the portfolio."""
 
-    job: Annotated[str, Field(max_length=32, pattern=PRINTED)] = ""
+    job: Id = ""
 
 
 class OfJob(Body):
@@ -162,7 +162,7 @@ def explain_last_decision(desk: Desk, asked: OfPortfolio) -> Explained:
     found = portfolios.history(desk.service, desk.caller, id, limit=10)
     name, root = name_of(desk, id), desk.service.root(desk.caller.tenant)
     head = next((head for _, head in orders.tickets_of(root, [name], 1, None)), None)
-    reason = json.loads(orders.file_of(root, [name], head.hash, "json").read_bytes())["reason"] if head else ""
+    reason = orders.document_of(root, [name], head.hash)["reason"] if head else ""
     cycle = found.cycles[0] if found.cycles else None
     return Explained(portfolio=id, cycle=cycle, ticket=head, reason=reason, journal=found.journal)
 

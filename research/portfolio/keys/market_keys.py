@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints
 
@@ -110,12 +109,6 @@ class ToolSource:
     tool: Text
     fields: BarFields
     arguments: ToolArguments = ToolArguments()
-
-    def __post_init__(self) -> None:
-        """Refuse prices that anybody on the way may change."""
-        is_plain = self.mcp.startswith("http://")
-        if is_plain and urlsplit(self.mcp).hostname not in ("localhost", "127.0.0.1", "::1"):
-            raise Told("not encrypted", "Give an https address: only this machine is asked unencrypted.", "mcp")
 
     @property
     def is_command(self) -> bool:

@@ -119,8 +119,7 @@ def test_a_field_of_no_bar_is_refused(tmp_path: Path) -> None:
         fetch_data(file)
 
 
-def test_prices_come_encrypted_from_another_machine(tmp_path: Path) -> None:
-    file = tmp_path / "mine.yaml"
-    file.write_text(FILE % "http://prices.example/mcp")
-    with pytest.raises(ConfigError, match=r"market.source.mcp: not encrypted .*Give an https address"):
-        fetch_data(file)
+def test_prices_come_encrypted_from_another_machine() -> None:
+    source = ToolSource(mcp="http://prices.example/mcp", tool="get_bars", fields=BarFields(**FIELDS))
+    with pytest.raises(FeedError, match=r"is not encrypted\. Give an https address"):
+        ToolAdapter(name=source.store, source=source).transport()

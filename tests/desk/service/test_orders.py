@@ -151,6 +151,7 @@ def test_own_orders_are_issued_in_the_name_of_who_gives_them(tmp_path: Path, mon
         ({"cash_flow": -5_000, "buys_only": True}, "a withdrawal may need sales, and only buys are asked for"),
         ({"as_of": "2023-06-30"}, "prices are too old for orders on 2023-06-30"),
         ({"orders": {"SPY": -10}}, "orders and reason go together"),
+        ({"orders": {"SPY": -10}, "reason": "to \u202elles"}, "the reason is 'to \\u202elles': it has characters"),
         ({"orders": {"SPZ": -10}, "reason": "cash"}, "orders has 'SPZ': Did you mean 'SPY'? Use SPY, AGG."),
         ({"orders": {"SPY": -10}, "reason": "cash", "locked": ["SPY"]}, "SPY may not be sold. Order less of it"),
     ],
@@ -243,6 +244,16 @@ def test_a_passkey_confirms_one_ticket_once_and_its_person_must_use_it(
     assert [each.status_code for each in expired] == [403, 403]
     heads = browser.get("/api/tickets").json()["tickets"]
     assert [each["is_approved"] for each in heads] == [False, True]
+
+
+def test_a_list_of_a_token_without_the_last_word_waits_for_a_person(app: FastAPI, signed_in: SignedIn) -> None:
+    """Where an assistant calls the API by itself, past its tools, it orders as an assistant."""
+    program = signed_in(scopes=("portfolios", "orders"))
+    user = caller_of(app, program)
+    portfolio = created(app.state.service, user, "", Content(NAME, SHIPPED.read_text(), {}, {}))
+    made = program.post(f"/api/portfolios/{portfolio}/tickets", json={"as_of": DAY, "stale_ok": True}).json()
+    assert (made["wanted"], made["is_approved"]) == (1, False)
+    assert made["made_by"] == [f"{user.name} through an assistant ({user.user})"]
 
 
 def test_four_eyes_are_given_up_by_an_approver_alone(app: FastAPI, signed_in: SignedIn) -> None:

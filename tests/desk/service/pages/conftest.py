@@ -36,7 +36,8 @@ def context_of(browser: Browser, served: Served) -> Iterator[Callable[..., Brows
     opened, faults = list[BrowserContext](), list[str]()
 
     def made(size: dict[str, int] = WIDE, **more: Any) -> BrowserContext:
-        context = browser.new_context(base_url=served.address, viewport=size, **more)
+        still: Any = {"reduced_motion": "reduce"}  # what moves while a panel loads is drawn sixty times a second
+        context = browser.new_context(base_url=served.address, viewport=size, **still, **more)
         context.set_default_timeout(TIMEOUT)
         context.on("weberror", lambda error: faults.append(str(error.error)))
         opened.append(context)

@@ -75,8 +75,11 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
 
     page.goto(f"/decide/portfolios/{portfolio}")
     expect(page.locator("#cycle .empty")).to_contain_text("No cycle of this portfolio has run yet.")
+    root = service.root("house")
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "p.yaml").write_text("name: P\n")
     job = QueuedJob(
-        tenant="house", user=user.id, portfolio=portfolio, version=1, kind="cycle", arguments={},
+        tenant="house", user=user.id, portfolio=portfolio, version=1, kind="cycle", arguments={"file": "p.yaml"},
         code=queue.code_version(),
     )  # fmt: skip
     with service.sessions.begin() as session:
@@ -95,7 +98,7 @@ def test_a_scenario_in_one_click_and_a_cycle_that_fails_and_is_tried_again(
     assert violations(page) == []
     claimed = queue.claim(service.sessions, "test")
     assert claimed is not None
-    folder = service.root("house") / JOBS / job.id
+    folder = root / JOBS / job.id
     folder.mkdir(parents=True)
     (folder / RECORD).write_text(json.dumps(document))
     queue.finish(service.sessions, claimed, "done", {"status": 0})

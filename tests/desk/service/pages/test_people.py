@@ -1,21 +1,11 @@
 """Users in a browser: invited, registered, signed in by a passkey; account, tokens, sharing, risk profile."""
 
-import re
 from collections.abc import Callable
 
-from browser import PHONE, violations
+from browser import PHONE, violations, with_authenticator
 from commanded import FILE
 from people import PASSWORD
 from playwright.sync_api import BrowserContext, Page, expect
-
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
 
 
 def fill(page: Page, **values: str) -> None:
@@ -53,9 +43,7 @@ def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
     bob.get_by_label("I have kept them").check()
     press(bob, "Go on")
 
-    keys = bob.context.new_cdp_session(bob)
-    keys.send("WebAuthn.enable")
-    device = keys.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+    tools, device = with_authenticator(bob)
     bob.get_by_label("Name of this device").fill("Phone")
     press(bob, "Add a passkey")
     bob.wait_for_url(f"{served.address}/")
@@ -79,7 +67,7 @@ def test_an_invited_user_registers_adds_a_passkey_and_signs_in_by_it(
     expect(bob.get_by_role("row", name="nightly")).to_contain_text("revoked")
     assert context_of().request.get("/api/portfolios", headers=sent).status == 401
 
-    keys.send("WebAuthn.removeVirtualAuthenticator", device)
+    tools.send("WebAuthn.removeVirtualAuthenticator", device)
     press(bob, "Sign out everywhere")
     expect(bob.get_by_text("Your session has ended.")).to_be_visible()
     bob.get_by_role("link", name="Forgotten password").click()
@@ -133,4 +121,4 @@ def test_a_manager_shares_a_portfolio_and_applies_the_preset_of_his_client(
     press(page, "Apply to the portfolio")
     expect(page.get_by_text("The portfolio has all that the preset conservative sets.")).to_be_visible()
     assert page.request.get(f"/api/portfolios/{made['id']}").json()["version"] == 2
-    assert re.search(r"\d", page.get_by_role("row", name="mia").inner_text())
+    expect(page.get_by_role("row", name="mia")).to_contain_text("16 low conservative")

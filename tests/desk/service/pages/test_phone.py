@@ -123,7 +123,9 @@ def test_what_was_seen_is_read_offline_with_its_age_until_the_session_ends(
         return text
 
     text = offline("/?name=a")
-    assert re.search(r"As of \d\d:\d\d, less than a minute ago\. You are offline\. Nothing can be changed", text), text
+    assert re.search(
+        r"As of \d+ \w+ at \d\d:\d\d, less than a minute ago\. You are offline\. Nothing can be changed", text
+    ), text
     assert NAME in text
     assert "Decision support, not investment advice" in text
     assert "This page is not kept" in offline(f"/portfolios/{portfolio.id}")

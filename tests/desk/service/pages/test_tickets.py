@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from browser import PHONE, WIDE, violations
+from browser import PHONE, WIDE, violations, with_authenticator
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
@@ -19,8 +19,6 @@ REGISTER = """async () => {
   const { options } = await api("POST", "/api/users/passkeys/options");
   await api("POST", "/api/users/passkeys", { name: "phone", credential: await create(options) });
 }"""
-DEVICE = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
-          "isUserVerified": True, "automaticPresenceSimulation": True}  # fmt: skip
 
 
 def asked(page: Page, path: str, **body: Any) -> Any:
@@ -99,9 +97,7 @@ def test_a_list_is_changed_issued_approved_by_a_passkey_and_sent(served: Any, si
     assert [row["reason"].partition(": ")[2] for row in document["orders"]] == ["ordered by ann: less <b>risk</b>"] * 2
     expect(ann.locator("dl.five dd b").first).to_have_text(number(own["after"]["cost"]))
     bob = signed_in(approver, "/tickets")
-    cdp = bob.context.new_cdp_session(bob)
-    cdp.send("WebAuthn.enable")
-    cdp.send("WebAuthn.addVirtualAuthenticator", {"options": DEVICE})
+    with_authenticator(bob)
     bob.add_script_tag(url="/static/passkey.js")
     bob.evaluate(REGISTER)
     check_page(bob)
