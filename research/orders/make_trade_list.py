@@ -190,13 +190,17 @@ class _Asked:
         return self, *self.answer()
 
     def answer(self) -> tuple[Hold | Trade, Orders]:
-        """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks."""
+        """The decision and its orders; of a flow after which the policy holds, the trade that the flow alone asks.
+
+        So it is of a flow for which only the side that it needs is asked: buys of a deposit, sells of a withdrawal.
+        """
         answer = self._decision(self.position, again=False)
         if self.flow != 0.0:
             kept = max(self._covers, self._of_others)
             flow = flow_trade(self.position, self.target, self.portfolio.market, self.flow, kept)
             invested = self.orders(once(flow), kept=kept)
-            if isinstance(self._decision(invested.after, again=False), Hold):
+            is_alone = self.flow * self.request.way > 0.0 and not self.request.to_target
+            if is_alone or isinstance(self._decision(invested.after, again=False), Hold):
                 return flow, self.orders(once(flow), kept=kept, divide=True) if self.portfolio.accounts else invested
 
         def ask(state: Position, again: bool) -> Trade | None:

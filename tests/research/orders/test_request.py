@@ -132,6 +132,17 @@ def test_one_side_sends_the_buys_of_the_policy_or_its_sells(free: Portfolio) -> 
     assert sells.held["reason"].tolist() == ["15.00 points under target: only sells were asked for"]
 
 
+@pytest.mark.parametrize(
+    ("flow", "side", "order"), [(-8_000.0, "sell", ["sell", "A", 30.0]), (2_000.0, "buy", ["buy", "B", 40.0])]
+)
+def test_a_flow_with_the_side_that_it_needs_trades_no_more_than_it_whatever_the_policy_would_do(
+    free: Portfolio, flow: float, side: str, order: list[object]
+) -> None:
+    # The policy would sell A by 10 points, and buy B by 15; of the withdrawal cash pays 5,000.
+    got = trade_list(free, Threshold(free.strategic, 0.02), request=Request(flow=flow, side=side))
+    assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [order]
+
+
 def test_to_target_trades_where_the_policy_holds(free: Portfolio) -> None:
     rule = Threshold(free.strategic, 0.2)
     assert trade_list(free, rule).holds
