@@ -30,8 +30,8 @@ class Request:
                 reason.
 
     A flow buys what is under target, or sells what is over it, and nothing else where the policy then holds; where it
-    would trade, the list is its trade, with the flow in it. With `side` alone that a flow needs (buys of a deposit, sells
-    of a withdrawal) the list is that of the flow whatever the policy would do.
+    would trade, the list is its trade, with the flow in it. With the one `side` that a flow needs (buys of a deposit,
+    sells of a withdrawal) the list is that of the flow, whatever the policy would do.
     """
 
     flow: float = 0.0
