@@ -17,10 +17,11 @@ from push_service import PushService, Subscriber
 from queued_jobs import add_jobs, add_portfolios
 
 from desk.service import web_push
+from desk.service.app import create_app
 from desk.service.caller import Service
 from desk.service.jobs import queue
 from desk.service.notify import SENDERS, Message, notify, notify_of_job, notify_of_ticket
-from desk.service.settings import settings_of
+from desk.service.settings import ServiceSettings, settings_of
 from desk.service.store.keys import reseal
 from desk.service.store.tables import PushSubscription, Share, StoredPortfolio, Tenant, User
 from desk.service.users.tokens import begin_session, end_all_sessions
@@ -28,6 +29,13 @@ from desk.service.web_push import Browser, _PublicConnection, post, push_keys
 from foundation.errors import ConfigError
 
 HELLO = Message("Hello", "Something waits.", "/tickets/1")
+
+
+@pytest.fixture(scope="module")
+def one_app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """An application of these tests: one that has answered by another name refuses this one."""
+    folder = tmp_path_factory.mktemp("app") / "service"
+    return create_app(ServiceSettings(folder=folder, public_url="https://desk.example"))
 
 
 @pytest.fixture
