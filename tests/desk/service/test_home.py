@@ -172,7 +172,7 @@ def test_a_row_that_cannot_be_made_says_why(signed_in: SignedIn) -> None:
     portfolio = client.post("/api/portfolios", content=text, headers=YAML).json()["id"]
     answer = client.get(f"/overviews/{portfolio}", headers={"X-Requested-With": "test"})
     assert answer.status_code == 400
-    assert "names no `policy`" in answer.text
+    assert "names no policy" in answer.text
     assert "make a report (see Research) of Sixty-forty.yaml" in answer.text
 
 

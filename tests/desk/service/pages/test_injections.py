@@ -49,7 +49,8 @@ class Texts(HTMLParser):
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.replace("\x00", "").split())
+    """Text on one line, without the backticks that pages leave out of messages of commands."""
+    return " ".join(text.replace("\x00", "").replace("`", "").split())
 
 
 @pytest.fixture
@@ -84,10 +85,8 @@ def filled(app: FastAPI, client: TestClient) -> tuple[TestClient, dict[str, str]
     with service.sessions.begin() as session:
         session.add_all(Share(portfolio=portfolio, user=each.id) for each in others)
         job = {"tenant": "house", "user": owner.id, "portfolio": portfolio, "version": 1, "kind": "report"}
-        session.add_all(
-            QueuedJob(state="failed", arguments={}, progress=text, result={"text": text, "messages": text}, **job)
-            for text in TEXTS.values()
-        )
+        words = " ".join(TEXTS.values())
+        session.add(QueuedJob(state="failed", arguments={}, result={"text": words, "messages": words}, **job))
     order = client.get(f"/api/tickets/{ticket}").json()["orders"][0]["client_order_id"]
     jobs = client.get("/api/jobs").json()["jobs"]
     return client, {"portfolio": portfolio, "ticket": ticket, "order": order, "user": owner.id, "id": jobs[0]["id"]}
