@@ -29,8 +29,8 @@ from research.allocation import FixedWeights
 from research.market import Market, instruments_table
 from research.orders import TradeList
 from research.orders.before_after import BeforeAfter, Figures
+from research.orders.lots.own_orders import as_given, faults_of, units_of
 from research.orders.lots.position import Position
-from research.orders.own_orders import as_given, faults_of, units_of
 from research.orders.request import with_flow
 from research.orders.tax.tax_lots import with_wash_sale_locks
 from research.portfolio import Limits, OrderLimits, Portfolio

@@ -13,9 +13,9 @@ from research.accounting import Hold, Policy, Trade, Why
 from research.allocation import TargetPath, target_path
 from research.orders.accounts.household import Divided, check_account, divided, to_divide, with_flow_in_cash
 from research.orders.decision import BEGUN, decision
+from research.orders.lots.own_orders import check_all_sent, own_orders
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Ask, Orders, once, size
-from research.orders.own_orders import check_all_sent, own_orders
 from research.orders.price_age import PriceAges, check_ages, price_ages
 from research.orders.rate_age import RateAges, check_rate_ages, rate_ages
 from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHER_TRADES, PART, STEP_WORDS, TRANCHE_WORDS
@@ -58,7 +58,7 @@ def trade_list(
     as_of   : today, against which the age of each price is counted; None, for history, counts none.
     stale_ok : make the list, marked, where prices or exchange rates are too old for orders.
     Raises  : ConfigError for a policy that is still to be tuned or trained, and for a withdrawal that sells cannot pay;
-              ConfigError for own orders that cannot be sent (`research.orders.own_orders`);
+              ConfigError for own orders that cannot be sent (`research.orders.lots.own_orders`);
               PolicyError for a box that cannot be traded into; DataError for prices or exchange rates that are
               later than today, or older than `orders: max_age` allows.
 

@@ -13,7 +13,7 @@ from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios.stored import content_of, seen
 from desk.service.problems import Problem
 from desk.service.routes.orders import PredictAsked, predict
-from desk.service.routes.portfolios import list_portfolios
+from desk.service.routes.portfolios import portfolios_of
 from foundation.table_files import plain_number
 
 router = APIRouter(prefix="/money", include_in_schema=False, route_class=PageRoute)
@@ -42,14 +42,14 @@ Asked = Annotated[MoneyAsked, Query()]
 @router.get("")
 def money(request: Request, service: InService, caller: Reader, asked: Asked) -> Response:
     """Show the form, and for what is chosen in it the list that this makes."""
-    clients, assets, basis = list_portfolios(service, caller, limit=500), list[str](), ""
+    assets, basis = list[str](), ""
     if asked.portfolio:
         with service.sessions() as session:
             tree = content_of(service, session, seen(session, caller, asked.portfolio))[1].tree
         assets, basis = [*tree["lines"]], str(tree.get("basis", ""))
     has_amount = asked.amount is not None and _amount(asked.amount) is not None
     content = {
-        "asked": asked, "clients": clients, "assets": assets, "basis": basis,
+        "asked": asked, "portfolios": portfolios_of(service, caller), "assets": assets, "basis": basis,
         "mistake": NO_AMOUNT if asked.amount is not None and not has_amount else "",
         "query": request.url.query if asked.portfolio and has_amount else "",
     }  # fmt: skip

@@ -9,7 +9,7 @@ from desk.service.bodies import Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.pages.page import PageRoute, shown
 from desk.service.portfolios.stored import seen_by
-from desk.service.routes.portfolios import list_portfolios, record_of
+from desk.service.routes.portfolios import portfolios_of, record_of
 from desk.service.routes.risk_profile import risk_profile as given
 from desk.service.store.tables import RiskAnswers, StoredPortfolio
 
@@ -20,12 +20,11 @@ Reader = Annotated[Caller, Depends(needs("viewer", "portfolios"))]
 @router.get("/profile")
 def profiles(request: Request, service: InService, caller: Reader) -> Response:
     """Show for which portfolios the questionnaire was answered, and when."""
-    clients = list_portfolios(service, caller, limit=500)
     with service.sessions() as session:
         newest = select(RiskAnswers.portfolio, func.max(RiskAnswers.created)).group_by(RiskAnswers.portfolio)
         own = newest.join(StoredPortfolio, StoredPortfolio.id == RiskAnswers.portfolio).where(seen_by(caller))
         answered = {portfolio: last for portfolio, last in session.execute(own)}
-    return shown(request, "profiles.html.j2", caller, clients=clients, answered=answered)
+    return shown(request, "profiles.html.j2", caller, portfolios=portfolios_of(service, caller), answered=answered)
 
 
 @router.get("/portfolios/{portfolio}/risk-profile")

@@ -19,7 +19,7 @@ from desk.service.routes.jobs import JobRecord
 from desk.service.routes.orders import names_of
 from desk.service.tools.tool import MOST_LETTERS, MOST_ROWS, ROWS, Desk, Named, OfPortfolio, OfRows, Page, Table
 
-EVERY = 100_000  # more than there are assets of all markets and stores, or portfolios
+EVERY = 100_000  # more than there are assets of all markets and stores
 FEW_PATHS = 16  # simulated futures of a risk sheet of which only the facts of today are wanted
 LEFT_OUT = ("lines", "stress", "from_today", "pictures", "run", "schema")  # of a risk sheet, which is long
 TEARSHEET = "tearsheet.json"  # of a report
@@ -92,8 +92,8 @@ class Explained(BaseModel):
 
 def list_portfolios(desk: Desk, asked: Page) -> Table:
     """List the portfolios that the user sees. Other tools take the id or the name of one as `portfolio`."""
-    clients = portfolios.list_portfolios(desk.service, desk.caller, limit=EVERY)
-    return asked.table([each.model_dump() for of in clients for each in of.portfolios])
+    found = portfolios.portfolios_of(desk.service, desk.caller)
+    return asked.table([each.model_dump() for each in found])
 
 
 def query_portfolio_holdings(desk: Desk, asked: OfRows) -> Table:
