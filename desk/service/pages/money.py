@@ -14,7 +14,7 @@ from desk.service.portfolios.stored import content_of, seen
 from desk.service.problems import Problem
 from desk.service.routes.orders import PredictAsked, predict
 from desk.service.routes.portfolios import portfolios_of
-from foundation.table_files import plain_number
+from foundation.table_files import number
 
 router = APIRouter(prefix="/money", include_in_schema=False, route_class=PageRoute)
 Reader = Annotated[Caller, Depends(needs("viewer", "orders"))]
@@ -72,6 +72,9 @@ def money_list(request: Request, service: InService, caller: Reader, asked: Aske
 
 
 def _amount(text: str) -> float | None:
-    """An amount above zero; None for another text."""
-    found = plain_number(text.replace(",", ""))
-    return found if found is not None and found > 0.0 else None
+    """An amount above zero; None for another text, such as a comma that separates no thousands."""
+    try:
+        found = number(text)
+    except ValueError:
+        return None
+    return found.value if found is not None and found.value > 0.0 and not found.unit else None

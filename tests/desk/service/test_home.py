@@ -258,7 +258,7 @@ def test_positions_that_are_wrong_are_refused_with_their_place(
     assert told in answer.text.replace('\\"', '"')
 
 
-@pytest.mark.parametrize("amount", ["", "0", "-5", "many", "nan"])
+@pytest.mark.parametrize("amount", ["", "0", "-5", "many", "nan", "50,5"])
 def test_no_amount_is_told_below_its_field(signed_in: SignedIn, amount: str) -> None:
     client = signed_in()
     page = client.get("/money", params={"portfolio": stored(client), "amount": amount})
