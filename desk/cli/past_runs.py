@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.on_server import is_alone
 from desk.cli.options import FinishedRun, Reports, Retrain, TrustCode, run_in, starting
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
@@ -20,6 +21,7 @@ def verify(run: FinishedRun, reports: Reports = None) -> None:
 
 
 def runs(
+    context: typer.Context,
     kind: Annotated[str, typer.Option(help="Only runs of this kind: report, backtest, risk, sweep, laboratory.")] = "",
     portfolio: Annotated[str, typer.Option(help="Only runs of this portfolio, such as sixty_forty.")] = "",
     since: Annotated[str, typer.Option(help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
@@ -31,6 +33,8 @@ def runs(
     reports: Reports = None,
 ) -> None:
     """List the finished runs with their figures, the newest first."""
+    if not is_alone(context):
+        return
     with starting():
         from desk.commands.past_runs import Wanted, runs_text
 

@@ -17,7 +17,7 @@ def parameters_text() -> str:
         return ""
     known = {name: parameter for name, parameter in declared(COMPARING).items() if name not in SET_BY_REPORT}
     lines = [f"  {name:<10} {parameter.meaning}" for name, parameter in known.items()]
-    return "\n".join(["\b", "Parameters of the notebook:", *lines])  # \b: keep the line breaks
+    return "\n".join(["\b", "Parameters of the notebook:", *lines, "", ""])  # \b: keep the line breaks
 
 
 def report(
