@@ -17,6 +17,7 @@ from provider_server import serving
 
 from desk.feeds.fetching import MIRROR
 from research.market.store import STORES
+from research.portfolio import load_portfolio
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -92,7 +93,7 @@ def commands(page: str) -> list[tuple[str, list[str]]]:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty folder beside the data that ship, and a server in place of the web, which has their quotes from 2020 on."""
+    """An empty folder beside the data that ship, and a server in place of the web: it has their quotes from 2020 on."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv(STORES, str(tmp_path / "prices"))
@@ -130,3 +131,18 @@ def test_code_of_the_page_runs_and_prints_what_stands_below_it(page: str, monkey
         with redirect_stdout(printed):
             exec(compile("\n" * (line - 1) + code, page, "exec"), names)
         assert printed.getvalue().split() == expected.split(), f"{page}, line {line}, prints\n{printed.getvalue()}"
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_three_commands_of_readme_make_a_file_and_fetch_its_prices_for_the_report_of_the_first_steps() -> None:
+    lines = (ROOT / "README.md").read_text().partition("three commands\n")[2].partition("\n## ")[0].splitlines()
+    new, fetch, report = (line.partition("#")[0].strip() for line in lines if line.startswith("    rebalance "))
+    run = [command for command, _ in commands("docs/first_steps.md")]  # where the same file gets its report
+    assert f"{new} --store my_prices" in run
+    assert report in run
+    for command in (new, fetch):
+        done = rebalance(*shlex.split(command)[1:])
+        assert done.status == 0, done.err
+    portfolio = load_portfolio("my.yaml")
+    assert portfolio.market.assets == ("SPY", "AGG", "GLD")
+    assert portfolio.market.prices[-1].tolist() == pytest.approx([383.44, 97.45, 168.85], abs=0.005)
