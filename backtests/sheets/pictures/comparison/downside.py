@@ -54,8 +54,8 @@ def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> P
             panel.canvas.text(at + 22.0, y, fitted_name(policy, room - 24.0), bold=styles[policy].bold)
         return panel.canvas
 
-    data = losses.rename_axis(["kind", "market"]).reset_index()
-    return picture("downside", "The worst markets", caption, f"Return in each. {'; '.join(each)}.", data, draw)
+    alt = f"Return in each. {'; '.join(each)}."
+    return picture("downside", "The worst markets", caption, alt, losses.reset_index(), draw)
 
 
 def _bar(panel: Panel, y: float, value: float, style: LineStyle) -> None:

@@ -125,7 +125,7 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
         "Trades at the closes of 2022-12-29",
         "No warnings." if not comparison.warnings else comparison.warnings[0][:20],
         'id="policies"',
-        'class="decisive"',
+        'class="comparison decisive"',
         ORIGIN.name,
         'id="downside"',
         'id="trades"',
