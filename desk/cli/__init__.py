@@ -8,8 +8,10 @@
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
 
+import os
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,6 +34,7 @@ from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
 from desk.cli.watch import watch
 from desk.commands.terminal import print_text, run_app
+from foundation.home import HOME, fix_folders
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,8 +59,12 @@ def options(
     server: Annotated[
         str, typer.Option(help="Address of a service, to do report, backtest, run or runs there.", show_default=False)
     ] = "",
+    home: Annotated[Path | None, typer.Option(help="Folder of runs, books and journal, as REBALANCE_HOME.")] = None,
 ) -> None:
     """Options of the command line itself."""
+    if home is not None:
+        os.environ[HOME] = str(home)
+    fix_folders()
     context.obj = check_server(server, context.invoked_subcommand)
 
 
