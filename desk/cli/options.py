@@ -24,7 +24,7 @@ def _address(given: str | None) -> str | None:
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
-    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
+    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/ beside FILE]", show_default=False)
 ]
 Positions = Annotated[
     Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
