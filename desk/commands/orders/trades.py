@@ -13,6 +13,7 @@ from typing import IO, Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
+from backtests.runs.file_defaults import ready_policy
 from backtests.runs.folder import MANIFEST, reports_folder
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from backtests.runs.report_settings import FULL_RUN, settings_of
@@ -141,6 +142,18 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
             f"rebalance report {file}"
         )
     return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name), name, run
+
+
+def policy_or_first(portfolio: Portfolio, policy: str = "") -> tuple[str, str]:
+    """A policy for `policy_now`, and why, in words: where file and runs name none, the first that needs no fit.
+
+    policy : name of a candidate, or "".
+    """
+    run = newest_run(portfolio, REPORTS)
+    named = policy or portfolio.policy or (run and run[1]["recommendation"]["policy"])
+    if named or not (first := ready_policy(portfolio)):
+        return policy, ""
+    return first, f"The file names no `policy`: {first} decides here, its first that needs no fit. "
 
 
 def replaced_files(
