@@ -33,12 +33,12 @@ from backtests.runs.folder import (
     MANIFEST,
     MARKET_FILE,
     NUMBERS_FILE,
-    REPORTS,
     RESULTS_FILE,
     SUMMARY_FILE,
     Run,
     check_whole,
     partial_of,
+    reports_folder,
     staged,
     write_json,
 )
@@ -268,7 +268,7 @@ def ask_report(
     reference = str(parameters.get("reference", "")) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
     run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
-    final = (reports or REPORTS) / run.name
+    final = (reports or reports_folder(portfolio.file)) / run.name
     where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
     paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
     parameters = {**knobs, "reference": reference, "benchmark": benchmark, **paths}
@@ -286,7 +286,7 @@ def make_report(
 
     file       : portfolio file.
     given      : parameters of the notebook as name=value.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for `reports_folder`.
     retrain    : true to train learned policies anew, even if the same training is kept.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
@@ -345,7 +345,7 @@ def make_backtest(
 
     file       : portfolio file.
     policy     : name of one of its policies.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for `reports_folder`.
     retrain    : true to train a learned policy anew, even if the same training is kept.
     sheet      : true to write its own tearsheet too; that run has a name of its own.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
@@ -358,7 +358,7 @@ def make_backtest(
     started = datetime.now(UTC)
     settings = {"portfolio": portfolio.settings, "policy": policy, **({"sheet": True} if sheet else {})}
     run = run_for("backtest", portfolio, settings)
-    final = (reports or REPORTS) / run.name
+    final = (reports or reports_folder(portfolio.file)) / run.name
     with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
         fitted = fit(policy, portfolio, progress.stage, retrain=retrain)
         progress.stage(f"backtesting {policy}", 0, 0)
