@@ -306,7 +306,7 @@ def read_regimes(document: Document, path: KeyPath) -> Regimes:
 
 
 def _of_file(read: Callable[[Path, str], Any], document: Document, path: KeyPath) -> Any:
-    """The table of the file at `path`, by a reader: a path from the portfolio's own folder, or {file: ..., sha256: ...}.
+    """The table of the file at `path`, by a reader: a path from the file's own folder, or {file: ..., sha256: ...}.
 
     Raises : ConfigError for a file that cannot be read, or is not the one that a run had.
     """
