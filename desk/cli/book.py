@@ -10,7 +10,6 @@ from desk.cli.options import File, PastDay, Positions, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keep what a portfolio holds after its fills.")
 Symbols = Annotated[
     list[str] | None,
     typer.Option(metavar="SYMBOL=ASSET", help="Asset of a broker's symbol, or ignore; may be repeated."),
@@ -27,7 +26,6 @@ def symbols_of(given: Iterable[str]) -> dict[str, str]:
     return {symbol: line for symbol, _, line in pairs}
 
 
-@app.command("open")
 def open_(
     file: File,
     name: Annotated[
@@ -49,7 +47,6 @@ def open_(
     print_text("\n\n".join([show(book.name), *([] if is_read else [advice])]))
 
 
-@app.command()
 def fill(
     name: NAME,
     file: Annotated[
@@ -79,7 +76,6 @@ def fill(
     print_text("\n\n".join(filter(None, [book.show(name), "\n".join(imported.notes)])))
 
 
-@app.command()
 def show(name: NAME) -> None:
     """Print a book: holdings, cash, open orders, and what is to be booked by name."""
     with starting():
@@ -88,7 +84,6 @@ def show(name: NAME) -> None:
     print_text(book.show(name))
 
 
-@app.command()
 def resolve(
     name: NAME,
     items: Annotated[
@@ -108,7 +103,6 @@ def resolve(
     print_text(book.show(name))
 
 
-@app.command()
 def reconcile(
     name: NAME,
     positions: Annotated[Path, typer.Option(help="A broker's CSV of positions.", show_default=False)],

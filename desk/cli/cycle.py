@@ -11,8 +11,6 @@ from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
 
-alerts = typer.Typer(no_args_is_help=True, help="Alerts by e-mail, webhook and file.")
-
 
 def run(
     file: File,
@@ -125,8 +123,7 @@ def governance(
     print_text(text)
 
 
-@alerts.command()
-def test() -> None:
+def test_alerts() -> None:
     """Send a test to each channel of `alerts.yaml`, and say what it answers. Exit status 1 if one failed."""
     with starting():
         from desk.commands.cycle.alerts import send_test

@@ -8,7 +8,6 @@ import typer
 from desk.cli.options import File, starting
 from desk.commands.terminal import print_text, tell
 
-app = typer.Typer(no_args_is_help=True, help="Fetch, import and check the prices that portfolio files use.")
 Since = Annotated[
     str | None,
     typer.Option(
@@ -19,7 +18,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many reque
 Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
 
 
-@app.command()
 def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
     """Fetch what FILE needs from its source, up to the last session that is over. Exit status 1 if something failed."""
     with starting():
@@ -30,7 +28,6 @@ def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
     tell(text, not whole)
 
 
-@app.command()
 def update(file: File, dry_run: DryRun = False) -> None:
     """Fetch what is new for FILE, and the last sessions again. Exit status 1 if something failed."""
     with starting():
@@ -40,7 +37,6 @@ def update(file: File, dry_run: DryRun = False) -> None:
     tell(text, not whole)
 
 
-@app.command("import")
 def import_(
     table: Annotated[Path, typer.Argument(help="A table of prices: CSV, TSV, Excel, Parquet or Feather.")],
     name: Annotated[str, typer.Option("--as", help="Name of the store: `market: {store: NAME}`.")],
@@ -61,7 +57,6 @@ def import_(
     print_text(import_table(table, name, adjustment=adjustment, currency=currency, dates=dates, decimal=decimal))
 
 
-@app.command()
 def check(
     named: Named,
     against: Annotated[
@@ -76,7 +71,6 @@ def check(
     tell(found.text(), found.must_be_looked_at)
 
 
-@app.command()
 def news(
     file: File,
     sources_of_news: Annotated[
@@ -95,7 +89,6 @@ def news(
     tell(*news_text(file, sources_of_news, out, by_model=by_model))
 
 
-@app.command("list")
 def list_() -> None:
     """Print what the stores hold."""
     with starting():
@@ -104,7 +97,6 @@ def list_() -> None:
     print_text(stores_text())
 
 
-@app.command()
 def revisions(
     named: Named,
     run: Annotated[
@@ -119,7 +111,6 @@ def revisions(
     print_text(revisions_text(named, run))
 
 
-@app.command()
 def sources() -> None:
     """Print the sources, their limits, and the environment variables of their keys."""
     with starting():

@@ -8,12 +8,7 @@ import typer
 from desk.cli.options import Reports, starting
 from desk.commands.terminal import print_text, tell
 
-app = typer.Typer(
-    no_args_is_help=True, help="Show, verify and export the journal of lists, approvals, orders and fills."
-)
 
-
-@app.command()
 def show(
     ticket: Annotated[str, typer.Option(help="Only of this ticket: the beginning of its hash.")] = "",
     order: Annotated[str, typer.Option(help="Only of the order with this client id.")] = "",
@@ -29,7 +24,6 @@ def show(
     print_text(show_text(ticket, order, last))
 
 
-@app.command()
 def verify(
     files: Annotated[
         list[Path] | None,
@@ -43,7 +37,6 @@ def verify(
     tell(*verify_journal(files or ()))
 
 
-@app.command()
 def export(out: Annotated[Path, typer.Option(help="File to write: .jsonl, a line an entry, or .csv.")]) -> None:
     """Write all entries to a file."""
     with starting():

@@ -35,16 +35,7 @@ def policies(
     print_text(listed)
 
 
-train = typer.Typer(no_args_is_help=True, help="Train again a policy that comes with the workbench.")
-
-
-@train.callback()
-def training() -> None:
-    """Train again a policy that comes with the workbench."""
-
-
-@train.command()
-def universal(
+def train(
     seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 1,
     steps: Annotated[int, typer.Option(help="Updates of the network.")] = 1_600,
     folder: Annotated[

@@ -95,6 +95,17 @@ def starting() -> Iterator[None]:
         gc.enable()
 
 
+Full = Annotated[bool, typer.Option("--full", help="Print all that is folded on the page, too.")]
+Sections = Annotated[
+    str, typer.Option(help="Print only these sections, whole, such as verdict,risk.", show_default=False)
+]
+
+
+def names_in(sections: str) -> list[str]:
+    """The names in a list with commas."""
+    return [name.strip() for name in sections.split(",") if name.strip()]
+
+
 @contextmanager
 def kept(what: str) -> Iterator[None]:
     """Say, after an interruption, that finished work is kept."""

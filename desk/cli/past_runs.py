@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from desk.cli.options import FinishedRun, Reports, Retrain, TrustCode, run_in, starting
+from desk.cli.on_server import is_alone
+from desk.cli.options import FinishedRun, Full, Reports, Retrain, Sections, TrustCode, names_in, run_in, starting
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
@@ -20,6 +21,7 @@ def verify(run: FinishedRun, reports: Reports = None) -> None:
 
 
 def runs(
+    context: typer.Context,
     kind: Annotated[str, typer.Option(help="Only runs of this kind: report, backtest, risk, sweep, laboratory.")] = "",
     portfolio: Annotated[str, typer.Option(help="Only runs of this portfolio, such as sixty_forty.")] = "",
     since: Annotated[str, typer.Option(help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
@@ -31,6 +33,8 @@ def runs(
     reports: Reports = None,
 ) -> None:
     """List the finished runs with their figures, the newest first."""
+    if not is_alone(context):
+        return
     with starting():
         from desk.commands.past_runs import Wanted, runs_text
 
@@ -71,12 +75,16 @@ def show(run: FinishedRun, reports: Reports = None) -> None:
     print_text(show_text(run_in(reports, run)))
 
 
-def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")]) -> None:
+def pdf(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")],
+    full: Full = False,
+    sections: Sections = "",
+) -> None:
     """Print the page of RUN as PDF beside it, by Chromium. A print is no part of a run: `verify` does not see it."""
     with starting():
         from desk.commands.print_page import print_page
 
-    print_text(f"{print_page(run)}")
+    print_text(f"{print_page(run, full=full, sections=names_in(sections))}")
 
 
 def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.on_server import is_alone
 from desk.cli.options import starting
 from desk.commands.terminal import print_text
 
 
 def serve(
+    context: typer.Context,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on. [default: HOST, else 127.0.0.1]", show_default=False)
     ] = None,
@@ -37,6 +39,8 @@ def serve(
     On 127.0.0.1 the payload endpoints answer without sign-in. On another address it starts when an admin exists, and
     TLS or a proxy is stated. Also read: PUBLIC_URL, REDIS_URL, BEHIND_PROXY and RATE.
     """
+    if not is_alone(context):
+        return
     with starting():
         import webbrowser
         from dataclasses import replace

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from desk.service.store.tables import User
 
-app = typer.Typer(help="Users of the service: add, list, link, disable.", no_args_is_help=True)
 
 Email = Annotated[str, typer.Argument(help="E-mail address of the user.")]
 
@@ -32,7 +31,6 @@ def _database() -> Iterator["tuple[Session, str]"]:
         yield session, settings.address
 
 
-@app.command()
 def add(
     email: Email,
     name: Annotated[str, typer.Option(help="Name to show. [default: that of the e-mail address]")] = "",
@@ -54,7 +52,6 @@ def add(
     print_text(shown)
 
 
-@app.command()
 def link(email: Email) -> None:
     """Print a new one-time link by which a user sets a new password; earlier links are void."""
     with _database() as (session, address):
@@ -64,7 +61,6 @@ def link(email: Email) -> None:
     print_text(shown)
 
 
-@app.command("list")
 def list_users() -> None:
     """List the users."""
     with _database() as (session, _):
@@ -82,7 +78,6 @@ def list_users() -> None:
     )
 
 
-@app.command()
 def disable(email: Email, enable: Annotated[bool, typer.Option("--enable", help="Take it back.")] = False) -> None:
     """Disable a user: all sessions end, and access tokens of programs work no longer."""
     with _database() as (session, _):

@@ -57,6 +57,6 @@ def test_a_shell_can_be_taught_to_complete(shell: str) -> None:
 
 
 def test_commands_are_completed() -> None:
-    words = {"_REBALANCE_COMPLETE": "complete_bash", "COMP_WORDS": "rebalance la", "COMP_CWORD": "1"}
+    words = {"_REBALANCE_COMPLETE": "complete_bash", "COMP_WORDS": "rebalance research la", "COMP_CWORD": "2"}
     done = rebalance(**words)
     assert done.stdout.split() == ["laboratory"], done.stderr
