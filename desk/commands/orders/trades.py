@@ -149,7 +149,7 @@ def policy_or_first(portfolio: Portfolio, policy: str = "") -> tuple[str, str]:
 
     policy : name of a candidate, or "".
     """
-    run = newest_run(portfolio, REPORTS)
+    run = newest_run(portfolio, reports_folder(portfolio.file))
     named = policy or portfolio.policy or (run and run[1]["recommendation"]["policy"])
     if named or not (first := ready_policy(portfolio)):
         return policy, ""
