@@ -91,7 +91,7 @@ class AccountsFile:
     def model_path(self, cell: str) -> Path:
         """The path of the model that a cell names, from the folder of the file.
 
-        Raises : ConfigError for what is no portfolio file below that folder or the current one, and where there is none.
+        Raises : ConfigError for what is no portfolio file below that folder or the current one, or is not there.
         """
         folder = self.path.parent
         path = folder / cell

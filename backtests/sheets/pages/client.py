@@ -1,4 +1,4 @@
-"""The page of a client whose comparison others share: the verdict in his money, his orders, and his drift.
+"""The page of a client whose comparison others share: the verdict in his money, his drift, and his orders.
 
 The report of the comparison has every other figure; it is made once for all its clients.
 """
@@ -10,9 +10,9 @@ from backtests.runs.origin import Origin, identity
 from backtests.runs.report_settings import scales_with_nav
 from backtests.sheets.parts import facts_blocks
 from backtests.sheets.render import render
-from backtests.sheets.tables import Block, Shown, day, known, records_of, records_table, scaled
+from backtests.sheets.tables import Block, Shown, day, known, records_table, scaled
 from foundation.paper.render import Running
-from foundation.paper.wording import age_words, counted, number, percent
+from foundation.paper.wording import age_words, counted, number
 from research.orders import TradeList
 
 CLIENT_PAGE = "client.html"
@@ -27,19 +27,21 @@ def client_html(name: str, trades: TradeList, report: Mapping[str, Any], run: Or
     run    : identity of his run.
     """
     desk, made = trades.portfolio, report["recommendation"]
-    nav, scales = trades.facts["nav_before"], scales_with_nav(desk)
+    nav, scales = float(trades.facts["nav_before"]), scales_with_nav(desk)
+    amounts = nav if scales else made["nav"]
     compared = (
-        "Costs are proportional, so that returns and basis points are the same at any NAV. Amounts are those of this NAV."
+        "Costs are proportional: returns and basis points are the same at any NAV, and amounts are those of this one."
         if scales
-        else f"Costs depend on the size of orders. The comparison, and the amounts of the policies, are those of a NAV of "
+        else "Costs depend on the size of orders: the comparison and its amounts are those of a NAV of "
         f"{number(made['nav'], 0)} {desk.basis}."
     )
+    test = report["test"]
     facts = {
-        "Comparison": f"{report['run']['name']}, tested {report['test']['first']} to {report['test']['last']}. {compared}",
+        "Comparison": f"{report['run']['name']}, tested {test['first']} to {test['last']}. {compared}",
         "Warnings": f"{counted(len(report['warnings']), 'warning')} on the comparison; its report has them.",
         **identity(run),
     }
-    subtitle = f"{number(float(nav), 0)} {desk.basis} at the closes of {day(desk.date)}"
+    subtitle = f"{number(nav, 0)} {desk.basis} at the closes of {day(desk.date)}"
     return render(
         "client.html.j2",
         Running(f"{name}: orders and verdict", f"closes of {day(desk.date)}", run.name),
@@ -48,13 +50,12 @@ def client_html(name: str, trades: TradeList, report: Mapping[str, Any], run: Or
             "subtitle": subtitle,
             "verdict": made["verdict"]["do"],
             "colour": "accent" if made["policy"] else "soft",
-            "reasons": facts_blocks({"What it gains": _gain(made, float(nav) if scales else made["nav"], desk.basis)}),
+            "reasons": facts_blocks({"What it gains": _gain(made, amounts, desk.basis), "Drift": _drift(trades)}),
             "age": age_words(desk.date),
             "facts": facts_blocks(facts),
         },
         trades=trades.html(),
-        policies=[_policies(report, float(nav) / made["nav"] if scales else 1.0, desk.basis)],
-        holdings=[_holdings(trades)],
+        policies=[_policies(report, amounts / made["nav"], desk.basis)],
     )
 
 
@@ -68,9 +69,14 @@ def _gain(made: Mapping[str, Any], nav: float, basis: str) -> str:
     one, scale = made["candidates"][policy], nav / made["nav"]
     value, lower, upper = (number(scale * one["gain"][key], 0, signed=True) for key in ("value", "lower", "upper"))
     return (
-        f"{policy} is expected to lose less than {now}, by {value} {basis} a year (95 %: {lower} to {upper}), above zero "
+        f"{policy} is expected to lose less than {now}, by {value} {basis} a year (95 %: {lower} to {upper}), a gain above zero "
         f"with a probability of {number(one['better'])}."
     )
+
+
+def _drift(trades: TradeList) -> str:
+    before = trades.before_after.figures["before"]
+    return f"{before.furthest} is {number(100.0 * before.largest_drift)} points from its target, the furthest of all."
 
 
 def _policies(report: Mapping[str, Any], scale: float, basis: str) -> Block:
@@ -90,7 +96,12 @@ def _policies(report: Mapping[str, Any], scale: float, basis: str) -> Block:
         }
     columns = [
         Shown("loss", "expected loss", f"{basis} a year", scaled(scale, 0)),
-        Shown("gain", f"gain on {made['now']}" if made["now"] else "gain", f"{basis} a year", scaled(scale, 0, signed=True)),
+        Shown(
+            "gain",
+            f"gain on {made['now']}" if made["now"] else "gain",
+            f"{basis} a year",
+            scaled(scale, 0, signed=True),
+        ),
         Shown("interval", "95 % interval", f"{basis} a year", known(str)),
         Shown("cost", "cost", "bp a year", scaled()),
         Shown("tracking_error", "tracking error", "% a year", scaled(100.0)),
@@ -104,17 +115,3 @@ def _policies(report: Mapping[str, Any], scale: float, basis: str) -> Block:
 
 def _money(value: float) -> str:
     return number(value, 0, signed=True)
-
-
-def _holdings(trades: TradeList) -> Block:
-    """What the client holds, and how far it is from the target in force."""
-    columns = [
-        Shown("asset", "asset", words=True),
-        Shown("value", "value", trades.portfolio.basis, scaled(digits=0)),
-        Shown("weight", "weight", "%", scaled(100.0)),
-        Shown("target", "strategic target", "%", scaled(100.0)),
-        Shown("gap", "drift", "points", scaled(100.0, signed=True)),
-    ]
-    drift = trades.before_after.figures["before"]
-    caption = f"Holdings before the orders; the largest drift is {percent(drift.largest_drift, 2)} of NAV ({drift.furthest})"
-    return records_table(caption, columns, records_of(trades.portfolio.table().reset_index()))

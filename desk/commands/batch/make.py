@@ -27,17 +27,7 @@ from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
 from desk.commands.batch.clients import client_run
 from desk.commands.batch.file import Plan
 from desk.commands.batch.plan import Job
-from desk.commands.batch.run import (
-    FAILURES,
-    Outcome,
-    failed,
-    found_run,
-    name_of,
-    outcome,
-    report_of,
-    row_of,
-    table_of,
-)
+from desk.commands.batch.run import FAILURES, Outcome, failed, found_run, name_of, outcome, report_of, row_of, table_of
 from desk.commands.batch.workers import on_cluster, run_all
 from desk.commands.made import Made
 from foundation.errors import ConfigError, DataError
@@ -116,8 +106,8 @@ def named_runs(plan: Plan, home: Path) -> tuple[dict[Job, str], dict[Job, Outcom
             try:
                 if (found := name()) in taken:
                     raise ConfigError(
-                        f"{_called(taken[found])} and {_called(job)} are both the run {found}, which is made once. Leave "
-                        "one of the two out."
+                        f"{_called(taken[found])} and {_called(job)} are both the run {found}, which is made once. "
+                        "Leave one of the two out."
                     )
                 names[job], taken[found] = found, job
             except Exception as error:  # whatever it is, it must not cost the other runs
@@ -269,11 +259,13 @@ def _told(
     became: Iterator[tuple[Job, Outcome]], todo: Mapping[Job, str], done: Mapping[Job, Outcome], pace: Pace
 ) -> Iterator[tuple[Job, Outcome]]:
     """The same outcomes, while a line shows their number and about how much time is left; failures are told at once."""
-    left, began, busy = Counter(bool(job.report) for job in todo), time.monotonic(), 0.0
+    left, broken = Counter(bool(job.report) for job in todo), set[str]()
+    began, busy = time.monotonic(), 0.0
     with bar(len(todo) + len(done), "batch", "runs", done=len(done)) as progress:
         for job, row in became:
             left[bool(job.report)] -= 1
-            if row.status == "failed":
+            if row.status == "failed" and job.report not in broken:  # else its report has been told
+                broken.add(todo[job])
                 _say_failed(row)
             if row.status == "made":
                 busy += row.seconds
@@ -287,7 +279,9 @@ def _told(
 
 def _plan_words(reports: int, clients: int, plan: Plan, pace: Pace) -> str:
     """The runs that are to be made, and about how long they take, before the first one begins."""
-    of_clients = f": {counted(reports, 'comparison')}, and {counted(clients, 'client')} that share one" if clients else ""
+    of_clients = (
+        f": {counted(reports, 'comparison')}, and {counted(clients, 'client')} that share one" if clients else ""
+    )
     by = "on a cluster" if plan.cluster else f"with {counted(plan.workers, 'worker')}"
     time_left = pace.left(reports, clients)
     about = f"about {time_left} {by}" if time_left else f"{by}; the first one will tell about how long"

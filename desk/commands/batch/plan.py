@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -107,7 +107,9 @@ def jobs(
         )
     ]
     if len(once_each := list(dict.fromkeys(found))) > MOST_RUNS:
-        raise ConfigError(f"the batch has {len(once_each):,} runs, and may have at most {MOST_RUNS:,}. Give fewer accounts.")
+        raise ConfigError(
+            f"the batch has {len(once_each):,} runs, and may have at most {MOST_RUNS:,}. Give fewer accounts."
+        )
     return once_each
 
 
@@ -125,7 +127,10 @@ def _of_accounts(file: Path, given: tuple[str, ...], notebook: Path) -> Iterator
             path, missing = accounts.model_path(cells[model]), ""
             yield Job(path, given, label=f"model {cells[model]}")
         except ConfigError as error:
-            path, missing = file.parent / cells[model], f"{file.name}, row {row[0]}, column {MODEL}: {error}. Correct it."
+            path, missing = (
+                file.parent / cells[model],
+                f"{file.name}, row {row[0]}, column {MODEL}: {error}. Correct it.",
+            )
         jobs.append(Job(path, given, row, label, accounts, missing))
     yield from jobs
 
