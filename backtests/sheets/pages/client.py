@@ -69,8 +69,8 @@ def _gain(made: Mapping[str, Any], nav: float, basis: str) -> str:
     one, scale = made["candidates"][policy], nav / made["nav"]
     value, lower, upper = (number(scale * one["gain"][key], 0, signed=True) for key in ("value", "lower", "upper"))
     return (
-        f"{policy} is expected to lose less than {now}, by {value} {basis} a year (95 %: {lower} to {upper}), a gain above zero "
-        f"with a probability of {number(one['better'])}."
+        f"{policy} is expected to lose less than {now}, by {value} {basis} a year (95 %: {lower} to {upper}). The "
+        f"probability of a gain is {number(one['better'])}."
     )
 
 
