@@ -3,9 +3,11 @@
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +30,7 @@ from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
 from desk.cli.watch import watch
 from desk.commands.terminal import print_text, run_app
+from foundation.home import HOME, fix_folders
 
 FILE, RUN, TICKET = "data/portfolios/sixty_forty.yaml", "sixty_forty", "trades.json"  # of examples
 DATA: Table = {
@@ -203,8 +206,12 @@ def options(
             help="Do report, runs, research backtest or desk run on this service.", metavar="URL", show_default=False
         ),
     ] = "",
+    home: Annotated[Path | None, typer.Option(help="Folder of runs, books and journal, as REBALANCE_HOME.")] = None,
 ) -> None:
     """Options of the command line itself."""
+    if home is not None:
+        os.environ[HOME] = str(home)
+    fix_folders()
     context.obj = server
 
 

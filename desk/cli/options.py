@@ -24,7 +24,7 @@ def _address(given: str | None) -> str | None:
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
-    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
+    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/ beside FILE]", show_default=False)
 ]
 POSITIONS = "A broker's CSV, in place of FILE's holdings and cash."
 Positions = Annotated[Path | None, typer.Option(help=POSITIONS)]
@@ -95,6 +95,17 @@ def starting() -> Iterator[None]:
         gc.freeze()
         gc.set_threshold(50_000)
         gc.enable()
+
+
+Full = Annotated[bool, typer.Option("--full", help="Print all that is folded on the page, too.")]
+Sections = Annotated[
+    str, typer.Option(help="Print only these sections, whole, such as verdict,risk.", show_default=False)
+]
+
+
+def names_in(sections: str) -> list[str]:
+    """The names in a list with commas."""
+    return [name.strip() for name in sections.split(",") if name.strip()]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from desk.cli.on_server import is_alone
-from desk.cli.options import FinishedRun, Reports, Retrain, TrustCode, run_in, starting
+from desk.cli.options import FinishedRun, Full, Reports, Retrain, Sections, TrustCode, names_in, run_in, starting
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
@@ -87,7 +87,11 @@ def show(run: FinishedRun, reports: Reports = None) -> None:
     print_text(show_text(run_in(reports, run)))
 
 
-def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")]) -> None:
+def pdf(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")],
+    full: Full = False,
+    sections: Sections = "",
+) -> None:
     """Print the page of RUN as PDF beside it, by Chromium.
 
     A print is no part of a run: `verify` does not see it.
@@ -95,7 +99,7 @@ def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a 
     with starting():
         from desk.commands.print_page import print_page
 
-    print_text(f"{print_page(run)}")
+    print_text(f"{print_page(run, full=full, sections=names_in(sections))}")
 
 
 def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:

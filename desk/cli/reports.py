@@ -9,8 +9,21 @@ import typer
 
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
-from desk.cli.options import Cluster, File, KnownOn, Reports, Retrain, TrustCode, kept, starting
+from desk.cli.options import (
+    Cluster,
+    File,
+    Full,
+    KnownOn,
+    Reports,
+    Retrain,
+    Sections,
+    TrustCode,
+    kept,
+    names_in,
+    starting,
+)
 from desk.commands.terminal import print_text, tell
+from foundation.arguments import one_of
 
 
 def parameters_text() -> str:
@@ -31,23 +44,31 @@ def report(
         typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
     ] = None,
     retrain: Retrain = False,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium.")] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium: four pages.")
+    ] = False,
+    full: Full = False,
+    sections: Sections = "",
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
     """Compare all policies of FILE, and recommend one with evidence.
 
-    Tearsheet, trade list and results go into the folder of one run.
+    Tearsheet, trade list and results go into the folder of one run. --full and --sections print it, as --pdf does:
+    the run is the same with them and without.
     """
     with starting():
+        from backtests.sheets.sections.sections import NAMES
         from desk.commands.print_page import print_page
         from desk.commands.report import make_report
 
+    for name in names_in(sections):
+        one_of("section", name, NAMES)  # before the work
     made = make_report(file, parameter or (), reports, retrain, trust_code)
     print_text(made.text)
-    if pdf:
-        print_text(f"{print_page(made.folder)}")
+    if pdf or full or sections:
+        print_text(f"{print_page(made.folder, full=full, sections=names_in(sections))}")
 
 
 def tour() -> None:

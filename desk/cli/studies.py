@@ -83,7 +83,7 @@ def study(
     Out of sample. An interrupted study resumes.
     """
     with starting():
-        from backtests.runs.folder import REPORTS
+        from backtests.runs.folder import reports_folder
         from backtests.runs.tasks import check_workers
         from backtests.sheets.pages.real_markets import write_study_sheet
         from backtests.studies.real_markets import Budget, run
@@ -95,7 +95,7 @@ def study(
     steps = {} if rules_only else EXPOSURE_STEPS if exposure else LEARNER_STEPS
     budget = Budget(steps, EXPOSURE_SEEDS if exposure else SEEDS, rules=not exposure)
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
-    folder = (reports or REPORTS) / what
+    folder = (reports or reports_folder()) / what
     with kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
         with bar(None, "drawing the page"):

@@ -129,6 +129,7 @@ def trades(
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )
     with starting():
+        from backtests.runs.folder import reports_folder
         from desk.commands.orders.trades import check_out, replaced_files, request_of, save_trades, trades_now
         from desk.tickets.review import Review
         from research.portfolio import load_portfolio
@@ -140,7 +141,7 @@ def trades(
     if buy_only and sell_only:
         raise ConfigError("--buy-only and --sell-only exclude each other: leave one of the two out.")
     request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
-    check_out(out or (), reports)
+    check_out(out or (), reports or reports_folder(file))
     if quotes:
         from desk.commands.data import fetch_quotes
 
