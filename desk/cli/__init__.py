@@ -201,7 +201,9 @@ def options(
             help="Do report, runs, research backtest or desk run on this service.", metavar="URL", show_default=False
         ),
     ] = "",
-    home: Annotated[Path | None, typer.Option(help="Folder of runs, books and journal, as REBALANCE_HOME.")] = None,
+    home: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder of runs, books and journal, as REBALANCE_HOME.")
+    ] = None,
 ) -> None:
     """Options of the command line itself."""
     if home is not None:
