@@ -31,7 +31,7 @@ from research.portfolio import load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
 
 REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
-KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook")
+KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook", "client")
 METRICS_SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *METRICS_SHOWN, "note")
 COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -39,7 +39,7 @@ COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 NOTES, LONGEST_NOTE = "notes.json", 200  # of the folder of runs; characters of a note
 DIFFERENCES_SHOWN = 20  # differences of figures that are shown
-SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory.html")
+SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory.html", "client.html")
 
 
 # -- the list --------------------------------------------------------------------------------------------------------

@@ -26,18 +26,16 @@ from desk.tickets.accounts_file import ACCOUNT, MODEL, AccountsFile, Row
 from desk.tickets.destination import check_destination
 from desk.tickets.formats.order_csv import csv_bytes
 from desk.tickets.house import HouseAccount, house_ticket
-from foundation.arguments import cut, day, refuse
+from foundation.arguments import day, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import replacing_together, writing
 from foundation.paper.cells import cell_text
 from foundation.paper.wording import counted
 from foundation.progress import bar
-from foundation.table_files import is_below
 from research.portfolio import load_portfolio
 
 TASK = 16  # accounts that a process is given at a time
 MODELS = 32  # that a process keeps
-YAML = (".yaml", ".yml")
 FAILURES_SHOWN = 5  # failures on the terminal; the file has all of them
 WORDS = {
     "trade": "trade",
@@ -252,15 +250,8 @@ class _Solver:
         return found
 
     def _read(self, cell: str) -> Model | ConfigError:
-        folder = self.file.path.parent
-        path = folder / cell
-        if not is_below(path, folder, Path.cwd()) or path.suffix not in YAML:
-            return ConfigError(
-                f"a model is a portfolio file, .yaml, below {folder} or the current folder, and {cut(cell)} is none"
-            )
-        if not path.is_file():
-            return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
+            path = self.file.model_path(cell)
             portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code, as_of=self.as_of or None)
             found = policy_now(portfolio, reports=self.reports)
             today = today_of(self.as_of, portfolio.market.calendar, self.now)

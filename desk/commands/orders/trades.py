@@ -13,9 +13,10 @@ from typing import IO, Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
+from backtests.runs.file_defaults import ready_policy
 from backtests.runs.folder import MANIFEST, reports_folder
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
-from backtests.runs.report_settings import FULL_RUN, settings_of
+from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
 from desk.journal import Journal, journal_head, list_event
 from desk.tickets.destination import check_destination
 from desk.tickets.formats import format_of
@@ -131,16 +132,38 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     if name is None:
         why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
         raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
+    return fitted_policy(portfolio, name, found), name, found[0].name if found else ""
+
+
+def fitted_policy(portfolio: Portfolio, name: str, found: tuple[Path, Mapping[str, Any]] | None) -> Rule:
+    """A candidate of a portfolio; a tuned or learned one as a report left it.
+
+    name   : name of the candidate.
+    found  : folder and manifest of the report, or None.
+    Raises : ConfigError for an unknown name, and for one that is to be fitted, and is not in the report.
+    """
     portfolio.check_policy(name)
-    spec, run = portfolio.policies[name], found[0].name if found else ""
+    spec = portfolio.policies[name]
     if not isinstance(spec, TunedThreshold | Learned):
-        return spec, name, run
+        return spec
     if found is None or name not in found[1]["fitted"]:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
-            f"rebalance report {file}"
+            f"rebalance report {portfolio.file}"
         )
-    return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name), name, run
+    return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
+
+
+def policy_or_first(portfolio: Portfolio, policy: str = "") -> tuple[str, str]:
+    """A policy for `policy_now`, and why, in words: where file and runs name none, the first that needs no fit.
+
+    policy : name of a candidate, or "".
+    """
+    run = newest_run(portfolio, reports_folder(portfolio.file))
+    named = policy or portfolio.policy or (run and run[1]["recommendation"]["policy"])
+    if named or not (first := ready_policy(portfolio)):
+        return policy, ""
+    return first, f"The file names no `policy`: {first} decides here, its first that needs no fit. "
 
 
 def replaced_files(
@@ -189,14 +212,15 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
     Its reference, benchmark, ticket, cycle, governance and confirmed prices may differ: the recommendation does not
-    depend on them.
+    depend on them. The report of another client is taken where both share one comparison (`comparison_key`).
 
     A warning names each run that cannot be read.
     """
     full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)), past_runs(reports)
-    broken, newest = list(found.broken), None
+    broken, newest, key = list(found.broken), None, comparison_key(portfolio)
     for folder, manifest in found.whole:
-        same = _deciding(manifest["settings"]) == _deciding(full)
+        is_full = all(manifest["settings"].get(name) == value for name, value in FULL_RUN.items())
+        same = _deciding(manifest["settings"]) == _deciding(full) or (is_full and manifest.get("comparison") == key)
         if same and manifest["fingerprint"] == portfolio.market.fingerprint:
             try:
                 newest = folder, _Facts.model_validate(manifest).model_dump()

@@ -1,6 +1,6 @@
 """Two pictures of each policy over time: growth and drawdown; turnover and cumulative cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -105,14 +105,7 @@ def _growth_picture(
     ]
 
     def draw(f: Format) -> Canvas:
-        shown = _series(f, paths, styles, reference)
-        rows = LABEL_GAP * len(paths) + 4.0
-        heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
-        panels, whole = stacked_panels(f, "growth", heights, dates, f.plot)
-        whole.years(dates)
-        for series, panel in zip(shown, panels, strict=True):
-            _curve_panel(f, panel, series, styles, dates)
-        return whole.canvas
+        return series_canvas(f, "growth", _series(f, paths, styles, reference), styles, dates)
 
     caption = " ".join(said) + flowed * any(b.flows.any() for b in played.values())
     alt = f"{_daily(dates)}, starting at 1. {'; '.join(each)}."
@@ -235,7 +228,7 @@ class Series:
 
     name    : name of the panel.
     unit    : unit of the panel, in words.
-    curves  : (D + 1,) curve of each policy, by name, in the panel's unit.
+    curves  : curve of each policy up to the last close, by name, in the panel's unit.
     figures : figure written beside the name of each policy, by name.
     axis    : vertical axis; a curve that leaves it is cut at its edge.
     """
@@ -247,16 +240,37 @@ class Series:
     axis: Axis
 
 
+def series_canvas(
+    f: Format, name: str, shown: Sequence[Series], styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
+) -> Canvas:
+    """Panels of curves below one another, the first one the highest.
+
+    f      : the page's format.
+    name   : name of the picture.
+    shown  : content of each panel.
+    styles : line style of each curve.
+    dates  : (D + 1,) closes.
+    """
+    rows = LABEL_GAP * len(shown[0].curves) + 4.0
+    heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
+    panels, whole = stacked_panels(f, name, heights, dates, f.plot)
+    whole.years(dates)
+    for series, panel in zip(shown, panels, strict=True):
+        _curve_panel(f, panel, series, styles, dates)
+    return whole.canvas
+
+
 def _curve_panel(
     f: Format, at: Panel, series: Series, styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
 ) -> None:
     panel = replace(at, y=series.axis)
     panel.title(series.name, series.unit)
     panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
-    daily_curves(f, panel, day_numbers(dates), series.curves, styles, series.figures)
+    days = day_numbers(dates)[-len(next(iter(series.curves.values()))) :]
+    daily_curves(f, panel, days, series.curves, styles, series.figures)
 
 
-def _axis(curves: Mapping[str, Array], styles: Mapping[str, LineStyle], kind: str = "linear") -> Axis:
+def axis_of(curves: Mapping[str, Array], styles: Mapping[str, LineStyle], kind: str = "linear") -> Axis:
     """An axis for the eligible policies."""
     return Axis.over(np.concatenate([curves[name] for name in eligible(styles, curves)]), kind=kind)
 
@@ -272,7 +286,7 @@ def _series(f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyl
             "net of costs (log scale)",
             grown,
             {name: f"×{number(p.growth[-1])}" for name, p in paths.items()},
-            _axis(grown, styles, "log"),
+            axis_of(grown, styles, "log"),
         ),
         *([_relative(paths, styles, reference)] if len(paths) > 1 else []),
         Series(
@@ -280,7 +294,7 @@ def _series(f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyl
             f"% below the last peak{deepest}",
             fallen,
             {name: percent(p.drawdown.min()) for name, p in paths.items()},
-            _axis(fallen, styles),
+            axis_of(fallen, styles),
         ),
     ]
 
@@ -288,7 +302,7 @@ def _series(f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyl
 def _paid(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle]) -> Series:
     paid = {name: p.cost for name, p in paths.items()}
     figures = {name: f"{number(p.cost[-1], 1)} bp" for name, p in paths.items()}
-    return Series("Cumulative cost", "bp of NAV", paid, figures, _axis(paid, styles))
+    return Series("Cumulative cost", "bp of NAV", paid, figures, axis_of(paid, styles))
 
 
 def _relative(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str) -> Series:
