@@ -23,7 +23,6 @@ from desk.cli.options import (
     starting,
 )
 from desk.commands.terminal import print_text, tell
-from foundation.arguments import one_of
 
 
 def parameters_text() -> str:
@@ -62,6 +61,7 @@ def report(
         from backtests.sheets.sections.sections import NAMES
         from desk.commands.print_page import print_page
         from desk.commands.report import make_report
+        from foundation.arguments import one_of
 
     for name in names_in(sections):
         one_of("section", name, NAMES)  # before the work
