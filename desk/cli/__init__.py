@@ -171,7 +171,7 @@ def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
 
 
 def _example(path: str, given: tuple[Callable[..., None], str] | Group) -> str:
-    """How a command is called, in a line of its own; of a group, itself or its first command."""
+    """An example of a command, in a line of its own; of a group, itself or its first command."""
     if not isinstance(given, Group):
         return f"\b\nExample:\n  {path} {given[1]}".rstrip()  # \b: keep the line breaks
     name, first = next(iter(given.commands.items()))

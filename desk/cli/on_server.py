@@ -1,4 +1,4 @@
-"""What all commands are made of, and how `rebalance --server URL` has some of them done by a service."""
+"""The form of all commands, and how `rebalance --server URL` has some of them done by a service."""
 
 import os
 import re

@@ -26,8 +26,8 @@ File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portf
 Reports = Annotated[
     Path | None, typer.Option(help="Folder that holds the runs. [default: reports/ beside FILE]", show_default=False)
 ]
-POSITIONS = "A broker's CSV, in place of FILE's holdings and cash."
-Positions = Annotated[Path | None, typer.Option(help=POSITIONS)]
+BROKERS_CSV = "A broker's CSV, in place of FILE's holdings and cash."
+Positions = Annotated[Path | None, typer.Option(help=BROKERS_CSV)]
 PolicyName = Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")]
 Retrain = Annotated[
     bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from desk.cli.options import POSITIONS, KnownOn, Reports, TrustCode, starting
+from desk.cli.options import BROKERS_CSV, KnownOn, Reports, TrustCode, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
@@ -37,7 +37,7 @@ def trades(
     review: Annotated[
         bool, typer.Option("--review", help="Make no orders: show drift, and what would trade next.")
     ] = False,
-    positions: Annotated[Path | None, typer.Option(help=POSITIONS, rich_help_panel=PRICES)] = None,
+    positions: Annotated[Path | None, typer.Option(help=BROKERS_CSV, rich_help_panel=PRICES)] = None,
     not_held: Annotated[
         str,
         typer.Option(
