@@ -272,7 +272,7 @@ def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(tmp_path: Pat
     ran = make_cycle(file, NEXT)
     assert ran.status == "unreconciled"
     names = [f"paper-{kind}-{NEXT}-250.00-USD" for kind in ("fee", "withdrawal")]
-    assert [each.split()[4] for each in ran.cycle.reality.bookings] == names
+    assert [each.split()[5] for each in ran.cycle.reality.bookings] == names
     assert rebalance("desk", "book", "resolve", "steady", names[0]).status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
     assert not read_book("steady").open_items
