@@ -5,6 +5,7 @@ The same comparison gives the same bytes. Nothing is fetched and nothing runs: a
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +32,7 @@ from backtests.sheets.render import render
 from backtests.sheets.sections.conventions import facts_of
 from backtests.sheets.sections.first_screen import first_screen, paired_screen
 from backtests.sheets.sections.played import WEIGHTS_WORDS, trailing_numbers
-from backtests.sheets.sections.sections import SECTIONS
+from backtests.sheets.sections.sections import APPENDIX, FRONT, SECTIONS
 from backtests.sheets.sections.summary import summary_markdown
 from backtests.sheets.tables import Block, Shown, day, records_table, table
 from foundation.errors import DataError
@@ -40,12 +41,11 @@ from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
-from foundation.paper.styles import LineStyle
+from foundation.paper.styles import style_alone
 from research.orders import TradeList
 from research.rules import Threshold
 
 SCHEMA = 2  # of tearsheet.json: docs/schemas/tearsheet-2.json
-ALONE = LineStyle("sky", width=1.5)  # a policy by itself
 
 
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
@@ -76,8 +76,18 @@ def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -
     with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
         beside.submit(lambda: comparison.from_today)  # its section waits for it: `cached_property` computes it once
         first = first_screen(comparison)
-        sections = section_blocks((s.key, s.name, s.title, s.parts(comparison)) for s in SECTIONS)
-    return first | {"facts": facts_of(comparison, identity(run)), "trades": trades, "sections": sections}
+        front = section_blocks((k, name, title, parts(comparison, trades)) for k, name, title, parts in FRONT)
+        appendix = {
+            group: section_blocks((s.key, s.name, s.title, s.parts(comparison)) for s in sections)
+            for group, sections in APPENDIX.items()
+        }
+    return first | {
+        "facts": facts_of(comparison, identity(run)),
+        "trades": trades,
+        "front": front,
+        "appendix": appendix,
+        "sections": [*front, *chain.from_iterable(appendix.values())],
+    }
 
 
 def pictures(sheet: Block) -> list[Picture]:
@@ -98,12 +108,13 @@ def paired_html(paired: PairedBacktests) -> str:
 
 def backtest_html(played: Backtest) -> str:
     """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
-    alone = ({played.name: ALONE}, played.name, played.periods_per_year)
+    style = style_alone(played.name)
+    alone = ({played.name: style}, played.name, played.periods_per_year)
     return render(
         "backtest.html.j2",
         title=backtest_title(played),
         pictures=[draw({played.name: played}, *alone) for draw in (growth_picture, trading_picture)],
-        weights=weights_picture(played, ALONE),
+        weights=weights_picture(played, style),
         weights_words=WEIGHTS_WORDS,
         figures=_alone(played),
         accounting=played.reconcile().verdict,

@@ -38,6 +38,7 @@ class Plan:
     jobs     : jobs of the batch, one a run.
     workers  : number of processes of this machine.
     cluster  : address of a Dask scheduler instead, or "".
+    file     : file that describes the batch, or None for the first portfolio: its runs lie beside it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Plan:
     jobs: Sequence[Job]
     workers: int = 1
     cluster: str = ""
+    file: Path | None = None
 
 
 @record
@@ -126,7 +128,7 @@ def read_plan(file: Path) -> Plan:
     axes = [[_given(document, notebook, ("grid", key), value) for value in values] for key, values in keys.grid.items()]
     files, missing = _files(file, keys.files)
     runs = jobs(files, given, axes, notebook, missing)
-    return Plan(keys.name or file.stem, notebook, runs, keys.workers, keys.cluster)
+    return Plan(keys.name or file.stem, notebook, runs, keys.workers, keys.cluster, file)
 
 
 def _given(document: Document, notebook: Path, key: KeyPath, value: object) -> str:

@@ -21,7 +21,7 @@ import pandas as pd
 
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.batch_changes import Changes, called, changes_between
-from backtests.runs.folder import MANIFEST, REPORTS, Run, clear_killed, staged
+from backtests.runs.folder import MANIFEST, Run, clear_killed, reports_folder, staged
 from backtests.runs.notebook import COMPARING
 from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
 from desk.commands.batch.clients import client_run
@@ -53,7 +53,7 @@ def make_batch(
     """Make the runs of a plan, and a page and a table over them, which replace an earlier batch of the name.
 
     plan       : the runs, and the machines that make them.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for the `reports_folder` of `plan.file`.
     retrain    : true to train learned policies anew, and to make existing runs again.
     if_changed : true to leave alone, unread, the runs with the data, settings and code of the previous batch; if
                  all runs have them, nothing is written.
@@ -64,8 +64,8 @@ def make_batch(
         raise ConfigError("--retrain and --if-changed exclude each other: give one of them.")
     trusted = trusts_code(trust_code)  # by whoever asks, and not by the environment of a worker
     plan = replace(plan, jobs=[replace(job, trust_code=trusted) for job in plan.jobs])
-    home = (reports or REPORTS).resolve()
-    final = (reports or REPORTS) / plan.name
+    reports = reports or reports_folder(plan.file or plan.jobs[0].file)
+    home, final = reports.resolve(), reports / plan.name
     if final.exists() and not (final / TABLE).exists():
         raise ConfigError(f"{final} is there, and is no batch: give another --name.")
     before = _previous(final)

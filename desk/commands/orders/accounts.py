@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from backtests.runs.folder import reports_folder
 from backtests.runs.tasks import check_workers, in_processes
 from desk.commands.orders.house import accounts_after_path
 from desk.commands.orders.trades import as_sent, check_out, policy_now, replaced_files, today_of, write_tickets
@@ -93,7 +94,7 @@ def list_accounts(
     tickets    : paths of the ticket of the house, which has the accounts that have a list (`desk.tickets.house`).
     exact      : true for lots of each account that are proven the best, false for those of the greedy search.
     workers    : number of processes of this machine.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for the `reports_folder` of each model.
     as_of      : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of each model's exchange,
                  None counts none.
     stale_ok   : true to list accounts, marked, whose prices are too old for orders.
@@ -108,7 +109,7 @@ def list_accounts(
         refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
     orders = _destination(out, ORDER_COLUMNS[: ORDER_COLUMNS.index("notional")])
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
-    paths = check_out(tickets, reports)
+    paths = check_out(tickets, reports or reports_folder(file))
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
     statuses, errors, notes = Counter[str](), Counter[str](), dict.fromkeys(asked.notes)

@@ -13,7 +13,8 @@ from typing import IO, Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
-from backtests.runs.folder import MANIFEST, REPORTS
+from backtests.runs.file_defaults import ready_policy
+from backtests.runs.folder import MANIFEST, reports_folder
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
 from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
 from desk.journal import Journal, journal_head, list_event
@@ -49,7 +50,7 @@ def trades_now(
     """Today's trade list of a portfolio.
 
     policy   : name of a candidate; "" takes the active one of the file, else that recommended by its newest full run.
-    reports  : folder of the runs, or None for the usual one.
+    reports  : folder of the runs, or None for `reports_folder`.
     request  : further request, such as a deposit or one side only.
     as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of the exchange, None counts
                none.
@@ -70,7 +71,7 @@ def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BrokenRun)  # no run is needed here
-        found = newest_run(portfolio, reports or REPORTS)
+        found = newest_run(portfolio, reports or reports_folder(portfolio.file))
     advised = None if found is None else found[1]["recommendation"]["policy"]
     if found is None or advised in (None, portfolio.policy):
         return ()
@@ -126,7 +127,7 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     """
     file, name, found = portfolio.file, policy or portfolio.policy, None
     if not name or isinstance(portfolio.policies.get(name), TunedThreshold | Learned):
-        found = newest_run(portfolio, reports or REPORTS)
+        found = newest_run(portfolio, reports or reports_folder(portfolio.file))
         name = name or (found and found[1]["recommendation"]["policy"])
     if name is None:
         why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
@@ -151,6 +152,18 @@ def fitted_policy(portfolio: Portfolio, name: str, found: tuple[Path, Mapping[st
             f"rebalance report {portfolio.file}"
         )
     return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
+
+
+def policy_or_first(portfolio: Portfolio, policy: str = "") -> tuple[str, str]:
+    """A policy for `policy_now`, and why, in words: where file and runs name none, the first that needs no fit.
+
+    policy : name of a candidate, or "".
+    """
+    run = newest_run(portfolio, reports_folder(portfolio.file))
+    named = policy or portfolio.policy or (run and run[1]["recommendation"]["policy"])
+    if named or not (first := ready_policy(portfolio)):
+        return policy, ""
+    return first, f"The file names no `policy`: {first} decides here, its first that needs no fit. "
 
 
 def replaced_files(
@@ -266,7 +279,7 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     Lists that are written to the same names at once follow each other, each with all its files. The list is journalled
     before its files are there, so that no file holds a list that the journal lacks.
     out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs, or None for `reports_folder`.
     user    : maker of the list; None takes the user of the system.
     Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry; DataError for a journal that
               cannot be written.
@@ -274,7 +287,8 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     given = [path for path in out if path]
     if not given:
         return "Nothing was written: `out` is empty."
-    paths, ticket = check_out(given, reports), as_sent(make_ticket(trades), Path(trades.portfolio.file))
+    file = trades.portfolio.file
+    paths, ticket = check_out(given, reports or reports_folder(file)), as_sent(make_ticket(trades), Path(file))
     with replacing_together(paths) as files:
         write_tickets(ticket, paths, files, user)
     return f"Written to {', '.join(given)}."
@@ -301,12 +315,12 @@ def write_tickets(ticket: Ticket, paths: Sequence[Path], files: Sequence[IO[byte
         journal.append([list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])])
 
 
-def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:
+def check_out(out: Iterable[str], reports: Path) -> list[Path]:
     """The paths, to each of which a trade list can be written.
 
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs.
     Raises  : ConfigError for an ending of no format, for a file that is neither new nor an earlier list, and for the
               list of a run.
     """
-    kept = [path for name in (TRADES, TRADES_JSON) for path in (reports or REPORTS).glob(f"*/{name}")]
+    kept = [path for name in (TRADES, TRADES_JSON) for path in reports.glob(f"*/{name}")]
     return [check_destination("out", path, kept) for path in out]

@@ -21,7 +21,7 @@ from commanded import ROOT, TRADES, Done, rebalance
 from backtests.runs.notebook import COMPARING
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
-from desk.commands.report import ask_report
+from desk.commands.report import TOUR, ask_report, kept_report, tour_text
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
@@ -82,6 +82,29 @@ def test_a_report_is_one_whole_folder_and_nothing_besides(reports: Path) -> None
     assert not [p.name for p in run.iterdir() if p.name.startswith(".")]
     assert set(SHOWN) <= {p.name for p in run.iterdir()}
     assert run.name.startswith("desk-2022-12-29-")
+
+
+def test_a_tour_finds_its_run_again_and_says_what_to_look_at(reports: Path) -> None:
+    run = run_in(reports)
+    before = (run / "manifest.json").stat().st_ino
+    asked = ask_report(reports.parent / "desk.yaml", [word for word in QUICK if "=" in word], reports)
+    assert kept_report(asked) == run
+    assert (run / "manifest.json").stat().st_ino == before
+    text = tour_text(run)
+    summary = (run / "summary.txt").read_text()
+    (verdict,) = re.findall(r"^(?:KEEP|USE) .+$", summary, re.MULTILINE)
+    assert f"\n{verdict}\na year " in text
+    assert json.loads((run / "tearsheet.json").read_text())["trades"]["headline"] in " ".join(text.split())
+    assert f"\n  {run / 'tearsheet.html'}\n" in text
+    assert "\n  rebalance new my.yaml " in text
+
+
+def test_a_tour_has_all_that_it_needs() -> None:
+    """Its market is one of the workbench: neither a source nor a key is asked."""
+    content = yaml.safe_load(TOUR.read_text())
+    assert isinstance(content["market"], str)
+    assert (len(content["lines"]), len(content["policies"])) == (2, 6)  # as it says
+    assert {"policy", "cash"} <= set(content)
 
 
 def test_a_report_into_a_log_file_says_how_far_it_is(reports: Path) -> None:

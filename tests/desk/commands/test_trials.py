@@ -7,9 +7,9 @@ import pytest
 from commanded import rebalance
 
 from backtests.inference.selection import Moments, expected_maximum, probabilistic_sharpe
-from backtests.runs import trial_book
 from backtests.runs.trial_book import Batch, count_trials, read_book
 from desk.commands.trials import trials_text
+from foundation.home import TRIAL_BOOK
 
 pytestmark = pytest.mark.usefixtures("few_simulated_tests")
 
@@ -23,7 +23,7 @@ def batch(portfolio: str, policies: list[str], **columns: object) -> Batch:
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty book of its own."""
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     return tmp_path
 
 

@@ -121,12 +121,16 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
         f"<h1>{comparison.portfolio.name}</h1>",
         '<nav aria-label="Contents">',
         *said,
-        'class="five"',
         'id="figure-growth"',
         "Trades at the closes of 2022-12-29",
         "No warnings." if not comparison.warnings else comparison.warnings[0][:20],
-        'class="comparison"',
+        'id="policies"',
+        'class="comparison decisive"',
+        ORIGIN.name,
+        'id="downside"',
         'id="trades"',
+        'id="appendix"',
+        'class="comparison"',
         'id="differences"',
         'id="weights"',
         'id="years"',
@@ -134,7 +138,6 @@ def test_what_comes_first_stands_first(page, comparison) -> None:
         'id="fitting"',
         'id="conventions"',
         'class="settings"',
-        ORIGIN.name,
     ]
     places = [page.partition("</head>")[2].find(words) for words in order]
     assert -1 not in places, order[places.index(-1)]
