@@ -2,9 +2,9 @@
 
     python -m benchmarks.books
 
-Clients differ in what they hold, and five targets make five models, so that five comparisons serve them all. Seconds are
-the processor's, of every process; those of separate reports are so many times the mean of the five reports, each by a
-command of its own. The aim is 4 minutes for 200 clients.
+Clients differ in what they hold, and five targets make five models, so that five comparisons serve them all. Seconds
+are the processor's, of every process; those of separate reports are the mean of five, each by a command of its own,
+times the number of clients. The aim is 4 minutes for 200 clients.
 """
 
 import os
@@ -24,7 +24,7 @@ PRICES = {"SPY": 383.44, "AGG": 97.45}  # by which units are drawn
 
 
 def clients(folder: Path, count: int) -> list[Path]:
-    """Portfolio files of so many clients, the models in turn, with a NAV of 0.1 to 10 million and a drift of 3 points."""
+    """Portfolio files of so many clients, of the models in turn: a NAV of 0.1 to 10 million, a drift of 3 points."""
     rng, content = np.random.default_rng(1), yaml.safe_load(FILE.read_text(encoding="utf-8"))
     files = [folder / f"client{k:03}.yaml" for k in range(count)]
     for k, file in enumerate(files):
