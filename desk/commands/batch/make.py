@@ -139,7 +139,7 @@ def named_runs(plan: Plan, home: Path) -> tuple[dict[Job, str], dict[Job, Outcom
 
 def _shared(comparisons: Mapping[str, Sequence[Job]], names: Mapping[Job, str], home: Path) -> dict[Job, str]:
     """The name of the report that each job shares with an other that makes it."""
-    found = {}
+    found = dict[Job, str]()
     for jobs in comparisons.values():
         named = [names[job] for job in jobs if job in names]
         made = next((name for name in named if (home / name).exists()), named[0] if named else "")
