@@ -182,7 +182,8 @@ app = _app(
     Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN),
     "rebalance",
     cls=Commands,
-    epilog="With --server, a service does report, runs, research backtest or desk run. "
+    epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"
+    "--home DIR    folder of runs, books and journal, as REBALANCE_HOME\n\n"
     "New here? `rebalance tour` does the main job on embedded data in a minute.",
     pretty_exceptions_enable=False,
 )

@@ -1,6 +1,5 @@
 """`rebalance report`, `tour`, `batch` and `backtest`: the policies of portfolio files, compared by their past."""
 
-import os
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated
@@ -83,8 +82,8 @@ def tour() -> None:
     asked = ask_report(TOUR)
     print_text(
         wrapped(
-            f"{os.path.relpath(TOUR)} has two funds and six rules of when to rebalance them. Each is backtested on "
-            "embedded prices and compared with the others, in about a minute and without a network. All of it goes into"
+            f"The workbench's {TOUR.name} has two funds and six rules of when to rebalance them. Each is backtested "
+            "on embedded prices and compared with the others, in about a minute, without a network. All goes into"
         )
     )
     print_text(f"  {asked.final}\n")

@@ -61,7 +61,7 @@ def test_nothing_of_a_user_is_written_into_the_workbench(money: Path, monkeypatc
     assert all(name in listed for name in runs)
     assert str(money / "reports" / runs[0]) in done("show", runs[0]).out
     monkeypatch.chdir(money.parent)
-    gone = rebalance("show", runs[0])
+    gone = rebalance("runs", "show", runs[0])
     assert f"in {money.parent / 'reports'} or {ROOT / 'reports'}. `rebalance runs` lists those" in gone.err
     sheet = f"Sheet: {money}/reports/{runs[0]}/sweep.html\n"
     assert done("show", f"{money}/reports/{runs[0]}").out.endswith(sheet)
