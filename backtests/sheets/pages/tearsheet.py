@@ -43,12 +43,11 @@ from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
-from foundation.paper.styles import LineStyle
+from foundation.paper.styles import style_alone
 from research.orders import TradeList
 from research.rules import Threshold
 
 SCHEMA = 2  # of tearsheet.json: docs/schemas/tearsheet-2.json
-ALONE = LineStyle("sky", width=1.5)  # a policy by itself
 
 
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
@@ -122,12 +121,13 @@ def paired_html(paired: PairedBacktests) -> str:
 
 def backtest_html(played: Backtest) -> str:
     """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
-    alone = ({played.name: ALONE}, played.name, played.periods_per_year)
+    style = style_alone(played.name)
+    alone = ({played.name: style}, played.name, played.periods_per_year)
     return render(
         "backtest.html.j2",
         title=backtest_title(played),
         pictures=[draw({played.name: played}, *alone) for draw in (growth_picture, trading_picture)],
-        weights=weights_picture(played, ALONE),
+        weights=weights_picture(played, style),
         weights_words=WEIGHTS_WORDS,
         figures=_alone(played),
         accounting=played.reconcile().verdict,

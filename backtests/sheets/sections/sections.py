@@ -22,6 +22,7 @@ from backtests.sheets.sections.from_today import from_today_parts, future_number
 from backtests.sheets.sections.front import downside_parts, policies_parts, trades_parts
 from backtests.sheets.sections.limits import limits_numbers, limits_parts
 from backtests.sheets.sections.played import costs_of, costs_parts, weights_parts, years_numbers, years_parts
+from backtests.sheets.sections.returns import returns_numbers, returns_parts
 from backtests.sheets.sections.risk import risk_numbers, risk_parts
 from backtests.sheets.sections.selection import selection_numbers, selection_parts
 from backtests.sheets.sections.stability import stability_numbers, stability_parts
@@ -68,6 +69,13 @@ APPENDIX = {
         Section("limits", "Limits", "Targets under limits", limits_parts, limits_numbers),
         Section("forecasts", "Forecasts", "Forecasts and their skill", forecasts_parts, forecasts_numbers),
         Section("years", "Years", "Trailing and calendar-year returns", years_parts, years_numbers),
+        Section(
+            "returns",
+            "Rolling returns",
+            "Rolling returns, their distribution, and growth at one volatility",
+            returns_parts,
+            returns_numbers,
+        ),
         Section("costs", "Costs", "Costs", costs_parts, lambda c: records_of(costs_of(c))),
         Section(
             "attribution",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, limits, log_ticks, ticks, time_ticks
 from foundation.paper.picture import Format
 from foundation.paper.svg import THEN, Canvas
-from foundation.paper.wording import even
+from foundation.paper.wording import NARROW_SPACE, even
 
 THIN = 0.7  # px: width of a gridline
 KINDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # from a value to its place, and back
@@ -62,6 +62,11 @@ class Axis:
         """The value, or the end of the axis that it is beyond."""
         low, high = sorted((self.low, self.high))
         return min(max(value, low), high)
+
+    def arrow(self, value: float) -> str:
+        """An arrow to where a value is off the axis, after a narrow space; "" for one on it."""
+        low, high = sorted((self.low, self.high))
+        return f"{NARROW_SPACE}{'↑' if value > high else '↓'}" if not low <= value <= high else ""
 
     def ticks(self, most: int | None = None) -> list[float]:
         """Round numbers along the axis, `most` at most: by default 5, or 6 on a log axis."""
