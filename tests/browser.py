@@ -50,7 +50,7 @@ class Elements(HTMLParser):
 
 def without_script(page: str) -> str:
     """A page without the script of its pictures, which it has once at most."""
-    own = f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"
+    own = f"<script>{SCRIPT.read_text(encoding='utf-8').rstrip()}</script>"
     assert page.count(own) <= 1
     return page.replace(own, "")
 
