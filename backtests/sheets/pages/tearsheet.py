@@ -1,6 +1,6 @@
 """The tearsheet: one page without any URL, its numbers as JSON, each figure as files; and its blocks for notebooks.
 
-The same comparison gives the same bytes. Nothing is fetched and nothing runs: a page of text, tables and drawings.
+The same comparison gives the same bytes. Nothing is fetched; one script, on which nothing depends, reads the drawings.
 """
 
 from collections.abc import Collection
@@ -26,6 +26,8 @@ from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
 from backtests.runs.folder import MAIL, NUMBERS_FILE
 from backtests.runs.origin import Origin, identity, identity_numbers
+from backtests.sheets.pages.workbook import FILE as WORKBOOK
+from backtests.sheets.pages.workbook import figures_workbook
 from backtests.sheets.parts import section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
@@ -51,7 +53,7 @@ SCHEMA = 2  # of tearsheet.json: docs/schemas/tearsheet-2.json
 
 
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
-    """Write tearsheet.html, tearsheet.json, summary.md, and for each picture figures/<name>.csv, .png and .svg.
+    """Write tearsheet.html, .json, summary.md, figures.xlsx, and of each picture figures/<name>.csv, .png and .svg.
 
     folder     : an existing folder.
     comparison : the policies.
@@ -61,6 +63,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     sheet = whole_sheet(comparison, trades, run)
     write_pictures(folder, pictures(sheet))
     write_words(folder, sheet, comparison, trades, run)
+    write_whole(folder / WORKBOOK, figures_workbook(comparison, trades, run))
 
 
 def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:

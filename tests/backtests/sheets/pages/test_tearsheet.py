@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from browser import WIDE, Elements, browse, check_page, chromium, violations
+from browser import WIDE, Elements, browse, check_page, chromium, violations, without_script
 from playwright.sync_api import sync_playwright
 from written import ORIGIN, shown_words, words_written, written
 
@@ -63,11 +63,11 @@ def svgs(page: str) -> list[str]:
 # one file; that a run made again in another process has the same bytes is shown by the command `replay`
 
 
-def test_it_is_small_and_holds_no_address_and_no_script(page) -> None:
+def test_it_is_small_and_holds_no_address_and_one_script(page) -> None:
     assert len(page.encode()) < 3_000_000
     assert "http" not in page
     assert "://" not in page
-    assert "<script" not in page
+    assert "<script" not in without_script(page)
     assert "<link" not in page
     assert "@import" not in page
     assert not re.search(r"url\((?!#)", page)
@@ -303,7 +303,7 @@ def _best(comparison: Comparison, metric: str) -> str | None:
 
 
 def test_names_do_no_harm_on_the_page(hostile) -> None:
-    text = (hostile / "tearsheet.html").read_text(encoding="utf-8")
+    text = without_script((hostile / "tearsheet.html").read_text(encoding="utf-8"))
     tags = {tag for tag, _ in Elements(text).found}
     assert not {"script", "img"} & tags
     assert not any(name.startswith("on") for _, attributes in Elements(text).found for name in attributes)
