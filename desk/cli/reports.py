@@ -1,6 +1,5 @@
 """`rebalance report`, `tour`, `batch` and `backtest`: the policies of portfolio files, compared by their past."""
 
-import os
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated
@@ -23,7 +22,6 @@ from desk.cli.options import (
     starting,
 )
 from desk.commands.terminal import print_text, tell
-from foundation.arguments import one_of
 
 
 def parameters_text() -> str:
@@ -62,6 +60,7 @@ def report(
         from backtests.sheets.sections.sections import NAMES
         from desk.commands.print_page import print_page
         from desk.commands.report import make_report
+        from foundation.arguments import one_of
 
     for name in names_in(sections):
         one_of("section", name, NAMES)  # before the work
@@ -83,8 +82,8 @@ def tour() -> None:
     asked = ask_report(TOUR)
     print_text(
         wrapped(
-            f"{os.path.relpath(TOUR)} has two funds and six rules of when to rebalance them. Each is backtested on "
-            "embedded prices and compared with the others, in about a minute and without a network. All of it goes into"
+            f"The workbench's {TOUR.name} has two funds and six rules of when to rebalance them. Each is backtested "
+            "on embedded prices and compared with the others, in about a minute, without a network. All goes into"
         )
     )
     print_text(f"  {asked.final}\n")

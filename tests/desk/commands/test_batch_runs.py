@@ -86,7 +86,7 @@ def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(whole: Pat
     good, bad = rows_of(whole).to_dict("records")[-2:]
     assert (good["status"], bad["status"]) == ("made", "failed")
     assert good["verdict"].startswith(("Sell", "Buy", "No trade"))
-    assert rebalance("verify", whole / good["run"]).status == 0
+    assert rebalance("runs", "verify", whole / good["run"]).status == 0
     assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", whole).out
     said = (whole / "batch" / bad["page"]).read_text()
     assert "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(" in said
@@ -217,7 +217,7 @@ def test_a_cluster_makes_the_bytes_of_a_run_once(
     assert "1 run: 1 made, 0 found, 0 failed." in rebalance("batch", file, *words).out
     run = rows_of(tmp_path)["run"].item()
     assert timeless(tmp_path) == of_run(whole, run) != {}
-    assert rebalance("verify", tmp_path / run).status == 0
+    assert rebalance("runs", "verify", tmp_path / run).status == 0
     assert "1 run: 0 made, 1 found, 0 failed." in rebalance("batch", file, *words).out
 
 
