@@ -129,7 +129,7 @@ def named_runs(plan: Plan, home: Path) -> tuple[dict[Job, str], dict[Job, Outcom
 
 @contextmanager
 def _failing(job: Job, failures: dict[Job, Outcome]) -> Iterator[None]:
-    """A block whose error is told, and kept as the outcome of a job: whatever it is, it must not cost the other runs."""
+    """A block whose error, whatever it is, is told and kept as the outcome of a job, and costs no other run."""
     try:
         yield
     except Exception as error:
