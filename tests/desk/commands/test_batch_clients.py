@@ -13,12 +13,12 @@ from backtests.runs.manifest import read_manifest
 from backtests.runs.verify import verify
 from desk.commands.batch.file import plan_of
 from desk.commands.batch.make import named_runs
+from desk.commands.orders.trades import trades_now
 from desk.commands.report import trades_of
 from research.portfolio import load_portfolio
 
 HEADER = "account,model,cash,last_trade,SPY,AGG"
 CLIENTS, ACCOUNTS = 20, 20  # those with a portfolio file, and those of a file of accounts
-DRAFT = ("-p", "draws=200")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of clients, whose files differ in what they hold, and of accounts on the first of them."""
     folder = tmp_path_factory.mktemp("book")
     content = yaml.safe_load(FILE.read_text())
-    content |= {"policies": {name: content["policies"][name] for name in ("quarterly", "tuned")}, "policy": "quarterly"}
+    content |= {"policies": {name: content["policies"][name] for name in ("threshold", "tuned")}, "policy": "threshold"}
     for k in range(CLIENTS):
         content |= {"name": f"Client {k}", "cash": 1_000.0 * (k + 1)}
         content["lines"]["SPY"]["shares"], content["lines"]["AGG"]["shares"] = 100 + 3 * k, 300 + 5 * k
@@ -45,7 +45,7 @@ def files(book: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def made(book: Path, files: list[Path]) -> Done:
-    return rebalance("batch", *files, *DRAFT, "--reports", book / "reports")
+    return rebalance("batch", *files, "--reports", book / "reports")
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +69,24 @@ def test_forty_clients_have_a_run_each_and_one_report(book: Path, made: Done, ta
 def test_a_failure_is_told_when_it_happens_with_its_reason(made: Done) -> None:
     assert made.status == 1
     told = made.err.splitlines()
-    assert next(line for line in told if "failed: Y draws=200" in line).endswith(
+    assert next(line for line in told if "failed: Y:" in line).endswith(
         "as seen from the file of the accounts. Correct it."
     )
-    assert any(
-        "failed: X draws=200: accounts.csv, row 22, column 'cash': negative cash: found '-5'." in s for s in told
-    )
+    assert any("failed: X: accounts.csv, row 22, column 'cash': negative cash: found '-5'." in s for s in told)
 
 
 def test_the_orders_are_those_of_a_comparison_of_his_own(book: Path, table: pd.DataFrame) -> None:
-    own = trades_of(compare(load_portfolio(book / "client07.yaml"), draws=200))
+    own = trades_of(compare(load_portfolio(book / "client07.yaml")))
     ticket = json.loads((book / "reports" / table.loc["client07", "run"] / "trades.json").read_text())
     assert ticket["policy"] == own.policy == table.loc["client07", "policy"]
     assert ticket["headline"] == own.headline == table.loc["client07", "trades"]
     orders = [(order["asset"], order["side"], order["quantity"]) for order in ticket["orders"]]
     assert orders == list(own.orders[["asset", "side", "units"]].itertuples(index=False, name=None)) != []
+
+
+def test_a_client_trades_by_the_shared_report_as_it_fitted_the_policy(book: Path, table: pd.DataFrame) -> None:
+    listed = trades_now(load_portfolio(book / "client07.yaml"), "tuned", book / "reports")
+    assert listed.run == table.loc["client00", "run"]
 
 
 def test_the_page_states_the_verdict_once_with_the_clients_beneath(book: Path, table: pd.DataFrame) -> None:
@@ -105,17 +108,17 @@ def test_the_same_command_finds_what_is_there_and_makes_what_is_not(
     lost = book / "reports" / table.loc["A-3", "run"]
     before = (lost / "trades.csv").read_bytes()
     lost.rename(book / "lost")
-    again = rebalance("batch", *files, *DRAFT, "--reports", book / "reports")
+    again = rebalance("batch", *files, "--reports", book / "reports")
     assert "42 runs: 1 made, 39 found, 2 failed." in again.out
     assert (lost / "trades.csv").read_bytes() == before
-    night = rebalance("batch", *files, *DRAFT, "--reports", book / "reports", "--if-changed")
+    night = rebalance("batch", *files, "--reports", book / "reports", "--if-changed")
     assert "42 runs: 0 made, 0 found, 40 unchanged, 2 failed." in night.out
 
 
 def test_a_new_client_shares_the_report_that_is_there(book: Path, files: list[Path], table: pd.DataFrame) -> None:
     new = book / "new.yaml"
     new.write_text(files[3].read_text().replace("Client 3", "Client new"))
-    names, _ = named_runs(plan_of([new, *files[:2]], ["draws=200"]), book / "reports")
+    names, _ = named_runs(plan_of([new, *files[:2]]), book / "reports")
     assert [job.report for job in sorted(names, key=lambda job: job.portfolio)] == [
         "", table.loc["client00", "run"], table.loc["client00", "run"],
     ]  # fmt: skip
