@@ -92,7 +92,10 @@ def tour() -> None:
 
 def batch(
     files: Annotated[
-        list[Path], typer.Argument(help="Portfolio files, or one file that says what to run.", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Portfolio files, files of accounts (.csv), or one that says what to run.", show_default=False
+        ),
     ],
     parameter: Annotated[
         list[str] | None,
@@ -122,8 +125,8 @@ def batch(
 ) -> None:
     """Make reports of many files or parameters, and a page of all.
 
-    Each of FILES is run with each combination of parameters. A finished run is not made again, so that an
-    interrupted batch resumes. Exit status 1 if a run failed.
+    Each of FILES is run with each combination of parameters; clients of one model share one comparison. A finished
+    run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
     """
     with starting():
         from desk.commands.batch import make_batch, plan_of
