@@ -99,11 +99,17 @@ def surroundings(root: Path = ROOT) -> dict[str, Any]:
     """The environment of results: versions of libraries and of Python, platform, hash of the lock."""
     lock = root / "requirements.lock"
     return {
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": dict(_versions()),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "lock": sha256_of(lock) if lock.exists() else None,
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """The versions of libraries, which a process has for as long as it runs."""
+    return {name: version(name) for name in LIBRARIES}
 
 
 def partial_of(final: Path) -> Path:

@@ -139,7 +139,7 @@ class Commands(TyperGroup):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the usage: all options, which help does not list again, so that it fits a screen of 24 lines."""
         stated = [" ".join(filter(None, (each.opts[0], each.metavar))) for each in self.get_params(ctx)]
-        return [*(f"[{each}]" for each in sorted(stated, key=len)), "COMMAND"]  # by length: no word is broken
+        return [*(f"[{each}]" for each in sorted(stated, key=len, reverse=True)), "COMMAND"]  # no word is broken
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands alone."""
@@ -182,7 +182,8 @@ app = _app(
     Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN),
     "rebalance",
     cls=Commands,
-    epilog="With --server, a service does report, runs, research backtest or desk run. "
+    epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"
+    "--home DIR    folder of runs, books and journal, as REBALANCE_HOME\n\n"
     "New here? `rebalance tour` does the main job on embedded data in a minute.",
     pretty_exceptions_enable=False,
 )
@@ -206,7 +207,9 @@ def options(
             help="Do report, runs, research backtest or desk run on this service.", metavar="URL", show_default=False
         ),
     ] = "",
-    home: Annotated[Path | None, typer.Option(help="Folder of runs, books and journal, as REBALANCE_HOME.")] = None,
+    home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of runs, books and journal, as REBALANCE_HOME.")
+    ] = None,
 ) -> None:
     """Options of the command line itself."""
     if home is not None:

@@ -1,4 +1,4 @@
-"""`rebalance book open | fill | show | resolve | reconcile`: what a portfolio holds after fills."""
+"""`rebalance desk book open | fill | show | resolve | reconcile`: what a portfolio holds after fills."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`rebalance run`, `history`, `live`, `governance`, `alerts test`: the decision cycle, and what became of it."""
+"""`rebalance desk run`, `history`, `live`, `governance`, `alerts test`: the decision cycle, and what became of it."""
 
 from pathlib import Path
 from typing import Annotated

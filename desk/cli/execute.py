@@ -1,4 +1,4 @@
-"""`rebalance execute`: the orders of a ticket, sent to a venue."""
+"""`rebalance desk execute`: the orders of a ticket, sent to a venue."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

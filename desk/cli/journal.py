@@ -1,4 +1,4 @@
-"""`rebalance journal`, `approve` and `why`: what was listed, approved, sent and filled, and why."""
+"""`rebalance desk journal`, `approve` and `why`: what was listed, approved, sent and filled, and why."""
 
 from pathlib import Path
 from typing import Annotated

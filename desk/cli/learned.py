@@ -1,4 +1,4 @@
-"""`rebalance policies` and `train`: learned policies, and the training of those that come with the workbench."""
+"""`rebalance research policies` and `train`: learned policies, and training of those that come with the workbench."""
 
 from pathlib import Path
 from typing import Annotated

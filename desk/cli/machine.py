@@ -1,4 +1,4 @@
-"""`rebalance cluster` and `compile`: workers on this machine, and its compiled code."""
+"""`rebalance research cluster` and `compile`: workers on this machine, and its compiled code."""
 
 from typing import Annotated
 

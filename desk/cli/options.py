@@ -24,7 +24,10 @@ def _address(given: str | None) -> str | None:
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
-    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/ beside FILE]", show_default=False)
+    Path | None,
+    typer.Option(
+        help="Folder that holds the runs. [default: reports/ beside FILE, or in the current folder]", show_default=False
+    ),
 ]
 POSITIONS = "A broker's CSV, in place of FILE's holdings and cash."
 Positions = Annotated[Path | None, typer.Option(help=POSITIONS)]

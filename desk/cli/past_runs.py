@@ -1,4 +1,4 @@
-"""`rebalance verify | runs | note | show | pdf | diff | replay`: runs that are finished; `trials`: what they tried."""
+"""`rebalance runs`, alone or with show, diff, verify, replay, pdf, note; `research trials`: what they tried."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,6 +1,5 @@
 """`rebalance report`, `tour`, `batch` and `backtest`: the policies of portfolio files, compared by their past."""
 
-import os
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated
@@ -23,7 +22,6 @@ from desk.cli.options import (
     starting,
 )
 from desk.commands.terminal import print_text, tell
-from foundation.arguments import one_of
 
 
 def parameters_text() -> str:
@@ -62,6 +60,7 @@ def report(
         from backtests.sheets.sections.sections import NAMES
         from desk.commands.print_page import print_page
         from desk.commands.report import make_report
+        from foundation.arguments import one_of
 
     for name in names_in(sections):
         one_of("section", name, NAMES)  # before the work
@@ -83,8 +82,8 @@ def tour() -> None:
     asked = ask_report(TOUR)
     print_text(
         wrapped(
-            f"{os.path.relpath(TOUR)} has two funds and six rules of when to rebalance them. Each is backtested on "
-            "embedded prices and compared with the others, in about a minute and without a network. All of it goes into"
+            f"The workbench's {TOUR.name} has two funds and six rules of when to rebalance them. Each is backtested "
+            "on embedded prices and compared with the others, in about a minute, without a network. All goes into"
         )
     )
     print_text(f"  {asked.final}\n")
@@ -93,7 +92,10 @@ def tour() -> None:
 
 def batch(
     files: Annotated[
-        list[Path], typer.Argument(help="Portfolio files, or one file that says what to run.", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Portfolio files, files of accounts (.csv), or one that says what to run.", show_default=False
+        ),
     ],
     parameter: Annotated[
         list[str] | None,
@@ -123,8 +125,8 @@ def batch(
 ) -> None:
     """Make reports of many files or parameters, and a page of all.
 
-    Each of FILES is run with each combination of parameters. A finished run is not made again, so that an
-    interrupted batch resumes. Exit status 1 if a run failed.
+    Each of FILES is run with each combination of parameters; clients of one model share one comparison. A finished
+    run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
     """
     with starting():
         from desk.commands.batch import make_batch, plan_of

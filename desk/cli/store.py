@@ -1,4 +1,4 @@
-"""`rebalance store`: the database and the keys of the service, backed up, restored, migrated and checked."""
+"""`rebalance serve store`: the database and the keys of the service, backed up, restored, migrated and checked."""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""`rebalance audit`, `sweep`, `laboratory` and `study`: policies tested beyond one backtest."""
+"""`rebalance research audit`, `sweep`, `laboratory` and `study`: policies tested beyond one backtest."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`rebalance tca`: what journalled orders cost."""
+"""`rebalance desk tca`: what journalled orders cost."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""`rebalance user`: the users of the service, in its database. No password is given or shown here."""
+"""`rebalance serve user`: the users of the service, in its database. No password is given or shown here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""`rebalance watch`: decision cycles of portfolio files without a person, on their exchanges' calendars."""
+"""`rebalance desk watch`: decision cycles of portfolio files without a person, on their exchanges' calendars."""
 
 from pathlib import Path
 from typing import Annotated

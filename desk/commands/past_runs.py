@@ -402,7 +402,7 @@ def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
     if not file.is_file():
         raise ConfigError(
             f"{run} was made from {manifest.get('file', 'a file that its manifest does not name')}, which is not "
-            "there. Give the file: rebalance replay RUN --file FILE."
+            "there. Give the file: rebalance runs replay RUN --file FILE."
         )
     return file
 
@@ -425,7 +425,7 @@ def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path, t
     if differ:
         raise ConfigError(
             f"{file} has other settings than {run.name}: {listed(differ, most=5)}. Restore the file, or give the one "
-            "that the run was made from: rebalance replay RUN --file FILE."
+            "that the run was made from: rebalance runs replay RUN --file FILE."
         )
 
 

@@ -153,7 +153,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
 def holder_facts(trades: TradeList) -> dict[str, float]:
     """The NAV before a trade list, its largest drift, fraction of NAV, and its costs; amounts are in currency."""
     drift = trades.before_after.figures["before"].largest_drift
-    return {"nav": trades.facts["nav_before"], "drift": drift, "charges": float(trades.sized.charges.sum())}
+    return {"nav": float(trades.facts["nav_before"]), "drift": drift, "charges": float(trades.sized.charges.sum())}
 
 
 def save_learned(

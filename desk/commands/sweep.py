@@ -125,6 +125,6 @@ def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> SweepSheet
         table,
         title=run.portfolio,
         tracking_penalty=prices.pop() if len(prices) == 1 else None,
-        run=identity(run),
+        run={"Data": f"prices to the closes of {run.last_day}; each portfolio in its currency"} | identity(run),
         own=own,
     )

@@ -79,16 +79,19 @@ class Canvas:
         yield
         self._owner = before
 
-    def clip(self, left: float, top: float, width: float, height: float) -> str:
+    def clip(self, left: float, top: float, width: float, height: float, axes: str = "") -> str:
         """The name of a rectangle that cuts what is drawn.
 
         left   : left edge, px from the left of the canvas.
         top    : upper edge, px from the top of the canvas.
         width  : width, px.
         height : height, px.
+        axes   : ends and kind of the axis across and of that up, from which a page's script reads values.
         """
         x, y, across, up = (_px(part) for part in (left, top, width, height))
-        return self._define("clipPath", f'><rect x="{x}" y="{y}" width="{across}" height="{up}"/></clipPath>')
+        told = f' data-axes="{axes}"' if axes else ""
+        rest = f'{told}><rect x="{x}" y="{y}" width="{across}" height="{up}"/></clipPath>'
+        return self._define("clipPath", rest)
 
     def text(
         self,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from foundation.blocks import Column, with_minus
+from foundation.paper.wording import percent
 from research.orders.before_after import SHORT_HISTORY, TAIL_LEVEL, BeforeAfter, Figures
 from research.orders.reasons import LEAST_GAP
 
@@ -57,8 +58,8 @@ def _risks(found: BeforeAfter) -> list[Row]:
         *([strategic] if other else []),
         ("volatility", "% a year", 2, lambda f: _percent(f.volatility)),
         *([] if "beta" in found.undefined else [(f"beta to {found.benchmark}", "", 2, lambda f: f.beta)]),
-        (f"VaR {TAIL_LEVEL:.0%}, {short}", "% of NAV", 2, lambda f: _percent(f.var[short])),
-        (f"CVaR {TAIL_LEVEL:.0%}, {long}", "% of NAV", 2, lambda f: _percent(f.cvar[long])),
+        (f"VaR {percent(TAIL_LEVEL, 0)}, {short}", "% of NAV", 2, lambda f: _percent(f.var[short])),
+        (f"CVaR {percent(TAIL_LEVEL, 0)}, {long}", "% of NAV", 2, lambda f: _percent(f.cvar[long])),
     ]
 
 

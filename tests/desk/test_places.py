@@ -61,7 +61,7 @@ def test_nothing_of_a_user_is_written_into_the_workbench(money: Path, monkeypatc
     assert all(name in listed for name in runs)
     assert str(money / "reports" / runs[0]) in done("show", runs[0]).out
     monkeypatch.chdir(money.parent)
-    gone = rebalance("show", runs[0])
+    gone = rebalance("runs", "show", runs[0])
     assert f"in {money.parent / 'reports'} or {ROOT / 'reports'}. `rebalance runs` lists those" in gone.err
     sheet = f"Sheet: {money}/reports/{runs[0]}/sweep.html\n"
     assert done("show", f"{money}/reports/{runs[0]}").out.endswith(sheet)
@@ -73,6 +73,10 @@ def test_a_workbench_that_has_stores_goes_on_with_them(money: Path, monkeypatch:
     assert stores_folder() == (own if not FORMER_STORES.exists() else FORMER_STORES)
     (money / "former" / "mine").mkdir(parents=True)
     monkeypatch.setattr("research.market.store.FORMER_STORES", money / "former")
+    monkeypatch.setattr("desk.commands.data.FORMER_STORES", money / "former")
+    (money / "former" / "mine" / "store.json").write_text("{}")
     assert stores_folder() == money / "former"
+    said = " ".join(done("data", "list").out.split())
+    assert f"They are in {money}/former, of this workbench. Move that folder to {own}, and every" in said
     monkeypatch.setenv(STORES, "stated")
     assert stores_folder() == money / "stated"

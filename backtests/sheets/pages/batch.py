@@ -6,8 +6,9 @@ The page of a thousand runs has less than 300 kB, so that what many rows share s
 the sentences of verdicts, and warnings. Pictures are paths of whole pixels. Without scripts it is a plain table.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from backtests.sheets.render import render
 from foundation.paper.render import Running
 from foundation.paper.wording import counted, grouped, number
 
+LAST_DAY = re.compile(r"-(\d{4}-\d\d-\d\d)-[0-9a-f]{8}$")  # of the name of a run
 STATUSES = ("made", "found", "unchanged", "failed")
 PICTURE_POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 12  # px between two points, and from no drawdown to the deepest of all runs
@@ -48,6 +50,7 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
         Running(f"{name}: batch"),
         name=name,
         subtitle=f"{counted(len(table), 'run')} of {notebook}: {said}",
+        dated=_dated(table["run"]),
         common=", ".join(f"{parameter}={value}" for parameter, value in common.items()),
         failures=_failures(records),
         failed=int(count.get("failed", 0)),
@@ -109,6 +112,13 @@ def verdict_words(row: Mapping[str, Any]) -> str:
     if gain != gain:
         return str(policy)
     return f"{policy}: gains {number(gain, 1)} bp"
+
+
+def _dated(runs: Iterable[str]) -> str:
+    """The age of the prices of runs, by their names, and their currencies; "" where no run has a day."""
+    days = sorted({found[1] for run in runs if (found := LAST_DAY.search(run))})
+    ends = days if len(days) < 2 else [days[0], days[-1]]
+    return f"Prices to the closes of {' to '.join(ends)}; each portfolio in its own currency." if days else ""
 
 
 def _models(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

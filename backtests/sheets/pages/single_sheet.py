@@ -49,7 +49,7 @@ from foundation.paper.formats import json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle, style_alone
-from foundation.paper.wording import counted, listed, number, percent
+from foundation.paper.wording import counted, dated_words, listed, number, percent
 from research.market.calendars import row_count, row_name
 from research.market.quality import check_market
 from research.portfolio import Portfolio
@@ -136,7 +136,7 @@ class SingleSheet:
         screen, comparator = paired_screen(self.paired), comparator_in_test(self.paired.benchmark, self.played)
         return screen | {
             "title": self.title,
-            "subtitle": f"{self.paired.reference}: {_tested(self.played)}",
+            "subtitle": f"{self.paired.reference}: {_tested(self.played)}. {self._dated}",
             "growth": growth_beside_picture(self.played, self.style, comparator),
             "lead": self._lead(),
             "columns": [column | {"mark": ""} for column in screen["columns"]],
@@ -203,6 +203,10 @@ class SingleSheet:
     @property
     def _target(self) -> str:
         return "its own target" if self.portfolio is None else "the strategic target"
+
+    @property
+    def _dated(self) -> str:
+        return dated_words("" if self.portfolio is None else self.portfolio.basis, self.played.dates[-1])
 
     # -- words -------------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,10 @@ BOLD_RULE = (
 )
 FOLDED_WORDS = "The further figures describe this sample and have no interval."
 ELIGIBLE = "term-recommendation"
+DECISION = (
+    "Tracking error: how far returns stray from those of the target. Loss at your prices: costs, tracking error at "
+    "your penalty, days and orders"
+)
 QUESTIONS = {
     "gain": "What it gains",
     "changes": "What would change that",
@@ -67,7 +71,7 @@ def _first_screen(comparison: Comparison) -> Block:
         "age": age_words(desk.date),
         "heading": said.heading,
         "verdict": said.do,
-        "figures": table("The decision in figures", said.heads, said.rows, texts=[0]) if said.rows else None,
+        "figures": table(DECISION, said.heads, said.rows, texts=[0]) if said.rows else None,
         "decision": decision_picture(made, looks.styles, desk.basis),
         "reasons": facts_blocks({words: getattr(said, key) for key, words in QUESTIONS.items()}),
         "colour": looks.styles[made.policy].colour if made.policy else "soft",

@@ -24,6 +24,12 @@ DECISIVE = (  # rows that a committee decides by
     "limits", "expected", "gain", "better", "cost", "tracking_error", "growth", "volatility", "max_drawdown",
     "trading_days", "trades",
 )  # fmt: skip
+ABOUT = {  # what a kind of policy is, where its rule does not say so
+    "TunedThreshold": "chosen on days before the test",
+    "NoTradeRegion": "by a formula from costs and risk",
+    "Universal": "by a network trained once, on simulated markets",
+    "Learned": "by a network trained on days before the test",
+}
 MOST = 8  # policies beside one another: what a sheet of paper holds
 WORST_SHOWN = 4  # markets of each kind
 ORDERS_SHOWN = 20  # what a sheet of paper holds beside their effect
@@ -39,9 +45,18 @@ def policies_parts(comparison: Comparison) -> list[Part]:
     by_key = {row["key"]: row for group in screen["groups"] for row in group["rows"]}
     grown = defined(["growth"], scores)[0].key
     found = [by_key[grown if key == "growth" else key] for key in DECISIVE]
-    rows = [row | {"cells": [row["cells"][k] for k in places], "said": SHORTLY.get(row["key"])} for row in found]
+    rows = [
+        row
+        | {
+            "cells": [row["cells"][k] | {"below": row["cells"][k]["below"][:1]} for k in places],  # no dates
+            "said": SHORTLY.get(row["key"]),
+        }
+        for row in found
+    ]
+    kinds = {name: type(policy).__name__ for name, policy in comparison.portfolio.policies.items()}
+    columns = [column | {"about": ABOUT.get(kinds.get(column["name"], ""))} for column in screen["columns"]]
     shown = {
-        "columns": [screen["columns"][k] for k in places],
+        "columns": [columns[k] for k in places],
         "groups": [{"name": "", "rows": rows}],
         "words": screen["interval_words"],
     }
@@ -70,7 +85,10 @@ def downside_parts(comparison: Comparison, trades: TradeList | None) -> list[Par
         "The worst stretches of the past, the worst day, month, year and fall of the test, and shocks that are "
         f"assumed to follow the last close, before any trade. {ASSUMED}"
     )
-    caption = "Today's holdings and their expected risk before and after the orders, by the returns of recent years"
+    caption = (
+        "Expected risk of today's holdings before and after the orders, by the returns of recent years. VaR: the loss "
+        "that 5 % of them exceed; CVaR: the mean of those losses; beta: what a move of 1 % in the benchmark moves"
+    )
     today = [] if trades is None else [_effect(caption, trades, holdings=False)]
     return [Words(words, "intro"), downside_picture(downside(comparison), looks_of(comparison).styles), *today]
 
@@ -120,13 +138,15 @@ def trades_parts(trades: TradeList | None) -> list[Part]:
     heads, cells = trades.order_cells()
     largest = set(trades.orders["notional"].nlargest(ORDERS_SHOWN).index) if cells else set()
     shown = [row for k, row in enumerate(cells) if k in largest]
-    which = "Orders" if len(shown) == len(cells) else f"The {len(shown)} largest of {counted(len(cells), 'order')}"
+    which = (
+        "Orders to send" if len(shown) == len(cells) else f"The {len(shown)} largest of {counted(len(cells), 'order')}"
+    )
     texts = [k for k, (words, _) in enumerate(heads) if words in ORDER_WORDS]
     return [
         Words(trades.headline, ""),
         *(Words(f"{sentence}.", "") for sentence in trades.outside),
         *([table(f"{which}, sells first, at {trades.content.prices}", heads, shown, texts=texts)] if cells else []),
-        _effect("Before and after the orders", trades, risks=False),
+        _effect("Before and after the orders; exact step: before they are rounded to whole lots", trades, risks=False),
         Folded(
             "The whole list: orders, what is held and why, cash, prices and their origin",
             [Filled("trade_list.html.j2", trades.html())],
@@ -138,5 +158,6 @@ def trades_parts(trades: TradeList | None) -> list[Part]:
 def _effect(caption: str, trades: TradeList, **rows: Any) -> Block:
     """The table of the portfolio before and after the trades.  rows : which ones, as `table_of` takes them."""
     columns = table_of(trades.before_after, **rows)
-    cells = zip(*(column.cells for column in columns), strict=True)
-    return table(caption, [column.title for column in columns], list(cells), texts=[0, 1])
+    names, units, *moments = (column.cells for column in columns)
+    titles = [f"{name}, {unit}" if unit else name for name, unit in zip(names, units, strict=True)]
+    return table(caption, ["figure", *(column.title for column in columns[2:])], zip(titles, *moments, strict=True))

@@ -41,7 +41,7 @@ def returns_parts(comparison: Comparison) -> list[Part]:
         }
         parts += [
             records_table(caption, rolling_columns(rolling), spans, looks, head="policy"),
-            rolling_returns_picture(rolling, looks.styles, dates),
+            rolling_returns_picture(_shown(rolling, comparison), looks.styles, dates),
         ]
     for length in spreads:
         caption = f"Returns of whole calendar {length}, net of costs and compounded"
@@ -60,6 +60,12 @@ def returns_parts(comparison: Comparison) -> list[Part]:
         *([matched_picture(grown, shares, looks.styles, comparison.reference, dates)] if each else []),
         *(Words(f"{name} has no growth at that volatility: {why}") for name, why in missing.items()),
     ]
+
+
+def _shown(rolling: dict[str, dict[str, Array]], comparison: Comparison) -> dict[str, dict[str, Array]]:
+    """The same of the recommended policy and the reference: curves of many lie on one another."""
+    names = dict.fromkeys([comparison.recommendation.policy or comparison.reference, comparison.reference])
+    return {span: {name: of[name] for name in names} for span, of in rolling.items()}
 
 
 def rolling_columns(rolling: dict[str, dict[str, Array]]) -> list[Column]:

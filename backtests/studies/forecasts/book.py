@@ -20,13 +20,12 @@ import numpy as np
 from backtests.inference.estimates import EstimateWithTest
 from backtests.studies.forecasts.walk_forward import ForecastPath
 from foundation.errors import DataError
-from foundation.files import write_whole
+from foundation.files import ROOT, write_whole
 from foundation.home import FORECAST_BOOK, folder_for, stated_folder
 from research.allocation.kept_paths import settings_of
 from research.forecast import Forecast
 from research.forecast.predicted import predicted
 from research.market import Market
-from research.market.reading.tables import DATA
 
 FORM, CARD = "forecast, 2", "card.json"
 ROUNDED = 1e-9  # of a forecast's deviation: what two processors, or one from other memory, differ by without a fit
@@ -202,7 +201,7 @@ def book_folder(file: str | Path) -> Path:
     That of the workbench's own files is `data/forecasts`.
     """
     beside = folder_for("forecasts", file)
-    return stated_folder(FORECAST_BOOK) or (DATA / "forecasts" if beside.parent == DATA.parent else beside)
+    return stated_folder(FORECAST_BOOK) or (ROOT / "data" / "forecasts" if beside.parent == ROOT else beside)
 
 
 def _content(entry: Entry) -> dict[str, Any]:

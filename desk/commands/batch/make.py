@@ -10,7 +10,8 @@ others. The page names the differences from the previous batch of the name.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ import pandas as pd
 
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.batch_changes import Changes, called, changes_between
-from backtests.runs.folder import MANIFEST, Run, clear_killed, reports_folder, staged
+from backtests.runs.folder import MANIFEST, clear_killed, reports_folder, staged
 from backtests.runs.notebook import COMPARING
 from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
 from desk.commands.batch.clients import client_run
@@ -30,9 +31,10 @@ from desk.commands.batch.plan import Job
 from desk.commands.batch.run import FAILURES, Outcome, failed, found_run, name_of, outcome, report_of, row_of, table_of
 from desk.commands.batch.workers import on_cluster, run_all
 from desk.commands.made import Made
+from desk.commands.report import AskedReport
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole, writing
-from foundation.paper.wording import counted
+from foundation.paper.wording import counted, grouped
 from foundation.printable import printable
 from foundation.progress import bar, say
 from research.portfolio.file.document import trusts_code
@@ -99,59 +101,64 @@ def named_runs(plan: Plan, home: Path) -> tuple[dict[Job, str], dict[Job, Outcom
     home : folder of the runs: of the jobs that share a comparison, one whose report is there makes it, else the first.
     """
     names, failures, taken = dict[Job, str](), dict[Job, Outcome](), dict[str, Job]()
-    reports, comparisons = dict[Job, Run](), dict[str, list[Job]]()
+    asked = dict[Job, AskedReport]()
     with bar(len(plan.jobs), "reading portfolios", "runs") as progress:
-
-        def keep(job: Job, name: Callable[[], str]) -> None:
-            try:
-                if (found := name()) in taken:
+        if plan.notebook == COMPARING:
+            for job in (job for job in plan.jobs if job.account is None):
+                with _failing(job, failures):
+                    asked[job] = report_of(job)
+                progress.update()
+        shared = _shared(asked, home)
+        for job in (job for job in plan.jobs if job not in failures):
+            with _failing(job, failures):
+                if plan.notebook != COMPARING:
+                    name = name_of(job, plan.notebook)
+                elif job.account is None and job not in shared:
+                    name = asked[job].run.name
+                else:
+                    job, name = _client(job, asked, shared, failures)
+                if name in taken:
                     raise ConfigError(
-                        f"{_called(taken[found])} and {_called(job)} are both the run {found}, which is made once. "
-                        "Leave one of the two out."
+                        f"{_called(taken[name])} and {_called(job)} are both the run {name}, which is made once. Leave "
+                        "one of the two out."
                     )
-                names[job], taken[found] = found, job
-            except Exception as error:  # whatever it is, it must not cost the other runs
-                failures[job] = failed(job, job.name, error, time.monotonic())
-                _say_failed(failures[job])
-            progress.update()
-
-        def report(job: Job) -> str:
-            asked = report_of(job)
-            reports[job] = asked.run
-            comparisons.setdefault(asked.comparison, []).append(job)
-            return asked.run.name
-
-        accounts = [job for job in plan.jobs if job.account is not None]
-        for job in (job for job in plan.jobs if job.account is None):
-            keep(job, partial(report, job) if plan.notebook == COMPARING else partial(name_of, job, plan.notebook))
-        shared = _shared(comparisons, names, home)
-        for job, of in shared.items():
-            del taken[names.pop(job)]
-            keep(replace(job, report=of), partial(_client_name, reports[job], replace(job, report=of)))
-            progress.update(-1)
-        for job in accounts:
-            model = Job(job.file, job.given)
-            why = job.missing or (failures[model].verdict if model in failures else "")
-            job = replace(job, missing=why, report=shared.get(model) or names.get(model, ""))
-            keep(job, partial(_client_name, reports.get(model), job))
+                names[job], taken[name] = name, job
+            progress.update(job not in asked)
     return names, failures
 
 
-def _shared(comparisons: Mapping[str, Sequence[Job]], names: Mapping[Job, str], home: Path) -> dict[Job, str]:
-    """The name of the report that each job shares with an other that makes it."""
-    found = {}
-    for jobs in comparisons.values():
-        named = [names[job] for job in jobs if job in names]
-        made = next((name for name in named if (home / name).exists()), named[0] if named else "")
-        found |= {job: made for job in jobs if job in names and names[job] != made}
-    return found
+@contextmanager
+def _failing(job: Job, failures: dict[Job, Outcome]) -> Iterator[None]:
+    """A block whose error, whatever it is, is told and kept as the outcome of a job, and costs no other run."""
+    try:
+        yield
+    except Exception as error:
+        failures[job] = failed(job, job.name, error, time.monotonic())
+        _say_failed(failures[job])
 
 
-def _client_name(report: Run | None, job: Job) -> str:
-    """The name of a client's run. Raises ConfigError where his model cannot be read."""
-    if job.missing or report is None:
-        raise ConfigError(job.missing)
-    return client_run(report, job).name
+def _shared(asked: Mapping[Job, AskedReport], home: Path) -> dict[Job, str]:
+    """The name of the report that a job shares, for each job of which another makes it."""
+    shared = dict[Job, str]()
+    for jobs in grouped((report.comparison, job) for job, report in asked.items()).values():
+        names = [asked[job].run.name for job in jobs]
+        made = next((name for name in names if (home / name).exists()), names[0])
+        shared |= {job: made for job, name in zip(jobs, names, strict=True) if name != made}
+    return shared
+
+
+def _client(
+    job: Job, asked: Mapping[Job, AskedReport], shared: Mapping[Job, str], failures: Mapping[Job, Outcome]
+) -> tuple[Job, str]:
+    """The job of a client with the report that he shares, and the name of his run.
+
+    Raises : ConfigError for an account whose model cannot be read.
+    """
+    model = Job(job.file, job.given)
+    if job.missing or model in failures:
+        raise ConfigError(job.missing or failures[model].verdict)
+    job = replace(job, report=shared.get(model, asked[model].run.name))
+    return job, client_run(asked[model].run, job).name
 
 
 def _called(job: Job) -> str:

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -180,12 +180,18 @@ def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:
 
 
 def _whole(job: Job, final: Path, notebook: Path, status: str, began: float) -> Outcome:
-    facts = _facts(final.with_name(job.report) if job.report else final, notebook)
+    facts = _facts(final, notebook) if not job.report else dict(_shared_facts(final.with_name(job.report), notebook))
     if job.report:
         facts |= {"page": f"../{final.name}/{CLIENT_PAGE}", "report": job.report, "drawdowns": ()}
         facts |= read_manifest(final)["holder"]
     seconds = time.monotonic() - began
     return Outcome(job.portfolio, job.given, final.name, status, seconds=seconds, **facts)
+
+
+@lru_cache(maxsize=16)
+def _shared_facts(report: Path, notebook: Path) -> dict[str, Any]:
+    """The fields of a row that clients share, read once: they are asked for when the report is made."""
+    return _facts(report, notebook)
 
 
 def _facts(final: Path, notebook: Path) -> dict[str, Any]:

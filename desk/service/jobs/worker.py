@@ -39,9 +39,9 @@ from research.market.store import stores_folder
 
 COMMANDS = {
     "report": "report",
-    "backtest": "backtest",
-    "cycle": "run",
-    "sweep": "sweep",
+    "backtest": "research backtest",
+    "cycle": "desk run",
+    "sweep": "research sweep",
 }  # of the command line, by kind of job
 SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0, "sweep": 4 * 3600.0}  # that a job may take
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
@@ -142,7 +142,13 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
 
 def _words(job: QueuedJob, root: Path) -> Sequence[str | Path]:
     """The command of a job."""
-    words = [COMMANDS[job.kind], root / job.arguments["file"], *job.arguments["options"], "--reports", root / RUNS]
+    words = [
+        *COMMANDS[job.kind].split(),
+        root / job.arguments["file"],
+        *job.arguments["options"],
+        "--reports",
+        root / RUNS,
+    ]
     folder = root / JOBS / job.id
     return words if job.kind != "cycle" else [*words, "--export", folder / RECORD, "--page", folder / PAGE]
 

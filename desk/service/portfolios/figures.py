@@ -43,7 +43,7 @@ class Performance(BaseModel):
     """A backtest.
 
     run         : run that fitted the policy or recommends it, or "".
-    figures     : by name, as in summary.json of `rebalance backtest`; null where one is not defined.
+    figures     : by name, as in summary.json of `rebalance research backtest`; null where one is not defined.
     undefined   : reason of each that is not.
     nav_history : a row a close of the history that the portfolio names.
     """

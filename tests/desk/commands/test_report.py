@@ -131,7 +131,7 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
 def test_the_same_run_gives_the_same_bytes(reports: Path) -> None:
     """Trained anew, with all that is drawn and written of it."""
     run = run_in(reports)
-    again = rebalance("replay", run, "--retrain")
+    again = rebalance("runs", "replay", run, "--retrain")
     assert again.status == 0, again.out
     assert f"Made again. Same bytes in all {len(json.loads((run / 'manifest.json').read_text())['files'])} files" in (
         again.out
@@ -152,7 +152,7 @@ def test_a_learned_policy_has_a_card_that_knows_the_test(reports: Path) -> None:
     assert drift["volatility regime"] > 0.2  # of returns alone, whatever was learned: other than before
     told = [warned.replace("rl, seed 1", "rl") for warned in found["warnings"]]
     assert [warned for warned in told if warned not in sheet["warnings"]] == []
-    listed = rebalance("policies", "--reports", reports)
+    listed = rebalance("research", "policies", "--reports", reports)
     assert str(run / "policies" / "rl") in listed.out
 
 
@@ -286,7 +286,7 @@ def test_the_policy_in_force_needs_no_run(tmp_path: Path) -> None:
 
 
 def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
-    done = rebalance("backtest", FILE, "--policy", "tuned", "--reports", tmp_path)
+    done = rebalance("research", "backtest", FILE, "--policy", "tuned", "--reports", tmp_path)
     assert done.status == 0, done.err
     run = run_in(tmp_path, "backtest")
     summary = json.loads((run / "summary.json").read_text())
@@ -305,7 +305,7 @@ def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
         (["report", str(FILE), "-p", "run=x"], "set by the command itself"),
         (["report", str(FILE), "-p", "reference=quaterly"], "policy 'quaterly' is not among the candidates"),
         (["report", str(FILE), "-p", "benchmark=quaterly"], "benchmark: no benchmark"),
-        (["backtest", str(FILE), "--policy", "quaterly"], "'quaterly'"),
+        (["research", "backtest", str(FILE), "--policy", "quaterly"], "'quaterly'"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path, words: list[str], said: str) -> None:

@@ -97,7 +97,9 @@ def episodes_picture(
         if others:
             held = 100.0 * gaps_held(gaps, styles)
             panel = Panel(canvas, *second, high, Axis.over([*held.to_numpy().ravel(), 0.0], margin=0.08))
-            if not f.is_wide:
+            if f.is_wide:
+                canvas.text(f.width - 2.0, panel.top - 12.0, "range", colour="soft", align="right")
+            else:
                 _stripes(panel, len(base))
                 row_names(panel, names)
             panel.title(f"Excess return vs {reference}", "arrows: off scale" if len(held.T) < len(others) else "")
@@ -171,7 +173,6 @@ def _stripes(panel: Panel, count: int) -> None:
 
 def _ends(panel: Panel, held: pd.DataFrame) -> None:
     """The least and the largest difference of each row within the scale, at its right end."""
-    panel.canvas.text(panel.canvas.width - 2.0, panel.top - 12.0, "range", colour="soft", align="right")
     for (_, row), y in zip(held.iterrows(), heights(panel, len(held)), strict=True):
         words = " to ".join(number(float(end), signed=True) for end in (row.min(), row.max()))
         panel.canvas.text(panel.canvas.width - 2.0, y, words if row.notna().any() else "", align="right")

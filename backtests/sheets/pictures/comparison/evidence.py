@@ -13,7 +13,7 @@ from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, near
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import listed, number
+from foundation.paper.wording import listed, number, percent
 
 EVIDENCE_METRICS = {key: METRICS[key].difference for key in ("loss", "growth", "sharpe")}
 GAP = 26.0  # px between panels
@@ -71,7 +71,7 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
             for name, d in by_policy.items()
         ]
         each.append(f"{', '.join(filter(None, [shown.label, shown.unit]))}: {'; '.join(rows)}")
-    return f"Difference vs {reference}, with {level:.0%} intervals. {'. '.join(each)}."
+    return f"Difference vs {reference}, with {percent(level, 0)} intervals. {'. '.join(each)}."
 
 
 def _ends(d: Difference, shown: Column) -> str:
