@@ -19,6 +19,7 @@ AUTHENTICATOR = {
     "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
     "isUserVerified": True, "automaticPresenceSimulation": True,
 }  # fmt: skip
+SCRIPT = Path("foundation/paper/templates/pictures.js")  # of pages with pictures
 VIEWS = ((360, "light"), (768, "dark"), (1440, "light"))  # widths of a page, and the theme of its reader
 
 
@@ -45,6 +46,13 @@ class Elements(HTMLParser):
     def handle_endtag(self, tag) -> None:
         if not self.open or self.open.pop() != tag:
             self.crossed.append(tag)
+
+
+def without_script(page: str) -> str:
+    """A page without the script of its pictures, which it has once at most."""
+    own = f"<script>{SCRIPT.read_text(encoding='utf-8').rstrip()}</script>"
+    assert page.count(own) <= 1
+    return page.replace(own, "")
 
 
 MEASURE = """

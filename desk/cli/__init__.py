@@ -3,8 +3,11 @@
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
 
+import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,9 +20,9 @@ from desk.cli.execute import execute
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now
 from desk.cli.new import new
-from desk.cli.on_server import Group, OnServer, Table
+from desk.cli.on_server import Command, Group, Table
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
-from desk.cli.reports import backtest, batch, parameters_text, report
+from desk.cli.reports import backtest, batch, parameters_text, report, tour
 from desk.cli.serve import mcp, serve, worker
 from desk.cli.studies import audit, laboratory, study, sweep
 from desk.cli.tca import tca
@@ -27,6 +30,7 @@ from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
 from desk.cli.watch import watch
 from desk.commands.terminal import print_text, run_app
+from foundation.home import HOME, fix_folders
 
 FILE, RUN, TICKET = "data/portfolios/sixty_forty.yaml", "sixty_forty", "trades.json"  # of examples
 DATA: Table = {
@@ -71,7 +75,7 @@ JOURNAL: Table = {
     "export": (journal.export, "--out journal.csv"),
 }
 DESK: Table = {
-    "run": (run, FILE),
+    "run": (run, f"{FILE} --as-of 2022-12-29"),
     "watch": (watch, f"{FILE} --once"),
     "history": (history, ""),
     "approve": (journal.approve, TICKET),
@@ -81,7 +85,7 @@ DESK: Table = {
     "why": (journal.why, "1a2b3c4d-SPY"),
     "tca": (tca, "--out costs.html"),
     "live": (live, FILE),
-    "governance": (governance, f"{FILE} --out governance.html"),
+    "governance": (governance, FILE),
     "alerts": Group("Alerts by e-mail, webhook and file.", {"test": (test_alerts, "")}),
 }
 STORE: Table = {
@@ -107,19 +111,22 @@ COMMANDS: Table = {
     "new": (new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
     "data": Group("Fetch, import and check the prices that portfolio files use.", DATA),
     "report": (report, FILE),
-    "trades": (trades, f"{FILE} --out trades.csv"),
+    "trades": (trades, f"{FILE} --as-of 2022-12-29"),
     "risk": (risk, FILE),
     "allocate": (allocate, FILE),
     "forecast": (forecast, FILE),
     "research": Group("Test policies beyond one backtest, and train them.", RESEARCH),
-    "runs": Group("", RUNS, runs, "--portfolio sixty_forty"),
-    "batch": (batch, f"{FILE} --grid draws=500,1000"),
+    "runs": Group("", RUNS, runs),
+    "batch": (batch, f"{FILE} -p draws=1000"),
     "desk": Group("Decide, approve, execute and book; say why.", DESK),
-    "serve": Group("", SERVE, serve, "--port 8000"),
+    "serve": Group("", SERVE, serve),
 }
-HIDDEN: Table = {"compile": (compile_now, "")}  # what set-up calls
-BESIDE = ("research", "runs", "desk", "serve")  # until 0.6 the commands of these answer to their last word alone, too
-MOVED = {word: name for name in BESIDE for word in COMMANDS[name].commands}
+HIDDEN: Table = {"tour": (tour, ""), "compile": (compile_now, "")}  # the second is what set-up calls
+MOVED = {  # group of what was called by its last word alone, and can be until version 0.6
+    name: group
+    for group, table in {"research": RESEARCH, "runs": RUNS, "desk": DESK, "serve": SERVE}.items()
+    for name in table
+}
 
 
 class Commands(TyperGroup):
@@ -130,10 +137,9 @@ class Commands(TyperGroup):
         return [*COMMANDS, *HIDDEN]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """The words of the usage: all options, so that help fits a screen of 24 lines without a list of them."""
-        return [f"[{' '.join(filter(None, (each.opts[0], each.metavar)))}]" for each in self.get_params(ctx)] + [
-            "COMMAND"
-        ]
+        """The words of the usage: all options, which help does not list again, so that it fits a screen of 24 lines."""
+        stated = [" ".join(filter(None, (each.opts[0], each.metavar))) for each in self.get_params(ctx)]
+        return [*(f"[{each}]" for each in sorted(stated, key=len, reverse=True)), "COMMAND"]  # no word is broken
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands alone."""
@@ -150,31 +156,34 @@ class Commands(TyperGroup):
 
 def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
     """The commands of a group, whose path is such as `rebalance desk`."""
-    made = typer.Typer(
-        help=group.help or group.alone.__doc__, rich_markup_mode=None, no_args_is_help=group.alone is None, **settings
-    )  # rich takes as long to import as all the rest
+    settings = {"help": group.help or group.alone.__doc__, "epilog": _example(path, group)} | settings
+    made = typer.Typer(rich_markup_mode=None, no_args_is_help=group.alone is None, **settings)  # rich is slow to import
     if group.alone is not None:
-        made.callback(invoke_without_command=True, epilog=_example(path, group.example))(group.alone)
+        made.callback(invoke_without_command=True)(group.alone)
     for name, each in group.commands.items():
         words = f"{path} {name}"
         if isinstance(each, Group):
             made.add_typer(_app(each, words), name=name)
         else:
-            function, example = each
-            more = parameters_text() if function is report else ""
-            made.command(name, cls=OnServer, hidden=name in HIDDEN, epilog=more + _example(words, example))(function)
+            more = parameters_text() if each[0] is report else ""
+            made.command(name, cls=Command, hidden=name in HIDDEN, epilog=more + _example(words, each))(each[0])
     return made
 
 
-def _example(path: str, words: str) -> str:
-    return f"Example: {path} {words}".rstrip()
+def _example(path: str, given: tuple[Callable[..., None], str] | Group) -> str:
+    """How a command is called, in a line of its own; of a group, itself or its first command."""
+    if not isinstance(given, Group):
+        return f"\b\nExample:\n  {path} {given[1]}".rstrip()  # \b: keep the line breaks
+    name, first = next(iter(given.commands.items()))
+    return _example(path, (given.alone, "")) if given.alone else _example(f"{path} {name}", first)
 
 
 app = _app(
     Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN),
     "rebalance",
     cls=Commands,
-    epilog="With --server, a service does report, runs, research backtest or desk run. "
+    epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"
+    "--home DIR    folder of runs, books and journal, as REBALANCE_HOME\n\n"
     "New here? `rebalance tour` does the main job on embedded data in a minute.",
     pretty_exceptions_enable=False,
 )
@@ -198,8 +207,14 @@ def options(
             help="Do report, runs, research backtest or desk run on this service.", metavar="URL", show_default=False
         ),
     ] = "",
+    home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of runs, books and journal, as REBALANCE_HOME.")
+    ] = None,
 ) -> None:
     """Options of the command line itself."""
+    if home is not None:
+        os.environ[HOME] = str(home)
+    fix_folders()
     context.obj = server
 
 

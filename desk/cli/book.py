@@ -1,4 +1,4 @@
-"""`rebalance book open | fill | show | resolve | reconcile`: what a portfolio holds after fills."""
+"""`rebalance desk book open | fill | show | resolve | reconcile`: what a portfolio holds after fills."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -37,7 +37,10 @@ def open_(
     ] = "",
     as_of: PastDay = None,
 ) -> None:
-    """Open a book with what FILE, or a broker's file, says is held; `positions: {book: NAME}` in FILE then reads it."""
+    """Open a book with what FILE, or a broker's file, says is held.
+
+    `positions: {book: NAME}` in FILE then reads it.
+    """
     with starting():
         from desk.commands.orders.book import named_in, open_from, show
 
@@ -64,9 +67,12 @@ def fill(
         bool | None,
         typer.Option("--day-first/--month-first", help="Order of day and month in 03/04/2023.", show_default=False),
     ] = None,
-    decimal: Annotated[str, typer.Option(help="Sign before decimals, . or ,", show_default=False)] = "",
+    decimal: Annotated[str, typer.Option(help="Sign before decimals, a point or a comma.", show_default=False)] = "",
 ) -> None:
-    """Book fills, corrections and amounts of cash; what is booked is left out, and what has no order is listed."""
+    """Book fills, corrections and amounts of cash.
+
+    What is booked is left out, and what has no order is listed.
+    """
     with starting():
         from desk.commands.orders import book, fills
         from research.orders.bookkeeping.transaction import Reading
@@ -77,7 +83,7 @@ def fill(
 
 
 def show(name: NAME) -> None:
-    """Print a book: holdings, cash, open orders, and what is to be booked by name."""
+    """Print holdings, cash, open orders, and what is to be booked."""
     with starting():
         from desk.commands.orders import book
 
@@ -95,7 +101,10 @@ def resolve(
     ] = "",
     dismiss: Annotated[bool, typer.Option("--dismiss", help="Leave rows of brokers' files out for good.")] = False,
 ) -> None:
-    """Book rows of brokers' files, splits and dividends, and drop open orders, by name."""
+    """Book or dismiss what `show` lists, by name.
+
+    Rows of brokers' files, splits, dividends, and open orders, which are dropped.
+    """
     with starting():
         from desk.commands.orders import book
 
@@ -108,7 +117,10 @@ def reconcile(
     positions: Annotated[Path, typer.Option(help="A broker's CSV of positions.", show_default=False)],
     symbol: Symbols = None,
 ) -> None:
-    """Compare a book with a broker's positions and the portfolio file; exit status 1 where book and broker differ."""
+    """Compare a book with a broker's positions.
+
+    And with the portfolio file. Exit status 1 where book and broker differ.
+    """
     with starting():
         from desk.commands.orders.reconcile import reconcile
 

@@ -1,6 +1,7 @@
 """What all commands are made of, and how `rebalance --server URL` has some of them done by a service."""
 
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,16 +32,27 @@ Table = dict[
 
 
 class Group(NamedTuple):
-    """Commands under one name: their help, and what the name does alone, if anything, with an example of its words."""
+    """Commands under one name: their help, or else what the name does alone."""
 
     help: str
     commands: Table
     alone: Callable[..., None] | None = None
-    example: str = ""
 
 
-class OnServer(TyperCommand):
+class Command(TyperCommand):
     """A command that is done on the server that `--server` names, where it names one."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options, and apart those that state another heading: typer does it with rich alone."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for each in self.get_params(ctx):
+            if record := each.get_help_record(ctx):
+                heading = getattr(each, "rich_help_panel", None) or f"{each.param_type_name.title()}s"
+                sections.setdefault(heading, []).append((re.sub(r"list\[(\w+)\]", r"\1", record[0]), record[1]))
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
 
     def invoke(self, ctx: Any) -> Any:
         """Do it there, or here."""
@@ -68,7 +80,7 @@ def is_alone(context: typer.Context) -> bool:
 
 def _path(context: typer.Context) -> str:
     """The words of a command, such as `desk run`."""
-    return "" if context.parent is None else f"{_path(context.parent)} {context.info_name}".lstrip()
+    return " ".join(context.command_path.split()[1:])
 
 
 def _stated(context: typer.Context) -> list[str]:

@@ -1,4 +1,4 @@
-"""`rebalance store`: the database and the keys of the service, backed up, restored, migrated and checked."""
+"""`rebalance serve store`: the database and the keys of the service, backed up, restored, migrated and checked."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,12 +18,15 @@ def backup(file: Backup) -> None:
 
 
 def restore(file: Backup) -> None:
-    """Write the rows of FILE into an empty database of either kind, all or none."""
+    """Write the rows of FILE into an empty database, all or none."""
     print_text(_done("restore", file))
 
 
 def migrate() -> None:
-    """Bring the database to the schema of this program, after a backup, as a start of the server does."""
+    """Bring the database to the schema of this program.
+
+    A backup is made before, as at a start of the server.
+    """
     print_text(_done("migrate"))
 
 
@@ -33,7 +36,10 @@ def check() -> None:
 
 
 def rotate_keys(drop_old: DropOld = False) -> None:
-    """Make new keys, and seal all fields with them. Old keys still verify and open, unless they are dropped."""
+    """Make new keys, and seal all fields with them.
+
+    Old keys still verify and open, unless they are dropped.
+    """
     print_text(_done("rotate_keys", drop_old=drop_old))
 
 

@@ -19,7 +19,10 @@ def risk(
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Write the risk sheet of today's holdings of FILE: exposures, losses, contributions, drift, a year from today."""
+    """Write the risk sheet of today's holdings of FILE.
+
+    Exposures, losses, contributions, drift, and a year from today.
+    """
     with starting():
         from desk.commands.risk import make_risk
 
@@ -35,7 +38,10 @@ def allocate(
     ] = False,
     trust_code: TrustCode = None,
 ) -> None:
-    """Print the target weights of FILE's policies and their reasons, beside the weights held and simple controls."""
+    """Print the target weights of FILE's policies, and why.
+
+    Beside them stand the weights held, and simple controls.
+    """
     with starting():
         from backtests.today.targets_today import targets_today
         from research.portfolio import load_portfolio
@@ -50,10 +56,15 @@ def allocate(
 def forecast(
     file: File,
     as_of: PastDay = None,
-    worth: Annotated[bool, typer.Option("--worth", help="Play the portfolio with and without each forecast.")] = False,
+    worth: Annotated[
+        bool, typer.Option("--worth", help="Backtest the portfolio with and without each forecast.")
+    ] = False,
     trust_code: TrustCode = None,
 ) -> None:
-    """Print what FILE's forecasts expect, with the skill each has shown, and enter it into the forecast book."""
+    """Print what FILE's forecasts expect, with their past skill.
+
+    What they expect is entered into the forecast book.
+    """
     with starting():
         from desk.commands.forecast import make_forecast
 

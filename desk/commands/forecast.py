@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from backtests.studies.forecasts.book import book_place, disagreements, enter, entries, write_card
+from backtests.studies.forecasts.book import book_folder, disagreements, enter, entries, write_card
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
 from backtests.studies.forecasts.worth import worth
 from foundation.paper.text_tables import text_table, wrapped
@@ -29,7 +29,7 @@ def make_forecast(
         portfolio = load_portfolio(file, trust_code=trust_code)
         progress.stage("forecasting")
         found = forecasts_today(portfolio, as_of)
-        text = "\n\n".join([found.text(), *_book_text(found)])
+        text = "\n\n".join([found.text(), *_book_text(found, book_folder(portfolio.file))])
         if with_worth:
             progress.stage("playing with and without each forecast")
             known = replace(portfolio, market=found.market)  # nothing after the day that was asked
@@ -50,18 +50,19 @@ def worth_text(portfolio: Portfolio, found: ForecastsToday, name: str) -> str:
     return f"What {name} is worth\n{text_table(rows, left=1)}\n{wrapped(made.sentence())}"
 
 
-def _book_text(found: ForecastsToday) -> list[str]:
-    """Enter today's forecasts, and say what the book has, and where a walk-forward says otherwise."""
-    entered = [enter(entry) for entry in found.entries.values()]
+def _book_text(found: ForecastsToday, book: Path) -> list[str]:
+    """Enter today's forecasts into a book, and say what it has, and where a walk-forward says otherwise."""
+    entered = [enter(book, entry) for entry in found.entries.values()]
     told: list[str] = []
     for name, path in found.paths.items():
-        write_card(path, found.models[name], name, found.by_measure(name))
+        write_card(book, path, found.models[name], name, found.by_measure(name))
         told += [
-            f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model, path.market))
+            f"{name}: {sentence}"
+            for sentence in disagreements(path, entries(book, found.entries[name].model, path.market))
         ]
     new = sum(entered)
     words = "No forecast is new in the book" if not new else f"{new} of {len(entered)} forecasts are new in the book"
-    lines = [f"{words}, {book_place()}, with a card of each."]
+    lines = [f"{words}, {book}, with a card of each."]
     if told:
         more = f" ({len(told) - TOLD} more)" if len(told) > TOLD else ""
         lines += [wrapped(f"Warning: {sentence}") for sentence in told[:TOLD]] + ([more.strip()] if more else [])

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from foundation.paper.svg import DARK, LIGHT
+from foundation.paper.wording import NARROW_SPACE
 from foundation.templates import templates
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 PAPER_PACKAGE = "foundation.paper"  # whose templates are the frame of all pages
+PER_CENT = re.compile(
+    r"<style\b.*?</style>|<script\b.*?</script>|<[^>]*>|(?<=\d)(?P<sign> ?%)", re.DOTALL
+)  # and no word
 SANS = 'Inter,-apple-system,"Segoe UI",Roboto,"Liberation Sans","Helvetica Neue",Arial,sans-serif'
 PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
 FIGURE = re.compile(
@@ -53,7 +57,7 @@ def css_string(text: str) -> str:
 
 
 def fill(package: str, template: str, running: Running | None = None, **content: Any) -> str:
-    """A template of a package, or of this one, with the style of all pages and `content`.
+    """A template of a package, or of this one, with the style of all pages and `content`; per cents as one writes them.
 
     running : text on each printed page, for a whole page.
     """
@@ -63,7 +67,8 @@ def fill(package: str, template: str, running: Running | None = None, **content:
     environment = templates(package, PAPER_PACKAGE)
     environment.filters["as_images"] = as_images
     page = environment.get_template(template)
-    return page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
+    made = page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
+    return PER_CENT.sub(lambda found: f"{NARROW_SPACE}%" if found["sign"] else found[0], made)
 
 
 def as_images(block: "Markup") -> "Markup":

@@ -1,4 +1,4 @@
-"""The first screen of a comparison's sheet, its policies that matter, and its table of all figures."""
+"""The first screen of a comparison's sheet, and its table of figures: what a notebook's cell shows too."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,13 +20,13 @@ from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import LOSS
 from backtests.inference.pair_words import without_interval
 from backtests.inference.words import distinguished
-from backtests.sheets.parts import Filled, Part, Words, facts_blocks
+from backtests.sheets.parts import Part, facts_blocks
 from backtests.sheets.pictures.comparison.decision import decision_picture
 from backtests.sheets.pictures.comparison.timeline import growth_picture
 from backtests.sheets.sections.differences import differences_parts, paired_parts
 from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.tables import Block, Looks, table
-from backtests.sheets.terms import SHORTLY, term_of
+from backtests.sheets.terms import term_of
 from foundation.paper.picture import HALF
 from foundation.paper.styles import line_styles
 from foundation.paper.wording import age_words, amount, counted, dated_words, listed, number, percent
@@ -40,11 +40,10 @@ BOLD_RULE = (
 )
 FOLDED_WORDS = "The further figures describe this sample and have no interval."
 ELIGIBLE = "term-recommendation"
-DECISIVE = (  # rows that a committee decides by
-    "limits", "expected", "gain", "better", "cost", "tracking_error", "growth", "volatility", "max_drawdown",
-    "trading_days", "trades",
-)  # fmt: skip
-MOST = 8  # policies beside one another: what a sheet of paper holds
+DECISION = (
+    "Tracking error: how far returns stray from those of the target. Loss at your prices: costs, tracking error at "
+    "your penalty, days and orders"
+)
 QUESTIONS = {
     "gain": "What it gains",
     "changes": "What would change that",
@@ -72,7 +71,7 @@ def _first_screen(comparison: Comparison) -> Block:
         "age": age_words(desk.date),
         "heading": said.heading,
         "verdict": said.do,
-        "figures": table("The decision in figures", said.heads, said.rows, texts=[0]) if said.rows else None,
+        "figures": table(DECISION, said.heads, said.rows, texts=[0]) if said.rows else None,
         "decision": decision_picture(made, looks.styles, desk.basis),
         "reasons": facts_blocks({words: getattr(said, key) for key, words in QUESTIONS.items()}),
         "colour": looks.styles[made.policy].colour if made.policy else "soft",
@@ -81,42 +80,6 @@ def _first_screen(comparison: Comparison) -> Block:
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
         "differences": differences_parts(comparison),
     }
-
-
-def policies_parts(comparison: Comparison) -> list[Part]:
-    """The policies that matter by what a committee decides by, and why the others are not among them."""
-    screen, made, scores = first_screen(comparison), comparison.recommendation, comparison.scores
-    names = [n for n in (made.policy, made.now, comparison.reference, made.best, *made.as_good) if n in scores]
-    kept = list(dict.fromkeys(names))[:MOST]
-    places = [k for k, column in enumerate(screen["columns"]) if column["name"] in kept]
-    by_key = {row["key"]: row for group in screen["groups"] for row in group["rows"]}
-    grown = defined(["growth"], scores)[0].key
-    found = [by_key[grown if key == "growth" else key] for key in DECISIVE]
-    rows = [row | {"cells": [row["cells"][k] for k in places], "said": SHORTLY.get(row["key"])} for row in found]
-    shown = {
-        "columns": [screen["columns"][k] for k in places],
-        "groups": [{"name": "", "rows": rows}],
-        "words": screen["interval_words"],
-    }
-    return [Filled("policies.html.j2", shown), *_not_shown(comparison, kept)]
-
-
-def figures_parts(comparison: Comparison) -> list[Part]:
-    """The table of every figure of every policy."""
-    return [Filled("figures.html.j2", first_screen(comparison))]
-
-
-def _not_shown(comparison: Comparison, shown: Sequence[str]) -> list[Part]:
-    """A line on the policies that the table leaves out."""
-    made, unit = comparison.recommendation, comparison.portfolio.basis
-    why = {name: listed(limits) for name, limits in made.broken.items()}
-    for name, one in made.candidates.items():
-        more = one.loss - made.candidates[made.best or name].loss
-        why[name] = f"expected to lose {number(more, 0)} {unit} a year more than {made.best}"
-    left = [f"{name} ({why[name]})" for name in comparison.scores if name not in shown]
-    return (
-        [Words(f"Not in this table: {'; '.join(left)}. The appendix has every figure of every policy.")] if left else []
-    )
 
 
 def shown_differences(comparison: Comparison) -> list[Part]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from commanded import FILE, rebalance
 
-from backtests.studies.forecasts.book import PLACE
 from backtests.studies.forecasts.worth import worth
 from desk.commands.forecast import make_forecast
 from foundation.errors import ConfigError
+from foundation.home import FORECAST_BOOK
 from foundation.paper.text_tables import wrapped
 from research.forecast import Estimated
 from research.portfolio import load_portfolio
@@ -26,7 +26,7 @@ forecasts:
 
 @pytest.fixture
 def stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(PLACE, str(tmp_path / "book"))
+    monkeypatch.setenv(FORECAST_BOOK, str(tmp_path / "book"))
     file = tmp_path / "stated.yaml"
     file.write_text(FILE.read_text() + STATED)
     return file

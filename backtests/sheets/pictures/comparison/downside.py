@@ -6,7 +6,7 @@ import pandas as pd
 
 from foundation.paper.charts.interval_rows import BAR, heights, row_names, rows_panel
 from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
+from foundation.paper.layout import AXIS, KEY_ROW, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import Canvas
@@ -33,18 +33,23 @@ def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> P
     ]
 
     def draw(f: Format) -> Canvas:
-        count, left = losses.shape[1], WIDE_NAMES if f.is_wide else NAMES
+        count, left = losses.shape[1], WIDE_NAMES if f.is_wide else 0.0
         x = Axis.over([*(100.0 * losses.to_numpy().ravel()), 0.0], margin=DIGITS / (f.width - left))
-        size = {"names": left, "right": 12.0, "below": AXIS, "row": SLOT * count + GAP, "above": TITLE + KEY_ROW}
+        high = SLOT * count + GAP + (0.0 if f.is_wide else SLOT)  # on a phone a name stands above its bars
+        size = {"names": left, "right": 12.0, "below": AXIS, "row": high, "above": TITLE + KEY_ROW}
         panel = rows_panel(f, "downside", len(losses), x, **size)
         panel.x_grid(panel.x.ticks(5))
         for middle, market in zip(heights(panel, len(losses)), losses.index, strict=True):
             if market in starts[1:]:
-                panel.canvas.line([0.0, panel.right], [middle - size["row"] / 2.0] * 2, colour="rule")
-            for k, (policy, value) in enumerate(losses.loc[market].dropna().items()):
-                y = middle + SLOT * (k - (count - 1) / 2.0)
-                _bar(panel, y, 100.0 * float(value), styles[str(policy)])
-        row_names(panel, [name for _, name in losses.index])
+                panel.canvas.line([0.0, panel.right], [middle - high / 2.0] * 2, colour="rule")
+            for k, (policy, value) in enumerate(losses.loc[market].items()):
+                if value == value:
+                    y = middle + SLOT * (k - count / 2.0 + (0.5 if f.is_wide else 1.0))
+                    _bar(panel, y, 100.0 * float(value), styles[str(policy)])
+            if not f.is_wide:
+                panel.canvas.text(0.0, middle - SLOT * count / 2.0, str(market[1]))
+        if f.is_wide:
+            row_names(panel, [name for _, name in losses.index])
         panel.x_line(0.0, "ink", 0.8)
         panel.x_title("return, %")
         room = panel.width / count
@@ -54,8 +59,8 @@ def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> P
             panel.canvas.text(at + 22.0, y, fitted_name(policy, room - 24.0), bold=styles[policy].bold)
         return panel.canvas
 
-    data = losses.rename_axis(["kind", "market"]).reset_index()
-    return picture("downside", "The worst markets", caption, f"Return in each. {'; '.join(each)}.", data, draw)
+    alt = f"Return in each. {'; '.join(each)}."
+    return picture("downside", "The worst markets", caption, alt, losses.reset_index(), draw)
 
 
 def _bar(panel: Panel, y: float, value: float, style: LineStyle) -> None:
