@@ -1,7 +1,8 @@
 # The workbench's commands: `make help` lists them. Everything they write stays in this folder.
 
 BIN := .venv/bin
-TESTS := notebooks foundation research backtests desk tests  # the longest first, so that all processors end together
+# The longest first, so that all processors end together; last, what looks at the executed notebooks.
+TESTS := notebooks foundation research backtests desk tests tests/notebook_pages.py
 
 # Jupyter takes the kernel of .venv, and whatever likes to write to a home writes to .cache instead.
 export JUPYTER_PREFER_ENV_PATH := 1
@@ -16,7 +17,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench browser docs format clean
+.PHONY: screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench browser docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -68,6 +69,9 @@ bench: setup .venv/.bench  ## measure against the peers
 
 browser: setup  ## hold a page of each kind against axe-core in Chromium; needs npm
 	$(BIN)/python -m benchmarks.browser
+
+screens: setup  ## after the tests: pictures of each notebook as a page and in JupyterLab, in .cache/screens
+	$(BIN)/python tests/notebook_pages.py .cache/screens
 
 docs: setup .venv/.docs  ## build the site of the guide and the reference: site/index.html
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build

@@ -46,6 +46,27 @@ def pytest_collect_file(file_path: Path) -> Generator[None, list[Any], list[Any]
     return [one for one in found if type(one).__name__ != "DoctestModule"]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Keep each executed notebook, whose pages `tests/notebook_pages.py` looks at, when its last cell was tested."""
+    if type(item).__name__ == "IPyNbCell" and (nextitem is None or nextitem.parent is not item.parent):
+        import nbformat
+
+        notebook = item.parent.nb  # type: ignore[union-attr]
+        path = Path(__file__).parent / ".cache" / "notebooks" / item.path.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Put what a cell of a notebook has shown into the notebook, after it was compared."""
+    result = yield
+    if type(item).__name__ == "IPyNbCell":
+        item.cell.outputs = item.test_outputs  # type: ignore[attr-defined]
+    return result
+
+
 gc.disable()  # until all is imported, a million objects that stay
 
 

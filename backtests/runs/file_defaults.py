@@ -5,6 +5,7 @@ market; what a file does not have is added to the portfolio in memory, never to 
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,9 @@ def largest_asset(portfolio: Portfolio) -> str:
 
 
 def window_of(portfolio: Portfolio, years: float) -> int:
-    """The number of returns in so many years of its market, `LEAST_WINDOW` at least."""
-    return max(round(years * portfolio.periods_per_year), LEAST_WINDOW)
+    """The number of returns in so many years of its market, or those before the test; `LEAST_WINDOW` at least."""
+    before = int(portfolio.market.dates.searchsorted(portfolio.test_start)) - 1
+    return max(min(round(years * portfolio.periods_per_year), before), LEAST_WINDOW)
 
 
 def schedules_of(portfolio: Portfolio) -> tuple[str, ...]:
@@ -49,7 +51,7 @@ def last_day(portfolio: Portfolio) -> str:
 
     The age of prices is counted to it, or to the exchange's own day: prices that are too old for orders are found.
     """
-    file = from_workbench(portfolio.file).resolve()
+    file = Path(from_workbench(portfolio.file)).resolve()
     market = portfolio.settings["market"]
     ours = isinstance(market, Mapping) and "file" in market and file.is_relative_to(ROOT / "data")
     return f"{portfolio.priced_on:%Y-%m-%d}" if ours or portfolio.market.name in EMBEDDED else ""

@@ -31,19 +31,18 @@ def rehearse(portfolio: Portfolio, rule: Rule, name: str, sessions: int, folder:
     folder    : folder of the journal and of the paper venue, without either.
     model     : how orders are filled on paper.
     Returns   : the portfolio as the last fills leave it.
-    Raises    : ConfigError for a market without quotes; as `trade_list` and `PaperVenue.for_ticket` do.
+    Raises    : ConfigError for a market without quotes, and for several currencies; as `trade_list` and
+                `PaperVenue.for_ticket` do.
     """
     market = portfolio.market
     closes = market.prices[-1]
-    if np.isnan(closes).any():
-        name = market.assets[int(np.argmax(np.isnan(closes)))]
+    if portfolio.currencies is not None or np.isnan(closes).any():
         raise ConfigError(
-            f"{name} has no quote in market {market.name!r} of {portfolio.file}: orders on paper need quotes. "
-            "Give the market `quotes`, or name a journal."
+            f"{portfolio.file} has assets in several currencies, or without a quote at the last close: their lists are "
+            "not traded on paper. Name a journal, or a portfolio in one currency whose market has `quotes`."
         )
-    held = replace(
-        portfolio, shares=np.where(np.isnan(portfolio.shares), portfolio.holdings / closes, portfolio.shares)
-    )
+    units = np.where(np.isnan(portfolio.shares), portfolio.holdings / closes, portfolio.shares)
+    held = replace(portfolio, shares=units, given_prices=None)
     with Journal(folder) as journal:
         for day in market.dates[-sessions - 1 : -1]:
             known = market.until(day)

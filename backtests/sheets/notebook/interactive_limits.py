@@ -83,7 +83,10 @@ def sensitivity_plot(found: InputSensitivity, most: int = 6) -> Figure:
     table = found.table(most).dropna()
     table = 100.0 * table[table["turnover"] > STILL].drop(columns="turnover")
     table = table.loc[:, table.abs().max() > 100.0 * STILL]
-    title, size = "What one standard error of an input moves, points of weight", float(table.abs().to_numpy().max())
+    title, size = (
+        "What one standard error of an input moves, points of weight",
+        float(table.abs().to_numpy().max(initial=STILL)),
+    )
     return heat_plot(table, size, "%{z:.1f}", "%{y}: %{x} %{z:+.1f} points", title, 26)
 
 
@@ -102,8 +105,10 @@ def prices_plot(table: pd.DataFrame, shadow: float, limit: str) -> Figure:
     return dress(figure, f"{limit} with a price", "price over the shadow price", "outside, points", 320)
 
 
-def conflict_words(conflict: Conflict) -> str:
+def conflict_words(conflict: Conflict | None) -> str:
     """A conflict as a list: limits that no weights satisfy together, and each single sufficient change, else all."""
+    if conflict is None:
+        return "Some weights keep all limits: none of them has to give way."
     no_less = "\n".join(f"- {words}" for words in conflict.words)
     changes = [mend.words for mend in conflict.mends] or [" and ".join(mend.words for mend in conflict.together)]
     how = "Each of these alone makes weights possible:" if conflict.mends else "No single change suffices, but:"
