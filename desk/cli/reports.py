@@ -57,13 +57,13 @@ def report(
     the run is the same with them and without.
     """
     with starting():
-        from backtests.sheets.sections.sections import NAMES
+        from backtests.sheets.sections.sections import SECTION_NAMES
         from desk.commands.print_page import print_page
         from desk.commands.report import make_report
         from foundation.arguments import one_of
 
     for name in names_in(sections):
-        one_of("section", name, NAMES)  # before the work
+        one_of("section", name, SECTION_NAMES)  # before the work
     made = make_report(file, parameter or (), reports, retrain, trust_code)
     print_text(made.text)
     if pdf or full or sections:

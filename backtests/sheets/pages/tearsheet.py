@@ -35,7 +35,7 @@ from backtests.sheets.render import render
 from backtests.sheets.sections.conventions import facts_of
 from backtests.sheets.sections.first_screen import first_screen, paired_screen
 from backtests.sheets.sections.played import WEIGHTS_WORDS, trailing_numbers
-from backtests.sheets.sections.sections import APPENDIX, FRONT, NAMES, SECTIONS
+from backtests.sheets.sections.sections import APPENDIX, FRONT, SECTION_NAMES, SECTIONS
 from backtests.sheets.sections.summary import summary_markdown
 from backtests.sheets.tables import Block, Shown, day, records_table, table
 from foundation.arguments import one_of
@@ -105,10 +105,10 @@ def comparison_html(comparison: Comparison, sections: Collection[str] = ()) -> s
     """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style.
 
     sections : names of sections of the sheet to show instead, in its order; no other is computed.
-    Raises   : ConfigError for a name that is none of `NAMES`.
+    Raises   : ConfigError for a name that is none of `SECTION_NAMES`.
     """
     for name in sections:
-        one_of("section", name, NAMES)
+        one_of("section", name, SECTION_NAMES)
     if not sections:
         return render("comparison.html.j2", sheet=first_screen(comparison), searched=comparison.searched)
     front = ((key, name, title, parts(comparison, None)) for key, name, title, parts in FRONT if key in sections)

@@ -115,7 +115,7 @@ APPENDIX = {
     ),
 }  # by group, in order
 SECTIONS = tuple(chain.from_iterable(APPENDIX.values()))
-NAMES = (
+SECTION_NAMES = (
     "verdict",
     *(key for key, *_ in FRONT),
     *(section.key for section in SECTIONS),
