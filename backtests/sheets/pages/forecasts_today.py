@@ -159,7 +159,7 @@ def worth_words(name: str, worth: Estimate, days: str) -> str:
 
 
 def skill_words(found: ForecastsToday, name: str) -> str:
-    """What a forecast foresaw better than naive forecasts do, in a sentence; clear is what leaves zero out."""
+    """The skill of a forecast against naive ones, in a sentence; an interval that leaves zero out is clear."""
     if reason := why_not(found.skills[name]):
         return f"The skill of {name} is not known: {reason}"
     measures, said = found.by_measure(name), []
@@ -190,7 +190,7 @@ def forecasts_brief(found: ForecastsToday, made: Worth | NotAvailable) -> str:
 
 def worth_rows(made: Worth) -> list[list[str]]:
     """The heads, and a row for the portfolio with and without a forecast and for each control."""
-    rows = [["", "growth", "volatility", "Sharpe", "less without", "p", "turnover", "cost, bp"]]
+    rows = [["held", "growth", "volatility", "Sharpe", "less without", "p", "turnover", "cost, bp"]]
     for label, row in made.table().iterrows():
         rows.append([
             str(label), percent(row["growth"]), percent(row["volatility"]), number(row["sharpe"]),
@@ -231,7 +231,7 @@ def _skill(found: ForecastsToday, names: list[str]) -> list[Part]:
 
 
 def _history(found: ForecastsToday, name: str) -> list[Part]:
-    """What a forecast expected of the first asset, and of the others folded."""
+    """Forecasts and outcomes of the first asset as a picture, and of the others folded."""
     first, *others = [history_picture(found.paths[name], line, name) for line in found.market.assets]
     return [first, *([Folded("The other assets", others)] if others else [])]
 

@@ -132,7 +132,7 @@ def targets_numbers(found: TargetsToday) -> dict[str, Any]:
 
 
 def use_words(found: TargetsToday) -> str:
-    """What to do with the target that is judged, in a sentence.
+    """The use of the target that is judged, in a sentence.
 
     "Hold" the strategic target where no control is clearly better, and another where it is clearly better than each;
     "Reconsider" one than which a simple target is clearly better; else nothing is shown, and the sentence says so.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browser import Elements
+from browser import check_page
 from commanded import FILE, rebalance
 
 from backtests.inference.estimates import Estimate
@@ -56,9 +56,7 @@ def test_a_sentence_of_use_stands_first_and_numbers_are_kept(stated: Path, tmp_p
     assert f"2 of 2 forecasts are new in the book, {stated.parent / 'book'}, with a card of each.\n" in full
     page = Path(done.out.splitlines()[-1])
     html = page.read_text(encoding="utf-8")
-    elements = Elements(html)
-    assert not elements.open
-    assert not elements.crossed
+    check_page(html, drawn=20)
     numbers = json.loads((page.parent / "forecast.json").read_text(encoding="utf-8"))
     assert html.index(numbers["use"]) < html.index("<svg")
     assert numbers["models"][0]["lines"][0]["expected"] == pytest.approx(found.mean[0], rel=1e-12)
@@ -80,6 +78,7 @@ def test_a_card_is_a_page_beside_its_numbers(stated: Path, tmp_path: Path) -> No
         assert f"Forecasts of returns by {card['name']} were " in html.partition("<svg")[0]
         assert number(card["skill"]["R² over the mean so far"]["value"]) in html
         assert card["data"] in html
+    check_page(html, drawn=20)
 
 
 def test_settings_of_a_file_are_written_back_and_mistakes_have_their_place(stated: Path) -> None:
