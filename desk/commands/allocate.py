@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backtests.runs.folder import REPORTS, staged
 from backtests.runs.origin import identity
-from backtests.sheets.pages.targets_today import SHEET, targets_brief, write_targets_page
+from backtests.sheets.pages.targets_today import TARGETS_PAGE, targets_brief, write_targets_page
 from backtests.today.targets_today import targets_today
 from desk.commands.made import Made, file_fact, finish, run_for
 from foundation.files import writing
@@ -47,4 +47,4 @@ def make_allocate(
             progress.stage("drawing the page")
             write_targets_page(folder, found, identity(run))
             finish(folder, run, started, text, {"file": file_fact(portfolio)})
-    return Made(final, "\n\n".join([text, *([repr(found)] if full else []), str(final / SHEET)]))
+    return Made(final, "\n\n".join([text, *([repr(found)] if full else []), str(final / TARGETS_PAGE)]))

@@ -8,7 +8,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.runs.folder import REPORTS, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.forecasts_today import (
-    SHEET,
+    FORECAST_PAGE,
     forecasts_brief,
     worth_rows,
     write_card_page,
@@ -16,7 +16,7 @@ from backtests.sheets.pages.forecasts_today import (
 )
 from backtests.studies.forecasts.book import book_place, disagreements, enter, entries, write_card
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
-from backtests.studies.forecasts.worth import CONTROLS, Worth, worth
+from backtests.studies.forecasts.worth import Worth, worth
 from desk.commands.made import Made, file_fact, finish, run_for
 from foundation.errors import ConfigError, DataError
 from foundation.files import writing
@@ -54,8 +54,8 @@ def make_forecast(
         found = forecasts_today(portfolio, as_of)
         known = replace(portfolio, market=found.market)  # nothing after the day that was asked
         progress.stage("playing with and without each forecast" if with_worth else "playing with and without forecast")
-        asked, controls = (list(found.entries), CONTROLS) if with_worth else ([found.champion], 0)
-        made = {name: _worth(known, found, name, controls) for name in asked}
+        asked = list(found.entries) if with_worth else [found.champion]
+        made = {name: _worth(known, found, name, with_controls=with_worth) for name in asked}
         settings = {"portfolio": portfolio.settings, "as_of": as_of, "worth": with_worth}
         run = run_for("forecast", portfolio, settings)
         final = (reports or REPORTS) / run.name
@@ -66,7 +66,7 @@ def make_forecast(
             finish(folder, run, started, text, {"file": file_fact(portfolio)})
         book = _book_text(found)
     more = [found.text(), *(worth_text(name, one) for name, one in made.items())] if full else []
-    return Made(final, "\n\n".join([text, *more, f"{book}\n{final / SHEET}"]))
+    return Made(final, "\n\n".join([text, *more, f"{book}\n{final / FORECAST_PAGE}"]))
 
 
 def worth_text(name: str, made: Worth | NotAvailable) -> str:
@@ -76,10 +76,10 @@ def worth_text(name: str, made: Worth | NotAvailable) -> str:
     return f"What {name} is worth\n{text_table(worth_rows(made), left=1)}\n{wrapped(made.sentence())}"
 
 
-def _worth(portfolio: Portfolio, found: ForecastsToday, name: str, controls: int) -> Worth | NotAvailable:
+def _worth(portfolio: Portfolio, found: ForecastsToday, name: str, *, with_controls: bool) -> Worth | NotAvailable:
     """The worth of a forecast, or why it cannot be measured."""
     try:
-        return worth(portfolio, found.models[name], controls=controls)
+        return worth(portfolio, found.models[name], **({} if with_controls else {"controls": 0}))
     except (ConfigError, DataError) as error:
         return NotAvailable(str(error))
 

@@ -16,7 +16,7 @@ from backtests.sheets.sections.conventions import settings_text
 from backtests.sheets.sections.forecasts import WORDS, lines_table, measures_table, numbers_of
 from backtests.sheets.tables import Block, table
 from backtests.studies.forecasts.today import ForecastsToday
-from backtests.studies.forecasts.worth import MATCHED, Worth
+from backtests.studies.forecasts.worth import Worth
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text, plain_json
@@ -24,7 +24,7 @@ from foundation.paper.render import Running
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import age_words, counted, number, percent
 
-SHEET, NUMBERS, CARD_SHEET = "forecast.html", "forecast.json", "card.html"
+FORECAST_PAGE, NUMBERS, CARD_SHEET = "forecast.html", "forecast.json", "card.html"
 RETURNS, VARIANCES = "R² over the mean so far", "R² of log variance over the random walk"
 TERMS = {
     "Use": "A forecast is worth using where the whole interval of its worth is above zero: growth a year after costs "
@@ -57,7 +57,7 @@ def write_forecasts_page(
     write_whole(folder / NUMBERS, json_text(plain_json(told, missing_as_null=True)))
     day = f"{found.market.dates[-1]:%Y-%m-%d}"
     paper = Running(f"{name}: forecasts of today", f"closes of {day}", run.get("Run", ""))
-    write_whole(folder / SHEET, render("report.html.j2", paper, sheet=sheet))
+    write_whole(folder / FORECAST_PAGE, render("report.html.j2", paper, sheet=sheet))
 
 
 def forecasts_sheet(name: str, found: ForecastsToday, made: Mapping[str, Worth | NotAvailable]) -> Block:
@@ -135,8 +135,7 @@ def use_words(found: ForecastsToday, made: Worth | NotAvailable) -> str:
     """Whether to use the champion, in a sentence."""
     if isinstance(made, NotAvailable):
         return f"What {found.champion} is worth is not known: {made.reason}"
-    days = made.backtests[MATCHED].dates
-    return worth_words(found.champion, made.evidence.differences("growth")[MATCHED], f"{days[1]:%Y} to {days[-1]:%Y}")
+    return worth_words(found.champion, made.growth, made.years)
 
 
 def worth_words(name: str, worth: Estimate, days: str) -> str:
@@ -239,7 +238,6 @@ def _history(found: ForecastsToday, name: str) -> list[Part]:
 def _worth_numbers(made: Worth | NotAvailable) -> dict[str, Any]:
     if isinstance(made, NotAvailable):
         return {"not_known": made.reason}
-    worth = made.evidence.differences("growth")[MATCHED]
-    ends = {f"growth_{part}": getattr(worth, part) for part in ("value", "lower", "upper", "p")}
+    ends = {f"growth_{part}": getattr(made.growth, part) for part in ("value", "lower", "upper", "p")}
     rows: pd.DataFrame = made.table().rename_axis("held").reset_index()
     return ends | {"rows": rows.to_dict("records")}

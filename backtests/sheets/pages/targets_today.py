@@ -25,7 +25,7 @@ from research.allocation.allocation import LISTING
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.input_sensitivity import InputSensitivity
 
-SHEET, NUMBERS = "allocate.html", "allocate.json"
+TARGETS_PAGE, NUMBERS = "allocate.html", "allocate.json"
 LIMITS_SHOWN = 6  # limits that are named of those that bind
 INPUTS_SHOWN = 5  # inputs that move the weights most
 ASSETS_SHOWN = 6  # assets in the text of a terminal: those farthest from their targets
@@ -59,7 +59,7 @@ def write_targets_page(folder: Path, found: TargetsToday, run: Mapping[str, str]
     write_pictures(folder, pictures)
     write_whole(folder / NUMBERS, json_text(targets_numbers(found) | {"figures": picture_records(pictures)}))
     paper = Running(f"{found.portfolio.name}: targets of today", f"closes of {found.date:%Y-%m-%d}", run.get("Run", ""))
-    write_whole(folder / SHEET, render("report.html.j2", paper, sheet=sheet))
+    write_whole(folder / TARGETS_PAGE, render("report.html.j2", paper, sheet=sheet))
 
 
 def targets_sheet(found: TargetsToday) -> Block:
