@@ -113,11 +113,11 @@ def commands(work: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
         yield f"trades-{name}", ("trades", file, "--as-of", DAY, "--stale-ok", *reports)
         yield f"risk-{name}", ("risk", file, "--as-of", DAY, "--paths", 500, *reports)
         yield f"allocate-{name}", ("allocate", file)
-        yield f"backtest-{name}", ("backtest", file, "--policy", _policy(file), "--sheet", *reports)
+        yield f"backtest-{name}", ("research", "backtest", file, "--policy", _policy(file), "--sheet", *reports)
         if file.parent.name == "examples":
             continue
         yield f"forecast-{name}", ("forecast", file)
-        yield f"audit-{name}", ("audit", file, "--policy", _policy(file), "--days", 4)
+        yield f"audit-{name}", ("research", "audit", file, "--policy", _policy(file), "--days", 4)
         if name in REPORTED:
             yield f"report-{name}", ("report", file, "-p", "draws=200", *reports)
     shipped = ROOT / "data" / "portfolios"
@@ -126,9 +126,9 @@ def commands(work: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
         yield f"ticket{ending}", ("trades", shipped / "desk.yaml", "--as-of", DAY, "--stale-ok", *out)
     yield "batch", ("batch", shipped / "sixty_forty.yaml", shipped / "five_targets.yaml", "--reports", work / "batch")
     for sweep in sorted(ROOT.glob("data/sweeps/*.yaml")):
-        yield f"sweep-{sweep.stem}", ("sweep", sweep, "--reports", work / "sweeps")
-    yield "policies", ("policies",)
-    yield "trials", ("trials",)
+        yield f"sweep-{sweep.stem}", ("research", "sweep", sweep, "--reports", work / "sweeps")
+    yield "policies", ("research", "policies")
+    yield "trials", ("research", "trials")
     yield "runs", ("runs", "--reports", work / "reports")
     yield "nothing", ("report", work / "missing.yaml")
 

@@ -4,6 +4,7 @@ from benchmarks import (
     allocations,
     batch,
     booked_lists,
+    books,
     boosted,
     curves,
     destination,
@@ -69,4 +70,5 @@ if __name__ == "__main__":
     booked_lists.main()
     paper_venue.main()
     batch.main()
+    books.main()
     main_job.main()

@@ -1,8 +1,9 @@
 """A cluster of 64 workers simulated on this machine: equality, bytes, memory and the driver's time, not speed.
 
-The workers are processes of one thread, started by `rebalance cluster` as on any machine, far more of them than there
-are cores. They play small parts of a sweep, and one of them is killed. Every result has to equal, to the bit, that
-of one worker. Then they do next to nothing very often: the memory of the driver and of the scheduler must not grow.
+The workers are processes of one thread, started by `rebalance research cluster` as on any machine, far more of them
+than there are cores. They play small parts of a sweep, and one of them is killed. Every result has to equal, to the
+bit, that of one worker. Then they do next to nothing very often: the memory of the driver and of the scheduler must
+not grow.
 """
 
 import os
@@ -79,7 +80,7 @@ def started(workers: int) -> Iterator[tuple[str, psutil.Process]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = [sys.executable, "-c", "from desk.cli import main; main()", "cluster"]
+    words = [sys.executable, "-c", "from desk.cli import main; main()", "research", "cluster"]
     command = subprocess.Popen(
         [*words, "--workers", str(workers), "--port", str(port)],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT, env=os.environ | SETTINGS,

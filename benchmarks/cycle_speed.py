@@ -46,12 +46,12 @@ def monitor() -> float:
 
 
 def shell() -> float:
-    """Seconds of `rebalance run` on port A, 1,000 worlds, the median of some; each journals in a folder of its own."""
+    """Seconds of `rebalance desk run` on port A, 1,000 worlds, the median; each journals in a folder of its own."""
     took = []
     for _ in range(ROUNDS + 1):
         with tempfile.TemporaryDirectory() as home:
             before, environment = processor_seconds(), os.environ | {"REBALANCE_HOME": home}
-            command = [sys.executable, "-m", "desk.cli", "run", PORT_A, "--as-of", AS_OF]
+            command = [sys.executable, "-m", "desk.cli", "desk", "run", PORT_A, "--as-of", AS_OF]
             subprocess.run(command, env=environment, check=True, capture_output=True)
             took.append(processor_seconds() - before)
     return float(np.median(took[1:]))

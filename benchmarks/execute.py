@@ -1,4 +1,4 @@
-"""`rebalance execute`: a list of thirty orders from the shell, and kills of two processes that send lists.
+"""`rebalance desk execute`: a list of thirty orders from the shell, and kills of two processes that send lists.
 
 Thirty assets with simulated prices and a book, each list to other drawn targets; the paper venue fills at the prices of
 the list. What was sent, filled and booked is held to an independent sum of the journal's fills.
@@ -26,7 +26,7 @@ AIM = 2.0  # seconds from the shell
 
 
 def from_the_shell(folder: Path, rounds: int) -> tuple[np.ndarray, int]:
-    """(2,) seconds of `rebalance execute` and of the processor, medians; and the orders of the smallest list."""
+    """(2,) seconds of `rebalance desk execute` and of the processor, medians; and the orders of the smallest list."""
     file, units, cash = opened(folder)
     tickets, seconds = list[Path](), list[np.ndarray]()
     for seed in range(rounds + 1):
@@ -56,7 +56,7 @@ def main(rounds: int = ROUNDS, kills: int = KILLS) -> None:
             found.append(measure(Path(place), count))
     (seconds, orders), sent = found  # type: ignore[misc]
     show(
-        f"`rebalance execute`, lists of {orders} and more orders",
+        f"`rebalance desk execute`, lists of {orders} and more orders",
         ("", "seconds", "processor seconds", "aim"),
         [("from the shell, checks, journal, paper and book", f"{seconds[0]:.2f}", f"{seconds[1]:.2f}", f"{AIM:g}")],
         [f"{kills} kills of two processes that send {sent:,} orders: none lost, none doubled, none half booked"],

@@ -26,11 +26,12 @@ from desk.feeds.adapters import ADAPTERS
 from desk.feeds.fetching import MIRROR
 from desk.feeds.refresh import fetch
 from foundation.files import ROOT
+from foundation.home import STORES
 from research.market.calendars import sessions
 from research.market.quality import check
 from research.market.reading.from_store import StoredLine, market_from_store
 from research.market.rows import price_rows
-from research.market.store import STORES, PriceStore
+from research.market.store import PriceStore
 
 ASSETS, CHOSEN, AT_ONCE = 5_000, 500, 100
 UPDATES = 250  # days, each with a row of the chosen assets

@@ -1,16 +1,45 @@
-"""The folder that holds what a person's desk has done: journal, books, paper accounts; apart from any checkout."""
+"""The folders in which a person's files are: what the desk has done, and what is made from a portfolio file.
+
+What the desk has done (journal, books, paper accounts, prices) is in one folder a person, apart from any checkout.
+"""
 
 import os
 from pathlib import Path
 
 import platformdirs
 
-from foundation.files import ROOT
+from foundation.files import ROOT, from_workbench
 
-HOME = "REBALANCE_HOME"  # environment variable: another folder
+HOME, STORES = "REBALANCE_HOME", "REBALANCE_DATA"  # environment variables that name folders: of the desk; of prices,
+TRIAL_BOOK, FORECAST_BOOK = "REBALANCE_TRIALS", "REBALANCE_FORECASTS"  # of trials; of forecasts
+
+
+def stated_folder(variable: str) -> Path | None:
+    """The folder that an environment variable names, relative to the current one; None where it names none."""
+    named = os.environ.get(variable)
+    return Path(named).absolute() if named else None
+
+
+def fix_folders() -> None:
+    """Make the folders that the environment names absolute, for processes that start in another folder."""
+    for name in (HOME, STORES, TRIAL_BOOK, FORECAST_BOOK):
+        if (folder := stated_folder(name)) is not None:
+            os.environ[name] = str(folder)
 
 
 def home_folder() -> Path:
-    """The user's data folder, or that in `REBALANCE_HOME`, relative to the workbench's. It may not be there yet."""
-    named = os.environ.get(HOME)
-    return ROOT / named if named else platformdirs.user_data_path("rebalance", appauthor=False)
+    """The folder that `REBALANCE_HOME` names, else the user's data folder. It may not be there yet."""
+    return stated_folder(HOME) or platformdirs.user_data_path("rebalance", appauthor=False)
+
+
+def folder_for(kind: str, file: str | Path | None = None) -> Path:
+    """The folder for what is made from a portfolio file. It may not be there yet.
+
+    kind    : name of the folder, such as "reports".
+    file    : portfolio file; None for what is made without one in the current folder.
+    Returns : in `REBALANCE_HOME` where it is stated; else in the workbench for a file inside it; else beside the file.
+    """
+    if (home := stated_folder(HOME)) is not None:
+        return home / kind
+    beside = Path.cwd() if file is None else Path(from_workbench(file)).absolute().parent
+    return (ROOT if beside.resolve().is_relative_to(ROOT.resolve()) else beside) / kind

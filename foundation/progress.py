@@ -67,8 +67,13 @@ class bar:  # used as a function
 
 
 def say(sentence: str) -> None:
-    """Say something at once, where progress is shown: on stderr, unless the user wants nothing shown."""
-    if not isinstance(_display(), _Silent | _Elsewhere):
+    """Say something at once, where progress is shown: on stderr, above a bar, unless the user wants nothing shown."""
+    display = _display()
+    if isinstance(display, _Terminal) and "tqdm" in sys.modules:
+        from tqdm.auto import tqdm
+
+        tqdm.write(printable(sentence), file=sys.stderr)
+    elif not isinstance(display, _Silent | _Elsewhere):
         print(printable(sentence), file=sys.stderr, flush=True)
 
 

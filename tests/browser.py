@@ -18,6 +18,7 @@ AUTHENTICATOR = {
     "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
     "isUserVerified": True, "automaticPresenceSimulation": True,
 }  # fmt: skip
+SCRIPT = Path("foundation/paper/templates/pictures.js")  # of pages with pictures
 VIEWS = ((360, "light"), (390, "dark"), (768, "dark"), (1280, "light"))  # widths of a page, and its reader's theme
 AXE_WIDTHS = (390, 1280)  # of the pages at which axe looks, px
 EVEN = ".sheet .scroll { background: none !important }"  # axe judges no words on the shade of a wide table
@@ -46,6 +47,13 @@ class Elements(HTMLParser):
     def handle_endtag(self, tag) -> None:
         if not self.open or self.open.pop() != tag:
             self.crossed.append(tag)
+
+
+def without_script(page: str) -> str:
+    """A page without the script of its pictures, which it has once at most."""
+    own = f"<script>{SCRIPT.read_text(encoding='utf-8').rstrip()}</script>"
+    assert page.count(own) <= 1
+    return page.replace(own, "")
 
 
 MEASURE = """

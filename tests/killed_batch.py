@@ -38,9 +38,9 @@ def desks(folder: Path, count: int) -> list[Path]:
     return files
 
 
-def start(files: list[Path], reports: Path) -> subprocess.Popen[bytes]:
-    """The batch of two runs a file, with two workers."""
-    words = [*map(str, files), *SETTINGS, "--workers", "2", "--reports", str(reports)]
+def start(files: list[Path], reports: Path, workers: int = 2) -> subprocess.Popen[bytes]:
+    """The batch of two runs a file."""
+    words = [*map(str, files), *SETTINGS, "--workers", str(workers), "--reports", str(reports)]
     return subprocess.Popen([*COMMAND, *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
@@ -92,7 +92,13 @@ def check_whole(reports: Path) -> None:
 
 
 def killed(
-    folder: Path, files: list[Path], wanted: dict[str, bytes], kills: int, seed: int = 1, longest: float = LONGEST
+    folder: Path,
+    files: list[Path],
+    wanted: dict[str, bytes],
+    kills: int,
+    seed: int = 1,
+    longest: float = LONGEST,
+    workers: int = 2,
 ) -> Counter[str]:
     """Kill so often, then let the batch end, and compare; gives the number of kills of each kind, and of starts.
 
@@ -100,10 +106,11 @@ def killed(
     files  : of the batch, which has two runs a file.
     wanted : what a batch of them leaves that nobody disturbed, as `timeless` gives it.
     longest: seconds, as `LONGEST`; a small batch ends before most kills that come so late.
+    workers: number of workers of the batch.
     """
     rng, count, reports = random.Random(seed), Counter[str](), folder / "reports"
     assert sum(name.endswith("manifest.json") for name in wanted) == 2 * len(files)
-    batch = start(files, reports)
+    batch = start(files, reports, workers)
     count["started"] += 1
     while sum(count[kind] for kind in KINDS) < kills:
         kind, pause = rng.choice(KINDS), rng.uniform(0.0, longest)
@@ -126,7 +133,7 @@ def killed(
                 continue
         batch.communicate()
         check_whole(reports)
-        batch = start(files, reports)
+        batch = start(files, reports, workers)
         count["started"] += 1
     batch.communicate()
     if batch.returncode:

@@ -307,7 +307,7 @@ def test_command_line_helps_without_loading_anything_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     text, _, loaded = done.stdout.rpartition("loaded:")
-    assert {"report", "backtest", "trades", "sweep", "policies"} <= set(re.findall(r"\w+", text))
+    assert {"new", "report", "trades", "research", "runs", "desk", "serve"} <= set(re.findall(r"\w+", text))
     heavy = {"numpy", "pandas", "numba", "torch", "scipy", "matplotlib", "vectorbt", "papermill", "distributed"}
     assert heavy & set(loaded.split()) == set()
 

@@ -1,5 +1,6 @@
 """A comparison's sheet, written into a folder as a run of no code in particular."""
 
+import re
 from pathlib import Path
 
 from backtests.comparison import Comparison
@@ -20,6 +21,11 @@ def written(comparison: Comparison, folder: Path, trades: TradeList | None = Non
     for picture in pictures(sheet):
         (folder / PICTURES / f"{picture.name}.csv").write_text(csv_text(picture.data), encoding="utf-8")
     return folder
+
+
+def shown_words(words: str) -> str:
+    """Words as every page shows them: a narrow space before each per cent."""
+    return re.sub(r"(?<=\d) ?%", "\u202f%", words)
 
 
 def words_written(comparison: Comparison, trades: TradeList | None, run: Run, folder: Path) -> Path:

@@ -415,7 +415,7 @@ def check_settings(
     given = max((len(spec.seeds) for spec in portfolio.policies.values() if isinstance(spec, Learned)), default=0)
     if not 0 <= rl_steps <= MOST_STEPS:
         refuse("rl_steps is", rl_steps, f"give training steps a seed, {MOST_STEPS:,} at most, or 0 for the file's.")
-    if not 0 <= rl_seeds <= given:
+    if rl_seeds < 0 or rl_seeds > given > 0:  # without a learned candidate none is trained
         raise ConfigError(f"rl_seeds is {rl_seeds}: {portfolio.file} has {given}. Give as many at most, or 0 for all.")
     Resampling(reps=draws)  # says what it needs
     check_trainable(portfolio, names)

@@ -136,8 +136,8 @@ class PairedBacktests:
         others, draws, size = len(self.backtests) - 1, self.evidence.resampling.reps, 1.0 - self.evidence.level
         if others / (draws + 1) > size:
             found.append(
-                f"{draws:,} draws are too few for {others} differences: no adjusted p can be {size:.0%} or less. Take "
-                f"{int(others / size) + 1:,} draws or more."
+                f"{draws:,} draws are too few for {others} differences: no adjusted p can be {percent(size, 0)} or "
+                f"less. Take {int(others / size) + 1:,} draws or more."
             )
         return tuple(found)
 

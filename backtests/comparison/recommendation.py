@@ -26,6 +26,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
 from backtests.inference.estimates import INTERVAL_LEVEL, WEAK_YEARS, Estimate, is_short
 from foundation.arrays import Array
+from foundation.paper.wording import percent
 from research.allocation import Allocation
 from research.market.calendars import DAYS_PER_YEAR
 from research.portfolio import Portfolio
@@ -324,10 +325,10 @@ def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tupl
     if held_by(portfolio.policies[name], portfolio.strategic) != held:
         return (OTHER_TARGET,)
     limits, found = portfolio.limits, []
-    if limits.tracking_error is not None and s["tracking_error"] > limits.tracking_error:
-        found.append(f"tracking error {s['tracking_error']:.2%} exceeds the limit of {limits.tracking_error:.2%}")
-    if s["days_outside"] > limits.max_days_outside:
-        found.append(
-            f"an asset outside its range on {s['days_outside']:.1%} of days, {limits.max_days_outside:.1%} allowed"
-        )
+    error, outside = s["tracking_error"], s["days_outside"]
+    if limits.tracking_error is not None and error > limits.tracking_error:
+        found.append(f"tracking error {percent(error, 2)} exceeds the limit of {percent(limits.tracking_error, 2)}")
+    if outside > limits.max_days_outside:
+        allowed = percent(limits.max_days_outside)
+        found.append(f"an asset outside its range on {percent(outside)} of days, {allowed} allowed")
     return tuple(found)

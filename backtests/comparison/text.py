@@ -121,7 +121,7 @@ def _intervals(paired: PairedBacktests, name: str) -> str:
                 there = later.figures[name]
                 words = f"in the long run, {later.at_history}"
                 rows.append(["", metric.text(there.value), metric.unit, there.interval(metric.digits), words])
-    lines = [f"{name} with {paired.evidence.level:.0%} intervals", text_table(rows, left=1, last_left=True)]
+    lines = [f"{name} with {percent(paired.evidence.level, 0)} intervals", text_table(rows, left=1, last_left=True)]
     return "\n".join([*lines, *without_interval(metrics, {key: {name: by[name]} for key, by in found.items()})])
 
 
@@ -150,7 +150,9 @@ def _differences(paired: PairedBacktests, metric: str) -> list[str]:
     return [
         f"Difference in {METRICS[metric].narrow} to {to} ({sense})",
         text_table(
-            [["policy", "difference", f"{evidence.level:.0%} (this pair)", "Holm p", ""], *rows], left=1, last_left=True
+            [["policy", "difference", f"{percent(evidence.level, 0)} (this pair)", "Holm p", ""], *rows],
+            left=1,
+            last_left=True,
         ),
     ]
 

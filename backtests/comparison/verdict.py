@@ -260,12 +260,12 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
     rows = [
         row(f"costs, {desk.basis}", [told.cost(name) for name in shown], None),
         row("tracking error, %", [100.0 * told.scores[name]["tracking_error"] for name in shown], 2, worth),
-        ("days / orders", *work),
+        ("days with a trade / orders", *work),
     ]
     lost = [told.cost(n) + told.tracking(n) + _work_priced(told, n) for n in shown]
     rows.append(row(f"loss at your prices, {desk.basis}", lost, None))
     if all(name in made.candidates for name in shown):
-        rows.append(row("expected, by theory too", [made.candidates[name].loss for name in shown], None))
+        rows.append(row("expected loss, by test and theory", [made.candidates[name].loss for name in shown], None))
     label = "growth, %" if told.grown == "growth" else "return of the test, %"
     rows.append(row(label, [100.0 * told.scores[name][told.grown] for name in shown], 2))
     return ("a year", *heads), tuple(rows)
@@ -345,7 +345,8 @@ def _likely(told: Told, name: str) -> str:
 
 def _margin(told: Told) -> str:
     """The smallest material difference, in currency and in bp of NAV."""
-    return f"{told.money(told.made.margin)} {told.portfolio.basis} ({told.portfolio.materiality:g} bp)"
+    share = f"{told.portfolio.materiality:g} bp, hundredths of a per cent"
+    return f"{told.money(told.made.margin)} {told.portfolio.basis} ({share})"
 
 
 def _worth(told: Told) -> str:

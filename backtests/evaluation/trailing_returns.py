@@ -1,4 +1,6 @@
-"""Returns up to the last close: this year, in one, three and five years, and in the whole test."""
+"""Returns in one, three and five years: up to the last close, and up to every close; this year, and the whole test."""
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,22 @@ def trailing_returns(days: NDArray[np.datetime64], grown: Array) -> dict[str, fl
     return found
 
 
+def rolling_returns(days: NDArray[np.datetime64], grown: Array, years: int) -> Array:
+    """Return of each span of so many years that lies within the closes, by the close that ends it: the last (k,) ones.
+
+    days  : (D + 1,) closes, increasing.
+    grown : (D + 1,) what a wealth grew to at each of them, positive.
+    years : whole years of a span, which begins as one of `trailing_returns` does.
+    Returns : fraction a year; none where the closes are of less than that.
+    """
+    dates = days.astype("datetime64[D]")
+    begins = _earlier(dates, years)
+    ends = np.flatnonzero(begins >= dates[0])
+    firsts = np.searchsorted(dates, begins[ends], side="right") - 1
+    found: Array = (grown[ends] / grown[firsts]) ** (1.0 / years) - 1.0
+    return found
+
+
 def trailing_columns(days: NDArray[np.datetime64]) -> tuple[Column, ...]:
     """The columns of a table of these returns, but those that the closes (D + 1,) are too few for."""
     there = trailing_returns(days, np.ones(len(days)))
@@ -54,9 +72,9 @@ def _span(days: NDArray[np.datetime64]) -> float:
     return float((days[-1] - days[0]) // np.timedelta64(1, "D"))
 
 
-def _earlier(day: np.datetime64, years: int) -> np.datetime64:
-    """The same day of the month so many years before, or the last of that month."""
-    month = day.astype("datetime64[M]")
-    then = month - 12 * years
+def _earlier(days: Any, years: int) -> Any:
+    """The same day of the month so many years before, or the last of that month: of one day, or of each of them."""
+    months = days.astype("datetime64[M]")
+    then = months - 12 * years
     last = (then + 1).astype("datetime64[D]") - 1
-    return min(then.astype("datetime64[D]") + (day - month.astype("datetime64[D]")), last)
+    return np.minimum(then.astype("datetime64[D]") + (days - months.astype("datetime64[D]")), last)

@@ -94,7 +94,12 @@ class TunedSettings:
 
 
 def tune(
-    market: SimulatedMarket, paths: int, seed: int, workers: int = 1, tried: Mapping[str, Family] | None = None
+    market: SimulatedMarket,
+    paths: int,
+    seed: int,
+    workers: int = 1,
+    tried: Mapping[str, Family] | None = None,
+    doing: str = "tuning",
 ) -> TunedSettings:
     """The setting of each family with the lowest J on simulated paths; rules are evaluated on paths of another seed.
 
@@ -103,10 +108,11 @@ def tune(
     seed    : seed of the paths.
     workers : number of threads.
     tried   : the families; by default `families` of the market.
+    doing   : what progress says of it.
     """
     laboratory, chosen, tried = market.laboratory(paths, seed), {}, families(market) if tried is None else tried
     trials = sum(len(family.settings) for family in tried.values())
-    with bar(trials, "tuning", "rules") as progress:
+    with bar(trials, doing, "rules") as progress:
         for name, family in tried.items():
             losses = []
             for given in family.settings:

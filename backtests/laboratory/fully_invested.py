@@ -15,6 +15,7 @@ from backtests.laboratory.paths import PATH_FIGURES
 from backtests.laboratory.simulate import estimate, ratio
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from backtests.laboratory.universal import lines_in, losses
+from foundation.progress import bar
 from research.learning.universal.rule import trained
 from research.rules import NoTradeRegion, OptimalRegion, Threshold, Within
 
@@ -59,13 +60,17 @@ def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, worke
               universal policy only the loss is measured.
     """
     tried = families_without_cash(market)
-    tuned = tune(market, max(paths // 3, 2), seed + 1, workers, tried)
+    tuned = tune(market, max(paths // 3, 2), seed + 1, workers, tried, f"tuning: {name}")
     rules = {rule: policy for rule, policy in untuned(market).items() if rule in UNTUNED}
     rules |= {f"tuned {family}": tried[family].make(*given) for family, given in tuned.settings.items()}
     if market.has_optimum:
         rules = {OPTIMUM: OptimalRegion(market.holding, market.region()), **rules}
     laboratory = market.laboratory(paths, seed)
-    results = {rule: played(market, laboratory, policy, workers) for rule, policy in rules.items()}
+    results = {}
+    with bar(len(rules), f"simulating: {name}", "rules") as progress:
+        for rule, policy in rules.items():
+            results[rule] = played(market, laboratory, policy, workers)
+            progress.update()
     found = {rule: one.loss for rule, one in results.items()}
     if not market.ticket:  # which it does not know
         found["universal"] = losses(laboratory, lines_in(market), trained())

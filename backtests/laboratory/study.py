@@ -36,13 +36,16 @@ Rules = Mapping[str, Policy]
 # -- the score -------------------------------------------------------------------------------------------------------
 
 
-def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers: int = 1) -> pd.DataFrame:
+def optimality_gap(
+    laboratory: Laboratory, rules: Rules, region: Region, workers: int = 1, doing: str = "simulating the rules"
+) -> pd.DataFrame:
     """The table `gaps` of rules and of the optimal region, which is its first row and its reference.
 
     laboratory : lag must be 0 and steps as long as the region's interval, or the region is not its optimum.
     rules      : by name.
     region     : the optimal region.
     workers    : number of threads.
+    doing      : what progress says of it.
     Raises     : ConfigError where it is not, or where a rule has the name of the optimum.
     """
     if laboratory.lag != 0 or not math.isclose(region.interval * laboratory.periods_per_year, 1.0):
@@ -53,8 +56,7 @@ def optimality_gap(laboratory: Laboratory, rules: Rules, region: Region, workers
     if OPTIMUM in rules:
         raise ConfigError(f"a rule is named {OPTIMUM!r}, which is the name of the reference. Give it another name.")
     best = OptimalRegion(FixedWeights(laboratory.target), region)
-    played = {name: play(laboratory, rule, workers) for name, rule in {OPTIMUM: best, **rules}.items()}
-    return gaps(played, OPTIMUM)
+    return gaps(play_rules(laboratory, {OPTIMUM: best, **rules}, workers, doing), OPTIMUM)
 
 
 def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 0.95) -> pd.DataFrame:
@@ -82,6 +84,16 @@ def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 
 
 def _verdict(lower: float, upper: float) -> str:
     return "above" if lower > 0.0 else "below" if upper < 0.0 else "not significant"
+
+
+def play_rules(laboratory: Laboratory, rules: Rules, workers: int, doing: str) -> dict[str, SimulationResult]:
+    """The figures of each rule on every path, with progress that moves after each. doing : what progress says of it."""
+    with bar(len(rules), doing, "rules") as progress:
+        played = {}
+        for name, rule in rules.items():
+            played[name] = play(laboratory, rule, workers)
+            progress.update()
+    return played
 
 
 # -- one asset --------------------------------------------------------------------------------------------------------
@@ -227,43 +239,40 @@ def study(
         for name, f in tried.items()
     }
     curves, across = [], []
-    with bar(2 + len(drawn) + len(markets), "simulating the rules") as progress:
-        table = optimality_gap(laboratory, rules, region, workers)
-        for family, members in {"optimal region": optima, **drawn}.items():
-            progress.stage(f"simulating: {family}", progress.n + 1)
-            one = optimality_gap(laboratory, members, region, workers).drop(index=OPTIMUM)
-            curves.append(one.reset_index().assign(family=family))
-        for name, one_market in markets.items():
-            progress.stage(f"simulating other markets: {name}", progress.n + 1)
-            found = untuned_gaps(one_market, max(paths // 2, 2), seed, workers)
-            across.append(found.reset_index().assign(market=name))
+    table = optimality_gap(laboratory, rules, region, workers)
+    for family, members in {"optimal region": optima, **drawn}.items():
+        one = optimality_gap(laboratory, members, region, workers, f"simulating: {family}").drop(index=OPTIMUM)
+        curves.append(one.reset_index().assign(family=family))
+    for name, one_market in markets.items():
+        found = untuned_gaps(one_market, max(paths // 2, 2), seed, workers, f"simulating other markets: {name}")
+        across.append(found.reset_index().assign(market=name))
     settings, elsewhere = (pd.concat(tables, ignore_index=True) for tables in (curves, across))
-    with bar(len(invested), "simulating fully invested markets", "markets") as progress:
-        without_cash = []
-        for name, one_market in invested.items():
-            without_cash.append(rules_above(one_market, name, _fewer(paths), seed, workers))
-            progress.update()
-    return Study(
-        market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws(),
-        pd.concat(without_cash, ignore_index=True), THREE.region(),
-    )  # fmt: skip
+    without_cash = [rules_above(each, name, _fewer(paths), seed, workers) for name, each in invested.items()]
+    with bar(None, "solving for the optima"):
+        return Study(
+            market, laboratory, region, tuned, table, settings, elsewhere, scaling_laws(),
+            pd.concat(without_cash, ignore_index=True), THREE.region(),
+        )  # fmt: skip
 
 
-def untuned_gaps(market: SimulatedMarket, paths: int, seed: int, workers: int = 1) -> pd.DataFrame:
+def untuned_gaps(
+    market: SimulatedMarket, paths: int, seed: int, workers: int = 1, doing: str = "simulating the rules"
+) -> pd.DataFrame:
     """The table `gaps` of the untuned rules that trade, but not every week.
 
     market  : the simulated market.
     paths   : number of paths.
     seed    : seed of the paths.
     workers : number of threads.
+    doing   : what progress says of it.
     Returns : a row for each rule; columns and units as `gaps` gives them. The reference is the optimum, or where none
               is known the best of the rules.
     """
     laboratory, rules = market.laboratory(paths, seed), untuned(market)
     rules = {name: rule for name, rule in rules.items() if name not in ("never", "every week")}
     if market.has_optimum:
-        return optimality_gap(laboratory, rules, market.region(), workers)
-    played = {name: play(laboratory, rule, workers) for name, rule in rules.items()}
+        return optimality_gap(laboratory, rules, market.region(), workers, doing)
+    played = play_rules(laboratory, rules, workers, doing)
     return gaps(played, min(played, key=lambda name: float(played[name].loss.mean())))
 
 

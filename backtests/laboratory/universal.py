@@ -5,6 +5,7 @@ import numpy as np
 from backtests.laboratory.simulate import Laboratory
 from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from foundation.arrays import Array
+from foundation.progress import bar
 from research.learning.universal.rule import Trained
 from research.risk.measures import BPS
 from research.rules.networks.equivariant import Lines, answers, lines_of
@@ -39,8 +40,10 @@ def losses(laboratory: Laboratory, lines: Lines, policy: Trained | None) -> Arra
     )
     aim, half = torch.from_numpy(target), torch.from_numpy(np.tile(lines.half_width, (paths, 1)))
     actions, terms = np.zeros(target.shape), []
-    for _ in range(laboratory.days):
-        if policy is not None:
-            answers(policy.net, policy.standard, lines, np.ascontiguousarray(worlds.weights.numpy()), actions)
-        terms.append(worlds.act(boxes_of(torch.from_numpy(actions), aim, half)).numpy())
+    with bar(laboratory.days, "simulating: universal", "steps") as progress:
+        for _ in range(laboratory.days):
+            if policy is not None:
+                answers(policy.net, policy.standard, lines, np.ascontiguousarray(worlds.weights.numpy()), actions)
+            terms.append(worlds.act(boxes_of(torch.from_numpy(actions), aim, half)).numpy())
+            progress.update()
     return np.array(terms)[laboratory.warm_up :].mean(axis=0) * laboratory.periods_per_year * BPS

@@ -53,7 +53,7 @@ def access(address: str, role: str) -> "Security":
     elif not here:
         raise ConfigError(
             f"{address} would be reached over the network without TLS, where anybody could run code on this machine. "
-            "Start the scheduler with `rebalance cluster --host ADDRESS`, which takes TLS (docs/sweeps.md)."
+            "Start the scheduler with `rebalance research cluster --host ADDRESS`, which takes TLS (docs/sweeps.md)."
         )
     return Security()
 

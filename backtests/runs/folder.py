@@ -21,8 +21,9 @@ from typing import Any
 
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, locked, sha256_of, sync, sync_names, write_whole
+from foundation.home import folder_for
 
-REPORTS = ROOT / "reports"
+REPORTS = "reports"  # name of the folder of runs
 MANIFEST = "manifest.json"
 SUMMARY_FILE = "summary.txt"  # of a run: what its command printed
 RESULTS_FILE = "results.parquet"  # of a run: daily, or by configuration
@@ -98,11 +99,17 @@ def surroundings(root: Path = ROOT) -> dict[str, Any]:
     """The environment of results: versions of libraries and of Python, platform, hash of the lock."""
     lock = root / "requirements.lock"
     return {
-        "versions": {name: version(name) for name in LIBRARIES},
+        "versions": dict(_versions()),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "lock": sha256_of(lock) if lock.exists() else None,
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """The versions of libraries, which a process has for as long as it runs."""
+    return {name: version(name) for name in LIBRARIES}
 
 
 def partial_of(final: Path) -> Path:
@@ -221,28 +228,46 @@ def _names(reports: Path) -> set[str]:
     return {name for name in names if not name.startswith(".") or name.endswith(".old")}
 
 
+def reports_folder(file: str | Path | None = None) -> Path:
+    """The folder of the runs of a portfolio file, as `folder_for` says."""
+    return folder_for(REPORTS, file)
+
+
+def run_places() -> list[Path]:
+    """The folders in which a run is looked for by its name, in this order.
+
+    That of `REBALANCE_HOME` where it is stated, `reports` in the current folder, and that of the workbench.
+    """
+    return list(dict.fromkeys([reports_folder(), Path.cwd() / REPORTS, ROOT / REPORTS]))
+
+
 def found_at(final: Path) -> Path:
     """The path of the run `final`: at its name, or where a kill between the two renames left it.
 
-    A name alone is also looked for among the usual runs, and the beginning of one name is enough.
-    Raises : DataError for the beginning of several names, and where there is none.
+    A name alone is also looked for in `run_places`, in their order, and the beginning of one name is enough.
+    Raises : DataError for the beginning of several names, and where there is none, with the folders that were searched.
     """
     here = former_of(final) if former_of(final).exists() and not final.exists() else final
     if here.exists():
         return here
-    reports = REPORTS if final.name == str(final) else final.parent
-    if (reports / final.name).exists():
-        return reports / final.name
-    runs = run_folders(reports) if reports.is_dir() else []
-    named = [folder for folder in runs if folder.name.startswith(final.name)]
+    places = run_places() if final.name == str(final) else [final.parent]
+    for place in places:
+        if (place / final.name).exists():
+            return place / final.name
+    runs = (folder for place in places if place.is_dir() for folder in run_folders(place))
+    named = {folder.name: folder for folder in runs if folder.name.startswith(final.name)}
+    where = " or ".join(map(str, places))
     if len(named) > 1:
         raise DataError(
-            f"{final.name!r} begins the names of {len(named)} runs in {reports}: "
-            f"{', '.join(folder.name for folder in named[:5])}. Give more of the name."
+            f"{final.name!r} begins the names of {len(named)} runs in {where}: "
+            f"{', '.join([*named][:5])}. Give more of the name."
         )
     if not named:
-        raise DataError(f"no run is called {final.name!r}, or begins so, in {reports}. `rebalance runs` lists them.")
-    return named[0]
+        raise DataError(
+            f"no run is called {final.name!r}, or begins so, in {where}. `rebalance runs` lists those that are there; "
+            "give the path of one that is elsewhere."
+        )
+    return next(iter(named.values()))
 
 
 def check_whole(folder: Path, names: Mapping[str, str]) -> None:

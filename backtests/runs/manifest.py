@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from backtests.runs.folder import MANIFEST, REPORTS, code_on_disk, code_version, run_folders, write_json
+from backtests.runs.folder import MANIFEST, code_on_disk, code_version, run_folders, write_json
 from foundation.arguments import first_fault
 from foundation.errors import DataError
 from foundation.files import sha256_of
@@ -144,7 +144,7 @@ class PastRuns(NamedTuple):
     broken: list[str]
 
 
-def past_runs(reports: Path = REPORTS, kind: str | None = "report") -> PastRuns:
+def past_runs(reports: Path, kind: str | None = "report") -> PastRuns:
     """The whole runs of one kind, or of all, and why others cannot be used."""
     whole, broken = [], []
     for folder in run_folders(reports):

@@ -43,8 +43,8 @@ PATIENCE = 30.0  # seconds that a cluster may be without workers, or take to ans
 LONGEST_ATTEMPT = 600.0  # seconds that are spent on one attempt to bring a result
 WATCH = 1.0  # seconds between two looks at the process that a worker belongs to
 START = (
-    "Start one with `rebalance cluster`, and give the address that it prints, such as tls://127.0.0.1:8786. Without "
-    "options it is open to you on this machine only; other machines connect through an SSH tunnel or TLS "
+    "Start one with `rebalance research cluster`, and give the address that it prints, such as tls://127.0.0.1:8786. "
+    "Without options it is open to you on this machine only; other machines connect through an SSH tunnel or TLS "
     "(docs/sweeps.md)."
 )
 AGAIN = "Start the command again; take fewer workers if memory is short."
@@ -202,7 +202,7 @@ def connected(address: str, workers: int = 1) -> Iterator[Any]:
             if workers:
                 client.wait_for_workers(workers, timeout=PATIENCE)
         except TimeoutError as error:
-            fix = f"Start some: rebalance cluster {address} (docs/sweeps.md)."
+            fix = f"Start some: rebalance research cluster {address} (docs/sweeps.md)."
             raise ConfigError(f"the cluster at {address} has no workers. {fix}") from error
         yield client
 

@@ -32,9 +32,8 @@ from backtests.runs.folder import RUN_IN, code_version
 from foundation.arrays import Rows
 from foundation.errors import DataError
 from foundation.files import write_whole
-from research.market.reading.tables import DATA
+from foundation.home import TRIAL_BOOK, stated_folder
 
-PLACE = "REBALANCE_TRIALS"  # environment variable: another folder for the book
 TRIAL_KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")
 MOST_WAITING = 1_000  # backtests that wait in memory
 VERSION, ABOUT = 2, b"trials"  # of the form of a file, and where its schema says what holds for all of its trials
@@ -106,9 +105,8 @@ def _kept(text: str) -> str:
 
 
 def book_folder() -> Path:
-    """The folder of the book: the user's data folder, or that in `REBALANCE_TRIALS`, relative to the workbench's."""
-    named = os.environ.get(PLACE)
-    return DATA.parent / named if named else platformdirs.user_data_path("rebalance", appauthor=False) / "trials"
+    """The folder of the book: that of `REBALANCE_TRIALS`, else in the user's data folder, whatever `REBALANCE_HOME`."""
+    return stated_folder(TRIAL_BOOK) or platformdirs.user_data_path("rebalance", appauthor=False) / "trials"
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -143,7 +141,7 @@ def count_trials(batches: Sequence[Batch], run: str = "") -> None:
             count = sum(len(batch.trials) for batch in own)
             warnings.warn(
                 f"{count:,} trials could not be written into {folder} ({error.strerror or error}), so they are not "
-                f"counted. Make the folder writable, or name another one in {PLACE}, and do the same again.",
+                f"counted. Make the folder writable, or name another one in {TRIAL_BOOK}, and do the same again.",
                 NotCounted,
                 stacklevel=3,
             )

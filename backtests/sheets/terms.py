@@ -12,6 +12,18 @@ TERMS = {  # of the list of conventions, with the figures that each explains; th
     "volatility": ("volatility", "sharpe"),
     "drawdown": ("max_drawdown", "longest_drawdown", "recovery", "cvar95", "cvar99", "var95", "var99"),
 }
+SHORTLY = {  # what a figure is, where it first stands on a sheet
+    "limits": "holds the file's target and stays in its limits",
+    "expected": "costs, tracking, days and orders, by test and theory",
+    "gain": "that loss, less its own",
+    "better": "that this gain is above zero",
+    "cost": "of trading and holding; 1 bp is 0.01 % of the portfolio",
+    "tracking_error": "how far returns stray from the target's",
+    "growth": "compound annual growth rate",
+    "volatility": "standard deviation of returns",
+    "max_drawdown": "deepest fall below an earlier high",
+    "trading_days": "days on which anything is traded",
+}
 FURTHER = "further"
 _TERM_OF = {key: term for term, keys in TERMS.items() for key in keys}
 

@@ -50,7 +50,11 @@ RULES: dict[str, tuple[type, Callable[..., Any]]] = {  # the class that declares
     **{name: (cls, cls) for name, cls in ALL_RULES.items() if name not in ("tuned", "learned")},
     "threshold": (Threshold, threshold),
 }
-OF = {"allocation", "allocations"}  # fields of allocations that hold others: as `configurations` only
+OF = {
+    "allocation",
+    "allocations",
+    "table",
+}  # fields of allocations that hold others, or a file: as `configurations` only
 ALLOCATION_KINDS: dict[str, tuple[type, Callable[..., Any]]] = {
     "strategic": (Strategic, Strategic),
     **{name: (cls, cls) for name, cls in ALLOCATIONS.items() if name != "strategic" and not OF & set(nested(cls))},

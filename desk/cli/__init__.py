@@ -1,30 +1,28 @@
-"""The command line: `rebalance new | report | backtest | trades | risk | allocate | forecast | audit | sweep FILE`,
-`run | live FILE`, `watch | governance FILES`, `history`, `alerts test`, `approve | execute TICKET`, `why ORDER`,
-`journal show | verify | export`, `book open | fill | show | resolve | reconcile`,
-`data fetch | update | import | check | list | revisions | sources`, `batch FILES`, `show | pdf | verify | replay RUN`,
-`diff RUN RUN`, `runs`, `trials`, `tca`, `laboratory | study | policies | train`, `cluster | compile`,
-`serve | worker | mcp`, `user add | link | list | disable`, `store backup | restore | migrate | check | rotate-keys`.
+"""The command line. `COMMANDS` is the table of its commands: name, function, and an example of its words.
 
 Each command is a function in a module of this folder, and imports what is heavy when it runs.
 """
 
+import os
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from backtests.runs.folder import code_version
 from desk.cli import book, data, journal, store, user
-from desk.cli.cycle import alerts, governance, history, live, run
+from desk.cli.cycle import governance, history, live, run, test_alerts
 from desk.cli.execute import execute
-from desk.cli.journal import approve, why
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now
 from desk.cli.new import new
-from desk.cli.on_server import OnServer, check_server
+from desk.cli.on_server import Command, Group, Table
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
-from desk.cli.reports import backtest, batch, parameters_text, report
+from desk.cli.reports import backtest, batch, parameters_text, report, tour
 from desk.cli.serve import mcp, serve, worker
 from desk.cli.studies import audit, laboratory, study, sweep
 from desk.cli.tca import tca
@@ -32,12 +30,162 @@ from desk.cli.today import allocate, forecast, risk
 from desk.cli.trades import trades
 from desk.cli.watch import watch
 from desk.commands.terminal import print_text, run_app
+from foundation.home import HOME, fix_folders
 
-app = typer.Typer(
-    no_args_is_help=True,
+FILE, RUN, TICKET = "data/portfolios/sixty_forty.yaml", "sixty_forty", "trades.json"  # of examples
+DATA: Table = {
+    "fetch": (data.fetch, "my.yaml --since 2010-01-01"),
+    "update": (data.update, "my.yaml"),
+    "import": (data.import_, "prices.csv --as mine"),
+    "check": (data.check, FILE),
+    "list": (data.list_, ""),
+    "news": (data.news, f"{FILE} news.csv"),
+    "revisions": (data.revisions, "my.yaml"),
+    "sources": (data.sources, ""),
+}
+RESEARCH: Table = {
+    "sweep": (sweep, "data/sweeps/thresholds.yaml"),
+    "backtest": (backtest, f"{FILE} --policy yearly"),
+    "audit": (audit, f"{FILE} --policy yearly"),
+    "laboratory": (laboratory, "--paths 100"),
+    "study": (study, "--rules-only"),
+    "policies": (policies, ""),
+    "train": Group("Train a policy that comes with the workbench.", {"universal": (train, "")}),
+    "trials": (trials, "sixty_forty"),
+    "cluster": (cluster, ""),
+}
+RUNS: Table = {
+    "show": (show, RUN),
+    "diff": (diff, f"{RUN}-2022-12-29-1 {RUN}-2022-12-29-2"),
+    "verify": (verify, RUN),
+    "replay": (replay, RUN),
+    "pdf": (pdf, f"reports/{RUN}-2022-12-29-1"),
+    "note": (note, f'{RUN} "for the committee"'),
+}
+BOOK: Table = {
+    "open": (book.open_, f"{FILE} --as mine"),
+    "fill": (book.fill, "mine fills.csv"),
+    "show": (book.show, "mine"),
+    "resolve": (book.resolve, "mine row-1a2b"),
+    "reconcile": (book.reconcile, "mine --positions positions.csv"),
+}
+JOURNAL: Table = {
+    "show": (journal.show, ""),
+    "verify": (journal.verify, ""),
+    "export": (journal.export, "--out journal.csv"),
+}
+DESK: Table = {
+    "run": (run, f"{FILE} --as-of 2022-12-29"),
+    "watch": (watch, f"{FILE} --once"),
+    "history": (history, ""),
+    "approve": (journal.approve, TICKET),
+    "execute": (execute, f"{TICKET} --exchange paper"),
+    "book": Group("Keep what a portfolio holds after its fills.", BOOK),
+    "journal": Group("Show, verify and export the journal of all orders.", JOURNAL),
+    "why": (journal.why, "1a2b3c4d-SPY"),
+    "tca": (tca, "--out costs.html"),
+    "live": (live, FILE),
+    "governance": (governance, FILE),
+    "alerts": Group("Alerts by e-mail, webhook and file.", {"test": (test_alerts, "")}),
+}
+STORE: Table = {
+    "backup": (store.backup, "backup.jsonl"),
+    "restore": (store.restore, "backup.jsonl"),
+    "migrate": (store.migrate, ""),
+    "check": (store.check, ""),
+    "rotate-keys": (store.rotate_keys, ""),
+}
+USER: Table = {
+    "add": (user.add, "ann@example.com --admin"),
+    "link": (user.link, "ann@example.com"),
+    "list": (user.list_users, ""),
+    "disable": (user.disable, "ann@example.com"),
+}
+SERVE: Table = {
+    "worker": (worker, ""),
+    "mcp": (mcp, ""),
+    "store": Group("Keep the database of the service and its keys.", STORE),
+    "user": Group("Add, list, link and disable users of the service.", USER),
+}
+COMMANDS: Table = {
+    "new": (new, "my.yaml SPY=60 AGG=40 --nav 1000000"),
+    "data": Group("Fetch, import and check the prices that portfolio files use.", DATA),
+    "report": (report, FILE),
+    "trades": (trades, f"{FILE} --as-of 2022-12-29"),
+    "risk": (risk, FILE),
+    "allocate": (allocate, FILE),
+    "forecast": (forecast, FILE),
+    "research": Group("Test policies beyond one backtest, and train them.", RESEARCH),
+    "runs": Group("", RUNS, runs),
+    "batch": (batch, f"{FILE} -p draws=1000"),
+    "desk": Group("Decide, approve, execute and book; say why.", DESK),
+    "serve": Group("", SERVE, serve),
+}
+HIDDEN: Table = {"tour": (tour, ""), "compile": (compile_now, "")}  # the second is what set-up calls
+MOVED = {  # group of what was called by its last word alone, and can be until version 0.6
+    name: group
+    for group, table in {"research": RESEARCH, "runs": RUNS, "desk": DESK, "serve": SERVE}.items()
+    for name in table
+}
+
+
+class Commands(TyperGroup):
+    """The first word of a command line, which may be the name that a command had before it had a group."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the table."""
+        return [*COMMANDS, *HIDDEN]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words of the usage: all options, which help does not list again, so that it fits a screen of 24 lines."""
+        stated = [" ".join(filter(None, (each.opts[0], each.metavar))) for each in self.get_params(ctx)]
+        return [*(f"[{each}]" for each in sorted(stated, key=len, reverse=True)), "COMMAND"]  # no word is broken
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands alone."""
+        self.format_commands(ctx, formatter)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command of the first word, and the words that follow; an earlier name is told its new one."""
+        if group := MOVED.get(args[0]):
+            if not ctx.resilient_parsing:  # as where a shell completes
+                print(f"`rebalance {args[0]}` is now `rebalance {group} {args[0]}`.", file=sys.stderr)
+            args = [group, *args]
+        return super().resolve_command(ctx, args)
+
+
+def _app(group: Group, path: str, **settings: Any) -> typer.Typer:
+    """The commands of a group, whose path is such as `rebalance desk`."""
+    settings = {"help": group.help or group.alone.__doc__, "epilog": _example(path, group)} | settings
+    made = typer.Typer(rich_markup_mode=None, no_args_is_help=group.alone is None, **settings)  # rich is slow to import
+    if group.alone is not None:
+        made.callback(invoke_without_command=True)(group.alone)
+    for name, each in group.commands.items():
+        words = f"{path} {name}"
+        if isinstance(each, Group):
+            made.add_typer(_app(each, words), name=name)
+        else:
+            more = parameters_text() if each[0] is report else ""
+            made.command(name, cls=Command, hidden=name in HIDDEN, epilog=more + _example(words, each))(each[0])
+    return made
+
+
+def _example(path: str, given: tuple[Callable[..., None], str] | Group) -> str:
+    """How a command is called, in a line of its own; of a group, itself or its first command."""
+    if not isinstance(given, Group):
+        return f"\b\nExample:\n  {path} {given[1]}".rstrip()  # \b: keep the line breaks
+    name, first = next(iter(given.commands.items()))
+    return _example(path, (given.alone, "")) if given.alone else _example(f"{path} {name}", first)
+
+
+app = _app(
+    Group("Compare rebalancing policies with evidence, and make exact trade lists.", COMMANDS | HIDDEN),
+    "rebalance",
+    cls=Commands,
+    epilog="\b\n--server URL  a service does report, runs, research backtest or desk run\n"
+    "--home DIR    folder of runs, books and journal, as REBALANCE_HOME\n\n"
+    "New here? `rebalance tour` does the main job on embedded data in a minute.",
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # rich takes as long to import as all the rest
-    help="Backtest rebalancing policies, compare them with evidence, and make trade lists.",
 )
 
 
@@ -54,34 +202,20 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show version and code, and exit.")
     ] = False,
     server: Annotated[
-        str, typer.Option(help="Address of a service, to do report, backtest, run or runs there.", show_default=False)
+        str,
+        typer.Option(
+            help="Do report, runs, research backtest or desk run on this service.", metavar="URL", show_default=False
+        ),
     ] = "",
+    home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of runs, books and journal, as REBALANCE_HOME.")
+    ] = None,
 ) -> None:
     """Options of the command line itself."""
-    context.obj = check_server(server, context.invoked_subcommand)
-
-
-app.command(cls=OnServer, epilog=parameters_text())(report)
-command: Callable[..., None]
-for command in (batch, backtest, new, trades, tca, approve, execute, why, risk, allocate, forecast):
-    app.command(cls=OnServer)(command)
-for command in (run, watch, history, live, governance):
-    app.command(cls=OnServer)(command)
-for command in (audit, sweep, laboratory, study, cluster, serve, worker, mcp):
-    app.command()(command)
-app.command("compile")(compile_now)
-for command in (policies, verify, runs, note, trials, show, pdf, diff, replay):
-    app.command(cls=OnServer)(command)
-for name, group in {
-    "alerts": alerts,
-    "journal": journal.app,
-    "book": book.app,
-    "data": data.app,
-    "train": train,
-    "store": store.app,
-    "user": user.app,
-}.items():
-    app.add_typer(group, name=name)
+    if home is not None:
+        os.environ[HOME] = str(home)
+    fix_folders()
+    context.obj = server
 
 
 def main() -> None:

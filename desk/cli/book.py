@@ -1,4 +1,4 @@
-"""`rebalance book open | fill | show | resolve | reconcile`: what a portfolio holds after fills."""
+"""`rebalance desk book open | fill | show | resolve | reconcile`: what a portfolio holds after fills."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,6 @@ from desk.cli.options import File, PastDay, Positions, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Keep what a portfolio holds after its fills.")
 Symbols = Annotated[
     list[str] | None,
     typer.Option(metavar="SYMBOL=ASSET", help="Asset of a broker's symbol, or ignore; may be repeated."),
@@ -27,7 +26,6 @@ def symbols_of(given: Iterable[str]) -> dict[str, str]:
     return {symbol: line for symbol, _, line in pairs}
 
 
-@app.command("open")
 def open_(
     file: File,
     name: Annotated[
@@ -39,7 +37,10 @@ def open_(
     ] = "",
     as_of: PastDay = None,
 ) -> None:
-    """Open a book with what FILE, or a broker's file, says is held; `positions: {book: NAME}` in FILE then reads it."""
+    """Open a book with what FILE, or a broker's file, says is held.
+
+    `positions: {book: NAME}` in FILE then reads it.
+    """
     with starting():
         from desk.commands.orders.book import named_in, open_from, show
 
@@ -49,7 +50,6 @@ def open_(
     print_text("\n\n".join([show(book.name), *([] if is_read else [advice])]))
 
 
-@app.command()
 def fill(
     name: NAME,
     file: Annotated[
@@ -67,9 +67,12 @@ def fill(
         bool | None,
         typer.Option("--day-first/--month-first", help="Order of day and month in 03/04/2023.", show_default=False),
     ] = None,
-    decimal: Annotated[str, typer.Option(help="Sign before decimals, . or ,", show_default=False)] = "",
+    decimal: Annotated[str, typer.Option(help="Sign before decimals, a point or a comma.", show_default=False)] = "",
 ) -> None:
-    """Book fills, corrections and amounts of cash; what is booked is left out, and what has no order is listed."""
+    """Book fills, corrections and amounts of cash.
+
+    What is booked is left out, and what has no order is listed.
+    """
     with starting():
         from desk.commands.orders import book, fills
         from research.orders.bookkeeping.transaction import Reading
@@ -79,16 +82,14 @@ def fill(
     print_text("\n\n".join(filter(None, [book.show(name), "\n".join(imported.notes)])))
 
 
-@app.command()
 def show(name: NAME) -> None:
-    """Print a book: holdings, cash, open orders, and what is to be booked by name."""
+    """Print holdings, cash, open orders, and what is to be booked."""
     with starting():
         from desk.commands.orders import book
 
     print_text(book.show(name))
 
 
-@app.command()
 def resolve(
     name: NAME,
     items: Annotated[
@@ -100,7 +101,10 @@ def resolve(
     ] = "",
     dismiss: Annotated[bool, typer.Option("--dismiss", help="Leave rows of brokers' files out for good.")] = False,
 ) -> None:
-    """Book rows of brokers' files, splits and dividends, and drop open orders, by name."""
+    """Book or dismiss what `show` lists, by name.
+
+    Rows of brokers' files, splits, dividends, and open orders, which are dropped.
+    """
     with starting():
         from desk.commands.orders import book
 
@@ -108,13 +112,15 @@ def resolve(
     print_text(book.show(name))
 
 
-@app.command()
 def reconcile(
     name: NAME,
     positions: Annotated[Path, typer.Option(help="A broker's CSV of positions.", show_default=False)],
     symbol: Symbols = None,
 ) -> None:
-    """Compare a book with a broker's positions and the portfolio file; exit status 1 where book and broker differ."""
+    """Compare a book with a broker's positions.
+
+    And with the portfolio file. Exit status 1 where book and broker differ.
+    """
     with starting():
         from desk.commands.orders.reconcile import reconcile
 

@@ -1,4 +1,4 @@
-"""`rebalance run`, `history`, `live`, `governance`, `alerts test`: the decision cycle, and what became of it."""
+"""`rebalance desk run`, `history`, `live`, `governance`, `alerts test`: the decision cycle, and what became of it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,24 +11,25 @@ from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
 
-alerts = typer.Typer(no_args_is_help=True, help="Alerts by e-mail, webhook and file.")
-
 
 def run(
     file: File,
     as_of: Annotated[
-        str, typer.Option(help="Day of the cycle, YYYY-MM-DD: later closes are left out. [default: the exchange's]")
+        str,
+        typer.Option(
+            metavar="DAY", help="Day of the cycle, YYYY-MM-DD: later closes are left out. [default: the exchange's]"
+        ),
     ] = "",
     out: Annotated[
         list[str] | None,
-        typer.Option(help="Write the list of the decision to this file, in the format of its ending. Can be repeated."),
+        typer.Option(help="Write the list of the decision to this file, by its ending; may be repeated."),
     ] = None,
     export: Annotated[Path | None, typer.Option(help="Write the record of the cycle to this file, as JSON.")] = None,
     page: Annotated[Path | None, typer.Option(help="Write the page of the cycle to this file, .html.")] = None,
     first: Annotated[
-        str, typer.Option("--from", help="Play the cycle over history from this day, YYYY-MM-DD, beside the policy.")
+        str, typer.Option("--from", metavar="DAY", help="Play the cycle over history from this day, YYYY-MM-DD.")
     ] = "",
-    last: Annotated[str, typer.Option("--to", help="Last day of --from.")] = "",
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day of that history, YYYY-MM-DD.")] = "",
     words: Annotated[
         bool, typer.Option("--words", help="Print the briefing in the prose of the language model, checked.")
     ] = False,
@@ -39,7 +40,7 @@ def run(
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Run one decision cycle of FILE: watch it, weigh alternatives, decide, and journal why.
+    """Decide on FILE today, and journal why: one decision cycle.
 
     The file's policy decides, unless it says `cycle: {decides: scenarios}`. Nothing is sent unless it says
     `cycle: {acts: ...}`. Exit status 3 where a person is asked.
@@ -71,13 +72,16 @@ def run(
 
 def history(
     limit: Annotated[int, typer.Option(min=1, help="Number of cycles.")] = 10,
-    portfolio: Annotated[str, typer.Option(help="Only those of the portfolio of this name.")] = "",
+    portfolio: Annotated[str, typer.Option(help="Only cycles of this portfolio, such as sixty_forty.")] = "",
     pages: Annotated[Path | None, typer.Option(help="Write the page of each of them into this folder.")] = None,
     show: Annotated[
         str, typer.Option(metavar="ID", help="Print the kept record of this id: briefing and hand-overs.")
     ] = "",
 ) -> None:
-    """Print the cycles of the newest sessions: session, time of the run, id, portfolio, status, alternative, orders."""
+    """Print the decision cycles of the newest sessions.
+
+    Session, time of the run, id, portfolio, status, alternative, orders.
+    """
     with starting():
         from desk.commands.cycle.records import history_text, record_text
 
@@ -91,10 +95,10 @@ def live(
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Print the live record of FILE beside the backtest of its policy: both columns, since when and why they differ.
+    """Print the live record of FILE beside its backtest.
 
-    The record is that of the book of FILE, or of its `nav_history`. An interval that may be looked at each day says
-    when it contradicts the backtest, or what the test promised.
+    Both columns, since when and why they differ. The record is that of the book of FILE, or of its `nav_history`.
+    An interval that may be looked at each day says when it contradicts the backtest, or what the test promised.
     """
     with starting():
         from desk.commands.cycle.live import live_text
@@ -104,12 +108,17 @@ def live(
 
 def governance(
     files: Annotated[list[Path], typer.Argument(help="Portfolio files.")],
-    as_of: Annotated[str, typer.Option(help="Day of the page, YYYY-MM-DD. [default: the exchange's]")] = "",
+    as_of: Annotated[
+        str, typer.Option(metavar="DAY", help="Day of the page, YYYY-MM-DD. [default: the exchange's]")
+    ] = "",
     out: Annotated[Path | None, typer.Option(help="Also write it to this file, .html, as one page.")] = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Print what governs FILES: models with versions and validation, controls in force, surveillance, approvals."""
+    """Print what governs FILES: models, controls and approvals.
+
+    Models with versions and validation, controls in force, surveillance, approvals.
+    """
     with starting():
         from desk.commands.cycle.governance import governance_html, governed
         from foundation.files import write_whole, writing
@@ -125,9 +134,11 @@ def governance(
     print_text(text)
 
 
-@alerts.command()
-def test() -> None:
-    """Send a test to each channel of `alerts.yaml`, and say what it answers. Exit status 1 if one failed."""
+def test_alerts() -> None:
+    """Send a test to each channel of `alerts.yaml`.
+
+    Says what each answers. Exit status 1 if one failed.
+    """
     with starting():
         from desk.commands.cycle.alerts import send_test
 

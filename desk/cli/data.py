@@ -8,20 +8,23 @@ import typer
 from desk.cli.options import File, starting
 from desk.commands.terminal import print_text, tell
 
-app = typer.Typer(no_args_is_help=True, help="Fetch, import and check the prices that portfolio files use.")
 Since = Annotated[
     str | None,
     typer.Option(
-        help="First day wanted, YYYY-MM-DD. [default: that of earlier calls, or all that there is]", show_default=False
+        metavar="DAY",
+        help="First day wanted, YYYY-MM-DD. [default: that of earlier calls, or all that there is]",
+        show_default=False,
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many requests are needed, and how long.")]
 Named = Annotated[str, typer.Argument(help="A portfolio file, or the name of a store.")]
 
 
-@app.command()
 def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
-    """Fetch what FILE needs from its source, up to the last session that is over. Exit status 1 if something failed."""
+    """Fetch what FILE needs from its source, to the last session.
+
+    Exit status 1 if something failed.
+    """
     with starting():
         from desk.commands.data import fetch_data
         from foundation.arguments import day
@@ -30,7 +33,6 @@ def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
     tell(text, not whole)
 
 
-@app.command()
 def update(file: File, dry_run: DryRun = False) -> None:
     """Fetch what is new for FILE, and the last sessions again. Exit status 1 if something failed."""
     with starting():
@@ -40,28 +42,34 @@ def update(file: File, dry_run: DryRun = False) -> None:
     tell(text, not whole)
 
 
-@app.command("import")
 def import_(
     table: Annotated[Path, typer.Argument(help="A table of prices: CSV, TSV, Excel, Parquet or Feather.")],
     name: Annotated[str, typer.Option("--as", help="Name of the store: `market: {store: NAME}`.")],
     adjustment: Annotated[
         str | None,
-        typer.Option(help="raw, split (for splits) or total (for splits and dividends).", show_default=False),
+        typer.Option(help="What prices are adjusted for: raw, split or total (and dividends).", show_default=False),
     ] = None,
-    currency: Annotated[str | None, typer.Option(help="Of the prices, such as EUR.", show_default=False)] = None,
-    dates: Annotated[str | None, typer.Option(help="dmy or mdy, where days read two ways.", show_default=False)] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Currency of the prices, such as EUR.", show_default=False)
+    ] = None,
+    dates: Annotated[
+        str | None,
+        typer.Option(help="Order of day and month where days read two ways, dmy or mdy.", show_default=False),
+    ] = None,
     decimal: Annotated[
         str | None, typer.Option(help="The decimal sign, where numbers read two ways.", show_default=False)
     ] = None,
 ) -> None:
-    """Import TABLE into a store: print what was understood, with the first and the last rows."""
+    """Import a table of prices into a store.
+
+    Prints what was understood, with the first and the last rows.
+    """
     with starting():
         from desk.commands.data import import_table
 
     print_text(import_table(table, name, adjustment=adjustment, currency=currency, dates=dates, decimal=decimal))
 
 
-@app.command()
 def check(
     named: Named,
     against: Annotated[
@@ -76,7 +84,6 @@ def check(
     tell(found.text(), found.must_be_looked_at)
 
 
-@app.command()
 def news(
     file: File,
     sources_of_news: Annotated[
@@ -95,7 +102,6 @@ def news(
     tell(*news_text(file, sources_of_news, out, by_model=by_model))
 
 
-@app.command("list")
 def list_() -> None:
     """Print what the stores hold."""
     with starting():
@@ -104,7 +110,6 @@ def list_() -> None:
     print_text(stores_text())
 
 
-@app.command()
 def revisions(
     named: Named,
     run: Annotated[
@@ -112,16 +117,18 @@ def revisions(
         typer.Option(help="A report or backtest of the file: what was changed since, and in its policy alone."),
     ] = None,
 ) -> None:
-    """Print the numbers that a source changed, and what they change in J and NAV of the policy of a file."""
+    """Print the numbers that a source changed, and their effect.
+
+    The effect is on J and NAV of the policy of a file.
+    """
     with starting():
         from desk.commands.data import revisions_text
 
     print_text(revisions_text(named, run))
 
 
-@app.command()
 def sources() -> None:
-    """Print the sources, their limits, and the environment variables of their keys."""
+    """Print the sources, their limits, and how their keys are given."""
     with starting():
         from desk.commands.data import sources_text
 

@@ -1,4 +1,4 @@
-"""`rebalance execute`: the orders of a ticket, sent to a venue."""
+"""`rebalance desk execute`: the orders of a ticket, sent to a venue."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,8 +20,8 @@ def execute(
     exchange: Annotated[
         list[str],
         typer.Option(
-            help="Venue to which its orders go: paper, alpaca (paper trading there), alpaca_live, binance, "
-            "binance_live or kraken_live. Given several times, each order goes where it is expected to cost least.",
+            help="Venue: paper, alpaca (paper trading there), alpaca_live, binance, binance_live or kraken_live; "
+            "may be repeated: each order goes where it is expected to cost least.",
             show_default=False,
         ),
     ],
@@ -33,7 +33,11 @@ def execute(
     ] = "",
     as_of: Annotated[
         str,
-        typer.Option(help="Session that paper plays, YYYY-MM-DD. [default: that of the ticket]", show_default=False),
+        typer.Option(
+            metavar="DAY",
+            help="Session that paper plays, YYYY-MM-DD. [default: that of the ticket]",
+            show_default=False,
+        ),
     ] = "",
     portfolio: Annotated[
         Path | None,
@@ -43,10 +47,10 @@ def execute(
         Path | None, typer.Option(help="A CSV of quotes with which paper fills: docs/exchanges.md has its columns.")
     ] = None,
 ) -> None:
-    """Send the orders of TICKET to a venue, after its checks and a question; journal and book their fills.
+    """Send the orders of TICKET to a venue, and book their fills.
 
-    The same command goes on where a killed one stood; nothing is sent twice. Exit status 1 if a check failed, or an
-    order was not taken.
+    It checks and asks before, and journals. The same command goes on where a killed one stood; nothing is sent
+    twice. Exit status 1 if a check failed, or an order was not taken.
     """
     if yes != bool(confirm):
         raise ConfigError("--yes and --confirm HASH belong together: give both, or answer the question.")

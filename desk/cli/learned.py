@@ -1,4 +1,4 @@
-"""`rebalance policies` and `train`: learned policies, and the training of those that come with the workbench."""
+"""`rebalance research policies` and `train`: learned policies, and training of those that come with the workbench."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,10 @@ def policies(
     ] = None,
     reports: Reports = None,
 ) -> None:
-    """List the learned policies of the workbench and of past runs; with FOLDER, write the card of that policy."""
+    """List the learned policies, or write the card of one.
+
+    Those of the workbench and of past runs are listed; the card is that of the policy in FOLDER.
+    """
     if folder is not None:
         with starting():
             from backtests.sheets.pages.policy_card import write_card
@@ -35,24 +38,21 @@ def policies(
     print_text(listed)
 
 
-train = typer.Typer(no_args_is_help=True, help="Train again a policy that comes with the workbench.")
-
-
-@train.callback()
-def training() -> None:
-    """Train again a policy that comes with the workbench."""
-
-
-@train.command()
-def universal(
+def train(
     seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 1,
     steps: Annotated[int, typer.Option(help="Updates of the network.")] = 1_600,
     folder: Annotated[
         Path | None,
-        typer.Option(help="[default: data/policies/universal, for the seed and steps it has]", show_default=False),
+        typer.Option(
+            help="Folder of the policy. [default: data/policies/universal, for the seed and steps it has]",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Train the universal policy from its seed: about ten minutes of one core. An interrupted training resumes."""
+    """Train the universal policy from its seed.
+
+    It takes about ten minutes of one core. An interrupted training resumes.
+    """
     with starting():
         from research.learning.universal.checkpointed_training import SEED, UPDATES, train_universal
         from research.learning.universal.rule import FOLDER

@@ -1,4 +1,4 @@
-"""`rebalance cluster` and `compile`: workers on this machine, and its compiled code."""
+"""`rebalance research cluster` and `compile`: workers on this machine, and its compiled code."""
 
 from typing import Annotated
 
@@ -10,7 +10,8 @@ from desk.commands.terminal import print_text
 
 def cluster(
     address: Annotated[
-        str, typer.Argument(help="Of the scheduler to join, such as tls://10.0.0.1:8786. [default: start one here]")
+        str,
+        typer.Argument(help="Address of the scheduler to join, such as tls://10.0.0.1:8786. [default: start one here]"),
     ] = "",
     workers: Annotated[
         int | None, typer.Option(help="Processes of one thread. [default: one a core]", show_default=False)
@@ -21,9 +22,12 @@ def cluster(
             help="Address of this machine to listen on; any but 127.0.0.1 needs a certificate. [default: 127.0.0.1]"
         ),
     ] = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the scheduler; 0 takes a free one.")] = 8786,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the scheduler; 0 takes a free one.")] = 8786,
 ) -> None:
-    """Start a Dask cluster for `--cluster` on this machine, or, with ADDRESS, workers for one that is running."""
+    """Start a Dask cluster, or workers for one that is running.
+
+    It serves `--cluster`. With ADDRESS, its workers join the cluster there.
+    """
     with starting():
         from desk.commands.cluster import LOCAL_HOST, join, serve
 

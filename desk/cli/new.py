@@ -32,18 +32,21 @@ def new(
         typer.Option("--from", help="The YAML configuration of another module: what it says is taken or named."),
     ] = None,
     profile: Annotated[
-        str, typer.Option(help="conservative, moderate or aggressive: ranges, limits and the price of tracking error.")
+        str, typer.Option(help="Ranges, limits and the price of tracking error: conservative, moderate or aggressive.")
     ] = "",
     source: Annotated[str, typer.Option(help="Source of the prices. [default: yahoo]", show_default=False)] = "",
     store: Annotated[str, typer.Option(help="Store of imported prices, in place of a source.")] = "",
     classes: Annotated[
         list[str] | None,
         typer.Option(
-            "--class", help="Asset class of an unknown symbol, XYZ=us_equity or XYZ=us_equity,EUR; may repeat."
+            "--class", help="Asset class of an unknown symbol, XYZ=us_equity or XYZ=us_equity,EUR; may be repeated."
         ),
     ] = None,
 ) -> None:
-    """Write a portfolio file with asset classes, costs, ranges, limits and policies that suit."""
+    """Write a portfolio file from weights or a broker's positions.
+
+    Asset classes, costs, ranges, limits and policies suit what is held; what cannot be known is asked for.
+    """
     with starting():
         from desk.commands.new import NewFile, write_new
 

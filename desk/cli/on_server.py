@@ -1,10 +1,11 @@
-"""`rebalance --server URL report | backtest | run | runs`: the same commands, done by a service."""
+"""What all commands are made of, and how `rebalance --server URL` has some of them done by a service."""
 
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Union
 
 import typer
 from typer.core import TyperCommand
@@ -16,42 +17,91 @@ from foundation.errors import ConfigError
 from foundation.paper.text_tables import text_table
 from foundation.printable import printable
 
-KINDS = {"report": "report", "backtest": "backtest", "run": "cycle"}  # of jobs, by command
+KINDS = {"report": "report", "research backtest": "backtest", "desk run": "cycle"}  # of jobs, by command
 OPTIONS = {
     "report": {"parameter", "retrain"},
-    "backtest": {"policy", "sheet", "retrain"},
-    "run": {"as_of"},
+    "research backtest": {"policy", "sheet", "retrain"},
+    "desk run": {"as_of"},
     "runs": set(),
 }
 MOST_RUNS = 100  # listed
 COLUMNS = ("run", "kind", "portfolio", "made", "policy")  # of the list of runs
+Table = dict[
+    str, Union[tuple[Callable[..., None], str], "Group"]
+]  # commands by name, each with an example of its words
 
 
-class OnServer(TyperCommand):
+class Group(NamedTuple):
+    """Commands under one name: their help, or else what the name does alone."""
+
+    help: str
+    commands: Table
+    alone: Callable[..., None] | None = None
+
+
+class Command(TyperCommand):
     """A command that is done on the server that `--server` names, where it names one."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options, and apart those that state another heading: typer does it with rich alone."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for each in self.get_params(ctx):
+            if record := each.get_help_record(ctx):
+                heading = getattr(each, "rich_help_panel", None) or f"{each.param_type_name.title()}s"
+                sections.setdefault(heading, []).append((re.sub(r"list\[(\w+)\]", r"\1", record[0]), record[1]))
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
 
     def invoke(self, ctx: Any) -> Any:
         """Do it there, or here."""
-        return _done(ctx) if ctx.obj else super().invoke(ctx)
+        return super().invoke(ctx) if is_here(ctx) else None
 
 
-def check_server(server: str, command: str | None) -> str:
-    """The server, as given. Raises ConfigError where it is named for a command that has no route."""
-    if server and command not in OPTIONS:
-        raise ConfigError(f"{command} is done here alone: leave --server out, or take {', '.join(OPTIONS)}.")
-    return server
+def is_here(context: typer.Context) -> bool:
+    """True if a command is to be done by this process; a server that is named has done it, else.
+
+    Raises : ConfigError where a server is named for a command or an option that it does not take.
+    """
+    if context.obj:
+        _done(context)
+    return not context.obj
+
+
+def is_alone(context: typer.Context) -> bool:
+    """True if a group is called without one of its commands, and is to be done here. Raises as `is_here` does."""
+    if context.invoked_subcommand is None:
+        return is_here(context)
+    if stated := _stated(context):
+        context.fail(f"{_option(context, stated[0])} comes after {context.invoked_subcommand}, or without it.")
+    return False
+
+
+def _path(context: typer.Context) -> str:
+    """The words of a command, such as `desk run`."""
+    return " ".join(context.command_path.split()[1:])
+
+
+def _stated(context: typer.Context) -> list[str]:
+    """The parameters that the words of a command state."""
+    return [key for key in context.params if str(context.get_parameter_source(key)).endswith("COMMANDLINE")]
+
+
+def _option(context: typer.Context, key: str) -> str:
+    return {each.name: each.opts[0] for each in context.command.params}[key]
 
 
 def _done(context: typer.Context) -> None:
-    """Do a command on its server, and print what it gives. Raises ConfigError for an option that no server takes."""
+    """Do a command on its server, and print what it gives. Raises ConfigError for what no server takes."""
+    if (name := _path(context)) not in OPTIONS:
+        raise ConfigError(f"{name} is done here alone: leave --server out, or take {', '.join(OPTIONS)}.")
     with starting():
         from desk.service.client import TOKEN, Client
 
-    name, client = str(context.info_name), Client(context.obj, os.environ.get(TOKEN, ""))
-    options = {each.name: each.opts[0] for each in context.command.params}
-    stated = [key for key in context.params if str(context.get_parameter_source(key)).endswith("COMMANDLINE")]
-    if others := [options[key] for key in stated if key not in ("file", *OPTIONS[name])]:
-        raise ConfigError(f"{others[0]} is for this machine alone: leave it, or --server, out.")
+    client, stated = Client(context.obj, os.environ.get(TOKEN, "")), _stated(context)
+    if others := [key for key in stated if key not in ("file", *OPTIONS[name])]:
+        raise ConfigError(f"{_option(context, others[0])} is for this machine alone: leave it, or --server, out.")
     if name == "runs":
         found = client.get("/api/runs", limit=MOST_RUNS)["runs"]
         print_text(text_table([COLUMNS, *([each[key] for key in COLUMNS] for each in found)], left=len(COLUMNS)))

@@ -24,22 +24,26 @@ def _address(given: str | None) -> str | None:
 
 File = Annotated[Path, typer.Argument(help="A portfolio file, such as data/portfolios/global_multi_asset.yaml.")]
 Reports = Annotated[
-    Path | None, typer.Option(help="Folder that holds the runs. [default: reports/]", show_default=False)
+    Path | None,
+    typer.Option(
+        help="Folder that holds the runs. [default: reports/ beside FILE, or in the current folder]", show_default=False
+    ),
 ]
-Positions = Annotated[
-    Path | None, typer.Option(help="A broker's CSV of positions, in place of the holdings and cash of FILE.")
-]
+POSITIONS = "A broker's CSV, in place of FILE's holdings and cash."
+Positions = Annotated[Path | None, typer.Option(help=POSITIONS)]
 PolicyName = Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")]
 Retrain = Annotated[
     bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")
 ]
 TrustCode = Annotated[
     bool | None,  # None: as the environment says
-    typer.Option("--trust-code", help="Let FILE name rules by import path, module:Class: their code runs."),
+    typer.Option("--trust-code", help="Let FILE name rules by import path: their code runs."),
 ]
 PastDay = Annotated[
     str | None,
-    typer.Option(help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False),
+    typer.Option(
+        metavar="DAY", help="A day of the market's history, YYYY-MM-DD. [default: the last close]", show_default=False
+    ),
 ]
 
 
@@ -56,7 +60,8 @@ KnownOn = Annotated[
     str | None,
     typer.Option(
         "--as-known-on",
-        help="Read stores as they were known on this day, YYYY-MM-DD, or moment in UTC. [default: now]",
+        metavar="DAY",
+        help="Read stores as of this day or UTC time. [default: now]",
         callback=_known_on,
         show_default=False,
     ),
@@ -93,6 +98,17 @@ def starting() -> Iterator[None]:
         gc.freeze()
         gc.set_threshold(50_000)
         gc.enable()
+
+
+Full = Annotated[bool, typer.Option("--full", help="Print all that is folded on the page, too.")]
+Sections = Annotated[
+    str, typer.Option(help="Print only these sections, whole, such as verdict,risk.", show_default=False)
+]
+
+
+def names_in(sections: str) -> list[str]:
+    """The names in a list with commas."""
+    return [name.strip() for name in sections.split(",") if name.strip()]
 
 
 @contextmanager

@@ -1,17 +1,21 @@
-"""`rebalance verify | runs | note | show | pdf | diff | replay`: runs that are finished; `trials`: what they tried."""
+"""`rebalance runs`, alone or with show, diff, verify, replay, pdf, note; `research trials`: what they tried."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from desk.cli.options import FinishedRun, Reports, Retrain, TrustCode, run_in, starting
+from desk.cli.on_server import is_alone
+from desk.cli.options import FinishedRun, Full, Reports, Retrain, Sections, TrustCode, names_in, run_in, starting
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar
 
 
 def verify(run: FinishedRun, reports: Reports = None) -> None:
-    """Say whether RUN is what it was when it was made: its files and its manifest. Exit status 1 if it is not."""
+    """Say whether RUN is what it was when it was made.
+
+    Its files and its manifest are checked. Exit status 1 if it is not.
+    """
     with starting():
         from backtests.runs.verify import verify as verified
 
@@ -20,17 +24,26 @@ def verify(run: FinishedRun, reports: Reports = None) -> None:
 
 
 def runs(
-    kind: Annotated[str, typer.Option(help="Only runs of this kind: report, backtest, risk, sweep, laboratory.")] = "",
+    context: typer.Context,
+    kind: Annotated[str, typer.Option(help="Only runs of this kind, such as report, backtest or sweep.")] = "",
     portfolio: Annotated[str, typer.Option(help="Only runs of this portfolio, such as sixty_forty.")] = "",
-    since: Annotated[str, typer.Option(help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
-    sort: Annotated[str, typer.Option(help="time, or a column such as loss; -loss has the largest first.")] = "time",
+    since: Annotated[str, typer.Option(metavar="DAY", help="Only runs made on this day or later, YYYY-MM-DD.")] = "",
+    sort: Annotated[
+        str, typer.Option(help="Order by time, or by a column such as loss; -loss has the largest first.")
+    ] = "time",
     where: Annotated[
-        list[str] | None, typer.Option(help="Only runs of which this holds, such as 'loss<2'; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="TEST", help="Only runs of which this holds, such as 'loss<2'; may be repeated."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, in the units of records.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, in the units of records.")] = False,
     reports: Reports = None,
 ) -> None:
-    """List the finished runs with their figures, the newest first."""
+    """List the finished runs, or show, compare or repeat one.
+
+    Alone, it lists them with their figures, the newest first.
+    """
+    if not is_alone(context):
+        return
     with starting():
         from desk.commands.past_runs import Wanted, runs_text
 
@@ -42,7 +55,7 @@ def note(
     text: Annotated[str, typer.Argument(help="One line; an empty one takes the note away.")],
     reports: Reports = None,
 ) -> None:
-    """Note something of RUN, for `rebalance runs`."""
+    """Note a line on RUN, which the list of runs shows."""
     with starting():
         from desk.commands.past_runs import note_run
 
@@ -54,7 +67,10 @@ def trials(
         str, typer.Argument(help="Only trials of this portfolio, such as sixty_forty. [default: all]")
     ] = "",
 ) -> None:
-    """Show the trial book: how many configurations were tried, and what that leaves of the best of them."""
+    """Show how many configurations were tried: the trial book.
+
+    It says what that leaves of the best of them.
+    """
     with starting():
         from desk.commands.trials import trials_text
 
@@ -64,23 +80,33 @@ def trials(
 
 
 def show(run: FinishedRun, reports: Reports = None) -> None:
-    """Show again what RUN printed when it was made, and where its sheet is."""
+    """Print again what RUN printed, and where its sheet is."""
     with starting():
         from desk.commands.past_runs import show_text
 
     print_text(show_text(run_in(reports, run)))
 
 
-def pdf(run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")]) -> None:
-    """Print the page of RUN as PDF beside it, by Chromium. A print is no part of a run: `verify` does not see it."""
+def pdf(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or path of a page such as card.html.")],
+    full: Full = False,
+    sections: Sections = "",
+) -> None:
+    """Print the page of RUN as PDF beside it, by Chromium.
+
+    A print is no part of a run: `verify` does not see it.
+    """
     with starting():
         from desk.commands.print_page import print_page
 
-    print_text(f"{print_page(run)}")
+    print_text(f"{print_page(run, full=full, sections=names_in(sections))}")
 
 
 def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
-    """Say what differs between two runs: settings, data, code, packages, figures, and the first day of wealth."""
+    """Say what differs between two runs.
+
+    Settings, data, code, packages, figures, and the first day of wealth.
+    """
     with starting():
         from desk.commands.past_runs import diff_text
 

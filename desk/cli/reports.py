@@ -1,23 +1,38 @@
-"""`rebalance report`, `batch` and `backtest`: the policies of portfolio files, compared by their past."""
+"""`rebalance report`, `tour`, `batch` and `backtest`: the policies of portfolio files, compared by their past."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated
 
 import typer
 
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import declared
-from desk.cli.options import Cluster, File, KnownOn, Reports, Retrain, TrustCode, kept, starting
+from desk.cli.options import (
+    Cluster,
+    File,
+    Full,
+    KnownOn,
+    Reports,
+    Retrain,
+    Sections,
+    TrustCode,
+    kept,
+    names_in,
+    starting,
+)
 from desk.commands.terminal import print_text, tell
 
 
 def parameters_text() -> str:
-    """The parameters of a report with their explanations in the notebook, one a line."""
+    """The parameters of a report with their explanations in the notebook."""
     if not COMPARING.exists():  # not in a checkout
         return ""
     known = {name: parameter for name, parameter in declared(COMPARING).items() if name not in SET_BY_REPORT}
-    lines = [f"  {name:<10} {parameter.meaning}" for name, parameter in known.items()]
-    return "\n".join(["\b", "Parameters of the notebook:", *lines])  # \b: keep the line breaks
+    lines = [
+        fill(f"  {name:<10} {parameter.meaning}", 76, subsequent_indent=" " * 13) for name, parameter in known.items()
+    ]
+    return "\n".join(["\b", "Parameters of the notebook:", *lines, "", ""])  # \b: keep the line breaks
 
 
 def report(
@@ -27,40 +42,75 @@ def report(
         typer.Option("--parameter", "-p", help="A parameter of the notebook, as name=value; may be repeated."),
     ] = None,
     retrain: Retrain = False,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium.")] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium: four pages.")
+    ] = False,
+    full: Full = False,
+    sections: Sections = "",
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Compare all policies of FILE; write tearsheet, trade list and results into the folder of one run."""
+    """Compare all policies of FILE, and recommend one with evidence.
+
+    Tearsheet, trade list and results go into the folder of one run. --full and --sections print it, as --pdf does:
+    the run is the same with them and without.
+    """
     with starting():
+        from backtests.sheets.sections.sections import NAMES
         from desk.commands.print_page import print_page
         from desk.commands.report import make_report
+        from foundation.arguments import one_of
 
+    for name in names_in(sections):
+        one_of("section", name, NAMES)  # before the work
     made = make_report(file, parameter or (), reports, retrain, trust_code)
     print_text(made.text)
-    if pdf:
-        print_text(f"{print_page(made.folder)}")
+    if pdf or full or sections:
+        print_text(f"{print_page(made.folder, full=full, sections=names_in(sections))}")
+
+
+def tour() -> None:
+    """Make a report of an embedded portfolio, and say what to look at.
+
+    In about a minute, with no network and no file of yours.
+    """
+    with starting():
+        from desk.commands.report import TOUR, ask_report, kept_report, tour_text
+        from foundation.paper.text_tables import wrapped
+
+    asked = ask_report(TOUR)
+    print_text(
+        wrapped(
+            f"The workbench's {TOUR.name} has two funds and six rules of when to rebalance them. Each is backtested "
+            "on embedded prices and compared with the others, in about a minute, without a network. All goes into"
+        )
+    )
+    print_text(f"  {asked.final}\n")
+    print_text(tour_text(kept_report(asked)))
 
 
 def batch(
     files: Annotated[
-        list[Path], typer.Argument(help="Portfolio files, or one file that says what to run.", show_default=False)
+        list[Path],
+        typer.Argument(
+            help="Portfolio files, files of accounts (.csv), or one that says what to run.", show_default=False
+        ),
     ],
     parameter: Annotated[
         list[str] | None,
         typer.Option("--parameter", "-p", help="A parameter of all runs, as name=value; may be repeated."),
     ] = None,
     grid: Annotated[
-        list[str] | None,
-        typer.Option(help="A parameter that varies, as name=v1,v2; may be repeated: every combination is run."),
+        list[str] | None, typer.Option(help="A parameter that varies, as name=v1,v2; may be repeated.")
     ] = None,
     notebook: Annotated[
         str | None,
         typer.Option(help=f"Name of the notebook that is executed. [default: {COMPARING.stem}]", show_default=False),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="Of the batch's folder beside its runs. [default: batch]", show_default=False)
+        str | None,
+        typer.Option(help="Name of the batch's folder beside its runs. [default: batch]", show_default=False),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Workers on this machine, one notebook each. [default: 1]", show_default=False)
@@ -73,9 +123,10 @@ def batch(
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Make a report of each of FILES with each combination of parameters, and one page over all of them.
+    """Make reports of many files or parameters, and a page of all.
 
-    A finished run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
+    Each of FILES is run with each combination of parameters; clients of one model share one comparison. A finished
+    run is not made again, so that an interrupted batch resumes. Exit status 1 if a run failed.
     """
     with starting():
         from desk.commands.batch import make_batch, plan_of
@@ -97,7 +148,7 @@ def backtest(
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Backtest one policy of FILE, print its summary, and write its results."""
+    """Backtest one policy of FILE, and write its results."""
     with starting():
         from desk.commands.report import make_backtest
 

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.on_server import is_alone
 from desk.cli.options import starting
 from desk.commands.terminal import print_text
 
 
 def serve(
+    context: typer.Context,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on. [default: HOST, else 127.0.0.1]", show_default=False)
     ] = None,
@@ -37,6 +39,8 @@ def serve(
     On 127.0.0.1 the payload endpoints answer without sign-in. On another address it starts when an admin exists, and
     TLS or a proxy is stated. Also read: PUBLIC_URL, REDIS_URL, BEHIND_PROXY and RATE.
     """
+    if not is_alone(context):
+        return
     with starting():
         import webbrowser
         from dataclasses import replace
@@ -69,10 +73,11 @@ def serve(
 
 
 def worker(once: Annotated[bool, typer.Option("--once", help="Do the jobs that wait now, and end.")] = False) -> None:
-    """Do jobs of the service, one at a time, until it is terminated. Start as many as the machine has cores to spare.
+    """Do jobs of the service until it is terminated.
 
-    It takes DATABASE_URL and the folder of the service from the environment, as `rebalance serve` does. Terminated, it
-    gives the job under way a minute to end, and puts it back in the queue where it does not.
+    One at a time: start as many workers as the machine has cores to spare. It takes DATABASE_URL and the folder of
+    the service from the environment, as `rebalance serve` does. Terminated, it gives the job under way a minute to
+    end, and puts it back in the queue where it does not.
     """
     with starting():
         import signal
@@ -96,7 +101,7 @@ def mcp(
         bool, typer.Option("--elicit", help="Let the user approve by elicitation, if the client shows it to him.")
     ] = False,
 ) -> None:
-    """Answer the client of an assistant by the Model Context Protocol, on stdin and stdout.
+    """Answer an assistant by the Model Context Protocol, on stdio.
 
     The assistant acts for the user of the access token in REBALANCE_TOKEN; without one, for the only user that the
     service has. What it orders waits as a ticket, which a person approves elsewhere. Also read: DATABASE_URL.

@@ -1,4 +1,4 @@
-"""`rebalance store`: the database and the keys of the service, backed up, restored, migrated and checked."""
+"""`rebalance serve store`: the database and the keys of the service, backed up, restored, migrated and checked."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,41 +8,38 @@ import typer
 from desk.cli.options import starting
 from desk.commands.terminal import print_text, tell
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Back up, restore, migrate and check the database of the service (DATABASE_URL), and replace its keys.",
-)
 Backup = Annotated[Path, typer.Argument(help="The file of a backup.", dir_okay=False)]
 DropOld = Annotated[bool, typer.Option("--drop-old", help="Delete the old keys: all users sign in again.")]
 
 
-@app.command()
 def backup(file: Backup) -> None:
     """Write all rows of the database, as of one moment, to FILE."""
     print_text(_done("backup", file))
 
 
-@app.command()
 def restore(file: Backup) -> None:
-    """Write the rows of FILE into an empty database of either kind, all or none."""
+    """Write the rows of FILE into an empty database, all or none."""
     print_text(_done("restore", file))
 
 
-@app.command()
 def migrate() -> None:
-    """Bring the database to the schema of this program, after a backup, as a start of the server does."""
+    """Bring the database to the schema of this program.
+
+    A backup is made before, as at a start of the server.
+    """
     print_text(_done("migrate"))
 
 
-@app.command()
 def check() -> None:
     """Check schema, sealed fields, keys and free space. Exit status 1 where something is wrong."""
     tell(*_done("check"))
 
 
-@app.command("rotate-keys")
 def rotate_keys(drop_old: DropOld = False) -> None:
-    """Make new keys, and seal all fields with them. Old keys still verify and open, unless they are dropped."""
+    """Make new keys, and seal all fields with them.
+
+    Old keys still verify and open, unless they are dropped.
+    """
     print_text(_done("rotate_keys", drop_old=drop_old))
 
 

@@ -1,4 +1,4 @@
-"""`rebalance audit`, `sweep`, `laboratory` and `study`: policies tested beyond one backtest."""
+"""`rebalance research audit`, `sweep`, `laboratory` and `study`: policies tested beyond one backtest."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +18,14 @@ def audit(
     days: Annotated[int, typer.Option(help="The most decision days of a policy to check.")] = 24,
     workers: Annotated[int, typer.Option(help="Workers on this machine, one policy each.")] = 1,
     controls: Annotated[
-        bool, typer.Option("--controls", help="Also play shuffled days, random times and martingale worlds.")
+        bool, typer.Option("--controls", help="Also backtest shuffled days, random times and martingales.")
     ] = False,
     trust_code: TrustCode = None,
 ) -> None:
-    """Say whether a policy of FILE looks ahead: whether a decision depends on later data. Exit status 1 if one does."""
+    """Say whether a policy of FILE looks ahead.
+
+    It does if a decision depends on later data. Exit status 1 if one does.
+    """
     with starting():
         from desk.commands.audit import make_audit
 
@@ -37,7 +40,10 @@ def sweep(
     reports: Reports = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier sweep.")] = False,
 ) -> None:
-    """Backtest every configuration of FILE, and write their metrics as one run. An interrupted sweep resumes."""
+    """Backtest every configuration of a sweep file.
+
+    Their metrics are written as one run. An interrupted sweep resumes.
+    """
     with starting():
         from desk.commands.sweep import make_sweep
 
@@ -48,10 +54,13 @@ def sweep(
 def laboratory(
     paths: Annotated[int, typer.Option(help="Simulated paths of ten years.")] = 1_000,
     seed: Annotated[int, typer.Option(help="Seed of the paths; rules are tuned on paths of the next seed.")] = 1,
-    workers: Annotated[int, typer.Option(help="Threads.")] = 1,
+    workers: Annotated[int, typer.Option(help="Threads of this machine.")] = 1,
     reports: Reports = None,
 ) -> None:
-    """Backtest every rule in a simulated market with a known optimal policy, and write the gaps as one run."""
+    """Backtest every rule where the optimal policy is known.
+
+    The market is simulated. The gaps to the optimal policy are written as one run.
+    """
     with starting():
         from desk.commands.laboratory import make_laboratory
 
@@ -62,16 +71,19 @@ def study(
     cases: Annotated[list[str] | None, typer.Argument(help="Cases, such as funds-2-2016. [default: all]")] = None,
     workers: Annotated[int, typer.Option(help="Workers on this machine, one case each.")] = 1,
     cluster: Cluster = None,
-    rules_only: Annotated[bool, typer.Option("--rules-only", help="Without learned policies.")] = False,
+    rules_only: Annotated[bool, typer.Option("--rules-only", help="Leave learned policies out.")] = False,
     exposure: Annotated[
         bool, typer.Option("--exposure", help="Train policies for exposure instead of rebalancing.")
     ] = False,
     reports: Reports = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier study.")] = False,
 ) -> None:
-    """Backtest rules and learned policies on real markets, out of sample. An interrupted study resumes."""
+    """Backtest rules and learned policies on many real markets.
+
+    Out of sample. An interrupted study resumes.
+    """
     with starting():
-        from backtests.runs.folder import REPORTS
+        from backtests.runs.folder import reports_folder
         from backtests.runs.tasks import check_workers
         from backtests.sheets.pages.real_markets import write_study_sheet
         from backtests.studies.real_markets import Budget, run
@@ -83,7 +95,7 @@ def study(
     steps = {} if rules_only else EXPOSURE_STEPS if exposure else LEARNER_STEPS
     budget = Budget(steps, EXPOSURE_SEEDS if exposure else SEEDS, rules=not exposure)
     what = "rules-only" if rules_only else "exposure" if exposure else "study"
-    folder = (reports or REPORTS) / what
+    folder = (reports or reports_folder()) / what
     with kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
         with bar(None, "drawing the page"):

@@ -1,4 +1,4 @@
-"""`rebalance tca`: what journalled orders cost."""
+"""`rebalance desk tca`: what journalled orders cost."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,14 +40,15 @@ def tca(
     ] = "wanted",
     out: Annotated[
         list[str] | None,
-        typer.Option(help="Also write it to this file: .html, a page; .csv, a row an order; .png. Can be repeated."),
+        typer.Option(help="Also write it to this file: .html, a page; .csv, a row an order; .png; may be repeated."),
     ] = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Print what journalled orders cost against their decision prices, by part, asset, side, venue, hour and size.
+    """Print what orders cost against their decision prices.
 
-    With --portfolio, also the costs that they suggest for FILE, and what these do to its policy; nothing is changed.
+    By part, asset, side, venue, hour and size, from the journal. With --portfolio, also the costs that they suggest
+    for FILE, and what these do to its policy; nothing is changed.
     """
     with starting():
         from desk.commands.orders.tca import check_outputs, cost_report, portfolios_of, save_report

@@ -20,7 +20,10 @@ def risk(
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Write the risk sheet of today's holdings of FILE: exposures, losses, contributions, drift, a year from today."""
+    """Write the risk sheet of today's holdings of FILE.
+
+    Exposures, losses, contributions, drift, and a year from today.
+    """
     with starting():
         from desk.commands.risk import make_risk
 
@@ -38,7 +41,10 @@ def allocate(
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Say what FILE should hold today and why, as a page: held, target and simple controls, risk, reasons."""
+    """Say what FILE should hold today, and why.
+
+    A page shows weights held, the target and simple controls, risk and reasons.
+    """
     with starting():
         from desk.commands.allocate import make_allocate
 
@@ -55,7 +61,10 @@ def forecast(
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Say whether to use FILE's forecasts, as a page: what they expect, their skill, and what came; kept in a book."""
+    """Say whether to use FILE's forecasts, and why.
+
+    A page shows what they expect, their skill and what came; they are entered into the forecast book.
+    """
     with starting():
         from desk.commands.forecast import make_forecast
 

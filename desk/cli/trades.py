@@ -6,102 +6,102 @@ from typing import Annotated, Any
 
 import typer
 
-from desk.cli.options import KnownOn, Positions, Reports, TrustCode, starting
+from desk.cli.options import POSITIONS, KnownOn, Reports, TrustCode, starting
 from desk.commands.terminal import print_text, tell
 from foundation.errors import ConfigError
 from foundation.progress import bar
 
+PRICES, ACCOUNTS = "Prices and positions", "Many accounts"  # headings of help
+
 
 def trades(
-    file: Annotated[Path | None, typer.Argument(help="A portfolio file.", show_default=False)] = None,
+    file: Annotated[Path | None, typer.Argument(hidden=True)] = None,
     out: Annotated[
         list[str] | None,
         typer.Option(
-            help="Also write the list to this file, in the format of its ending: .csv, .json, .parquet, .xlsx, .html, "
-            ".fix, .ib.csv, .oms.csv or .alpaca.json. Can be repeated."
+            help="File for the list: .csv .json .parquet .xlsx .html .fix .ib.csv .oms.csv .alpaca.json; "
+            "may be repeated."
         ),
     ] = None,
-    review: Annotated[
-        bool, typer.Option("--review", help="Make no orders: show drift, ranges, and what would trade next.")
-    ] = False,
-    positions: Positions = None,
-    prices: Annotated[
-        Path | None, typer.Option(help="A CSV of prices (asset, price, date), in place of the last closes.")
-    ] = None,
-    quotes: Annotated[
-        str,
-        typer.Option(
-            metavar="SOURCE",
-            help="Quotes of the moment from a source such as yahoo, in place of the last closes.",
-            show_default=False,
-        ),
-    ] = "",
-    prices_ok: Annotated[
-        str,
-        typer.Option(
-            metavar="ASSETS",
-            help="Assets such as SPY,AGG whose prices or values are right although they are far from others.",
-            show_default=False,
-        ),
-    ] = "",
-    not_held: Annotated[
-        str,
-        typer.Option(
-            metavar="ASSETS",
-            help="Assets such as GLD that are in no row of the positions because they are not held.",
-            show_default=False,
-        ),
-    ] = "",
-    fx: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE|PAIRS",
-            help="Exchange rates of today, a CSV or EURUSD=1.0664,GBPUSD=1.2103, before those of FILE or the models.",
-            show_default=False,
-        ),
-    ] = "",
-    as_of: Annotated[
-        str,
-        typer.Option(
-            help="Today, YYYY-MM-DD: prices are aged to it, and later closes left out. [default: the exchange's]"
-        ),
-    ] = "",
-    stale_ok: Annotated[
-        bool, typer.Option("--stale-ok", help="Make the list, marked, where prices are too old for orders.")
-    ] = False,
-    deploy: Annotated[
-        float, typer.Option(help="Money that comes in, besides the cash of FILE: bought with, where that suffices.")
-    ] = 0.0,
-    withdraw: Annotated[float, typer.Option(help="Money that goes out: sold for, where cash does not suffice.")] = 0.0,
+    as_of: Annotated[str, typer.Option(metavar="DAY", help="Today, YYYY-MM-DD. [default: the exchange's]")] = "",
+    deploy: Annotated[float, typer.Option(help="Money that comes in, besides FILE's cash.", show_default=False)] = 0.0,
+    withdraw: Annotated[float, typer.Option(help="Money that goes out.", show_default=False)] = 0.0,
     account: Annotated[
-        str,
-        typer.Option(help="Account of FILE to which --deploy comes, or which --withdraw leaves.", show_default=False),
+        str, typer.Option(help="Account of FILE that --deploy or --withdraw is for.", show_default=False)
     ] = "",
     buy_only: Annotated[bool, typer.Option("--buy-only", help="Send only the buys of the trade.")] = False,
     sell_only: Annotated[bool, typer.Option("--sell-only", help="Send only the sells of the trade.")] = False,
     to_target: Annotated[
         bool, typer.Option("--to-target", help="Trade to target, whatever the policy's rule decides.")
     ] = False,
+    review: Annotated[
+        bool, typer.Option("--review", help="Make no orders: show drift, and what would trade next.")
+    ] = False,
+    positions: Annotated[Path | None, typer.Option(help=POSITIONS, rich_help_panel=PRICES)] = None,
+    not_held: Annotated[
+        str,
+        typer.Option(
+            metavar="ASSETS",
+            help="Assets such as GLD that it lacks because none is held.",
+            show_default=False,
+            rich_help_panel=PRICES,
+        ),
+    ] = "",
+    prices: Annotated[
+        Path | None, typer.Option(help="A CSV of asset, price and date, not the last closes.", rich_help_panel=PRICES)
+    ] = None,
+    quotes: Annotated[
+        str,
+        typer.Option(
+            metavar="SOURCE",
+            help="Source of live quotes, such as yahoo, in their place.",
+            show_default=False,
+            rich_help_panel=PRICES,
+        ),
+    ] = "",
+    prices_ok: Annotated[
+        str,
+        typer.Option(
+            metavar="ASSETS",
+            help="Assets whose prices are right though they look wrong.",
+            show_default=False,
+            rich_help_panel=PRICES,
+        ),
+    ] = "",
+    fx: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|PAIRS",
+            help="Rates of today: a CSV, or EURUSD=1.0664,GBPUSD=1.2103.",
+            show_default=False,
+            rich_help_panel=PRICES,
+        ),
+    ] = "",
+    stale_ok: Annotated[
+        bool,
+        typer.Option("--stale-ok", help="Make the list, marked, although prices are too old.", rich_help_panel=PRICES),
+    ] = False,
     accounts: Annotated[
         Path | None,
-        typer.Option(help="A CSV file with a row an account, instead of FILE: list them all.", show_default=False),
+        typer.Option(
+            help="A CSV with a row an account, in place of FILE.", show_default=False, rich_help_panel=ACCOUNTS
+        ),
     ] = None,
     exact: Annotated[
-        bool, typer.Option("--exact", help="Prove the lots of each account, not by a greedy search.")
+        bool, typer.Option("--exact", help="Prove the lots of each, not by a greedy search.", rich_help_panel=ACCOUNTS)
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that list accounts. [default: 1]", show_default=False)
+        int | None,
+        typer.Option(help="Processes that list accounts. [default: 1]", show_default=False, rich_help_panel=ACCOUNTS),
     ] = None,
     as_known_on: KnownOn = None,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:
-    """Print today's trade list of FILE, by its `policy` or else by the recommendation of its newest completed run.
+    """Print today's trade list of FILE.
 
-    It is refused where a price is more than two sessions old, or as many as FILE allows.
-
-    With --accounts, write the orders of all accounts of a file to a CSV, and a row an account beside them; in other
-    formats, one list of all accounts, as blocks. Exit status 1 if an account failed.
+    Its `policy` decides, else the advice of its newest run. Orders: docs/trade_lists.md; prices: docs/holdings.md;
+    accounts: docs/portfolios.md.
     """
     of_one = {"FILE": file, "--positions": positions, "--prices": prices, "--quotes": quotes, "--prices-ok": prices_ok,
               "--not-held": not_held, "--deploy": deploy, "--withdraw": withdraw, "--account": account,
@@ -129,6 +129,7 @@ def trades(
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )
     with starting():
+        from backtests.runs.folder import reports_folder
         from desk.commands.orders.trades import check_out, replaced_files, request_of, save_trades, trades_now
         from desk.tickets.review import Review
         from research.portfolio import load_portfolio
@@ -140,7 +141,7 @@ def trades(
     if buy_only and sell_only:
         raise ConfigError("--buy-only and --sell-only exclude each other: leave one of the two out.")
     request = request_of(deploy, withdraw, "buy" if buy_only else "sell" if sell_only else "", to_target, account)
-    check_out(out or (), reports)
+    check_out(out or (), reports or reports_folder(file))
     if quotes:
         from desk.commands.data import fetch_quotes
 

@@ -1,4 +1,4 @@
-"""`rebalance user`: the users of the service, in its database. No password is given or shown here."""
+"""`rebalance serve user`: the users of the service, in its database. No password is given or shown here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from desk.service.store.tables import User
 
-app = typer.Typer(help="Users of the service: add, list, link, disable.", no_args_is_help=True)
 
 Email = Annotated[str, typer.Argument(help="E-mail address of the user.")]
 
@@ -32,15 +31,17 @@ def _database() -> Iterator["tuple[Session, str]"]:
         yield session, settings.address
 
 
-@app.command()
 def add(
     email: Email,
     name: Annotated[str, typer.Option(help="Name to show. [default: that of the e-mail address]")] = "",
-    role: Annotated[str, typer.Option(help="viewer, manager, approver or admin.")] = "viewer",
+    role: Annotated[str, typer.Option(help="Role: viewer, manager, approver or admin.")] = "viewer",
     is_admin: Annotated[bool, typer.Option("--admin", help="Short for --role admin.")] = False,
-    tenant: Annotated[str, typer.Option(help="Users of one tenant may share.")] = "house",
+    tenant: Annotated[str, typer.Option(help="Tenant, within which users may share.")] = "house",
 ) -> None:
-    """Add a user, and print the one-time link by which he sets his password within three days."""
+    """Add a user, and print a link by which he sets a password.
+
+    The link works once, within three days.
+    """
     with _database() as (session, address):
         from desk.service.store.tables import User
         from desk.service.users.accounts import invite, link_of
@@ -54,9 +55,11 @@ def add(
     print_text(shown)
 
 
-@app.command()
 def link(email: Email) -> None:
-    """Print a new one-time link by which a user sets a new password; earlier links are void."""
+    """Print a new link by which a user sets a new password.
+
+    It works once; earlier links are void.
+    """
     with _database() as (session, address):
         from desk.service.users.accounts import invitation_of, known_user, link_of
 
@@ -64,7 +67,6 @@ def link(email: Email) -> None:
     print_text(shown)
 
 
-@app.command("list")
 def list_users() -> None:
     """List the users."""
     with _database() as (session, _):
@@ -82,9 +84,10 @@ def list_users() -> None:
     )
 
 
-@app.command()
-def disable(email: Email, enable: Annotated[bool, typer.Option("--enable", help="Take it back.")] = False) -> None:
-    """Disable a user: all sessions end, and access tokens of programs work no longer."""
+def disable(
+    email: Email, enable: Annotated[bool, typer.Option("--enable", help="Enable the user again.")] = False
+) -> None:
+    """Disable a user, his sessions and his access tokens."""
     with _database() as (session, _):
         from desk.service.users.accounts import disable, known_user
 

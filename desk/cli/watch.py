@@ -1,4 +1,4 @@
-"""`rebalance watch`: decision cycles of portfolio files without a person, on their exchanges' calendars."""
+"""`rebalance desk watch`: decision cycles of portfolio files without a person, on their exchanges' calendars."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,10 +18,11 @@ def watch(
     ] = "",
     trust_code: TrustCode = None,
 ) -> None:
-    """Run the decision cycle of each session of FILES once, after its close; those that were missed first.
+    """Run the decision cycle of each session after its close.
 
-    Prices are fetched before. It ends after the cycle under way where it is interrupted or terminated. With --once the
-    exit status is 3 where a person is asked, and 1 where something failed or another process watches a file.
+    Those that were missed come first. Prices are fetched before. It ends after the cycle under way where it is
+    interrupted or terminated. With --once the exit status is 3 where a person is asked, and 1 where something
+    failed or another process watches a file.
 
     In place of FILES: pause lets cycles go on and sends nothing; stop ends all watchers, and all sending; resume takes
     both back; status says how they stand. Each names the open orders of each portfolio.

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backtests.runs.folder import REPORTS, staged
+from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.targets_today import TARGETS_PAGE, targets_brief, write_targets_page
 from backtests.today.targets_today import targets_today
@@ -25,7 +25,7 @@ def make_allocate(
     """Compute the targets in force with their reasons, and write them as a page.
 
     file        : portfolio file.
-    reports     : folder of the runs, or None for the usual one.
+    reports     : folder of the runs, or None for `reports_folder`.
     as_of       : a day of the market's history; None for the last close.
     policy      : name of the only policy that is asked, or None for all.
     sensitivity : true to compute what moves the weights too.
@@ -40,7 +40,7 @@ def make_allocate(
         found = targets_today(portfolio, as_of, None if policy is None else [policy], sensitivity)
         settings = {"portfolio": portfolio.settings, "as_of": as_of, "policy": policy, "sensitivity": sensitivity}
         run = run_for("allocate", portfolio, settings)
-        final = (reports or REPORTS) / run.name
+        final = (reports or reports_folder(portfolio.file)) / run.name
         with writing(final), staged(final) as folder:
             progress.stage("comparing with simple targets")
             text = targets_brief(found)

@@ -17,6 +17,7 @@ from research.market import Market
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Rule
 
+STEPS = 1_000  # of progress, a policy
 HEAD = ["policy", "look-ahead test", "days checked", "decisions", "power"]
 
 
@@ -68,21 +69,31 @@ def make_audit(
         for name in names:
             progress.stage(f"fitting {name}", 0, len(names))
             ready[name] = fit(name, portfolio, progress.stage).policy
-        progress.stage("auditing", 0, len(names))
+        progress.stage("auditing", 0, STEPS * len(names))
         if min(workers, len(names)) > 1:
             done = in_processes(partial(_audit_of, file, days, portfolio.trust_code), names, min(workers, len(names)))
         else:
-            done = ((name, audit_policy(portfolio, partial(_as_fitted, ready[name]), days)) for name in names)
+            done = ((name, _told_audit(name, portfolio, ready[name], days, progress)) for name in names)
         found = {}
         for count, (name, audit) in enumerate(done, 1):
             found[name] = audit
-            progress.stage(f"auditing: {name} is done", count, len(names))
+            progress.stage(f"auditing: {name} is done", STEPS * count)
     audits = {name: found[name] for name in names}
     text, made = audit_text(portfolio, audits), None
     if with_controls:
         made = controls(portfolio, only=names)
         text = f"{text}\n\n{made}"
     return Audited(audits, text, made)
+
+
+def _told_audit(name: str, portfolio: Portfolio, policy: Rule, days: int, progress: bar) -> LookAhead:
+    """The audit of one policy in this process, which moves the progress on by `STEPS`."""
+    before = progress.n
+
+    def tell(share: float) -> None:
+        progress.stage(f"auditing {name}", before + int(STEPS * share))
+
+    return audit_policy(portfolio, partial(_as_fitted, policy), days, progress=tell)
 
 
 def _audit_of(file: Path, days: int, trust_code: bool, name: str) -> LookAhead:

@@ -63,7 +63,10 @@ def serve(host: str, port: int, workers: int | None) -> None:
         cluster.scheduler.allowed_failures = DEATHS
         address = cluster.scheduler_address
         print(f"{count} workers. In other commands: --cluster {address}", flush=True)
-        print(f"More workers, on {'this machine' if here else 'any machine'}: rebalance cluster {address}", flush=True)
+        print(
+            f"More workers, on {'this machine' if here else 'any machine'}: rebalance research cluster {address}",
+            flush=True,
+        )
         if own:
             print(f"Who uses it must hold its key: {security.get_tls_config_for_role('client')['key']}", flush=True)
         _wait()

@@ -18,11 +18,11 @@ from typing import Any
 import pandas as pd
 
 from backtests.runs.folder import write_json
-from backtests.runs.trial_book import PLACE
 from foundation.compiled.content import content
 from foundation.compiled.store import KernelStore, folders, processor
 from foundation.errors import ConfigError
 from foundation.files import ROOT, work_folder
+from foundation.home import TRIAL_BOOK
 from foundation.progress import TOLD_IN, bar
 from research.portfolio import Portfolio, load_portfolio
 
@@ -171,7 +171,7 @@ def _kernel(name: str) -> Any:
 def _started(name: str, folder: Path) -> subprocess.Popen[bytes]:
     """A process that does one job, and tells in a file how far it is."""
     nobodys = str(folder / "trials")  # what a job tries is no search
-    environment = {**os.environ, TOLD_IN: str(folder / name), PLACE: nobodys}
+    environment = {**os.environ, TOLD_IN: str(folder / name), TRIAL_BOOK: nobodys}
     with (folder / f"{name}.log").open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", MODULE, name, str(folder)], env=environment, stdout=log, stderr=log

@@ -27,7 +27,8 @@ from desk.language.providers import configured_model
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError
 from foundation.files import write_whole
-from foundation.paper.text_tables import text_table
+from foundation.home import home_folder
+from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted, listed
 from research.market.calendars import day_at
 from research.market.quality import Quality, SeriesQuality, check, check_market, check_series, differences
@@ -35,7 +36,7 @@ from research.market.reading.from_store import repaired
 from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.repairs import read_repairs
-from research.market.store import PriceStore, named_store, store_names
+from research.market.store import FORMER_STORES, PriceStore, named_store, store_names, stores_folder
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.settings import names_of
@@ -330,7 +331,17 @@ def stores_text() -> str:
         return (
             "No store yet: `rebalance data fetch FILE` makes one, and so does `rebalance data import TABLE --as NAME`."
         )
-    return text_table(rows, left=1, last_left=True)
+    return text_table(rows, left=1, last_left=True) + f"\n\n{_where_text(stores_folder())}"
+
+
+def _where_text(folder: Path) -> str:
+    """A sentence on the folder of the stores, with how to move one of the workbench to the person's own."""
+    if folder != FORMER_STORES:
+        return f"They are in {folder}."
+    return wrapped(
+        f"They are in {folder}, of this workbench. Move that folder to {home_folder() / 'prices'}, and every workbench "
+        "finds them."
+    )
 
 
 def sources_text() -> str:

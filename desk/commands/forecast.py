@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backtests.inference.estimates import NotAvailable
-from backtests.runs.folder import REPORTS, staged
+from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.forecasts_today import (
     FORECAST_PAGE,
@@ -14,7 +14,7 @@ from backtests.sheets.pages.forecasts_today import (
     write_card_page,
     write_forecasts_page,
 )
-from backtests.studies.forecasts.book import book_place, disagreements, enter, entries, write_card
+from backtests.studies.forecasts.book import book_folder, disagreements, enter, entries, write_card
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
 from backtests.studies.forecasts.worth import Worth, worth
 from desk.commands.made import Made, file_fact, finish, run_for
@@ -40,7 +40,7 @@ def make_forecast(
     The portfolio is played with and without the champion, for the sentence that the page begins with.
 
     file       : portfolio file.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for `reports_folder`.
     as_of      : a day of the market's history; None for the last close.
     with_worth : true to play the portfolio with each forecast, and with controls, besides.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
@@ -58,13 +58,13 @@ def make_forecast(
         made = {name: _worth(known, found, name, with_controls=with_worth) for name in asked}
         settings = {"portfolio": portfolio.settings, "as_of": as_of, "worth": with_worth}
         run = run_for("forecast", portfolio, settings)
-        final = (reports or REPORTS) / run.name
+        final = (reports or reports_folder(portfolio.file)) / run.name
         with writing(final), staged(final) as folder:
             progress.stage("drawing the page")
             text = forecasts_brief(found, made[found.champion])
             write_forecasts_page(folder, portfolio.name, found, made, identity(run))
             finish(folder, run, started, text, {"file": file_fact(portfolio)})
-        book = _book_text(found)
+        book = _book_text(found, book_folder(portfolio.file))
     more = [found.text(), *(worth_text(name, one) for name, one in made.items())] if full else []
     return Made(final, "\n\n".join([text, *more, f"{book}\n{final / FORECAST_PAGE}"]))
 
@@ -79,23 +79,25 @@ def worth_text(name: str, made: Worth | NotAvailable) -> str:
 def _worth(portfolio: Portfolio, found: ForecastsToday, name: str, *, with_controls: bool) -> Worth | NotAvailable:
     """The worth of a forecast, or why it cannot be measured."""
     try:
-        return worth(portfolio, found.models[name], **({} if with_controls else {"controls": 0}))
+        forecast = found.models[name]
+        return worth(portfolio, forecast) if with_controls else worth(portfolio, forecast, controls=0)
     except (ConfigError, DataError) as error:
         return NotAvailable(str(error))
 
 
-def _book_text(found: ForecastsToday) -> str:
-    """Enter today's forecasts, and say what the book has, and where a walk-forward says otherwise."""
-    entered = [enter(entry) for entry in found.entries.values()]
+def _book_text(found: ForecastsToday, book: Path) -> str:
+    """Enter today's forecasts into a book, and say what it has, and where a walk-forward says otherwise."""
+    entered = [enter(book, entry) for entry in found.entries.values()]
     told: list[str] = []
     for name, path in found.paths.items():
-        write_card_page(write_card(path, found.models[name], name, found.by_measure(name)), found, name)
+        write_card_page(write_card(book, path, found.models[name], name, found.by_measure(name)), found, name)
         told += [
-            f"{name}: {sentence}" for sentence in disagreements(path, entries(found.entries[name].model, path.market))
+            f"{name}: {sentence}"
+            for sentence in disagreements(path, entries(book, found.entries[name].model, path.market))
         ]
     new = sum(entered)
     words = "No forecast is new in the book" if not new else f"{new} of {len(entered)} forecasts are new in the book"
-    lines = [f"{words}, {book_place()}, with a card of each."]
+    lines = [f"{words}, {book}, with a card of each."]
     if told:
         more = f" ({len(told) - TOLD} more)" if len(told) > TOLD else ""
         lines += [wrapped(f"Warning: {sentence}") for sentence in told[:TOLD]] + ([more.strip()] if more else [])

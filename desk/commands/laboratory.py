@@ -7,7 +7,7 @@ from pathlib import Path
 
 from backtests.laboratory.simulated_market import BASE_CASE, FULLY_INVESTED, MARKETS
 from backtests.laboratory.study import study
-from backtests.runs.folder import REPORTS, Run, staged
+from backtests.runs.folder import Run, reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.runs.tasks import check_workers
 from backtests.sheets.pages.laboratory import laboratory_html, laboratory_pictures, laboratory_text
@@ -31,7 +31,7 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
     paths   : worlds in which rules are judged; they are tuned in a third as many.
     seed    : of these worlds; rules are tuned in those of the next seed.
     workers : number of threads.
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs, or None for `reports_folder`.
     Raises  : ConfigError for a number out of range.
     """
     if not (is_whole(paths) and 6 <= paths <= MOST_PATHS):
@@ -47,7 +47,7 @@ def make_laboratory(*, paths: int = PATHS, seed: int = SEED, workers: int = 1, r
     settings |= {"paths": paths, "seed": seed}
     first = BASE_CASE.laboratory(paths, seed).market(0).fingerprint
     run = Run("laboratory", "laboratory", f"seed-{seed}", settings, hashlib.sha256(first.encode()).hexdigest())
-    final = (reports or REPORTS) / run.name
+    final = (reports or reports_folder()) / run.name
     with writing(final), staged(final) as folder:
         made = study(BASE_CASE, paths, seed, workers)
         text = laboratory_text(made)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backtests.runs.folder import REPORTS, Run, staged
+from backtests.runs.folder import Run, reports_folder, staged
 from backtests.runs.notebook import execute
 from backtests.runs.parameters import Plain, parameters_of
 from backtests.runs.values import answer_in
@@ -51,11 +51,11 @@ def made_notebook(
     notebook : path of the notebook.
     asked    : result of `ask_notebook`.
     given    : other parameters of the notebook.
-    reports  : folder of the runs, or None for the usual one.
+    reports  : folder of the runs, or None for `reports_folder`.
     Raises   : DataError as `execute` does.
     """
     (portfolio, run), started = asked, datetime.now(UTC)
-    final = (reports or REPORTS) / run.name
+    final = (reports or reports_folder(portfolio.file)) / run.name
     with writing(final), staged(final) as folder:
         where = os.path.relpath(portfolio.file, notebook.parent)
         execute(notebook, folder / notebook.name, {**given, PORTFOLIO: where}, trust_code=portfolio.trust_code)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from backtests.evaluation.metrics import METRICS
 from backtests.runs.differences import FigureDifference, RunDifferences, differing, run_differences, stored_figures
-from backtests.runs.folder import REPORTS, SUMMARY_FILE, found_at
+from backtests.runs.folder import SUMMARY_FILE, found_at, run_places
 from backtests.runs.manifest import past_runs
 from backtests.runs.report_settings import FULL_RUN
 from backtests.runs.verify import verify
@@ -33,7 +33,7 @@ from research.portfolio import load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
 
 REPLAYED = ("report", "backtest", "risk", "allocate", "forecast")  # kinds that are made from a portfolio file
-KINDS = (*REPLAYED, "sweep", "laboratory", "notebook")
+KINDS = (*REPLAYED, "sweep", "laboratory", "notebook", "client")
 METRICS_SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *METRICS_SHOWN, "note")
 COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -43,6 +43,7 @@ NOTES, LONGEST_NOTE = "notes.json", 200  # of the folder of runs; characters of 
 DIFFERENCES_SHOWN = 20  # differences of figures that are shown
 SHEETS = (
     "tearsheet.html", "sheet.html", "risk.html", "allocate.html", "forecast.html", "sweep.html", "laboratory.html",
+    "client.html",
 )  # fmt: skip
 
 
@@ -87,28 +88,31 @@ def runs_table(reports: Path | None = None, wanted: Wanted | None = None) -> tup
     """The finished runs of a folder, a row a run, the newest first; and the reasons why others cannot be used.
 
     The figures are those of the policy that was recommended or backtested, in the units of records, and its note.
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs, or None for all `run_places`; of two runs of one name that of the first place.
     wanted  : conditions on the runs; by default all.
     Raises  : ConfigError for a folder that is none, and for an unknown condition.
     """
     wanted = wanted or Wanted()
     if reports is not None and not reports.is_dir():
         refuse("--reports is", str(reports), "give the folder that holds the runs.")
-    found, notes = past_runs(reports or REPORTS, wanted.kind or None), run_notes(reports or REPORTS)
-    rows = []
-    for folder, manifest in found.whole:
-        if wanted.portfolio not in ("", manifest["portfolio"]) or manifest["times"]["ended"][:10] < wanted.since:
-            continue
-        row, fault = run_row(folder, manifest, notes.get(folder.name, ""))
-        rows.append(row)
-        found.broken.extend([fault] * bool(fault))
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    rows, broken = dict[str, dict[str, Any]](), list[str]()
+    for place in run_places() if reports is None else [reports]:
+        found, notes = past_runs(place, wanted.kind or None), run_notes(place)
+        broken += found.broken
+        for folder, manifest in found.whole:
+            if wanted.portfolio not in ("", manifest["portfolio"]) or manifest["times"]["ended"][:10] < wanted.since:
+                continue
+            row, fault = run_row(folder, manifest, notes.get(folder.name, ""))
+            rows.setdefault(folder.name, row)
+            broken += [fault] * bool(fault)
+    by_time = sorted(rows.values(), key=lambda row: row["made"], reverse=True)
+    table = pd.DataFrame(by_time, columns=list(COLUMNS))
     for condition in wanted.where:
         table = table[_fits(table, condition)]
     if wanted.sort != "time":
         column, falls = wanted.sort.removeprefix("-"), wanted.sort.startswith("-")
         table = table.sort_values(column, ascending=not falls, kind="stable", na_position="last")
-    return table.reset_index(drop=True), found.broken
+    return table.reset_index(drop=True), broken
 
 
 def run_row(folder: Path, manifest: Mapping[str, Any], note: str = "") -> tuple[dict[str, Any], str]:
@@ -165,9 +169,8 @@ def runs_text(reports: Path | None = None, wanted: Wanted | None = None, as_json
         return str(table.to_json(orient="records", indent=2, force_ascii=False))
     said = "".join(f"\n{wrapped(sentence)}" for sentence in broken)
     if table.empty:
-        return (
-            f"No finished run is in {reports or REPORTS}{'' if wanted is None or wanted.all else ' that fits'}.{said}"
-        )
+        where = " or ".join(map(str, run_places() if reports is None else [reports]))
+        return f"No finished run is in {where}{'' if wanted is None or wanted.all else ' that fits'}.{said}"
     shown = [METRICS[name] for name in METRICS_SHOWN]
     head = ["run", "kind", "made (UTC)", "policy", *map(_head, METRICS_SHOWN), "seconds", "note"]
     units = ["", "", "", "", *(m.unit for m in shown), "", ""]
@@ -408,7 +411,7 @@ def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
     if not file.is_file():
         raise ConfigError(
             f"{run} was made from {manifest.get('file', 'a file that its manifest does not name')}, which is not "
-            "there. Give the file: rebalance replay RUN --file FILE."
+            "there. Give the file: rebalance runs replay RUN --file FILE."
         )
     return file
 
@@ -431,7 +434,7 @@ def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path, t
     if differ:
         raise ConfigError(
             f"{file} has other settings than {run.name}: {listed(differ, most=5)}. Restore the file, or give the one "
-            "that the run was made from: rebalance replay RUN --file FILE."
+            "that the run was made from: rebalance runs replay RUN --file FILE."
         )
 
 

@@ -4,19 +4,23 @@ Header, page numbers and breaks come from the page's own style.
 """
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
 from desk.commands.past_runs import sheet_of
+from foundation.arguments import one_of
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing
 from foundation.progress import bar
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 GIVEN = "REBALANCE_CHROMIUM"  # environment variable: path of the browser
+SECTION = re.compile(r'<[^>]* data-section="(\w+)"')  # of a page: the element of a section with its name
 SECONDS = 120  # after which a browser that does not end is stopped
 OPTIONS = (
     "--headless",
@@ -31,20 +35,43 @@ OPTIONS = (
 )
 
 
-def print_page(run: Path) -> Path:
+def print_page(run: Path, *, full: bool = False, sections: Collection[str] = ()) -> Path:
     """Print the page of a run, or one page by its path, into a PDF of the same name beside it; gives its path.
 
-    run    : folder of a run, or path of an HTML page such as a policy's card.
-    Raises : DataError for what is no run, for one without a page, and where the browser prints nothing; ConfigError
-             where no Chromium is found.
+    run      : folder of a run, or path of an HTML page such as a policy's card.
+    full     : true to print all that is folded on the page, too.
+    sections : names of the sections to print, whole; none for the page as it opens.
+    Raises   : DataError for what is no run, for one without a page, and where the browser prints nothing; ConfigError
+               for a section that the page does not have, and where no Chromium is found.
     """
     page = run if run.is_file() else _sheet(found_at(run))
     if page.suffix != ".html":
         raise ConfigError(f"{page} is no page: give the folder of a run, or a file that ends with .html.")
     pdf = page.with_suffix(".pdf")
-    with bar(None, "printing"):
+    with bar(None, "printing"), work_folder() as place:
+        if full or sections:
+            opened = place / page.name
+            opened.write_text(unfolded(page.read_text(encoding="utf-8"), sections), encoding="utf-8")
+            page = opened
         write_pdf(page, pdf)
     return pdf
+
+
+def unfolded(page: str, sections: Collection[str] = ()) -> str:
+    """A page with everything open that is folded on it.
+
+    page     : HTML.
+    sections : names of the sections that it keeps; none for all.
+    Raises   : ConfigError for one that it does not have.
+
+    >>> print(unfolded('<details data-section="a"></details><section data-section="b"></section>', ["a"]))
+    <details open data-section="a"></details><section data-section="b" hidden></section>
+    """
+    for name in sections:
+        one_of("section", name, SECTION.findall(page))
+    if sections:
+        page = SECTION.sub(lambda found: found[0] + ("" if found[1] in sections else " hidden"), page)
+    return page.replace("<details", "<details open")
 
 
 def _sheet(folder: Path) -> Path:

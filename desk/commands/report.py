@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -33,20 +34,21 @@ from backtests.runs.folder import (
     MANIFEST,
     MARKET_FILE,
     NUMBERS_FILE,
-    REPORTS,
     RESULTS_FILE,
     SUMMARY_FILE,
     Run,
     check_whole,
     partial_of,
+    reports_folder,
     staged,
     write_json,
 )
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
 from backtests.runs.parameters import Plain, check_parameters, parse_parameter
-from backtests.runs.report_settings import FULL_RUN, settings_of
+from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
 from backtests.runs.trial_book import count_trials
+from backtests.runs.verify import verify
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.single_sheet import candidate_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
@@ -55,9 +57,9 @@ from desk.commands.orders.trades import TRADES, TRADES_JSON
 from desk.tickets import make_ticket
 from desk.tickets.formats import write_ticket
 from foundation.errors import ConfigError, DataError
-from foundation.files import write_whole, writing
+from foundation.files import ROOT, write_whole, writing
 from foundation.paper.formats import csv_text, plain_json
-from foundation.paper.text_tables import warnings_text
+from foundation.paper.text_tables import warnings_text, wrapped
 from foundation.paper.wording import counted
 from foundation.progress import bar
 from research.accounting import Hold, Policy, View, Why
@@ -68,6 +70,7 @@ from research.portfolio import Portfolio, load_portfolio
 from research.rules import Rule, Threshold
 
 PROGRESS = ".progress"
+TOUR = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
 FILES = {
     COMPARING.name: "the executed notebook",
     "tearsheet.html": "the tearsheet",
@@ -140,9 +143,17 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
         "recommendation": plain_json(asdict(comparison.recommendation), missing_as_null=True),
         "trials": comparison.trials,
         "file": file_fact(comparison.portfolio),
+        "comparison": comparison_key(comparison.portfolio),
+        "holder": holder_facts(trades),
         **fits(comparison.fitted),
     }
     write_summary(folder, record, f"{comparison!r}\n\n{trades!r}", facts)
+
+
+def holder_facts(trades: TradeList) -> dict[str, float]:
+    """The NAV before a trade list, its largest drift, fraction of NAV, and its costs; amounts are in currency."""
+    drift = trades.before_after.figures["before"].largest_drift
+    return {"nav": float(trades.facts["nav_before"]), "drift": drift, "charges": float(trades.sized.charges.sum())}
 
 
 def save_learned(
@@ -233,11 +244,15 @@ class AskedReport:
 
     final      : folder that it will have.
     parameters : parameters of the comparing notebook.
+    run        : its identity.
+    comparison : the comparison that it makes or shares, as `comparison_key` and the parameters tell it from others.
     trust_code : true if its portfolio file may name rules by import path.
     """
 
     final: Path
     parameters: Mapping[str, Plain]
+    run: Run
+    comparison: str
     trust_code: bool = False
 
 
@@ -268,11 +283,11 @@ def ask_report(
     reference = str(parameters.get("reference", "")) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
     run = run_for("report", portfolio, settings_of(portfolio, reference, **knobs))
-    final = (reports or REPORTS) / run.name
+    final = (reports or reports_folder(portfolio.file)) / run.name
     where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
     paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
     parameters = {**knobs, "reference": reference, "benchmark": benchmark, **paths}
-    return AskedReport(final, parameters, portfolio.trust_code)
+    return AskedReport(final, parameters, run, f"{comparison_key(portfolio)} {reference} {knobs}", portfolio.trust_code)
 
 
 def make_report(
@@ -286,7 +301,7 @@ def make_report(
 
     file       : portfolio file.
     given      : parameters of the notebook as name=value.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for `reports_folder`.
     retrain    : true to train learned policies anew, even if the same training is kept.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
@@ -310,6 +325,31 @@ def made_report(asked: AskedReport, retrain: bool = False) -> Made:
         date.fromisoformat(manifest["last_day"]), started.date(), "the trades are those"
     )
     return Made(final, f"{text}{said}\n{final}")
+
+
+def kept_report(asked: AskedReport) -> Path:
+    """The folder of a report that was asked for: of the run that is there, unless it was changed, or else made now."""
+    if not (asked.final / MANIFEST).exists() or verify(asked.final).changed:
+        made_report(asked)
+    return asked.final
+
+
+def tour_text(folder: Path) -> str:
+    """The verdict of a report and its orders, where to look, and what to do next. folder : of a run."""
+    blocks = (folder / SUMMARY_FILE).read_text(encoding="utf-8").split("\n\n")
+    verdict = next(n for n, block in enumerate(blocks) if re.search(r", tested \d{4}-", block))
+    last = json.loads((folder / MANIFEST).read_bytes())["last_day"]
+    orders = json.loads((folder / NUMBERS_FILE).read_bytes())["trades"]["headline"]
+    return "\n\n".join(
+        [
+            *blocks[verdict : verdict + 2],
+            wrapped(f"Orders at the closes of {last}: {orders}"),
+            f"Look next, in a browser, at the verdict first and then at the trades:\n  {folder / 'tearsheet.html'}",
+            "Then take your own portfolio, with prices from Yahoo:\n"
+            "  rebalance new my.yaml SPY=60 AGG=40 --nav 1000000\n"
+            "  rebalance data fetch my.yaml\n  rebalance report my.yaml",
+        ]
+    )
 
 
 def scored_backtest(portfolio: Portfolio, policy: Policy, name: str) -> tuple[Backtest, Benchmark, Score]:
@@ -345,7 +385,7 @@ def make_backtest(
 
     file       : portfolio file.
     policy     : name of one of its policies.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for `reports_folder`.
     retrain    : true to train a learned policy anew, even if the same training is kept.
     sheet      : true to write its own tearsheet too; that run has a name of its own.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
@@ -358,7 +398,7 @@ def make_backtest(
     started = datetime.now(UTC)
     settings = {"portfolio": portfolio.settings, "policy": policy, **({"sheet": True} if sheet else {})}
     run = run_for("backtest", portfolio, settings)
-    final = (reports or REPORTS) / run.name
+    final = (reports or reports_folder(portfolio.file)) / run.name
     with writing(final), staged(final) as folder, bar(None, f"fitting {policy}") as progress:
         fitted = fit(policy, portfolio, progress.stage, retrain=retrain)
         progress.stage(f"backtesting {policy}", 0, 0)

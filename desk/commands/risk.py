@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backtests.runs.folder import REPORTS, staged
+from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
 from backtests.sheets.pages.risk_sheet import risk_text, write_risk_sheet
 from backtests.today.holdings_risk import holdings_risk
@@ -29,7 +29,7 @@ def make_risk(
     """Measure the risk of a portfolio's holdings at its last close, and write the sheet into a run of its own.
 
     file         : portfolio file.
-    reports      : folder of the runs, or None for the usual one.
+    reports      : folder of the runs, or None for `reports_folder`.
     paths        : number of futures of the first law; each other law has a quarter of them.
     fitted_among : folder of runs, one of which fitted the active policy, or None for `reports`.
     trust_code   : true if the file may name rules by import path, as for `load_portfolio`.
@@ -38,10 +38,11 @@ def make_risk(
     started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file, trust_code=trust_code)
-        policies, notes, fitted = ready_policies(portfolio, fitted_among or reports or REPORTS)
+        reports = reports or reports_folder(portfolio.file)
+        policies, notes, fitted = ready_policies(portfolio, fitted_among or reports)
         settings = {"portfolio": portfolio.settings, "paths": paths, "fitted": fitted}
         run = run_for("risk", portfolio, settings)
-        final = (reports or REPORTS) / run.name
+        final = reports / run.name
         with writing(final), staged(final) as folder:
             progress.stage("measuring risk")
             risk = holdings_risk(portfolio, policies, paths=paths, notes=notes)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from backtests.comparison.paired import loss_intervals
 from backtests.evaluation.benchmark import Benchmark
-from backtests.runs.folder import REPORTS, RESULTS_FILE, Run, staged
+from backtests.runs.folder import RESULTS_FILE, Run, reports_folder, staged
 from backtests.runs.manifest import sign
 from backtests.runs.origin import identity
 from backtests.runs.tasks import check_workers
@@ -44,13 +44,13 @@ def make_sweep(
     file    : file that describes the sweep.
     workers : number of threads or processes of this machine.
     cluster : address of a Dask scheduler instead, or "".
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs, or None for `reports_folder`.
     fresh   : true to start over, even if the same file has an unfinished sweep.
     Raises  : ConfigError for what is wrong in the file, and where an unfinished sweep of it was made from other
               settings, data or code: nothing is mixed.
     """
     check_workers(workers)
-    started, home = datetime.now(UTC), reports or REPORTS
+    started, home = datetime.now(UTC), reports or reports_folder(file)
     with bar(None, "reading prices") as progress:
         asked = read_sweep(file)
         progress.stage("preparing the sweep")
@@ -125,6 +125,6 @@ def _sheet(prepared: PreparedSweep, run: Run, table: pd.DataFrame) -> SweepSheet
         table,
         title=run.portfolio,
         tracking_penalty=prices.pop() if len(prices) == 1 else None,
-        run=identity(run),
+        run={"Data": f"prices to the closes of {run.last_day}; each portfolio in its currency"} | identity(run),
         own=own,
     )

@@ -87,7 +87,7 @@ def run_app(app: typer.Typer) -> NoReturn:
     print_anywhere(sys.stderr)
     warnings.showwarning = _warn
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="rebalance", standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:  # a word that is no command, option or value of one
         end(_usage(error), error.exit_code)

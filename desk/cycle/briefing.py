@@ -151,10 +151,10 @@ def _fresh_prices(request: Mapping[str, Any], sending: Sending) -> Iterator[str]
 def _playbook(status: str, request: Mapping[str, Any], sending: Sending, *, has_orders: bool) -> Iterator[str]:
     """The next steps after a cycle of a status."""
     file = shlex.quote(sending.file or request["file"])
-    again = f"rebalance run {file}"
+    again = f"rebalance desk run {file}"
     on_day = f"{again} --as-of {request['day']}" if request["day"] else again
     if status == "executed":
-        yield f"See what the orders cost: rebalance tca --portfolio {file}"
+        yield f"See what the orders cost: rebalance desk tca --portfolio {file}"
     elif status == "partly executed":
         yield f"The next cycle sees what is open: {again}"
     elif status == "not sent":
@@ -182,7 +182,7 @@ def _to_send(status: str, on_day: str, sending: Sending) -> Iterator[str]:
         if not sending.written:
             yield f"Write the list: {on_day} --out {path}"
         if status == "awaiting approval":
-            yield f"Read the list, and approve it or refuse it: rebalance approve {path}"
-        send = f"rebalance execute {path} --exchange {sending.venue or 'VENUE'}"
+            yield f"Read the list, and approve it or refuse it: rebalance desk approve {path}"
+        send = f"rebalance desk execute {path} --exchange {sending.venue or 'VENUE'}"
         yield f"Check the list against a venue: {send} --dry-run"
         yield f"Then send it: {send}"

@@ -150,7 +150,7 @@ def beside(portfolio: Portfolio, policy: Policy, name: str, book: Book | None) -
     if book is None and history.opened < 0:
         raise ConfigError(
             f"{portfolio.file} has no live record: it names neither a book nor a `nav_history`. Open a book: "
-            f"rebalance book open {portfolio.file}"
+            f"rebalance desk book open {portfolio.file}"
         )
     opened = history.opened if book is None else market.row(pd.Timestamp(book.opened))
     if not 1 <= opened < len(market.dates) - 2:
@@ -275,7 +275,7 @@ def _check(book: Book, portfolio: Portfolio) -> None:
     if unbooked := [event.name for event in events_since(book, portfolio) if event.split != 1]:
         raise DataError(
             f"book {book.name} holds units before a split that is not booked: {', '.join(unbooked)}. Book it: "
-            f"rebalance book resolve {book.name} {' '.join(unbooked)}"
+            f"rebalance desk book resolve {book.name} {' '.join(unbooked)}"
         )
     known = [asset for asset in portfolio.market.assets if asset not in book.unquoted]
     amounts = [portfolio.basis if each.asset else each.currency for each in book.entries]

@@ -160,7 +160,8 @@ class LiveReport:
             "warnings": self.warnings,
             "sections": section_blocks(sections),
             "terms": {
-                "Interval": f"All intervals at all looks hold the true mean together, with {INTERVAL_LEVEL:.0%}."
+                "Interval": "All intervals at all looks hold the true mean together, with "
+                f"{percent(INTERVAL_LEVEL, 0)}."
             },
         }
         return fill(PAPER_PACKAGE, "report.html.j2", Running(self.title), sheet=sheet)
@@ -232,7 +233,7 @@ def sequence_picture(report: LiveReport) -> Picture:
         return panel.canvas
 
     title = "Mean difference so far, with intervals that hold at every look"
-    caption = f"All intervals together hold the true mean with a probability of {INTERVAL_LEVEL:.0%}."
+    caption = f"All intervals together hold the true mean with a probability of {percent(INTERVAL_LEVEL, 0)}."
     return picture("live_sequence", title, caption, f"{title}: at the end {_a_year(sequence.last)}.", data, draw)
 
 

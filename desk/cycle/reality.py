@@ -225,11 +225,13 @@ def reality_of(found: tuple[Difference, ...], book: str, venue: str, later: str 
     if not found:
         return Reality(f"Book {book} and {venue} agree.", agrees=True)
     names = list(dict.fromkeys(name for each in found for name in each.names))
-    calls = [f"rebalance book resolve {book} {' '.join(names)}"] if names else []
+    calls = [f"rebalance desk book resolve {book} {' '.join(names)}"] if names else []
     for name in (name for each in found for name in each.choices):
         kind = name.removeprefix(f"{venue}{CHOICE}").partition("-")[0]
-        calls.append(f"rebalance book resolve {book} {name}  # if it is of the kind {kind}")
+        calls.append(f"rebalance desk book resolve {book} {name}  # if it is of the kind {kind}")
     if any(each.rest and not each.choices for each in found) and not later:
-        calls.append(f"rebalance book fill {book} FILE, a table of the trades, deposits and withdrawals made by hand")
+        calls.append(
+            f"rebalance desk book fill {book} FILE, a table of the trades, deposits and withdrawals made by hand"
+        )
     since = f": {venue} is at {later}, and the cycle is of an earlier day" if later else ""
     return Reality(f"Book {book} and {venue} differ{since}.", False, found, tuple(calls))

@@ -95,7 +95,7 @@ def _approval(moment: Moment) -> Faults:
         yield f"The ticket was refused. {state.text} {AFTER_REFUSAL}"
     elif len(persons) < wanted:
         by = f" ({', '.join(sorted(persons))})" if persons else ""
-        call = shlex.join(["rebalance", "approve", moment.place.ticket])
+        call = shlex.join(["rebalance", "desk", "approve", moment.place.ticket])
         yield f"It has {len(persons)} of {wanted} approvals{by}. Let others call: {call}"
 
 
@@ -150,7 +150,7 @@ def _day(moment: Moment) -> Faults:
     if most is not None and moment.day.loss > most:
         yield (
             f"The fills of today lost {moment.day.loss:,.2f} against the prices of their lists: at most {most:,.2f} "
-            "are allowed (day_loss). Look at the fills first: rebalance journal show"
+            "are allowed (day_loss). Look at the fills first: rebalance desk journal show"
         )
 
 

@@ -7,11 +7,14 @@ from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from desk.exchange.execute import Execution
 from desk.exchange.moment import Place, moment_of
 from desk.exchange.paper import FillModel, PaperVenue
 from desk.journal import Journal, list_event
 from desk.tickets import make_ticket
+from foundation.errors import ConfigError
 from research.orders import Request, trade_list
 from research.portfolio import Portfolio
 from research.rules import Rule
@@ -28,9 +31,19 @@ def rehearse(portfolio: Portfolio, rule: Rule, name: str, sessions: int, folder:
     folder    : folder of the journal and of the paper venue, without either.
     model     : how orders are filled on paper.
     Returns   : the portfolio as the last fills leave it.
-    Raises    : as `trade_list` and `PaperVenue.for_ticket` do.
+    Raises    : ConfigError for a market without quotes; as `trade_list` and `PaperVenue.for_ticket` do.
     """
-    market, held = portfolio.market, portfolio
+    market = portfolio.market
+    closes = market.prices[-1]
+    if np.isnan(closes).any():
+        name = market.assets[int(np.argmax(np.isnan(closes)))]
+        raise ConfigError(
+            f"{name} has no quote in market {market.name!r} of {portfolio.file}: orders on paper need quotes. "
+            "Give the market `quotes`, or name a journal."
+        )
+    held = replace(
+        portfolio, shares=np.where(np.isnan(portfolio.shares), portfolio.holdings / closes, portfolio.shares)
+    )
     with Journal(folder) as journal:
         for day in market.dates[-sessions - 1 : -1]:
             known = market.until(day)

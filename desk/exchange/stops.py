@@ -9,6 +9,7 @@ from foundation.files import locked
 from foundation.home import home_folder
 
 STOP, PAUSE = "STOP", "PAUSE"  # files in `home_folder()`
+RESUME = "rebalance desk watch resume"  # what removes both
 
 
 def stop_file(folder: Path | None = None) -> str:
@@ -25,7 +26,7 @@ def stop_words() -> str:
     """A sentence on STOP or PAUSE, with the command that removes it; "" where neither is there."""
     stop, pause = stop_file(), pause_file()
     held = f"Nothing is sent while {stop} is there" if stop else f"No cycle sends while {pause} is there"
-    return f"{held}. To go on: rebalance watch resume" if stop or pause else ""
+    return f"{held}. To go on: {RESUME}" if stop or pause else ""
 
 
 def _path_if_there(name: str, folder: Path | None) -> str:

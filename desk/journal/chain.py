@@ -87,7 +87,9 @@ class Entry:
             return adapter(self.kind).validate_json(self.content)
         except (KeyError, ValidationError) as error:
             why = first_fault(error) if isinstance(error, ValidationError) else f"{self.kind!r} is no kind"
-            raise DataError(f"entry {self.sequence} of the journal: {why}. Run: rebalance journal verify") from None
+            raise DataError(
+                f"entry {self.sequence} of the journal: {why}. Run: rebalance desk journal verify"
+            ) from None
 
 
 ENTRY_FIELDS = tuple(field.name for field in fields(Entry))

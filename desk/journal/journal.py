@@ -26,7 +26,7 @@ from foundation.paper.wording import counted
 
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
 COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
-ALTERED = "Run: rebalance journal verify. To begin a new journal, move journal.sqlite and journal.head elsewhere."
+ALTERED = "Run: rebalance desk journal verify. To begin a new journal, move journal.sqlite and journal.head elsewhere."
 TABLE = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS entries (sequence INTEGER PRIMARY KEY,
@@ -254,7 +254,7 @@ class Journal:
         except sqlite3.Error as error:
             raise DataError(
                 f"{self.folder / JOURNAL} cannot be read or written ({error}). Free space there, name another in "
-                "REBALANCE_HOME, or run: rebalance journal verify"
+                "REBALANCE_HOME, or run: rebalance desk journal verify"
             ) from error
 
 

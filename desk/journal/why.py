@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backtests.runs.folder import REPORTS
+from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
 from desk.journal.chain import Entry
 from desk.journal.journal import Journal
@@ -22,7 +22,7 @@ def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
     """The sentences on an order: fills, sending, list, approvals, decision, policy, run and data.
 
     order   : its client id.
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs, or None to look for the run as `found_at` does.
     Raises  : ConfigError for an order that no entry names.
     """
     own = list(journal.entries(order=order))
@@ -40,7 +40,7 @@ def why(journal: Journal, order: str, reports: Path | None = None) -> list[str]:
         return [*lines, f"{NOT_KNOWN}: which list it comes from. No list of the journal has it."]
     earlier = [entry for entry in made if own and entry.sequence < own[0].sequence]  # the list may be made again later
     last = (earlier or made)[-1]
-    return [*lines, *_of_list(journal, last, order), *_of_run(last, reports or REPORTS)]
+    return [*lines, *_of_list(journal, last, order), *_of_run(last, reports)]
 
 
 def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
@@ -82,7 +82,7 @@ def _of_file(path: str, ticket: str) -> str:
     )
 
 
-def _of_run(made: Entry, reports: Path) -> Iterator[str]:
+def _of_run(made: Entry, reports: Path | None) -> Iterator[str]:
     """The run that recommends the policy, and the data."""
     data = made.record.data
     if not made.run:
@@ -90,7 +90,7 @@ def _of_run(made: Entry, reports: Path) -> Iterator[str]:
         yield f"The data had the fingerprint {data}."
         return
     try:
-        run = read_manifest(reports / made.run)
+        run = read_manifest(found_at(Path(made.run)) if reports is None else reports / made.run)
     except (OSError, DataError) as error:
         yield f"{NOT_KNOWN}: what run {made.run} says. {error}"
         yield f"The data had the fingerprint {data}; {NOT_KNOWN.lower()}: whether the run had them too."

@@ -17,8 +17,8 @@ from typing import Any
 
 from desk.service.problems import Problem, failure, place_among
 from foundation.errors import ConfigError, DataError, PolicyError
-from foundation.home import HOME
-from research.market.store import STORES, stores_folder
+from foundation.home import HOME, STORES
+from research.market.store import stores_folder
 from research.portfolio.file.document import TRUST
 
 LOG = logging.getLogger("rebalance.service")
@@ -63,7 +63,7 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
 def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memory: int, seconds: int) -> Any:
     FORKS.set_forkserver_preload(list(IMPORTED))
     receiving, sending = FORKS.Pipe(duplex=False)
-    environment = {HOME: str(home), STORES: str(stores_folder().absolute()), TRUST: "0"}
+    environment = {HOME: str(home), STORES: str(stores_folder()), TRUST: "0"}
     process = FORKS.Process(target=_run, args=(sending, work, given, environment, memory, seconds), daemon=True)
     with AT_ONCE, receiving:
         process.start()

@@ -57,8 +57,8 @@ def reasons_against(settings: ServiceSettings, has_admin: bool) -> list[str]:
         return reasons
     if not has_admin and not settings.open_only:
         reasons.append(
-            f"{where}, and no admin can sign in. Make one with `rebalance user add --admin`, which gives a one-time "
-            "link, or state --open to answer the payload endpoints alone."
+            f"{where}, and no admin can sign in. Make one with `rebalance serve user add --admin`, which gives a "
+            "one-time link, or state --open to answer the payload endpoints alone."
         )
     if not settings.tls and not settings.behind_proxy:
         reasons.append(

@@ -13,11 +13,21 @@ from pathlib import Path
 
 import pandas as pd
 
-from foundation.arguments import LARGEST_NUMBER
+from foundation.arguments import LARGEST_NUMBER, cut
 from foundation.errors import ConfigError
-from foundation.table_files import TableText, decimal_signs, fault, iso_day, may_be_thousands, plain_number, read_text
+from foundation.table_files import (
+    TableText,
+    decimal_signs,
+    fault,
+    is_below,
+    iso_day,
+    may_be_thousands,
+    plain_number,
+    read_text,
+)
 
 ACCOUNTS = ".csv"  # ends the name of a file of accounts
+YAML = (".yaml", ".yml")  # ends the name of a model
 ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = COLUMNS_READ = ("account", "model", "cash", "last_trade")
 NEEDED = COLUMNS_READ[:3]
 OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
@@ -77,6 +87,21 @@ class AccountsFile:
         """The models of its accounts, in the order of the file."""
         place = self.columns.index(MODEL)
         return tuple(dict.fromkeys(cells[place] for _, cells in self.rows() if place < len(cells)))
+
+    def model_path(self, cell: str) -> Path:
+        """The path of the model that a cell names, from the folder of the file.
+
+        Raises : ConfigError for what is no portfolio file below that folder or the current one, or is not there.
+        """
+        folder = self.path.parent
+        path = folder / cell
+        if not is_below(path, folder, Path.cwd()) or path.suffix not in YAML:
+            raise ConfigError(
+                f"a model is a portfolio file, .yaml, below {folder} or the current folder, and {cut(cell)} is none"
+            )
+        if not path.is_file():
+            raise ConfigError(f"there is no file {path}, as seen from the file of the accounts")
+        return path
 
     @property
     def assets(self) -> Cells:

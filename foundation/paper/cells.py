@@ -1,9 +1,38 @@
 """Numbers and texts as the cells of a file hold them."""
 
+from datetime import date
 from decimal import Decimal
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what makes a spreadsheet run a text
+
+BOOK_OPTIONS = {  # of a workbook of xlsxwriter
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+
+
+def write_cell(sheet: Any, row: int, column: int, value: Any, style: Any = None) -> None:
+    """Write a value into a cell of a worksheet of xlsxwriter: a text as a text, whatever it begins with.
+
+    sheet  : the worksheet.
+    row    : from 0.
+    column : from 0.
+    value  : text, number, date or truth; None and a number that is not finite leave the cell empty.
+    style  : format of the cell, or None.
+    """
+    if isinstance(value, str):
+        sheet.write_string(row, column, value, style)
+    elif isinstance(value, bool):
+        sheet.write_boolean(row, column, value, style)
+    elif isinstance(value, date) and value == value:
+        sheet.write_datetime(row, column, value, style)
+    elif isinstance(value, Real) and isfinite(value):
+        sheet.write_number(row, column, value, style)
 
 
 def number_text(value: float) -> str:

@@ -73,7 +73,7 @@ class Picture:
         """The picture as a notebook shows it."""
         from foundation.paper.render import PAPER_PACKAGE, fill  # jinja takes time to import
 
-        return fill(PAPER_PACKAGE, "picture.html.j2", picture=self)
+        return fill(PAPER_PACKAGE, "picture.html.j2", picture=self, width=self.width * 1.15)
 
 
 def picture(

@@ -1,14 +1,28 @@
 """The templates of the house, filled: each page brings its own style, in light and dark."""
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundation.paper.svg import DARK, LIGHT
+from foundation.paper.wording import NARROW_SPACE
 from foundation.templates import templates
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 PAPER_PACKAGE = "foundation.paper"  # whose templates are the frame of all pages
+PER_CENT = re.compile(
+    r"<style\b.*?</style>|<script\b.*?</script>|<[^>]*>|(?<=\d)(?P<sign> ?%)", re.DOTALL
+)  # and no word
+SANS = 'Inter,-apple-system,"Segoe UI",Roboto,"Liberation Sans","Helvetica Neue",Arial,sans-serif'
 PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
+FIGURE = re.compile(
+    r'<svg class="wide" (.*?)</svg>\n<svg class="narrow" (.*?)</svg>', re.DOTALL
+)  # drawn for both widths
+DRAWING = re.compile(r'viewBox="0 0 (\S+) (\S+)" role="img" aria-label=("[^"]*"|\'[^\']*\')>(.*)', re.DOTALL)
+PHONE = "(max-width: 860px)"  # of a window whose cells are about as wide as a phone
 
 
 @dataclass(frozen=True)
@@ -43,15 +57,45 @@ def css_string(text: str) -> str:
 
 
 def fill(package: str, template: str, running: Running | None = None, **content: Any) -> str:
-    """A template of a package, or of this one, with the style of all pages and `content`.
+    """A template of a package, or of this one, with the style of all pages and `content`; per cents as one writes them.
 
     running : text on each printed page, for a whole page.
     """
     from markupsafe import Markup
 
     css = sheet_css() + (running.css() if running is not None else "")
-    page = templates(package, PAPER_PACKAGE).get_template(template)
-    return page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
+    environment = templates(package, PAPER_PACKAGE)
+    environment.filters["as_images"] = as_images
+    page = environment.get_template(template)
+    made = page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
+    return PER_CENT.sub(lambda found: f"{NARROW_SPACE}%" if found["sign"] else found[0], made)
+
+
+def as_images(block: "Markup") -> "Markup":
+    """A block in which each drawing is an image, with the colours of the reader's theme and its words as alternative.
+
+    JupyterLab drops <svg> and <style> from a notebook that is not trusted, and keeps the words of the one: an image
+    remains, and no style of the notebook changes it. Browsers take its theme from the page around it. Small words stand
+    apart from those before them without a style, too.
+    """
+    from markupsafe import Markup
+
+    def image(figure: re.Match[str]) -> str:
+        (wide, words), (narrow, _) = map(_address, figure.groups())
+        return f'<picture><source media="{PHONE}" srcset="{narrow}"><img src="{wide}" alt={words}></picture>'
+
+    return Markup(FIGURE.sub(image, str(block)).replace("<small", " <small"))
+
+
+def _address(drawing: str) -> tuple[str, str]:
+    """A drawing that stands alone, as an address of its data; and its words, quoted."""
+    width, height, words, inner = DRAWING.match(drawing).groups()  # type: ignore[union-attr]
+    light, dark = ("".join(f"--{name}:{colour};" for name, colour in theme.items()) for theme in (LIGHT, DARK))
+    style = f"svg{{{light}background:var(--paper);font-family:{SANS}}}text{{fill:var(--ink)}}"
+    dark_style = f"@media (prefers-color-scheme:dark){{svg{{{dark}}}}}"
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    alone = f'<svg xmlns="http://www.w3.org/2000/svg" {size}><style>{style}{dark_style}</style>{inner}</svg>'
+    return f"data:image/svg+xml;base64,{b64encode(alone.encode()).decode('ascii')}", words
 
 
 def sheet_css() -> str:
@@ -60,4 +104,4 @@ def sheet_css() -> str:
 
     themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]
     sheet = templates(PAPER_PACKAGE).get_template("sheet.css.j2")
-    return sheet.render(light=themes[0], dark=themes[1], soft=LIGHT["soft"])
+    return sheet.render(light=themes[0], dark=themes[1], soft=LIGHT["soft"], sans=Markup(SANS))

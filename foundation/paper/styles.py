@@ -1,10 +1,15 @@
-"""The line style of each policy, the same in every picture of a sheet: one colour and one dash."""
+"""The line style of each policy, the same on every sheet: its colour follows from its name."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
+from foundation.paper.layout import far
 from foundation.paper.svg import HUES, SMALL
+
+COLOURS = ("ink", *HUES)  # of policies; colour-blind readers distinguish them
+SALT = 938599567  # of `policy_colours`: with it the policies of each file in data/portfolios have colours of their own
 
 SOLID: tuple[Any, ...] = ("-", (0, (1.3, 1.5)), (0, (9.0, 1.6)))  # of the strategic target
 DASHED: tuple[Any, ...] = ((0, (5.5, 2.2)), (0, (6.5, 2.0, 1.3, 2.0)), (0, (2.6, 1.6)))  # of another target
@@ -24,12 +29,14 @@ class LineStyle:
     dash : dash of `Canvas.line`.
     width : width of the line, px.
     bold : true if its name is bold: where it is recommended.
+    eligible : False for a policy that may not be recommended: the scale of a picture need not hold it.
     """
 
     colour: str
     dash: Any = "-"
     width: float = 1.15
     bold: bool = False
+    eligible: bool = True
 
     @property
     def face(self) -> str:
@@ -42,27 +49,69 @@ class LineStyle:
         return "solid" if self.dash == "-" else "dotted" if self.dash == SOLID[1] else "dashed"
 
 
-def line_styles(other_target: Mapping[str, bool], reference: str, recommended: str | None) -> dict[str, LineStyle]:
-    """Line styles by policy, in the order given: the reference in ink, the others in ten hues.
+def policy_colours(names: Collection[str]) -> dict[str, tuple[str, int]]:
+    """Colour of each policy, and the number of policies that have taken this colour before it.
 
-    Colour-blind readers distinguish the hues. After ten policies the hues are used again with another dash, so that 30
-    policies and the reference have different styles.
+    A name has the same colour on every sheet, unless another name of the sheet has it too: then the first in the
+    alphabet keeps it and the other one takes the next that is free. The order of `names` does not matter.
+
+    >>> policy_colours(["never", "monthly"]) == policy_colours(["monthly", "never"])
+    True
+    """
+    found: dict[str, tuple[str, int]] = {}
+    left, before = sorted(names), 0
+    while left:
+        free = set(COLOURS)
+        for steps in range(len(COLOURS)):  # every name asks for its own colour before any asks for the next one
+            for name in list(left):
+                colour = COLOURS[(_place(name) + steps) % len(COLOURS)]
+                if colour in free:
+                    found[name] = (colour, before)
+                    free.remove(colour)
+                    left.remove(name)
+        before += 1
+    return found
+
+
+def _place(name: str) -> int:
+    """The place of a name's colour in `COLOURS`, by multiplicative hashing (Knuth, TAOCP 3, section 6.4)."""
+    return (crc32(name.encode()) * SALT % 2**32 * len(COLOURS)) >> 32
+
+
+def line_styles(
+    other_target: Mapping[str, bool], reference: str, recommended: str | None, broken: Collection[str] = ()
+) -> dict[str, LineStyle]:
+    """Line styles by policy, in the order given; 33 policies have different ones.
 
     other_target : true for each policy that holds another target than the strategic one: then it is dashed.
-    reference : name of the reference.
-    recommended : name of the recommended policy, or None.
+    reference : name of the reference, whose line is a little wider.
+    recommended : name of the recommended policy, whose line is the widest, or None.
+    broken : names of the policies that may not be recommended.
     """
-    found, k = {}, 0
-    for name, other in other_target.items():
-        dashes = DASHED if other else SOLID
-        bold = name == recommended
-        width = 2.1 if bold else 1.15
-        if name == reference:
-            found[name] = LineStyle("ink", DASHED[0] if other else "-", 2.1 if bold else 1.5, bold)
-            continue
-        found[name] = LineStyle(HUES[k % len(HUES)], dashes[k // len(HUES) % len(dashes)], width, bold)
-        k += 1
-    return found
+    found = {}
+    for name, (colour, before) in policy_colours(other_target).items():
+        dashes, bold = DASHED if other_target[name] else SOLID, name == recommended
+        width = 2.1 if bold else 1.5 if name == reference else 1.15
+        eligible = name not in broken or name in (reference, recommended)
+        found[name] = LineStyle(colour, dashes[before % len(dashes)], width, bold, eligible)
+    return {name: found[name] for name in other_target}
+
+
+def style_alone(name: str) -> LineStyle:
+    """The line style of a policy that is by itself: in its colour on any other sheet."""
+    return line_styles({name: False}, name, None)[name]
+
+
+def eligible(styles: Mapping[str, LineStyle], names: Iterable[Any]) -> list[str]:
+    """The policies that a picture's scale must hold: those of `names` that are eligible, or all where none is."""
+    asked = list(names)
+    return [name for name in asked if styles[name].eligible] or asked
+
+
+def near(styles: Mapping[str, LineStyle], sizes: Mapping[Any, float]) -> list[str]:
+    """The same, without those that would flatten the others. sizes : largest size of each policy's values."""
+    asked = eligible(styles, sizes)
+    return [name for name, out in zip(asked, far([sizes[name] for name in asked]), strict=True) if not out]
 
 
 def fitted_name(name: str, room: float) -> str:

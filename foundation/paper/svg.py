@@ -5,6 +5,8 @@ and no random number: the same picture gives the same bytes.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -68,17 +70,28 @@ class Canvas:
         self.width, self.height, self.salt = width, height, salt
         self._elements: list[tuple[int, str]] = []  # each with its place in the order
         self._defined: dict[str, str] = {}  # shapes of marks and rectangles that cut, by identifier
+        self._owner = ""  # attribute that says whose the next elements are
 
-    def clip(self, left: float, top: float, width: float, height: float) -> str:
+    @contextmanager
+    def owned_by(self, name: str) -> Iterator[None]:
+        """What is drawn meanwhile belongs to `name`: a page's script shows its values, and hides it when asked to."""
+        before, self._owner = self._owner, f" data-of={quoteattr(_writable(name))}"
+        yield
+        self._owner = before
+
+    def clip(self, left: float, top: float, width: float, height: float, axes: str = "") -> str:
         """The name of a rectangle that cuts what is drawn.
 
         left   : left edge, px from the left of the canvas.
         top    : upper edge, px from the top of the canvas.
         width  : width, px.
         height : height, px.
+        axes   : ends and kind of the axis across and of that up, from which a page's script reads values.
         """
         x, y, across, up = (_px(part) for part in (left, top, width, height))
-        return self._define("clipPath", f'><rect x="{x}" y="{y}" width="{across}" height="{up}"/></clipPath>')
+        told = f' data-axes="{axes}"' if axes else ""
+        rest = f'{told}><rect x="{x}" y="{y}" width="{across}" height="{up}"/></clipPath>'
+        return self._define("clipPath", rest)
 
     def text(
         self,
@@ -105,7 +118,7 @@ class Canvas:
             heavy = "font-weight:700;" if bold else ""
             style = f"{heavy}font-size:{size:g}px;{ANCHORS[align]}fill:var(--{colour})"
             place = f'x="{_px(x)}" y="{_px(y + 0.35 * size)}"'
-            self._elements.append((WORDS, f'<text style="{style}" {place}>{_words(words)}</text>'))
+            self._elements.append((WORDS, f'<text style="{style}" {place}{self._owner}>{_words(words)}</text>'))
 
     def line(
         self,
@@ -204,12 +217,12 @@ class Canvas:
     def _draw(self, order: int, d: str, style: str, clip: str) -> None:
         cut = f' clip-path="url(#{clip})"' if clip else ""
         if d.strip("z"):
-            self._elements.append((order, f'<path d="{d}" style="{style}"{cut}/>'))
+            self._elements.append((order, f'<path d="{d}" style="{style}"{cut}{self._owner}/>'))
 
     def _marks(self, x: ArrayLike, y: ArrayLike, outline: str, style: str) -> None:
         name, places = self._define("path", f' d="{outline}"/>'), np.column_stack([x, y]).astype(float)
         for across, down in places[np.isfinite(places).all(axis=1)].tolist():
-            use = f'<use style="{style}" x="{_px(across)}" y="{_px(down)}" href="#{name}"/>'
+            use = f'<use style="{style}" x="{_px(across)}" y="{_px(down)}" href="#{name}"{self._owner}/>'
             self._elements.append((MARK, use))
 
 
@@ -261,8 +274,12 @@ def _outline(mark: str, radius: float) -> str:
     }[mark]
 
 
+def _writable(words: str) -> str:
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", words)
+
+
 def _words(words: str) -> str:
-    heavy, then, rest = UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", words).partition(THEN)
+    heavy, then, rest = _writable(words).partition(THEN)
     if not then:
         return escape(heavy)
     return f'<tspan style="font-weight:700;fill:var(--ink)">{escape(heavy)}</tspan> {escape(rest)}'

@@ -127,6 +127,17 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}" if count else f"no {plural or noun + 's'}"
 
 
+def dated_words(currency: str, last: date) -> str:
+    """The currency and the age of the data of a page, as they stand below its title.
+
+    currency : of amounts; "" where there is none.
+
+    >>> dated_words("USD", date(2022, 12, 29))
+    'In USD, prices to the closes of 2022-12-29.'
+    """
+    return f"{f'In {currency}, prices' if currency else 'Prices'} to the closes of {last:%Y-%m-%d}."
+
+
 def age_words(last: date) -> str:
     """The day of everything that a page says of today, in words: runs say the same whenever they are made again.
 

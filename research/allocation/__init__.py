@@ -13,6 +13,7 @@ from research.allocation.optimised.resampled import Resampled
 from research.allocation.risk_based.benchmark_tracking import BenchmarkTracking
 from research.allocation.risk_based.minimum_risk import MinimumRisk, RobustCVaR
 from research.allocation.risk_based.risk_parity import RelaxedRiskParity, RiskParity, TailParity
+from research.allocation.signals import Signals
 from research.allocation.wrappers import (
     Average,
     CappedTurnover,

@@ -367,7 +367,7 @@ def _too_short(allocation: Allocation, market: Market, start: int, complete: Mas
     ready = start + int(np.argmax(complete[start:]))
     fix = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if complete[ready] else ""
     return DataError(
-        f"market {market.name!r} is too short for {allocation!r}: it needs {allocation.window} returns on "
+        f"market {market.name!r} is too short for {shown(allocation)}: it needs {allocation.window} returns on "
         f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {fix}or "
         "give the market a longer history."
     )

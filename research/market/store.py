@@ -9,7 +9,6 @@ latest known is in force; the earlier ones are its history.
 import hashlib
 import io
 import json
-import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,12 +29,13 @@ from foundation.arguments import FIRST_DAY, LAST_DAY, cut, did_you_mean
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
+from foundation.home import STORES, home_folder, stated_folder
 from foundation.names import check_name
 from research.market.calendars import Days
 from research.market.rows import NUMBERS, ROW_COLUMNS, UNDATED, differs, sessions_of
 
 Found = TypeVar("Found")
-STORES = "REBALANCE_DATA"  # environment variable: another folder for all stores
+FORMER_STORES = ROOT / "data" / "prices"  # where stores were until there was one folder a person
 ABOUT = "store.json"
 ASSETS_A_PART = 100  # of a part that joins others
 LEAST_GROUP = 1_000  # rows of a group of such a part, which is found by its statistics: more are of one asset
@@ -68,8 +68,11 @@ _ROWS = pa.schema(  # of a table of rows, as pandas has them, with the index of 
 
 
 def stores_folder() -> Path:
-    """The folder of all stores: as the environment says, or `data/prices` of the workbench."""
-    return Path(os.environ.get(STORES) or ROOT / "data" / "prices")
+    """The folder of all stores. It may not be there yet.
+
+    That of `REBALANCE_DATA`; else `data/prices` of a workbench that has stores there; else `prices` in `home_folder`.
+    """
+    return stated_folder(STORES) or (FORMER_STORES if any(FORMER_STORES.glob("*")) else home_folder() / "prices")
 
 
 def store_names() -> list[str]:

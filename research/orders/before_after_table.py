@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from foundation.blocks import Column, with_minus
+from foundation.paper.wording import percent
 from research.orders.before_after import SHORT_HISTORY, TAIL_LEVEL, BeforeAfter, Figures
 from research.orders.reasons import LEAST_GAP
 
@@ -12,10 +13,16 @@ Cell = Callable[[Figures], float | str | None]
 Row = tuple[str, str, int, Cell]  # words, unit, decimals, what it shows
 
 
-def table_of(found: BeforeAfter, moments: Sequence[str] = tuple(TITLES)) -> list[Column]:
-    """The figures as columns of words: their names, their units, and one column for each of `moments`."""
-    rows = [*_holdings(found), *([] if SHORT_HISTORY in found.undefined else _risks(found))]
-    rows.append(("expected cost", "bp of NAV", 2, lambda f: f.cost_bps))
+def table_of(
+    found: BeforeAfter, moments: Sequence[str] = tuple(TITLES), *, holdings: bool = True, risks: bool = True
+) -> list[Column]:
+    """The figures as columns of words: their names, their units, and one column for each of `moments`.
+
+    holdings, risks : False to leave out the rows on holdings and cost, or those on risk.
+    """
+    rows = [*(_holdings(found) if holdings else []), *(_risks(found) if risks else [])]
+    if holdings:
+        rows.append(("expected cost", "bp of NAV", 2, lambda f: f.cost_bps))
     figures = [(TITLES[moment], found.figures[moment]) for moment in moments]
     shown = [Column(title, "", [_text(cell(of), digits) for _, _, digits, cell in rows]) for title, of in figures]
     names, units = [row[0] for row in rows], [row[1] for row in rows]
@@ -39,6 +46,8 @@ def _holdings(found: BeforeAfter) -> list[Row]:
 
 
 def _risks(found: BeforeAfter) -> list[Row]:
+    if SHORT_HISTORY in found.undefined:
+        return []
     short, long = found.horizons[0], found.horizons[-1]
     other = bool((found.target != found.portfolio.target).any())
     strategic: Row = (
@@ -49,8 +58,8 @@ def _risks(found: BeforeAfter) -> list[Row]:
         *([strategic] if other else []),
         ("volatility", "% a year", 2, lambda f: _percent(f.volatility)),
         *([] if "beta" in found.undefined else [(f"beta to {found.benchmark}", "", 2, lambda f: f.beta)]),
-        (f"VaR {TAIL_LEVEL:.0%}, {short}", "% of NAV", 2, lambda f: _percent(f.var[short])),
-        (f"CVaR {TAIL_LEVEL:.0%}, {long}", "% of NAV", 2, lambda f: _percent(f.cvar[long])),
+        (f"VaR {percent(TAIL_LEVEL, 0)}, {short}", "% of NAV", 2, lambda f: _percent(f.var[short])),
+        (f"CVaR {percent(TAIL_LEVEL, 0)}, {long}", "% of NAV", 2, lambda f: _percent(f.cvar[long])),
     ]
 
 

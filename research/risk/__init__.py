@@ -34,7 +34,7 @@ from research.risk.measures import (
     var,
     volatility,
 )
-from research.risk.relative import alpha, beta, down_capture, information_ratio, up_capture
+from research.risk.relative import alpha, beta, down_capture, information_ratio, matched_volatility, up_capture
 from research.risk.rolling import rolling_sharpe, rolling_tracking_error, rolling_volatility
 from research.risk.simulation.models import GBM, Garch, MertonJumps, Model, RegimeSwitching, StochasticVolatility
 from research.risk.simulation.resampling import StationaryBootstrap
@@ -79,6 +79,7 @@ __all__ = [
     "information_ratio",
     "longest_drawdown",
     "loss",
+    "matched_volatility",
     "max_drawdown",
     "money_weighted",
     "nav_path",

@@ -45,6 +45,26 @@ def alpha(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike, periods_per
     return (float(own.mean()) - slope * float(other.mean())) * per_year(periods_per_year)
 
 
+def matched_volatility(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike) -> tuple[float, Array]:
+    """The share k of a portfolio at which its returns over cash vary as the benchmark's do, and its returns so (T,).
+
+    Each period k of NAV is in the portfolio, and 1 - k earns the return of cash, or is borrowed at it where k > 1, at
+    no other cost: r' = cash + k (returns - cash), all (T,), fraction. The Sharpe ratio stays what it is.
+
+    Raises DataError where the portfolio gains the same on cash in every period.
+    Source : Modigliani and Modigliani (1997), Risk-Adjusted Performance, equations 1 and 2; ddof 1.
+
+    >>> k, matched = matched_volatility([0.02, -0.01], [0.01, -0.005], [0.0, 0.0])
+    >>> round(k, 12), matched.round(12).tolist()
+    (0.5, [0.01, -0.005])
+    """
+    own, other = _both_over_cash(returns, benchmark, cash)
+    if np.ptp(own) <= SERIES:
+        raise DataError(f"no share of it varies: it gains {own[0]:.3g} on cash in all {len(own)} periods.")
+    k = float(other.std(ddof=1) / own.std(ddof=1))
+    return k, np.asarray(cash, dtype=float) + k * own
+
+
 def information_ratio(returns: ArrayLike, benchmark: ArrayLike, periods_per_year: float) -> float:
     """Mean of `returns` less `benchmark` (both (T,)) over its standard deviation, times sqrt(periods_per_year); ddof 1.
 

@@ -2,18 +2,27 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from backtests.runs.folder import code_version
 from backtests.runs.notebook import COMPARING
 from backtests.runs.parameters import declared, parameters_of
+from desk.cli import MOVED, app
 
 ROOT = Path(__file__).parents[2]
+WERE_FIRST = """
+    backtest tca approve execute why run watch history live governance audit sweep laboratory study cluster worker mcp
+    policies verify note trials show pdf diff replay alerts journal book train store user
+"""  # before commands had groups
 HEAVY = {"numpy", "pandas", "numba", "torch", "scipy", "matplotlib", "vectorbt", "papermill", "distributed", "rich"}
 
 
@@ -43,10 +52,114 @@ def test_help_of_report_explains_the_parameters_of_its_notebook() -> None:
     said = {name: parameter.meaning for name, parameter in declared(COMPARING).items()}
     assert list(said) == list(parameters_of(COMPARING))
     for name in ("rl_steps", "rl_seeds", "draws"):
-        assert re.search(rf"\n +{name} +{re.escape(said[name])}\n", done.stdout)
+        assert f" {name} {' '.join(said[name].split())} " in " ".join(done.stdout.split())
     for name in ("portfolio", "run"):  # which the command sets itself
         assert said[name]
         assert said[name] not in done.stdout
+
+
+# -- the table of commands ---------------------------------------------------------------------------------------------
+
+FIRST = ["new", "data", "report", "trades", "risk", "allocate", "forecast"]
+FIRST += ["research", "runs", "batch", "desk", "serve"]
+TEXT = re.compile(r"[A-Z`].*\.( +\[[^]]+\])*")  # of an option: a sentence, then what it is by default
+Found = tuple[tuple[str, ...], Any, Any]  # words of a command, itself, and its context
+
+
+def commands() -> Iterator[Found]:
+    """All commands, with that of no word first."""
+    root = get_command(app)
+    found: list[Found] = [((), root, root.make_context("rebalance", [], resilient_parsing=True))]
+    while found:
+        words, command, context = found.pop(0)
+        yield words, command, context
+        for name, each in getattr(command, "commands", {}).items():
+            found.append(((*words, name), each, each.make_context(name, [], context, resilient_parsing=True)))
+
+
+COMMANDS = {" ".join(words): (words, command, context) for words, command, context in commands()}
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_first_screen_names_twelve_commands_in_a_line_each() -> None:
+    _, root, context = COMMANDS[""]
+    lines = root.get_help(context).splitlines()
+    first = lines.index("Commands:") + 1
+    assert [line.split()[0] for line in lines[first : first + len(FIRST)]] == FIRST
+    assert lines[first + len(FIRST)] == ""
+    assert len(lines) <= 24
+    assert "`rebalance tour`" in lines[-1]
+    assert all(param.opts[0] in " ".join(lines[:2]) for param in root.get_params(context))
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_a_screen_and_names_each_option(name: str) -> None:
+    words, command, context = COMMANDS[name]
+    text = command.get_help(context)
+    lines = text.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 80
+    listed = text.partition("Commands:")[2].splitlines()
+    assert not [line for line in listed if line.endswith("...")]  # as one that is cut
+    for param in command.get_params(context) if words else ():
+        if record := param.get_help_record(context):
+            assert TEXT.fullmatch(record[1]), f"{record[0]}: {record[1]}"
+            assert ("may be repeated" in record[1]) == bool(getattr(param, "multiple", False))
+            assert param.param_type_name == "argument" or param.opts[0] in text
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name])
+def test_help_ends_with_an_example_that_is_parsed(name: str) -> None:
+    words, command, context = COMMANDS[name]
+    heading, given = command.get_help(context).splitlines()[-2:]
+    assert heading == "  Example:"
+    first, *rest = shlex.split(given)
+    assert first == "rebalance"
+    assert tuple(rest[: len(words)]) == words
+    rest = rest[len(words) :]
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command = command.commands[rest[0]]
+        rest = rest[1:]
+    for path in (word for word in rest if word.startswith("data/")):
+        assert (ROOT / path).exists()
+    command.make_context(first, rest)
+
+
+def test_each_earlier_name_leads_to_the_command_and_says_the_new_name(capsys: pytest.CaptureFixture[str]) -> None:
+    root, context = COMMANDS[""][1:]
+    context.resilient_parsing = False
+    before = dict.fromkeys(WERE_FIRST.split())
+    for name in before:
+        found, group, rest = root.resolve_command(context, [name, "--help"])
+        assert (name in group.commands, rest) == (True, [name, "--help"])
+        assert capsys.readouterr().err == f"`rebalance {name}` is now `rebalance {found} {name}`.\n"
+        assert name not in FIRST
+    assert set(before) == set(MOVED)
+    rows = re.findall(r"^\| `rebalance (\w+) …` \| (.+) \|$", (ROOT / "docs" / "moved.md").read_text(), re.MULTILINE)
+    assert {name: group for group, names in rows for name in re.findall(r"`(\w+)`", names)} == MOVED
+    context.resilient_parsing = True
+
+
+def test_names_of_today_are_told_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    root, context = COMMANDS[""][1:]
+    for name in (*FIRST, "tour", "compile"):
+        assert root.resolve_command(context, [name])[0] == name
+    assert capsys.readouterr().err == ""
+
+
+def test_an_option_of_a_group_before_its_command_is_refused() -> None:
+    done = rebalance("runs", "--json", "show", "x")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("Error: --json comes after show, or without it.\n")
+
+
+# -- completion --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -57,6 +170,6 @@ def test_a_shell_can_be_taught_to_complete(shell: str) -> None:
 
 
 def test_commands_are_completed() -> None:
-    words = {"_REBALANCE_COMPLETE": "complete_bash", "COMP_WORDS": "rebalance la", "COMP_CWORD": "1"}
+    words = {"_REBALANCE_COMPLETE": "complete_bash", "COMP_WORDS": "rebalance research la", "COMP_CWORD": "2"}
     done = rebalance(**words)
     assert done.stdout.split() == ["laboratory"], done.stderr

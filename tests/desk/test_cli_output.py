@@ -26,7 +26,9 @@ def controls(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
-@pytest.mark.parametrize("words", [[*TRADES, FILE], ["policies"], ["trades", "–.yaml"], ["sweep", "≤.yaml"]])
+@pytest.mark.parametrize(
+    "words", [[*TRADES, FILE], ["research", "policies"], ["trades", "–.yaml"], ["research", "sweep", "≤.yaml"]]
+)
 def test_output_appears_in_every_encoding(words: list[object], encoding: str) -> None:
     whole, done = rebalance(*words), rebalance(*words, encoding=encoding)
     assert done.status == whole.status
@@ -55,9 +57,7 @@ def test_a_desk_without_utf8_has_its_list() -> None:
     assert b"Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], *([name, "--help"] for name in ("report", "trades", "sweep", "study", "laboratory"))], ids=str
-)
+@pytest.mark.parametrize("words", [["--help"], *([name, "--help"] for name in ("report", "trades"))], ids=str)
 def test_help_is_plain_ascii_where_nothing_else_can_be_shown(words: list[str]) -> None:
     done = rebalance(*words, encoding="ascii")
     assert (done.status, done.said) == (0, "")
@@ -72,10 +72,10 @@ def test_help_is_plain_ascii_where_nothing_else_can_be_shown(words: list[str]) -
     [
         ["trades", "\x1b[31m\x07.yaml"],
         ["trades", "\x9b2J\u202efdp.yaml"],
-        ["backtest", FILE, "--policy", "\x1b]0;title\x07"],
-        ["sweep", "\x1b[2J.yaml"],
-        ["policies", "\x1b[2J"],
-        ["study", "\x1b[2J"],
+        ["research", "backtest", FILE, "--policy", "\x1b]0;title\x07"],
+        ["research", "sweep", "\x1b[2J.yaml"],
+        ["research", "policies", "\x1b[2J"],
+        ["research", "study", "\x1b[2J"],
         ["report", FILE, "-p", "\x1b[2J=1"],
         ["\x1b[2J"],  # what typer says
         [*TRADES, FILE, "\x1b[2J"],
@@ -99,7 +99,7 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
     monkeypatch.setattr(sweep, "sweep_text", lambda *given, **named: f"{real(*given, **named)}\n\x1b[31m\u202eevil\x07")
     file = tmp_path / "two.yaml"
     file.write_text(f"portfolio: {FILE}\nrules: {{threshold: {{band: [0.02, 0.03]}}}}\n", encoding="utf-8")
-    done = rebalance("sweep", file, "--reports", tmp_path / "reports")
+    done = rebalance("research", "sweep", file, "--reports", tmp_path / "reports")
     assert done.status == 0, done.err
     (summary,) = tmp_path.glob("reports/*/summary.txt")
     for text in (done.out, summary.read_text(encoding="utf-8")):
@@ -113,17 +113,29 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["laboratory", "--paths", HUGE], "paths is 99999999999999: give a whole number from 6 to 1,000,000"),
-        (["laboratory", "--seed", "-1"], "seed is -1: give a whole number from 0 to"),
-        (["laboratory", "--seed", HUGE], "seed is 99999999999999: give a whole number from 0 to"),
-        (["laboratory", "--workers", HUGE], "workers is 99999999999999: give a whole number, at least 1 and at most"),
-        (["sweep", SWEEP, "--workers", HUGE], "workers is 99999999999999: give a whole number"),
-        (["sweep", SWEEP, "--workers", MOST_WORKERS + 1], "workers is 1025: give a whole number"),
-        (["sweep", SWEEP, "--workers", "0"], "workers is 0: give a whole number"),
-        (["study", "--workers", HUGE], "workers is 99999999999999: give a whole number"),
-        (["study", "--workers", "-3"], "workers is -3: give a whole number"),
-        (["train", "universal", "--steps", HUGE, "--folder", "x"], "updates of the universal policy are 9999999999999"),
-        (["train", "universal", "--seed", HUGE, "--folder", "x"], "seed of the universal policy is 99999999999999"),
+        (
+            ["research", "laboratory", "--paths", HUGE],
+            "paths is 99999999999999: give a whole number from 6 to 1,000,000",
+        ),
+        (["research", "laboratory", "--seed", "-1"], "seed is -1: give a whole number from 0 to"),
+        (["research", "laboratory", "--seed", HUGE], "seed is 99999999999999: give a whole number from 0 to"),
+        (
+            ["research", "laboratory", "--workers", HUGE],
+            "workers is 99999999999999: give a whole number, at least 1 and at most",
+        ),
+        (["research", "sweep", SWEEP, "--workers", HUGE], "workers is 99999999999999: give a whole number"),
+        (["research", "sweep", SWEEP, "--workers", MOST_WORKERS + 1], "workers is 1025: give a whole number"),
+        (["research", "sweep", SWEEP, "--workers", "0"], "workers is 0: give a whole number"),
+        (["research", "study", "--workers", HUGE], "workers is 99999999999999: give a whole number"),
+        (["research", "study", "--workers", "-3"], "workers is -3: give a whole number"),
+        (
+            ["research", "train", "universal", "--steps", HUGE, "--folder", "x"],
+            "updates of the universal policy are 9999999999999",
+        ),
+        (
+            ["research", "train", "universal", "--seed", HUGE, "--folder", "x"],
+            "seed of the universal policy is 99999999999999",
+        ),
         (
             ["report", FILE, "-p", f"draws={HUGE}"],
             "draws of a bootstrap is 99999999999999: give a whole number from 100 to 1,000,000",
@@ -132,8 +144,8 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
         (["report", FILE, "-p", f"rl_seeds={HUGE}"], "rl_seeds is 99999999999999"),
         (["report", FILE, "-p", f"draws={'9' * 400}"], "write a value such as 1000"),
         (["report", FILE, "-p", f"draws={'9' * 5_000}"], "write a value such as"),
-        (["laboratory", "--paths", "9" * 400], "paths is 999"),
-        (["laboratory", "--paths", "9" * 5_000], "Unable to parse input string as an integer"),
+        (["research", "laboratory", "--paths", "9" * 400], "paths is 999"),
+        (["research", "laboratory", "--paths", "9" * 5_000], "Unable to parse input string as an integer"),
     ],
     ids=lambda given: str(given)[:60],
 )
@@ -185,7 +197,7 @@ def test_an_interrupted_command_says_that_nothing_was_written(monkeypatch: pytes
 
 
 def test_a_full_disk_behind_the_output_is_said() -> None:
-    for words in (["policies"], [*TRADES, FILE], ["trades", "--help"], ["--version"]):  # of several lengths
+    for words in (["research", "policies"], [*TRADES, FILE], ["trades", "--help"], ["--version"]):  # of several lengths
         with open("/dev/full", "w") as full:
             done = subprocess.run([*REBALANCE, *words], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, check=False)
         assert done.returncode == 2
@@ -195,7 +207,7 @@ def test_a_full_disk_behind_the_output_is_said() -> None:
 
 def test_a_reader_who_leaves_ends_the_command_without_a_word() -> None:
     done = subprocess.run(
-        ["bash", "-c", f"'{sys.executable}' -c 'from desk.cli import main; main()' policies | true"],
+        ["bash", "-c", f"'{sys.executable}' -c 'from desk.cli import main; main()' research policies | true"],
         cwd=ROOT, capture_output=True, check=False, env=os.environ | {"TQDM_DISABLE": "1"},
     )  # fmt: skip
     assert done.stderr == b""

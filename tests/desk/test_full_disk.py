@@ -37,9 +37,17 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 COMMANDS = {
     "trades": [*TRADES, "{folder}/desk.yaml", "--out", "{folder}/lists/trades.csv"],
-    "backtest": ["backtest", "{folder}/desk.yaml", "--policy", "threshold", "--reports", "{folder}/backtests"],
-    "sweep": ["sweep", "{folder}/bands.yaml", "--reports", "{folder}/sweeps"],
-    "policies": ["policies", "{folder}/policy"],
+    "backtest": [
+        "research",
+        "backtest",
+        "{folder}/desk.yaml",
+        "--policy",
+        "threshold",
+        "--reports",
+        "{folder}/backtests",
+    ],
+    "sweep": ["research", "sweep", "{folder}/bands.yaml", "--reports", "{folder}/sweeps"],
+    "policies": ["research", "policies", "{folder}/policy"],
     "report": ["report", "{folder}/desk.yaml", "-p", "draws=100", "--reports", "{folder}/reports"],
 }
 WRITTEN = {"trades": "lists", "backtest": "backtests", "sweep": "sweeps", "policies": "policy", "report": "reports"}

@@ -5,14 +5,23 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from commanded import rebalance
+from provider_bodies import Bar
+from provider_server import serving
+
+from desk.feeds.fetching import MIRROR
+from research.market.store import STORES
+from research.portfolio import load_portfolio
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
+    "README.md",
     "docs/alerts.md",
     "docs/allocations.md",
     "docs/architecture.md",
@@ -28,6 +37,7 @@ PAGES = [
     "docs/exchanges.md",
     "docs/execution.md",
     "docs/extending.md",
+    "docs/first_steps.md",
     "docs/forecasts.md",
     "docs/glossary.md",
     "docs/governance.md",
@@ -38,6 +48,7 @@ PAGES = [
     "docs/metrics.md",
     "docs/mobile_app.md",
     "docs/news.md",
+    "docs/next_month.md",
     "docs/own_allocations.md",
     "docs/risk.md",
     "docs/service_operation.md",
@@ -80,13 +91,24 @@ def commands(page: str) -> list[tuple[str, list[str]]]:
     return [(command, [" ".join(part.split()) for part in output.split("…")]) for command, _, output in each]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
-def test_commands_of_the_page_run_and_print_what_stands_below_them(
-    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty folder beside the data that ship, and a server in place of the web: it has their quotes from 2020 on."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv(STORES, str(tmp_path / "prices"))
     (tmp_path / "data").symlink_to(ROOT / "data")
+    quotes = pd.read_csv("data/multi_asset_daily/close_unadjusted.csv", index_col=0, parse_dates=True).loc["2020":]
+    series = {"DTB3": quotes["SPY"] * 0.0 + 1.5, **{str(symbol): quotes[symbol] for symbol in quotes}}
+    bars = {name: [Bar(day.date(), *(value,) * 4, 0.0) for day, value in of.items()] for name, of in series.items()}
+    with serving(bars) as server:
+        monkeypatch.setenv(MIRROR, server.address)
+        yield
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+def test_commands_of_the_page_run_and_print_what_stands_below_them(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for command, parts in commands(page):
         if not command.startswith("rebalance "):
             subprocess.run(command, shell=True, check=True)
@@ -109,3 +131,18 @@ def test_code_of_the_page_runs_and_prints_what_stands_below_it(page: str, monkey
         with redirect_stdout(printed):
             exec(compile("\n" * (line - 1) + code, page, "exec"), names)
         assert printed.getvalue().split() == expected.split(), f"{page}, line {line}, prints\n{printed.getvalue()}"
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_three_commands_of_readme_make_a_file_and_fetch_its_prices_for_the_report_of_the_first_steps() -> None:
+    lines = (ROOT / "README.md").read_text().partition("three commands\n")[2].partition("\n## ")[0].splitlines()
+    new, fetch, report = (line.partition("#")[0].strip() for line in lines if line.startswith("    rebalance "))
+    run = [command for command, _ in commands("docs/first_steps.md")]  # where the same file gets its report
+    assert f"{new} --store my_prices" in run
+    assert report in run
+    for command in (new, fetch):
+        done = rebalance(*shlex.split(command)[1:])
+        assert done.status == 0, done.err
+    portfolio = load_portfolio("my.yaml")
+    assert portfolio.market.assets == ("SPY", "AGG", "GLD")
+    assert portfolio.market.prices[-1].tolist() == pytest.approx([383.44, 97.45, 168.85], abs=0.005)

@@ -14,7 +14,7 @@ from backtests.studies.forecasts.worth import WITH, WITHOUT, Worth
 from foundation.arguments import one_of
 from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.svg import LIGHT
-from foundation.paper.wording import listed, number
+from foundation.paper.wording import listed, number, percent
 from research.forecast.conformal import adaptive_intervals, coverage_table
 
 
@@ -65,7 +65,7 @@ def coverage_plot(by_year: pd.DataFrame) -> Figure:
     for name, (shares, colour) in (curves | {"adapted": (by_year["adapted"], "sky")}).items():
         line = {"color": LIGHT[colour], "width": 1.2 if name == "promised" else 2.0}
         figure.add_scatter(x=years, y=100.0 * shares, name=name, mode="lines", line=line, hovertemplate="%{y:.0f} %")
-    return dress(figure, f"Outcomes in intervals of {COVERAGE:.0%}", "year", "share, %")
+    return dress(figure, f"Outcomes in intervals of {percent(COVERAGE, 0)}", "year", "share, %")
 
 
 def decay_plot(tables: Mapping[str, pd.DataFrame]) -> Figure:

@@ -1,11 +1,14 @@
 """The page of a batch: failures first, then a row a run, with verdict, figures, warnings, trades, a picture and a link.
 
+Clients that share a comparison stand below it: its verdict once, then a row a client, with his NAV, drift and orders.
+
 The page of a thousand runs has less than 300 kB, so that what many rows share stands once: parameters that do not vary,
 the sentences of verdicts, and warnings. Pictures are paths of whole pixels. Without scripts it is a plain table.
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +22,7 @@ from backtests.sheets.render import render
 from foundation.paper.render import Running
 from foundation.paper.wording import counted, grouped, number
 
+LAST_DAY = re.compile(r"-(\d{4}-\d\d-\d\d)-[0-9a-f]{8}$")  # of the name of a run
 STATUSES = ("made", "found", "unchanged", "failed")
 PICTURE_POINTS = 12  # of a picture
 STEP, HEIGHT = 4, 12  # px between two points, and from no drawdown to the deepest of all runs
@@ -46,11 +50,14 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
         Running(f"{name}: batch"),
         name=name,
         subtitle=f"{counted(len(table), 'run')} of {notebook}: {said}",
+        dated=_dated(table["run"]),
         common=", ".join(f"{parameter}={value}" for parameter, value in common.items()),
         failures=_failures(records),
         failed=int(count.get("failed", 0)),
         heads=[{"words": metric.short or metric.label, "unit": metric.unit} for metric in shown],
-        rows=[_row(row, shown, varied, changes_of, deepest) for row in records],
+        rows=[_row(row, shown, varied, changes_of, deepest) for row in records if row["report"] in ("", row["run"])],
+        runs=len(records),
+        models=_models(records),
         parameters=varied,
         warnings=bool((table["warnings"] != "").any()),
         trades=bool((table["orders"] >= 0).any()),
@@ -105,6 +112,41 @@ def verdict_words(row: Mapping[str, Any]) -> str:
     if gain != gain:
         return str(policy)
     return f"{policy}: gains {number(gain, 1)} bp"
+
+
+def _dated(runs: Iterable[str]) -> str:
+    """The age of the prices of runs, by their names, and their currencies; "" where no run has a day."""
+    days = sorted({found[1] for run in runs if (found := LAST_DAY.search(run))})
+    ends = days if len(days) < 2 else [days[0], days[-1]]
+    return f"Prices to the closes of {' to '.join(ends)}; each portfolio in its own currency." if days else ""
+
+
+def _models(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each comparison that clients share, with its verdict, and its clients with their own figures."""
+    reports = {row["run"]: row for row in records}
+    clients = grouped((row["report"], row) for row in records if row["report"])
+    return [
+        {
+            "portfolio": reports[report]["portfolio"],
+            "page": quote(reports[report]["page"]),
+            "verdict": verdict_words(reports[report]),
+            "sentence": reports[report]["verdict"],
+            "clients": [
+                {
+                    "name": called(key_of(row)),
+                    "page": quote(row["page"]),
+                    "cells": [
+                        number(row["nav"], 0),
+                        number(100.0 * row["drift"]),
+                        _trades(row["orders"], row["turnover"]),
+                        number(row["charges"]),
+                    ],
+                }
+                for row in rows
+            ],
+        }
+        for report, rows in clients.items()
+    ]
 
 
 def _failures(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from backtests.laboratory.learned.results import CARD_RESULTS, checksums_of, loss
-from backtests.runs.folder import REPORTS, run_folders
+from backtests.runs.folder import run_folders, run_places
 from foundation.arguments import is_number, shown
 from foundation.errors import DataError
 from foundation.files import ROOT
@@ -29,8 +29,9 @@ UNITS = ["", "", "", "", "", "bp/year", "%", ""]
 def policy_folders(reports: Path | None = None, shipped: Path = SHIPPED) -> list[Path]:
     """Folders with a card: those that are shipped, then every seed of every run."""
     found = [path.parent for path in sorted(shipped.glob(f"*/{CARD}"))]
-    runs = (path for run in run_folders(reports or REPORTS) for path in sorted(run.glob(f"policies/**/seed-*/{CARD}")))
-    return found + [path.parent for path in runs]
+    runs = (run for place in ([reports] if reports else run_places()) for run in run_folders(place))
+    found += [path.parent for run in runs for path in sorted(run.glob(f"policies/**/seed-*/{CARD}"))]
+    return found
 
 
 def policies_text(folders: Iterable[Path]) -> str:

@@ -48,8 +48,8 @@ from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
-from foundation.paper.styles import LineStyle
-from foundation.paper.wording import counted, listed, number, percent
+from foundation.paper.styles import LineStyle, style_alone
+from foundation.paper.wording import counted, dated_words, listed, number, percent
 from research.market.calendars import row_count, row_name
 from research.market.quality import check_market
 from research.portfolio import Portfolio
@@ -59,7 +59,6 @@ from research.rules.protocol import long_name
 
 PAGE, NUMBERS = "sheet.html", "sheet.json"  # files
 SCHEMA = 1  # of sheet.json: docs/schemas/sheet-1.json
-STYLE = LineStyle("ink", width=1.5)  # of the policy, as of a comparison's reference
 LAST = 60  # orders that are listed
 ORDERS = (
     Shown("booked", "booked", form=day),
@@ -93,6 +92,11 @@ class SingleSheet:
     def played(self) -> Backtest:
         """The backtest."""
         return self.paired.backtests[self.paired.reference]
+
+    @property
+    def style(self) -> LineStyle:
+        """Its line style."""
+        return style_alone(self.paired.reference)
 
     @cached_property
     def risk(self) -> PolicyRisk:
@@ -132,8 +136,8 @@ class SingleSheet:
         screen, comparator = paired_screen(self.paired), comparator_in_test(self.paired.benchmark, self.played)
         return screen | {
             "title": self.title,
-            "subtitle": f"{self.paired.reference}: {_tested(self.played)}",
-            "growth": growth_beside_picture(self.played, STYLE, comparator),
+            "subtitle": f"{self.paired.reference}: {_tested(self.played)}. {self._dated}",
+            "growth": growth_beside_picture(self.played, self.style, comparator),
             "lead": self._lead(),
             "columns": [column | {"mark": ""} for column in screen["columns"]],
             "warnings": list(self.warnings),
@@ -200,6 +204,10 @@ class SingleSheet:
     def _target(self) -> str:
         return "its own target" if self.portfolio is None else "the strategic target"
 
+    @property
+    def _dated(self) -> str:
+        return dated_words("" if self.portfolio is None else self.portfolio.basis, self.played.dates[-1])
+
     # -- words -------------------------------------------------------------------------------------------------------
 
     def _lead(self) -> str:
@@ -235,7 +243,7 @@ class SingleSheet:
 
     def _sections(self) -> list[tuple[str, str, list[Part]]]:
         paired, benchmark, name = self.paired, self.paired.benchmark, self.paired.reference
-        looks, row = Looks({name: STYLE}), row_name(benchmark.periods_per_year)
+        looks, row = Looks({name: self.style}), row_name(benchmark.periods_per_year)
         ranges = (benchmark.lower, benchmark.upper) if benchmark.has_ranges else (None, None)
         basis = "currency" if self.portfolio is None else self.portfolio.basis
         trading = trading_picture(paired.backtests, looks.styles, name, benchmark.periods_per_year)
@@ -243,14 +251,14 @@ class SingleSheet:
         stress = policies_stress_parts(self.stress, self.portfolio, [name], name, looks, row)
         behaviour = [Words(DESCRIBES, "intro"), *policies_behaviour_parts(self.behaviour, looks, basis)]
         return [
-            ("weights", "Weights", [Words(WEIGHTS_WORDS, "intro"), weights_picture(self.played, STYLE, *ranges)]),
+            ("weights", "Weights", [Words(WEIGHTS_WORDS, "intro"), weights_picture(self.played, self.style, *ranges)]),
             ("risk", "Risk", [*policies_risk_parts({name: self.risk}, looks), *self._worst_days()]),
-            ("exposure", "Exposure", policy_exposure_parts(self.exposure, STYLE)),
+            ("exposure", "Exposure", policy_exposure_parts(self.exposure, self.style)),
             ("years", "Years", [years]),
             ("costs", "Costs", [trading, costs_table(paired)]),
             ("stress", "Stress", stress),
             ("behaviour", "Behaviour", behaviour),
-            ("from_today", "A year from today", future_parts(self.from_today, STYLE) if self.portfolio else []),
+            ("from_today", "A year from today", future_parts(self.from_today, self.style) if self.portfolio else []),
             ("trades", "Trades", self._trades()),
             ("conventions", "Conventions", self._conventions()),
         ]

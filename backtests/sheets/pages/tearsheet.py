@@ -1,10 +1,12 @@
 """The tearsheet: one page without any URL, its numbers as JSON, each figure as files; and its blocks for notebooks.
 
-The same comparison gives the same bytes. Nothing is fetched and nothing runs: a page of text, tables and drawings.
+The same comparison gives the same bytes. Nothing is fetched; one script, on which nothing depends, reads the drawings.
 """
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +26,8 @@ from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
 from backtests.runs.folder import MAIL, NUMBERS_FILE
 from backtests.runs.origin import Origin, identity, identity_numbers
+from backtests.sheets.pages.workbook import FILE as WORKBOOK
+from backtests.sheets.pages.workbook import figures_workbook
 from backtests.sheets.parts import section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
@@ -31,25 +35,25 @@ from backtests.sheets.render import render
 from backtests.sheets.sections.conventions import facts_of
 from backtests.sheets.sections.first_screen import first_screen, paired_screen
 from backtests.sheets.sections.played import WEIGHTS_WORDS, trailing_numbers
-from backtests.sheets.sections.sections import SECTIONS
+from backtests.sheets.sections.sections import APPENDIX, FRONT, NAMES, SECTIONS
 from backtests.sheets.sections.summary import summary_markdown
 from backtests.sheets.tables import Block, Shown, day, records_table, table
+from foundation.arguments import one_of
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text, plain_json
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
-from foundation.paper.styles import LineStyle
+from foundation.paper.styles import style_alone
 from research.orders import TradeList
 from research.rules import Threshold
 
 SCHEMA = 2  # of tearsheet.json: docs/schemas/tearsheet-2.json
-ALONE = LineStyle("sky", width=1.5)  # a policy by itself
 
 
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
-    """Write tearsheet.html, tearsheet.json, summary.md, and for each picture figures/<name>.csv, .png and .svg.
+    """Write tearsheet.html, .json, summary.md, figures.xlsx, and of each picture figures/<name>.csv, .png and .svg.
 
     folder     : an existing folder.
     comparison : the policies.
@@ -59,6 +63,7 @@ def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | No
     sheet = whole_sheet(comparison, trades, run)
     write_pictures(folder, pictures(sheet))
     write_words(folder, sheet, comparison, trades, run)
+    write_whole(folder / WORKBOOK, figures_workbook(comparison, trades, run))
 
 
 def write_words(folder: Path, sheet: Block, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
@@ -76,8 +81,18 @@ def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -
     with ThreadPoolExecutor(1) as beside:  # futures are played by compiled code: meanwhile the rest is drawn
         beside.submit(lambda: comparison.from_today)  # its section waits for it: `cached_property` computes it once
         first = first_screen(comparison)
-        sections = section_blocks((s.key, s.name, s.title, s.parts(comparison)) for s in SECTIONS)
-    return first | {"facts": facts_of(comparison, identity(run)), "trades": trades, "sections": sections}
+        front = section_blocks((k, name, title, parts(comparison, trades)) for k, name, title, parts in FRONT)
+        appendix = {
+            group: section_blocks((s.key, s.name, s.title, s.parts(comparison)) for s in sections)
+            for group, sections in APPENDIX.items()
+        }
+    return first | {
+        "facts": facts_of(comparison, identity(run)),
+        "trades": trades,
+        "front": front,
+        "appendix": appendix,
+        "sections": [*front, *chain.from_iterable(appendix.values())],
+    }
 
 
 def pictures(sheet: Block) -> list[Picture]:
@@ -86,9 +101,20 @@ def pictures(sheet: Block) -> list[Picture]:
     return [*first, *sheet_pictures(sheet)]
 
 
-def comparison_html(comparison: Comparison) -> str:
-    """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style."""
-    return render("comparison.html.j2", sheet=first_screen(comparison), searched=comparison.searched)
+def comparison_html(comparison: Comparison, sections: Collection[str] = ()) -> str:
+    """Verdict, growth, table, differences and warnings as a block of HTML that brings its own style.
+
+    sections : names of sections of the sheet to show instead, in its order; no other is computed.
+    Raises   : ConfigError for a name that is none of `NAMES`.
+    """
+    for name in sections:
+        one_of("section", name, NAMES)
+    if not sections:
+        return render("comparison.html.j2", sheet=first_screen(comparison), searched=comparison.searched)
+    front = ((key, name, title, parts(comparison, None)) for key, name, title, parts in FRONT if key in sections)
+    behind = ((s.key, s.name, s.title, s.parts(comparison)) for s in SECTIONS if s.key in sections)
+    sheet = first_screen(comparison) if "verdict" in sections else None
+    return render("sections.html.j2", sheet=sheet, sections=section_blocks(chain(front, behind)))
 
 
 def paired_html(paired: PairedBacktests) -> str:
@@ -98,12 +124,13 @@ def paired_html(paired: PairedBacktests) -> str:
 
 def backtest_html(played: Backtest) -> str:
     """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
-    alone = ({played.name: ALONE}, played.name, played.periods_per_year)
+    style = style_alone(played.name)
+    alone = ({played.name: style}, played.name, played.periods_per_year)
     return render(
         "backtest.html.j2",
         title=backtest_title(played),
         pictures=[draw({played.name: played}, *alone) for draw in (growth_picture, trading_picture)],
-        weights=weights_picture(played, ALONE),
+        weights=weights_picture(played, style),
         weights_words=WEIGHTS_WORDS,
         figures=_alone(played),
         accounting=played.reconcile().verdict,

@@ -16,7 +16,7 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent
 
 NONE = "not available"
-RULE_HEADS = ("loss J", "cost", "tracking", f"{1.0 - SIZE:.0%} set".replace("%", " %"))
+RULE_HEADS = ("loss J", "cost", "tracking", f"{percent(1.0 - SIZE, 0)} set")
 WORDS = (RULE_HEADS[-1], "verdict")  # columns of words
 TARGET_HEADS = ("figure", "difference", "Holm p", "verdict", "detectable")
 

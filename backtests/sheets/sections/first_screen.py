@@ -29,7 +29,7 @@ from backtests.sheets.tables import Block, Looks, table
 from backtests.sheets.terms import term_of
 from foundation.paper.picture import HALF
 from foundation.paper.styles import line_styles
-from foundation.paper.wording import age_words, amount, counted, listed, number, percent
+from foundation.paper.wording import age_words, amount, counted, dated_words, listed, number, percent
 from research.allocation import Allocation
 from research.rules.protocol import held_by, long_name
 
@@ -40,6 +40,10 @@ BOLD_RULE = (
 )
 FOLDED_WORDS = "The further figures describe this sample and have no interval."
 ELIGIBLE = "term-recommendation"
+DECISION = (
+    "Tracking error: how far returns stray from those of the target. Loss at your prices: costs, tracking error at "
+    "your penalty, days and orders"
+)
 QUESTIONS = {
     "gain": "What it gains",
     "changes": "What would change that",
@@ -62,11 +66,12 @@ def _first_screen(comparison: Comparison) -> Block:
     screen = _screen(comparison, looks, desk.strategic, desk.basis)
     return screen | {
         "title": desk.name,
-        "subtitle": f"{counted(len(comparison.scores), 'policy', 'policies')}, {_tested(comparison)}",
+        "subtitle": f"{dated_words(desk.basis, desk.date)} {counted(len(comparison.scores), 'policy', 'policies')}, "
+        f"{_tested(comparison)}",
         "age": age_words(desk.date),
         "heading": said.heading,
         "verdict": said.do,
-        "figures": table("The decision in figures", said.heads, said.rows, texts=[0]) if said.rows else None,
+        "figures": table(DECISION, said.heads, said.rows, texts=[0]) if said.rows else None,
         "decision": decision_picture(made, looks.styles, desk.basis),
         "reasons": facts_blocks({words: getattr(said, key) for key, words in QUESTIONS.items()}),
         "colour": looks.styles[made.policy].colour if made.policy else "soft",
@@ -92,6 +97,7 @@ def paired_screen(paired: PairedBacktests) -> Block:
         "title": counted(len(paired.scores), "backtest"),
         "subtitle": f"{counted(len(base.market.assets), 'asset')}, {_tested(paired)}",
         "age": "",
+        "headline": _headline(paired),
         "verdict": paired.answer(),
         "reasons": [],
         "broken": "",
@@ -109,7 +115,7 @@ def _tested(paired: PairedBacktests) -> str:
 
 
 def _screen(paired: PairedBacktests, looks: Looks, target: Allocation | None, currency: str = CURRENCY) -> Block:
-    """The first screen of a comparison, with a portfolio or without: five figures, growth, table and warnings.
+    """The first screen of a comparison, with a portfolio or without: growth, table and warnings.
 
     looks    : looks of the policies.
     target   : allocation that is held if a policy's name does not say it.
@@ -122,7 +128,6 @@ def _screen(paired: PairedBacktests, looks: Looks, target: Allocation | None, cu
     missing = " ".join(without_interval(shown, paired.intervals))
     return {
         "reference": paired.reference,
-        "headline": _headline(paired, names),
         "growth": growth_picture(paired.backtests, looks.styles, paired.reference, year, HALF),
         "columns": _columns(paired, names, looks, target),
         "groups": [group for group in groups if group["name"] not in FOLDED],
@@ -136,9 +141,9 @@ def _screen(paired: PairedBacktests, looks: Looks, target: Allocation | None, cu
     }
 
 
-def _headline(paired: PairedBacktests, names: Sequence[str]) -> list[Block]:
-    """The five figures of the first policy, each with its interval and with that of the second."""
-    first, *others = names
+def _headline(paired: PairedBacktests) -> list[Block]:
+    """The five figures of the reference, each with its interval and with that of the next one."""
+    first, *others = dict.fromkeys([paired.reference, *paired.backtests])
     figures = comparison_figures(paired.scores, paired.backtests)
     return [
         {
@@ -190,17 +195,20 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
     found = [made.candidates.get(name) for name in names]
     gains = [None if name == made.now else one for name, one in zip(names, found, strict=True)]
     rows = {
-        ("Keeps target and limits", ""): [_cell("no" if name in made.broken else "yes") for name in names],
-        ("Expected loss at your prices", unit): [_cell(number(one.loss if one else None, 0)) for one in found],
-        (f"Expected gain on {made.now}", unit): [
+        ("limits", "Keeps target and limits", ""): [_cell("no" if name in made.broken else "yes") for name in names],
+        ("expected", "Expected loss at your prices", unit): [
+            _cell(number(one.loss if one else None, 0)) for one in found
+        ],
+        ("gain", f"Expected gain on {made.now}", unit): [
             _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–") for one in gains
         ],
-        ("Probability of a gain", ""): [_cell(number(one.better if one else None)) for one in gains],
+        ("better", "Probability of a gain", ""): [_cell(number(one.better if one else None)) for one in gains],
     }
     return {
         "name": "Decision",
         "rows": [
-            {"label": label, "unit": unit, "term": ELIGIBLE, "cells": cells} for (label, unit), cells in rows.items()
+            {"key": key, "label": label, "unit": unit, "term": ELIGIBLE, "cells": cells}
+            for (key, label, unit), cells in rows.items()
         ],
     }
 
@@ -223,7 +231,10 @@ def _row(paired: PairedBacktests, metric: Metric, figures: Mapping[str, Mapping[
         opened = dict.fromkeys(amount(played.wealth) for played in paired.backtests.values())
         kind = f"from {listed(list(opened), 'or')}, less the initial investment cost"
     unit = currency if metric.unit == CURRENCY else metric.unit
-    return {"label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key), "cells": cells}
+    return {
+        "key": metric.key, "label": metric.label, "unit": unit, "kind": kind, "term": term_of(metric.key),
+        "cells": cells,
+    }  # fmt: skip
 
 
 def _kind(paired: PairedBacktests, metric: Metric) -> str:
@@ -241,7 +252,7 @@ def _long_run(paired: PairedBacktests, names: Sequence[str]) -> list[Block]:
         return []
     found = [later.figures.get(name) for name in names]
     cells = [_cell(metric.text(one.value), one.interval(metric.digits)) if one else _cell("–") for one in found]
-    row = {"label": f"{metric.label} in the long run", "unit": metric.unit, "kind": later.at_history}
+    row = {"key": "long_run", "label": f"{metric.label} in the long run", "unit": metric.unit, "kind": later.at_history}
     return [row | {"term": term_of(LOSS), "cells": cells}]
 
 

@@ -14,7 +14,8 @@ def page_styles(comparison: "Comparison") -> dict[str, LineStyle]:
     """The line style of each policy, by name."""
     strategic = comparison.portfolio.strategic
     other = {name: held_by(f.policy, strategic) != strategic for name, f in comparison.fitted.items()}
-    return line_styles(other, comparison.reference, comparison.recommendation.policy)
+    made = comparison.recommendation
+    return line_styles(other, comparison.reference, made.policy, made.broken)
 
 
 def looks_of(comparison: "Comparison") -> Looks:

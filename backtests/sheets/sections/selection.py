@@ -77,5 +77,5 @@ def _counted_here(comparison: Comparison) -> str:
     name = Path(comparison.portfolio.file).stem
     return (
         "Only the trials of this comparison are counted here, so that the same run gives the same page. Earlier "
-        f"searches count too: rebalance trials {name} deflates by all that the trial book holds of its assets."
+        f"searches count too: rebalance research trials {name} deflates by all that the trial book holds of its assets."
     )

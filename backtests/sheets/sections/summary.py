@@ -1,4 +1,4 @@
-"""The first screen of a sheet as Markdown (CommonMark with the tables of GitHub), for a mail or a chat.
+"""The four parts of a sheet as Markdown (CommonMark with the tables of GitHub), for a mail or a chat.
 
 It is made from the same blocks as the page, so that no sentence and no figure is written twice.
 """
@@ -6,30 +6,28 @@ It is made from the same blocks as the page, so that no sentence and no figure i
 import re
 from collections.abc import Iterable, Sequence
 
-from backtests.sheets.parts import Block
-from research.orders import TradeList
+from backtests.sheets.parts import Filled, Part, Words
+from backtests.sheets.tables import Block
+from foundation.paper.picture import Picture
+from foundation.paper.wording import NARROW_SPACE, percent
 
 SPECIAL = re.compile(r"[\\`*<|~]|&(?=[#\w]+;)|\](?=[(\[:])|(?<!\w)_|_(?!\w)")  # what Markdown reads as something else
+PER_CENT = re.compile(r"(?<=\d) ?%")
 OPENING = re.compile(r"^(\d*)([-+>#=\[]|(?<=\d)[.)])")  # what would begin a list, a heading, a quotation, a reference
 
 
 def summary_markdown(sheet: Block) -> str:
-    """The decision, five figures of the policy, the trades of the day, the policies and the warnings of a sheet."""
-    chosen = sheet["columns"][0]["name"]
+    """The four parts of a sheet: the decision with its warnings, the policies that matter, risk, and trades."""
     blocks = [
         f"# {plain(sheet['title'])}",
         plain(sheet["subtitle"]),
         plain(sheet["heading"]),
         f"**{plain(sheet['verdict'])}**",
-        _decision(sheet["figures"]),
+        *([_table(sheet["figures"])] if sheet["figures"] else []),
         bullets(f"**{plain(reason['name'])}**: {plain(reason['words'])}" for reason in sheet["reasons"]),
-        f"## Five figures of {plain(chosen)}",
-        _headline(sheet),
-        *_trades(sheet["trades"]),
-        "## Policies",
-        _policies(sheet),
         "## Warnings",
         bullets(map(plain, sheet["warnings"])) or "No warnings.",
+        *(block for each in sheet["front"] for block in (f"## {plain(each['title'])}", *map(_part, each["parts"]))),
         "## This run",
         bullets(f"**{plain(fact['name'])}**: {plain(fact['words'])}" for fact in sheet["facts"]),
     ]
@@ -51,7 +49,7 @@ def cell(text: str) -> str:
     >>> print(cell("7.73 | *"))
     7.73 \\| \\*
     """
-    return SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
+    return SPECIAL.sub(r"\\\g<0>", PER_CENT.sub(f"{NARROW_SPACE}%", " ".join(text.split())))
 
 
 def bullets(items: Iterable[str]) -> str:
@@ -71,48 +69,35 @@ def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], words: Sequence[in
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _titled(words: str, unit: str) -> str:
-    return f"{words} ({unit})" if unit else words
+def _part(part: Part) -> str:
+    """A part of the page as Markdown; "" for what is folded there."""
+    if isinstance(part, Words):
+        return plain(part.text)
+    if isinstance(part, Picture):
+        return _picture(part)
+    if isinstance(part, Filled):
+        return _policies(part.content)
+    return _table(part) if isinstance(part, dict) else ""
 
 
-def _decision(figures: Block | None) -> str:
-    """The decision in figures, as on the page; "" where none is taken."""
-    if figures is None:
-        return ""
-    return grid([head["words"] for head in figures["heads"]], [row["cells"] for row in figures["rows"]])
+def _table(table: Block) -> str:
+    heads = [f"{head['words']} ({head['unit']})" if head["unit"] else head["words"] for head in table["heads"]]
+    words = [k for k, left in enumerate(table["text"]) if left] or [0]
+    return grid(heads, [row["cells"] for row in table["rows"]], words)
 
 
-def _headline(sheet: Block) -> str:
-    """The five figures of the first policy, with their intervals and the figures that they are compared with."""
+def _picture(picture: Picture) -> str:
+    """The fractions behind a picture, below its caption."""
+    rows = [[cell if isinstance(cell, str) else percent(cell) for cell in row] for row in picture.data.to_numpy()]
+    return f"{plain(picture.caption)}\n\n{grid(list(picture.data), rows, [0, 1])}"
+
+
+def _policies(shown: Block) -> str:
+    """The table of the policies that matter, a column a policy, each figure with its interval."""
+    heads = [shown["words"], *(f"{column['name']} {column['mark']}".strip() for column in shown["columns"])]
     rows = [
-        [
-            _titled(figure["label"], figure["unit"]),
-            figure["words"],
-            _titled(figure["interval"], figure["kind"]) if figure["interval"] else "",
-            figure["beside"],
-        ]
-        for figure in sheet["headline"]
+        [f"{row['label']} {row['unit']}".strip(), *(" ".join([cell["words"], *cell["below"]]) for cell in row["cells"])]
+        for group in shown["groups"]
+        for row in group["rows"]
     ]
-    return grid(["figure", "value", "95 % interval", "compared with"], rows, words=(0, 2, 3))
-
-
-def _trades(trades: TradeList | None) -> list[str]:
-    if trades is None:
-        return []
-    heads, rows = trades.order_cells()
-    texts = [k for k, (words, _) in enumerate(heads) if words in ("asset", "side", "reason")]
-    orders = [grid([_titled(*head) for head in heads], rows, texts)] if rows else []
-    return [f"## Trades at {trades.content.prices}", plain(trades.headline), *orders]
-
-
-def _policies(sheet: Block) -> str:
-    """A row a policy: its rule, and the five figures of the first screen."""
-    labels = [figure["label"] for figure in sheet["headline"]]
-    found = {row["label"]: row for group in sheet["groups"] for row in group["rows"]}
-    shown = [found[label] for label in labels if label in found]
-    rows = [
-        [column["name"], column["rule"], column["mark"], *(row["cells"][k]["words"] for row in shown)]
-        for k, column in enumerate(sheet["columns"])
-    ]
-    heads = ["policy", "rule", "", *(_titled(row["label"], row["unit"]) for row in shown)]
-    return grid(heads, rows, words=(0, 1, 2))
+    return grid(heads, rows)

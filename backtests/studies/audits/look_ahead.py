@@ -165,6 +165,7 @@ def look_ahead(
     flows: Flows | None = None,
     leverage_limit: float = 1.0,
     periods_per_year: float | None = None,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> LookAhead:
     """Test the policy that `make` gives.
 
@@ -185,6 +186,7 @@ def look_ahead(
     seed   : seed of the days that are drawn, and of the changed values: returns, prices, volumes, tradable, spreads,
              cash. Dates stay.
     nav, execution, dividends, flows, leverage_limit, periods_per_year : settings of the test, as in `backtest`.
+    progress : told, after each backtest, the fraction of them that is done.
     Raises : ConfigError for days outside the test, and the errors of making the policy and of backtesting it on the
              whole market.
     """
@@ -207,7 +209,7 @@ def look_ahead(
     else:
         rows = _rows(market, first, days)
         sampled, whole = np.full(len(rows), GIVEN), True
-    table, unrepeatable = _Test(make, known, terms, seed, original).run(rows)
+    table, unrepeatable = _Test(make, known, terms, seed, original).run(rows, progress)
     table.insert(0, "kind", sampled)
     name = f"{short_name(policy)} of {short_name(held_by(policy))}"
     return LookAhead(name, repr(market), table, len(asked), whole, unrepeatable, original.read)
@@ -296,14 +298,18 @@ class _Test:
     seed: int
     original: Played
 
-    def run(self, rows: Rows) -> tuple[pd.DataFrame, str]:
+    def run(self, rows: Rows, progress: Callable[[float], None]) -> tuple[pd.DataFrame, str]:
         """The table of differences by day and future, and what no two runs on the same market agree in."""
+        backtests, done = 2 + len(FUTURES) * len(rows), 1
+        progress(done / backtests)
         found = pd.DataFrame("", index=self.known.market.dates[rows], columns=list(FUTURES))
         found.insert(0, "decisions", [int((self.original.decided <= t).sum()) for t in rows])
         unrepeatable = self._unrepeatable()
+        progress((done := done + 1) / backtests)
         for k, t in enumerate(rows.tolist()):
             for which in () if unrepeatable else FUTURES:
                 found.loc[found.index[k], which] = self._difference(t, which)
+                progress((done := done + 1) / backtests)
         caught = np.argwhere((found[list(FUTURES)] != "").to_numpy())
         if len(caught):
             k, which = caught[0]

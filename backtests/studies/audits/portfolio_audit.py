@@ -23,7 +23,11 @@ SESSIONS = 500  # of the test, for a policy that is not played compiled
 
 
 def audit_policy(
-    portfolio: Portfolio, make: Callable[[Market], Policy], days: int = DAYS_CHECKED, sessions: int | None = None
+    portfolio: Portfolio,
+    make: Callable[[Market], Policy],
+    days: int = DAYS_CHECKED,
+    sessions: int | None = None,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> LookAhead:
     """The look-ahead test of a policy in the test of a portfolio.
 
@@ -32,6 +36,7 @@ def audit_policy(
                 as it is: it has seen no day of the test.
     days      : maximum number of decision days to check.
     sessions  : number of sessions of the test, from its first day on; None for all.
+    progress  : told, after each backtest, the fraction of them that is done.
     Raises    : the errors of `look_ahead`.
     """
     known = Future(portfolio.market, portfolio.costs, portfolio.flows)
@@ -39,8 +44,9 @@ def audit_policy(
     if last < len(portfolio.market.dates):
         known = future(*known, last, CUT)
     return look_ahead(
-        make, known.market, known.costs, portfolio.test_start, days=days, **conditions(portfolio, flows=known.flows)
-    )
+        make, known.market, known.costs, portfolio.test_start, days=days, progress=progress,
+        **conditions(portfolio, flows=known.flows),
+    )  # fmt: skip
 
 
 def sheet_line(comparison: "Comparison") -> str:
@@ -60,5 +66,5 @@ def sheet_line(comparison: "Comparison") -> str:
         f", on {found.checked}{where} ({asked}); finds {found.peek} with probability {found.probability}, and one on "
         "other days alone not at all"
     )
-    every = f"rebalance audit FILE --days {found.days}"
+    every = f"rebalance research audit FILE --days {found.days}"
     return f"{who}: {found.result}{checked * (found.result == PASSED)}. For all days and policies: {every}"

@@ -1,6 +1,6 @@
 """The forecast book: each forecast as it was made, so that what was shown on a day is what a walk-forward shows later.
 
-`data/forecasts/` holds a folder a model and market, and in it a file a forecast, written whole and never changed. A
+Its folder holds a folder a model and market, and in it a file a forecast, written whole and never changed. A
 forecast is known by its model with all settings, by name and assets of the market, since assets may be forecast from
 one another, by its day and horizon, and by the fingerprint of the data up to that day. Made again,
 it must say the same; a walk-forward over later data must, too, but for rounding, which is another on every processor
@@ -10,7 +10,6 @@ its card, the latest: what it is, on what it was measured, its skill and what it
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,14 +20,13 @@ import numpy as np
 from backtests.inference.estimates import EstimateWithTest
 from backtests.studies.forecasts.walk_forward import ForecastPath
 from foundation.errors import DataError
-from foundation.files import write_whole
+from foundation.files import ROOT, write_whole
+from foundation.home import FORECAST_BOOK, folder_for, stated_folder
 from research.allocation.kept_paths import settings_of
 from research.forecast import Forecast
 from research.forecast.predicted import predicted
 from research.market import Market
-from research.market.reading.tables import DATA
 
-PLACE = "REBALANCE_FORECASTS"  # environment variable: another folder for the book
 FORM, CARD = "forecast, 2", "card.json"
 ROUNDED = 1e-9  # of a forecast's deviation: what two processors, or one from other memory, differ by without a fit
 MEND = "Restore the file from a copy; or delete it, and the forecast is forgotten."
@@ -55,10 +53,9 @@ class Entry:
     lines: Mapping[str, tuple[float, float]]
     notes: tuple[str, ...] = ()
 
-    @property
-    def path(self) -> Path:
-        """The file in the book's folder."""
-        return _folder(self.model, self.market) / f"{self.date}-{self.horizon}-{self.data[:16]}.json"
+    def path(self, book: Path) -> Path:
+        """The file in the folder of a book."""
+        return _folder(book, self.model, self.market) / f"{self.date}-{self.horizon}-{self.data[:16]}.json"
 
 
 def entry_of(forecast: Forecast, market: Market, horizon: int) -> Entry:
@@ -87,14 +84,14 @@ def model_of(forecast: Forecast) -> Any:
     return settings_of(forecast) or [type(forecast).__name__, repr(forecast)]
 
 
-def enter(entry: Entry) -> bool:
-    """Write a forecast into the book; False where the book has it, and says the same.
+def enter(book: Path, entry: Entry) -> bool:
+    """Write a forecast into the book of a folder; False where the book has it, and says the same.
 
     Raises : DataError where the book has another forecast of the same model, day and data, or is damaged.
     """
-    text = json.dumps(_content(entry), indent=1, sort_keys=True)
-    if entry.path.exists():
-        before = _read(entry.path)
+    text, path = json.dumps(_content(entry), indent=1, sort_keys=True), entry.path(book)
+    if path.exists():
+        before = _read(path)
         lines = [
             name
             for name in {**before.lines, **entry.lines}
@@ -103,19 +100,19 @@ def enter(entry: Entry) -> bool:
         if lines or replace(before, lines=entry.lines) != entry:
             line = next(iter(lines), "another asset")
             raise DataError(
-                f"{entry.path} says otherwise of {line} than the same model on the same data now: "
+                f"{path} says otherwise of {line} than the same model on the same data now: "
                 f"{before.lines.get(line)}, and now {entry.lines.get(line)}. Code, libraries or processor changed: "
                 "move the folder of the model away to begin a new one."
             )
         return False
-    entry.path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(entry.path, text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text)
     return True
 
 
-def entries(model: Any, market: Market) -> list[Entry]:
-    """The forecasts of a model for a market in the book, by day. Raises DataError for a file that is damaged."""
-    return [_read(path) for path in sorted(_folder(model, _named(market)).glob("*-*.json"))]
+def entries(book: Path, model: Any, market: Market) -> list[Entry]:
+    """The forecasts of a model for a market in a book, by day. Raises DataError for a file that is damaged."""
+    return [_read(path) for path in sorted(_folder(book, model, _named(market)).glob("*-*.json"))]
 
 
 def disagreements(path: ForecastPath, written: Sequence[Entry]) -> list[str]:
@@ -149,9 +146,12 @@ def _agree(one: tuple[float, float] | None, other: tuple[float, float] | None) -
     return one is not None and other is not None and bool(np.allclose(one, other, rtol=0.0, atol=ROUNDED * other[1]))
 
 
-def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping[str, EstimateWithTest]) -> Path:
+def write_card(
+    book: Path, path: ForecastPath, forecast: Forecast, name: str, skill: Mapping[str, EstimateWithTest]
+) -> Path:
     """Write the card of a forecast beside its entries: its settings, the data it was measured on, its skill and cost.
 
+    book     : folder of the book.
     path     : walk-forward of the forecast.
     forecast : forecast with all settings, its seeds among them.
     name     : name by which a file calls it.
@@ -173,7 +173,7 @@ def write_card(path: ForecastPath, forecast: Forecast, name: str, skill: Mapping
             for measure, one in skill.items()
         },
     }
-    file = _folder(model_of(forecast), _named(market)) / CARD
+    file = _folder(book, model_of(forecast), _named(market)) / CARD
     file.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(file, json.dumps(told, indent=1))
 
@@ -183,8 +183,8 @@ def _named(market: Market) -> tuple[str, ...]:
     return (market.name, *sorted(market.assets))
 
 
-def _folder(model: Any, market: tuple[str, ...]) -> Path:
-    return book_folder() / _hash([model, market])
+def _folder(book: Path, model: Any, market: tuple[str, ...]) -> Path:
+    return book / _hash([model, market])
 
 
 def _told(mean: float, deviation: float) -> str:
@@ -195,14 +195,13 @@ def _plain(number: float) -> float | None:
     return float(number) if np.isfinite(number) else None
 
 
-def book_folder() -> Path:
-    """The folder of the book: `data/forecasts`, or `REBALANCE_FORECASTS`, relative to the workbench's folder."""
-    return DATA.parent / book_place()
+def book_folder(file: str | Path) -> Path:
+    """The folder of the book of a portfolio file: that of `REBALANCE_FORECASTS`, else as `folder_for` says.
 
-
-def book_place() -> str:
-    """The folder of the book as written: from the workbench's folder, or in `REBALANCE_FORECASTS`."""
-    return os.environ.get(PLACE) or "data/forecasts"
+    That of the workbench's own files is `data/forecasts`.
+    """
+    beside = folder_for("forecasts", file)
+    return stated_folder(FORECAST_BOOK) or (ROOT / "data" / "forecasts" if beside.parent == ROOT else beside)
 
 
 def _content(entry: Entry) -> dict[str, Any]:

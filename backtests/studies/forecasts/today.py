@@ -7,7 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from backtests.inference.estimates import EstimateWithTest, NotAvailable, or_why_not, why_not
+from backtests.inference.estimates import INTERVAL_LEVEL, EstimateWithTest, NotAvailable, or_why_not, why_not
 from backtests.studies.forecasts.book import Entry, entry_of
 from backtests.studies.forecasts.champion import Challenge, challenge
 from backtests.studies.forecasts.skill import COVERAGE, Skill, skill_by_line, skill_of_returns, skill_of_variances
@@ -125,7 +125,9 @@ class ForecastsToday:
     def _model_text(self, name: str) -> str:
         if name in self.failed:
             return wrapped(f"No forecast: {self.failed[name]}")
-        rows = [["asset", "expected", f"{COVERAGE:.0%} interval", "months", "hits", "R² returns", "R² variance"]]
+        rows = [
+            ["asset", "expected", f"{percent(COVERAGE, 0)} interval", "months", "hits", "R² returns", "R² variance"]
+        ]
         for line, row in self.table(name).iterrows():
             shares = [percent(row["hit rate"], 0), *(number(row[f"R² of {of}"]) for of in ("returns", "log variance"))]
             interval = f"{percent(row['lower'])} to {percent(row['upper'])}"
@@ -138,7 +140,7 @@ class ForecastsToday:
 
 def skill_text(by_measure: Mapping[str, EstimateWithTest]) -> str:
     """A row for each measure: its value with the interval, and p."""
-    rows = [["measure", "value", "95% interval", "p"]]
+    rows = [["measure", "value", f"{percent(INTERVAL_LEVEL, 0)} interval", "p"]]
     for measure, estimate in by_measure.items():
         rows.append([measure, number(estimate.value, 3), _interval(estimate), number(estimate.p, 3)])
     return text_table(rows, left=1)

@@ -114,7 +114,9 @@ class Study:
                 raise ValueError(f"the table was changed after it was saved: {RECORD} states another checksum")
             return cls(pd.read_parquet(io.BytesIO(table)), manifest)
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DataError(f"{folder} has no complete study ({error}). Make it with `rebalance study`.") from error
+            raise DataError(
+                f"{folder} has no complete study ({error}). Make it with `rebalance research study`."
+            ) from error
 
     def __repr__(self) -> str:
         """The results in sentences."""
@@ -234,7 +236,7 @@ def run(
             if max(client.nthreads().values()) > 1:
                 raise ConfigError(
                     f"the workers at {cluster} have several threads, but random draws of learners are shared "
-                    f"between threads. Start workers of one thread each: rebalance cluster {cluster}"
+                    f"between threads. Start workers of one thread each: rebalance research cluster {cluster}"
                 )
             made = study(cases, folder, budget, client=client, fresh=fresh)
     else:

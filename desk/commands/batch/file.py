@@ -38,6 +38,8 @@ class Plan:
     jobs     : jobs of the batch, one a run.
     workers  : number of processes of this machine.
     cluster  : address of a Dask scheduler instead, or "".
+    file     : file that describes the batch, or its first file, or None for that of the first job:
+               its runs lie beside it.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Plan:
     jobs: Sequence[Job]
     workers: int = 1
     cluster: str = ""
+    file: Path | None = None
 
 
 @record
@@ -72,7 +75,7 @@ def plan_of(
 ) -> Plan:
     """The plan of a batch, from options or from one file that describes it.
 
-    files    : portfolio files; or one file that describes the batch.
+    files    : portfolio files and files of accounts; or one file that describes the batch.
     given    : parameters of all runs, as name=value.
     grid     : parameters that vary, as name=v1,v2.
     notebook : name of the notebook to execute, or None for the comparing one.
@@ -97,7 +100,7 @@ def plan_of(
     missing = {file: _absent(str(file), [Path.cwd(), ROOT]) for file in files if not _is_there(file)}
     check_reads_portfolio(path)
     runs = jobs(files, given, [axis(text) for text in grid], path, missing)
-    return Plan(name or USUAL, path, runs, workers or 1, cluster)
+    return Plan(name or USUAL, path, runs, workers or 1, cluster, files[0])
 
 
 def says_what_to_run(file: Path) -> bool:
@@ -126,7 +129,7 @@ def read_plan(file: Path) -> Plan:
     axes = [[_given(document, notebook, ("grid", key), value) for value in values] for key, values in keys.grid.items()]
     files, missing = _files(file, keys.files)
     runs = jobs(files, given, axes, notebook, missing)
-    return Plan(keys.name or file.stem, notebook, runs, keys.workers, keys.cluster)
+    return Plan(keys.name or file.stem, notebook, runs, keys.workers, keys.cluster, file)
 
 
 def _given(document: Document, notebook: Path, key: KeyPath, value: object) -> str:

@@ -1,37 +1,46 @@
 """Many reports at once: portfolio files times parameters, each a run of its own, and one page over all of them.
 
-Each worker is a process that stays, and starts a fresh kernel for each run. A completed run is not made again, so
-that an interrupted batch resumes. A run that fails is reported on a page of its own, and never stops the others. The
-page names the differences from the previous batch of the name.
+Portfolios that share a comparison (`comparison_key`), and accounts on one model, have one report; each has a run of his
+own, made from it (`desk.commands.batch.clients`).
+
+Each worker is a process that stays, and starts a fresh kernel for each report. A completed run is not made again, so
+that an interrupted batch resumes. A run that fails is told at once and on a page of its own, and never stops the
+others. The page names the differences from the previous batch of the name.
 """
 
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pandas as pd
 
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.batch_changes import Changes, called, changes_between
-from backtests.runs.folder import MANIFEST, REPORTS, clear_killed, staged
+from backtests.runs.folder import MANIFEST, clear_killed, reports_folder, staged
+from backtests.runs.notebook import COMPARING
 from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
+from desk.commands.batch.clients import client_run
 from desk.commands.batch.file import Plan
 from desk.commands.batch.plan import Job
-from desk.commands.batch.run import FAILURES, Outcome, failed, found_run, name_of, outcome, row_of, table_of
+from desk.commands.batch.run import FAILURES, Outcome, failed, found_run, name_of, outcome, report_of, row_of, table_of
 from desk.commands.batch.workers import on_cluster, run_all
 from desk.commands.made import Made
-from foundation.errors import ConfigError
+from desk.commands.report import AskedReport
+from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole, writing
-from foundation.paper.wording import counted
+from foundation.paper.wording import counted, grouped
 from foundation.printable import printable
-from foundation.progress import bar
+from foundation.progress import bar, say
 from research.portfolio.file.document import trusts_code
 
 TABLE, INDEX = "batch.parquet", "index.html"
+CLIENT_SECONDS = 0.5  # of a client's run, before the first one is made
 LINES_SHOWN = 20  # failures, and changes of each kind, in the terminal
 
 
@@ -46,7 +55,7 @@ def make_batch(
     """Make the runs of a plan, and a page and a table over them, which replace an earlier batch of the name.
 
     plan       : the runs, and the machines that make them.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for the `reports_folder` of `plan.file`.
     retrain    : true to train learned policies anew, and to make existing runs again.
     if_changed : true to leave alone, unread, the runs with the data, settings and code of the previous batch; if
                  all runs have them, nothing is written.
@@ -57,12 +66,12 @@ def make_batch(
         raise ConfigError("--retrain and --if-changed exclude each other: give one of them.")
     trusted = trusts_code(trust_code)  # by whoever asks, and not by the environment of a worker
     plan = replace(plan, jobs=[replace(job, trust_code=trusted) for job in plan.jobs])
-    home = (reports or REPORTS).resolve()
-    final = (reports or REPORTS) / plan.name
+    reports = reports or reports_folder(plan.file or plan.jobs[0].file)
+    home, final = reports.resolve(), reports / plan.name
     if final.exists() and not (final / TABLE).exists():
         raise ConfigError(f"{final} is there, and is no batch: give another --name.")
     before = _previous(final)
-    names, done = named_runs(plan)
+    names, done = named_runs(plan, home)
     if not names:
         reasons = "\n".join(dict.fromkeys(row.verdict for row in done.values()))
         raise ConfigError(f"no run of the batch can start, so nothing was written:\n{reasons}")
@@ -73,35 +82,83 @@ def make_batch(
             return Made(final, f"{text}\n\n{final / INDEX}")
     todo = {job: name for job, name in names.items() if job not in done}
     try:
-        done |= dict(_told(_outcomes(plan, todo, home, retrain), len(plan.jobs), done))
+        pace = Pace.of(before, plan.workers)
+        done |= dict(_told(_outcomes(plan, todo, home, retrain, pace), todo, done, pace))
     finally:
         clear_killed(home)  # where workers were interrupted, or died
-    rows = sorted((done[job] for job in plan.jobs), key=lambda row: row.portfolio)  # stable: parameters as asked for
+    first = {job.report for job in names if job.report and job.account is None}  # reports of clients, and of no model
+    rows = [replace(row, report=row.run) if row.run in first else row for row in map(done.__getitem__, plan.jobs)]
+    rows.sort(key=lambda row: row.portfolio)  # stable: parameters as asked for
     with writing(final), staged(final) as folder:
         changes = write_batch(folder, plan.name, plan.notebook.stem, rows, before)
     return Made(final, _text(rows, changes, final), sum(row.status == "failed" for row in rows))
 
 
-def named_runs(plan: Plan) -> tuple[dict[Job, str], dict[Job, Outcome]]:
-    """The name of the run of each job; and the failures of those that have none, or the name of an earlier job's."""
+def named_runs(plan: Plan, home: Path) -> tuple[dict[Job, str], dict[Job, Outcome]]:
+    """The name of the run of each job; and the failures of those that have none, or the name of an earlier job's.
+
+    A job that shares the comparison of another has its `report` filled in.
+    home : folder of the runs: of the jobs that share a comparison, one whose report is there makes it, else the first.
+    """
     names, failures, taken = dict[Job, str](), dict[Job, Outcome](), dict[str, Job]()
+    asked = dict[Job, AskedReport]()
     with bar(len(plan.jobs), "reading portfolios", "runs") as progress:
-        for job in plan.jobs:
-            began = time.monotonic()
-            try:
-                name = name_of(job, plan.notebook)
+        if plan.notebook == COMPARING:
+            for job in (job for job in plan.jobs if job.account is None):
+                with _failing(job, failures):
+                    asked[job] = report_of(job)
+                progress.update()
+        shared = _shared(asked, home)
+        for job in (job for job in plan.jobs if job not in failures):
+            with _failing(job, failures):
+                if plan.notebook != COMPARING:
+                    name = name_of(job, plan.notebook)
+                elif job.account is None and job not in shared:
+                    name = asked[job].run.name
+                else:
+                    job, name = _client(job, asked, shared, failures)
                 if name in taken:
                     raise ConfigError(
                         f"{_called(taken[name])} and {_called(job)} are both the run {name}, which is made once. Leave "
                         "one of the two out."
                     )
-            except Exception as error:  # whatever it is, it must not cost the other runs
-                failures[job] = failed(job, job.name, error, began)
-            else:
-                names[job] = name
-                taken[name] = job
-            progress.update()
+                names[job], taken[name] = name, job
+            progress.update(job not in asked)
     return names, failures
+
+
+@contextmanager
+def _failing(job: Job, failures: dict[Job, Outcome]) -> Iterator[None]:
+    """A block whose error, whatever it is, is told and kept as the outcome of a job, and costs no other run."""
+    try:
+        yield
+    except Exception as error:
+        failures[job] = failed(job, job.name, error, time.monotonic())
+        _say_failed(failures[job])
+
+
+def _shared(asked: Mapping[Job, AskedReport], home: Path) -> dict[Job, str]:
+    """The name of the report that a job shares, for each job of which another makes it."""
+    shared = dict[Job, str]()
+    for jobs in grouped((report.comparison, job) for job, report in asked.items()).values():
+        names = [asked[job].run.name for job in jobs]
+        made = next((name for name in names if (home / name).exists()), names[0])
+        shared |= {job: made for job, name in zip(jobs, names, strict=True) if name != made}
+    return shared
+
+
+def _client(
+    job: Job, asked: Mapping[Job, AskedReport], shared: Mapping[Job, str], failures: Mapping[Job, Outcome]
+) -> tuple[Job, str]:
+    """The job of a client with the report that he shares, and the name of his run.
+
+    Raises : ConfigError for an account whose model cannot be read.
+    """
+    model = Job(job.file, job.given)
+    if job.missing or model in failures:
+        raise ConfigError(job.missing or failures[model].verdict)
+    job = replace(job, report=shared.get(model, asked[model].run.name))
+    return job, client_run(asked[model].run, job).name
 
 
 def _called(job: Job) -> str:
@@ -132,48 +189,114 @@ def _unchanged(names: Mapping[Job, str], before: pd.DataFrame, home: Path) -> di
     return found
 
 
-def _outcomes(plan: Plan, names: Mapping[Job, str], home: Path, retrain: bool) -> Iterator[tuple[Job, Outcome]]:
-    """Jobs with their outcomes: first those whose run is there, which need no worker, then others as they finish."""
+def _outcomes(
+    plan: Plan, names: Mapping[Job, str], home: Path, retrain: bool, pace: "Pace"
+) -> Iterator[tuple[Job, Outcome]]:
+    """Jobs with their outcomes: first those whose run is there, which need no worker, then others as they finish.
+
+    Clients follow the reports whose comparison they share; this machine makes their runs, which takes no time.
+    """
     left = dict(names)
     for job, name in names.items() if not retrain else ():
         found = found_run(job, home / name, plan.notebook)
         if found is not None:
             del left[job]
             yield job, found
-    if plan.cluster:
-        yield from on_cluster(left, plan.notebook, home, retrain, plan.cluster)
-    else:
-        work = partial(outcome, notebook=plan.notebook, reports=home, retrain=retrain)
-        yield from run_all(work, list(left), plan.workers)
+    work = partial(outcome, notebook=plan.notebook, reports=home, retrain=retrain)
+    reports, failures = {job: name for job, name in left.items() if not job.report}, dict[str, str]()
+    if left:
+        say(_plan_words(len(reports), len(left) - len(reports), plan, pace))
+    for job, row in (
+        on_cluster(reports, plan.notebook, home, retrain, plan.cluster)
+        if plan.cluster
+        else run_all(work, list(reports), plan.workers)
+    ):
+        if row.status == "failed":
+            failures[reports[job]] = row.verdict
+        yield job, row
+    clients = [job for job in left if job.report]
+    for job in clients:
+        if job.report in failures:
+            error = DataError(f"its comparison, {job.report}, failed: {failures[job.report]}")
+            yield job, failed(job, left[job], error, time.monotonic())
+    yield from run_all(work, [job for job in clients if job.report not in failures], plan.workers)
+
+
+@dataclass
+class Pace:
+    """The time that the runs of a batch take: of the previous batch, and then of this one.
+
+    workers  : number of runs that are made at once, or of seconds of work done in one.
+    reports  : seconds of each report that was made.
+    clients  : seconds of each run of a client.
+    """
+
+    workers: float
+    reports: list[float] = field(default_factory=list)
+    clients: list[float] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, before: pd.DataFrame | None, workers: int) -> "Pace":
+        """The pace of the previous batch of the name, if there is one."""
+        pace = cls(workers)
+        if before is not None:
+            made = before[before["status"].isin(["made", "unchanged"])]
+            for run, report, seconds in zip(made["run"], made["report"], made["seconds"], strict=True):
+                pace.add(report not in ("", run), float(seconds))
+        return pace
+
+    def add(self, client: bool, seconds: float) -> None:
+        """Add the duration of a run."""
+        (self.clients if client else self.reports).append(seconds)
+
+    def left(self, reports: int, clients: int) -> str:
+        """About how long so many runs take, in words; "" where nothing is left, or no report was made yet.
+
+        >>> Pace(2, [60.0, 20.0], [0.5]).left(10, 200), Pace(1, [30.0]).left(2, 0), Pace(1).left(1, 0)
+        ('4 min', '60 s', '')
+        """
+        if reports and not self.reports:
+            return ""
+        rest = reports * mean(self.reports or [0.0]) + clients * mean(self.clients or [CLIENT_SECONDS])
+        rest /= self.workers
+        return "" if not rest else f"{rest:.0f} s" if rest < 90 else f"{rest / 60:.0f} min"
 
 
 def _told(
-    became: Iterator[tuple[Job, Outcome]], total: int, done: Mapping[Job, Outcome]
+    became: Iterator[tuple[Job, Outcome]], todo: Mapping[Job, str], done: Mapping[Job, Outcome], pace: Pace
 ) -> Iterator[tuple[Job, Outcome]]:
-    """The same outcomes, while a line shows their number and about how much time is left."""
-    began, made, ended = time.monotonic(), 0, len(done)
-    with bar(total, "batch", "runs", done=ended) as progress:
+    """The same outcomes, while a line shows their number and about how much time is left; failures are told at once."""
+    left, broken = Counter(bool(job.report) for job in todo), set[str]()
+    began, busy = time.monotonic(), 0.0
+    with bar(len(todo) + len(done), "batch", "runs", done=len(done)) as progress:
         for job, row in became:
-            ended += 1
-            made += row.status != "found"
-            left = time_left(time.monotonic() - began, made, total - ended)
+            left[bool(job.report)] -= 1
+            if row.status == "failed" and job.report not in broken:  # else its report has been told
+                broken.add(todo[job])
+                _say_failed(row)
+            if row.status == "made":
+                busy += row.seconds
+                pace.add(bool(job.report), row.seconds)
+                pace.workers = max(pace.workers, busy / (time.monotonic() - began))  # those of a cluster are not known
+            time_left = pace.left(left[False], left[True])
             progress.update()
-            progress.stage(f"batch, about {left} left" if left else "batch")
+            progress.stage(f"batch, about {time_left} left" if time_left else "batch")
             yield job, row
 
 
-def time_left(seconds: float, made: int, left: int) -> str:
-    """About how long the rest of a batch takes, in words; "" where nothing was made yet or nothing is left.
+def _plan_words(reports: int, clients: int, plan: Plan, pace: Pace) -> str:
+    """The runs that are to be made, and about how long they take, before the first one begins."""
+    of_clients = (
+        f": {counted(reports, 'comparison')}, and {counted(clients, 'client')} that share one" if clients else ""
+    )
+    by = "on a cluster" if plan.cluster else f"with {counted(plan.workers, 'worker')}"
+    time_left = pace.left(reports, clients)
+    about = f"about {time_left} {by}" if time_left else f"{by}; the first one will tell about how long"
+    return f"{counted(reports + clients, 'run')} to make{of_clients}, {about}."
 
-    seconds : since its beginning.
-    made    : number of runs since then that were not found, which takes no time.
-    left    : number of runs that are not finished.
 
-    >>> time_left(30.0, 2, 4), time_left(60.0, 1, 100), time_left(1.0, 0, 5)
-    ('60 s', '100 min', '')
-    """
-    rest = seconds / made * left if made else 0.0
-    return "" if not rest else f"{rest:.0f} s" if rest < 90 else f"{rest / 60:.0f} min"
+def _say_failed(row: Outcome) -> None:
+    say(f"failed: {called((row.portfolio, row.parameters))}: {row.verdict}")
 
 
 def write_batch(

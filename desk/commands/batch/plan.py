@@ -1,12 +1,12 @@
-"""The runs planned for a batch: portfolio files times parameters, checked before any kernel starts."""
+"""The runs planned for a batch: portfolio files or accounts times parameters, checked before any kernel starts."""
 
 import hashlib
 import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from backtests.runs.notebook import COMPARING, SET_BY_REPORT
 from backtests.runs.parameters import Plain
 from desk.commands.notebook_run import PORTFOLIO
 from desk.commands.report import asked_parameters
+from desk.tickets.accounts_file import ACCOUNT, ACCOUNTS, MODEL, AccountsFile, Row
 from foundation.errors import ConfigError
 
 MOST_RUNS = 10_000  # runs of a batch
@@ -26,20 +27,26 @@ class Job:
     file    : portfolio file.
     given   : parameters of the notebook as name=value.
     label   : name of the portfolio on the page: that of its file, with folders if two files have one name.
+    account : row of a file of accounts, if the job is an account on the model `file`; else None.
+    accounts : that file of accounts, or None.
     missing : reason why there is no such file, if the caller knows more than its path; or "".
+    report  : name of the run whose comparison is shared with others, or "" for a comparison of its own.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     """
 
     file: Path
     given: tuple[str, ...]
+    account: Row | None = None
     label: str = field(default="", compare=False)
+    accounts: AccountsFile | None = field(default=None, compare=False, repr=False)
     missing: str = field(default="", compare=False)
+    report: str = field(default="", compare=False)
     trust_code: bool | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
         """The name of its failure's page, where the run has no name since its portfolio cannot be read."""
-        made_from = json.dumps([str(self.file), self.given])
+        made_from = json.dumps([str(self.file), self.given, *(self.account or ())])
         return f"{_plain(self.file.stem)}-{hashlib.sha256(made_from.encode()).hexdigest()[:8]}"
 
     @property
@@ -89,8 +96,43 @@ def jobs(
     once = {file.resolve(): file for file in reversed(files)}
     distinct = [file for file in dict.fromkeys(files) if once[file.resolve()] == file]
     labels = _labels(distinct)
-    found = [Job(file, each, missing=missing.get(file, "")) for file in distinct for each in chosen]
-    return [replace(job, label=labels[job.file]) for job in dict.fromkeys(found)]
+    found = [
+        job
+        for file in distinct
+        for each in chosen
+        for job in (
+            _of_accounts(file, each, notebook)
+            if file.suffix.lower() == ACCOUNTS and file not in missing
+            else [Job(file, each, label=labels[file], missing=missing.get(file, ""))]
+        )
+    ]
+    if len(once_each := list(dict.fromkeys(found))) > MOST_RUNS:
+        raise ConfigError(
+            f"the batch has {len(once_each):,} runs, and may have at most {MOST_RUNS:,}. Give fewer accounts."
+        )
+    return once_each
+
+
+def _of_accounts(file: Path, given: tuple[str, ...], notebook: Path) -> Iterator[Job]:
+    """The models of a file of accounts, and then its accounts; an account without a model fails alone."""
+    if notebook != COMPARING:
+        raise ConfigError(f"{file} is a file of accounts, which only {COMPARING.stem} reads: leave --notebook out.")
+    accounts = AccountsFile.read(file)
+    name, model = (accounts.columns.index(column) for column in (ACCOUNT, MODEL))
+    jobs = list[Job]()
+    for row in accounts.rows():
+        cells = (*row[1], *[""] * len(accounts.columns))
+        label = cells[name] or f"row {row[0]}"
+        try:
+            path, missing = accounts.model_path(cells[model]), ""
+            yield Job(path, given, label=f"model {cells[model]}")
+        except ConfigError as error:
+            path, missing = (
+                file.parent / cells[model],
+                f"{file.name}, row {row[0]}, column {MODEL}: {error}. Correct it.",
+            )
+        jobs.append(Job(path, given, row, label, accounts, missing))
+    yield from jobs
 
 
 def axis(text: str) -> list[str]:

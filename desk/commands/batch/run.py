@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell, environment
 from backtests.runs.verify import verify
 from backtests.sheets.pages.batch import PICTURE_POINTS
+from backtests.sheets.pages.client import CLIENT_PAGE
+from desk.commands.batch.clients import client_run, make_client
 from desk.commands.batch.plan import Job, parameters
 from desk.commands.notebook_run import ask_notebook, made_notebook
-from desk.commands.report import ask_report, made_report
+from desk.commands.report import AskedReport, ask_report, made_report
 from desk.commands.terminal import of_files
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError, PolicyError
@@ -59,6 +61,10 @@ class Outcome:
     gain      : the expected gain of the recommended policy on that, bp of NAV a year; NaN where there is none.
     page      : path of the page to open, from the batch's folder.
     seconds   : duration of the job, seconds.
+    report    : name of the run whose comparison it shares with others, its own if that is the report of a client; "".
+    nav       : NAV at the last close, currency; NaN where it is not known.
+    drift     : the largest distance of a weight from its target, fraction of NAV.
+    charges   : costs of the orders, currency.
     failure   : content of the page of a failure.
     """
 
@@ -83,6 +89,10 @@ class Outcome:
     gain: float = math.nan
     page: str = ""
     seconds: float = 0.0
+    report: str = ""
+    nav: float = math.nan
+    drift: float = math.nan
+    charges: float = math.nan
     failure: str = ""
 
 
@@ -109,12 +119,22 @@ def name_of(job: Job, notebook: Path) -> str:
     return _ask(job, notebook, Path())[0]
 
 
+def report_of(job: Job) -> AskedReport:
+    """The report that a job will be, or would be if it shared no comparison. Raises as `ask_report` does."""
+    if job.missing:
+        raise ConfigError(job.missing)
+    return ask_report(job.file, job.given, Path(), job.trust_code)
+
+
 def _ask(job: Job, notebook: Path, reports: Path, retrain: bool = False) -> tuple[str, Any]:
     """The name of the run that a job will be, and the input that makes it."""
     if job.missing:
         raise ConfigError(job.missing)
     if notebook == COMPARING:
         report = ask_report(job.file, job.given, reports, job.trust_code)
+        if job.report:
+            run = client_run(report.run, job)
+            return run.name, partial(make_client, job, run, reports)
         return report.final.name, partial(made_report, report, retrain)
     given = parameters(notebook, job.given)
     asked = ask_notebook(notebook, job.file, given, job.trust_code)
@@ -160,14 +180,23 @@ def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:
 
 
 def _whole(job: Job, final: Path, notebook: Path, status: str, began: float) -> Outcome:
-    facts = _facts(final, notebook)
+    facts = _facts(final, notebook) if not job.report else dict(_shared_facts(final.with_name(job.report), notebook))
+    if job.report:
+        facts |= {"page": f"../{final.name}/{CLIENT_PAGE}", "report": job.report, "drawdowns": ()}
+        facts |= read_manifest(final)["holder"]
     seconds = time.monotonic() - began
     return Outcome(job.portfolio, job.given, final.name, status, seconds=seconds, **facts)
 
 
+@lru_cache(maxsize=16)
+def _shared_facts(report: Path, notebook: Path) -> dict[str, Any]:
+    """The fields of a row that clients share, read once: they are asked for when the report is made."""
+    return _facts(report, notebook)
+
+
 def _facts(final: Path, notebook: Path) -> dict[str, Any]:
     """The fields of a row for a whole run, from its files."""
-    read_manifest(final)
+    manifest = read_manifest(final)
     if notebook != COMPARING:
         text = (final / SUMMARY_FILE).read_text(encoding="utf-8").strip()
         return {"verdict": text, "page": f"../{final.name}/{notebook.name}"}
@@ -194,6 +223,7 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
         "turnover": _number(sheet["trades"]["facts"]["turnover"]),
         "drawdowns": drawdowns(np.asarray(nav["nav"])),
         "page": f"../{final.name}/{SHEET}",
+        **manifest.get("holder", {}),
     }
 
 

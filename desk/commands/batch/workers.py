@@ -76,7 +76,7 @@ def _answers(
         if any(threads != 1 for threads in client.nthreads().values()):
             raise ConfigError(
                 f"the workers at {address} have several threads, and each can execute one notebook. Start workers of "
-                f"one thread each: rebalance cluster {address}"
+                f"one thread each: rebalance research cluster {address}"
             )
         while left:
             keys = dict[str, Job]()

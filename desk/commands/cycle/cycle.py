@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from backtests.runs.folder import reports_folder
 from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
 from desk.commands.data import delays_of
 from desk.commands.orders import acting, book
@@ -81,7 +82,7 @@ def make_cycle(
     Raises : as `load_portfolio`, `policy_now` and `run_cycle` do; DataError for a journal whose head was altered;
              ConfigError while another process sends a list of the portfolio.
     """
-    check_out(out, reports)
+    check_out(out, reports or reports_folder(file))
     with Journal() as journal, bar(None, "reading prices") as progress:
 
         def load() -> Portfolio:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from backtests.runs.folder import REPORTS
+from backtests.runs.folder import reports_folder
 from backtests.runs.manifest import past_runs
 from backtests.sheets.parts import Part, Words, section_blocks
 from desk.commands.orders.tca import cost_report
@@ -241,7 +241,7 @@ def governed(files: Sequence[Path], as_of: str, reports: Path | None, trust_code
     """The governance of the portfolios of files.
 
     as_of   : day of the page, YYYY-MM-DD; "" takes that of each exchange.
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs, or None for `reports_folder`.
     Raises  : as `load_portfolio` does.
     """
     found = []
@@ -249,7 +249,7 @@ def governed(files: Sequence[Path], as_of: str, reports: Path | None, trust_code
         portfolio = load_portfolio(file, trust_code=trust_code)
         today = today_of(as_of, portfolio.market.calendar)
         assert today is not None
-        found.append(Governed(portfolio, today, reports or REPORTS))
+        found.append(Governed(portfolio, today, reports or reports_folder(portfolio.file)))
     return found
 
 

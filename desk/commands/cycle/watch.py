@@ -22,7 +22,7 @@ from desk.cycle.alerts import URGENT, WARNING
 from desk.cycle.briefing import NOT_STATED, Sending
 from desk.cycle.monitor import Monitored, monitored
 from desk.cycle.schedule import Delays, Due, due_cycles, is_open, last_over, next_open, next_over
-from desk.exchange.stops import PAUSE, STOP, pause_file, stop_file
+from desk.exchange.stops import PAUSE, RESUME, STOP, pause_file, stop_file
 from desk.feeds.pace import Clock
 from desk.journal import Journal
 from desk.journal.journal import JOURNAL, system_user, utc_now
@@ -125,7 +125,7 @@ class Watcher:
         Raises : ConfigError where all sending is stopped.
         """
         if stop := stop_file():
-            raise ConfigError(f"{stop} stops cycles and all sending. To go on: rebalance watch resume")
+            raise ConfigError(f"{stop} stops cycles and all sending. To go on: {RESUME}")
         before, waiting, self._is_once = LONG_AGO, self._clock.now() + HOUR, once
         with ExitStack() as self._locks:
             self._held.clear()
@@ -261,7 +261,7 @@ class Watcher:
             untold.clear()
             if lost:
                 self.counts["faults"] += 1
-                remedy = "The newest cycle decides anew: rebalance run {}"
+                remedy = "The newest cycle decides anew: rebalance desk run {}"
                 self._tell(each, f"the list of {lost} was not filled in its session", remedy, lost)
                 lost = ""
             self.counts["cycles"] += ran.is_new
@@ -279,14 +279,14 @@ class Watcher:
         """Tell of sessions that get no cycle."""
         self.counts["without a cycle"] += len(sessions)
         what = f"no cycle of {counted(len(sessions), 'session')}, {listed(sessions, most=5)}: {why}"
-        self._tell(each, what, "Run what is needed: rebalance run {} --as-of DAY", sessions[-1])
+        self._tell(each, what, "Run what is needed: rebalance desk run {} --as-of DAY", sessions[-1])
 
     def _trouble(self, each: _Watched, what: str, latest: datetime = FAR_AHEAD) -> None:
         """Tell what is wrong with a file, and try it again later, but not later than `latest`."""
         each.due = min(self._clock.now() + PAUSES[min(each.tries, len(PAUSES) - 1)], latest)
         self.counts["faults"] += not each.tries
         each.tries = 0 if each.due == latest else each.tries + 1
-        self._tell(each, what, "It is tried again by itself. To look at it: rebalance run {}")
+        self._tell(each, what, "It is tried again by itself. To look at it: rebalance desk run {}")
         if not self._is_once:
             self._say(f"{each.name}: tried again at {each.due:%H:%M} UTC.")
 
@@ -420,10 +420,10 @@ def standing(folder: Path) -> tuple[str, dict[str, str]]:
     watched = {path.name: _is_held(path) for path in sorted(folder.glob(f"*{LOCK}"))}
     head = "Cycles run, and send what their files allow."
     if path := pause_file(folder):
-        head = f"Cycles run, and nothing is sent: {path}. To go on: rebalance watch resume"
+        head = f"Cycles run, and nothing is sent: {path}. To go on: {RESUME}"
     if path := stop_file(folder):
         ends = "Watchers end after the cycle under way" if any(watched.values()) else "No watcher runs"
-        head = f"{ends}, and nothing is sent: {path}. To go on: rebalance watch resume, and start them."
+        head = f"{ends}, and nothing is sent: {path}. To go on: {RESUME}, and start them."
     portfolios = dict[str, str]()
     if not (folder / JOURNAL).is_file():
         return head, portfolios

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from backtests.runs.folder import reports_folder
 from backtests.runs.tasks import check_workers, in_processes
 from desk.commands.orders.house import accounts_after_path
 from desk.commands.orders.trades import as_sent, check_out, policy_now, replaced_files, today_of, write_tickets
@@ -25,18 +26,16 @@ from desk.tickets.accounts_file import ACCOUNT, MODEL, AccountsFile, Row
 from desk.tickets.destination import check_destination
 from desk.tickets.formats.order_csv import csv_bytes
 from desk.tickets.house import HouseAccount, house_ticket
-from foundation.arguments import cut, day, refuse
+from foundation.arguments import day, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import replacing_together, writing
 from foundation.paper.cells import cell_text
 from foundation.paper.wording import counted
 from foundation.progress import bar
-from foundation.table_files import is_below
 from research.portfolio import load_portfolio
 
 TASK = 16  # accounts that a process is given at a time
 MODELS = 32  # that a process keeps
-YAML = (".yaml", ".yml")
 FAILURES_SHOWN = 5  # failures on the terminal; the file has all of them
 WORDS = {
     "trade": "trade",
@@ -95,7 +94,7 @@ def list_accounts(
     tickets    : paths of the ticket of the house, which has the accounts that have a list (`desk.tickets.house`).
     exact      : true for lots of each account that are proven the best, false for those of the greedy search.
     workers    : number of processes of this machine.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for the `reports_folder` of each model.
     as_of      : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of each model's exchange,
                  None counts none.
     stale_ok   : true to list accounts, marked, whose prices are too old for orders.
@@ -110,7 +109,7 @@ def list_accounts(
         refuse("out is", found, "give the path of a CSV file for the orders of all accounts, such as orders.csv.")
     orders = _destination(out, ORDER_COLUMNS[: ORDER_COLUMNS.index("notional")])
     accounts = _destination(accounts_path(out), ACCOUNT_COLUMNS[: ACCOUNT_COLUMNS.index("objective")])
-    paths = check_out(tickets, reports)
+    paths = check_out(tickets, reports or reports_folder(file))
     with bar(None, "reading accounts"):
         asked = AccountsFile.read(file)
     statuses, errors, notes = Counter[str](), Counter[str](), dict.fromkeys(asked.notes)
@@ -251,15 +250,8 @@ class _Solver:
         return found
 
     def _read(self, cell: str) -> Model | ConfigError:
-        folder = self.file.path.parent
-        path = folder / cell
-        if not is_below(path, folder, Path.cwd()) or path.suffix not in YAML:
-            return ConfigError(
-                f"a model is a portfolio file, .yaml, below {folder} or the current folder, and {cut(cell)} is none"
-            )
-        if not path.is_file():
-            return ConfigError(f"there is no file {path}, as seen from the file of the accounts")
         try:
+            path = self.file.model_path(cell)
             portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code, as_of=self.as_of or None)
             found = policy_now(portfolio, reports=self.reports)
             today = today_of(self.as_of, portfolio.market.calendar, self.now)

@@ -18,7 +18,7 @@ from desk.cycle.cycle import Cycle
 from desk.cycle.decision import Control, control
 from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_activity, stray_cash, without_choices
 from desk.exchange.paper import PaperVenue
-from desk.exchange.stops import alone, pause_file, stop_file
+from desk.exchange.stops import RESUME, alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
 from desk.journal import Journal
 from desk.journal.records import OrderSent
@@ -56,7 +56,7 @@ def held_back(act: bool) -> str:
     """The reason for which a cycle sends nothing, whatever it decides; "" where it may send."""
     if not act:
         return "this cycle was run to watch"
-    return f"{path} is there. To go on: rebalance watch resume" if (path := stop_file() or pause_file()) else ""
+    return f"{path} is there. To go on: {RESUME}" if (path := stop_file() or pause_file()) else ""
 
 
 def second_key(portfolio: Portfolio) -> Control | None:

@@ -245,7 +245,7 @@ def _items(book: Book) -> str:
     if not book.open_items:
         return ""
     told = "\n".join(f"  {item.name}: {_why(item)}" for item in book.open_items)
-    fix = f"rebalance book resolve {book.name} NAME, with --order ID or --dismiss where that is right"
+    fix = f"rebalance desk book resolve {book.name} NAME, with --order ID or --dismiss where that is right"
     return f"Of brokers' files and lists, and not booked ({fix}):\n{told}"
 
 
@@ -257,4 +257,4 @@ def _since(events: Sequence[CorporateAction]) -> str:
     if not events:
         return ""
     told = "\n".join(f"  {event.words}" for event in events)
-    return f"Since it was opened, by the market's data, and not booked (rebalance book resolve NAME ITEM):\n{told}"
+    return f"Since it was opened, by the market's data, and not booked (rebalance desk book resolve NAME ITEM):\n{told}"

@@ -243,7 +243,8 @@ def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue:
     if document["file"].endswith(ACCOUNTS):
         words += ["--accounts", *named, "--out", "orders.csv"]
     else:
-        words = ["rebalance", "run" if document["policy"].startswith(CYCLE_LIST) else "trades", *named]
+        decides = document["policy"].startswith(CYCLE_LIST)
+        words = ["rebalance", *(("desk", "run") if decides else ("trades",)), *named]
     if (session := day_at(venue.now(), calendar)) < day_at(utc_now(), calendar):
         words += ["--as-of", str(session_after(session - 1, 0, calendar))]
     for number, _, amount in () if state.sent else flows_of(document):

@@ -1,4 +1,4 @@
-"""The screens of `rebalance execute`: what it will do, each order as it is sent, and how it ended."""
+"""The screens of `rebalance desk execute`: what it will do, each order as it is sent, and how it ended."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -110,7 +110,7 @@ def after_text(ready: Ready, sent: Sequence[Sent]) -> str:
     is_open = "\n\n".join(
         text_table([[name, ""], *([order.id, order.text.partition(" to ")[2]] for at, order in not_done if at == name)],
                     left=2) for name in dict.fromkeys(at for at, _ in not_done))  # fmt: skip
-    booked = f"Booked in {ready.book!r}: rebalance book show {ready.book}" if ready.book else ""
+    booked = f"Booked in {ready.book!r}: rebalance desk book show {ready.book}" if ready.book else ""
     parts = [_fills_text(ready.execution.fills), _cash_text(ready, sent), is_open if not_done else "No order is open."]
     unknown = [each.order for each in sent if not each.is_known]
     silence = silence_text(ready.moment.venue, unknown, ready.execution.silence) if ready.execution.silence else ""

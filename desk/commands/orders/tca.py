@@ -45,7 +45,7 @@ def cost_report(
     portfolios : only orders of the lists of one, or of a house by its models (`portfolios_of`); () for all orders. What
                  was not filled is valued at the close, and costs are compared, of the first that has the asset.
     delay      : convention of delay and opportunity, as `shortfall` takes it.
-    reports    : folder of the runs, or None for the usual one.
+    reports    : folder of the runs, or None for `reports_folder`.
     folder     : folder of the journal, or None for that of the desk.
     Raises     : ConfigError for a day that is none, and where the journal has no such order; DataError where it cannot
                  be read.

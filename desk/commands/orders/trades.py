@@ -13,9 +13,10 @@ from typing import IO, Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
-from backtests.runs.folder import MANIFEST, REPORTS
+from backtests.runs.file_defaults import ready_policy
+from backtests.runs.folder import MANIFEST, reports_folder
 from backtests.runs.manifest import AGAIN, BrokenRun, past_runs
-from backtests.runs.report_settings import FULL_RUN, settings_of
+from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
 from desk.journal import Journal, journal_head, list_event
 from desk.tickets.destination import check_destination
 from desk.tickets.formats import format_of
@@ -49,7 +50,7 @@ def trades_now(
     """Today's trade list of a portfolio.
 
     policy   : name of a candidate; "" takes the active one of the file, else that recommended by its newest full run.
-    reports  : folder of the runs, or None for the usual one.
+    reports  : folder of the runs, or None for `reports_folder`.
     request  : further request, such as a deposit or one side only.
     as_of    : today, YYYY-MM-DD, to which the age of each price is counted; "" takes that of the exchange, None counts
                none.
@@ -70,7 +71,7 @@ def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BrokenRun)  # no run is needed here
-        found = newest_run(portfolio, reports or REPORTS)
+        found = newest_run(portfolio, reports or reports_folder(portfolio.file))
     advised = None if found is None else found[1]["recommendation"]["policy"]
     if found is None or advised in (None, portfolio.policy):
         return ()
@@ -126,21 +127,43 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     """
     file, name, found = portfolio.file, policy or portfolio.policy, None
     if not name or isinstance(portfolio.policies.get(name), TunedThreshold | Learned):
-        found = newest_run(portfolio, reports or REPORTS)
+        found = newest_run(portfolio, reports or reports_folder(portfolio.file))
         name = name or (found and found[1]["recommendation"]["policy"])
     if name is None:
         why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
         raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
+    return fitted_policy(portfolio, name, found), name, found[0].name if found else ""
+
+
+def fitted_policy(portfolio: Portfolio, name: str, found: tuple[Path, Mapping[str, Any]] | None) -> Rule:
+    """A candidate of a portfolio; a tuned or learned one as a report left it.
+
+    name   : name of the candidate.
+    found  : folder and manifest of the report, or None.
+    Raises : ConfigError for an unknown name, and for one that is to be fitted, and is not in the report.
+    """
     portfolio.check_policy(name)
-    spec, run = portfolio.policies[name], found[0].name if found else ""
+    spec = portfolio.policies[name]
     if not isinstance(spec, TunedThreshold | Learned):
-        return spec, name, run
+        return spec
     if found is None or name not in found[1]["fitted"]:
         raise ConfigError(
             f"policy {name!r} must be fitted first, and there is no completed full run of the same file and data. Run: "
-            f"rebalance report {file}"
+            f"rebalance report {portfolio.file}"
         )
-    return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name), name, run
+    return refit(spec, found[1]["fitted"][name], found[0] / "policies" / name)
+
+
+def policy_or_first(portfolio: Portfolio, policy: str = "") -> tuple[str, str]:
+    """A policy for `policy_now`, and why, in words: where file and runs name none, the first that needs no fit.
+
+    policy : name of a candidate, or "".
+    """
+    run = newest_run(portfolio, reports_folder(portfolio.file))
+    named = policy or portfolio.policy or (run and run[1]["recommendation"]["policy"])
+    if named or not (first := ready_policy(portfolio)):
+        return policy, ""
+    return first, f"The file names no `policy`: {first} decides here, its first that needs no fit. "
 
 
 def replaced_files(
@@ -189,14 +212,15 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
     Its reference, benchmark, ticket, cycle, governance and confirmed prices may differ: the recommendation does not
-    depend on them.
+    depend on them. The report of another client is taken where both share one comparison (`comparison_key`).
 
     A warning names each run that cannot be read.
     """
     full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)), past_runs(reports)
-    broken, newest = list(found.broken), None
+    broken, newest, key = list(found.broken), None, comparison_key(portfolio)
     for folder, manifest in found.whole:
-        same = _deciding(manifest["settings"]) == _deciding(full)
+        is_full = all(manifest["settings"].get(name) == value for name, value in FULL_RUN.items())
+        same = _deciding(manifest["settings"]) == _deciding(full) or (is_full and manifest.get("comparison") == key)
         if same and manifest["fingerprint"] == portfolio.market.fingerprint:
             try:
                 newest = folder, _Facts.model_validate(manifest).model_dump()
@@ -255,7 +279,7 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     Lists that are written to the same names at once follow each other, each with all its files. The list is journalled
     before its files are there, so that no file holds a list that the journal lacks.
     out     : paths; "" writes nothing. Where a path or a format is refused, no file is written.
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs, or None for `reports_folder`.
     user    : maker of the list; None takes the user of the system.
     Raises  : ConfigError as `check_out` does, and for an order that a format cannot carry; DataError for a journal that
               cannot be written.
@@ -263,7 +287,8 @@ def save_trades(trades: TradeList, out: Iterable[str], reports: Path | None = No
     given = [path for path in out if path]
     if not given:
         return "Nothing was written: `out` is empty."
-    paths, ticket = check_out(given, reports), as_sent(make_ticket(trades), Path(trades.portfolio.file))
+    file = trades.portfolio.file
+    paths, ticket = check_out(given, reports or reports_folder(file)), as_sent(make_ticket(trades), Path(file))
     with replacing_together(paths) as files:
         write_tickets(ticket, paths, files, user)
     return f"Written to {', '.join(given)}."
@@ -290,12 +315,12 @@ def write_tickets(ticket: Ticket, paths: Sequence[Path], files: Sequence[IO[byte
         journal.append([list_event({"hash": ticket.hash, **ticket.document}, [str(path.absolute()) for path in paths])])
 
 
-def check_out(out: Iterable[str], reports: Path | None = None) -> list[Path]:
+def check_out(out: Iterable[str], reports: Path) -> list[Path]:
     """The paths, to each of which a trade list can be written.
 
-    reports : folder of the runs, or None for the usual one.
+    reports : folder of the runs.
     Raises  : ConfigError for an ending of no format, for a file that is neither new nor an earlier list, and for the
               list of a run.
     """
-    kept = [path for name in (TRADES, TRADES_JSON) for path in (reports or REPORTS).glob(f"*/{name}")]
+    kept = [path for name in (TRADES, TRADES_JSON) for path in reports.glob(f"*/{name}")]
     return [check_destination("out", path, kept) for path in out]

@@ -23,7 +23,6 @@ from typing import Any
 
 from backtests.runs.folder import code_on_disk, code_version
 from backtests.runs.manifest import changed_code
-from backtests.runs.trial_book import PLACE
 from desk.commands.cycle import PERSON_ASKED
 from desk.service.caller import Service
 from desk.service.folders import JOBS, RUNS, TRIALS, from_root
@@ -34,14 +33,15 @@ from desk.service.store.engine import NO_DATABASE
 from desk.service.store.tables import QueuedJob
 from foundation.errors import ConfigError
 from foundation.files import ROOT, work_folder
-from foundation.home import HOME
+from foundation.home import HOME, STORES, TRIAL_BOOK
 from foundation.progress import TOLD_IN, bar
+from research.market.store import stores_folder
 
 COMMANDS = {
     "report": "report",
-    "backtest": "backtest",
-    "cycle": "run",
-    "sweep": "sweep",
+    "backtest": "research backtest",
+    "cycle": "desk run",
+    "sweep": "research sweep",
 }  # of the command line, by kind of job
 SECONDS = {"report": 4 * 3600.0, "backtest": 3600.0, "cycle": 1800.0, "sweep": 4 * 3600.0}  # that a job may take
 RECORD, PAGE = "cycle.json", "cycle.html"  # files of a cycle
@@ -50,7 +50,7 @@ BEAT, POLL, GRACE = 1.0, 0.5, 60.0  # seconds: between heartbeats, between claim
 LONGEST_TEXT = 65_536  # characters of what a command printed that are kept
 TRACEBACK = "Traceback (most recent call last)"
 PASSED = re.compile(
-    "PATH|HOME|USER|TZ|LANG|LC_.*|PYTHON(PATH|HASHSEED)|SSL_CERT_FILE|REBALANCE_(DATA|SHARED)|MPLCONFIGDIR|"
+    "PATH|HOME|USER|TZ|LANG|LC_.*|PYTHON(PATH|HASHSEED)|SSL_CERT_FILE|REBALANCE_SHARED|MPLCONFIGDIR|"
     "(NUMBA|OMP|MKL|OPENBLAS|XDG|CUDA)_.*"
 )  # names of the environment that a process gets
 
@@ -118,7 +118,8 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
     (root / RUNS).mkdir(parents=True, exist_ok=True)
     own = {
         HOME: str(root),
-        PLACE: str(root / TRIALS),
+        TRIAL_BOOK: str(root / TRIALS),
+        STORES: str(stores_folder()),
         TOLD_IN: str(scratch / "progress"),
         "TMPDIR": str(scratch),
         "IPYTHONDIR": str(scratch / "ipython"),
@@ -141,7 +142,13 @@ def _process(job: QueuedJob, root: Path, scratch: Path, module: str) -> Iterator
 
 def _words(job: QueuedJob, root: Path) -> Sequence[str | Path]:
     """The command of a job."""
-    words = [COMMANDS[job.kind], root / job.arguments["file"], *job.arguments["options"], "--reports", root / RUNS]
+    words = [
+        *COMMANDS[job.kind].split(),
+        root / job.arguments["file"],
+        *job.arguments["options"],
+        "--reports",
+        root / RUNS,
+    ]
     folder = root / JOBS / job.id
     return words if job.kind != "cycle" else [*words, "--export", folder / RECORD, "--page", folder / PAGE]
 

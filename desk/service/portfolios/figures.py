@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
-from backtests.runs.trial_book import PLACE, TrialBook, read_book
+from backtests.runs.trial_book import TrialBook, read_book
 from backtests.sheets.pages.risk_sheet import risk_numbers
 from backtests.today.holdings_risk import holdings_risk
 from desk.commands.cycle.governance import Governed
@@ -31,7 +31,7 @@ from desk.service.limited import limited
 from desk.service.orders import JournalEntry, entries_of
 from desk.service.portfolios.stored import written_out
 from desk.tca.page import table_block
-from foundation.home import home_folder
+from foundation.home import TRIAL_BOOK, home_folder
 from foundation.paper.formats import plain_json
 from research.orders import TradeList
 from research.portfolio import Portfolio, load_portfolio
@@ -43,7 +43,7 @@ class Performance(BaseModel):
     """A backtest.
 
     run         : run that fitted the policy or recommends it, or "".
-    figures     : by name, as in summary.json of `rebalance backtest`; null where one is not defined.
+    figures     : by name, as in summary.json of `rebalance research backtest`; null where one is not defined.
     undefined   : reason of each that is not.
     nav_history : a row a close of the history that the portfolio names.
     """
@@ -214,7 +214,7 @@ def tried(names: Collection[str]) -> list[list[str]]:
 
     Called in a process of its own, whose environment it changes.
     """
-    os.environ[PLACE] = str(home_folder() / TRIALS)
+    os.environ[TRIAL_BOOK] = str(home_folder() / TRIALS)
     book = read_book()
     own = TrialBook(book.trials[book.trials["portfolio"].isin(list(names))], book.variants)
     return [search_words(each) for each in own.searches]

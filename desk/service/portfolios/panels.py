@@ -12,7 +12,7 @@ import numpy as np
 
 from backtests.evaluation.benchmark import comparator_in_test
 from backtests.sheets.pages.risk_sheet import risk_sheet
-from backtests.sheets.pages.single_sheet import STYLE, candidate_sheet
+from backtests.sheets.pages.single_sheet import candidate_sheet
 from backtests.sheets.parts import section_blocks
 from backtests.sheets.pictures.before_after import before_after_frame, before_after_picture
 from backtests.sheets.pictures.comparison.timeline import growth_beside_picture
@@ -77,7 +77,7 @@ def performance(portfolio: Portfolio, reports: Path) -> dict[str, Any]:
     ready, name, run = policy_now(portfolio, "", reports)
     played, benchmark, scored = scored_backtest(portfolio, ready, name)
     sheet = candidate_sheet(portfolio, played, benchmark, (), {})
-    growth = growth_beside_picture(played, STYLE, comparator_in_test(benchmark, played))
+    growth = growth_beside_picture(played, sheet.style, comparator_in_test(benchmark, played))
     shown = {**paired_screen(sheet.paired), "verdict": "", "warnings": sheet.warnings}
     blocks = section_blocks([("growth", "", growth.title, [growth])])
     return performance_of(portfolio, played, scored, run) | {"sheet": _sections(blocks, shown)}

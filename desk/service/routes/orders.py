@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from desk.commands.cycle.watch import pause, resume, standing
-from desk.exchange.stops import pause_file, stop_file
+from desk.exchange.stops import RESUME, pause_file, stop_file
 from desk.journal.journal import JOURNAL, Journal
 from desk.journal.verify import verify
 from desk.service import orders, sending
@@ -82,7 +82,7 @@ UNCONFIRMED = Approval()  # of a request without a body
 
 
 class SendAsked(Body):
-    """The venue. Only paper is offered here; `rebalance execute` sends to brokers."""
+    """The venue. Only paper is offered here; `rebalance desk execute` sends to brokers."""
 
     venue: Literal["paper"] = "paper"
 
@@ -305,7 +305,7 @@ def _watch(service: Service, caller: Caller) -> Watch:
     return Watch(
         paused=bool(pause_file(root)),
         stopped=bool(stop_file(root)),
-        text=from_root(root, text).replace("rebalance watch resume", "POST /api/watch/resume"),
+        text=from_root(root, text).replace(RESUME, "POST /api/watch/resume"),
         portfolios={name: said for name, said in portfolios.items() if names is None or name in names},
     )
 

@@ -120,7 +120,7 @@ def _keys_in(path: Path) -> tuple[bytes, ...]:
     if found.st_mode & (stat.S_IRWXG | stat.S_IRWXO) or found.st_uid != os.geteuid():
         raise ConfigError(
             f"{path} has the mode {stat.S_IMODE(found.st_mode):04o} and the owner {found.st_uid}: others may read it. "
-            f"Give it to the user {os.geteuid()} with mode 0600, then run `rebalance store rotate-keys`."
+            f"Give it to the user {os.geteuid()} with mode 0600, then run `rebalance serve store rotate-keys`."
         )
     return _read(path, (found.st_ino, found.st_mtime_ns, found.st_size))
 

@@ -69,7 +69,7 @@ def check(settings: ServiceSettings) -> tuple[str, bool]:
     wrong = [little_space(settings.folder)]
     if found != newest:
         wrong.append(
-            f"The schema of this program is {newest}: run `rebalance store migrate`, which a newer one refuses."
+            f"The schema of this program is {newest}: run `rebalance serve store migrate`, which a newer one refuses."
         )
     if shut:
         wrong.append(f"{shut} of {sealed} sealed fields do not open: put the files of {keys.folder} back.")

@@ -32,7 +32,7 @@ def opened(url: str, backups: Path | None = None) -> Sessions:
         elif found != newest:
             _check_known(found)
             if backups is None:
-                raise ConfigError(f"the database has the older schema {found}: run `rebalance store migrate`.")
+                raise ConfigError(f"the database has the older schema {found}: run `rebalance serve store migrate`.")
             backups.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_backup(connection, found, backups / f"{now():%Y%m%dT%H%M%SZ}-{found}.backup")
         if found != newest:

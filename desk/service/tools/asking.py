@@ -17,7 +17,7 @@ from foundation.arguments import LARGEST_NUMBER
 
 WAITS = (
     "It waits. Nothing that you can call approves or sends it. Tell the user to look at it and to approve it himself: "
-    "on its page, {page}, or by `rebalance approve`. Ask get_ticket later."
+    "on its page, {page}, or by `rebalance desk approve`. Ask get_ticket later."
 )
 
 

@@ -1,8 +1,8 @@
 """Approval of a ticket by elicitation: a question that the client of an assistant shows to the person before it.
 
-Only a server that was started so asks (`rebalance mcp --elicit`), since a client may answer in place of its person. The
-question names the whole order and its hash, is asked once for a ticket, and expires; the answer is journalled as given
-by elicitation. It approves nothing that the portfolio wants another person to approve.
+Only a server that was started so asks (`rebalance serve mcp --elicit`), since a client may answer in place of its
+person. The question names the whole order and its hash, is asked once for a ticket, and expires; the answer is
+journalled as given by elicitation. It approves nothing that the portfolio wants another person to approve.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The two ways to the tools: POST /mcp of the service, and stdin and stdout of `rebalance mcp`.
+"""The two ways to the tools: POST /mcp of the service, and stdin and stdout of `rebalance serve mcp`.
 
 Over HTTP each request stands alone: there is no session that could be taken over, and each states its token.
 """
@@ -96,7 +96,7 @@ def _only_user(service: Service) -> Caller:
         them = listed([user.email for user in users]) if users else "none"
         raise ConfigError(
             f"the service has {len(users)} users ({them}), and {TOKEN} is not set: set it to an access token of "
-            "whoever the assistant acts for; `rebalance user add` makes a user."
+            "whoever the assistant acts for; `rebalance serve user add` makes a user."
         )
     (user,) = users
     return Caller(user.id, user.name, user.tenant, user.role, LOCAL_SCOPES)

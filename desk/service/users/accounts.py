@@ -67,7 +67,7 @@ def user_of(session: Session, email: str) -> User | None:
 def known_user(session: Session, email: str) -> User:
     """The user of an e-mail address. Raises ConfigError for an unknown one."""
     if (user := user_of(session, email)) is None:
-        refuse("the e-mail address is", email, "no user has it: see `rebalance user list`.")
+        refuse("the e-mail address is", email, "no user has it: see `rebalance serve user list`.")
     return user
 
 

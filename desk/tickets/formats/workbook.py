@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import HeldLine, Ticket
+from foundation.paper.cells import BOOK_OPTIONS, write_cell
 from research.accounting.costs import CHARGED
 from research.orders.content import DISCLAIMER
 
@@ -26,7 +27,6 @@ SHAPES = {
     "rate": "0.0000##########",
 }
 WIDTHS = {"asset": 16, "symbol": 12, "client_order_id": 31, "reason": 60}
-OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 
 
 def write(ticket: Ticket) -> bytes:
@@ -34,7 +34,7 @@ def write(ticket: Ticket) -> bytes:
     import xlsxwriter
 
     buffer = io.BytesIO()
-    with xlsxwriter.Workbook(buffer, OPTIONS) as book:
+    with xlsxwriter.Workbook(buffer, BOOK_OPTIONS) as book:
         made = datetime.fromisoformat(ticket.as_of)  # of the data: the same ticket gives the same bytes
         book.set_properties({"subject": MARK.decode(), "comments": DISCLAIMER, "created": made})
         _table(book, "Orders", ticket.columns, ticket.rows[: len(ticket.orders)], ticket)
@@ -71,7 +71,7 @@ def _table(
         sheet.set_column(column, column, WIDTHS.get(title, 13), style)
         sheet.write_string(0, column, title.replace("_", " "), head)
         for row, cells in enumerate(rows, start=1):
-            _write(sheet, row, column, cells[title], style)
+            write_cell(sheet, row, column, cells[title], style)
 
 
 def _facts(book: "Workbook", ticket: Ticket) -> None:
@@ -82,16 +82,7 @@ def _facts(book: "Workbook", ticket: Ticket) -> None:
     for row, (name, value) in enumerate((parts | {"hash": ticket.hash} | dict(ticket.totals)).items()):
         sheet.write_string(row, 0, name.replace("_", " "))
         style = book.add_format({"num_format": "0.0000%", "align": "left"}) if name == "turnover" else money
-        _write(sheet, row, 1, value, style if name in ticket.totals else None)
-
-
-def _write(sheet: Any, row: int, column: int, value: Any, style: "Format | None") -> None:
-    if isinstance(value, str):
-        sheet.write_string(row, column, value, style)
-    elif isinstance(value, bool):
-        sheet.write_boolean(row, column, value, style)
-    elif value is not None:
-        sheet.write_number(row, column, value, style)
+        write_cell(sheet, row, 1, value, style if name in ticket.totals else None)
 
 
 def _style(book: "Workbook", title: str) -> "Format":

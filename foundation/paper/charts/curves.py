@@ -1,6 +1,6 @@
 """Curves in a panel, each with its name where it ends."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +25,6 @@ class Curve:
     style  : colour, dash and width.
     value  : the figure beside the name, or "".
     points : diameter of a mark at each (x, y), px; 0 for none.
-    drawn  : False for one too far away for the axis: it is only named.
     """
 
     name: str
@@ -34,11 +33,10 @@ class Curve:
     style: LineStyle
     value: str = ""
     points: float = 0.0
-    drawn: bool = True
 
 
 def curves(panel: Panel, found: Sequence[Curve], right: float | None = None, *, values: bool = False) -> None:
-    """Draw curves, the widest on top, and name each at the right of the panel.
+    """Draw curves, the widest on top, and name each at the right of the panel, with an arrow if it ends off the axis.
 
     panel  : panel to draw on.
     found  : curves in the order of their labels.
@@ -46,7 +44,7 @@ def curves(panel: Panel, found: Sequence[Curve], right: float | None = None, *, 
     values : true to write each curve's value at that edge too.
     """
     for curve in sorted(found, key=lambda curve: curve.style.width):
-        if curve.drawn:
+        with panel.canvas.owned_by(curve.name):
             panel.curve(curve.x, curve.y, curve.style.colour, curve.style.width, curve.style.dash)
             marks(panel, curve)
     if right is not None:
@@ -81,7 +79,6 @@ def daily_curves(
     found: Mapping[str, Array],
     styles: Mapping[str, LineStyle],
     figures: Mapping[str, str],
-    far: Collection[str] = (),
 ) -> None:
     """Curves over days, thinned to what the panel's width can show, each named at the right; one day is a point.
 
@@ -91,12 +88,11 @@ def daily_curves(
     found   : (T,) values of each curve by name, in the unit of the panel's `y`.
     styles  : line style of each curve.
     figures : figure beside each name.
-    far     : names of the curves too far away for the axis: they are only named.
     """
     drawn, points = [], 3.0 * (len(days) == 1)
     for name, values in found.items():
         rows = thinned(values, int(panel.width / 1.6))
-        drawn.append(Curve(name, days[rows], values[rows], styles[name], figures[name], points, name not in far))
+        drawn.append(Curve(name, days[rows], values[rows], styles[name], figures[name], points))
     curves(panel, drawn, f.width, values=f.is_wide)
 
 
@@ -117,6 +113,7 @@ class End(NamedTuple):
     y : height of the end, px.
     style : colour of the leader line; the label is bold where it is.
     x : start of the leader line, px, for a point within the panel; by default at the panel's right edge.
+    beyond : arrow after the name, for an end that is off the axis.
     """
 
     name: str
@@ -124,11 +121,13 @@ class End(NamedTuple):
     style: LineStyle
     value: str = ""
     x: float | None = None
+    beyond: str = ""
 
 
 def end_of(panel: Panel, curve: Curve) -> End:
     """The end of a curve that runs to the right edge of its panel."""
-    return End(curve.name, panel.y_at(float(curve.y[-1])), curve.style, curve.value)
+    y = float(curve.y[-1])
+    return End(curve.name, panel.y_at(y), curve.style, curve.value, beyond=panel.y.arrow(y))
 
 
 def end_labels(panel: Panel, ends: Sequence[End], right: float, *, values: bool = False) -> None:
@@ -145,10 +144,13 @@ def end_labels(panel: Panel, ends: Sequence[End], right: float, *, values: bool 
     for end, place in zip(ends, places, strict=True):
         style, bend = end.style, [first - 7.0, first - 3.0]
         y = [end.y, end.y, place, place]
-        if end.x is None:
-            canvas.line([edge + 2.0, edge + 5.0, *bend], y, colour=style.colour, dash=style.dash, width=style.width)
-        else:
-            canvas.line([end.x, edge + 2.0, *bend], y, colour=style.colour, width=LEADER_WIDTH)
-        canvas.text(first, place, fitted_name(end.name, right - first - taken), bold=style.bold)
-        if values:
-            canvas.text(right, place, end.value, align="right", colour="ink" if style.bold else "soft", bold=style.bold)
+        name = fitted_name(end.name, right - first - taken - LETTER * SMALL * len(end.beyond)) + end.beyond
+        with canvas.owned_by(end.name):
+            if end.x is None:
+                canvas.line([edge + 2.0, edge + 5.0, *bend], y, colour=style.colour, dash=style.dash, width=style.width)
+            else:
+                canvas.line([end.x, edge + 2.0, *bend], y, colour=style.colour, width=LEADER_WIDTH)
+            canvas.text(first, place, name, bold=style.bold)
+            if values:
+                colour = "ink" if style.bold else "soft"
+                canvas.text(right, place, end.value, align="right", colour=colour, bold=style.bold)

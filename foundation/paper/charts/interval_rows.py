@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
+import numpy as np
+
 from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format
@@ -97,8 +99,8 @@ def interval_rows(
         if row.lower < row.upper and (isfinite(row.lower) or isfinite(row.upper)):
             ends = panel.across([max(row.lower, panel.x.low), min(row.upper, panel.x.high)])
             canvas.line(ends, [y, y], colour=style.colour, width=style.width, dash=style.dash)
-        for value in row.values:
-            canvas.line([panel.x_at(value)] * 2, [y - STROKE, y + STROKE], colour=style.colour, width=1.6)
+        x, up = np.repeat(panel.across(row.values), 3), np.tile([y - STROKE, y + STROKE, np.nan], len(row.values))
+        canvas.line(x, up, colour=style.colour, width=1.6)
         if row.inner is not None:
             canvas.line(panel.across(row.inner), [y, y], colour=style.colour, width=BROAD)
         if marks:

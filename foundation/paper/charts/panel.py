@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike
 from foundation.paper.layout import NUMBERS_HEIGHT, TITLE, Array, limits, log_ticks, ticks, time_ticks
 from foundation.paper.picture import Format
 from foundation.paper.svg import THEN, Canvas
-from foundation.paper.wording import even
+from foundation.paper.wording import NARROW_SPACE, even
 
 THIN = 0.7  # px: width of a gridline
 KINDS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {  # from a value to its place, and back
     "linear": (lambda v: v, lambda v: v),
+    "days": (lambda v: v, lambda v: v),
     "log": (np.log, np.exp),
     "root": (lambda v: np.sign(v) * np.sqrt(np.abs(v)), lambda v: np.sign(v) * v * v),
 }
@@ -27,7 +28,7 @@ class Axis:
     """The values along one side of a panel.
 
     low, high : values at its two ends: at the left and right, or at the bottom and top.
-    kind : "linear", "log" (both ends positive), or "root": by square root.
+    kind : "linear", "days" (since 1970), "log" (both ends positive), or "root": by square root.
     """
 
     low: float
@@ -45,7 +46,7 @@ class Axis:
     def over_days(dates: pd.DatetimeIndex) -> "Axis":
         """An axis of days since 1970, from the first date to the last; one date is in its middle."""
         first, last = day_numbers(dates[[0, -1]]).tolist()
-        return Axis(first, last) if len(dates) > 1 else Axis(first - 1.0, first + 1.0)
+        return Axis(first, last, "days") if len(dates) > 1 else Axis(first - 1.0, first + 1.0, "days")
 
     def scaled(self, values: ArrayLike) -> Array:
         """Values (k,) on the axis's own scale: their logarithms, their roots, or themselves."""
@@ -62,6 +63,11 @@ class Axis:
         """The value, or the end of the axis that it is beyond."""
         low, high = sorted((self.low, self.high))
         return min(max(value, low), high)
+
+    def arrow(self, value: float) -> str:
+        """An arrow to where a value is off the axis, after a narrow space; "" for one on it."""
+        low, high = sorted((self.low, self.high))
+        return f"{NARROW_SPACE}{'↑' if value > high else '↓'}" if not low <= value <= high else ""
 
     def ticks(self, most: int | None = None) -> list[float]:
         """Round numbers along the axis, `most` at most: by default 5, or 6 on a log axis."""
@@ -106,7 +112,8 @@ class Panel:
     @cached_property
     def clip(self) -> str:
         """The name of its rectangle, which cuts what leaves the panel."""
-        return self.canvas.clip(self.left, self.top, self.width, self.height)
+        axes = " ".join(f"{axis.low:.7g} {axis.high:.7g} {axis.kind}" for axis in (self.x, self.y))
+        return self.canvas.clip(self.left, self.top, self.width, self.height, axes)
 
     # places
 

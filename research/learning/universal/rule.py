@@ -43,7 +43,7 @@ from research.rules.rule_options import NETWORK, RuleOptions
 from research.rules.standard_rule import Estimates, checked
 
 FOLDER = DATA / "policies" / "universal"
-FIX = "Restore the folder from the repository, or make it again with `rebalance train universal`."
+FIX = "Restore the folder from the repository, or make it again with `rebalance research train universal`."
 DRIFT, WIDTH = STANDING.index("drift between decisions"), STANDING.index("half-width over target")
 
 

@@ -79,11 +79,11 @@ class Table:
         return np.column_stack([np.broadcast_to(column, len(self.days)) for column in columns])
 
 
-def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> Table:
-    """A DataFrame (dates down, names across) as a checked table.
+def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row", fewest: int = 2) -> Table:
+    """A DataFrame (dates down, names across) as a checked table.  fewest : rows that it has at least.
 
     Raises : DataError for a missing, repeated or padded name; for a date that is not one, carries a time or a zone,
-             appears twice or stands after a later one; for a cell that is not a finite number; for under two rows.
+             appears twice or stands after a later one; for a cell that is not a finite number; for too few rows.
     """
     if frame.index.nlevels > 1 or frame.columns.nlevels > 1:
         found = [list(labels.names) for labels in (frame.index, frame.columns)]
@@ -93,8 +93,9 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> T
         )
     names = _names(list(frame.columns), source)
     days = _days(frame.index, lambda t: _row(source, line, t))
-    if len(days) < 2:
-        raise DataError(f"{source} has too few rows of data: found {len(days)}. Give two at least, for one return.")
+    if len(days) < fewest:
+        least = "two at least, for one return" if fewest == 2 else f"{fewest} at least"
+        raise DataError(f"{source} has too few rows of data: found {len(days)}. Give {least}.")
     if all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes):
         cells = frame.to_numpy(dtype=float)
     else:
@@ -108,9 +109,10 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row") -> T
     return table
 
 
-def read_table(path: str | Path) -> Table:
+def read_table(path: str | Path, fewest: int = 2) -> Table:
     """A wide CSV (.csv, .csv.gz) or Parquet (.parquet) file as a checked table, its dates in the first column or index.
 
+    fewest : rows that it has at least.
     Raises : DataError for a file that is missing, empty, broken or of another kind, and as `table_of` does.
     """
     path = Path(path)
@@ -119,7 +121,7 @@ def read_table(path: str | Path) -> Table:
     line = "row" if path.suffix.lower() == ".parquet" else "line"
     if line == "line" or (isinstance(frame.index, pd.RangeIndex) and frame.shape[1]):
         frame = frame.set_index(frame.columns[0])
-    return replace(table_of(frame, path.name, line), notes=notes)
+    return replace(table_of(frame, path.name, line, fewest), notes=notes)
 
 
 def read_frame(path: Path, **options: Any) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import did_you_mean, is_number
 from research.allocation import Allocation
+from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores
 from research.portfolio.file.document import Document
@@ -30,6 +31,7 @@ NESTED = (
     Model,
     Regimes,
     Scores,
+    Signal,
 )  # of fields that a kind names, read by a table
 
 

@@ -210,7 +210,7 @@ def read_book(name: str, file: str = "FILE") -> Book:
             raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
         book = book_adapter().validate_json(json.dumps(parts), strict=True)
     except FileNotFoundError as error:
-        fix = f"Open it from what is held now: rebalance book open {file} --as {name}"
+        fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
         raise DataError(f"there is no book {name!r} ({path}). {fix}") from error
     except ValidationError as error:
         raise DataError(f"{path} is no book of version {BOOK_SCHEMA}: {first_fault(error)}.") from error

@@ -75,7 +75,7 @@ def given_book(document: Document) -> Book | None:
     with document.placing(key, "positions"):
         book = read_book(name or "", str(document.file))
     if (of := Path(book.file).name) != (file := Path(document.file).name):
-        document.refuse(key, f"the book belongs to {of}", name, f"Open one: rebalance book open {file} --as NAME")
+        document.refuse(key, f"the book belongs to {of}", name, f"Open one: rebalance desk book open {file} --as NAME")
     return book
 
 

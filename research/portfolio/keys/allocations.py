@@ -7,8 +7,10 @@ target. A kind with a colon is a class of the user's own, see `own_class`; one o
 library, see `estimators`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from foundation.names import import_path
@@ -42,12 +44,14 @@ from research.allocation import (
     RobustCVaR,
     Schur,
     Shrunk,
+    Signals,
     Smoothed,
     TailParity,
     UniversalPortfolio,
     VolatilityTarget,
 )
 from research.allocation.estimator_words import LIBRARY, says_all
+from research.allocation.signals import Signal, SignalTable, read_signals
 from research.forecast import (
     Benchmark,
     BlackLitterman,
@@ -112,6 +116,7 @@ ALLOCATIONS: dict[str, type] = {
     "smoothed": Smoothed,
     "capped_turnover": CappedTurnover,
     "news": NewsTilt,
+    "signals": Signals,
 }
 FORECASTS: dict[str, type] = {
     "estimated": Estimated,
@@ -171,8 +176,8 @@ def read_allocation(
         below = (*path, NESTED_FIELDS.get(name, name))
         if declared is Forecast:
             held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
-        elif declared in (Regimes, Scores):
-            held[name] = (read_regimes if declared is Regimes else _scores)(document, below)
+        elif declared in _READERS:
+            held[name] = _READERS[declared](document, below)
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -225,7 +230,7 @@ def parts_of(allocation: Any) -> tuple[Any, ...]:
     cls: type = type(allocation)
     for name, declared in nested(cls).items():
         value = getattr(allocation, name)
-        if declared not in (Forecast, Regimes, Scores):
+        if declared not in (Forecast, *_READERS):
             found += value if isinstance(value, tuple) else [value]
     return tuple(found)
 
@@ -300,19 +305,26 @@ def read_regimes(document: Document, path: KeyPath) -> Regimes:
     return regimes
 
 
-def _scores(document: Document, path: KeyPath) -> Scores:
-    """The scores of the file at `path`, a path from the portfolio's own folder, or {file: ..., sha256: ...}.
+def _of_file(read: Callable[[Path, str], Any], document: Document, path: KeyPath) -> Any:
+    """The table of the file at `path`, by a reader: a path from the file's own folder, or {file: ..., sha256: ...}.
 
     Raises : ConfigError for a file that cannot be read, or is not the one that a run had.
     """
     at = (*path, "file") if isinstance(document.value(*path), dict) else path
     document.check_keys(at[:-1], ("file", "sha256")) if at != path else None
     with document.placing(at):
-        scores = read_scores(document.folder / document.text(*at), document.text(*at))
-    if at != path and document.text(*path, "sha256", default=scores.sha256) != scores.sha256:
-        what, fix = f"another file than {scores.file} is now, {scores.sha256}", "Restore it, or leave this key out."
+        table = read(document.folder / document.text(*at), document.text(*at))
+    if at != path and document.text(*path, "sha256", default=table.sha256) != table.sha256:
+        what, fix = f"another file than {table.file} is now, {table.sha256}", "Restore it, or leave this key out."
         document.refuse((*path, "sha256"), what, document.value(*path, "sha256"), fix)
-    return scores
+    return table
+
+
+_READERS: dict[Any, Callable[[Document, KeyPath], Any]] = {  # of a setting that is no allocation, by its type
+    Regimes: read_regimes,
+    Scores: partial(_of_file, read_scores),
+    Signal: partial(_of_file, read_signals),
+}
 
 
 def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:
@@ -322,6 +334,6 @@ def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> di
 
 
 def _held_settings(held: Any) -> Any:
-    if isinstance(held, Scores):
-        return plain(held, without=("rows",))
+    if isinstance(held, Scores | SignalTable):
+        return {"file": held.file, "sha256": held.sha256}
     return [allocation_settings(one) for one in held] if isinstance(held, tuple) else allocation_settings(held)

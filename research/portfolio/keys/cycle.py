@@ -56,7 +56,7 @@ class SharpeLevels:
 class ActsKeys:
     """The venue to which a cycle sends its orders without a person, and the limits of a list that it sends so.
 
-    venue    : venue, as `rebalance execute --exchange` names it.
+    venue    : venue, as `rebalance desk execute --exchange` names it.
     notional : largest value of the orders, currency of the portfolio.
     turnover : largest one-way turnover, fraction of NAV.
     orders   : largest number of orders.

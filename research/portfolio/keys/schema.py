@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from research.allocation import Allocation
 from research.allocation.estimator_words import LIBRARY
+from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores
 from research.market.indicators import INDICATORS
@@ -24,7 +25,14 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 Schema = dict[str, Any]
 OWN = {"pattern": rf":|^{LIBRARY}\."}  # a class by its import path, or one of skfolio: its settings are its own
 REFERENCE = "#/$defs/{model}"
-NAMES = {Allocation: "allocation", Forecast: "forecast", Model: "model", Regimes: "regimes", Scores: "scores"}
+NAMES = {
+    Allocation: "allocation",
+    Forecast: "forecast",
+    Model: "model",
+    Regimes: "regimes",
+    Scores: "table",
+    Signal: "table",
+}
 SHARED = {
     "periods_per_year",
     "tracking_penalty",
@@ -61,7 +69,7 @@ def portfolio_schema() -> Schema:
     facts["additionalProperties"]["anyOf"][-1] = computed
     text: Schema = {"type": "string"}
     of_file = {"type": "object", "properties": {"file": text, "sha256": text}, "required": ["file"]}
-    shared["scores"] = {"anyOf": [text, of_file | {"additionalProperties": False}]}
+    shared["table"] = {"anyOf": [text, of_file | {"additionalProperties": False}]}
     shared["ForecastKeys"]["properties"]["models"]["additionalProperties"] = {"$ref": "#/$defs/forecast"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_plain(whole)}
 

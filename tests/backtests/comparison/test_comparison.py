@@ -167,11 +167,12 @@ def test_its_table_has_the_figures_of_both_policies(more: Comparison) -> None:
     assert said.heads == ("a year", "quarterly (now)", "threshold (use)", "change")
     rows = {row[0]: row[1:] for row in said.rows}
     assert list(rows) == [
-        "costs, USD", "tracking error, %", "days / orders", "loss at your prices, USD", "expected, by theory too",
+        "costs, USD", "tracking error, %", "days with a trade / orders", "loss at your prices, USD",
+        "expected loss, by test and theory",
         "growth, %",
     ]  # fmt: skip
     assert rows["costs, USD"] == ("2,710", "2,256", "−454")
-    assert rows["days / orders"] == ("3.9 / 31", "2.6 / 21", "−1.3 / −10")
+    assert rows["days with a trade / orders"] == ("3.9 / 31", "2.6 / 21", "−1.3 / −10")
     assert rows["tracking error, %"][2].startswith("−0.50 (+5,091 USD at your penalty)")
     assert rows["loss at your prices, USD"][2] == "−5,544"
 
@@ -183,7 +184,7 @@ def test_where_nothing_matters_the_desk_is_told_to_go_on(few: Comparison) -> Non
     next_one = r"No candidate is expected to lose less. The next, monthly, is expected to lose ([\d,]+) USD a year more"
     lost = re.search(next_one + r" \(95\W%: −[\d,]+ to \+[\d,]+\)\. It is better with a probability of 0", said.gain)
     assert lost is not None
-    assert said.rows[-2][0] == "expected, by theory too"
+    assert said.rows[-2][0] == "expected loss, by test and theory"
     threshold, monthly = (float(cell.replace(",", "")) for cell in said.rows[-2][1:])
     assert float(lost[1].replace(",", "")) == pytest.approx(monthly - threshold, abs=1.0)
     assert said.heads[1:] == ("threshold (now)", "monthly (best other)")
@@ -229,7 +230,7 @@ def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison
 
 
 def test_a_policy_that_grew_more_past_a_range_and_another_limit_says_which_of_them_to_change(more: Comparison) -> None:
-    both = ("tracking error 2.00% exceeds the limit of 1.50%", "an asset outside its range on 6.0% of days")
+    both = ("tracking error 2.00\u202f% exceeds the limit of 1.50\u202f%", "an asset outside its range on 6.0% of days")
     assert more.scores["never"]["growth"] > more.scores["threshold"]["growth"]
     told = Told(more, replace(more.recommendation, broken={"never": both}), more.evidence)
     assert "More growth outside your ranges: never." in verdict_of(told).left
@@ -241,7 +242,7 @@ def test_what_is_not_tested_has_no_p(more: Comparison) -> None:
     rows = {line.split()[0]: line for line in str(more).partition("Difference in loss J")[2].splitlines() if line}
     assert "too few episodes" in rows["never"]
     assert "–  too few episodes" in rows["never"]
-    assert "95% (this pair)" in str(more)
+    assert "95\u202f% (this pair)" in str(more)
 
 
 def test_who_now_breaches_a_limit_is_told_to_change_and_not_that_it_is_less_work() -> None:

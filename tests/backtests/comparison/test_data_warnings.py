@@ -19,9 +19,10 @@ from backtests.today.holdings_risk import holdings_risk
 from desk.commands.report import make_backtest
 from desk.commands.sweep import make_sweep
 from desk.tickets.accounts import Model
+from foundation.home import STORES
 from research.market.calendars import sessions
 from research.market.rows import price_rows
-from research.market.store import STORES, named_store
+from research.market.store import named_store
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 

@@ -107,7 +107,7 @@ def test_it_shows_itself_without_a_recommendation(paired: PairedBacktests) -> No
 def test_draws_that_can_find_nothing_are_warned_of(paired: PairedBacktests) -> None:
     many = {f"copy {k}": paired.backtests["band"] for k in range(6)} | dict(paired.backtests)
     assert any(
-        "100 draws are too few for 8 differences: no adjusted p can be 5% or less. Take 160 draws" in warning
+        "100 draws are too few for 8 differences: no adjusted p can be 5\u202f% or less. Take 160 draws" in warning
         for warning in compare(many, reference="monthly", draws=100).warnings
     )
 

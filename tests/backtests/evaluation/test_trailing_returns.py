@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.evaluation.trailing_returns import trailing_columns, trailing_returns
+from backtests.evaluation.trailing_returns import rolling_returns, trailing_columns, trailing_returns
 from research.risk import growth
 
 
@@ -37,6 +37,19 @@ def test_they_are_those_of_pandas(last: str) -> None:
         ratio = path.iloc[-1] / path.asof(end - pd.DateOffset(years=years))
         assert found[name] == pytest.approx(ratio ** (1.0 / years) - 1.0, abs=1e-14)
     assert found["whole_test"] == growth(grown, (end - path.index[0]).days)
+
+
+@pytest.mark.parametrize("years", [1, 3, 5])
+def test_rolling_returns_are_those_of_pandas_and_end_with_the_trailing_one(years: int) -> None:
+    days = closes("2012-02-29", "2020-03-02")
+    grown = np.exp(np.cumsum(0.01 * np.random.default_rng(1).standard_normal(len(days))))
+    path = pd.Series(grown, pd.DatetimeIndex(days))
+    begins = [path.asof(day - pd.DateOffset(years=years)) for day in path.index]  # NaN before the first close
+    expected = ((path / begins) ** (1.0 / years) - 1.0).dropna()
+    found = rolling_returns(days, grown, years)
+    assert found == pytest.approx(expected.to_numpy(), abs=1e-14)
+    assert found[-1] == trailing_returns(days, grown)[{1: "one_year", 3: "three_years", 5: "five_years"}[years]]
+    assert not len(rolling_returns(days[:200], grown[:200], years))
 
 
 def test_a_span_that_the_test_does_not_have_is_left_out() -> None:

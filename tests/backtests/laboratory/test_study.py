@@ -23,6 +23,7 @@ from backtests.laboratory.study import (
     families,
     gaps,
     optimality_gap,
+    play_rules,
     scaling_laws,
     setting_words,
     study,
@@ -33,6 +34,7 @@ from backtests.sheets.pages.laboratory import laboratory_html, laboratory_pictur
 from backtests.sheets.pictures.laboratory.region import outline
 from desk.commands.laboratory import make_laboratory
 from foundation.errors import ConfigError
+from foundation.progress import bar
 from research.rules import OptimalRegion
 from research.rules.optimum.dynamic_programming import optimal_region
 from research.rules.optimum.lower_bound import lower_bound
@@ -135,6 +137,21 @@ def test_tuning_takes_the_lowest_of_each_family_and_counts_what_it_tried() -> No
         losses = {s: play(laboratory, tried[name].make(*s)).loss.mean() for s in tried[name].settings}
         assert found.settings[name] == min(losses, key=lambda s: losses[s])
     assert studied().tuned.seed != studied().laboratory.seed
+
+
+def test_progress_moves_with_each_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int, int | None]] = []
+
+    class Recorded(bar):
+        def update(self, n: int = 1) -> None:
+            super().update(n)
+            told.append((self.doing, self.n, self.total))
+
+    monkeypatch.setattr("backtests.laboratory.study.bar", Recorded)
+    names = ("never", "every week", "5 points to edge")
+    rules = {name: rule for name, rule in untuned(BASE_CASE).items() if name in names}
+    assert tuple(play_rules(BASE_CASE.laboratory(6, 1), rules, 1, "simulating: common rules")) == names
+    assert told == [("simulating: common rules", done, 3) for done in (1, 2, 3)]
 
 
 def test_where_no_optimum_is_known_the_best_rule_stands_in_for_it() -> None:
@@ -334,6 +351,6 @@ def test_a_run_is_one_whole_folder_and_the_same_bytes_again(tmp_path: Path, monk
 
 
 def test_the_command_refuses_too_few_paths_in_a_sentence() -> None:
-    done = rebalance("laboratory", "--paths", 3)
+    done = rebalance("research", "laboratory", "--paths", 3)
     assert done.status == 2
     assert done.err.strip().endswith("paths is 3: give a whole number from 6 to 1,000,000, such as 1000.")

@@ -150,14 +150,14 @@ def test_a_folder_in_which_others_may_write_holds_no_key(place: Path) -> None:
 def test_how_to_start_a_cluster_names_this_machine_alone() -> None:
     with pytest.raises(ConfigError) as refused, tasks.connected(f"tcp://127.0.0.1:{free_port()}"):
         pass
-    assert "rebalance cluster" in str(refused.value)
+    assert "rebalance research cluster" in str(refused.value)
     assert "Without options it is open to you on this machine only" in str(refused.value)
 
 
 def test_a_cluster_without_workers_is_said() -> None:
     with (
         LocalCluster(n_workers=0, protocol="tcp", host="127.0.0.1", dashboard_address=None) as empty,
-        pytest.raises(ConfigError, match=r"has no workers. Start some: rebalance cluster tcp://127.0.0.1"),
+        pytest.raises(ConfigError, match=r"has no workers. Start some: rebalance research cluster tcp://127.0.0.1"),
         tasks.connected(empty.scheduler_address),
     ):
         pass

@@ -22,6 +22,7 @@ from backtests.runs.trial_book import Batch, NotCounted, book_folder, book_of_ba
 from backtests.sweeps import Axes, Choices, sweep, threshold
 from desk.commands import compile_kernels
 from foundation.errors import DataError
+from foundation.home import TRIAL_BOOK
 from research.accounting import Costs, Hold, View, Why
 from research.allocation import FixedWeights
 from research.market import Market
@@ -56,7 +57,7 @@ for k in range(*map(int, sys.argv[1:])):
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty book of its own."""
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path / "book"))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path / "book"))
     return book_folder()
 
 
@@ -203,7 +204,7 @@ def test_a_writer_that_is_killed_leaves_whole_batches(book: Path) -> None:
 
 def test_what_cannot_be_written_is_said_and_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path / "file"))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path / "file"))
     with pytest.warns(NotCounted, match=r"2 trials could not be written into .*file .*REBALANCE_TRIALS"):
         count_trials([batch(["one", "two"])])
 
@@ -221,11 +222,11 @@ def test_what_is_compiled_ahead_of_use_is_not_counted(
     given: list[dict[str, str]] = []
     monkeypatch.setattr(compile_kernels.subprocess, "Popen", lambda *_, env, **__: given.append(env))
     compile_kernels._started("comparison", tmp_path)
-    assert given[0][trial_book.PLACE] == str(tmp_path / "trials") != str(book)
+    assert given[0][TRIAL_BOOK] == str(tmp_path / "trials") != str(book)
 
 
 def test_the_book_is_the_person_s_own_and_in_no_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(trial_book.PLACE)
+    monkeypatch.delenv(TRIAL_BOOK)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert book_folder() == tmp_path / "rebalance" / "trials"
 

@@ -11,11 +11,11 @@ from backtests.comparison.fitting.candidates import benchmark_of
 from backtests.comparison.fitting.tuning import tune
 from backtests.comparison.fitting.tuning_on_simulated import on_worlds
 from backtests.evaluation.benchmark import active_returns
-from backtests.runs import trial_book
 from backtests.runs.trial_book import book_of_batches, read_book
 from backtests.runs.trial_words import in_words
 from backtests.sweeps import Axes, Choices, Plan, Setup, Strategic, sweep, threshold
 from backtests.sweeps.trials import sweep_trials
+from foundation.home import TRIAL_BOOK
 from research.allocation import HRP, FixedWeights
 from research.portfolio import load_portfolio
 from research.rules import Calendar, Never, Threshold, Within
@@ -24,7 +24,7 @@ from research.rules import Calendar, Never, Threshold, Within
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty book of its own."""
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path / "book"))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path / "book"))
     return tmp_path / "book"
 
 

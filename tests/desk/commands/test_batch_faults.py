@@ -10,7 +10,7 @@ from commanded import FILE, ROOT
 from killed_batch import desks
 
 from desk.commands.batch.file import plan_of
-from desk.commands.batch.make import named_runs, time_left
+from desk.commands.batch.make import Pace, named_runs
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import outcome
 
@@ -22,7 +22,7 @@ def test_two_files_that_are_one_run_are_both_named_and_the_first_is_made(tmp_pat
         (tmp_path / place).mkdir()
         shutil.copy(FILE, tmp_path / place / "desk.yaml")
     files = [tmp_path / "a" / "desk.yaml", tmp_path / "b" / "desk.yaml"]
-    names, failures = named_runs(plan_of(files, ["policy=never"], notebook="rebalance_now"))
+    names, failures = named_runs(plan_of(files, ["policy=never"], notebook="rebalance_now"), tmp_path)
     (first,), ((second, failure),) = names, failures.items()
     assert (first.file, second.file) == tuple(files)
     assert failure.verdict == (
@@ -32,8 +32,8 @@ def test_two_files_that_are_one_run_are_both_named_and_the_first_is_made(tmp_pat
     assert [first.portfolio, second.portfolio] == ["a/desk", "b/desk"]
 
 
-def test_parameters_that_come_to_the_same_are_one_run() -> None:
-    names, failures = named_runs(plan_of([FILE], ["draws=200"], ["reference=,quarterly"]))
+def test_parameters_that_come_to_the_same_are_one_run(tmp_path: Path) -> None:
+    names, failures = named_runs(plan_of([FILE], ["draws=200"], ["reference=,quarterly"]), tmp_path)
     assert [job.parameters for job in names] == ["draws=200, reference="]
     assert "are both the run sixty_forty-2022-12-29-" in next(iter(failures.values())).verdict
 
@@ -49,14 +49,14 @@ def test_two_portfolios_of_one_file_name_are_told_apart(tmp_path: Path) -> None:
         (tmp_path / place).mkdir()
         content = yaml.safe_load(FILE.read_text()) | {"cash": cash}
         (tmp_path / place / "desk.yaml").write_text(yaml.safe_dump(content))
-    names, failures = named_runs(plan_of([tmp_path / "a" / "desk.yaml", tmp_path / "b" / "desk.yaml"]))
+    names, failures = named_runs(plan_of([tmp_path / "a" / "desk.yaml", tmp_path / "b" / "desk.yaml"]), tmp_path)
     assert [job.portfolio for job in names] == ["a/desk", "b/desk"]
     assert not failures
 
 
 def test_a_missing_portfolio_says_where_it_was_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    _, failures = named_runs(plan_of([Path("desks/absent.yaml")]))
+    _, failures = named_runs(plan_of([Path("desks/absent.yaml")]), tmp_path)
     (failure,) = failures.values()
     said = f"no file desks/absent.yaml; it was looked for in {tmp_path} and {ROOT}. Correct the path."
     assert (failure.verdict, failure.portfolio, failure.failure) == (said, "absent", f"absent\n\n{said}\n")
@@ -66,11 +66,18 @@ def test_a_missing_portfolio_says_where_it_was_looked_for(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("seconds", "made", "left", "said"),
-    [(10.0, 1, 1, "10 s"), (10.0, 2, 10, "50 s"), (600.0, 10, 30, "30 min"), (5.0, 0, 9, ""), (9.0, 3, 0, "")],
+    ("pace", "reports", "clients", "said"),
+    [
+        (Pace(1, [10.0]), 1, 0, "10 s"),
+        (Pace(2, [4.0, 6.0]), 20, 0, "50 s"),
+        (Pace(1, [60.0]), 30, 0, "30 min"),
+        (Pace(2, [60.0], [1.0, 2.0]), 5, 200, "5 min"),  # 2 × 150 s of reports, 300 s of clients
+        (Pace(1), 9, 0, ""),  # nothing is known yet
+        (Pace(1, [9.0]), 0, 0, ""),
+    ],
 )
-def test_the_time_left_is_that_of_runs_which_were_made(seconds: float, made: int, left: int, said: str) -> None:
-    assert time_left(seconds, made, left) == said
+def test_the_time_left_is_that_of_runs_which_were_made(pace: Pace, reports: int, clients: int, said: str) -> None:
+    assert pace.left(reports, clients) == said
 
 
 def test_a_run_made_in_this_process_leaves_its_environment_as_it_was(tmp_path: Path, monkeypatch) -> None:

@@ -86,7 +86,7 @@ def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(whole: Pat
     good, bad = rows_of(whole).to_dict("records")[-2:]
     assert (good["status"], bad["status"]) == ("made", "failed")
     assert good["verdict"].startswith(("Sell", "Buy", "No trade"))
-    assert rebalance("verify", whole / good["run"]).status == 0
+    assert rebalance("runs", "verify", whole / good["run"]).status == 0
     assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", whole).out
     said = (whole / "batch" / bad["page"]).read_text()
     assert "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(" in said
@@ -95,21 +95,25 @@ def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(whole: Pat
     assert not (whole / bad["run"]).exists()
 
 
-def test_a_run_that_was_changed_is_made_again_though_the_disk_is_full_for_another(file: Path, reports: Path) -> None:
+def test_a_full_disk_costs_its_run_and_no_other(file: Path, reports: Path) -> None:
     """Of the second portfolio the executed notebook is larger than any file may be."""
-    changed = reports / rows_of(reports)["run"][4] / "summary.txt"
-    before = changed.read_bytes()
-    changed.write_text("half")
     large = ROOT / "data" / "portfolios" / "stocks_20.yaml"
     with full_at(90_000):
         done = rebalance("batch", file, large, *TODAY, "-p", "policy=quarterly", "--reports", reports)
     assert done.status == 1, done.err
     after = rows_of(reports)
-    assert after["status"].tolist() == ["made", "failed"]
-    assert changed.read_bytes() == before
+    assert after["status"].tolist() == ["found", "failed"]
     assert "File too large" in done.out
     assert not [path.name for path in reports.iterdir() if path.name.startswith((".", "stocks_20"))]
     assert [f"failures/{path.name}" for path in (reports / "batch" / "failures").iterdir()] == [after["page"][1]]
+
+
+def test_a_run_that_was_changed_is_not_found_and_so_made_again(file: Path, reports: Path) -> None:
+    """`test_kills_of_batch_workers_and_kernels_leave_whole_runs` holds that it has the same bytes then."""
+    job, run = Job(file, ("policy=quarterly",)), reports / rows_of(reports)["run"][4]
+    assert found_run(job, run, TRADES) is not None
+    (run / "summary.txt").write_text("half")
+    assert found_run(job, run, TRADES) is None
 
 
 def test_a_batch_whose_page_cannot_be_written_keeps_its_runs(file: Path, reports: Path) -> None:
@@ -152,13 +156,13 @@ def test_what_has_not_changed_is_left_alone(file: Path, reports: Path) -> None:
     assert "Nothing has changed since the previous batch: 2 runs, none of them made." in again.out
     assert (reports / "batch").stat().st_mtime_ns == written
     assert sorted(path.name for path in reports.iterdir()) == runs
-    one, other = (reports / name for name in rows_of(reports)["run"])
-    one.rename(reports.parent / "elsewhere")
-    kept = (other / "manifest.json").read_bytes()
-    assert "2 runs: 1 made, 0 found, 1 unchanged, 0 failed." in rebalance(*words, "--if-changed").out
-    assert (other / "manifest.json").read_bytes() == kept
+    names, failures = named_runs(plan_of([night]), reports)
+    assert (len(names), failures) == (2, {})
+    assert {row.status for row in _unchanged(names, rows_of(reports), reports).values()} == {"unchanged"}
+    (reports / rows_of(reports)["run"][0]).rename(reports.parent / "elsewhere")
+    assert list(_unchanged(names, rows_of(reports), reports)) == list(names)[1:]
     (reports.parent / file.name).write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"cash": 2_000.0}))
-    names, failures = named_runs(plan_of([night]))
+    names, failures = named_runs(plan_of([night]), reports)
     assert (len(names), failures) == (2, {})
     assert _unchanged(names, rows_of(reports), reports) == {}
 
@@ -170,12 +174,12 @@ def test_kills_of_batch_workers_and_kernels_leave_whole_runs(
     file: Path, whole: Path, made: Done, tmp_path: Path
 ) -> None:
     """One of each, where nothing ends before it is killed; `killed_batch.py` does a hundred of these."""
-    count = killed(tmp_path, [file], timeless(whole), kills=3, seed=49, longest=6.0)
+    count = killed(tmp_path, [file], timeless(whole), kills=3, seed=49, longest=6.0, workers=1)
     assert count["batch"] + count["worker"] + count["kernel"] == 3
 
 
 def test_an_interrupted_batch_leaves_nothing_half_made(tmp_path: Path) -> None:
-    words = ["batch", str(FILE), "-p", "draws=200", "--reports", str(tmp_path)]
+    words = ["batch", str(FILE), *TODAY, "-p", "policy=quarterly", "--reports", str(tmp_path)]
     command = [sys.executable, "-c", f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {MAIN}"]
     with subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True) as started:
         until = time.monotonic() + 60
@@ -213,11 +217,11 @@ def test_a_cluster_makes_the_bytes_of_a_run_once(
     assert "1 run: 1 made, 0 found, 0 failed." in rebalance("batch", file, *words).out
     run = rows_of(tmp_path)["run"].item()
     assert timeless(tmp_path) == of_run(whole, run) != {}
-    assert rebalance("verify", tmp_path / run).status == 0
+    assert rebalance("runs", "verify", tmp_path / run).status == 0
     assert "1 run: 0 made, 1 found, 0 failed." in rebalance("batch", file, *words).out
 
 
-def test_a_job_that_kills_each_of_its_workers_fails_alone_and_a_failing_cell_is_told(
+def test_a_job_that_kills_each_of_its_workers_fails_alone(
     cluster: LocalCluster, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def deadly(*given: object) -> object:
@@ -228,14 +232,12 @@ def test_a_job_that_kills_each_of_its_workers_fails_alone_and_a_failing_cell_is_
         return make_there(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(workers, "make_there", deadly)
-    dies, fails = (Job(file, (f"policy={policy}",)) for policy in ("never", "nope"))
-    names = {job: name_of(job, TRADES) for job in (dies, fails)}
+    dies, fails = Job(file, ("policy=never",)), Job(file.with_name("absent.yaml"), ())
+    names = {dies: name_of(dies, TRADES), fails: "absent-2022-12-29-00000000"}
     found = dict(on_cluster(names, TRADES, tmp_path / "reports", False, cluster.scheduler_address))
     assert [row.status for row in found.values()] == ["failed", "failed"]
     assert "the process that ran it died" in found[dies].verdict
-    assert "policy 'nope' is not in" in found[fails].verdict
-    cell = "request = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(desk, policy, request=request"
-    assert f"The cell:\n\n{cell}" in found[fails].failure
+    assert f"no file {fails.file}" in found[fails].verdict
     assert found[fails].page == f"failures/{names[fails]}.txt"
 
 

@@ -115,9 +115,9 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"tls://127.0.0.1:{port}"
-    first = in_guide(r"rebalance cluster --host").replace("10.0.0.1", "127.0.0.1")
-    joined = in_guide(r"rebalance cluster tls:").replace("tls://10.0.0.1:8786", address)
-    swept = in_guide(r"rebalance sweep .* --cluster tls://10").replace("tls://10.0.0.1:8786", address)
+    first = in_guide(r"rebalance research cluster --host").replace("10.0.0.1", "127.0.0.1")
+    joined = in_guide(r"rebalance research cluster tls:").replace("tls://10.0.0.1:8786", address)
+    swept = in_guide(r"rebalance research sweep .* --cluster tls://10").replace("tls://10.0.0.1:8786", address)
     (one.folder / "bands.yaml").write_text(SWEEP)
     swept = swept.replace("data/sweeps/thresholds.yaml", "bands.yaml")
     comm = yaml.safe_load((settings / "tls.yaml").read_text())["distributed"]["comm"]
@@ -137,7 +137,7 @@ def test_two_machines_started_by_the_commands_of_the_guide_give_the_bits_of_one(
         with pytest.raises(ConfigError, match=r"the worker on .* runs code sources-.*, but the work was started with "):
             sweep(portfolio, Plan([Threshold(Strategic(), 0.01)]), cluster=address, progress=False)  # with other code
     assert one.markets == other.markets == [Setup.of(portfolio).market.fingerprint]
-    local = rebalance("sweep", one.folder / "bands.yaml", "--reports", tmp_path / "local")
+    local = rebalance("research", "sweep", one.folder / "bands.yaml", "--reports", tmp_path / "local")
     assert local.status == 0, local.err
     there, here = ([*folder.glob("bands-*/results.parquet")] for folder in (one.folder / "reports", tmp_path / "local"))
     assert [path.read_bytes() for path in there] == [path.read_bytes() for path in here] != []
@@ -162,7 +162,7 @@ def test_a_cluster_that_would_be_open_to_others_is_refused_before_anything_is_co
     words: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("desk.commands.compile_kernels.compile_kernels", lambda: pytest.fail("it compiles"))
-    found = rebalance("cluster", *words)
+    found = rebalance("research", "cluster", *words)
     assert found.status == 2
     assert said in found.err
 
@@ -193,7 +193,7 @@ def test_the_command_listens_on_this_machine_with_its_key_and_shows_no_pages(
             assert client.submit(sum, [1, 2]).result() == 3
 
     monkeypatch.setattr("desk.commands.cluster._wait", use)
-    done = rebalance("cluster", "--workers", 1, "--port", 0)
+    done = rebalance("research", "cluster", "--workers", 1, "--port", 0)
     assert done.status == 0, done.err
     (file,) = held
     assert f"1 workers. In other commands: --cluster tls://127.0.0.1:{file.stem}\n" in done.out
@@ -207,7 +207,7 @@ def test_a_port_that_is_taken_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        found = rebalance("cluster", "--workers", 0, "--port", port)
+        found = rebalance("research", "cluster", "--workers", 0, "--port", port)
     assert found.status == 2
     assert (
         f"no cluster starts on 127.0.0.1, port {port}: [Errno 98] Address already in use. Give another --port."

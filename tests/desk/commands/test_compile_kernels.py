@@ -87,7 +87,11 @@ def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
     for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
         assert f"backtests.inference.{kernel}" in compiled
     where = ["--reports", str(tmp_path)]
-    commands = [["compile"], [*TRADES, str(FILE), *where], ["backtest", str(FILE), "--policy", "threshold", *where]]
+    commands = [
+        ["compile"],
+        [*TRADES, str(FILE), *where],
+        ["research", "backtest", str(FILE), "--policy", "threshold", *where],
+    ]
     done = run(COMMANDS.format(commands=commands) + REPORT + OTHERS)
     assert "nothing to do" in done.stdout
     assert "compiling" not in done.stderr.lower()

@@ -40,9 +40,10 @@ from desk.commands.report import make_backtest
 from desk.feeds.fetching import MIRROR
 from desk.journal import Journal
 from foundation.errors import ConfigError, DataError
+from foundation.home import STORES
 from research.market.calendars import sessions
 from research.market.quality import Finding
-from research.market.store import STORES, named_store
+from research.market.store import named_store
 from research.portfolio import load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
 

@@ -11,12 +11,12 @@ from commanded import FILE, rebalance
 
 from backtests.inference.estimates import Estimate
 from backtests.sheets.pages.forecasts_today import worth_words
-from backtests.studies.forecasts.book import PLACE
 from backtests.studies.forecasts.today import forecasts_today
 from backtests.studies.forecasts.worth import worth
 from desk.commands.forecast import make_forecast
 from desk.commands.past_runs import replay
 from foundation.errors import ConfigError
+from foundation.home import FORECAST_BOOK
 from foundation.paper.text_tables import wrapped
 from foundation.paper.wording import number
 from research.forecast import Estimated
@@ -33,7 +33,7 @@ forecasts:
 
 @pytest.fixture
 def stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(PLACE, str(tmp_path / "book"))
+    monkeypatch.setenv(FORECAST_BOOK, str(tmp_path / "book"))
     file = tmp_path / "stated.yaml"
     file.write_text(FILE.read_text() + STATED)
     return file

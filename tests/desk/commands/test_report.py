@@ -21,7 +21,7 @@ from commanded import ROOT, TRADES, Done, rebalance
 from backtests.runs.notebook import COMPARING
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
-from desk.commands.report import ask_report
+from desk.commands.report import TOUR, ask_report, kept_report, tour_text
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
@@ -84,6 +84,29 @@ def test_a_report_is_one_whole_folder_and_nothing_besides(reports: Path) -> None
     assert run.name.startswith("desk-2022-12-29-")
 
 
+def test_a_tour_finds_its_run_again_and_says_what_to_look_at(reports: Path) -> None:
+    run = run_in(reports)
+    before = (run / "manifest.json").stat().st_ino
+    asked = ask_report(reports.parent / "desk.yaml", [word for word in QUICK if "=" in word], reports)
+    assert kept_report(asked) == run
+    assert (run / "manifest.json").stat().st_ino == before
+    text = tour_text(run)
+    summary = (run / "summary.txt").read_text()
+    (verdict,) = re.findall(r"^(?:KEEP|USE) .+$", summary, re.MULTILINE)
+    assert f"\n{verdict}\na year " in text
+    assert json.loads((run / "tearsheet.json").read_text())["trades"]["headline"] in " ".join(text.split())
+    assert f"\n  {run / 'tearsheet.html'}\n" in text
+    assert "\n  rebalance new my.yaml " in text
+
+
+def test_a_tour_has_all_that_it_needs() -> None:
+    """Its market is one of the workbench: neither a source nor a key is asked."""
+    content = yaml.safe_load(TOUR.read_text())
+    assert isinstance(content["market"], str)
+    assert (len(content["lines"]), len(content["policies"])) == (2, 6)  # as it says
+    assert {"policy", "cash"} <= set(content)
+
+
 def test_a_report_into_a_log_file_says_how_far_it_is(reports: Path) -> None:
     """What its notebook does is said too, which is played in a process of its own."""
     said = reports.with_name("stderr.txt").read_text()
@@ -108,7 +131,7 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
 def test_the_same_run_gives_the_same_bytes(reports: Path) -> None:
     """Trained anew, with all that is drawn and written of it."""
     run = run_in(reports)
-    again = rebalance("replay", run, "--retrain")
+    again = rebalance("runs", "replay", run, "--retrain")
     assert again.status == 0, again.out
     assert f"Made again. Same bytes in all {len(json.loads((run / 'manifest.json').read_text())['files'])} files" in (
         again.out
@@ -129,7 +152,7 @@ def test_a_learned_policy_has_a_card_that_knows_the_test(reports: Path) -> None:
     assert drift["volatility regime"] > 0.2  # of returns alone, whatever was learned: other than before
     told = [warned.replace("rl, seed 1", "rl") for warned in found["warnings"]]
     assert [warned for warned in told if warned not in sheet["warnings"]] == []
-    listed = rebalance("policies", "--reports", reports)
+    listed = rebalance("research", "policies", "--reports", reports)
     assert str(run / "policies" / "rl") in listed.out
 
 
@@ -263,7 +286,7 @@ def test_the_policy_in_force_needs_no_run(tmp_path: Path) -> None:
 
 
 def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
-    done = rebalance("backtest", FILE, "--policy", "tuned", "--reports", tmp_path)
+    done = rebalance("research", "backtest", FILE, "--policy", "tuned", "--reports", tmp_path)
     assert done.status == 0, done.err
     run = run_in(tmp_path, "backtest")
     summary = json.loads((run / "summary.json").read_text())
@@ -282,7 +305,7 @@ def test_one_policy_is_played_printed_and_kept(tmp_path: Path) -> None:
         (["report", str(FILE), "-p", "run=x"], "set by the command itself"),
         (["report", str(FILE), "-p", "reference=quaterly"], "policy 'quaterly' is not among the candidates"),
         (["report", str(FILE), "-p", "benchmark=quaterly"], "benchmark: no benchmark"),
-        (["backtest", str(FILE), "--policy", "quaterly"], "'quaterly'"),
+        (["research", "backtest", str(FILE), "--policy", "quaterly"], "'quaterly'"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path, words: list[str], said: str) -> None:

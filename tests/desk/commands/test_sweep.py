@@ -35,7 +35,7 @@ cost_multiples: [1, 2]
 
 
 def sweep_of(*words: object) -> Done:
-    return rebalance("sweep", *words)
+    return rebalance("research", "sweep", *words)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -177,7 +177,7 @@ def test_a_page_that_cannot_be_drawn_costs_nothing_of_the_run(tmp_path: Path) ->
 
 def test_a_killed_sweep_goes_on_where_it_was_to_the_bit(tmp_path: Path) -> None:
     file, reports = written(tmp_path, LARGE), tmp_path / "reports"
-    words = [*REBALANCE, "sweep", str(file), "--reports", str(reports)]
+    words = [*REBALANCE, "research", "sweep", str(file), "--reports", str(reports)]
     first = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     chunks = reports / ".bands.unfinished"
     while not list(chunks.glob("0*.parquet")):

@@ -1,4 +1,4 @@
-"""`rebalance trials` on books of its own."""
+"""`rebalance research trials` on books of its own."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import pytest
 from commanded import rebalance
 
 from backtests.inference.selection import Moments, expected_maximum, probabilistic_sharpe
-from backtests.runs import trial_book
 from backtests.runs.trial_book import Batch, count_trials, read_book
 from desk.commands.trials import trials_text
+from foundation.home import TRIAL_BOOK
 
 pytestmark = pytest.mark.usefixtures("few_simulated_tests")
 
@@ -23,7 +23,7 @@ def batch(portfolio: str, policies: list[str], **columns: object) -> Batch:
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty book of its own."""
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     return tmp_path
 
 
@@ -63,14 +63,14 @@ def test_one_trial_and_trials_without_ratios_have_no_deflated_ratio(book: Path) 
 
 
 def test_the_command_shows_one_portfolio_or_all(book: Path) -> None:
-    assert "The trial book is empty" in rebalance("trials").out
+    assert "The trial book is empty" in rebalance("research", "trials").out
     count_trials([batch("one", ["a", "b"]), batch("two", ["a"])])
-    done = rebalance("trials", "two")
+    done = rebalance("research", "trials", "two")
     assert done.status == 0
     assert "two: 1 trial (sweep 1)" in done.out
     assert "one: " not in done.out
-    assert "one: 2 trials" in rebalance("trials").out
-    wrong = rebalance("trials", "three")
+    assert "one: 2 trials" in rebalance("research", "trials").out
+    wrong = rebalance("research", "trials", "three")
     assert wrong.status == 2
     assert "no trial of 'three': it has one and two" in wrong.err
 
@@ -79,7 +79,7 @@ def test_a_damaged_book_is_refused_in_a_sentence(book: Path) -> None:
     count_trials([batch("one", ["a", "b"])])
     (file,) = book.iterdir()
     file.write_bytes(file.read_bytes()[:-9])
-    done = rebalance("trials")
+    done = rebalance("research", "trials")
     assert done.status == 2
     assert "is damaged" in done.err
     assert "Traceback" not in done.err
@@ -90,10 +90,10 @@ def test_a_backtest_and_a_sweep_write_their_run(book: Path, tmp_path_factory: py
     file = reports / "bands.yaml"
     file.write_text("portfolio: data/portfolios/sixty_forty.yaml\nrules: {threshold: {band: [0.01, 0.02]}}\n")
     file.write_text(file.read_text().replace("data/", f"{Path.cwd()}/data/"))
-    swept = rebalance("sweep", file, "--reports", reports / "runs")
+    swept = rebalance("research", "sweep", file, "--reports", reports / "runs")
     assert swept.status == 0, swept.err
     alone = rebalance(
-        "backtest", "data/portfolios/sixty_forty.yaml", "--policy", "yearly", "--reports", reports / "runs"
+        "research", "backtest", "data/portfolios/sixty_forty.yaml", "--policy", "yearly", "--reports", reports / "runs"
     )
     assert alone.status == 0, alone.err
     found = read_book().trials

@@ -129,7 +129,9 @@ def test_stop_and_pause_are_told_where_nothing_was_to_be_sent(
 ) -> None:
     file = desk(tmp_path, (50, 100))
     (home / name).touch()
-    assert f"- {words} while {home / name} is there. To go on: rebalance watch resume" in said(make_cycle(file, FIRST))
+    assert f"- {words} while {home / name} is there. To go on: rebalance desk watch resume" in said(
+        make_cycle(file, FIRST)
+    )
 
 
 def test_a_venue_that_is_none_is_refused_without_a_book_too(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_stop_and_pause_send_nothing(tmp_path: Path, home: Path, name: str) -> N
     (home / name).touch()
     ran = make_cycle(file, FIRST)
     assert (ran.status, ran.asks, orders_sent()) == ("finalised", False, 0)
-    held = f"- Nothing is sent: {home / name} is there. To go on: rebalance watch resume"
+    held = f"- Nothing is sent: {home / name} is there. To go on: rebalance desk watch resume"
     assert held in said(ran)
     (home / name).unlink()
     assert make_cycle(file, FIRST).status == "executed"
@@ -163,7 +165,7 @@ def test_a_pause_during_a_cycle_keeps_it_from_sending(
     monkeypatch.setattr(cycle, "run_cycle", paused)
     ran = make_cycle(file, FIRST)
     assert (ran.status, orders_sent(), read_book("steady").blotter.open) == ("finalised", 0, ())
-    assert f"{home / name} is there. To go on: rebalance watch resume" in said(ran)
+    assert f"{home / name} is there. To go on: rebalance desk watch resume" in said(ran)
 
 
 def test_a_pause_between_two_orders_keeps_the_second(
@@ -243,9 +245,11 @@ def test_a_trade_by_hand_is_told_and_offered_by_name(
     assert words in said(ran)
     assert "USD: cash differs" in said(ran)
     assert read_book("steady").holders == before
-    assert ran.document["steps"][0]["output"]["reality"]["bookings"] == ["rebalance book resolve steady paper:byhand-3"]
+    assert ran.document["steps"][0]["output"]["reality"]["bookings"] == [
+        "rebalance desk book resolve steady paper:byhand-3"
+    ]
     assert make_cycle(file, NEXT).document["sha256"] == ran.document["sha256"]
-    assert rebalance("book", "resolve", "steady", "paper:byhand-3").status == 0
+    assert rebalance("desk", "book", "resolve", "steady", "paper:byhand-3").status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
 
 
@@ -258,7 +262,7 @@ def test_a_position_that_vanished_without_a_fill_is_told(tmp_path: Path, home: P
     ran = make_cycle(file, NEXT)
     assert ran.status == "unreconciled"
     assert "A: the position vanished, 0 at paper and 50 in book steady; nothing that is listed explains it" in said(ran)
-    assert ran.cycle.reality.bookings[0].startswith("rebalance book fill steady FILE")
+    assert ran.cycle.reality.bookings[0].startswith("rebalance desk book fill steady FILE")
 
 
 def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(tmp_path: Path) -> None:
@@ -269,7 +273,7 @@ def test_cash_that_differs_is_offered_as_a_fee_and_as_a_withdrawal(tmp_path: Pat
     assert ran.status == "unreconciled"
     names = [f"paper-{kind}-{NEXT}-250.00-USD" for kind in ("fee", "withdrawal")]
     assert [each.split()[4] for each in ran.cycle.reality.bookings] == names
-    assert rebalance("book", "resolve", "steady", names[0]).status == 0
+    assert rebalance("desk", "book", "resolve", "steady", names[0]).status == 0
     assert make_cycle(file, NEXT).cycle.reality.agrees
     assert not read_book("steady").open_items
 
@@ -395,11 +399,11 @@ def test_beyond_a_limit_a_person_decides(tmp_path: Path, limit: dict[str, float]
 def test_an_approved_list_whose_cycle_sent_another_since_is_refused_with_that_reason(tmp_path: Path) -> None:
     file, out = desk(tmp_path, acts=ACTS | {"notional": 1_000}), tmp_path / "list.json"
     assert make_cycle(file, FIRST, (str(out),)).status == "awaiting approval"
-    assert rebalance("approve", out).status == 0
+    assert rebalance("desk", "approve", out).status == 0
     file.write_text(file.read_text().replace("notional: 1000", "notional: 1000000"))
     assert make_cycle(file, FIRST).status == "executed"
     (path,) = tmp_path.glob("home/cycles/Steady/*-list-*.json")
-    refused = rebalance("execute", out, "--exchange", "paper", "--portfolio", file, "--dry-run")
+    refused = rebalance("desk", "execute", out, "--exchange", "paper", "--portfolio", file, "--dry-run")
     sent = list_id(read_document(path)["hash"])
     assert f"List {sent} was sent since this one was made. Make the list anew" in " ".join(refused.out.split())
     assert "Correct the holdings" not in refused.out
@@ -428,7 +432,7 @@ def test_a_venue_that_is_not_paper_asks_for_a_second_key(tmp_path: Path, monkeyp
 
 
 def test_another_venue_is_refused(tmp_path: Path) -> None:
-    ran = rebalance("run", desk(tmp_path, acts=ACTS | {"venue": "papr"}), "--as-of", FIRST)
+    ran = rebalance("desk", "run", desk(tmp_path, acts=ACTS | {"venue": "papr"}), "--as-of", FIRST)
     assert ran.status == 2
     assert "cycle: acts: venue is 'papr'" in ran.err
     assert "alpaca_live" in ran.err

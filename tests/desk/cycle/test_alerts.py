@@ -84,7 +84,7 @@ def test_orders_that_nobody_sends_are_urgent_and_sent_ones_are_not() -> None:
         (
             Sending(),
             ("orders to send: list 0123abcd0123abcd", "urgent"),
-            "rebalance execute orders.json --exchange VENUE ",
+            "rebalance desk execute orders.json --exchange VENUE ",
         ),
         (
             Sending(venue="alpaca"),
@@ -92,15 +92,17 @@ def test_orders_that_nobody_sends_are_urgent_and_sent_ones_are_not() -> None:
             "orders.json --exchange alpaca --dry",
         ),
         (
-            Sending(venue="alpaca", held="Nothing is sent: /home/PAUSE is there. To go on: rebalance watch resume"),
+            Sending(
+                venue="alpaca", held="Nothing is sent: /home/PAUSE is there. To go on: rebalance desk watch resume"
+            ),
             ("orders held back: list 0123abcd0123abcd", "warning"),
-            "Nothing is sent: /home/PAUSE is there. To go on: rebalance watch resume",
+            "Nothing is sent: /home/PAUSE is there. To go on: rebalance desk watch resume",
         ),
         (
             Sending("my desk/one.yaml", "alpaca", later="2022-08-06"),
             ("orders for 2022-08-06", "information"),
             "The list goes in the session of 2022-08-06, when the same cycle runs again: "
-            "rebalance run 'my desk/one.yaml'",
+            "rebalance desk run 'my desk/one.yaml'",
         ),
     ],
 )
@@ -110,7 +112,7 @@ def test_a_person_is_told_to_send_only_what_the_cycle_does_not_send(
     (found,) = alerts_of(with_order(ran({}, "finalised", "2022-08-05", ticket=TICKET)).document, "", sending)
     assert (found.what, found.level) == told
     assert remedy in found.remedy
-    assert ("rebalance execute" in found.remedy) is (found.level == "urgent")
+    assert ("rebalance desk execute" in found.remedy) is (found.level == "urgent")
 
 
 def test_commands_name_the_path_that_was_given() -> None:
@@ -120,7 +122,7 @@ def test_commands_name_the_path_that_was_given() -> None:
         "rebalance trades desk/steady.yaml",
         "rebalance data check desk/steady.yaml",
     ]
-    assert "rebalance run desk/steady.yaml --out" in found[0].remedy
+    assert "rebalance desk run desk/steady.yaml --out" in found[0].remedy
 
 
 def test_what_triggers_is_urgent_and_a_flag_is_a_warning() -> None:

@@ -221,7 +221,7 @@ def test_an_alternative_states_its_classes_after_its_orders() -> None:
 
 
 def run(*words: object) -> Done:
-    return rebalance("run", *words)
+    return rebalance("desk", "run", *words)
 
 
 def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Path) -> None:
@@ -238,27 +238,27 @@ def test_a_cycle_is_journalled_once_and_its_record_kept(tmp_path: Path, home: Pa
     assert entry.record.sha256 == exported["sha256"]
     id_ = entry.record.sha256[:8]
     line = rf"2022-12-29  run {entry.moment[:10]} {entry.moment[11:16]} UTC  {id_}  Watched  finalised, "
-    assert rebalance("history").out.startswith(f"{line}{entry.record.chosen}: ")
-    shown = rebalance("history", "--show", id_).out
+    assert rebalance("desk", "history").out.startswith(f"{line}{entry.record.chosen}: ")
+    shown = rebalance("desk", "history", "--show", id_).out
     assert shown == f"{briefing(exported)}\n\n{timeline(exported)}\n"
     assert "Top actions:" in shown
     assert exported["steps"][4]["at"] in shown
-    none = rebalance("history", "--show", "g")
+    none = rebalance("desk", "history", "--show", "g")
     assert (none.status, "no records begin so" in none.err) == (2, True)
 
 
 def test_history_goes_by_session_and_tells_an_altered_journal(home: Path) -> None:
     for day in (DAY, "2022-12-28"):
         run(SCENARIOS, "--as-of", day)
-    listed = rebalance("history").out
+    listed = rebalance("desk", "history").out
     assert [line[:10] for line in listed.splitlines()] == ["2022-12-28", "2022-12-29"]
-    assert rebalance("history", "--limit", 1).out == f"{listed.splitlines()[1]}\n"
+    assert rebalance("desk", "history", "--limit", 1).out == f"{listed.splitlines()[1]}\n"
     rows = sqlite3.connect(home / "journal.sqlite")
     rows.execute("DROP TRIGGER never_changed")
     rows.execute("UPDATE entries SET user = 'another' WHERE sequence = 1")
     rows.commit()
     told = "Warning: The journal was altered: Entry 1: it was changed: its hash is not that of its fields."
-    assert " ".join(rebalance("history").out.split()).endswith(told)
+    assert " ".join(rebalance("desk", "history").out.split()).endswith(told)
     (of,) = governed([SCENARIOS], DAY, None, None)
     assert told.removeprefix("Warning: ") in of.flags
 
@@ -328,13 +328,13 @@ def test_a_person_is_asked_with_status_3(tmp_path: Path) -> None:
     assert "\nStatus: awaiting approval\n" in asked.out
     steps = asked.out.partition("What to do next:\n")[2]
     assert "--out" not in steps  # it was written
-    assert re.findall(rf"rebalance (\w+) {re.escape(str(tmp_path / 't.json'))}", steps) == [
+    assert re.findall(rf"rebalance desk (\w+) {re.escape(str(tmp_path / 't.json'))}", steps) == [
         "approve",
         "execute",
         "execute",
     ]
     assert json.loads((tmp_path / "t.json").read_text())["approvals"] == 1
-    sent = rebalance("execute", tmp_path / "t.json", "--exchange", "paper", "--dry-run")
+    sent = rebalance("desk", "execute", tmp_path / "t.json", "--exchange", "paper", "--dry-run")
     assert (sent.status, "Failed, approved" in sent.out) == (1, True)
 
 
@@ -351,8 +351,8 @@ def test_a_list_of_scenarios_is_made_anew_by_a_cycle(tmp_path: Path) -> None:
     run(file, "--as-of", DAY, "--out", tmp_path / "s.json")
     assert json.loads((tmp_path / "s.json").read_text())["policy"].startswith("cycle: ")
     file.write_text(file.read_text() + "# changed\n")
-    changed = rebalance("execute", tmp_path / "s.json", "--exchange", "paper", "--dry-run")
-    assert f"rebalance run {file} --as-of 2022-12-29 --out {tmp_path / 's.json'}" in changed.out
+    changed = rebalance("desk", "execute", tmp_path / "s.json", "--exchange", "paper", "--dry-run")
+    assert f"rebalance desk run {file} --as-of 2022-12-29 --out {tmp_path / 's.json'}" in changed.out
 
 
 def test_the_tile_of_volatility_names_its_regime() -> None:

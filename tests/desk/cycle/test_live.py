@@ -285,7 +285,7 @@ def test_a_split_that_is_booked_changes_no_value_and_one_that_is_not_is_refused(
     )
     (name,) = (event.name for event in events_since(before, split))
     with pytest.raises(
-        DataError, match=rf"split that is not booked: {name}\. Book it: rebalance book resolve live {name}"
+        DataError, match=rf"split that is not booked: {name}\. Book it: rebalance desk book resolve live {name}"
     ):
         desk.parting(before, split)
     booked = with_event(with_fills(before, lambda f: f), split, name)
@@ -358,7 +358,9 @@ def test_costs_by_name_are_those_of_the_days_compared(desk: Desk) -> None:
 
 
 def test_what_has_no_record_is_refused(desk: Desk) -> None:
-    with pytest.raises(ConfigError, match=r"neither a book nor a `nav_history`\. Open a book: rebalance book open"):
+    with pytest.raises(
+        ConfigError, match=r"neither a book nor a `nav_history`\. Open a book: rebalance desk book open"
+    ):
         desk.parting(None)
     fresh = replace(desk.book, opened=desk.day(-1).date())
     with pytest.raises(DataError, match=r"a record needs one before and two after it\. Update the prices\."):
@@ -369,7 +371,7 @@ def test_what_has_no_record_is_refused(desk: Desk) -> None:
 
 
 def test_the_command_prints_both_columns_and_writes_a_page(desk: Desk, tmp_path: Path) -> None:
-    done = rebalance("live", desk.file, "--out", tmp_path / "page.html")
+    done = rebalance("desk", "live", desk.file, "--out", tmp_path / "page.html")
     assert done.status == 0, done.err
     assert "They have not parted by more than 10 bp of NAV." in done.out
     assert re.search(r"^costs of trading +(\d[\d,]+)\.\d\d +\1\.\d\d +[+−]?0\.0\d$", done.out, re.MULTILINE)
@@ -380,8 +382,8 @@ def test_the_command_prints_both_columns_and_writes_a_page(desk: Desk, tmp_path:
     page = (tmp_path / "page.html").read_text()
     assert page.count("<section") >= 5
     assert "http" not in page.replace("http://www.w3.org", "")
-    assert rebalance("live", desk.file, "--out", "page.pdf").status == 2
-    none = rebalance("live", FILE)
+    assert rebalance("desk", "live", desk.file, "--out", "page.pdf").status == 2
+    none = rebalance("desk", "live", FILE)
     assert (none.status, "has no live record" in " ".join(none.err.split())) == (2, True)
 
 
@@ -419,7 +421,7 @@ def test_a_list_that_is_executed_on_paper_parts_by_its_fees_alone(
     file, ticket = opened(tmp_path), tmp_path / "list.json"
     assert rebalance("trades", file, "--as-of", "2021-03-31", "--out", ticket).status == 0
     sent = ("--yes", "--confirm", json.loads(ticket.read_text())["hash"][:8])
-    assert rebalance("execute", ticket, "--exchange", "paper", "--portfolio", file, *sent).status == 0
+    assert rebalance("desk", "execute", ticket, "--exchange", "paper", "--portfolio", file, *sent).status == 0
     whole = load_portfolio(file)
     short = replace(whole, market=whole.market.until(whole.market.dates[OPENED + 4]))
     found = Desk(file, short, read_book("live")).parting(read_book("live"))

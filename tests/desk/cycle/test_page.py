@@ -37,7 +37,7 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def made(tmp_path: Path, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The record of a cycle of two assets, whose policy buys B, or what `settings` say."""
     given = {"cycle": {"worlds": 100}, "policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
-    rebalance("run", steady(tmp_path, given | dict(settings or {})), "--export", tmp_path / "d.json")
+    rebalance("desk", "run", steady(tmp_path, given | dict(settings or {})), "--export", tmp_path / "d.json")
     found: dict[str, Any] = json.loads((tmp_path / "d.json").read_text())
     return found
 
@@ -99,7 +99,7 @@ def test_a_quiet_day_has_a_page_too(tmp_path: Path) -> None:
     page = Text(cycle_html(document))
     assert "Nothing triggers: alternatives are not weighed." in page
     assert briefed(document).playbook == (
-        "Nothing is to be sent. Run the next cycle after the next close: rebalance run steady.yaml",
+        "Nothing is to be sent. Run the next cycle after the next close: rebalance desk run steady.yaml",
     )
 
 
@@ -115,20 +115,20 @@ def test_the_briefing_is_text_with_one_disclaimer(document: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("status", "commands"),
     [
-        ("finalised", ["run", "execute", "execute"]),
-        ("awaiting approval", ["run", "approve", "execute", "execute"]),
-        ("vetoed", ["data", "run"]),
-        ("unreconciled", ["run"]),
-        ("executed", ["tca"]),
-        ("partly executed", ["run"]),
-        ("not sent", ["run"]),
+        ("finalised", ["desk run", "desk execute", "desk execute"]),
+        ("awaiting approval", ["desk run", "desk approve", "desk execute", "desk execute"]),
+        ("vetoed", ["data update", "desk run"]),
+        ("unreconciled", ["desk run"]),
+        ("executed", ["desk tca"]),
+        ("partly executed", ["desk run"]),
+        ("not sent", ["desk run"]),
     ],
 )
 def test_the_playbook_names_commands_that_there_are(document: dict[str, Any], status: str, commands: list[str]) -> None:
     steps = [each.split(": rebalance ")[1] for each in briefed(document, status, FETCHED).playbook]
-    assert [each.split()[0] for each in steps] == commands
+    assert [" ".join(each.split()[:2]) for each in steps] == commands
     for each in steps:
-        known = rebalance(each.split()[0], "--help").out
+        known = rebalance(*each.split()[:2], "--help").out
         assert all(option in known for option in each.split() if option.startswith("--"))
 
 
@@ -145,9 +145,9 @@ def test_steps_without_a_command_line_name_no_command(document: dict[str, Any], 
 def test_the_page_of_a_kept_record_is_that_of_its_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # the record names the file without its folder
     file = steady(tmp_path, {"cycle": {"worlds": 100}} | OUTSIDE).name
-    rebalance("run", file, "--page", tmp_path / "cycle.html")
-    rebalance("history", "--pages", tmp_path / "pages")
+    rebalance("desk", "run", file, "--page", tmp_path / "cycle.html")
+    rebalance("desk", "history", "--pages", tmp_path / "pages")
     (kept,) = (tmp_path / "pages").iterdir()
     assert kept.read_bytes() == (tmp_path / "cycle.html").read_bytes()
-    refused = rebalance("run", file, "--page", tmp_path / "cycle.pdf")
+    refused = rebalance("desk", "run", file, "--page", tmp_path / "cycle.pdf")
     assert (refused.status, "end it with .html" in refused.err) == (2, True)

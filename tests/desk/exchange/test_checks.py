@@ -122,7 +122,7 @@ CASES: dict[str, tuple[str, Callable[[Moment], Moment], str]] = {
     "approvals": (
         "approved",
         lambda m: replace(m, document={**m.document, "approvals": 2}),
-        r"It has 0 of 2 approvals\. Let others call: rebalance approve TICKET\.json",
+        r"It has 0 of 2 approvals\. Let others call: rebalance desk approve TICKET\.json",
     ),
     "twice": (
         "no duplicates",

@@ -23,9 +23,10 @@ from desk.service.caller import SCOPES, Service, opened_service
 from desk.service.settings import ServiceSettings
 from desk.service.store.schema import opened
 from desk.service.store.tables import AccessToken, Tenant, User, now
+from foundation.home import STORES
 from research.market.calendars import sessions
 from research.market.rows import price_rows
-from research.market.store import STORES, PriceStore
+from research.market.store import PriceStore
 
 URL = "http://127.0.0.1:5000"
 

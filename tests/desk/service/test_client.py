@@ -94,13 +94,13 @@ def test_commands_on_a_server_print_what_they_print_here(
     """A portfolio with a table of prices beside it is stored once, however often it is sent unchanged."""
     file = steady(tmp_path, {"cycle": {"worlds": 100}, "lines": OUTSIDE})
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
-    there = rebalance("--server", url, "backtest", file, "--policy", "never")
-    here = rebalance("backtest", file, "--policy", "never", "--reports", tmp_path / "reports")
+    there = rebalance("--server", url, "research", "backtest", file, "--policy", "never")
+    here = rebalance("research", "backtest", file, "--policy", "never", "--reports", tmp_path / "reports")
     assert (there.status, here.status) == (0, 0), there.err + here.err
     figures, _, files = there.out.strip().rpartition("\n")
     assert figures.split("\n")[:8] == here.out.split("\n")[:8]
     assert files.startswith("Its ")
-    cycle = rebalance("--server", url, "run", file, "--as-of", "2022-08-05")
+    cycle = rebalance("--server", url, "desk", "run", file, "--as-of", "2022-08-05")
     assert "\nStatus: awaiting approval\n" in cycle.out, cycle.err
     assert cycle.status == PERSON_ASKED
     (listed,) = (each for each in Client(url, token).get("/api/jobs")["jobs"] if each["kind"] == "cycle")
@@ -121,7 +121,7 @@ def test_commands_on_a_server_print_what_they_print_here(
     [
         (
             ("trades", "desk.yaml"),
-            "trades is done here alone: leave --server out, or take report, backtest, run, runs.",
+            "trades is done here alone: leave --server out, or take report, research backtest, desk run, runs.",
         ),
         (("runs", "--json"), "--json is for this machine alone: leave it, or --server, out."),
         (("report", "desk.yaml", "--pdf"), "--pdf is for this machine alone"),

@@ -69,7 +69,7 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
     portfolio = stored(client)
     job = asked(client, "backtest", portfolio=portfolio, **BACKTEST)
     home = {"REBALANCE_HOME": str(tmp_path)}  # of the service's folder
-    with forked(main, ["rebalance", "worker", "--once"], home, tmp_path / "log") as work:
+    with forked(main, ["rebalance", "serve", "worker", "--once"], home, tmp_path / "log") as work:
         work.join()
     assert work.exitcode == 0, (tmp_path / "log").read_text()
     record = client.get(f"/api/jobs/{job}").json()
@@ -78,7 +78,7 @@ def test_a_run_of_a_job_has_the_bytes_of_the_command_lines(
     root = app.state.service.root("house")
     (file,) = (root / "portfolios").rglob("desk.yaml")
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
-    done = rebalance("backtest", file, "--policy", "quarterly", "--reports", tmp_path / "reports")
+    done = rebalance("research", "backtest", file, "--policy", "quarterly", "--reports", tmp_path / "reports")
     assert done.status == 0, done.err
     mine = made_in(tmp_path / "reports")
     assert made_in(root / "reports") == mine

@@ -16,6 +16,7 @@ from desk.service.caller import Service, opened_service
 from desk.service.jobs import queue, worker
 from desk.service.settings import ServiceSettings
 from desk.service.store.tables import QueuedJob, now
+from research.market.store import stores_folder
 
 PROGRAM = "quick_job"
 in_sqlite = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)  # what the database does not decide
@@ -191,6 +192,7 @@ def test_a_process_gets_no_secret_of_the_worker_and_the_home_of_its_tenant(
     made = (reports(service) / "environment").read_text()
     assert "a secret" not in made
     assert f"REBALANCE_HOME={service.root(TENANT)}\n" in made
+    assert f"REBALANCE_DATA={stores_folder()}\n" in made  # all tenants read the stores of the service
 
 
 @in_sqlite

@@ -182,7 +182,7 @@ def test_an_older_schema_is_migrated_after_a_backup(
     fill(served(tables_url, tmp_path))
     before, older = contents(tables_url), newest_revision()
     monkeypatch.setattr(schema, "MIGRATIONS", next_program(tmp_path / "migrations", WIDER))
-    with pytest.raises(ConfigError, match=f"older schema {older}: run `rebalance store migrate`"):
+    with pytest.raises(ConfigError, match=f"older schema {older}: run `rebalance serve store migrate`"):
         opened(tables_url)
     assert contents(tables_url) == before
     with opened(tables_url, tmp_path / "backups")() as session:
@@ -505,14 +505,14 @@ def test_little_space_is_told_before_the_night(tmp_path: Path, monkeypatch: pyte
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
-    assert rebalance("store", "backup", tmp_path / "backup").err.startswith("the database has no tables")
-    assert rebalance("store", "migrate").out == "The schema is 0002.\n"
-    assert rebalance("store", "check").out == "sqlite, schema 0002, 0 sealed fields, signing keys: 1.\n"
-    assert rebalance("store", "backup", tmp_path / "backup").out.endswith("backup: schema 0002, 0 rows.\n")
-    assert rebalance("store", "restore", tmp_path / "backup").status == 0
-    assert rebalance("store", "rotate-keys", "--drop-old").out.startswith("New keys sign and seal; 0 fields")
+    assert rebalance("serve", "store", "backup", tmp_path / "backup").err.startswith("the database has no tables")
+    assert rebalance("serve", "store", "migrate").out == "The schema is 0002.\n"
+    assert rebalance("serve", "store", "check").out == "sqlite, schema 0002, 0 sealed fields, signing keys: 1.\n"
+    assert rebalance("serve", "store", "backup", tmp_path / "backup").out.endswith("backup: schema 0002, 0 rows.\n")
+    assert rebalance("serve", "store", "restore", tmp_path / "backup").status == 0
+    assert rebalance("serve", "store", "rotate-keys", "--drop-old").out.startswith("New keys sign and seal; 0 fields")
     (tmp_path / "service" / KEYS / "signing").chmod(0o644)
-    done = rebalance("store", "check")
+    done = rebalance("serve", "store", "check")
     assert (done.status, "has the mode 0644" in done.err) == (2, True)
 
 

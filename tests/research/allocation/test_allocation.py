@@ -45,6 +45,7 @@ from research.allocation import (
     RobustCVaR,
     Schur,
     Shrunk,
+    Signals,
     Smoothed,
     TailParity,
     TargetPath,
@@ -78,6 +79,11 @@ NEWS = Scores("news", "", tuple(
     Score(datetime(2018 + k // 12, k % 12 + 1, 20, tzinfo=UTC), "A02", (-1.0) ** k, 1.0, "", "", date(2017, 1, 1), "")
     for k in range(36)
 ))  # fmt: skip
+SCORES = pd.DataFrame(
+    np.random.default_rng(3).normal(size=(500, 6)),
+    index=pd.date_range("2018-01-01", periods=500),
+    columns=[f"A{k:02}" for k in range(6)],
+)
 EVERY_ALLOCATION = [
     FixedWeights({"A00": 0.3, "A01": 0.2, "A02": 0.1, "A04": 0.2, "A05": 0.1}),
     FixedWeights((0.3, 0.2, 0.1, 0.1, 0.2, 0.1), unlisted="cash"),
@@ -125,6 +131,7 @@ EVERY_ALLOCATION = [
     Smoothed(MinimumVariance(window=60), half_life=2.0),
     CappedTurnover(Smoothed(HRP(window=60), schedule="week"), most=0.02),
     NewsTilt(InverseVolatility(window=60), NEWS, fewest=12, level=0.5, estimate=60),
+    Signals(SCORES, "rank"),
     FunctionAllocation(steadiest, window=60),
     EstimatorAllocation(Steadiest(), window=60),
 ]

@@ -10,7 +10,7 @@ from recorded_returns import fat_tailed
 from uncompiled import vectorbt
 
 from foundation.errors import DataError
-from research.risk import alpha, beta, down_capture, information_ratio, up_capture
+from research.risk import alpha, beta, down_capture, information_ratio, matched_volatility, sharpe, up_capture
 
 RETURNS, BENCHMARK, CASH = fat_tailed()
 
@@ -30,6 +30,18 @@ def test_beta_is_that_of_vectorbt_and_alpha_before_it_compounds() -> None:
     assert beta(RETURNS, BENCHMARK, CASH) == pytest.approx(vectorbt.beta_1d_nb(over, other), rel=1e-10)
     a_day = vectorbt.alpha_1d_nb(over, other, 1.0)
     assert alpha(RETURNS, BENCHMARK, CASH, 252) == pytest.approx(252 * a_day, rel=1e-9)
+
+
+def test_at_matched_volatility_the_mean_gain_is_the_sharpe_ratio_times_the_benchmarks_volatility() -> None:
+    """M2 = Sharpe ratio x volatility of the benchmark over cash (Modigliani and Modigliani 1997, equation 4)."""
+    k, matched = matched_volatility(RETURNS, BENCHMARK, CASH)
+    assert np.std(matched - CASH, ddof=1) == pytest.approx(np.std(BENCHMARK - CASH, ddof=1), rel=1e-12)
+    m2 = 252 * np.mean(matched - CASH)
+    volatility = np.sqrt(252) * np.std(BENCHMARK - CASH, ddof=1)
+    assert m2 == pytest.approx(sharpe(RETURNS, CASH, 252) * volatility, rel=1e-10)
+    assert matched == pytest.approx(k * RETURNS + (1.0 - k) * CASH, abs=1e-15)
+    with pytest.raises(DataError, match="no share of it varies"):
+        matched_volatility(CASH + 0.001, BENCHMARK, CASH)
 
 
 def test_information_ratio_is_that_of_vectorbt_a_year_and_a_t_statistic_of_scipy() -> None:

@@ -12,9 +12,9 @@ from foundation.paper.charts.curves import Curve, End, curves, end_labels
 from foundation.paper.charts.interval_rows import bars, heights, row_names
 from foundation.paper.charts.panel import Axis, Panel, heading, one_panel
 from foundation.paper.charts.plane import BP, equal_loss, tracking_loss
-from foundation.paper.layout import AXIS, NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far, ticks
+from foundation.paper.layout import AXIS, NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, ticks
 from foundation.paper.picture import HALF, Format, Picture, picture
-from foundation.paper.styles import LineStyle
+from foundation.paper.styles import LineStyle, near
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import NARROW_SPACE, listed, number, percent
 from research.accounting.cost_parameters import COST_COLUMNS
@@ -66,19 +66,24 @@ def costs_picture(
             first = (NAMES, TITLE, f.width - NAMES - 44.0)
             second = (f.left, TITLE + rows + NUMBERS_HEIGHT + TITLE, f.width - f.left - NAMES)
         _bars(Panel(canvas, *first, rows, Axis(0.0, 1.02 * float(table["cost"].max()) or 1.0)), table, styles)
-        near = table[~far(table["tracking_error"])]
-        furthest = float(near["tracking_error"].max())
+        drawn = table[table["policy"].isin(_near(table, styles))]
+        furthest = float(drawn["tracking_error"].max())
         bound = limit if limit is not None and limit < 1.6 * furthest else 0.0
         across = Axis(0.0, 1.06 * max(furthest, bound) or 0.01)
-        up = Axis(0.0, Axis.over([*near["cost"], 0.0], margin=0.10).high)
-        _plane(Panel(canvas, *second, HEIGHT, across, up), near, styles, tracking_penalty, bound)
+        up = Axis(0.0, Axis.over([*drawn["cost"], 0.0], margin=0.10).high)
+        _plane(Panel(canvas, *second, HEIGHT, across, up), drawn, styles, tracking_penalty, bound)
         return canvas
 
-    caption, alt = _caption(table, tracking_penalty), _alt(table)
+    caption, alt = _caption(table, styles, tracking_penalty), _alt(table)
     return picture("costs", "Costs and tracking error", caption, alt, table, draw)
 
 
-def _caption(table: pd.DataFrame, tracking_penalty: float) -> str:
+def _near(table: pd.DataFrame, styles: Mapping[str, LineStyle]) -> list[str]:
+    """The policies whose tracking error is on the scale of the plane."""
+    return near(styles, table.set_index("policy")["tracking_error"].to_dict())
+
+
+def _caption(table: pd.DataFrame, styles: Mapping[str, LineStyle], tracking_penalty: float) -> str:
     records = table.to_dict("records")
     traded = sorted((r for r in records if r["cost"] > 0.0), key=lambda r: r["cost"])
     if not traded:
@@ -93,7 +98,8 @@ def _caption(table: pd.DataFrame, tracking_penalty: float) -> str:
         f"{number(best['tracking_loss'])} bp for a tracking error of {percent(best['tracking_error'], 2)} "
         f"(g = {tracking_penalty:g}).",
     ]
-    gone = [str(n) for n, out in zip(table["policy"], far(table["tracking_error"]), strict=True) if out]
+    held = _near(table, styles)
+    gone = [f"{r['policy']} ({percent(r['tracking_error'], 2)})" for r in records if r["policy"] not in held]
     if gone:
         sentences.append(f"Tracking error off scale: {listed(gone)}.")
     return " ".join(sentences)
@@ -167,11 +173,11 @@ def cost_levels_picture(found: CostLevels, styles: Mapping[str, LineStyle], show
     shown  : the recommended policy, or the reference.
     """
     losses = found.wide("loss")
-    away = _away(losses)
-    near = losses.drop(index=away)
+    away = _away(losses, styles)
+    drawn = losses.drop(index=list(away))
 
     def draw(f: Format) -> Canvas:
-        up = Axis(0.0, Axis.over([0.0, *near.to_numpy().ravel()]).high)
+        up = Axis(0.0, Axis.over([0.0, *drawn.to_numpy().ravel()]).high)
         panel = one_panel(
             f, "cost_levels", HIGH_OF_LEVELS, Axis(COST_LEVELS[0], COST_LEVELS[-1], "root"), up, below=AXIS
         )
@@ -181,23 +187,27 @@ def cost_levels_picture(found: CostLevels, styles: Mapping[str, LineStyle], show
         panel.x_title("cost of every asset, bp of notional a side")
         for root in found.of(shown):
             panel.x_line(root.cost, "ink", 0.8, (0, (1.5, 2.0)))
-        drawn = []
-        for name, row in near.iterrows():
+        named = []
+        for name, row in drawn.iterrows():
             there = row.dropna()
             x, y = there.index.to_numpy(dtype=float), there.to_numpy(dtype=float)
-            drawn.append(Curve(str(name), x, y, styles[str(name)], number(float(y[-1]), 1), points=POINT))
-        curves(panel, drawn, f.width, values=f.is_wide)
+            named.append(Curve(str(name), x, y, styles[str(name)], number(float(y[-1]), 1), points=POINT))
+        curves(panel, named, f.width, values=f.is_wide)
         return panel.canvas
 
     caption, title = _caption_of_levels(found, shown, away), "Loss at costs of 0 to 50 bp"
     return picture("cost_levels", title, caption, _alt_of_levels(losses), found.table, draw, HALF)
 
 
-def _away(losses: pd.DataFrame) -> list[str]:
-    """The policies whose loss would flatten all the others."""
+def _away(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> dict[str, str]:
+    """The policies that the scale does not hold, each with its largest loss in words."""
     most = losses.max(axis=1, skipna=True)
-    gone = far(most.fillna(np.inf).to_numpy())
-    return [str(name) for name, out, value in zip(most.index, gone, most, strict=True) if out or value != value]
+    held = near(styles, most.fillna(np.inf).to_dict())
+    return {
+        str(name): f"{name} (up to {number(value, 0)})"
+        for name, value in most.items()
+        if name not in held or value != value
+    }
 
 
 def break_even_words(found: CostLevels, policy: str) -> str:
@@ -223,12 +233,12 @@ def root_words(root: BreakEven) -> str:
     return f"{cost} (by a jump of J)" if root.jumps else cost
 
 
-def _caption_of_levels(found: CostLevels, shown: str, away: list[str]) -> str:
+def _caption_of_levels(found: CostLevels, shown: str, away: Mapping[str, str]) -> str:
     first = [] if shown == found.reference else [break_even_words(found, shown) + "."]
-    losses = found.wide("loss").drop(index=away)
+    losses = found.wide("loss").drop(index=list(away))
     low, high = (str(losses[level].idxmin()) for level in (COST_LEVELS[0], COST_LEVELS[-1]))
     best = f"Lowest J at 0 bp: {low}; at {COST_LEVELS[-1]:g} bp: {high}."
-    gone = [f"Off scale: {listed(away)}."] if away else []
+    gone = [f"Off scale: {listed(list(away.values()))}."] if away else []
     return " ".join([*(s[0].upper() + s[1:] if s.split()[0] != shown else s for s in first), best, *gone])
 
 

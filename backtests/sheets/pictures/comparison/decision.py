@@ -34,8 +34,9 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], curr
     ).rename_axis("policy")
     gone = [str(name) for name, out in zip(table.index, far(table["loss"].to_numpy()), strict=True) if out]
     gone = [name for name in gone if name not in (made.policy, made.now)]
+    away = [f"{name} ({number(float(table['loss'][name]), 0)})" for name in gone]
     best, drawn = float(table["loss"].min()), table.drop(index=gone)
-    off = f" Off scale: {listed(gone)}." if gone else ""
+    off = f" Off scale: {listed(away)}." if gone else ""
     caption = f"Expected loss at your prices and days with a trade. Shaded: within your margin of the best.{off}"
     each = [f"{name}: {number(days, 1)} days, {number(loss, 0)} {currency}" for name, days, loss in table.itertuples()]
 
@@ -49,7 +50,8 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], curr
         names = sorted(map(str, drawn.index), key=lambda name: name not in (made.policy, made.now))
         places = [(panel.x_at(drawn["days"][name]), panel.y_at(drawn["loss"][name])) for name in names]
         for name in map(str, drawn.index):
-            panel.canvas.point(*places[names.index(name)], colour=styles[name].colour, size=MARK)
+            with panel.canvas.owned_by(name):
+                panel.canvas.point(*places[names.index(name)], colour=styles[name].colour, size=MARK)
         words = [
             name + (" (use)" if name == made.policy and not made.is_kept else " (now)" if name == made.now else "")
             for name in names

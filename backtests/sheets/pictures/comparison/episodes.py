@@ -1,25 +1,27 @@
-"""Episodes of stress: the loss of one policy in each, and the differences of the others to the reference."""
+"""Episodes of stress, the largest loss first: that of one policy, and the others' differences to the reference."""
 
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from backtests.comparison.descriptions.stress_episodes import EpisodeResult
-from backtests.sheets.pictures.comparison.years import largest_gap
+from backtests.sheets.pictures.comparison.years import gaps_held, largest_gap
 from foundation.paper.charts.interval_rows import BAR, heights, row_names
-from foundation.paper.charts.panel import THIN, Axis, Panel, heading
-from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE, far
+from foundation.paper.charts.panel import Axis, Panel, heading
+from foundation.paper.layout import AXIS, KEY_ROW, NAMES, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import number, percent
+from foundation.paper.wording import counted, number, percent
 
 FIGURES = ("total_return", "max_drawdown", "turnover", "orders", "cost")
 SLOT = 30.0  # px: height of an episode's row
+MOST = 15  # episodes that are drawn: the table and the CSV have all
 LABELS = 178.0  # px: room for the names of episodes on a wide page
 BETWEEN = 30.0  # px between the two panels of a wide page
 KEYS = {True: 5, False: 2}  # names in a row of the key, on a wide page and a narrow one
 DIGITS = 40.0  # px: room for a figure beside a bar
+ENDS = 92.0  # px: room for the least and the largest difference of a row
 
 
 def episode_table(episodes: Sequence[EpisodeResult]) -> pd.DataFrame:
@@ -51,6 +53,8 @@ def episodes_picture(
 ) -> Picture | None:
     """Bars of one policy's return in each episode, and points for the differences of the others to the reference.
 
+    The episode in which the policy lost most stands first.
+
     episodes  : results of the episodes, in order.
     styles    : line style of each policy.
     shown     : the policy whose returns are bars.
@@ -60,13 +64,14 @@ def episodes_picture(
     table = episode_table(episodes)
     if not len(table) or not (table["policy"] == shown).any():
         return None
-    names = [one.episode.name for one in episodes if one.figures]
-    wide = table.pivot_table("total_return", "episode", "policy").reindex(names)
+    wide = table.pivot_table("total_return", "episode", "policy").sort_values(shown, kind="stable")
+    more, wide = len(wide) - MOST, wide[:MOST]
+    names = list(wide.index)
     wide = wide[[name for name in styles if name in wide]]
     gaps = wide.drop(columns=reference, errors="ignore")
     gaps = gaps.sub(wide[reference], axis=0) if reference in wide else gaps.iloc[:, :0]
     base = wide[shown]
-    caption, alt = _caption(base, gaps, shown, reference), _alt(wide)
+    caption, alt = _caption(base, gaps_held(gaps, styles), shown, reference, more), _alt(wide)
 
     def draw(f: Format) -> Canvas:
         """Draw the two panels beside one another, or one below the other on a narrow page."""
@@ -78,34 +83,39 @@ def episodes_picture(
             canvas = Canvas(f.width, TITLE + high + AXIS + key, f"episodes-{f.css}")
             room = f.width - left - BETWEEN - 12.0
             first = (left, TITLE, 0.42 * room if others else room)
-            second = (left + 0.42 * room + BETWEEN, TITLE, 0.58 * room)
+            second = (left + 0.42 * room + BETWEEN, TITLE, 0.58 * room - ENDS)
         else:
             below = TITLE + high + AXIS if others else 0.0
             canvas = Canvas(f.width, TITLE + high + AXIS + below + key, f"episodes-{f.css}")
             first = (left, TITLE, f.width - left - 12.0)
-            second = (left, 2.0 * TITLE + high + AXIS, f.width - left - 12.0)
+            second = (left, 2.0 * TITLE + high + AXIS, f.width - left - ENDS)
         panel = Panel(canvas, *first, high, Axis.over([*(100.0 * base), 0.0], margin=(DIGITS + 6.0) / first[2]))
+        _stripes(panel, len(base))
         _bars(panel, names, base, styles[shown])
         heading(canvas, 0.0, panel.top - 12.0, "Episode")
         panel.title(f"Return of {shown}", "net of costs")
         if others:
-            gone = far(gaps.abs().max())
-            near = 100.0 * gaps.loc[:, ~gone].to_numpy().ravel()
-            panel = Panel(canvas, *second, high, Axis.over([*near, 0.0], margin=0.08))
-            if not f.is_wide:
+            held = 100.0 * gaps_held(gaps, styles)
+            panel = Panel(canvas, *second, high, Axis.over([*held.to_numpy().ravel(), 0.0], margin=0.08))
+            if f.is_wide:
+                canvas.text(f.width - 2.0, panel.top - 12.0, "range", colour="soft", align="right")
+            else:
+                _stripes(panel, len(base))
                 row_names(panel, names)
-            panel.title(f"Excess return vs {reference}", "arrows: off scale" if gone.any() else "")
+            panel.title(f"Excess return vs {reference}", "arrows: off scale" if len(held.T) < len(others) else "")
             _points(panel, 100.0 * gaps, styles)
+            _ends(panel, held)
             _key(canvas, f, others, styles, panel.bottom + AXIS)
         return canvas
 
     return picture("episodes", "Episodes of stress", caption, alt, table, draw)
 
 
-def _caption(returns: pd.Series, gaps: pd.DataFrame, shown: str, reference: str) -> str:
+def _caption(returns: pd.Series, held: pd.DataFrame, shown: str, reference: str, more: int) -> str:
     worst = returns.idxmin()
     text = f"Largest loss of {shown}: {percent(float(returns.min()))} in {worst}."
-    largest = largest_gap(gaps)
+    text += f" {counted(more, 'episode')} with smaller losses in the table." if more > 0 else ""
+    largest = largest_gap(held)
     if not largest:
         return text
     order = "Within an episode points stand in the order of the key."
@@ -139,11 +149,8 @@ def _bars(panel: Panel, names: Sequence[str], returns: pd.Series, style: LineSty
 def _points(panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> None:
     """A point an episode and policy, in points of return; one that is too far for the scale is an arrow at its edge."""
     canvas = panel.canvas
-    panel.x_grid(panel.x.ticks(5), zero="ink")
     middles = heights(panel, len(gaps))
-    for k in range(1, len(gaps)):
-        y = panel.top + panel.height * k / len(gaps)
-        canvas.line([panel.left, panel.right], [y, y], colour="rule", width=THIN, behind=True)
+    panel.x_grid(panel.x.ticks(5), zero="ink")
     for column, name in enumerate(gaps):
         style, aside = styles[str(name)], 0.8 * SLOT * ((column + 0.5) / gaps.shape[1] - 0.5)
         for middle, value in zip(middles, gaps[name], strict=True):
@@ -152,9 +159,23 @@ def _points(panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -
                     (">", -5.0) if value > panel.x.high else ("<", 5.0) if value < panel.x.low else ("o", 0.0)
                 )
                 x = panel.x_at(panel.x.held(value)) + inward
-                size = 6.4 if style.bold else 5.0
-                canvas.point(x, middle + aside, colour=style.colour, size=size, face=style.face, mark=mark, ring=1.1)
+                size, looks = 6.4 if style.bold else 5.0, {"colour": style.colour, "face": style.face}
+                with canvas.owned_by(str(name)):
+                    canvas.point(x, middle + aside, size=size, mark=mark, ring=1.1, **looks)
     panel.x_title("percentage points of return")
+
+
+def _stripes(panel: Panel, count: int) -> None:
+    """A shade behind every other row, over the width of the picture."""
+    for y in heights(panel, count)[1::2]:
+        panel.canvas.line([0.0, panel.canvas.width], [y, y], colour="wash", width=panel.height / count, behind=True)
+
+
+def _ends(panel: Panel, held: pd.DataFrame) -> None:
+    """The least and the largest difference of each row within the scale, at its right end."""
+    for (_, row), y in zip(held.iterrows(), heights(panel, len(held)), strict=True):
+        words = " to ".join(number(float(end), signed=True) for end in (row.min(), row.max()))
+        panel.canvas.text(panel.canvas.width - 2.0, y, words if row.notna().any() else "", align="right")
 
 
 def _key(canvas: Canvas, f: Format, names: Sequence[str], styles: Mapping[str, LineStyle], top: float) -> None:
@@ -163,5 +184,6 @@ def _key(canvas: Canvas, f: Format, names: Sequence[str], styles: Mapping[str, L
     slot = f.width / across
     for k, name in enumerate(names):
         style, x, y = styles[name], 8.0 + slot * (k % across), top + KEY_ROW * (k // across + 0.5) - 4.0
-        canvas.point(x, y, colour=style.colour, size=6.0, face=style.face, ring=1.1)
-        canvas.text(x + 10.0, y, fitted_name(name, slot - 24.0), bold=style.bold)
+        with canvas.owned_by(name):
+            canvas.point(x, y, colour=style.colour, size=6.0, face=style.face, ring=1.1)
+            canvas.text(x + 10.0, y, fitted_name(name, slot - 24.0), bold=style.bold)

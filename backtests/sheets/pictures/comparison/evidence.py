@@ -9,11 +9,11 @@ from backtests.evaluation.metrics import METRICS, Column
 from backtests.inference.evidence import Difference
 from foundation.paper.charts.interval_rows import Row, interval_rows
 from foundation.paper.charts.panel import Axis, Panel
-from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format, Picture, picture
-from foundation.paper.styles import LineStyle
+from foundation.paper.styles import LineStyle, near
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import listed, number
+from foundation.paper.wording import listed, number, percent
 
 EVIDENCE_METRICS = {key: METRICS[key].difference for key in ("loss", "growth", "sharpe")}
 GAP = 26.0  # px between panels
@@ -39,8 +39,8 @@ def differences_picture(paired: PairedBacktests, styles: Mapping[str, LineStyle]
             canvas = Canvas(f.width, count * pitch, "differences-narrow")
         for (metric, by_policy), (x, top) in zip(found.items(), places, strict=True):
             shown, rows = EVIDENCE_METRICS[metric], _rows(metric, by_policy, styles)
-            near = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
-            axis = Axis.over([*filter(math.isfinite, near), 0.0])
+            held = [v for row in rows if not row.beyond for v in (row.lower, row.estimate, row.upper)]
+            axis = Axis.over([*filter(math.isfinite, held), 0.0])
             panel = Panel(canvas, x, top, width, ROW_HEIGHT * len(rows), axis)
             better = "lower is better" if METRICS[metric].lower_is_better else "higher is better"
             panel.scales(shown.label, ", ".join(filter(None, [shown.unit, better])))
@@ -71,7 +71,7 @@ def _alt(found: Mapping[str, Mapping[str, Difference]], reference: str, level: f
             for name, d in by_policy.items()
         ]
         each.append(f"{', '.join(filter(None, [shown.label, shown.unit]))}: {'; '.join(rows)}")
-    return f"Difference vs {reference}, with {level:.0%} intervals. {'. '.join(each)}."
+    return f"Difference vs {reference}, with {percent(level, 0)} intervals. {'. '.join(each)}."
 
 
 def _ends(d: Difference, shown: Column) -> str:
@@ -92,10 +92,13 @@ def _rows(metric: str, found: Mapping[str, Difference], styles: Mapping[str, Lin
     """A row a policy; a policy too far away for the scale has words at the edge."""
     shown = EVIDENCE_METRICS[metric]
     found = {name: replace(d, lower=d.value, upper=d.value) if math.isnan(d.lower) else d for name, d in found.items()}
-    ends = [[abs(v) for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for d in found.values()]
-    gone = far([shown.factor * max(each) for each in ends])
+    ends = {name: [v for v in (d.lower, d.value, d.upper) if math.isfinite(v)] for name, d in found.items()}
+    held = [
+        v for name in near(styles, {n: max(map(abs, each)) for n, each in ends.items()}) for v in (*ends[name], 0.0)
+    ]
     rows = []
-    for (name, d), out in zip(found.items(), gone, strict=True):
+    for name, d in found.items():
+        out = not min(held) <= d.value <= max(held)
         lower, estimate, upper = (shown.factor * v for v in (d.lower, d.value, d.upper))
         digits = shown.digits if abs(estimate) < 100.0 else 0
         words = f"{number(estimate, digits, signed=True)}, {_verdict(d)}" if out else ""

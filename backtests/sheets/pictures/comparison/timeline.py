@@ -1,6 +1,6 @@
 """Two pictures of each policy over time: growth and drawdown; turnover and cumulative cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,11 +10,11 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import Comparator
 from foundation.paper.charts.curves import daily_curves, stacked_panels
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
-from foundation.paper.layout import Array, far
+from foundation.paper.layout import Array
 from foundation.paper.picture import WIDE, Format, Picture, picture
-from foundation.paper.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, fitted_name
+from foundation.paper.styles import DASHED, LABEL_GAP, LEAD, LETTER, LineStyle, eligible, fitted_name, near
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import NARROW_SPACE, even, listed, number, percent
+from foundation.paper.wording import even, listed, number, percent
 from research.risk import drawdown
 
 BENCHMARK = LineStyle("soft", DASHED[0], 1.3)
@@ -96,7 +96,7 @@ def _growth_picture(
     """
     dates = next(iter(played.values())).dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
-    said = [_ends_words(paths, reference)] if len(paths) > 1 else [_alone_words(reference, paths[reference])]
+    said = [_ends_words(paths, styles, reference)] if len(paths) > 1 else [_alone_words(reference, paths[reference])]
     relative = {"relative_to_reference": "relative"} if len(paths) > 1 else {}
     data = _table(paths, {"growth": "growth", **relative, "drawdown": "drawdown"}, dates)
     each = [
@@ -105,14 +105,7 @@ def _growth_picture(
     ]
 
     def draw(f: Format) -> Canvas:
-        shown = _series(f, paths, reference)
-        rows = LABEL_GAP * len(paths) + 4.0
-        heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
-        panels, whole = stacked_panels(f, "growth", heights, dates, f.plot)
-        whole.years(dates)
-        for series, panel in zip(shown, panels, strict=True):
-            _curve_panel(f, panel, series, styles, dates)
-        return whole.canvas
+        return series_canvas(f, "growth", _series(f, paths, styles, reference), styles, dates)
 
     caption = " ".join(said) + flowed * any(b.flows.any() for b in played.values())
     alt = f"{_daily(dates)}, starting at 1. {'; '.join(each)}."
@@ -135,7 +128,7 @@ def trading_picture(
         (first, second), whole = stacked_panels(f, "trading", [rows, max(rows, LOW)], dates, f.plot)
         whole.years(dates)
         _turnover(f, first, paths, styles, day_numbers(dates))
-        _curve_panel(f, second, _paid(paths), styles, dates)
+        _curve_panel(f, second, _paid(paths, styles), styles, dates)
         return first.canvas
 
     caption = _trading_words(paths, reference)
@@ -173,23 +166,26 @@ def _table(paths: Mapping[str, Paths], fields: Mapping[str, str], dates: pd.Date
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
-def _ends_words(paths: Mapping[str, Paths], reference: str) -> str:
+def _ends_words(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str) -> str:
     """Sentences on the final wealth of the others, compared with the reference."""
     others = {name: p for name, p in paths.items() if name != reference}
-    apart = far([np.abs(p.relative).max() for p in others.values()])
-    near = {name: float(p.relative[-1]) for (name, p), gone in zip(others.items(), apart, strict=True) if not gone}
-    low, high = (pick(near, key=near.__getitem__) for pick in (min, max))
-    digits = _digits(near.values())
-    count = f"All {len(near)}" if len(near) == len(others) else f"{len(near)} of {len(others)}"
+    axis = _relative(paths, styles, reference).axis
+    ends = {name: float(p.relative[-1]) for name, p in others.items()}
+    within = {name: end for name, end in ends.items() if not axis.arrow(100.0 * end)} or ends
+    low, high = (pick(within, key=within.__getitem__) for pick in (min, max))
+    digits = _digits(within.values())
+    count = f"All {len(within)}" if len(within) == len(others) else f"{len(within)} of {len(others)}"
     sentences = [
-        f"{count} end between {_beside(near[low], digits)} ({low}) and {_beside(near[high], digits)} ({high}) "
-        f"{reference}'s final wealth{'' if max(map(abs, near.values())) > CLOSE else '; see the second panel'}."
+        f"{count} end between {_beside(within[low], digits)} ({low}) and {_beside(within[high], digits)} ({high}) "
+        f"{reference}'s final wealth{'' if max(map(abs, within.values())) > CLOSE else '; see the second panel'}."
     ]
-    if len(near) == 1:
-        sentences = [f"{low} ends {_beside(near[low], digits)} {reference}'s final wealth."]
-    gone = [f"{name} ({percent(p.relative[-1], 0, signed=True)})" for name, p in others.items() if name not in near]
+    if len(within) == 1:
+        sentences = [f"{low} ends {_beside(within[low], digits)} {reference}'s final wealth."]
+    gone = [f"{name} ({percent(end, 0, signed=True)})" for name, end in ends.items() if name not in within]
     if gone:
         sentences.append(f"Off the scale of the second panel: {listed(gone)}.")
+    if out := [name for name in paths if not styles[name].eligible]:
+        sentences.append(f"The scales need not hold what is not eligible: {listed(out)}.")
     return " ".join(sentences)
 
 
@@ -232,10 +228,9 @@ class Series:
 
     name    : name of the panel.
     unit    : unit of the panel, in words.
-    curves  : (D + 1,) curve of each policy, by name, in the panel's unit.
+    curves  : curve of each policy up to the last close, by name, in the panel's unit.
     figures : figure written beside the name of each policy, by name.
-    axis    : vertical axis.
-    far     : policies too far away to be drawn; they are only named.
+    axis    : vertical axis; a curve that leaves it is cut at its edge.
     """
 
     name: str
@@ -243,7 +238,26 @@ class Series:
     curves: Mapping[str, Array]
     figures: Mapping[str, str]
     axis: Axis
-    far: frozenset[str] = frozenset()
+
+
+def series_canvas(
+    f: Format, name: str, shown: Sequence[Series], styles: Mapping[str, LineStyle], dates: pd.DatetimeIndex
+) -> Canvas:
+    """Panels of curves below one another, the first one the highest.
+
+    f      : the page's format.
+    name   : name of the picture.
+    shown  : content of each panel.
+    styles : line style of each curve.
+    dates  : (D + 1,) closes.
+    """
+    rows = LABEL_GAP * len(shown[0].curves) + 4.0
+    heights = [max(rows, TALL if k == 0 else LOW) for k in range(len(shown))]
+    panels, whole = stacked_panels(f, name, heights, dates, f.plot)
+    whole.years(dates)
+    for series, panel in zip(shown, panels, strict=True):
+        _curve_panel(f, panel, series, styles, dates)
+    return whole.canvas
 
 
 def _curve_panel(
@@ -252,10 +266,16 @@ def _curve_panel(
     panel = replace(at, y=series.axis)
     panel.title(series.name, series.unit)
     panel.y_grid(panel.y.ticks(), even(panel.y.ticks()))
-    daily_curves(f, panel, day_numbers(dates), series.curves, styles, series.figures, series.far)
+    days = day_numbers(dates)[-len(next(iter(series.curves.values()))) :]
+    daily_curves(f, panel, days, series.curves, styles, series.figures)
 
 
-def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Series]:
+def axis_of(curves: Mapping[str, Array], styles: Mapping[str, LineStyle], kind: str = "linear") -> Axis:
+    """An axis for the eligible policies."""
+    return Axis.over(np.concatenate([curves[name] for name in eligible(styles, curves)]), kind=kind)
+
+
+def _series(f: Format, paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str) -> list[Series]:
     """Growth, growth relative to the reference where there is another policy, and drawdown."""
     grown = {name: p.growth for name, p in paths.items()}
     fallen = {name: 100.0 * p.drawdown for name, p in paths.items()}
@@ -266,37 +286,34 @@ def _series(f: Format, paths: Mapping[str, Paths], reference: str) -> list[Serie
             "net of costs (log scale)",
             grown,
             {name: f"×{number(p.growth[-1])}" for name, p in paths.items()},
-            Axis.over([*grown.values()], kind="log"),
+            axis_of(grown, styles, "log"),
         ),
-        *([_relative(paths, reference)] if len(paths) > 1 else []),
+        *([_relative(paths, styles, reference)] if len(paths) > 1 else []),
         Series(
             "Drawdown",
             f"% below the last peak{deepest}",
             fallen,
             {name: percent(p.drawdown.min()) for name, p in paths.items()},
-            Axis.over([*fallen.values()]),
+            axis_of(fallen, styles),
         ),
     ]
 
 
-def _paid(paths: Mapping[str, Paths]) -> Series:
+def _paid(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle]) -> Series:
     paid = {name: p.cost for name, p in paths.items()}
     figures = {name: f"{number(p.cost[-1], 1)} bp" for name, p in paths.items()}
-    return Series("Cumulative cost", "bp of NAV", paid, figures, Axis.over([*paid.values()]))
+    return Series("Cumulative cost", "bp of NAV", paid, figures, axis_of(paid, styles))
 
 
-def _relative(paths: Mapping[str, Paths], reference: str) -> Series:
-    """Growth over the reference's, on an axis for those near to it; an arrow says where the others have gone."""
-    gone = dict(zip(paths, far([np.abs(p.relative).max() for p in paths.values()]), strict=True))
+def _relative(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], reference: str) -> Series:
+    """Growth over the reference's, less 1."""
     values = {name: 100.0 * p.relative for name, p in paths.items()}
-    near = {name: v for name, v in values.items() if not gone[name]}
-    figures, digits = {}, _digits(float(paths[name].relative[-1]) for name in near)
-    for name, p in paths.items():
-        last = float(p.relative[-1])
-        arrow = f"{NARROW_SPACE}{'↑' if last > 0.0 else '↓'}" if gone[name] else ""
-        figures[name] = percent(last, 0 if gone[name] else digits, signed=True) + arrow
-    hidden = frozenset(name for name in paths if gone[name])
-    return Series(f"Wealth relative to {reference}", "%", values, figures, Axis.over([*near.values()]), hidden)
+    held = near(styles, {name: float(np.abs(v).max()) for name, v in values.items()})
+    axis = Axis.over(np.concatenate([values[name] for name in held]))
+    gone = {name: bool(axis.arrow(float(v[-1]))) for name, v in values.items()}
+    digits = _digits([float(p.relative[-1]) for name, p in paths.items() if not gone[name]])
+    figures = {name: percent(p.relative[-1], 0 if gone[name] else digits, signed=True) for name, p in paths.items()}
+    return Series(f"Wealth relative to {reference}", "%", values, figures, axis)
 
 
 def _turnover(

@@ -11,9 +11,9 @@ from backtests.engine.result import Backtest
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.interval_rows import bars, heights, row_names
 from foundation.paper.charts.panel import THIN, Axis, Panel, heading
-from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, far
+from foundation.paper.layout import NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE
 from foundation.paper.picture import Format, Picture, picture
-from foundation.paper.styles import LABEL_GAP, LineStyle
+from foundation.paper.styles import LABEL_GAP, LineStyle, near
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number, percent
 from research.risk import calendar_years
@@ -50,51 +50,57 @@ def years_picture(table: pd.DataFrame, styles: Mapping[str, LineStyle], referenc
         base = (100.0 * table[reference]).tolist()
         panel = Panel(canvas, f.left, TITLE, f.plot, HEIGHT, across, Axis.over([*base, 0.0], margin=0.16))
         panel.title(reference, "% a year, net of costs")
-        year_columns(panel, base, "soft", 34.0)
+        year_columns(panel, base, styles[reference].colour, 34.0)
         slot = panel.width / count
         for k, value in enumerate(base if slot > 22.0 else []):
             words, away = number(value, 1 if slot > 34.0 else 0), -8.0 if value >= 0.0 else 8.0
             canvas.text(panel.x_at(k), panel.y_at(value) + away, words, align="center")
         if others:
             gaps = 100.0 * _gaps(table, reference)
-            gone = far(gaps.abs().max())
-            up = Axis.over([*gaps.loc[:, ~gone].to_numpy().ravel(), 0.0], margin=0.08)
+            held = gaps_held(gaps, styles)
+            up = Axis.over([*held.to_numpy().ravel(), 0.0], margin=0.08)
             panel = Panel(canvas, f.left, TITLE + HEIGHT + TITLE, f.plot, lower, across, up)
-            panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if gone.any() else "pp")
+            panel.title(f"Excess return vs {reference}", "pp; arrows: off scale" if len(held.T) < others else "pp")
             _points(f, panel, gaps, styles)
         year_numbers(panel, table.index)
         return canvas
 
-    return picture("years", "Calendar years", _caption(table, reference), _alt(table), table.reset_index(), draw)
+    return picture(
+        "years", "Calendar years", _caption(table, styles, reference), _alt(table), table.reset_index(), draw
+    )
 
 
 def _gaps(table: pd.DataFrame, reference: str) -> pd.DataFrame:
     return table.drop(columns=reference).sub(table[reference], axis=0)
 
 
-def _caption(table: pd.DataFrame, reference: str) -> str:
+def _caption(table: pd.DataFrame, styles: Mapping[str, LineStyle], reference: str) -> str:
     base, gaps = table[reference], _gaps(table, reference)
     best, worst = int(base.to_numpy().argmax()), int(base.to_numpy().argmin())
     text = " and ".join(
         f"{percent(base.iloc[row], signed=True)} in {base.index[row]}" for row in dict.fromkeys((best, worst))
     )
     text = f"{reference}'s best and worst year: {text}." if best != worst else f"{reference}: {text}."
-    largest = largest_gap(gaps)
+    largest = largest_gap(gaps_held(gaps, styles))
     return f"{text} Largest difference within the scale: {largest}." if largest else text
 
 
-def largest_gap(gaps: pd.DataFrame) -> str:
+def gaps_held(gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -> pd.DataFrame:
+    """The differences to the reference that a scale must hold: a row a period, a column a policy."""
+    return gaps[near(styles, gaps.abs().max().to_dict())]
+
+
+def largest_gap(held: pd.DataFrame) -> str:
     """The largest difference of a policy within the scale, in words; "" where there is none.
 
-    gaps : differences to the reference, fraction, a row a period, a column a policy; NaN where there is none.
+    held : differences, fraction, as `gaps_held` gives them; NaN where there is none.
     """
-    near = gaps.loc[:, ~far(gaps.abs().max())] if gaps.shape[1] else gaps
-    if near.empty or near.isna().all(axis=None):
+    if held.empty or held.isna().all(axis=None):
         return ""
-    row, column = divmod(int(np.nanargmax(near.abs().to_numpy())), near.shape[1])
-    most = 100.0 * float(near.to_numpy()[row, column])
+    row, column = divmod(int(np.nanargmax(held.abs().to_numpy())), held.shape[1])
+    most = 100.0 * float(held.to_numpy()[row, column])
     side = "above" if most > 0.0 else "below"
-    return f"{near.columns[column]}, {number(abs(most))} pp {side} it in {near.index[row]}"
+    return f"{held.columns[column]}, {number(abs(most))} pp {side} it in {held.index[row]}"
 
 
 def _alt(table: pd.DataFrame) -> str:
@@ -139,7 +145,9 @@ def _points(f: Format, panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, Li
         for k, value in enumerate(gaps[name]):
             mark, inward = ("^", 4.0) if value > panel.y.high else ("v", -4.0) if value < panel.y.low else ("o", 0.0)
             y = panel.y_at(value) + inward
-            canvas.point(panel.x_at(k + aside), y, colour=style.colour, size=size, face=style.face, mark=mark, ring=1.0)
+            x, looks = panel.x_at(k + aside), {"colour": style.colour, "face": style.face}
+            with canvas.owned_by(str(name)):
+                canvas.point(x, y, size=size, mark=mark, ring=1.0, **looks)
     ends = [End(str(name), panel.y_at(float(v.iloc[-1])), styles[str(name)]) for name, v in gaps.items()]
     end_labels(panel, ends, f.width)
 

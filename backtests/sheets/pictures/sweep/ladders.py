@@ -205,11 +205,9 @@ def lag_ladder_picture(
             panel.title(row.label if f.is_wide else row.label.partition(",")[0], row.unit)
             panel.y_grid(up.ticks(4))
             found = []
-            for (policy, line), out in zip(shown.items(), gone, strict=True):
-                last, x = float(line.iloc[-1]), np.arange(len(line), dtype=float)
-                value = _end(last, row.digits) + ("↑" if last > up.high else "↓" if last < up.low else "")
-                style = styles[str(policy)]
-                found.append(Curve(str(policy), x, line.to_numpy(), style, value, points=POINT, drawn=not out))
+            for policy, line in shown.items():
+                x, value = np.arange(len(line), dtype=float), _end(float(line.iloc[-1]), row.digits)
+                found.append(Curve(str(policy), x, line.to_numpy(), styles[str(policy)], value, points=POINT))
             curves(panel, found, f.width, values=f.is_wide)
         _name_levels(panel, [axis_value("lag", v) for v in first.index], "lag, sessions from decision to execution")
         return canvas

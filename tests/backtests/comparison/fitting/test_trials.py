@@ -23,10 +23,10 @@ from backtests.inference.selection import (
     probabilistic_sharpe,
     trial_clusters,
 )
-from backtests.runs import trial_book
 from backtests.runs.trial_book import TrialBook, read_book
 from desk.commands.audit import make_audit
 from foundation.arrays import Array
+from foundation.home import TRIAL_BOOK
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Threshold
 
@@ -47,7 +47,7 @@ def written(portfolio: Portfolio, tmp_path_factory: pytest.TempPathFactory) -> t
     """A comparison, the book that it wrote twice, and the number of its files."""
     place = tmp_path_factory.mktemp("book")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(trial_book.PLACE, str(place))
+        patch.setenv(TRIAL_BOOK, str(place))
         found = compare(portfolio, only=NAMES, draws=200)
         compare(portfolio, only=NAMES, draws=300)
         return found, read_book(), len(list(place.iterdir()))
@@ -79,7 +79,7 @@ def test_ratios_and_moments_are_those_of_the_active_returns(written: tuple[Compa
 def test_fewer_candidates_add_none_and_fewer_days_no_configuration(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     compare(portfolio, only=["never", "quarterly", "yearly"], draws=100)
     compare(portfolio, only=["never", "quarterly"], draws=100)
     assert len(read_book().trials) == 3
@@ -92,7 +92,7 @@ def test_fewer_candidates_add_none_and_fewer_days_no_configuration(
 def test_a_walk_forward_counts_its_folds_as_one_candidate_and_all_of_its_tunings(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     found = walk_forward(portfolio, "tuned", ["2014-01-02", "2018-01-02"])
     book = read_book()
     assert book.trials["kind"].value_counts().to_dict() == {"tuning": 2 * TUNED, "fold": 2}
@@ -108,7 +108,7 @@ def test_a_walk_forward_counts_its_folds_as_one_candidate_and_all_of_its_tunings
 def test_rolling_folds_count_on_the_whole_data(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     walk_forward(portfolio, "tuned", ["2014-01-02", "2018-01-02"], window=756, embargo=5)
     found = read_book().trials
     assert set(found["data"]) == {portfolio.market.fingerprint}
@@ -118,7 +118,7 @@ def test_rolling_folds_count_on_the_whole_data(
 def test_each_setting_of_combinatorial_splits_counts_once(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     settings = [Threshold(portfolio.strategic, band) for band in (0.01, 0.03, 0.1)]
     for _ in range(2):
         found = combinatorial(portfolio, "tuned", spec=settings, blocks=4)
@@ -130,13 +130,13 @@ def test_each_setting_of_combinatorial_splits_counts_once(
 
 
 def test_an_audit_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path / "book"))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path / "book"))
     make_audit(FILE, "tuned", days=2)
     assert not (tmp_path / "book").exists()
 
 
 def test_seeds_count_as_they_were_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     learned = {"rule": "learned", "steps": 2_000, "seeds": [1, 2], "learner": "cross_entropy"}
     portfolio = load_portfolio(FILE, {"policies.rl": learned})
     found = compare(portfolio, only=["quarterly", "rl"], draws=100)
@@ -197,7 +197,7 @@ def test_the_best_of_many_is_deflated_by_its_own_errors(portfolio: Portfolio) ->
 def test_a_cell_says_how_much_was_tried_and_a_run_does_not(
     portfolio: Portfolio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(trial_book.PLACE, str(tmp_path))
+    monkeypatch.setenv(TRIAL_BOOK, str(tmp_path))
     bands = [0.005 + 0.002 * k for k in range(20)]
     played = [
         backtest(portfolio.market, Threshold(portfolio.strategic, b), portfolio.costs, start="2015-01-02", name=f"{b}")

@@ -192,11 +192,11 @@ def test_no_policies_are_said_to_be_none(tmp_path: Path) -> None:
 
 
 def test_the_command_lists_and_writes_the_same_bytes(run: Path, page: str) -> None:
-    listed = rebalance("policies", "--reports", run.parents[2])
+    listed = rebalance("research", "policies", "--reports", run.parents[2])
     assert listed.status == 0, listed.err
     assert str(run) in listed.out
     (run / "card.html").unlink()
-    written = rebalance("policies", run)
+    written = rebalance("research", "policies", run)
     assert written.out == f"Written to {run / 'card.html'}.\n"
     assert (run / "card.html").read_text(encoding="utf-8") == page
 

@@ -68,7 +68,8 @@ def levels() -> CostLevels:
 def test_the_picture_of_costs_leaves_out_what_would_flatten_it(levels: CostLevels) -> None:
     shown = cost_levels_picture(levels, STYLES, "one")
     assert shown.caption == (
-        "one and two change places at 20.0 bp a side. Lowest J at 0 bp: slow; at 50 bp: slow. Off scale: far."
+        "one and two change places at 20.0 bp a side. Lowest J at 0 bp: slow; at 50 bp: slow. Off scale: "
+        "far (up to 1,400)."
     )
     assert "var(--green)" not in shown.wide
     assert "cost of every asset, bp of notional a side" in shown.wide

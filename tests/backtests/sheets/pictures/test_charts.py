@@ -44,11 +44,11 @@ def test_a_panel_places_values_in_px_and_holds_them_at_its_edge() -> None:
 def test_a_curve_is_cut_at_its_panel_and_named_with_its_value() -> None:
     panel = one_panel(WIDE, "one", 100.0, Axis(0.0, 2.0), Axis(0.0, 1.0))
     near = Curve("near", np.arange(3.0), np.array([0.0, 0.5, 1.0]), BLUE, "1.00")
-    away = Curve("away", np.arange(3.0), np.array([0.0, 50.0, 99.0]), BLUE, "99 ↑", drawn=False)
+    away = Curve("away", np.arange(3.0), np.array([0.0, 50.0, 99.0]), BLUE, "99")
     curves(panel, [near, away], WIDE.width, values=True)
     svg = panel.canvas.svg("wide", "")
-    assert svg.count('clip-path="url(#') == 1
-    assert [word for word in ("near", "1.00", "away", "99 ↑") if f">{word}</text>" not in svg] == []
+    assert svg.count('clip-path="url(#') == 2
+    assert [word for word in ("near", "1.00", "away\u202f↑", "99") if f">{word}</text>" not in svg] == []
 
 
 def test_a_row_off_the_axis_is_written_at_its_edge_and_has_no_interval() -> None:

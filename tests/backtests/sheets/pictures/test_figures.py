@@ -2,10 +2,12 @@
 
 import re
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +16,7 @@ from backtests.sheets.pictures.comparison.timeline import growth_picture, tradin
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from foundation.paper.charts.panel import Axis, Panel
 from foundation.paper.layout import far, limits, log_ticks, spread, thinned, ticks, time_ticks
-from foundation.paper.styles import fitted_name, line_styles
+from foundation.paper.styles import eligible, fitted_name, line_styles, near, policy_colours
 from foundation.paper.svg import DARK, HUES, LIGHT, THEN, Canvas, path
 from foundation.paper.wording import number, percent
 from research.accounting import Costs, Flows
@@ -154,13 +156,34 @@ def test_words_and_lines_stand_out_from_the_paper(theme) -> None:
     assert all(contrast(theme[name], theme["paper"]) >= 3.0 for name in HUES)
 
 
-def test_30_policies_and_the_reference_look_different_and_keep_their_looks() -> None:
-    other = {f"p{k}": k % 2 == 1 for k in range(31)}
-    styles = line_styles(other, reference="p0", recommended="p3")
-    assert len({(s.colour, str(s.dash)) for s in styles.values()}) == 31
-    assert styles["p0"].colour == "ink"
-    fewer = line_styles(dict(list(other.items())[:5]), reference="p0", recommended=None)
-    assert all((fewer[n].colour, fewer[n].dash) == (styles[n].colour, styles[n].dash) for n in fewer)
+def test_a_policy_has_the_colour_of_its_name_in_every_file() -> None:
+    seen: dict[str, set[tuple[str, int]]] = {}
+    for file in sorted(Path("data/portfolios").glob("*.yaml")):
+        names = yaml.safe_load(file.read_text(encoding="utf-8")).get("policies") or {}
+        for name, look in policy_colours(names).items():
+            seen.setdefault(name, set()).add(look)
+    assert len(seen) > 20
+    assert all(looks == set(policy_colours([name]).values()) for name, looks in seen.items())
+
+
+@settings(max_examples=40)
+@given(st.sets(st.integers(0, 999), min_size=1, max_size=33))
+def test_colours_follow_from_names_and_collide_with_none(numbers: set[int]) -> None:
+    names = [f"policy {k}" for k in numbers]
+    looks = policy_colours(names)
+    own = {name: policy_colours([name])[name] for name in names}
+    assert len(set(looks.values())) == len(names)
+    assert looks == policy_colours(sorted(names, reverse=True))
+    assert {n for n in names if list(own.values()).count(own[n]) == 1} <= {n for n in names if looks[n] == own[n]}
+    styles = line_styles({name: len(name) % 2 == 1 for name in names}, "", None)
+    assert len({(s.colour, str(s.dash)) for s in styles.values()}) == len(names)
+
+
+def test_the_scale_is_that_of_eligible_policies_and_others_are_named_at_its_edge() -> None:
+    styles = line_styles(dict.fromkeys(["held", "kept", "out"], False), "held", "kept", broken=["out", "held"])
+    assert [name for name, s in styles.items() if not s.eligible] == ["out"]  # the reference is always on the scale
+    assert near(styles, {"held": 1.0, "kept": 2.0, "out": 3.0}) == ["held", "kept"]
+    assert eligible(styles, ["out"]) == ["out"]
 
 
 # the svg
@@ -272,6 +295,23 @@ def test_money_that_comes_in_is_no_growth_and_hides_no_drawdown(make_market) -> 
     assert last["drawdown"].tolist() == pytest.approx([-0.5, -0.5])
     assert drawn.data["relative_to_reference"].abs().max() == pytest.approx(0.0, abs=1e-14)
     assert "does not include contributions or withdrawals" in drawn.caption
+
+
+def test_growth_is_scaled_by_eligible_policies_and_the_others_are_cut_and_named_at_the_edge(make_market) -> None:
+    returns = np.column_stack([np.tile([0.02, -0.01], 20), np.full(40, 0.05)])
+    market = make_market(returns)
+    both = {
+        name: backtest(market, Never(FixedWeights(w)), Costs.bps(2), start=market.dates[1], name=name)
+        for name, w in {"held": (1.0, 0.0), "out": (0.0, 1.0)}.items()
+    }
+    names = dict.fromkeys(both, False)
+    cut = growth_picture(both, line_styles(names, "held", None, broken=["out"]), "held", 252.0)
+    whole = growth_picture(both, line_styles(names, "held", None), "held", 252.0)
+    arrow = "out\N{NARROW NO-BREAK SPACE}↑</text>"
+    assert (cut.wide.count(arrow), cut.narrow.count(arrow), whole.wide.count(arrow)) == (2, 2, 0)
+    assert f">×{number(1.05**39)}</text>" in cut.wide
+    assert "The scales need not hold what is not eligible: out." in cut.caption
+    pd.testing.assert_frame_equal(cut.data, whole.data)
 
 
 def test_the_caption_of_trading_says_what_was_traded_and_paid(played) -> None:

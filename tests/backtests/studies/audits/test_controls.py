@@ -436,7 +436,7 @@ def test_the_command_shows_the_controls(monkeypatch: pytest.MonkeyPatch) -> None
     from desk.commands import audit
 
     monkeypatch.setattr(audit, "controls", lambda desk, only: controls(desk, only=only, shuffles=2, rules=5, worlds=40))
-    done = rebalance("audit", FILE, "--policy", "yearly", "--controls")
+    done = rebalance("research", "audit", FILE, "--policy", "yearly", "--controls")
     assert (done.status, done.err.count("Traceback")) == (0, 0)
     assert "Sixty-forty: look-ahead audit" in done.out
     assert "Sixty-forty: controls" in done.out

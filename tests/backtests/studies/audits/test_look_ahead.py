@@ -70,6 +70,7 @@ from research.allocation import (
     RobustCVaR,
     Schur,
     Shrunk,
+    Signals,
     Smoothed,
     TailParity,
     TargetPath,
@@ -118,6 +119,12 @@ NEWS = Scores("news", "", tuple(  # of what came true so far, whatever the marke
     Score(datetime(2019 + month // 12, month % 12 + 1, 20, tzinfo=UTC), asset, score, 1.0, "", "", date(2018, 1, 1), "")
     for month in range(24) for asset, score in (("A", -((-1.0) ** month)), ("B", -((-1.0) ** (month // 2))))
 ))  # fmt: skip
+
+PRICED = pd.DataFrame(
+    np.random.default_rng(4).normal(size=(24, LINES)),
+    index=pd.date_range("2019-01-31", periods=24, freq="ME"),
+    columns=list("ABCDE"),
+)
 
 Make = Callable[[Market], Rule]
 
@@ -195,6 +202,7 @@ POLICIES: dict[str, Make] = {
     "week, smoothed": lambda market: Calendar(Smoothed(HRP(window=30), schedule="week"), "week"),
     "month, capped": lambda market: Calendar(CappedTurnover(Smoothed(HRP(window=30)), 0.05), "month"),
     "month, news": lambda market: Calendar(NewsTilt(FIXED, NEWS, fewest=12, level=0.5, estimate=30), "month"),
+    "month, signals": lambda market: Calendar(Signals(PRICED, "positive"), "month"),
     "cppi": lambda market: CPPI(FIXED, floor=0.8, multiplier=3.0),
     "drawdown floor": lambda market: DrawdownFloor(HRP(window=30), limit=0.2, multiplier=4.0),
     "stop": lambda market: StopLoss(FIXED, limit=0.03, wait=5),

@@ -63,7 +63,10 @@ def test_the_audit_plays_the_execution_and_the_flows_of_the_file(portfolio: Port
     audit = audit_policy(desk, lambda _: policy, days=4, sessions=600)
     assert audit.result == "passed"
     assert audit.table.index[-1] < dates[dates.searchsorted(portfolio.test_start) + 600]
-    plain = audit_policy(portfolio, lambda _: policy, days=4, sessions=600)
+    told: list[float] = []
+    plain = audit_policy(portfolio, lambda _: policy, days=4, sessions=600, progress=told.append)
+    backtests = 2 + 4 * 3
+    assert told == pytest.approx([done / backtests for done in range(1, backtests + 1)])
     assert audit.table["decisions"].tolist() != plain.table["decisions"].tolist()
 
 
@@ -83,7 +86,10 @@ def of(portfolio: Portfolio, policy: Rule, recommended: str | None) -> str:
 
 def test_a_sheet_says_which_policy_was_audited_and_on_what(portfolio: Portfolio) -> None:
     power = "finds a one-day peek on every decision day with probability 0.998, and one on other days alone not at all"
-    days, every = r"\((\d{4}-\d\d-\d\d(, | and )?){3}\)", "For all days and policies: rebalance audit FILE --days"
+    days, every = (
+        r"\((\d{4}-\d\d-\d\d(, | and )?){3}\)",
+        "For all days and policies: rebalance research audit FILE --days",
+    )
     assert re.fullmatch(
         rf"one: passed, on 3 of 2,765 decision days {days}; {power}\. {every} 2765",
         of(portfolio, portfolio.policies["threshold"], "one"),
@@ -108,7 +114,7 @@ def test_the_power_is_that_of_the_kind_with_the_fewest_days() -> None:
 
 
 def test_the_command_says_that_a_policy_passes() -> None:
-    done = rebalance("audit", FILE, "--policy", "yearly")
+    done = rebalance("research", "audit", FILE, "--policy", "yearly")
     assert (done.status, done.err.count("Traceback")) == (0, 0)
     assert "Sixty-forty: look-ahead audit, 2012-01-03 to 2022-12-29" in done.out
     assert "\nyearly  passed               10 of 10         10  0.999\n" in done.out
@@ -121,17 +127,17 @@ def test_the_command_ends_with_1_where_a_policy_looks_ahead(tmp_path: Path, monk
     (tmp_path / "peeking.py").write_text(MODULE)
     text = FILE.read_text().replace("policies:\n", "policies:\n  mine: {rule: peeking:Peeks}\n")
     file.write_text(text.replace("2012-01-03", "2022-01-03"))
-    done = rebalance("audit", file, "--policy", "mine", "--trust-code")
+    done = rebalance("research", "audit", file, "--policy", "mine", "--trust-code")
     assert (done.status, done.err.count("Traceback")) == (1, 0)
     assert "mine    failed" in done.out
     assert "mine: Look-ahead test failed: on " in done.out
     file.write_text(re.sub(r"(?m)^  (never|quarterly|threshold_within|tuned): .*\n", "", file.read_text()))
-    shared = ["audit", file, "--trust-code", "--days", "2"]
+    shared = ["research", "audit", file, "--trust-code", "--days", "2"]
     alone, two = rebalance(*shared), rebalance(*shared, "--workers", "2")
     assert (alone.status, two.status) == (1, 1)
     assert alone.out == two.out
     assert TRUST not in os.environ
-    refused = rebalance("audit", file)
+    refused = rebalance("research", "audit", file)
     assert refused.status == 2
     assert "a rule of your own runs code" in refused.err
 
@@ -146,7 +152,7 @@ def test_the_command_ends_with_1_where_a_policy_looks_ahead(tmp_path: Path, monk
     ],
 )
 def test_what_cannot_be_audited_is_a_sentence(words: list[str], said: str) -> None:
-    done = rebalance("audit", FILE, *words)
+    done = rebalance("research", "audit", FILE, *words)
     assert done.status == 2
     assert said in done.err
     assert "Traceback" not in done.err

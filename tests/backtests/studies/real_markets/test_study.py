@@ -132,7 +132,7 @@ def test_a_cluster_whose_workers_have_threads_is_refused(tmp_path: Path) -> None
         LocalCluster(
             n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", host="127.0.0.1", dashboard_address=None
         ) as cluster,
-        pytest.raises(ConfigError, match=r"several threads.*rebalance cluster tcp://127\.0\.0\.1"),
+        pytest.raises(ConfigError, match=r"several threads.*rebalance research cluster tcp://127\.0\.0\.1"),
     ):
         run(NAMES[:1], tmp_path, TINY, cluster=cluster.scheduler_address)
     assert not files(tmp_path)
@@ -235,14 +235,16 @@ def test_no_case_is_no_study(tmp_path: Path) -> None:
 def test_the_command_plays_the_named_cases_and_saves_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["rebalance", "study", NAMES[0], "--rules-only", "--reports", str(tmp_path)])
+    monkeypatch.setattr(
+        sys, "argv", ["rebalance", "research", "study", NAMES[0], "--rules-only", "--reports", str(tmp_path)]
+    )
     with pytest.raises(SystemExit) as end:
         main()
     assert not end.value.code
     assert "1 case in 1 window" in capsys.readouterr().out
     read = Study.load(tmp_path / "rules-only")
     assert read.table["rule"].nunique() == 12
-    monkeypatch.setattr(sys, "argv", ["rebalance", "study", "funds-2-1999", "--reports", str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", ["rebalance", "research", "study", "funds-2-1999", "--reports", str(tmp_path)])
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2

@@ -112,10 +112,10 @@ def test_one_page_has_all_portfolios_and_what_their_orders_cost(tmp_path: Path) 
     file = desk(tmp_path)
     rebalance(*TRADES, file, "--out", tmp_path / "t.json")
     hash_ = json.loads((tmp_path / "t.json").read_text())["hash"]
-    sent = rebalance("execute", tmp_path / "t.json", "--exchange", "paper", "--yes", "--confirm", hash_[:8])
+    sent = rebalance("desk", "execute", tmp_path / "t.json", "--exchange", "paper", "--yes", "--confirm", hash_[:8])
     assert sent.status == 0, sent.err
     scenarios = ROOT / "data" / "examples" / "cycle_of_scenarios.yaml"
-    words = ("governance", file, scenarios, "--as-of", DAY, "--reports", tmp_path / "reports")
+    words = ("desk", "governance", file, scenarios, "--as-of", DAY, "--reports", tmp_path / "reports")
     done = rebalance(*words, "--out", tmp_path / "page.html")
     assert done.status == 0
     page = (tmp_path / "page.html").read_text()

@@ -290,7 +290,7 @@ def test_a_list_whose_session_passes_unsent_is_told(tmp_path: Path, home: Path) 
     Desk(file, start="2022-12-27T21:30:00").watcher.run(once=True)
     held = [json.loads(line)["alert"] for line in (home / "alerts.jsonl").read_text().splitlines()]
     (remedy,) = [each["remedy"] for each in held if each["what"].startswith("orders held back: list ")]
-    assert remedy == f"Nothing is sent: {home / 'PAUSE'} is there. To go on: rebalance watch resume"
+    assert remedy == f"Nothing is sent: {home / 'PAUSE'} is there. To go on: rebalance desk watch resume"
     for hour in (21, 22):
         assert Desk(file, start=f"2022-12-28T{hour}:30:00").watcher.run(once=True) == (1 if hour == 21 else 0)
     assert told(file) == [("12-28 21:30", "raised", "the list of 2022-12-27 was not filled in its session")]
@@ -347,7 +347,7 @@ def test_once_says_by_its_status_whether_a_person_is_asked_or_something_failed(f
     asked = file.with_name("asked.yaml")
     asked.write_text(scenarios.replace("worlds: 2_000", "worlds: 100").replace("turnover: 0.15", "turnover: 0.001"))
     assert Watcher([asked], Time("2022-12-29T21:30:00").clock).run(once=True) == 3
-    failed = rebalance("watch", "--once", asked)
+    failed = rebalance("desk", "watch", "--once", asked)
     assert failed.status == 1
     assert "no prices of" in (home / "alerts.jsonl").read_text()
     assert "Watched: no prices of" in failed.out
@@ -355,37 +355,37 @@ def test_once_says_by_its_status_whether_a_person_is_asked_or_something_failed(f
 
 @pytest.mark.parametrize("words", [("--every", "5"), ("--every", "0m"), ("--every", "5m", "--once")])
 def test_a_wrong_time_between_looks_at_quotes_is_refused(file: Path, words: tuple[str, ...]) -> None:
-    refused = rebalance("watch", file, *words)
+    refused = rebalance("desk", "watch", file, *words)
     assert refused.status == 2
     assert "give minutes or hours, such as 5m or 1h" in refused.err
 
 
 @pytest.mark.parametrize("words", [["stop", "steady.yaml"], ["stpo"], ["steady.yaml", "pause"]])
 def test_a_switch_that_is_mistyped_or_beside_a_file_starts_nothing(words: list[str], home: Path) -> None:
-    refused = rebalance("watch", *words)
+    refused = rebalance("desk", "watch", *words)
     assert refused.status == 2
     assert "give files alone, or one of pause, resume, stop and status" in refused.err
     assert not (home / "journal.sqlite").exists()
 
 
 def test_pause_and_stop_are_files_and_resume_takes_both_back(file: Path, home: Path) -> None:
-    assert rebalance("watch", "status").out == "Cycles run, and send what their files allow.\n"
+    assert rebalance("desk", "watch", "status").out == "Cycles run, and send what their files allow.\n"
     Watcher([file], Time("2022-07-05T21:00:00").clock).run(once=True)
     order = listed("o1", "buy", "SPY", 12.0, 380.0)
     with Journal() as journal:
         journal.append([made("t1", order), *executed(order, "t1", None, [(5.0, 381.0, None)])])
-    paused = rebalance("watch", "pause").out
+    paused = rebalance("desk", "watch", "pause").out
     assert "nothing is sent" in paused
     assert "Steady: not watched, last cycle of 2022-07-05, finalised; open orders: none." in paused
     assert "sixty_forty: not watched, no cycle; open orders: buy 7 SPY at paper." in paused
     assert (pause_file(), stop_file()) == (str(home / "PAUSE"), "")
     assert Watcher([file], Time("2022-07-06T21:00:00").clock).run(once=True) == 0  # cycles go on
     with locked(home / ".Steady.watch.lock", wait=False):
-        assert "Watchers end after the cycle under way" in rebalance("watch", "stop").out
-    assert "No watcher runs" in rebalance("watch", "stop").out
-    with pytest.raises(ConfigError, match="rebalance watch resume"):
+        assert "Watchers end after the cycle under way" in rebalance("desk", "watch", "stop").out
+    assert "No watcher runs" in rebalance("desk", "watch", "stop").out
+    with pytest.raises(ConfigError, match="rebalance desk watch resume"):
         Watcher([file], Time("2022-07-07T21:00:00").clock).run(once=True)
-    assert rebalance("watch", "resume").out.startswith("Cycles run, and send")
+    assert rebalance("desk", "watch", "resume").out.startswith("Cycles run, and send")
     assert (pause_file(), stop_file(), journalled()) == ("", "", WEEK[1:3])
 
 
@@ -403,7 +403,7 @@ def test_a_stop_ends_a_watcher_after_the_cycle_under_way(file: Path) -> None:
 
 def test_a_terminated_watcher_ends_cleanly_after_the_cycle_under_way(file: Path) -> None:
     if not (process := os.fork()):
-        os._exit(rebalance("watch", file).status)
+        os._exit(rebalance("desk", "watch", file).status)
     while not (file.parent / "home" / "journal.head").exists() or LAST not in journalled():
         os.sched_yield()
     os.kill(process, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""`rebalance book`: opened once, shown, written after fills, and resolved by name; the user's file stays as it is."""
+"""`rebalance desk book`: opened once, shown, written after fills, and resolved by name; the user's file stays."""
 
 import re
 from dataclasses import replace
@@ -72,7 +72,7 @@ def test_a_list_from_the_book_is_sent_half_filled_completed_and_then_empty(file:
 def test_the_book_shows_holdings_cash_on_settlement_and_what_is_open(file: Path, ticket: Ticket) -> None:
     books.send("desk", document(ticket))
     books.book_fills("desk", filled(ticket, 0.5)[:1])
-    shown = rebalance("book", "show", "desk").out
+    shown = rebalance("desk", "book", "show", "desk").out
     assert re.search(r"^SPY +3,194$", shown, re.MULTILINE)
     assert re.search(r"^USD +21,350.40 +46,647.24$", shown, re.MULTILINE)  # 66 × 383.44, less 10.20 of costs
     assert re.search(r"sell +SPY +133 +67$", shown, re.MULTILINE)
@@ -82,7 +82,7 @@ def test_the_book_shows_holdings_cash_on_settlement_and_what_is_open(file: Path,
 def test_an_open_order_is_dropped_by_its_id(file: Path, ticket: Ticket) -> None:
     books.send("desk", document(ticket))
     ids = [order.client_order_id for order in ticket.orders]
-    assert "No order is open." in rebalance("book", "resolve", "desk", *ids).out
+    assert "No order is open." in rebalance("desk", "book", "resolve", "desk", *ids).out
 
 
 def test_a_ticket_that_was_sent_is_not_sent_again(file: Path, ticket: Ticket) -> None:
@@ -103,7 +103,7 @@ def test_a_ticket_of_an_earlier_close_does_not_replace_the_orders_of_a_newer_one
     written, fills = tmp_path / "earlier.json", tmp_path / "fills.csv"
     written.write_bytes(ticket_json.write(earlier))
     fills.write_text(FILLS)
-    done = rebalance("book", "fill", "desk", fills, "--ticket", written)
+    done = rebalance("desk", "book", "fill", "desk", fills, "--ticket", written)
     assert (done.status, "one of 2022-12-29 was sent since. Leave the ticket out" in done.said) == (2, True)
     assert books.read_book("desk") == newer
 
@@ -130,7 +130,7 @@ def test_fills_of_another_order_are_refused_and_the_book_stays(file: Path, ticke
 
 
 def test_a_book_is_opened_once(file: Path) -> None:
-    done = rebalance("book", "open", FILE, "--as", "desk")
+    done = rebalance("desk", "book", "open", FILE, "--as", "desk")
     assert done.status == 2
     assert "book 'desk' is open already" in done.said
 
@@ -140,7 +140,7 @@ def test_the_line_of_a_book_is_asked_for_where_the_file_has_none(file: Path, nam
     stated = FILE.read_text() + "\npositions: {book: desk}\n"
     file.write_text(stated)
     books.book_path("desk").unlink()
-    done = rebalance("book", "open", file, "--as", name)
+    done = rebalance("desk", "book", "open", file, "--as", name)
     assert done.out.startswith(f"Book {name} of ")
     assert (f"Write `positions: {{book: {name}}}` into" in done.out) is told
 
@@ -158,7 +158,7 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
     ticket, fills = tmp_path / "tonight.json", tmp_path / "fills.csv"
     assert rebalance(*TRADES, file, "--out", ticket).status == 0
     fills.write_text(FILLS)
-    done = rebalance("book", "fill", "desk", fills, "--ticket", ticket)
+    done = rebalance("desk", "book", "fill", "desk", fills, "--ticket", ticket)
     assert done.status == 0, done.said
     cash = "33,390.80"  # 21,350.40 + 133 × 383.50 - 5.10 - 400 × 97.40
     assert re.search(rf"^USD .* {cash}$", done.out, re.MULTILINE)
@@ -166,9 +166,9 @@ def test_fills_of_a_written_list_are_booked_from_a_table_once(file: Path, tmp_pa
     shown, booked = done.out.rsplit("\n\n", 1)
     assert booked == "fills.csv: booked 2 fills.\n"
     for more in (("--ticket", ticket), ()):
-        again = rebalance("book", "fill", "desk", fills, *more)
+        again = rebalance("desk", "book", "fill", "desk", fills, *more)
         assert again.out.rsplit("\n\n", 1) == [shown, "fills.csv: nothing new to book.\n"]
-    journal = rebalance("journal", "show").out
+    journal = rebalance("desk", "journal", "show").out
     assert journal.count("sell 133 SPY at 383.5 USD on paper, fee 5.1 USD") == 1
     with Journal() as opened:  # limits of the day count those of the portfolio
         assert [entry.portfolio for entry in opened.entries(kind="fill")] == ["Sixty-forty"] * 2
@@ -206,12 +206,12 @@ def test_fills_with_the_ticket_of_an_earlier_list_are_refused_and_the_open_order
     earlier, later, fills = tmp_path / "earlier.json", tmp_path / "later.json", tmp_path / "fills.csv"
     assert rebalance(*TRADES, file, "--out", earlier).status == 0
     fills.write_text(FILLS)
-    assert rebalance("book", "fill", "desk", fills, "--ticket", earlier).status == 0
+    assert rebalance("desk", "book", "fill", "desk", fills, "--ticket", earlier).status == 0
     assert rebalance(*TRADES, file, "--out", later).status == 0  # AGG is open
     fills.write_text(f"{HEADER}3,2022-12-30T16:00:00Z,AGG,buy,21,97.40,USD,,\n")
-    shown = rebalance("book", "fill", "desk", fills, "--ticket", later).out
+    shown = rebalance("desk", "book", "fill", "desk", fills, "--ticket", later).out
     assert re.search(r"buy +AGG +321 +300$", shown, re.MULTILINE)
-    done = rebalance("book", "fill", "desk", fills, "--ticket", earlier)
+    done = rebalance("desk", "book", "fill", "desk", fills, "--ticket", earlier)
     assert (done.status, "are booked, and another list was sent since. Leave the ticket out" in done.said) == (2, True)
     assert f"{rebalance('book', 'show', 'desk').out}\nfills.csv: booked 1 fill.\n" == shown
 
@@ -222,7 +222,7 @@ def test_fills_of_a_day_before_their_book_or_their_order_are_not_booked(
     books.send("desk", document(ticket))
     before, order, fills = books.read_book("desk"), ticket.orders[0].client_order_id, tmp_path / "fills.csv"
     fills.write_text(f"{HEADER}1,2022-12-28T16:00:00Z,SPY,sell,21,383.40,USD,{order},\n")
-    done = rebalance("book", "fill", "desk", fills)
+    done = rebalance("desk", "book", "fill", "desk", fills)
     assert "Left aside: 1 fill of 2022-12-29 or before, which the holdings of the book have in them." in done.out
     assert books.read_book("desk") == before
     early = replace(filled(ticket, 0.5)[0], moment=FRIDAY - timedelta(days=2))
@@ -236,5 +236,5 @@ def test_a_list_of_another_file_is_not_filled(file: Path, ticket: Ticket, tmp_pa
     other, fills = tmp_path / "other.json", tmp_path / "fills.csv"
     assert rebalance(*TRADES, FILE, "--out", other).status == 0
     fills.write_text(FILLS)
-    done = rebalance("book", "fill", "desk", fills, "--ticket", other)
+    done = rebalance("desk", "book", "fill", "desk", fills, "--ticket", other)
     assert (done.status, "and book 'desk' belongs to desk.yaml: give a list of that" in done.said) == (2, True)

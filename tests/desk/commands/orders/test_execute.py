@@ -1,4 +1,4 @@
-"""`rebalance execute`: shown, asked, sent on paper, journalled and booked once; and the tickets that it refuses."""
+"""`rebalance desk execute`: shown, asked, sent on paper, journalled and booked once; and what it refuses."""
 
 import io
 import json
@@ -45,7 +45,7 @@ def hash_of(ticket: Path) -> str:
 
 def executed(ticket: Path, *words: object) -> Done:
     """The command, without a question."""
-    return rebalance("execute", ticket, *PAPER, "--yes", "--confirm", hash_of(ticket)[:8], *words)
+    return rebalance("desk", "execute", ticket, *PAPER, "--yes", "--confirm", hash_of(ticket)[:8], *words)
 
 
 def kinds(home: Path) -> list[str]:
@@ -75,22 +75,22 @@ def test_a_list_is_sent_filled_booked_and_then_nothing_is_left_to_trade(ticket: 
     assert re.search(r"sell +SPY +133 +383\.44 +50,997\.52 +USD +10\.20\n", done.out)
     assert re.search(r"cash +now\nUSD +2,062\.21\n\nNo order is open\.\n\nBooked in 'desk'", done.out)
     assert kinds(home) == ["list", "order", "order", *["acknowledgement"] * 2, *["fill"] * 2]
-    assert re.search(r"^SPY +3,127$", rebalance("book", "show", "desk").out, re.MULTILINE)
+    assert re.search(r"^SPY +3,127$", rebalance("desk", "book", "show", "desk").out, re.MULTILINE)
     assert "No trade: " in rebalance(*TRADES, ticket.with_name("desk.yaml")).out
 
 
 def test_a_ticket_that_was_sent_is_not_sent_again(ticket: Path, home: Path) -> None:
     executed(ticket)
     before = kinds(home)
-    done = rebalance("execute", ticket, *PAPER)  # it asks nothing
+    done = rebalance("desk", "execute", ticket, *PAPER)  # it asks nothing
     assert done.status == 0
     assert re.search(r"Sent by \S+ on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\. Nothing is sent again\.", done.out)
     assert kinds(home) == before
-    assert "2 fills booked" in rebalance("book", "show", "desk").out
+    assert "2 fills booked" in rebalance("desk", "book", "show", "desk").out
 
 
 def test_paper_plays_sessions_and_names_those_round_another_day(ticket: Path, home: Path) -> None:
-    done = rebalance("execute", ticket, *PAPER, "--as-of", "2022-12-31")
+    done = rebalance("desk", "execute", ticket, *PAPER, "--as-of", "2022-12-31")
     assert done.status == 2
     assert "no session of XNYS. The last before it is 2022-12-30, the next 2023-01-03." in done.err
     assert kinds(home) == ["list"]
@@ -100,7 +100,7 @@ def test_a_list_without_orders_asks_and_sends_nothing(ticket: Path, home: Path) 
     executed(ticket)
     empty = ticket.with_name("empty.json")
     rebalance(*TRADES, ticket.with_name("desk.yaml"), "--out", empty)
-    done = rebalance("execute", empty, *PAPER)
+    done = rebalance("desk", "execute", empty, *PAPER)
     assert (done.status, "The list has no order: there is nothing to send." in done.out) == (0, True)
     assert kinds(home).count("order") == 2
 
@@ -112,7 +112,7 @@ def test_a_ticket_that_was_sent_before_another_is_still_said_to_be_sent(ticket: 
     assert executed(later).status == 0
     done = executed(ticket)
     assert (done.status, "Nothing is sent again." in done.out) == (0, True)
-    assert "3 fills booked" in rebalance("book", "show", "desk").out
+    assert "3 fills booked" in rebalance("desk", "book", "show", "desk").out
 
 
 def test_what_another_list_replaced_is_neither_open_nor_sent(ticket: Path, home: Path) -> None:
@@ -126,27 +126,27 @@ def test_what_another_list_replaced_is_neither_open_nor_sent(ticket: Path, home:
     assert re.search(r"cash +now, less what open orders may take\nUSD +24,80", done.out)
     with PaperVenue.for_ticket(json.loads(ticket.read_text())) as venue:
         venue.cancel(next(iter(venue.open_orders())).client_id)
-    assert "2 orders may be open still" in " ".join(rebalance("tca").out.split())
+    assert "2 orders may be open still" in " ".join(rebalance("desk", "tca").out.split())
     later = ticket.with_name("later.json")
     assert (
         rebalance(*TRADES, ticket.with_name("desk.yaml"), "--to-target", "--deploy", 9_000, "--out", later).status == 0
     )
     assert executed(later).status == 0
-    count, book = kinds(home).count("order"), rebalance("book", "show", "desk").out
-    done = rebalance("execute", ticket, *PAPER)  # it asks nothing
+    count, book = kinds(home).count("order"), rebalance("desk", "book", "show", "desk").out
+    done = rebalance("desk", "execute", ticket, *PAPER)  # it asks nothing
     assert done.status == 0
-    assert "may be open still" not in " ".join(rebalance("tca").out.split())
+    assert "may be open still" not in " ".join(rebalance("desk", "tca").out.split())
     said = f"was replaced by list {hash_of(later)[:16]}, which was sent since. Nothing is sent again."
     assert said in " ".join(done.out.split())
     assert not re.search("^(open|not sent) ", done.out, re.MULTILINE)
-    assert (kinds(home).count("order"), rebalance("book", "show", "desk").out) == (count, book)
+    assert (kinds(home).count("order"), rebalance("desk", "book", "show", "desk").out) == (count, book)
 
 
 def test_a_list_that_was_stopped_before_its_first_order_is_not_open(ticket: Path, home: Path) -> None:
     with ready(Asked(ticket, ["paper"])) as ((prepared,), *_):
         (home / "STOP").touch()
         assert [each.state for each in prepared.send()] == [None, None]
-    assert "No order is open." in rebalance("book", "show", "desk").out
+    assert "No order is open." in rebalance("desk", "book", "show", "desk").out
 
 
 def test_no_list_is_made_or_sent_on_a_day_before_its_book(ticket: Path, home: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_half_sent_ticket_is_gone_on_with(ticket: Path, home: Path) -> None:
     assert "Orders without an answer, which are sent now: 1." in done.out
     assert re.search(r"cash +before +2023-01-03\nUSD +72,337\.72 +2,062\.21\n", done.out)
     assert kinds(home)[4:] == ["acknowledgement", "fill", "fill"]
-    assert "2 fills booked" in rebalance("book", "show", "desk").out
+    assert "2 fills booked" in rebalance("desk", "book", "show", "desk").out
 
 
 @pytest.mark.parametrize("words", [(), ("--as-of", "2023-01-03")])
@@ -185,11 +185,11 @@ def test_what_a_half_sent_ticket_filled_is_booked_where_a_check_fails_and_nothin
         next(iter(prepared.send()))
     if not words:
         (home / "STOP").touch()
-    done = rebalance("execute", ticket, *PAPER, *words)  # it asks nothing
+    done = rebalance("desk", "execute", ticket, *PAPER, *words)  # it asks nothing
     assert (done.status, "asked for and not sent, as a check failed: 1." in " ".join(done.out.split())) == (1, True)
     assert "not sent   order 20221229-6ba76b83979b00c6bb40 to buy 721 AGG: a check failed." in done.out
     assert kinds(home)[4:] == ["fill"]
-    assert re.search(r"^SPY +3,127\nAGG +7,460$", rebalance("book", "show", "desk").out, re.MULTILINE)
+    assert re.search(r"^SPY +3,127\nAGG +7,460$", rebalance("desk", "book", "show", "desk").out, re.MULTILINE)
 
 
 def test_a_ticket_of_which_a_check_failed_cannot_be_sent_by_another_way(ticket: Path, home: Path) -> None:
@@ -212,9 +212,9 @@ def test_orders_that_were_sent_with_another_list_are_refused_though_they_are_fil
 def test_a_dry_run_and_a_question_without_an_answer_send_nothing(
     ticket: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert rebalance("execute", ticket, *PAPER, "--dry-run").status == 0
+    assert rebalance("desk", "execute", ticket, *PAPER, "--dry-run").status == 0
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
-    done = rebalance("execute", ticket, *PAPER)
+    done = rebalance("desk", "execute", ticket, *PAPER)
     assert (done.status, "Send 2 orders to paper? [y/N]" in done.out) == (1, True)
     assert done.out.endswith("Nothing is sent.\n")
     assert kinds(home) == ["list"]
@@ -222,13 +222,13 @@ def test_a_dry_run_and_a_question_without_an_answer_send_nothing(
 
 def test_a_question_that_is_answered_sends(ticket: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
-    assert rebalance("execute", ticket, *PAPER).status == 0
+    assert rebalance("desk", "execute", ticket, *PAPER).status == 0
     assert kinds(home).count("fill") == 2
 
 
 @pytest.mark.parametrize("confirm", ["", "1234567", "0" * 64])
 def test_yes_needs_the_beginning_of_the_hash(ticket: Path, home: Path, confirm: str) -> None:
-    done = rebalance("execute", ticket, *PAPER, "--yes", *(["--confirm", confirm] if confirm else []))
+    done = rebalance("desk", "execute", ticket, *PAPER, "--yes", *(["--confirm", confirm] if confirm else []))
     assert done.status == 2
     assert ("--confirm is" if confirm else "--yes and --confirm HASH belong together") in done.err
     assert kinds(home) == ["list"]
@@ -315,7 +315,7 @@ def test_a_ticket_of_version_1_is_sent_on_paper(ticket: Path, home: Path) -> Non
     assert done.status == 0
     assert "desk.yaml is not known here: fills are journalled, and booked in no book." in " ".join(done.out.split())
     assert kinds(home).count("fill") == 2
-    assert "no fills booked" in rebalance("book", "show", "desk").out
+    assert "no fills booked" in rebalance("desk", "book", "show", "desk").out
 
 
 def test_a_list_of_a_portfolio_of_which_another_process_sends_one_waits(ticket: Path, home: Path) -> None:
@@ -413,11 +413,14 @@ def test_the_next_list_sells_the_rest_for_a_withdrawal_and_its_fills_book_it(par
 
 def test_a_withdrawal_that_is_pending_is_ended_by_its_name(partly: Path) -> None:
     name = f"list-{hash_of(partly.with_name('first.json'))[:16]}"
-    assert f"{name}: withdrawal of -120,000.00 USD on 2022-12-21, pending: " in rebalance("book", "show", "desk").out
-    done = rebalance("book", "resolve", "desk", name)
+    assert (
+        f"{name}: withdrawal of -120,000.00 USD on 2022-12-21, pending: "
+        in rebalance("desk", "book", "show", "desk").out
+    )
+    done = rebalance("desk", "book", "resolve", "desk", name)
     assert (done.status, "--dismiss leaves it out" in done.err) == (2, True)
-    assert rebalance("book", "resolve", "desk", name, "--dismiss").status == 0
-    assert name not in rebalance("book", "show", "desk").out
+    assert rebalance("desk", "book", "resolve", "desk", name, "--dismiss").status == 0
+    assert name not in rebalance("desk", "book", "show", "desk").out
     done = rebalance("trades", partly, "--as-of", "2022-12-22")
     assert ("USD pending" in done.out, "Cash 59,686.68 " in done.out) == (False, True)
 
@@ -429,8 +432,8 @@ def test_the_brokers_file_of_what_was_executed_is_not_booked_again(ticket: Path,
     assert executed(ticket, "--quotes", quotes).status == 0
     file.write_text("fill_id,moment,asset,side,quantity,price,currency,venue,fees\n"
                     "1,2022-12-30T21:00:00Z,AGG,buy,352,97.45,USD,ib,0\n")  # fmt: skip
-    done = rebalance("book", "fill", "desk", file)
+    done = rebalance("desk", "book", "fill", "desk", file)
     assert (done.status, "broker.csv: nothing new to book." in done.out) == (0, True)
     assert re.search(r"ib:1: fill 1 of AGG: paper:\S+ of 2022-12-30 is booked with the same order", done.out)
     assert books.read_book("desk").holders[0].units["AGG"] == 7_460 + 352
-    assert "ib:1" not in rebalance("book", "resolve", "desk", "ib:1", "--dismiss").out
+    assert "ib:1" not in rebalance("desk", "book", "resolve", "desk", "ib:1", "--dismiss").out

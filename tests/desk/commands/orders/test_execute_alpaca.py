@@ -1,4 +1,4 @@
-"""`rebalance execute` against a server that speaks Alpaca's format: sent, filled, journalled and not sent again."""
+"""`rebalance desk execute` against a server that speaks Alpaca's format: sent, filled, journalled, not sent again."""
 
 import json
 import re
@@ -57,7 +57,7 @@ def ticket(served: Alpaca, tmp_path: Path) -> Path:
 
 def executed(ticket: Path, *words: object) -> Done:
     confirm = json.loads(ticket.read_text())["hash"][:8]
-    return rebalance("execute", ticket, "--exchange", "alpaca", "--yes", "--confirm", confirm, *words)
+    return rebalance("desk", "execute", ticket, "--exchange", "alpaca", "--yes", "--confirm", confirm, *words)
 
 
 def test_a_list_is_sent_once_and_its_fills_are_journalled(ticket: Path, served: Alpaca, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_ticket_that_was_sent_to_several_venues_is_not_gone_on_with_at_one(
         ("alpaca", "was sent to alpaca_live: name it, too."),
         ("alpaca_live", "alpaca_live in part: name"),
     ):
-        done = rebalance("execute", ticket, "--exchange", name, "--yes", "--confirm", confirm)
+        done = rebalance("desk", "execute", ticket, "--exchange", name, "--yes", "--confirm", confirm)
         assert (done.status, said in done.said) == (2, True)
     assert (half_sent.posts, served.posts) == (1, 0)
 
@@ -266,7 +266,7 @@ def test_a_cycle_holds_its_book_beside_the_venue_and_sends_in_the_session_of_its
     file, close = tmp_path / "desk.yaml", TRADES[-1]
     acts = "{worlds: 100, acts: {venue: alpaca, notional: 200_000}}"
     file.write_text(f"{FILE.read_text()}\nticket: {{account: {ACCOUNT}}}\ncycle: {acts}\n")
-    assert rebalance("book", "open", file, "--as", "desk", "--as-of", close).status == 0
+    assert rebalance("desk", "book", "open", file, "--as", "desk", "--as-of", close).status == 0
     file.write_text(f"{file.read_text()}positions: {{book: desk}}\n")
     assert make_cycle(file, close).status == "awaiting approval"
     monkeypatch.setenv("REBALANCE_ACTS", "Sixty-forty@alpaca")

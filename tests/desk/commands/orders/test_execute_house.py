@@ -1,4 +1,4 @@
-"""`rebalance execute` of the ticket of a house: crosses and fills reach the accounts, exactly and once."""
+"""`rebalance desk execute` of the ticket of a house: crosses and fills reach the accounts, exactly and once."""
 
 import csv
 import json
@@ -67,7 +67,9 @@ def listed(house: Path, rows: list[str]) -> str:
 
 
 def executed(house: Path, stated: str, *words: object) -> Done:
-    return rebalance("execute", house / "house.json", "--exchange", "paper", "--yes", "--confirm", stated[:8], *words)
+    return rebalance(
+        "desk", "execute", house / "house.json", "--exchange", "paper", "--yes", "--confirm", stated[:8], *words
+    )
 
 
 def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path) -> None:
@@ -105,7 +107,7 @@ def test_accounts_hold_what_their_own_lists_say_and_nothing_is_lost(house: Path)
     assert len(crosses) == 2 * len(document["crosses"]) > 0
     assert dict(moved) == dict.fromkeys(moved, 0)
 
-    told = rebalance("why", document["crosses"][0]["buy_order"])
+    told = rebalance("desk", "why", document["crosses"][0]["buy_order"])
     assert told.status == 0
     assert f"part of a block or of crosses of list {stated[:16]} of F100." in " ".join(told.out.split())
     assert "the reasons stand in the CSV of the accounts' orders." in " ".join(told.out.split())
@@ -154,7 +156,7 @@ def test_accounts_that_only_trade_with_each_other_send_nothing(house: Path) -> N
     (house / "house.after.csv").unlink()  # as where the command had ended before
     assert executed(house, str(stated["hash"])).status == 0
     assert table(house / "house.after.csv") == after
-    refused = rebalance("approve", house / "house.json", "--refuse", "too late")
+    refused = rebalance("desk", "approve", house / "house.json", "--refuse", "too late")
     assert (refused.status, "can no longer be refused" in refused.said) == (2, True)
     assert "Crossed between accounts by" in refused.said
     with Journal(house / "home") as journal:

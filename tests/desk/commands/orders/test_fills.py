@@ -1,4 +1,4 @@
-"""`rebalance book fill` with a broker's file, and `book reconcile`: booked once, journalled, listed, and compared."""
+"""`rebalance desk book fill` with a broker's file, and `book reconcile`: booked once, journalled, compared."""
 
 import json
 import re
@@ -91,24 +91,24 @@ def test_ids_of_the_venue_in_the_journal_name_the_order(ticket: Path) -> None:
         journal.append([Event(each, ticket=document["hash"], order=order) for each in (sent, taken)])
     (row,) = fill_from("desk", broker_file(ticket, SOLD), ticket).book.blotter.fills
     assert (row.order_id, row.by_rule) == (order, False)
-    assert "1 fill booked." in rebalance("book", "show", "desk").out
+    assert "1 fill booked." in rebalance("desk", "book", "show", "desk").out
 
 
 def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path) -> None:
     path = broker_file(ticket, SOLD, STRAY, PAID)
-    done = rebalance("book", "fill", "desk", path, "--ticket", ticket, "--symbol", "GLD=AGG")
+    done = rebalance("desk", "book", "fill", "desk", path, "--ticket", ticket, "--symbol", "GLD=AGG")
     assert done.status == 0, done.said
     assert "broker.csv: booked 2 fills and 1 amount of cash." in done.out
     assert "2 fills booked (2 by account, asset and side, without the id of an order), 1 amount of cash" in done.out
-    other = rebalance("book", "fill", "desk", broker_file(ticket, STRAY.replace("6,", "7,"), name="other.csv"))
+    other = rebalance("desk", "book", "fill", "desk", broker_file(ticket, STRAY.replace("6,", "7,"), name="other.csv"))
     assert re.search(
-        r"not booked \(rebalance book resolve desk NAME.*\n  7: fill '7' of 'GLD': asset is 'GLD'", other.out
+        r"not booked \(rebalance desk book resolve desk NAME.*\n  7: fill '7' of 'GLD': asset is 'GLD'", other.out
     )
-    refused = rebalance("book", "resolve", "desk", "7")
+    refused = rebalance("desk", "book", "resolve", "desk", "7")
     assert (refused.status, "asset is 'GLD'" in refused.said) == (2, True)
-    gone = rebalance("book", "resolve", "desk", "7", "--dismiss")
+    gone = rebalance("desk", "book", "resolve", "desk", "7", "--dismiss")
     assert "not booked" not in gone.out
-    again = rebalance("book", "fill", "desk", ticket.with_name("other.csv"))
+    again = rebalance("desk", "book", "fill", "desk", ticket.with_name("other.csv"))
     assert again.out == f"{gone.out}\nother.csv: nothing new to book.\n"
 
 
@@ -116,7 +116,7 @@ def test_a_trade_that_is_booked_by_name_is_journalled(ticket: Path) -> None:
     path = broker_file(ticket, STRAY.replace("GLD", "AGG"))
     fill_from("desk", path)
     assert kinds() == []
-    assert re.search(r"^AGG +7,470$", rebalance("book", "resolve", "desk", "6").out, re.MULTILINE)
+    assert re.search(r"^AGG +7,470$", rebalance("desk", "book", "resolve", "desk", "6").out, re.MULTILINE)
     assert kinds() == [("fill", "")]
 
 
@@ -124,10 +124,10 @@ def test_reconciling_says_what_differs_and_why_and_ends_with_status_1(ticket: Pa
     fill_from("desk", broker_file(ticket, SOLD), ticket)
     positions = ticket.with_name("positions.csv")
     positions.write_text("Symbol,Quantity,Market value\nSPY,3127,1199016.88\nAGG,7460,726446.8\nCash,,72350.80\n")
-    same = rebalance("book", "reconcile", "desk", "--positions", positions)
+    same = rebalance("desk", "book", "reconcile", "desk", "--positions", positions)
     assert (same.status, "0 of 3 differ between book desk and positions.csv." in same.out) == (0, True)
     positions.write_text("Symbol,Quantity,Market value\nSPY,3260,1250014.4\nAGG,8181,796661.1\nCash,,21350.40\n")
-    done = rebalance("book", "reconcile", "desk", "--positions", positions)
+    done = rebalance("desk", "book", "reconcile", "desk", "--positions", positions)
     assert done.status == 1
     assert re.search(r"^SPY +3,127 +3,260 +133$", done.out, re.MULTILINE)
     assert re.search(r"^USD +72,350.80 +21,350.40 +-51,000.40$", done.out, re.MULTILINE)
@@ -136,5 +136,5 @@ def test_reconciling_says_what_differs_and_why_and_ends_with_status_1(ticket: Pa
 
 
 def test_a_symbol_without_its_line_is_refused(ticket: Path) -> None:
-    done = rebalance("book", "fill", "desk", broker_file(ticket, SOLD), "--symbol", "GLD")
+    done = rebalance("desk", "book", "fill", "desk", broker_file(ticket, SOLD), "--symbol", "GLD")
     assert (done.status, "write SYMBOL=ASSET, such as BRK/B=BRK.B" in done.said) == (2, True)

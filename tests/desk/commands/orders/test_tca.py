@@ -51,7 +51,7 @@ def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal
 def test_all_forms_are_written_by_one_command_and_change_nothing(journal: Journal, tmp_path: Path) -> None:
     before, file = journal.head, FILE.read_bytes()
     outs = [tmp_path / name for name in ("page.html", "orders.csv", "parts.png")]
-    done = rebalance("tca", "--portfolio", FILE, *(word for out in outs for word in ("--out", out)))
+    done = rebalance("desk", "tca", "--portfolio", FILE, *(word for out in outs for word in ("--out", out)))
     assert done.status == 0, done.said
     assert (journal.head, FILE.read_bytes()) == (before, file)
     assert f"of the journal, the last {before.sha256}." in done.out
@@ -106,13 +106,13 @@ def test_a_house_is_valued_and_compared_with_the_first_of_its_models_that_has_th
     assert held.orders["end"].notna().all()
     assert held.changes == tuple(replace(change, file="both.yaml") for change in alone.changes) != ()
     assert held.effect == alone.effect.replace(str(FILE), str(tmp_path / "both.yaml"))
-    done = rebalance("tca", "--portfolio", tmp_path / "house.csv")
+    done = rebalance("desk", "tca", "--portfolio", tmp_path / "house.csv")
     assert (done.status, f"What the orders of {NAME} cost" in done.out) == (0, True)
     (tmp_path / "both.yaml").write_text(FILE.read_text())
     (tmp_path / "house.csv").write_text("\n".join(rows[::2]))
     assert (
         "`ticket: account` of both.yaml is '', which is empty"
-        in rebalance("tca", "--portfolio", tmp_path / "house.csv").said
+        in rebalance("desk", "tca", "--portfolio", tmp_path / "house.csv").said
     )
 
 
@@ -129,10 +129,10 @@ def test_orders_without_a_total_are_listed_and_not_drawn(tmp_path: Path, monkeyp
     monkeypatch.setenv(HOME, str(tmp_path))
     with Journal() as journal:
         journal.append(executed(listed("x", "buy", "SPY", 1.0, None), "", None, [(1.0, 378.0, None)]))
-    done = rebalance("tca")
+    done = rebalance("desk", "tca")
     assert (done.status, done.said) == (0, "")
     assert "No order of these has a total that is known." in done.out
-    picture = rebalance("tca", "--out", tmp_path / "parts.png")
+    picture = rebalance("desk", "tca", "--out", tmp_path / "parts.png")
     assert picture.status == 2
     assert "there is no picture of the orders of the journal" in picture.said
     assert not (tmp_path / "parts.png").exists()
@@ -148,7 +148,7 @@ def test_orders_without_a_total_are_listed_and_not_drawn(tmp_path: Path, monkeyp
     ],
 )
 def test_a_mistake_is_told_in_a_sentence(journal: Journal, words: tuple[str, str], said: str) -> None:
-    done = rebalance("tca", *words)
+    done = rebalance("desk", "tca", *words)
     assert done.status == 2
     assert said in done.said
 

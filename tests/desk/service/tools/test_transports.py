@@ -1,4 +1,4 @@
-"""The two ways to the tools, by the SDK's own client: POST /mcp behind the service's guards, and `rebalance mcp`."""
+"""The two ways to the tools, by the SDK's client: POST /mcp behind the service's guards, and `rebalance serve mcp`."""
 
 import asyncio
 import sys
@@ -149,7 +149,7 @@ def home_of(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str,
 
 def test_the_command_answers_for_the_only_user(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     with home_of(bench, monkeypatch) as environment:
-        words = ["-m", "desk.cli", "mcp", "--portfolio", NAME]
+        words = ["-m", "desk.cli", "serve", "mcp", "--portfolio", NAME]
         server = StdioServerParameters(command=sys.executable, args=words, env=environment, cwd=str(ROOT))
 
         async def done() -> Any:
@@ -163,8 +163,8 @@ def test_the_command_answers_for_the_only_user(bench: Bench, monkeypatch: pytest
 
 def test_the_command_says_why_it_does_not_start(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     with home_of(bench, monkeypatch):
-        done = rebalance("mcp", "--portfolio", "Nobody's")
+        done = rebalance("serve", "mcp", "--portfolio", "Nobody's")
         assert (done.status, done.out) == (2, "")
         assert "Give the id or the name of one: 'Sixty-forty'." in done.said
         monkeypatch.setenv("REBALANCE_TOKEN", "unknown")
-        assert "REBALANCE_TOKEN is unknown, expired or revoked" in rebalance("mcp").said
+        assert "REBALANCE_TOKEN is unknown, expired or revoked" in rebalance("serve", "mcp").said

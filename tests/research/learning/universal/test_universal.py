@@ -211,7 +211,7 @@ def test_what_comes_with_the_workbench_is_what_the_command_makes():
 
 
 def test_another_network_does_not_take_its_place_unasked(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["rebalance", "train", "universal", "--steps", "10"])
+    monkeypatch.setattr(sys, "argv", ["rebalance", "research", "train", "universal", "--steps", "10"])
     with pytest.raises(SystemExit, match="2"):
         main()
     assert "would overwrite the network that comes with the workbench" in capsys.readouterr().err

@@ -87,9 +87,9 @@ def test_a_book_cut_short_and_one_that_is_not_there_are_refused(book: Book) -> N
     path.write_text(path.read_text()[:100])
     with pytest.raises(DataError, match="is no JSON"):
         read_book("desk")
-    with pytest.raises(DataError, match=r"there is no book 'other'.* rebalance book open FILE --as other"):
+    with pytest.raises(DataError, match=r"there is no book 'other'.* rebalance desk book open FILE --as other"):
         read_book("other")
-    with pytest.raises(DataError, match=r"rebalance book open desk\.yaml --as other"):
+    with pytest.raises(DataError, match=r"rebalance desk book open desk\.yaml --as other"):
         read_book("other", "desk.yaml")
     with pytest.raises(ConfigError, match="has a slash"):
         book_path("../desk")

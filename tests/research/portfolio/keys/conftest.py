@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from research.market.store import STORES
+from foundation.home import STORES
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
 

@@ -36,12 +36,14 @@ from research.allocation import (
     RobustCVaR,
     Schur,
     Shrunk,
+    Signals,
     Smoothed,
     TailParity,
     UniversalPortfolio,
     VolatilityTarget,
 )
 from research.allocation.constraints import Cardinality, Constraints, Group, Most
+from research.allocation.signals import read_signals
 from research.forecast import (
     Estimated,
     HARVolatility,
@@ -76,6 +78,7 @@ from research.rules import (
 
 STRATEGIC = FixedWeights((0.6, 0.4))
 
+SIGNALS = Path(__file__).parents[4] / "data" / "examples" / "signal_scores.csv"
 SCORES = Path(__file__).parents[4] / "data" / "examples" / "news_scores.csv"
 EXAMPLES = {
     "{rule: never}": Never(STRATEGIC),
@@ -229,6 +232,9 @@ EXAMPLES = {
     f"{{rule: never, allocation: {{kind: news, scores: {SCORES}, ranges: [[SPY, 0.2, 0.4]], placebo: 3, flag: -0.3, "
     "of: {kind: equal}}}": Never(
         NewsTilt(EqualWeights(), read_scores(SCORES, str(SCORES)), flag=-0.3, ranges=(("SPY", 0.2, 0.4),), placebo=3)
+    ),
+    f"{{rule: never, allocation: {{kind: signals, table: {SIGNALS}, mapping: rank, max_age: 45}}}}": Never(
+        Signals(read_signals(SIGNALS, str(SIGNALS)), "rank", max_age=45)
     ),
     "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
 }

@@ -10,9 +10,10 @@ import yaml
 
 from backtests.studies.audits.portfolio_audit import audit_policy
 from foundation.errors import ConfigError
+from foundation.home import STORES
 from research.market.calendars import sessions
 from research.market.rows import price_rows
-from research.market.store import STORES, named_store
+from research.market.store import named_store
 from research.portfolio import Portfolio, load_portfolio
 
 FILE = """\

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from foundation.errors import ConfigError, DataError
+from foundation.home import STORES
 from research.market.calendars import sessions
 from research.market.cash import bill_return, embedded_rates
 from research.market.rows import price_rows
-from research.market.store import STORES, PriceStore, named_store
+from research.market.store import PriceStore, named_store
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document

@@ -1,0 +1,142 @@
+"""What a notebook takes from its portfolio file where a parameter is empty: "" or 0.
+
+So each notebook runs on any portfolio with `-p portfolio mine.yaml` alone. A default is a fact of the file or its
+market; what a file does not have is added to the portfolio in memory, never to the file.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foundation.files import ROOT, from_workbench
+from foundation.paper.wording import listed
+from research.allocation import MeanVariance
+from research.market.reading.embedded import EMBEDDED
+from research.portfolio import Portfolio, load_portfolio
+from research.rules.protocol import held_by
+
+FITTED = ("tuned", "learned")  # rules that cannot decide before they were fitted
+LEAST_WINDOW = 60  # returns, of a market with few rows a year
+CANDIDATES = {"calendar": {"rule": "calendar"}, "tuned": {"rule": "tuned"}, "learned": {"rule": "learned"}}
+SCHEDULES = {"week": 52, "month": 12, "quarter": 4, "year": 1}  # dates a year
+
+
+def largest_asset(portfolio: Portfolio) -> str:
+    """The asset with the largest target."""
+    return portfolio.market.assets[int(np.argmax(portfolio.target))]
+
+
+def window_of(portfolio: Portfolio, years: float) -> int:
+    """The number of returns in so many years of its market, `LEAST_WINDOW` at least."""
+    return max(round(years * portfolio.periods_per_year), LEAST_WINDOW)
+
+
+def schedules_of(portfolio: Portfolio) -> tuple[str, ...]:
+    """The schedules on whose dates its market has rows."""
+    return tuple(name for name, dates in SCHEDULES.items() if dates <= portfolio.periods_per_year)
+
+
+def month_before_test(portfolio: Portfolio) -> str:
+    """The last close that is a month or more before the test, YYYY-MM-DD: what is fitted until then has not seen it."""
+    market = portfolio.market
+    return f"{market.dates[market.row(portfolio.test_start - pd.Timedelta(days=31))]:%Y-%m-%d}"
+
+
+def last_day(portfolio: Portfolio) -> str:
+    """The day of the newest price of a market that comes with the workbench, which ends there; "" for one that goes on.
+
+    The age of prices is counted to it, or to the exchange's own day: prices that are too old for orders are found.
+    """
+    file = from_workbench(portfolio.file).resolve()
+    market = portfolio.settings["market"]
+    ours = isinstance(market, Mapping) and "file" in market and file.is_relative_to(ROOT / "data")
+    return f"{portfolio.priced_on:%Y-%m-%d}" if ours or portfolio.market.name in EMBEDDED else ""
+
+
+def ready_policy(portfolio: Portfolio) -> str:
+    """The name of its active policy, or of its first candidate, that decides without being fitted; "" for none."""
+    names = [*filter(None, [portfolio.policy]), *portfolio.policies]
+    return next((name for name in names if rule_of(portfolio, name) not in FITTED), "")
+
+
+def rule_of(portfolio: Portfolio, policy: str) -> str:
+    """The kind of rule of a policy, as the file names it; "" for a class of the user's own."""
+    return str(portfolio.settings["policies"][policy].get("rule", ""))  # type: ignore[index]
+
+
+def with_rules(portfolio: Portfolio, wanted: Mapping[str, Mapping[str, Any]]) -> tuple[Portfolio, list[str], str]:
+    """A portfolio that has a policy of each kind of rule, the names of these, and what was added, in words, or "".
+
+    wanted : by kind of rule, the policy that is added where the file has none, as a file states it. Of several of a
+             kind the reference is taken, or else the first.
+    """
+    first = [portfolio.reference, *portfolio.policies]
+    names = {rule_of(portfolio, name): name for name in reversed(first)}
+    lacking = {kind: policy for kind, policy in wanted.items() if kind not in names}
+    names |= {kind: kind for kind in lacking}
+    if not lacking:
+        return portfolio, [names[kind] for kind in wanted], ""
+    more = load_portfolio(portfolio.file, {f"policies.{kind}": dict(policy) for kind, policy in lacking.items()})
+    words = f"The file has no policy of the rule {listed(list(lacking), 'and')}: one is added here with usual settings."
+    return more, [names[kind] for kind in wanted], words
+
+
+def limited_policies(portfolio: Portfolio) -> tuple[Portfolio, str, str, str]:
+    """A portfolio, its first policy with a mean-variance allocation under limits, and the first whose limits give way.
+
+    Where none gives way, it is the first again. A file without any gets one, whose limits are the ranges of the file;
+    the words say so, else they are "".
+    """
+    models = {name: held_by(policy, portfolio.strategic) for name, policy in portfolio.policies.items()}
+    under = {name: m for name, m in models.items() if isinstance(m, MeanVariance) and m.limited}
+    soft = (name for name in under if any(_values(portfolio.settings["policies"][name], "gives_way")))  # type: ignore[index]
+    if under:
+        first = next(iter(under))
+        return portfolio, first, next(soft, first), ""
+    ranges = zip(portfolio.market.assets, portfolio.lower.tolist(), portfolio.upper.tolist(), strict=True)
+    allocation = {
+        "kind": "mean_variance", "objective": "utility", "risk_aversion": 4.0, "schedule": "quarter",
+        "forecast": {"mean": "james_stein", "covariance": "ledoit_wolf", "window": window_of(portfolio, 3.0)},
+        "constraints": {"lines": {name: {"least": low, "most": high} for name, low, high in ranges}},
+    }  # fmt: skip
+    policy = {"rule": "calendar", "schedule": "quarter", "allocation": allocation}
+    more = load_portfolio(portfolio.file, {"policies.limited": policy})
+    words = (
+        "The file has no policy with a mean-variance allocation under limits: here one keeps the ranges of its assets. "
+        "`data/portfolios/under_limits.yaml` shows how a file states more."
+    )
+    return more, "limited", "limited", words
+
+
+def stated_views(portfolio: Portfolio) -> tuple[str, str]:
+    """The views of the first policy that has some, as `read_views` reads them, or an example; and which, in words.
+
+    The example is no advice: the asset that rose most in the last year goes on to beat the one that rose least.
+    """
+    for name, policy in portfolio.settings["policies"].items():  # type: ignore[union-attr]
+        if views := next(_values(policy, "views"), None):
+            return "; ".join(map(_view, views)), f"These are the views of the policy {name} of the file."
+    market, window = portfolio.market, min(round(portfolio.periods_per_year), len(portfolio.market.dates) - 1)
+    grown = np.log1p(np.nan_to_num(market.returns[-window:])).sum(axis=0)
+    best, worst = market.assets[int(np.argmax(grown))], market.assets[int(np.argmin(grown))]
+    return f"{best} beats {worst} by 1% a year, confidence 50%", (
+        f"The file states no views. As an example, {best}, which rose most in the last year, goes on to beat {worst}, "
+        "which rose least. State your own in the parameter `views`."
+    )
+
+
+def _values(settings: Any, key: str) -> Iterator[Any]:
+    """All values of a key, anywhere in the settings of a policy."""
+    inside = settings.values() if isinstance(settings, Mapping) else settings if isinstance(settings, list) else ()
+    if isinstance(settings, Mapping) and settings.get(key) is not None:
+        yield settings[key]
+    for each in inside:
+        yield from _values(each, key)
+
+
+def _view(stated: Mapping[str, Any]) -> str:
+    """A view of a file in words, with its confidence or its uncertainty."""
+    sure = [f"{key} {100.0 * stated[key]:g}%" for key in ("confidence", "uncertainty") if stated.get(key) is not None]
+    return ", ".join([stated["view"], *sure])

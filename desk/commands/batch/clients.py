@@ -1,0 +1,97 @@
+"""A client whose comparison others share: a run of his own, with his orders, the verdict in his money, and his drift.
+
+The comparison is a report, made once. It may be that of a client, or of the model of accounts; the policy that it
+recommends decides for all of them, each by his own holdings.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from backtests.runs.folder import NUMBERS_FILE, Run, staged
+from backtests.runs.manifest import read_manifest
+from backtests.sheets.pages.client import CLIENT_PAGE, client_html
+from desk.commands.batch.plan import Job
+from desk.commands.made import file_fact, finish
+from desk.commands.orders.trades import TRADES, TRADES_JSON, fitted_policy
+from desk.commands.report import NoneRecommended, holder_facts
+from desk.tickets import make_ticket
+from desk.tickets.accounts import Model, account_of
+from desk.tickets.formats import write_ticket
+from foundation.files import write_whole, writing
+from research.accounting import Policy
+from research.orders import TradeList, trade_list
+from research.portfolio import Portfolio, load_portfolio
+
+KIND = "client"  # of a run
+
+
+def client_run(report: Run, job: Job) -> Run:
+    """The run of a client, from the one that a report of his own portfolio would be."""
+    settings = {"portfolio": report.settings["portfolio"], "report": job.report}
+    if job.account is None:
+        return replace(report, kind=KIND, settings=settings)
+    name = re.sub(r"[^\w-]+", "_", job.label)[:40].strip("_") or "account"
+    return replace(report, kind=KIND, portfolio=name, settings=settings | {"account": list(job.account[1])})
+
+
+def make_client(job: Job, run: Run, reports: Path) -> None:
+    """Make the run of a client from the report whose comparison he shares.
+
+    job     : portfolio file, or model and row of an account.
+    run     : result of `client_run`.
+    reports : folder of the runs, with the report.
+    Raises  : ConfigError, DataError and PolicyError as `load_portfolio`, `account_of` and `trade_list` do.
+    """
+    started, final, shared = datetime.now(UTC), reports / run.name, reports / job.report
+    manifest, numbers = _report(shared)
+    trades = _trades(job, shared, manifest)
+    with writing(final), staged(final) as folder:
+        ticket = make_ticket(trades)
+        for name in (TRADES, TRADES_JSON):
+            write_ticket(ticket, folder / name)
+        write_whole(folder / CLIENT_PAGE, client_html(job.portfolio, trades, numbers, run))
+        facts = {
+            "recommendation": {"policy": manifest["recommendation"]["policy"]},
+            "file": file_fact(trades.portfolio),
+            "holder": holder_facts(trades)
+            | {"trades": trades.headline, "orders": len(trades.orders), "turnover": trades.turnover},
+        }
+        finish(folder, run, started, f"{numbers['recommendation']['verdict']['do']}\n\n{trades!r}", facts)
+
+
+def _trades(job: Job, report: Path, manifest: Mapping[str, Any]) -> TradeList:
+    """Today's orders of a client, by the recommended policy."""
+    if job.account is None:
+        portfolio = load_portfolio(job.file, trust_code=job.trust_code)
+        policy, name = _policy(portfolio, report, manifest)
+        return trade_list(portfolio, policy, name=name, run=report.name)
+    assert job.accounts is not None
+    model, account = account_of(job.accounts, job.account, lambda _: _model(job.file, report, job.trust_code))
+    return model.trades(replace(account, ticket=replace(account.ticket, account=job.label)))
+
+
+def _policy(portfolio: Portfolio, report: Path, manifest: Mapping[str, Any]) -> tuple[Policy, str]:
+    """The policy that a report recommends, as it was fitted there, and its name; one that holds where it has none."""
+    name = manifest["recommendation"]["policy"]
+    if name is None:
+        return NoneRecommended(portfolio.strategic), "none recommended"
+    return fitted_policy(portfolio, name, (report, manifest)), name
+
+
+@cache  # of a worker: the report is whole when it is asked for
+def _report(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest of a report and its numbers."""
+    return read_manifest(folder), json.loads((folder / NUMBERS_FILE).read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=8)
+def _model(file: Path, report: Path, trust_code: bool | None) -> Model:
+    """The model of accounts, by the recommended policy."""
+    portfolio = load_portfolio(file, trust_code=trust_code)
+    return Model.of(portfolio, *_policy(portfolio, report, _report(report)[0]), report.name)
