@@ -17,7 +17,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench browser docs format clean
+.PHONY: screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -66,9 +66,6 @@ format: setup  ## put code and notebooks into the house's form
 
 bench: setup .venv/.bench  ## measure against the peers
 	$(BIN)/python -m benchmarks
-
-browser: setup  ## hold a page of each kind against axe-core in Chromium; needs npm
-	$(BIN)/python -m benchmarks.browser
 
 screens: setup  ## after the tests: pictures of each notebook as a page and in JupyterLab, in .cache/screens
 	$(BIN)/python tests/notebook_pages.py .cache/screens

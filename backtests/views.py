@@ -22,6 +22,7 @@ VIEWS = {  # record, view: module, function of the record
     ("comparison.paired.PairedBacktests", "text"): "comparison.text:paired_text",
     ("today.targets_today.TargetsToday", "html"): "sheets.pages.targets_today:targets_html",
     ("today.targets_today.TargetsToday", "text"): "sheets.pages.targets_today:targets_text",
+    ("studies.forecasts.today.ForecastsToday", "html"): "sheets.pages.forecasts_today:forecasts_html",
     ("laboratory.study.Study", "html"): "sheets.pages.laboratory:laboratory_cell",
     ("laboratory.study.Study", "text"): "sheets.pages.laboratory:laboratory_text",
     ("studies.real_markets.study.Study", "text"): "studies.real_markets.findings:study_text",

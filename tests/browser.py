@@ -1,18 +1,17 @@
 """Pages in a real browser, and as the elements that they are made of."""
 
-import html
-import json
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import CDPSession, Page
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}  # windows of the pages of the service
 AUTHENTICATOR = {
@@ -20,7 +19,9 @@ AUTHENTICATOR = {
     "isUserVerified": True, "automaticPresenceSimulation": True,
 }  # fmt: skip
 SCRIPT = Path("foundation/paper/templates/pictures.js")  # of pages with pictures
-VIEWS = ((360, "light"), (768, "dark"), (1440, "light"))  # widths of a page, and the theme of its reader
+VIEWS = ((360, "light"), (390, "dark"), (768, "dark"), (1280, "light"))  # widths of a page, and its reader's theme
+AXE_WIDTHS = (390, 1280)  # of the pages at which axe looks, px
+EVEN = ".sheet .scroll { background: none !important }"  # axe judges no words on the shade of a wide table
 
 
 class Elements(HTMLParser):
@@ -56,14 +57,14 @@ def without_script(page: str) -> str:
 
 
 MEASURE = """
-function measure(page, width, theme) {
-  const sizes = [], touching = [], outside = [];
-  for (const svg of page.querySelectorAll('svg')) {
+() => {
+  const sizes = [], touching = [], outside = [], root = document.documentElement, width = root.clientWidth;
+  for (const svg of document.querySelectorAll('svg')) {
     const box = svg.getBoundingClientRect();
     if (!box.width) continue;
     const words = [...svg.querySelectorAll('text')].map(t => [t, t.getBoundingClientRect()]);
     for (const [t, r] of words) {
-      sizes.push(parseFloat(page.defaultView.getComputedStyle(t).fontSize) * box.width / svg.viewBox.baseVal.width);
+      sizes.push(parseFloat(getComputedStyle(t).fontSize) * box.width / svg.viewBox.baseVal.width);
       if (r.left < -0.5 || r.right > width + 0.5) outside.push(t.textContent);
     }
     for (const [t, a] of words) for (const [u, b] of words) {
@@ -73,21 +74,10 @@ function measure(page, width, theme) {
       if (x > 1 && y > 0.3 * Math.min(a.height, b.height)) touching.push(t.textContent + ' | ' + u.textContent);
     }
   }
-  const root = page.documentElement, style = page.defaultView.getComputedStyle(page.querySelector('.sheet'));
-  return {width, theme, scroll: root.scrollWidth, room: root.clientWidth, smallest: Math.min(...sizes),
+  const style = getComputedStyle(document.querySelector('.sheet') || document.body);
+  return {scroll: root.scrollWidth, room: width, smallest: sizes.length ? Math.min(...sizes) : 99,
           drawn: sizes.length, touching, outside, paper: style.backgroundColor, ink: style.color};
 }
-onload = () => { for (const [width, theme] of VIEWS) {
-  const frame = document.createElement('iframe');
-  frame.style.cssText = 'border:0;height:900px;width:' + width + 'px;color-scheme:' + theme;
-  frame.srcdoc = PAGE;
-  frame.onload = () => {
-    const found = document.createElement('pre');
-    found.textContent = JSON.stringify(measure(frame.contentDocument, width, theme));
-    document.body.append(found);
-  };
-  document.body.append(frame);
-} };
 """
 
 
@@ -108,32 +98,54 @@ def browse(folder: Path, *options: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
-def opened(page: str, folder: Path) -> list[dict[str, object]]:
-    """What a browser measures of the page in each of `VIEWS`: a page in a frame follows the theme of the frame."""
-    script = MEASURE.replace("VIEWS", json.dumps(VIEWS)).replace("PAGE", json.dumps(page).replace("</", "<\\/"))
-    path = folder / "frames.html"
-    path.write_text(f"<!doctype html><meta charset=utf-8><body><script>{script}</script>", encoding="utf-8")
-    printed = browse(folder, "--dump-dom", path.as_uri())
-    found = [json.loads(html.unescape(text)) for text in re.findall(r"<pre>(.*?)</pre>", printed, flags=re.DOTALL)]
-    assert sorted((one["width"], one["theme"]) for one in found) == sorted(VIEWS), printed[-2000:]
-    return found
+THREAD = ThreadPoolExecutor(1)  # Playwright's loop would hinder other tests in theirs
 
 
-def check_page(page: str, folder: Path, drawn: int = 51) -> None:
+@cache
+def shared() -> Browser:
+    """One Chromium for all pages of a process; to be used in `THREAD`. It ends with the process."""
+    return sync_playwright().start().chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+
+
+def check_page(page: str, drawn: int = 51) -> None:
     """At every width the page scrolls no way but down, and its drawings stay on it, with words that can be read.
 
-    It is dark on light for a reader of light pages, and light on dark for one of dark pages.
+    It is dark on light for a reader of light pages, and light on dark for one of dark pages; axe finds nothing wrong
+    with it, what is folded too.
 
-    drawn : how many parts they have at the least.
+    page  : its HTML.
+    drawn : how many parts its drawings have at the least.
     """
-    for found in opened(page, folder):
-        assert found["scroll"] <= found["room"], found
+    for view, found in THREAD.submit(_looked, page).result():
+        if isinstance(found, list):
+            assert not found, f"{view}: {chr(10).join(found)}"
+            continue
+        assert found["scroll"] <= found["room"], view
         assert found["drawn"] >= drawn
-        assert found["outside"] == [], found["width"]
-        assert found["touching"] == [], f"{found['width']} wide; wider letters than Liberation Sans (a package) touch"
-        assert found["smallest"] is None or found["smallest"] >= 9.0, found["width"]
+        assert found["outside"] == [], view
+        assert found["touching"] == [], f"{view}: wider letters than Liberation Sans (a package) touch"
+        assert found["smallest"] >= 9.0, view
         paper, ink = (sum(map(int, re.findall(r"\d+", str(found[c]))[:3])) for c in ("paper", "ink"))
-        assert (paper < 150 < ink) if found["theme"] == "dark" else (ink < 150 < paper), found["theme"]
+        assert (paper < 150 < ink) if view.endswith("dark") else (ink < 150 < paper), view
+
+
+def _looked(html: str) -> list[tuple[str, Any]]:
+    """By view, its measures at each width, and what axe says of it."""
+    page, found = shared().new_page(), list[tuple[str, Any]]()
+    try:
+        page.set_content(html)
+        for width, theme in VIEWS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)
+            found.append((f"{width} px {theme}", page.evaluate(MEASURE)))
+        page.add_style_tag(content=EVEN)
+        page.evaluate("document.querySelectorAll('details').forEach(found => { found.open = true; })")
+        for width in AXE_WIDTHS if "<html" in html else ():  # a notebook's block is no page
+            page.set_viewport_size({"width": width, "height": 900})
+            found.append((f"axe at {width} px", violations(page)))
+    finally:
+        page.close()
+    return found
 
 
 def violations(page: Page) -> list[str]:

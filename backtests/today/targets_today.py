@@ -10,10 +10,16 @@ weights are measured by one covariance, of the date itself, so that their risks 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
+from backtests.evaluation.benchmark import target_returns
+from backtests.inference.block_draws import HOUSE
+from backtests.inference.estimates import INTERVAL_LEVEL, EstimateWithTest, NotAvailable, or_why_not
+from backtests.inference.evidence import Difference, holm, verdict
+from backtests.inference.paired_sharpe import PairedSharpe
 from backtests.views import view
 from foundation.arrays import Array, freeze_fields
 from foundation.errors import ConfigError, DataError, PolicyError
@@ -27,6 +33,7 @@ from research.allocation.wrapper import each_of
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Market
 from research.portfolio import Portfolio
+from research.risk import sharpe
 from research.risk.decomposition.contributions import risk_contributions
 from research.risk.decomposition.torsion import torsion_bets
 from research.rules.protocol import allocation_name, held_by
@@ -113,6 +120,25 @@ class TargetToday:
         return self.answer.weights
 
 
+@dataclass(frozen=True, eq=False)
+class AgainstControls:
+    """Sharpe ratios of simple targets less that of the target that is judged, on the same days.
+
+    Each target is held from close to close at no cost.
+
+    first, last : first and last day of the returns.
+    differences : difference of each simple target by its name; p is Holm-adjusted over all of them.
+    """
+
+    first: pd.Timestamp
+    last: pd.Timestamp
+    differences: Mapping[str, Difference]
+
+    def judged(self, word: str) -> list[str]:
+        """The simple targets with a verdict: "better", "worse", "not significant" or "not available"."""
+        return [name for name, one in self.differences.items() if one.verdict == word]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class TargetsToday:
     """The targets in force at one close, the distinct allocations of a portfolio's policies first.
@@ -191,6 +217,25 @@ class TargetsToday:
         gap = weights - self.portfolio.weights
         return max(float(gap[gap > 0.0].sum()), float(-gap[gap < 0.0].sum()))
 
+    @property
+    def judged(self) -> TargetToday:
+        """The target that is compared with the controls: that of the active policy, or the first."""
+        return next((one for one in self.targets if self.portfolio.policy in one.policies), self.targets[0])
+
+    @property
+    def is_strategic(self) -> bool:
+        """True if the target that is judged is the strategic one."""
+        return self.judged.allocation == self.portfolio.strategic
+
+    @cached_property
+    def against_controls(self) -> AgainstControls | NotAvailable:
+        """The target that is judged against the controls, and against the strategic one where that is another.
+
+        The days are those of the file's test, up to the date. NotAvailable where they are too few, or where a target
+        has too little history before them.
+        """
+        return or_why_not(lambda: _against_controls(self))
+
     def __repr__(self) -> str:
         """The targets as text: a section for each allocation."""
         return str(view(self, "text"))
@@ -264,6 +309,32 @@ def target_today(
     row = market.row(answer.seen)
     trees = {allocation_name(one): one.hierarchy(market.past(row), _before(one, market, row)) for one in models}
     return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees)
+
+
+def _against_controls(found: TargetsToday) -> AgainstControls:
+    """The differences of Sharpe ratios by Ledoit and Wolf (2008).  Raises : DataError as `target_path` does."""
+    market, judged = found.portfolio.market.until(f"{found.date:%Y-%m-%d}"), found.judged
+    first = market.row(found.portfolio.test_start - pd.Timedelta(days=1))
+    simple = dict(found.controls) if found.is_strategic else {"the strategic target": found.strategic, **found.controls}
+    others = {name: one.allocation for name, one in simple.items() if one.allocation != judged.allocation}
+    if first > len(market.dates) - 2 or not others:
+        raise DataError(f"the test begins on {found.portfolio.test_start:%Y-%m-%d}: there are no days to compare.")
+    cash, year = market.cash[first + 1 :], float(found.portfolio.periods_per_year)
+    excess = np.array([
+        target_returns(target_path(one, market, start=first), market, first) - cash
+        for one in (judged.allocation, *others.values())
+    ])  # fmt: skip
+    ratios = [sharpe(row, np.zeros(len(row)), year) for row in excess]
+    p, half = PairedSharpe(excess, year, HOUSE).tests(range(1, len(excess)), 0, INTERVAL_LEVEL)
+    adjusted = np.full(len(p), np.nan)
+    adjusted[np.isfinite(p)] = holm(p[np.isfinite(p)])
+    differences = {}
+    for k, name in enumerate(others):
+        gap, reach = ratios[k + 1] - ratios[0], float(half[k])
+        test = EstimateWithTest(gap, gap - reach, gap + reach, INTERVAL_LEVEL, p=float(p[k]))
+        word = verdict(adjusted[k], is_better=gap > 0.0, level=INTERVAL_LEVEL)
+        differences[name] = Difference.judged(test, float(adjusted[k]), word)
+    return AgainstControls(market.dates[first + 1], market.dates[-1], differences)
 
 
 def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None:

@@ -7,7 +7,8 @@ import typer
 from backtests.today.risk_paths import PATHS
 from desk.cli.options import File, KnownOn, PastDay, PolicyName, Reports, TrustCode, starting
 from desk.commands.terminal import print_text
-from foundation.progress import bar
+
+Full = Annotated[bool, typer.Option("--full", help="Print all tables too, not only the first lines.")]
 
 
 def risk(
@@ -36,36 +37,35 @@ def allocate(
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Also say which mean, volatility or correlation moves which weight.")
     ] = False,
+    full: Full = False,
     trust_code: TrustCode = None,
+    reports: Reports = None,
 ) -> None:
-    """Print the target weights of FILE's policies, and why.
+    """Say what FILE should hold today, and why.
 
-    Beside them stand the weights held, and simple controls.
+    A page shows weights held, the target and simple controls, risk and reasons.
     """
     with starting():
-        from backtests.today.targets_today import targets_today
-        from research.portfolio import load_portfolio
+        from desk.commands.allocate import make_allocate
 
-    with bar(None, "reading prices") as progress:
-        portfolio = load_portfolio(file, trust_code=trust_code)
-        progress.stage("computing targets")
-        text = repr(targets_today(portfolio, as_of, None if policy is None else [policy], sensitivity))
-    print_text(text)
+    print_text(make_allocate(file, reports, as_of, policy, sensitivity, trust_code, full).text)
 
 
 def forecast(
     file: File,
     as_of: PastDay = None,
     worth: Annotated[
-        bool, typer.Option("--worth", help="Backtest the portfolio with and without each forecast.")
+        bool, typer.Option("--worth", help="Play the portfolio with and without each forecast, and with controls.")
     ] = False,
+    full: Full = False,
     trust_code: TrustCode = None,
+    reports: Reports = None,
 ) -> None:
-    """Print what FILE's forecasts expect, with their past skill.
+    """Say whether to use FILE's forecasts, and why.
 
-    What they expect is entered into the forecast book.
+    A page shows what they expect, their skill and what came; they are entered into the forecast book.
     """
     with starting():
         from desk.commands.forecast import make_forecast
 
-    print_text(make_forecast(file, as_of, worth, trust_code))
+    print_text(make_forecast(file, reports, as_of, worth, trust_code, full).text)

@@ -1,13 +1,26 @@
-"""Today's forecasts of a portfolio file, entered into the forecast book, as text."""
+"""Today's forecasts of a portfolio file, entered into the forecast book: a page in a run of its own."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
+from backtests.inference.estimates import NotAvailable
+from backtests.runs.folder import reports_folder, staged
+from backtests.runs.origin import identity
+from backtests.sheets.pages.forecasts_today import (
+    FORECAST_PAGE,
+    forecasts_brief,
+    worth_rows,
+    write_card_page,
+    write_forecasts_page,
+)
 from backtests.studies.forecasts.book import book_folder, disagreements, enter, entries, write_card
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
-from backtests.studies.forecasts.worth import worth
+from backtests.studies.forecasts.worth import Worth, worth
+from desk.commands.made import Made, file_fact, finish, run_for
+from foundation.errors import ConfigError, DataError
+from foundation.files import writing
 from foundation.paper.text_tables import text_table, wrapped
-from foundation.paper.wording import number, percent
 from foundation.progress import bar
 from research.portfolio import Portfolio, load_portfolio
 
@@ -15,47 +28,69 @@ TOLD = 5  # disagreements with the book that are told
 
 
 def make_forecast(
-    file: Path, as_of: str | None = None, with_worth: bool = False, trust_code: bool | None = None
-) -> str:
+    file: Path,
+    reports: Path | None = None,
+    as_of: str | None = None,
+    with_worth: bool = False,
+    trust_code: bool | None = None,
+    full: bool = False,
+) -> Made:
     """Expectations of the forecasts of a portfolio file, with their skill; each is entered into the forecast book.
 
-    file       : of the portfolio.
-    as_of      : a day of its history; None for the last close.
-    with_worth : play the portfolio with and without each forecast besides, up to that day.
-    trust_code : may the file name rules by import path? As `load_portfolio` takes it.
-    Raises     : as `load_portfolio`, `forecasts_today`, `enter` and `worth` do.
+    The portfolio is played with and without the champion, for the sentence that the page begins with.
+
+    file       : portfolio file.
+    reports    : folder of the runs, or None for `reports_folder`.
+    as_of      : a day of the market's history; None for the last close.
+    with_worth : true to play the portfolio with each forecast, and with controls, besides.
+    trust_code : true if the file may name rules by import path, as for `load_portfolio`.
+    full       : true for all numbers in the text.
+    Raises     : as `load_portfolio`, `forecasts_today` and `enter` do.
     """
+    started = datetime.now(UTC)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(file, trust_code=trust_code)
         progress.stage("forecasting")
         found = forecasts_today(portfolio, as_of)
-        text = "\n\n".join([found.text(), *_book_text(found, book_folder(portfolio.file))])
-        if with_worth:
-            progress.stage("playing with and without each forecast")
-            known = replace(portfolio, market=found.market)  # nothing after the day that was asked
-            text = "\n\n".join([text, *(worth_text(known, found, name) for name in found.entries)])
-    return text
+        known = replace(portfolio, market=found.market)  # nothing after the day that was asked
+        progress.stage("playing with and without each forecast" if with_worth else "playing with and without forecast")
+        asked = list(found.entries) if with_worth else [found.champion]
+        made = {name: _worth(known, found, name, with_controls=with_worth) for name in asked}
+        settings = {"portfolio": portfolio.settings, "as_of": as_of, "worth": with_worth}
+        run = run_for("forecast", portfolio, settings)
+        final = (reports or reports_folder(portfolio.file)) / run.name
+        with writing(final), staged(final) as folder:
+            progress.stage("drawing the page")
+            text = forecasts_brief(found, made[found.champion])
+            write_forecasts_page(folder, portfolio.name, found, made, identity(run))
+            finish(folder, run, started, text, {"file": file_fact(portfolio)})
+        book = _book_text(found, book_folder(portfolio.file))
+    more = [found.text(), *(worth_text(name, one) for name, one in made.items())] if full else []
+    return Made(final, "\n\n".join([text, *more, f"{book}\n{final / FORECAST_PAGE}"]))
 
 
-def worth_text(portfolio: Portfolio, found: ForecastsToday, name: str) -> str:
+def worth_text(name: str, made: Worth | NotAvailable) -> str:
     """The portfolio with and without a forecast: a row each, and the answer in words."""
-    made = worth(portfolio, found.models[name])
-    rows = [["", "growth", "volatility", "Sharpe", "less without", "p", "turnover", "cost, bp"]]
-    for label, row in made.table().iterrows():
-        rows.append([
-            str(label), percent(row["growth"]), percent(row["volatility"]), number(row["sharpe"]),
-            number(row["Sharpe less without"], signed=True), number(row["p"], 3), percent(row["turnover"], 0),
-            number(row["cost"], 1),
-        ])  # fmt: skip
-    return f"What {name} is worth\n{text_table(rows, left=1)}\n{wrapped(made.sentence())}"
+    if isinstance(made, NotAvailable):
+        return wrapped(f"What {name} is worth is not known: {made.reason}")
+    return f"What {name} is worth\n{text_table(worth_rows(made), left=1)}\n{wrapped(made.sentence())}"
 
 
-def _book_text(found: ForecastsToday, book: Path) -> list[str]:
+def _worth(portfolio: Portfolio, found: ForecastsToday, name: str, *, with_controls: bool) -> Worth | NotAvailable:
+    """The worth of a forecast, or why it cannot be measured."""
+    try:
+        forecast = found.models[name]
+        return worth(portfolio, forecast) if with_controls else worth(portfolio, forecast, controls=0)
+    except (ConfigError, DataError) as error:
+        return NotAvailable(str(error))
+
+
+def _book_text(found: ForecastsToday, book: Path) -> str:
     """Enter today's forecasts into a book, and say what it has, and where a walk-forward says otherwise."""
     entered = [enter(book, entry) for entry in found.entries.values()]
     told: list[str] = []
     for name, path in found.paths.items():
-        write_card(book, path, found.models[name], name, found.by_measure(name))
+        write_card_page(write_card(book, path, found.models[name], name, found.by_measure(name)), found, name)
         told += [
             f"{name}: {sentence}"
             for sentence in disagreements(path, entries(book, found.entries[name].model, path.market))
@@ -66,4 +101,4 @@ def _book_text(found: ForecastsToday, book: Path) -> list[str]:
     if told:
         more = f" ({len(told) - TOLD} more)" if len(told) > TOLD else ""
         lines += [wrapped(f"Warning: {sentence}") for sentence in told[:TOLD]] + ([more.strip()] if more else [])
-    return ["\n".join(lines)]
+    return "\n".join(lines)

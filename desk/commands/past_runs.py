@@ -19,6 +19,8 @@ from backtests.runs.folder import SUMMARY_FILE, found_at, run_places
 from backtests.runs.manifest import past_runs
 from backtests.runs.report_settings import FULL_RUN
 from backtests.runs.verify import verify
+from desk.commands.allocate import make_allocate
+from desk.commands.forecast import make_forecast
 from desk.commands.made import Made
 from desk.commands.report import make_backtest, make_report
 from desk.commands.risk import make_risk
@@ -30,8 +32,8 @@ from foundation.paper.wording import counted, listed, number
 from research.portfolio import load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
 
-REPLAYED = ("report", "backtest", "risk")  # kinds that are made from a portfolio file
-KINDS = ("report", "backtest", "risk", "sweep", "laboratory", "notebook", "client")
+REPLAYED = ("report", "backtest", "risk", "allocate", "forecast")  # kinds that are made from a portfolio file
+KINDS = (*REPLAYED, "sweep", "laboratory", "notebook", "client")
 METRICS_SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *METRICS_SHOWN, "note")
 COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
@@ -39,7 +41,10 @@ COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 NOTES, LONGEST_NOTE = "notes.json", 200  # of the folder of runs; characters of a note
 DIFFERENCES_SHOWN = 20  # differences of figures that are shown
-SHEETS = ("tearsheet.html", "sheet.html", "risk.html", "sweep.html", "laboratory.html", "client.html")
+SHEETS = (
+    "tearsheet.html", "sheet.html", "risk.html", "allocate.html", "forecast.html", "sweep.html", "laboratory.html",
+    "client.html",
+)  # fmt: skip
 
 
 # -- the list --------------------------------------------------------------------------------------------------------
@@ -325,7 +330,7 @@ class Replayed:
 def replay(run: Path, file: Path | None = None, retrain: bool = False, trust_code: bool | None = None) -> Replayed:
     """Make a run again, from the same file with the same settings, and compare it with what is there.
 
-    run        : folder of a report, a backtest or a risk sheet.
+    run        : folder of a run of one of the kinds `REPLAYED`.
     file       : its portfolio file, if it has been moved.
     retrain    : true to train learned policies anew too; else an earlier training with the same settings, data and code
                  is taken.
@@ -369,6 +374,10 @@ def _made_again(
     settings = manifest["settings"]
     if manifest["kind"] == "risk":
         return make_risk(file, reports, settings["paths"], run.parent, trust_code)
+    if manifest["kind"] == "allocate":
+        return make_allocate(file, reports, settings["as_of"], settings["policy"], settings["sensitivity"], trust_code)
+    if manifest["kind"] == "forecast":
+        return make_forecast(file, reports, settings["as_of"], settings["worth"], trust_code)
     if manifest["kind"] == "backtest":
         return make_backtest(file, settings["policy"], reports, retrain, settings.get("sheet", False), trust_code)
     parameters = [f"{name}={settings[name]}" for name in (*FULL_RUN, "reference")]
@@ -395,7 +404,7 @@ def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
     """The portfolio file that a run was made from."""
     if manifest["kind"] not in REPLAYED:
         raise ConfigError(
-            f"{run} is a {manifest['kind']}: reports, backtests and risk sheets are made again by `replay`. Give the "
+            f"{run} is a {manifest['kind']}: {listed(REPLAYED)} are the kinds that `replay` makes again. Give the "
             "folder of one."
         )
     file = ROOT / str(manifest.get("file", ""))

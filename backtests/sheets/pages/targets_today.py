@@ -1,23 +1,234 @@
-"""Targets in force as text for a terminal and as a block of HTML: for each allocation a table and its reasons."""
+"""Targets in force: a sentence of use, a page with pictures and reasons, the same for a notebook, and text."""
 
-from collections.abc import Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from backtests.inference.estimates import INTERVAL_LEVEL, NotAvailable, why_not
+from backtests.sheets.parts import Folded, Part, Words, section_blocks, sheet_pictures
+from backtests.sheets.pictures.risk_contributions import risk_shares_picture
+from backtests.sheets.pictures.today import intervals_picture, weights_picture
+from backtests.sheets.render import render
+from backtests.sheets.tables import Block, table
 from backtests.today.targets_today import YARDSTICK, TargetsToday, TargetToday
-from foundation.blocks import Column, html_table, text_rows
-from foundation.paper.text_tables import wrapped
-from foundation.paper.wording import counted, listed, number, percent
+from foundation.blocks import Column, text_rows
+from foundation.files import write_whole
+from foundation.paper.files import picture_records, write_pictures
+from foundation.paper.formats import json_text, plain_json
+from foundation.paper.render import Running
+from foundation.paper.text_tables import text_table, wrapped
+from foundation.paper.wording import age_words, counted, listed, number, percent
 from research.allocation import Answer, Binding
 from research.allocation.allocation import LISTING
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.input_sensitivity import InputSensitivity
 
+TARGETS_PAGE, NUMBERS = "allocate.html", "allocate.json"
 LIMITS_SHOWN = 6  # limits that are named of those that bind
 INPUTS_SHOWN = 5  # inputs that move the weights most
+ASSETS_SHOWN = 6  # assets in the text of a terminal: those farthest from their targets
+NO_TRADE = 5e-4  # of NAV: a turnover that is shown as 0.0 %
 SENSITIVITY = "What moves these weights: inputs of the estimate, each one standard error higher, the others as they are"
 STATUS = {"optimal": "to optimality", "optimal_inaccurate": "to reduced accuracy"}
+TERMS = {
+    "Clearly better": "A Sharpe ratio (excess return over volatility, a year) that differs by the test of Ledoit and "
+    "Wolf (2008) at 5 %, Holm-adjusted for the number of comparisons. Each target is held from day to day without "
+    "costs. A target that was written down later than these days may have been chosen by what came of them.",
+    "Controls": "Targets that need no opinion: equal weights (1/N), minimum variance and risk parity, both by the "
+    "Ledoit–Wolf covariance of the last year.",
+    "To trade": "One-way turnover from the weights held at the last close of the file, of NAV. Whether to trade today "
+    "is decided by the policy: rebalance trades.",
+    "Risk": f"Share of each asset in the variance of the target, by one Ledoit–Wolf covariance of {YARDSTICK.window} "
+    "returns up to the date for all columns, as are volatility and bets.",
+    "Torsion bets": "Effective number of Meucci's minimum torsion bets, which are uncorrelated and nearest to the "
+    "assets: the exponential of the entropy of their shares of risk.",
+}
+
+
+def write_targets_page(folder: Path, found: TargetsToday, run: Mapping[str, str]) -> None:
+    """Write allocate.html, allocate.json, and for each picture figures/<name>.csv, .png and .svg.
+
+    folder : an existing folder.
+    found  : the targets.
+    run    : identity of the run: words by name.
+    """
+    sheet = targets_sheet(found) | {"source": "; ".join(run.values())}
+    pictures = sheet_pictures(sheet)
+    write_pictures(folder, pictures)
+    write_whole(folder / NUMBERS, json_text(targets_numbers(found) | {"figures": picture_records(pictures)}))
+    paper = Running(f"{found.portfolio.name}: targets of today", f"closes of {found.date:%Y-%m-%d}", run.get("Run", ""))
+    write_whole(folder / TARGETS_PAGE, render("report.html.j2", paper, sheet=sheet))
+
+
+def targets_sheet(found: TargetsToday) -> Block:
+    """Every block of the page, for `report.html.j2`."""
+    judged = found.judged
+    why: list[Part] = [Words(reason, "") for reason in reasons(judged)]
+    if judged.sensitivity is not None:
+        why.append(_block(SENSITIVITY, _strongest(judged.sensitivity)))
+    tables: list[Part] = []
+    for target in found.targets:
+        tables.append(_block(_head(found, target), _columns(found, target)))
+        tables += [] if target is judged else [Words(reason) for reason in reasons(target)]
+        if target is not judged and target.sensitivity is not None:
+            tables.append(_block(SENSITIVITY, _strongest(target.sensitivity)))
+    more = f" and of {counted(len(found.targets) - 1, 'other')}" if len(found.targets) > 1 else ""
+    return {
+        "eyebrow": "Targets of today",
+        "title": found.portfolio.name,
+        "subtitle": f"{_title(found)}; {_head(found, judged)}",
+        "headlines": [use_words(found)],
+        "sentences": [test_words(found)],
+        "warnings": found.notes,
+        "age": age_words(found.date.date()),
+        "sections": section_blocks([
+            ("weights", "Weights", "Weights held and wanted", [weights_picture(found), *_risk(found)]),
+            ("controls", "Controls", "Is it better than simple targets?", _controls(found)),
+            ("why", "Reasons", "Why these weights", why),
+            ("targets", "Numbers", "All numbers", [Folded(f"The numbers of this target{more}", tables)]),
+        ]),
+        "terms": TERMS,
+    }  # fmt: skip
+
+
+def targets_html(found: TargetsToday) -> str:
+    """The page as a block of a notebook."""
+    return render("report_cell.html.j2", sheet=targets_sheet(found))
+
+
+def targets_numbers(found: TargetsToday) -> dict[str, Any]:
+    """The numbers of the page as plain values: weights and shares of risk, fractions; None for what is not known."""
+    against = found.against_controls
+
+    def numbers(target: TargetToday) -> dict[str, Any]:
+        rows = found.table(target).reset_index().rename(columns={"line": "asset"})
+        return {
+            "name": target.name, "policies": target.policies, "seen": f"{target.answer.seen:%Y-%m-%d}",
+            "to_trade": found.to_trade(target.weights), "reasons": reasons(target), "weights": rows.to_dict("records"),
+        }  # fmt: skip
+
+    tests = {} if isinstance(against, NotAvailable) else against.differences
+    parts = ("value", "lower", "upper", "p", "p_holm")
+    numbers_by_name = {
+        "portfolio": found.portfolio.name,
+        "date": f"{found.date:%Y-%m-%d}",
+        "use": use_words(found),
+        "judged": found.judged.name,
+        "targets": [numbers(target) for target in found.targets],
+        "sharpe_less_judged": [
+            {"control": name, "verdict": one.verdict} | {part: getattr(one, part) for part in parts}
+            for name, one in tests.items()
+        ],
+        "not_compared": why_not(against),
+        "notes": found.notes,
+    }
+    made: dict[str, Any] = plain_json(numbers_by_name, missing_as_null=True)
+    return made
+
+
+# -- a sentence of use -----------------------------------------------------------------------------------------------
+
+
+def use_words(found: TargetsToday) -> str:
+    """The use of the target that is judged, in a sentence.
+
+    "Hold" the strategic target where no control is clearly better, and another where it is clearly better than each;
+    "Reconsider" one than which a simple target is clearly better; else nothing is shown, and the sentence says so.
+    """
+    against, name, trade = found.against_controls, _judged_name(found), _trade_words(found)
+    if isinstance(against, NotAvailable):
+        return f"Whether {name} is better than simple targets is not known{trade}."
+    better, worse = against.judged("better"), against.judged("worse")
+    if better:
+        is_are = "is" if len(better) == 1 else "are"
+        return f"Reconsider {name}: {listed(better)} {is_are} clearly better, before costs{trade}."
+    if found.is_strategic:
+        return f"Hold {name}: none of the controls is clearly better{trade}."
+    if len(worse) == len(against.differences):
+        return f"Hold {name}: it is clearly better than {listed(worse)}, before costs{trade}."
+    others = [other for other in against.differences if other not in worse]
+    return f"Nothing shows that {name} is better than {listed(others, 'or')}{trade}."
+
+
+def test_words(found: TargetsToday) -> str:
+    """The days and the test behind the sentence, or why there is none."""
+    against = found.against_controls
+    if isinstance(against, NotAvailable):
+        return f"Not compared: {against.reason}"
+    each = [f"{name} {one.text(signed=True)}" for name, one in against.differences.items()]
+    return (
+        f"Sharpe ratio less that of {_judged_name(found)}, {against.first:%Y-%m-%d} to {against.last:%Y-%m-%d}, with "
+        f"{percent(INTERVAL_LEVEL, 0)} intervals: {'; '.join(each)}."
+    )
+
+
+def targets_brief(found: TargetsToday) -> str:
+    """The sentence and the largest changes, for a terminal."""
+    rows = found.table(found.judged)
+    order = (rows["target"] - rows["held"]).abs().sort_values(ascending=False, kind="stable").index
+    shown = [line for line in rows.index if line in set(order[:ASSETS_SHOWN])]
+    cells = [["asset, % of NAV", "held", "target", "change", "share of risk"]]
+    for line in shown:
+        held, target, risk = (100.0 * float(rows[name][line]) for name in ("held", "target", "risk"))
+        cells.append([
+            str(line), number(held, 1), number(target, 1), number(target - held, 1, signed=True), number(risk, 1),
+        ])  # fmt: skip
+    more = len(rows) - len(shown)
+    rest = f"\n{counted(more, 'smaller change')} and all reasons: on the page, or with --full." if more else ""
+    return f"{wrapped(use_words(found))}\n\n{text_table(cells, left=1)}{rest}"
+
+
+def _judged_name(found: TargetsToday) -> str:
+    return "your strategic target" if found.is_strategic else found.judged.name
+
+
+def _trade_words(found: TargetsToday) -> str:
+    """The way from the holdings to the target; "" on a day before that of the holdings."""
+    turnover = found.to_trade(found.judged.weights)
+    if found.date != found.portfolio.date:
+        return ""
+    return "; you hold it" if turnover < NO_TRADE else f"; trade {percent(turnover)} of NAV to reach it"
+
+
+# -- sections --------------------------------------------------------------------------------------------------------
+
+
+def _risk(found: TargetsToday) -> list[Part]:
+    """The shares of the target's risk, where they are known."""
+    judged, market = found.judged, found.portfolio.market
+    if judged.risk is None or not np.isfinite(judged.risk.share).any():
+        return []
+    year = float(found.portfolio.periods_per_year) ** 0.5
+    rows = found.table(judged).iloc[:-1].rename_axis("asset").reset_index()
+    rows = rows.assign(asset_class=market.asset_class, weight=rows["target"])
+    rows = rows.assign(contribution=year * judged.risk.volatility * rows["risk"])
+    return [risk_shares_picture(rows[rows["risk"].notna()], year * judged.risk.volatility)]
+
+
+def _controls(found: TargetsToday) -> list[Part]:
+    """The differences to the controls as a picture, or why there are none."""
+    against = found.against_controls
+    if isinstance(against, NotAvailable):
+        return [Words(test_words(found), "")]
+    caption = (
+        f"Left of zero {_judged_name(found)} was better. {percent(INTERVAL_LEVEL, 0)} intervals of daily returns from "
+        f"{against.first:%Y-%m-%d} to {against.last:%Y-%m-%d}; a full point leaves zero out, before the adjustment for "
+        f"{counted(len(against.differences), 'comparison')} by which the sentence above judges."
+    )
+    title, unit = "Sharpe ratio of simple targets less that of this one", "Sharpe ratio, a year, before costs"
+    return [intervals_picture("controls", title, caption, against.differences, unit)]
+
+
+def _block(caption: str, columns: Sequence[Column]) -> Block:
+    """Columns of text as a table of a page."""
+    rows = zip(*(column.cells for column in columns), strict=True)
+    texts = [k for k, column in enumerate(columns) if column.words]
+    return table(caption, [(column.title, column.unit) for column in columns], rows, texts=texts)
+
+
+# -- text ------------------------------------------------------------------------------------------------------------
 
 
 def targets_text(found: TargetsToday) -> str:
@@ -29,20 +240,6 @@ def targets_text(found: TargetsToday) -> str:
         if target.sensitivity is not None:
             parts += [wrapped(SENSITIVITY), "\n".join(text_rows(_strongest(target.sensitivity)))]
     return "\n\n".join([*parts, "\n".join(wrapped(note) for note in _notes(found))])
-
-
-def targets_html(found: TargetsToday) -> str:
-    """All sections as HTML with their style."""
-    from research.orders.page import styled  # its room is slow to import
-
-    blocks = [f'<p class="headline">{escape(_title(found))}</p>']
-    for target in found.targets:
-        blocks.append(html_table("targets", _head(found, target), _columns(found, target)))
-        blocks += [f'<p class="reason">{escape(reason)}</p>' for reason in reasons(target)]
-        if target.sensitivity is not None:
-            blocks.append(html_table("targets", SENSITIVITY, _strongest(target.sensitivity)))
-    blocks += [f'<p class="note">{escape(note)}</p>' for note in _notes(found)]
-    return styled('<section class="trade-list targets">\n' + "\n".join(blocks) + "\n</section>\n")
 
 
 def reasons(target: TargetToday) -> tuple[str, ...]:
@@ -83,7 +280,9 @@ def _strongest(found: InputSensitivity) -> list[Column]:
     table = found.strongest(INPUTS_SHOWN)
 
     def moves(of: str, by: str) -> list[str]:
-        return [f"{name} {100.0 * move:+.1f}" for name, move in zip(table[of], table[by], strict=True)]
+        return [
+            f"{name} {number(100.0 * move, 1, signed=True)}" for name, move in zip(table[of], table[by], strict=True)
+        ]
 
     return [
         Column("one standard error of", "", list(table.index), True),

@@ -1,5 +1,6 @@
 """The section of a sheet on forecasts: their expectations, their skill so far, and the one in use."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -43,12 +44,12 @@ def forecasts_parts(comparison: Comparison) -> list[Part]:
     champion = found.champion
     parts: list[Part] = [Words(WORDS, "intro")]
     parts.append(forecasts_picture(found.table(champion), champion, found.ahead))
-    parts.append(_lines_table(f"{champion} on {day(found.market.dates[-1])}", found, champion))
-    parts.append(_measures(found))
+    parts.append(lines_table(f"{champion} on {day(found.market.dates[-1])}", found, champion))
+    parts.append(measures_table(found, list(found.entries)))
     parts.append(Words(found.decision, ""))
     parts += [Words(f"{name}: no forecast. {why}") for name, why in found.failed.items()]
     others = [name for name in found.entries if name != champion]
-    folded = [_lines_table(name, found, name) for name in others]
+    folded = [lines_table(name, found, name) for name in others]
     return [*parts, Folded("What the challengers expect", folded)] if folded else parts
 
 
@@ -57,9 +58,13 @@ def forecasts_numbers(comparison: Comparison) -> dict[str, Any] | None:
     if not comparison.portfolio.forecasts.models:
         return None
     try:
-        found = _today(comparison.portfolio)
+        return numbers_of(_today(comparison.portfolio))
     except DataError:
         return None
+
+
+def numbers_of(found: ForecastsToday) -> dict[str, Any]:
+    """Forecasts with their skill as plain values."""
     decision = found.challenge
     return {
         "date": day(found.market.dates[-1]),
@@ -83,13 +88,14 @@ def _lines(found: ForecastsToday, name: str) -> list[dict[str, Any]]:
     return records_of(found.table(name).rename(columns=KEYS).rename_axis("line").reset_index())
 
 
-def _lines_table(caption: str, found: ForecastsToday, name: str) -> Block:
+def lines_table(caption: str, found: ForecastsToday, name: str) -> Block:
+    """The expectations of a forecast for each asset, with its skill so far."""
     return records_table(caption, (Shown("line", "asset"), *COLUMNS), _lines(found, name))
 
 
-def _measures(found: ForecastsToday) -> Part:
-    """A row a measure, a column a forecast: its value and interval."""
-    names = [name for name in found.entries if not why_not(found.skills[name])]
+def measures_table(found: ForecastsToday, of: Sequence[str]) -> Part:
+    """A row a measure, a column a forecast of `of`: its value and interval."""
+    names = [name for name in of if not why_not(found.skills[name])]
     if not names:
         return Words("The skill of no forecast is known yet: too few of their outcomes are.")
     by_name = {name: found.by_measure(name) for name in names}

@@ -12,6 +12,7 @@ from backtests.studies.forecasts.book import Entry, entry_of
 from backtests.studies.forecasts.champion import Challenge, challenge
 from backtests.studies.forecasts.skill import COVERAGE, Skill, skill_by_line, skill_of_returns, skill_of_variances
 from backtests.studies.forecasts.walk_forward import ForecastPath, interval, walk_forward
+from backtests.views import view
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import number, percent
@@ -116,6 +117,10 @@ class ForecastsToday:
             parts += [f"{name}\n{self._model_text(name)}"]
         parts.append(wrapped(self.decision))
         return "\n\n".join(parts)
+
+    def _repr_html_(self) -> str:
+        """The forecasts with their skill as a block of HTML."""
+        return str(view(self, "html"))
 
     def _model_text(self, name: str) -> str:
         if name in self.failed:

@@ -65,6 +65,17 @@ class Worth:
         return self.evidence.differences("sharpe")[WITH]
 
     @property
+    def growth(self) -> Difference:
+        """Growth a year with the forecast, at no more volatility than without it, less that without it, fraction."""
+        return self.evidence.differences("growth")[MATCHED]
+
+    @property
+    def years(self) -> str:
+        """The years of the test, in words."""
+        days = self.backtests[WITHOUT].dates
+        return f"{days[1]:%Y} to {days[-1]:%Y}"
+
+    @property
     def controls(self) -> tuple[float, ...]:
         """Differences of the controls' Sharpe ratios to that without a forecast."""
         return tuple(d.value for name, d in self.evidence.differences("sharpe").items() if name.startswith(OTHER))

@@ -232,7 +232,9 @@ class Governed:
     @property
     def parts(self) -> list[Part]:
         """Its section of the page."""
-        return [*(Words(each, "") for each in (*self.head, *self.surveillance)), *map(table_block, self.tables())]
+        name = self.portfolio.name  # in captions, which tell the tables of several portfolios apart
+        tables = [table_block(each._replace(caption=f"{name}: {each.caption}")) for each in self.tables()]
+        return [*(Words(each, "") for each in (*self.head, *self.surveillance)), *tables]
 
 
 def governed(files: Sequence[Path], as_of: str, reports: Path | None, trust_code: bool | None) -> list[Governed]:

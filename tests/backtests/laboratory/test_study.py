@@ -320,7 +320,7 @@ def test_pictures_hold_every_rule_that_has_a_place_on_them() -> None:
 def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(
     page: str, tmp_path: Path
 ) -> None:
-    check_page(page, tmp_path)
+    check_page(page)
 
 
 def test_a_terminal_gets_lines_that_fit() -> None:

@@ -1,6 +1,6 @@
 """What every sheet owes a reader who cannot see it, or not its colours, as far as it is told without a browser.
 
-In a browser axe-core says the same and more: `make browser`.
+In a browser axe-core says the same and more: `check_page`, on which the tests of each kind of page call.
 """
 
 import re

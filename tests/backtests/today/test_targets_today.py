@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
-from backtests.today.targets_today import TargetsToday, target_today, targets_today
+from backtests.inference.estimates import NotAvailable
+from backtests.inference.evidence import holm
+from backtests.inference.sharpe_inference import ledoit_wolf
+from backtests.today.targets_today import AgainstControls, TargetsToday, target_today, targets_today
 from foundation.errors import ConfigError, DataError
 from research.allocation import (
     HERC,
@@ -180,3 +183,36 @@ def test_unknown_policies_and_dates_are_refused(portfolio: Portfolio) -> None:
         targets_today(portfolio, "2016-13-01")
     with pytest.raises(DataError, match="no session on or before 1990-01-01"):
         targets_today(portfolio, "1990-01-01")
+
+
+def test_controls_are_compared_on_the_days_of_the_test_up_to_the_date(
+    found: TargetsToday, portfolio: Portfolio
+) -> None:
+    """Daily rebalancing to a target without costs earns its weights times the returns, and cash on what is left."""
+    against = found.against_controls
+    assert isinstance(against, AgainstControls)
+    market = portfolio.market.until(DAY)
+    days = market.dates >= portfolio.test_start
+    assert (against.first, against.last) == tuple(market.dates[days][[0, -1]])
+    equal, own = np.full(8, 1.0 / 8.0), portfolio.target
+    excess = [market.returns[days] @ w + (1.0 - w.sum() - 1.0) * market.cash[days] for w in (equal, own)]
+    ratios = [np.sqrt(252.0) * one.mean() / one.std(ddof=1) for one in excess]
+    one = against.differences["1/N"]
+    assert one.value == pytest.approx(ratios[0] - ratios[1], rel=1e-9)
+    test = ledoit_wolf(*excess, 252.0)
+    assert (one.p, one.lower, one.upper) == pytest.approx((test.p, test.lower, test.upper), rel=1e-6)
+    raw = [each.p for each in against.differences.values()]
+    assert [each.p_holm for each in against.differences.values()] == pytest.approx(list(holm(raw)))
+
+
+def test_another_target_is_compared_with_the_strategic_one_too(portfolio: Portfolio) -> None:
+    equal = replace(portfolio, policies={"equal": Never(EqualWeights())})
+    against = targets_today(equal, DAY).against_controls
+    assert isinstance(against, AgainstControls)
+    assert list(against.differences) == ["the strategic target", "minimum variance", "risk parity"]
+
+
+def test_before_the_test_nothing_is_compared(portfolio: Portfolio) -> None:
+    against = targets_today(portfolio, "2014-12-30", ["monthly"]).against_controls
+    assert isinstance(against, NotAvailable)
+    assert against.reason == "the test begins on 2015-01-01: there are no days to compare."

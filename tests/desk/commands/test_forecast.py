@@ -1,17 +1,24 @@
 """`rebalance forecast FILE`: numbers with their skill, entered into the book; mistakes are sentences."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from browser import check_page
 from commanded import FILE, rebalance
 
+from backtests.inference.estimates import Estimate
+from backtests.sheets.pages.forecasts_today import worth_words
+from backtests.studies.forecasts.today import forecasts_today
 from backtests.studies.forecasts.worth import worth
 from desk.commands.forecast import make_forecast
+from desk.commands.past_runs import replay
 from foundation.errors import ConfigError
 from foundation.home import FORECAST_BOOK
 from foundation.paper.text_tables import wrapped
+from foundation.paper.wording import number
 from research.forecast import Estimated
 from research.portfolio import load_portfolio
 
@@ -32,28 +39,46 @@ def stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_numbers_stand_beside_their_skill_and_are_kept(stated: Path) -> None:
-    done = rebalance("forecast", stated, "--as-of", "2020-03-31")
+def test_a_sentence_of_use_stands_first_and_numbers_are_kept(stated: Path, tmp_path: Path) -> None:
+    asked = ("forecast", stated, "--as-of", "2016-03-31", "--full", "--reports", tmp_path / "runs")
+    done = rebalance(*asked)
     assert done.status == 0, done.err
-    assert done.out.startswith(
-        "Returns of the next 5 days after 2020-03-31, with the skill shown at month ends so far\n"
+    brief, _, full = done.out.partition(
+        "Returns of the next 5 days after 2016-03-31, with the skill shown at month ends"
     )
-    market = load_portfolio(stated).market.until("2020-03-31")
+    assert re.match(r"(Use|Do not use) plain ", brief)
+    assert len(brief.splitlines()) <= 12
+    market = load_portfolio(stated).market.until("2016-03-31")
     found = Estimated(window=504).predict(market.past(len(market.dates) - 1)).over(5)
-    assert f"SPY     {100 * found.mean[0]:+.2f}\u202f%" in done.out.replace("−", "-")
-    assert done.out.count("R² of log variance over the random walk") == 2
-    assert "plain stays: over " in done.out
-    assert f"2 of 2 forecasts are new in the book, {stated.parent / 'book'}, with a card of each.\n" in done.out
-    cards = [json.loads(card.read_text()) for card in (stated.parent / "book").rglob("card.json")]
-    assert {card["name"] for card in cards} == {"plain", "shrunk"}
-    for card in cards:
-        assert (card["data"], card["data_days"][1]) == (market.fingerprint, "2020-03-31")
+    assert f"SPY     {100 * found.mean[0]:+.2f}\u202f%" in full.replace("−", "-")
+    assert full.count("R² of log variance over the random walk") == 2
+    assert "plain stays: over " in brief
+    assert f"2 of 2 forecasts are new in the book, {stated.parent / 'book'}, with a card of each.\n" in full
+    page = Path(done.out.splitlines()[-1])
+    html = page.read_text(encoding="utf-8")
+    check_page(html, drawn=20)
+    numbers = json.loads((page.parent / "forecast.json").read_text(encoding="utf-8"))
+    assert html.index(numbers["use"]) < html.index("<svg")
+    assert numbers["models"][0]["lines"][0]["expected"] == pytest.approx(found.mean[0], rel=1e-12)
+    assert numbers["worth"]["plain"]["growth_lower"] < numbers["worth"]["plain"]["growth_value"]
+    assert replay(page.parent, stated).same
+
+
+def test_a_card_is_a_page_beside_its_numbers(stated: Path, tmp_path: Path) -> None:
+    make_forecast(stated, tmp_path / "runs", "2016-03-31")
+    market = load_portfolio(stated).market.until("2016-03-31")
+    cards = sorted((stated.parent / "book").rglob("card.json"))
+    told = {card: json.loads(card.read_text()) for card in cards}
+    assert {one["name"] for one in told.values()} == {"plain", "shrunk"}
+    for path, card in told.items():
+        assert (card["data"], card["data_days"][1]) == (market.fingerprint, "2016-03-31")
         assert card["model"][0] == "research.forecast.estimated.Estimated"
         assert card["skill"]["hit rate"]["lower"] < card["skill"]["hit rate"]["value"]
-    again = rebalance("forecast", stated, "--as-of", "2020-03-31")
-    assert again.out.replace("No forecast is", "2 of 2 forecasts are") == done.out
-    later = rebalance("forecast", stated)
-    assert "Warning" not in later.out
+        html = path.with_name("card.html").read_text(encoding="utf-8")
+        assert f"Forecasts of returns by {card['name']} were " in html.partition("<svg")[0]
+        assert number(card["skill"]["R² over the mean so far"]["value"]) in html
+        assert card["data"] in html
+    check_page(html, drawn=20)
 
 
 def test_settings_of_a_file_are_written_back_and_mistakes_have_their_place(stated: Path) -> None:
@@ -77,19 +102,36 @@ def test_a_forecast_with_too_little_history_is_told_and_the_others_are_compared(
     days = len(load_portfolio(stated).market.until("2020-03-27").dates)
     long = f"    long: {{kind: estimated, window: {days - 1}}}\n"
     stated.write_text(stated.read_text().replace("  models:\n", f"  models:\n{long}"))
-    text = make_forecast(stated, "2020-03-27")
+    text = forecasts_today(load_portfolio(stated), "2020-03-27").text()
     assert "long\nNo forecast: Estimated(" in text
     assert "plain stays: over " in text
-    assert "2 of 2 forecasts are new in the book" in text
 
 
-def test_worth_is_that_of_the_days_up_to_the_one_asked_by_forecasts_that_have_one(stated: Path) -> None:
+def test_worth_is_that_of_the_days_up_to_the_one_asked_by_forecasts_that_have_one(stated: Path, tmp_path: Path) -> None:
     stated.write_text(stated.read_text() + "    long: {kind: estimated, window: 9_999}\n")
-    text = make_forecast(stated, "2016-03-31", with_worth=True)
+    text = make_forecast(stated, tmp_path / "runs", "2016-03-31", with_worth=True, full=True).text
     assert text.count(" is worth\n") == 2
     portfolio = load_portfolio(stated)
     known = worth(replace(portfolio, market=portfolio.market.until("2016-03-31")), Estimated("james_stein"))
-    assert text.endswith(wrapped(known.sentence()))
+    assert wrapped(known.sentence()) in text
+
+
+def test_a_forecast_is_used_only_where_the_whole_interval_is_above_zero() -> None:
+    for ends, said in {
+        (0.011, 0.002, 0.02): "Use har: it was worth +1.1 points a year after costs (95\u202f% +0.2 to +2.0), 2015.",
+        (-0.001, -0.004, 0.002): "Do not use har to move weights: it was worth −0.1 points a year after costs "
+        "(95\u202f% −0.4 to +0.2), 2015, which is not clearly above zero.",
+        (-0.02, -0.03, -0.01): "Do not use har to move weights: it was worth −2.0 points a year after costs "
+        "(95\u202f% −3.0 to −1.0), 2015.",
+    }.items():
+        assert worth_words("har", Estimate(*ends, 0.95), "2015") == said
+
+
+def test_a_worth_that_cannot_be_measured_is_said_and_the_page_is_made(stated: Path, tmp_path: Path) -> None:
+    early, again = (make_forecast(stated, tmp_path / "runs", "2011-12-30") for _ in range(2))
+    assert again.text.replace("No forecast is", "2 of 2 forecasts are") == early.text
+    assert early.text.startswith("What plain is worth is not known: ")
+    assert "What plain is worth is not known: " in (early.folder / "forecast.html").read_text(encoding="utf-8")
 
 
 def test_mistakes_of_all_forecasts_are_told_at_once(stated: Path) -> None:
@@ -117,4 +159,4 @@ def test_why_each_forecast_fails_is_told_with_its_name(stated: Path) -> None:
 
 def test_a_comparison_that_is_not_possible_is_named(stated: Path) -> None:
     stated.write_text(stated.read_text().replace("horizon: 5", "horizon: 1000"))
-    assert "\nNo challenge is decided: " in rebalance("forecast", stated).out
+    assert "\nNo challenge is decided: " in forecasts_today(load_portfolio(stated)).text()

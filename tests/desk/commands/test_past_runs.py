@@ -236,5 +236,7 @@ def test_what_cannot_be_made_again_is_refused(made: tuple[Path, Path, Path], tmp
     write_json(lost / MANIFEST, manifest | {"sha256": checksum(manifest)})
     with pytest.raises(ConfigError, match=r"was made from nowhere\.yaml, which is not there. Give the file"):
         replay(lost)
-    with pytest.raises(ConfigError, match="is a laboratory: reports, backtests and risk sheets are made"):
+    with pytest.raises(
+        ConfigError, match="is a laboratory: report, backtest, risk, allocate and forecast are the kinds"
+    ):
         replay(signed(Run("laboratory", "laboratory", "seed-1", {}, "f" * 64), tmp_path))

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from browser import Elements
+from browser import Elements, check_page
 from jsonschema import Draft202012Validator
 
 from backtests.runs.verify import verify
@@ -60,6 +60,7 @@ def test_the_page_is_one_file_without_an_address(made):
     ]  # fmt: skip
     assert "nan" not in page.replace("nance", "")
     assert len(page) < 400_000
+    check_page(page, drawn=20)
 
 
 def test_a_run_is_made_again_to_the_byte(made):

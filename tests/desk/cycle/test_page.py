@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import check_page
 from commanded import rebalance
 from watched import SETTINGS, steady
 
@@ -67,6 +68,7 @@ class Text(HTMLParser):
 def test_the_page_says_what_the_record_says(document: dict[str, Any]) -> None:
     outcome = CycleOutcome("0" * 64, "2022-12-01", 5, "defer", {"policy": -1.0, "defer": 0.25}, 1.25, 0.4, 0.75)
     html = cycle_html(document, [outcome])
+    check_page(html, drawn=0)
     page, steps = Text(html), [step["output"] for step in document["steps"]]
     assert page.open == []
     assert "`" not in html

@@ -64,7 +64,7 @@ def test_without_scripts_it_is_a_plain_table(built: str) -> None:
 
 
 def test_it_fits_every_width_and_both_themes(built: str, tmp_path: Path) -> None:
-    check_page(built, tmp_path, drawn=0)
+    check_page(built, drawn=0)
 
 
 def test_what_all_runs_share_stands_once(built: str) -> None:

@@ -135,7 +135,7 @@ def test_a_policy_by_itself_without_a_test_has_a_page_too(alone: LearnedPolicy, 
 def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(
     page: str, tmp_path: Path
 ) -> None:
-    check_page(page, tmp_path)
+    check_page(page)
 
 
 # -- the list --------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ def test_the_page_has_its_sections_each_sentence_and_no_address(kept: Study, stu
     assert all(sentence in text for sentence in sentences(kept))
     assert not re.search(r"https?:|src=", re.sub(r"<svg.*?</svg>", "", study_page, flags=re.DOTALL))
     assert len(study_page) < 1_000_000
-    check_page(study_page, tmp_path)
+    check_page(study_page)
 
 
 def test_the_table_and_the_pictures_have_the_ratios_of_the_study(kept: Study, study: Block) -> None:

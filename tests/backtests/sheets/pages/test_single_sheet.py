@@ -116,7 +116,7 @@ def test_the_page_has_all_sections_and_no_address(run, tmp_path) -> None:
     assert {link[1:] for link in links if link is not None} <= every
     assert "http" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
     assert not re.search(r"(?i)\bnan\b", re.sub(r"<[^>]*>", " ", without_script(page)))
-    check_page(page, tmp_path)
+    check_page(page)
 
 
 def test_every_sheet_of_paper_says_what_it_belongs_to(run, sheet) -> None:

@@ -373,4 +373,4 @@ def test_a_metric_goes_by_ratio_where_its_values_are_far_apart(table) -> None:
 def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(
     which, request, tmp_path: Path
 ) -> None:
-    check_page(request.getfixturevalue(which), tmp_path)
+    check_page(request.getfixturevalue(which))

@@ -1,13 +1,16 @@
-"""Targets in force as text and as HTML: tables, and reasons in words."""
+"""Targets in force as text and as HTML: a sentence of use, tables, and reasons in words."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from backtests.sheets.pages.targets_today import reasons
-from backtests.today.targets_today import TargetsToday, TargetToday, target_today, targets_today
+from backtests.inference.estimates import NotAvailable
+from backtests.inference.evidence import Difference
+from backtests.sheets.pages.targets_today import reasons, use_words
+from backtests.today.targets_today import AgainstControls, TargetsToday, TargetToday, target_today, targets_today
 from research.allocation import HRP, Answer, Binding, ConstantExposure, MeanVariance
 from research.portfolio import load_portfolio
 
@@ -64,11 +67,51 @@ def test_clusters_of_what_an_allocation_scales_are_said_with_its_name(found: Tar
     assert said == [alone.replace("Clusters of the tree", "Clusters of HRP of 252 days, by its tree")]
 
 
-def test_html_says_the_same(found: TargetsToday) -> None:
-    html = found._repr_html_()
-    assert html.count('<table class="targets">') == 2
+def test_a_notebook_shows_the_same_as_the_page(found: TargetsToday) -> None:
+    html = judged(found, AGAINST)._repr_html_()
+    for target in ("Strategic target, held by never", "HRP of 252 days, held by hrp_monthly and hrp_threshold"):
+        assert f'<p class="caption">{target}' in html
     assert "Clusters of the tree of 2022-11-30, left to right: " in html
-    assert "minimum torsion bets" in html
+    assert html.index("Hold your strategic target: none of the controls") < html.index("<svg")
+
+
+def against(**verdicts: str) -> AgainstControls:
+    differences = {
+        name.replace("_", " "): Difference(0.1, -0.2, 0.4, 0.95, p=0.5, p_holm=0.5, verdict=word)  # type: ignore[arg-type]
+        for name, word in verdicts.items()
+    }
+    return AgainstControls(pd.Timestamp("2015-01-02"), pd.Timestamp("2022-12-29"), differences)
+
+
+AGAINST = against(equal="not significant", risk_parity="worse")
+
+
+def judged(found: TargetsToday, result: AgainstControls | NotAvailable, **changed: object) -> TargetsToday:
+    """The targets with a result of the comparison, which then is not made."""
+    copy = replace(found, **changed)  # type: ignore[arg-type]
+    vars(copy)["against_controls"] = result
+    return copy
+
+
+def test_the_sentence_follows_from_the_verdicts_of_the_comparison(found: TargetsToday) -> None:
+    hrp = [target for target in found.targets if "hrp_monthly" in target.policies]
+    trade = "; trade 5.0\u202f% of NAV to reach it."
+    for result, said in {
+        AGAINST: "Hold your strategic target: none of the controls is clearly better",
+        against(a="better", b="worse"): "Reconsider your strategic target: a is clearly better, before costs",
+        against(a="better", b="better"): "Reconsider your strategic target: a and b are clearly better, before costs",
+        NotAvailable("x"): "Whether your strategic target is better than simple targets is not known",
+    }.items():
+        assert use_words(judged(found, result)) == f"{said}{trade}"
+    for result, said in {
+        AGAINST: "Nothing shows that HRP of 252 days is better than equal",
+        against(a="worse", b="worse"): "Hold HRP of 252 days: it is clearly better than a and b, before costs",
+        against(a="better", b="worse"): "Reconsider HRP of 252 days: a is clearly better, before costs",
+    }.items():
+        words = use_words(judged(found, result, targets=tuple(hrp)))
+        assert words == f"{said}; trade 46.8\u202f% of NAV to reach it."
+    before = judged(found, AGAINST, date=pd.Timestamp("2022-12-28"))  # holdings are those of another day
+    assert use_words(before) == "Hold your strategic target: none of the controls is clearly better."
 
 
 def test_what_binds_is_named_with_its_price_in_words(found: TargetsToday) -> None:

@@ -431,7 +431,7 @@ def sheet(request, folder, hostile) -> str:
 
 
 def test_a_browser_shows_it_at_every_width_in_both_themes_and_no_label_covers_another(sheet, tmp_path) -> None:
-    check_page(sheet, tmp_path)
+    check_page(sheet)
 
 
 def test_it_prints_on_four_pages(folder, tmp_path) -> None:

@@ -81,7 +81,7 @@ def test_markets_are_drawn_one_after_the_other(found: pd.DataFrame) -> None:
 
 def test_a_browser_shows_the_page_at_every_width_in_both_themes(page: str, found: pd.DataFrame, tmp_path: Path) -> None:
     assert page == universal_html("universal", trained(), found)
-    check_page(page, tmp_path, drawn=21)
+    check_page(page, drawn=21)
 
 
 def test_its_folder_gets_its_page_like_any_other_and_the_list_its_gap(

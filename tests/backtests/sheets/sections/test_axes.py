@@ -164,4 +164,4 @@ def test_several_targets_with_harmful_names_fit_a_telephone(portfolio: Portfolio
     text = written(compare(replace(portfolio, policies=policies, policy=None), draws=100), tmp_path)
     assert f"FixedWeights ({html.escape(named)})" in text
     assert named not in text
-    check_page(text, tmp_path)
+    check_page(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from browser import check_page
 from commanded import FILE, ROOT, TRADES, rebalance
 from full_runs import full_run
 
@@ -119,6 +120,7 @@ def test_one_page_has_all_portfolios_and_what_their_orders_cost(tmp_path: Path) 
     assert done.status == 0
     page = (tmp_path / "page.html").read_text()
     assert "://" not in page.replace("http://www.w3.org/2000/svg", "")
+    check_page(page, drawn=0)
     for said in (done.out, page):
         assert "Multi-asset desk answers for Watched; the next review is due by 2023-06-30" in said
         assert "of the value wanted at the decision" in said

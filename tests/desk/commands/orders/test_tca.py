@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from browser import check_page
 from commanded import FILE, rebalance
 from order_events import executed, listed, made, quote
 
@@ -121,6 +122,7 @@ def test_the_page_and_the_terminal_show_the_same_headline_and_warnings(journal: 
     for words in (*report.headlines, *report.warnings):
         assert words in text
         assert words in page
+    check_page(page, drawn=5)
 
 
 def test_orders_without_a_total_are_listed_and_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

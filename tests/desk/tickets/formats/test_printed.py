@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Elements
+from browser import Elements, check_page
 from drawn_lists import drawn_tickets
 
 from desk.commands.print_page import write_pdf
@@ -47,7 +47,9 @@ def check(ticket: Ticket) -> None:
     elements, words = Elements(page), Words(page)
     assert not elements.crossed
     assert not elements.open
-    allowed = "html head meta title style body header p h1 h2 dl dt dd div section table thead tbody tr th td small svg"
+    allowed = (
+        "html head meta title style body main header p h1 h2 dl dt dd div section table thead tbody tr th td small svg"
+    )
     assert {tag for tag, _ in elements.found} <= {*allowed.split(), "caption", "line", "circle", "span", "footer"}
     assert not {name for _, attrs in elements.found for name in attrs} & {"src", "href", "onclick", "style"}
     assert "url(" not in page
@@ -97,6 +99,7 @@ def test_money_that_goes_the_lots_that_are_sold_and_stale_prices_are_shown() -> 
     ticket = make_ticket(trades)
     check(ticket)
     page = printed.write(ticket).decode()
+    check_page(page, drawn=0)
     rows = [[cell.strip() for cell in row] for row in Words(page).rows]
     assert ["Withdrawal", "", "−150,000.00", ""] in rows
     sold = [row for row in rows if row[:2] == ["SPY", "2022-06-15"]]

@@ -1,0 +1,243 @@
+"""Forecasts of a portfolio file today: a sentence of use, a page with pictures and figures, and the card of each."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
+from backtests.sheets.parts import Filled, Folded, Part, Words, section_blocks, sheet_pictures
+from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
+from backtests.sheets.pictures.today import history_picture, intervals_picture
+from backtests.sheets.render import render
+from backtests.sheets.sections.conventions import settings_text
+from backtests.sheets.sections.forecasts import WORDS, lines_table, measures_table, numbers_of
+from backtests.sheets.tables import Block, table
+from backtests.studies.forecasts.today import ForecastsToday
+from backtests.studies.forecasts.worth import Worth
+from foundation.files import write_whole
+from foundation.paper.files import picture_records, write_pictures
+from foundation.paper.formats import json_text, plain_json
+from foundation.paper.render import Running
+from foundation.paper.text_tables import text_table, wrapped
+from foundation.paper.wording import age_words, counted, number, percent
+
+FORECAST_PAGE, NUMBERS, CARD_SHEET = "forecast.html", "forecast.json", "card.html"
+RETURNS, VARIANCES = "R² over the mean so far", "R² of log variance over the random walk"
+TERMS = {
+    "Use": "A forecast is worth using where the whole interval of its worth is above zero: growth a year after costs "
+    "of the portfolio with its tilts, less that without them, on the days of the file's test, with no more volatility. "
+    "The tilts are those of Black and Litterman's posterior whose prior is the strategic target.",
+    "R² of returns": "One less the squared errors of the forecast over those of the mean so far, which is what is "
+    "expected by who forecasts nothing. Above zero the forecast was better.",
+    "R² of variance": "The same of the logarithm of the variance, against the variance of the horizon that ended.",
+    "Interval of a forecast": "Holds 90 % of outcomes where the forecast is right, which its coverage tests.",
+}
+
+
+def write_forecasts_page(
+    folder: Path, name: str, found: ForecastsToday, made: Mapping[str, Worth | NotAvailable], run: Mapping[str, str]
+) -> None:
+    """Write forecast.html, forecast.json, and for each picture figures/<name>.csv, .png and .svg.
+
+    folder : an existing folder.
+    name   : name of the portfolio.
+    found  : the forecasts.
+    made   : worth of some of them by name, that of the champion among them.
+    run    : identity of the run: words by name.
+    """
+    sheet = forecasts_sheet(name, found, made) | {"source": "; ".join(run.values())}
+    pictures = sheet_pictures(sheet)
+    write_pictures(folder, pictures)
+    numbers = {"portfolio": name, "use": use_words(found, made[found.champion])} | numbers_of(found)
+    worths = {key: _worth_numbers(one) for key, one in made.items()}
+    told = numbers | {"worth": worths, "figures": picture_records(pictures)}
+    write_whole(folder / NUMBERS, json_text(plain_json(told, missing_as_null=True)))
+    day = f"{found.market.dates[-1]:%Y-%m-%d}"
+    paper = Running(f"{name}: forecasts of today", f"closes of {day}", run.get("Run", ""))
+    write_whole(folder / FORECAST_PAGE, render("report.html.j2", paper, sheet=sheet))
+
+
+def forecasts_sheet(name: str, found: ForecastsToday, made: Mapping[str, Worth | NotAvailable]) -> Block:
+    """Every block of the page, for `report.html.j2`; arguments of `write_forecasts_page`."""
+    champion = found.champion
+    others = [lines_table(one, found, one) for one in found.entries if one != champion]
+    expected: list[Part] = [
+        forecasts_picture(found.table(champion), champion, found.ahead),
+        Folded(f"The numbers of {champion}", [lines_table(champion, found, champion)]),
+        *([Folded("What the others expect", others)] if others else []),
+    ]
+    worths: list[Part] = []
+    for one, worth in made.items():
+        if isinstance(worth, NotAvailable):
+            worths.append(Words(f"{one}: not known. {worth.reason}"))
+        else:
+            heads, *rows = worth_rows(worth)
+            worths.append(table(f"The portfolio with and without {one}", heads, rows))
+    return {
+        "eyebrow": "Forecasts of today",
+        "title": name,
+        "subtitle": f"Returns of the next {found.ahead} after {found.market.dates[-1]:%Y-%m-%d}, by {champion}",
+        "headlines": [use_words(found, made[champion])],
+        "sentences": [skill_words(found, champion), found.decision],
+        "warnings": _warnings(found),
+        "age": age_words(found.market.dates[-1].date()),
+        "sections": section_blocks([
+            ("expected", "Forecast", f"What {champion} expects", expected),
+            ("skill", "Skill", "Skill so far, against naive forecasts", _skill(found, list(found.entries))),
+            ("worth", "Worth", "What it was worth", worths),
+            ("history", "History", "What was expected, and what came", _history(found, champion)),
+        ]),
+        "terms": TERMS,
+    }  # fmt: skip
+
+
+def forecasts_html(found: ForecastsToday) -> str:
+    """The page as a block of a notebook, without the worth, for which the portfolio is needed."""
+    unknown = NotAvailable("Ask backtests.studies.forecasts.worth.worth.")
+    sheet = forecasts_sheet("Forecasts", found, {found.champion: unknown})
+    return render("report_cell.html.j2", sheet=sheet | {"headlines": [skill_words(found, found.champion)]})
+
+
+def write_card_page(card: Path, found: ForecastsToday, name: str) -> Path:
+    """Write the card of a forecast as a page beside its JSON.
+
+    card  : file of the card, as `backtests.studies.forecasts.book.write_card` writes it.
+    found : the forecasts of which it is one.
+    name  : its name.
+    """
+    told = json.loads(card.read_text(encoding="utf-8"))
+    model = {"model": told["model"], "market": told["market"], "data": told["data"], "data_days": told["data_days"]}
+    days, seconds = told["forecast_days"], number(told["processor_seconds"], 1)
+    sheet = {
+        "eyebrow": "Card of a forecast",
+        "title": name,
+        "subtitle": f"{counted(told['forecasts'], 'forecast')} of the next {found.ahead}, {days[0]} to {days[1]}; "
+        f"made in {seconds} s of processor time",
+        "headlines": [skill_words(found, name)],
+        "warnings": list(found.entries[name].notes),
+        "sections": section_blocks([
+            ("skill", "Skill", "Skill so far, against naive forecasts", _skill(found, [name])),
+            ("history", "History", "What was expected, and what came", _history(found, name)),
+            ("model", "Model", "Model and data", [Filled("settings.html.j2", settings_text(model))]),
+        ]),
+        "terms": {term: words for term, words in TERMS.items() if term != "Use"},
+    }  # fmt: skip
+    return write_whole(card.with_name(CARD_SHEET), render("report.html.j2", Running(f"{name}: card"), sheet=sheet))
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def use_words(found: ForecastsToday, made: Worth | NotAvailable) -> str:
+    """Whether to use the champion, in a sentence."""
+    if isinstance(made, NotAvailable):
+        return f"What {found.champion} is worth is not known: {made.reason}"
+    return worth_words(found.champion, made.growth, made.years)
+
+
+def worth_words(name: str, worth: Estimate, days: str) -> str:
+    """Whether to use a forecast: only where the whole interval of its worth is above zero.
+
+    name  : name of the forecast.
+    worth : growth a year with its tilts less that without them, fraction.
+    days  : the days on which it was measured, in words.
+    """
+    low, high = (_points(end) for end in (worth.lower, worth.upper))
+    said = (
+        f"it was worth {_points(worth.value)} points a year after costs ({percent(worth.level, 0)} {low} to {high}), "
+        f"{days}"
+    )
+    if worth.lower > 0.0:
+        return f"Use {name}: {said}."
+    return (
+        f"Do not use {name} to move weights: {said}{'' if worth.upper < 0.0 else ', which is not clearly above zero'}."
+    )
+
+
+def skill_words(found: ForecastsToday, name: str) -> str:
+    """The skill of a forecast against naive ones, in a sentence; an interval that leaves zero out is clear."""
+    if reason := why_not(found.skills[name]):
+        return f"The skill of {name} is not known: {reason}"
+    measures, said = found.by_measure(name), []
+    for measure, words in (
+        (RETURNS, f"forecasts of returns by {name} were {{}} the mean so far"),
+        (VARIANCES, f"those of variances {{}} the variance of the last {found.ahead}"),
+    ):
+        if (one := measures.get(measure)) is not None:
+            clear = "clearly better than" if one.lower > 0.0 else "clearly worse than" if one.upper < 0.0 else ""
+            interval = f"{percent(one.level, 0)} {number(one.lower)} to {number(one.upper)}"
+            said.append(
+                f"{words.format(clear or 'not clearly better or worse than')} (R² {number(one.value)}, {interval})"
+            )
+    text = ", ".join(said)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def forecasts_brief(found: ForecastsToday, made: Worth | NotAvailable) -> str:
+    """The sentences, and the skill of each forecast, for a terminal."""
+    rows = [["forecast", "R² of returns", "R² of variance"]]
+    for name in found.entries:
+        measures = found.by_measure(name)
+        rows.append([name, *(measures[key].text() if key in measures else "–" for key in (RETURNS, VARIANCES))])
+    sentences = [use_words(found, made), skill_words(found, found.champion), found.decision]
+    text = "\n".join(map(wrapped, sentences))
+    return f"{text}\n\n{text_table(rows, left=1)}"
+
+
+def worth_rows(made: Worth) -> list[list[str]]:
+    """The heads, and a row for the portfolio with and without a forecast and for each control."""
+    rows = [["held", "growth", "volatility", "Sharpe", "less without", "p", "turnover", "cost, bp"]]
+    for label, row in made.table().iterrows():
+        rows.append([
+            str(label), percent(row["growth"]), percent(row["volatility"]), number(row["sharpe"]),
+            number(row["Sharpe less without"], signed=True), number(row["p"], 3), percent(row["turnover"], 0),
+            number(row["cost"], 1),
+        ])  # fmt: skip
+    return rows
+
+
+def _points(fraction: float) -> str:
+    return number(100.0 * fraction, 1, signed=True)
+
+
+# -- sections --------------------------------------------------------------------------------------------------------
+
+
+def _warnings(found: ForecastsToday) -> list[str]:
+    notes = [f"{name}: {note}" for name, entry in found.entries.items() for note in entry.notes]
+    return [*notes, *(f"{name} gives no forecast: {why}" for name, why in found.failed.items())]
+
+
+def _skill(found: ForecastsToday, names: list[str]) -> list[Part]:
+    """Both R² of some forecasts as a picture, and all measures as a table."""
+    rows: dict[str, Estimate] = {}
+    for name in names:
+        measures = found.by_measure(name)
+        for measure, of in ((RETURNS, "returns"), (VARIANCES, "variance")):
+            if measure in measures:
+                rows[f"{name}: {of}"] = measures[measure]
+    parts: list[Part] = [Words(WORDS, "intro")]
+    if rows:
+        caption = (
+            f"R² of each forecast at month ends so far, with {percent(INTERVAL_LEVEL, 0)} intervals. Right of zero it "
+            "was better than the naive forecast; a full point leaves zero out."
+        )
+        parts.append(intervals_picture("skill", "Skill so far", caption, rows, "R², out of sample"))
+    return [*parts, Folded("All measures", [measures_table(found, names)])]
+
+
+def _history(found: ForecastsToday, name: str) -> list[Part]:
+    """Forecasts and outcomes of the first asset as a picture, and of the others folded."""
+    first, *others = [history_picture(found.paths[name], line, name) for line in found.market.assets]
+    return [first, *([Folded("The other assets", others)] if others else [])]
+
+
+def _worth_numbers(made: Worth | NotAvailable) -> dict[str, Any]:
+    if isinstance(made, NotAvailable):
+        return {"not_known": made.reason}
+    ends = {f"growth_{part}": getattr(made.growth, part) for part in ("value", "lower", "upper", "p")}
+    rows: pd.DataFrame = made.table().rename_axis("held").reset_index()
+    return ends | {"rows": rows.to_dict("records")}
