@@ -16,7 +16,7 @@ from provider_bodies import Bar
 from provider_server import serving
 
 from desk.feeds.fetching import MIRROR
-from research.market.store import STORES
+from foundation.home import STORES
 from research.portfolio import load_portfolio
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "data").symlink_to(ROOT / "data")
     quotes = pd.read_csv("data/multi_asset_daily/close_unadjusted.csv", index_col=0, parse_dates=True).loc["2020":]
     series = {"DTB3": quotes["SPY"] * 0.0 + 1.5, **{str(symbol): quotes[symbol] for symbol in quotes}}
-    bars = {name: [Bar(day.date(), *(value,) * 4, 0.0) for day, value in of.items()] for name, of in series.items()}
+    days = pd.DatetimeIndex(quotes.index).date
+    bars = {
+        name: [Bar(day, *(value,) * 4, 0.0) for day, value in zip(days, of, strict=True)] for name, of in series.items()
+    }
     with serving(bars) as server:
         monkeypatch.setenv(MIRROR, server.address)
         yield
