@@ -1,5 +1,7 @@
 """Pages in a real browser, and as the elements that they are made of."""
 
+import base64
+import html
 import re
 import shutil
 import subprocess
@@ -88,6 +90,19 @@ def chromium() -> str:
         if found := shutil.which(name):
             return found
     pytest.fail("no chromium on PATH, in which pages are tested. Debian: apt-get install chromium fonts-liberation")
+
+
+def redrawn(block: str) -> str:
+    """A notebook's block with the drawings of its images in their place, as the page has them."""
+
+    def drawing(address: str, kind: str, words: str) -> str:
+        alone = base64.b64decode(address.partition(",")[2]).decode()
+        box, inner = re.fullmatch(r'<svg .*?(viewBox="[^"]*")><style>.*?</style>(.*)', alone, re.DOTALL).groups()
+        return f'<svg class="{kind}" {box} role="img" aria-label={words}>{inner}'
+
+    images = r'<picture><source media="[^"]*" srcset="([^"]*)"><img src="([^"]*)" alt=("[^"]*"|\'[^\']*\')></picture>'
+    pair = lambda found: f"{drawing(found[2], 'wide', found[3])}\n{drawing(found[1], 'narrow', found[3])}"  # noqa: E731
+    return re.sub(images, pair, block)
 
 
 def browse(folder: Path, *options: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import vectorbt as vbt
-from browser import Elements, check_page, without_script
+from browser import Elements, check_page, redrawn, without_script
 from jsonschema import Draft202012Validator
 
 from backtests.engine import backtest
@@ -143,7 +143,7 @@ def test_the_first_words_say_the_rule_and_what_came_of_it(run) -> None:
 def test_a_backtest_shows_and_writes_the_same_sheet(sheet, tmp_path) -> None:
     place = sheet.write(tmp_path / "made" / "here")
     assert place == tmp_path / "made" / "here" / PAGE
-    shown = sheet._repr_html_()
+    shown = redrawn(sheet._repr_html_())
     for part in re.findall(r'<section id="risk">.*?</section>', place.read_text(encoding="utf-8"), flags=re.DOTALL):
         assert part in shown
     assert faults(numbers(place.parent)) == []

@@ -13,7 +13,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from browser import Elements, check_page, without_script
+from browser import Elements, check_page, redrawn, without_script
 from swept import swept
 
 from backtests.runs.parameters import check_parameters
@@ -289,9 +289,9 @@ def test_figures_that_are_none_are_refused(table) -> None:
 
 
 def test_a_picture_shows_itself_in_a_notebook_as_on_the_sheet(page, drawn) -> None:
-    block = drawn["frontier"]._repr_html_()
-    assert drawn["frontier"].wide in block
-    assert drawn["frontier"].wide in page
+    block = redrawn(drawn["frontier"]._repr_html_())
+    (on_page,) = re.findall(r'<figure id="figure-frontier".*?</figure>', page, flags=re.DOTALL)
+    assert on_page in block
     assert "http" not in block
     assert not Elements(block).crossed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from browser import check_page
+from browser import check_page, redrawn
 
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
@@ -177,7 +177,7 @@ def test_some_months_have_no_rolling_year_and_no_percentile_of_few_days(portfoli
         1,
         2,
     ]  # a narrow page leaves out Jan to Jun
-    shown = "".join(picture._repr_html_() for picture in pictures.values())
+    shown = "".join(redrawn(picture._repr_html_()) for picture in pictures.values())
     assert not re.search(r"(?i)\bnan\b", text + re.sub(r"<style.*?</style>", "", shown, flags=re.DOTALL))
     check_page(shown, drawn=20)
 
@@ -188,7 +188,7 @@ def test_a_year_to_the_day_has_one_point(portfolio, tmp_path) -> None:
     _, parts = few(cut(portfolio, start))
     (rolling,) = [picture for picture in pictures_in(parts) if picture.name == "rolling"]
     assert rolling.data["date"].tolist() == ["2022-12-29"] * len(rolling.data)
-    check_page(rolling._repr_html_(), drawn=8)
+    check_page(redrawn(rolling._repr_html_()), drawn=8)
 
 
 def test_nothing_recommended_shows_the_reference_alone(portfolio) -> None:
