@@ -1,4 +1,4 @@
-"""The parts of a sheet behind its verdict, for a committee: the policies that matter, risk and stress, and the trades."""
+"""The parts of a sheet behind its verdict, for a committee: the policies that matter, risk and stress, the trades."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -25,11 +25,11 @@ def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> P
     styles : line style of each policy.
     """
     starts = losses.index[~losses.index.get_level_values(0).duplicated()]
-    worst = losses.min(axis=1).idxmin()
-    caption = f"The worst: {worst[1]}, {percent(float(losses.loc[worst].min()))}. Net of costs, not annualised."
+    least, names = losses.min(axis=1), [str(name) for name in losses.index.get_level_values(1)]
+    caption = f"The worst: {names[int(least.argmin())]}, {percent(float(least.min()))}. Net of costs, not annualised."
     each = [
-        f"{name}: " + ", ".join(f"{policy} {percent(value)}" for policy, value in row.dropna().items())
-        for (_, name), row in losses.iterrows()
+        f"{name}: " + ", ".join(f"{policy} {percent(value)}" for policy, value in zip(losses, row, strict=True))
+        for name, row in zip(names, losses.to_numpy(dtype=float).tolist(), strict=True)
     ]
 
     def draw(f: Format) -> Canvas:
@@ -49,7 +49,7 @@ def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> P
             if not f.is_wide:
                 panel.canvas.text(0.0, middle - SLOT * count / 2.0, str(market[1]))
         if f.is_wide:
-            row_names(panel, [name for _, name in losses.index])
+            row_names(panel, names)
         panel.x_line(0.0, "ink", 0.8)
         panel.x_title("return, %")
         room = panel.width / count
