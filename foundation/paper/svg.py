@@ -74,7 +74,7 @@ class Canvas:
 
     @contextmanager
     def owned_by(self, name: str) -> Iterator[None]:
-        """What is drawn meanwhile belongs to `name`: a page's script shows its values, and hides it when asked to."""
+        """Let what is drawn meanwhile belong to `name`: a page shows its values, and hides it when asked to."""
         before, self._owner = self._owner, f" data-of={quoteattr(_writable(name))}"
         yield
         self._owner = before

@@ -26,8 +26,7 @@ from backtests.inference.selection import SuperiorAbility
 from backtests.inference.words import distinguished
 from backtests.runs.folder import MAIL, NUMBERS_FILE
 from backtests.runs.origin import Origin, identity, identity_numbers
-from backtests.sheets.pages.workbook import FILE as WORKBOOK
-from backtests.sheets.pages.workbook import figures_workbook
+from backtests.sheets.pages.workbook import WORKBOOK, figures_workbook
 from backtests.sheets.parts import section_blocks, sheet_pictures
 from backtests.sheets.pictures.comparison.timeline import growth_picture, trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture

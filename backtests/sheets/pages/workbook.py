@@ -22,7 +22,7 @@ from research.risk.measures import BPS
 if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook
 
-FILE = "figures.xlsx"  # in the folder of a run
+WORKBOOK = "figures.xlsx"  # in the folder of a run
 PER_CENT = ("total_return", "max_drawdown", "turnover", "target_return", "worst", "mean", "best", "median", "gains")
 UNITS = {**dict.fromkeys(PER_CENT, ("%", 100.0)), "cost": ("bp of NAV", BPS)}  # of columns: unit and factor
 

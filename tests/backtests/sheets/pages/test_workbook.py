@@ -10,12 +10,12 @@ import pytest
 from written import ORIGIN
 
 from backtests.comparison import Comparison
-from backtests.sheets.pages.workbook import FILE, figures_workbook
+from backtests.sheets.pages.workbook import WORKBOOK, figures_workbook
 from desk.commands.report import trades_of
 
 
 def test_it_has_the_numbers_of_the_sheet_in_the_units_of_its_heads(comparison: Comparison, folder: Path) -> None:
-    book, numbers = openpyxl.load_workbook(folder / FILE), json.loads((folder / "tearsheet.json").read_text())
+    book, numbers = openpyxl.load_workbook(folder / WORKBOOK), json.loads((folder / "tearsheet.json").read_text())
     assert book.sheetnames == ["Run", "Figures", "Differences", "Costs", "Stress", "Rolling", "Trades"]
     assert {cell.data_type for sheet in book for row in sheet.iter_rows() for cell in row} <= {"s", "n", "b", "d"}
     tables = {}
