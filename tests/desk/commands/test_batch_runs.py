@@ -89,7 +89,9 @@ def test_another_notebook_is_a_run_too_and_its_failure_shows_the_cell(whole: Pat
     assert rebalance("runs", "verify", whole / good["run"]).status == 0
     assert good["run"] in rebalance("runs", "--kind", "notebook", "--reports", whole).out
     said = (whole / "batch" / bad["page"]).read_text()
-    assert "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\ntrades = trades_now(" in said
+    assert (
+        "The cell:\n\nrequest = request_of(deploy, withdraw, side, to_target)\npolicy, why = policy_or_first(" in said
+    )
     assert "ConfigError: policy 'nope' is not in" in said.splitlines()[-1]
     assert "\x1b" not in said
     assert not (whole / bad["run"]).exists()
