@@ -1,7 +1,6 @@
 """Pages in a real browser, and as the elements that they are made of."""
 
 import base64
-import html
 import re
 import shutil
 import subprocess
