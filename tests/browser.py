@@ -25,7 +25,7 @@ VIEWS = ((360, "light"), (768, "dark"), (1440, "light"))  # widths of a page, an
 class Elements(HTMLParser):
     """Every element of a page with its attributes, in order, and whether each that is opened is closed."""
 
-    VOID: ClassVar[set[str]] = {"meta", "br", "img", "link", "input", "hr", "wbr"}
+    VOID: ClassVar[set[str]] = {"meta", "br", "img", "link", "input", "hr", "wbr", "source"}
 
     def __init__(self, page: str) -> None:
         super().__init__()
