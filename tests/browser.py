@@ -28,7 +28,7 @@ EVEN = ".sheet .scroll { background: none !important }"  # axe judges no words o
 class Elements(HTMLParser):
     """Every element of a page with its attributes, in order, and whether each that is opened is closed."""
 
-    VOID: ClassVar[set[str]] = {"meta", "br", "img", "link", "input", "hr", "wbr"}
+    VOID: ClassVar[set[str]] = {"meta", "br", "img", "link", "input", "hr", "wbr", "source"}
 
     def __init__(self, page: str) -> None:
         super().__init__()
