@@ -1,16 +1,20 @@
-"""The tables of a sheet: from records by their columns, or from rows of words."""
+"""The tables of a sheet, from records by their columns or from rows of words; and the looks of policies in them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from backtests.evaluation.metrics import Column
 from backtests.sheets.terms import term_of
-from foundation.paper.styles import LineStyle
+from foundation.paper.styles import LineStyle, line_styles
 from foundation.paper.wording import number
+from research.rules.protocol import held_by
+
+if TYPE_CHECKING:
+    from backtests.comparison import Comparison
 
 Block = dict[str, Any]
 Heads = Sequence[str | tuple[str, str]]
@@ -29,6 +33,19 @@ class Looks:
 
 
 PLAIN_LOOKS = Looks()
+
+
+def page_styles(comparison: "Comparison") -> dict[str, LineStyle]:
+    """The line style of each policy of a comparison, in every picture and table of its sheet."""
+    strategic = comparison.portfolio.strategic
+    other = {name: held_by(f.policy, strategic) != strategic for name, f in comparison.fitted.items()}
+    made = comparison.recommendation
+    return line_styles(other, comparison.reference, made.policy, made.broken)
+
+
+def looks_of(comparison: "Comparison") -> Looks:
+    """The looks of the policies: their line styles, and which one is recommended."""
+    return Looks(page_styles(comparison), comparison.recommendation.policy)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ BY_CURRENCY = {
     "cash": ("before", "flow", "sells", "buys", "cost", "fx", "after"),
 }  # amounts in the currency of their row
 PRICES = ("price", "cost_price")
-WEIGHTS = ("weight_before", "weight_after", "weight", "target")
+WEIGHT_COLUMNS = ("weight_before", "weight_after", "weight", "target")
 TEXTS = ("asset", "side", "reason", "bought", "term", "substitute", "account", "number", "kind", "currency", "pair")
 IN_FILES_ONLY = (*CHARGED, "price_date", "price_age", "price_basis")  # shown in the line on money, and in the captions
 CAPTIONS = {
@@ -146,7 +146,7 @@ def _cell(column: str, value: Any) -> str:
         return price_text(value)
     if column in MONEY:
         return f"{value:,.2f}"
-    if column in WEIGHTS:
+    if column in WEIGHT_COLUMNS:
         return f"{100.0 * value:.2f}"
     if column == "gap":
         return f"{100.0 * value:+.2f}"
@@ -157,7 +157,7 @@ def _head(content: Content, name: str, column: str) -> tuple[str, str]:
     """Title and unit of a column of a table; amounts in the currency of their row have none."""
     if "currency" in content.tables[name] and column in BY_CURRENCY.get(name, ()):
         return column.replace("_", " "), ""
-    units = dict.fromkeys(MONEY, str(content.facts["basis"])) | dict.fromkeys(WEIGHTS, "%") | {"gap": "points"}
+    units = dict.fromkeys(MONEY, str(content.facts["basis"])) | dict.fromkeys(WEIGHT_COLUMNS, "%") | {"gap": "points"}
     return column.replace("_", " "), units.get(column, "")
 
 

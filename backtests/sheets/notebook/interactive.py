@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 from backtests.comparison.comparison import Comparison
 from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import METRICS, lower_is_better
-from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.tables import page_styles
 from backtests.sweeps.labels import AXIS_LABELS, CONDITIONS, SCHEDULE_LABELS, axis_value, policy_axes
 from foundation.paper.layout import limits, log_ticks, ticks
 from foundation.paper.plotly_figure import ShownFigure

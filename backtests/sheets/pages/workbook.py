@@ -11,12 +11,12 @@ from backtests.evaluation.backtest_figures import comparison_figures, metric_gro
 from backtests.evaluation.metrics import CURRENCY, METRICS, Column
 from backtests.runs.origin import Origin, identity_numbers
 from backtests.sheets.pictures.comparison.episodes import episode_table
-from backtests.sheets.sections.played import COST_COLUMNS, costs_of
+from backtests.sheets.sections.played import COSTS_SHOWN, costs_of
 from backtests.sheets.sections.returns import returns_numbers
 from foundation.paper.cells import BOOK_OPTIONS, write_cell
 from research.accounting.costs import CHARGED
 from research.orders import TradeList
-from research.orders.page import MONEY, WEIGHTS
+from research.orders.page import MONEY, WEIGHT_COLUMNS
 from research.risk.measures import BPS
 
 if TYPE_CHECKING:
@@ -48,12 +48,16 @@ def figures_workbook(comparison: Comparison, trades: TradeList | None, run: Orig
             book, "Figures", _columns(pd.DataFrame(figures).T.rename_axis("policy").reset_index(), shown, desk.basis)
         )
         _sheet(book, "Differences", differences)
-        _sheet(book, "Costs", _columns(costs_of(comparison), COST_COLUMNS, desk.basis))
+        _sheet(book, "Costs", _columns(costs_of(comparison), COSTS_SHOWN, desk.basis))
         _sheet(book, "Stress", _with_units(episode_table(comparison.stress.episodes)))
         _sheet(book, "Rolling", _with_units(_rolling(comparison)))
         if trades is not None:
             money = {} if "currency" in trades.orders else dict.fromkeys((*MONEY, *CHARGED), (desk.basis, 1.0))
-            _sheet(book, "Trades", _with_units(trades.orders, money | dict.fromkeys((*WEIGHTS, "gap"), ("%", 100.0))))
+            _sheet(
+                book,
+                "Trades",
+                _with_units(trades.orders, money | dict.fromkeys((*WEIGHT_COLUMNS, "gap"), ("%", 100.0))),
+            )
     return buffer.getvalue()
 
 

@@ -36,7 +36,7 @@ def weights_picture(found: TargetsToday) -> Picture:
     caption += f" The {ROWS_SHOWN} farthest are drawn." if len(table) > ROWS_SHOWN else ""
     rows = "; ".join(f"{line} {percent(one.held)} and {percent(one.target)}" for line, one in table.iterrows())
     drawn = 100.0 * table.loc[[line for line in table.index if line in set(far.index[:ROWS_SHOWN])]]
-    simple = list(zip([name for name in table if name not in ("held", "target")], SIMPLE, strict=False))
+    simple = list(zip([str(name) for name in table if name not in ("held", "target")], SIMPLE, strict=False))
 
     def draw(f: Format) -> Canvas:
         names, key = (NAMES, 1) if f.is_wide else (NARROW_NAMES, 3)

@@ -16,8 +16,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.rolling import factor_betas_picture
 from backtests.sheets.pictures.comparison.years import attribution_picture
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled
+from backtests.sheets.tables import Block, Looks, Shown, day, looks_of, records_table, scaled
 from foundation.paper.wording import class_words, number, percent
 from foundation.tolerances import WEIGHT
 from research.risk.measures import BPS

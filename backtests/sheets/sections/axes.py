@@ -11,7 +11,7 @@ from backtests.evaluation.metrics import METRICS, Column, Metric
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
 from backtests.inference.target_inference import CERTAIN, MATCHED, TARGET_MEASURES, Match, TargetFigure
 from backtests.sheets.parts import Block, Filled, Part
-from backtests.sheets.sections.policy_styles import page_styles
+from backtests.sheets.tables import page_styles
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent
 

@@ -15,8 +15,7 @@ from backtests.evaluation.round_trips import RoundTrips
 from backtests.sheets.parts import Beside, Folded, Part, Words
 from backtests.sheets.pictures.comparison.costs import cost_levels_picture, root_words
 from backtests.sheets.pictures.comparison.months import holding_windows_picture
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import Block, Looks, Shown, by_name, known, records_of, records_table, scaled
+from backtests.sheets.tables import Block, Looks, Shown, by_name, known, looks_of, records_of, records_table, scaled
 from backtests.sheets.terms import term_of
 from foundation.paper.wording import class_words, counted, listed, number, percent
 from research.market.calendars import DAYS_PER_YEAR

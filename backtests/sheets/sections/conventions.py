@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 from backtests.comparison.recommendation import SURE
 from backtests.inference.words import CHARGES, charged_words
 from backtests.sheets.parts import Filled, Folded, Part, facts_blocks
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import Block, Shown, records_table
+from backtests.sheets.tables import Block, Shown, looks_of, records_table
 from foundation.paper.wording import counted, listed, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL

@@ -11,8 +11,7 @@ from backtests.inference.evidence import Difference
 from backtests.inference.pair_words import detectable, not_available, superior
 from backtests.sheets.parts import Filled, Part, Words
 from backtests.sheets.pictures.comparison.evidence import EVIDENCE_METRICS, differences_picture
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import Block, Looks, Shown, records_table, scaled
+from backtests.sheets.tables import Block, Looks, Shown, looks_of, records_table, scaled
 from foundation.paper.wording import counted, grouped, listed, number, percent
 
 RISKS = ("volatility", "cvar95", "max_drawdown")

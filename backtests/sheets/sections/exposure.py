@@ -15,8 +15,7 @@ from backtests.sheets.parts import Beside, Folded, Part, Words
 from backtests.sheets.pictures.comparison.exposure import exposure_picture
 from backtests.sheets.pictures.comparison.rolling import concentration_picture
 from backtests.sheets.pictures.risk_contributions import risk_contributions_picture
-from backtests.sheets.sections.policy_styles import page_styles
-from backtests.sheets.tables import Block, Shown, day, records_table, scaled
+from backtests.sheets.tables import Block, Shown, day, page_styles, records_table, scaled
 from foundation.arrays import Array
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import class_words, counted, listed, percent

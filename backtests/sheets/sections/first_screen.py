@@ -24,8 +24,7 @@ from backtests.sheets.parts import Part, facts_blocks
 from backtests.sheets.pictures.comparison.decision import decision_picture
 from backtests.sheets.pictures.comparison.timeline import growth_picture
 from backtests.sheets.sections.differences import differences_parts, paired_parts
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import Block, Looks, table
+from backtests.sheets.tables import Block, Looks, looks_of, table
 from backtests.sheets.terms import term_of
 from foundation.paper.picture import HALF
 from foundation.paper.styles import line_styles

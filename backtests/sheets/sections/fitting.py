@@ -6,8 +6,7 @@ from backtests.comparison import Comparison
 from backtests.evaluation.metrics import METRICS
 from backtests.sheets.parts import Beside, Part, Words
 from backtests.sheets.pictures.comparison.learning import learning_picture, seeds_picture, tuning_picture
-from backtests.sheets.sections.policy_styles import page_styles
-from backtests.sheets.tables import Block, Looks, by_name, records_table
+from backtests.sheets.tables import Block, Looks, by_name, page_styles, records_table
 from foundation.paper.picture import Picture
 from foundation.paper.styles import LineStyle
 

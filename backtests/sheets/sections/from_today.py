@@ -9,8 +9,7 @@ from backtests.evaluation.metrics import Column
 from backtests.inference.estimates import NotAvailable
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.fan import fan_picture
-from backtests.sheets.sections.policy_styles import page_styles
-from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
+from backtests.sheets.tables import Block, Looks, Shown, day, page_styles, records_table, table
 from backtests.today.from_today import REASON, FromToday, Simulated
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import counted, listed, number, percent

@@ -11,9 +11,8 @@ from backtests.evaluation.policy_risk import extremes
 from backtests.sheets.parts import Filled, Folded, Part, Words
 from backtests.sheets.pictures.comparison.downside import downside_picture
 from backtests.sheets.sections.first_screen import first_screen
-from backtests.sheets.sections.policy_styles import looks_of
 from backtests.sheets.sections.stress import ASSUMED
-from backtests.sheets.tables import Block, table
+from backtests.sheets.tables import Block, looks_of, table
 from backtests.sheets.terms import SHORTLY
 from foundation.paper.wording import counted, listed, number
 from research.orders import TradeList
@@ -39,8 +38,8 @@ ORDER_WORDS = ("asset", "side", "reason")  # columns of orders that are words
 def policies_parts(comparison: Comparison) -> list[Part]:
     """The policies that matter by what a committee decides by, and why the others are not among them."""
     screen, made, scores = first_screen(comparison), comparison.recommendation, comparison.scores
-    names = [n for n in (made.policy, made.now, comparison.reference, made.best, *made.as_good) if n in scores]
-    kept = list(dict.fromkeys(names))[:MOST]
+    named = (made.policy, made.now, comparison.reference, made.best, *made.as_good)
+    kept = list(dict.fromkeys(name for name in named if name and name in scores))[:MOST]
     places = [k for k, column in enumerate(screen["columns"]) if column["name"] in kept]
     by_key = {row["key"]: row for group in screen["groups"] for row in group["rows"]}
     grown = defined(["growth"], scores)[0].key
@@ -99,7 +98,8 @@ def downside(comparison: Comparison) -> pd.DataFrame:
     Rows : kind and name of a market, the worst of a kind first. Columns : the policies.
     """
     made, stress = comparison.recommendation, comparison.stress
-    names = list(dict.fromkeys(n for n in (made.policy, made.now or comparison.reference) if n in comparison.scores))
+    named = (made.policy, made.now or comparison.reference)
+    names = list(dict.fromkeys(name for name in named if name and name in comparison.scores))
     kinds: dict[str, dict[str, dict[str, float]]] = {
         "stress of the past": {
             one.episode.name: {name: found.total_return for name, found in one.figures.items()}

@@ -12,14 +12,13 @@ from backtests.sheets.pictures.comparison.costs import cost_table, costs_picture
 from backtests.sheets.pictures.comparison.timeline import trading_picture
 from backtests.sheets.pictures.comparison.weights import weights_picture
 from backtests.sheets.pictures.comparison.years import year_table, years_picture
-from backtests.sheets.sections.policy_styles import looks_of, page_styles
-from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, by_name, day, records_table
+from backtests.sheets.tables import PLAIN_LOOKS, Block, Looks, by_name, day, looks_of, page_styles, records_table
 
 WEIGHTS_WORDS = (
     "Shaded: the permitted range. Solid line across it: the target weight. Dotted lines: the band beyond which the "
     "rule trades, if it has one. Bars below each panel: purchases up, sales down."
 )
-COST_COLUMNS = (
+COSTS_SHOWN = (
     *(part.labelled(part.short) for part in COST_PARTS.values()),
     METRICS["cost"],
     METRICS["opening_cost"],
@@ -76,7 +75,7 @@ def costs_parts(comparison: Comparison) -> list[Part]:
 def costs_table(paired: PairedBacktests, looks: Looks = PLAIN_LOOKS, *, terms: bool = False) -> Block:
     """Each cost of paired backtests; arguments as `records_table` takes them."""
     cost = costs_of(paired)
-    columns = [column for column in COST_COLUMNS if column.key in cost]
+    columns = [column for column in COSTS_SHOWN if column.key in cost]
     caption = "Each cost component, and the tracking penalty of the loss"
     return records_table(caption, columns, by_name(cost, "policy"), looks, head="policy", terms=terms)
 

@@ -11,8 +11,7 @@ from backtests.evaluation.policy_risk import incomplete
 from backtests.evaluation.trailing_returns import SPANS, rolling_returns
 from backtests.sheets.parts import Part, Words
 from backtests.sheets.pictures.comparison.returns import matched_picture, rolling_returns_picture, spreads_picture
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import records_table
+from backtests.sheets.tables import looks_of, records_table
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import counted

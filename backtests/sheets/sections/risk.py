@@ -10,8 +10,7 @@ from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.daily_returns import daily_returns_picture
 from backtests.sheets.pictures.comparison.months import MARK, months_picture
 from backtests.sheets.pictures.comparison.rolling import ROLLING_MEASURES, rolling_picture
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled
+from backtests.sheets.tables import Block, Looks, Shown, day, looks_of, records_table, scaled
 from foundation.paper.wording import grouped, listed, percent
 
 DRAWDOWNS = (

@@ -8,8 +8,7 @@ from typing import Any
 from backtests.comparison import Comparison
 from backtests.comparison.selection import Selection, saving_words
 from backtests.sheets.parts import Folded, Part, Words
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import Shown, known, records_table, scaled
+from backtests.sheets.tables import Shown, known, looks_of, records_table, scaled
 from foundation.paper.wording import counted, number, percent
 
 NONE = "not available"

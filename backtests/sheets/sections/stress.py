@@ -18,8 +18,7 @@ from backtests.comparison.descriptions.stress_episodes import EpisodeResult
 from backtests.evaluation.metrics import Column
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.episodes import episodes_picture
-from backtests.sheets.sections.policy_styles import looks_of
-from backtests.sheets.tables import Block, Looks, Shown, day, records_table, scaled, table
+from backtests.sheets.tables import Block, Looks, Shown, day, looks_of, records_table, scaled, table
 from foundation.paper.wording import class_words, counted, grouped, listed, number, percent
 from research.market import Market
 from research.market.calendars import row_name

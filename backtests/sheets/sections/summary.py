@@ -89,7 +89,7 @@ def _table(table: Block) -> str:
 def _picture(picture: Picture) -> str:
     """The fractions behind a picture, below its caption."""
     rows = [[cell if isinstance(cell, str) else percent(cell) for cell in row] for row in picture.data.to_numpy()]
-    return f"{plain(picture.caption)}\n\n{grid(list(picture.data), rows, [0, 1])}"
+    return f"{plain(picture.caption)}\n\n{grid(list(map(str, picture.data)), rows, [0, 1])}"
 
 
 def _policies(shown: Block) -> str:

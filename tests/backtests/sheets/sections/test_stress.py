@@ -12,8 +12,8 @@ from written import written
 
 from backtests.comparison import Comparison, compare
 from backtests.sheets.pictures.comparison.episodes import episode_table, episodes_picture
-from backtests.sheets.sections.policy_styles import page_styles
 from backtests.sheets.sections.stress import stress_numbers, stress_parts
+from backtests.sheets.tables import page_styles
 from foundation.paper.wording import number
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.stress.episodes import Episode
