@@ -12,7 +12,7 @@ from backtests.sheets.parts import facts_blocks
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Shown, day, known, records_table, scaled
 from foundation.paper.render import Running
-from foundation.paper.wording import age_words, counted, number
+from foundation.paper.wording import age_words, counted, number, probability
 from research.orders import TradeList
 
 CLIENT_PAGE = "client.html"
@@ -70,7 +70,7 @@ def _gain(made: Mapping[str, Any], nav: float, basis: str) -> str:
     value, lower, upper = (number(scale * one["gain"][key], 0, signed=True) for key in ("value", "lower", "upper"))
     return (
         f"{policy} is expected to lose less than {now}, by {value} {basis} a year (95 %: {lower} to {upper}). The "
-        f"probability of a gain is {number(one['better'])}."
+        f"probability of a gain is {probability(one['better'])}."
     )
 
 

@@ -239,7 +239,8 @@ def targets_text(found: TargetsToday) -> str:
         parts += [wrapped(_head(found, target)), rows, "\n".join(wrapped(reason) for reason in reasons(target))]
         if target.sensitivity is not None:
             parts += [wrapped(SENSITIVITY), "\n".join(text_rows(_strongest(target.sensitivity)))]
-    return "\n\n".join([*parts, "\n".join(wrapped(note) for note in _notes(found))])
+    notes = (*(f"{term}: {words}" for term, words in TERMS.items()), *found.notes)
+    return "\n\n".join([*parts, "\n".join(map(wrapped, notes))])
 
 
 def reasons(target: TargetToday) -> tuple[str, ...]:
@@ -337,18 +338,3 @@ def _tree(tree: Hierarchy, of: str) -> str:
     ]
     whose = f"Clusters of {of}, by its" if of else "Clusters of the"
     return f"{whose} tree of {tree.clustered:%Y-%m-%d}, left to right: {'; '.join(clusters)}."
-
-
-def _notes(found: TargetsToday) -> Sequence[str]:
-    """Notes that explain how to read the tables."""
-    day = f"{found.portfolio.date:%Y-%m-%d}"
-    return [
-        f"Weights are of NAV; held: at the last close of the file, {day}. To trade: one-way turnover from there.",
-        "Risk: share of each asset in the variance of the target. Risk, volatility and bets: by one Ledoit–Wolf "
-        f"covariance of {YARDSTICK.window} returns up to the date, for all columns. Torsion bets: the effective number "
-        "of Meucci's minimum torsion bets, which are uncorrelated and nearest to the assets: exponential of the "
-        "entropy of their shares.",
-        "1/N, minimum variance and risk parity (Ledoit–Wolf) are controls: a target that is not clearly better "
-        "than they are does not earn its model.",
-        *found.notes,
-    ]

@@ -105,7 +105,9 @@ def _rolling(comparison: Comparison) -> pd.DataFrame:
     rows = []
     for name, one in returns_numbers(comparison).items():
         spans = one["rolling"] | {f"calendar {k}": one[k] for k in ("months", "years") if k in one}
-        rows += [{"policy": name, "span": span.replace("_", " "), **found} for span, found in spans.items()]
+        for span, found in spans.items():
+            kind = "a year" if span in one["rolling"] else "of each"
+            rows.append({"policy": name, "span": span.replace("_", " "), "returns": kind, **found})
     return pd.DataFrame(rows)
 
 

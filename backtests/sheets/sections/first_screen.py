@@ -28,7 +28,7 @@ from backtests.sheets.tables import Block, Looks, looks_of, table
 from backtests.sheets.terms import term_of
 from foundation.paper.picture import HALF
 from foundation.paper.styles import line_styles
-from foundation.paper.wording import age_words, amount, counted, dated_words, listed, number, percent
+from foundation.paper.wording import age_words, amount, counted, dated_words, listed, number, percent, probability
 from research.allocation import Allocation
 from research.rules.protocol import held_by, long_name
 
@@ -201,7 +201,7 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
         ("gain", f"Expected gain on {made.now}", unit): [
             _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–") for one in gains
         ],
-        ("better", "Probability of a gain", ""): [_cell(number(one.better if one else None)) for one in gains],
+        ("better", "Probability of a gain", ""): [_cell(probability(one.better) if one else "–") for one in gains],
     }
     return {
         "name": "Decision",

@@ -17,12 +17,12 @@ from foundation.errors import DataError
 from foundation.paper.wording import counted
 from research.risk import calendar_months, calendar_years, matched_volatility, nav_path
 
-ENDS = {"worst": "worst", "mean": "mean", "best": "best"}
+ENDS = ("worst", "mean", "best")
 PERIODS = {"months": ("M", calendar_months), "years": ("Y", calendar_years)}
 SPREAD = (
     Column("count", "number", "", digits=0),
     Column("gains", "gains", "% of them", 100.0, 0),
-    *(Column(key, label, "%", 100.0, 1) for key, label in (ENDS | {"median": "median"}).items()),
+    *(Column(key, key, "%", 100.0, 1) for key in (*ENDS, "median")),
 )
 MATCHED = (Column("share", "in the policy", "% of NAV", 100.0, 1), Column("total", "total return so", "%", 100.0, 1))
 

@@ -46,7 +46,7 @@ for (const svg of document.querySelectorAll("figure svg")) {
   let day = 1;  // share of the days
   svg.onkeydown = e => {
     const [step, along] = {ArrowUp: [-1], ArrowDown: [1], ArrowLeft: [0, -1], ArrowRight: [0, 1], Enter: [0], " ": [0]}[e.key] ?? [];
-    if (step === undefined) return;
+    if (step === undefined) return e.key === "Escape" && hide();
     e.preventDefault();
     if (step) names.at((names.indexOf(e.target) + step) % names.length).focus();
     else if (!along) toggle(e.target);

@@ -45,7 +45,7 @@ def test_a_sentence_of_use_stands_first_and_the_rest_on_the_page(tmp_path: Path)
 def test_a_run_is_made_again_to_the_byte_and_full_prints_all(tmp_path: Path) -> None:
     done = rebalance("allocate", FILE, *EARLY, "--policy", "threshold", "--full", "--reports", tmp_path)
     assert "\n\nWhat Sixty-forty should hold at the close of 2014-03-20\n" in done.out
-    assert "1/N, minimum variance and risk parity (Ledoit–Wolf) are controls" in done.out
+    assert "Controls: Targets that need no opinion: equal weights (1/N), minimum variance and" in done.out
     assert "What moves these weights" not in done.out
     assert replay(Path(done.out.splitlines()[-1]).parent, FILE).same
 

@@ -39,13 +39,24 @@ def stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_a_sentence_of_use_stands_first_and_numbers_are_kept(stated: Path, tmp_path: Path) -> None:
-    asked = ("forecast", stated, "--as-of", "2016-03-31", "--full", "--reports", tmp_path / "runs")
-    done = rebalance(*asked)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A file, beside which its book lies, and the text of its forecasts."""
+    folder = tmp_path_factory.mktemp("made")
+    (file := folder / "stated.yaml").write_text(FILE.read_text() + STATED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FORECAST_BOOK, str(folder / "book"))
+        done = rebalance("forecast", file, "--as-of", "2016-03-31", "--full", "--reports", folder / "runs")
     assert done.status == 0, done.err
-    brief, _, full = done.out.partition(
-        "Returns of the next 5 days after 2016-03-31, with the skill shown at month ends"
-    )
+    return file, done.out
+
+
+def test_a_sentence_of_use_stands_first_and_numbers_are_kept(
+    made: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated, out = made
+    monkeypatch.setenv(FORECAST_BOOK, str(stated.parent / "book"))
+    brief, _, full = out.partition("Returns of the next 5 days after 2016-03-31, with the skill shown at month ends")
     assert re.match(r"(Use|Do not use) plain ", brief)
     assert len(brief.splitlines()) <= 12
     market = load_portfolio(stated).market.until("2016-03-31")
@@ -54,7 +65,7 @@ def test_a_sentence_of_use_stands_first_and_numbers_are_kept(stated: Path, tmp_p
     assert full.count("R² of log variance over the random walk") == 2
     assert "plain stays: over " in brief
     assert f"2 of 2 forecasts are new in the book, {stated.parent / 'book'}, with a card of each.\n" in full
-    page = Path(done.out.splitlines()[-1])
+    page = Path(out.splitlines()[-1])
     html = page.read_text(encoding="utf-8")
     check_page(html, drawn=20)
     numbers = json.loads((page.parent / "forecast.json").read_text(encoding="utf-8"))
@@ -64,8 +75,8 @@ def test_a_sentence_of_use_stands_first_and_numbers_are_kept(stated: Path, tmp_p
     assert replay(page.parent, stated).same
 
 
-def test_a_card_is_a_page_beside_its_numbers(stated: Path, tmp_path: Path) -> None:
-    make_forecast(stated, tmp_path / "runs", "2016-03-31")
+def test_a_card_is_a_page_beside_its_numbers(made: tuple[Path, str]) -> None:
+    stated, _ = made
     market = load_portfolio(stated).market.until("2016-03-31")
     cards = sorted((stated.parent / "book").rglob("card.json"))
     told = {card: json.loads(card.read_text()) for card in cards}

@@ -26,7 +26,8 @@ def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> P
     """
     starts = losses.index[~losses.index.get_level_values(0).duplicated()]
     least, names = losses.min(axis=1), [str(name) for name in losses.index.get_level_values(1)]
-    caption = f"The worst: {names[int(least.argmin())]}, {percent(float(least.min()))}. Net of costs, not annualised."
+    worst = f"{names[int(least.argmin())]}, {percent(float(least.min()))}"
+    caption = f"The worst: {worst}. Not annualised; net of costs, those of assumed shocks apart."
     each = [
         f"{name}: " + ", ".join(f"{policy} {percent(value)}" for policy, value in zip(losses, row, strict=True))
         for name, row in zip(names, losses.to_numpy(dtype=float).tolist(), strict=True)

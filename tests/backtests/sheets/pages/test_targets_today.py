@@ -72,7 +72,7 @@ def test_a_notebook_shows_the_same_as_the_page(found: TargetsToday) -> None:
     for target in ("Strategic target, held by never", "HRP of 252 days, held by hrp_monthly and hrp_threshold"):
         assert f'<p class="caption">{target}' in html
     assert "Clusters of the tree of 2022-11-30, left to right: " in html
-    assert html.index("Hold your strategic target: none of the controls") < html.index("<svg")
+    assert html.index("Hold your strategic target: none of the controls") < html.index("<picture")
 
 
 def against(**verdicts: str) -> AgainstControls:
