@@ -14,6 +14,7 @@ from written import ORIGIN, shown_words
 from backtests.comparison import compare
 from backtests.runs.folder import MAIL
 from backtests.sheets.pages.tearsheet import whole_sheet
+from backtests.sheets.sections.front import downside
 from backtests.sheets.sections.summary import grid, plain, summary_markdown
 from desk.commands.report import trades_of
 from research.portfolio import load_portfolio
@@ -94,6 +95,24 @@ def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> No
     titles = re.findall(r"<h2>(.*?)</h2>", page)
     assert titles[:3] == ["Warnings", "The policies that matter", "Risk and stress"]
     assert titles[-1] == "This run"
+
+
+def test_the_worst_markets_have_the_figures_of_the_appendix(comparison, folder):
+    numbers, losses = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8")), downside(comparison)
+    of = {one["name"]: one["policies"] for one in numbers["stress"]["episodes"] + numbers["stress"]["shocks"]}
+    for (kind, market), row in losses.iterrows():
+        assert row.notna().any()
+        for name, loss in row.dropna().items():
+            if kind != "worst of the test":
+                found = of[market][name].get("total_return", of[market][name].get("total"))
+            elif market == "maximum drawdown":
+                found = numbers["figures"][name]["max_drawdown"]
+            else:
+                found = numbers["risk"][name]["extremes"][market.removeprefix("worst ")]["worst"]["value"]
+            assert loss == pytest.approx(found, rel=1e-12), (market, name)
+    past = [one["policies"].get(name) for one in numbers["stress"]["episodes"] for name in losses]
+    worst = min(found["total_return"] for found in past if found)
+    assert losses.loc["stress of the past"].min().min() == worst
 
 
 def test_orders_of_the_day_are_in_a_table(comparison, page) -> None:
