@@ -1,5 +1,6 @@
 """A comparison's sheet, written into a folder as a run of no code in particular."""
 
+import html
 import re
 from pathlib import Path
 
@@ -26,6 +27,20 @@ def written(comparison: Comparison, folder: Path, trades: TradeList | None = Non
 def shown_words(words: str) -> str:
     """Words as every page shows them: a narrow space before each per cent."""
     return re.sub(r"(?<=\d) ?%", "\u202f%", words)
+
+
+def section_html(page: str, key: str) -> str:
+    """The section of a comparison's sheet as it stands in its page."""
+    end = '<details class="section"|<div class="group">|</main>'
+    (found,) = re.findall(rf'<details class="section" data-section="{key}">.*?(?={end})', page, flags=re.DOTALL)
+    return found
+
+
+def section_words(folder: Path, key: str) -> str:
+    """The section as it is read: without drawings, tags as spaces."""
+    found = section_html((folder / "tearsheet.html").read_text(encoding="utf-8"), key)
+    words = re.sub(r"<[^>]*>", " ", re.sub(r"<svg.*?</svg>", "", found, flags=re.DOTALL))
+    return " ".join(html.unescape(words).split())
 
 
 def words_written(comparison: Comparison, trades: TradeList | None, run: Run, folder: Path) -> Path:

@@ -98,7 +98,7 @@ def test_the_verdict_says_what_to_do_and_what_it_gains_in_the_test_and_by_belief
     assert f"{cash:,.0f} less in costs and {saved - cash:,.0f} less in tracking at your penalty" in said.gain
     one, best = made.candidates["threshold"], made.candidates[made.best]
     lead = f"quarterly is expected to lose {best.gain.value:,.0f} USD a year more than {made.best}, the best"
-    assert said.gain.startswith(f"{lead}: beyond your margin of 2,499 USD (1 bp).")
+    assert said.gain.startswith(f"{lead}: beyond your margin of 2,499 USD (1 bp, hundredths of a per cent).")
     assert f"The expected gain of threshold is +{one.gain.value:,.0f} USD a year" in said.gain
     assert f"with a probability of {one.better:.2f}, and above the margin with {one.pays:.2f}" in said.gain
     growth = more.evidence.differences("growth")["threshold"]

@@ -13,6 +13,7 @@ import pytest
 from browser import Elements, check_page
 from commanded import rebalance
 from scipy.stats import ttest_rel
+from written import shown_words
 
 from backtests.laboratory import simulated_market
 from backtests.laboratory.simulate import play
@@ -294,7 +295,7 @@ def test_the_cheap_market_is_told_as_it_was_measured(page: str) -> None:
     )
     assert said is not None
     for rule, gap in rows.items():
-        assert f"{rule} ({gap:.2f})" in said[1 if gap <= 1.0 else 2]
+        assert shown_words(f"{rule} ({gap:.2f})") in said[1 if gap <= 1.0 else 2]
 
 
 def test_a_study_shows_the_verdict_and_the_table_of_its_page(page: str) -> None:

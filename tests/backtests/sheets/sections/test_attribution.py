@@ -1,6 +1,5 @@
 """The section on attribution: its tables, CSV and numbers are the records'; what there is not is a sentence."""
 
-import html
 import json
 import re
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from jsonschema import Draft202012Validator
+from written import section_words
 
 from backtests.attribution.attribution import attribution
 from backtests.attribution.rebalancing_premium import RebalancingPremium
@@ -26,11 +26,7 @@ SCHEMAS = Path(__file__).parents[4] / "docs" / "schemas"
 
 
 def section(folder: Path) -> str:
-    """The section as it is read: without drawings, tags as spaces."""
-    page = (folder / "tearsheet.html").read_text(encoding="utf-8")
-    (found,) = re.findall(r'<section id="attribution">.*?</section>', page, flags=re.DOTALL)
-    words = re.sub(r"<[^>]*>", " ", re.sub(r"<svg.*?</svg>", "", found, flags=re.DOTALL))
-    return " ".join(html.unescape(words).split())
+    return section_words(folder, "attribution")
 
 
 def test_the_csv_of_the_picture_has_every_cell_and_adds_up_to_the_gap(comparison: Comparison, folder: Path) -> None:

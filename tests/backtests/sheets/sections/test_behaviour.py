@@ -91,7 +91,9 @@ def test_the_csv_behind_the_costs_has_every_point(comparison: Comparison, folder
     assert own == pytest.approx(comparison.behaviour.costs.wide("loss").loc["threshold"].to_numpy(), rel=1e-9)
     (picture,) = (p for p in pictures_in(behaviour_parts(comparison)) if p.name == "cost_levels")
     assert picture.caption.startswith("threshold has a lower J than quarterly at every level.")
-    assert "Off scale: never and hrp_threshold." in picture.caption
+    worst = data.groupby("policy")["loss"].max()
+    beyond = [f"{name} (up to {worst[name]:,.0f})" for name in ("never", "hrp_threshold")]
+    assert f"Off scale: {' and '.join(beyond)}." in picture.caption
     shown = next(table for table in tables(behaviour_parts(comparison)) if table["caption"].startswith("Loss J"))
     assert cells(shown)["monthly"][-1] == "20.1"
     assert cells(shown)["threshold"][-1] == "–"

@@ -1,6 +1,5 @@
 """The sections on exposure and on the worst days: what they show sums to the whole and is the backtests'."""
 
-import html
 import json
 import re
 from dataclasses import replace
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from written import section_words
 
 from backtests.comparison import compare
 from backtests.sheets.parts import Folded, Words, pictures_in
@@ -20,14 +20,6 @@ from research.risk import volatility
 
 def numbers(folder: Path, key: str) -> Any:
     return json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))[key]
-
-
-def section(folder: Path, key: str) -> str:
-    page = (folder / "tearsheet.html").read_text(encoding="utf-8")
-    (found,) = re.findall(rf'<section id="{key}">.*?</section>', page, flags=re.DOTALL)
-    return " ".join(
-        html.unescape(re.sub(r"<[^>]*>", " ", re.sub(r"<svg.*?</svg>", "", found, flags=re.DOTALL))).split()
-    )
 
 
 def test_the_areas_are_the_weights_of_each_class(comparison, folder) -> None:
@@ -50,7 +42,7 @@ def test_a_class_is_named_in_words_and_has_no_colour_of_a_policy(comparison) -> 
 
 
 def test_one_currency_is_a_sentence_and_no_picture(folder) -> None:
-    assert "All assets are in USD." in section(folder, "exposure")
+    assert "All assets are in USD." in section_words(folder, "exposure")
     assert not (folder / "figures" / "exposure_currency.csv").exists()
 
 
@@ -67,14 +59,14 @@ def test_contributions_in_the_json_the_csv_and_the_table_are_one(comparison, fol
     equity = shares["classes"]["us_equity"]
     both = [shares["lines"][name]["ex_ante"] for name in ("SPY", "QQQ")]
     assert equity["ex_ante"] == pytest.approx(sum(both), rel=1e-12)
-    assert f"US equity {100 * equity['weight']:.1f} {100 * equity['ex_ante']:.1f} " in section(folder, "exposure")
+    assert f"US equity {100 * equity['weight']:.1f} {100 * equity['ex_ante']:.1f} " in section_words(folder, "exposure")
 
 
 def test_the_worst_days_say_what_each_policy_did(comparison, folder) -> None:
     rows = numbers(folder, "worst_days")
     returns = pd.Series(comparison.backtests["quarterly"].net_returns, comparison.backtests["quarterly"].dates[1:])
     assert [row["day"] for row in rows] == [f"{day:%Y-%m-%d}" for day in returns.nsmallest(10).index]
-    text = section(folder, "worst_days")
+    text = section_words(folder, "worst_days")
     for row in rows:
         cells = text[text.index(f" {row['day']} ", text.index("policy by policy")) :]
         for one in row["policies"].values():

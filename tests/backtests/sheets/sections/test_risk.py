@@ -1,6 +1,5 @@
 """The section on risk: its CSVs, table and numbers are the backtests'; what there is not is a sentence, never a NaN."""
 
-import html
 import json
 import re
 from dataclasses import replace
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from browser import check_page, redrawn
+from written import section_words
 
 from backtests.comparison import compare
 from backtests.comparison.comparison import Comparison
@@ -26,10 +26,7 @@ def csv(folder: Path, name: str) -> pd.DataFrame:
 
 
 def section(folder: Path) -> str:
-    """The section as it is read: without drawings, tags as spaces."""
-    (found,) = re.findall(r'<section id="risk">.*?</section>', (folder / "tearsheet.html").read_text(), flags=re.DOTALL)
-    words = re.sub(r"<[^>]*>", " ", re.sub(r"<svg.*?</svg>", "", found, flags=re.DOTALL))
-    return " ".join(html.unescape(words).split())
+    return section_words(folder, "risk")
 
 
 def numbers(folder: Path) -> dict[str, dict[str, object]]:

@@ -1,14 +1,12 @@
 """The section on stress: its CSV, tables and numbers are those of the tests; what is left out is said."""
 
-import html
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from written import written
+from written import section_words, written
 
 from backtests.comparison import Comparison, compare
 from backtests.sheets.pictures.comparison.episodes import episode_table, episodes_picture
@@ -20,11 +18,7 @@ from research.risk.stress.episodes import Episode
 
 
 def words(folder: Path) -> str:
-    """The section as it is read: without drawings, tags as spaces."""
-    page = (folder / "tearsheet.html").read_text()
-    (found,) = re.findall(r'<section id="stress">.*?</section>', page, flags=re.DOTALL)
-    text = re.sub(r"<[^>]*>", " ", re.sub(r"<svg.*?</svg>", "", found, flags=re.DOTALL))
-    return " ".join(html.unescape(text).split())
+    return section_words(folder, "stress")
 
 
 def test_the_csv_and_the_numbers_are_those_of_the_tests(comparison: Comparison, folder: Path) -> None:
