@@ -207,7 +207,7 @@ BARS = ("Date,Open,High,Low,Close,Adj Close,Volume", "2020-01-02,1,3,1,2,2,7", "
         (["d,A", "2020-01-02,1", "03.01.2020,2"], {}, "row 3, column 'd': a date of another form than the first"),
         (["d,A", "2020-01-02 16:00,1"], {}, "row 2, column 'd': a date carries a time: found '2020-01-02 16:00'"),
         (["d,A", "2020-02-30,1"], {}, "row 2, column 'd': no date as year-month-day: found '2020-02-30'"),
-        (["d;A", "2020-01-02;1,234", "2020-01-03;1,235"], {}, "point or a decimal comma: found '1,23.'. State .* as `dec"),
+        (["d;A", "2020-01-02;1,234", "2020-01-03;1,235"], {}, "a decimal comma: found '1,23.'. State .* as `dec"),
         (["d;A", "2020-01-02;1.25", "2020-01-03;1,234"], {}, "row 3, .*a number with ',' beside others with '.'"),
         (["d;A", "2020-01-02;1.25", "2020-01-03;1,25"], {}, "row 3, column 'A': not a number: found '1,25'"),
         (["d,A", "2020-01-02,1", "2020-01-02,2"], {}, "row 3: a second row, .* of A on 2020-01-02: found 2.0"),
