@@ -1,4 +1,4 @@
-"""What a notebook takes from its portfolio file where a parameter is empty: "" or 0.
+"""Defaults that a notebook takes from its portfolio file where a parameter is empty: "" or 0.
 
 So each notebook runs on any portfolio with `-p portfolio mine.yaml` alone. A default is a fact of the file or its
 market; what a file does not have is added to the portfolio in memory, never to the file.
