@@ -59,7 +59,8 @@ class Signals:
     mapping  : "weights", the cells are fractions of NAV, which sum to at most 1 a row; "positive", in proportion to the
                scores above zero, and in cash where there are none; "rank", in proportion to the rank of the score, 1
                for the lowest, the mean rank for equal ones. Scores give listed assets weights that sum to 1.
-    max_age  : calendar days from the date of the row in force, after which no target is given; None for no limit.
+    max_age  : calendar days from the date of the row in force, after which no target is given; None for no limit. The
+               default is that of a table with a row a quarter, which may be some days late.
     unlisted : "pro_rata" or "cash", for weights of assets that are not listed, see `spread_unlisted`.
     schedule : "day", "week", "month", "quarter" or "year", at whose end the table is read.
     Raises   : ConfigError for settings outside these, and for an asset that the market does not have; DataError for a
@@ -73,7 +74,7 @@ class Signals:
 
     table: Signal
     mapping: Literal["weights", "positive", "rank"] = "weights"
-    max_age: int | None = None
+    max_age: int | None = 100
     unlisted: Unlisted = "pro_rata"
     schedule: EstimationSchedule = "day"
 

@@ -18,12 +18,14 @@ from research.orders import TradeList
 CLIENT_PAGE = "client.html"
 
 
-def client_html(name: str, trades: TradeList, report: Mapping[str, Any], run: Origin) -> str:
+def client_html(name: str, trades: TradeList, report: Mapping[str, Any], comparison: str, run: Origin) -> str:
     """The page, in one file.
 
     name   : name of the client.
-    trades : the trade list of his holdings, by the recommended policy.
-    report : numbers of the report of the comparison, as in tearsheet.json.
+    trades : the trade list of his holdings.
+    report : numbers of the report of the comparison, as in tearsheet.json; it may be another client's, whom nothing
+             names.
+    comparison : sha256 of the comparison, `comparison_key`.
     run    : identity of his run.
     """
     desk, made = trades.portfolio, report["recommendation"]
@@ -37,8 +39,8 @@ def client_html(name: str, trades: TradeList, report: Mapping[str, Any], run: Or
     )
     test = report["test"]
     facts = {
-        "Comparison": f"{report['run']['name']}, tested {test['first']} to {test['last']}. {compared}",
-        "Warnings": f"{counted(len(report['warnings']), 'warning')} on the comparison; its report has them.",
+        "Comparison": f"{comparison[:8]}, tested {test['first']} to {test['last']}. {compared}",
+        "Warnings": f"{counted(len(report['warnings']), 'warning')} on the comparison, in its report.",
         **identity(run),
     }
     subtitle = f"{number(nav, 0)} {desk.basis} at the closes of {day(desk.date)}"

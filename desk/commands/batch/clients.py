@@ -1,7 +1,7 @@
 """A client whose comparison others share: a run of his own, with his orders, the verdict in his money, and his drift.
 
-The comparison is a report, made once. It may be that of a client, or of the model of accounts; the policy that it
-recommends decides for all of them, each by his own holdings.
+The comparison is a report, made once. It may be that of another client, or of the model of accounts: so nothing that a
+client gets names it. He sees the hash of the comparison, which is the same for all, and the name of his own run.
 """
 
 import json
@@ -33,11 +33,10 @@ KIND = "client"  # of a run
 
 def client_run(report: Run, job: Job) -> Run:
     """The run of a client, from the one that a report of his own portfolio would be."""
-    settings = {"portfolio": report.settings["portfolio"], "report": job.report}
     if job.account is None:
-        return replace(report, kind=KIND, settings=settings)
+        return replace(report, kind=KIND)
     name = re.sub(r"[^\w-]+", "_", job.label)[:40].strip("_") or "account"
-    return replace(report, kind=KIND, portfolio=name, settings=settings | {"account": list(job.account[1])})
+    return replace(report, kind=KIND, portfolio=name, settings={**report.settings, "account": list(job.account[1])})
 
 
 def make_client(job: Job, run: Run, reports: Path) -> None:
@@ -50,13 +49,14 @@ def make_client(job: Job, run: Run, reports: Path) -> None:
     """
     started, final, shared = datetime.now(UTC), reports / run.name, reports / job.report
     manifest, numbers = _report(shared)
-    trades = _trades(job, shared, manifest)
+    trades = _trades(job, shared, manifest, run.name)
     with writing(final), staged(final) as folder:
         ticket = make_ticket(trades)
         for name in (TRADES, TRADES_JSON):
             write_ticket(ticket, folder / name)
-        write_whole(folder / CLIENT_PAGE, client_html(job.portfolio, trades, numbers, run))
+        write_whole(folder / CLIENT_PAGE, client_html(job.portfolio, trades, numbers, manifest["comparison"], run))
         facts = {
+            "comparison": manifest["comparison"],
             "recommendation": {"policy": manifest["recommendation"]["policy"]},
             "file": file_fact(trades.portfolio),
             "holder": holder_facts(trades)
@@ -65,20 +65,19 @@ def make_client(job: Job, run: Run, reports: Path) -> None:
         finish(folder, run, started, f"{numbers['recommendation']['verdict']['do']}\n\n{trades!r}", facts)
 
 
-def _trades(job: Job, report: Path, manifest: Mapping[str, Any]) -> TradeList:
-    """Today's orders of a client, by the recommended policy."""
+def _trades(job: Job, report: Path, manifest: Mapping[str, Any], run: str) -> TradeList:
+    """Today's orders: of a client's file as its report would list them, of an account as `rebalance trades` does."""
     if job.account is None:
         portfolio = load_portfolio(job.file, trust_code=job.trust_code)
-        policy, name = _policy(portfolio, report, manifest)
-        return trade_list(portfolio, policy, name=name, run=report.name)
+        policy, name = _policy(portfolio, report, manifest, manifest["recommendation"]["policy"])
+        return trade_list(portfolio, policy, name=name, run=run)
     assert job.accounts is not None
     model, account = account_of(job.accounts, job.account, lambda _: _model(job.file, report, job.trust_code))
-    return model.trades(replace(account, ticket=replace(account.ticket, account=job.label)))
+    return replace(model, run=run).trades(replace(account, ticket=replace(account.ticket, account=job.label)))
 
 
-def _policy(portfolio: Portfolio, report: Path, manifest: Mapping[str, Any]) -> tuple[Policy, str]:
-    """The policy that a report recommends, as it was fitted there, and its name; one that holds where it has none."""
-    name = manifest["recommendation"]["policy"]
+def _policy(portfolio: Portfolio, report: Path, manifest: Mapping[str, Any], name: str | None) -> tuple[Policy, str]:
+    """A policy as a report fitted it, and its name; one that holds where there is none."""
     if name is None:
         return NoneRecommended(portfolio.strategic), "none recommended"
     return fitted_policy(portfolio, name, (report, manifest)), name
@@ -92,6 +91,7 @@ def _report(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @lru_cache(maxsize=8)
 def _model(file: Path, report: Path, trust_code: bool | None) -> Model:
-    """The model of accounts, by the recommended policy."""
-    portfolio = load_portfolio(file, trust_code=trust_code)
-    return Model.of(portfolio, *_policy(portfolio, report, _report(report)[0]), report.name)
+    """The model of accounts, by the active policy of its file, or else by the recommended one."""
+    portfolio, manifest = load_portfolio(file, trust_code=trust_code), _report(report)[0]
+    name = portfolio.policy or manifest["recommendation"]["policy"]
+    return Model.of(portfolio, *_policy(portfolio, report, manifest, name))

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
@@ -105,6 +105,9 @@ def jobs(
             if file.suffix.lower() == ACCOUNTS and file not in missing
             else [Job(file, each, label=labels[file], missing=missing.get(file, ""))]
         )
+    ]
+    found = [  # a model may also be given by another path
+        job if job.missing else replace(job, file=once.setdefault(job.file.resolve(), job.file)) for job in found
     ]
     if len(once_each := list(dict.fromkeys(found))) > MOST_RUNS:
         raise ConfigError(

@@ -76,8 +76,8 @@ def _other_advice(portfolio: Portfolio, reports: Path | None) -> tuple[str, ...]
     if found is None or advised in (None, portfolio.policy):
         return ()
     return (
-        f"The orders follow {portfolio.policy}, the policy of today in {portfolio.file}. Report {found[0].name} "
-        f"recommends {advised}: for its orders add --policy {advised}, or write it into the file.",
+        f"The orders follow {portfolio.policy}, the policy of today in {portfolio.file}. Report {found[1]['run']} "
+        f"recommends {advised}: for its orders, write `policy: {advised}` into the file.",
     )
 
 
@@ -132,7 +132,7 @@ def policy_now(portfolio: Portfolio, policy: str = "", reports: Path | None = No
     if name is None:
         why = "its newest run recommends none" if found else "there is no completed full run of the same file and data"
         raise ConfigError(f"{file} names no `policy`, and {why}. Name one, or run: rebalance report {file}")
-    return fitted_policy(portfolio, name, found), name, found[0].name if found else ""
+    return fitted_policy(portfolio, name, found), name, found[1]["run"] if found else ""
 
 
 def fitted_policy(portfolio: Portfolio, name: str, found: tuple[Path, Mapping[str, Any]] | None) -> Rule:
@@ -212,18 +212,22 @@ def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any
     """The newest whole report of the same file and data, with the steps, seeds and draws of a full one.
 
     Its reference, benchmark, ticket, cycle, governance and confirmed prices may differ: the recommendation does not
-    depend on them. The report of another client is taken where both share one comparison (`comparison_key`).
+    depend on them. The report of another client is taken where both share one comparison (`comparison_key`); the `run`
+    of its facts is then the client's own (`desk.commands.batch.clients`) or the comparison, so that no list names him.
 
     A warning names each run that cannot be read.
     """
-    full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)), past_runs(reports)
-    broken, newest, key = list(found.broken), None, comparison_key(portfolio)
-    for folder, manifest in found.whole:
+    full, found = plain_json(settings_of(portfolio, portfolio.reference, **FULL_RUN)), past_runs(reports, None)
+    broken, newest, key, deciding = list(found.broken), None, comparison_key(portfolio), _deciding(full)
+    runs = [pair for pair in found.whole if pair[1]["fingerprint"] == portfolio.market.fingerprint]
+    clients = (f.name for f, m in runs if m["kind"] == "client" and _deciding(m["settings"]) == deciding)
+    for folder, manifest in (pair for pair in runs if pair[1]["kind"] == "report"):
         is_full = all(manifest["settings"].get(name) == value for name, value in FULL_RUN.items())
-        same = _deciding(manifest["settings"]) == _deciding(full) or (is_full and manifest.get("comparison") == key)
-        if same and manifest["fingerprint"] == portfolio.market.fingerprint:
+        is_own = _deciding(manifest["settings"]) == deciding
+        if is_own or (is_full and manifest.get("comparison") == key):
             try:
-                newest = folder, _Facts.model_validate(manifest).model_dump()
+                facts = _Facts.model_validate(manifest).model_dump()
+                newest = folder, facts | {"run": folder.name if is_own else next(clients, f"comparison-{key[:8]}")}
                 break
             except ValidationError as error:
                 broken.append(f"{folder / MANIFEST} has no facts of a report: {first_fault(error)}. {AGAIN}")

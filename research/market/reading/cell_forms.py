@@ -126,7 +126,7 @@ def _ordered(
     both = [row for row, key in zip(rows, keys, strict=True) if key[0] != key[1]]
     if proved is None and sign != "." and both:
         what = "all dates read two ways, as day and month or as month and day"
-        cells.refuse(both[0], what, "State `dates`: dmy or mdy.")
+        cells.refuse(both[0], what, "State dmy or mdy as `dates` (`rebalance data import --dates`).")
     order = proved or "dmy"
     return [(y, q, p) if order == "dmy" else (y, p, q) for p, q, y in keys], DATE_ORDERS[order].format(sign)
 
@@ -166,7 +166,7 @@ def decimal_of(columns: Iterable[Cells], delimiter: str) -> tuple[str, str]:
         if not isinstance(column.entries, pd.Series) or column.entries.dtype == object:
             shapes |= {text.translate(ONES): text for text in column.entries if isinstance(text, str)}
     texts = (re.sub("[KMB]$", "", UNITS_APART.sub("", text)) for text in shapes.values())
-    return decimal_sign(texts, name, delimiter, 'State `decimal`: "." or ","')
+    return decimal_sign(texts, name, delimiter, 'State "." or "," as `decimal` (`rebalance data import --decimal`)')
 
 
 def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[Array, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browser import redrawn
 from written import written
 
 from backtests.comparison import PairedBacktests, compare
@@ -51,7 +52,7 @@ def shown(found: PairedBacktests, folder: Path) -> str:
         json.loads(pages[-1], parse_constant=lambda word: pytest.fail(f"{word} in tearsheet.json"))
         for path in (folder / "figures").glob("*.csv"):  # where the end of an interval may be infinite
             pages.append(re.sub(r"(?<=,)-?inf(?=,)", "", path.read_text(encoding="utf-8")))
-    return html.unescape(re.sub(r"<style.*?</style>", "", "\n".join(pages), flags=re.DOTALL))
+    return html.unescape(re.sub(r"<style.*?</style>", "", redrawn("\n".join(pages)), flags=re.DOTALL))
 
 
 def check_no_nan(text: str) -> None:
@@ -135,7 +136,7 @@ def test_a_policy_alone_has_nothing_to_be_compared_with(portfolio: Portfolio, tm
     assert "1 policy from" in text
     assert "Difference in" not in text
     assert "Hansen" not in text
-    check_no_nan(page)
+    check_no_nan(redrawn(page))
     assert "there is nothing to compare it with" in page
     assert 'id="differences"' not in page
     assert not (tmp_path / "figures" / "differences.csv").exists()

@@ -137,7 +137,7 @@ def check_harmless(
         assert one["requests"] == [], name
         tags = {tag.lower() for tag, _ in Elements(like[name]).found} | BROWSERS
         assert set(map(str.lower, one["tags"])) <= tags, name
-        if not name.startswith(("comparison", "cell", "sheet", "batch")):
+        if not name.startswith(("comparison", "backtest", "cell", "sheet", "batch")):
             assert not tags & INJECTED, name
         assert shown.get(name, "").replace(SERVER, address) in str(one["text"]), name
     assert asked[before:] == []

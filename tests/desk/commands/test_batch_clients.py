@@ -1,6 +1,7 @@
 """Books of clients: forty really run, by one comparison a model; each gets what a report of his own would give him."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of clients, whose files differ in what they hold, and of accounts on the first of them."""
     folder = tmp_path_factory.mktemp("book")
     content = yaml.safe_load(FILE.read_text())
-    content |= {"policies": {name: content["policies"][name] for name in ("threshold", "tuned")}, "policy": "threshold"}
+    content |= {"policies": {name: content["policies"][name] for name in ("never", "tuned")}, "policy": "never"}
     for k in range(CLIENTS):
         content |= {"name": f"Client {k}", "cash": 1_000.0 * (k + 1)}
         content["lines"]["SPY"]["shares"], content["lines"]["AGG"]["shares"] = 100 + 3 * k, 300 + 5 * k
@@ -86,7 +87,29 @@ def test_the_orders_are_those_of_a_comparison_of_his_own(book: Path, table: pd.D
 
 def test_a_client_trades_by_the_shared_report_as_it_fitted_the_policy(book: Path, table: pd.DataFrame) -> None:
     listed = trades_now(load_portfolio(book / "client07.yaml"), "tuned", book / "reports")
-    assert listed.run == table.loc["client00", "run"]
+    assert listed.run == table.loc["client07", "run"]
+    new = book / "other.yaml"
+    new.write_text((book / "client07.yaml").read_text().replace("Client 7", "Client other"))
+    assert re.fullmatch("comparison-[0-9a-f]{8}", trades_now(load_portfolio(new), "tuned", book / "reports").run)
+
+
+def test_nothing_that_a_client_gets_names_the_client_whose_report_he_shares(book: Path, table: pd.DataFrame) -> None:
+    shared = table.loc["client00", "run"]
+    runs = table.loc[[f"client{k:02}" for k in range(1, CLIENTS)], "run"]
+    texts = [file.read_text() for run in runs for file in (book / "reports" / run).iterdir()]
+    assert len(texts) >= 4 * len(runs)
+    assert not [text for text in texts if re.search(rf"client00|Client 0\b|{shared}", text)]
+
+
+def test_an_account_trades_by_the_policy_of_its_models_file_as_in_trades_of_accounts(
+    book: Path, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    done = rebalance("trades", "--accounts", book / "accounts.csv", "--out", tmp_path / "orders.csv")
+    assert done.status == 1, done.err
+    listed = pd.read_csv(tmp_path / "orders.csv").query("account == 'A-7'")
+    ticket = json.loads((book / "reports" / table.loc["A-7", "run"] / "trades.json").read_text())
+    assert ticket["policy"] == load_portfolio(book / "client00.yaml").policy != table.loc["A-7", "policy"]
+    assert [order["asset"] for order in ticket["orders"]] == listed["asset"].tolist()
 
 
 def test_the_page_states_the_verdict_once_with_the_clients_beneath(book: Path, table: pd.DataFrame) -> None:

@@ -46,7 +46,7 @@ def test_one_row_is_fixed_weights_to_the_bit(market: Market, rule: Callable[...,
     start, target = market.dates[20], (0.5, 0.25, 0.2)
     one, other = (
         backtest(market, rule(held), COSTS, start=start)  # type: ignore[arg-type]
-        for held in (FixedWeights(target), Signals(frame({"2019-01-02": list(target)})))
+        for held in (FixedWeights(target), Signals(frame({"2019-01-02": list(target)}), max_age=None))
     )
     assert len(one.booked) > 5
     assert np.array_equal(one.ledger.nav, other.ledger.nav)
@@ -80,7 +80,9 @@ def test_no_row_of_a_later_day_is_seen(market: Market) -> None:
 def test_a_row_of_a_day_without_a_session_is_known_at_the_next_close(market: Market) -> None:
     saturday = next(day for day in pd.date_range(market.dates[30], periods=7) if day.day_name() == "Saturday")
     first = f"{market.dates[0]:%Y-%m-%d}"
-    path = target_path(Signals(frame({first: [0.1, 0.2, 0.3], f"{saturday:%Y-%m-%d}": [0.3, 0.2, 0.1]})), market)
+    path = target_path(
+        Signals(frame({first: [0.1, 0.2, 0.3], f"{saturday:%Y-%m-%d}": [0.3, 0.2, 0.1]}), max_age=None), market
+    )
     after = int(market.dates.searchsorted(saturday))
     assert [path.at(t)[0] for t in (after - 1, after)] == [0.1, 0.3]
 
@@ -101,7 +103,7 @@ def test_a_row_of_a_day_without_a_session_is_known_at_the_next_close(market: Mar
     ],
 )
 def test_a_row_is_mapped_by_hand(market: Market, mapping: str, scores: list[float], wanted: list[float]) -> None:
-    held = Signals(frame({"2019-01-02": scores}), mapping)  # type: ignore[arg-type]
+    held = Signals(frame({"2020-01-02": scores}), mapping)  # type: ignore[arg-type]
     assert held.target(market.past(30)).tolist() == pytest.approx(wanted, abs=1e-15)
 
 
@@ -109,7 +111,7 @@ def test_a_row_is_mapped_by_hand(market: Market, mapping: str, scores: list[floa
 @given(st.lists(st.integers(-50, 50), min_size=3, max_size=3), st.integers(1, 9))
 def test_what_scores_are_measured_in_does_not_matter(market: Market, scores: list[int], unit: int) -> None:
     def target(values: list[float], mapping: str) -> np.ndarray:
-        return Signals(frame({"2019-01-02": values}), mapping).target(market.past(30))  # type: ignore[arg-type]
+        return Signals(frame({"2020-01-02": values}), mapping).target(market.past(30))  # type: ignore[arg-type]
 
     for mapping in ("positive", "rank"):
         found, other = target(scores, mapping), target([unit * each for each in scores], mapping)  # type: ignore[arg-type]
@@ -130,6 +132,9 @@ def test_an_old_row_gives_no_target(market: Market) -> None:
     assert held.target(market.past(last)).tolist() == [0.1, 0.2, 0.3]
     with pytest.raises(DataError, match=r"the latest row of .* is of \S+, 1\d days before, and max_age is 10\. Add"):
         held.target(market.past(last + 1))
+    late = market.past(int(market.dates.searchsorted(first + pd.Timedelta(days=101))))
+    with pytest.raises(DataError, match="and max_age is 100"):
+        Signals(held.table).target(late)
     with pytest.raises(DataError, match=rf"has no row up to {first:%Y-%m-%d}: its first is of 2099-01-01\. Add"):
         Signals(frame({"2099-01-01": [0.1, 0.2, 0.3]})).target(market.past(0))
 

@@ -201,13 +201,13 @@ BARS = ("Date,Open,High,Low,Close,Adj Close,Volume", "2020-01-02,1,3,1,2,2,7", "
 @pytest.mark.parametrize(
     ("lines", "options", "refusal"),
     [
-        (["d,A", "03/04/2020,1", "04/05/2020,2"], {}, "row 2, .*all dates read two ways.*State `dates`: dmy or mdy"),
+        (["d,A", "03/04/2020,1", "04/05/2020,2"], {}, "row 2, .*all dates read two ways.*State dmy or mdy as `dates` "),
         (["d,A", "13/04/2020,1", "04/13/2020,2"], {}, "row 3, .*day and month stand in another order.*'04/13/2020'"),
         (["d,A", "13/04/2020,1"], {"dates": "mdy"}, "row 2, column 'd': no date as month/day/year: found '13/04/2020'"),
         (["d,A", "2020-01-02,1", "03.01.2020,2"], {}, "row 3, column 'd': a date of another form than the first"),
         (["d,A", "2020-01-02 16:00,1"], {}, "row 2, column 'd': a date carries a time: found '2020-01-02 16:00'"),
         (["d,A", "2020-02-30,1"], {}, "row 2, column 'd': no date as year-month-day: found '2020-02-30'"),
-        (["d;A", "2020-01-02;1,234", "2020-01-03;1,235"], {}, "point or a decimal comma: found '1,23.'. State `dec"),
+        (["d;A", "2020-01-02;1,234", "2020-01-03;1,235"], {}, "a decimal comma: found '1,23.'. State .* as `dec"),
         (["d;A", "2020-01-02;1.25", "2020-01-03;1,234"], {}, "row 3, .*a number with ',' beside others with '.'"),
         (["d;A", "2020-01-02;1.25", "2020-01-03;1,25"], {}, "row 3, column 'A': not a number: found '1,25'"),
         (["d,A", "2020-01-02,1", "2020-01-02,2"], {}, "row 3: a second row, .* of A on 2020-01-02: found 2.0"),
