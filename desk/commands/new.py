@@ -192,6 +192,15 @@ def _classed(one: Instrument, stated: str) -> Instrument:
     return replace(one, asset_class=asset_class, currency=currency or one.currency)
 
 
+def _in_common_currency(asked: NewFile, settings: Settings, assets: Iterable[Instrument]) -> tuple[Settings, list[str]]:
+    """The settings in the one currency of all assets, where no seed states another, and a sentence that says so."""
+    quoted = {one.currency for one in assets}
+    if asked.seed or len(quoted) != 1 or quoted <= {"", settings.basis}:
+        return settings, []
+    (basis,) = quoted
+    return replace(settings, basis=basis), [f"All amounts are in {basis}, the currency of all assets."]
+
+
 def _draft(asked: NewFile) -> _Draft:
     """The content of the file, all of it checked."""
     check_name("the name of the file is", asked.file.stem)
@@ -208,6 +217,7 @@ def _draft(asked: NewFile) -> _Draft:
     settings, notes = read_settings(asked.seed, asked.profile)
     of_symbol = _instruments(asked, known_instruments())
     assets = {one.asset_id: one for one in of_symbol.values()}
+    settings, in_basis = _in_common_currency(asked, settings, assets.values())
     weights: dict[str, Decimal] = {}
     for symbol, weight in _weights(asked.weights).items():
         asset = of_symbol[symbol].asset_id
@@ -225,7 +235,7 @@ def _draft(asked: NewFile) -> _Draft:
         notes += (f"{', '.join(sold)}: a target of 0, so that what is held is sold.",)
     if unplaced := [asset for asset, one in assets.items() if not one.calendar]:
         notes += (f"{', '.join(unplaced)}: taken to trade on the sessions of `calendar`, which may be changed.",)
-    return _Draft(asked, settings, assets, targets, rest, holdings, (*notes, *more), on_reading)
+    return _Draft(asked, settings, assets, targets, rest, holdings, (*notes, *in_basis, *more), on_reading)
 
 
 # -- holdings and targets --------------------------------------------------------------------------------------------

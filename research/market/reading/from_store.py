@@ -74,8 +74,8 @@ def market_from_store(
     repairs  : repairs of rows, by their ids.
     second   : store of the second source that repairs may take rows from.
     beside   : assets that nobody holds, such as rates of exchange: the market does not begin before the others.
-    Raises   : DataError for an asset without rows, for a repair of no asset, for fewer than two sessions, and as
-               `repair` and `market_from_frame`.
+    Raises   : DataError for an asset without rows, for a repair of no asset, for fewer than two sessions, for rows
+               that are months apart, and as `repair` and `market_from_frame`.
     """
     ids = [line.asset_id for line in lines.values()]
     for each in repairs:
@@ -92,6 +92,7 @@ def market_from_store(
     rates = [i for i, line in enumerate(lines.values()) if line.is_rate]
     start = max([start, *np.argmax(~np.isnan(panels["index"][:, rates]), axis=0).tolist()])
     days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
+    _refuse_rare(store.name, panels["index"][:, held], calendar)
     panels["split"][0], panels["dividend"][0] = 1.0, 0.0  # nobody held an asset before the first day
     tables = {name: Table(days, names, cells, f"store {store.name!r}") for name, cells in panels.items()}
     has = {name: not np.isnan(cells).all() for name, cells in panels.items()}
@@ -278,6 +279,20 @@ def _sessions(
             f"{calendar!r} from {begin} to {span[1]}: two at least are needed. Fetch or import more of the past."
         )
     return earlier, days
+
+
+def _refuse_rare(name: str, index: Array, calendar: str) -> None:
+    """Raise DataError where fewer than a tenth of the sessions have a bar of any asset: the rest would be halts.
+
+    index : (T, n) of the assets that are held.
+    """
+    priced = int((~np.isnan(index)).any(axis=1).sum())
+    if 10 * priced < len(index):
+        raise DataError(
+            f"store {name!r} has prices on {priced:,} of {len(index):,} sessions of {calendar!r}: its rows are months "
+            "apart, and it would trade on these days alone. Read the table itself, by its own rows: "
+            "`market: {file: prices.csv, quotes: prices.csv, calendar: 24/7}`."
+        )
 
 
 def _span(

@@ -59,7 +59,7 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             first=None if keys.first is None else np.datetime64(keys.first, "D"),
             known_on=known_on,
             cash=cash_source(document, keys),
-            instruments=_instruments(wanted),
+            instruments=_instruments(wanted, document.text("basis")),
             missing=keys.missing or "halt",  # type: ignore[arg-type]  # refused by what reads it
             repairs=read_repairs(keys.repairs or ()),
             second=None if keys.second is None else named_store(keys.second),
@@ -108,14 +108,15 @@ def _symbol(name: str, line: Mapping[str, object]) -> str:
     return str(line.get("symbol", name))
 
 
-def _instruments(wanted: Mapping[str, Instrument]) -> pd.DataFrame:
-    """The market's table of instruments; their currencies are those of their rows."""
+def _instruments(wanted: Mapping[str, Instrument], basis: str) -> pd.DataFrame:
+    """The market's table of instruments; their currencies are those of their rows, and the basis where none says."""
     of = wanted.values()
     return instruments_table(
         list(wanted),
         asset_class=["fx" if one.kind == "fx" else one.asset_class or "other" for one in of],
         sector=[one.sector for one in of],
         lot=[one.lot for one in of],
+        currency=basis,
         delisted=[one.delisted for one in of],
         delisting_return=[one.delisting_return for one in of],
     )

@@ -166,6 +166,11 @@ def test_an_unknown_asset_has_the_class_and_currency_that_are_stated(loaded: Loa
     assert found.currencies.converted
 
 
+def test_the_currency_of_all_assets_is_that_of_the_portfolio(loaded: Loaded) -> None:
+    found = loaded(("xyz=100",), classes={"xyz": "developed_equity,GBP"})
+    assert (found.basis, found.currencies) == ("GBP", None)
+
+
 def test_a_store_of_imported_prices_has_no_symbols(loaded: Loaded) -> None:
     assert "market: {store: yahoo, cash: bill, calendar: 24/7}" in text_of("BTC=1", store="yahoo")
     assert "symbol" not in text_of("BTC=1", store="yahoo")
@@ -320,7 +325,7 @@ def test_what_a_key_sets_is_said_with_its_value(tmp_path: Path) -> None:
 
 
 def test_every_strategy_gives_a_policy_that_loads(loaded: Loaded, tmp_path: Path) -> None:
-    needed = {"market_cap", "benchmark_tracking", "strategic"} | {
+    needed = {"market_cap", "benchmark_tracking", "signals", "strategic"} | {
         kind for kind, made in ALLOCATIONS.items() if any(f.name in ("allocation", "allocations") for f in fields(made))
     }
     allocations, policies = sorted({*ALLOCATIONS} - needed), {}

@@ -447,3 +447,10 @@ def test_the_market_begins_with_its_rates_and_a_missing_bar_of_one_is_carried(st
     found = market_from_store(store, lines, beside=["EURUSD"])
     assert found.days[0] == weekdays[1]  # a day of the rate ends after New York's close
     assert not np.isnan(found.prices[:, 1]).any()
+
+
+def test_rows_that_are_months_apart_are_refused_with_what_reads_them(store: PriceStore) -> None:
+    days = sessions(np.datetime64("2020-01-01"), np.datetime64("2021-12-31"), "XNYS")[::21]
+    keep(store, "SPY", [str(day) for day in days], [100.0 + k for k in range(len(days))])
+    with pytest.raises(DataError, match=rf"prices on {len(days)} of \d+ sessions .*months apart.*file: prices\.csv"):
+        market(store, {"SPY": "XNYS"})
