@@ -241,11 +241,11 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
         f"{name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + '…'} ({marks[name]})" for name in shown
     ) + (("change",) if changed else ())
 
-    def row(label: str, values: list[float], digits: int | None, note: str = "") -> tuple[str, ...]:
+    def row(label: str, values: list[float], digits: int | None) -> tuple[str, ...]:
         words = [told.money(v) if digits is None else number(v, digits) for v in values]
         if changed:
             gap = values[1] - values[0]
-            words.append((told.money(gap, signed=True) if digits is None else number(gap, digits, signed=True)) + note)
+            words.append(told.money(gap, signed=True) if digits is None else number(gap, digits, signed=True))
         return (label, *words)
 
     works = [_work(told, name) for name in shown]
@@ -253,13 +253,10 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
     if changed:
         (d0, o0), (d1, o1) = works
         work.append(f"{number(d1 - d0, 1, signed=True)} / {number(o1 - o0, 0, signed=True)}")
-    worth = ""
-    if changed:
-        saved = told.tracking(shown[0]) - told.tracking(shown[1])
-        worth = f" ({told.money(saved, signed=True)} {desk.basis} at your penalty)"
     rows = [
         row(f"costs, {desk.basis}", [told.cost(name) for name in shown], None),
-        row("tracking error, %", [100.0 * told.scores[name]["tracking_error"] for name in shown], 2, worth),
+        row("tracking error, %", [100.0 * told.scores[name]["tracking_error"] for name in shown], 2),
+        row(f"tracking at your penalty, {desk.basis}", [told.tracking(name) for name in shown], None),
         ("days with a trade / orders", *work),
     ]
     lost = [told.cost(n) + told.tracking(n) + _work_priced(told, n) for n in shown]
@@ -345,7 +342,7 @@ def _likely(told: Told, name: str) -> str:
 
 def _margin(told: Told) -> str:
     """The smallest material difference, in currency and in bp of NAV."""
-    share = f"{told.portfolio.materiality:g} bp, hundredths of a per cent"
+    share = f"{told.portfolio.materiality:g} bp; 1 bp is 0.01 %"
     return f"{told.money(told.made.margin)} {told.portfolio.basis} ({share})"
 
 

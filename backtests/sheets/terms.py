@@ -15,7 +15,7 @@ TERMS = {  # of the list of conventions, with the figures that each explains; th
 SHORTLY = {  # what a figure is, where it first stands on a sheet
     "limits": "holds the file's target and stays in its limits",
     "expected": "costs, tracking, days and orders, by test and theory",
-    "gain": "that loss, less its own",
+    "gain": "expected loss of the reference less its own",
     "better": "that this gain is above zero",
     "cost": "of trading and holding; 1 bp is 0.01 % of the portfolio",
     "tracking_error": "how far returns stray from the target's",

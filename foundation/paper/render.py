@@ -68,7 +68,7 @@ def fill(package: str, template: str, running: Running | None = None, **content:
     environment.filters["as_images"] = as_images
     page = environment.get_template(template)
     made = page.render(css=Markup(css), paper=(LIGHT["paper"], DARK["paper"]), **content).lstrip()
-    return _per_cents(made)
+    return per_cents(made)
 
 
 def as_images(block: "Markup") -> "Markup":
@@ -84,10 +84,10 @@ def as_images(block: "Markup") -> "Markup":
         (wide, words), (narrow, _) = map(_address, figure.groups())
         return f'<picture><source media="{PHONE}" srcset="{narrow}"><img src="{wide}" alt={words}></picture>'
 
-    return Markup(FIGURE.sub(image, _per_cents(str(block))).replace("<small", " <small"))
+    return Markup(FIGURE.sub(image, per_cents(str(block))).replace("<small", " <small"))
 
 
-def _per_cents(page: str) -> str:
+def per_cents(page: str) -> str:
     """A page with its per cents as one writes them."""
     return PER_CENT.sub(lambda found: f"{NARROW_SPACE}%" if found["sign"] else found[0], page)
 

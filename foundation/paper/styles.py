@@ -29,7 +29,7 @@ class LineStyle:
     dash : dash of `Canvas.line`.
     width : width of the line, px.
     bold : true if its name is bold: where it is recommended.
-    eligible : False for a policy that may not be recommended: the scale of a picture need not hold it.
+    eligible : False for a policy that may not be recommended: it does not set the scale of a picture.
     """
 
     colour: str

@@ -30,8 +30,8 @@ TERMS = {
     "Use": "A forecast is worth using where the whole interval of its worth is above zero: growth a year after costs "
     "of the portfolio with its tilts, less that without them, on the days of the file's test, with no more volatility. "
     "The tilts are those of Black and Litterman's posterior whose prior is the strategic target.",
-    "R² of returns": "One less the squared errors of the forecast over those of the mean so far, which is what is "
-    "expected by who forecasts nothing. Above zero the forecast was better.",
+    "R² of returns": "One less the squared errors of the forecast over those of the mean so far, the naive forecast. "
+    "Above zero the forecast was better.",
     "R² of variance": "The same of the logarithm of the variance, against the variance of the horizon that ended.",
     "Interval of a forecast": "Holds 90 % of outcomes where the forecast is right, which its coverage tests.",
 }
@@ -147,7 +147,7 @@ def worth_words(name: str, worth: Estimate, days: str) -> str:
     """
     low, high = (_points(end) for end in (worth.lower, worth.upper))
     said = (
-        f"it was worth {_points(worth.value)} points a year after costs ({percent(worth.level, 0)} {low} to {high}), "
+        f"it was worth {_points(worth.value)} points a year after costs ({percent(worth.level, 0)}: {low} to {high}), "
         f"{days}"
     )
     if worth.lower > 0.0:
@@ -168,7 +168,7 @@ def skill_words(found: ForecastsToday, name: str) -> str:
     ):
         if (one := measures.get(measure)) is not None:
             clear = "clearly better than" if one.lower > 0.0 else "clearly worse than" if one.upper < 0.0 else ""
-            interval = f"{percent(one.level, 0)} {number(one.lower)} to {number(one.upper)}"
+            interval = f"{percent(one.level, 0)}: {number(one.lower)} to {number(one.upper)}"
             said.append(
                 f"{words.format(clear or 'not clearly better or worse than')} (R² {number(one.value)}, {interval})"
             )
@@ -189,7 +189,7 @@ def forecasts_brief(found: ForecastsToday, made: Worth | NotAvailable) -> str:
 
 def worth_rows(made: Worth) -> list[list[str]]:
     """The heads, and a row for the portfolio with and without a forecast and for each control."""
-    rows = [["held", "growth", "volatility", "Sharpe", "less without", "p", "turnover", "cost, bp"]]
+    rows = [["held", "growth", "volatility", "Sharpe ratio", "gain on without", "p", "turnover", "cost, bp"]]
     for label, row in made.table().iterrows():
         rows.append([
             str(label), percent(row["growth"]), percent(row["volatility"]), number(row["sharpe"]),

@@ -86,10 +86,10 @@ def future_numbers(found: FromToday | NotAvailable) -> dict[str, Any]:
 def _intro(found: FromToday) -> str:
     figures = found.shown.figures
     loss, low = figures["loss_year"], figures["percentile_5"]
-    returns = f"; in one future of twenty the year returns {percent(low.value, signed=True)} or less"
+    year = f"; in one future of twenty the year returns {percent(low.value, signed=True)} or less"
     return (
-        f"{found.shown.policy}, from the holdings of {day(found.dates[0])} ({number(found.nav, 0)} {found.basis}), "
-        f"loses within a year with a probability of {percent(loss.value)}{returns if low.known else ''}."
+        f"Policy {found.shown.policy}, from the holdings of {day(found.dates[0])} ({number(found.nav, 0)} "
+        f"{found.basis}), loses within a year with a probability of {percent(loss.value)}{year if low.known else ''}."
     )
 
 

@@ -85,8 +85,9 @@ def downside_parts(comparison: Comparison, trades: TradeList | None) -> list[Par
         f"assumed to follow the last close, before any trade. {ASSUMED}"
     )
     caption = (
-        "Expected risk of today's holdings before and after the orders, by the returns of recent years. VaR: the loss "
-        "that 5 % of them exceed; CVaR: the mean of those losses; beta: what a move of 1 % in the benchmark moves"
+        "Expected risk of today's holdings before and after the orders, by the returns of recent years. Exact step: "
+        "the orders before they are rounded to whole lots. VaR: the loss that 5 % of those returns exceed; CVaR: the "
+        "mean of such losses; beta: the move for a move of 1 % of the benchmark; NAV: net asset value."
     )
     today = [] if trades is None else [_effect(caption, trades, holdings=False)]
     return [Words(words, "intro"), downside_picture(downside(comparison), looks_of(comparison).styles), *today]
@@ -106,7 +107,7 @@ def downside(comparison: Comparison) -> pd.DataFrame:
             for one in stress.episodes
         },
         "worst of the test": _worst(comparison, names),
-        "if it happened today": {
+        "shock assumed today": {
             one.moved.name: {name: after.effect.total for name, after in one.policies.items()} for one in stress.shocks
         },
     }
@@ -146,7 +147,11 @@ def trades_parts(trades: TradeList | None) -> list[Part]:
         Words(trades.headline, ""),
         *(Words(f"{sentence}.", "") for sentence in trades.outside),
         *([table(f"{which}, sells first, at {trades.content.prices}", heads, shown, texts=texts)] if cells else []),
-        _effect("Before and after the orders; exact step: before they are rounded to whole lots", trades, risks=False),
+        _effect(
+            "The portfolio before and after the orders; exact step: before they are rounded to whole lots",
+            trades,
+            risks=False,
+        ),
         Folded(
             "The whole list: orders, what is held and why, cash, prices and their origin",
             [Filled("trade_list.html.j2", trades.html())],

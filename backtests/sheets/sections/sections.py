@@ -51,7 +51,7 @@ class Section:
 
 FRONT: tuple[tuple[str, str, str, Callable[[Comparison, TradeList | None], list[Part]]], ...] = (
     ("policies", "Policies", "The policies that matter", lambda compared, _: policies_parts(compared)),
-    ("downside", "Downside", "Risk and stress", downside_parts),
+    ("downside", "Risk and stress", "Risk and stress", downside_parts),
     ("trades", "Trades", "The trades", lambda _, trades: trades_parts(trades)),
 )  # key, name, title and parts, as of a section
 APPENDIX = {

@@ -43,7 +43,8 @@ class Challenge:
         if not others:
             return f"{self.champion} has no challenger."
         return (
-            f"{self.champion} stays: over {self.dates} dates no log score is significantly better, of {listed(others)}."
+            f"{self.champion} stays in use: over {self.dates} dates the log score of {listed(others)} is not "
+            "significantly better."
         )
 
 

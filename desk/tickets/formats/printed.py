@@ -9,6 +9,7 @@ from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import HeldLine, Order, RatedOrder, Ticket
 from foundation.blocks import with_minus
 from foundation.paper.cells import number_text
+from foundation.paper.render import per_cents
 from foundation.paper.wording import counted
 from foundation.templates import templates
 from research.accounting.costs import CHARGED
@@ -58,7 +59,7 @@ def write(ticket: Ticket) -> bytes:
         hash=" ".join(ticket.hash[k : k + 8] for k in range(0, len(ticket.hash), 8)),
         disclaimer=DISCLAIMER,
     )  # fmt: skip
-    return f"{page}\n".encode()
+    return f"{per_cents(page)}\n".encode()
 
 
 def preview(ticket: Ticket) -> str:

@@ -98,7 +98,7 @@ def test_the_verdict_says_what_to_do_and_what_it_gains_in_the_test_and_by_belief
     assert f"{cash:,.0f} less in costs and {saved - cash:,.0f} less in tracking at your penalty" in said.gain
     one, best = made.candidates["threshold"], made.candidates[made.best]
     lead = f"quarterly is expected to lose {best.gain.value:,.0f} USD a year more than {made.best}, the best"
-    assert said.gain.startswith(f"{lead}: beyond your margin of 2,499 USD (1 bp, hundredths of a per cent).")
+    assert said.gain.startswith(f"{lead}: beyond your margin of 2,499 USD (1 bp; 1 bp is 0.01 %).")
     assert f"The expected gain of threshold is +{one.gain.value:,.0f} USD a year" in said.gain
     assert f"with a probability of {one.better:.2f}, and above the margin with {one.pays:.2f}" in said.gain
     growth = more.evidence.differences("growth")["threshold"]
@@ -167,13 +167,13 @@ def test_its_table_has_the_figures_of_both_policies(more: Comparison) -> None:
     assert said.heads == ("a year", "quarterly (now)", "threshold (use)", "change")
     rows = {row[0]: row[1:] for row in said.rows}
     assert list(rows) == [
-        "costs, USD", "tracking error, %", "days with a trade / orders", "loss at your prices, USD",
-        "expected loss, by test and theory",
-        "growth, %",
+        "costs, USD", "tracking error, %", "tracking at your penalty, USD", "days with a trade / orders",
+        "loss at your prices, USD", "expected loss, by test and theory", "growth, %",
     ]  # fmt: skip
     assert rows["costs, USD"] == ("2,710", "2,256", "−454")
     assert rows["days with a trade / orders"] == ("3.9 / 31", "2.6 / 21", "−1.3 / −10")
-    assert rows["tracking error, %"][2].startswith("−0.50 (+5,091 USD at your penalty)")
+    assert rows["tracking error, %"][2] == "−0.50"
+    assert rows["tracking at your penalty, USD"][2] == "−5,091"  # with that of costs the change of the loss, rounded
     assert rows["loss at your prices, USD"][2] == "−5,544"
 
 

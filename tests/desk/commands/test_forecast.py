@@ -63,7 +63,7 @@ def test_a_sentence_of_use_stands_first_and_numbers_are_kept(
     found = Estimated(window=504).predict(market.past(len(market.dates) - 1)).over(5)
     assert f"SPY     {100 * found.mean[0]:+.2f}\u202f%" in full.replace("−", "-")
     assert full.count("R² of log variance over the random walk") == 2
-    assert "plain stays: over " in brief
+    assert "plain stays in use: over " in brief
     assert f"2 of 2 forecasts are new in the book, {stated.parent / 'book'}, with a card of each.\n" in full
     page = Path(out.splitlines()[-1])
     html = page.read_text(encoding="utf-8")
@@ -115,7 +115,7 @@ def test_a_forecast_with_too_little_history_is_told_and_the_others_are_compared(
     stated.write_text(stated.read_text().replace("  models:\n", f"  models:\n{long}"))
     text = forecasts_today(load_portfolio(stated), "2020-03-27").text()
     assert "long\nNo forecast: Estimated(" in text
-    assert "plain stays: over " in text
+    assert "plain stays in use: over " in text
 
 
 def test_worth_is_that_of_the_days_up_to_the_one_asked_by_forecasts_that_have_one(stated: Path, tmp_path: Path) -> None:
@@ -129,11 +129,11 @@ def test_worth_is_that_of_the_days_up_to_the_one_asked_by_forecasts_that_have_on
 
 def test_a_forecast_is_used_only_where_the_whole_interval_is_above_zero() -> None:
     for ends, said in {
-        (0.011, 0.002, 0.02): "Use har: it was worth +1.1 points a year after costs (95\u202f% +0.2 to +2.0), 2015.",
+        (0.011, 0.002, 0.02): "Use har: it was worth +1.1 points a year after costs (95\u202f%: +0.2 to +2.0), 2015.",
         (-0.001, -0.004, 0.002): "Do not use har to move weights: it was worth −0.1 points a year after costs "
-        "(95\u202f% −0.4 to +0.2), 2015, which is not clearly above zero.",
+        "(95\u202f%: −0.4 to +0.2), 2015, which is not clearly above zero.",
         (-0.02, -0.03, -0.01): "Do not use har to move weights: it was worth −2.0 points a year after costs "
-        "(95\u202f% −3.0 to −1.0), 2015.",
+        "(95\u202f%: −3.0 to −1.0), 2015.",
     }.items():
         assert worth_words("har", Estimate(*ends, 0.95), "2015") == said
 

@@ -10,7 +10,7 @@ from foundation.paper.layout import AXIS, KEY_ROW, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle, fitted_name
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import number, percent
+from foundation.paper.wording import listed, number, percent
 
 SLOT = 15.0  # px: height of a bar with its figure
 WIDE_NAMES = 250.0  # px: room for the names of rows on a wide page
@@ -26,8 +26,11 @@ def downside_picture(losses: pd.DataFrame, styles: Mapping[str, LineStyle]) -> P
     """
     starts = losses.index[~losses.index.get_level_values(0).duplicated()]
     least, names = losses.min(axis=1), [str(name) for name in losses.index.get_level_values(1)]
-    worst = f"{names[int(least.argmin())]}, {percent(float(least.min()))}"
-    caption = f"The worst: {worst}. Not annualised; net of costs, those of assumed shocks apart."
+    kinds = listed(list(starts.get_level_values(0)))
+    caption = (
+        f"From top to bottom: {kinds}. The worst: {names[int(least.argmin())]}, {percent(float(least.min()))}. "
+        "Not annualised; net of costs, those of assumed shocks apart."
+    )
     each = [
         f"{name}: " + ", ".join(f"{policy} {percent(value)}" for policy, value in zip(losses, row, strict=True))
         for name, row in zip(names, losses.to_numpy(dtype=float).tolist(), strict=True)

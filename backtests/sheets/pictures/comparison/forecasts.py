@@ -24,7 +24,7 @@ def forecasts_picture(table: pd.DataFrame, model: str, horizon: str) -> Picture:
     said = [f"{line} {percent(mean, 2)}" for line, mean in zip(data["line"], data["expected"], strict=True)]
     caption = (
         f"Expected return of the next {horizon} by {model}, with the interval that should hold 90 % of outcomes. The "
-        "stroke is the mean so far: what is expected by who forecasts nothing. Intervals are of outcomes, not of means."
+        "stroke is the mean so far, the naive forecast. Intervals are of outcomes, not of means."
     )
     alt = f"Expected return of the next {horizon}: {listed(said)}."
 

@@ -185,7 +185,7 @@ def _ends_words(paths: Mapping[str, Paths], styles: Mapping[str, LineStyle], ref
     if gone:
         sentences.append(f"Off the scale of the second panel: {listed(gone)}.")
     if out := [name for name in paths if not styles[name].eligible]:
-        sentences.append(f"The scales need not hold what is not eligible: {listed(out)}.")
+        sentences.append(f"The scales are set by the candidates alone (not candidates: {listed(out)}).")
     return " ".join(sentences)
 
 

@@ -310,7 +310,7 @@ def test_growth_is_scaled_by_eligible_policies_and_the_others_are_cut_and_named_
     arrow = "out\N{NARROW NO-BREAK SPACE}↑</text>"
     assert (cut.wide.count(arrow), cut.narrow.count(arrow), whole.wide.count(arrow)) == (2, 2, 0)
     assert f">×{number(1.05**39)}</text>" in cut.wide
-    assert "The scales need not hold what is not eligible: out." in cut.caption
+    assert "The scales are set by the candidates alone (not candidates: out)." in cut.caption
     pd.testing.assert_frame_equal(cut.data, whole.data)
 
 

@@ -30,7 +30,7 @@ def test_a_better_challenger_takes_the_place_and_a_worse_one_does_not(path: Fore
     stays = challenge({"true": true, "wrong": wrong}, "true")
     assert stays.winner == "true"
     assert stays.table.loc["wrong", "p"] > 0.99
-    assert "true stays: over 76 dates no log score is significantly better, of wrong" in stays.sentence()
+    assert "true stays in use: over 76 dates the log score of wrong is not significantly better" in stays.sentence()
     assert challenge({"true": true}, "true").sentence() == "true has no challenger."
 
 

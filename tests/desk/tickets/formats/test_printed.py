@@ -13,6 +13,7 @@ from drawn_lists import drawn_tickets
 from desk.commands.print_page import write_pdf
 from desk.tickets.formats import printed
 from desk.tickets.ticket import HeldLine, Ticket, make_ticket
+from foundation.paper.render import per_cents
 from research.orders import Request, trade_list
 from research.orders.content import DISCLAIMER
 from research.portfolio import load_portfolio
@@ -71,10 +72,10 @@ def check(ticket: Ticket) -> None:
         *(order.settlement_date for order in ticket.orders),
         *(order.reason for order in ticket.orders),
     ):
-        assert said.replace("−", "-") in words.text.replace("−", "-")  # of a sum, and of an asset called -9
+        assert per_cents(said).replace("−", "-") in words.text.replace("−", "-")  # of a sum, and of an asset called -9
     for line in ticket.held:
-        assert f"{line.asset} {100 * line.weight:.2f} %" in words.text
-        assert line.reason in words.text
+        assert per_cents(f"{line.asset} {100 * line.weight:.2f} %") in words.text
+        assert per_cents(line.reason) in words.text
     assert ticket.hash in words.text.replace(" ", "")
 
 
