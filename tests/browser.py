@@ -137,7 +137,9 @@ def check_page(page: str, drawn: int = 51) -> None:
         assert found["scroll"] <= found["room"], view
         assert found["drawn"] >= drawn
         assert found["outside"] == [], view
-        assert found["touching"] == [], f"{view}: wider letters than Liberation Sans (a package) touch"
+        assert found["touching"] == [], (
+            f"{view}: wider letters than Liberation Sans (a package) touch: {found['touching']}"
+        )
         assert found["smallest"] >= 9.0, view
         paper, ink = (sum(map(int, re.findall(r"\d+", str(found[c]))[:3])) for c in ("paper", "ink"))
         assert (paper < 150 < ink) if view.endswith("dark") else (ink < 150 < paper), view

@@ -16,6 +16,7 @@ from desk.commands.orders import trades
 REBALANCE = [sys.executable, "-c", "from desk.cli import main; main()"]
 SWEEP = ROOT / "data" / "sweeps" / "thresholds.yaml"
 HUGE = "99999999999999"
+LEARNED = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"  # has a policy with seeds
 
 
 def controls(text: str) -> list[str]:
@@ -141,7 +142,7 @@ def test_no_escape_of_a_name_reaches_the_terminal_or_the_summary(
             "draws of a bootstrap is 99999999999999: give a whole number from 100 to 1,000,000",
         ),
         (["report", FILE, "-p", f"rl_steps={HUGE}"], "rl_steps is 99999999999999: give training steps"),
-        (["report", FILE, "-p", f"rl_seeds={HUGE}"], "rl_seeds is 99999999999999"),
+        (["report", LEARNED, "-p", f"rl_seeds={HUGE}"], "rl_seeds is 99999999999999"),
         (["report", FILE, "-p", f"draws={'9' * 400}"], "write a value such as 1000"),
         (["report", FILE, "-p", f"draws={'9' * 5_000}"], "write a value such as"),
         (["research", "laboratory", "--paths", "9" * 400], "paths is 999"),

@@ -55,7 +55,7 @@ def test_nothing_of_a_user_is_written_into_the_workbench(money: Path, monkeypatc
     assert tree() == before
     assert ask_report(Path("mine.yaml")).final.parent == money / "reports"
     runs = [path.name for path in sorted((money / "reports").glob("[!.]*"))]
-    assert [name.rsplit("-", 1)[0] for name in runs] == ["bands-2022-12-29", "mine-2022-12-29", "mine-2022-12-29"]
+    assert [name.rsplit("-", 1)[0] for name in runs] == ["bands-2022-12-29", *["mine-2022-12-29"] * 4]
     assert len([*(money / "forecasts").glob("*/card.json")]) == 1
     listed = done("runs").out
     assert all(name in listed for name in runs)
@@ -76,7 +76,7 @@ def test_a_workbench_that_has_stores_goes_on_with_them(money: Path, monkeypatch:
     monkeypatch.setattr("desk.commands.data.FORMER_STORES", money / "former")
     (money / "former" / "mine" / "store.json").write_text("{}")
     assert stores_folder() == money / "former"
-    said = " ".join(done("data", "list").out.split())
-    assert f"They are in {money}/former, of this workbench. Move that folder to {own}, and every" in said
+    said = "".join(done("data", "list").out.split())  # a long path is broken where it has a hyphen
+    assert f"Theyarein{money}/former,ofthisworkbench.Movethatfolderto{own},andevery" in said
     monkeypatch.setenv(STORES, "stated")
     assert stores_folder() == money / "stated"

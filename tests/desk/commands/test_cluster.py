@@ -97,7 +97,9 @@ def machine(folder: Path, settings: Path) -> Machine:
         if path.name != "cache":
             (folder / path.relative_to(ROOT)).symlink_to(path)
     own = {"PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(folder / ".cache"), "DASK_CONFIG": str(settings)}
-    return Machine(folder, {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"} | own)
+    return Machine(
+        folder, {k: v for k, v in os.environ.items() if k not in ("NUMBA_CACHE_DIR", "REBALANCE_HOME")} | own
+    )
 
 
 def listening(process: psutil.Process) -> set[str]:

@@ -10,6 +10,7 @@ import pytest
 from browser import check_page
 from commanded import rebalance
 from watched import SETTINGS, steady
+from written import shown_words
 
 from desk.cycle.briefing import Sending, briefed, briefing
 from desk.cycle.page import cycle_html
@@ -62,7 +63,7 @@ class Text(HTMLParser):
             self.words += data.split()
 
     def __contains__(self, sentence: str) -> bool:
-        return " ".join(with_minus(sentence).replace("`", "").split()) in " ".join(self.words)
+        return " ".join(with_minus(shown_words(sentence)).replace("`", "").split()) in " ".join(self.words)
 
 
 def test_the_page_says_what_the_record_says(document: dict[str, Any]) -> None:
