@@ -150,7 +150,7 @@ def _points(panel: Panel, gaps: pd.DataFrame, styles: Mapping[str, LineStyle]) -
     """A point an episode and policy, in points of return; one that is too far for the scale is an arrow at its edge."""
     canvas = panel.canvas
     middles = heights(panel, len(gaps))
-    panel.x_grid(panel.x.ticks(5), zero="ink")
+    panel.x_grid(panel.x.ticks(3 if panel.width < 200.0 else 5), zero="ink")
     for column, name in enumerate(gaps):
         style, aside = styles[str(name)], 0.8 * SLOT * ((column + 0.5) / gaps.shape[1] - 0.5)
         for middle, value in zip(middles, gaps[name], strict=True):
