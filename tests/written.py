@@ -24,11 +24,6 @@ def written(comparison: Comparison, folder: Path, trades: TradeList | None = Non
     return folder
 
 
-def shown_words(words: str) -> str:
-    """Words as every page shows them: a narrow space before each per cent."""
-    return re.sub(r"(?<=\d) ?%", "\u202f%", words)
-
-
 def section_html(page: str, key: str) -> str:
     """The section of a comparison's sheet as it stands in its page."""
     end = '<details class="section"|<div class="group">|</main>'

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from foundation.paper.svg import DARK, LIGHT
-from foundation.paper.wording import NARROW_SPACE
+from foundation.paper.wording import NARROW_SPACE, PER_CENT_SIGN
 from foundation.templates import templates
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 PAPER_PACKAGE = "foundation.paper"  # whose templates are the frame of all pages
-PER_CENT = re.compile(
-    r"<style\b.*?</style>|<script\b.*?</script>|<[^>]*>|(?<=\d)(?P<sign> ?%)", re.DOTALL
-)  # and no word
+NO_WORDS = re.compile(rf"<style\b.*?</style>|<script\b.*?</script>|<[^>]*>|(?P<sign>{PER_CENT_SIGN})", re.DOTALL)
 SANS = 'Inter,-apple-system,"Segoe UI",Roboto,"Liberation Sans","Helvetica Neue",Arial,sans-serif'
 PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
 FIGURE = re.compile(
@@ -89,7 +87,7 @@ def as_images(block: "Markup") -> "Markup":
 
 def per_cents(page: str) -> str:
     """A page with its per cents as one writes them."""
-    return PER_CENT.sub(lambda found: f"{NARROW_SPACE}%" if found["sign"] else found[0], page)
+    return NO_WORDS.sub(lambda found: f"{NARROW_SPACE}%" if found["sign"] else found[0], page)
 
 
 def _address(drawing: str) -> tuple[str, str]:

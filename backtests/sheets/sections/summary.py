@@ -9,10 +9,9 @@ from collections.abc import Iterable, Sequence
 from backtests.sheets.parts import Filled, Part, Words
 from backtests.sheets.tables import Block
 from foundation.paper.picture import Picture
-from foundation.paper.wording import NARROW_SPACE, percent
+from foundation.paper.wording import percent, spaced_per_cents
 
 SPECIAL = re.compile(r"[\\`*<|~]|&(?=[#\w]+;)|\](?=[(\[:])|(?<!\w)_|_(?!\w)")  # what Markdown reads as something else
-PER_CENT = re.compile(r"(?<=\d) ?%")
 OPENING = re.compile(r"^(\d*)([-+>#=\[]|(?<=\d)[.)])")  # what would begin a list, a heading, a quotation, a reference
 
 
@@ -49,7 +48,7 @@ def cell(text: str) -> str:
     >>> print(cell("7.73 | *"))
     7.73 \\| \\*
     """
-    return SPECIAL.sub(r"\\\g<0>", PER_CENT.sub(f"{NARROW_SPACE}%", " ".join(text.split())))
+    return SPECIAL.sub(r"\\\g<0>", spaced_per_cents(" ".join(text.split())))
 
 
 def bullets(items: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from browser import WIDE, Elements, browse, check_page, chromium, redrawn, violations, without_script
 from playwright.sync_api import sync_playwright
-from written import ORIGIN, shown_words, words_written, written
+from written import ORIGIN, words_written, written
 
 from backtests.comparison.comparison import Comparison, compare
 from backtests.evaluation.backtest_figures import FOLDED, metric_groups
@@ -20,7 +20,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.sheets.pages.tearsheet import comparison_html
 from desk.commands.report import trades_of
 from foundation.paper.files import FORMS
-from foundation.paper.wording import amount, number
+from foundation.paper.wording import amount, number, spaced_per_cents
 from research.portfolio import load_portfolio
 from research.risk import calendar_years
 
@@ -117,7 +117,8 @@ def test_headings_descend_one_by_one_and_tables_name_their_cells(page) -> None:
 
 
 def test_what_comes_first_stands_first(page, comparison) -> None:
-    said = [html.escape(words, quote=False).replace("'", "&#39;") for words in comparison.verdict.sentences()]
+    sentences = map(spaced_per_cents, comparison.verdict.sentences())
+    said = [html.escape(words, quote=False).replace("'", "&#39;") for words in sentences]
     order = [
         f"<h1>{comparison.portfolio.name}</h1>",
         '<nav aria-label="Contents">',
@@ -271,10 +272,10 @@ def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, fol
     groups = metric_groups(comparison.benchmark)
     shown = [metric for name in FOLDED for metric in groups[name]]
     rows = re.findall(r'<tr><th scope="row">(.*?) <small.*?</tr>', folded, flags=re.DOTALL)
-    assert rows == [shown_words(metric.label) for metric in shown]
+    assert rows == [spaced_per_cents(metric.label) for metric in shown]
     for metric in shown:
         (row,) = re.findall(
-            rf'<tr><th scope="row">{re.escape(shown_words(metric.label))} <small.*?</tr>', folded, flags=re.DOTALL
+            rf'<tr><th scope="row">{re.escape(spaced_per_cents(metric.label))} <small.*?</tr>', folded, flags=re.DOTALL
         )
         values = [comparison.scores[name].values.get(metric.key) for name in shown_order(comparison)]
         assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == [metric.text(value) for value in values]
@@ -374,7 +375,7 @@ def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
 
 def test_the_sheet_shows_the_trade_list_as_it_shows_itself(page, comparison) -> None:
     trades = trades_of(comparison)
-    assert shown_words(trades.html().strip()) in page
+    assert spaced_per_cents(trades.html().strip()) in page
     assert page.count('<section class="trade-list">') == 1
 
 
