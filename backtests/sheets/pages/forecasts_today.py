@@ -8,23 +8,23 @@ from typing import Any
 import pandas as pd
 
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
-from backtests.sheets.parts import Filled, Folded, Part, Words, section_blocks, sheet_pictures
+from backtests.sheets.parts import Filled, Folded, Part, Words, section_blocks
 from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
 from backtests.sheets.pictures.today import history_picture, intervals_picture
-from backtests.sheets.render import render
+from backtests.sheets.render import render, write_report
 from backtests.sheets.sections.conventions import settings_text
 from backtests.sheets.sections.forecasts import WORDS, lines_table, measures_table, numbers_of
 from backtests.sheets.tables import Block, table
 from backtests.studies.forecasts.today import ForecastsToday
 from backtests.studies.forecasts.worth import Worth
 from foundation.files import write_whole
-from foundation.paper.files import picture_records, write_pictures
-from foundation.paper.formats import json_text, plain_json
+from foundation.paper.formats import plain_json
 from foundation.paper.render import Running
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import age_words, counted, number, percent
 
-FORECAST_PAGE, NUMBERS, CARD_SHEET = "forecast.html", "forecast.json", "card.html"
+PAGE, CARD_SHEET = "forecast", "card.html"
+FORECAST_PAGE = f"{PAGE}.html"
 RETURNS, VARIANCES = "R² over the mean so far", "R² of log variance over the random walk"
 TERMS = {
     "Use": "A forecast is worth using where the whole interval of its worth is above zero: growth a year after costs "
@@ -49,15 +49,12 @@ def write_forecasts_page(
     run    : identity of the run: words by name.
     """
     sheet = forecasts_sheet(name, found, made) | {"source": "; ".join(run.values())}
-    pictures = sheet_pictures(sheet)
-    write_pictures(folder, pictures)
     numbers = {"portfolio": name, "use": use_words(found, made[found.champion])} | numbers_of(found)
     worths = {key: _worth_numbers(one) for key, one in made.items()}
-    told = numbers | {"worth": worths, "figures": picture_records(pictures)}
-    write_whole(folder / NUMBERS, json_text(plain_json(told, missing_as_null=True)))
+    told = plain_json(numbers | {"worth": worths}, missing_as_null=True)
     day = f"{found.market.dates[-1]:%Y-%m-%d}"
     paper = Running(f"{name}: forecasts of today", f"closes of {day}", run.get("Run", ""))
-    write_whole(folder / FORECAST_PAGE, render("report.html.j2", paper, sheet=sheet))
+    write_report(folder, PAGE, sheet, told, paper)
 
 
 def forecasts_sheet(name: str, found: ForecastsToday, made: Mapping[str, Worth | NotAvailable]) -> Block:

@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 
 from backtests.inference.estimates import INTERVAL_LEVEL, NotAvailable, why_not
-from backtests.sheets.parts import Folded, Part, Words, section_blocks, sheet_pictures
+from backtests.sheets.parts import Folded, Part, Words, section_blocks
 from backtests.sheets.pictures.risk_contributions import risk_shares_picture
 from backtests.sheets.pictures.today import intervals_picture, weights_picture
-from backtests.sheets.render import render
+from backtests.sheets.render import render, write_report
 from backtests.sheets.tables import Block, table
 from backtests.today.targets_today import YARDSTICK, TargetsToday, TargetToday
 from foundation.blocks import Column, text_rows
-from foundation.files import write_whole
-from foundation.paper.files import picture_records, write_pictures
-from foundation.paper.formats import json_text, plain_json
+from foundation.paper.formats import plain_json
 from foundation.paper.render import Running
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import age_words, counted, listed, number, percent
@@ -25,7 +23,8 @@ from research.allocation.allocation import LISTING
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.input_sensitivity import InputSensitivity
 
-TARGETS_PAGE, NUMBERS = "allocate.html", "allocate.json"
+PAGE = "allocate"
+TARGETS_PAGE = f"{PAGE}.html"
 LIMITS_SHOWN = 6  # limits that are named of those that bind
 INPUTS_SHOWN = 5  # inputs that move the weights most
 ASSETS_SHOWN = 6  # assets in the text of a terminal: those farthest from their targets
@@ -55,11 +54,8 @@ def write_targets_page(folder: Path, found: TargetsToday, run: Mapping[str, str]
     run    : identity of the run: words by name.
     """
     sheet = targets_sheet(found) | {"source": "; ".join(run.values())}
-    pictures = sheet_pictures(sheet)
-    write_pictures(folder, pictures)
-    write_whole(folder / NUMBERS, json_text(targets_numbers(found) | {"figures": picture_records(pictures)}))
     paper = Running(f"{found.portfolio.name}: targets of today", f"closes of {found.date:%Y-%m-%d}", run.get("Run", ""))
-    write_whole(folder / TARGETS_PAGE, render("report.html.j2", paper, sheet=sheet))
+    write_report(folder, PAGE, sheet, targets_numbers(found), paper)
 
 
 def targets_sheet(found: TargetsToday) -> Block:
