@@ -14,6 +14,7 @@ import pandas as pd
 from foundation.files import ROOT, from_workbench
 from foundation.paper.wording import listed
 from research.allocation import MeanVariance
+from research.market.calendars import A_YEAR
 from research.market.reading.embedded import EMBEDDED
 from research.portfolio import Portfolio, load_portfolio
 from research.rules.protocol import held_by
@@ -21,7 +22,6 @@ from research.rules.protocol import held_by
 FITTED = ("tuned", "learned")  # rules that cannot decide before they were fitted
 LEAST_WINDOW = 60  # returns, of a market with few rows a year
 CANDIDATES = {"calendar": {"rule": "calendar"}, "tuned": {"rule": "tuned"}, "learned": {"rule": "learned"}}
-SCHEDULES = {"week": 52, "month": 12, "quarter": 4, "year": 1}  # dates a year
 
 
 def largest_asset(portfolio: Portfolio) -> str:
@@ -37,7 +37,7 @@ def window_of(portfolio: Portfolio, years: float) -> int:
 
 def schedules_of(portfolio: Portfolio) -> tuple[str, ...]:
     """The schedules on whose dates its market has rows."""
-    return tuple(name for name, dates in SCHEDULES.items() if dates <= portfolio.periods_per_year)
+    return tuple(name for name, dates in A_YEAR.items() if name != "day" and dates <= portfolio.periods_per_year)
 
 
 def month_before_test(portfolio: Portfolio) -> str:

@@ -21,12 +21,12 @@ CLIENT_PAGE = "client.html"
 def client_html(name: str, trades: TradeList, report: Mapping[str, Any], comparison: str, run: Origin) -> str:
     """The page, in one file.
 
-    name   : name of the client.
-    trades : the trade list of his holdings.
-    report : numbers of the report of the comparison, as in tearsheet.json; it may be another client's, whom nothing
-             names.
+    name       : name of the client.
+    trades     : trade list of his holdings.
+    report     : numbers of the report of the comparison, as in tearsheet.json; it may be another client's, whom nothing
+                 names.
     comparison : sha256 of the comparison, `comparison_key`.
-    run    : identity of his run.
+    run        : identity of his run.
     """
     desk, made = trades.portfolio, report["recommendation"]
     nav, scales = float(trades.facts["nav_before"]), scales_with_nav(desk)
