@@ -11,7 +11,6 @@ from backtests.runs.folder import reports_folder
 from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
 from desk.commands.data import delays_of
 from desk.commands.orders import acting, book
-from desk.commands.orders.execute import check_venue
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of
 from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
@@ -20,6 +19,7 @@ from desk.cycle.reality import NOT_COMPARED, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, status_line, timeline
 from desk.exchange.stops import stop_words
+from desk.exchange.venues import check_venue
 from desk.journal import Journal
 from desk.journal.chain import Event
 from desk.journal.journal import Kept, utc_now

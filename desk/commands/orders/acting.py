@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from desk.commands.orders.book import writing
-from desk.commands.orders.execute import Asked, Ready, ready, venue_of
+from desk.commands.orders.execute import Asked, Ready, ready
 from desk.commands.orders.execute_text import after_text, has_failed, progress_text
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.commands.orders.trades import save_trades
@@ -20,6 +20,7 @@ from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import RESUME, alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
+from desk.exchange.venues import venue_of
 from desk.journal import Journal
 from desk.journal.records import OrderSent
 from desk.journal.tickets import ticket_state
@@ -116,9 +117,9 @@ def compared(
     with alone(desk.portfolio), writing(desk.book):
         book, portfolio = read_book(desk.book), load()
         held = trade_list(portfolio, Never(portfolio.strategic), "never", stale_ok=True)
-        asked, document = Asked(Path(), [desk.venue]), {"hash": "", **make_ticket(held).document}
+        document = {"hash": "", **make_ticket(held).document}
         try:
-            with venue_of(desk.venue, asked, document, "cycle: acts: venue is") as venue:
+            with venue_of(desk.venue, document, given="cycle: acts: venue is") as venue:
                 there, today = at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
         except NotKnown as error:
             silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"

@@ -2,11 +2,11 @@
 
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from desk.commands.orders import book
 from desk.commands.orders.house import write_accounts_after
@@ -15,11 +15,11 @@ from desk.exchange.allocations import journal_allocations
 from desk.exchange.checks import Check, checked
 from desk.exchange.execute import Execution, Sent
 from desk.exchange.moment import Moment, Place, moment_of
-from desk.exchange.paper import PaperVenue
 from desk.exchange.routing import Routed, Routing, check_whole, routing
 from desk.exchange.stops import alone, stop_file
 from desk.exchange.ticket_orders import TicketOrder, calendar_of, flows_of
 from desk.exchange.venue import NotKnown, Venue
+from desk.exchange.venues import PaperPrices, check_venue, venue_of
 from desk.journal import Journal, list_event
 from desk.journal.journal import utc_now
 from desk.journal.records import Filled
@@ -27,17 +27,11 @@ from desk.journal.tickets import TicketState, ticket_state
 from desk.tickets.accounts_file import ACCOUNTS
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
-from foundation.arguments import day, one_of
 from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from research.market.calendars import day_at, session_after
 from research.orders.bookkeeping.importing import item_name
-from research.portfolio import load_portfolio
 from research.portfolio.holdings.book import read_book
-
-if TYPE_CHECKING:
-    from desk.exchange.alpaca import AlpacaVenue
-    from desk.exchange.ccxt_venue import CcxtVenue
 
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 
@@ -47,7 +41,7 @@ class Asked:
     """The request.
 
     ticket    : path of the ticket.
-    exchanges : names of venues, of `VENUES`.
+    exchanges : names of venues, of `desk.exchange.venues`.
     as_of     : session that the paper venue plays, YYYY-MM-DD, or "".
     portfolio : portfolio file whose market has the prices of the paper venue, or None.
     quotes    : CSV of quotes for the paper venue, or None.
@@ -155,8 +149,9 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
     _check_exchanges(exchanges := asked.exchanges)
     document = read_document(asked.ticket)
     file = _file_of(document, asked.portfolio)
+    paper = PaperPrices(asked.as_of, asked.portfolio, asked.quotes)
     with alone(document["portfolio"]), Journal(user=asked.user) as journal, ExitStack() as opened:
-        venues = [opened.enter_context(venue_of(name, asked, document)) for name in exchanges]
+        venues = [opened.enter_context(venue_of(name, document, paper)) for name in exchanges]
         chosen = routing(document, journal, venues) if len(venues) > 1 else None
         if chosen is None:
             check_whole(document, journal, venues[0].name)
@@ -195,19 +190,6 @@ def ready(asked: Asked) -> Iterator[tuple[list[Ready], tuple[Routed, ...], tuple
             yield [at(venues[0])], (), ()
         else:
             yield _prepared(venues, at, chosen, is_sent=bool(ticket_state(journal, document["hash"]).sent))
-
-
-def venue_of(
-    name: str, asked: Asked, document: Mapping[str, Any], given: str = "--exchange is"
-) -> AbstractContextManager[Venue]:
-    """A venue for a ticket. given : begins the sentence on a name of none. Raises ConfigError for one."""
-    check_venue(given, name)
-    return VENUES[name](name, asked, document)
-
-
-def check_venue(given: str, name: str) -> None:
-    """Raise ConfigError for a name of no venue. given : begins its sentence."""
-    one_of(given, name, VENUES)
 
 
 def _check_exchanges(exchanges: Sequence[str]) -> None:
@@ -252,50 +234,6 @@ def _remake(document: Mapping[str, Any], asked: Asked, file: Path | None, venue:
         for row in document["accounts"]:
             words += ["--account", row["account"]] if row["number"] == number else []
     return shlex.join([*words, "--out", str(asked.ticket)])
-
-
-def _paper(_: str, asked: Asked, document: Mapping[str, Any]) -> PaperVenue:
-    """The paper venue on the session that is asked for."""
-    portfolio = None if asked.portfolio is None else load_portfolio(asked.portfolio)
-    session = day("--as-of is", asked.as_of).date() if asked.as_of else None
-    return PaperVenue.for_ticket(document, portfolio=portfolio, quotes=asked.quotes, as_of=session)
-
-
-def _alpaca(name: str, asked: Asked, document: Mapping[str, Any]) -> "AlpacaVenue":
-    """Alpaca, by its API of paper or of live trading."""
-    from desk.exchange.alpaca import LIVE, PAPER, AlpacaVenue, check_coins
-
-    _check_no_paper(name, asked)
-    check_coins(document)
-    return AlpacaVenue(name, LIVE if name.endswith(LIVE_NAME) else PAPER)
-
-
-def _ccxt(name: str, asked: Asked, document: Mapping[str, Any]) -> "CcxtVenue":
-    """Binance or its test network, or Kraken, which has none."""
-    from desk.exchange.ccxt_venue import CcxtVenue
-    from desk.exchange.kraken import KrakenVenue
-
-    _check_no_paper(name, asked)
-    symbols = [row["symbol"] for row in (*document["orders"], *document.get("held", ()))]
-    kind = KrakenVenue if name.startswith(KrakenVenue.exchange) else CcxtVenue
-    return kind(name, symbols, live=name.endswith(LIVE_NAME))
-
-
-def _check_no_paper(venue: str, asked: Asked) -> None:
-    for name, given in (("--as-of", asked.as_of), ("--quotes", asked.quotes)):
-        if given:
-            raise ConfigError(f"{name} is for the paper venue, and {venue} has its own: leave it out.")
-
-
-LIVE_NAME = "_live"  # ends the name of a venue of which there is one to practise on
-VENUES: dict[str, Callable[[str, Asked, Mapping[str, Any]], AbstractContextManager[Venue]]] = {
-    "paper": _paper,
-    "alpaca": _alpaca,
-    f"alpaca{LIVE_NAME}": _alpaca,
-    "binance": _ccxt,
-    f"binance{LIVE_NAME}": _ccxt,
-    f"kraken{LIVE_NAME}": _ccxt,
-}
 
 
 def _file_of(document: Mapping[str, Any], given: Path | None) -> Path | None:
