@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from desk.exchange.interface import IExchange, PortfolioManager
+    from desk.exchange.portfolio_manager import IExchange, PortfolioManager
 
 __all__ = ["IExchange", "PortfolioManager"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """Import what users name only then: the command line starts without it."""
     if name not in __all__:
         raise AttributeError(f"module 'desk' has no attribute {name!r}")
-    from desk.exchange import interface
+    from desk.exchange import portfolio_manager
 
-    return getattr(interface, name)
+    return getattr(portfolio_manager, name)

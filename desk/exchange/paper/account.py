@@ -74,7 +74,7 @@ class Account:
         """Put aside what an open order may still take."""
         self.reserved[kind, item] = self.reserved.get((kind, item), NO_AMOUNT) + amount
 
-    def book(self, order: PaperOrder, booked: "Booking", settles: str) -> None:
+    def book(self, order: PaperOrder, booked: "FillEffect", settles: str) -> None:
         """Move units and cash by a fill; an exchange moves cash of two currencies."""
         bought = order.sign * booked.part.quantity
         self.move(("cash", order.item, settles) if order.is_exchange else ("units", order.item, BEFORE), bought)
@@ -115,7 +115,7 @@ def reservation(order: PaperOrder, bar: Bar, left: Decimal) -> tuple[Kind, str, 
 
 
 @dataclass(frozen=True)
-class Booking:
+class FillEffect:
     """The effect of a fill. part : the fill. fees : by name. cash : signed change of cash, fees included."""
 
     part: Part
@@ -123,7 +123,7 @@ class Booking:
     cash: Decimal
 
 
-def bookings(order: PaperOrder, parts: Sequence[Part], bar: Bar, model: FillModel) -> Iterator[Booking]:
+def bookings(order: PaperOrder, parts: Sequence[Part], bar: Bar, model: FillModel) -> Iterator[FillEffect]:
     """The effects of the fills of an order: notional and fees are rounded as sums, so that parts cost what one does."""
     names, quantity, notional = _fee_names(order, bar, model), NO_AMOUNT, NO_AMOUNT
     paid, fees = NO_AMOUNT, dict.fromkeys(names, NO_AMOUNT)
@@ -133,7 +133,7 @@ def bookings(order: PaperOrder, parts: Sequence[Part], bar: Bar, model: FillMode
         charged = {name: rounded(order.currency, order.fees[name] * share) for name in names}
         own = {name: charged[name] - fees[name] for name in names}
         cash = -order.sign * (rounded(order.currency, notional) - paid) - sum(own.values(), NO_AMOUNT)
-        yield Booking(part, {name: fee for name, fee in own.items() if fee}, cash)
+        yield FillEffect(part, {name: fee for name, fee in own.items() if fee}, cash)
         paid, fees = rounded(order.currency, notional), charged
 
 

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from desk.exchange.paper.account import BEFORE, Account, Booking, Kind, Opening
+from desk.exchange.paper.account import BEFORE, Account, FillEffect, Kind, Opening
 from desk.exchange.paper.orders import PaperOrder
 from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Status
 from desk.journal.records import Quote
@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
     reason: str = ""
     reserved: tuple[Kind, str, Decimal] = ("cash", "", Decimal())
     settles: str = ""
-    booked: Sequence[Booking] = ()
+    booked: Sequence[FillEffect] = ()
 
 
 class PaperFile:

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import chain
 
-from desk.exchange.paper.account import Account, Booking, Kind
+from desk.exchange.paper.account import Account, FillEffect, Kind
 from desk.exchange.paper.orders import DAY_ORDER, PaperOrder
 from desk.exchange.paper.prices import Bar, Session
 from research.portfolio.holdings.blotter import NO_AMOUNT
@@ -63,7 +63,7 @@ def _of_quantity(order: PaperOrder, bar: Bar, account: Account) -> Iterator[str]
 
 
 def fault_of_fills(
-    order: PaperOrder, booked: Sequence[Booking], rest: tuple[Kind, str, Decimal], settles: str, account: Account
+    order: PaperOrder, booked: Sequence[FillEffect], rest: tuple[Kind, str, Decimal], settles: str, account: Account
 ) -> str:
     """The reason to refuse an order for which an account cannot pay, in a sentence, or "".
 
