@@ -47,6 +47,7 @@ from research.allocation import (
     Signals,
     Smoothed,
     TailParity,
+    Tilted,
     UniversalPortfolio,
     VolatilityTarget,
 )
@@ -117,6 +118,7 @@ ALLOCATIONS: dict[str, type] = {
     "capped_turnover": CappedTurnover,
     "news": NewsTilt,
     "signals": Signals,
+    "tilted": Tilted,
 }
 FORECASTS: dict[str, type] = {
     "estimated": Estimated,

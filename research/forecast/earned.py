@@ -1,0 +1,189 @@
+"""What a forecast says beyond the mean so far, and the evidence that this earned something: no skill, no tilt.
+
+At each month's end the forecast's means are regressed, across assets and weighted by the inverse covariance, on a
+constant and on the mean return of each asset so far, which needs no forecast. The remainder is the forecast's view. The
+tilt of most expected return a unit of risk by that view sums to zero, and expects nothing of the mean so far: an asset's
+drift earns it nothing. Its return in the month that follows, over its risk, is one observation, and none overlaps
+another.
+
+A gambler who may bet on these returns multiplies the stake by 1 + bet × return each month. Where a tilt has no skill,
+none of these games is favourable, and the probability that the stake ever reaches 20 times its start is at most 1 in 20
+(Ville 1939): over all dates, not at each. The stake is the e-value. A forecast has earned a tilt while it is 20 or more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from statistics import NormalDist
+
+import numpy as np
+
+from foundation.arrays import Array, Rows
+from foundation.tolerances import VARIATION
+from research.forecast.estimated import means_so_far
+from research.forecast.moments import Forecast
+from research.forecast.predicted import FORECAST_DAYS, days_with_history, predicted
+from research.market import Past
+from research.market.calendars import last_of
+
+ENOUGH = 20.0  # times the stake: by chance it is ever reached in at most one of twenty worlds
+BETS = (0.05, 0.10, 0.15, 0.20)  # shares of the stake: the best ones at ratios of about 0.2 to 0.7 a year
+MOST_RETURN = 4.0  # a return of a month, over its risk, counts as no more either way: no bet can lose all
+WHOLE_RATIO = 0.5  # information ratio a year that uses the whole budget: "good", in the terms of Grinold and Kahn
+BOUND_LEVEL = 0.9  # level of each one-sided bound of the information ratio
+FEWEST_MONTHS = 12
+SILENT = 1e-6  # of the length of a forecast: a view no longer than that is rounding
+
+
+@dataclass(frozen=True)
+class Earned:
+    """The record of a forecast's tilts, of known months.
+
+    months   : months in which it had a view beyond the mean so far, and whose outcome is known.
+    evidence : e-value, the stake of the bets over its start; 1 before there is any.
+    ratio    : information ratio, a year; NaN with fewer than twelve months.
+    lower    : one-sided 90 % lower bound of it; NaN likewise.
+    upper    : upper bound, likewise.
+    silent   : true if the forecast said nothing beyond the mean so far in any month.
+    """
+
+    months: int = 0
+    evidence: float = 1.0
+    ratio: float = float("nan")
+    lower: float = float("nan")
+    upper: float = float("nan")
+    silent: bool = False
+
+    @property
+    def confidence(self) -> float:
+        """The share of the budget that is earned, from 0 to 1: the lower bound of the ratio over 0.5, or nothing.
+
+        Source : Grinold and Kahn (2000), Active Portfolio Management, equation 5.9: the best active risk is in
+                 proportion to the information ratio; table 5.1: 0.5 is good.
+        """
+        if not self.evidence >= ENOUGH:
+            return 0.0
+        return float(np.clip(np.nan_to_num(self.lower) / WHOLE_RATIO, 0.0, 1.0))
+
+    def sentence(self) -> str:
+        """The record, in words."""
+        if self.silent:
+            return "The forecast says nothing beyond the mean so far."
+        if np.isnan(self.ratio):
+            return f"Too few months are known ({self.months}) to measure the forecast: it has earned no tilt."
+        verdict = "It has earned a tilt" if self.confidence > 0.0 else "It has earned no tilt"
+        return (
+            f"Tilts by the forecast had an information ratio of {self.ratio:.2f} ({self.lower:.2f} to "
+            f"{self.upper:.2f}) a year in {self.months} months, beyond the mean so far; the e-value is "
+            f"{self.evidence:.3g}, and {ENOUGH:g} is needed. {verdict}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What a forecast says on a day beyond the mean so far, of k assets.
+
+    lines      : (k,) columns of the market.
+    forecast   : (k,) expected returns a period.
+    baseline   : (k,) mean returns a period so far.
+    view       : (k,) what the forecast says beyond it, return a period; zeros where it says nothing.
+    tilt       : (k,) weights that sum to zero, of most expected return by the view at a risk of 1 a period; zeros
+                 likewise.
+    covariance : (k, k) of the forecast, a period.
+    """
+
+    lines: Rows
+    forecast: Array
+    baseline: Array
+    view: Array
+    tilt: Array
+    covariance: Array
+
+
+def view_of(forecast: Forecast, past: Past) -> View:
+    """What a forecast says at the close of `past` beyond the mean so far.
+
+    Of two assets the one difference is that of the mean so far too: there the view is what the forecast says less the
+    mean so far.
+    Raises : what the forecast raises.
+    """
+    moments = predicted(forecast, past).over(1.0)
+    lines = np.array([past.assets.index(asset) for asset in moments.assets], dtype=np.int64)
+    baseline = means_so_far(past, np.array([past.t]))[0, lines]
+    known = np.isfinite(baseline) & past.listed[-1, lines]
+    lines, baseline, said = lines[known], baseline[known], moments.mean[known]
+    covariance = moments.covariance[np.ix_(known, known)]
+    values, vectors = np.linalg.eigh(covariance)
+    varies = values > VARIATION * values.max(initial=0.0)
+    root = vectors[:, varies].T / np.sqrt(values[varies])[:, None]  # (m, k) with root' root = the inverse covariance
+    of_said, of_mean, of_level = root @ said, root @ baseline, root.sum(axis=1)
+    needs_none = of_level[:, None] if len(lines) < 3 else np.column_stack([of_level, of_mean])
+    left = of_said - of_mean if len(lines) < 3 else of_said
+    left = left - needs_none @ np.linalg.lstsq(needs_none, left, rcond=None)[0]
+    length = float(np.linalg.norm(left))
+    says = length > SILENT * max(float(np.linalg.norm(of_said)), float(np.linalg.norm(of_mean)))
+    tilt = root.T @ left / length if says else np.zeros(len(lines))
+    return View(lines, said, baseline, covariance @ tilt * length, tilt, covariance)
+
+
+def earned(forecast: Forecast, past: Past) -> Earned:
+    """The record of a forecast, of the months whose outcome is known at the close of `past`.
+
+    Source : Waudby-Smith and Ramdas (2024), Estimating Means of Bounded Random Variables by Betting, Journal of the
+             Royal Statistical Society B 86(1): a mixture over constant bets on a bounded variable; Ville (1939).
+    """
+    ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
+    rows = days_with_history(forecast, past, ends).tolist()
+    view_on = _views_of(forecast)
+    found = []
+    for row, end in zip(rows[:-1], rows[1:], strict=True):
+        view = view_on(past.earlier(row))
+        if view.tilt.any():
+            found.append(_returns_of(view, past.returns[row + 1 : end + 1][:, view.lines]))
+    if not found:
+        return Earned(silent=len(rows) > FEWEST_MONTHS)
+    years = (past.days[rows[-1]] - past.days[rows[0]]).astype("timedelta64[D]").astype(float) / 365.25
+    return record(np.array(found), (len(rows) - 1) / years)
+
+
+def record(returns: Array, a_year: float) -> Earned:
+    """The record of unit-risk tilts.
+
+    returns : (D, 2) return of each month over its risk, as earned and less what the mean so far expected of it. They
+              are alike but of two assets, where an asset's drift could earn the first: the weaker of both counts.
+    a_year  : months a year.
+    """
+    evidence = [e_value(of) for of in returns.T]
+    weaker = int(np.argmin(evidence))
+    x, count = returns[:, weaker], len(returns)
+    if count < FEWEST_MONTHS:
+        return Earned(count, evidence[weaker])
+    of_month = float(x.mean() / x.std(ddof=1))
+    error = np.sqrt((1.0 + of_month**2 / 2.0) / count)  # Lo (2002), The Statistics of Sharpe Ratios, equation 9
+    z = NormalDist().inv_cdf(BOUND_LEVEL)
+    ratio, lower, upper = (float(each * np.sqrt(a_year)) for each in (of_month, of_month - z * error,
+                                                                      of_month + z * error))  # fmt: skip
+    return Earned(count, evidence[weaker], ratio, lower, upper)
+
+
+def e_value(x: Array) -> float:
+    """The stake of equal bets over its start, after returns (D,) over their risk: evidence that their mean is above 0.
+
+    >>> round(e_value(np.array([1.0, -1.0])), 4), e_value(np.zeros(0))
+    (0.9812, 1.0)
+    """
+    grown = np.log1p(np.outer(BETS, np.clip(x, -MOST_RETURN, MOST_RETURN))).sum(axis=1)
+    return float(np.exp(np.logaddexp.reduce(grown) - np.log(len(BETS))))
+
+
+@lru_cache(maxsize=8)  # of the latest forecasts: their hash takes as long as the rest of a day
+def _views_of(forecast: Forecast) -> Callable[[Past], View]:
+    """`view_of` a forecast, which keeps what it gave: each later day measures the same days again."""
+    return lru_cache(maxsize=FORECAST_DAYS)(partial(view_of, forecast))
+
+
+def _returns_of(view: View, returns: Array) -> tuple[float, float]:
+    """The return of a tilt over its risk, in the h periods of returns (h, k), and less what the mean so far expected."""
+    periods = len(returns)
+    came = np.prod(1.0 + returns, axis=0) - 1.0
+    return tuple(float(view.tilt @ each) / periods**0.5 for each in (came, came - periods * view.baseline))  # type: ignore[return-value]
