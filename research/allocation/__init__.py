@@ -14,6 +14,7 @@ from research.allocation.risk_based.benchmark_tracking import BenchmarkTracking
 from research.allocation.risk_based.minimum_risk import MinimumRisk, RobustCVaR
 from research.allocation.risk_based.risk_parity import RelaxedRiskParity, RiskParity, TailParity
 from research.allocation.signals import Signals
+from research.allocation.tilted import Tilt, Tilted
 from research.allocation.wrappers import (
     Average,
     CappedTurnover,
