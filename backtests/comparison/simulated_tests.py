@@ -21,6 +21,7 @@ from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Execution
 from research.allocation import EqualWeights, FixedWeights, target_path
 from research.market import Market
+from research.market.frequency import sample_rows
 from research.risk import StochasticVolatility
 from research.risk.measures import BPS
 from research.risk.simulation.simulated import staying
@@ -30,7 +31,7 @@ TESTS = 100
 SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as of shares (Jacquier, Polson and Rossi)
 SEED = 1
 FEWEST_DAYS = 20  # days of the test on which all assets are listed, below which a covariance says nothing
-BEFORE, YEARS = 252, 5  # rows before a test, or years where rows are rare: a rule gets the same tests beside any other
+BEFORE = 252  # days before a test: a rule gets the same tests beside any other
 SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
 LEAST_SHARE = 0.01  # of the mean loss: a test in which a rule did nothing counts as this much
 
@@ -112,9 +113,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     held = held_by(next(iter(known.values())))
     assert held is not None
     market, year = one.market, one.periods_per_year
-    before = min(
-        one.first, max(min(BEFORE, round(YEARS * year)), *(traits(policy).window for policy in known.values()))
-    )
+    before = min(one.first, max(sample_rows(BEFORE, year), *(traits(policy).window for policy in known.values())))
     start = one.first - before
     model = StochasticVolatility(np.zeros(len(covariance)), covariance, SPREAD, HALF_LIFE, year)
     cost, squares, variance = np.empty((TESTS, len(known))), np.empty((TESTS, len(known))), np.empty(TESTS)

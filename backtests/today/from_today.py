@@ -225,10 +225,10 @@ def from_today(
     if not policies:
         refuse("policies are", dict(policies), "give one at least, by name.")
     opening = Opening(portfolio)
-    dates, returns = sample(portfolio.market)
+    dates, returns = sample(portfolio.market, portfolio.periods_per_year)
     refused: Mapping[str, str] = {}
     if laws is None:
-        laws, refused = future_laws(portfolio.market)
+        laws, refused = future_laws(portfolio.market, portfolio.periods_per_year)
     quick = shared_bands(opening, policies)
     found = _quick(opening, laws, quick, paths, seed, workers)
     first, law = next(iter(laws.items()))

@@ -11,7 +11,7 @@ from research.portfolio import Portfolio
 from research.risk import drawdown
 from research.risk.stress.correlation_breakdown import StressedRisk, stressed_risk
 from research.risk.stress.episodes import Episode, span_of
-from research.risk.stress.shocks import WINDOW_YEARS, ShockEffect, covariance_of_held, shock_effects
+from research.risk.stress.shocks import ShockEffect, covariance_of_held, shock_effects, shock_window
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class HoldingsStress:
 
 def holdings_stress(portfolio: Portfolio) -> HoldingsStress:
     """The stress tests of today's holdings: no policy and no backtest is asked."""
-    window, weights = round(WINDOW_YEARS * portfolio.periods_per_year), portfolio.weights
+    window, weights = shock_window(portfolio.periods_per_year), portfolio.weights
     past = portfolio.market.past(len(portfolio.market.dates) - 1)
     shocks, risk, no_shocks = list[ShockEffect](), list[StressedRisk](), list[str]()
     episodes, left_out = held_episodes(portfolio)

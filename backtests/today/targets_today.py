@@ -34,6 +34,7 @@ from research.allocation.wrapper import each_of
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Market
 from research.portfolio import Portfolio
+from research.portfolio.file.lengths import at_frequency
 from research.risk import sharpe
 from research.risk.decomposition.contributions import risk_contributions
 from research.risk.decomposition.torsion import torsion_bets
@@ -266,7 +267,9 @@ def targets_today(
     for name in names:
         portfolio.check_policy(name)
     market = portfolio.market.until(as_of or portfolio.date)
-    moments, notes = _moments(market, YARDSTICK)
+    year = portfolio.periods_per_year
+    yardstick = at_frequency(YARDSTICK, year)
+    moments, notes = _moments(market, yardstick)
     distinct: list[tuple[Allocation, list[str]]] = []
     for name in names:
         allocation = held_by(portfolio.policies[name], portfolio.strategic)
@@ -281,7 +284,7 @@ def targets_today(
     controls = {}
     for name, allocation in CONTROLS.items():
         try:
-            controls[name] = target_today(allocation, market, moments)
+            controls[name] = target_today(at_frequency(allocation, year), market, moments)
         except (DataError, PolicyError) as error:
             notes.append(f"The control {name} is not shown: {error}")
     strategic = target_today(portfolio.strategic, market, moments)
@@ -289,7 +292,7 @@ def targets_today(
     unknown = {asset for one in (held, *(t.risk for t in targets)) if one is not None for asset in one.unknown}
     if unknown:
         named = ", ".join(asset for asset in market.assets if asset in unknown)
-        notes.append(f"Shares of risk leave out what has fewer than {YARDSTICK.window} returns: {named}.")
+        notes.append(f"Shares of risk leave out what has fewer than {yardstick.window} returns: {named}.")
     return TargetsToday(portfolio, market.dates[-1], targets, strategic, held, controls, tuple(notes))
 
 

@@ -25,7 +25,7 @@ from research.accounting import Policy
 from research.accounting.costs import BASIS_POINT
 from research.orders.before_after import Figures
 from research.orders.trade_list import TradeList
-from research.risk.simulation.future_laws import BLOCK_PATHS, MEAN_BLOCK, BootstrappedFuture, sample
+from research.risk.simulation.future_laws import BLOCK_PATHS, BootstrappedFuture, mean_block, sample
 from research.risk.simulation.resampling import StationaryBootstrap
 from research.rules import Never
 
@@ -233,8 +233,8 @@ def analysed(listed: Sequence[Listed]) -> Analysis:
     """
     of_policy = listed[0].trades
     portfolio = of_policy.portfolio
-    sample(portfolio.market)
-    law = BootstrappedFuture(StationaryBootstrap(portfolio.market, MEAN_BLOCK))
+    sample(portfolio.market, portfolio.periods_per_year)
+    law = BootstrappedFuture(StationaryBootstrap(portfolio.market, mean_block(portfolio.periods_per_year)))
     started = [Start.of(each, of_policy.decides) for each in listed]
     days, plays = started[0].opening.days, is_played_at_once(of_policy.decides)
     waits = [k for k in WAITS if portfolio.lag <= k < days] if plays and of_policy.sized.moved.any() else []

@@ -147,8 +147,12 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
     allocation : allocation that is asked.
     past       : market up to the day.
     previous   : (n,) its target before, for one that follows it.
-    Raises : PolicyError for weights that are not n finite numbers, and what the allocation raises.
+    Raises : NotSolvedError where none of the assets with a complete window moved in it; PolicyError for weights that
+             are not n finite numbers, and what the allocation raises.
     """
+    names = still(past, allocation.window) if allocation.window > 1 else ()
+    if names and len(names) == past.complete(allocation.window).sum():
+        raise NotSolvedError(f"{', '.join(names)} did not move in the {allocation.window} sessions before")
     asked: object = allocation
     if isinstance(asked, Explained):
         follows = isinstance(asked, Following) and asked.follows
@@ -156,7 +160,7 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
         checked_weights(answer.weights, allocation, past)
     else:
         answer = Answer(checked_weights(allocation.target(past), allocation, past), past.date)
-    if allocation.window < 2 or not (names := still(past, allocation.window)):
+    if not names:
         return answer
     verb = "is" if len(names) == 1 else "are"
     note = f"{', '.join(names)} did not move in {allocation.window} sessions, and {verb} left out"

@@ -17,7 +17,7 @@ from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import RETURNS, TARGET_TOLERANCE
 from research.allocation.allocation import Allocation
-from research.allocation.answer import Answer, Explained, of_inner
+from research.allocation.answer import Answer, Explained, NotSolvedError, of_inner
 from research.allocation.estimated import EqualWeights, EstimationSchedule, check_estimate, check_schedule
 from research.allocation.in_turn import in_turn, part_answer
 from research.allocation.wrapper import Wrapper
@@ -245,8 +245,8 @@ class VolatilityTarget(Wrapper):
     schedule   : "day", "week", "month", "quarter" or "year".
     most       : maximum share of the target; 1 borrows nothing.
     periods_per_year : returns a year.
-    Raises : ConfigError for settings outside these; on its schedule, DataError where the target did not move, or none
-             of its assets has a complete window.
+    Raises : ConfigError for settings outside these; on its schedule, NotSolvedError where the target did not move,
+             and DataError where none of its assets has a complete window.
     Source : Moreira and Muir (2017), Volatility-Managed Portfolios, Journal of Finance 72(4); with volatility, as
              desks do, in place of variance, and a limit on exposure.
     """
@@ -275,7 +275,7 @@ class VolatilityTarget(Wrapper):
     def answer(self, past: Past) -> Answer:
         """(n,) weights of the portfolio, fraction of NAV, all times one factor; with the portfolio's reasons.
 
-        Raises : DataError where the target did not move, or none of its assets has a complete window.
+        Raises : NotSolvedError where the target did not move; DataError where no asset of it has a complete window.
         """
         answer = part_answer(self.allocation, past)
         known, deviation, notes = self._deviation(answer.weights, past)
@@ -288,10 +288,7 @@ class VolatilityTarget(Wrapper):
         deviation *= float(np.abs(answer.weights).sum() / np.abs(answer.weights[known]).sum())
         if deviation <= RETURNS:
             still = f"in the {self.lookback} sessions to" if self.forecast is None else "by its forecast, up to"
-            raise DataError(
-                f"the target of {self.allocation!r} did not move {still} {past.date:%Y-%m-%d}: it has no volatility to "
-                "aim at. Leave it as it is."
-            )
+            raise NotSolvedError(f"the target of {self.allocation!r} did not move {still} {past.date:%Y-%m-%d}")
         scaled = answer.times(min(self.most, self.volatility / (deviation * self.periods_per_year**0.5)))
         return replace(scaled, notes=(*scaled.notes, *notes))
 

@@ -2,6 +2,7 @@
 
 from research.forecast.boosted.model import Boosted, FittedBoosted, load_boosted, save_boosted
 from research.forecast.estimated import Estimated
+from research.forecast.factor_model import FactorModel
 from research.forecast.model import Fitted, Model, Refitted, Trained
 from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.neural import Network

@@ -12,6 +12,7 @@ import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
 from foundation.errors import PolicyError
+from research.forecast.factor_model import FactorModel
 from research.forecast.moments import Forecast, Moments
 from research.market import Past
 
@@ -35,8 +36,9 @@ def seen_until(past: Past, moments: Moments, forecast: Forecast) -> Moments:
 
 
 def days_with_history(forecast: Forecast, past: Past, rows: Rows) -> Rows:
-    """The rows, of (D,), on which an asset has all returns that a forecast needs."""
+    """The rows, of (D,), on which an asset has all returns that a forecast needs, and its factors are known."""
     late = rows[rows >= forecast.window]
+    late = late[forecast.known(past, late)] if isinstance(forecast, FactorModel) else late
     return late[(past.listed[late - forecast.window] & past.listed[late]).any(axis=1)]
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from research.allocation import FixedWeights
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults, Mistakes
+from research.portfolio.file.lengths import in_rows
 from research.portfolio.file.policy_keys import policy_in_force, policy_names
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.exposures import read_exposures
@@ -74,6 +75,7 @@ def find_mistakes(document: Document, faults: Faults) -> None:
     splits, sound = {asset: split for asset, split in splits.items() if split}, document.without(faults)
     market: Any = UnreadMarket(told, sound)
     names, count = _names(told, "policies"), max(len(assets), 1)
+    timed = in_rows(sound, SHARED["periods_per_year"])
     strategic, none = FixedWeights((1.0 / count,) * count), np.zeros(count)
     checks: list[Callable[[], object]] = [
         lambda: market_reader(sound),
@@ -91,8 +93,8 @@ def find_mistakes(document: Document, faults: Faults) -> None:
         lambda: _check_accounts(sound, market.assets),
         lambda: read_stress(sound, market),
         lambda: policy_names(told),
-        lambda: read_policies(sound, names, market, strategic, SHARED),
-        lambda: read_forecasts(sound, market, strategic, SHARED),
+        lambda: read_policies(timed, names, market, strategic, SHARED),
+        lambda: read_forecasts(timed, market, strategic, SHARED),
         *(partial(policy_in_force, sound, key, names) for key in ("policy", "reference") if names),
     ]
     for check in checks:

@@ -12,8 +12,10 @@ from foundation.arguments import day as given_day
 from foundation.files import from_workbench
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
+from research.market.frequency import sample_rows
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.faults import Faults, Parts
+from research.portfolio.file.lengths import in_rows
 from research.portfolio.file.policy_keys import MAY_CHANGE, usual_reference
 from research.portfolio.file.portfolio_settings import settings_of
 from research.portfolio.file.settings import names_of, read
@@ -39,7 +41,7 @@ from research.portfolio.keys.stress import read_stress
 from research.portfolio.keys.ticket import read_ticket
 from research.portfolio.portfolio import Portfolio
 
-LOOKBACK, YEARS = 252, 5  # rows that a covariance is estimated from, at most, and years where rows are rare
+LOOKBACK = 252  # days of the covariance of a rule
 LEAST_NAV = 1e-6  # currency
 ESTIMATED = 1 / 3  # part of the data before the test, from which allocations estimate, where a file states none
 
@@ -97,6 +99,7 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
         test_start=lambda: _test_start(document, keys.test_start, of.quoted),
         periods_per_year=lambda: _periods_per_year(document, keys.periods_per_year, of.quoted),
         shared=lambda: _shared(keys, of.periods_per_year),
+        timed=lambda: in_rows(document, of.periods_per_year),
         dividends=lambda: read_dividends(document, of.quoted),
         flows=lambda: read_flows(document, of.quoted, of.execution),
         factors=lambda: factors_in(document, of.quoted, of.test_start, of.periods_per_year),
@@ -109,8 +112,9 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
         splits=lambda: {line.asset: line.exposures for line in of.lines if line.exposures},
         market=lambda: with_line_facts(document, desk_market(of.held.market, of.lines)),
         past=lambda: of.market.past(len(of.market.dates) - 1),
-        policies=lambda: read_policies(document, names, of.past, of.strategic, of.shared | {"ranges": of.ranges}),
-        forecasts=lambda: read_forecasts(document, of.past, of.strategic, of.shared),
+        settings=lambda: of.shared | {"ranges": of.ranges, "factor_returns": of.factors},
+        policies=lambda: read_policies(of.timed, names, of.past, of.strategic, of.settings),
+        forecasts=lambda: read_forecasts(of.timed, of.past, of.strategic, of.settings),
         costs=lambda: read_costs(document, of.market, [(one.asset, one.asset_class, one.costs) for one in of.lines]),
         limits=lambda: read_limits(document, of.lines),
         stress=lambda: read_stress(document, of.market),
@@ -189,7 +193,7 @@ def _shared(keys: PortfolioKeys, periods_per_year: int) -> dict[str, Any]:
 
     Covariances are estimated from a year of days, or from years of rarer rows.
     """
-    returns = min(LOOKBACK, YEARS * periods_per_year)
+    returns = sample_rows(LOOKBACK, periods_per_year)
     return {"tracking_penalty": keys.penalty, "periods_per_year": float(periods_per_year), "returns": returns}
 
 

@@ -39,13 +39,13 @@ from research.portfolio.keys.stress import house_episodes
 from research.risk.stress.correlation_breakdown import StressedRisk, stressed_risk
 from research.risk.stress.shocked_market import market_after
 from research.risk.stress.shocks import (
-    WINDOW_YEARS,
     Moved,
     ShockEffect,
     covariance_of_held,
     propagated,
     recent_covariance,
     shock_effect,
+    shock_window,
 )
 from research.rules.protocol import RULE_FAMILIES, compiled_rule, held_by, short_name, traits
 
@@ -142,7 +142,7 @@ def stress_tests(replays: Replays, policy: str) -> StressTests:
     portfolio, backtests = replays.portfolio, replays.backtests
     again = {name: rule for name, rule in replays.policies.items() if name == policy or not is_slow(rule)}
     episodes, said = episode_results(portfolio.stress.episodes, replays.benchmark, backtests, portfolio, again)
-    window = round(WINDOW_YEARS * portfolio.periods_per_year)
+    window = shock_window(portfolio.periods_per_year)
     if slow := [name for name in replays.policies if name not in again]:
         said.append(
             f"{listed(slow)}: of a class of your own that decides day by day; not backtested again, before the test or "
@@ -174,7 +174,7 @@ def stress_without_portfolio(played: Backtest, benchmark: Benchmark) -> StressTe
     played    : a backtest.
     benchmark : benchmark by which it is measured.
     """
-    window = round(WINDOW_YEARS * played.periods_per_year)
+    window = shock_window(played.periods_per_year)
     episodes, left_out = episode_results(house_episodes(), benchmark, {played.name: played})
     risk, no_risk = breakdown(played, window)
     said = (*left_out, *no_risk)

@@ -23,6 +23,7 @@ from research.allocation import Answer, Binding
 from research.allocation.allocation import LISTING
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.input_sensitivity import InputSensitivity
+from research.portfolio.file.lengths import at_frequency
 
 PAGE = "allocate"
 TARGETS_PAGE = f"{PAGE}.html"
@@ -40,11 +41,16 @@ TERMS = {
     "Ledoit–Wolf covariance of the last year.",
     "To trade": "One-way turnover from the weights held at the last close of the file, of NAV. Whether to trade today "
     "is decided by the policy: rebalance trades.",
-    "Risk": f"Share of each asset in the variance of the target, by one Ledoit–Wolf covariance of {YARDSTICK.window} "
-    "returns up to the date for all columns, as are volatility and bets.",
+    "Risk": "Share of each asset in the variance of the target, by one Ledoit–Wolf covariance of {window} returns up "
+    "to the date for all columns, as are volatility and bets.",
     "Torsion bets": "Effective number of Meucci's minimum torsion bets, which are uncorrelated and nearest to the "
     "assets: the exponential of the entropy of their shares of risk.",
 }
+
+
+def _terms(found: TargetsToday) -> dict[str, str]:
+    window = at_frequency(YARDSTICK, found.portfolio.periods_per_year).window
+    return {term: words.replace("{window}", str(window)) for term, words in TERMS.items()}
 
 
 def write_targets_page(folder: Path, found: TargetsToday, run: Mapping[str, str]) -> None:
@@ -88,7 +94,7 @@ def targets_sheet(found: TargetsToday) -> Block:
             ("why", "Reasons", "Why these weights", why),
             ("targets", "Numbers", "All numbers", [Folded(f"The numbers of this target{more}", tables)]),
         ]),
-        "terms": TERMS,
+        "terms": _terms(found),
     }  # fmt: skip
 
 
@@ -244,7 +250,7 @@ def targets_text(found: TargetsToday) -> str:
             parts += [wrapped(TILT), "\n".join(text_rows(tilt_columns(tilt)))]
         if target.sensitivity is not None:
             parts += [wrapped(SENSITIVITY), "\n".join(text_rows(_strongest(target.sensitivity)))]
-    notes = (*(f"{term}: {words}" for term, words in TERMS.items()), *found.notes)
+    notes = (*(f"{term}: {words}" for term, words in _terms(found).items()), *found.notes)
     return "\n\n".join([*parts, "\n".join(map(wrapped, notes))])
 
 

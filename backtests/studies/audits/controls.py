@@ -27,6 +27,7 @@ from foundation.progress import bar
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, TargetPath, target_path
 from research.market import Market
+from research.market.frequency import span_rows
 from research.portfolio import Portfolio
 from research.risk import growth
 from research.risk.measures import BPS
@@ -38,6 +39,7 @@ from research.rules.protocol import compiled_rule, held_by, traits
 ERRORS = 4.0  # standard errors by which a sum in martingale worlds may miss
 ROUNDING = 1e-9  # of the wealth at the start, by which it may miss besides
 MONTH = 32  # sessions before a test beyond the longest window: an estimate is of the last month's end
+YEAR = 252  # days of a martingale world's test
 BY_DAY, LEAST_WORLDS = 10, 40  # a policy that is asked day by day is played in one of ten worlds, and in 40 at least
 LEAST_DAYS = 20  # with returns of all assets, to draw or to shuffle
 
@@ -281,7 +283,12 @@ def _apart(rng: np.random.Generator, days: int, count: int, lag: int) -> Rows:
 
 
 def martingale_worlds(
-    portfolio: Portfolio, policies: Mapping[str, Policy], worlds: int, seed: int, tell: Progress, sessions: int = 252
+    portfolio: Portfolio,
+    policies: Mapping[str, Policy],
+    worlds: int,
+    seed: int,
+    tell: Progress,
+    rows: int | None = None,
 ) -> pd.DataFrame:
     """Expected wealth and costs less the wealth at the start, where every asset and cash are martingales.
 
@@ -298,21 +305,22 @@ def martingale_worlds(
     worlds    : number of worlds; a tenth, 40 at least, for a policy that is asked day by day.
     seed      : seed of the days.
     tell      : callback that is told the progress.
-    sessions  : number of sessions of a world's test.
+    rows      : number of rows of a world's test; None for a year.
     Returns   : by policy: worlds; costs, excess and its error, bp of the wealth at the start; and whether the sum
                 holds, within `ERRORS` standard errors.
     """
     opening = _opening(portfolio)
     longest = max(_window(portfolio, policy) for policy in policies.values())
-    rows = slice(max(opening - longest - MONTH, 0), min(opening + 1 + sessions, len(portfolio.market.dates)))
+    days = span_rows(YEAR, portfolio.periods_per_year) if rows is None else rows
+    played = slice(max(opening - longest - MONTH, 0), min(opening + 1 + days, len(portfolio.market.dates)))
     costs = portfolio.costs.simplified(portfolio.market, portfolio.nav)
-    days = _fair_days(portfolio.market)
+    fair = _fair_days(portfolio.market)
     by_day = max(worlds // BY_DAY, LEAST_WORLDS)
     sums: dict[str, list[tuple[float, float]]] = {name: [] for name in policies}
     gained = []
     for w in range(worlds):
         tell("martingale worlds", w, worlds)
-        market = _world(portfolio.market, rows, days, np.random.default_rng([seed, w]))
+        market = _world(portfolio.market, played, fair, np.random.default_rng([seed, w]))
         paths: dict[Allocation, TargetPath] = {portfolio.strategic: target_path(portfolio.strategic, market)}
         first = market.row(portfolio.test_start - pd.Timedelta(days=1))
         target = target_returns(paths[portfolio.strategic], market, first)

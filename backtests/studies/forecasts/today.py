@@ -154,7 +154,7 @@ def forecasts_today(portfolio: Portfolio, as_of: str | None = None) -> Forecasts
     """
     market = portfolio.market if as_of is None else portfolio.market.until(as_of)
     stated = portfolio.forecasts
-    models = stated.models or usual_forecasts()
+    models = stated.models or usual_forecasts(portfolio.periods_per_year)
     entries, paths, failed = {}, {}, {}
     for name, forecast in models.items():
         try:

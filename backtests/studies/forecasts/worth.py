@@ -28,6 +28,7 @@ from research.forecast import Benchmark, Forecast, ForecastViews
 from research.forecast.views.equilibrium import WORLD_RISK_AVERSION
 from research.forecast.views.exchanged import Exchanged, circles
 from research.portfolio import Portfolio
+from research.portfolio.file.lengths import at_frequency
 from research.risk import volatility
 from research.rules import Calendar
 
@@ -152,8 +153,8 @@ def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
             f"the strategic target of {portfolio.name} is {', '.join(f'{w:.4g}' for w in weights)}: views are put on "
             "one that holds its assets. Give a target without short assets."
         )
-    prior = Benchmark(dict(zip(portfolio.market.assets, weights / weights.sum(), strict=True)))
-    return ForecastViews(forecast, prior, portfolio.forecasts.horizon)
+    prior = Benchmark(dict(zip(portfolio.market.assets, (weights / weights.sum()).tolist(), strict=True)))
+    return ForecastViews(forecast, at_frequency(prior, portfolio.periods_per_year), portfolio.forecasts.horizon)
 
 
 def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:

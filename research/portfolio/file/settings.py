@@ -18,6 +18,7 @@ from research.allocation import Allocation
 from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores
+from research.market.factors import FactorReturns
 from research.portfolio.file.document import Document
 from research.portfolio.file.fault_words import faults_of
 from research.portfolio.file.faults import Faults
@@ -32,6 +33,7 @@ NESTED = (
     Regimes,
     Scores,
     Signal,
+    FactorReturns | None,
 )  # of fields that a kind names, read by a table
 
 
@@ -145,6 +147,11 @@ def adapters(cls: type) -> dict[str, TypeAdapter[Any]]:
     """Field name -> validator of its declared type; a field that is named by a kind is read by its table instead."""
     hints = get_type_hints(cls)
     return {f.name: TypeAdapter(hints[f.name]) for f in fields(cls) if f.name not in nested(cls)}
+
+
+def held_by_kind(cls: type) -> dict[str, Any]:
+    """The fields of `nested` that a file states; the returns of factors have a key of their own."""
+    return {name: declared for name, declared in nested(cls).items() if declared != FactorReturns | None}
 
 
 @cache

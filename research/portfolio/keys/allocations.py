@@ -61,6 +61,7 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     EWMAVolatility,
+    FactorModel,
     Forecast,
     GarchVolatility,
     HARVolatility,
@@ -78,9 +79,12 @@ from research.forecast import (
 )
 from research.forecast.news import Scores, read_scores
 from research.market import Past
+from research.market.calendars import A_YEAR
+from research.market.frequency import is_daily
 from research.portfolio.file.document import Document
+from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.own_class import check_code, code_of, is_estimator, own_allocation
-from research.portfolio.file.settings import adapters, build, named, nested, plain
+from research.portfolio.file.settings import adapters, build, held_by_kind, named, nested, plain
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.estimators import read_estimator_allocation, skfolio_optimiser
 
@@ -127,6 +131,7 @@ FORECASTS: dict[str, type] = {
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
     "refitted": Refitted,
+    "factor_model": FactorModel,
     "signals": SignalBlend,
     "ewma": EWMAVolatility,
 }
@@ -137,6 +142,8 @@ MODELS: dict[str, type] = {  # what `refitted` fits; a model named as a forecast
     "har": HARVolatility,
     "network": Network,
 }
+DAYS_ONLY = (Boosted, HARVolatility, Network)  # models whose features are of sessions
+DAYS_ONLY_FIX = "Use estimated, signals, ewma or views, or give a market of days."
 REGIME_MODELS: dict[str, type] = {
     "fitted": MarkovRegimes,
     "markov": MarkovSwitching,
@@ -161,9 +168,9 @@ def read_allocation(
     """
     if not document.has(*path):
         return strategic
-    kind = document.text(*path, "kind")
+    kind, a_year = document.text(*path, "kind"), shared.get("periods_per_year", A_YEAR["day"])
     if kind.startswith(f"{LIBRARY}."):
-        return read_estimator_allocation(document, path, skfolio_optimiser(document, (*path, "kind")))
+        return read_estimator_allocation(document, path, skfolio_optimiser(document, (*path, "kind")), a_year)
     own = ":" in kind
     cls = (
         own_allocation(document, (*path, "kind")) if own else ALLOCATIONS[named(document, (*path, "kind"), ALLOCATIONS)]
@@ -171,14 +178,14 @@ def read_allocation(
     if own:
         check_code(document, (*path, "code"), cls)
         if is_estimator(cls):
-            return read_estimator_allocation(document, path, cls)
+            return read_estimator_allocation(document, path, cls, a_year)
     held: dict[str, Any] = {"weights": strategic.weights} if cls is FixedWeights else {}
     for name, declared in nested(cls).items():
         below = (*path, NESTED_FIELDS.get(name, name))
         if declared is Forecast:
             held |= {name: read_forecast(document, below, strategic, shared)} if document.has(*below) else {}
         elif declared in _READERS:
-            held[name] = _READERS[declared](document, below)
+            held[name] = _READERS[declared](document, below, shared)
         elif declared is Allocation:
             held[name] = read_allocation(document, below, strategic, shared)
         else:
@@ -209,7 +216,7 @@ def allocation_settings(allocation: Any) -> dict[str, Any]:
     cls: type = type(allocation)
     kind = _NAMES.get(cls)
     own = {} if kind else {"kind": import_path(cls), "code": code_of(cls)}
-    parts = {NESTED_FIELDS.get(name, name): getattr(allocation, name) for name in nested(cls)}
+    parts = {NESTED_FIELDS.get(name, name): getattr(allocation, name) for name in held_by_kind(cls)}
     held = {name: _held_settings(part) for name, part in parts.items() if part is not None}
     without = (*nested(cls), *(("weights",) if cls is FixedWeights else ()))
     return {"kind": kind, **own, **plain(allocation, without), **held}
@@ -271,8 +278,15 @@ def read_forecast(
         document.refuse(path if alone else kind, "no forecast any more", VIEWS_BEFORE, fix)
     unnamed = not (alone or models or document.has(*kind))
     cls = table["estimated" if unnamed else named(document, path if alone else kind, table)]
+    a_year = shared.get("periods_per_year", A_YEAR["day"])
+    if cls in DAYS_ONLY and not is_daily(a_year):
+        what, fix = f"learns from moves over sessions, and the market has {a_year:g} rows a year", DAYS_ONLY_FIX
+        document.refuse(path if alone else kind, what, _NAMES[cls], fix)
+    if cls is FactorModel and not document.has("factors"):
+        fix = "Add `factors: FILE.csv`, the returns of named factors on the days of the market."
+        document.refuse(path if alone else kind, "needs factors, and the file names none", _NAMES[cls], fix)
     refitted = cls in MODELS.values() and not models
-    declared = nested(cls)
+    declared = held_by_kind(cls)
     needed = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
     below = {n: (*path, n) for n in declared if n in needed or (not alone and document.has(*path, n))}
     held: dict[str, Any] = {
@@ -296,20 +310,21 @@ def _of_a_word(document: Document, path: KeyPath, cls: type, held: Mapping[str, 
         return cls(**held)
 
 
-def read_regimes(document: Document, path: KeyPath) -> Regimes:
+def read_regimes(document: Document, path: KeyPath, shared: Mapping[str, Any]) -> Regimes:
     """The regimes at `path`, {kind: ..., line: ..., ...}; fitted before where it names no kind.
 
     document : the portfolio file.
     path     : key of the regimes.
+    shared   : settings of the whole file.
     Raises   : ConfigError for an unknown kind or setting, and for a value that the class does not take.
     """
     kind = (*path, "kind")
     cls = REGIME_MODELS[named(document, kind, REGIME_MODELS) if document.has(*kind) else "fitted"]
-    regimes: Regimes = build(document, path, cls, {}, beside=("kind",))
+    regimes: Regimes = build(document, path, cls, _shared(cls, shared, document.mapping(*path)), beside=("kind",))
     return regimes
 
 
-def _of_file(read: Callable[[Path, str], Any], document: Document, path: KeyPath) -> Any:
+def _of_file(read: Callable[[Path, str], Any], document: Document, path: KeyPath, shared: Mapping[str, Any]) -> Any:
     """The table of the file at `path`, by a reader: a path from the file's own folder, or {file: ..., sha256: ...}.
 
     Raises : ConfigError for a file that cannot be read, or is not the one that a run had.
@@ -324,7 +339,9 @@ def _of_file(read: Callable[[Path, str], Any], document: Document, path: KeyPath
     return table
 
 
-_READERS: dict[Any, Callable[[Document, KeyPath], Any]] = {  # of a setting that is no allocation, by its type
+_READERS: dict[
+    Any, Callable[[Document, KeyPath, Mapping[str, Any]], Any]
+] = {  # of a setting that is no allocation, by its type
     Regimes: read_regimes,
     Scores: partial(_of_file, read_scores),
     Signal: partial(_of_file, read_signals),
@@ -332,9 +349,10 @@ _READERS: dict[Any, Callable[[Document, KeyPath], Any]] = {  # of a setting that
 
 
 def _shared(cls: type, shared: Mapping[str, Any], stated: Collection[str]) -> dict[str, Any]:
-    """Settings of the whole file that a class has, but for those that are stated."""
+    """Settings of the whole file that a class has, and its lengths in rows, but for those that are stated."""
     unset = {f.name for f in fields(cls)} - set(stated)
-    return {name: value for name, value in shared.items() if name in unset}
+    lengths = default_lengths(cls, shared.get("periods_per_year", A_YEAR["day"]), stated)
+    return lengths | {name: value for name, value in shared.items() if name in unset}
 
 
 def _held_settings(held: Any) -> Any:

@@ -21,14 +21,17 @@ from research.allocation import EstimatorAllocation
 from research.allocation.estimator import BESIDE
 from research.allocation.estimator_words import LIBRARY, NONE_WORD
 from research.portfolio.file.document import Document
+from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.settings import adapters, validated
 from research.portfolio.file.strict_yaml import KeyPath, dotted
 
 KIND = "kind"
 
 
-def read_estimator_allocation(document: Document, path: KeyPath, cls: type) -> EstimatorAllocation:
-    """The allocation at `path` that fits an estimator of a class.
+def read_estimator_allocation(
+    document: Document, path: KeyPath, cls: type, periods_per_year: float
+) -> EstimatorAllocation:
+    """The allocation at `path` that fits an estimator of a class, on a market with so many rows a year.
 
     Raises : ConfigError for unknown parameters, and for values that neither the class nor the allocation takes.
     """
@@ -37,6 +40,7 @@ def read_estimator_allocation(document: Document, path: KeyPath, cls: type) -> E
         name: validated(document, (*path, name), types[name], given[name]) for name in BESIDE[1:] if name in given
     }
     own = ("code",) if ":" in given[KIND] else ()
+    beside = default_lengths(EstimatorAllocation, periods_per_year, beside) | beside
     estimator = _estimator(document, path, cls, (*BESIDE, *own))
     with document.placing(path):
         return EstimatorAllocation(estimator, **beside)

@@ -3,8 +3,8 @@
 forecasts:
   horizon: 21                                  # sessions, or other rows of the market; of each model that states none
   models:
-    plain: {kind: estimated, window: 756}      # the first is the champion, the others are its challengers
-    shrunk: {kind: estimated, mean: james_stein, window: 756}
+    plain: {kind: estimated, window: 3y}       # the first is the champion, the others are its challengers
+    shrunk: {kind: estimated, mean: james_stein, window: 3y}
 """
 
 from collections.abc import Mapping
@@ -14,22 +14,25 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from research.allocation import FixedWeights
-from research.forecast import Boosted, Estimated, Forecast, HARVolatility, Refitted, SignalBlend
+from research.forecast import Boosted, Estimated, EWMAVolatility, Forecast, HARVolatility, Refitted, SignalBlend
 from research.market import Past
+from research.market.calendars import A_YEAR, row_count
+from research.market.frequency import is_daily, sample_rows, span_rows
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Name, record
+from research.portfolio.file.lengths import at_frequency
 from research.portfolio.file.settings import read
 from research.portfolio.keys.allocations import allocation_settings, check_names, read_forecast
 
-HORIZON = 21  # a month of sessions
+HORIZON, ESTIMATE = 21, 756  # sessions: a month, and three years
 
 
 @record
 class ForecastKeys:
-    """Forecasts by name, and their horizon in rows of the market; each model is read by the table of its kind."""
+    """Forecasts by name, each read by the table of its kind; and their horizon in rows, a month by default."""
 
-    horizon: Annotated[int, Field(ge=1)] = HORIZON
+    horizon: Annotated[int, Field(ge=1)] | None = None
     models: Annotated[Mapping[Name, Any], Field(min_length=1)]
 
 
@@ -45,10 +48,17 @@ class StatedForecasts:
     models: Mapping[str, Forecast] = field(default_factory=dict)
 
 
-def usual_forecasts() -> dict[str, Forecast]:
-    """The forecasts that are compared where a file states none."""
+def usual_forecasts(periods_per_year: float = A_YEAR["day"]) -> dict[str, Forecast]:
+    """The forecasts that are compared where a file states none, on a market with so many rows a year."""
+    if not is_daily(periods_per_year):
+        long = Estimated(window=sample_rows(ESTIMATE, periods_per_year))
+        others = {"signals": SignalBlend(), "ewma": EWMAVolatility()}
+        return {
+            row_count(long.window, periods_per_year): long,
+            **{name: at_frequency(one, periods_per_year) for name, one in others.items()},
+        }
     return {
-        "three years": Estimated(window=756),
+        "three years": Estimated(window=ESTIMATE),
         "signals": SignalBlend(),
         "boosted": Refitted(Boosted()),
         "har": Refitted(HARVolatility()),
@@ -66,16 +76,18 @@ def read_forecasts(
     shared    : settings of the whole file, for forecasts that have them and state no other.
     Raises    : ConfigError for an unknown key or kind, a horizon that is none, and no model, all of them at once.
     """
+    month = span_rows(HORIZON, shared["periods_per_year"])
     if not document.has("forecasts"):
-        return StatedForecasts()
+        return StatedForecasts(month)
     keys, models, faults = read(document, ("forecasts",), ForecastKeys), dict[str, Forecast](), Faults()
+    horizon = keys.horizon or month
     for name in keys.models:
         path = ("forecasts", "models", name)
         with faults:
-            models[name] = read_forecast(document, path, strategic, {**shared, "horizon": keys.horizon})
+            models[name] = read_forecast(document, path, strategic, {**shared, "horizon": horizon})
             check_names(document, path, models[name], past)
     faults.end()
-    return StatedForecasts(keys.horizon, models)
+    return StatedForecasts(horizon, models)
 
 
 def forecasts_settings(stated: StatedForecasts) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from research.allocation import FixedWeights
 from research.forecast import Regimes
 from research.learning import Learned, Universal
 from research.market import Past
+from research.market.calendars import A_YEAR
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Penalty
+from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.own_class import check_code, code_of, own_rule
 from research.portfolio.file.settings import build, named, nested, plain, validated
 from research.portfolio.file.strict_yaml import KeyPath
@@ -79,8 +81,9 @@ def read_policy(
         validated(document, (*path, "tracking_penalty"), PENALTY, document.value(*path, "tracking_penalty"))
     allocation = read_allocation(document, (*path, "allocation"), strategic, shared)
     unset = {f.name for f in fields(rule)} - set(document.mapping(*path))
-    held = {"allocation": allocation} | {name: value for name, value in shared.items() if name in unset}
-    held |= {name: read_regimes(document, (*path, name)) for name in fields_of_regimes(rule)}
+    held = default_lengths(rule, shared.get("periods_per_year", A_YEAR["day"]), document.mapping(*path))
+    held |= {"allocation": allocation} | {name: value for name, value in shared.items() if name in unset}
+    held |= {name: read_regimes(document, (*path, name), shared) for name in fields_of_regimes(rule)}
     beside = ("rule", "allocation", *fields_of_regimes(rule), *(("code",) if own else ()))
     return build(document, path, rule, held, beside)
 

@@ -16,7 +16,8 @@ from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores
 from research.market.indicators import INDICATORS
-from research.portfolio.file.settings import adapters, nested
+from research.portfolio.file.lengths import LENGTHS, YEARS
+from research.portfolio.file.settings import adapters, held_by_kind
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
 from research.portfolio.keys.market_keys import StoredFact
 from research.portfolio.keys.policies import RULES
@@ -25,6 +26,7 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 Schema = dict[str, Any]
 OWN = {"pattern": rf":|^{LIBRARY}\."}  # a class by its import path, or one of skfolio: its settings are its own
 REFERENCE = "#/$defs/{model}"
+IN_YEARS: Schema = {"type": "string", "pattern": f"^{YEARS.pattern}$"}
 NAMES = {
     Allocation: "allocation",
     Forecast: "forecast",
@@ -84,7 +86,9 @@ def _of_class(key: str, word: str, cls: type, shared: Schema, beside: type | Non
     for name, adapter in {**(adapters(beside) if beside else {}), **adapters(cls)}.items():
         properties[name] = adapter.json_schema(ref_template=REFERENCE)
         shared.update(properties[name].pop("$defs", {}))
-    for name, held in nested(cls).items():
+        if name in LENGTHS:
+            properties[name] = {"anyOf": [properties[name], IN_YEARS]}
+    for name, held in held_by_kind(cls).items():
         one = {"$ref": f"#/$defs/{NAMES.get(held, 'allocation')}"}
         at = name if key == "rule" else NESTED_FIELDS.get(name, name)
         properties[at] = one if held in NAMES else {"type": "array", "items": one, "minItems": 1}

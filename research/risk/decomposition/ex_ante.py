@@ -1,7 +1,7 @@
 """The risk of weights as of one close: by the covariance of their assets, and by their returns over the past.
 
 Two samples, both of rows on which all assets have returns. Volatility, tracking error and beta are ex ante: by the
-covariance of the last year, as rules estimate it. Losses are by the whole sample, at the weights of today.
+covariance that rules estimate, of the last year of days. Losses are by the whole sample, at the weights of today.
 """
 
 import math
@@ -16,12 +16,12 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from research.market import Market
 from research.market.calendars import row_name
+from research.market.frequency import is_daily, sample_rows
 from research.market.market import Past
-from research.risk.simulation.future_laws import FEWEST_RETURNS, sample
+from research.risk.simulation.future_laws import WITHIN_A_MONTH, sample
 
-WITHIN_A_MONTH = ("day", "week")  # rows of which a month has several
-FEWEST_MONTHS = 60  # returns of longer rows: three of them are beyond a VaR at 95 %
 CASH_ROWS = 21  # last ones, whose mean return of cash is that of the sample
+YEAR = 252  # days of the covariance of daily rows
 
 
 def covariance_of(past: Past, window: int, periods_per_year: float) -> Array:
@@ -62,8 +62,7 @@ class ExAnte:
 
         Raises : DataError as `sample` does.
         """
-        fewest = FEWEST_RETURNS if row_name(periods_per_year) in WITHIN_A_MONTH else FEWEST_MONTHS
-        return cls(market, periods_per_year, *sample(market, fewest))
+        return cls(market, periods_per_year, *sample(market, periods_per_year))
 
     @property
     def row(self) -> str:
@@ -72,8 +71,12 @@ class ExAnte:
 
     @property
     def window(self) -> int:
-        """Returns of the covariance, the last ones: a year, or all of the sample where it is shorter."""
-        return min(max(round(self.periods_per_year), 2), len(self.returns))
+        """Returns of the covariance, the last ones: a year of days, as many of rarer rows or five years of them.
+
+        All of the sample where it is shorter.
+        """
+        year = self.periods_per_year
+        return min(round(year) if is_daily(year) else max(sample_rows(YEAR, year), 2), len(self.returns))
 
     # -- ex ante ---------------------------------------------------------------------------------------------------
 

@@ -16,13 +16,30 @@ import pandas as pd
 from foundation.arrays import Array
 from foundation.errors import DataError
 from research.market import Market
+from research.market.calendars import row_name
 from research.risk.simulation.garch_fit import fit_garch
 from research.risk.simulation.hidden_markov import HiddenMarkov, fit_hidden_markov
 from research.risk.simulation.resampling import StationaryBootstrap, common_rows
 
 BLOCK_PATHS = 500  # paths that are drawn together
-FEWEST_RETURNS = 252  # returns, below which nothing is fitted
+FEWEST_RETURNS = 252  # returns of days and weeks, below which nothing is fitted
+FEWEST_MONTHS = 60  # returns of longer rows: three of them are beyond a VaR at 95 %
+WITHIN_A_MONTH = ("day", "week")  # rows of which a month has several
 MEAN_BLOCK = 20.0  # days, of the bootstrap: the same as of the intervals of a comparison
+
+
+def fewest_returns(periods_per_year: float) -> int:
+    """The least number of returns from which figures of risk and futures are made, of so many rows a year."""
+    return FEWEST_RETURNS if row_name(periods_per_year) in WITHIN_A_MONTH else FEWEST_MONTHS
+
+
+def mean_block(periods_per_year: float) -> float:
+    """The mean length of a block of the bootstrap, rows: a month of days, a quarter of rarer rows, at least one.
+
+    >>> mean_block(252.0), mean_block(52.0), mean_block(12.0)
+    (20.0, 13.0, 3.0)
+    """
+    return MEAN_BLOCK if row_name(periods_per_year) == "day" else max(periods_per_year // 4.0, 1.0)
 
 
 class FutureLaw(Protocol):
@@ -121,15 +138,17 @@ class FilteredFuture:
         return np.exp(log, out=log)
 
 
-def future_laws(market: Market) -> tuple[dict[str, FutureLaw], dict[str, str]]:
+def future_laws(market: Market, periods_per_year: float) -> tuple[dict[str, FutureLaw], dict[str, str]]:
     """The laws by name, the stationary bootstrap first, and by name of a law that cannot be fitted: why not.
 
     They are fitted to the days on which all assets have returns; the bootstrap needs no more than these.
-    market : its last row is today.
-    Raises : DataError for fewer than 252 such days up to the last close.
+    market           : its last row is today.
+    periods_per_year : number of its rows a year.
+    Raises           : DataError as `sample`.
     """
-    log_returns = np.log1p(sample(market)[1])
-    laws: dict[str, FutureLaw] = {BootstrappedFuture.name: BootstrappedFuture(StationaryBootstrap(market, MEAN_BLOCK))}
+    log_returns = np.log1p(sample(market, periods_per_year)[1])
+    bootstrap = StationaryBootstrap(market, mean_block(periods_per_year))
+    laws: dict[str, FutureLaw] = {BootstrappedFuture.name: BootstrappedFuture(bootstrap)}
     refused = {}
     for name, fitted in ((RegimeFuture.name, fit_regimes), (FilteredFuture.name, fit_filtered)):
         try:
@@ -139,12 +158,14 @@ def future_laws(market: Market) -> tuple[dict[str, FutureLaw], dict[str, str]]:
     return laws, refused
 
 
-def sample(market: Market, fewest: int = FEWEST_RETURNS) -> tuple[pd.DatetimeIndex, Array]:
-    """(T,) dates and (T, n) simple returns of the days on which all assets have returns, the last close among them.
+def sample(market: Market, periods_per_year: float) -> tuple[pd.DatetimeIndex, Array]:
+    """(T,) dates and (T, n) simple returns of the rows on which all assets have returns, the last close among them.
 
-    fewest : returns that are needed.
-    Raises : DataError for fewer, and where an asset has left by the last close.
+    market           : its last row is today.
+    periods_per_year : number of its rows a year.
+    Raises           : DataError for less than `fewest_returns`, and where an asset has left by the last close.
     """
+    fewest = fewest_returns(periods_per_year)
     first, stop = common_rows(market, np.ones(len(market.assets), dtype=bool))
     gone = [asset for asset, there in zip(market.assets, market.listed[-1], strict=True) if not there]
     if gone:
@@ -154,8 +175,9 @@ def sample(market: Market, fewest: int = FEWEST_RETURNS) -> tuple[pd.DatetimeInd
         )
     if stop - first < fewest:
         raise DataError(
-            f"market {market.name!r} has {max(stop - first, 0)} days with returns of all its assets, and figures of "
-            f"risk and futures need {fewest}. Leave out the asset that was listed last, or take more history."
+            f"market {market.name!r} has {max(stop - first, 0)} {row_name(periods_per_year)}s with returns of all its "
+            f"assets, and figures of risk and futures need {fewest}. Leave out the asset that was listed last, or take "
+            "more history."
         )
     returns = market.returns[first:stop]
     if (returns <= -1.0).any():

@@ -23,7 +23,16 @@ from research.risk.simulation.shrinkage import shrunk_covariance
 
 LEAST_RETURN, MOST_RETURN = -0.99, 10.0  # of a shock: no asset loses all that it is worth
 WINDOW_YEARS = 2  # of returns, from which a shock is propagated: recent, and long enough for some thirty assets
-LEAST_RETURNS = 60  # below which no covariance is estimated
+LEAST_RETURNS = 60  # below which no covariance is estimated: of rare rows, the window itself
+
+
+def shock_window(periods_per_year: float) -> int:
+    """The number of returns from which a shock is propagated, of so many a year.
+
+    >>> shock_window(252.0), shock_window(12.0)
+    (504, 60)
+    """
+    return max(round(WINDOW_YEARS * periods_per_year), LEAST_RETURNS)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from research.allocation import (
     VolatilityTarget,
     target_path,
 )
+from research.allocation.answer import NotSolvedError
 from research.forecast import EWMAVolatility
 from research.market import Market
 
@@ -125,7 +126,7 @@ def test_an_exposure_that_is_no_share_is_refused(exposure: object) -> None:
 
 
 def test_what_does_not_move_has_no_volatility(make_market: Callable[..., Market]) -> None:
-    with pytest.raises(DataError, match="did not move in the 20 sessions"):
+    with pytest.raises(NotSolvedError, match="did not move in the 20 sessions"):
         VolatilityTarget(HALF, 0.1, lookback=20).target(swinging(make_market, [0.0]).past(20))
     with pytest.raises(DataError, match=r"no asset of the target .* has 20 returns"):
         VolatilityTarget(HALF, 0.1, lookback=20).target(swinging(make_market, [0.01]).past(19))

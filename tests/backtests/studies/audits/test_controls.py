@@ -132,7 +132,7 @@ def optimal(portfolio: Portfolio) -> OptimalRegion:
 
 def test_wealth_and_costs_sum_to_the_wealth_at_the_start_for_every_rule(portfolio: Portfolio) -> None:
     policies = every_rule(portfolio)
-    found = martingale_worlds(portfolio, policies, 60, 7, silent, sessions=126)
+    found = martingale_worlds(portfolio, policies, 60, 7, silent, rows=126)
     assert found["holds"].all(), found
     strategic = found.loc[
         [n for n, rule in policies.items() if rule.allocation == portfolio.strategic and n not in BY_WEALTH]  # type: ignore[attr-defined]

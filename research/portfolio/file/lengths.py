@@ -1,0 +1,87 @@
+"""Lengths of time in a portfolio file, in rows of its market: `window: 3y` as a number of rows, and defaults.
+
+The defaults of rules, allocations and forecasts are stated in sessions. A market of weeks or months takes as many rows
+as span the time of a lookback or a horizon; an estimate takes the rows that `research.market.frequency` says.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import MISSING, fields, is_dataclass, replace
+from typing import Any
+
+from research.allocation import Momentum
+from research.market.frequency import is_daily, sample_rows, span_rows
+from research.portfolio.file.document import Document
+from research.portfolio.file.strict_yaml import KeyPath
+
+ESTIMATES = ("window", "estimate", "scenarios")  # settings that count the rows of an estimate
+SPANS = ("horizon", "momentum", "reversion", "averages", "wait")  # and those that span a time
+PROPORTIONAL = ("half_life", "lookback")  # to the rows of the estimate beside them
+LENGTHS = (*ESTIMATES, *SPANS[1:], *PROPORTIONAL, "returns", "skip")  # that may state years; a horizon is of rows
+SECTIONS = ("policies", "forecasts")
+REFITS = 20  # a half-life that is shorter by default counts refits, not sessions
+DAYS = 252  # of the estimate to which a half-life is in proportion
+FIT = 252  # rows: a model whose parameters are fitted needs as many, whatever a row is
+YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
+
+
+def in_rows(document: Document, periods_per_year: float) -> Document:
+    """The document, whose lengths of policies and forecasts that state years, such as `3y`, are numbers of rows.
+
+    Raises : ConfigError for years that are less than one row.
+    """
+    tree = {key: _rows(document, (key,), value, periods_per_year) for key, value in document.tree.items()}
+    return replace(document, tree=document.tree | {key: tree[key] for key in SECTIONS if key in tree})
+
+
+def _rows(document: Document, path: KeyPath, value: Any, periods_per_year: float) -> Any:
+    if isinstance(value, dict):
+        return {key: _rows(document, (*path, key), below, periods_per_year) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_rows(document, (*path, str(k)), item, periods_per_year) for k, item in enumerate(value)]
+    key = next((each for each in reversed(path) if not each.isdigit()), "")
+    if key not in LENGTHS or not isinstance(value, str) or (years := YEARS.fullmatch(value)) is None:
+        return value
+    rows = round(float(years[1]) * periods_per_year)
+    if rows < 1:
+        what = f"less than a row of a market with {periods_per_year:g} rows a year"
+        document.refuse(path, what, value, "Write more years, or a number of rows.")
+    return rows
+
+
+def default_lengths(cls: type, periods_per_year: float, stated: Collection[str]) -> dict[str, Any]:
+    """The defaults of a class that are lengths, in rows of a market of weeks or longer; none where rows are days.
+
+    cls    : rule, allocation, forecast or regimes.
+    stated : its settings that the file states.
+    """
+    if is_daily(periods_per_year):
+        return {}
+    made = {f.name: f.default_factory() for f in fields(cls) if f.default_factory is not MISSING}
+    found = made | {f.name: f.default for f in fields(cls) if f.init and f.default is not MISSING}
+    found = {name: value for name, value in found.items() if name not in stated}
+    rows = {name: _scaled(name, value, periods_per_year) for name, value in found.items() if _is_length(name, value)}
+    rows |= {"window": span_rows(found["window"], periods_per_year)} if cls is Momentum and "window" in found else {}
+    rows |= {name: at_frequency(value, periods_per_year) for name, value in found.items() if is_dataclass(value)}
+    return rows | ({"window": max(rows["window"], FIT)} if hasattr(cls, "fit") and "window" in rows else {})
+
+
+def at_frequency(record: Any, periods_per_year: float) -> Any:
+    """A rule, allocation or forecast of default lengths with these in rows of a market with so many rows a year."""
+    return replace(record, **default_lengths(type(record), periods_per_year, ()))
+
+
+def _is_length(name: str, default: Any) -> bool:
+    if name == "half_life":
+        return bool(default >= REFITS)
+    return name in (*ESTIMATES, *SPANS, *PROPORTIONAL) and default is not None
+
+
+def _scaled(name: str, days: Any, periods_per_year: float) -> Any:
+    """A length in rows; of several, those that differ, and of pairs, those whose first is the shorter."""
+    if isinstance(days, tuple):
+        rows = dict.fromkeys(_scaled(name, each, periods_per_year) for each in days)
+        return tuple(each for each in rows if not isinstance(each, tuple) or len(each) == 2)
+    if name in PROPORTIONAL:
+        return type(days)(days * sample_rows(DAYS, periods_per_year) / DAYS)
+    return (sample_rows if name in ESTIMATES else span_rows)(days, periods_per_year)
