@@ -4,6 +4,7 @@ from research.allocation.allocation import Allocation, TargetPath, spread_unlist
 from research.allocation.answer import Answer, Binding, Explained, NotSolvedError
 from research.allocation.estimated import EqualWeights, FixedWeights, InverseVolatility, MarketCapWeights, Momentum
 from research.allocation.estimator import EstimatorAllocation, FunctionAllocation
+from research.allocation.from_prices import weights_from_prices
 from research.allocation.hierarchical import HERC, HRP, NCO, Schur, hrp_weights
 from research.allocation.kept_paths import kept_target_path
 from research.allocation.news import NewsTilt

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arguments import is_number, is_whole, one_of, refuse, shown
+from foundation.arguments import check_positive, is_number, is_whole, one_of, refuse, shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.allocation.allocation import LISTING, Unlisted, check_unlisted, spread_unlisted
@@ -29,21 +29,25 @@ class InverseVolatility:
 
     window : number of returns, at least 2.
     schedule : "day", "week", "month", "quarter" or "year".
+    power : power of the volatility, above 0; 2 for the inverse variance, which is the least variance where all
+            correlations are zero.
     Raises : ConfigError for settings outside these; on its schedule, DataError for an asset whose returns do not vary.
     Source : Maillard, Roncalli, Teiletche (2010), The Properties of Equally Weighted Risk Contribution Portfolios.
     """
 
     window: int = 252
     schedule: EstimationSchedule = "month"
+    power: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
         check_estimate("InverseVolatility", self.window, self.schedule)
+        check_positive(**{"power of InverseVolatility": self.power})
 
     def target(self, past: Past) -> Array:
         """(n,) weights that sum to one over the assets with a complete window; zero for the others."""
         returns, lines = complete_returns(past, self.window)
-        inverse = 1.0 / returns.std(axis=0, ddof=1)
+        inverse = 1.0 / returns.std(axis=0, ddof=1) ** self.power
         return placed(inverse / inverse.sum(), lines, past)
 
 

@@ -17,11 +17,12 @@ from foundation.errors import ConfigError, PolicyError
 from foundation.tolerances import WEIGHT
 from research.allocation.answer import ANSWER_FAILED, PREVIOUS, Answer, Following, NotSolvedError
 from research.allocation.estimated import EstimationSchedule, check_estimate, placed
+from research.allocation.estimator_limits import BY_NAME, reason_of
 from research.allocation.estimator_words import LIBRARY, kind_of, words_of
 from research.forecast.returns import complete_returns
 from research.market import Past
 
-UNSOLVED = ("OptimizationError", "SolverError", "LinAlgError")  # of skfolio, cvxpy and numpy; cvxpy is slow to import
+UNSOLVED = ("NotSolvedError", "OptimizationError", "SolverError", "LinAlgError")  # of cvxpy, slow to import, and others
 SOLVED = 1e-6  # by how much solvers leave a sum of weights off one
 UNSEEDED = (f"{LIBRARY}.optimization.Random",)  # draws from numpy's global generator
 SEEDED = {  # parameters without which weights are drawn anew each time, and how to mend that
@@ -101,12 +102,13 @@ class EstimatorAllocation(Following):
         return f"{said.pop('kind')}({', '.join(f'{name}={value!r}' for name, value in said.items())})"
 
     def check(self, past: Past) -> None:
-        """Raise ConfigError for a benchmark with an asset that the market does not have."""
-        for name in self.benchmark or {}:
-            if name not in past.assets:
-                raise ConfigError(
-                    f"the benchmark holds {name!r}, no asset of the market. {did_you_mean(name, past.assets)}"
-                )
+        """Raise ConfigError for a benchmark, or a bound, of an asset that the market does not have."""
+        bounds = {name: getattr(self.estimator, name, None) for name in BY_NAME}
+        named = {f"{name} has": bound for name, bound in bounds.items() if isinstance(bound, Mapping)}
+        for what, names in {"the benchmark holds": self.benchmark or {}, **named}.items():
+            for name in names:
+                if name not in past.assets:
+                    raise ConfigError(f"{what} {name!r}, no asset of the market. {did_you_mean(name, past.assets)}")
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
         """Weights (n,): those of the estimator for assets with a complete window, zero for the others."""
@@ -118,7 +120,8 @@ class EstimatorAllocation(Following):
         weights = getattr(fitted, "weights_", None)
         if weights is None:
             if hasattr(fitted, "weights_"):  # one of skfolio that does not raise its errors
-                raise NotSolvedError(f"{self._name} found no weights: {cut(str(getattr(fitted, 'error_', '')))}")
+                said = reason_of(self.estimator, names) or cut(str(getattr(fitted, "error_", "")))
+                raise NotSolvedError(f"{self._name} found no weights: {said}")
             raise PolicyError(
                 f"{where} has no weights_ after fit. Give an estimator whose fit sets weights_, one a column."
             )
@@ -126,7 +129,7 @@ class EstimatorAllocation(Following):
         total = found.sum()
         if WEIGHT < abs(total - 1.0) <= SOLVED:
             found = found / total
-        status, fallback, why = _stand_in(fitted)
+        status, fallback, why = _stand_in(fitted, names)
         return Answer(placed(found, lines, past), past.date, status=status, fallback=fallback, why=why)
 
     def _fitted(self, frame: pd.DataFrame, past: Past, previous: Array | None) -> Any:
@@ -141,10 +144,8 @@ class EstimatorAllocation(Following):
         arguments = (frame,) if self.benchmark is None else (frame, self._benchmark(frame, past))
         try:
             model.fit(*arguments)
-        except NotSolvedError:
-            raise
         except Exception as error:  # whatever an estimator raises
-            self._failed(error, past)
+            self._failed(error, past, list(frame.columns))
         return model
 
     def _benchmark(self, frame: pd.DataFrame, past: Past) -> pd.Series:
@@ -158,9 +159,11 @@ class EstimatorAllocation(Following):
         found = frame[list(held)].to_numpy() @ np.array(list(held.values())) + (1.0 - sum(held.values())) * cash
         return pd.Series(found, index=frame.index, name="benchmark")
 
-    def _failed(self, error: Exception, past: Past) -> NoReturn:
+    def _failed(self, error: Exception, past: Past, names: list[str]) -> NoReturn:
         said = f"({type(error).__name__}: {cut(str(error))})"
         if any(cls.__name__ in UNSOLVED for cls in type(error).__mro__):
+            reason = reason_of(self.estimator, names)
+            said = f"({type(error).__name__}): {reason}" if reason else said
             raise NotSolvedError(f"{self._name} found no weights {said}") from error
         raise PolicyError(
             f"{self._name} cannot be fitted to {self.window} returns on {past.date:%Y-%m-%d} {said}. Correct its "
@@ -198,13 +201,13 @@ def _check_estimator(estimator: Any) -> None:
             )
 
 
-def _stand_in(fitted: Any) -> tuple[str, str, str]:
+def _stand_in(fitted: Any, names: Sequence[str]) -> tuple[str, str, str]:
     """Status, name and reason of a fallback of skfolio's own that took the place of a solution; "" where none did."""
     used = getattr(fitted, "fallback_", None)
     if used is None:
         return "", "", ""
     name = PREVIOUS if isinstance(used, str) else type(used).__name__
-    return ANSWER_FAILED, name, cut(str(fitted.fallback_chain_[0][1]))
+    return ANSWER_FAILED, name, reason_of(fitted, names) or cut(str(fitted.fallback_chain_[0][1]))
 
 
 Weights = Mapping[str, float] | pd.Series | Array

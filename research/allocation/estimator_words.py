@@ -9,6 +9,8 @@ from foundation.arguments import is_number
 from foundation.names import import_path
 
 LIBRARY = "skfolio"
+PEERS = ("pypfopt.EfficientFrontier", "pypfopt.HRPOpt", "riskfolio.Portfolio", "riskfolio.HCPortfolio")
+LIBRARIES = (LIBRARY, *dict.fromkeys(peer.partition(".")[0] for peer in PEERS))
 NONE_WORD = "none"  # the word for None, which takes a bound away: a file has no empty values
 
 
@@ -39,6 +41,8 @@ def words_of(value: Any, defaults: bool = True) -> Any:
 
 def kind_of(cls: type) -> str:
     """The name by which a portfolio file calls the class of an estimator."""
+    if library := getattr(cls, "peer_library", ""):
+        return f"{library}.{cls.__name__}"
     parts = cls.__module__.split(".")
     return f"{LIBRARY}.{parts[1]}.{cls.__name__}" if parts[0] == LIBRARY else import_path(cls)
 

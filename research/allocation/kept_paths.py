@@ -37,6 +37,7 @@ ALLOCATION_LIBRARIES = (  # of allocations, and of the forecasts that they hold
     "osqp",
     "pyportfolioopt",
     "pytorch-forecasting",
+    "riskfolio-lib",
     "ruptures",
     "scikit-learn",
     "scipy",

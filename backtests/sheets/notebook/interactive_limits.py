@@ -112,9 +112,9 @@ def conflict_words(conflict: Conflict | None) -> str:
     no_less = "\n".join(f"- {words}" for words in conflict.words)
     changes = [mend.words for mend in conflict.mends] or [" and ".join(mend.words for mend in conflict.together)]
     how = "Each of these alone makes weights possible:" if conflict.mends else "No single change suffices, but:"
-    exact = "" if conflict.exact else "\n\nVolatility and tracking error are not linear: this was found by trial."
+    doubt = f"\n\n{conflict.doubt}" if conflict.doubt else ""
     mends = "\n".join(f"- {words}" for words in changes)
-    return f"No weights keep these together, and each part of them can be kept:\n\n{no_less}\n\n{how}\n\n{mends}{exact}"
+    return f"No weights keep these together, and each part of them can be kept:\n\n{no_less}\n\n{how}\n\n{mends}{doubt}"
 
 
 def limits_answer(used: LimitsUsed, pair: FrontierPair, sensitivity: InputSensitivity) -> str:

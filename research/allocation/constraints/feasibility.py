@@ -1,7 +1,8 @@
 """Tests whether weights keep all limits; else gives a smallest conflicting set, and the smallest relaxation that works.
 
 Limits with rows are decided exactly, by linear programmes (with whole numbers, where assets are counted). Where a norm
-is among them (volatility, tracking error) each question is a cone programme, answered to 1e-7 by trial, and said so.
+is among those asked (volatility, tracking error) each question is a cone programme, answered to 1e-7 by trial, and the
+sentence says so, naming it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,7 +23,7 @@ from research.allocation.constraints.programme import Elastic, Objective
 CHANGE_MARGIN = 1e-8  # by which a stated change is more than the least, so that it suffices
 BY_TRIAL = 1e-7  # excess, over the scale of its limit, below which a cone programme counts as kept
 NODES = 50  # of a search for the least excess where assets are counted; the best of them suffices, and is said so
-TRIAL = "Volatility and tracking error are not linear: this was found by trial."
+UNPROVEN = "Where assets are counted, the search ended before the changes were proven to be the least."
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,19 @@ class Conflict:
     mends    : changes each of which alone lets weights keep all limits; none where no single one does.
     together : the changes of least sum, each over its scale, that let weights keep all limits; not sought where assets
                are counted and a single change suffices.
-    exact    : true if all questions were decided by linear programmes.
+    doubt    : sentence that says what was found by trial, and why; "" if linear programmes decided all questions.
     """
 
     keys: tuple[str, ...]
     words: tuple[str, ...]
     mends: tuple[Mend, ...]
     together: tuple[Mend, ...]
-    exact: bool = True
+    doubt: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """True if linear programmes decided all questions."""
+        return not self.doubt
 
     @property
     def sentence(self) -> str:
@@ -67,8 +73,7 @@ class Conflict:
         else:
             all_of = " and ".join(mend.words for mend in self.together)
             mend = f"No single change suffices; the least together: {all_of}."
-        trial = "" if self.exact else f" {TRIAL}"
-        return f"no weights keep these constraints together: {'; '.join(self.words)}. {mend}{trial}"
+        return f"no weights keep these constraints together: {'; '.join(self.words)}. {mend} {self.doubt}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,9 @@ def room(limits: Limits) -> Room | Conflict:
     A limit with a price is not asked: it may be exceeded at that price. The least sum is found for the limits of the
     last place in the order, then, given that, for those of the place before, and so on.
     """
-    question = _question(limits)
     hard = {k for k, limit in enumerate(limits.limits) if limit.hard}
     ordered = {k: limit.gives_way for k, limit in enumerate(limits.limits) if limit.gives_way is not None}
+    question = _question(limits, hard | set(ordered))
     if question.least_excess(hard | set(ordered), ()) is not None:
         return Room(tuple((places, 0.0) for places in _places(ordered).values()), question.exact)
     if question.least_excess(hard, ()) is None:
@@ -114,14 +119,15 @@ def conflict(limits: Limits) -> Conflict | None:
     Source : Chinneck, Dravnieks (1991) for the filter; Chinneck (2008), Feasibility and Infeasibility in Optimization,
              chapter 6, for the elastic programme, whose duals say which limits need not be tried.
     """
-    question = _question(limits)
     hard = [k for k, limit in enumerate(limits.limits) if limit.hard]
+    question = _question(limits, hard)
     if question.least_excess(hard, ()) is not None:
         return None
     kept = _irreducible(limits, question, hard)
     gross = any(limit.key == "gross.most" for limit in limits.limits)
     guarded = limits.with_limits([*limits.limits, *(() if gross else without_leverage(len(limits.assets)))])
-    asked, wider = [*hard, *range(len(limits.limits), len(guarded.limits))], _question(guarded)
+    asked = [*hard, *range(len(limits.limits), len(guarded.limits))]
+    wider = _question(guarded, asked)
     elastic = [k for k in hard if limits.limits[k].mend]
     least = wider.least_excess(asked, elastic) if not limits.whole.any() else None
     alone = []
@@ -132,13 +138,25 @@ def conflict(limits: Limits) -> Conflict | None:
         least = wider.least_excess(asked, elastic)
     together = () if least is None else tuple(_mend(limits, k, least) for k in elastic if least.excess[k] > GIVES)
     keys, words = (tuple(getattr(limits.limits[k], name) for k in kept) for name in ("key", "words"))
-    return Conflict(keys, words, tuple(alone), together, question.exact and wider.exact)
+    norms = [k for k in hard if limits.limits[k].root is not None]
+    doubt = "" if question.exact and wider.exact else _doubt(limits, norms, set(kept) & set(norms))
+    return Conflict(keys, words, tuple(alone), together, doubt)
+
+
+def _doubt(limits: Limits, norms: Sequence[int], in_conflict: Collection[int]) -> str:
+    """The reason for which a conflict, or its remedies, were found by trial."""
+    if not norms:
+        return UNPROVEN
+    names = " and ".join(dict.fromkeys(limits.limits[k].words.partition(" is ")[0] for k in norms))
+    verb, what = "is" if len(norms) == 1 else "are", "the conflict" if in_conflict else "the changes"
+    found = "was" if in_conflict else "were"
+    return f"{names[0].upper()}{names[1:]} {verb} not linear: {what} {found} found by trial."
 
 
 def _irreducible(limits: Limits, question: "_LinearQuestion | _ConeQuestion", hard: Sequence[int]) -> Sequence[int]:
     """Places of limits that no weights keep together, none of which can be left out; of rows alone where such do."""
-    if limits.risks:
-        linear = [k for k in hard if limits.limits[k].root is None]
+    linear = [k for k in hard if limits.limits[k].root is None]
+    if len(linear) < len(hard):
         rows = limits.with_limits([limits.limits[k] for k in linear])
         of_rows, places = _LinearQuestion(rows), range(len(linear))
         if of_rows.least_excess(places, ()) is None:
@@ -167,8 +185,10 @@ def _places(ordered: Mapping[int, int]) -> dict[int, tuple[int, ...]]:
     return {way: tuple(k for k, other in ordered.items() if other == way) for way in sorted(set(ordered.values()))}
 
 
-def _question(limits: Limits) -> "_LinearQuestion | _ConeQuestion":
-    return _ConeQuestion(limits) if limits.risks else _LinearQuestion(limits)
+def _question(limits: Limits, asked: Collection[int]) -> "_LinearQuestion | _ConeQuestion":
+    """The question of the limits at these places: one of rows alone where none of them is a norm."""
+    norms = any(limits.limits[k].root is not None for k in asked)
+    return _ConeQuestion(limits) if norms else _LinearQuestion(limits)
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,6 +54,7 @@ class MinimumRisk(OnWindow):
 
 
 WORST, LARGEST_WEIGHT = "worst", "largest"
+RELIABLE = 1.6448536269514722  # standard errors: the quantile of 95 % of the normal distribution
 
 
 @dataclass(frozen=True, repr=False)
@@ -65,7 +66,8 @@ class RobustCVaR(OnWindow):
     weights. skfolio's DistributionallyRobustCVaR admits only laws whose returns stay above -1, which makes its worst
     case smaller, and takes a variable for each return.
 
-    radius        : of the ball of laws, return a period; 0 for none.
+    radius        : of the ball of laws, return a period; 0 for none. By default that of `reliable_radius`, which falls
+                    with the root of the window; at one that is several times larger, weights are near 1/n.
     risk_aversion : of the CVaR.
     Others        : as of `OnWindow`.
     Raises        : as `OnWindow`; with a radius of 0, DataError for a window of no more returns than assets.
@@ -73,21 +75,42 @@ class RobustCVaR(OnWindow):
                     Wasserstein metric, section 7.1 and equation 27.
     """
 
-    radius: float = 0.02
+    radius: float | None = None
     risk_aversion: float = 1.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
         check_positive(risk_aversion=self.risk_aversion)
-        if not (is_number(self.radius) and self.radius >= 0.0):
+        if self.radius is not None and not (is_number(self.radius) and self.radius >= 0.0):
             refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
 
     def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
         """The best weights (k,) within limits of the k assets of returns (T, k), a period."""
         if self.radius == 0.0:
             check_length("RobustCVaR", returns, limits.assets)
-        return robust_cvar(limits, returns, self.level, self.radius, self.risk_aversion)
+        radius = reliable_radius(returns, self.level, self.risk_aversion) if self.radius is None else self.radius
+        return robust_cvar(limits, returns, self.level, radius, self.risk_aversion)
+
+
+def reliable_radius(returns: Array, level: float, risk_aversion: float) -> float:
+    """The least radius at which the worst case of equal weights is above their true risk with a confidence of 95 %.
+
+    The risk in the window is a mean over its days, whose standard error falls with their root. The worst case adds
+    radius × (1 + risk_aversion / (1 - level)) / n to it: at this radius 1.64 standard errors.
+
+    returns       : (T, n) of the window, a period.
+    level         : of the CVaR.
+    risk_aversion : of the CVaR.
+    Source        : Mohajerin Esfahani, Kuhn (2018), section 7.2, portfolios driven by reliability: the least radius
+                    with a reliable certificate, estimated there by the bootstrap, here by the central limit theorem.
+    """
+    sessions, n = returns.shape
+    losses = -returns.mean(axis=1)
+    at_risk = np.quantile(losses, level)
+    terms = losses + risk_aversion * np.maximum(losses - at_risk, 0.0) / (1.0 - level)
+    error = float(terms.std(ddof=1)) / np.sqrt(sessions)
+    return RELIABLE * error * n / (1.0 + risk_aversion / (1.0 - level))
 
 
 def robust_cvar(limits: Limits, returns: Array, level: float, radius: float, risk_aversion: float) -> Optimum:

@@ -38,11 +38,11 @@ NESTED = (
 
 
 def named(document: Document, path: KeyPath, table: Mapping[str, type]) -> str:
-    """The name at `path`, refused when the table does not have it."""
+    """The name of a table at `path`, in whatever case it is written; refused when the table does not have it."""
     name = document.text(*path)
-    if name not in table:
-        document.refuse(path, f"unknown {path[-1]}", name, did_you_mean(name, table))
-    return name
+    if name.lower() not in table:
+        document.refuse(path, f"unknown {path[-1]}", name, did_you_mean(name.lower(), table))
+    return name.lower()
 
 
 def build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any], beside: tuple[str, ...]) -> Any:

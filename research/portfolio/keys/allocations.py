@@ -3,8 +3,8 @@
     allocation: {kind: volatility_target, volatility: 0.1, of: {kind: hrp, window: 252}}
 
 What an allocation scales or combines stands below `of`, one mapping or a list of them; without it, the strategic
-target. A kind with a colon is a class of the user's own, see `own_class`; one of skfolio names an optimiser of that
-library, see `estimators`.
+target. A kind with a colon is a class of the user's own, see `own_class`; one of skfolio, PyPortfolioOpt
+or Riskfolio-Lib names an optimiser of that library, see `estimators`.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -51,7 +51,7 @@ from research.allocation import (
     UniversalPortfolio,
     VolatilityTarget,
 )
-from research.allocation.estimator_words import LIBRARY, says_all
+from research.allocation.estimator_words import LIBRARIES, says_all
 from research.allocation.signals import Signal, SignalTable, read_signals
 from research.forecast import (
     Benchmark,
@@ -86,7 +86,8 @@ from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.own_class import check_code, code_of, is_estimator, own_allocation
 from research.portfolio.file.settings import adapters, build, held_by_kind, named, nested, plain
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.keys.estimators import read_estimator_allocation, skfolio_optimiser
+from research.portfolio.keys.estimators import optimiser, read_estimator_allocation
+from research.portfolio.keys.peer_names import PEER_NAMES
 
 ALLOCATIONS: dict[str, type] = {
     "strategic": FixedWeights,
@@ -165,21 +166,17 @@ def read_allocation(
     strategic : the file's target.
     shared    : settings of the whole file, for allocations that have them and state no other.
     Raises    : ConfigError for an unknown kind or setting, and for a value that the class does not take.
+    A kind in another case, or by the name of a peer, is that of the tables: the settings of a run state its own word.
     """
     if not document.has(*path):
         return strategic
     kind, a_year = document.text(*path, "kind"), shared.get("periods_per_year", A_YEAR["day"])
-    if kind.startswith(f"{LIBRARY}."):
-        return read_estimator_allocation(document, path, skfolio_optimiser(document, (*path, "kind")), a_year)
+    if kind.partition(".")[0] in LIBRARIES:
+        return read_estimator_allocation(document, path, optimiser(document, (*path, "kind")), a_year)
     own = ":" in kind
-    cls = (
-        own_allocation(document, (*path, "kind")) if own else ALLOCATIONS[named(document, (*path, "kind"), ALLOCATIONS)]
-    )
-    if own:
-        check_code(document, (*path, "code"), cls)
-        if is_estimator(cls):
-            return read_estimator_allocation(document, path, cls, a_year)
-    held: dict[str, Any] = {"weights": strategic.weights} if cls is FixedWeights else {}
+    cls, held = _kind(document, path, strategic)
+    if own and is_estimator(cls):
+        return read_estimator_allocation(document, path, cls, a_year)
     for name, declared in nested(cls).items():
         below = (*path, NESTED_FIELDS.get(name, name))
         if declared is Forecast:
@@ -202,6 +199,18 @@ def read_allocation(
     )
     allocation: Allocation = build(document, path, cls, held, beside)
     return allocation
+
+
+def _kind(document: Document, path: KeyPath, strategic: FixedWeights) -> tuple[type, dict[str, Any]]:
+    """The class that the kind at `path` names, and the settings that its name states: a user's own, or of the table."""
+    kind = document.text(*path, "kind")
+    if ":" in kind:
+        own = own_allocation(document, (*path, "kind"))
+        check_code(document, (*path, "code"), own)
+        return own, {}
+    word, settings = PEER_NAMES.get(kind.lower(), ("", {}))
+    cls = ALLOCATIONS[word or named(document, (*path, "kind"), ALLOCATIONS)]
+    return cls, {"weights": strategic.weights} if cls is FixedWeights else dict(settings)
 
 
 def allocation_settings(allocation: Any) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""An optimiser of skfolio, or an own estimator, as a portfolio file states it: class by name, parameters in words.
+"""An optimiser of a library, or an own estimator, as a portfolio file states it: class by name, parameters in words.
 
     allocation:
       kind: skfolio.optimization.MeanRisk
       window: 252
       risk_measure: CVAR
       prior_estimator: {kind: skfolio.prior.EmpiricalPrior, mu_estimator: {kind: skfolio.moments.ShrunkMu}}
+
+`pypfopt.EfficientFrontier` and its like are the classes of `research.allocation.peers`.
 
 Whatever an estimator holds may be one of skfolio, at any depth. Classes are looked for among the public ones of the
 library, so that no file runs other code by being read.
@@ -19,7 +21,7 @@ from typing import Any
 from foundation.arguments import did_you_mean, is_number
 from research.allocation import EstimatorAllocation
 from research.allocation.estimator import BESIDE
-from research.allocation.estimator_words import LIBRARY, NONE_WORD
+from research.allocation.estimator_words import LIBRARY, NONE_WORD, PEERS
 from research.portfolio.file.document import Document
 from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.settings import adapters, validated
@@ -46,8 +48,14 @@ def read_estimator_allocation(
         return EstimatorAllocation(estimator, **beside)
 
 
-def skfolio_optimiser(document: Document, path: KeyPath) -> type:
-    """The optimiser of skfolio that the text at `path` names. Raises ConfigError for other classes of the library."""
+def optimiser(document: Document, path: KeyPath) -> type:
+    """The optimiser of a library that the text at `path` names. Raises ConfigError for other classes of the library."""
+    named = document.text(*path)
+    if not named.startswith(f"{LIBRARY}."):
+        if named not in PEERS:
+            document.refuse(path, "unknown optimiser", named, did_you_mean(named, PEERS))
+        peer: type = getattr(import_module("research.allocation.peers"), named.partition(".")[2])
+        return peer
     found = _skfolio_class(document, path)
     from skfolio.optimization import BaseOptimization
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from research.allocation import Allocation
-from research.allocation.estimator_words import LIBRARY
+from research.allocation.estimator_words import LIBRARIES
 from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores
@@ -24,7 +24,7 @@ from research.portfolio.keys.policies import RULES
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 
 Schema = dict[str, Any]
-OWN = {"pattern": rf":|^{LIBRARY}\."}  # a class by its import path, or one of skfolio: its settings are its own
+OWN = {"pattern": rf":|^({'|'.join(LIBRARIES)})\."}  # a class by its import path, or one of a library: its own settings
 REFERENCE = "#/$defs/{model}"
 IN_YEARS: Schema = {"type": "string", "pattern": f"^{YEARS.pattern}$"}
 NAMES = {

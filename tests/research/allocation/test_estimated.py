@@ -28,6 +28,8 @@ def test_inverse_volatility_by_hand(make_market):
     up_down = np.array([0.01, -0.01, 0.01, -0.01])
     market = make_market(np.vstack([np.zeros(3), np.outer(up_down, [1.0, 2.0, -4.0])]))
     assert InverseVolatility(window=4).target(market.past(4)) == pytest.approx([4 / 7, 2 / 7, 1 / 7], abs=1e-15)
+    variances = InverseVolatility(window=4, power=2.0).target(market.past(4))
+    assert variances == pytest.approx([16 / 21, 4 / 21, 1 / 21], abs=1e-15)
 
 
 def test_inverse_volatility_of_real_stocks_is_that_of_pandas(stocks, make_market):

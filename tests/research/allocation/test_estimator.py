@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -191,7 +192,31 @@ def test_a_fallback_of_skfolio_is_marked(noisy):
     answer = held.answer(noisy.past(200))
     assert answer.weights[:5] == pytest.approx(np.full(5, 0.2))
     assert (answer.status, answer.fallback) == ("failed", "EqualWeighted")
-    assert answer.why.startswith("Solver 'CLARABEL' failed")
+    assert answer.why == (
+        "no weights keep these constraints together: the sum of the weights is 100.00% of NAV; every asset is at most "
+        "10.00% of NAV. To make weights possible, change budget from 100.00% to 50.00%, or raise max_weights from "
+        "10.00% to 20.00%."
+    )
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (MeanRisk(min_weights={"A00": 0.7, "A01": 0.5}), r"A00 is at least 70\.00% of NAV; A01 is at least 50\.00%"),
+        (MeanRisk(max_weights=[0.1, 0.2, 0.2, 0.2, 0.2]), r"raise max_weights of A00 from 10\.00% to 20\.00%"),
+        (MeanRisk(budget=None, min_budget=0.9, max_weights=0.1), r"at least 90\.00% of NAV.* change min_budget from"),
+        (MeanRisk(linear_constraints=["A00 + A01 >= 0.8", "A00 <= 0.1", "A01 <= 0.2"]),
+         r"the linear constraint 'A00 \+ A01 >= 0\.8'; the linear constraint 'A00 <= 0\.1'"),
+        (RiskBudgeting(groups={"A00": ["x"], "A01": ["x"]}, linear_constraints=["x >= 0.8"], max_weights=0.3),
+         r"every asset is at most 30\.00% of NAV; the linear constraint 'x >= 0\.8'\. .*raise max_weights from 30"),
+        (MeanRisk(min_return=9.0), r"the solver found none with min_return 9\.0\. Widen it"),
+    ],
+)  # fmt: skip
+def test_a_programme_without_a_solution_names_the_limits_that_conflict(estimator, words, noisy):
+    with pytest.raises(NotSolvedError, match=r"found no weights \(\w+\): ") as raised:
+        EstimatorAllocation(estimator, 60).answer(noisy.past(200))
+    assert re.search(words, str(raised.value)), str(raised.value)
+    assert "failed" not in str(raised.value)
 
 
 def test_no_weights_of_one_that_does_not_raise_are_no_solution(noisy):
@@ -252,6 +277,8 @@ def test_a_seed_makes_draws_repeatable(noisy):
 def test_a_benchmark_of_unknown_or_new_lines(noisy):
     with pytest.raises(ConfigError, match="the benchmark holds 'SPY', no asset of the market"):
         EstimatorAllocation(BenchmarkTracker(), 60, benchmark={"SPY": 1.0}).answer(noisy.past(200))
+    with pytest.raises(ConfigError, match="max_weights has 'SPY', no asset of the market"):
+        EstimatorAllocation(MeanRisk(max_weights={"SPY": 0.5}), 60).check(noisy.past(200))
     with pytest.raises(NotSolvedError, match="A05 of the benchmark has no 60 returns"):
         EstimatorAllocation(BenchmarkTracker(), 60, benchmark={"A05": 1.0}).answer(noisy.past(200))
 

@@ -182,7 +182,7 @@ def test_a_volatility_limit_conflicts_by_trial_and_its_least_relaxation_is_the_l
     found = conflict(build(asked, Known(("A", "B"), covariance=covariance)))
     assert found is not None
     assert not found.exact
-    assert "by trial" in found.sentence
+    assert found.sentence.endswith("%. Volatility is not linear: the conflict was found by trial.")
     assert set(found.keys) == {"net", "volatility.most"}
     amount = {mend.key: mend.amount for mend in found.mends}["volatility.most"]
     assert 0.1 + amount == pytest.approx(1.0 / np.sqrt(1 / 0.04 + 1 / 0.09), abs=1e-6)
@@ -200,6 +200,19 @@ def test_rows_that_conflict_are_named_before_a_risk_that_conflicts_too() -> None
     assert set(found.keys) == {"groups.bonds.least", "groups.us.most", "every_line.least"}  # B would have to be short
     assert not found.mends  # volatility conflicts too, so that no change alone suffices
     assert "volatility.most" in {mend.key for mend in found.together}
+    assert found.doubt == "Volatility is not linear: the changes were found by trial."
+
+
+def test_a_conflict_of_rows_speaks_of_no_norm_that_gives_way() -> None:
+    """A volatility that has a price, or gives way, is none of the limits that conflict."""
+    rows = {"every_line": Bounds(least=0.0, most=0.2)}
+    alone = conflict(build(Constraints(**rows), Known(("A", "B", "C"))))
+    assert alone is not None
+    for most in (Most(most=0.1, price=1.0), Most(most=0.1, gives_way=1)):
+        known = Known(("A", "B", "C"), covariance=0.04 * np.eye(3))
+        found = conflict(build(Constraints(volatility=most, **rows), known))
+        assert found is not None
+        assert (found.exact, found.sentence) == (True, alone.sentence)
 
 
 def test_no_change_is_offered_that_needs_leverage_where_none_is_stated() -> None:

@@ -9,7 +9,7 @@ from research.allocation import RobustCVaR
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.records import Bounds, Constraints
-from research.allocation.risk_based.minimum_risk import robust_cvar
+from research.allocation.risk_based.minimum_risk import reliable_radius, robust_cvar
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +80,29 @@ def test_without_a_radius_a_window_needs_more_returns_than_lines(make_market):
     with pytest.raises(DataError, match="window of RobustCVaR has 30 returns for 40 assets: it needs more returns"):
         RobustCVaR(window=30, radius=0.0).answer(past)
     assert RobustCVaR(window=30, radius=10.0).target(past) == pytest.approx(np.full(40, 1 / 40), abs=1e-7)
+
+
+def test_the_default_radius_makes_the_worst_case_of_equal_weights_as_reliable_as_the_bootstrap_says(stocks):
+    """Its worst case adds 1.64 standard errors of the risk in the window, which draws of its days give too."""
+    values, level, aversion = stocks.iloc[:, :10].to_numpy(), 0.9, 1.0
+    losses = -values.mean(axis=1)
+
+    def risk(sample):
+        at_risk = np.quantile(sample, level)
+        return sample.mean() + aversion * (at_risk + np.maximum(sample - at_risk, 0.0).mean() / (1.0 - level))
+
+    rng = np.random.default_rng(3)
+    drawn = [risk(losses[rng.integers(0, len(losses), len(losses))]) for _ in range(1_000)]
+    added = reliable_radius(values, level, aversion) * (1.0 + aversion / (1.0 - level)) / 10
+    assert added == pytest.approx(1.645 * np.std(drawn), rel=0.1)
+    assert np.mean(risk(losses) + added > np.array(drawn)) == pytest.approx(0.95, abs=0.02)
+
+
+def test_the_default_radius_falls_with_the_root_of_the_window_and_is_no_equal_weights(stocks):
+    values = stocks.iloc[:, :6].to_numpy()
+    long = reliable_radius(np.tile(values, (4, 1)), 0.95, 1.0)
+    assert long == pytest.approx(reliable_radius(values, 0.95, 1.0) / 2.0, rel=0.01)
+    found = robust_cvar(limits(stocks.iloc[:, :6]), values, 0.95, reliable_radius(values, 0.95, 1.0), 1.0).weights
+    spread = robust_cvar(limits(stocks.iloc[:, :6]), values, 0.95, 0.02, 1.0).weights
+    assert spread == pytest.approx(np.full(6, 1 / 6), abs=0.01)  # the default of skfolio
+    assert found.max() - found.min() > 0.1

@@ -9,6 +9,7 @@ import pytest
 from foundation.errors import ConfigError
 from foundation.files import sha256_of
 from research.allocation import ConstantExposure, EstimatorAllocation, FixedWeights
+from research.allocation.peers import EfficientFrontier, HCPortfolio, HRPOpt, Portfolio
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.file.own_class import TRUST
@@ -52,6 +53,16 @@ class Windowed(ByRange):
 """
 KIND = "kind: skfolio.optimization"
 EXAMPLES = {
+    "{kind: pypfopt.EfficientFrontier, method: min_volatility, weight_bounds: {SPY: [0.1, 0.5]}}": EstimatorAllocation(
+        EfficientFrontier("min_volatility", weight_bounds={"SPY": [0.1, 0.5]})
+    ),
+    "{kind: pypfopt.HRPOpt, window: 63}": EstimatorAllocation(HRPOpt(), 63),
+    "{kind: riskfolio.Portfolio, rm: CVaR, obj: MinRisk, upperlng: {AGG: 0.4}}": EstimatorAllocation(
+        Portfolio(rm="CVaR", obj="MinRisk", upperlng={"AGG": 0.4})
+    ),
+    "{kind: riskfolio.HCPortfolio, model: HERC, w_max: 0.3, k: none}": EstimatorAllocation(
+        HCPortfolio("HERC", w_max=0.3)
+    ),
     f"{{{KIND}.RiskBudgeting, window: 63}}": EstimatorAllocation(RiskBudgeting(), 63),
     f"{{{KIND}.RiskBudgeting, risk_measure: CVAR, risk_budget: {{SPY: 2}}}}": EstimatorAllocation(
         RiskBudgeting(risk_measure=RiskMeasure.CVAR, risk_budget={"SPY": 2})
@@ -122,6 +133,14 @@ def test_settings_state_every_default() -> None:
             r"held\.kind: skfolio\.optimization has no class RiskBudgetting \(.*line 1\): found .*Did you mean 'Risk",
         ),
         ("{kind: skfolio.optimisation.MeanRisk}", r"skfolio has no module optimisation .*Did you mean 'optimization'"),
+        (
+            "{kind: pypfopt.HRPOp}",
+            r"held\.kind: unknown optimiser \(.*found 'pypfopt\.HRPOp'\. Did you mean 'pypfopt\.HRPO",
+        ),
+        (
+            "{kind: riskfolio.Portfolio, obj: Sharp}",
+            r"obj of riskfolio\.Portfolio is 'Sharp': use one of MinRisk, Utility",
+        ),
         ("{kind: skfolio.MeanRisk}", r"held\.kind: not a class of skfolio .*Write it as skfolio\.optimization\.MeanR"),
         ("{kind: skfolio._constants.MeanRisk}", r"skfolio has no module _constants"),
         (f"{{{KIND}.BaseOptimization}}", r"held\.kind: BaseOptimization is no estimator"),

@@ -60,6 +60,7 @@ from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.keys.allocations import ALLOCATIONS
+from research.portfolio.keys.peer_names import PEER_NAMES
 from research.portfolio.keys.policies import RULES, policy_settings, read_policy
 from research.rules import (
     CPPI,
@@ -267,6 +268,23 @@ def test_settings_of_a_policy_are_plain_complete_and_read_back(policy: Any, tmp_
     assert set(settings) == {"rule", *(f.name for f in fields(policy) if getattr(policy, f.name) is not None)}
     document = read_document(_empty(tmp_path), {"policies.mine": settings})
     assert read_policy(document, ("policies", "mine"), STRATEGIC) == policy
+
+
+@pytest.mark.parametrize("name", PEER_NAMES)
+def test_the_name_of_a_peer_is_an_allocation_and_is_written_back_by_its_own_word(read: Any, name: str) -> None:
+    kind, settings = PEER_NAMES[name]
+    needed = {"efficient_return": ", goal: 0.05", "efficient_risk": ", goal: 0.1", "benchmark_tracker": ", column: cap"}
+    more = needed.get(name, "")
+    held = read(f"{{rule: Never, allocation: {{kind: {name.title()}{more}}}}}").allocation
+    own = ", ".join([f"kind: {kind}", *(f"{key}: {value}" for key, value in settings.items())])
+    assert held == read(f"{{rule: never, allocation: {{{own}{more}}}}}").allocation
+    assert policy_settings(Never(held))["allocation"]["kind"] == kind
+    assert name not in ALLOCATIONS
+
+
+def test_the_setting_that_a_name_states_cannot_be_another(read: Any) -> None:
+    with pytest.raises(ConfigError, match=r"allocation\.objective: unknown key .*found 'objective'"):
+        read("{rule: never, allocation: {kind: max_sharpe, objective: utility}}")
 
 
 def test_every_name_has_an_example() -> None:
