@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,13 @@ import nbformat
 import pytest
 from browser import chromium
 from nbformat.sign import NotebookNotary
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 EXECUTED = ROOT / ".cache" / "notebooks"  # by conftest.py
 OURS = ('class="sheet', 'class="trade-list')
+PATIENCE = 300_000  # milliseconds: other work may take all processors
+LOCAL = ("file:", "data:", "blob:", "http://127.0.0.1", "http://localhost", "ws:")
 SHOWN = 2  # blocks of ours in each notebook, the first ones
 QUIET = {
     "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
@@ -116,7 +118,7 @@ def lab(folder: Path, theme: str = "Light", trusted: tuple[Path, ...] = ()) -> I
 
 def opened_in_lab(page: Page, address: str, name: str, blocks: int) -> None:
     """A notebook in JupyterLab, when all of its blocks of HTML are there."""
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE)
     page.goto(f"{address}/doc/tree/{name}")
     page.wait_for_function(f"document.querySelectorAll('.jp-RenderedHTMLCommon').length >= {blocks}")
     page.wait_for_function("[...document.images].every(one => one.complete)")
@@ -155,20 +157,45 @@ def test_blocks_of_notebooks_look_in_jupyter_as_on_their_pages(tmp_path: Path) -
 
 
 def pictures(folder: Path) -> None:
-    """A picture of each executed notebook in `folder`, as nbconvert's page and in JupyterLab, at two widths."""
+    """A picture of each executed notebook in `folder`, as nbconvert's page and in JupyterLab, at two widths.
+
+    In JupyterLab each is shown trusted and untrusted. A page is closed after its picture: open ones of this height
+    take a gigabyte together, and more would fail on a small machine. Addresses beyond this machine are not asked.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as work:
         browser, paths = playwright.chromium.launch(executable_path=chromium()), executed_notebooks()
-        copies = [Path(shutil.copy(path, work)) for path in paths]
-        with lab(Path(work), trusted=tuple(copies)) as address:
-            for path, width in itertools.product(copies, (1280, 820)):
-                notebook, page = nbformat.read(path, 4), browser.new_page(viewport={"width": width, "height": 900})
-                page.goto(as_page(notebook, path.with_suffix(".html")))
-                page.screenshot(path=folder / f"{path.stem}-page-{width}.png", full_page=True)
-                page = browser.new_page(viewport={"width": width, "height": 15_000})
-                shown = sum("text/html" in str(output) for output in _outputs(path))
-                opened_in_lab(page, address, path.name, shown)
-                page.screenshot(path=folder / f"{path.stem}-lab-{width}.png")
+        trusted = [Path(shutil.copy(path, work)) for path in paths]
+        for path in paths:
+            notebook = nbformat.read(path, 4)
+            notebook.metadata["name"] = "untrusted"  # a signature is of the content
+            nbformat.write(notebook, Path(work, f"{path.stem}-untrusted.ipynb"))
+        with lab(Path(work), trusted=tuple(trusted)) as address:
+            for path, width in itertools.product(trusted, (1280, 820)):
+                html, blocks = as_page(nbformat.read(path, 4), path.with_suffix(".html")), _blocks(path)
+                _picture(browser, folder / f"{path.stem}-page-{width}.png", width, 900, lambda page: page.goto(html))  # noqa: B023
+                for name in (path.stem, f"{path.stem}-untrusted"):
+                    show = lambda page: opened_in_lab(page, address, f"{name}.ipynb", blocks)  # noqa: B023, E731
+                    _picture(browser, folder / f"{name}-lab-{width}.png", width, 15_000, show)
+
+
+def _blocks(path: Path) -> int:
+    """How many blocks of HTML and Markdown a notebook has in JupyterLab."""
+    cells = nbformat.read(path, 4).cells
+    data = [output.get("data", {}) for output in _outputs(path)]
+    return sum(cell.cell_type == "markdown" for cell in cells) + sum(
+        "text/html" in one or "text/markdown" in one for one in data
+    )
+
+
+def _picture(browser: Browser, path: Path, width: int, height: int, show: Callable[[Page], object]) -> None:
+    """Write the picture of a page of its own, which is closed."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(PATIENCE)
+    page.route(lambda url: not url.startswith(LOCAL), lambda route: route.abort())
+    show(page)
+    page.screenshot(path=path, full_page=True)
+    page.close()
 
 
 if __name__ == "__main__":

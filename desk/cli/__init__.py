@@ -20,7 +20,7 @@ from desk.cli.execute import execute
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now
 from desk.cli.new import new
-from desk.cli.on_server import Command, Group, Table
+from desk.cli.command_types import Command, Group, Table
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
 from desk.cli.reports import backtest, batch, parameters_text, report, tour
 from desk.cli.serve import mcp, serve, worker

@@ -36,6 +36,9 @@ def new(
     ] = "",
     source: Annotated[str, typer.Option(help="Source of the prices. [default: yahoo]", show_default=False)] = "",
     store: Annotated[str, typer.Option(help="Store of imported prices, in place of a source.")] = "",
+    currency: Annotated[
+        str, typer.Option(help="Currency of the portfolio. [default: that of all assets, else USD]", show_default=False)
+    ] = "",
     classes: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,7 +56,7 @@ def new(
     if source and store:
         raise ConfigError("--source and --store exclude each other: give one of them.")
     stated = dict(_pair(word) for word in classes or ())
-    asked = NewFile(file, weights or (), nav, positions, seed, profile, source or "yahoo", store, stated)
+    asked = NewFile(file, weights or (), nav, positions, seed, profile, source or "yahoo", store, stated, currency)
     print_text(write_new(_described(asked) if sys.stdin.isatty() else asked))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from desk.cli.on_server import is_alone
+from desk.cli.command_types import is_alone
 from desk.cli.options import FinishedRun, Full, Reports, Retrain, Sections, TrustCode, names_in, run_in, starting
 from desk.commands.terminal import print_text, tell
 from foundation.progress import bar

@@ -25,12 +25,13 @@ from desk.feeds.refresh import fetch
 from desk.language.news import items_of, read_news, score_news
 from desk.language.providers import configured_model
 from foundation.arguments import did_you_mean
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from foundation.home import home_folder
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted, listed
 from research.market.calendars import day_at
+from research.market.cash import UNPAID, BillRates, YearlyRates, bill_cash, rate_cash
 from research.market.quality import Quality, SeriesQuality, check, check_market, check_series, differences
 from research.market.reading.from_store import repaired
 from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
@@ -44,7 +45,7 @@ from research.portfolio.keys.market import market_keys
 from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash, ToolSource
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stored_facts import lines_of, stored_facts
-from research.portfolio.keys.stored_market import BILL, FETCH, known_moment, line_instruments, wanted_lines
+from research.portfolio.keys.stored_market import BILL, FETCH, cash_source, known_moment, line_instruments, wanted_lines
 from research.rules import Rule
 
 PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
@@ -246,19 +247,24 @@ def import_table(path: Path, name: str, clock: Clock | None = None, **how: str |
 
 @dataclass(frozen=True)
 class Checked:
-    """The quality of prices, and of series of a source; None where there are none."""
+    """The quality of prices, and of series of a source; None where there are none.
+
+    cash : a sentence on the rates of cash where they do not reach the last prices of a portfolio file, else "".
+    """
 
     prices: Quality | None
     series: SeriesQuality | None = None
+    cash: str = ""
 
     @property
     def must_be_looked_at(self) -> bool:
-        """True if a price or a series must be."""
-        return any(each.must_be_looked_at for each in (self.prices, self.series) if each is not None)
+        """True if a price, a series or the rates of cash must be."""
+        return bool(self.cash) or any(each.must_be_looked_at for each in (self.prices, self.series) if each is not None)
 
     def text(self) -> str:
-        """Both, for a terminal."""
-        return "\n\n".join(each.text() for each in (self.prices, self.series) if each is not None)
+        """All of them, for a terminal."""
+        tables = [each.text() for each in (self.prices, self.series) if each is not None]
+        return "\n\n".join([*tables, *([wrapped(self.cash)] if self.cash else [])])
 
 
 def check_data(named: str, against: str | None = None, clock: Clock | None = None) -> Checked:
@@ -283,12 +289,29 @@ def check_data(named: str, against: str | None = None, clock: Clock | None = Non
         return Checked(_check_prices(MarketKeys(store=named), of, None, against), of_series)
     document, keys = _market_keys(named)
     if not keys.of_store:
-        return Checked(check_market(load_portfolio(named).market))
+        market = load_portfolio(named).market
+        late = (str(note) for note in market.notes if note.warning and note.last == market.dates[-1])
+        return Checked(check_market(market), cash=next((each for each in late if UNPAID in each), ""))
     known_on, kept = known_moment(document, keys.known_on), named_store(keys.of_store).assets()
     of = {one.asset_id: one for one in wanted_lines(document, keys, kept).values()}
     if absent := sorted(set(of) - set(kept)):
         document.refuse(("market",), "has no prices yet", listed(absent, most=5), FETCH.format(document.file))
-    return Checked(_check_prices(keys, of, known_on, against))
+    span = named_store(keys.of_store).span(list(of))
+    cash = "" if span is None else _cash_fault(document, keys, [span[1] - 1, span[1]])
+    return Checked(_check_prices(keys, of, known_on, against), cash=cash)
+
+
+def _cash_fault(document: Document, keys: MarketKeys, last: Sequence[np.datetime64]) -> str:
+    """Why the rates of cash of a portfolio file do not reach the last two days of its prices; "" where they do."""
+    rates, days = cash_source(document, keys), np.array(last, dtype="datetime64[D]")
+    try:
+        if isinstance(rates, YearlyRates):
+            rate_cash(days, rates)
+        elif isinstance(rates, BillRates):
+            bill_cash(days, keys.sessions, rates)
+    except DataError as error:
+        return f"Cash: {error}"
+    return ""
 
 
 def _check_prices(

@@ -21,7 +21,7 @@ from foundation.files import write_whole
 from foundation.names import check_name
 from foundation.table_files import plain_number
 from research.market.reading.known_instruments import SOURCES, Instrument, Instruments, known_instruments
-from research.market.store import store_names
+from research.market.store import named_store, store_names
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
 
@@ -54,6 +54,7 @@ class NewFile:
     profile   : name of a profile, "" for that of the seed or the usual one.
     source, store : source of the prices, and name of a store of imported ones, "" for none; one of the two.
     classes   : class, or class and currency (us_equity,EUR), by symbol, of assets that the table does not have.
+    currency  : currency of the portfolio, "" for that of the seed, else the one of all assets, else USD.
     """
 
     file: Path
@@ -65,6 +66,7 @@ class NewFile:
     source: str = "yahoo"
     store: str = ""
     classes: Mapping[str, str] = field(default_factory=dict)
+    currency: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,11 @@ def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
             for symbol, hint in unknown.items()
         ))  # fmt: skip
     found: dict[str, Instrument] = {}
+    stored = _stored_currencies(asked.store)
     for symbol in _symbols(asked):
         one = known.find(symbol) or Instrument(symbol.strip().upper().replace("/", "-").replace(" ", "-"))
         check_name("symbol is", one.asset_id)
+        one = replace(one, currency=stored.get(one.asset_id) or one.currency)
         if symbol in asked.classes:
             one = _classed(one, asked.classes[symbol])
         if one.kind in NOBODY_HOLDS:
@@ -177,6 +181,14 @@ def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
         if symbol not in found:
             raise ConfigError(f"--class {symbol}: no such asset is asked for. {did_you_mean(symbol, found)}")
     return found
+
+
+def _stored_currencies(name: str) -> dict[str, str]:
+    """The currency of the prices of each asset of a store, "" where its table stated none; {} for no store."""
+    if name not in store_names():
+        return {}
+    store = named_store(name)
+    return dict(zip(ids := store.assets(), store.read(ids, ()).currency, strict=True))
 
 
 def _classed(one: Instrument, stated: str) -> Instrument:
@@ -193,7 +205,15 @@ def _classed(one: Instrument, stated: str) -> Instrument:
 
 
 def _in_common_currency(asked: NewFile, settings: Settings, assets: Iterable[Instrument]) -> tuple[Settings, list[str]]:
-    """The settings in the one currency of all assets, where no seed states another, and a sentence that says so."""
+    """The settings in the currency asked for, or in the one of all assets, where no seed states another.
+
+    Gives with them a sentence on the currency of all assets, where that is taken.
+    Raises : ConfigError for what is no currency.
+    """
+    if asked.currency:
+        if not CODE.fullmatch(asked.currency):
+            raise ConfigError(f"--currency: no currency: found {shown(asked.currency)}. Write its code, such as EUR.")
+        return replace(settings, basis=asked.currency), []
     quoted = {one.currency for one in assets}
     if asked.seed or len(quoted) != 1 or quoted <= {"", settings.basis}:
         return settings, []
@@ -235,6 +255,8 @@ def _draft(asked: NewFile) -> _Draft:
         notes += (f"{', '.join(sold)}: a target of 0, so that what is held is sold.",)
     if unplaced := [asset for asset, one in assets.items() if not one.calendar]:
         notes += (f"{', '.join(unplaced)}: taken to trade on the sessions of `calendar`, which may be changed.",)
+    if named := [f"{symbol} is {one.name}" for symbol, one in of_symbol.items() if one.name]:
+        notes += (f"Taken from the table of instruments: {'; '.join(named)}.",)
     return _Draft(asked, settings, assets, targets, rest, holdings, (*notes, *in_basis, *more), on_reading)
 
 

@@ -17,6 +17,7 @@ CARRIED = 5  # sessions for which the last rate serves: bond holidays have no ra
 BILL_DAYS, BANK_YEAR = 91, 360
 LONGEST_CARRIED = 100  # calendar days for which a yearly rate serves: some are stated once a quarter
 DECIMALS = 12  # of a daily return: processors differ in the last bits of a logarithm, and a fingerprint must not
+UNPAID = "cash earns nothing"
 AVERAGED = (
     "cash earns a monthly average of the bill's rate, which knows the later days of its month: interest earned, and no "
     "basis for a decision"
@@ -151,8 +152,8 @@ def bill_cash(
 
     averaged = known & (rates.basis[at] == "monthly_average")
     return earned, (
-        *_note(early, days, f"cash earns nothing: the bill's rates begin on {rates.days[0]}"),
-        *_note(late, days, f"cash earns nothing: the bill's last rate, of {rates.days[-1]}, serves {CARRIED} sessions"),
+        *_note(early, days, f"{UNPAID}: the bill's rates begin on {rates.days[0]}"),
+        *_note(late, days, f"{UNPAID}: the bill's last rate, of {rates.days[-1]}, serves {CARRIED} sessions"),
         *_note(averaged, days, AVERAGED, warning=False),
     )
 

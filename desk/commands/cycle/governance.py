@@ -58,7 +58,10 @@ class Governed:
 
     @cached_property
     def valid_run(self) -> tuple[Path, dict[str, Any]] | None:
-        """The newest whole run of the same file and data, or None."""
+        """The newest whole run of the same file and data, or None; of a shared one the folder may name another client.
+
+        The `run` of its facts is the one to be shown.
+        """
         return newest_run(self.portfolio, self.reports)
 
     @property
@@ -116,7 +119,8 @@ class Governed:
         if self.valid_run is None and not of_name:
             return f"No whole run has validated it: {again}"
         folder = of_name[0] if self.valid_run is None else self.valid_run[0]
-        last = f"It was last validated on {runs[folder]['times']['ended'][:10]} by run {folder.name}"
+        run = folder.name if self.valid_run is None else self.valid_run[1]["run"]
+        last = f"It was last validated on {runs[folder]['times']['ended'][:10]} by run {run}"
         if self.valid_run is None:
             return f"{last}; the file or its data have changed since: {again}"
         return f"{last}, of the same file and data, which recommends {self.recommended or 'none of its policies'}."

@@ -247,8 +247,7 @@ def _check(
                     document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
                 unknown = bool(known) and (*path, key)[0] not in known  # is refused by its reader
                 if value is None and not unknown and not (len(path) == 1 and path[0] in bare):
-                    comma = "A comma ends a value: write 7460 or 7_460, not 7,460."
-                    fix = comma if key.isdigit() else "Write a value, or leave the key out."
+                    fix = _comma(found, key) if key.isdigit() else "Write a value, or leave the key out."
                     document.refuse((*path, key), "says nothing", None, fix)
                 if value == {} and not (path or unknown or key in bare):
                     document.refuse((key,), "says nothing", value, "Write a key below it, or leave it out.")
@@ -262,6 +261,17 @@ def _check(
     else:
         with faults:
             _check_plain(document, path, found)
+
+
+def _comma(found: dict[str, Any], key: str) -> str:
+    """How to write the number that a comma split into the value before `key` and `key`.
+
+    >>> _comma({"target": 0, "5": None}, "5"), _comma({"shares": 7, "460": None}, "460")
+    ('A comma ends a value: write 0.5, not 0,5.', 'A comma ends a value: write 7460 (or 7.460), not 7,460.')
+    """
+    before = str(([0, *found.values()])[[*found].index(key)])
+    point, is_thousands = f"{before}.{key}", len(key) == 3 and before != "0"
+    return f"A comma ends a value: write {f'{before}{key} (or {point})' if is_thousands else point}, not {before},{key}."
 
 
 def _check_plain(document: Document, path: KeyPath, found: Any) -> None:

@@ -1,4 +1,4 @@
-"""The form of all commands, and how `rebalance --server URL` has some of them done by a service."""
+"""The types of commands and their groups; `rebalance --server URL` has some commands done by a service."""
 
 import os
 import re
