@@ -13,7 +13,6 @@ from research.market import Market, Past
 from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume, volatility
 
-
 # The last impact of a market and its model: a policy that is asked at each close has one model.
 _LAST: WeakKeyDictionary[Market, tuple[Impact, Array]] = WeakKeyDictionary()
 

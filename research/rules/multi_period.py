@@ -147,9 +147,7 @@ class MultiPeriod(RuleTraits):
             return None
         lines = np.flatnonzero(np.diag(found[0]) > 0.0)
         covariance = found[0][np.ix_(lines, lines)]
-        return Outlook(
-            lines, np.zeros(len(lines)), self.tracking_penalty * covariance, view.target[lines], covariance
-        )
+        return Outlook(lines, np.zeros(len(lines)), self.tracking_penalty * covariance, view.target[lines], covariance)
 
     def _best(self, view: View, outlook: Outlook, weights: Array, tradable: Mask) -> Array:
         """(n,) the weights of the first period, from weights (n,) of which some can be traded.

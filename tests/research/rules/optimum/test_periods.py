@@ -77,7 +77,9 @@ def test_the_plan_is_that_of_cvxpy(kind: str, seed: int) -> None:
     stated = {
         "linear": lambda w: [w >= 0, cp.sum(w) == 1],
         "impact": lambda w: [w >= 0, cp.sum(w) == 1, w[0] + w[1] <= 0.35],
-        "shorts": lambda w: [cp.norm1(w) <= 1.6, cp.sum(w) >= 0.5, cp.sum(w) <= 1.2, cp.norm(root @ (w - BENCHMARK)) <= 0.05],
+        "shorts": lambda w: [
+            cp.norm1(w) <= 1.6, cp.sum(w) >= 0.5, cp.sum(w) <= 1.2, cp.norm(root @ (w - BENCHMARK)) <= 0.05
+        ],
     }[kind]  # fmt: skip
     one = limits_of(asked, covariance)
     plan = best_plan((one,) * 3, START, gain, 4.0 * covariance, centre, costs, YEARS)
@@ -131,14 +133,16 @@ def test_a_limit_of_turnover_binds_the_first_period() -> None:
     covariance = risk(6)
     first = limits_of(Constraints(turnover=Most(most=0.03)), covariance, START)
     costs = PlanCosts(np.zeros(5), np.zeros(5), 1.5, FREE)
-    plan = best_plan((first, limits_of(LONG, covariance)), START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK, costs, YEARS)  # fmt: skip
+    both = (first, limits_of(LONG, covariance))
+    plan = best_plan(both, START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK, costs, YEARS)
     assert np.maximum(plan[0] - START, 0.0).sum() == pytest.approx(0.03, abs=1e-6)
     assert np.abs(plan[1] - BENCHMARK).max() <= 1e-6
 
 
 def test_limits_that_conflict_are_named() -> None:
     covariance = risk(7)
-    one = limits_of(Constraints(groups={"pair": Group(lines=("A", "B"), least=0.7), "rest": Group(lines=("C", "D", "E"), least=0.4)}), covariance)  # fmt: skip
+    groups = {"pair": Group(lines=("A", "B"), least=0.7), "rest": Group(lines=("C", "D", "E"), least=0.4)}
+    one = limits_of(Constraints(groups=groups), covariance)
     costs = PlanCosts(RATE, np.zeros(5), 1.5, FREE)
     with pytest.raises(NotSolvedError, match=r"pair .*at least 70.00%.*rest .*at least 40.00%"):
         best_plan((one,) * 2, START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK, costs, YEARS)
