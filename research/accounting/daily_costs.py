@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from foundation.arrays import Array
 from foundation.errors import DataError
 from research.accounting.impact import Impact
-from research.market import Market
+from research.market import Market, Past
 from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume, volatility
+
+# The last impact of a market and its model: a policy that is asked at each close has one model.
+_LAST: WeakKeyDictionary[Market, tuple[Impact, Array]] = WeakKeyDictionary()
 
 
 class Panel(NamedTuple):
@@ -82,8 +86,28 @@ def on_each_day(
     spread = np.nan_to_num(values.pop(0)) if half_spread.ndim > 1 else half_spread
     if model is None or not values:
         return spread, np.zeros((1, len(market.assets)))
-    volume, sigma = values
-    return spread, np.nan_to_num(np.asarray(model.coefficient) * sigma * volume ** (1.0 - model.exponent))
+    return spread, _impact(model, *values)
+
+
+def impact_on(past: Past, model: Impact) -> Array:
+    """(n,) costs of notional^p at the last close of `past`, currency^(1 - p); zero where they are not known.
+
+    past   : market of n assets.
+    model  : model of impact.
+    Raises : DataError for a market without volumes.
+    """
+    market = past._market  # means and deviations trail: a row has nothing of later ones
+    known, values = _LAST.get(market, (None, None))
+    if values is None or known != model:
+        panels = [panel.values for panel in panels_of(market, np.zeros(len(market.assets)), model)]
+        values = _impact(model, *panels) if panels else np.zeros(market.shape)
+        _LAST[market] = model, values
+    return values[past.t]
+
+
+def _impact(model: Impact, volume: Array, sigma: Array) -> Array:
+    """(T, n) costs of notional^p, of volumes, currency a day, and volatilities, a day; zero where not known."""
+    return np.nan_to_num(np.asarray(model.coefficient) * sigma * volume ** (1.0 - model.exponent))
 
 
 def refuse_missing(market: Market, first: int, values: Array, what: str, need: str, found: Array | None = None) -> None:

@@ -1,6 +1,7 @@
 """The rules of when and how far to trade: boxes and no-trade bands, and closed forms of the width of a box."""
 
 from research.rules.group_threshold import GroupThreshold
+from research.rules.multi_period import MultiPeriod
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import CompiledRule, FittedRule, Rule, RuleTraits, UnfittedRule
 from research.rules.regime_threshold import AfterTrade, RegimeThreshold

@@ -49,9 +49,7 @@ class RiskRule(StandardRule):
     @property
     def interval(self) -> float:
         """Years from one day of the schedule to the next."""
-        if isinstance(self.schedule, int):
-            return self.schedule / self.periods_per_year
-        return 1.0 / CHECKS.get(self.schedule, self.periods_per_year)
+        return years_between(self.schedule, self.periods_per_year)
 
     def rows(self, estimates: Estimates) -> Bounds:
         """Rows without bands round single assets: only the options trigger."""
@@ -287,6 +285,13 @@ class OptimalRegion(StandardRule):
         """The region, which triggers and gives the destination."""
         options = super().options(estimates)
         return options._replace(some=True, makes_boxes=True, goal=REGION, region=self.region.surfaces)
+
+
+def years_between(schedule: Schedule, periods_per_year: float) -> float:
+    """Years from one day of a schedule to the next."""
+    if isinstance(schedule, int):
+        return schedule / periods_per_year
+    return 1.0 / CHECKS.get(schedule, periods_per_year)
 
 
 def _spread(target: Array, covariance: Array) -> Array:

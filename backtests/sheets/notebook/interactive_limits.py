@@ -50,11 +50,11 @@ def frontier_plot(pair: FrontierPair, beside: Mapping[str, Array]) -> Figure:
     """
     figure, places = ShownFigure(), {"target": pair.place(pair.weights)}
     places |= {name: pair.place(weights) for name, weights in beside.items()}
-    reach = REACH * max(*pair.limited.volatility, *(volatility for volatility, _ in places.values()))
+    reach = REACH * max(*pair.limited.risk, *(volatility for volatility, _ in places.values()))
     for name, one, colour in (("without limits", pair.unlimited, "soft"), ("under limits", pair.limited, "sky")):
-        near = one.volatility <= reach
+        near = one.risk <= reach
         figure.add_scatter(
-            x=100.0 * one.volatility[near], y=100.0 * one.mean[near], name=name, mode="lines",
+            x=100.0 * one.risk[near], y=100.0 * one.mean[near], name=name, mode="lines",
             line={"color": LIGHT[colour], "width": 2}, text=np.array(_held_back(one))[near],
             hovertemplate="%{x:.2f} %, %{y:.2f} %<br>%{text}",
         )  # fmt: skip

@@ -16,10 +16,12 @@ INFEASIBLE = "infeasible"
 MOST_STEPS = 100_000  # of SCS
 
 KINDS = ("zero", "positive", "norm", "exponential")
-Cones = Sequence[tuple[str, int]]  # one of KINDS with the number of its rows, in the order of the rows
+Kind = str | float
+Cones = Sequence[tuple[Kind, int]]  # one of KINDS, or a number, with the number of its rows, in the order of the rows
 
 # "norm"        : |rows after the first| <= the first;
-# "exponential" : (x, y, z) with y exp(x / y) <= z, as many as there are triples of rows.
+# "exponential" : (x, y, z) with y exp(x / y) <= z, as many as there are triples of rows;
+# a number p    : (x, y, z) with x^p y^(1 - p) >= |z| and x, y >= 0, likewise; p lies between 0 and 1.
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +62,11 @@ def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones
     kinds = {"zero": clarabel.ZeroConeT, "positive": clarabel.NonnegativeConeT, "norm": clarabel.SecondOrderConeT}
     found: list[Any] = []
     for kind, size in cones:
-        exponential = kind == "exponential"
-        found += [clarabel.ExponentialConeT() for _ in range(size // 3)] if exponential else [kinds[kind](size)]
+        if kind == "exponential":
+            found += [clarabel.ExponentialConeT() for _ in range(size // 3)]
+        else:
+            powers = [clarabel.PowerConeT(kind) for _ in range(size // 3)] if isinstance(kind, float) else None
+            found += powers or [kinds[kind](size)]
     return clarabel.DefaultSolver(quadratic, cost, matrix, b, found, settings)
 
 
@@ -77,12 +82,13 @@ def by_scs(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones) -> 
 
     first = np.cumsum([0, *(size for _, size in cones)])
     order = np.concatenate(
-        [np.arange(first[j], first[j + 1]) for kind in KINDS
-         for j, (of, _) in enumerate(cones) if of == kind]
+        [np.arange(first[j], first[j + 1]) for kind in (*KINDS, float)
+         for j, (of, _) in enumerate(cones) if kind in (of, type(of))]
     )  # fmt: skip
     sizes = {kind: [size for of, size in cones if of == kind] for kind in KINDS}
+    powers = [of for of, size in cones if isinstance(of, float) for _ in range(size // 3)]
     cone = {"z": sum(sizes["zero"]), "l": sum(sizes["positive"]), "q": sizes["norm"],
-            "ep": sum(sizes["exponential"]) // 3}  # fmt: skip
+            "ep": sum(sizes["exponential"]) // 3, "p": powers}  # fmt: skip
     data = {"P": quadratic, "A": matrix.tocsr()[order].tocsc(), "b": b[order], "c": cost}
     found = scs.SCS(data, cone, eps_abs=1e-9, eps_rel=1e-9, max_iters=MOST_STEPS, verbose=False).solve()
     duals, slack = np.empty(len(b)), np.empty(len(b))

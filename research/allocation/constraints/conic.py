@@ -15,7 +15,7 @@ import numpy as np
 from foundation.arrays import Array
 from research.allocation.accuracy import ACCURATE, TOLERATED
 from research.allocation.answer import NotSolvedError
-from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, by_scs, clarabel_of, ended_of
+from research.allocation.constraints.cone_solvers import INFEASIBLE, Ended, Kind, by_scs, clarabel_of, ended_of
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 
@@ -56,7 +56,7 @@ class ConeProgramme:
         self.columns = self._norm + (objective.norm is not None) + self.homogeneous
         self._rows: list[Array] = []
         self._b: list[Array] = []
-        self._cones: list[tuple[str, int]] = []
+        self._cones: list[tuple[Kind, int]] = []
         self._places: list[list[tuple[int, int, float]]] = [[] for _ in limits.limits]
         self._count = 0
         self._fill(objective)
@@ -166,7 +166,7 @@ class ConeProgramme:
         found[:, : rows.shape[1]] = rows
         return found
 
-    def _add(self, cone: str, rows: Array, b: Array) -> None:
+    def _add(self, cone: Kind, rows: Array, b: Array) -> None:
         if len(rows):
             self._rows.append(rows)
             self._b.append(np.asarray(b, dtype=float))

@@ -162,7 +162,7 @@ class Part:
     most: Array
     of: Callable[[Array], Array]
     whole: bool = False
-    cones: tuple[tuple[str, Mapping[str, Array]], ...] = ()
+    cones: tuple[tuple[str | float, Mapping[str, Array]], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The aims of the mean-variance family, over a mean and a root of the covariance, both of returns a year."""
+"""The aims of the mean-variance family, over a mean and a root of the covariance or a risk, of returns a year."""
 
 from typing import Literal, get_args
 
@@ -11,6 +11,7 @@ from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.optimum import Aim
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import risk_limit
+from research.allocation.risk_based.risks import Risk, volatility
 
 AimName = Literal["minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"]
 AIMS: tuple[AimName, ...] = get_args(AimName)
@@ -21,16 +22,27 @@ def minimum_volatility(root: Array) -> Aim:
 
     root : (r, n) with root' root = covariance a year.
     """
-    return Aim(Objective(norm={WEIGHTS: root}), "volatility a year")
+    return volatility(root).aim
 
 
 def maximum_sharpe(mean: Array, root: Array, cash: float) -> Aim:
-    """The largest (mean - cash) · w / |root · w|, by homogeneous weights (Schaible 1976, Fractional programming).
+    """The largest (mean - cash) · w / |root · w|.
 
-    What is not held earns cash, so the numerator is the excess return of the portfolio.
     mean : (n,) a year.
     root : (r, n) with root' root = covariance a year.
     cash : return a year of cash.
+    """
+    return maximum_ratio(volatility(root), mean, cash, "Sharpe ratio")
+
+
+def maximum_ratio(risk: Risk, mean: Array, cash: float, unit: str) -> Aim:
+    """The largest (mean - cash) · w over a risk, by homogeneous weights (Schaible 1976, Fractional programming).
+
+    What is not held earns cash, so the numerator is the excess return of the portfolio.
+    risk : risk of the weights, in proportion to them.
+    mean : (n,) a year.
+    cash : return a year of cash.
+    unit : name of the ratio.
     """
 
     def unreached(limits: Limits) -> str:
@@ -40,7 +52,7 @@ def maximum_sharpe(mean: Array, root: Array, cash: float) -> Aim:
             "less. Ask for the minimum volatility, or for other expected returns"
         )  # fmt: skip
 
-    return Aim(Objective(norm={WEIGHTS: root}), "Sharpe ratio", numerator={WEIGHTS: mean - cash}, unreached=unreached)
+    return Aim(risk.objective, unit, numerator={WEIGHTS: mean - cash}, parts=risk.parts, unreached=unreached)
 
 
 def utility(mean: Array, root: Array, risk_aversion: float, uncertainty: Array | None = None) -> Aim:

@@ -13,39 +13,41 @@ from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
-from research.allocation.optimised.aims import maximum_return, minimum_volatility, return_limit
+from research.allocation.optimised.aims import maximum_return, return_limit
+from research.allocation.risk_based.risks import Risk
 
 INSIDE = 1e-7  # of the frontier's span of returns: the last point is so far below the largest return
 
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """Points of the frontier, from the least volatility to the largest mean.
+    """Points of the frontier, from the least risk to the largest mean.
 
-    assets     : n names.
-    weights    : (k, n) fraction of NAV.
-    mean       : (k,) a year.
-    volatility : (k,) a year.
-    binding    : k, the limits that bind at each point besides its mean, with what one more unit takes off the
-                 volatility.
+    assets  : n names.
+    weights : (k, n) fraction of NAV.
+    mean    : (k,) a year.
+    risk    : (k,) in its unit.
+    unit    : unit of the risk, such as "volatility a year".
+    binding : k, the limits that bind at each point besides its mean, with what one more unit takes off the risk.
     """
 
     assets: tuple[str, ...]
     weights: Array
     mean: Array
-    volatility: Array
+    risk: Array
+    unit: str
     binding: tuple[tuple[Binding, ...], ...]
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
-        freeze_fields(self, "weights", "mean", "volatility")
+        freeze_fields(self, "weights", "mean", "risk")
 
     def summary(self) -> pd.DataFrame:
-        """A row a point: mean, volatility, number of assets held, and the limit that binds most."""
+        """A row a point: mean, risk, number of assets held, and the limit that binds most."""
         return pd.DataFrame(
             {
                 "mean": self.mean,
-                "volatility": self.volatility,
+                self.unit: self.risk,
                 "lines": (np.abs(self.weights) > 1e-6).sum(axis=1),
                 "binds": [one[0].limit if one else "" for one in self.binding],
             }
@@ -56,25 +58,27 @@ class Frontier:
         return self.summary().to_string(float_format=lambda value: f"{value:.4f}")
 
 
-def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Frontier:
-    """The least volatility at each of evenly spaced means, under limits.
+def frontier(limits: Limits, mean: Array, risk: Risk, points: int = 50) -> Frontier:
+    """The least risk at each of evenly spaced means, under limits.
 
     limits : limits of the day, over n assets.
     mean   : (n,) a year.
-    root   : (r, n) with root' root = covariance a year.
+    risk   : risk of the weights.
     points : number of points, at least 2.
     Raises : NotSolvedError where no weights keep the limits; ConfigError for fewer points.
     Source : Markowitz (1952), Portfolio Selection. One programme is made, and only the bound of its return changes.
     """
     if not is_whole(points) or points < 2:
         refuse("points of a frontier is", points, "give a whole number, at least 2.")
-    least_volatile = optimum(limits, minimum_volatility(root)).weights
+    aim = risk.aim
+    least_risky = optimum(limits, aim).weights
     last = optimum(limits, maximum_return(mean)).weights
-    low, high = float(mean @ least_volatile), float(mean @ last)
+    low, high = float(mean @ least_risky), float(mean @ last)
     targets = np.linspace(low, max(high - INSIDE * (high - low), low), points)
-    with_target = limits.with_limits([*limits.limits, return_limit(mean, low)])
-    place, aim = len(limits.limits), minimum_volatility(root)
-    programme = ConeProgramme(with_target, aim.objective, elastic_of(limits))
+    with_parts = replace(limits, parts=(*limits.parts, *risk.parts))
+    with_target = with_parts.with_limits([*limits.limits, return_limit(mean, low)])
+    place, elastic = len(limits.limits), elastic_of(limits)
+    programme = ConeProgramme(with_target, aim.objective, elastic)
     weights, binding = [], []
     for target in targets.tolist():
         found = best(programme, {place: target}).point
@@ -82,10 +86,14 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
             raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
         if (whole := of_held(with_target, found)) is not None:
             found = programme.solve({place: target}, whole) or found
-        found = programme.sharpened(found, {place: target}, whole)
+        if aim.sharpened is None:
+            found = programme.sharpened(found, {place: target}, whole)
+        else:
+            asked = limits.with_limits([*limits.limits, return_limit(mean, target)])
+            found = aim.sharpened(asked, elastic, found)
         weights.append(tidy(limits, weights_in(limits, found)))
         prices = prices_of(limits, aim, replace(found, duals=found.duals[:place]))
         binding.append(binding_of(limits, weights[-1], prices, aim.unit, aim.smaller))
     table = np.array(weights)
-    volatility = np.linalg.norm(table @ root.T, axis=1)
-    return Frontier(limits.assets, table, table @ mean, volatility, tuple(binding))
+    risks = np.array([risk.value(row) for row in table])
+    return Frontier(limits.assets, table, table @ mean, risks, risk.unit, tuple(binding))

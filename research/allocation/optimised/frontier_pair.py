@@ -42,7 +42,7 @@ class FrontierPair:
         """
         volatility, mean = self.place(self.weights)
         without = self.unlimited
-        return float(np.interp(volatility, without.volatility, without.mean, np.nan, np.nan)) - mean
+        return float(np.interp(volatility, without.risk, without.mean, np.nan, np.nan)) - mean
 
 
 def frontier_pair(

@@ -1,6 +1,6 @@
-"""The least risk of a window of returns under constraints: in the tail, of drawdowns, below the mean, in worse laws."""
+"""The least risk of a window of returns under constraints, and the most return for it: tail, drawdowns, worse laws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,26 +8,29 @@ import numpy as np
 from foundation.arguments import check_positive, is_number, one_of, refuse
 from foundation.arrays import Array
 from research.allocation.answer import NotSolvedError
-from research.allocation.constrained.on_window import OnWindow
+from research.allocation.constrained.on_window import OnTail
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import tail, tail_mean
 from research.allocation.estimated import check_length
+from research.allocation.optimised.aims import maximum_ratio
+from research.allocation.optimised.frontier import Frontier, frontier
 from research.allocation.risk_based.risks import MINIMISED_RISKS, RiskName, risk_of
+from research.market import Past
 
 NONE = 1e-9  # a period: less than this is no risk
 
 
 @dataclass(frozen=True, repr=False)
-class MinimumRisk(OnWindow):
+class MinimumRisk(OnTail):
     """The weights of least risk in a window of returns.
 
     risk   : "cvar", the mean loss of the worst 1 - level of the periods; "evar", the entropic value at risk, a
              bound of CVaR that looks at all losses; "cdar", the mean drawdown of the worst 1 - level of the
              periods; "max_drawdown"; "semi_deviation" below the mean. Drawdowns are those of summed returns.
-    Others : as of `OnWindow`; the level is that of the first three.
-    Raises : as `OnWindow`; DataError for a window of no more returns than assets; NotSolvedError where weights without
+    Others : as of `OnTail`; the level is that of the first three.
+    Raises : as `OnTail`; DataError for a window of no more returns than assets; NotSolvedError where weights without
              any loss keep the constraints.
     Source : see `research.allocation.risk_based.risks`.
     """
@@ -37,11 +40,11 @@ class MinimumRisk(OnWindow):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
-        one_of("risk of MinimumRisk is", self.risk, MINIMISED_RISKS)
+        one_of(f"risk of {type(self).__name__} is", self.risk, MINIMISED_RISKS)
 
-    def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
+    def found(self, limits: Limits, returns: Array, past: Past) -> Optimum:
         """The weights (k,) within limits of the k assets of returns (T, k), a period."""
-        check_length("MinimumRisk", returns, limits.assets)
+        check_length(type(self).__name__, returns, limits.assets)
         risk = risk_of(self.risk, returns, self.level, self.periods_per_year)
         found = optimum(limits, risk.aim)
         if found.value <= NONE:
@@ -52,13 +55,39 @@ class MinimumRisk(OnWindow):
             )
         return found
 
+    def frontier(self, past: Past, points: int = 50, previous: Array | None = None) -> Frontier:
+        """The frontier of the risk and the mean of the window, a year, under the constraints, at the close of `past`."""
+        limits, returns, _ = self.programme(past, previous)
+        check_length(type(self).__name__, returns, limits.assets)
+        mean = self.periods_per_year * returns.mean(axis=0)
+        return frontier(limits, mean, risk_of(self.risk, returns, self.level, self.periods_per_year), points)
+
+
+@dataclass(frozen=True, repr=False)
+class MaximumRatio(MinimumRisk):
+    """The weights of the largest mean over cash for their risk, both of a window of returns.
+
+    The mean is that of the window, a year; the price of a constraint is in return a year.
+    Others : as of `MinimumRisk`.
+    Raises : as `MinimumRisk`; NotSolvedError where no weights earn more than cash.
+    Source : Stoyanov, Rachev, Fabozzi (2007), Optimal Financial Portfolios: the programme of a ratio.
+    """
+
+    def found(self, limits: Limits, returns: Array, past: Past) -> Optimum:
+        """The weights (k,) within limits of the k assets of returns (T, k), a period."""
+        super().found(limits, returns, past)  # a ratio of no risk is none
+        mean, cash = returns.mean(axis=0), float(past.cash[-self.window :].mean())
+        risk = risk_of(self.risk, returns, self.level, self.periods_per_year)
+        year = self.periods_per_year
+        return optimum(limits, maximum_ratio(risk, year * mean, year * cash, f"return a year over {risk.unit}"))
+
 
 WORST, LARGEST_WEIGHT = "worst", "largest"
 RELIABLE = 1.6448536269514722  # standard errors: the quantile of 95 % of the normal distribution
 
 
 @dataclass(frozen=True, repr=False)
-class RobustCVaR(OnWindow):
+class RobustCVaR(OnTail):
     """The weights of least mean loss plus risk_aversion × CVaR, under the worst law within a radius of the window's.
 
     The distance of two laws is the Wasserstein distance with the 1-norm of returns. Over all of them the worst is the
@@ -69,8 +98,8 @@ class RobustCVaR(OnWindow):
     radius        : of the ball of laws, return a period; 0 for none. By default that of `reliable_radius`, which falls
                     with the root of the window; at one that is several times larger, weights are near 1/n.
     risk_aversion : of the CVaR.
-    Others        : as of `OnWindow`.
-    Raises        : as `OnWindow`; with a radius of 0, DataError for a window of no more returns than assets.
+    Others        : as of `OnTail`.
+    Raises        : as `OnTail`; with a radius of 0, DataError for a window of no more returns than assets.
     Source        : Mohajerin Esfahani, Kuhn (2018), Data-driven distributionally robust optimization using the
                     Wasserstein metric, section 7.1 and equation 27.
     """
@@ -85,7 +114,7 @@ class RobustCVaR(OnWindow):
         if self.radius is not None and not (is_number(self.radius) and self.radius >= 0.0):
             refuse("radius of RobustCVaR is", self.radius, "give a number of at least 0, such as 0.001.")
 
-    def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
+    def found(self, limits: Limits, returns: Array, past: Past) -> Optimum:
         """The best weights (k,) within limits of the k assets of returns (T, k), a period."""
         if self.radius == 0.0:
             check_length("RobustCVaR", returns, limits.assets)

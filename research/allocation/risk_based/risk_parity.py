@@ -12,7 +12,7 @@ from foundation.errors import ConfigError
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.constrained import Constrained
 from research.allocation.constrained.on_forecast import OnForecast, root_of_moments
-from research.allocation.constrained.on_window import OnWindow
+from research.allocation.constrained.on_window import OnTail
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
@@ -115,14 +115,14 @@ class RiskParity(Budgeted, OnForecast):
 
 
 @dataclass(frozen=True, repr=False)
-class TailParity(Budgeted, OnWindow):
+class TailParity(Budgeted, OnTail):
     """Weights whose contributions to CVaR are equal, or in given proportions, as far as constraints allow.
 
     An asset's contribution is its mean loss, times its weight, in the sessions in which the portfolio loses most. Where
     the worst sessions change with the weights, which sessions lie in the tail is shared so that the contributions meet.
 
     budgets : share of the CVaR by asset, see RiskParity.
-    Others  : as of `OnWindow`.
+    Others  : as of `OnTail`.
     Raises  : as RiskParity; DataError for a window of no more returns than assets; NotSolvedError where some weights
               within the limits have no loss in the tail: no proportions of a loss are defined.
     Source  : Boudt, Carl, Peterson (2013), Asset Allocation with Conditional Value-at-Risk Budgets; Alankar,
@@ -131,10 +131,11 @@ class TailParity(Budgeted, OnWindow):
 
     budgets: Budgets = ()
 
-    def found(self, limits: Limits, returns: Array, absent: Sequence[str]) -> Optimum:
+    def found(self, limits: Limits, returns: Array, past: Past) -> Optimum:
         """The weights (k,) within limits of the k assets of returns (T, k), a period."""
         check_length("TailParity", returns, limits.assets)
         risk = risk_of("cvar", returns, self.level, self.periods_per_year)
+        absent = [name for name in past.assets if name not in limits.assets]
         budgets, limits = shares(self.budgets, limits, absent)
         least = optimum(limits, risk.aim)
         if least.value <= 0.0:

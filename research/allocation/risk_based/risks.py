@@ -5,13 +5,13 @@ weights (Chekhlov, Uryasev, Zabarankin 2005).
 
 EVaR(w) is the least of F(w, z) = z (ln sum exp(loss / z) - ln (T (1 - level))) over z > 0. An exponential cone leaves
 weights that are exact to the root of the solver's tolerance only; Newton's steps on EVaR itself, each a quadratic
-programme within the same limits, take them to that tolerance.
+programme within the same limits (`newton`), take them to that tolerance.
 
 Source : Ahmadi-Javid (2012), Entropic Value-at-Risk; Cajas (2021), Entropic Portfolio Optimization, equation 14.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Literal
@@ -19,10 +19,9 @@ from typing import Literal
 import numpy as np
 
 from foundation.arrays import Array
-from research.allocation.accuracy import ACCURATE
-from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
-from research.allocation.constraints.optimum import Aim, of_held
+from research.allocation.constraints.newton import by_newton
+from research.allocation.constraints.optimum import Aim
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.constraints.risk_limits import tail, tail_mean
 
@@ -51,6 +50,13 @@ class Risk:
     def aim(self) -> Aim:
         """The least risk."""
         return Aim(self.objective, self.unit, parts=self.parts, sharpened=self.sharpened)
+
+    def value(self, weights: Array) -> float:
+        """The risk of weights (n,), in its unit."""
+        blocks = {WEIGHTS: weights} | {part.name: part.of(weights) for part in self.parts}
+        linear = sum(float(values @ blocks[name]) for name, values in self.objective.linear.items())
+        norms = [rows @ blocks[name] for name, rows in (self.objective.norm or {}).items()]
+        return linear + float(np.linalg.norm(sum(norms))) if norms else linear
 
 
 def volatility(root: Array) -> Risk:
@@ -125,8 +131,6 @@ def largest_of(losses: Part) -> Part:
 
 ENTROPIC = "entropic"
 WIDEST = 12.0  # of ln z over the spread of losses, up or down
-STEPS, STEP_TOLERANCE = 8, 1e-8  # of Newton; a step of less, in weights, is the last one
-LONGEST_STEP = 1e-3  # a step of more is none towards a solution that is known to the root of a tolerance
 
 
 def entropic(returns: Array, level: float) -> Part:
@@ -181,30 +185,16 @@ def sharpened_evar(returns: Array, level: float, limits: Limits, elastic: Elasti
     elastic : limits that may be exceeded.
     solved  : solution by the exponential cone.
     """
-    n, whole, at = returns.shape[1], of_held(limits, solved), solved
-    for _ in range(STEPS):
-        weights = at.x[:n]
-        gradient, curvature = _derivatives(returns, weights, level)
-        unit = float(np.trace(curvature)) / n or 1.0  # a solver's tolerance is absolute
-        objective = Objective({WEIGHTS: (gradient - curvature @ weights) / unit}, curvature / unit)
-        prices = {k: price / unit for k, price in elastic.prices.items()}
-        found = ConeProgramme(limits, objective, replace(elastic, prices=prices)).solve(whole=whole)
-        moved = inf if found is None else float(np.abs(found.x[:n] - weights).max())
-        # At a kink, where several losses tie for the largest, there is no such step.
-        if found is None or moved > LONGEST_STEP:
-            return solved
-        at = found
-        if moved <= STEP_TOLERANCE:
-            break
-    losses = -returns @ at.x[:n]
-    z = best_z(losses, level)
-    priced = sum(price * at.excess[k] for k, price in elastic.prices.items())
-    value = z * (_log_sum(losses / z) - float(np.log(len(losses) * (1.0 - level)))) + priced
-    duals = tuple(unit * rows for rows in at.duals)
-    return replace(at, value=value, duals=duals) if value <= solved.value + ACCURATE else solved
+
+    def value(weights: Array) -> float:
+        losses = -returns @ weights
+        z = best_z(losses, level)
+        return z * (_log_sum(losses / z) - float(np.log(len(losses) * (1.0 - level))))
+
+    return by_newton(value, partial(_derivatives, returns, level), limits, elastic, solved)
 
 
-def _derivatives(returns: Array, weights: Array, level: float) -> tuple[Array, Array]:
+def _derivatives(returns: Array, level: float, weights: Array) -> tuple[Array, Array]:
     """(n,) gradient and (n, n) curvature of EVaR, the least over z, at weights (n,).
 
     With probabilities p of the tilted losses, the gradient is that of the mean loss by p; the curvature is over z the

@@ -23,7 +23,7 @@ CONSTRAINTS = {
 }
 
 
-BY_RISK = ("minimum_risk", "risk_parity", "tail_parity", "maximum_diversification")
+BY_RISK = ("minimum_risk", "maximum_ratio", "kelly", "risk_parity", "tail_parity", "maximum_diversification")
 
 
 def desk(allocation: dict[str, Any]) -> Portfolio:

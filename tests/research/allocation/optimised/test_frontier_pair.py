@@ -17,9 +17,9 @@ MODEL = MeanVariance("utility", forecast=Estimated(window=250), constraints=LIMI
 
 def test_the_frontier_without_limits_is_nowhere_to_the_right():
     pair = frontier_pair(MODEL, PAST, 10)
-    for mean, volatility in zip(pair.limited.mean, pair.limited.volatility, strict=True):
+    for mean, volatility in zip(pair.limited.mean, pair.limited.risk, strict=True):
         assert (
-            np.interp(mean, pair.unlimited.mean, pair.unlimited.volatility) <= volatility + 5e-5
+            np.interp(mean, pair.unlimited.mean, pair.unlimited.risk) <= volatility + 5e-5
         )  # a chord lies above the curve
     assert pair.unlimited.mean[-1] > pair.limited.mean[-1]
     assert len(pair.unlimited.mean) == 30

@@ -21,8 +21,10 @@ from research.allocation import (
     ExponentialGradient,
     FixedWeights,
     InverseVolatility,
+    Kelly,
     MarketCapWeights,
     MaximumDiversification,
+    MaximumRatio,
     MeanVariance,
     MinimumRisk,
     MinimumVariance,
@@ -69,6 +71,7 @@ from research.rules import (
     CostBenefit,
     DrawdownFloor,
     GroupThreshold,
+    MultiPeriod,
     Never,
     NoTradeRegion,
     RegimeThreshold,
@@ -110,6 +113,9 @@ EXAMPLES = {
     "{rule: no_trade_region, to: target, narrowed: false}": NoTradeRegion(STRATEGIC, to="target", narrowed=False),
     "{rule: best_point, horizon: 1, schedule: 21, returns: 126}": BestPoint(
         STRATEGIC, horizon=1.0, schedule=21, returns=126
+    ),
+    "{rule: multi_period, horizon: 4, half_life: 2, schedule: month, returns: 126}": MultiPeriod(
+        STRATEGIC, 4, half_life=2.0, schedule="month", returns=126
     ),
     "{rule: tuned, bands: [0.01, 0.02], to: [0, 1]}": TunedThreshold(STRATEGIC, (0.01, 0.02), (0.0, 1.0)),
     "{rule: learned, steps: 9, seeds: [7], learner: ppo, ppo: {epochs: 3}}": Learned(
@@ -215,6 +221,10 @@ EXAMPLES = {
     "{rule: never, allocation: {kind: robust_cvar, radius: 0.001, level: 0.9}}": Never(
         RobustCVaR(radius=0.001, level=0.9)
     ),
+    "{rule: never, allocation: {kind: maximum_ratio, risk: evar, level: 0.9}}": Never(
+        MaximumRatio(risk="evar", level=0.9)
+    ),
+    "{rule: never, allocation: {kind: kelly, window: 500, upper: 0.5}}": Never(Kelly(window=500, upper=0.5)),
     "{rule: never, allocation: {kind: minimum_risk, risk: cdar, level: 0.9, upper: {SPY: 0.5}}}": Never(
         MinimumRisk("cdar", level=0.9, upper={"SPY": 0.5})
     ),

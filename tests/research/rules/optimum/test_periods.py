@@ -1,0 +1,148 @@
+"""The plan of several periods: equal to the same programme in cvxpy, to the compiled best point, and to closed forms."""
+
+from typing import Any
+
+import cvxpy as cp
+import numpy as np
+import pytest
+
+from foundation.arrays import Array
+from research.accounting.cost_parameters import HoldingCosts
+from research.allocation import NotSolvedError
+from research.allocation.constraints import Bounds, Constraints, Group, Most, TrackingErrorLimit
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.limits import Limits
+from research.allocation.constraints.lookup import Known
+from research.rules.optimum.best_weights import best_weights
+from research.rules.optimum.periods import PlanCosts, best_plan
+
+FREE = HoldingCosts(np.zeros(5), 0.0, 0.0, 0.0, False)
+HELD = HoldingCosts(np.full(5, 0.01), 0.02, 0.005, 0.0, True)
+NAMES = ("A", "B", "C", "D", "E")
+START = np.array([0.30, 0.25, 0.20, 0.15, 0.10])
+BENCHMARK = np.array([0.2, 0.2, 0.2, 0.2, 0.2])
+RATE = np.array([1.0, 2.0, 5.0, 10.0, 3.0]) * 1e-4
+YEARS = 1.0 / 52.0
+
+
+def risk(seed: int) -> Array:
+    draws = np.random.default_rng(seed).normal(size=(40, 5)) * np.array([0.08, 0.12, 0.16, 0.2, 0.24])
+    return np.cov(draws, rowvar=False)
+
+
+def limits_of(asked: Constraints, covariance: Array, previous: Array | None = None) -> Limits:
+    return build(asked, Known(NAMES, {}, covariance, previous=previous))
+
+
+def by_cvxpy(
+    gain: Array, curvature: Array, centre: Array, costs: PlanCosts, limits: Any, start: Array = START
+) -> Array:
+    """The plan as Boyd et al. (2017) state it; `limits` gives the constraints of one period's weights."""
+    periods, n = gain.shape
+    w = cp.Variable((periods, n))
+    utility, paid, asked = 0, 0, []
+    for h in range(periods):
+        trade = cp.abs(w[h] - (start if h == 0 else w[h - 1]))
+        owed, short = cp.pos(cp.sum(w[h]) - 1.0), cp.pos(-w[h])
+        holding = (
+            costs.holding.borrow @ short + costs.holding.financing * owed
+            + costs.holding.cash_spread * cp.pos(1.0 - cp.sum(w[h]))
+        )  # fmt: skip
+        utility += gain[h] @ w[h] - 0.5 * cp.quad_form(w[h] - centre, cp.psd_wrap(curvature)) - holding
+        paid += costs.rate @ trade + costs.impact @ cp.power(trade, costs.exponent, approx=False)
+        asked += limits(w[h])
+    problem = cp.Problem(cp.Maximize(1000.0 * (utility / periods - paid / (periods * YEARS))), asked)
+    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+    return np.array(w.value)
+
+
+LONG = Constraints()
+SHORTS = Constraints(
+    net=Bounds(least=0.5, most=1.2), gross=Most(most=1.6), tracking_error=TrackingErrorLimit(
+        most=0.05, benchmark=dict(zip(NAMES, BENCHMARK.tolist(), strict=True)))
+)  # fmt: skip
+GROUPED = Constraints(groups={"pair": Group(lines=("A", "B"), most=0.35)})
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("kind", ["linear", "impact", "shorts"])
+def test_the_plan_is_that_of_cvxpy(kind: str, seed: int) -> None:
+    rng, covariance = np.random.default_rng(seed), risk(seed)
+    gain = rng.normal(0.03, 0.05, (3, 5))
+    size = np.zeros(5) if kind == "linear" else np.array([0.002, 0.004, 0.0, 0.006, 0.01])
+    costs = PlanCosts(RATE, size, 1.5 if seed == 1 else 1.8, HELD if kind == "shorts" else FREE)
+    centre = np.zeros(5) if kind == "shorts" else BENCHMARK
+    asked = {"linear": LONG, "impact": GROUPED, "shorts": SHORTS}[kind]
+    root = np.linalg.cholesky(covariance).T
+    stated = {
+        "linear": lambda w: [w >= 0, cp.sum(w) == 1],
+        "impact": lambda w: [w >= 0, cp.sum(w) == 1, w[0] + w[1] <= 0.35],
+        "shorts": lambda w: [
+            cp.norm1(w) <= 1.6, cp.sum(w) >= 0.5, cp.sum(w) <= 1.2, cp.norm(root @ (w - BENCHMARK)) <= 0.05
+        ],
+    }[kind]  # fmt: skip
+    one = limits_of(asked, covariance)
+    plan = best_plan((one,) * 3, START, gain, 4.0 * covariance, centre, costs, YEARS)
+    expected = by_cvxpy(gain, 4.0 * covariance, centre, costs, stated)
+    assert np.abs(plan - expected).max() <= 1e-6
+
+
+def test_one_period_without_returns_is_the_best_point() -> None:
+    covariance, one = risk(3), limits_of(LONG, risk(3))
+    costs = PlanCosts(RATE, np.zeros(5), 1.5, FREE)
+    for years in (0.02, 0.25, 1.0):
+        plan = best_plan((one,), START, np.zeros((1, 5)), 5.0 * covariance, BENCHMARK, costs, years)
+        best = best_weights(START, BENCHMARK, covariance, RATE, 5.0 * years, 0.0, 1.0)
+        assert np.abs(plan[0] - best).max() <= 1e-7
+        assert not np.allclose(best, START) or years == 0.02
+
+
+def test_a_plan_in_an_unchanging_world_is_one_period_as_long() -> None:
+    """Proportional costs: all trades of the best plan come at once (Jensen)."""
+    covariance, one = risk(4), limits_of(LONG, risk(4))
+    gain = np.array([0.05, 0.02, 0.06, 0.03, 0.01])
+    costs = PlanCosts(10.0 * RATE, np.zeros(5), 1.5, FREE)
+    several = best_plan((one,) * 4, START, np.tile(gain, (4, 1)), 3.0 * covariance, np.zeros(5), costs, YEARS)
+    at_once = best_plan((one,), START, gain[None], 3.0 * covariance, np.zeros(5), costs, 4.0 * YEARS)
+    assert np.abs(several - at_once[0]).max() <= 1e-6
+    assert np.abs(at_once[0] - START).max() > 1e-3
+
+
+def test_impact_spreads_a_trade_over_the_periods() -> None:
+    """Quadratic cost k x^2 of one trade of D in H periods is least in equal parts, of k D^2 / H."""
+    covariance = np.eye(2) * 1e-9
+    one = build(Constraints(net=Bounds(least=0.0, most=1.0)), Known(("A", "B"), {}, covariance))
+    last = build(
+        Constraints(net=Bounds(least=0.0, most=1.0), lines={"A": Bounds(least=0.6, most=0.6)}),
+        Known(("A", "B"), {}, covariance),
+    )
+    costs = PlanCosts(np.zeros(2), np.array([0.05, 0.05]), 2.0, HoldingCosts(np.zeros(2), 0.0, 0.0, 0.0, False))
+    plan = best_plan((one, one, last), np.zeros(2), np.zeros((3, 2)), covariance, np.zeros(2), costs, YEARS)
+    assert plan[:, 0] == pytest.approx([0.2, 0.4, 0.6], abs=1e-5)
+
+
+def test_without_costs_the_plan_is_the_target_and_with_huge_ones_what_is_held() -> None:
+    covariance, one = risk(5), limits_of(LONG, risk(5))
+    for rate, expected in ((0.0, BENCHMARK), (0.4, START)):
+        costs = PlanCosts(np.full(5, rate), np.zeros(5), 1.5, FREE)
+        plan = best_plan((one,) * 2, START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK, costs, YEARS)
+        assert np.abs(plan[0] - expected).max() <= 1e-6
+
+
+def test_a_limit_of_turnover_binds_the_first_period() -> None:
+    covariance = risk(6)
+    first = limits_of(Constraints(turnover=Most(most=0.03)), covariance, START)
+    costs = PlanCosts(np.zeros(5), np.zeros(5), 1.5, FREE)
+    both = (first, limits_of(LONG, covariance))
+    plan = best_plan(both, START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK, costs, YEARS)
+    assert np.maximum(plan[0] - START, 0.0).sum() == pytest.approx(0.03, abs=1e-6)
+    assert np.abs(plan[1] - BENCHMARK).max() <= 1e-6
+
+
+def test_limits_that_conflict_are_named() -> None:
+    covariance = risk(7)
+    groups = {"pair": Group(lines=("A", "B"), least=0.7), "rest": Group(lines=("C", "D", "E"), least=0.4)}
+    one = limits_of(Constraints(groups=groups), covariance)
+    costs = PlanCosts(RATE, np.zeros(5), 1.5, FREE)
+    with pytest.raises(NotSolvedError, match=r"pair .*at least 70.00%.*rest .*at least 40.00%"):
+        best_plan((one,) * 2, START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK, costs, YEARS)
