@@ -1,8 +1,8 @@
 """The share of days on which regime models name the wrong state, in markets whose states are known.
 
-A two-state Markov chain sets the volatility of each day, and nothing else. Each model is fitted to the first half of the
-days and asked on each day of the second, of the returns up to that day. The filter that knows the law has the least
-error that is possible.
+A two-state Markov chain sets the volatility of each day, and nothing else. Each model is fitted to the first half of
+the days and asked on each day of the second, of the returns up to that day. The filter that knows the law has the
+least error that is possible.
 """
 
 import numpy as np
