@@ -17,27 +17,23 @@ from research.forecast.model import RefitSchedule, refuse_earlier
 from research.forecast.regimes.protocol import RegimeModel, checked_returns, fitted_history, history, state_names
 from research.market import Past
 
-DOWNSIDE, SORTINO = 10.0, (20.0, 60.0)  # half-lives of the features, days
-YOUNG = 60  # first days, left out of the fit: their features are means of few returns
-LEAST_DEVIATION = 1e-4  # of a downside deviation, a basis point a day: before the first loss it would be zero
+HALF_LIFE = 1.0  # of the feature, days: a longer one sees a change of state later
+YOUNG = 10  # first days, left out of the fit: their features are means of few returns
+LEAST_DEVIATION = 1e-4  # a basis point a day: after days without a change of price it would be zero
 FARTHEST = 3.0  # deviations of a feature from its mean in the fit, at which it is cut
 STARTS, ROUNDS = 10, 1_000  # of the search; rounds of each at most
 
 
 def jump_features(returns: Array) -> Array:
-    """(T, 3) features of simple returns (T,), fraction, each day's from the returns up to that day.
+    """(T, 1) logarithm of the exponentially weighted deviation of simple returns (T,), fraction, up to each day.
 
-    The logarithm of the exponentially weighted downside deviation, of a half-life of 10 days, and Sortino ratios of
-    half-lives of 20 and 60 days.
-    Source : Shu, Yu and Mulvey (2024), Downside risk reduction using regime-switching signals: a statistical jump model
-             approach, Journal of Asset Management 25, table 2.
+    Squares are weighted with a half-life of one day. Where states differ in volatility, Sortino ratios and downside
+    deviations of months, which Shu, Yu and Mulvey (2024, table 2) add, hide the states: `benchmarks.planted_regimes`.
     """
     from research.forecast.regimes.kernels import running_mean
 
-    losses = np.minimum(returns, 0.0) ** 2
-    downside = {life: np.maximum(np.sqrt(running_mean(losses, life)), LEAST_DEVIATION) for life in (DOWNSIDE, *SORTINO)}
-    ratios = [running_mean(returns, life) / downside[life] for life in SORTINO]
-    return np.column_stack([np.log(downside[DOWNSIDE]), *ratios])
+    deviation = np.sqrt(running_mean(returns * returns, HALF_LIFE))
+    return np.log(np.maximum(deviation, LEAST_DEVIATION))[:, None]
 
 
 @dataclass(frozen=True)
@@ -46,18 +42,19 @@ class JumpModel(RegimeModel):
 
     line     : the asset of the returns.
     states   : number of regimes, 2 to 6.
-    penalty  : penalty on a change of state, in units of the objective: features have variance one in the fit. 0
+    penalty  : penalty on a change of state, in units of the objective: the feature has variance one in the fit. 0
                clusters each day by itself.
     schedule : schedule on which they are fitted again, as `Refitted` has it.
     seed     : seed of the starts of the search.
     Raises   : ConfigError for a setting out of range.
     Source   : Nystrup, Lindström and Madsen (2020), Learning hidden Markov models with persistent states by penalizing
-               jumps, Expert Systems with Applications 150; Shu, Yu and Mulvey (2024) for features and penalty.
+               jumps, Expert Systems with Applications 150; Shu, Yu and Mulvey (2024), Downside risk reduction using
+               regime-switching signals: a statistical jump model approach, Journal of Asset Management 25.
     """
 
     line: str
     states: int = 2
-    penalty: float = 50.0
+    penalty: float = 3.0
     schedule: RefitSchedule = "year"
     seed: int = 0
 
@@ -65,7 +62,7 @@ class JumpModel(RegimeModel):
         """Check the settings."""
         super().__post_init__()
         if not (is_number(self.penalty) and self.penalty >= 0.0):
-            refuse("penalty of JumpModel is", self.penalty, "give a number, 0 or more, such as 50.")
+            refuse("penalty of JumpModel is", self.penalty, "give a number, 0 or more, such as 3.")
 
     def fit(self, past: Past) -> "JumpRegimes":
         """The regimes of the returns up to today; a halt counts as a day with a return of zero.
@@ -75,7 +72,7 @@ class JumpModel(RegimeModel):
         whole = fitted_history(past, self.line, self.window)
         returns, features = whole[YOUNG:], jump_features(whole)[YOUNG:]
         mean, spread = features.mean(axis=0), features.std(axis=0)
-        spread[np.ptp(features, axis=0) == 0.0] = 1.0  # an asset without a loss has one downside deviation
+        spread[np.ptp(features, axis=0) == 0.0] = 1.0  # returns within a basis point have one deviation
         centres, labels, _ = fit_jumps(_scaled(features, mean, spread), self.states, self.penalty, self.seed)
         days = np.bincount(labels, minlength=self.states)
         if days.min() < 2:
@@ -97,8 +94,8 @@ class JumpRegimes:
     """A fitted jump model.
 
     line         : the asset of the returns.
-    centres      : (k, 3) centres of the states, in scaled features, the calmest first.
-    mean, spread : (3,) mean and deviation by which features are scaled, over the days of the fit.
+    centres      : (k, 1) centres of the states, in scaled features, the calmest first.
+    mean, spread : (1,) mean and deviation by which features are scaled, over the days of the fit.
     penalty      : penalty on a change of state.
     seen         : the last date of the fit.
     names        : (k,) names of the states.

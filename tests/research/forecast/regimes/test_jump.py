@@ -7,7 +7,7 @@ from jumpmodels.jump import JumpModel as Peer
 from simulated import market_of
 
 from foundation.errors import ConfigError, DataError
-from research.forecast import JumpModel, history
+from research.forecast import JumpModel, MarkovRegimes, history
 from research.forecast.regimes.jump import fit_jumps, jump_features
 from research.market import Market
 from research.risk import RegimeSwitching, simulated_market
@@ -23,17 +23,15 @@ def market() -> Market:
     return simulated_market(TRUTH, days=3_000, seed=1)
 
 
-def test_features_are_those_of_pandas_weights(market: Market) -> None:
+def test_the_feature_is_that_of_pandas_weights(market: Market) -> None:
     returns = pd.Series(history(market.past(3_000), "S1"))
-    losses = returns.clip(upper=0.0) ** 2
-    downside = {life: np.sqrt(losses.ewm(halflife=life).mean()).clip(lower=1e-4) for life in (10, 20, 60)}
-    expected = [np.log(downside[10])] + [returns.ewm(halflife=life).mean() / downside[life] for life in (20, 60)]
-    np.testing.assert_allclose(jump_features(returns.to_numpy()), np.column_stack(expected), rtol=1e-9)
+    expected = np.log(np.sqrt((returns**2).ewm(halflife=1).mean()).clip(lower=1e-4))
+    np.testing.assert_allclose(jump_features(returns.to_numpy())[:, 0], expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("states", "penalty"), [(2, 0.0), (2, 5.0), (2, 50.0), (3, 20.0)])
+@pytest.mark.parametrize(("states", "penalty"), [(2, 0.0), (2, 3.0), (2, 20.0), (3, 3.0)])
 def test_fit_and_online_states_are_those_of_the_package(market: Market, states: int, penalty: float) -> None:
-    features = jump_features(history(market.past(1_500), "S1"))[60:]
+    features = jump_features(history(market.past(1_500), "S1"))[10:]
     features = (features - features.mean(axis=0)) / features.std(axis=0)
     centres, labels, value = fit_jumps(features, states, penalty, seed=0)
     peer = Peer(n_components=states, jump_penalty=penalty, random_state=0).fit(features)
@@ -48,24 +46,26 @@ def test_the_state_of_a_day_is_the_one_that_the_package_predicts_online(market: 
     fitted = JumpModel("S1").fit(market.past(1_500))
     features = (jump_features(history(market.past(3_000), "S1")) - fitted.mean) / fitted.spread
     features = np.clip(features, -3.0, 3.0)
-    peer = Peer(n_components=2, jump_penalty=50.0)
-    peer.centers_, peer.jump_penalty_mx = fitted.centres, np.array([[0.0, 50.0], [50.0, 0.0]])
+    peer = Peer(n_components=2, jump_penalty=3.0)
+    peer.centers_, peer.jump_penalty_mx = fitted.centres, np.array([[0.0, 3.0], [3.0, 0.0]])
     peer.feat_weights, peer.prob_vecs = None, None
     online = fitted.probabilities(market.past(3_000)).argmax(axis=1)
     assert online.tolist() == np.asarray(peer.predict_online(features)).tolist()
 
 
-def test_planted_states_are_found_where_clusters_of_days_overlap() -> None:
-    """Centres one deviation apart in each of three features: by itself a fifth of the days goes to the wrong one."""
-    rng = np.random.default_rng(2)
-    state = np.cumsum(rng.random(2_000) < 0.01) % 2
-    features = state[:, None] + rng.standard_normal((2_000, 3))
-    missed = {}
-    for penalty in (0.0, 10.0):
-        centres, labels, _ = fit_jumps(features, 2, penalty, seed=0)
-        missed[penalty] = np.mean((centres[labels, 0] > centres.mean(axis=0)[0]) != state)
-    assert missed[0.0] > 0.15
-    assert missed[10.0] < 0.03
+def test_states_planted_in_returns_are_found_nearly_as_by_the_filter_of_the_true_law() -> None:
+    """Volatility of 0.6 and 2 % a day, 50 days each: on days after the fit, within 5 points of the least error."""
+    days, fit, moves = 2_500, 1_250, ((0.98, 0.02), (0.02, 0.98))
+    world = RegimeSwitching([[0.0], [0.0]], [[[252 * 0.006**2]], [[252 * 0.02**2]]], moves, 252.0)
+    errors = []
+    for seed in range(6):
+        market, state = simulated_market(world, days=days, seed=seed), world.regimes(1, days, seed=seed)[0]
+        truth = MarkovRegimes("S1", (0.0, 0.0), (0.006, 0.02), moves, market.dates[0])
+        for regimes in (JumpModel("S1").fit(market.past(fit)), truth):
+            known = regimes.probabilities(market.past(days)).argmax(axis=1)
+            errors.append(np.mean(known[fit:] != state[fit:]))
+    ours, least = np.reshape(errors, (6, 2)).mean(axis=0)
+    assert 0.03 < least < ours < least + 0.05
 
 
 def test_a_fit_serves_later_days_and_its_states_last(market: Market) -> None:
@@ -73,7 +73,8 @@ def test_a_fit_serves_later_days_and_its_states_last(market: Market) -> None:
     assert fitted.names == ("calm bull", "turbulent bear")
     known = fitted.probabilities(market.past(3_000)).argmax(axis=1)
     state, returns = TRUTH.regimes(1, 3_000, seed=1)[0], history(market.past(3_000), "S1")
-    assert np.abs(np.diff(known)).sum() < np.abs(np.diff(state)).sum()
+    assert np.abs(np.diff(known)).sum() < 2 * np.abs(np.diff(state)).sum()
+    assert np.mean(known[1_500:] != state[1_500:]) < 0.05
     assert returns[1_500:][known[1_500:] == 1].std() > 2.0 * returns[1_500:][known[1_500:] == 0].std()
 
 
@@ -93,10 +94,7 @@ def test_a_state_that_is_never_visited_is_refused(market: Market) -> None:
         JumpModel("S1", penalty=-1.0)
 
 
-def test_a_line_without_a_loss_is_told_apart_by_its_other_features() -> None:
-    """Its downside deviation is the least one on each day: scaled by the rounding of a spread, a loss would be all."""
-    rng = np.random.default_rng(0)
-    gains = np.abs(rng.normal(0.0, 1e-4, (900, 1)))
-    found = JumpModel("A").fit(market_of(gains).past(899))
-    np.testing.assert_array_equal(found.spread[0], 1.0)
-    np.testing.assert_allclose(found.centres[:, 0], 0.0, atol=1e-9)
+def test_returns_within_a_basis_point_have_no_regimes() -> None:
+    quiet = np.abs(np.random.default_rng(0).normal(0.0, 1e-5, (900, 1)))
+    with pytest.raises(DataError, match="no 2 regimes are found in 899 returns of A"):
+        JumpModel("A").fit(market_of(quiet).past(899))

@@ -20,7 +20,7 @@ EVERY = [
     LAW,
     MarkovSwitching("S1", states=2),
     MarkovSwitching("S1", states=3, schedule="quarter", seed=2),
-    JumpModel("S1", penalty=20.0),
+    JumpModel("S1"),
     VolatilityPercentiles("S1"),
     VolatilityPercentiles("S1", lookback=300),
 ]
