@@ -1,6 +1,7 @@
 """The efficient frontier under limits: one programme, solved for each target return."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,13 @@ import pandas as pd
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, freeze_fields
 from research.allocation.answer import Binding, NotSolvedError
+from research.allocation.constraints.active_set import by_active_sets
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
+from research.allocation.constraints.programme import Solved
 from research.allocation.optimised.aims import maximum_return, minimum_volatility, return_limit
 
 INSIDE = 1e-7  # of the frontier's span of returns: the last point is so far below the largest return
@@ -56,6 +59,16 @@ class Frontier:
         return self.summary().to_string(float_format=lambda value: f"{value:.4f}")
 
 
+def _by_cones(programme: ConeProgramme, limits: Limits, place: int, target: float) -> Solved:
+    """The point of least volatility with a mean of `target`, the bound of the limit at `place`."""
+    found = best(programme, {place: target}).point
+    if found is None:
+        raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
+    if (whole := of_held(limits, found)) is not None:
+        found = programme.solve({place: target}, whole) or found
+    return programme.sharpened(found, {place: target}, whole)
+
+
 def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Frontier:
     """The least volatility at each of evenly spaced means, under limits.
 
@@ -64,7 +77,7 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
     root   : (r, n) with root' root = covariance a year.
     points : number of points, at least 2.
     Raises : NotSolvedError where no weights keep the limits; ConfigError for fewer points.
-    Source : Markowitz (1952), Portfolio Selection. One programme is made, and only the bound of its return changes.
+    Source : Markowitz (1952), Portfolio Selection. Where a cone programme has to answer, only the bound of its return changes.
     """
     if not is_whole(points) or points < 2:
         refuse("points of a frontier is", points, "give a whole number, at least 2.")
@@ -73,16 +86,14 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
     low, high = float(mean @ least_volatile), float(mean @ last)
     targets = np.linspace(low, max(high - INSIDE * (high - low), low), points)
     with_target = limits.with_limits([*limits.limits, return_limit(mean, low)])
-    place, aim = len(limits.limits), minimum_volatility(root)
-    programme = ConeProgramme(with_target, aim.objective, elastic_of(limits))
+    place, aim, elastic = len(limits.limits), minimum_volatility(root), elastic_of(limits)
+    programme = cache(lambda: ConeProgramme(with_target, aim.objective, elastic))
     weights, binding = [], []
     for target in targets.tolist():
-        found = best(programme, {place: target}).point
-        if found is None:
-            raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
-        if (whole := of_held(with_target, found)) is not None:
-            found = programme.solve({place: target}, whole) or found
-        found = programme.sharpened(found, {place: target}, whole)
+        found = None
+        if not elastic.prices and not elastic.pools:
+            found = by_active_sets(limits.with_limits([*limits.limits, return_limit(mean, target)]), aim.objective)
+        found = found or _by_cones(programme(), with_target, place, target)
         weights.append(tidy(limits, weights_in(limits, found)))
         prices = prices_of(limits, aim, replace(found, duals=found.duals[:place]))
         binding.append(binding_of(limits, weights[-1], prices, aim.unit, aim.smaller))
