@@ -41,10 +41,9 @@ def covariance(name: CovarianceName, returns: Array, half_life: float) -> Array:
 
         return shrunk_covariance(returns)
     if name in ("ledoit_wolf", "oas"):
-        from research.risk.simulation.shrinkage import oas_intensity, shrinkage_intensity, toward_equal_variances
+        from research.risk.simulation.shrinkage import ledoit_wolf, oas
 
-        intensity = shrinkage_intensity if name == "ledoit_wolf" else oas_intensity
-        return toward_equal_variances(returns, intensity(returns))
+        return ledoit_wolf(returns) if name == "ledoit_wolf" else oas(returns)
     from skfolio import moments
 
     if name == "ewma":

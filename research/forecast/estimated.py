@@ -108,7 +108,8 @@ class Estimated:
         assets = tuple(past.assets[line] for line in lines)
         self._check(returns, assets, past)
         cov = np.atleast_2d(covariance(self.covariance, returns, self.half_life))
-        cov, notes = repaired((cov + cov.T) / 2.0)
+        cov = (cov + cov.T) / 2.0
+        cov, notes = (cov, ()) if self.covariance in ANY_LENGTH else repaired(cov)  # shrunk ones need none
         mean = expected_returns(self.mean, returns, past.cash[-self.window :], self.half_life)
         return Moments(assets, mean, cov, 1.0, past.date, notes)
 

@@ -1,7 +1,7 @@
 """Mean and covariance of returns over a horizon, as known on a date: the output of estimators for optimisers."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -38,8 +38,7 @@ class Moments(MadeAnew):
     def __post_init__(self) -> None:
         """Check the numbers and make them read-only."""
         freeze_fields(self, "mean", "covariance")
-        if not (is_number(self.horizon) and self.horizon > 0):
-            refuse("horizon of moments is", self.horizon, "give a number of periods above 0.")
+        _check_horizon(self.horizon)
         k = len(self.assets)
         if self.mean.shape != (k,) or self.covariance.shape != (k, k):
             raise DataError(
@@ -54,8 +53,11 @@ class Moments(MadeAnew):
 
     def over(self, horizon: float) -> "Moments":
         """The same over another number of periods, for returns that do not depend on each other."""
-        times = horizon / self.horizon
-        return replace(self, mean=self.mean * times, covariance=self.covariance * times, horizon=horizon)
+        _check_horizon(horizon)
+        times, found = horizon / self.horizon, object.__new__(type(self))  # its covariance need not be checked again
+        vars(found).update(vars(self), mean=self.mean * times, covariance=self.covariance * times, horizon=horizon)
+        freeze_fields(found, "mean", "covariance")
+        return found
 
     @property
     def volatility(self) -> Array:
@@ -79,6 +81,11 @@ class Forecast(Hashable, Protocol):
         """Mean and covariance of the assets that it knows enough of."""
 
 
+def _check_horizon(horizon: object) -> None:
+    if not (is_number(horizon) and horizon > 0):  # type: ignore[operator]
+        refuse("horizon of moments is", horizon, "give a number of periods above 0.")
+
+
 def check_covariance(covariance: Array, assets: tuple[str, ...]) -> None:
     """Raise DataError for a covariance (k, k) of k assets that is not symmetric or not positive semi-definite."""
     variance = np.diag(covariance)
@@ -92,8 +99,10 @@ def check_covariance(covariance: Array, assets: tuple[str, ...]) -> None:
     if (variance < 0.0).any():
         i = int(np.argmin(variance))
         raise DataError(f"variance of {assets[i]} is {variance[i]:.6g}. Give zero or more.")
-    from research.risk.simulation.covariances import least_eigenvalue  # its room is slow to import
+    from research.risk.simulation.covariances import is_semidefinite, least_eigenvalue  # its room is slow to import
 
+    if is_semidefinite(covariance):
+        return
     value, i, j = least_eigenvalue(covariance)
     if value < -EIGENVALUE:
         raise DataError(
@@ -111,10 +120,9 @@ def repaired(covariance: Array) -> tuple[Array, tuple[str, ...]]:
     Source     : Rebonato and Jäckel (1999), The Most General Methodology to Create a Valid Correlation Matrix, spectral
                  decomposition.
     """
-    from research.risk.simulation.covariances import least_eigenvalue
+    from research.risk.simulation.covariances import is_semidefinite, least_eigenvalue
 
-    value, _, _ = least_eigenvalue(covariance)
-    if value >= -EIGENVALUE:
+    if is_semidefinite(covariance) or (value := least_eigenvalue(covariance)[0]) >= -EIGENVALUE:
         return covariance, ()
     deviation = np.sqrt(np.diag(covariance))
     scale = np.where(deviation > 0.0, deviation, 1.0)

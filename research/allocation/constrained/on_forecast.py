@@ -60,7 +60,8 @@ class OnForecast(Constrained):
 
 def lines_of(moments: Moments, past: Past) -> Rows:
     """(k,) columns of the assets of a forecast."""
-    return np.array([past.assets.index(asset) for asset in moments.assets])
+    column = {asset: i for i, asset in enumerate(past.assets)}
+    return np.array([column[asset] for asset in moments.assets])
 
 
 def root_of_moments(moments: Moments) -> Array:

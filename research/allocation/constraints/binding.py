@@ -65,6 +65,6 @@ def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
 def _lines(limits: Limits, limit: Limit) -> list[str]:
     """The asset of each row of a limit of several single assets; none for any other limit."""
     rows = limit.rows.get(WEIGHTS)
-    if rows is None or len(rows) < 2 or (np.count_nonzero(rows, axis=1) != 1).any() or " is " not in limit.words:
+    if rows is None or len(rows) < 2 or (limit.columns < 0).any() or " is " not in limit.words:
         return []
-    return [limits.assets[int(np.argmax(row != 0.0))] for row in rows]
+    return [limits.assets[i] for i in limit.columns]

@@ -12,7 +12,7 @@ from math import inf, isfinite
 
 import numpy as np
 
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array, Mask, Rows
 from research.allocation.constraints.records import ALWAYS, Firmness
 
 WEIGHTS, HELD_LINES = "weights", "held"  # blocks of x: what each asset weighs, and whether it is held
@@ -98,10 +98,16 @@ class Limit:
         """The limit with its rows' bounds further apart by `amount`, in its unit."""
         return replace(self, lower=self.lower - amount, upper=self.upper + amount)
 
-    @property
+    @cached_property
     def equation(self) -> bool:
         """True if both of its bounds are the same."""
         return self.root is None and bool((self.lower == self.upper).all())
+
+    @cached_property
+    def columns(self) -> Rows:
+        """(k,) the asset of each row that weighs one asset alone; -1 for another row."""
+        weighed = self.rows[WEIGHTS] != 0.0
+        return np.where(weighed.sum(axis=1) == 1, weighed.argmax(axis=1), -1)
 
     def mended(self, amount: float, raised: bool) -> str:
         """The change that widens it by `amount`, up or down, in words, with a written bound that suffices."""
@@ -215,12 +221,11 @@ class Limits:
         for limit in self.limits:
             rows = limit.rows.get(WEIGHTS)
             others = any(values.any() for block, values in limit.rows.items() if block != WEIGHTS)
-            if rows is None or others or not limit.hard or (np.count_nonzero(rows, axis=1) != 1).any():
+            if rows is None or others or not limit.hard or (limit.columns < 0).any():
                 continue
-            for row, low, high in zip(rows, limit.lower, limit.upper, strict=True):
-                i = int(np.argmax(row != 0.0))
-                if row[i] == 1.0:
-                    least[i], most[i] = max(least[i], low), min(most[i], high)
+            whose, plain = limit.columns, rows.max(axis=1) == 1.0
+            np.maximum.at(least, whose[plain], limit.lower[plain])
+            np.minimum.at(most, whose[plain], limit.upper[plain])
         return least, most
 
     @property

@@ -1,6 +1,7 @@
 """The weights that make an aim the best under limits, with the limits that gave way or bind, and their prices.
 
-Every optimiser says its aim as a cone programme and is solved here.
+Every optimiser says its aim as a cone programme and is solved here: by active sets where the limits and the aim allow
+it, else as that programme.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from research.allocation.accuracy import GIVES, LIMIT_TOLERANCE, RELAXED_ZERO, ROUNDING, ZERO
 from research.allocation.answer import Binding, NotSolvedError
+from research.allocation.constraints.active_set import by_active_sets
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
@@ -112,6 +114,10 @@ def optimum(limits: Limits, aim: Aim) -> Optimum:
 def _solved(limits: Limits, aim: Aim, elastic: Elastic) -> tuple[Solved, float]:
     """The best point to full accuracy, and its largest possible improvement with other assets held; 0 where proven."""
     with_parts = replace(limits, parts=(*limits.parts, *aim.parts))
+    if aim.sharpened is None and not elastic.prices and not elastic.pools:
+        solved = by_active_sets(with_parts, aim.objective, aim.numerator)
+        if solved is not None:
+            return solved, 0.0
     programme = ConeProgramme(with_parts, aim.objective, elastic, aim.numerator)
     tighter = perspective(with_parts, aim.objective) if aim.numerator is None and not elastic.prices else None
     found = best(programme if tighter is None else ConeProgramme(tighter.limits, tighter.objective, elastic))

@@ -1,6 +1,7 @@
-"""A root of a covariance, which refuses a matrix that is none."""
+"""A root of a covariance, which refuses a matrix that is none; and the norm that it makes of weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import COVARIANCE, EIGENVALUE
+from research.allocation.constraints.limits import WEIGHTS
 
 
 def root_of(covariance: Array, assets: Sequence[str]) -> Array:
@@ -40,3 +42,37 @@ def root_of(covariance: Array, assets: Sequence[str]) -> Array:
             "a method that you state, such as setting negative eigenvalues to zero."
         )
     return np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
+
+
+class Root(Mapping[str, Array]):
+    """The norm of a volatility over the weights; its root is computed when first read."""
+
+    def __init__(self, covariance: Array, assets: Sequence[str]) -> None:
+        """Keep a covariance (n, n) of n assets."""
+        self.covariance, self._assets = covariance, assets
+
+    @cached_property
+    def rows(self) -> Array:
+        """(n, n) with root' root = covariance; raises as `root_of`."""
+        return root_of(self.covariance, self._assets)
+
+    def __getitem__(self, block: str) -> Array:
+        if block != WEIGHTS:
+            raise KeyError(block)
+        return self.rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((WEIGHTS,))
+
+    def __len__(self) -> int:
+        return 1
+
+
+def norm_of(root: Array | Root) -> Mapping[str, Array]:
+    """A root as the norm of an objective."""
+    return root if isinstance(root, Root) else {WEIGHTS: root}
+
+
+def square_of(norm: Mapping[str, Array]) -> Array:
+    """(n, n) the covariance of which a norm of the weights is the root."""
+    return norm.covariance if isinstance(norm, Root) else norm[WEIGHTS].T @ norm[WEIGHTS]

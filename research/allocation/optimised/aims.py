@@ -11,13 +11,14 @@ from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.optimum import Aim
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.risk_limits import risk_limit
+from research.allocation.constraints.roots import Root, norm_of, square_of
 from research.allocation.risk_based.risks import Risk, volatility
 
 AimName = Literal["minimum_volatility", "maximum_sharpe", "utility", "target_return", "target_risk", "robust_utility"]
 AIMS: tuple[AimName, ...] = get_args(AimName)
 
 
-def minimum_volatility(root: Array) -> Aim:
+def minimum_volatility(root: Array | Root) -> Aim:
     """The least |root · w|: Markowitz (1952). As a norm, so that prices are in volatility a year.
 
     root : (r, n) with root' root = covariance a year.
@@ -25,7 +26,7 @@ def minimum_volatility(root: Array) -> Aim:
     return volatility(root).aim
 
 
-def maximum_sharpe(mean: Array, root: Array, cash: float) -> Aim:
+def maximum_sharpe(mean: Array, root: Array | Root, cash: float) -> Aim:
     """The largest (mean - cash) · w / |root · w|.
 
     mean : (n,) a year.
@@ -55,7 +56,7 @@ def maximum_ratio(risk: Risk, mean: Array, cash: float, unit: str) -> Aim:
     return Aim(risk.objective, unit, numerator={WEIGHTS: mean - cash}, parts=risk.parts, unreached=unreached)
 
 
-def utility(mean: Array, root: Array, risk_aversion: float, uncertainty: Array | None = None) -> Aim:
+def utility(mean: Array, root: Array | Root, risk_aversion: float, uncertainty: Array | None = None) -> Aim:
     """The largest mean · w - risk_aversion |root · w|² / 2 - |uncertainty · w|.
 
     mean          : (n,) a year.
@@ -63,7 +64,7 @@ def utility(mean: Array, root: Array, risk_aversion: float, uncertainty: Array |
     risk_aversion : aversion to the variance.
     uncertainty   : (r, n) uncertainty of the mean: the worst mean of an ellipsoid (Tütüncü, Koenig 2004); or None.
     """
-    curvature = risk_aversion * root.T @ root if risk_aversion > 0.0 else None
+    curvature = risk_aversion * square_of(norm_of(root)) if risk_aversion > 0.0 else None
     return Aim(
         Objective({WEIGHTS: -mean}, curvature, None if uncertainty is None else {WEIGHTS: uncertainty}),
         "utility (return a year)",

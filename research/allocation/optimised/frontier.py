@@ -1,6 +1,7 @@
 """The efficient frontier under limits: one programme, solved for each target return."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,13 @@ import pandas as pd
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, freeze_fields
 from research.allocation.answer import Binding, NotSolvedError
+from research.allocation.constraints.active_set import by_active_sets
 from research.allocation.constraints.binding import binding_of
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.optimum import elastic_of, of_held, optimum, prices_of, tidy, weights_in
+from research.allocation.constraints.programme import Solved
 from research.allocation.optimised.aims import maximum_return, return_limit
 from research.allocation.risk_based.risks import Risk
 
@@ -58,6 +61,16 @@ class Frontier:
         return self.summary().to_string(float_format=lambda value: f"{value:.4f}")
 
 
+def _by_cones(programme: ConeProgramme, limits: Limits, place: int, target: float, *, sharpen: bool) -> Solved:
+    """The point of least risk with a mean of `target`, the bound of the limit at `place`."""
+    found = best(programme, {place: target}).point
+    if found is None:
+        raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
+    if (whole := of_held(limits, found)) is not None:
+        found = programme.solve({place: target}, whole) or found
+    return programme.sharpened(found, {place: target}, whole) if sharpen else found
+
+
 def frontier(limits: Limits, mean: Array, risk: Risk, points: int = 50) -> Frontier:
     """The least risk at each of evenly spaced means, under limits.
 
@@ -66,7 +79,7 @@ def frontier(limits: Limits, mean: Array, risk: Risk, points: int = 50) -> Front
     risk   : risk of the weights.
     points : number of points, at least 2.
     Raises : NotSolvedError where no weights keep the limits; ConfigError for fewer points.
-    Source : Markowitz (1952), Portfolio Selection. One programme is made, and only the bound of its return changes.
+    Source : Markowitz (1952), Portfolio Selection. Where a cone programme has to answer, only the bound of its return changes.
     """
     if not is_whole(points) or points < 2:
         refuse("points of a frontier is", points, "give a whole number, at least 2.")
@@ -78,19 +91,15 @@ def frontier(limits: Limits, mean: Array, risk: Risk, points: int = 50) -> Front
     with_parts = replace(limits, parts=(*limits.parts, *risk.parts))
     with_target = with_parts.with_limits([*limits.limits, return_limit(mean, low)])
     place, elastic = len(limits.limits), elastic_of(limits)
-    programme = ConeProgramme(with_target, aim.objective, elastic)
+    programme = cache(lambda: ConeProgramme(with_target, aim.objective, elastic))
     weights, binding = [], []
     for target in targets.tolist():
-        found = best(programme, {place: target}).point
+        asked, found = limits.with_limits([*limits.limits, return_limit(mean, target)]), None
+        if not (risk.parts or elastic.prices or elastic.pools):
+            found = by_active_sets(asked, aim.objective)
         if found is None:
-            raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
-        if (whole := of_held(with_target, found)) is not None:
-            found = programme.solve({place: target}, whole) or found
-        if aim.sharpened is None:
-            found = programme.sharpened(found, {place: target}, whole)
-        else:
-            asked = limits.with_limits([*limits.limits, return_limit(mean, target)])
-            found = aim.sharpened(asked, elastic, found)
+            found = _by_cones(programme(), with_target, place, target, sharpen=aim.sharpened is None)
+            found = found if aim.sharpened is None else aim.sharpened(asked, elastic, found)
         weights.append(tidy(limits, weights_in(limits, found)))
         prices = prices_of(limits, aim, replace(found, duals=found.duals[:place]))
         binding.append(binding_of(limits, weights[-1], prices, aim.unit, aim.smaller))

@@ -16,6 +16,7 @@ from research.allocation.constraints.limits import WEIGHTS, Limits
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
 from research.allocation.constraints.records import Constraints
+from research.allocation.constraints.roots import Root
 from research.allocation.estimated import EstimationSchedule, check_estimate
 from research.allocation.optimised.aims import (
     AIMS,
@@ -99,15 +100,17 @@ class MeanVariance(OnForecast):
 
     def best(self, limits: Limits, moments: Moments, cash: float) -> Optimum:
         """The best weights (k,) within limits, for a forecast of a year; `cash` earns so much a year."""
-        mean, root, goal = moments.mean, root_of_moments(moments), self.goal
+        mean, root, goal = moments.mean, Root(moments.covariance, moments.assets), self.goal
         if self.objective == "maximum_sharpe":
             return optimum(limits, maximum_sharpe(mean, root, cash))
         if self.objective == "utility":
             return optimum(limits, utility(mean, root, self.risk_aversion))
         if self.objective == "robust_utility":
-            return optimum(limits, utility(mean, root, self.risk_aversion, self._uncertainty(root)))
+            return optimum(limits, utility(mean, root, self.risk_aversion, self._uncertainty(root.rows)))
         if goal is not None and self.objective == "target_risk":
-            return optimum(limits.with_limits([*limits.limits, volatility_limit(root, goal)]), maximum_return(mean))
+            return optimum(
+                limits.with_limits([*limits.limits, volatility_limit(root.rows, goal)]), maximum_return(mean)
+            )
         if goal is not None:
             limits = limits.with_limits([*limits.limits, return_limit(mean, goal)])
         return optimum(limits, minimum_volatility(root))
@@ -160,5 +163,5 @@ class MaximumDiversification(OnForecast):
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
         """The weights (k,) within limits, for a forecast of a year."""
         volatilities = np.sqrt(np.diag(moments.covariance))
-        objective = Objective(norm={WEIGHTS: root_of_moments(moments)})
+        objective = Objective(norm=Root(moments.covariance, moments.assets))
         return optimum(limits, Aim(objective, "diversification ratio", numerator={WEIGHTS: volatilities}))

@@ -17,14 +17,18 @@ import numpy as np
 
 from foundation.arguments import cut
 from foundation.arrays import Array, Mask
+from research.allocation.accuracy import ZERO
 from research.allocation.answer import NotSolvedError
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, elastic_of, optimum
 from research.allocation.constraints.programme import Elastic, Objective, Solved
+from research.allocation.constraints.roots import square_of
+from research.allocation.risk_based.coordinate_descent import of_budgets
 from research.allocation.risk_based.risks import Risk
 
+DESCENT = "coordinate descent"
 MEAN, SMALLEST_SHARE = "geometric mean", "smallest"
 LEAST_BOUND = 1e-7  # of NAV: an asset that cannot be larger cannot be held
 NO_RISK = 1e-4  # of the assets' mean volatility: what a cone solver leaves of zero
@@ -43,6 +47,8 @@ def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
     """
     if not budgets.any():
         raise NotSolvedError("the limits hold no asset with a budget of risk. Raise the most of some")
+    if (free := _without_limits(limits, budgets, risk, unit)) is not None:
+        return free
     _check_that_all_can_be_held(limits, budgets)
     mean = geometric_mean(budgets)
     first = np.append(1.0, np.zeros(mean.size - 1))
@@ -53,6 +59,31 @@ def parity(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum:
 
     parts = (*risk.parts, mean)
     return optimum(limits, Aim(risk.objective, unit, numerator={MEAN: first}, parts=parts, sharpened=sharpened))
+
+
+def _without_limits(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Optimum | None:
+    """The weights whose contributions to a volatility are the budgets, times a number that gives their sum.
+
+    None where they do not keep all limits, where the sum is not given, and for another risk.
+    """
+    net = [limit.bound for limit in limits.limits if limit.key == "net" and limit.equation]
+    if not net or net[0] <= 0.0 or risk.objective.norm is None or set(risk.objective.norm) != {WEIGHTS}:
+        return None
+    held = np.flatnonzero(budgets)
+    covariance = square_of(risk.objective.norm)[np.ix_(held, held)]
+    if not (np.diag(covariance) > 0.0).all():
+        return None
+    v, weights = of_budgets(covariance, budgets[held]), np.zeros(len(budgets))
+    if not v.all():
+        return None
+    weights[held] = v * (net[0] / v.sum())
+    if limits.outside(weights).max(initial=0.0) > ZERO:
+        return None
+    deviation = float(np.sqrt(weights[held] @ covariance @ weights[held]))
+    mean = float(np.exp(budgets[held] @ np.log(weights[held] / budgets[held])))
+    prices = {limit.key: 0.0 for limit in limits.limits}
+    return Optimum(weights, mean / deviation, unit, DESCENT, "optimal", (), prices, notes=limits.notes, smaller=False,
+                   denominator=deviation)  # fmt: skip
 
 
 def geometric_mean(budgets: Array) -> Part:

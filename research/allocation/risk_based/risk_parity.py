@@ -16,6 +16,7 @@ from research.allocation.constrained.on_window import OnTail
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, optimum
 from research.allocation.constraints.programme import Objective
+from research.allocation.constraints.roots import Root
 from research.allocation.estimated import check_length
 from research.allocation.optimised.aims import return_limit
 from research.allocation.risk_based.parity import largest_smallest, parity
@@ -111,7 +112,7 @@ class RiskParity(Budgeted, OnForecast):
         """The weights (k,) within limits, for a forecast of a year."""
         absent = [name for name in past.assets if name not in moments.assets]
         budgets, limits = shares(self.budgets, limits, absent)
-        return parity(limits, budgets, volatility(root_of_moments(moments)), "weight to volatility ratio")
+        return parity(limits, budgets, volatility(Root(moments.covariance, moments.assets)), "weight to volatility ratio")
 
 
 @dataclass(frozen=True, repr=False)

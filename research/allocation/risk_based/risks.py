@@ -24,6 +24,7 @@ from research.allocation.constraints.newton import by_newton
 from research.allocation.constraints.optimum import Aim
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.constraints.risk_limits import tail, tail_mean
+from research.allocation.constraints.roots import Root, norm_of
 
 RiskName = Literal["cvar", "evar", "cdar", "max_drawdown", "semi_deviation"]
 MINIMISED_RISKS: tuple[RiskName, ...] = ("cvar", "evar", "cdar", "max_drawdown", "semi_deviation")
@@ -59,9 +60,9 @@ class Risk:
         return linear + float(np.linalg.norm(sum(norms))) if norms else linear
 
 
-def volatility(root: Array) -> Risk:
+def volatility(root: Array | Root) -> Risk:
     """|root · weights|, of a root (r, n) of the covariance a year."""
-    return Risk((), Objective(norm={WEIGHTS: root}), "volatility a year")
+    return Risk((), Objective(norm=norm_of(root)), "volatility a year")
 
 
 def risk_of(name: RiskName, returns: Array, level: float, periods_per_year: float) -> Risk:

@@ -48,6 +48,19 @@ def taken_apart(covariance: Array, name: str) -> tuple[Array, Array]:
     return volatility, (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
 
 
+def is_semidefinite(covariance: Array) -> bool:
+    """True if a Cholesky factor shows that no eigenvalue of the correlations is below -EIGENVALUE; quick."""
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    scale = np.where(deviation > 0.0, 1.0 / np.where(deviation > 0.0, deviation, 1.0), 0.0)
+    correlation = covariance * scale * scale[:, None]
+    correlation.flat[:: len(scale) + 1] = 1.0 + EIGENVALUE
+    try:
+        np.linalg.cholesky(correlation)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
 def least_eigenvalue(covariance: Array) -> tuple[float, int, int]:
     """Least eigenvalue of the correlations of a covariance (n, n), and the two assets that contribute most to it."""
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))

@@ -10,6 +10,24 @@ from foundation.errors import DataError
 from foundation.tolerances import RETURNS
 
 
+def ledoit_wolf(returns: Array) -> Array:
+    """(k, k) covariance (ddof 0) of returns (T, k), shrunk to equal variances by `shrinkage_intensity`."""
+    x, sample = _centred(returns)
+    return _toward_equal_variances(sample, _ledoit_wolf_intensity(x, sample))
+
+
+def oas(returns: Array) -> Array:
+    """(k, k) covariance (ddof 0) of returns (T, k), shrunk to the same target as is best for normal returns.
+
+    Source : Chen, Wiesel, Eldar, Hero (2010), Shrinkage Algorithms for MMSE Covariance Estimation, equation 23, with
+             1 - 2/k taken for 1 as in scikit-learn.
+    """
+    (count, k), (_, sample) = returns.shape, _centred(returns)
+    square, mean = float((sample**2).mean()), np.trace(sample) / k
+    apart = (count + 1.0) * (square - mean**2 / k)
+    return _toward_equal_variances(sample, 1.0 if apart <= 0.0 else min((square + mean**2) / apart, 1.0))
+
+
 def shrinkage_intensity(values: Array) -> float:
     """The weight of the target in Ledoit and Wolf's estimate: equal variances and no covariances, 0 to 1.
 
@@ -17,33 +35,26 @@ def shrinkage_intensity(values: Array) -> float:
     Source : Ledoit and Wolf (2004), A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices, lemma 3.1
              and section 3.2.
     """
+    return _ledoit_wolf_intensity(*_centred(values))
+
+
+def _centred(values: Array) -> tuple[Array, Array]:
+    """Values (T, k) less their means, and their covariance (ddof 0)."""
     x = values - values.mean(axis=0)
+    return x, x.T @ x / len(x)
+
+
+def _ledoit_wolf_intensity(x: Array, sample: Array) -> float:
+    """The intensity, of centred values (T, k) and their covariance; fourth moments are squared lengths of rows."""
     count, k = x.shape
-    sample = x.T @ x / count
-    mean = np.trace(sample) / k
-    distance = float((sample**2).sum() / k - mean**2)
-    squared = x**2
-    error = float(((squared.T @ squared).sum() / count - (sample**2).sum()) / (count * k))
+    mean, squares = np.trace(sample) / k, float((sample**2).sum())
+    distance = squares / k - mean**2
+    error = (float(((x**2).sum(axis=1) ** 2).sum()) / count - squares) / (count * k)
     return 1.0 if distance <= 0.0 else min(max(error / distance, 0.0), 1.0)
 
 
-def oas_intensity(values: Array) -> float:
-    """The weight of the same target for normal observations, 0 to 1.
-
-    values : (T, k) observations of k series, in any unit; their means are taken off.
-    Source : Chen, Wiesel, Eldar, Hero (2010), Shrinkage Algorithms for MMSE Covariance Estimation, equation 23, with
-             1 - 2/k taken for 1 as in scikit-learn.
-    """
-    sample = np.atleast_2d(np.cov(values, rowvar=False, ddof=0))
-    count, k = values.shape
-    square, mean = float((sample**2).mean()), np.trace(sample) / k
-    apart = (count + 1.0) * (square - mean**2 / k)
-    return 1.0 if apart <= 0.0 else min((square + mean**2) / apart, 1.0)
-
-
-def toward_equal_variances(returns: Array, intensity: float) -> Array:
-    """(k, k) covariance (ddof 0) of returns (T, k), mixed with equal variances by the intensity."""
-    sample = np.atleast_2d(np.cov(returns, rowvar=False, ddof=0))
+def _toward_equal_variances(sample: Array, intensity: float) -> Array:
+    """(k, k) covariance, mixed with equal variances by the intensity."""
     found: Array = (1.0 - intensity) * sample
     found.flat[:: len(found) + 1] += intensity * np.trace(sample) / len(found)
     return found

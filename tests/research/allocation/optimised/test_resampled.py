@@ -7,7 +7,7 @@ import pytest
 
 from foundation.errors import ConfigError
 from research.allocation import MeanVariance, Resampled
-from research.allocation.constraints import conic
+from research.allocation.constraints import conic, optimum
 from research.allocation.constraints.records import Bounds, Cardinality, Constraints, Group
 from research.allocation.optimised.resampled import samples
 from research.forecast import Estimated, Moments
@@ -79,6 +79,7 @@ def test_a_sample_without_a_solution_is_counted(noisy):
 
 
 def test_the_solver_and_its_status_are_those_of_the_samples(noisy, monkeypatch):
+    monkeypatch.setattr(optimum, "by_active_sets", lambda *given: None)
     monkeypatch.setattr(conic, "CONE_SOLVERS", ("SCS",))
     held, past = MeanVariance(forecast=Estimated(window=60)), noisy.past(200)
     one, several = held.answer(past), Resampled(held, draws=3).answer(past)
@@ -89,6 +90,7 @@ def test_the_solver_and_its_status_are_those_of_the_samples(noisy, monkeypatch):
 
 
 def test_a_solver_that_failed_before_is_told_with_the_number_of_samples(noisy, monkeypatch):
+    monkeypatch.setattr(optimum, "by_active_sets", lambda *given: None)
     lost = conic.ended_of
     monkeypatch.setattr(conic, "ended_of", lambda found: replace(lost(found), status="lost", v=lost(found).v * np.nan))
     answer = Resampled(MeanVariance(forecast=Estimated(window=60)), draws=3).answer(noisy.past(200))

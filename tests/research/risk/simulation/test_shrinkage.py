@@ -2,17 +2,12 @@
 
 import numpy as np
 import pytest
+import sklearn.covariance
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.covariance import ledoit_wolf, oas
 
 from foundation.errors import DataError
-from research.risk.simulation.shrinkage import (
-    oas_intensity,
-    shrinkage_intensity,
-    shrunk_covariance,
-    toward_equal_variances,
-)
+from research.risk.simulation.shrinkage import ledoit_wolf, oas, shrinkage_intensity, shrunk_covariance
 
 
 def simulated(seed: int, days: int, lines: int) -> np.ndarray:
@@ -24,19 +19,18 @@ def simulated(seed: int, days: int, lines: int) -> np.ndarray:
 @given(st.integers(0, 10_000), st.integers(5, 300), st.integers(2, 12))
 def test_the_estimate_is_that_of_scikit_learn(seed: int, days: int, lines: int) -> None:
     returns = simulated(seed, days, lines)
-    for ours, theirs in ((shrinkage_intensity, ledoit_wolf), (oas_intensity, oas)):
-        covariance, intensity = theirs(returns)
-        assert ours(returns) == pytest.approx(intensity, rel=1e-9, abs=1e-12)
-        shrunk = toward_equal_variances(returns, ours(returns))
-        np.testing.assert_allclose(shrunk, covariance, rtol=1e-9, atol=1e-12 * covariance.max())
+    for ours, theirs in ((ledoit_wolf, sklearn.covariance.ledoit_wolf), (oas, sklearn.covariance.oas)):
+        covariance, _ = theirs(returns)
+        np.testing.assert_allclose(ours(returns), covariance, rtol=0.0, atol=1e-12 * covariance.max())
+    intensity = sklearn.covariance.ledoit_wolf(returns)[1]
+    assert shrinkage_intensity(returns) == pytest.approx(intensity, rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("returns", [np.full((10, 3), 0.01), np.eye(4) * 0.01])
 def test_without_a_distance_to_the_target_the_covariance_is_the_target(returns: np.ndarray) -> None:
-    sample = np.cov(returns, rowvar=False, ddof=0)
-    for intensity in (shrinkage_intensity(returns), oas_intensity(returns)):
-        assert 0.0 <= intensity <= 1.0
-        assert np.trace(toward_equal_variances(returns, intensity)) == pytest.approx(np.trace(sample))
+    variance = np.trace(np.cov(returns, rowvar=False, ddof=0)) / 4 if len(returns) == 4 else 0.0
+    for estimate in (ledoit_wolf, oas):
+        np.testing.assert_allclose(estimate(returns), variance * np.eye(returns.shape[1]), atol=1e-18)
 
 
 def test_variances_stay_and_correlations_shrink_by_one_factor() -> None:
@@ -45,7 +39,7 @@ def test_variances_stay_and_correlations_shrink_by_one_factor() -> None:
     np.testing.assert_allclose(np.diag(found), np.diag(sample), rtol=1e-12)
     off = ~np.eye(5, dtype=bool)
     standard = (returns - returns.mean(axis=0)) / returns.std(axis=0, ddof=1)
-    np.testing.assert_allclose((found / sample)[off], 1.0 - ledoit_wolf(standard)[1], rtol=1e-9)
+    np.testing.assert_allclose((found / sample)[off], 1.0 - sklearn.covariance.ledoit_wolf(standard)[1], rtol=1e-9)
 
 
 def test_a_line_that_does_not_vary_covaries_with_none() -> None:
