@@ -29,6 +29,7 @@ from research.allocation.allocation import carried
 from research.allocation.answer import Following
 from research.allocation.hierarchical.model import Hierarchy, Model
 from research.allocation.input_sensitivity import InputSensitivity, input_sensitivity
+from research.allocation.tilted import Tilt, tilts_of
 from research.allocation.wrapper import each_of
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Market
@@ -99,6 +100,7 @@ class TargetToday:
                   none is made.
     trees      : tree of each hierarchical allocation that it is, scales or combines, by its name, on the day of the
                  answer.
+    tilts      : tilts by forecasts that are part of it, likewise.
     """
 
     name: str
@@ -107,6 +109,7 @@ class TargetToday:
     answer: Answer
     risk: TargetRisk | None
     trees: Mapping[str, Hierarchy] = field(default_factory=dict)
+    tilts: tuple[Tilt, ...] = ()
     sensitivity: InputSensitivity | None = None
 
     @property
@@ -308,7 +311,8 @@ def target_today(
     models = () if answer.fallback else (one for one in each_of(allocation) if isinstance(one, Model))
     row = market.row(answer.seen)
     trees = {allocation_name(one): one.hierarchy(market.past(row), _before(one, market, row)) for one in models}
-    return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees)
+    tilts = () if answer.fallback else tilts_of(allocation, market.past(row))
+    return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees, tilts)
 
 
 def _against_controls(found: TargetsToday) -> AgainstControls:

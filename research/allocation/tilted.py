@@ -14,6 +14,7 @@ import pandas as pd
 
 from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array, MadeAnew, Rows, freeze_fields
+from foundation.paper.wording import percent
 from research.allocation.accuracy import LIMIT_TOLERANCE
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Binding
@@ -27,6 +28,7 @@ from research.allocation.constraints.records import Bounds, Constraints
 from research.allocation.constraints.risk_limits import risk_limit
 from research.allocation.constraints.roots import root_of
 from research.allocation.in_turn import part_answer
+from research.allocation.wrapper import each_of
 from research.forecast.earned import Earned, View, earned, view_of
 from research.forecast.moments import Forecast
 from research.market import Past
@@ -81,15 +83,17 @@ class Tilt(MadeAnew):
 
     def sentences(self) -> tuple[str, ...]:
         """The record, the budget used, and the limits that hold the tilt back, in words."""
-        why = f"The confidence is stated: {self.confidence:.0%}." if self.record is None else self.record.sentence()
+        why = f"The confidence is stated: {percent(self.confidence, 0)}." if self.record is None else str(self.record)
         if not np.nan_to_num(self.view).any() and (self.record is None or not self.record.silent):
             why = f"{why} Today the forecast says nothing beyond the mean so far."
-        used = (
-            f"The tilt uses {self.tracking_error:.2%} of the {self.budget:.2%} tracking error a year that it may have, "
-            f"and moves {np.abs(self.moved).sum() / 2.0:.1%} of NAV"
-        )
+        if not self.moved.any():
+            return (why, "The target is the one without the forecast.")
         limits = "; ".join(one.limit for one in self.binding)
-        return (why, f"{used}{f', held back by: {limits}' if limits else ''}.")
+        used = (
+            f"The tilt moves {percent(np.abs(self.moved).sum() / 2.0)} of NAV and uses a tracking error of "
+            f"{percent(self.tracking_error, 2)} a year, of a budget of {percent(self.budget, 2)}"
+        )
+        return (why, f"{used}{f'; held back by: {limits}' if limits else ''}.")
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,6 +128,9 @@ class Tilted(Constrained):
         stated = self.confidence
         if stated is not None and not (is_number(stated) and 0.0 <= stated <= 1.0):
             refuse("confidence of Tilted is", stated, "give a share from 0 to 1, or leave it out to measure it.")
+        if self.follows:
+            fix = "leave it out, and hold the tilted target by `capped_turnover`."
+            refuse("turnover among the constraints of Tilted is", self.constraints.turnover, fix)
 
     @property
     def window(self) -> int:
@@ -131,17 +138,17 @@ class Tilted(Constrained):
         return max(self.allocation.window, self.forecast.window)
 
     def answer(self, past: Past, previous: Array | None = None) -> Answer:
-        """(n,) the tilted target, fraction of NAV; with the portfolio's reasons where nothing moved."""
-        base, tilt, notes = self._found(past, previous)
+        """(n,) the tilted target, fraction of NAV; where nothing moved, the portfolio's own answer."""
+        base, tilt, notes = self._found(past)
         if not tilt.moved.any():
             return base
         return replace(base.within(tilt.weights), binding=tilt.binding, notes=(*base.notes, *notes))
 
-    def tilt(self, past: Past, previous: Array | None = None) -> Tilt:
-        """The tilt at the close of `past`, line by line."""
-        return self._found(past, previous)[1]
+    def tilt(self, past: Past) -> Tilt:
+        """The tilt at the close of `past`, asset by asset."""
+        return self._found(past)[1]
 
-    def _found(self, past: Past, previous: Array | None) -> tuple[Answer, Tilt, tuple[str, ...]]:
+    def _found(self, past: Past) -> tuple[Answer, Tilt, tuple[str, ...]]:
         """The portfolio's answer, the tilt, and notes on limits."""
         base, view = part_answer(self.allocation, past), view_of(self.forecast, past)
         found = earned(self.forecast, past) if self.confidence is None else None
@@ -154,20 +161,20 @@ class Tilted(Constrained):
         used = self.tracking_error * share
         if used <= 0.0 or not view.tilt.any():
             return base, tilt, ()
-        weights, binding, notes = self._moved(past, base.weights, view, used, previous)
+        weights, binding, notes = self._moved(past, base.weights, view, used)
         moved = (weights - base.weights)[view.lines]
         risk = float(np.sqrt(max(moved @ view.covariance @ moved * year, 0.0)))
         return base, replace(tilt, weights=weights, tracking_error=risk, binding=binding), notes
 
     def _moved(
-        self, past: Past, base: Array, view: View, used: float, previous: Array | None
+        self, past: Past, base: Array, view: View, used: float
     ) -> tuple[Array, tuple[Binding, ...], tuple[str, ...]]:
         """The tilted weights (n,), the limits that bind, and notes."""
         year, lines = self.periods_per_year, np.flatnonzero(past.listed[-1])
         of_view, weights = np.searchsorted(lines, view.lines), base[lines]
         covariance, expected = np.zeros((len(lines), len(lines))), np.zeros(len(lines))
         covariance[np.ix_(of_view, of_view)], expected[of_view] = year * view.covariance, year * view.view
-        limits = self._limits(past, lines, weights, covariance, of_view, previous)
+        limits = self._limits(past, lines, weights, covariance, of_view)
         straight = weights.copy()
         straight[of_view] += view.tilt * used / year**0.5
         risk = risk_limit(
@@ -184,12 +191,10 @@ class Tilted(Constrained):
         binds = {one.limit: one for one in best.binding if one.key != SUM}  # of two alike, one
         return found, tuple(binds.values()), best.notes
 
-    def _limits(
-        self, past: Past, lines: Rows, weights: Array, covariance: Array, of_view: Rows, previous: Array | None
-    ) -> Limits:
+    def _limits(self, past: Past, lines: Rows, weights: Array, covariance: Array, of_view: Rows) -> Limits:
         """The limits of listed assets, wide enough for the portfolio's weights; assets without a view stay."""
         asked = self._asked_on(past)
-        limits = build(asked, known_on(past, asked, lines, self.window, covariance, previous))
+        limits = build(asked, known_on(past, asked, lines, self.window, covariance))
         stays = np.ones(len(lines))
         stays[of_view] = 0.0
         rows = {WEIGHTS: np.vstack([np.ones(len(lines)), np.eye(len(lines))[stays > 0.0]])}
@@ -207,6 +212,11 @@ class Tilted(Constrained):
         if upper is None and ranged:
             upper = tuple((name, high) for name, _, high in ranged)
         return with_bounds(self.constraints, lower, upper)
+
+
+def tilts_of(allocation: Allocation, past: Past) -> tuple[Tilt, ...]:
+    """The tilts at the close of `past` of an allocation and of all that it scales or combines, the outermost first."""
+    return tuple(one.tilt(past) for one in each_of(allocation) if isinstance(one, Tilted))
 
 
 def _holding(limits: Limits, limit: Limit, x: Array) -> Limit:

@@ -19,6 +19,7 @@ from statistics import NormalDist
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.paper.wording import number
 from foundation.tolerances import VARIATION
 from research.forecast.estimated import means_so_far
 from research.forecast.moments import Forecast
@@ -65,17 +66,17 @@ class Earned:
             return 0.0
         return float(np.clip(np.nan_to_num(self.lower) / WHOLE_RATIO, 0.0, 1.0))
 
-    def sentence(self) -> str:
+    def __str__(self) -> str:
         """The record, in words."""
         if self.silent:
             return "The forecast says nothing beyond the mean so far."
         if np.isnan(self.ratio):
             return f"Too few months are known ({self.months}) to measure the forecast: it has earned no tilt."
+        ratio, lower, upper, evidence = map(number, (self.ratio, self.lower, self.upper, self.evidence))
         verdict = "It has earned a tilt" if self.confidence > 0.0 else "It has earned no tilt"
         return (
-            f"Tilts by the forecast had an information ratio of {self.ratio:.2f} ({self.lower:.2f} to "
-            f"{self.upper:.2f}) a year in {self.months} months, beyond the mean so far; the e-value is "
-            f"{self.evidence:.3g}, and {ENOUGH:g} is needed. {verdict}."
+            f"{verdict}: beyond the mean so far its information ratio was {ratio} a year in {self.months} months "
+            f"(80 % interval {lower} to {upper}), and the e-value is {evidence}, of {ENOUGH:g} that are needed."
         )
 
 
@@ -127,23 +128,24 @@ def view_of(forecast: Forecast, past: Past) -> View:
 
 
 def earned(forecast: Forecast, past: Past) -> Earned:
-    """The record of a forecast, of the months whose outcome is known at the close of `past`.
+    """The record of a forecast, of the months whose outcome is known at the close of `past`."""
+    returns, a_year = tilt_returns(forecast, past)
+    spoke = np.isfinite(returns[:, 0])
+    return record(returns[spoke], a_year) if spoke.any() else Earned(silent=len(returns) >= FEWEST_MONTHS)
 
-    Source : Waudby-Smith and Ramdas (2024), Estimating Means of Bounded Random Variables by Betting, Journal of the
-             Royal Statistical Society B 86(1): a mixture over constant bets on a bounded variable; Ville (1939).
+
+def tilt_returns(forecast: Forecast, past: Past) -> tuple[Array, float]:
+    """(D, 2) returns of a forecast's tilts over their risk, of each known month as `record` takes them, and months a year.
+
+    NaN in a month in which the forecast said nothing beyond the mean so far.
     """
     ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
-    rows = days_with_history(forecast, past, ends).tolist()
-    view_on = _views_of(forecast)
-    found = []
-    for row, end in zip(rows[:-1], rows[1:], strict=True):
-        view = view_on(past.earlier(row))
-        if view.tilt.any():
-            found.append(_returns_of(view, past.returns[row + 1 : end + 1][:, view.lines]))
+    rows, month = days_with_history(forecast, past, ends).tolist(), _months_of(forecast)
+    found = [month(past.earlier(end), row) for row, end in zip(rows[:-1], rows[1:], strict=True)]
     if not found:
-        return Earned(silent=len(rows) > FEWEST_MONTHS)
+        return np.empty((0, 2)), float("nan")
     years = (past.days[rows[-1]] - past.days[rows[0]]).astype("timedelta64[D]").astype(float) / 365.25
-    return record(np.array(found), (len(rows) - 1) / years)
+    return np.array(found), len(found) / years
 
 
 def record(returns: Array, a_year: float) -> Earned:
@@ -172,18 +174,34 @@ def e_value(x: Array) -> float:
     >>> round(e_value(np.array([1.0, -1.0])), 4), e_value(np.zeros(0))
     (0.9812, 1.0)
     """
-    grown = np.log1p(np.outer(BETS, np.clip(x, -MOST_RETURN, MOST_RETURN))).sum(axis=1)
-    return float(np.exp(np.logaddexp.reduce(grown) - np.log(len(BETS))))
+    return float(e_values(x)[-1]) if len(x) else 1.0
 
 
-@lru_cache(maxsize=8)  # of the latest forecasts: their hash takes as long as the rest of a day
-def _views_of(forecast: Forecast) -> Callable[[Past], View]:
-    """`view_of` a forecast, which keeps what it gave: each later day measures the same days again."""
-    return lru_cache(maxsize=FORECAST_DAYS)(partial(view_of, forecast))
+def e_values(x: Array) -> Array:
+    """(D,) the stake after each of the returns (D,) over their risk, over its start.
+
+    Source : Waudby-Smith and Ramdas (2024), Estimating Means of Bounded Random Variables by Betting, Journal of the
+             Royal Statistical Society B 86(1): a mixture of constant bets on a bounded variable.
+    """
+    grown = np.log1p(np.outer(BETS, np.clip(x, -MOST_RETURN, MOST_RETURN))).cumsum(axis=1)
+    found: Array = np.exp(np.logaddexp.reduce(grown, axis=0) - np.log(len(BETS)))
+    return found
 
 
-def _returns_of(view: View, returns: Array) -> tuple[float, float]:
-    """The return of a tilt over its risk, in the h periods of returns (h, k), and less what the mean so far expected."""
-    periods = len(returns)
-    came = np.prod(1.0 + returns, axis=0) - 1.0
-    return tuple(float(view.tilt @ each) / periods**0.5 for each in (came, came - periods * view.baseline))  # type: ignore[return-value]
+@lru_cache(maxsize=8)  # of the latest forecasts: their hash takes as long as the rest of a month
+def _months_of(forecast: Forecast) -> Callable[[Past, int], tuple[float, float]]:
+    """`_month` of a forecast, which keeps what it gave: each later day measures the same months again."""
+    return lru_cache(maxsize=FORECAST_DAYS)(partial(_month, forecast))
+
+
+def _month(forecast: Forecast, past: Past, row: int) -> tuple[float, float]:
+    """The return to the close of `past` of the tilt of a row, over its risk, and less what the mean so far expected.
+
+    NaN where the forecast said nothing.
+    """
+    view, periods = view_of(forecast, past.earlier(row)), past.t - row
+    if not view.tilt.any():
+        return np.nan, np.nan
+    came = np.prod(1.0 + past.returns[row + 1 :][:, view.lines], axis=0) - 1.0
+    earned, beyond = view.tilt @ came, view.tilt @ (came - periods * view.baseline)
+    return float(earned) / periods**0.5, float(beyond) / periods**0.5

@@ -10,7 +10,7 @@ from foundation.arguments import day
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.accounting import Hold, Policy, Trade, Why
-from research.allocation import TargetPath, target_path
+from research.allocation import TargetPath, Tilted, target_path
 from research.orders.accounts.household import Divided, check_account, divided, to_divide, with_flow_in_cash
 from research.orders.decision import BEGUN, decision
 from research.orders.lots.own_orders import check_all_sent, own_orders
@@ -74,7 +74,7 @@ def trade_list(
     today = None if ages is None else ages.today
     if portfolio.today != today:
         portfolio = replace(portfolio, today=today)
-    portfolio, target = _in_force(portfolio, policy, name, targets)
+    portfolio, target, tilt = _in_force(portfolio, policy, name, targets)
     with_money = position or Position.of(portfolio)
     pending = tuple(Request(float(each.amount), account=each.account) for each in portfolio.pending)
     for each in pending:
@@ -102,6 +102,7 @@ def trade_list(
         pending=pending,
         ages=ages,
         rate_ages=of_rates,
+        tilt=tilt,
     )
     _check_paid(listed, asked.position.debt)
     return listed
@@ -130,14 +131,23 @@ def _ages(
     return ages, of_rates
 
 
-def _in_force(portfolio: Portfolio, policy: Policy, name: str, targets: TargetPath | None) -> tuple[Portfolio, Array]:
-    """The target in force at the last close, and the portfolio with its allocation's remarks there."""
-    last = len(portfolio.market.dates) - 1
+def _in_force(
+    portfolio: Portfolio, policy: Policy, name: str, targets: TargetPath | None
+) -> tuple[Portfolio, Array, Array | None]:
+    """The target in force at the last close, the portfolio with its allocation's remarks there, and its tilt.
+
+    The tilt is the change of the target (n,) by a forecast, where its allocation is a tilted one; else None.
+    """
+    last, allocation = len(portfolio.market.dates) - 1, held_by(policy, portfolio.strategic)
     if targets is None:
-        targets = target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last)
-    if said := targets.remarks(last, name):
+        targets = target_path(allocation, portfolio.market, start=last)
+    said, moved = targets.remarks(last, name), None
+    if isinstance(allocation, Tilted) and not targets.answer_at(last).fallback:
+        tilt = allocation.tilt(portfolio.market.past(int(targets.seen[targets.row[last]])))
+        said, moved = (*said, *(tilt.sentences() if tilt.moved.any() else ())), tilt.moved
+    if said:
         portfolio = replace(portfolio, notes=(*portfolio.notes, *said))
-    return portfolio, targets.at(last)
+    return portfolio, targets.at(last), moved
 
 
 def _check_paid(listed: TradeList, debt: float) -> None:

@@ -42,6 +42,7 @@ class OrderTables:
     holds     : true if the policy holds.
     ages      : ages of the prices today, or None, where they are counted to the last close.
     ordered   : reason of orders that a person gave; "" for those of a policy.
+    tilt      : (n,) change of the target by a forecast, fraction of NAV; None for none.
     """
 
     portfolio: Portfolio
@@ -51,6 +52,7 @@ class OrderTables:
     holds: bool
     ages: PriceAges | None
     ordered: str = ""
+    tilt: Array | None = None
 
     def orders(self, sized: Orders) -> Columns:
         """`ORDERS`, a row an order, sells first, the largest first; after a column of accounts where there are some.
@@ -101,7 +103,7 @@ class OrderTables:
     def reasons(self, sized: Orders) -> Reasons:
         """The reasons of the assets; where accounts divide the orders, from the orders before the division."""
         whole = sized.listed if isinstance(sized, Divided) else sized
-        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds, self.ordered)
+        return Reasons(self.portfolio, self.target, whole, self.wanted, self.limit, self.holds, self.ordered, self.tilt)
 
     def _ordered(
         self, sized: Orders, columns: Columns, orders: Sequence[tuple[int, int]], names: Sequence[str]

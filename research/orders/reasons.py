@@ -46,6 +46,7 @@ class Reasons:
     limit     : limit that keeps a trade from the whole of it: `CAP`, `TRANCHE_WORDS`, `PART` or `OTHER_TRADES`.
     holds     : true if the policy holds.
     ordered   : reason of orders that a person gave (`Request.ordered`); "" for those of a policy.
+    tilt      : (n,) change of the target by a forecast, fraction of NAV; None for none.
     """
 
     portfolio: Portfolio
@@ -55,6 +56,7 @@ class Reasons:
     limit: tuple[str, str]
     holds: bool
     ordered: str = ""
+    tilt: Array | None = None
 
     def of_order(self, i: int) -> str:
         """The origin and the destination of the order of asset `i`, in words."""
@@ -106,7 +108,11 @@ class Reasons:
     def _drift(self, i: int) -> str:
         gap = float(self.sized.position.weights[i] - self.target[i])
         side = "over" if gap > 0.0 else "under"
-        return AT_TARGET if abs(gap) < LEAST_GAP else f"{abs(gap) * 100.0:.2f} points {side} target"
+        drift = AT_TARGET if abs(gap) < LEAST_GAP else f"{abs(gap) * 100.0:.2f} points {side} target"
+        by = 0.0 if self.tilt is None else float(self.tilt[i])
+        if abs(by) < LEAST_GAP:
+            return drift
+        return f"{drift}, which the forecast {'raises' if by > 0.0 else 'lowers'} by {abs(by) * 100.0:.2f} points"
 
     @cached_property
     def _of_share(self) -> str:

@@ -73,6 +73,7 @@ class TradeList:
     ages      : ages of the prices on the day of the list, or None where no day was given; in the tables
                 they are then counted to the last close.
     rate_ages : ages likewise, of the exchange rates.
+    tilt      : (n,) change of the target by a forecast, fraction of NAV; None for none.
     """
 
     portfolio: Portfolio
@@ -90,6 +91,7 @@ class TradeList:
     pending: tuple[Request, ...] = ()
     ages: PriceAges | None = None
     rate_ages: RateAges | None = None
+    tilt: Array | None = None
 
     # -- facts -------------------------------------------------------------------------------------------------------
 
@@ -399,7 +401,8 @@ class TradeList:
     @property
     def _rows(self) -> OrderTables:
         ordered = self.request.ordered
-        return OrderTables(self.portfolio, self.target, self.wanted, self.limit, self.holds, self.ages, ordered)
+        of_list = (self.wanted, self.limit, self.holds, self.ages, ordered, self.tilt)
+        return OrderTables(self.portfolio, self.target, *of_list)
 
     # -- pages -------------------------------------------------------------------------------------------------------
 

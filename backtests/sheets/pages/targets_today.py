@@ -12,6 +12,7 @@ from backtests.sheets.pictures.risk_contributions import risk_shares_picture
 from backtests.sheets.pictures.today import intervals_picture, weights_picture
 from backtests.sheets.render import render, write_report
 from backtests.sheets.tables import Block, table
+from backtests.sheets.tilts import TILT, tilt_columns, tilt_numbers, tilt_table
 from backtests.today.targets_today import YARDSTICK, TargetsToday, TargetToday
 from foundation.blocks import Column, text_rows
 from foundation.paper.formats import plain_json
@@ -62,12 +63,14 @@ def targets_sheet(found: TargetsToday) -> Block:
     """Every block of the page, for `report.html.j2`."""
     judged = found.judged
     why: list[Part] = [Words(reason, "") for reason in reasons(judged)]
+    why += [tilt_table(TILT, tilt) for tilt in judged.tilts]
     if judged.sensitivity is not None:
         why.append(_block(SENSITIVITY, _strongest(judged.sensitivity)))
     tables: list[Part] = []
     for target in found.targets:
         tables.append(_block(_head(found, target), _columns(found, target)))
         tables += [] if target is judged else [Words(reason) for reason in reasons(target)]
+        tables += [] if target is judged else [tilt_table(TILT, tilt) for tilt in target.tilts]
         if target is not judged and target.sensitivity is not None:
             tables.append(_block(SENSITIVITY, _strongest(target.sensitivity)))
     more = f" and of {counted(len(found.targets) - 1, 'other')}" if len(found.targets) > 1 else ""
@@ -103,6 +106,7 @@ def targets_numbers(found: TargetsToday) -> dict[str, Any]:
         return {
             "name": target.name, "policies": target.policies, "seen": f"{target.answer.seen:%Y-%m-%d}",
             "to_trade": found.to_trade(target.weights), "reasons": reasons(target), "weights": rows.to_dict("records"),
+            "tilts": [tilt_numbers(tilt) for tilt in target.tilts],
         }  # fmt: skip
 
     tests = {} if isinstance(against, NotAvailable) else against.differences
@@ -131,9 +135,12 @@ def use_words(found: TargetsToday) -> str:
     """The use of the target that is judged, in a sentence.
 
     "Hold" the strategic target where no control is clearly better, and another where it is clearly better than each;
+    A tilted one that moved nothing is the strategic target, and is not compared with it.
     "Reconsider" one than which a simple target is clearly better; else nothing is shown, and the sentence says so.
     """
     against, name, trade = found.against_controls, _judged_name(found), _trade_words(found)
+    if found.judged.tilts and np.array_equal(found.judged.weights, found.strategic.weights):
+        return f"Hold your strategic target: no forecast has earned a tilt{trade}."
     if isinstance(against, NotAvailable):
         return f"Whether {name} is better than simple targets is not known{trade}."
     better, worse = against.judged("better"), against.judged("worse")
@@ -233,6 +240,8 @@ def targets_text(found: TargetsToday) -> str:
     for target in found.targets:
         rows = "\n".join(text_rows(_columns(found, target)))
         parts += [wrapped(_head(found, target)), rows, "\n".join(wrapped(reason) for reason in reasons(target))]
+        for tilt in target.tilts:
+            parts += [wrapped(TILT), "\n".join(text_rows(tilt_columns(tilt)))]
         if target.sensitivity is not None:
             parts += [wrapped(SENSITIVITY), "\n".join(text_rows(_strongest(target.sensitivity)))]
     notes = (*(f"{term}: {words}" for term, words in TERMS.items()), *found.notes)
@@ -243,6 +252,7 @@ def reasons(target: TargetToday) -> tuple[str, ...]:
     """Sentences that explain the weights of a target."""
     answer = target.answer
     said = [_dated(target), *_solved(answer)]
+    said += [sentence for tilt in target.tilts for sentence in tilt.sentences()]
     said += [_tree(tree, "" if name == target.name else name) for name, tree in target.trees.items()]
     return (*said, *(f"{note[0].upper()}{note[1:].removesuffix('.')}." for note in answer.notes))
 

@@ -11,12 +11,17 @@ from backtests.inference.estimates import why_not
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
 from backtests.sheets.tables import Block, Shown, day, records_of, records_table, scaled, table
+from backtests.sheets.tilts import TILT, tilt_table
 from backtests.studies.forecasts.champion import Challenge
 from backtests.studies.forecasts.skill import DIRECTION
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
+from backtests.today.targets_today import target_today
 from foundation.errors import DataError
 from foundation.paper.wording import number, percent
+from research.allocation import Tilted
+from research.allocation.wrapper import each_of
 from research.portfolio import Portfolio
+from research.rules.protocol import held_by
 
 COLUMNS = (
     Shown("expected", "expected", "%", scaled(100.0, signed=True)),
@@ -42,22 +47,35 @@ WORDS = (
 
 def forecasts_parts(comparison: Comparison) -> list[Part]:
     """A picture and a table of the forecast in use, the measures of all; nothing where the file states no forecasts."""
+    tilts = _tilts(comparison.portfolio)
     if not comparison.portfolio.forecasts.models:
-        return []
+        return tilts
     try:
         found = _today(comparison.portfolio)
     except DataError as error:  # too short a history for each of them
-        return [Words(said, "") for said in str(error).splitlines()]
+        return [*(Words(said, "") for said in str(error).splitlines()), *tilts]
     champion = found.champion
     parts: list[Part] = [Words(WORDS, "intro")]
     parts.append(forecasts_picture(found.table(champion), champion, found.ahead))
     parts.append(lines_table(f"{champion} on {day(found.market.dates[-1])}", found, champion))
     parts.append(measures_table(found, list(found.entries)))
-    parts.append(Words(found.decision, ""))
+    parts += [Words(found.decision, ""), *tilts]
     parts += [Words(f"{name}: no forecast. {why}") for name, why in found.failed.items()]
     others = [name for name in found.entries if name != champion]
     folded = [lines_table(name, found, name) for name in others]
     return [*parts, Folded("What the challengers expect", folded)] if folded else parts
+
+
+def _tilts(portfolio: Portfolio) -> list[Part]:
+    """The tilt that each policy's target has today, and its reasons."""
+    parts: list[Part] = []
+    for name, policy in portfolio.policies.items():
+        allocation = held_by(policy, portfolio.strategic)
+        if not any(isinstance(one, Tilted) for one in each_of(allocation)):
+            continue
+        for tilt in target_today(allocation, portfolio.market).tilts:
+            parts += [tilt_table(f"{name}: {TILT}", tilt), *(Words(said) for said in tilt.sentences())]
+    return parts
 
 
 def forecasts_numbers(comparison: Comparison) -> dict[str, Any] | None:
