@@ -95,6 +95,6 @@ def answer(found: ForecastsToday, made: Worth, name: str) -> str:
     return (
         f"**Out of sample, R² of returns over the mean so far: {skill}; of log variance over the last one: "
         f"{listed(variance)}.** {f'{listed(sure)} foresaw returns' if sure else 'None foresaw returns'} beyond doubt. "
-        f"{worth_words(name, made)} Limitations: one market and one period; month ends are few, and intervals wide; the "
-        "assets were chosen by who knew which of them did well."
+        f"{worth_words(name, made)} Limitations: one market and one period; month ends are few, and intervals wide; "
+        "the assets were chosen by who knew which of them did well."
     )

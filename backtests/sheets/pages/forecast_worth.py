@@ -60,11 +60,13 @@ def _tilt_words(name: str, made: TiltWorth | NotAvailable) -> str:
     worth, count = made.worth, len(made.gains) - 1
     low, high = (_points(end) for end in (worth.lower, worth.upper))
     use = f"Use {name}" if made.is_earned else f"Do not use {name} to move weights"
+    as_good = round(made.p * (count + 1)) - 1
     return (
-        f"{use}: its tilts were worth {_points(worth.value)} points a year after costs ({percent(worth.level, 0)}: {low} "
-        f"to {high}), {made.years}, at a tracking error of {percent(made.tracking_error)}; "
-        f"{round(made.p * (count + 1)) - 1} of {count} placebos did as well or better (p {number(made.p, 3)}). A worth of "
-        f"{number(100.0 * made.detectable, 1)} points would have been found with a probability of {percent(POWER, 0)}."
+        f"{use}: its tilts were worth {_points(worth.value)} points a year after costs "
+        f"({percent(worth.level, 0)}: {low} to {high}), {made.years}, at a tracking error of "
+        f"{percent(made.tracking_error)}; {as_good} of {count} placebos did as well or better (p {number(made.p, 3)}). "
+        f"A worth of {number(100.0 * made.detectable, 1)} points would have been found with a probability of "
+        f"{percent(POWER, 0)}."
     )
 
 

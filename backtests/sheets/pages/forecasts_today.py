@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
-from backtests.sheets.parts import Filled, Folded, Part, Words, section_blocks
 from backtests.sheets.pages.forecast_worth import worth_numbers, worth_parts, worth_words
+from backtests.sheets.parts import Filled, Folded, Part, Words, section_blocks
 from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
 from backtests.sheets.pictures.today import history_picture, intervals_picture
 from backtests.sheets.render import render, write_report
@@ -27,12 +27,12 @@ RETURNS, VARIANCES = "R² over the mean so far", "R² of log variance over the r
 CARD_TERMS = ("R² of returns", "R² of variance", "Beyond chance", "Interval of a forecast")
 TERMS = {
     "Worth": "The gain in Sharpe ratio by the forecast's tilts, times the volatility without them: return a year after "
-    "costs at one risk, on the days of the file's test. The tilts have a tracking error of 2 % a year by the forecast's "
-    "covariance, inside the ranges of the file, whether they were earned or not.",
+    "costs at one risk, on the days of the file's test. The tilts have a tracking error of 2 % a year by the "
+    "forecast's covariance, inside the ranges of the file, whether they were earned or not.",
     "Placebos": "The same tilts on other days and with the signs of some assets turned, at as much risk and inside the "
     "same ranges. p is the share of them, and of the forecast itself, that did as well. The interval has the spread of "
     "their law. A forecast is to be used where p is at most 5 % and the whole interval is above zero.",
-    "Found with 80 %": "The smallest worth that such a test finds in four of five cases. What is not found may be less.",
+    "Found with 80 %": "The smallest worth that such a test finds in four of five cases; what is not found may be less.",
     "Worth of variances": "Minimum variance and a volatility target by the forecast, and by a trailing estimate: the "
     "share that it saves of the variance that came, and of the QLIKE loss of the variance against the one aimed at.",
     "Beyond chance": "The hit rate less that of independent signs as frequent (Pesaran and Timmermann 1992): drift is "

@@ -95,7 +95,8 @@ class ForecastsToday:
         """A row for each asset of one forecast, with its skill.
 
         The columns are expected return, the ends of its 90 % interval and the mean so far, over the horizon, fractions;
-        month ends with outcomes, hit rate, hits beyond chance, R² of returns over the mean so far, R² of log variance over the random walk.
+        month ends with outcomes, hit rate, hits beyond chance, R² of returns over the mean so far, R² of log variance
+        over the random walk.
         """
         entry = self.entries[name]
         means = {line: mean for line, (mean, _) in entry.lines.items()}

@@ -35,7 +35,8 @@ def test_a_sentence_of_means_says_worth_interval_p_and_power() -> None:
     )
     other = Worth(tilts(Estimate(-0.001, -0.012, 0.01, 0.9), 0.6, earned=False), NOTHING)
     assert worth_words("ranks", other).startswith(
-        "Do not use ranks to move weights: its tilts were worth −0.1 points a year after costs (90\u202f%: −1.2 to +1.0)"
+        "Do not use ranks to move weights: its tilts were worth −0.1 points a year after costs "
+        "(90\u202f%: −1.2 to +1.0)"
     )
 
 

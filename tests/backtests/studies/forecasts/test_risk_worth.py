@@ -44,7 +44,7 @@ def setup() -> Setup:
 
 
 def test_true_variances_save_what_theory_says(setup: Setup) -> None:
-    """Minimum variance of two independent assets has a b / (a + b) of variances a and b; one half of each (a + b) / 4."""
+    """Of two independent assets minimum variance has a b / (a + b), of variances a and b; halves have (a + b) / 4."""
     made = risk_worth(setup, TrueVariances(), 21)
     a, b = CALM**2, WILD**2
     best = (a * b / (a + b) * 252.0) ** 0.5
