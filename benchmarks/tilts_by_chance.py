@@ -2,9 +2,9 @@
 
     python -m benchmarks.tilts_by_chance [WORLDS]
 
-Each world has twenty years of months of eight assets: a common factor and returns of their own, both t with five degrees
-of freedom. The target is asked at the end of each month. A world counts as tilted once any of its targets left the
-portfolio. Means of returns differ between assets, so that a forecast by drift alone has something to be wrong about.
+Each world has twenty years of months of eight assets: a common factor and returns of their own, both t with five
+degrees of freedom. A world counts as tilted once the target at any month's end left the portfolio. Means of returns
+differ between assets, so that a forecast by drift alone has something to be wrong about.
 """
 
 import sys
@@ -23,7 +23,13 @@ from research.market.market import instruments_table
 
 WORLDS, MONTHS, ASSETS, WINDOW, BUDGET = 400, 240, 8, 36, 0.02
 SKILLS = (0.05, 0.10, 0.15, 0.20)  # correlations of scores with what comes, over a month
-NOISE, LASTING, DRIFT, WINNERS, LOSERS = "noise", "lasting noise", "one asset always", "last year", "last year, reversed"
+NOISE, LASTING, DRIFT, WINNERS, LOSERS = (
+    "noise",
+    "lasting noise",
+    "one asset always",
+    "last year",
+    "last year, reversed",
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,10 @@ def main(worlds: int) -> None:
         years, most = rates(kind, count)
         shares = [float((years <= until).mean()) for until in (10, 20)]
         name = kind if isinstance(kind, str) else f"correlation {kind:.2f}"
-        print(f"{name:24}{count:8d}{np.isfinite(years).sum():11d}{shares[0]:18.1%}{shares[1]:12.1%}{most:15.3%}", flush=True)
+        print(
+            f"{name:24}{count:8d}{np.isfinite(years).sum():11d}{shares[0]:18.1%}{shares[1]:12.1%}{most:15.3%}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

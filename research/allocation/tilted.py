@@ -1,4 +1,4 @@
-"""Another allocation's target, tilted by a forecast within a budget of tracking error, as far as the forecast earned it.
+"""Another allocation's target, tilted by a forecast within a budget of tracking error, as far as it earned that.
 
     maximise view' d  subject to  d' Σ d ≤ (budget × confidence)², sum of d = 0, and the limits of the weights
 
@@ -6,7 +6,6 @@ d is the tilt, view what the forecast says beyond the mean so far (`research.for
 covariance. A forecast that has earned nothing leaves the target as it is.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,7 +23,7 @@ from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.market_day import known_on
 from research.allocation.constraints.optimum import Aim, optimum
 from research.allocation.constraints.programme import Objective
-from research.allocation.constraints.records import Bounds, Constraints
+from research.allocation.constraints.records import Constraints
 from research.allocation.constraints.risk_limits import risk_limit
 from research.allocation.constraints.roots import root_of
 from research.allocation.in_turn import part_answer
@@ -109,8 +108,8 @@ class Tilted(Constrained):
                      none. A portfolio outside these, or outside a constraint, is moved no further out.
     Others         : as of `Constrained`.
     Raises         : as `Constrained`, and what portfolio and forecast raise.
-    Source         : Grinold and Kahn (2000), Active Portfolio Management, chapters 5 and 14; Roll (1992), A Mean/Variance
-                     Analysis of Tracking Error, for tilts that sum to zero.
+    Source         : Grinold and Kahn (2000), Active Portfolio Management, chapters 5 and 14; Roll (1992), A
+                     Mean/Variance Analysis of Tracking Error, for tilts that sum to zero.
     """
 
     allocation: Allocation

@@ -1,19 +1,20 @@
 """What a forecast says beyond the mean so far, and the evidence that this earned something: no skill, no tilt.
 
 At each month's end the forecast's means are regressed, across assets and weighted by the inverse covariance, on a
-constant and on the mean return of each asset so far, which needs no forecast. The remainder is the forecast's view. The
-tilt of most expected return a unit of risk by that view sums to zero, and expects nothing of the mean so far: an asset's
-drift earns it nothing. Its return in the month that follows, over its risk, is one observation, and none overlaps
-another.
+constant and on the mean return of each asset so far, which needs no forecast. The remainder is the forecast's view.
+The tilt of most expected return a unit of risk by that view sums to zero, and expects nothing of the mean so far: an
+asset's drift earns it nothing. Its return in the month that follows, over its risk, is one observation, and none
+overlaps another.
 
 A gambler who may bet on these returns multiplies the stake by 1 + bet × return each month. Where a tilt has no skill,
-none of these games is favourable, and the probability that the stake ever reaches 20 times its start is at most 1 in 20
-(Ville 1939): over all dates, not at each. The stake is the e-value. A forecast has earned a tilt while it is 20 or more.
+none of these games is favourable, and the probability that the stake ever reaches 20 times its start is at most 1 in
+20 (Ville 1939): over all dates, not at each. The stake is the e-value; while it is 20 or more, a tilt is earned.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
@@ -135,13 +136,13 @@ def earned(forecast: Forecast, past: Past) -> Earned:
 
 
 def tilt_returns(forecast: Forecast, past: Past) -> tuple[Array, float]:
-    """(D, 2) returns of a forecast's tilts over their risk, of each known month as `record` takes them, and months a year.
+    """(D, 2) returns of a forecast's tilts over their risk, a row a known month, as of `record`; and months a year.
 
     NaN in a month in which the forecast said nothing beyond the mean so far.
     """
     ends = np.flatnonzero(last_of(past.days, "month", past.calendar))
     rows, month = days_with_history(forecast, past, ends).tolist(), _months_of(forecast)
-    found = [month(past.earlier(end), row) for row, end in zip(rows[:-1], rows[1:], strict=True)]
+    found = [month(past.earlier(end), row) for row, end in pairwise(rows)]
     if not found:
         return np.empty((0, 2)), float("nan")
     years = (past.days[rows[-1]] - past.days[rows[0]]).astype("timedelta64[D]").astype(float) / 365.25

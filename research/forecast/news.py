@@ -92,10 +92,6 @@ class Scores:
         """(R,) days of publication of the rows that count, in UTC."""
         return np.array([row.published.date() for row in self.after_cutoff], dtype="datetime64[D]")
 
-    def months(self, before: np.datetime64) -> int:
-        """The number of months with rows that count before a day."""
-        return len(np.unique(self.days[self.days < before].astype("datetime64[M]")))
-
     def shuffled(self, seed: int) -> "Scores":
         """The placebo: each asset's scores and confidences, of the rows that count, in a random order on their days."""
         rng, rows = np.random.default_rng(seed), list(self.rows)
@@ -125,7 +121,7 @@ class Scores:
 class NewsForecast:
     """A prior whose means are raised by good news and lowered by bad: by score times volatility over the horizon.
 
-    How much of that comes true is not said here: `ForecastViews` measures it.
+    How much of that comes true is not said here: `research.forecast.earned` measures it.
 
     scores  : scores of news.
     prior   : forecast without news.

@@ -62,7 +62,6 @@ from research.forecast import (
     Estimated,
     EWMAVolatility,
     Forecast,
-    ForecastViews,
     GarchVolatility,
     HARVolatility,
     JumpModel,
@@ -127,7 +126,6 @@ FORECASTS: dict[str, type] = {
     "black_litterman": BlackLitterman,
     "entropy_pooling": EntropyPooling,
     "opinion_pooling": OpinionPooling,
-    "forecast_views": ForecastViews,
     "refitted": Refitted,
     "signals": SignalBlend,
     "ewma": EWMAVolatility,
@@ -145,6 +143,7 @@ REGIME_MODELS: dict[str, type] = {
     "jump": JumpModel,
     "volatility": VolatilityPercentiles,
 }
+VIEWS_BEFORE = "forecast_views"  # tilted by a utility; `tilted` took its place
 OF = "of"  # key of what an allocation scales or combines
 NESTED_FIELDS = {"allocation": OF, "allocations": OF}  # fields that it stands for
 
@@ -267,6 +266,9 @@ def read_forecast(
     """
     alone, table = isinstance(document.value(*path), str), MODELS if models else FORECASTS | MODELS
     kind = (*path, "kind")
+    if (document.value(*path) if alone else document.value(*kind, default="")) == VIEWS_BEFORE:
+        fix = "Write `allocation: {kind: tilted, forecast: ..., tracking_error: 0.02}` for the target that it tilts."
+        document.refuse(path if alone else kind, "no forecast any more", VIEWS_BEFORE, fix)
     unnamed = not (alone or models or document.has(*kind))
     cls = table["estimated" if unnamed else named(document, path if alone else kind, table)]
     refitted = cls in MODELS.values() and not models

@@ -137,11 +137,11 @@ def test_mistakes_of_all_forecasts_are_told_at_once(stated: Path) -> None:
     wrong = {
         "forecasts.models.plain.window": -5,
         "forecasts.models.shrunk.mean": "stein",
-        "forecasts.models.views": {"kind": "forecast_views", "prior": "benchmark"},
+        "forecasts.models.views": {"kind": "refitted"},
     }
     with pytest.raises(ConfigError) as told:
         load_portfolio(stated, wrong)
-    for said in ("window of Estimated is -5", "models.shrunk.mean", "models.views.forecast: missing"):
+    for said in ("window of Estimated is -5", "models.shrunk.mean", "models.views.model: missing"):
         assert said in str(told.value)
     with pytest.raises(ConfigError) as told:
         load_portfolio(stated, {"forecasts": ["signals"]})

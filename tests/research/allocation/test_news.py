@@ -6,22 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.optimize import minimize
 from simulated import every_day
 
 from backtests.engine import backtest
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs
 from research.allocation import FixedWeights, NewsTilt, target_path
-from research.allocation.news import tilted
+from research.forecast import EWMAVolatility
 from research.forecast.news import SCORE_COLUMNS, Score, Scores, read_scores
 from research.market import Market
 from research.market.calendars import last_of
 from research.rules import Calendar
 
-DAYS, ESTIMATE = 1500, 63
+DAYS, ESTIMATE = 2400, 63
 HELD = FixedWeights((0.4, 0.3, 0.3))
 CUTOFF = date(2019, 12, 31)
 
@@ -65,68 +62,30 @@ def test_news_that_came_true_moves_the_target_and_shuffled_news_next_to_nothing(
     assert max(placebos + noises) < 0.05 * last.mean()
 
 
-def test_nothing_moves_before_the_record_is_long_enough(market: Market) -> None:
+def test_nothing_moves_before_the_record_suffices(market: Market) -> None:
+    """The largest bet is a fifth, and a month counts as four at most: no stake grows twentyfold in five months."""
     path = target_path(tilt_of(market, scores_of(market, skill=1.0)), market, ESTIMATE)
     first = int(path.seen[np.argmax((path.rows != HELD.weights).any(axis=1))])
-    # Scores begin in January 2020: the outcome of the 24th, of December 2021, is known in January 2022.
-    assert str(market.days[first]) == "2022-01-31"
+    assert str(market.days[first]) > "2020-06-30"
     assert (path.rows[path.seen < first] == HELD.weights).all()
 
 
-def test_the_confidence_is_the_lower_bound_of_the_share_that_came_true(market: Market) -> None:
-    past = market.past(DAYS - 1)
-    found = tilt_of(market, scores_of(market, skill=0.9)).views.measured(past).differences
-    assert found.confidence == pytest.approx(min(found.slope - 2.3263478740408408 * found.error, 0.99))
-
-
-def test_a_tilt_is_the_optimum_of_the_moved_means_less_that_of_the_prior(market: Market) -> None:
-    """By an optimiser that knows no formula: mean less half the risk aversion times the variance, fully invested."""
+def test_a_score_is_worth_its_asset_s_volatility(market: Market) -> None:
+    """Grinold's alpha is volatility times score, over the horizon, beside a mean that is the mean so far."""
     news, past = tilt_of(market, scores_of(market, skill=0.9)), market.past(DAYS - 1)
-    prior, after = (each.predict(past).over(21) for each in (news.views.prior, news.views))
-
-    def best(mean: np.ndarray) -> np.ndarray:
-        def loss(w: np.ndarray) -> float:
-            return -1e3 * float(w @ mean - 1.25 * w @ prior.covariance @ w)
-
-        budget = {"type": "eq", "fun": lambda w: w.sum() - 1.0}
-        return np.asarray(minimize(loss, np.full(3, 1 / 3), constraints=budget, options={"ftol": 1e-14}).x)
-
-    implied = 2.5 * prior.covariance @ HELD.weights
-    difference = best(implied + after.mean - prior.mean) - best(implied)
-    assert np.abs(news.tilt(past) - difference).max() < 1e-4 * np.abs(difference).max()
+    prior, said = (of.predict(past).over(21) for of in (EWMAVolatility(estimate=ESTIMATE), news.tilted.forecast))
+    scores = news.scores.means(past, 30)
+    assert scores.any()
+    assert said.mean - prior.mean == pytest.approx(scores * prior.volatility, rel=1e-9)
 
 
 # -- ranges ----------------------------------------------------------------------------------------------------------
-
-WEIGHTS = st.lists(st.floats(0.05, 1.0), min_size=2, max_size=6).map(lambda given: np.array(given) / sum(given))
-
-
-@settings(max_examples=60, deadline=None)
-@given(WEIGHTS, st.data())
-def test_a_tilted_target_keeps_its_sum_and_its_ranges_and_is_the_nearest(
-    weights: np.ndarray, data: st.DataObject
-) -> None:
-    n = len(weights)
-    tilt, low, high = (np.array(data.draw(st.lists(st.floats(a, b), min_size=n, max_size=n)))
-                       for a, b in ((-1.0, 1.0), (0.0, 0.3), (0.3, 1.0)))  # fmt: skip
-    found = tilted(weights, tilt, low, high)
-    assert found.sum() == pytest.approx(weights.sum(), abs=1e-9)
-    still, lower, upper = tilt == 0.0, np.minimum(low, weights), np.maximum(high, weights)
-    assert (found[still] == weights[still]).all()
-    assert ((lower - 1e-12 <= found) & (found <= upper + 1e-12)).all()
-    toward, of_found = weights + tilt, np.square(found - weights - tilt).sum()
-    for i in range(n):  # no exchange between two assets that the ranges allow comes nearer
-        for j in range(n):
-            step = min(1e-3, upper[i] - found[i], found[j] - lower[j])
-            if i != j and step > 1e-9 and not (still[i] or still[j]):
-                other = found + step * (np.eye(n)[i] - np.eye(n)[j])
-                assert np.square(other - toward).sum() >= of_found - 1e-9
 
 
 def test_a_tilt_stays_within_the_ranges(market: Market) -> None:
     ranges = (("A", 0.35, 0.42), ("B", 0.2, 0.35), ("C", 0.2, 0.35))
     rows = target_path(tilt_of(market, scores_of(market, 1.0), ranges=ranges), market, ESTIMATE).rows
-    assert (rows[:, 0].min(), rows[:, 0].max()) == (0.35, pytest.approx(0.42))
+    assert (rows[:, 0].min(), rows[:, 0].max()) == pytest.approx((0.35, 0.42))
     assert rows.sum(axis=1) == pytest.approx(1.0)
 
 

@@ -74,6 +74,7 @@ from research.allocation import (
     Smoothed,
     TailParity,
     TargetPath,
+    Tilted,
     UniversalPortfolio,
     VolatilityTarget,
 )
@@ -201,7 +202,8 @@ POLICIES: dict[str, Make] = {
     "month, reserve": lambda market: Calendar(Reserve(InverseVolatility(window=30), "B", 0.2), "month"),
     "week, smoothed": lambda market: Calendar(Smoothed(HRP(window=30), schedule="week"), "week"),
     "month, capped": lambda market: Calendar(CappedTurnover(Smoothed(HRP(window=30)), 0.05), "month"),
-    "month, news": lambda market: Calendar(NewsTilt(FIXED, NEWS, fewest=12, level=0.5, estimate=30), "month"),
+    "month, news": lambda market: Calendar(NewsTilt(FIXED, NEWS, confidence=1.0, estimate=30), "month"),
+    "month, tilted": lambda market: Calendar(Tilted(HRP(window=30), Estimated(window=30), 0.05, 1.0), "month"),
     "month, signals": lambda market: Calendar(Signals(PRICED, "positive"), "month"),
     "cppi": lambda market: CPPI(FIXED, floor=0.8, multiplier=3.0),
     "drawdown floor": lambda market: DrawdownFloor(HRP(window=30), limit=0.2, multiplier=4.0),
@@ -601,7 +603,7 @@ class Filtered:
 
 
 @dataclass(frozen=True, eq=False)
-class Tilted:
+class LeavesOutLeast:
     """Made from a whole market: leaves out, from the first day on, the asset whose panel has the least mean of all."""
 
     worst: int
@@ -741,7 +743,7 @@ def test_a_withdrawal_or_a_rest_that_only_another_future_forbids_accuses_nobody(
 
 def test_what_was_worked_out_on_the_whole_market_is_named_with_its_day(market: Market) -> None:
     """The target of the first day already knows: that is what differs first, before any trade or wealth."""
-    audit = look_ahead(lambda world: Tilted.by(world.returns), market, COSTS, market.dates[START + 1])
+    audit = look_ahead(lambda world: LeavesOutLeast.by(world.returns), market, COSTS, market.dates[START + 1])
     said = {words for words in audit.table[[CUT, CHANGED]].to_numpy().ravel()}
     day = f"{market.dates[START]:%Y-%m-%d}"
     assert all(re.match(rf"target of [A-E], {day}: ", words) for words in said - {""})

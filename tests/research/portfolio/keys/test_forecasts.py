@@ -17,7 +17,6 @@ from research.forecast import (
     Estimated,
     EWMAVolatility,
     Forecast,
-    ForecastViews,
     GarchVolatility,
     HARVolatility,
     InvestorView,
@@ -56,9 +55,6 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: opinion_pooling, prior: benchmark, method: logarithmic, "
     f"opinions: [{{name: desk, probability: 0.4, views: [{WRITTEN}]}}]}}": OpinionPooling(
         (Opinion("desk", 0.4, (VIEW,)),), "logarithmic", Benchmark({"SPY": 0.6, "AGG": 0.4}), periods_per_year=252.0
-    ),
-    "{kind: forecast_views, prior: benchmark, forecast: {kind: estimated, mean: james_stein}}": ForecastViews(
-        Estimated("james_stein"), Benchmark({"SPY": 0.6, "AGG": 0.4})
     ),
     "signals": SignalBlend(),
     "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": SignalBlend(
@@ -146,8 +142,8 @@ def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
             r"mine\.forecast\.opinions.*probability of opinion 'a' is 2",
         ),
         ("refitted", r"mine\.forecast: not a mapping .*Write `model:` below it"),
-        ("forecast_views", r"mine\.forecast: not a mapping .*Write `forecast:` below it"),
-        ("{kind: forecast_views, prior: benchmark}", r"mine\.forecast\.forecast: missing"),
+        ("forecast_views", r"mine\.forecast: no forecast any more .*Write `allocation: \{kind: tilted"),
+        ("{kind: forecast_views, forecast: har}", r"mine\.forecast\.kind: no forecast any more"),
         ("{kind: refitted}", r"mine\.forecast\.model: missing"),
         ("{kind: refitted, model: hat}", r"mine\.forecast\.model: unknown model .*Did you mean 'har'"),
         ("{kind: refitted, model: {window: 800}}", r"mine\.forecast\.model\.kind: missing"),

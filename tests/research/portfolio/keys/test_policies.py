@@ -39,6 +39,7 @@ from research.allocation import (
     Signals,
     Smoothed,
     TailParity,
+    Tilted,
     UniversalPortfolio,
     VolatilityTarget,
 )
@@ -51,6 +52,7 @@ from research.forecast import (
     MarkovRegimes,
     MarkovSwitching,
     Refitted,
+    SignalBlend,
     VolatilityPercentiles,
 )
 from research.forecast.news import read_scores
@@ -236,6 +238,8 @@ EXAMPLES = {
     f"{{rule: never, allocation: {{kind: signals, table: {SIGNALS}, mapping: rank, max_age: 45}}}}": Never(
         Signals(read_signals(SIGNALS, str(SIGNALS)), "rank", max_age=45)
     ),
+    "{rule: never, allocation: {kind: tilted, forecast: signals, tracking_error: 0.03, confidence: 0.5, upper: 0.5, "
+    "of: {kind: equal}}}": Never(Tilted(EqualWeights(), SignalBlend(), 0.03, 0.5, upper=0.5)),
     "{rule: never, allocation: {kind: benchmark_tracking, column: cap}}": Never(BenchmarkTracking(column="cap")),
 }
 
