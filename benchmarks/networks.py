@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from backtests.inference.forecast_skill import diebold_mariano, hit_rate, out_of_sample_r2, rank_ic, rmse_ratio
+from backtests.inference.forecast_skill import diebold_mariano, direction, out_of_sample_r2, rank_ic, rmse_ratio
 from benchmarks.timing import FOLDER, keep, machine, show, versions
 from foundation.arrays import Array, Rows
 from research.forecast.conformal import adaptive_intervals, coverage_table
@@ -50,7 +50,7 @@ def main() -> None:
     table, kept = [], {}
     for kind, (mean, quantiles) in walked.items():
         found = {
-            "rank IC": rank_ic(mean, outcome, 4), "hit rate": hit_rate(mean, outcome, 4),
+            "rank IC": rank_ic(mean, outcome, 4), "hits beyond chance": direction(mean, outcome, 4),
             "R² over zero": out_of_sample_r2(mean, outcome, np.zeros_like(mean), 4),
             "R² over the mean": out_of_sample_r2(mean, outcome, past_mean, 4),
             "RMSE over zero's": rmse_ratio(mean, outcome, np.zeros_like(mean), 4),

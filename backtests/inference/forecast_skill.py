@@ -14,7 +14,7 @@ from backtests.inference.sharpe_inference import FEWEST_OBSERVATIONS
 from backtests.inference.slow_waves import wave_error
 from foundation.arrays import Array
 from foundation.errors import DataError
-from research.forecast.skill import hits, rank_correlations, squared_error
+from research.forecast.skill import hits_beyond_chance, rank_correlations, squared_error
 
 FEWEST_WAVES = 3  # Student's t with fewer degrees of freedom says nothing
 ROUNDED = 1e-9  # of a number of waves: 0.4 × 1,000^(2/3) is 40; and of forecasts, which are equal but for so much
@@ -40,9 +40,15 @@ def rank_ic(forecast: Array, outcome: Array, horizon: int = 1, level: float = 0.
     return mean_over_dates(rank_correlations(forecast, outcome), horizon, level)
 
 
-def hit_rate(forecast: Array, outcome: Array, horizon: int = 1, level: float = 0.95) -> EstimateWithTest:
-    """The share of forecasts (D, n) with the sign of their outcome; the test is of one half."""
-    return mean_over_dates(hits(forecast, outcome) - 0.5, horizon, level).plus(0.5)
+def direction(forecast: Array, outcome: Array, horizon: int = 1, level: float = 0.95) -> EstimateWithTest:
+    """The hit rate of forecasts (D, n) less that of independent signs as frequent, and the test of Pesaran, Timmermann.
+
+    It is 0, with a p of 1, where no sign ever changes: drift is not foreseen by who always expects it.
+    Source : Pesaran and Timmermann (1992), see `hits_beyond_chance`; (2009), Testing dependence among serially
+             correlated multicategory variables, JASA 104, for an error that allows for signs that last: here that of
+             `mean_over_dates`.
+    """
+    return mean_over_dates(hits_beyond_chance(forecast, outcome), horizon, level)
 
 
 def out_of_sample_r2(

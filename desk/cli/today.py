@@ -55,7 +55,7 @@ def forecast(
     file: File,
     as_of: PastDay = None,
     worth: Annotated[
-        bool, typer.Option("--worth", help="Play the portfolio with and without each forecast, and with controls.")
+        bool, typer.Option("--worth", help="Backtest the portfolio with and without each forecast, and placebos.")
     ] = False,
     full: Full = False,
     trust_code: TrustCode = None,

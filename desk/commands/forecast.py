@@ -7,21 +7,17 @@ from pathlib import Path
 from backtests.inference.estimates import NotAvailable
 from backtests.runs.folder import reports_folder, staged
 from backtests.runs.origin import identity
-from backtests.sheets.pages.forecasts_today import (
-    FORECAST_PAGE,
-    forecasts_brief,
-    worth_rows,
-    write_card_page,
-    write_forecasts_page,
-)
+from backtests.sheets.pages.forecast_worth import worth_text
+from backtests.sheets.pages.forecasts_today import FORECAST_PAGE, forecasts_brief, write_card_page, write_forecasts_page
 from backtests.studies.forecasts.book import book_folder, disagreements, enter, entries, write_card
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
 from backtests.studies.forecasts.worth import Worth, worth
 from desk.commands.made import Made, file_fact, finish, run_for
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import writing
-from foundation.paper.text_tables import text_table, wrapped
+from foundation.paper.text_tables import wrapped
 from foundation.progress import bar
+from research.forecast import Forecast
 from research.portfolio import Portfolio, load_portfolio
 
 TOLD = 5  # disagreements with the book that are told
@@ -37,12 +33,12 @@ def make_forecast(
 ) -> Made:
     """Expectations of the forecasts of a portfolio file, with their skill; each is entered into the forecast book.
 
-    The portfolio is played with and without the champion, for the sentence that the page begins with.
+    The portfolio is backtested with and without the champion, for the sentence that the page begins with.
 
     file       : portfolio file.
     reports    : folder of the runs, or None for `reports_folder`.
     as_of      : a day of the market's history; None for the last close.
-    with_worth : true to play the portfolio with each forecast, and with controls, besides.
+    with_worth : true to backtest the portfolio with each forecast, not with the champion alone.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     full       : true for all numbers in the text.
     Raises     : as `load_portfolio`, `forecasts_today` and `enter` do.
@@ -53,9 +49,9 @@ def make_forecast(
         progress.stage("forecasting")
         found = forecasts_today(portfolio, as_of)
         known = replace(portfolio, market=found.market)  # nothing after the day that was asked
-        progress.stage("playing with and without each forecast" if with_worth else "playing with and without forecast")
+        progress.stage("backtesting with and without forecasts, and placebos")
         asked = list(found.entries) if with_worth else [found.champion]
-        made = {name: _worth(known, found, name, with_controls=with_worth) for name in asked}
+        made = {name: _worth(known, found.models[name]) for name in asked}
         settings = {"portfolio": portfolio.settings, "as_of": as_of, "worth": with_worth}
         run = run_for("forecast", portfolio, settings)
         final = (reports or reports_folder(portfolio.file)) / run.name
@@ -69,19 +65,11 @@ def make_forecast(
     return Made(final, "\n\n".join([text, *more, f"{book}\n{final / FORECAST_PAGE}"]))
 
 
-def worth_text(name: str, made: Worth | NotAvailable) -> str:
-    """The portfolio with and without a forecast: a row each, and the answer in words."""
-    if isinstance(made, NotAvailable):
-        return wrapped(f"What {name} is worth is not known: {made.reason}")
-    return f"What {name} is worth\n{text_table(worth_rows(made), left=1)}\n{wrapped(made.sentence())}"
-
-
-def _worth(portfolio: Portfolio, found: ForecastsToday, name: str, *, with_controls: bool) -> Worth | NotAvailable:
-    """The worth of a forecast, or why it cannot be measured."""
+def _worth(portfolio: Portfolio, forecast: Forecast) -> Worth | NotAvailable:
+    """The worth of a forecast, or why the portfolio cannot be backtested."""
     try:
-        forecast = found.models[name]
-        return worth(portfolio, forecast) if with_controls else worth(portfolio, forecast, controls=0)
-    except (ConfigError, DataError) as error:
+        return worth(portfolio, forecast)
+    except (ConfigError, DataError, PolicyError) as error:
         return NotAvailable(str(error))
 
 

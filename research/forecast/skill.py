@@ -70,10 +70,23 @@ def covered(lower: Array, upper: Array, outcome: Array) -> Array:
     return np.where(known, (lower <= outcome) & (outcome <= upper), np.nan)
 
 
-def hits(forecast: Array, outcome: Array) -> Array:
-    """1 where forecast and outcome have one sign, 0 where they have two; a forecast or an outcome of 0 is none."""
-    product = np.sign(forecast) * np.sign(outcome)
-    return np.where(product == 0.0, np.nan, (product + 1.0) / 2.0)
+def hits_beyond_chance(forecast: Array, outcome: Array) -> Array:
+    """(D, n) terms whose mean over an asset's dates is its hit rate less that of independent signs as frequent.
+
+    An asset that rises in 6 of 10 months is hit in 6 of 10 by who always says that it rises: that is 0 here. A forecast
+    or an outcome of 0 has no sign.
+    Source : Pesaran and Timmermann (1992), A simple nonparametric test of predictive performance, Journal of Business
+             and Economic Statistics 10(4): P less P*, which is twice the covariance of the two signs as 0 and 1.
+
+    >>> hits_beyond_chance(np.array([[1.0], [1.0]]), np.array([[0.1], [-0.2]])).ravel().tolist()
+    [0.0, 0.0]
+    """
+    product = forecast * outcome
+    known = np.isfinite(product) & (product != 0.0)
+    dates = np.maximum(known.sum(axis=0), 1)
+    up, rose = (np.where(known, values > 0.0, 0.0) for values in (forecast, outcome))
+    terms = 2.0 * (up - up.sum(axis=0) / dates) * (rose - rose.sum(axis=0) / dates)
+    return np.where(known, terms, np.nan)
 
 
 def rank_correlations(forecast: Array, outcome: Array) -> Array:

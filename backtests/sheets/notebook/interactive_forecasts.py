@@ -7,10 +7,12 @@ from plotly.graph_objects import Figure
 
 from backtests.sheets.notebook.interactive import dress
 from backtests.sheets.notebook.interactive_views import interval_panels
+from backtests.sheets.pages.forecast_worth import worth_words
+from backtests.sheets.pages.forecasts_today import RETURNS, VARIANCES
 from backtests.studies.forecasts.skill import COVERAGE
 from backtests.studies.forecasts.today import ForecastsToday
 from backtests.studies.forecasts.walk_forward import ForecastPath
-from backtests.studies.forecasts.worth import WITH, WITHOUT, Worth
+from backtests.studies.forecasts.worth import Worth
 from foundation.arguments import one_of
 from foundation.paper.plotly_figure import ShownFigure
 from foundation.paper.svg import LIGHT
@@ -83,18 +85,16 @@ def decay_plot(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def answer(found: ForecastsToday, made: Worth, name: str) -> str:
     """The skill that the forecasts have shown, and the worth of one of them, in words.
 
-    made : worth of the forecast of that name: results with it and without it.
+    made : worth of the forecast of that name.
     """
     shown = {one: found.by_measure(one) for one in found.skills}
-    shown = {one: known for one, known in shown.items() if known}
-    returns = [f"{one} {number(e['R² over the mean so far'].value)}" for one, e in shown.items()]
-    variance = [f"{one} {number(e['R² of log variance over the random walk'].value)}" for one, e in shown.items()]
-    sure = [one for one, e in shown.items() if e["R² over the mean so far"].lower > 0.0]
-    figures = made.table()["sharpe"].astype(float)
+    returns = {one: e[RETURNS] for one, e in shown.items() if RETURNS in e}
+    variance = [f"{one} {number(e[VARIANCES].value)}" for one, e in shown.items() if VARIANCES in e]
+    sure = [one for one, e in returns.items() if e.lower > 0.0]
+    skill = listed([f"{one} {number(e.value)}" for one, e in returns.items()]) or "none says more"
     return (
-        f"**Out of sample, R² of returns over the mean so far: {listed(returns)}; of log variance over the last one: "
+        f"**Out of sample, R² of returns over the mean so far: {skill}; of log variance over the last one: "
         f"{listed(variance)}.** {f'{listed(sure)} foresaw returns' if sure else 'None foresaw returns'} beyond doubt. "
-        f"Held by what {name} earned, the portfolio had a Sharpe ratio of {number(figures[WITH])}, and "
-        f"{number(figures[WITHOUT])} without it. {made.sentence()} Limitations: one market and one period; month ends "
-        "are few, and intervals wide; the assets were chosen by who knew which of them did well."
+        f"{worth_words(name, made)} Limitations: one market and one period; month ends are few, and intervals wide; "
+        "the assets were chosen by who knew which of them did well."
     )

@@ -3,18 +3,16 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate, NotAvailable, why_not
+from backtests.sheets.pages.forecast_worth import worth_numbers, worth_parts, worth_words
 from backtests.sheets.parts import Filled, Folded, Part, Words, section_blocks
 from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
 from backtests.sheets.pictures.today import history_picture, intervals_picture
 from backtests.sheets.render import render, write_report
 from backtests.sheets.sections.conventions import settings_text
 from backtests.sheets.sections.forecasts import WORDS, lines_table, measures_table, numbers_of
-from backtests.sheets.tables import Block, table
+from backtests.sheets.tables import Block
 from backtests.studies.forecasts.today import ForecastsToday
 from backtests.studies.forecasts.worth import Worth
 from foundation.files import write_whole
@@ -26,10 +24,19 @@ from foundation.paper.wording import age_words, counted, number, percent
 PAGE, CARD_SHEET = "forecast", "card.html"
 FORECAST_PAGE = f"{PAGE}.html"
 RETURNS, VARIANCES = "R² over the mean so far", "R² of log variance over the random walk"
+CARD_TERMS = ("R² of returns", "R² of variance", "Beyond chance", "Interval of a forecast")
 TERMS = {
-    "Use": "A forecast is worth using where the whole interval of its worth is above zero: growth a year after costs "
-    "of the portfolio with its tilts, less that without them, on the days of the file's test, with no more volatility. "
-    "The tilts are those of Black and Litterman's posterior whose prior is the strategic target.",
+    "Worth": "The gain in Sharpe ratio by the forecast's tilts, times the volatility without them: return a year after "
+    "costs at one risk, on the days of the file's test. The tilts have a tracking error of 2 % a year by the "
+    "forecast's covariance, inside the ranges of the file, whether they were earned or not.",
+    "Placebos": "The same tilts on other days and with the signs of some assets turned, at as much risk and inside the "
+    "same ranges. p is the share of them, and of the forecast itself, that did as well. The interval has the spread of "
+    "their law. A forecast is to be used where p is at most 5 % and the whole interval is above zero.",
+    "Found with 80 %": "The smallest worth that such a test finds in four of five cases; what is not found may be less.",
+    "Worth of variances": "Minimum variance and a volatility target by the forecast, and by a trailing estimate: the "
+    "share that it saves of the variance that came, and of the QLIKE loss of the variance against the one aimed at.",
+    "Beyond chance": "The hit rate less that of independent signs as frequent (Pesaran and Timmermann 1992): drift is "
+    "not foreseen by who always expects it.",
     "R² of returns": "One less the squared errors of the forecast over those of the mean so far, the naive forecast. "
     "Above zero the forecast was better.",
     "R² of variance": "The same of the logarithm of the variance, against the variance of the horizon that ended.",
@@ -50,7 +57,7 @@ def write_forecasts_page(
     """
     sheet = forecasts_sheet(name, found, made) | {"source": "; ".join(run.values())}
     numbers = {"portfolio": name, "use": use_words(found, made[found.champion])} | numbers_of(found)
-    worths = {key: _worth_numbers(one) for key, one in made.items()}
+    worths = {key: worth_numbers(one) for key, one in made.items()}
     told = plain_json(numbers | {"worth": worths}, missing_as_null=True)
     day = f"{found.market.dates[-1]:%Y-%m-%d}"
     paper = Running(f"{name}: forecasts of today", f"closes of {day}", run.get("Run", ""))
@@ -68,11 +75,7 @@ def forecasts_sheet(name: str, found: ForecastsToday, made: Mapping[str, Worth |
     ]
     worths: list[Part] = []
     for one, worth in made.items():
-        if isinstance(worth, NotAvailable):
-            worths.append(Words(f"{one}: not known. {worth.reason}"))
-        else:
-            heads, *rows = worth_rows(worth)
-            worths.append(table(f"The portfolio with and without {one}", heads, rows))
+        worths += worth_parts(one, worth)
     return {
         "eyebrow": "Forecasts of today",
         "title": name,
@@ -120,7 +123,7 @@ def write_card_page(card: Path, found: ForecastsToday, name: str) -> Path:
             ("history", "History", "What was expected, and what came", _history(found, name)),
             ("model", "Model", "Model and data", [Filled("settings.html.j2", settings_text(model))]),
         ]),
-        "terms": {term: words for term, words in TERMS.items() if term != "Use"},
+        "terms": {term: words for term, words in TERMS.items() if term in CARD_TERMS},
     }  # fmt: skip
     return write_whole(card.with_name(CARD_SHEET), render("report.html.j2", Running(f"{name}: card"), sheet=sheet))
 
@@ -132,26 +135,7 @@ def use_words(found: ForecastsToday, made: Worth | NotAvailable) -> str:
     """Whether to use the champion, in a sentence."""
     if isinstance(made, NotAvailable):
         return f"What {found.champion} is worth is not known: {made.reason}"
-    return worth_words(found.champion, made.growth, made.years)
-
-
-def worth_words(name: str, worth: Estimate, days: str) -> str:
-    """Whether to use a forecast: only where the whole interval of its worth is above zero.
-
-    name  : name of the forecast.
-    worth : growth a year with its tilts less that without them, fraction.
-    days  : the days on which it was measured, in words.
-    """
-    low, high = (_points(end) for end in (worth.lower, worth.upper))
-    said = (
-        f"it was worth {_points(worth.value)} points a year after costs ({percent(worth.level, 0)}: {low} to {high}), "
-        f"{days}"
-    )
-    if worth.lower > 0.0:
-        return f"Use {name}: {said}."
-    return (
-        f"Do not use {name} to move weights: {said}{'' if worth.upper < 0.0 else ', which is not clearly above zero'}."
-    )
+    return worth_words(found.champion, made)
 
 
 def skill_words(found: ForecastsToday, name: str) -> str:
@@ -159,9 +143,15 @@ def skill_words(found: ForecastsToday, name: str) -> str:
     if reason := why_not(found.skills[name]):
         return f"The skill of {name} is not known: {reason}"
     measures, said = found.by_measure(name), []
+    silent = found.paths[name].expects_mean_so_far
+    if silent:
+        said.append(f"the returns that {name} expects are the mean so far, in which there is no skill")
     for measure, words in (
         (RETURNS, f"forecasts of returns by {name} were {{}} the mean so far"),
-        (VARIANCES, f"those of variances {{}} the variance of the last {found.ahead}"),
+        (
+            VARIANCES,
+            f"{'its forecasts' if silent else 'those'} of variances were {{}} the variance of the last {found.ahead}",
+        ),
     ):
         if (one := measures.get(measure)) is not None:
             clear = "clearly better than" if one.lower > 0.0 else "clearly worse than" if one.upper < 0.0 else ""
@@ -182,22 +172,6 @@ def forecasts_brief(found: ForecastsToday, made: Worth | NotAvailable) -> str:
     sentences = [use_words(found, made), skill_words(found, found.champion), found.decision]
     text = "\n".join(map(wrapped, sentences))
     return f"{text}\n\n{text_table(rows, left=1)}"
-
-
-def worth_rows(made: Worth) -> list[list[str]]:
-    """The heads, and a row for the portfolio with and without a forecast and for each control."""
-    rows = [["held", "growth", "volatility", "Sharpe ratio", "gain on without", "p", "turnover", "cost, bp"]]
-    for label, row in made.table().iterrows():
-        rows.append([
-            str(label), percent(row["growth"]), percent(row["volatility"]), number(row["sharpe"]),
-            number(row["Sharpe less without"], signed=True), number(row["p"], 3), percent(row["turnover"], 0),
-            number(row["cost"], 1),
-        ])  # fmt: skip
-    return rows
-
-
-def _points(fraction: float) -> str:
-    return number(100.0 * fraction, 1, signed=True)
 
 
 # -- sections --------------------------------------------------------------------------------------------------------
@@ -230,11 +204,3 @@ def _history(found: ForecastsToday, name: str) -> list[Part]:
     """Forecasts and outcomes of the first asset as a picture, and of the others folded."""
     first, *others = [history_picture(found.paths[name], line, name) for line in found.market.assets]
     return [first, *([Folded("The other assets", others)] if others else [])]
-
-
-def _worth_numbers(made: Worth | NotAvailable) -> dict[str, Any]:
-    if isinstance(made, NotAvailable):
-        return {"not_known": made.reason}
-    ends = {f"growth_{part}": getattr(made.growth, part) for part in ("value", "lower", "upper", "p")}
-    rows: pd.DataFrame = made.table().rename_axis("held").reset_index()
-    return ends | {"rows": rows.to_dict("records")}

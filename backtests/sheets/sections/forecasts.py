@@ -13,6 +13,7 @@ from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
 from backtests.sheets.tables import Block, Shown, day, records_of, records_table, scaled, table
 from backtests.sheets.tilts import TILT, tilt_table
 from backtests.studies.forecasts.champion import Challenge
+from backtests.studies.forecasts.skill import DIRECTION
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
 from backtests.today.targets_today import target_today
 from foundation.errors import DataError
@@ -28,10 +29,16 @@ COLUMNS = (
     Shown("upper", "upper", "%", scaled(100.0, 1)),
     Shown("dates", "months", form="{:.0f}".format),
     Shown("hit_rate", "hits", "%", scaled(100.0, 0)),
+    Shown("hits_beyond_chance", "beyond chance", "points", scaled(100.0, 0, signed=True)),
     Shown("r2_returns", "R² returns", form=number),
     Shown("r2_log_variance", "R² variance", form=number),
 )
-KEYS = {"hit rate": "hit_rate", "R² of returns": "r2_returns", "R² of log variance": "r2_log_variance"}
+KEYS = {
+    "hit rate": "hit_rate",
+    DIRECTION: "hits_beyond_chance",
+    "R² of returns": "r2_returns",
+    "R² of log variance": "r2_log_variance",
+}
 WORDS = (
     "Forecasts asked at each month end of the past alone, beside what came. R² of returns is over the mean so far, R² "
     "of variance over the variance of the horizon that ended, both out of sample; above 0 the forecast was better."

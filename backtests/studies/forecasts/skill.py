@@ -10,7 +10,7 @@ from backtests.inference.estimates import EstimateWithTest
 from backtests.inference.forecast_skill import (
     by_date,
     diebold_mariano,
-    hit_rate,
+    direction,
     mean_over_dates,
     out_of_sample_r2,
     rank_ic,
@@ -24,7 +24,7 @@ from foundation.errors import DataError
 from research.forecast.skill import (
     FEWEST_LINES,
     covered,
-    hits,
+    hits_beyond_chance,
     negative_log_density,
     qlike,
     rank_correlations,
@@ -32,6 +32,7 @@ from research.forecast.skill import (
 )
 
 COVERAGE = 0.9  # of the interval whose coverage is counted
+DIRECTION = "hits beyond chance"
 HORIZONS = (1, 5, 21, 63, 126)  # rows, of the decay
 LOSSES = ("squared error", "QLIKE", "log score")
 
@@ -56,18 +57,25 @@ class Skill:
 
 
 def skill_of_returns(path: ForecastPath, level: float = 0.95) -> Skill:
-    """Rank IC, hit rate, R² over the mean so far and over zero, and the ratios of root mean squared errors to both.
+    """Rank IC, hits beyond chance, and R² and root mean squared error over the mean so far.
 
+    The mean so far needs no forecast: what it foresees is drift. A forecast that expects it has no measures, and of
+    another the rank IC is also given less that of the mean so far.
     level  : level of the intervals.
     Raises : DataError for fewer than 24 dates with outcomes.
     """
-    forecast, outcome, horizon = path.mean, path.outcome, path.overlap
-    found = {} if path.mean.shape[1] < FEWEST_LINES else {"rank IC": rank_ic(forecast, outcome, horizon, level)}
-    found["hit rate"] = hit_rate(forecast, outcome, horizon, level)
-    for name, benchmark in (("the mean so far", path.prevailing_mean), ("zero", np.zeros_like(forecast))):
-        found[f"R² over {name}"] = out_of_sample_r2(forecast, outcome, benchmark, horizon, level)
-        found[f"RMSE over that of {name}"] = rmse_ratio(forecast, outcome, benchmark, horizon, level)
-    return Skill("returns", _dates(forecast, outcome), found)
+    forecast, outcome, naive, horizon = path.mean, path.outcome, path.prevailing_mean, path.overlap
+    measures: dict[str, EstimateWithTest] = {}
+    if path.expects_mean_so_far:
+        return Skill("returns", _dates(forecast, outcome), measures)
+    if path.mean.shape[1] >= FEWEST_LINES:
+        measures["rank IC"] = rank_ic(forecast, outcome, horizon, level)
+        beyond = rank_correlations(forecast, outcome) - rank_correlations(naive, outcome)
+        measures["rank IC less that of the mean so far"] = mean_over_dates(beyond, horizon, level)
+    measures[DIRECTION] = direction(forecast, outcome, horizon, level)
+    measures["R² over the mean so far"] = out_of_sample_r2(forecast, outcome, naive, horizon, level)
+    measures["RMSE over that of the mean so far"] = rmse_ratio(forecast, outcome, naive, horizon, level)
+    return Skill("returns", _dates(forecast, outcome), measures)
 
 
 def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
@@ -129,26 +137,31 @@ def recentred(forecast: Array, outcome: Array, overlap: int) -> Array:
 
 
 def skill_by_line(path: ForecastPath) -> pd.DataFrame:
-    """Dates, hit rate, R² of return over the mean so far, and of log variance over the random walk, by asset."""
-    logs = _log_variances(path)
+    """Dates, hit rate, hits beyond chance, R² of return over the mean so far, of log variance over the random walk.
+
+    A row an asset. Hits beyond chance and R² of return are NaN for a forecast that expects the mean so far.
+    """
+    logs, naive = _log_variances(path), np.nan if path.expects_mean_so_far else 1.0
+    product = path.mean * path.outcome
     columns = {
         "dates": (np.isfinite(path.mean) & np.isfinite(path.outcome)).sum(axis=0),
-        "hit rate": _mean(hits(path.mean, path.outcome)),
-        "R² of returns": _r2(path.mean, path.outcome, path.prevailing_mean),
+        "hit rate": _mean(np.where(np.isfinite(product) & (product != 0.0), product > 0.0, np.nan)),
+        DIRECTION: naive * _mean(hits_beyond_chance(path.mean, path.outcome)),
+        "R² of returns": naive * _r2(path.mean, path.outcome, path.prevailing_mean),
         "R² of log variance": _r2(logs["forecast"], logs["realised"], logs["last"]),
     }
     return pd.DataFrame(columns, index=pd.Index(path.market.assets, name="line"))
 
 
 def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame:
-    """A row for each group of dates, such as a year: dates, rank IC, hit rate, coverage, R² of log variance.
+    """A row for each group of dates, such as a year: dates, rank IC, hits beyond chance, coverage, R² of log variance.
 
     groups : (D,) group of each date; it must be known on the date if it is to be acted on.
     """
     labels = pd.Series(list(groups))
     values = {
         "rank IC": rank_correlations(path.mean, path.outcome),
-        "hit rate": _by_row(hits(path.mean, path.outcome)),
+        DIRECTION: _by_row(hits_beyond_chance(path.mean, path.outcome)),
         f"coverage of {COVERAGE:.0%}": _by_row(covered(*path.ends(COVERAGE), path.outcome)),
     }
     found = pd.DataFrame(values).groupby(labels, sort=True).mean()

@@ -10,7 +10,14 @@ import pandas as pd
 from backtests.inference.estimates import INTERVAL_LEVEL, EstimateWithTest, NotAvailable, or_why_not, why_not
 from backtests.studies.forecasts.book import Entry, entry_of
 from backtests.studies.forecasts.champion import Challenge, challenge
-from backtests.studies.forecasts.skill import COVERAGE, Skill, skill_by_line, skill_of_returns, skill_of_variances
+from backtests.studies.forecasts.skill import (
+    COVERAGE,
+    DIRECTION,
+    Skill,
+    skill_by_line,
+    skill_of_returns,
+    skill_of_variances,
+)
 from backtests.studies.forecasts.walk_forward import ForecastPath, interval, walk_forward
 from backtests.views import view
 from foundation.errors import DataError
@@ -88,7 +95,8 @@ class ForecastsToday:
         """A row for each asset of one forecast, with its skill.
 
         The columns are expected return, the ends of its 90 % interval and the mean so far, over the horizon, fractions;
-        month ends with outcomes, hit rate, R² of returns over the mean so far, R² of log variance over the random walk.
+        month ends with outcomes, hit rate, hits beyond chance, R² of returns over the mean so far, R² of log variance
+        over the random walk.
         """
         entry = self.entries[name]
         means = {line: mean for line, (mean, _) in entry.lines.items()}
@@ -126,10 +134,22 @@ class ForecastsToday:
         if name in self.failed:
             return wrapped(f"No forecast: {self.failed[name]}")
         rows = [
-            ["asset", "expected", f"{percent(COVERAGE, 0)} interval", "months", "hits", "R² returns", "R² variance"]
+            [
+                "asset",
+                "expected",
+                f"{percent(COVERAGE, 0)} interval",
+                "months",
+                "beyond chance",
+                "R² returns",
+                "R² variance",
+            ]
         ]
         for line, row in self.table(name).iterrows():
-            shares = [percent(row["hit rate"], 0), *(number(row[f"R² of {of}"]) for of in ("returns", "log variance"))]
+            beyond = row[DIRECTION]
+            shares = [
+                percent(beyond, 0, signed=True) if beyond == beyond else "–",
+                *(number(row[f"R² of {of}"]) for of in ("returns", "log variance")),
+            ]
             interval = f"{percent(row['lower'])} to {percent(row['upper'])}"
             rows.append([str(line), percent(row["expected"], 2, signed=True), interval, f"{row['dates']:.0f}", *shares])
         reason = why_not(self.skills[name])

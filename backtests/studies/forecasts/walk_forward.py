@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from backtests.inference.forecast_skill import ROUNDED
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Rows, frozen
 from foundation.errors import DataError
@@ -85,6 +86,12 @@ class ForecastPath:
     def prevailing_mean(self) -> Array:
         """(D, n) mean return so far times the horizon: what is expected by who forecasts nothing."""
         return frozen(self.horizon * means_so_far(self.whole, self.rows))
+
+    @cached_property
+    def expects_mean_so_far(self) -> bool:
+        """True if the forecasts are the means so far, but for rounding: it says nothing of returns beyond them."""
+        said = np.isfinite(self.mean)
+        return bool(np.allclose(self.mean[said], self.prevailing_mean[said], rtol=ROUNDED, atol=0.0))
 
     @cached_property
     def last_variance(self) -> Array:

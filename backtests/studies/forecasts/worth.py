@@ -1,74 +1,102 @@
-"""Value of a forecast: the same allocation and rule with and without it, on the same days, net of costs.
+"""Worth of a forecast: its means by tilts of the strategic target, its variances by what variances are for.
 
-The allocation is the best of Black and Litterman's posterior. Without a forecast that is the strategic target, exactly;
-with it, the target with the tilts that the forecast has earned (`research.forecast.views.forecast_views`). Sharpe
-ratios do not depend on volatility, and the same is shown at the volatility of the portfolio without it. Controls have
-the forecast's tilts on other assets: as much turnover, and no skill.
+The portfolio is backtested with the tilts of `research.allocation.Tilted`, at the whole budget of tracking error, and
+without them, on the same days, net of costs. What chance would earn is what placebos earn (`placebos`): tilts of as
+much risk on other days and with other signs, in the same ranges, backtested likewise. Their law gives the p, the
+interval and the power; `risk_worth` judges the variances.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from backtests.comparison.fitting.candidates import backtest_candidate, benchmark_of
-from backtests.comparison.paired import evidence_between
+from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import losses
-from backtests.evaluation.scores import score, table
-from backtests.inference.block_draws import Resampling
-from backtests.inference.evidence import Difference, Evidence
-from foundation.arrays import Array
-from foundation.errors import ConfigError
-from foundation.paper.wording import number, percent
-from research.allocation import Allocation, ConstantExposure, MeanVariance
+from backtests.inference.estimates import POWER, Estimate, NotAvailable, or_why_not
+from backtests.studies.forecasts.placebos import Tilts, placebos
+from backtests.studies.forecasts.risk_worth import RiskWorth, risk_worth
+from backtests.studies.forecasts.traded_paths import backtest_path, figures, figures_of_many
+from backtests.sweeps import Setup
+from foundation.arrays import Array, MadeAnew, freeze_fields
+from foundation.errors import DataError
+from research.allocation import TargetPath, Tilted, kept_target_path
 from research.allocation.estimated import EstimationSchedule
-from research.forecast import Benchmark, Forecast, ForecastViews
-from research.forecast.views.equilibrium import WORLD_RISK_AVERSION
-from research.forecast.views.exchanged import Exchanged, circles
+from research.forecast import Forecast
+from research.forecast.earned import view_of
+from research.forecast.predicted import overlap
 from research.portfolio import Portfolio
-from research.portfolio.file.lengths import at_frequency
 from research.risk import volatility
 from research.rules import Calendar
 
-WITHOUT, WITH, MATCHED, OTHER = "without", "with the forecast", "at the same volatility", "other assets"
-STRATEGIC = 1e-6  # of NAV: a weight that is further from the target is another
-CONTROLS = 5  # permutations of the assets, at most
+WITHOUT, WITH, PLACEBOS = "without", "with the forecast", "placebos"
+COUNT = 999  # placebos: a p of 1 % is that of ten of them
+SIZE = 0.05  # of the one-sided test; the interval leaves as much on either side
+TOGETHER = 2**22  # numbers in the targets of placebos that are held in memory at a time
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Worth:
-    """A portfolio with and without a forecast.
+@dataclass(frozen=True, eq=False)
+class TiltWorth(MadeAnew):
+    """A portfolio with and without the tilts of a forecast, and what placebos earn.
 
-    forecast  : the views that it held.
-    strategic : (n,) the strategic target, fraction of NAV.
-    backtests : by name: without the forecast, with it, with it at the volatility without it, and controls.
-    evidence  : paired differences to the portfolio without it.
-    figures   : a row for each backtest, see `table`.
+    backtests : without the forecast, and with it.
+    figures   : (2 + N, metrics) of `BATCH_METRICS`, those two and N placebos.
+    expected  : tracking error a year of the tilts and of the placebos, by the forecast's covariance, fraction.
     """
 
-    forecast: ForecastViews
-    strategic: Array
     backtests: Mapping[str, Backtest]
-    evidence: Evidence
-    figures: pd.DataFrame
+    figures: Array
+    expected: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        """Make the figures read-only."""
+        freeze_fields(self, "figures")
 
     @property
-    def holds_strategic(self) -> bool:
-        """True if the strategic target was held without the forecast, to 0.0001 % of NAV."""
-        rows = self.backtests[WITHOUT].targets.rows
-        return bool(np.abs(rows[-1] - self.strategic).max() < STRATEGIC)
+    def gains(self) -> Array:
+        """(1 + N,) worth of the forecast and of each placebo, fraction a year: the gain in Sharpe ratio × volatility.
+
+        The volatility is that without a forecast: a tilt to more risk is worth nothing.
+        Source : Modigliani and Modigliani (1997), Risk-adjusted performance, Journal of Portfolio Management 23(2).
+        """
+        sharpe, deviation = (self.figures[:, BATCH_METRICS.index(name)] for name in ("sharpe", "volatility"))
+        gains: Array = (sharpe[1:] - sharpe[0]) * deviation[0]
+        return gains
 
     @property
-    def difference(self) -> Difference:
-        """The Sharpe ratio with the forecast less that without it."""
-        return self.evidence.differences("sharpe")[WITH]
+    def worth(self) -> Estimate:
+        """The worth a year after costs, fraction, with the 90 % interval by the law of the placebos."""
+        value, law = float(self.gains[0]), self.gains[1:]
+        low, high = (np.quantile(law, [SIZE, 1.0 - SIZE]) - law.mean()).tolist()
+        return Estimate(value, value - high, value - low, 1.0 - 2.0 * SIZE)
 
     @property
-    def growth(self) -> Difference:
-        """Growth a year with the forecast, at no more volatility than without it, less that without it, fraction."""
-        return self.evidence.differences("growth")[MATCHED]
+    def p(self) -> float:
+        """The share of placebos, and the forecast, that are worth as much as the forecast.
+
+        Source : Phipson and Smyth (2010), Permutation p-values should never be zero, Statistical Applications in
+                 Genetics and Molecular Biology 9(1).
+        """
+        return float((1 + (self.gains[1:] >= self.gains[0]).sum()) / len(self.gains))
+
+    @property
+    def detectable(self) -> float:
+        """The smallest worth a year that would be found with a probability of 80 %, fraction."""
+        law = self.gains[1:]
+        low, high = np.quantile(law, [1.0 - POWER, 1.0 - SIZE])
+        return float(high - low + max(law.mean(), 0.0))
+
+    @property
+    def is_earned(self) -> bool:
+        """True if the forecast may be used: its worth is above that of placebos, and its interval above zero."""
+        return self.p <= SIZE and self.worth.lower > 0.0
+
+    @property
+    def tracking_error(self) -> float:
+        """Tracking error a year to the portfolio without the forecast, as it came, fraction."""
+        with_it, without = (self.backtests[name] for name in (WITH, WITHOUT))
+        return volatility(with_it.net_returns - without.net_returns, with_it.periods_per_year)
 
     @property
     def years(self) -> str:
@@ -76,98 +104,104 @@ class Worth:
         days = self.backtests[WITHOUT].dates
         return f"{days[1]:%Y} to {days[-1]:%Y}"
 
-    @property
-    def controls(self) -> tuple[float, ...]:
-        """Differences of the controls' Sharpe ratios to that without a forecast."""
-        return tuple(d.value for name, d in self.evidence.differences("sharpe").items() if name.startswith(OTHER))
-
     def table(self) -> pd.DataFrame:
-        """A row for each backtest, with the difference of its Sharpe ratio to that without the forecast.
+        """A row for the portfolio without and with the forecast, and for the mean of the placebos.
 
-        The columns are growth and volatility a year, Sharpe ratio, turnover a year and cost; and the difference with
-        its interval and p.
+        The columns are growth and volatility a year, Sharpe ratio, turnover a year, cost in bp, and worth a year.
         """
-        rows = {name: d.row for name, d in self.evidence.differences("sharpe").items()}
-        columns = ["Sharpe less without", "lower", "upper", "p"]
-        return self.figures.join(pd.DataFrame.from_dict(rows, orient="index", columns=columns))
+        shown = ["growth", "volatility", "sharpe", "turnover", "cost"]
+        rows = np.vstack([self.figures[:2], self.figures[2:].mean(axis=0)])
+        table = pd.DataFrame(rows, [WITHOUT, WITH, PLACEBOS], list(BATCH_METRICS))[shown]
+        return table.assign(worth=[0.0, self.gains[0], self.gains[1:].mean()])
 
-    def sentence(self) -> str:
-        """The answer in words."""
-        found, worse = self.difference, sum(value < self.difference.value for value in self.controls)
-        known = "significant" if found.p <= 1.0 - found.level else "not significant"
-        turnover = self.figures["turnover"].astype(float).loc[[WITH, WITHOUT]].tolist()
-        return (
-            f"With the forecast the Sharpe ratio changes by {number(found.value, signed=True)}, "
-            f"{percent(found.level, 0)} interval {found.interval()}: {known} (p {number(found.p, 3)}). Turnover is "
-            f"{percent(turnover[0], 1)} a year, and {percent(turnover[1], 1)} without it. The forecast's tilts did "
-            f"better than the same tilts on other assets in {worse} of {len(self.controls)} permutations."
-        )
+
+@dataclass(frozen=True, eq=False)
+class Worth:
+    """The worth of a forecast's means and of its variances, or why either has none."""
+
+    tilts: TiltWorth | NotAvailable
+    risk: RiskWorth | NotAvailable
+
+    @property
+    def is_earned(self) -> bool:
+        """True if weights may be moved by the forecast."""
+        return isinstance(self.tilts, TiltWorth) and self.tilts.is_earned
+
+    @property
+    def backtests(self) -> Mapping[str, Backtest]:
+        """The portfolio without the tilts of the forecast and with them; nothing where it has none."""
+        return {} if isinstance(self.tilts, NotAvailable) else self.tilts.backtests
 
 
 def worth(
-    portfolio: Portfolio,
-    forecast: Forecast,
-    schedule: EstimationSchedule = "month",
-    controls: int = CONTROLS,
-    draws: int = 10_000,
+    portfolio: Portfolio, forecast: Forecast, count: int = COUNT, schedule: EstimationSchedule = "month"
 ) -> Worth:
-    """Backtest a portfolio with and without a forecast, and compare in pairs.
+    """The worth of a forecast to a portfolio, in its test.
 
-    portfolio : portfolio with market, costs and strategic target, which is the prior; its test is the days.
-    forecast  : forecast whose means become views.
-    schedule  : schedule by which both trade to the target.
-    controls  : maximum number of permutations of the assets.
-    draws     : number of draws of the bootstrap.
-    Raises    : ConfigError for a target that holds nothing, or is short of an asset; the errors of `backtest` and the
-                forecast.
+    portfolio : portfolio with market, costs, ranges and strategic target.
+    forecast  : forecast of means and covariances.
+    count     : number of placebos.
+    schedule  : schedule by which all trade to their targets.
+    Raises    : ConfigError of a portfolio that cannot be backtested.
     """
-    views = earned_views(portfolio, forecast)
-    played: dict[str, Backtest] = {}
-
-    def play(name: str, held: Allocation) -> None:
-        played[name] = backtest_candidate(portfolio, Calendar(held, schedule), name)
-
-    play(WITHOUT, tilted(portfolio, views.prior))
-    play(WITH, tilted(portfolio, views))
-    share = min(1.0, _volatility(played[WITHOUT]) / _volatility(played[WITH]))
-    play(MATCHED, ConstantExposure(tilted(portfolio, views), share))
-    for k, circle in enumerate(circles(portfolio.market.assets, controls), 1):
-        play(f"{OTHER} {k}", tilted(portfolio, Exchanged(views, circle)))
-    benchmark = benchmark_of(portfolio, portfolio.market)
-    evidence = evidence_between(
-        played, [losses(one, benchmark) for one in played.values()], WITHOUT, Resampling(reps=draws)
+    setup = Setup.of(portfolio)
+    return Worth(
+        or_why_not(
+            lambda: tilt_worth(setup, _tilted(portfolio, forecast, schedule), portfolio.forecasts.horizon, count)
+        ),
+        or_why_not(lambda: risk_worth(setup, forecast, portfolio.forecasts.horizon, schedule)),
     )
-    scores = {name: score(one, benchmark) for name, one in played.items()}
-    figures = table(scores, played).T[["growth", "volatility", "sharpe", "turnover", "cost"]].astype(float)
-    return Worth(views, portfolio.target, played, evidence, figures)
 
 
-def earned_views(portfolio: Portfolio, forecast: Forecast) -> ForecastViews:
-    """The views that a forecast has earned, on the means at which the strategic target is the best to hold.
-
-    Raises : ConfigError for a target that holds nothing, or is short of an asset.
-    """
-    weights = portfolio.target
-    if (weights < 0.0).any() or not weights.sum() > 0.0:
-        raise ConfigError(
-            f"the strategic target of {portfolio.name} is {', '.join(f'{w:.4g}' for w in weights)}: views are put on "
-            "one that holds its assets. Give a target without short assets."
-        )
-    prior = Benchmark(dict(zip(portfolio.market.assets, (weights / weights.sum()).tolist(), strict=True)))
-    return ForecastViews(forecast, at_frequency(prior, portfolio.periods_per_year), portfolio.forecasts.horizon)
-
-
-def tilted(portfolio: Portfolio, forecast: Forecast) -> Allocation:
-    """The best allocation under a forecast whose prior is the strategic target; that target where nothing is moved."""
-    best = MeanVariance(
-        objective="utility",
-        forecast=forecast,
-        risk_aversion=WORLD_RISK_AVERSION,
+def _tilted(portfolio: Portfolio, forecast: Forecast, schedule: EstimationSchedule) -> Tilted:
+    """The strategic target with the tilts of a forecast at the whole budget, inside the ranges of the file."""
+    ranges = zip(portfolio.market.assets, portfolio.lower.tolist(), portfolio.upper.tolist(), strict=True)
+    return Tilted(
+        portfolio.strategic,
+        forecast,
+        confidence=1.0,
+        ranges=tuple(ranges),
+        schedule=schedule,
         periods_per_year=portfolio.periods_per_year,
     )
-    total = float(portfolio.target.sum())
-    return best if total >= 1.0 else ConstantExposure(best, total)
 
 
-def _volatility(played: Backtest) -> float:
-    return volatility(played.net_returns, played.periods_per_year)
+def tilt_worth(setup: Setup, tilted: Tilted, horizon: int, count: int = COUNT) -> TiltWorth:
+    """Backtest the tilts of a forecast, the portfolio without them, and placebos.
+
+    setup   : market, costs and test; its strategic target is what is tilted.
+    tilted  : the tilted target, whose confidence is 1.
+    horizon : rows of the market by which placebos are moved, at least.
+    count   : number of placebos.
+    Raises  : DataError for a forecast that says nothing beyond the mean so far, and for too few days.
+    """
+    first, rule = setup.first(None), Calendar(setup.strategic, tilted.schedule)
+    path = kept_target_path(tilted, setup.market, start=first)
+    without = setup.strategic_from(first)
+    base = np.array([without.at(row) for row in path.seen.tolist()])
+    tilts = _tilts(setup, tilted, path, base)
+    if not tilts.weights.any():
+        raise DataError("Its means say nothing beyond the mean so far.")
+    played = {WITHOUT: without, WITH: path}
+    backtests = {name: backtest_path(setup, rule, one, name) for name, one in played.items()}
+    moved = placebos(tilts, count, overlap(path.seen, horizon))
+    expected = float(tilts.risk(tilts.weights).mean()), float(tilts.risk(moved).mean())
+    rows = [figures(setup, backtests[name], one) for name, one in played.items()]
+    size = max(TOGETHER // base.size, 1)
+    for begin in range(0, count, size):
+        paths = [replace(path, rows=base + one, answers=()) for one in moved[begin : begin + size]]
+        rows.append(figures_of_many(setup, rule, paths))
+    return TiltWorth(backtests, np.vstack(rows), expected)
+
+
+def _tilts(setup: Setup, tilted: Tilted, path: TargetPath, base: Array) -> Tilts:
+    """The tilts on the days of a path, with what bounds them; an asset that is not listed has none."""
+    days, n = base.shape
+    covariance = np.zeros((days, n, n))
+    for k, row in enumerate(path.seen.tolist()):
+        view = view_of(tilted.forecast, setup.market.past(row))
+        covariance[k][np.ix_(view.lines, view.lines)] = view.covariance * setup.periods_per_year
+    lower, upper = np.array([ends for _, *ends in tilted.ranges]).T
+    known = np.einsum("kii->ki", covariance) > 0.0
+    ends = np.where(known, np.minimum(lower - base, 0.0), 0.0), np.where(known, np.maximum(upper - base, 0.0), 0.0)
+    return Tilts(path.rows - base, covariance, *ends)

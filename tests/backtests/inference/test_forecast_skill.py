@@ -11,7 +11,7 @@ from backtests.inference.estimates import EstimateWithTest
 from backtests.inference.forecast_skill import (
     by_date,
     diebold_mariano,
-    hit_rate,
+    direction,
     mean_over_dates,
     out_of_sample_r2,
     rank_ic,
@@ -109,7 +109,7 @@ def test_a_planted_signal_is_found_and_shuffled_outcomes_show_none() -> None:
     found = rank_ic(forecast, outcome)
     assert found.p < 0.001
     assert found.value == pytest.approx(np.mean(rank_correlations(forecast, outcome)))
-    assert hit_rate(forecast, outcome).lower > 0.5
+    assert direction(forecast, outcome).lower > 0.0
     shuffled = [rank_ic(forecast, random.permutation(outcome)).p <= 0.05 for _ in range(200)]
     assert np.mean(shuffled) <= 0.05 + 3 * (0.05 * 0.95 / 200) ** 0.5
 
@@ -124,3 +124,27 @@ def test_too_few_dates_are_refused_in_words() -> None:
     with pytest.raises(DataError, match="the benchmark's forecasts are equal to all outcomes"):
         out_of_sample_r2(np.ones(50), np.zeros(50), np.zeros(50))
     assert waves_of(126, 21) == 3
+
+
+def test_direction_is_the_test_of_pesaran_and_timmermann() -> None:
+    """Pesaran and Timmermann (1992), equations 4 to 6, of one long series of independent dates."""
+    random = np.random.default_rng(7)
+    forecast = random.normal(0.3, 1.0, 20_000)
+    outcome = 0.03 * forecast + random.normal(0.5, 1.0, 20_000)
+    x, y = forecast > 0.0, outcome > 0.0
+    px, py, n = x.mean(), y.mean(), len(x)
+    hit, chance = (x == y).mean(), px * py + (1.0 - px) * (1.0 - py)
+    of_hit = chance * (1.0 - chance) / n
+    of_chance = (
+        (2.0 * py - 1.0) ** 2 * px * (1.0 - px) + (2.0 * px - 1.0) ** 2 * py * (1.0 - py)
+    ) / n + 4.0 * px * py * (1.0 - px) * (1.0 - py) / n**2
+    found = direction(forecast[:, None], outcome[:, None])
+    assert found.value == pytest.approx(hit - chance, abs=1e-12)
+    assert found.value / found.error == pytest.approx((hit - chance) / (of_hit - of_chance) ** 0.5, rel=0.1)
+
+
+def test_who_always_expects_a_rise_has_no_skill_of_direction() -> None:
+    outcome = np.random.default_rng(1).normal(1.0, 1.0, (200, 3))
+    found = direction(np.full((200, 3), 0.01), outcome)
+    assert (outcome > 0.0).mean() > 0.8
+    assert (found.value, found.lower, found.upper, found.p) == (0.0, 0.0, 0.0, 1.0)

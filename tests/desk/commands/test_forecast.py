@@ -9,8 +9,7 @@ import pytest
 from browser import check_page
 from commanded import FILE, rebalance
 
-from backtests.inference.estimates import Estimate
-from backtests.sheets.pages.forecasts_today import worth_words
+from backtests.sheets.pages.forecast_worth import worth_words
 from backtests.studies.forecasts.today import forecasts_today
 from backtests.studies.forecasts.worth import worth
 from desk.commands.forecast import make_forecast
@@ -71,7 +70,7 @@ def test_a_sentence_of_use_stands_first_and_numbers_are_kept(
     numbers = json.loads((page.parent / "forecast.json").read_text(encoding="utf-8"))
     assert html.index(numbers["use"]) < html.index("<svg")
     assert numbers["models"][0]["lines"][0]["expected"] == pytest.approx(found.mean[0], rel=1e-12)
-    assert numbers["worth"]["plain"]["growth_lower"] < numbers["worth"]["plain"]["growth_value"]
+    assert numbers["worth"]["plain"]["means"]["worth"]["lower"] < numbers["worth"]["plain"]["means"]["worth"]["value"]
     assert replay(page.parent, stated).same
 
 
@@ -84,7 +83,7 @@ def test_a_card_is_a_page_beside_its_numbers(made: tuple[Path, str]) -> None:
     for path, card in told.items():
         assert (card["data"], card["data_days"][1]) == (market.fingerprint, "2016-03-31")
         assert card["model"][0] == "research.forecast.estimated.Estimated"
-        assert card["skill"]["hit rate"]["lower"] < card["skill"]["hit rate"]["value"]
+        assert card["skill"]["hits beyond chance"]["lower"] <= card["skill"]["hits beyond chance"]["value"]
         html = path.with_name("card.html").read_text(encoding="utf-8")
         assert f"Forecasts of returns by {card['name']} were " in html.partition("<svg")[0]
         assert number(card["skill"]["R² over the mean so far"]["value"]) in html
@@ -124,18 +123,7 @@ def test_worth_is_that_of_the_days_up_to_the_one_asked_by_forecasts_that_have_on
     assert text.count(" is worth\n") == 2
     portfolio = load_portfolio(stated)
     known = worth(replace(portfolio, market=portfolio.market.until("2016-03-31")), Estimated("james_stein"))
-    assert wrapped(known.sentence()) in text
-
-
-def test_a_forecast_is_used_only_where_the_whole_interval_is_above_zero() -> None:
-    for ends, said in {
-        (0.011, 0.002, 0.02): "Use har: it was worth +1.1 points a year after costs (95\u202f%: +0.2 to +2.0), 2015.",
-        (-0.001, -0.004, 0.002): "Do not use har to move weights: it was worth −0.1 points a year after costs "
-        "(95\u202f%: −0.4 to +0.2), 2015, which is not clearly above zero.",
-        (-0.02, -0.03, -0.01): "Do not use har to move weights: it was worth −2.0 points a year after costs "
-        "(95\u202f%: −3.0 to −1.0), 2015.",
-    }.items():
-        assert worth_words("har", Estimate(*ends, 0.95), "2015") == said
+    assert wrapped(worth_words("shrunk", known)) in text
 
 
 def test_a_worth_that_cannot_be_measured_is_said_and_the_page_is_made(stated: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from scipy.stats import norm, spearmanr
 from sklearn.metrics import mean_pinball_loss
 
 from foundation.errors import DataError
-from research.forecast.skill import covered, hits, negative_log_density, pinball, qlike, rank_correlations
+from research.forecast.skill import covered, hits_beyond_chance, negative_log_density, pinball, qlike, rank_correlations
 
 
 def drawn(seed: int, shape: tuple[int, int] = (40, 12)) -> tuple[np.ndarray, np.ndarray]:
@@ -72,10 +72,13 @@ def test_qlike_takes_a_return_of_zero_for_the_smallest_above_it_and_refuses_what
         qlike(np.array([1.0]), np.array([-0.1]))
 
 
-def test_hits_and_covered_by_hand() -> None:
-    forecast, outcome = np.array([1.0, -1.0, 0.0, 2.0, np.nan]), np.array([0.5, 0.5, 1.0, 0.0, 1.0])
-    assert hits(forecast, outcome).tolist()[:2] == [1.0, 0.0]
-    assert np.isnan(hits(forecast, outcome)[2:]).all()
+def test_hits_beyond_chance_and_covered_by_hand() -> None:
+    """Of 4 dates 3 hit; forecasts rise on 2, outcomes on 3: chance alone hits 2/4 × 3/4 + 2/4 × 1/4 = 1/2."""
+    forecast = np.array([[1.0], [1.0], [-1.0], [-1.0], [0.0], [2.0], [np.nan]])
+    outcome = np.array([[0.5], [0.5], [-0.5], [0.1], [1.0], [0.0], [1.0]])
+    terms = hits_beyond_chance(forecast, outcome)
+    assert terms[:4].mean() == pytest.approx(3 / 4 - 1 / 2, abs=1e-15)
+    assert np.isnan(terms[4:]).all()
     lower, upper = np.array([0.0, 0.0, np.nan]), np.array([1.0, 1.0, 1.0])
     assert covered(lower, upper, np.array([1.0, 1.5, 0.5])).tolist()[:2] == [1.0, 0.0]
     assert np.isnan(covered(lower, upper, np.array([1.0, 1.5, 0.5]))[2])

@@ -39,10 +39,20 @@ def seeing(path: ForecastPath) -> ForecastPath:
 
 def test_planted_skill_is_found_and_what_knows_nothing_has_none(path: ForecastPath, seeing: ForecastPath) -> None:
     planted, blind = skill_of_returns(seeing).table(), skill_of_returns(path).table()
-    assert (planted.loc[["rank IC", "hit rate", "R² over the mean so far", "R² over zero"], "p"] < 0.01).all()
+    assert (planted["p"] < 0.01).all()
     assert (blind["p"] > 0.05).all()
     assert list(blind.index) == list(planted.index)
-    assert len(blind) == 6
+    assert len(blind) == 5
+
+
+def test_the_mean_so_far_claims_no_skill_of_returns(path: ForecastPath) -> None:
+    drift = replace(path, mean=path.prevailing_mean * (1.0 + 1e-12))
+    assert drift.expects_mean_so_far
+    assert not path.expects_mean_so_far
+    assert skill_of_returns(drift).by_measure == {}
+    by_line = skill_by_line(drift)
+    assert by_line[["hits beyond chance", "R² of returns"]].isna().all(axis=None)
+    assert by_line["hit rate"].notna().all()
 
 
 def test_each_number_is_that_of_a_peer(path: ForecastPath, seeing: ForecastPath) -> None:
@@ -55,10 +65,10 @@ def test_each_number_is_that_of_a_peer(path: ForecastPath, seeing: ForecastPath)
     ours = np.square(seeing.mean - path.outcome)[known].sum(axis=0)
     theirs = np.square(path.prevailing_mean - path.outcome)[known].sum(axis=0)
     np.testing.assert_allclose(by_line["R² of returns"], 1.0 - ours / theirs, rtol=1e-12)
-    zero = replace(path, market=path.market)
-    assert skill_of_returns(zero).by_measure["R² over zero"].value == pytest.approx(
-        1.0 - np.square(path.mean - path.outcome)[known].sum() / np.square(path.outcome[known]).sum(), abs=1e-12
-    )
+    hits, rises, expected = ((one[known] > 0.0) for one in (seeing.mean * path.outcome, path.outcome, seeing.mean))
+    chance = rises.mean(axis=0) * expected.mean(axis=0) + (1.0 - rises.mean(axis=0)) * (1.0 - expected.mean(axis=0))
+    np.testing.assert_allclose(by_line["hit rate"], hits.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(by_line["hits beyond chance"], hits.mean(axis=0) - chance, rtol=1e-9)
     outcome, *logs = (np.log(v) for v in (path.realised, np.square(path.deviation), path.last_variance))
     centred = []
     for log in logs:
@@ -86,7 +96,9 @@ def test_groups_and_horizons_are_parts_of_the_whole(path: ForecastPath, seeing: 
     assert years["dates"].tolist() == pd.Series(known).groupby(path.dates.year).sum().tolist()
     whole = skill_of_returns(seeing).by_measure
     assert np.average(years["rank IC"], weights=years["dates"]) == pytest.approx(whole["rank IC"].value)
-    assert np.average(years["hit rate"], weights=years["dates"]) == pytest.approx(whole["hit rate"].value)
+    assert np.average(years["hits beyond chance"], weights=years["dates"]) == pytest.approx(
+        whole["hits beyond chance"].value
+    )
     ahead = decay(seeing, (21, 63))
     assert ahead.loc[21, "rank IC"] == pytest.approx(whole["rank IC"].value, abs=1e-12)
     assert ahead.loc[63, "rank IC"] < ahead.loc[21, "rank IC"]

@@ -1,18 +1,24 @@
-"""What a forecast is worth: without one the target is held, a planted one earns, controls do not."""
+"""Worth of a forecast: planted skill is found, noise is not, and the law is that of backtested placebos."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated import world
 
-from backtests.studies.forecasts.worth import MATCHED, WITH, WITHOUT, earned_views, tilted, worth
-from foundation.errors import ConfigError
-from research.allocation import FixedWeights, target_path
-from research.forecast import Benchmark, Estimated, ForecastViews, Moments
-from research.forecast.views.exchanged import Exchanged, circles
-from research.market import Past
+from backtests.batch.streaming_metrics import BATCH_METRICS
+from backtests.inference.estimates import NotAvailable
+from backtests.studies.forecasts.traded_paths import backtest_path, figures, figures_of_many
+from backtests.studies.forecasts.worth import PLACEBOS, WITH, WITHOUT, TiltWorth, worth
+from backtests.sweeps import Setup
+from benchmarks.forecast_worth import measured
+from research.accounting import Execution
+from research.allocation import target_path
+from research.allocation.wrappers import ConstantExposure
+from research.forecast import Estimated, Refitted
+from research.forecast.volatility.har import HARVolatility
 from research.portfolio import Portfolio, load_portfolio
+from research.risk import sharpe
+from research.rules import Calendar
 
 
 @pytest.fixture(scope="module")
@@ -20,64 +26,64 @@ def portfolio() -> Portfolio:
     return load_portfolio("data/portfolios/sixty_forty.yaml", {"test_start": "2018-01-02"})
 
 
-@dataclass(frozen=True)
-class Foresight:
-    """The return of the next 21 days: what no forecast may know."""
-
-    rows: tuple[tuple[float, ...], ...]
-    window: int = 63
-
-    def predict(self, past: Past) -> Moments:
-        return replace(Estimated(window=63).predict(past).over(21), mean=np.array(self.rows[past.t]))
+@pytest.fixture(scope="module")
+def planted() -> TiltWorth:
+    return measured(1, 0.3, count=99, years=5)
 
 
-def foresight(portfolio: Portfolio) -> Foresight:
-    grown = np.cumprod(1.0 + portfolio.market.returns, axis=0)
-    ahead = np.zeros_like(grown)
-    ahead[:-21] = grown[21:] / grown[:-21] - 1.0
-    return Foresight(tuple(map(tuple, ahead)))
+def test_planted_skill_is_found_and_noise_is_not(planted: TiltWorth) -> None:
+    assert planted.is_earned
+    assert planted.p == 0.01  # none of 99
+    assert planted.worth.lower > 0.0
+    assert not any(measured(seed, 0.0, count=99, years=5).is_earned for seed in range(3))
 
 
-def test_without_a_forecast_the_strategic_target_is_held(portfolio: Portfolio) -> None:
-    prior = earned_views(portfolio, Estimated()).prior
-    first = portfolio.market.row(portfolio.test_start)
-    path = target_path(tilted(portfolio, prior), portfolio.market, first)
-    np.testing.assert_allclose(path.rows[-1], portfolio.target, atol=1e-6)
-    lent = replace(portfolio, strategic=FixedWeights((0.4, 0.3)))
-    path = target_path(tilted(lent, earned_views(lent, Estimated()).prior), portfolio.market, first)
-    np.testing.assert_allclose(path.rows[-1], (0.4, 0.3), atol=1e-6)
-    with pytest.raises(ConfigError, match="Give a target without short assets"):
-        earned_views(replace(portfolio, strategic=FixedWeights((1.2, -0.2))), Estimated())
+def test_the_figures_follow_from_the_law_of_the_placebos(planted: TiltWorth) -> None:
+    with_it, without = (planted.backtests[name] for name in (WITH, WITHOUT))
+    cash, year = without.market.cash[without.first + 1 :], without.periods_per_year
+    ratios = [sharpe(one.net_returns, cash, year) for one in (with_it, without)]
+    deviation = planted.figures[0, BATCH_METRICS.index("volatility")]
+    assert planted.worth.value == pytest.approx((ratios[0] - ratios[1]) * deviation, rel=1e-9)
+    law = np.sort(planted.gains[1:])
+    low, high = np.quantile(law, 0.05) - law.mean(), np.quantile(law, 0.95) - law.mean()
+    assert planted.worth.upper - planted.worth.lower == pytest.approx(high - low)
+    assert planted.worth.value - planted.worth.lower == pytest.approx(high)
+    # what has the worth that is detectable, and errs as placebos do, is claimed in four of five cases
+    errs = planted.detectable + law - law.mean()
+    claimed = (errs >= np.quantile(law, 0.95)) & (errs - high >= 0.0)
+    assert claimed.mean() == pytest.approx(0.8, abs=0.02)
+    assert planted.expected[0] == pytest.approx(0.02, rel=1e-6)
+    assert 0.019 < planted.expected[1] <= 0.02
+    table = planted.table()
+    assert list(table.index) == [WITHOUT, WITH, PLACEBOS]
+    assert table.loc[PLACEBOS, "worth"] == pytest.approx(law.mean())
 
 
-def test_a_planted_forecast_earns_and_its_tilts_on_other_lines_do_not(portfolio: Portfolio) -> None:
-    made = worth(portfolio, foresight(portfolio), draws=499)
-    assert list(made.backtests) == [WITHOUT, WITH, MATCHED, "other assets 1"]
-    assert made.difference.value > 1.0
-    assert made.difference.p < 0.01
-    assert made.controls[0] < 0.0
-    figures = made.table()
-    assert figures.loc[MATCHED, "volatility"] == pytest.approx(figures.loc[WITHOUT, "volatility"], rel=0.05)
-    assert figures.loc[WITH, "Sharpe less without"] == made.difference.value
-    assert "in 1 of 1 permutations" in made.sentence()
-    assert all(one.reconcile().holds for one in made.backtests.values())
+def test_figures_of_a_batch_are_those_of_backtests_to_the_bit(portfolio: Portfolio) -> None:
+    setup = Setup.of(portfolio)
+    rule = Calendar(portfolio.strategic, "month")
+    paths = [
+        target_path(ConstantExposure(portfolio.strategic, share), setup.market, setup.first(None))
+        for share in (1.0, 0.7)
+    ]
+    alone = [figures(setup, backtest_path(setup, rule, one), one) for one in paths]
+    np.testing.assert_array_equal(figures_of_many(setup, rule, paths), alone)
+    slow = replace(setup, execution=Execution(days=2))
+    assert not slow.scales
+    days = BATCH_METRICS.index("trading_days")
+    np.testing.assert_allclose(figures_of_many(slow, rule, paths)[:, days], 2.0 * np.array(alone)[:, days])
 
 
-def test_exchanged_tilts_are_the_same_in_units_of_volatility() -> None:
-    market = world(days=1500, n=4, seed=3)
-    views = ForecastViews(Estimated(window=100), Benchmark(dict.fromkeys(market.assets, 0.25)), level=0.5)
-    past = market.past(1499)
-    prior, moved = (one.predict(past).over(21) for one in (views.prior, views))
-    for circle in circles(market.assets, 6):
-        other = Exchanged(views, circle).predict(past)
-        tilts, theirs = ((one.mean - prior.mean) / prior.volatility for one in (moved, other))
-        np.testing.assert_allclose(sorted(tilts), sorted(theirs), rtol=1e-9, atol=1e-15)
-        for giver, taker in zip(circle, (*circle[1:], circle[0]), strict=True):
-            assert theirs[market.assets.index(taker)] == pytest.approx(tilts[market.assets.index(giver)], abs=1e-15)
-    assert len(circles(market.assets, 100)) == 6
+def test_a_forecast_that_expects_the_mean_so_far_is_judged_by_its_variances(portfolio: Portfolio) -> None:
+    made = worth(portfolio, Refitted(HARVolatility()), count=19)
+    assert made.tilts == NotAvailable("Its means say nothing beyond the mean so far.")
+    assert made.backtests == {}
+    assert not made.is_earned
+    assert not isinstance(made.risk, NotAvailable)
 
 
-def test_views_are_measured_over_the_horizon_of_the_file() -> None:
-    stated = {"forecasts": {"horizon": 5, "models": {"plain": {"kind": "estimated"}}}}
-    weekly = load_portfolio("data/portfolios/sixty_forty.yaml", stated)
-    assert earned_views(weekly, Estimated()).horizon == 5
+def test_two_forecasts_of_different_numbers_have_different_worths(portfolio: Portfolio) -> None:
+    found = [worth(portfolio, Estimated(window=window), count=19).tilts for window in (252, 504)]
+    values = [one.worth.value for one in found if isinstance(one, TiltWorth)]
+    assert len(values) == 2
+    assert values[0] != values[1]
