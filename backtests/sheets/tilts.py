@@ -20,7 +20,7 @@ def tilt_columns(tilt: Tilt) -> list[Column]:
         name: ["" if np.isnan(of) else number(100.0 * of, 1, signed=name in changes) for of in rows[name].tolist()]
         for name in rows
     }
-    return [Column("asset", "", list(rows.index), True), *(Column(name, "%", of) for name, of in cells.items())]
+    return [Column("asset", "", list(rows.index), True), *(Column(str(name), "%", of) for name, of in cells.items())]
 
 
 def tilt_table(caption: str, tilt: Tilt) -> Block:

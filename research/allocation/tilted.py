@@ -152,17 +152,18 @@ class Tilted(Constrained):
         base, view = part_answer(self.allocation, past), view_of(self.forecast, past)
         found = earned(self.forecast, past) if self.confidence is None else None
         share = found.confidence if found is not None else float(self.confidence or 0.0)
-        none, year = np.full(len(past.assets), np.nan), self.periods_per_year
-        said = [none.copy() for _ in range(3)]
-        for column, values in zip(said, (view.forecast, view.baseline, view.view), strict=True):
-            column[view.lines] = values * year
-        tilt = Tilt(past.assets, base.weights, base.weights, *said, found, share, self.tracking_error)
+        year = self.periods_per_year
+        forecast, baseline, of_view = (
+            _in_columns(values * year, view, past) for values in (view.forecast, view.baseline, view.view)
+        )
+        weights = base.weights
+        tilt = Tilt(past.assets, weights, weights, forecast, baseline, of_view, found, share, self.tracking_error)
         used = self.tracking_error * share
         if used <= 0.0 or not view.tilt.any():
             return base, tilt, ()
         weights, binding, notes = self._moved(past, base.weights, view, used)
         moved = (weights - base.weights)[view.lines]
-        risk = float(np.sqrt(max(moved @ view.covariance @ moved * year, 0.0)))
+        risk = max(float(moved @ view.covariance @ moved) * year, 0.0) ** 0.5
         return base, replace(tilt, weights=weights, tracking_error=risk, binding=binding), notes
 
     def _moved(
@@ -211,6 +212,13 @@ class Tilted(Constrained):
         if upper is None and ranged:
             upper = tuple((name, high) for name, _, high in ranged)
         return with_bounds(self.constraints, lower, upper)
+
+
+def _in_columns(values: Array, view: View, past: Past) -> Array:
+    """(n,) values (k,) of the assets of a view among all assets; NaN for the others."""
+    found = np.full(len(past.assets), np.nan)
+    found[view.lines] = values
+    return found
 
 
 def tilts_of(allocation: Allocation, past: Past) -> tuple[Tilt, ...]:

@@ -1,4 +1,4 @@
-"""What a forecast says beyond the mean so far, and the evidence that this earned something: no skill, no tilt.
+"""The view of a forecast beyond the mean so far, and the evidence that it earned something: no skill, no tilt.
 
 At each month's end the forecast's means are regressed, across assets and weighted by the inverse covariance, on a
 constant and on the mean return of each asset so far, which needs no forecast. The remainder is the forecast's view.
@@ -83,7 +83,7 @@ class Earned:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What a forecast says on a day beyond the mean so far, of k assets.
+    """The view of a forecast on a day, beyond the mean so far, of k assets.
 
     lines      : (k,) columns of the market.
     forecast   : (k,) expected returns a period.
@@ -103,7 +103,7 @@ class View:
 
 
 def view_of(forecast: Forecast, past: Past) -> View:
-    """What a forecast says at the close of `past` beyond the mean so far.
+    """The view of a forecast at the close of `past`, beyond the mean so far.
 
     Of two assets the one difference is that of the mean so far too: there the view is what the forecast says less the
     mean so far.

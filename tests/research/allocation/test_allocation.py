@@ -133,7 +133,7 @@ EVERY_ALLOCATION = [
     CappedTurnover(Smoothed(HRP(window=60), schedule="week"), most=0.02),
     NewsTilt(InverseVolatility(window=60), NEWS, confidence=1.0, estimate=60),
     Tilted(InverseVolatility(window=60), Estimated(window=60), 0.03, 1.0, upper=0.5),
-    Tilted(EqualWeights(), Estimated(window=60)),
+    Tilted(InverseVolatility(window=60), Estimated(window=60)),
     Signals(SCORES, "rank"),
     FunctionAllocation(steadiest, window=60),
     EstimatorAllocation(Steadiest(), window=60),
