@@ -14,12 +14,15 @@ Rows = list[list[str]]
 
 
 def worth_words(name: str, made: Worth) -> str:
-    """Whether to use a forecast, in a sentence of its means and one of its variances.
+    """Whether to use a forecast: its means, and its variances where they were judged or the means were not.
 
     name : name of the forecast.
     made : its worth.
     """
-    return f"{_tilt_words(name, made.tilts)} {_risk_words(name, made.risk)}"
+    words = _tilt_words(name, made.tilts)
+    if isinstance(made.risk, NotAvailable) and not isinstance(made.tilts, NotAvailable):
+        return words
+    return f"{words} {_risk_words(name, made.risk)}"
 
 
 def worth_text(name: str, made: Worth | NotAvailable) -> str:
@@ -97,7 +100,8 @@ def _tables(name: str, made: Worth) -> list[tuple[str, Rows]]:
         found.append((f"The portfolio with and without {name}, and the mean of {count} placebos", rows))
     if isinstance(made.risk, RiskWorth):
         rows = [["use", "by", "volatility", "turnover", "cost, bp", "loss saved", "p"]]
-        for (use, by), row in made.risk.table().iterrows():  # type: ignore[misc]
+        risk = made.risk.table()
+        for (use, by), row in zip(risk.index.tolist(), risk.to_dict("records"), strict=True):
             rows.append([
                 use, by, percent(row["volatility"]), percent(row["turnover"], 0), number(row["cost"], 1),
                 percent(row["saved"], 0, signed=True) if row["saved"] == row["saved"] else "–", number(row["p"], 3),

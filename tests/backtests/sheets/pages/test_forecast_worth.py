@@ -31,7 +31,7 @@ def test_a_sentence_of_means_says_worth_interval_p_and_power() -> None:
     assert worth_words("ranks", earned) == (
         "Use ranks: its tilts were worth +1.3 points a year after costs (90\u202f%: +0.2 to +2.4), 2015 to 2022, at a "
         "tracking error of 2.0\u202f%; 11 of 999 placebos did as well or better (p 0.012). A worth of 1.2 points would "
-        f"have been found with a probability of 80\u202f%. {NOTHING.reason}"
+        "have been found with a probability of 80\u202f%."
     )
     other = Worth(tilts(Estimate(-0.001, -0.012, 0.01, 0.9), 0.6, earned=False), NOTHING)
     assert worth_words("ranks", other).startswith(
