@@ -8,7 +8,7 @@ import pytest
 from backtests.inference.estimates import Estimate, EstimateWithTest, NotAvailable
 from backtests.sheets.pages import forecast_worth
 from backtests.sheets.pages.forecast_worth import worth_numbers, worth_text, worth_words
-from backtests.studies.forecasts.risk_worth import MINIMUM, TARGET
+from backtests.studies.forecasts.risk_worth import MINIMUM_VARIANCE, VOLATILITY_TARGET
 from backtests.studies.forecasts.worth import Worth
 
 NOTHING = NotAvailable("Its variances are those of the last 252 returns: nothing is left to judge.")
@@ -22,7 +22,10 @@ def tilts(worth: Estimate, p: float, *, earned: bool) -> Any:
 
 
 def risk(variance: tuple[float, float, float], target: tuple[float, float, float]) -> Any:
-    saved = {use: EstimateWithTest(*ends, 0.95, p=0.03) for use, ends in ((MINIMUM, variance), (TARGET, target))}
+    saved = {
+        use: EstimateWithTest(*ends, 0.95, p=0.03)
+        for use, ends in ((MINIMUM_VARIANCE, variance), (VOLATILITY_TARGET, target))
+    }
     return SimpleNamespace(saved=saved, window=252)
 
 
