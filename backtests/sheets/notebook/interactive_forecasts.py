@@ -8,7 +8,7 @@ from plotly.graph_objects import Figure
 from backtests.sheets.notebook.interactive import dress
 from backtests.sheets.notebook.interactive_views import interval_panels
 from backtests.sheets.pages.forecast_worth import worth_words
-from backtests.sheets.pages.forecasts_today import RETURNS, VARIANCES
+from backtests.sheets.pages.forecasts_today import R2_RETURNS, R2_VARIANCE
 from backtests.studies.forecasts.skill import COVERAGE
 from backtests.studies.forecasts.today import ForecastsToday
 from backtests.studies.forecasts.walk_forward import ForecastPath
@@ -88,8 +88,8 @@ def answer(found: ForecastsToday, made: Worth, name: str) -> str:
     made : worth of the forecast of that name.
     """
     shown = {one: found.by_measure(one) for one in found.skills}
-    returns = {one: e[RETURNS] for one, e in shown.items() if RETURNS in e}
-    variance = [f"{one} {number(e[VARIANCES].value)}" for one, e in shown.items() if VARIANCES in e]
+    returns = {one: e[R2_RETURNS] for one, e in shown.items() if R2_RETURNS in e}
+    variance = [f"{one} {number(e[R2_VARIANCE].value)}" for one, e in shown.items() if R2_VARIANCE in e]
     sure = [one for one, e in returns.items() if e.lower > 0.0]
     skill = listed([f"{one} {number(e.value)}" for one, e in returns.items()]) or "none says more"
     return (

@@ -5,7 +5,7 @@ from typing import Any
 from backtests.inference.estimates import POWER, Estimate, EstimateWithTest, NotAvailable
 from backtests.sheets.parts import Part, Words
 from backtests.sheets.tables import table
-from backtests.studies.forecasts.risk_worth import MINIMUM, TARGET, RiskWorth
+from backtests.studies.forecasts.risk_worth import MINIMUM_VARIANCE, VOLATILITY_TARGET, RiskWorth
 from backtests.studies.forecasts.worth import TiltWorth, Worth
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import number, percent
@@ -14,12 +14,15 @@ Rows = list[list[str]]
 
 
 def worth_words(name: str, made: Worth) -> str:
-    """Whether to use a forecast, in a sentence of its means and one of its variances.
+    """Whether to use a forecast: its means, and its variances where they were judged or the means were not.
 
     name : name of the forecast.
     made : its worth.
     """
-    return f"{_tilt_words(name, made.tilts)} {_risk_words(name, made.risk)}"
+    words = _tilt_words(name, made.tilts)
+    if isinstance(made.risk, NotAvailable) and not isinstance(made.tilts, NotAvailable):
+        return words
+    return f"{words} {_risk_words(name, made.risk)}"
 
 
 def worth_text(name: str, made: Worth | NotAvailable) -> str:
@@ -73,7 +76,7 @@ def _tilt_words(name: str, made: TiltWorth | NotAvailable) -> str:
 def _risk_words(name: str, made: RiskWorth | NotAvailable) -> str:
     if isinstance(made, NotAvailable):
         return made.reason
-    variance, target = made.saved[MINIMUM], made.saved[TARGET]
+    variance, target = made.saved[MINIMUM_VARIANCE], made.saved[VOLATILITY_TARGET]
     clear = [one for one in (variance, target) if one.lower > 0.0]
     worse = [one for one in (variance, target) if one.upper < 0.0]
     verdict = f"Do not use {name} for risk" if worse or not clear else f"Use {name} for risk"
@@ -97,10 +100,11 @@ def _tables(name: str, made: Worth) -> list[tuple[str, Rows]]:
         found.append((f"The portfolio with and without {name}, and the mean of {count} placebos", rows))
     if isinstance(made.risk, RiskWorth):
         rows = [["use", "by", "volatility", "turnover", "cost, bp", "loss saved", "p"]]
-        for (use, by), row in made.risk.table().iterrows():  # type: ignore[misc]
+        risk = made.risk.table()
+        for (use, by), saved in zip(risk.index.tolist(), risk.to_dict("records"), strict=True):
             rows.append([
-                use, by, percent(row["volatility"]), percent(row["turnover"], 0), number(row["cost"], 1),
-                percent(row["saved"], 0, signed=True) if row["saved"] == row["saved"] else "–", number(row["p"], 3),
+                use, by, percent(saved["volatility"]), percent(saved["turnover"], 0), number(saved["cost"], 1),
+                percent(saved["saved"], 0, signed=True) if saved["p"] == saved["p"] else "–", number(saved["p"], 3),
             ])  # fmt: skip
         found.append((f"Risk by {name}; the volatility target aims at {percent(made.risk.aim)}", rows))
     return found

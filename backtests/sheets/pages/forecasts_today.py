@@ -23,7 +23,7 @@ from foundation.paper.wording import age_words, counted, number, percent
 
 PAGE, CARD_SHEET = "forecast", "card.html"
 FORECAST_PAGE = f"{PAGE}.html"
-RETURNS, VARIANCES = "R² over the mean so far", "R² of log variance over the random walk"
+R2_RETURNS, R2_VARIANCE = "R² over the mean so far", "R² of log variance over the random walk"
 CARD_TERMS = ("R² of returns", "R² of variance", "Beyond chance", "Interval of a forecast")
 TERMS = {
     "Worth": "The gain in Sharpe ratio by the forecast's tilts, times the volatility without them: return a year after "
@@ -32,7 +32,7 @@ TERMS = {
     "Placebos": "The same tilts on other days and with the signs of some assets turned, at as much risk and inside the "
     "same ranges. p is the share of them, and of the forecast itself, that did as well. The interval has the spread of "
     "their law. A forecast is to be used where p is at most 5 % and the whole interval is above zero.",
-    "Found with 80 %": "The smallest worth that such a test finds in four of five cases; what is not found may be less.",
+    "Found with 80 %": "The smallest worth that such a test finds in four of five cases.",
     "Worth of variances": "Minimum variance and a volatility target by the forecast, and by a trailing estimate: the "
     "share that it saves of the variance that came, and of the QLIKE loss of the variance against the one aimed at.",
     "Beyond chance": "The hit rate less that of independent signs as frequent (Pesaran and Timmermann 1992): drift is "
@@ -147,9 +147,9 @@ def skill_words(found: ForecastsToday, name: str) -> str:
     if silent:
         said.append(f"the returns that {name} expects are the mean so far, in which there is no skill")
     for measure, words in (
-        (RETURNS, f"forecasts of returns by {name} were {{}} the mean so far"),
+        (R2_RETURNS, f"forecasts of returns by {name} were {{}} the mean so far"),
         (
-            VARIANCES,
+            R2_VARIANCE,
             f"{'its forecasts' if silent else 'those'} of variances were {{}} the variance of the last {found.ahead}",
         ),
     ):
@@ -168,7 +168,7 @@ def forecasts_brief(found: ForecastsToday, made: Worth | NotAvailable) -> str:
     rows = [["forecast", "R² of returns", "R² of variance"]]
     for name in found.entries:
         measures = found.by_measure(name)
-        rows.append([name, *(measures[key].text() if key in measures else "–" for key in (RETURNS, VARIANCES))])
+        rows.append([name, *(measures[key].text() if key in measures else "–" for key in (R2_RETURNS, R2_VARIANCE))])
     sentences = [use_words(found, made), skill_words(found, found.champion), found.decision]
     text = "\n".join(map(wrapped, sentences))
     return f"{text}\n\n{text_table(rows, left=1)}"
@@ -187,7 +187,7 @@ def _skill(found: ForecastsToday, names: list[str]) -> list[Part]:
     rows: dict[str, Estimate] = {}
     for name in names:
         measures = found.by_measure(name)
-        for measure, of in ((RETURNS, "returns"), (VARIANCES, "variance")):
+        for measure, of in ((R2_RETURNS, "returns"), (R2_VARIANCE, "variance")):
             if measure in measures:
                 rows[f"{name}: {of}"] = measures[measure]
     parts: list[Part] = [Words(WORDS, "intro")]

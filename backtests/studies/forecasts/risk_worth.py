@@ -25,7 +25,7 @@ from research.forecast.skill import qlike
 from research.risk import volatility
 from research.rules import Calendar
 
-MINIMUM, TARGET = "minimum variance", "volatility target"
+MINIMUM_VARIANCE, VOLATILITY_TARGET = "minimum variance", "volatility target"
 SHARE = 0.75  # of the strategic target's volatility, at which a volatility target aims: reached without borrowing
 YEAR = 252  # returns of the covariance of models that state no other number
 
@@ -80,8 +80,10 @@ def risk_worth(setup: Setup, forecast: Forecast, horizon: int, schedule: Estimat
 
     def uses(by: Forecast) -> dict[str, Allocation]:
         return {
-            MINIMUM: MeanVariance(schedule=schedule, forecast=by, periods_per_year=year),
-            TARGET: VolatilityTarget(setup.strategic, aim, schedule=schedule, forecast=by, periods_per_year=year),
+            MINIMUM_VARIANCE: MeanVariance(schedule=schedule, forecast=by, periods_per_year=year),
+            VOLATILITY_TARGET: VolatilityTarget(
+                setup.strategic, aim, schedule=schedule, forecast=by, periods_per_year=year
+            ),
         }
 
     paths = {
@@ -114,7 +116,7 @@ def _window(forecast: Forecast) -> int:
 
 def _losses(use: str, returns: Array, aim: float, horizon: int) -> Array:
     """The losses of a use, by day or by horizon of returns (T,); `aim` is a standard deviation a period."""
-    if use == MINIMUM:
+    if use == MINIMUM_VARIANCE:
         losses: Array = np.square(returns - returns.mean())
         return losses
     came = np.square(returns[: len(returns) // horizon * horizon]).reshape(-1, horizon).sum(axis=1)

@@ -8,7 +8,7 @@ import pytest
 from backtests.inference.estimates import Estimate, EstimateWithTest, NotAvailable
 from backtests.sheets.pages import forecast_worth
 from backtests.sheets.pages.forecast_worth import worth_numbers, worth_text, worth_words
-from backtests.studies.forecasts.risk_worth import MINIMUM, TARGET
+from backtests.studies.forecasts.risk_worth import MINIMUM_VARIANCE, VOLATILITY_TARGET
 from backtests.studies.forecasts.worth import Worth
 
 NOTHING = NotAvailable("Its variances are those of the last 252 returns: nothing is left to judge.")
@@ -22,7 +22,10 @@ def tilts(worth: Estimate, p: float, *, earned: bool) -> Any:
 
 
 def risk(variance: tuple[float, float, float], target: tuple[float, float, float]) -> Any:
-    saved = {use: EstimateWithTest(*ends, 0.95, p=0.03) for use, ends in ((MINIMUM, variance), (TARGET, target))}
+    saved = {
+        use: EstimateWithTest(*ends, 0.95, p=0.03)
+        for use, ends in ((MINIMUM_VARIANCE, variance), (VOLATILITY_TARGET, target))
+    }
     return SimpleNamespace(saved=saved, window=252)
 
 
@@ -31,7 +34,7 @@ def test_a_sentence_of_means_says_worth_interval_p_and_power() -> None:
     assert worth_words("ranks", earned) == (
         "Use ranks: its tilts were worth +1.3 points a year after costs (90\u202f%: +0.2 to +2.4), 2015 to 2022, at a "
         "tracking error of 2.0\u202f%; 11 of 999 placebos did as well or better (p 0.012). A worth of 1.2 points would "
-        f"have been found with a probability of 80\u202f%. {NOTHING.reason}"
+        "have been found with a probability of 80\u202f%."
     )
     other = Worth(tilts(Estimate(-0.001, -0.012, 0.01, 0.9), 0.6, earned=False), NOTHING)
     assert worth_words("ranks", other).startswith(

@@ -7,7 +7,7 @@ import pytest
 from simulated import market_of
 
 from backtests.batch.streaming_metrics import BATCH_METRICS
-from backtests.studies.forecasts.risk_worth import MINIMUM, TARGET, risk_worth
+from backtests.studies.forecasts.risk_worth import MINIMUM_VARIANCE, VOLATILITY_TARGET, risk_worth
 from backtests.sweeps import Setup
 from foundation.errors import DataError
 from research.accounting import Costs
@@ -48,15 +48,17 @@ def test_true_variances_save_what_theory_says(setup: Setup) -> None:
     made = risk_worth(setup, TrueVariances(), 21)
     a, b = CALM**2, WILD**2
     best = (a * b / (a + b) * 252.0) ** 0.5
-    trailing, true = made.figures[MINIMUM][:, BATCH_METRICS.index("volatility")]
+    trailing, true = made.figures[MINIMUM_VARIANCE][:, BATCH_METRICS.index("volatility")]
     assert best < true < 1.4 * best  # it trades at the end of the month in which a state ends
     assert trailing == pytest.approx(((a + b) / 4.0 * 252.0) ** 0.5, rel=0.15)
-    assert made.saved[MINIMUM].value == pytest.approx(1.0 - (true / trailing) ** 2, abs=0.01)
-    assert made.saved[MINIMUM].lower > 0.0
+    assert made.saved[MINIMUM_VARIANCE].value == pytest.approx(1.0 - (true / trailing) ** 2, abs=0.01)
+    assert made.saved[MINIMUM_VARIANCE].lower > 0.0
     assert made.window == 252
     table = made.table()
-    assert list(table.index) == [(use, by) for use in (MINIMUM, TARGET) for by in ("last 252 returns", "forecast")]
-    assert table.loc[(MINIMUM, "forecast"), "saved"] == made.saved[MINIMUM].value
+    assert list(table.index) == [
+        (use, by) for use in (MINIMUM_VARIANCE, VOLATILITY_TARGET) for by in ("last 252 returns", "forecast")
+    ]
+    assert table.loc[(MINIMUM_VARIANCE, "forecast"), "saved"] == made.saved[MINIMUM_VARIANCE].value
 
 
 def test_a_trailing_estimate_saves_nothing_over_itself(setup: Setup) -> None:
