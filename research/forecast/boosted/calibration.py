@@ -1,24 +1,25 @@
 """The trust in a forecast, measured on days that it has not seen: zero without skill.
 
-A past is cut into parts, to train on, to stop the training by, and to judge the result, with gaps between them. A
-sample's outcome reaches `horizon` sessions past its day. It must be complete, and an embargo over, before the first day
-of the part that follows, or the two would share returns (López de Prado 2018, Advances in Financial Machine Learning,
-sections 7.4.1 and 7.4.2).
+A past is cut into folds of days, each forecast by what was trained on the others. A sample's outcome reaches `horizon`
+sessions past its day: samples whose outcomes share returns with those of the fold, or lie within an embargo of them,
+are not trained on (López de Prado 2018, Advances in Financial Machine Learning, sections 7.4.1 and 7.4.2).
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
-from foundation.arrays import Array, Mask, Rows
+from foundation.arrays import Array, Rows
 
 LEVEL = 0.95  # of the one-sided test: without skill, 19 of 20 fits trust nothing
+SHARED = 2.0**0.5  # of the deviation of a total of products of outcomes: each pair of blocks is in it twice
 LONG = 3  # horizons of a block, where there are days enough
 
 
 @dataclass(frozen=True)
 class Skill:
-    """Skill of forecasts of excess returns, on days that neither trained nor stopped the trees.
+    """Skill of forecasts of excess returns, on days that the trees were not trained on.
 
     rank_ic : mean over days of the rank correlation of forecasts and outcomes; 0 where no day has one.
     slope   : slope of outcomes on forecasts.
@@ -35,11 +36,12 @@ class Skill:
 
 
 def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
-    """The skill of forecasts, and the trust in them.
+    """The skill of forecasts, each made from the outcomes of other days, and the trust in them.
 
     The products of forecast and outcome are added up in blocks of days; a block leaves out its last days, whose
-    outcomes reach into the next one, so that the sums of a forecast without skill are uncorrelated. Their t has one
-    degree of freedom less than there are blocks (Ibragimov and Müller 2010, t-Statistic Based Correlation and
+    outcomes reach into the next one, so that the sums of a forecast without skill are uncorrelated. What one block says
+    of another, the other says of it: the total has √2 times the deviation that independent sums would have. Their t has
+    one degree of freedom less than there are blocks (Ibragimov and Müller 2010, t-Statistic Based Correlation and
     Heterogeneity Robust Inference, Journal of Business and Economic Statistics 28). The trust is the slope, cut to
     [0, 1], times 1 − (c / t)², or 0 where t is below its quantile c: the non-negative garrote of Breiman (1995), Better
     Subset Regression Using the Nonnegative Garrote, Technometrics 37, with one regressor.
@@ -59,7 +61,7 @@ def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
     block, within = np.divmod((rows - first) * blocks, days)
     ends_in = within + horizon * blocks <= days
     sums = np.bincount(block[ends_in], (tilt * excess)[ends_in], blocks)
-    spread = float(sums.std(ddof=1)) / np.sqrt(blocks)
+    spread = SHARED * float(sums.std(ddof=1)) / np.sqrt(blocks)
     t = float(sums.mean() / spread) if spread > 0.0 else 0.0
     slope = float(tilt @ excess) / square if square > 0.0 else 0.0
     critical = float(stdtrit(blocks - 1, LEVEL))
@@ -79,33 +81,25 @@ def _rank_ic(day: Rows, forecast: Array, excess: Array) -> float:
     return float(known.mean()) if len(known) else 0.0
 
 
-SHARE = 4  # each of the two parts held back is at most one of so many of the days
-FEWEST_BLOCKS = 4  # blocks of days by which what was trained is judged
+FOLDS = 5
+FEWEST_BLOCKS = 4  # blocks of days by which forecasts are judged
 
 
-@dataclass(frozen=True)
-class Parts:
-    """(N,) each, of N samples: those to train on, to stop by, and to judge by; others are in none."""
-
-    train: Mask
-    stop: Mask
-    judge: Mask
+def fewest_days(horizon: int, embargo: int, step: int) -> int:
+    """Fewest days of samples: each fold is as long as its gap, and more is left to train on."""
+    return FOLDS * (horizon + embargo + step)
 
 
-def held(horizon: int, embargo: int, step: int) -> int:
-    """Fewest days of a part that is held back: for its blocks, and beyond its gap."""
-    return max(FEWEST_BLOCKS * (horizon + step), horizon + embargo + step)
+def folds(rows: Rows, horizon: int, embargo: int) -> list[tuple[Rows, Rows]]:
+    """The samples to train on and those to forecast, for each of five folds of equal length, one after the other.
 
-
-def split(rows: Rows, holdout: int, horizon: int, embargo: int) -> Parts:
-    """The last days judge, those before them stop the training, those before these are trained on.
-
-    rows    : (N,) row of the market of each sample, not decreasing; the last outcome is known.
-    holdout : most days of each of the parts held back; fewer where these are a quarter of all.
+    rows    : (N,) row of the market of each sample, not decreasing.
     horizon : sessions of an outcome.
-    embargo : sessions after an outcome that the next part does not begin in.
+    embargo : sessions between an outcome of one side and the first day of the other.
     """
-    last, gap = int(rows[-1]) + 1, horizon + embargo
-    days = min(holdout, (last - int(rows[0])) // SHARE)
-    judge, stop = last - days, last - 2 * days
-    return Parts(rows + gap < stop, (rows >= stop) & (rows + gap < judge), np.asarray(rows >= judge))
+    edges = np.linspace(rows[0], rows[-1] + 1, FOLDS + 1).round()
+    gap, found = horizon + embargo, []
+    for first, stop in pairwise(edges):
+        apart = (rows + gap < first) | (rows > stop - 1 + gap)
+        found.append((np.flatnonzero(apart), np.flatnonzero((rows >= first) & (rows < stop))))
+    return found

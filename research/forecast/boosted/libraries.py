@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from foundation.arrays import Array
+from foundation.arrays import Array, Rows
 
 Library = Literal["lightgbm", "xgboost"]
+Folds = list[tuple[Rows, Rows]]
 BOOSTING_LIBRARIES: tuple[Library, ...] = ("lightgbm", "xgboost")
-PATIENCE = 20  # rounds without a better error on the days that stop the training
+PATIENCE = 20  # rounds without a smaller error on the folds
 BINS = 63  # values that a feature is divided into
 
 
@@ -38,23 +39,45 @@ class Growth:
     monotone: tuple[int, ...]
 
 
-def train(library: Library, growth: Growth, fit: tuple[Array, Array], stop: tuple[Array, Array]) -> str:
-    """Trees as text, as many as have the least squared error on the days that stop the training.
+def folded(library: Library, growth: Growth, x: Array, y: Array, folds: Folds) -> tuple[int, Array]:
+    """The number of trees with the least squared error on the folds, and the forecasts (N,) of each fold by trees of
+    that many rounds that were trained on the samples beside it.
 
     library : "lightgbm" or "xgboost".
     growth  : settings for growing the trees.
-    fit     : features (N, f) and outcomes (N,) to train on.
-    stop    : features (M, f) and outcomes (M,) of later days.
+    x, y    : features (N, f) and outcomes (N,).
+    folds   : samples to train on and samples to forecast, for each fold; every sample is forecast once.
     """
-    return (_train_lightgbm if library == "lightgbm" else _train_xgboost)(growth, fit, stop)
+    rounds, trees = (_folded_lightgbm if library == "lightgbm" else _folded_xgboost)(growth, x, y, folds)
+    found = np.empty(len(y))
+    for one, (_, out) in zip(trees, folds, strict=True):
+        found[out] = _outputs(library, one, x[out], rounds)
+    return rounds, found
+
+
+def train(library: Library, growth: Growth, x: Array, y: Array) -> str:
+    """As many trees as `growth` has rounds, as text, from features (N, f) and outcomes (N,)."""
+    if library == "lightgbm":
+        import lightgbm
+
+        settings = lightgbm_parameters(growth)
+        return str(lightgbm.train(settings, lightgbm.Dataset(x, y, params=settings), growth.rounds).model_to_string())
+    import xgboost
+
+    data = xgboost.QuantileDMatrix(x, y, max_bin=BINS, nthread=1)
+    return bytes(xgboost.train(xgboost_parameters(growth), data, growth.rounds).save_raw("json")).decode()
 
 
 def predicted(library: Library, text: str, values: Array) -> Array:
     """(N,) outputs of the trees for features (N, f)."""
-    trees = _parsed(library, text)
+    return _outputs(library, _parsed(library, text), values, 0)
+
+
+def _outputs(library: Library, trees: Any, values: Array, rounds: int) -> Array:
+    """(N,) outputs of the first trees, of all for 0, of a library's own object."""
     if library == "lightgbm":
-        return np.asarray(trees.predict(values, num_threads=1), dtype=float)
-    return np.asarray(trees.predict(_matrix(values)), dtype=float)
+        return np.asarray(trees.predict(values, num_iteration=rounds or -1, num_threads=1), dtype=float)
+    return np.asarray(trees.predict(_matrix(values), iteration_range=(0, rounds)), dtype=float)
 
 
 def contributions(library: Library, text: str, values: Array) -> Array:
@@ -116,31 +139,32 @@ def xgboost_parameters(growth: Growth) -> dict[str, Any]:
     }
 
 
-def _train_lightgbm(growth: Growth, fit: tuple[Array, Array], stop: tuple[Array, Array]) -> str:
+def _folded_lightgbm(growth: Growth, x: Array, y: Array, folds: Folds) -> tuple[int, list[Any]]:
     import lightgbm
 
     settings = lightgbm_parameters(growth)
-    data = lightgbm.Dataset(*fit, params=settings, free_raw_data=False)
-    trees = lightgbm.train(
-        settings,
-        data,
-        growth.rounds,
-        valid_sets=[data.create_valid(*stop)],
-        callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
-    )
-    return str(trees.model_to_string(num_iteration=trees.best_iteration))
+    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    data = lightgbm.Dataset(x, y, params=settings, free_raw_data=False)
+    found = lightgbm.cv(settings, data, growth.rounds, folds=folds, callbacks=[stop], return_cvbooster=True)
+    return len(found["valid l2-mean"]), found["cvbooster"].boosters
 
 
-def _train_xgboost(growth: Growth, fit: tuple[Array, Array], stop: tuple[Array, Array]) -> str:
+def _folded_xgboost(growth: Growth, x: Array, y: Array, folds: Folds) -> tuple[int, list[Any]]:
     import xgboost
 
-    settings = xgboost_parameters(growth)
-    data = xgboost.QuantileDMatrix(*fit, max_bin=BINS, nthread=1)
-    later = xgboost.QuantileDMatrix(*stop, ref=data, max_bin=BINS, nthread=1)
-    trees = xgboost.train(
-        settings, data, growth.rounds, evals=[(later, "stop")], early_stopping_rounds=PATIENCE, verbose_eval=False
-    )
-    return bytes(trees[: trees.best_iteration + 1].save_raw("json")).decode()
+    class Keep(xgboost.callback.TrainingCallback):
+        trees: list[Any]
+
+        def after_training(self, model: Any) -> Any:
+            self.trees = [fold.bst for fold in model.cvfolds]
+            return model
+
+    keep = Keep()
+    found = xgboost.cv(
+        xgboost_parameters(growth), xgboost.DMatrix(x, y, nthread=1), growth.rounds, folds=folds,
+        early_stopping_rounds=PATIENCE, as_pandas=False, callbacks=[keep],
+    )  # fmt: skip
+    return len(found["test-rmse-mean"]), keep.trees
 
 
 @lru_cache(maxsize=64)

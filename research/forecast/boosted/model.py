@@ -7,7 +7,7 @@ refused: the samples are made anew from the market, and their fingerprint must b
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from research.forecast.boosted import libraries
-from research.forecast.boosted.calibration import SHARE, Skill, held, measured, split
+from research.forecast.boosted.calibration import Skill, fewest_days, folds, measured
 from research.forecast.boosted.features import MONTH, YEAR, Samples, deviations, features, samples
 from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Growth, Library
 from research.forecast.covariances import covariance
@@ -34,8 +34,7 @@ FEATURES_NAMED = 3  # features that a sentence names
 SMALLEST_NAMED = 5e-5  # of a contribution that it names: what is shown as 0.01 points
 Monotone = Mapping[str, Literal[-1, 1]] | tuple[tuple[str, Literal[-1, 1]], ...]
 COUNTS = {
-    "horizon": 1, "window": 1, "step": 1, "rounds": 1, "leaves": 2, "min_data_in_leaf": 1, "holdout": 1, "embargo": 0,
-    "seed": 0,
+    "horizon": 1, "window": 1, "step": 1, "rounds": 1, "leaves": 2, "min_data_in_leaf": 1, "embargo": 0, "seed": 0,
 }  # fmt: skip
 
 
@@ -45,28 +44,27 @@ class Boosted:
 
     Each sample is an asset on a day, its outcome the return over cash of the sessions after it, in standard deviations
     by the volatility of the year before it (Moskowitz, Ooi and Pedersen 2012, Time series momentum, Journal of
-    Financial
-    Economics 104), less the mean of all assets of that day: bonds and stocks are of one measure. The last days of the
-    past are held back in two parts: one stops the training, the other judges it, and the forecast is used as far as its
-    skill there allows (`research.forecast.boosted.calibration`). The expected return of an asset is cash, plus its
+    Financial Economics 104), less the mean of all assets of that day: bonds and stocks are of one measure. Each fold of
+    days is forecast by trees that were trained on the others: the number of trees has the least error there, and the
+    forecast is used as far as its skill there allows (`research.forecast.boosted.calibration`). The trees that forecast
+    are trained on all samples. The expected return of an asset is cash, plus its
     deviation times the mean outcome of all assets so far and what is trusted of its forecast less the mean one.
 
     library          : "lightgbm" or "xgboost".
     horizon          : sessions of the market that a forecast is about.
     window           : number of returns that the first fit needs.
     step             : sessions from one day of samples to the next.
-    rounds           : most trees; fewer where the error on the days that stop the training falls no more.
+    rounds           : most trees; fewer where the error on the folds falls no more.
     learning_rate    : share of each tree, above 0, at most 1.
     leaves           : most leaves of a tree, 2 or more.
     min_data_in_leaf : fewest samples of a leaf.
     l2               : penalty on squared leaves, in samples.
     feature_fraction : share of the features that a tree may use, above 0, at most 1.
     monotone         : feature -> 1 where the forecast may not fall as the feature rises, -1 where it may not rise.
-    holdout          : most sessions of each of the two parts held back; fewer where these are a quarter of the past.
-    embargo          : sessions between the last outcome of a part and the first day of the next.
+    embargo          : sessions between an outcome of the samples trained on and the days of a fold.
     calibrated       : False for the forecast as it is, whatever its skill: to measure that, not to invest by it.
     seed             : seed of the draw of features that a tree may use.
-    Raises           : ConfigError for settings outside these, and a window or holdout too short for the horizon; when
+    Raises           : ConfigError for settings outside these, and a window too short for the horizon; when
                        fitted, ConfigError for a monotone feature that the market does not have, DataError for too few
                        returns and for a feature that is infinite.
     """
@@ -77,12 +75,11 @@ class Boosted:
     step: int = 5
     rounds: int = 100
     learning_rate: float = 0.05
-    leaves: int = 8
+    leaves: int = 4
     min_data_in_leaf: int = 100
     l2: float = 10.0
     feature_fraction: float = 0.5
     monotone: Monotone = ()
-    holdout: int = 504
     embargo: int = 5
     calibrated: bool = True
     seed: int = 0
@@ -105,40 +102,37 @@ class Boosted:
             if sign not in (-1, 1):
                 refuse(f"monotone of Boosted for {name!r} is", sign, "give 1 or -1, or leave the feature out.")
         object.__setattr__(self, "monotone", tuple(sorted(signs.items())))
-        part = held(self.horizon, self.embargo, self.step)
-        shortest = {"holdout": part, "window": YEAR + self.horizon + 2 * self.step + SHARE * part}
-        for name, least in shortest.items():
-            if getattr(self, name) < least:
-                refuse(f"{name} of Boosted is", getattr(self, name), f"a horizon of {self.horizon} needs {least}.")
+        least = YEAR + self.horizon + 2 * self.step + fewest_days(self.horizon, self.embargo, self.step)
+        if self.window < least:
+            refuse("window of Boosted is", self.window, f"a horizon of {self.horizon} needs {least}.")
 
     def fit(self, past: Past) -> "FittedBoosted":
-        """Train, stop, judge.
+        """Forecast each fold, choose the number of trees, judge, and train on all samples.
 
         Raises : DataError for too few returns and for a feature that is infinite; ConfigError for a monotone feature
                  that the market does not have.
         """
         known = samples(past, self.step, self.horizon)
         self._check_span(known, past)
-        parts = split(known.rows, self.holdout, self.horizon, self.embargo)
-        used = np.flatnonzero(np.isfinite(known.features[parts.train]).any(axis=0))
+        used = np.flatnonzero(np.isfinite(known.features).any(axis=0))
         names = tuple(known.names[column] for column in used)
         x, y = known.features[:, used], known.excess
         self._check_monotone(known.names)
         growth = self.growth(names)
-        text = libraries.train(self.library, growth, (x[parts.train], y[parts.train]), (x[parts.stop], y[parts.stop]))
-        judge = parts.judge
-        forecast = libraries.predicted(self.library, text, x[judge])
-        skill = measured(known.rows[judge], forecast, y[judge], self.horizon)
+        parts = folds(known.rows, self.horizon, self.embargo)
+        rounds, forecast = libraries.folded(self.library, growth, x, y, parts)
+        skill = measured(known.rows, forecast, y, self.horizon)
+        text = libraries.train(self.library, replace(growth, rounds=rounds), x, y)
         return FittedBoosted(self, past.date, names, float(known.outcomes.mean()), skill, known.fingerprint, text)
 
     def _check_span(self, known: Samples, past: Past) -> None:
-        """Raise DataError where there are too few days for three parts."""
-        days, part = int(known.rows[-1]) + 1 - int(known.rows[0]), held(self.horizon, self.embargo, self.step)
-        if days < SHARE * part:
+        """Raise DataError where there are too few days for the folds."""
+        days, least = int(known.rows[-1]) + 1 - int(known.rows[0]), fewest_days(self.horizon, self.embargo, self.step)
+        if days < least:
             raise DataError(
-                f"{days} sessions with features and outcomes up to {past.date:%Y-%m-%d} are too few to train, stop and "
-                f"judge boosted trees over a horizon of {self.horizon}: they need {SHARE * part}. Start later, or take "
-                "a shorter horizon."
+                f"{days} sessions with features and outcomes up to {past.date:%Y-%m-%d} are too few to train and judge "
+                f"boosted trees over a horizon of {self.horizon}: they need {least}. Start later, or take a shorter "
+                "horizon."
             )
 
     def _check_monotone(self, names: tuple[str, ...]) -> None:
@@ -162,8 +156,8 @@ class FittedBoosted:
     seen        : the last date of the fit.
     features    : f names, of the numbers that the trees read.
     mean        : return over cash over the horizon, of all assets on all days of the fit, in standard deviations.
-    skill       : skill on the days that judged the trees.
-    fingerprint : sha256 of what they were trained and judged on.
+    skill       : skill of the forecasts of each fold.
+    fingerprint : sha256 of the samples.
     text        : the trees, as their library writes them.
     """
 
@@ -312,7 +306,7 @@ def sentence(line: str, base: float, shares: pd.Series, numbers: pd.Series, hori
     return f"{expected}, {than}: {', '.join(parts)}."
 
 
-FORMAT = "boosted trees 1"
+FORMAT = "boosted trees 2"
 PACKAGES: dict[Library, str] = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu"}
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from research.forecast.boosted.calibration import measured
+from research.forecast.boosted.calibration import folds, measured
 
 
 def test_two_lines_on_four_days_by_hand() -> None:
@@ -12,7 +12,7 @@ def test_two_lines_on_four_days_by_hand() -> None:
     outcome = np.array([1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 2.0, -2.0])
     found = measured(rows, forecast, outcome, 1)
     sums = np.array([1.0, 2.0, 3.0, 2.0])
-    t = sums.mean() / (sums.std(ddof=1) / 2.0)
+    t = sums.mean() / (np.sqrt(2.0) * sums.std(ddof=1) / 2.0)
     assert found.blocks == 4
     assert found.slope == pytest.approx(8.0 / 2.0)
     assert found.t == pytest.approx(t)
@@ -35,13 +35,22 @@ def test_a_good_forecast_is_trusted() -> None:
     assert found.rank_ic > 0.5
 
 
-def test_a_forecast_without_skill_is_trusted_in_one_of_twenty() -> None:
-    """Outcomes overlap and forecasts persist; 400 draws at 5 % are 33 at most, with 99 % confidence."""
-    trusted = 0
-    for seed in range(400):
-        rows, forecast, _ = days_of(seed, 0.1)
-        trusted += measured(rows, forecast, days_of(seed + 1000, 0.0)[2], 5).trust > 0.0
-    assert 8 <= trusted <= 33
+def test_folds_of_noise_are_trusted_in_one_of_twenty() -> None:
+    """Regressions of each fold on the others, of outcomes without skill; 400 draws at 5 % are 33 at most, with 99 %
+    confidence. As if their blocks were independent, t would be √2 times that, and 400 draws would be trusted 60 times.
+    """
+    rows, found, rng = np.repeat(np.arange(0, 500, 5), 6), [], np.random.default_rng(0)
+    parts = folds(rows, 5, 0)
+    for _ in range(400):
+        x, y = rng.normal(size=(600, 12)), rng.normal(size=600)
+        excess, forecast = y - np.repeat(y.reshape(-1, 6).mean(axis=1), 6), np.empty(600)
+        for train, out in parts:
+            forecast[out] = x[out] @ np.linalg.solve(
+                x[train].T @ x[train] + 1e3 * np.eye(12), x[train].T @ excess[train]
+            )
+        found.append(measured(rows, forecast, excess, 5))
+    assert 8 <= sum(skill.trust > 0.0 for skill in found) <= 33
+    assert 0.9 < np.std([skill.t for skill in found]) < 1.1
 
 
 def test_a_forecast_against_the_outcomes_and_one_that_says_nothing_are_not_trusted() -> None:

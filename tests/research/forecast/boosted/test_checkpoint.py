@@ -15,7 +15,7 @@ from research.forecast.boosted.libraries import BOOSTING_LIBRARIES
 from research.forecast.boosted.model import _checksum
 from research.market import Market
 
-MODEL = Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, holdout=150, monotone={"momentum_63": 1})
+MODEL = Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, monotone={"momentum_63": 1})
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_file_that_is_none_or_damaged_is_refused(market: Market, fitted: Fitte
     path = tmp_path / "trees.json"
     for text, message in (
         ("tree\n", "is no file of boosted trees"),
-        ("[1]", r"is no file of 'boosted trees 1': found \[1\]"),
+        ("[1]", r"is no file of 'boosted trees 2': found \[1\]"),
     ):
         path.write_text(text)
         with pytest.raises(DataError, match=message):
@@ -64,8 +64,8 @@ def test_another_version_is_refused(market: Market, fitted: FittedBoosted, tmp_p
     path = save_boosted(fitted, tmp_path / "trees.json")
     with pytest.raises(DataError, match=r"was written by lightgbm '0\.1', and .* is installed"):
         load_boosted(altered(path, version="0.1"), market.past(650))
-    with pytest.raises(DataError, match="is no file of 'boosted trees 1': found 'boosted trees 2'"):
-        load_boosted(altered(path, format="boosted trees 2"), market.past(650))
+    with pytest.raises(DataError, match="is no file of 'boosted trees 2': found 'boosted trees 1'"):
+        load_boosted(altered(path, format="boosted trees 1"), market.past(650))
 
 
 def test_other_data_and_features_are_refused(market: Market, fitted: FittedBoosted, tmp_path: Path) -> None:

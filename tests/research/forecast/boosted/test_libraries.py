@@ -1,5 +1,6 @@
 """Trees of both libraries: those of the library itself, to the bit; their contributions are Shapley values."""
 
+from dataclasses import replace
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -24,41 +25,63 @@ def sets(seed: int = 0, rows: int = 800) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-FIT, STOP = sets(0), sets(1)
+FIT, LATER = sets(0), sets(1)
+FOLDS = [(np.arange(400, 800), np.arange(400)), (np.arange(400), np.arange(400, 800))]
 
 
 def test_trees_are_those_of_lightgbm_itself() -> None:
-    text = libraries.train("lightgbm", GROWTH, FIT, STOP)
-    settings = {
-        "objective": "regression", "learning_rate": 0.1, "num_leaves": 6, "min_data_in_leaf": 20, "lambda_l2": 1.0,
-        "feature_fraction": 0.7, "seed": 3, "max_bin": 63, "bin_construct_sample_cnt": 5000, "deterministic": True,
-        "force_col_wise": True, "num_threads": 1, "verbosity": -1, "early_stopping_round": 20,
-    }  # fmt: skip
-    data = lightgbm.Dataset(*FIT)
-    native = lightgbm.train(settings, data, 60, valid_sets=[lightgbm.Dataset(*STOP, reference=data)])
-    found = libraries.predicted("lightgbm", text, STOP[0])
-    assert found.tobytes() == native.predict(STOP[0]).tobytes()
-    assert libraries.tree_count("lightgbm", text) == native.best_iteration < 60
+    text = libraries.train("lightgbm", GROWTH, *FIT)
+    native = lightgbm.LGBMRegressor(
+        n_estimators=60, learning_rate=0.1, num_leaves=6, min_child_samples=20, reg_lambda=1.0, colsample_bytree=0.7,
+        random_state=3, max_bin=63, bin_construct_sample_cnt=5000, deterministic=True, force_col_wise=True, n_jobs=1,
+        verbosity=-1,
+    ).fit(*FIT)  # fmt: skip
+    assert libraries.predicted("lightgbm", text, LATER[0]).tobytes() == native.predict(LATER[0]).tobytes()
+    assert libraries.tree_count("lightgbm", text) == 60
 
 
 def test_trees_are_those_of_xgboost_itself() -> None:
-    text = libraries.train("xgboost", GROWTH, FIT, STOP)
+    text = libraries.train("xgboost", GROWTH, *FIT)
     native = xgboost.XGBRegressor(
         n_estimators=60, learning_rate=0.1, grow_policy="lossguide", max_leaves=6, max_depth=0, min_child_weight=20,
         reg_lambda=1.0, colsample_bytree=0.7, random_state=3, max_bin=63, tree_method="hist", n_jobs=1, base_score=0.0,
-        early_stopping_rounds=20, monotone_constraints=(0, 0, 0, 0),
-    ).fit(*FIT, eval_set=[STOP], verbose=False)  # fmt: skip
-    expected = native.predict(STOP[0]).astype(float)
-    assert libraries.predicted("xgboost", text, STOP[0]).tobytes() == expected.tobytes()
-    assert libraries.tree_count("xgboost", text) == native.best_iteration + 1
+        monotone_constraints=(0, 0, 0, 0),
+    ).fit(*FIT)  # fmt: skip
+    assert libraries.predicted("xgboost", text, LATER[0]).tobytes() == native.predict(LATER[0]).astype(float).tobytes()
+    assert libraries.tree_count("xgboost", text) == 60
+
+
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
+def test_a_fold_is_forecast_by_trees_of_the_others_and_their_number_has_the_least_error(library: Library) -> None:
+    x, y = FIT
+    growth = replace(GROWTH, rounds=100, learning_rate=0.3)
+    rounds, found = libraries.folded(library, growth, x, y, FOLDS)
+    errors = []
+    for count in range(1, rounds + 20):
+        apart = np.empty(len(y))
+        for train, out in FOLDS:
+            text = libraries.train(library, replace(growth, rounds=count), x[train], y[train])
+            apart[out] = libraries.predicted(library, text, x[out])
+        errors.append(np.square(apart - y).mean())
+        if count == rounds:
+            assert np.corrcoef(apart, found)[0, 1] > 0.9  # bins of features are those of all samples
+    assert errors[rounds - 1] < 1.02 * min(errors)
+    assert errors[-1] > errors[rounds - 1]
+    changed = y.copy()
+    changed[:400] = (
+        0.0  # the first fold is not forecast from its own outcomes, which count in the number of trees alone
+    )
+    assert libraries.folded(library, replace(growth, rounds=1), x, changed, FOLDS)[1][:400].tobytes() == (
+        libraries.folded(library, replace(growth, rounds=1), x, y, FOLDS)[1][:400].tobytes()
+    )
 
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_the_same_seed_gives_the_same_text_and_another_one_another(library: Library) -> None:
-    text = libraries.train(library, GROWTH, FIT, STOP)
-    assert libraries.train(library, GROWTH, FIT, STOP) == text
+    text = libraries.train(library, GROWTH, *FIT)
+    assert libraries.train(library, GROWTH, *FIT) == text
     other = Growth(60, 0.1, 6, 20, 1.0, 0.7, 4, (0, 0, 0, 0))
-    assert libraries.train(library, other, FIT, STOP) != text
+    assert libraries.train(library, other, *FIT) != text
 
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
@@ -67,20 +90,20 @@ def test_a_monotone_feature_never_turns(library: Library) -> None:
     grid[:, 1] = np.linspace(-3.0, 3.0, 400)
     for sign in (-1, 1):
         growth = Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0, sign, 0, 0))
-        text = libraries.train(library, growth, FIT, FIT)
+        text = libraries.train(library, growth, *FIT)
         for first in (-1.0, 0.0, 1.0):
             grid[:, 0] = first
             assert (sign * np.diff(libraries.predicted(library, text, grid)) >= 0.0).all()
     free = libraries.predicted(
-        library, libraries.train(library, Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0,) * 4), FIT, FIT), grid
+        library, libraries.train(library, Growth(60, 0.3, 16, 5, 0.0, 1.0, 0, (0,) * 4), *FIT), grid
     )
     assert np.diff(free).max() > 0.0 > np.diff(free).min()
 
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_contributions_and_their_mean_sum_to_the_forecast(library: Library) -> None:
-    text = libraries.train(library, GROWTH, FIT, STOP)
-    shares, forecast = libraries.contributions(library, text, STOP[0]), libraries.predicted(library, text, STOP[0])
+    text = libraries.train(library, GROWTH, *FIT)
+    shares, forecast = libraries.contributions(library, text, LATER[0]), libraries.predicted(library, text, LATER[0])
     assert shares.shape == (800, 5)
     assert np.ptp(shares[:, 4]) == 0.0
     np.testing.assert_allclose(shares.sum(axis=1), forecast, atol=1e-12 if library == "lightgbm" else 3e-6)
@@ -125,7 +148,7 @@ def test_contributions_are_shapley_values_by_brute_force(library: Library) -> No
     """Shapley (1953), over all coalitions of three features, of the trees' conditional means."""
     x, y = (part[:300] for part in sets(5))
     x = np.nan_to_num(x[:, :3])
-    text = libraries.train(library, Growth(4, 0.5, 5, 10, 0.0, 1.0, 0, (0, 0, 0)), (x, y), (x, y))
+    text = libraries.train(library, Growth(4, 0.5, 5, 10, 0.0, 1.0, 0, (0, 0, 0)), x, y)
     trees, value = trees_of(library, text)
     found = libraries.contributions(library, text, x[:20])
     for row in range(20):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from planted import planted
 
+from benchmarks.planted_signals import recovered
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.forecast import Boosted, Refitted, Trained
 from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Library
@@ -15,7 +16,7 @@ from research.forecast.covariances import covariance
 from research.forecast.skill import rank_correlations
 from research.market import Market, load_market
 
-SMALL = Boosted(horizon=5, window=450, rounds=40, min_data_in_leaf=20, holdout=150)
+SMALL = Boosted(horizon=5, window=450, rounds=40, min_data_in_leaf=20)
 FIT = 700
 
 
@@ -37,12 +38,21 @@ def test_a_planted_signal_is_found_out_of_sample(market: Market, library: Librar
     assert set(shares.nlargest(2).index) == {"fact_score", "rank_fact_score"}
 
 
+@pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
+def test_most_of_a_planted_rank_correlation_is_recovered_on_later_days(library: Library) -> None:
+    """Four markets of `benchmarks.planted_signals`, in which the signal itself has a rank correlation of 0.13."""
+    there, ours, trusted, _ = np.mean([recovered(Boosted(library), "linear", seed) for seed in range(4)], axis=0)
+    assert 0.10 < there < 0.16
+    assert ours > 0.65 * there
+    assert trusted == 1.0
+
+
 def test_drawn_days_show_skill_in_one_of_twenty_markets_at_most() -> None:
     """Days of eight stocks, less their means, drawn with replacement: their returns keep tails and correlations."""
     stocks = load_market("sp500_20")
     stocks = stocks.select(stocks.assets[:8]).until(stocks.dates[699])
     returns = stocks.returns[1:] - stocks.returns[1:].mean(axis=0)
-    model, trusted = replace(SMALL, rounds=20, holdout=200), 0
+    model, trusted = replace(SMALL, rounds=20), 0
     for seed in range(100):
         drawn = np.random.default_rng(seed).integers(0, len(returns), len(returns))
         shuffled = replace(stocks, returns=np.vstack([np.zeros(8), returns[drawn]]))
@@ -139,7 +149,7 @@ def test_what_is_not_known_of_any_line_on_the_day_is_refused(market: Market) -> 
 
 
 def test_a_fact_that_is_not_known_yet_is_left_out_of_the_fit(market: Market) -> None:
-    noise = np.where(np.arange(len(market.dates))[:, None] > FIT - 50, market.facts["noise"], np.nan)
+    noise = np.where(np.arange(len(market.dates))[:, None] > FIT - 5, market.facts["noise"], np.nan)
     model = replace(SMALL, monotone={"fact_noise": 1})
     fitted = model.fit(replace(market, facts={**market.facts, "noise": noise}).past(FIT))
     assert "fact_noise" not in fitted.features
@@ -151,8 +161,8 @@ def test_a_day_before_the_fit_and_too_few_days_are_refused(market: Market) -> No
     for forecast in (fitted, Trained(fitted)):
         with pytest.raises(PolicyError, match="later data"):
             forecast.predict(market.past(FIT - 1))
-    with pytest.raises(DataError, match="are too few to train, stop and judge boosted trees over a horizon of 5"):
-        SMALL.fit(market.past(400))
+    with pytest.raises(DataError, match="are too few to train and judge boosted trees over a horizon of 5"):
+        SMALL.fit(market.past(300))
 
 
 def test_one_line_has_no_others_to_be_compared_with(market: Market) -> None:
@@ -172,8 +182,7 @@ def test_one_line_has_no_others_to_be_compared_with(market: Market) -> None:
         ({"feature_fraction": 0.0}, r"feature_fraction of Boosted is 0\.0"),
         ({"l2": -1.0}, r"l2 of Boosted is -1\.0"),
         ({"monotone": {"carry_252": 2}}, "monotone of Boosted for 'carry_252' is 2"),
-        ({"window": 600}, "window of Boosted is 600: a horizon of 21 needs 699"),
-        ({"horizon": 252, "window": 5000}, "holdout of Boosted is 504: a horizon of 252 needs 1028"),
+        ({"window": 400}, "window of Boosted is 400: a horizon of 21 needs 438"),
     ],
 )
 def test_settings_outside_their_ranges_are_refused(given: dict[str, object], message: str) -> None:

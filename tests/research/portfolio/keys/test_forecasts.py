@@ -156,8 +156,8 @@ def test_periods_a_year_of_the_file_are_those_of_its_views() -> None:
             r"mine\.forecast\.model\.monotone\.carry_252.*found 2",
         ),
         (
-            "{kind: refitted, model: {kind: boosted, window: 500}}",
-            r"mine\.forecast\.model \(.*line 4\): window of Boosted is 500: a horizon of 21 needs 699",
+            "{kind: refitted, model: {kind: boosted, window: 400}}",
+            r"mine\.forecast\.model \(.*line 4\): window of Boosted is 400: a horizon of 21 needs 438",
         ),
     ],
 )
@@ -231,6 +231,6 @@ def test_a_forecast_that_states_no_horizon_has_that_of_the_file() -> None:
     }
     for boosted in ("boosted", {"kind": "boosted"}):
         with pytest.raises(
-            ConfigError, match=r"forecasts\.models\.b .*: window of Boosted is 756: a horizon of 63 needs"
+            ConfigError, match=r"forecasts\.models\.b .*: window of Boosted is 756: a horizon of 126 needs"
         ):
-            load_portfolio(FILE, {"forecasts": {"horizon": 63, "models": {"b": boosted}}})
+            load_portfolio(FILE, {"forecasts": {"horizon": 126, "models": {"b": boosted}}})
