@@ -22,7 +22,7 @@ SECTIONS = ("policies", "forecasts")
 REFITS = 20  # a half-life that is shorter by default counts refits, not sessions
 DAYS = 252  # of the estimate to which a half-life is in proportion
 FIT = 252  # rows: a model whose parameters are fitted needs as many, whatever a row is
-YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
+STATED_YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
 
 
 def in_rows(document: Document, periods_per_year: float) -> Document:
@@ -40,7 +40,7 @@ def _rows(document: Document, path: KeyPath, value: Any, periods_per_year: float
     if isinstance(value, list):
         return [_rows(document, (*path, str(k)), item, periods_per_year) for k, item in enumerate(value)]
     key = next((each for each in reversed(path) if not each.isdigit()), "")
-    if key not in LENGTHS or not isinstance(value, str) or (years := YEARS.fullmatch(value)) is None:
+    if key not in LENGTHS or not isinstance(value, str) or (years := STATED_YEARS.fullmatch(value)) is None:
         return value
     rows = round(float(years[1]) * periods_per_year)
     if rows < 1:

@@ -16,7 +16,7 @@ from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores
 from research.market.indicators import INDICATORS
-from research.portfolio.file.lengths import LENGTHS, YEARS
+from research.portfolio.file.lengths import LENGTHS, STATED_YEARS
 from research.portfolio.file.settings import adapters, held_by_kind
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
 from research.portfolio.keys.market_keys import StoredFact
@@ -26,7 +26,7 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 Schema = dict[str, Any]
 OWN = {"pattern": rf":|^{LIBRARY}\."}  # a class by its import path, or one of skfolio: its settings are its own
 REFERENCE = "#/$defs/{model}"
-IN_YEARS: Schema = {"type": "string", "pattern": f"^{YEARS.pattern}$"}
+IN_YEARS: Schema = {"type": "string", "pattern": f"^{STATED_YEARS.pattern}$"}
 NAMES = {
     Allocation: "allocation",
     Forecast: "forecast",

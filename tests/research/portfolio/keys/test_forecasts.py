@@ -16,6 +16,7 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     EWMAVolatility,
+    FactorModel,
     Forecast,
     ForecastViews,
     GarchVolatility,
@@ -64,6 +65,7 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": SignalBlend(
         momentum=(63,), reversion=((5, 63),), averages=()
     ),
+    "{kind: factor_model, window: 126}": FactorModel(window=126),  # of the file's factors
     "{kind: refitted, model: dcc}": Refitted(DynamicCorrelations()),
     "{kind: refitted, schedule: month, model: {kind: garch, leverage: true}}": Refitted(
         GarchVolatility(leverage=True), "month"
@@ -88,7 +90,7 @@ def read(tmp_path: Path) -> Any:
     def forecast(written: str) -> Forecast:
         path = tmp_path / "file.yaml"
         path.write_text(
-            "lines: {SPY: {target: 0.6}, AGG: {target: 0.4}}\n"
+            "lines: {SPY: {target: 0.6}, AGG: {target: 0.4}}\nfactors: factors.csv\n"
             f"mine:\n  kind: mean_variance\n  forecast: {written}\n"
         )
         allocation = read_allocation(read_document(path), ("mine",), STRATEGIC, {"periods_per_year": 252.0})
