@@ -90,8 +90,8 @@ def read(tmp_path: Path) -> Any:
     def forecast(written: str) -> Forecast:
         path = tmp_path / "file.yaml"
         path.write_text(
-            "lines: {SPY: {target: 0.6}, AGG: {target: 0.4}}\nfactors: factors.csv\n"
-            f"mine:\n  kind: mean_variance\n  forecast: {written}\n"
+            "lines: {SPY: {target: 0.6}, AGG: {target: 0.4}}\n"
+            f"mine:\n  kind: mean_variance\n  forecast: {written}\nfactors: factors.csv\n"
         )
         allocation = read_allocation(read_document(path), ("mine",), STRATEGIC, {"periods_per_year": 252.0})
         assert isinstance(allocation, MeanVariance)
