@@ -66,8 +66,8 @@ class FactorModel:
         if missing.any():
             raise DataError(
                 f"{given.source} has no return of {', '.join(given.names)} on {days[missing][0]}, one of the "
-                f"{self.window} to {past.date:%Y-%m-%d}: it runs from {given.days[0]} to {given.days[-1]}. Give a longer "
-                "file, a shorter window, or a later start of the test."
+                f"{self.window} to {past.date:%Y-%m-%d}: it runs from {given.days[0]} to {given.days[-1]}. Give a "
+                "longer file, a shorter window, or a later start of the test."
             )
         return np.asarray(given.values[rows])
 

@@ -29,7 +29,7 @@ from research.portfolio.keys.ticket import read_ticket
 from research.risk.measures import TRACKING_PENALTY
 
 # What policies and forecasts take from the whole file; none of their checks depends on the numbers.
-SHARED = {"tracking_penalty": TRACKING_PENALTY, "periods_per_year": 252.0, "returns": 252, "ranges": ()}
+SHARED: dict[str, Any] = {"tracking_penalty": TRACKING_PENALTY, "periods_per_year": 252.0, "returns": 252, "ranges": ()}
 
 
 class UnreadMarket:

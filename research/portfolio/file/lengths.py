@@ -17,12 +17,18 @@ from research.portfolio.file.strict_yaml import KeyPath
 ESTIMATES = ("window", "estimate", "scenarios")  # settings that count the rows of an estimate
 SPANS = ("horizon", "momentum", "reversion", "averages", "wait")  # and those that span a time
 PROPORTIONAL = ("half_life", "lookback")  # to the rows of the estimate beside them
-LENGTHS = (*ESTIMATES, *SPANS[1:], *PROPORTIONAL, "returns", "skip")  # that may state years; a horizon is of rows
+IN_ROWS_OR_YEARS = (
+    *ESTIMATES,
+    *SPANS[1:],
+    *PROPORTIONAL,
+    "returns",
+    "skip",
+)  # that may state years; a horizon is of rows
 SECTIONS = ("policies", "forecasts")
 REFITS = 20  # a half-life that is shorter by default counts refits, not sessions
 DAYS = 252  # of the estimate to which a half-life is in proportion
 FIT = 252  # rows: a model whose parameters are fitted needs as many, whatever a row is
-YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
+STATED_YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
 
 
 def in_rows(document: Document, periods_per_year: float) -> Document:
@@ -40,7 +46,7 @@ def _rows(document: Document, path: KeyPath, value: Any, periods_per_year: float
     if isinstance(value, list):
         return [_rows(document, (*path, str(k)), item, periods_per_year) for k, item in enumerate(value)]
     key = next((each for each in reversed(path) if not each.isdigit()), "")
-    if key not in LENGTHS or not isinstance(value, str) or (years := YEARS.fullmatch(value)) is None:
+    if key not in IN_ROWS_OR_YEARS or not isinstance(value, str) or (years := STATED_YEARS.fullmatch(value)) is None:
         return value
     rows = round(float(years[1]) * periods_per_year)
     if rows < 1:

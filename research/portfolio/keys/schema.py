@@ -16,7 +16,7 @@ from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores
 from research.market.indicators import INDICATORS
-from research.portfolio.file.lengths import LENGTHS, YEARS
+from research.portfolio.file.lengths import IN_ROWS_OR_YEARS, STATED_YEARS
 from research.portfolio.file.settings import adapters, held_by_kind
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
 from research.portfolio.keys.market_keys import StoredFact
@@ -26,7 +26,7 @@ from research.portfolio.keys.portfolio_keys import PortfolioKeys
 Schema = dict[str, Any]
 OWN = {"pattern": rf":|^({'|'.join(LIBRARIES)})\."}  # a class by its import path, or one of a library: its own settings
 REFERENCE = "#/$defs/{model}"
-IN_YEARS: Schema = {"type": "string", "pattern": f"^{YEARS.pattern}$"}
+IN_YEARS: Schema = {"type": "string", "pattern": f"^{STATED_YEARS.pattern}$"}
 NAMES = {
     Allocation: "allocation",
     Forecast: "forecast",
@@ -86,7 +86,7 @@ def _of_class(key: str, word: str, cls: type, shared: Schema, beside: type | Non
     for name, adapter in {**(adapters(beside) if beside else {}), **adapters(cls)}.items():
         properties[name] = adapter.json_schema(ref_template=REFERENCE)
         shared.update(properties[name].pop("$defs", {}))
-        if name in LENGTHS:
+        if name in IN_ROWS_OR_YEARS:
             properties[name] = {"anyOf": [properties[name], IN_YEARS]}
     for name, held in held_by_kind(cls).items():
         one = {"$ref": f"#/$defs/{NAMES.get(held, 'allocation')}"}

@@ -101,7 +101,7 @@ def test_a_drawdown_is_likelier_than_an_end_as_low(one_line):
 @pytest.mark.parametrize("law", ["stationary bootstrap", "two regimes", "filtered historical"])
 def test_the_band_of_90_percent_covers_90_percent_of_2000_futures(portfolio, law):
     policies = {"edge": Threshold(portfolio.strategic, 0.02, "edge")}
-    made = future_laws(portfolio.market)[0][law]
+    made = future_laws(portfolio.market, 252.0)[0][law]
     fan = from_today(portfolio, policies, laws={law: made}, seed=1).shown.fan
     opening = Opening(portfolio)
     bands = shared_bands(opening, policies)

@@ -63,7 +63,7 @@ def portfolio() -> Portfolio:
 @pytest.fixture(scope="module")
 def growths(portfolio: Portfolio) -> np.ndarray:
     opening = Opening(portfolio)
-    return future_laws(portfolio.market)[0]["stationary bootstrap"].growths(0, opening.days, 3)[:20]
+    return future_laws(portfolio.market, 252.0)[0]["stationary bootstrap"].growths(0, opening.days, 3)[:20]
 
 
 def opened_like(portfolio: Portfolio, market: Market, policy, first: int = 0):

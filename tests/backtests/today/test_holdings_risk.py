@@ -42,7 +42,7 @@ def test_volatility_and_beta_are_those_of_the_last_year(risk, portfolio):
 
 
 def test_losses_are_those_of_the_weights_of_today(risk, portfolio):
-    returns = sample(portfolio.market)[1] @ portfolio.weights
+    returns = sample(portfolio.market, 252.0)[1] @ portfolio.weights
     by_key = {(x.horizon, x.method, x.level): x for x in risk.losses}
     assert len(by_key) == 8
     cash = (1.0 - portfolio.weights.sum()) * portfolio.market.cash[-21:].mean()
@@ -111,7 +111,7 @@ def test_too_few_returns_are_refused(portfolio):
 def test_a_line_with_less_than_a_year_of_rows_does_not_count_as_riskless(portfolio):
     """A year of 365 rows is longer than the history of BTC on that day: the covariance is of the days that it has."""
     short = replace(portfolio, market=portfolio.market.until("2014-07-01"), periods_per_year=365)
-    rows = len(sample(short.market)[1])
+    rows = len(sample(short.market, 252.0)[1])
     assert 252 < rows < 365
     found = holdings_risk(short, {}, paths=500)
     held = short.market.returns[-rows:] @ short.weights

@@ -5,14 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from skfolio.prior import EmpiricalPrior, FactorModel as LibraryModel
+from simulated import market_of
 
 from foundation.errors import ConfigError, DataError
 from research.forecast import FactorModel
 from research.forecast.factor_model import factor_covariance
-from research.market import Market
 from research.market.factors import factors_of
-from tests.simulated import market_of
 
 
 def planted(rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,23 +28,6 @@ def test_the_covariance_of_planted_betas_is_that_of_the_closed_form() -> None:
     betas = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, 2.0]])
     expected = 1e-4 * betas.T @ betas + 4e-6 * 59 / 57 * np.eye(3)
     np.testing.assert_allclose(factor_covariance(returns, factors), expected, rtol=1e-10, atol=1e-16)
-
-
-def test_between_assets_it_is_that_of_skfolio() -> None:
-    rng = np.random.default_rng(5)
-    factors = 0.01 * rng.standard_normal((120, 2))
-    returns = factors @ rng.standard_normal((2, 4)) + 0.005 * rng.standard_normal((120, 4))
-    from skfolio.prior import LoadingMatrixRegression
-    from sklearn.linear_model import LinearRegression
-
-    loadings = LoadingMatrixRegression(linear_regressor=LinearRegression())
-    library = LibraryModel(loading_matrix_estimator=loadings, factor_prior_estimator=EmpiricalPrior())
-    theirs = library.fit(returns, factors).return_distribution_.covariance
-    ours = factor_covariance(returns, factors)
-    off = ~np.eye(4, dtype=bool)
-    np.testing.assert_allclose(ours[off], theirs[off], rtol=1e-8)
-    # The variance of residuals has two degrees of freedom less here, which betas take.
-    np.testing.assert_allclose(np.diag(ours), np.diag(theirs), rtol=0.02)
 
 
 def test_it_sees_the_rows_of_its_window_alone_and_says_what_is_missing() -> None:

@@ -16,6 +16,7 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     EWMAVolatility,
+    FactorModel,
     Forecast,
     GarchVolatility,
     HARVolatility,
@@ -60,6 +61,7 @@ EXAMPLES: dict[str, Forecast] = {
     "{kind: signals, momentum: [63], reversion: [[5, 63]], averages: []}": SignalBlend(
         momentum=(63,), reversion=((5, 63),), averages=()
     ),
+    "{kind: factor_model, window: 126}": FactorModel(window=126),  # of the file's factors
     "{kind: refitted, model: dcc}": Refitted(DynamicCorrelations()),
     "{kind: refitted, schedule: month, model: {kind: garch, leverage: true}}": Refitted(
         GarchVolatility(leverage=True), "month"
@@ -85,7 +87,7 @@ def read(tmp_path: Path) -> Any:
         path = tmp_path / "file.yaml"
         path.write_text(
             "lines: {SPY: {target: 0.6}, AGG: {target: 0.4}}\n"
-            f"mine:\n  kind: mean_variance\n  forecast: {written}\n"
+            f"mine:\n  kind: mean_variance\n  forecast: {written}\nfactors: factors.csv\n"
         )
         allocation = read_allocation(read_document(path), ("mine",), STRATEGIC, {"periods_per_year": 252.0})
         assert isinstance(allocation, MeanVariance)

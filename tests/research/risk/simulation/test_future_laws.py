@@ -21,7 +21,7 @@ def market():
 
 @pytest.fixture(scope="module")
 def laws(market):
-    return future_laws(market)[0]
+    return future_laws(market, 252.0)[0]
 
 
 def test_the_bootstrap_comes_first(laws):
@@ -52,7 +52,7 @@ def from_the_regime_of_today(regimes) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_mean_volatility_and_correlation_are_those_of_the_past(laws, market, name):
-    past = np.log1p(sample(market)[1])
+    past = np.log1p(sample(market, 252.0)[1])
     drawn = np.concatenate([np.log(laws[name].growths(block, 252, seed=1)) for block in range(6)])
     error = past.std(axis=0) / np.sqrt(drawn[..., 0].size)
     slack = 6.0 if name == "stationary bootstrap" else 4.0  # days of a block are drawn together
@@ -67,7 +67,7 @@ def test_mean_volatility_and_correlation_are_those_of_the_past(laws, market, nam
 
 
 def test_filtered_simulation_starts_from_the_volatility_of_today(market):
-    returns = np.log1p(sample(market)[1])
+    returns = np.log1p(sample(market, 252.0)[1])
     calm, wild = returns.copy(), returns.copy()
     calm[-60:] *= 0.2
     wild[-60:] *= 3.0
@@ -97,7 +97,7 @@ def test_no_variance_to_come_exceeds_the_largest_of_the_past(market):
 def test_too_few_returns_are_refused(market):
     young = market.until(market.dates[0] + np.timedelta64(200, "D"))
     with pytest.raises(DataError, match=r"need 252\."):
-        future_laws(young)
+        future_laws(young, 252.0)
 
 
 def test_a_line_that_has_left_is_refused(market):
@@ -108,19 +108,19 @@ def test_a_line_that_has_left_is_refused(market):
     tradable[-5:, 0], returns[-5:, 0] = False, 0.0
     gone = replace(market, instruments=left, tradable=tradable, returns=returns)
     with pytest.raises(DataError, match=f"{market.assets[0]} is not listed at the last close"):
-        future_laws(gone)
+        future_laws(gone, 252.0)
 
 
 def test_a_simulated_market_has_laws_too():
     law = Garch(np.array([0.05, 0.02]), np.array([[0.04, 0.005], [0.005, 0.01]]), 0.08, 0.90, 252.0)
-    laws, refused = future_laws(simulated_market(law, 600, seed=1))
+    laws, refused = future_laws(simulated_market(law, 600, seed=1), 252.0)
     assert (list(laws), refused) == (NAMES, {})
 
 
 def test_a_law_that_cannot_be_fitted_is_left_out_alone_and_says_why(market):
     still = market.returns.copy()
     still[:, 1] = 0.0
-    laws, refused = future_laws(replace(market, returns=still))
+    laws, refused = future_laws(replace(market, returns=still), 252.0)
     assert list(laws) == NAMES[:1]
     assert "AGG does not vary over" in refused["two regimes"]
     assert refused["filtered historical"].endswith("no GARCH can be fitted to it.")

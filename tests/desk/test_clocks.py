@@ -1,0 +1,114 @@
+"""Files of weeks and of months: risk, controls, forecasts and targets, with the defaults of their rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from backtests.engine.run import backtest
+from backtests.inference.estimates import NotAvailable
+from backtests.studies.audits.controls import controls
+from backtests.studies.forecasts.today import forecasts_today
+from backtests.today.holdings_risk import holdings_risk
+from backtests.today.targets_today import targets_today
+from foundation.errors import ConfigError
+from research.forecast import Estimated, EWMAVolatility, SignalBlend
+from research.portfolio import Portfolio, load_portfolio
+from research.rules import Never
+
+FILE = """
+name: rare rows
+market: {{file: prices.csv, calendar: XNYS}}
+basis: USD
+cash: 10_000
+lines:
+  A: {{asset_class: shares, target: 0.5, range: [0.4, 0.6], holdings: 520_000}}
+  B: {{asset_class: shares, target: 0.3, range: [0.2, 0.4], holdings: 290_000}}
+  C: {{asset_class: bonds,  target: 0.2, range: [0.1, 0.3], holdings: 190_000}}
+costs:
+  shares: {{commission_bps: 1, half_spread_bps: 2}}
+  bonds:  {{commission_bps: 1, half_spread_bps: 2}}
+test_start: {start}
+policy: hrp
+policies:
+  never: {{rule: never}}
+  hrp: {{rule: calendar, allocation: {{kind: hrp}}}}
+  own: {{rule: calendar, allocation: {{kind: minimum_variance, window: 3y}}}}
+"""
+ROWS = {"M": (240, 12), "W": (420, 52)}  # rows, rows a year
+
+
+def file_of(folder: Path, every: str) -> Path:
+    """A file whose market has the last session of each week or month."""
+    from research.market.calendars import sessions
+
+    days = pd.DatetimeIndex(sessions(np.datetime64("2002-01-01"), np.datetime64("2022-12-31"), "XNYS"))
+    ends = days.to_series().groupby(days.to_period(every)).last().iloc[-ROWS[every][0] :]
+    rng, a_year = np.random.default_rng(4), ROWS[every][1]
+    root = np.linalg.cholesky(0.5 * np.eye(3) + 0.5) * np.array([0.18, 0.15, 0.06])[:, None]
+    moves = 0.06 / a_year + rng.standard_normal((len(ends), 3)) @ root.T / a_year**0.5
+    prices = pd.DataFrame(100.0 * np.cumprod(1.0 + moves, axis=0), index=ends, columns=list("ABC"))
+    prices.to_csv(folder / "prices.csv", index_label="date")
+    path = folder / "rare.yaml"
+    path.write_text(FILE.format(start=f"{ends.iloc[len(ends) // 2]:%Y-%m-%d}"), "utf-8")
+    return path
+
+
+@pytest.fixture(params=ROWS)
+def portfolio(request: pytest.FixtureRequest, tmp_path: Path) -> Portfolio:
+    return load_portfolio(file_of(tmp_path, request.param))
+
+
+def test_everything_of_a_file_of_rare_rows_is_measured(portfolio: Portfolio) -> None:
+    monthly = portfolio.periods_per_year == 12
+    risk = holdings_risk(portfolio, {"never": Never(portfolio.strategic)}, paths=100)
+    assert risk.window == (60 if monthly else 104)
+    assert len(risk.stress.shocks) > 0
+    assert not isinstance(risk.future, NotAvailable)
+    assert {loss.horizon for loss in risk.losses} == ({"one month"} if monthly else {"one week", "one month"})
+    checked = controls(portfolio, shuffles=2, rules=2, worlds=40, progress=lambda *_: None)
+    assert checked.passed
+    assert len(checked.shuffled) == len(checked.martingale) == 3
+    assert set(checked.random.index) == {"hrp", "own"}
+    asked = forecasts_today(portfolio)
+    assert not asked.failed
+    assert asked.ahead == ("1 month" if monthly else "4 weeks")
+    assert not any(isinstance(skill, NotAvailable) for skill in asked.skills.values())
+    targets = targets_today(portfolio)
+    assert set(targets.controls) == {"1/N", "minimum variance", "risk parity"}
+    assert not isinstance(targets.against_controls, NotAvailable)
+
+
+def test_defaults_and_years_are_rows_of_the_file(portfolio: Portfolio) -> None:
+    monthly = portfolio.periods_per_year == 12
+    hrp, own = (portfolio.policies[name].allocation for name in ("hrp", "own"))
+    assert (hrp.window, own.window) == ((60, 36) if monthly else (104, 156))
+    models = {"a": "estimated", "b": "signals", "c": {"kind": "ewma", "estimate": "2y"}}
+    found = load_portfolio(Path(portfolio.file), {"forecasts.models": models}).forecasts
+    assert found.horizon == (1 if monthly else 4)
+    plain, signals, ewma = found.models.values()
+    assert plain == Estimated(window=60, half_life=15.0) if monthly else plain == Estimated(window=104, half_life=26.0)
+    assert isinstance(signals, SignalBlend)
+    assert signals.momentum == ((1, 3, 6, 12) if monthly else (4, 13, 26, 52))
+    assert isinstance(ewma, EWMAVolatility)
+    assert ewma.estimate == (24 if monthly else 104)
+
+
+def test_a_model_of_sessions_and_years_below_a_row_are_refused(portfolio: Portfolio) -> None:
+    file = Path(portfolio.file)
+    with pytest.raises(ConfigError, match=r"learns from moves over sessions, and the market has (12|52) rows a year"):
+        load_portfolio(file, {"forecasts.models": {"a": "boosted"}})
+    with pytest.raises(ConfigError, match=r"less than a row of a market with .*: found '0.001y'"):
+        load_portfolio(file, {"policies.own.allocation.window": "0.001y"})
+
+
+def test_a_halt_of_all_assets_leaves_the_target_before_in_force(tmp_path: Path) -> None:
+    path = file_of(tmp_path, "M")
+    prices = pd.read_csv(tmp_path / "prices.csv", index_col=0)
+    prices.iloc[125:205] = np.nan  # 80 months, more than the window of 60
+    prices.to_csv(tmp_path / "prices.csv")
+    file = load_portfolio(path, {"market.missing": "halt"})
+    played = backtest(file.market, file.policies["hrp"], file.costs, start=file.test_start)
+    assert np.isfinite(played.ledger.nav).all()
+    assert any("did not move in the 60 sessions before" in remark for remark in played.targets.remarks())
