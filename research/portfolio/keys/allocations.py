@@ -86,10 +86,10 @@ from research.market.frequency import is_daily
 from research.portfolio.file.document import Document
 from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.own_class import check_code, code_of, is_estimator, own_allocation
+from research.portfolio.file.peer_names import PEER_NAMES
 from research.portfolio.file.settings import adapters, build, held_by_kind, named, nested, plain
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.estimators import optimiser, read_estimator_allocation
-from research.portfolio.keys.peer_names import PEER_NAMES
 
 ALLOCATIONS: dict[str, type] = {
     "strategic": FixedWeights,

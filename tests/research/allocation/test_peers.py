@@ -45,6 +45,7 @@ def test_a_tree_is_that_of_pypfopt(noisy, frame):
     assert target(HRPOpt("ward"), noisy) == pytest.approx([theirs[name] for name in frame], abs=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Solution may be inaccurate")  # of the library, called as it is
 def test_portfolios_are_those_of_riskfolio(noisy, frame):
     import riskfolio
 

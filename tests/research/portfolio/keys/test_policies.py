@@ -61,8 +61,8 @@ from research.forecast.news import read_scores
 from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
+from research.portfolio.file.peer_names import PEER_NAMES
 from research.portfolio.keys.allocations import ALLOCATIONS
-from research.portfolio.keys.peer_names import PEER_NAMES
 from research.portfolio.keys.policies import RULES, policy_settings, read_policy
 from research.rules import (
     CPPI,
