@@ -101,6 +101,7 @@ ESTIMATES = {
 }  # bands are new each month
 PART_OF_THE_WAY = {"capped"}  # what is left waits for the next day on which the rule is asked
 PUSHES = {"breaching, pro rata", "breaching, cash", "breaching, an asset"}  # who pays may leave a band of its own
+DAY_BY_DAY = {"several periods", "cppi", "drawdown floor", "stop"}  # played in Python
 BY_WEALTH = {"cppi", "drawdown floor", "stop"}  # their target moves with NAV, and leaves cash
 NAMES = [*MAKERS, "optimal"]
 
@@ -239,7 +240,7 @@ def test_a_market_at_rest_is_not_traded(name: str, lag: int) -> None:
         assert not late(name, result), result.decisions().tail(3)["reason"].tolist()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in BY_WEALTH])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in DAY_BY_DAY])
 def test_every_rule_of_bands_is_played_by_the_same_compiled_code_also_after_a_pickle(name: str) -> None:
     """Arrays of another kind would compile the loop anew, in each worker that gets its rule by pickle."""
 
@@ -768,7 +769,7 @@ OVER_DAYS = {"at once": None, "three days": Execution(days=3)}
 
 
 @pytest.mark.parametrize(("lag", "over"), [(0, "at once"), (1, "at once"), (1, "three days")])
-@pytest.mark.parametrize("name", [*(name for name in MAKERS if name not in BY_WEALTH), *PARTLY])
+@pytest.mark.parametrize("name", [*(name for name in MAKERS if name not in DAY_BY_DAY), *PARTLY])
 def test_a_trade_pays_back_what_a_fee_has_overdrawn(
     by_day: Callable[[Policy], Policy], name: str, lag: int, over: str
 ) -> None:
