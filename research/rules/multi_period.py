@@ -1,4 +1,4 @@
-"""The rule that plans the trades of several periods from today's weights, with costs, risk and limits, and does the first.
+"""The rule that plans the trades of several periods from today's weights, and makes those of the first.
 
 Source : Boyd et al. (2017), Multi-Period Trading via Convex Optimization.
 """
@@ -136,16 +136,16 @@ class MultiPeriod(RuleTraits):
         return isinstance(self.allocation, MeanVariance) and self.allocation.objective == "utility"
 
     def _outlook(self, view: View) -> Outlook | None:
-        """The expected returns and risk at a close; None before there is a covariance."""
+        """The expected returns and risk at a close; None before some asset has a variance."""
         past, model = view.past, self.allocation
         if isinstance(model, MeanVariance) and self._by_utility:
             moments = seen_until(past, model.forecast.predict(past), model.forecast).over(model.periods_per_year)
             gain, curvature = moments.mean - model.cash(past), model.risk_aversion * moments.covariance
             return Outlook(lines_of(moments, past), gain, curvature, np.zeros(len(gain)), moments.covariance)
         found = covariance_now(past, self.returns, self.periods_per_year)
-        if found is None:
+        lines = np.flatnonzero(np.diag(found[0]) > 0.0) if found is not None else ()
+        if found is None or not len(lines):
             return None
-        lines = np.flatnonzero(np.diag(found[0]) > 0.0)
         covariance = found[0][np.ix_(lines, lines)]
         return Outlook(lines, np.zeros(len(lines)), self.tracking_penalty * covariance, view.target[lines], covariance)
 

@@ -66,7 +66,7 @@ def clarabel_of(quadratic: Any, cost: Array, matrix: Any, b: Array, cones: Cones
             found += [clarabel.ExponentialConeT() for _ in range(size // 3)]
         else:
             powers = [clarabel.PowerConeT(kind) for _ in range(size // 3)] if isinstance(kind, float) else None
-            found += powers or [kinds[kind](size)]
+            found += powers or [kinds[str(kind)](size)]
     return clarabel.DefaultSolver(quadratic, cost, matrix, b, found, settings)
 
 

@@ -1,4 +1,4 @@
-"""Newton's steps within limits: a solution by an exponential cone, exact to the root of a tolerance, to full accuracy."""
+"""Newton's steps within limits: they take a solution by an exponential cone to full accuracy."""
 
 from collections.abc import Callable
 from dataclasses import replace

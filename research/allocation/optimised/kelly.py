@@ -63,7 +63,11 @@ def largest_growth(limits: Limits, returns: Array, cash: Array, periods_per_year
 
 
 def log_growth(excess: Array, cash: Array) -> Part:
-    """One, and at most the logarithm of cash + excess · weights in each period; excess (T, n), cash (T,) one plus it."""
+    """One, and at most the logarithm of cash + excess · weights in each period.
+
+    excess : (T, n) returns over cash, a period.
+    cash   : (T,) one plus the return of cash, a period.
+    """
     periods, n = excess.shape
     of_weights, of_part = np.zeros((3 * periods, n)), np.zeros((3 * periods, periods + 1))
     of_part[0::3, 1:], of_part[1::3, 0], of_part[2::3, 0] = np.eye(periods), 1.0, cash

@@ -56,7 +56,7 @@ class MinimumRisk(OnTail):
         return found
 
     def frontier(self, past: Past, points: int = 50, previous: Array | None = None) -> Frontier:
-        """The frontier of the risk and the mean of the window, a year, under the constraints, at the close of `past`."""
+        """The frontier of the risk and the mean a year of the window, under the constraints, at the close of `past`."""
         limits, returns, _ = self.programme(past, previous)
         check_length(type(self).__name__, returns, limits.assets)
         mean = self.periods_per_year * returns.mean(axis=0)

@@ -9,8 +9,8 @@ gain : (H, n) expected return over cash, a year.  A : (n, n) risk aversion x cov
 years : length of a period.  cost : rate |x| + impact |x|^exponent of each asset, fraction of NAV.
 
 If costs are proportional and neither gains nor limits change, all trades of a best plan come at once: the mean of the
-weights of any plan keeps the limits, has no more risk (Jensen), and costs no more to reach (the costs of a sum of trades
-are no more than the sum of their costs). One period as long as all of them is then the same programme.
+weights of any plan keeps the limits, has no more risk (Jensen), and costs no more to reach (a sum of trades costs no
+more than each of them). One period as long as all of them is then the same programme.
 
 Source : Boyd et al. (2017), Multi-Period Trading via Convex Optimization, sections 4.2 and 5.2.
 """

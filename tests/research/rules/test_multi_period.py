@@ -26,7 +26,14 @@ UTILITY = MeanVariance("utility", forecast=Estimated(window=252), risk_aversion=
 def view(weights, costs=COSTS, row=FRIDAY, market=MARKET, nav=1e6):
     w = np.array(weights)
     return View(
-        market.past(row), np.array(HELD.weights), w, 1.0 - float(w.sum()), nav, np.full(9, nav), 20, costs.until(row + 1)
+        market.past(row),
+        np.array(HELD.weights),
+        w,
+        1.0 - float(w.sum()),
+        nav,
+        np.full(9, nav),
+        20,
+        costs.until(row + 1),
     )
 
 
@@ -78,8 +85,7 @@ def test_at_the_booking_the_plan_is_made_again_from_the_weights_of_that_day():
 def test_impact_trades_a_part_at_first_and_more_of_it_the_dearer_the_gap():
     costs = replace(Costs.bps(3), impact=Impact(coefficient=1.0))
     moved = [
-        MultiPeriod(HELD, 4, penalty).decide(view([0.6, 0.3, 0.1], costs, nav=1e10)).lower[0]
-        for penalty in (5.0, 50.0)
+        MultiPeriod(HELD, 4, penalty).decide(view([0.6, 0.3, 0.1], costs, nav=1e10)).lower[0] for penalty in (5.0, 50.0)
     ]
     assert 0.5 < moved[1] < moved[0] < 0.6 - 1e-4
     small = MultiPeriod(HELD, 4, 5.0).decide(view([0.6, 0.3, 0.1], costs, nav=1e5))

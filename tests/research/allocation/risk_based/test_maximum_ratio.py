@@ -15,7 +15,9 @@ from research.allocation.optimised.frontier import frontier
 from research.allocation.risk_based.risks import MINIMISED_RISKS, risk_of
 
 NAMES = tuple("ABCDEF")
-RETURNS = np.random.default_rng(7).standard_t(5, (130, 6)) * 0.01 * np.linspace(0.6, 1.6, 6) + np.linspace(2e-4, 2e-3, 6)
+RETURNS = np.random.default_rng(7).standard_t(5, (130, 6)) * 0.01 * np.linspace(0.6, 1.6, 6) + np.linspace(
+    2e-4, 2e-3, 6
+)
 MEAN = RETURNS.mean(axis=0)
 CASH = 1e-4
 CAPPED = Constraints(every_line=Bounds(most=0.4))
@@ -67,9 +69,7 @@ def test_the_first_point_of_the_frontier_is_the_least_risk():
 
 def test_nothing_above_cash_is_refused():
     with pytest.raises(NotSolvedError, match="no weights within the limits earn more than cash"):
-        optimum(
-            build(CAPPED, Known(NAMES)), maximum_ratio(risk_of("cvar", RETURNS, 0.9, 252.0), MEAN, 1.0, "ratio")
-        )
+        optimum(build(CAPPED, Known(NAMES)), maximum_ratio(risk_of("cvar", RETURNS, 0.9, 252.0), MEAN, 1.0, "ratio"))
 
 
 def test_the_allocation_takes_means_and_cash_of_its_window():

@@ -1,4 +1,4 @@
-"""The plan of several periods: equal to the same programme in cvxpy, to the compiled best point, and to closed forms."""
+"""The plan of several periods: that of cvxpy, of the compiled best point, and of closed forms."""
 
 from typing import Any
 
