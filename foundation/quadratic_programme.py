@@ -455,8 +455,7 @@ def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -
         for j in range(n):
             rise += normal[j] * s.step[j]
             size = max(size, normal[j] * normal[j] / s.covariance[j, j])
-        missed = sign * (gap_of(what, side, s))
-        whole = missed / rise if rise > PIVOT * size else np.inf
+        whole = sign * gap / rise if rise > PIVOT * size else np.inf
         _set_multipliers(a, s)
         for j in range(n):
             s.multipliers[j] -= price * normal[j]
@@ -466,6 +465,7 @@ def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -
             return INFEASIBLE, a
         if whole < np.inf:
             _move(far, k, s)
+            gap -= sign * far * rise
         for p in range(a):
             s.prices[s.active[p]] += far * s.moved[p]
         price += far
@@ -488,16 +488,6 @@ def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -
         else:
             return SINGULAR, a
     return NOT_FOUND, a
-
-
-@linked
-def gap_of(what: int, side: int, s: System) -> float:
-    """What a variable, or n + row, misses to the bound of a side."""
-    n = len(s.x)
-    if what < n:
-        return (s.low[what] if side == LOW else s.high[what]) - s.x[what]
-    r = what - n
-    return (s.row_low[r] if side == LOW else s.row_high[r]) - _at(r, s.x, s)
 
 
 # -- the best point --------------------------------------------------------------------------------------------------
@@ -595,11 +585,6 @@ def best_of_quadratic(
     k, a = _best(warm, b, s)
     if k < 0:
         return k
-    a = 0
-    for r in range(m):
-        if met[r] != FREE:
-            s.active[a] = r
-            a += 1
     k = _refactor(s)
     if k < 0:
         return SINGULAR

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from foundation.arrays import Array, Mask
-from foundation.quadratic_programme import best_of_quadratic
 from research.allocation.accuracy import ACCURATE
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Objective, Solved
@@ -109,6 +108,8 @@ class _Day:
 
     def find(self, q: Array, way: Array, warm: bool = False) -> bool:
         """True where x is the least of x' S x / 2 - q' x; `slope` is its change for each unit of `way` in q."""
+        from foundation.quadratic_programme import best_of_quadratic  # numba is slow to import
+
         free = best_of_quadratic(
             self.square, q, self.rows, self.row_low, self.row_high, self.low, self.high, way, warm,
             self.x, self.side, self.met, self.multipliers, self.prices, self.slope,
