@@ -1,4 +1,4 @@
-"""Allocations without a cone solver: accuracy on 3,000 random programmes, processor time against peers, a long path.
+"""Allocations without a cone solver: accuracy on 3,000 random programmes, time against peers, and a long path.
 
 The first table has the largest differences of the compiled active-set method from Clarabel, on random bounds, groups and
 exposures. The second has milliseconds of one fit of long-only weights on a Ledoit-Wolf covariance that is given, by

@@ -1,4 +1,4 @@
-"""One torch thread, and random generators that are restored afterwards: so training repeats to the bit; one BLAS thread."""
+"""One torch thread, with random generators that are restored afterwards, so that training repeats; one BLAS thread."""
 
 import random
 from collections.abc import Iterator

@@ -77,7 +77,7 @@ def frontier(limits: Limits, mean: Array, root: Array, points: int = 50) -> Fron
     root   : (r, n) with root' root = covariance a year.
     points : number of points, at least 2.
     Raises : NotSolvedError where no weights keep the limits; ConfigError for fewer points.
-    Source : Markowitz (1952), Portfolio Selection. Where a cone programme has to answer, only the bound of its return changes.
+    Source : Markowitz (1952), Portfolio Selection.
     """
     if not is_whole(points) or points < 2:
         refuse("points of a frontier is", points, "give a whole number, at least 2.")

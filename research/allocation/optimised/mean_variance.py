@@ -107,7 +107,9 @@ class MeanVariance(OnForecast):
         if self.objective == "robust_utility":
             return optimum(limits, utility(mean, root, self.risk_aversion, self._uncertainty(root.rows)))
         if goal is not None and self.objective == "target_risk":
-            return optimum(limits.with_limits([*limits.limits, volatility_limit(root.rows, goal)]), maximum_return(mean))
+            return optimum(
+                limits.with_limits([*limits.limits, volatility_limit(root.rows, goal)]), maximum_return(mean)
+            )
         if goal is not None:
             limits = limits.with_limits([*limits.limits, return_limit(mean, goal)])
         return optimum(limits, minimum_volatility(root))
