@@ -1,8 +1,8 @@
 """Allocations without a cone solver: accuracy on 3,000 random programmes, time against peers, and a long path.
 
-The first table has the largest differences of the compiled active-set method from Clarabel, on random bounds, groups and
-exposures. The second has milliseconds of one fit of long-only weights on a Ledoit-Wolf covariance that is given, by
-each library's own programme; "fit" is a whole answer, with the estimate, the limits and their prices.
+The first table has the largest differences of the compiled active-set method from Clarabel, on random bounds and groups.
+The second has milliseconds of one fit of long-only weights on a Ledoit-Wolf covariance that is given, by each library's
+own programme; "fit" is a whole answer, with the estimate, the limits and their prices.
 """
 
 import warnings
@@ -146,7 +146,7 @@ def main() -> None:
     print(f"{machine()}; {versions('numba', 'clarabel', 'PyPortfolioOpt', 'Riskfolio-Lib')}")
     differences = largest_differences()
     show(f"{CASES:,} random programmes", ("", "programmes", "left to Clarabel", "largest difference"),
-         [(name, str(count), str(left), f"{worst:.1e}") for name, (count, left, worst) in differences.items()])  # fmt: skip
+         [(name, str(one[0]), str(one[1]), f"{one[2]:.1e}") for name, one in differences.items()])  # fmt: skip
     rows = [row for n in SIZES for row in timed(n)]
     show("One fit, ms of the processor", ("", "programme", "fit", "best peer", "times the programme"), rows)
     days = market(500, YEARS * WINDOW)
