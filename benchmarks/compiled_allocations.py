@@ -1,6 +1,6 @@
 """Allocations without a cone solver: accuracy on 3,000 random programmes, time against peers, and a long path.
 
-The first table has the largest differences of the compiled active-set method from Clarabel, on random bounds and groups.
+The first table has the largest differences of the compiled active-set method from Clarabel under bounds and groups.
 The second has milliseconds of one fit of long-only weights on a Ledoit-Wolf covariance that is given, by each library's
 own programme; "fit" is a whole answer, with the estimate, the limits and their prices.
 """
