@@ -38,7 +38,7 @@ class System(NamedTuple):
     covariance, q, rows : S (n, n), q (n,) and R (m, n).
     row_low, row_high, low, high : (m,), (m,), (n,) and (n,) bounds.
     x, gradient   : (n,) point, and S x - q.
-    multipliers   : (n,) of bounds: the gradient less that of the rows; above 0 at the lower bound, below 0 at the upper.
+    multipliers   : (n,) of bounds: the gradient less that of the rows; above 0 at a lower bound, below 0 at an upper.
     prices        : (m,) of rows, likewise.
     side, met     : (n,) and (m,) FREE, or LOW or HIGH for the bound that holds; ALWAYS for equal bounds.
     order, active : (n,) free variables in the order of the factor; (m,) rows that are met.
@@ -169,7 +169,7 @@ def _solve_rows(a: int, s: System) -> bool:
 
 
 @linked
-def _step(b: Array, missing: bool, k: int, a: int, s: System) -> bool:
+def _step(b: Array, missing: bool, k: int, a: int, s: System) -> bool:  # noqa: C901
     """Set step, bent and moved: S step = b + R' moved on free variables, the rows that are met unchanged.
 
     b       : (n,), read on free variables.
@@ -302,7 +302,7 @@ def _begin(s: System) -> tuple[int, int]:
         total += s.x[j]
     if s.row_low[0] <= total <= s.row_high[0] and s.row_low[0] < s.row_high[0]:
         return 0, 0
-    raised = total < s.row_low[0] or s.row_low[0] == s.row_high[0] and total <= s.row_low[0]
+    raised = total < s.row_low[0] or (s.row_low[0] == s.row_high[0] and total <= s.row_low[0])
     left = (s.row_low[0] if raised else s.row_high[0]) - total
     last = -1
     for _ in range(n):
@@ -438,7 +438,7 @@ def _first_sign(k: int, a: int, normal: Array, s: System) -> tuple[float, int]:
 
 
 @linked
-def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -> tuple[int, int]:
+def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -> tuple[int, int]:  # noqa: C901
     """(free variables, rows met) once a missed constraint is met; a code below 0 where that cannot be."""
     n = len(s.x)
     sign = 1.0 if gap > 0.0 else -1.0
@@ -455,8 +455,7 @@ def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -
         for j in range(n):
             rise += normal[j] * s.step[j]
             size = max(size, normal[j] * normal[j] / s.covariance[j, j])
-        missed = sign * (gap_of(what, side, s))
-        whole = missed / rise if rise > PIVOT * size else np.inf
+        whole = sign * gap / rise if rise > PIVOT * size else np.inf
         _set_multipliers(a, s)
         for j in range(n):
             s.multipliers[j] -= price * normal[j]
@@ -466,6 +465,7 @@ def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -
             return INFEASIBLE, a
         if whole < np.inf:
             _move(far, k, s)
+            gap -= sign * far * rise
         for p in range(a):
             s.prices[s.active[p]] += far * s.moved[p]
         price += far
@@ -490,16 +490,6 @@ def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -
     return NOT_FOUND, a
 
 
-@linked
-def gap_of(what: int, side: int, s: System) -> float:
-    """What a variable, or n + row, misses to the bound of a side."""
-    n = len(s.x)
-    if what < n:
-        return (s.low[what] if side == LOW else s.high[what]) - s.x[what]
-    r = what - n
-    return (s.row_low[r] if side == LOW else s.row_high[r]) - _at(r, s.x, s)
-
-
 # -- the best point --------------------------------------------------------------------------------------------------
 
 
@@ -520,9 +510,9 @@ def _settle(b: Array, k: int, a: int, s: System) -> bool:
 
 
 @linked
-def _best(warm: bool, b: Array, s: System) -> tuple[int, int]:
+def _best(warm: bool, b: Array, s: System) -> tuple[int, int]:  # noqa: C901  (split, it would be compiled for longer)
     """(free variables, rows met) at the best point, from a vertex or from the last one; a code below 0 for none."""
-    n, m = len(s.x), len(s.met)
+    _n, m = len(s.x), len(s.met)
     a = 0
     if warm:
         for r in range(m):
@@ -595,11 +585,6 @@ def best_of_quadratic(
     k, a = _best(warm, b, s)
     if k < 0:
         return k
-    a = 0
-    for r in range(m):
-        if met[r] != FREE:
-            s.active[a] = r
-            a += 1
     k = _refactor(s)
     if k < 0:
         return SINGULAR

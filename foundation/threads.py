@@ -1,4 +1,4 @@
-"""One torch thread, and random generators that are restored afterwards: so training repeats to the bit."""
+"""One torch thread, with random generators that are restored afterwards, so that training repeats; one BLAS thread."""
 
 import random
 from collections.abc import Iterator
@@ -41,3 +41,12 @@ def one_thread() -> Iterator[None]:
             random.setstate(python)
     finally:
         BUSY.release()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Use one thread for products and decompositions: of some hundred assets, more of them cost more than they save."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield

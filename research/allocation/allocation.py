@@ -14,6 +14,7 @@ import numpy as np
 from foundation.arguments import shown
 from foundation.arrays import Array, MadeAnew, Mask, Rows, freeze_fields, frozen
 from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.threads import one_blas_thread
 from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE, WEIGHT
 from research.allocation.answer import (
     ANSWER_FAILED,
@@ -197,7 +198,8 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     before = before[complete[before]]
     asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
     earlier = [t for t in dates[dates < asked[0]].tolist() if complete[t]]
-    answers = _answers(allocation, market, asked.tolist(), earlier)
+    with one_blas_thread():
+        answers = _answers(allocation, market, asked.tolist(), earlier)
     row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
     rows, rounded = np.array([answer.weights for answer in answers]), 0.0
     if not isinstance(allocation, Explained):

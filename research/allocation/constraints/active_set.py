@@ -1,8 +1,8 @@
 """The best weights by the compiled active-set method, where an aim and its limits can be stated so.
 
-They can where all limits are linear in the weights alone, as bounds, sums, groups, exposures and a goal of return are,
-and the aim is a volatility, a tracking error, a utility, a ratio to the volatility, or the largest mean at a volatility.
-The last two are points of the path of x(t), the least of x' S x / 2 - t e' x, where x' S x = t e' x for a ratio of e' x.
+They can where all limits are linear in the weights alone (bounds, sums, groups, exposures, a goal of return), and the
+aim is a volatility, a tracking error, a utility, a ratio to the volatility, or the largest mean at a volatility. The
+last two are points of the path of x(t), the least of x' S x / 2 - t e' x, where x' S x = t e' x for a ratio of e' x.
 They are found by Newton's steps, which are exact where the same bounds hold: between two such changes x(t) is straight.
 
 Source : Markowitz (1959), Portfolio Selection, for the path; Best, Grauer (1990), The efficient set mathematics when
@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from foundation.arrays import Array, Mask
-from foundation.quadratic_programme import best_of_quadratic
 from research.allocation.accuracy import ACCURATE
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.programme import Objective, Solved
@@ -38,15 +37,20 @@ def by_active_sets(limits: Limits, objective: Objective, numerator: Mapping[str,
         return None
     if norm is not None and alone and not risks:
         day = _Day.of(limits, square_of(norm))
-        if day is None or objective.centre is not None and numerator is not None:
+        if day is None or (objective.centre is not None and numerator is not None):
             return None
         return day.least_norm(norm, objective.centre) if numerator is None else day.best_ratio(numerator[WEIGHTS])
-    if norm is None and objective.curvature is not None and not risks and len(objective.curvature) == len(limits.assets):
+    if (
+        norm is None
+        and objective.curvature is not None
+        and not risks
+        and len(objective.curvature) == len(limits.assets)
+    ):
         day = _Day.of(limits, objective.curvature)
         return None if day is None else day.least(-objective.linear.get(WEIGHTS, np.zeros(len(limits.assets))))
     if norm is None and objective.curvature is None and len(risks) == 1 and WEIGHTS in objective.linear:
         root, centre = risks[0].root, risks[0].centre
-        if root is None or centre is not None and centre.any():
+        if root is None or (centre is not None and centre.any()):
             return None
         day = _Day.of(limits, root.T @ root)
         return None if day is None else day.most_at(-objective.linear[WEIGHTS], float(risks[0].upper[0]))
@@ -109,6 +113,8 @@ class _Day:
 
     def find(self, q: Array, way: Array, warm: bool = False) -> bool:
         """True where x is the least of x' S x / 2 - q' x; `slope` is its change for each unit of `way` in q."""
+        from foundation.quadratic_programme import best_of_quadratic  # numba is slow to import
+
         free = best_of_quadratic(
             self.square, q, self.rows, self.row_low, self.row_high, self.low, self.high, way, warm,
             self.x, self.side, self.met, self.multipliers, self.prices, self.slope,

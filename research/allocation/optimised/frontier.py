@@ -79,7 +79,7 @@ def frontier(limits: Limits, mean: Array, risk: Risk, points: int = 50) -> Front
     risk   : risk of the weights.
     points : number of points, at least 2.
     Raises : NotSolvedError where no weights keep the limits; ConfigError for fewer points.
-    Source : Markowitz (1952), Portfolio Selection. Where a cone programme has to answer, only the bound of its return changes.
+    Source : Markowitz (1952), Portfolio Selection.
     """
     if not is_whole(points) or points < 2:
         refuse("points of a frontier is", points, "give a whole number, at least 2.")

@@ -1,6 +1,7 @@
 """Risk budgets without limits by cyclic coordinate descent, compiled.
 
-The least of v' S v / 2 - sum of b_i ln v_i: at it v_i (S v)_i = b_i, so that the contributions to v' S v are the budgets.
+The least of v' S v / 2 - sum of b_i ln v_i: at it v_i (S v)_i = b_i, so that the contributions to v' S v are the
+budgets.
 
 Source : Griveau-Billion, Richard, Roncalli (2013), A Fast Algorithm for Computing High-dimensional Risk Parity
          Portfolios, equation 8.

@@ -25,7 +25,6 @@ from research.allocation.constraints.limits import WEIGHTS, Limits, Part
 from research.allocation.constraints.optimum import Aim, Optimum, elastic_of, optimum
 from research.allocation.constraints.programme import Elastic, Objective, Solved
 from research.allocation.constraints.roots import square_of
-from research.allocation.risk_based.coordinate_descent import of_budgets
 from research.allocation.risk_based.risks import Risk
 
 DESCENT = "coordinate descent"
@@ -73,6 +72,8 @@ def _without_limits(limits: Limits, budgets: Array, risk: Risk, unit: str) -> Op
     covariance = square_of(risk.objective.norm)[np.ix_(held, held)]
     if not (np.diag(covariance) > 0.0).all():
         return None
+    from research.allocation.risk_based.coordinate_descent import of_budgets  # numba is slow to import
+
     v, weights = of_budgets(covariance, budgets[held]), np.zeros(len(budgets))
     if not v.all():
         return None

@@ -112,7 +112,9 @@ class RiskParity(Budgeted, OnForecast):
         """The weights (k,) within limits, for a forecast of a year."""
         absent = [name for name in past.assets if name not in moments.assets]
         budgets, limits = shares(self.budgets, limits, absent)
-        return parity(limits, budgets, volatility(Root(moments.covariance, moments.assets)), "weight to volatility ratio")
+        return parity(
+            limits, budgets, volatility(Root(moments.covariance, moments.assets)), "weight to volatility ratio"
+        )
 
 
 @dataclass(frozen=True, repr=False)

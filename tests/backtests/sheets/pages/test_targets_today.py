@@ -119,7 +119,7 @@ def test_what_binds_is_named_with_its_price_in_words(found: TargetsToday) -> Non
     price = next(one.price for one in target.answer.binding if one.limit == "AGG is at most 40.00% of NAV")
     said = " ".join(reasons(target))
     assert "Computed from data up to 2022-11-30; computed anew at the end of each month." in said
-    assert f"Solved to optimality by Clarabel: volatility a year {target.answer.value:.4g}." in said
+    assert f"Solved to optimality by active sets: volatility a year {target.answer.value:.4g}." in said
     words = f"(one point of NAV more of room takes {100 * price:.3g} bp off the volatility a year)"
     assert f"AGG is at most 40.00% of NAV, price {price:.3g} {words}" in said
 

@@ -1,0 +1,65 @@
+"""The compiled active-set method against the cone programme of the same limits, to 1e-8 in the objective."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from research.allocation.constraints.active_set import by_active_sets
+from research.allocation.constraints.builder import build
+from research.allocation.constraints.conic import ConeProgramme
+from research.allocation.constraints.limits import WEIGHTS
+from research.allocation.constraints.lookup import Known
+from research.allocation.constraints.programme import Objective
+from research.allocation.constraints.records import Bounds, Constraints
+from research.allocation.constraints.roots import root_of
+from research.allocation.optimised.aims import return_limit, volatility_limit
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_each_aim_has_the_value_and_the_prices_of_the_cone_programme(drawn, seed):
+    rng = np.random.default_rng(seed)
+    asked, known, mean = drawn(rng, int(rng.integers(4, 16)))
+    limits = build(replace(asked, turnover=None, volatility=None, cvar=None), known)
+    root, mean = root_of(known.covariance, known.assets), mean + 0.2
+    norm = Objective(norm={WEIGHTS: root})
+    least = ConeProgramme(limits, norm).solve()
+    goal = float(mean @ least.x[: len(mean)])
+    most = ConeProgramme(limits, Objective({WEIGHTS: -mean})).solve()
+    at_risk = 0.5 * (least.value + float(np.linalg.norm(root @ most.x[: len(mean)])))
+    benchmark = rng.dirichlet(np.ones(len(mean)))
+    cases = [
+        (limits, norm, None),
+        (limits, Objective(norm={WEIGHTS: root}, centre=root @ benchmark), None),
+        (limits, Objective({WEIGHTS: -mean}, 3.0 * known.covariance), None),
+        (limits.with_limits([*limits.limits, return_limit(mean, 0.5 * (goal - most.value))]), norm, None),
+        (limits.with_limits([*limits.limits, volatility_limit(root, at_risk)]), Objective({WEIGHTS: -mean}), None),
+        (limits, norm, {WEIGHTS: mean}),
+    ]
+    for of, objective, numerator in cases:
+        ours, cone = by_active_sets(of, objective, numerator), ConeProgramme(of, objective, numerator=numerator)
+        theirs = cone.sharpened(cone.solve()) if numerator is None else cone.solve()
+        assert ours.value == pytest.approx(theirs.value, abs=1e-8)
+        assert of.outside(ours.x).max() <= 1e-9
+        assert ours.scale == pytest.approx(theirs.scale, rel=1e-4)
+        mine, other = (sum(float(rows.sum()) for rows in one.duals) for one in (ours, theirs))
+        assert mine == pytest.approx(other, rel=1e-4, abs=1e-6)  # limits with one bound share a price in some way
+
+
+def test_infeasible_limits_and_singular_covariances_are_left_to_the_cone_programme():
+    known = Known(("A", "B", "C"), covariance=np.diag([0.04, 0.01, 0.02]))
+    volatility = Objective(norm={WEIGHTS: np.diag([0.2, 0.1, 0.14])})
+    assert by_active_sets(build(Constraints(every_line=Bounds(most=0.3)), known), volatility) is None
+    assert by_active_sets(build(Constraints(), known), Objective(norm={WEIGHTS: np.zeros((1, 3))})) is None
+
+
+def test_two_assets_have_the_weights_and_prices_of_the_closed_form():
+    known = Known(("A", "B"), covariance=np.diag([0.04, 0.01]))
+    found = by_active_sets(build(Constraints(), known), Objective(norm={WEIGHTS: np.diag([0.2, 0.1])}))
+    assert found.x == pytest.approx([0.2, 0.8], abs=1e-15)  # in inverse proportion to variances
+    capped = by_active_sets(
+        build(Constraints(lines={"B": Bounds(most=0.6)}), known), Objective(norm={WEIGHTS: np.diag([0.2, 0.1])})
+    )
+    assert capped.x == pytest.approx([0.4, 0.6], abs=1e-15)
+    # d volatility / d weight of B = (0.01 × 0.6 - 0.04 × 0.4) / volatility
+    assert max(rows.max() for rows in capped.duals) == pytest.approx(0.01 / capped.value, rel=1e-12)
