@@ -271,7 +271,9 @@ def _comma(found: dict[str, Any], key: str) -> str:
     """
     before = str(([0, *found.values()])[[*found].index(key)])
     point, is_thousands = f"{before}.{key}", len(key) == 3 and before != "0"
-    return f"A comma ends a value: write {f'{before}{key} (or {point})' if is_thousands else point}, not {before},{key}."
+    return (
+        f"A comma ends a value: write {f'{before}{key} (or {point})' if is_thousands else point}, not {before},{key}."
+    )
 
 
 def _check_plain(document: Document, path: KeyPath, found: Any) -> None:
