@@ -121,7 +121,10 @@ def opened_in_lab(page: Page, address: str, name: str, blocks: int) -> None:
     page.set_default_timeout(PATIENCE)
     page.goto(f"{address}/doc/tree/{name}")
     page.wait_for_function(f"document.querySelectorAll('.jp-RenderedHTMLCommon').length >= {blocks}")
-    page.wait_for_function("[...document.images].every(one => one.complete)")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.jp-RenderedMarkdown')].every(one => one.textContent) && "
+        "[...document.images].every(one => one.complete)"
+    )
 
 
 def wrong_in(page: Page, styled: bool = True) -> list[str]:

@@ -35,7 +35,7 @@ from research.rules.protocol import complexity, held_by, traits
 
 JUDGED = ("loss", "tracking_error", "days_outside")  # the metrics that it looks at
 SURE = 0.8  # probability of a gain, from which on a change is made
-OTHER_TARGET = "it holds another target, or was tuned for one"
+OTHER_TARGET = "it holds, or was tuned for, other target weights than the candidates"
 TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
 
 

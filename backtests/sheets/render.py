@@ -26,4 +26,4 @@ def write_report(folder: Path, name: str, sheet: Block, numbers: Mapping[str, An
     pictures = sheet_pictures(sheet)
     write_pictures(folder, pictures)
     write_whole(folder / f"{name}.json", json_text({**numbers, "figures": picture_records(pictures)}))
-    write_whole(folder / f"{name}.html", render("report.html.j2", paper, sheet=sheet))
+    write_whole(folder / f"{name}.html", render("report.html.j2", paper, sheet=sheet, script=True))

@@ -15,12 +15,12 @@ from typer.core import TyperGroup
 
 from backtests.runs.folder import code_version
 from desk.cli import book, data, journal, store, user
+from desk.cli.command_types import Command, Group, Table
 from desk.cli.cycle import governance, history, live, run, test_alerts
 from desk.cli.execute import execute
 from desk.cli.learned import policies, train
 from desk.cli.machine import cluster, compile_now
 from desk.cli.new import new
-from desk.cli.command_types import Command, Group, Table
 from desk.cli.past_runs import diff, note, pdf, replay, runs, show, trials, verify
 from desk.cli.reports import backtest, batch, parameters_text, report, tour
 from desk.cli.serve import mcp, serve, worker

@@ -302,7 +302,7 @@ def check_data(named: str, against: str | None = None, clock: Clock | None = Non
 
 
 def _cash_fault(document: Document, keys: MarketKeys, last: Sequence[np.datetime64]) -> str:
-    """Why the rates of cash of a portfolio file do not reach the last two days of its prices; "" where they do."""
+    """A sentence where the rates of cash of a file do not reach the last two days of its prices; "" where they do."""
     rates, days = cash_source(document, keys), np.array(last, dtype="datetime64[D]")
     try:
         if isinstance(rates, YearlyRates):

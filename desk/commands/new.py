@@ -255,9 +255,15 @@ def _draft(asked: NewFile) -> _Draft:
         notes += (f"{', '.join(sold)}: a target of 0, so that what is held is sold.",)
     if unplaced := [asset for asset, one in assets.items() if not one.calendar]:
         notes += (f"{', '.join(unplaced)}: taken to trade on the sessions of `calendar`, which may be changed.",)
-    if named := [f"{symbol} is {one.name}" for symbol, one in of_symbol.items() if one.name]:
-        notes += (f"Taken from the table of instruments: {'; '.join(named)}.",)
-    return _Draft(asked, settings, assets, targets, rest, holdings, (*notes, *in_basis, *more), on_reading)
+    return _Draft(
+        asked, settings, assets, targets, rest, holdings, (*notes, *_names(of_symbol), *in_basis, *more), on_reading
+    )
+
+
+def _names(of_symbol: Mapping[str, Instrument]) -> tuple[str, ...]:
+    """A sentence that names the instrument for which each symbol was taken; none for symbols that are not known."""
+    named = [f"{symbol} is {one.name}" for symbol, one in of_symbol.items() if one.name]
+    return (f"Taken from the table of instruments: {'; '.join(named)}.",) if named else ()
 
 
 # -- holdings and targets --------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def ready_policies(portfolio: Portfolio, reports: Path) -> tuple[dict[str, Polic
         if not isinstance(spec, TunedThreshold | Learned):
             found[name] = spec
         elif (newest := newest_run(portfolio, reports)) is not None and name in newest[1]["fitted"]:
-            run = newest[0].name
+            run = newest[1]["run"]
             found[name] = refit(spec, newest[1]["fitted"][name], newest[0] / "policies" / name)
         else:
             notes.append(

@@ -23,15 +23,15 @@ class ShownFigure(go.Figure):  # type: ignore[misc]
 
     _ipython_display_ = None  # a notebook takes `_repr_mimebundle_`; plotly's own would leave out the image
 
-    def _repr_mimebundle_(
-        self, include: Any = None, exclude: Any = None, **options: Any
-    ) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
         """The figure as plotly's renderers give it, with its image, which is no wider than its place, and its words."""
         seen = traces_picture(self)
         words, image = f"{seen.title}. {seen.alt}", base64.b64encode(png_file(seen)).decode("ascii")
         with without_grammars_of_addresses():  # plotly's renderers import jsonschema
             interactive: dict[str, Any] = super()._repr_mimebundle_(include, exclude, **options)
-        shown = f'<img src="data:image/png;base64,{image}" alt="{escape(words)}" width="{seen.width:.0f}" style="{FITS}">'
+        shown = (
+            f'<img src="data:image/png;base64,{image}" alt="{escape(words)}" width="{seen.width:.0f}" style="{FITS}">'
+        )
         return {**interactive, "text/html": shown, "text/plain": words}
 
     def _repr_html_(self) -> None:

@@ -201,7 +201,7 @@ def heat_plot(cells: pd.DataFrame, most: float, numbers: str, hover: str, title:
 
 
 def dress(figure: Figure, title: str, x: str, y: str, height: float = 420) -> Figure:
-    """The figure with its title, the names of its axes, and the look of the house; one of plotly's own as `ShownFigure`.
+    """The figure with its title, the names of its axes, and the look of the house; plotly's own as `ShownFigure`.
 
     figure : plotly figure.
     title  : title above it.

@@ -264,14 +264,16 @@ def _check(
 
 
 def _comma(found: dict[str, Any], key: str) -> str:
-    """How to write the number that a comma split into the value before `key` and `key`.
+    """The advice on a number that a comma split into the value before `key`, and `key`.
 
     >>> _comma({"target": 0, "5": None}, "5"), _comma({"shares": 7, "460": None}, "460")
     ('A comma ends a value: write 0.5, not 0,5.', 'A comma ends a value: write 7460 (or 7.460), not 7,460.')
     """
     before = str(([0, *found.values()])[[*found].index(key)])
     point, is_thousands = f"{before}.{key}", len(key) == 3 and before != "0"
-    return f"A comma ends a value: write {f'{before}{key} (or {point})' if is_thousands else point}, not {before},{key}."
+    return (
+        f"A comma ends a value: write {f'{before}{key} (or {point})' if is_thousands else point}, not {before},{key}."
+    )
 
 
 def _check_plain(document: Document, path: KeyPath, found: Any) -> None:

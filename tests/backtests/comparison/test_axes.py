@@ -301,7 +301,11 @@ def test_where_the_target_may_change_a_clearly_better_one_is_held_and_the_rule_i
     found = falling("may_change")
     made = found.recommendation
     assert made.policy in ("hrp_quarterly", "hrp_threshold")
-    assert made.broken["quarterly"] == made.broken["threshold"] == ("it holds another target, or was tuned for one",)
+    assert (
+        made.broken["quarterly"]
+        == made.broken["threshold"]
+        == ("it holds, or was tuned for, other target weights than the candidates",)
+    )
     assert made.target.startswith(f"Hold {HRP_NAME}: its certainty equivalent")
     assert found.verdict.do.startswith(f"USE {made.policy}: ")
     assert found.verdict.do.endswith(made.target)
@@ -311,7 +315,7 @@ def test_where_the_target_may_change_a_clearly_better_one_is_held_and_the_rule_i
 def test_without_leave_the_recommendation_stays_on_the_strategic_target() -> None:
     made = falling("strategic").recommendation
     assert made.policy in ("quarterly", "threshold")
-    assert made.broken["hrp_threshold"] == ("it holds another target, or was tuned for one",)
+    assert made.broken["hrp_threshold"] == ("it holds, or was tuned for, other target weights than the candidates",)
     assert made.target == made.stays == ""
 
 

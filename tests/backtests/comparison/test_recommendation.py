@@ -188,7 +188,7 @@ def test_a_policy_past_a_limit_is_no_candidate() -> None:
     assert broken == {
         "never": ("tracking error 2.00\u202f% exceeds the limit of 1.50\u202f%",),
         "outside": ("an asset outside its range on 6.0\u202f% of days, 5.0\u202f% allowed",),
-        "hrp": ("it holds another target, or was tuned for one",),
+        "hrp": ("it holds, or was tuned for, other target weights than the candidates",),
     }
     assert found.work[0].days == pytest.approx(4 / (731 / 365.25))
     assert found.work[0].orders == pytest.approx(12 / (731 / 365.25))

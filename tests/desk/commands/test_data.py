@@ -726,7 +726,11 @@ def test_a_check_of_a_file_is_of_its_calendar_its_moment_and_its_repairs(desk: D
     assert [(each.asset, each.kind) for each in findings(str(desk.file))] == [("A", "scale")]
     repaired = f"XLON, repairs: [{{asset: A, days: {days[100]}, how: forward_fill}}]"
     desk.file.write_text(desk.file.read_text().replace("XLON", repaired))
-    assert not check_data(str(desk.file)).must_be_looked_at
+    checked = check_data(str(desk.file))
+    assert checked.cash.startswith("Cash: the bill's last rate, of 2022-12-30, serves 5 sessions")
+    assert checked.text().endswith("state a yearly rate, such as `cash: 0.03`.")
+    assert checked.prices is not None
+    assert not checked.prices.must_be_looked_at
     desk.file.write_text(desk.file.read_text().replace("XLON", "XLON, known_on: 2022-01-01"))
     with pytest.raises(DataError, match="nothing was known of A"):
         check_data(str(desk.file))

@@ -171,6 +171,25 @@ def test_the_currency_of_all_assets_is_that_of_the_portfolio(loaded: Loaded) -> 
     assert (found.basis, found.currencies) == ("GBP", None)
 
 
+def test_a_file_has_the_currency_of_its_store_unless_another_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
+    (tmp_path / "p.csv").write_text("date,SPY,MA\n2020-01-02,1,5\n2020-01-03,2,6\n")
+    rebalance("data", "import", tmp_path / "p.csv", "--as", "mine", "--adjustment", "total", "--currency", "EUR")
+    asked = NewFile(tmp_path / "my.yaml", ("SPY=60", "MA=40"), 1e5, source="", store="mine")
+    text, notes = new_text(asked)
+    assert "basis: EUR" in text
+    assert "currency: EUR" not in text
+    named = "SPY is SPDR S&P 500 ETF Trust; MA is Mastercard Incorporated."
+    assert f"Taken from the table of instruments: {named}" in notes
+    text, _ = new_text(replace(asked, currency="CHF"))
+    assert "basis: CHF" in text
+    assert text.count("currency: EUR") == 2
+    with pytest.raises(ConfigError, match="--currency: no currency: found 'eur'"):
+        new_text(replace(asked, currency="eur"))
+
+
 def test_a_store_of_imported_prices_has_no_symbols(loaded: Loaded) -> None:
     assert "market: {store: yahoo, cash: bill, calendar: 24/7}" in text_of("BTC=1", store="yahoo")
     assert "symbol" not in text_of("BTC=1", store="yahoo")

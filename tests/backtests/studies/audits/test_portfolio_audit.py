@@ -85,18 +85,19 @@ def of(portfolio: Portfolio, policy: Rule, recommended: str | None) -> str:
 
 
 def test_a_sheet_says_which_policy_was_audited_and_on_what(portfolio: Portfolio) -> None:
-    power = "finds a one-day peek on every decision day with probability 0.998, and one on other days alone not at all"
+    power = "This finds a one-day peek on every decision day with probability 0.998, and none on other days"
+    again = "Decided again with other later data on"
     days, every = (
         r"\((\d{4}-\d\d-\d\d(, | and )?){3}\)",
         "For all days and policies: rebalance research audit FILE --days",
     )
     assert re.fullmatch(
-        rf"one: passed, on 3 of 2,765 decision days {days}; {power}\. {every} 2765",
+        rf"one: passed\. {again} 3 of 2,765 decision days {days}, its decisions are the same\. {power}\. {every} 2765",
         of(portfolio, portfolio.policies["threshold"], "one"),
     )
     assert re.fullmatch(
-        rf"one, the reference: passed, on 3 of 498 decision days of the first {SESSIONS} test days {days}; {power}\. "
-        rf"{every} 498",
+        rf"one, the reference: passed\. {again} 3 of 498 decision days of the first {SESSIONS} test days {days}, its "
+        rf"decisions are the same\. {power}\. {every} 498",
         of(portfolio, Counts(portfolio.strategic), None),
     )
     short = replace(portfolio, test_start=portfolio.market.dates[-2])
