@@ -30,6 +30,7 @@ EXECUTED = ROOT / ".cache" / "notebooks"  # by conftest.py
 OURS = ('class="sheet', 'class="trade-list')
 PATIENCE = 300_000  # milliseconds: other work may take all processors
 LOCAL = ("file:", "data:", "blob:", "http://127.0.0.1", "http://localhost", "ws:")
+PLOTLY = "application/vnd.plotly.v1+json"  # of figures, which JupyterLab prefers to their HTML
 SHOWN = 2  # blocks of ours in each notebook, the first ones
 QUIET = {
     "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
@@ -185,7 +186,7 @@ def pictures(folder: Path) -> None:
 def _blocks(path: Path) -> int:
     """How many blocks of HTML and Markdown a notebook has in JupyterLab."""
     cells = nbformat.read(path, 4).cells
-    data = [output.get("data", {}) for output in _outputs(path)]
+    data = [one for output in _outputs(path) if PLOTLY not in (one := output.get("data", {}))]
     return sum(cell.cell_type == "markdown" for cell in cells) + sum(
         "text/html" in one or "text/markdown" in one for one in data
     )

@@ -62,7 +62,7 @@ def placebos(tilts: Tilts, count: int, gap: int, seed: int = 0) -> Array:
 
 
 def _brought_back(moved: Array, tilts: Tilts) -> Array:
-    """Changes of weights (N, K, n) inside the ranges, which sum to zero, at most of the risk of the forecast's tilts."""
+    """Changes of weights (N, K, n) inside the ranges, which sum to zero, with no more risk than the forecast's."""
     wanted = tilts.risk(tilts.weights)
     for _ in range(ROUNDS):
         moved = _balanced(np.clip(_to_risk(moved, tilts, wanted, np.inf), tilts.lower, tilts.upper))
