@@ -12,9 +12,10 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.timing import keep, machine, show, take_turns, versions
-from research.forecast import Boosted, Refitted
+from research.forecast import Boosted
 from research.forecast.boosted.features import _block, samples
 from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, lightgbm_parameters, predicted
+from research.forecast.model import fit_rows
 from research.market.market import Market
 from research.market.reading.embedded import load_market
 
@@ -25,7 +26,7 @@ OURS, DEFAULT, SKLEARN = "ours: Boosted()", f"LightGBM, {TREES} trees by default
 def yearly(market: Market, model: Boosted) -> float:
     """Processor seconds of the last yearly refits, the features of the past included."""
     last = market.past(len(market.dates) - 1)
-    rows = Refitted(model).fit_rows(last)[-REFITS:]
+    rows = fit_rows(model.window, "year", last)[-REFITS:]
     _block.cache_clear()
     before = time.process_time()
     for row in rows:

@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.timing import keep, show
 from foundation.arrays import Array
 from research.forecast import JumpModel, MarkovRegimes, MarkovSwitching
+from research.forecast.regimes.protocol import FittedRegimes
 from research.risk import RegimeSwitching, simulated_market
 
 SEEDS, DAYS, YEAR = 20, 3_000, 252.0
@@ -26,13 +27,14 @@ def errors(deviations: tuple[float, float], days: tuple[int, int]) -> Array:
     """(seeds, 3) share of days of the second half on which each model is wrong."""
     calm, turbulent = 1.0 / np.array(days)
     moves = ((1.0 - calm, calm), (turbulent, 1.0 - turbulent))
-    world = RegimeSwitching([[0.0], [0.0]], [[[YEAR * one**2]] for one in deviations], moves, YEAR)
+    world = RegimeSwitching(np.zeros((2, 1)), YEAR * np.square(deviations)[:, None, None], np.array(moves), YEAR)
     half, found = DAYS // 2, np.empty((SEEDS, len(MODELS)))
     for seed in range(SEEDS):
         market, state = simulated_market(world, days=DAYS, seed=seed), world.regimes(1, DAYS, seed=seed)[0]
         past = market.past(half)
         law = MarkovRegimes("S1", (0.0, 0.0), deviations, moves, past.date)
-        for k, fitted in enumerate((law, MarkovSwitching("S1").fit(past), JumpModel("S1").fit(past))):
+        models: tuple[FittedRegimes, ...] = (law, MarkovSwitching("S1").fit(past), JumpModel("S1").fit(past))
+        for k, fitted in enumerate(models):
             known = fitted.probabilities(market.past(DAYS)).argmax(axis=1)
             found[seed, k] = np.mean(known[half:] != state[half:])
     return found

@@ -145,7 +145,7 @@ def _folded_lightgbm(growth: Growth, x: Array, y: Array, folds: Folds) -> tuple[
     settings = lightgbm_parameters(growth)
     stop = lightgbm.early_stopping(PATIENCE, verbose=False)
     data = lightgbm.Dataset(x, y, params=settings, free_raw_data=False)
-    found = lightgbm.cv(settings, data, growth.rounds, folds=folds, callbacks=[stop], return_cvbooster=True)
+    found: Any = lightgbm.cv(settings, data, growth.rounds, folds=folds, callbacks=[stop], return_cvbooster=True)
     return len(found["valid l2-mean"]), found["cvbooster"].boosters
 
 
@@ -160,7 +160,7 @@ def _folded_xgboost(growth: Growth, x: Array, y: Array, folds: Folds) -> tuple[i
             return model
 
     keep = Keep()
-    found = xgboost.cv(
+    found: Any = xgboost.cv(
         xgboost_parameters(growth), xgboost.DMatrix(x, y, nthread=1), growth.rounds, folds=folds,
         early_stopping_rounds=PATIENCE, as_pandas=False, callbacks=[keep],
     )  # fmt: skip

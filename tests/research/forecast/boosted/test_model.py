@@ -40,8 +40,8 @@ def test_a_planted_signal_is_found_out_of_sample(market: Market, library: Librar
 
 @pytest.mark.parametrize("library", BOOSTING_LIBRARIES)
 def test_most_of_a_planted_rank_correlation_is_recovered_on_later_days(library: Library) -> None:
-    """Four markets of `benchmarks.planted_signals`, in which the signal itself has a rank correlation of 0.13."""
-    there, ours, trusted, _ = np.mean([recovered(Boosted(library), "linear", seed) for seed in range(4)], axis=0)
+    """Three markets of `benchmarks.planted_signals`, in which the signal itself has a rank correlation of 0.13."""
+    there, ours, trusted, _ = np.mean([recovered(Boosted(library), "linear", seed) for seed in range(3)], axis=0)
     assert 0.10 < there < 0.16
     assert ours > 0.65 * there
     assert trusted == 1.0
