@@ -102,7 +102,8 @@ def impact_on(past: Past, model: Impact) -> Array:
         panels = [panel.values for panel in panels_of(market, np.zeros(len(market.assets)), model)]
         values = _impact(model, *panels) if panels else np.zeros(market.shape)
         _LAST[market] = model, values
-    return values[past.t]
+    found: Array = values[past.t]
+    return found
 
 
 def _impact(model: Impact, volume: Array, sigma: Array) -> Array:

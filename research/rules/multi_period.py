@@ -143,8 +143,10 @@ class MultiPeriod(RuleTraits):
             gain, curvature = moments.mean - model.cash(past), model.risk_aversion * moments.covariance
             return Outlook(lines_of(moments, past), gain, curvature, np.zeros(len(gain)), moments.covariance)
         found = covariance_now(past, self.returns, self.periods_per_year)
-        lines = np.flatnonzero(np.diag(found[0]) > 0.0) if found is not None else ()
-        if found is None or not len(lines):
+        if found is None:
+            return None
+        lines = np.flatnonzero(np.diag(found[0]) > 0.0)
+        if not len(lines):
             return None
         covariance = found[0][np.ix_(lines, lines)]
         return Outlook(lines, np.zeros(len(lines)), self.tracking_penalty * covariance, view.target[lines], covariance)

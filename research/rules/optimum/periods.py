@@ -21,7 +21,7 @@ from math import inf
 
 import numpy as np
 
-from foundation.arrays import Array
+from foundation.arrays import Array, Rows
 from research.accounting.cost_parameters import HoldingCosts
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits, Part
 from research.allocation.constraints.optimum import Aim, optimum, tidy
@@ -94,7 +94,7 @@ def traded(start: Array, periods: int) -> Part:
     )  # fmt: skip
 
 
-def impact(trades: Part, columns: Array, exponent: float) -> Part:
+def impact(trades: Part, columns: Rows, exponent: float) -> Part:
     """One, and the trades of these columns (m,) of the part `traded`, in per cent, to the power of the exponent."""
     m = len(columns)
     of_part, of_trades = np.zeros((3 * m, m + 1)), np.zeros((3 * m, trades.size))

@@ -37,8 +37,8 @@ def frontiers_picture(pair: FrontierPair, beside: Mapping[str, Array], name: str
     )  # fmt: skip
     caption = (
         f"One forecast under the limits of {policy}, and without them: then only net and gross weight are limited. "
-        f"The least volatility is {percent(pair.limited.volatility[0])} under limits and "
-        f"{percent(pair.unlimited.volatility[0])} without.{higher} Part of what limits prevent is the forecast's own "
+        f"The least volatility is {percent(pair.limited.risk[0])} under limits and "
+        f"{percent(pair.unlimited.risk[0])} without.{higher} Part of what limits prevent is the forecast's own "
         "error."
     )
     said = [f"{other} {percent(volatility)} and {percent(mean)}" for other, (volatility, mean) in points.items()]
@@ -75,10 +75,10 @@ def frontiers_table(pair: FrontierPair, points: Mapping[str, tuple[float, float]
     pair   : frontiers of one day.
     points : volatility and mean of weights, by name.
     """
-    reach = REACH * max(*pair.limited.volatility, *(volatility for volatility, _ in points.values()))
+    reach = REACH * max(*pair.limited.risk, *(volatility for volatility, _ in points.values()))
     frontiers = {"without limits": pair.unlimited, "under limits": pair.limited}
     rows = [
-        pd.DataFrame({"of": which, "volatility": one.volatility, "mean": one.mean})
+        pd.DataFrame({"of": which, "volatility": one.risk, "mean": one.mean})
         for which, one in frontiers.items()
     ]  # fmt: skip
     rows += [pd.DataFrame({"of": [name], "volatility": [at[0]], "mean": [at[1]]}) for name, at in points.items()]
