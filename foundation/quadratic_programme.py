@@ -33,7 +33,7 @@ STEPS = 40  # for each variable and row
 
 
 class System(NamedTuple):
-    """What the steps share.
+    """The state that the steps share.
 
     covariance, q, rows : S (n, n), q (n,) and R (m, n).
     row_low, row_high, low, high : (m,), (m,), (n,) and (n,) bounds.
@@ -238,7 +238,7 @@ def _at(r: int, x: Array, s: System) -> float:
 
 @linked
 def _missing(r: int, s: System) -> float:
-    """What a row that is met misses to its bound."""
+    """The distance of a row that is met to its bound."""
     return (s.row_high[r] if s.met[r] == HIGH else s.row_low[r]) - _at(r, s.x, s)
 
 

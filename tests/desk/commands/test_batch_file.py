@@ -103,7 +103,7 @@ GRIDS = {  # of each notebook that reads a portfolio file, a value of another ty
     "compare_policies": ("reference: [3]", "str"),
     "decision_cycle": ("worlds: [many]", "int"),
     "execution_tca": ("half_spread_bps: [wide]", "float"),
-    "forecasts": ("draws: [many]", "int"),
+    "forecasts": ("line: [3]", "str"),
     "rebalance_now": ("policy: [true]", "str"),
     "regimes": ("draws: [1.5]", "int"),
     "sweep_thresholds": ("lags: [[0.5]]", r"list\[int\]"),
