@@ -148,24 +148,31 @@ def answer_of(allocation: Allocation, past: Past, previous: Array | None = None)
     allocation : allocation that is asked.
     past       : market up to the day.
     previous   : (n,) its target before, for one that follows it.
-    Raises : NotSolvedError where none of the assets with a complete window moved in it; PolicyError for weights that
-             are not n finite numbers, and what the allocation raises.
+    Raises : NotSolvedError where it refuses a window in which no asset moved; PolicyError for weights that are not n
+             finite numbers, and what the allocation raises.
     """
     names = still(past, allocation.window) if allocation.window > 1 else ()
-    if names and len(names) == past.complete(allocation.window).sum():
-        raise NotSolvedError(f"{', '.join(names)} did not move in the {allocation.window} sessions before")
-    asked: object = allocation
-    if isinstance(asked, Explained):
-        follows = isinstance(asked, Following) and asked.follows
-        answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
-        checked_weights(answer.weights, allocation, past)
-    else:
-        answer = Answer(checked_weights(allocation.target(past), allocation, past), past.date)
+    try:
+        answer = _asked(allocation, past, previous)
+    except DataError as error:
+        if not names or len(names) < past.complete(allocation.window).sum():
+            raise
+        raise NotSolvedError(f"{', '.join(names)} did not move in the {allocation.window} sessions before") from error
     if not names:
         return answer
     verb = "is" if len(names) == 1 else "are"
     note = f"{', '.join(names)} did not move in {allocation.window} sessions, and {verb} left out"
     return replace(answer, notes=(*answer.notes, note))
+
+
+def _asked(allocation: Allocation, past: Past, previous: Array | None) -> Answer:
+    asked: object = allocation
+    if not isinstance(asked, Explained):
+        return Answer(checked_weights(allocation.target(past), allocation, past), past.date)
+    follows = isinstance(asked, Following) and asked.follows
+    answer = asked.answer(past, previous) if follows else asked.answer(past)  # type: ignore[call-arg]
+    checked_weights(answer.weights, allocation, past)
+    return answer
 
 
 def target_path(allocation: Allocation, market: Market, start: int = 0) -> TargetPath:

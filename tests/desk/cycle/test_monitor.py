@@ -147,7 +147,9 @@ def test_the_monitor_reads_the_drift_of_the_policy_that_decides() -> None:
 
 
 def test_bad_news_is_a_flag_and_good_news_takes_none_away(tmp_path: Path) -> None:
-    of = load_portfolio(steady(tmp_path))
+    still = load_portfolio(steady(tmp_path))
+    moves = np.random.default_rng(0).normal(0.0, 1e-3, still.market.returns.shape)  # a tilt needs volatilities
+    of = replace(still, market=replace(still.market, returns=moves))
     moment = datetime(2022, 8, 1, 12, tzinfo=UTC)
     given = (("A", -0.8, 0.3), ("A", 0.0, 0.1), ("B", 1.0, 0.8), ("B", -1.0, 0.0))  # A: -0.24 / 0.4
     rows = [Score(moment, asset, x, sure, "", "m", date(2020, 1, 1), "") for asset, x, sure in given]

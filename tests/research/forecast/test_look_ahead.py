@@ -13,6 +13,7 @@ from research.forecast import (
     EntropyPooling,
     Estimated,
     EWMAVolatility,
+    FactorModel,
     Forecast,
     GarchVolatility,
     HARVolatility,
@@ -52,7 +53,8 @@ LAST = 700
 
 
 def test_every_kind_has_an_example() -> None:
-    assert {type(forecast) for forecast in EXAMPLES} == set(FORECASTS.values())
+    of_file = {type(forecast) for forecast in EXAMPLES}
+    assert {*of_file, FactorModel} == set(FORECASTS.values())  # factors are a file's: see test_factor_model.py
     models = {type(forecast.model) for forecast in EXAMPLES if isinstance(forecast, Refitted)}
     assert {*models, Network} == set(MODELS.values())  # networks train for longer: see neural/test_network.py
 
