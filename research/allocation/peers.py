@@ -8,8 +8,9 @@ import io
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from inspect import signature
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,7 @@ def _solved(solve: Callable[[], pd.DataFrame | None], where: str) -> pd.Series:
     return weights["weights"]
 
 
+@dataclass(eq=False, repr=False)
 class EfficientFrontier(BaseEstimator):
     """A portfolio of the efficient frontier by PyPortfolioOpt.
 
@@ -54,30 +56,21 @@ class EfficientFrontier(BaseEstimator):
     target_volatility, target_return : a year, of "efficient_risk" and "efficient_return".
     """
 
-    peer_library = "pypfopt"
+    peer_library: ClassVar[str] = "pypfopt"
 
-    def __init__(
-        self,
-        method: str = "max_sharpe",
-        expected_returns: str = "mean_historical_return",
-        risk_model: str = "sample_cov",
-        weight_bounds: Pair | Mapping[str, Pair] = (0.0, 1.0),
-        frequency: float = 252,
-        risk_free_rate: float = 0.0,
-        risk_aversion: float = 1.0,
-        target_volatility: float | None = None,
-        target_return: float | None = None,
-    ) -> None:
-        one_of("method of pypfopt.EfficientFrontier is", method, METHODS)
-        self.method = method
-        self.expected_returns = expected_returns
-        self.risk_model = risk_model
-        self.weight_bounds = weight_bounds
-        self.frequency = frequency
-        self.risk_free_rate = risk_free_rate
-        self.risk_aversion = risk_aversion
-        self.target_volatility = target_volatility
-        self.target_return = target_return
+    method: str = "max_sharpe"
+    expected_returns: str = "mean_historical_return"
+    risk_model: str = "sample_cov"
+    weight_bounds: Pair | Mapping[str, Pair] = (0.0, 1.0)
+    frequency: float = 252
+    risk_free_rate: float = 0.0
+    risk_aversion: float = 1.0
+    target_volatility: float | None = None
+    target_return: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        one_of("method of pypfopt.EfficientFrontier is", self.method, METHODS)
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """The estimator with the weights for returns X (T, n); NotSolvedError where no weights keep what is asked."""
@@ -106,16 +99,16 @@ class EfficientFrontier(BaseEstimator):
         return [tuple(self.weight_bounds.get(name, (0.0, 1.0))) for name in X.columns]
 
 
+@dataclass(eq=False, repr=False)
 class HRPOpt(BaseEstimator):
     """Hierarchical risk parity by PyPortfolioOpt.
 
     linkage_method : of scipy's linkage.
     """
 
-    peer_library = "pypfopt"
+    peer_library: ClassVar[str] = "pypfopt"
 
-    def __init__(self, linkage_method: str = "single") -> None:
-        self.linkage_method = linkage_method
+    linkage_method: str = "single"
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """The estimator with the weights for returns X (T, n)."""
@@ -125,6 +118,7 @@ class HRPOpt(BaseEstimator):
         return self
 
 
+@dataclass(eq=False, repr=False)
 class Portfolio(BaseEstimator):
     """A portfolio of Riskfolio-Lib by its "Classic" model, long only.
 
@@ -139,33 +133,23 @@ class Portfolio(BaseEstimator):
     upperlng : most weight, of each asset or by name.
     """
 
-    peer_library = "riskfolio"
+    peer_library: ClassVar[str] = "riskfolio"
 
-    def __init__(
-        self,
-        method: str = "optimization",
-        obj: str = "Sharpe",
-        rm: str = "MV",
-        method_mu: str = "hist",
-        method_cov: str = "hist",
-        rf: float = 0.0,
-        l: float = 2.0,  # noqa: E741  (the library's name)
-        version: str = "A",
-        alpha: float = 0.05,
-        upperlng: float | Mapping[str, float] = 1.0,
-    ) -> None:
-        one_of("method of riskfolio.Portfolio is", method, RISKFOLIO_METHODS)
-        one_of("obj of riskfolio.Portfolio is", obj, OBJECTIVES)
-        self.method = method
-        self.obj = obj
-        self.rm = rm
-        self.method_mu = method_mu
-        self.method_cov = method_cov
-        self.rf = rf
-        self.l = l
-        self.version = version
-        self.alpha = alpha
-        self.upperlng = upperlng
+    method: str = "optimization"
+    obj: str = "Sharpe"
+    rm: str = "MV"
+    method_mu: str = "hist"
+    method_cov: str = "hist"
+    rf: float = 0.0
+    l: float = 2.0  # noqa: E741  (the library's name)
+    version: str = "A"
+    alpha: float = 0.05
+    upperlng: float | Mapping[str, float] = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        one_of("method of riskfolio.Portfolio is", self.method, RISKFOLIO_METHODS)
+        one_of("obj of riskfolio.Portfolio is", self.obj, OBJECTIVES)
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """The estimator with the weights for returns X (T, n); NotSolvedError where its solvers find none."""
@@ -182,6 +166,7 @@ class Portfolio(BaseEstimator):
         return self
 
 
+@dataclass(eq=False, repr=False)
 class HCPortfolio(BaseEstimator):
     """A hierarchical portfolio of Riskfolio-Lib.
 
@@ -197,36 +182,24 @@ class HCPortfolio(BaseEstimator):
     w_max, w_min  : most and least weight, of each asset or by name; an asset that is not named has 1 and 0.
     """
 
-    peer_library = "riskfolio"
+    peer_library: ClassVar[str] = "riskfolio"
 
-    def __init__(
-        self,
-        model: str = "HRP",
-        codependence: str = "pearson",
-        rm: str = "MV",
-        linkage: str = "single",
-        obj: str = "MinRisk",
-        k: int | None = None,
-        max_k: int = 10,
-        rf: float = 0.0,
-        l: float = 2.0,  # noqa: E741  (the library's name)
-        alpha: float = 0.05,
-        w_max: float | Mapping[str, float] | None = None,
-        w_min: float | Mapping[str, float] | None = None,
-    ) -> None:
-        one_of("model of riskfolio.HCPortfolio is", model, MODELS)
-        self.model = model
-        self.codependence = codependence
-        self.rm = rm
-        self.linkage = linkage
-        self.obj = obj
-        self.k = k
-        self.max_k = max_k
-        self.rf = rf
-        self.l = l
-        self.alpha = alpha
-        self.w_max = w_max
-        self.w_min = w_min
+    model: str = "HRP"
+    codependence: str = "pearson"
+    rm: str = "MV"
+    linkage: str = "single"
+    obj: str = "MinRisk"
+    k: int | None = None
+    max_k: int = 10
+    rf: float = 0.0
+    l: float = 2.0  # noqa: E741  (the library's name)
+    alpha: float = 0.05
+    w_max: float | Mapping[str, float] | None = None
+    w_min: float | Mapping[str, float] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the choices."""
+        one_of("model of riskfolio.HCPortfolio is", self.model, MODELS)
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """The estimator with the weights for returns X (T, n); NotSolvedError where it finds none."""

@@ -86,10 +86,8 @@ def risk_worth(setup: Setup, forecast: Forecast, horizon: int, schedule: Estimat
             ),
         }
 
-    paths = {
-        use: [kept_target_path(one, setup.market, start=first) for one in pair]
-        for use, *pair in zip(uses(trailing), uses(trailing).values(), uses(forecast).values(), strict=True)
-    }
+    plain, own = uses(trailing), uses(forecast)
+    paths = {use: [kept_target_path(by[use], setup.market, start=first) for by in (plain, own)] for use in plain}
     if all(np.allclose(one.rows, other.rows, rtol=0.0, atol=WEIGHT) for one, other in paths.values()):
         raise DataError(f"Its variances are those of the last {trailing.window} returns: nothing is left to judge.")
     rule = Calendar(setup.strategic, schedule)

@@ -162,7 +162,7 @@ class _Day:
             least, first = float(start @ self.square @ start), float(ahead @ start)
             return variance - t * mean, least / first if first > 0.0 else np.inf
 
-        t = self._on_path(ahead, next_on, 1.0)
+        t = self._on_path(ahead, next_on)
         if t is None or (mean := float(ahead @ self.x)) <= 0.0:
             return None
         deviation = float(np.sqrt(self.x @ self.square @ self.x))
@@ -180,10 +180,10 @@ class _Day:
             at = np.sqrt(max(left, 0.0) / rise) if rise > 0.0 else np.inf
             return goal**2 - float(self.x @ self.square @ self.x), float(at)
 
-        t = self._on_path(ahead, next_on, goal**2)
+        t = self._on_path(ahead, next_on)
         return None if t is None else self._solved(-float(ahead @ self.x), 1.0 / t, risk=goal / t)
 
-    def _on_path(self, ahead: Array, next_on: Callable[[float], tuple[float, float]], size: float) -> float | None:
+    def _on_path(self, ahead: Array, next_on: Callable[[float], tuple[float, float]]) -> float | None:
         """The t above 0 at which a gap, which is above 0 before it and below after it, is zero; None for none.
 
         ahead   : (n,) e.
