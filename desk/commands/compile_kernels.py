@@ -92,11 +92,13 @@ def comparison() -> None:
 
 
 def forecasts() -> None:
-    """The allocations of the embedded portfolio with forecasts, asked once."""
+    """The allocations of the embedded portfolio with forecasts, and risk parity, asked once."""
+    from research.allocation import RiskParity
+
     portfolio = load_portfolio(FORECASTS)
     past = portfolio.market.past(len(portfolio.market.dates) - 1)
-    for policy in portfolio.policies.values():
-        policy.allocation.target(past)
+    for allocation in (*(policy.allocation for policy in portfolio.policies.values()), RiskParity()):
+        allocation.target(past)
 
 
 JOBS: dict[str, Callable[[], None]] = {
