@@ -172,8 +172,8 @@ def record(returns: Array, a_year: float) -> Earned:
 def e_value(x: Array) -> float:
     """The stake of equal bets over its start, after returns (D,) over their risk: evidence that their mean is above 0.
 
-    >>> round(e_value(np.array([1.0, -1.0])), 4), e_value(np.zeros(0))
-    (0.9812, 1.0)
+    >>> round(e_value(np.array([1.0, -1.0])), 3), e_value(np.zeros(0))
+    (0.981, 1.0)
     """
     return float(e_values(x)[-1]) if len(x) else 1.0
 

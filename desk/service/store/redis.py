@@ -53,7 +53,7 @@ class InProcess:
             if end <= now:
                 events, end = 0, now + seconds
             self._counters[key] = events + 1, end
-            return events + 1, end - now
+            return events + 1, min(end - now, seconds)
 
 
 @dataclass(frozen=True)

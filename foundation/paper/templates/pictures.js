@@ -5,13 +5,9 @@ const back = {linear: v => v, days: v => v, log: Math.exp, root: v => Math.sign(
 const to = {linear: v => v, days: v => v, log: Math.log, root: v => Math.sign(v) * Math.sqrt(Math.abs(v))};
 const value = (low, high, kind, share) => back[kind](to[kind](low) + share * (to[kind](high) - to[kind](low)));
 const words = (v, span) => v.toFixed(Math.min(6, Math.max(0, Math.ceil(2 - Math.log10(span))))).replace("-", "−");
-const session = day => {  // the day, or the Friday before a weekend
-  const found = new Date(864e5 * day), after = (found.getUTCDay() + 1) % 7;  // days after Saturday
-  return new Date(found - (after < 2 ? 864e5 * (after + 1) : 0));
-};
+const session = day => day - ({2: 1, 3: 2, [-5]: 1, [-4]: 2}[Math.floor(day) % 7] ?? 0);  // or the Friday before a weekend
 const box = rect => ["x", "y", "width", "height"].map(name => +rect.getAttribute(name));
-const tip = document.querySelector(".sheet").appendChild(document.createElement("div"));
-Object.assign(tip, {className: "tip", role: "status"});
+const tip = document.querySelector(".sheet").appendChild(Object.assign(document.createElement("div"), {className: "tip", role: "status"}));
 const line = document.createElementNS(document.querySelector("figure svg")?.namespaceURI ?? null, "path");
 line.setAttribute("style", "stroke:var(--soft);pointer-events:none");
 const hide = () => { tip.textContent = ""; line.remove(); };
@@ -28,7 +24,7 @@ const show = (svg, x, y) => {  // the values at a place of a picture
   if (!found.length) return hide();
   const [left, top, wide, high] = box(clip.firstChild), [x0, x1, across, y0, y1, up] = clip.dataset.axes.split(" ");
   const place = value(+x0, +x1, across, (x - left) / wide), said = v => value(+y0, +y1, up, (top + high - v) / high);
-  const head = across === "days" ? session(place).toISOString().slice(0, 10) : words(place, Math.abs(x1 - x0));
+  const head = across === "days" ? new Date(864e5 * session(place)).toISOString().slice(0, 10) : words(place, Math.abs(x1 - x0));
   tip.textContent = [`≈ ${head}`, ...found.map(([v, name]) => `${words(said(v), Math.abs(y1 - y0))}  ${name}`)].join("\n");
   svg.appendChild(line).setAttribute("d", `M${x} ${top}v${high}`);
   const at = new DOMPoint(x, y).matrixTransform(svg.getScreenCTM()), free = [innerWidth - tip.offsetWidth, innerHeight - tip.offsetHeight];
