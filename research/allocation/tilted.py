@@ -177,15 +177,14 @@ class Tilted(Constrained):
         limits = self._limits(past, lines, weights, covariance, of_view)
         straight = weights.copy()
         straight[of_view] += view.tilt * used / year**0.5
-        risk = risk_limit(
-            "tilt.tracking_error", f"tracking error of the tilt is at most {used:.2%} a year",
-            root_of(covariance, limits.assets), weights, used, "raise the tracking error of the tilt",
-        )  # fmt: skip
+        key, words = "tilt.tracking_error", f"tracking error of the tilt is at most {used:.2%} a year"
         found = base.copy()
         if limits.outside(straight).max(initial=0.0) <= LIMIT_TOLERANCE:
             found[lines] = straight
             price = float(expected @ (straight - weights)) / used
-            return found, (Binding(risk.words, price, key=risk.key),), limits.notes
+            return found, (Binding(words, price, key=key),), limits.notes
+        root = root_of(covariance, limits.assets)
+        risk = risk_limit(key, words, root, weights, used, "raise the tracking error of the tilt")
         best = optimum(limits.with_limits([*limits.limits, risk]), Aim(Objective({WEIGHTS: -expected}), UNIT, -1.0))
         found[lines] = best.weights
         binds = {one.limit: one for one in best.binding if one.key != SUM}  # of two alike, one

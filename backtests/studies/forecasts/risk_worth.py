@@ -22,12 +22,13 @@ from research.allocation import Allocation, MeanVariance, VolatilityTarget, kept
 from research.allocation.estimated import EstimationSchedule
 from research.forecast import Estimated, Forecast
 from research.forecast.skill import qlike
+from research.market.frequency import sample_rows
 from research.risk import volatility
 from research.rules import Calendar
 
 MINIMUM_VARIANCE, VOLATILITY_TARGET = "minimum variance", "volatility target"
 SHARE = 0.75  # of the strategic target's volatility, at which a volatility target aims: reached without borrowing
-YEAR = 252  # returns of the covariance of models that state no other number
+YEAR = 252  # sessions of the covariance of models that state no other number
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +74,8 @@ def risk_worth(setup: Setup, forecast: Forecast, horizon: int, schedule: Estimat
     Source   : Fleming, Kirby and Ostdiek (2001), The economic value of volatility timing, Journal of Finance 56(1), for
                the judgement of variances by portfolios; Patton (2011) for QLIKE.
     """
-    trailing = Estimated(window=_window(forecast))
     first, year = setup.first(None), setup.periods_per_year
+    trailing = Estimated(window=_window(forecast, year))
     held = target_path_returns(setup.strategic_path, setup.market)[first + 1 :]
     aim = SHARE * volatility(held, year)
 
@@ -106,10 +107,11 @@ def risk_worth(setup: Setup, forecast: Forecast, horizon: int, schedule: Estimat
     )
 
 
-def _window(forecast: Forecast) -> int:
-    """The number of returns of a forecast's own estimate, or those of a year."""
+def _window(forecast: Forecast, periods_per_year: float) -> int:
+    """The number of returns of a forecast's own estimate, or of as good an estimate as that of a year of sessions."""
     model = getattr(forecast, "model", forecast)
-    return model.window if isinstance(model, Estimated) else getattr(model, "estimate", YEAR)
+    of_a_year = sample_rows(YEAR, periods_per_year)
+    return model.window if isinstance(model, Estimated) else getattr(model, "estimate", of_a_year)
 
 
 def _losses(use: str, returns: Array, aim: float, horizon: int) -> Array:
