@@ -1,5 +1,6 @@
 """Today's forecasts of a portfolio file, entered into the forecast book: a page in a run of its own."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from backtests.sheets.pages.forecast_worth import worth_text
 from backtests.sheets.pages.forecasts_today import FORECAST_PAGE, forecasts_brief, write_card_page, write_forecasts_page
 from backtests.studies.forecasts.book import book_folder, disagreements, enter, entries, write_card
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
-from backtests.studies.forecasts.worth import Worth, worth
+from backtests.studies.forecasts.worth import Worth, worths
 from desk.commands.made import Made, file_fact, finish, run_for
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import writing
@@ -51,7 +52,7 @@ def make_forecast(
         known = replace(portfolio, market=found.market)  # nothing after the day that was asked
         progress.stage("backtesting with and without forecasts, and placebos")
         asked = list(found.entries) if with_worth else [found.champion]
-        made = {name: _worth(known, found.models[name]) for name in asked}
+        made = _worths(known, {name: found.models[name] for name in asked})
         settings = {"portfolio": portfolio.settings, "as_of": as_of, "worth": with_worth}
         run = run_for("forecast", portfolio, settings)
         final = (reports or reports_folder(portfolio.file)) / run.name
@@ -65,12 +66,12 @@ def make_forecast(
     return Made(final, "\n\n".join([text, *more, f"{book}\n{final / FORECAST_PAGE}"]))
 
 
-def _worth(portfolio: Portfolio, forecast: Forecast) -> Worth | NotAvailable:
-    """The worth of a forecast, or why the portfolio cannot be backtested."""
+def _worths(portfolio: Portfolio, forecasts: Mapping[str, Forecast]) -> Mapping[str, Worth | NotAvailable]:
+    """The worth of each forecast, or why the portfolio cannot be backtested."""
     try:
-        return worth(portfolio, forecast)
+        return worths(portfolio, forecasts)
     except (ConfigError, DataError, PolicyError) as error:
-        return NotAvailable(str(error))
+        return dict.fromkeys(forecasts, NotAvailable(str(error)))
 
 
 def _book_text(found: ForecastsToday, book: Path) -> str:

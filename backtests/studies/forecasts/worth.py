@@ -15,6 +15,7 @@ import pandas as pd
 from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.engine.result import Backtest
 from backtests.inference.estimates import POWER, Estimate, NotAvailable, or_why_not
+from backtests.inference.evidence import holm
 from backtests.studies.forecasts.placebos import Tilts, placebos
 from backtests.studies.forecasts.risk_worth import RiskWorth, risk_worth
 from backtests.studies.forecasts.traded_paths import backtest_path, figures, figures_of_many
@@ -43,11 +44,13 @@ class TiltWorth(MadeAnew):
     backtests : without the forecast, and with it.
     figures   : (2 + N, metrics) of `BATCH_METRICS`, those two and N placebos.
     expected  : tracking error a year of the tilts and of the placebos, by the forecast's covariance, fraction.
+    others    : the p of the other forecasts that were judged with it.
     """
 
     backtests: Mapping[str, Backtest]
     figures: Array
     expected: tuple[float, float]
+    others: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Make the figures read-only."""
@@ -81,6 +84,11 @@ class TiltWorth(MadeAnew):
         return float((1 + (self.gains[1:] >= self.gains[0]).sum()) / len(self.gains))
 
     @property
+    def adjusted_p(self) -> float:
+        """The p by Holm's correction for all forecasts that were judged."""
+        return float(holm([self.p, *self.others])[0])
+
+    @property
     def detectable(self) -> float:
         """The smallest worth a year that would be found with a probability of 80 %, fraction."""
         law = self.gains[1:]
@@ -90,7 +98,7 @@ class TiltWorth(MadeAnew):
     @property
     def is_earned(self) -> bool:
         """True if the forecast may be used: its worth is above that of placebos, and its interval above zero."""
-        return self.p <= SIZE and self.worth.lower > 0.0
+        return self.adjusted_p <= SIZE and self.worth.lower > 0.0
 
     @property
     def tracking_error(self) -> float:
@@ -151,6 +159,18 @@ def worth(
         ),
         or_why_not(lambda: risk_worth(setup, forecast, portfolio.forecasts.horizon, schedule)),
     )
+
+
+def worths(portfolio: Portfolio, forecasts: Mapping[str, Forecast]) -> dict[str, Worth]:
+    """The worth of each of several forecasts by name, whose p count them all; see `worth`."""
+    made = {name: worth(portfolio, forecast) for name, forecast in forecasts.items()}
+    p = {name: one.tilts.p for name, one in made.items() if isinstance(one.tilts, TiltWorth)}
+    return {
+        name: replace(one, tilts=replace(one.tilts, others=tuple(p[other] for other in p if other != name)))
+        if isinstance(one.tilts, TiltWorth)
+        else one
+        for name, one in made.items()
+    }
 
 
 def _tilted(portfolio: Portfolio, forecast: Forecast, schedule: EstimationSchedule) -> Tilted:

@@ -14,10 +14,10 @@ from backtests.studies.forecasts.worth import Worth
 NOTHING = NotAvailable("Its variances are those of the last 252 returns: nothing is left to judge.")
 
 
-def tilts(worth: Estimate, p: float, *, earned: bool) -> Any:
+def tilts(worth: Estimate, p: float, *, earned: bool, others: tuple[float, ...] = ()) -> Any:
     return SimpleNamespace(
         worth=worth, p=p, gains=range(1000), detectable=0.012, is_earned=earned, tracking_error=0.0196,
-        years="2015 to 2022",
+        years="2015 to 2022", others=others, adjusted_p=min(p * (1 + len(others)), 1.0),
     )  # fmt: skip
 
 
@@ -41,6 +41,8 @@ def test_a_sentence_of_means_says_worth_interval_p_and_power() -> None:
         "Do not use ranks to move weights: its tilts were worth −0.1 points a year after costs "
         "(90\u202f%: −1.2 to +1.0)"
     )
+    judged = Worth(tilts(Estimate(0.013, 0.002, 0.024, 0.9), 0.012, earned=True, others=(0.4, 0.5)), NOTHING)
+    assert "as well or better (p 0.012; 0.036 by Holm for 3 judged)." in worth_words("ranks", judged)
 
 
 @pytest.mark.parametrize(

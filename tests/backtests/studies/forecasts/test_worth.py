@@ -38,6 +38,12 @@ def test_planted_skill_is_found_and_noise_is_not(planted: TiltWorth) -> None:
     assert not any(measured(seed, 0.0, count=99, years=5).is_earned for seed in range(3))
 
 
+def test_those_judged_beside_it_count_as_holm_counts_them(planted: TiltWorth) -> None:
+    among = {others: replace(planted, others=others) for others in ((0.2, 0.04), (0.01,) * 5)}
+    assert [one.adjusted_p for one in among.values()] == pytest.approx([0.03, 0.06])
+    assert [one.is_earned for one in among.values()] == [True, False]
+
+
 def test_the_figures_follow_from_the_law_of_the_placebos(planted: TiltWorth) -> None:
     with_it, without = (planted.backtests[name] for name in (WITH, WITHOUT))
     cash, year = without.market.cash[without.first + 1 :], without.periods_per_year
