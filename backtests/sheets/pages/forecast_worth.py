@@ -47,8 +47,8 @@ def worth_numbers(made: Worth | NotAvailable) -> dict[str, Any]:
         return {"not_known": made.reason}
     tilts, risk = made.tilts, made.risk
     means: dict[str, Any] = {"not_known": tilts.reason} if isinstance(tilts, NotAvailable) else {
-        "worth": _plain(tilts.worth), "p": tilts.p, "adjusted_p": tilts.adjusted_p, "placebos": len(tilts.gains) - 1, "detectable": tilts.detectable,
-        "is_earned": tilts.is_earned, "tracking_error": tilts.tracking_error,
+        "worth": _plain(tilts.worth), "p": tilts.p, "adjusted_p": tilts.adjusted_p, "placebos": len(tilts.gains) - 1,
+        "detectable": tilts.detectable, "is_earned": tilts.is_earned, "tracking_error": tilts.tracking_error,
         "rows": tilts.table().rename_axis("held").reset_index().to_dict("records"),
     }  # fmt: skip
     variances: dict[str, Any] = {"not_known": risk.reason} if isinstance(risk, NotAvailable) else {
@@ -65,10 +65,11 @@ def _tilt_words(name: str, made: TiltWorth | NotAvailable) -> str:
     use = f"Use {name}" if made.is_earned else f"Do not use {name} to move weights"
     as_good = round(made.p * (count + 1)) - 1
     judged = f"; {number(made.adjusted_p, 3)} by Holm for {len(made.others) + 1} judged" if made.others else ""
+    doubt = f"(p {number(made.p, 3)}{judged})"
     return (
         f"{use}: its tilts were worth {_points(worth.value)} points a year after costs "
         f"({percent(worth.level, 0)}: {low} to {high}), {made.years}, at a tracking error of "
-        f"{percent(made.tracking_error)}; {as_good} of {count} placebos did as well or better (p {number(made.p, 3)}{judged}). "
+        f"{percent(made.tracking_error)}; {as_good} of {count} placebos did as well or better {doubt}. "
         f"A worth of {number(100.0 * made.detectable, 1)} points would have been found with a probability of "
         f"{percent(POWER, 0)}."
     )
