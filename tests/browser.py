@@ -21,7 +21,8 @@ AUTHENTICATOR = {
 }  # fmt: skip
 SCRIPT = Path("foundation/paper/templates/pictures.js")  # of pages with pictures
 VIEWS = ((360, "light"), (390, "dark"), (768, "dark"), (1280, "light"))  # widths of a page, and its reader's theme
-AXE_WIDTHS = (390, 1280)  # of the pages at which axe looks, px
+AXE_WIDTHS = (390, 1280)  # of the pages at which axe looks, px; at the last of them at their colours too
+COLOURS = ["color-contrast", "link-in-text-block"]  # rules of axe, which take longest, and know no width
 EVEN = ".sheet .scroll { background: none !important }"  # axe judges no words on the shade of a wide table
 
 
@@ -158,16 +159,18 @@ def _looked(html: str) -> list[tuple[str, Any]]:
         page.evaluate("document.querySelectorAll('details').forEach(found => { found.open = true; })")
         for width in AXE_WIDTHS if "<html" in html else ():  # a notebook's block is no page
             page.set_viewport_size({"width": width, "height": 900})
-            found.append((f"axe at {width} px", violations(page)))
+            found.append((f"axe at {width} px", violations(page, colours=width == AXE_WIDTHS[-1])))
     finally:
         page.close()
     return found
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page, *, colours: bool = True) -> list[str]:
     """What axe finds wrong with a page: rule, element and how to mend it. In dark only colours can differ."""
+    without = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
+    asked = [("light", None), ("dark", {"runOnly": COLOURS})] if colours else [("light", without)]
     found = []
-    for theme, options in (("light", None), ("dark", {"runOnly": ["color-contrast", "link-in-text-block"]})):
+    for theme, options in asked:
         page.emulate_media(color_scheme=theme)
         for each in Axe().run(page, options=options).response["violations"]:
             found += [f"{theme} {each['id']}: {node['html'][:200]} {node['failureSummary']}" for node in each["nodes"]]
