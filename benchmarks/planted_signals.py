@@ -70,7 +70,7 @@ def recovered(model: Boosted, kind: Kind, seed: int) -> tuple[float, float, bool
 
 
 def tilts(fitted: FittedBoosted, past: Past) -> Array:
-    """(n,) expected return of each asset less that of an asset of its volatility."""
+    """(n,) expected return of each asset less its mean so far."""
     return fitted.predict(past).mean - fitted.base(past).to_numpy()
 
 

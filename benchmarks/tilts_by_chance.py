@@ -4,7 +4,8 @@
 
 Each world has twenty years of months of eight assets: a common factor and returns of their own, both t with five
 degrees of freedom. A world counts as tilted once the target at any month's end left the portfolio. Means of returns
-differ between assets, so that a forecast by drift alone has something to be wrong about.
+differ between assets, so that a forecast by drift alone has something to be wrong about. They are in proportion to
+volatility in the worlds of the forecast that knows that and never changes.
 """
 
 import sys
@@ -22,13 +23,15 @@ from research.market import Market, Past
 from research.market.market import instruments_table
 
 WORLDS, MONTHS, ASSETS, WINDOW, BUDGET = 400, 240, 8, 36, 0.02
+PREMIA, ALIKE = (0.0, 0.25), (0.125, 0.125)  # means of assets over their deviations, from and to
 SKILLS = (0.05, 0.10, 0.15, 0.20)  # correlations of scores with what comes, over a month
-NOISE, LASTING, DRIFT, WINNERS, LOSERS = (
+NOISE, LASTING, DRIFT, WINNERS, LOSERS, MEANS = (
     "noise",
     "lasting noise",
     "one asset always",
     "last year",
     "last year, reversed",
+    "true means, constant",
 )
 
 
@@ -49,12 +52,12 @@ class Scored:
         return Moments(past.assets, mean, covariance, 1.0, past.date)
 
 
-def world(seed: int, months: int = MONTHS) -> Market:
+def world(seed: int, months: int = MONTHS, premia: tuple[float, float] = PREMIA) -> Market:
     """A market of months."""
     rng = np.random.default_rng(seed)
     common, own = rng.standard_t(5, (months, 1)), rng.standard_t(5, (months, ASSETS))
     deviation = np.linspace(0.02, 0.08, ASSETS)
-    returns = deviation * (rng.uniform(0.0, 0.25, ASSETS) + (0.6 * common + 0.8 * own) / (5.0 / 3.0) ** 0.5)
+    returns = deviation * (rng.uniform(*premia, ASSETS) + (0.6 * common + 0.8 * own) / (5.0 / 3.0) ** 0.5)
     returns = np.maximum(returns, -0.9)
     returns[0] = 0.0
     names = tuple("ABCDEFGH")
@@ -72,6 +75,8 @@ def forecast_of(kind: str | float, market: Market, seed: int) -> Forecast:
         drawn = lfilter([1.0], [1.0, -0.9], drawn, axis=0)
     elif kind == DRIFT:
         drawn = np.tile(np.eye(ASSETS)[rng.integers(ASSETS)], (len(drawn), 1))
+    elif kind == MEANS:
+        drawn = np.zeros(drawn.shape)
     elif kind in (WINNERS, LOSERS):
         sums = lfilter(np.ones(12), [1.0], market.returns / market.returns.std(axis=0), axis=0)
         drawn = sums if kind == WINNERS else -sums
@@ -86,7 +91,7 @@ def first_tilt(kind: str | float, seed: int, months: int = MONTHS) -> tuple[floa
 
     Targets are asked for in the months after the evidence sufficed: before, there is none to find.
     """
-    market = world(seed, months)
+    market = world(seed, months, ALIKE if kind == MEANS else PREMIA)
     tilted = Tilted(EqualWeights(), forecast_of(kind, market, seed), BUDGET, periods_per_year=12.0)
     returns, _ = tilt_returns(tilted.forecast, market.past(months - 1))
     evidence = np.minimum(*(e_values(of) for of in returns.T))
@@ -108,7 +113,7 @@ def main(worlds: int) -> None:
     """Print the rates."""
     print(f"worlds of {MONTHS // 12} years; tracking error at most {BUDGET:.1%}")
     print("forecast                  worlds  ever tilt   within 10 years   within 20   largest tracking error")
-    for kind in (NOISE, LASTING, DRIFT, WINNERS, LOSERS, *SKILLS):
+    for kind in (NOISE, LASTING, DRIFT, WINNERS, LOSERS, MEANS, *SKILLS):
         count = worlds if kind in (NOISE, LASTING) else worlds // 4
         years, most = rates(kind, count)
         shares = [float((years <= until).mean()) for until in (10, 20)]

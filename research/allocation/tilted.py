@@ -51,6 +51,7 @@ class Tilt(MadeAnew):
     budget         : tracking error a year, fraction.
     tracking_error : tracking error a year of the tilt, by the forecast's covariance.
     binding        : limits that hold the tilt back, the dearest first.
+    notes          : what the forecast notes of itself, in sentences.
     """
 
     assets: tuple[str, ...]
@@ -64,6 +65,7 @@ class Tilt(MadeAnew):
     budget: float
     tracking_error: float = 0.0
     binding: tuple[Binding, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -81,18 +83,19 @@ class Tilt(MadeAnew):
         return pd.DataFrame(columns, index=pd.Index(self.assets, name="asset"))
 
     def sentences(self) -> tuple[str, ...]:
-        """The record, the budget used, and the limits that hold the tilt back, in words."""
+        """The record, what the forecast notes, the budget used, and the limits that hold the tilt back, in words."""
         why = f"The confidence is stated: {percent(self.confidence, 0)}." if self.record is None else str(self.record)
         if not np.nan_to_num(self.view).any() and (self.record is None or not self.record.silent):
             why = f"{why} Today the forecast says nothing beyond the mean so far."
+        said = (why, *(f"The forecast notes: {note.removesuffix('.')}." for note in self.notes))
         if not self.moved.any():
-            return (why, "The target is the one without the forecast.")
+            return (*said, "The target is the one without the forecast.")
         limits = "; ".join(one.limit for one in self.binding)
         used = (
             f"The tilt moves {percent(np.abs(self.moved).sum() / 2.0)} of NAV and uses a tracking error of "
             f"{percent(self.tracking_error, 2)} a year, of a budget of {percent(self.budget, 2)}"
         )
-        return (why, f"{used}{f'; held back by: {limits}' if limits else ''}.")
+        return (*said, f"{used}{f'; held back by: {limits}' if limits else ''}.")
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,7 +160,10 @@ class Tilted(Constrained):
             _in_columns(values * year, view, past) for values in (view.forecast, view.baseline, view.view)
         )
         weights = base.weights
-        tilt = Tilt(past.assets, weights, weights, forecast, baseline, of_view, found, share, self.tracking_error)
+        tilt = Tilt(
+            past.assets, weights, weights, forecast, baseline, of_view, found, share, self.tracking_error,
+            notes=view.notes,
+        )  # fmt: skip
         used = self.tracking_error * share
         if used <= 0.0 or not view.tilt.any():
             return base, tilt, ()

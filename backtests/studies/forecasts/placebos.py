@@ -1,8 +1,9 @@
 """Placebos of a forecast's tilts: as much risk, as lasting, within the same ranges, and without skill.
 
 The tilts of all days are moved along the days, in a circle, by at least a horizon, and their signs are turned for some
-assets. They are taken in units of each asset's volatility, brought back inside the ranges, and to the tracking error
-that the forecast's tilt has on the day. What they earn, the forecast could have earned by chance.
+assets, of two assets for both. They are taken in units of each asset's volatility, brought back inside the ranges, and
+to the tracking error that the forecast's tilt has on the day. What they earn, the forecast could have earned by chance.
+A tilt of few assets that lasts is among its own placebos, and these cannot tell whether it was skill.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from foundation.arrays import Array, MadeAnew, freeze_fields
 from foundation.errors import DataError
 
 ROUNDS = 8  # of bringing a tilt to its risk, and back inside the ranges
+SAME = 0.1  # of a tilt's tracking error: a placebo that is no further from the tilt earns what it earns
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +55,19 @@ def placebos(tilts: Tilts, count: int, gap: int, seed: int = 0) -> Array:
         raise DataError(f"{days} days with tilts are too few to move by {gap}: give a longer test.")
     rng = np.random.default_rng(seed)
     source = (np.arange(days) + rng.integers(gap, days - gap + 1, (count, 1))) % days
-    signs = rng.choice([-1.0, 1.0], (count, 1, n))
     deviation = np.sqrt(np.einsum("kii->ki", tilts.covariance))
+    free = int(((tilts.upper > tilts.lower) & (deviation > 0.0)).any(axis=0).sum())
+    signs = rng.choice([-1.0, 1.0], (count, 1, n if free > 2 else 1))  # of two assets one turned sign leaves no tilt
     per_deviation = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=deviation > 0.0)
     units = signs * (tilts.weights * deviation)[source]
     along = (units * per_deviation).sum(axis=2) / np.maximum(np.square(per_deviation).sum(axis=1), np.finfo(float).tiny)
     return _brought_back((units - along[..., None] * per_deviation) * per_deviation, tilts)
+
+
+def share_alike(tilts: Tilts, moved: Array) -> float:
+    """The share of placebos (count, K, n) that are the forecast's tilts, to a tenth of their tracking error."""
+    apart, own = tilts.risk(moved - tilts.weights).sum(axis=1), tilts.risk(tilts.weights).sum()
+    return float((apart <= SAME * own).mean())
 
 
 def _brought_back(moved: Array, tilts: Tilts) -> Array:

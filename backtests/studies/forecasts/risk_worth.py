@@ -21,6 +21,7 @@ from foundation.tolerances import WEIGHT
 from research.allocation import Allocation, MeanVariance, VolatilityTarget, kept_target_path
 from research.allocation.estimated import EstimationSchedule
 from research.forecast import Estimated, Forecast
+from research.forecast.factor_model import FactorModel
 from research.forecast.skill import qlike
 from research.market.frequency import sample_rows
 from research.risk import volatility
@@ -111,7 +112,7 @@ def _window(forecast: Forecast, periods_per_year: float) -> int:
     """The number of returns of a forecast's own estimate, or of as good an estimate as that of a year of sessions."""
     model = getattr(forecast, "model", forecast)
     of_a_year = sample_rows(YEAR, periods_per_year)
-    return model.window if isinstance(model, Estimated) else getattr(model, "estimate", of_a_year)
+    return model.window if isinstance(model, Estimated | FactorModel) else getattr(model, "estimate", of_a_year)
 
 
 def _losses(use: str, returns: Array, aim: float, horizon: int) -> Array:

@@ -159,9 +159,12 @@ def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame
     groups : (D,) group of each date; it must be known on the date if it is to be acted on.
     """
     labels = pd.Series(list(groups))
+    hits = np.full(len(labels), np.nan)
+    for days in labels.groupby(labels).indices.values():  # chance is that of the signs of the group
+        hits[days] = _by_row(hits_beyond_chance(path.mean[days], path.outcome[days]))
     values = {
         "rank IC": rank_correlations(path.mean, path.outcome),
-        DIRECTION: _by_row(hits_beyond_chance(path.mean, path.outcome)),
+        DIRECTION: hits,
         f"coverage of {COVERAGE:.0%}": _by_row(covered(*path.ends(COVERAGE), path.outcome)),
     }
     found = pd.DataFrame(values).groupby(labels, sort=True).mean()

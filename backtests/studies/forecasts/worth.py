@@ -16,12 +16,13 @@ from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.engine.result import Backtest
 from backtests.inference.estimates import POWER, Estimate, NotAvailable, or_why_not
 from backtests.inference.evidence import holm
-from backtests.studies.forecasts.placebos import Tilts, placebos
+from backtests.studies.forecasts.placebos import Tilts, placebos, share_alike
 from backtests.studies.forecasts.risk_worth import RiskWorth, risk_worth
 from backtests.studies.forecasts.traded_paths import backtest_path, figures, figures_of_many
 from backtests.sweeps import Setup
 from foundation.arrays import Array, MadeAnew, freeze_fields
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from research.allocation import TargetPath, Tilted, kept_target_path
 from research.allocation.estimated import EstimationSchedule
 from research.forecast import Forecast
@@ -193,7 +194,8 @@ def tilt_worth(setup: Setup, tilted: Tilted, horizon: int, count: int = COUNT) -
     tilted  : the tilted target, whose confidence is 1.
     horizon : rows of the market by which placebos are moved, at least.
     count   : number of placebos.
-    Raises  : DataError for a forecast that says nothing beyond the mean so far, and for too few days.
+    Raises  : DataError for a forecast that says nothing beyond the mean so far, for too few days, and for a tilt that
+              placebos cannot judge.
     """
     first, rule = setup.first(None), Calendar(setup.strategic, tilted.schedule)
     path = kept_target_path(tilted, setup.market, start=first)
@@ -205,6 +207,11 @@ def tilt_worth(setup: Setup, tilted: Tilted, horizon: int, count: int = COUNT) -
     played = {WITHOUT: without, WITH: path}
     backtests = {name: backtest_path(setup, rule, one, name) for name, one in played.items()}
     moved = placebos(tilts, count, overlap(path.seen, horizon))
+    if (alike := share_alike(tilts, moved)) > SIZE:
+        raise DataError(
+            f"Placebos cannot judge its tilt, which lasts and is of few assets: {percent(alike, 0)} of them are the "
+            f"same tilt, and no p of {percent(SIZE, 0)} can be reached. Judge it in a portfolio of more assets."
+        )
     expected = float(tilts.risk(tilts.weights).mean()), float(tilts.risk(moved).mean())
     rows = [figures(setup, backtests[name], one) for name, one in played.items()]
     size = max(TOGETHER // base.size, 1)

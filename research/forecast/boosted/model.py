@@ -21,13 +21,13 @@ from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, fewest_days, folds, measured
-from research.forecast.boosted.features import MONTH, YEAR, Samples, deviations, features, samples
+from research.forecast.boosted.features import YEAR, Samples, deviations, features, samples
 from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Growth, Library
 from research.forecast.covariances import covariance
+from research.forecast.estimated import means_so_far
 from research.forecast.model import refuse_earlier
 from research.forecast.moments import Moments
 from research.forecast.returns import complete_returns
-from research.forecast.views.equilibrium import cash_over
 from research.market import Past
 
 FEATURES_NAMED = 3  # features that a sentence names
@@ -47,8 +47,8 @@ class Boosted:
     Financial Economics 104), less the mean of all assets of that day: bonds and stocks are of one measure. Each fold of
     days is forecast by trees that were trained on the others: the number of trees has the least error there, and the
     forecast is used as far as its skill there allows (`research.forecast.boosted.calibration`). The trees that forecast
-    are trained on all samples. The expected return of an asset is cash, plus its
-    deviation times the mean outcome of all assets so far and what is trusted of its forecast less the mean one.
+    are trained on all samples. The expected return of an asset is its mean so far, plus its deviation times what is
+    trusted of its forecast less the mean one: without skill the mean so far is left.
 
     library          : "lightgbm" or "xgboost".
     horizon          : sessions of the market that a forecast is about.
@@ -123,7 +123,7 @@ class Boosted:
         rounds, forecast = libraries.folded(self.library, growth, x, y, parts)
         skill = measured(known.rows, forecast, y, self.horizon)
         text = libraries.train(self.library, replace(growth, rounds=rounds), x, y)
-        return FittedBoosted(self, past.date, names, float(known.outcomes.mean()), skill, known.fingerprint, text)
+        return FittedBoosted(self, past.date, names, skill, known.fingerprint, text)
 
     def _check_span(self, known: Samples, past: Past) -> None:
         """Raise DataError where there are too few days for the folds."""
@@ -155,7 +155,6 @@ class FittedBoosted:
     settings    : settings of the trees.
     seen        : the last date of the fit.
     features    : f names, of the numbers that the trees read.
-    mean        : return over cash over the horizon, of all assets on all days of the fit, in standard deviations.
     skill       : skill of the forecasts of each fold.
     fingerprint : sha256 of the samples.
     text        : the trees, as their library writes them.
@@ -164,7 +163,6 @@ class FittedBoosted:
     settings: Boosted
     seen: pd.Timestamp
     features: tuple[str, ...]
-    mean: float
     skill: Skill
     fingerprint: str
     text: str = field(repr=False)
@@ -187,18 +185,18 @@ class FittedBoosted:
         """
         today = self._today(past)
         forecast = _less_mean(libraries.predicted(self.settings.library, self.text, today.numbers), today.assets)
-        mean = self._base(today) + today.deviation * self.trust * forecast
+        mean = today.so_far + today.deviation * self.trust * forecast
         cov = np.atleast_2d(covariance("ledoit_wolf", today.returns, 1.0)) * self.settings.horizon
         said = (
-            f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: all assets have one return per unit of volatility"
+            f"boosted trees of {self.seen:%Y-%m-%d} showed no skill: each asset is expected to return its mean so far"
         )
         notes = () if self.trust else (said,)
         return Moments(today.assets, mean, (cov + cov.T) / 2.0, float(self.settings.horizon), past.date, notes)
 
     def base(self, past: Past) -> pd.Series:
-        """The expected return of each asset without its features, fraction: cash, and the part from its volatility."""
+        """The expected return of each asset without its features, fraction: its mean so far over the horizon."""
         today = self._today(past)
-        return pd.Series(self._base(today), index=list(today.assets))
+        return pd.Series(today.so_far, index=list(today.assets))
 
     def contributions(self, past: Past) -> pd.DataFrame:
         """Contribution of each feature to the expected return of each asset, less that to the mean asset, fraction.
@@ -224,10 +222,6 @@ class FittedBoosted:
             for line in shares.index
         }
 
-    def _base(self, today: "_Today") -> Array:
-        """(k,) expected returns of assets without their features."""
-        return today.cash + today.deviation * self.mean
-
     def _today(self, past: Past) -> "_Today":
         """The inputs of a forecast; raises as `predict`."""
         refuse_earlier("the trees were", self.seen, past)
@@ -248,7 +242,7 @@ class FittedBoosted:
             )
         assets = tuple(past.assets[line] for line in lines)
         deviation = deviations(found, horizon)[0][lines]
-        return _Today(assets, returns, numbers, deviation, cash_over(horizon, past, MONTH))
+        return _Today(assets, returns, numbers, deviation, horizon * means_so_far(past, np.array([past.t]))[0, lines])
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,14 +253,14 @@ class _Today:
     returns   : (252, k) returns of the last year.
     numbers   : (k, f) features.
     deviation : (k,) standard deviation of the return over the horizon.
-    cash      : return of cash over the horizon at the rate of the last month.
+    so_far    : (k,) mean return over the horizon so far.
     """
 
     assets: tuple[str, ...]
     returns: Array
     numbers: Array
     deviation: Array
-    cash: float
+    so_far: Array
 
 
 def _less_mean(values: Array, assets: tuple[str, ...]) -> Array:
@@ -279,22 +273,22 @@ def sentence(line: str, base: float, shares: pd.Series, numbers: pd.Series, hori
     """Expected return of an asset, and the features that contribute most to the difference from its base.
 
     line    : its name.
-    base    : expected return over the horizon of an asset of its volatility, fraction.
+    base    : its mean return over the horizon so far, fraction.
     shares  : what each feature adds to that, fraction; with `base` they sum to the forecast.
     numbers : each feature of the asset, NaN where it is not known.
     horizon : sessions.
 
     >>> shares = pd.Series({"momentum_63": 0.004, "carry_252": -0.001})
     >>> print(sentence("SPY", 0.01, shares, pd.Series({"momentum_63": 0.12, "carry_252": 0.0}), 21))
-    SPY is expected to return 1.30% over 21 sessions, 0.30 points more than an asset of its volatility: momentum_63 of \
-0.12 adds 0.40 points, carry_252 of 0 takes 0.10.
+    SPY is expected to return 1.30% over 21 sessions, 0.30 points more than its mean so far: momentum_63 of 0.12 \
+adds 0.40 points, carry_252 of 0 takes 0.10.
     """
     tilt = float(shares.sum())
     expected = f"{line} is expected to return {100.0 * (base + tilt):.2f}% over {horizon} sessions"
     named = shares[shares.abs().sort_values(ascending=False, kind="stable").index][:FEATURES_NAMED]
     named = named[named.abs() >= SMALLEST_NAMED]
     if named.empty:
-        return f"{expected}, as any asset of its volatility: no feature distinguishes it."
+        return f"{expected}, its mean so far: no feature distinguishes it."
     known = numbers.to_dict()
     parts = [
         f"{name} {'of ' + format(known[name], '.3g') if pd.notna(known[name]) else 'not known'} "
@@ -302,11 +296,11 @@ def sentence(line: str, base: float, shares: pd.Series, numbers: pd.Series, hori
         for name, share in named.items()
     ]
     parts[0] += " points"
-    than = f"{100.0 * abs(tilt):.2f} points {'more' if tilt > 0.0 else 'less'} than an asset of its volatility"
+    than = f"{100.0 * abs(tilt):.2f} points {'more' if tilt > 0.0 else 'less'} than its mean so far"
     return f"{expected}, {than}: {', '.join(parts)}."
 
 
-FORMAT = "boosted trees 2"
+FORMAT = "boosted trees 3"
 PACKAGES: dict[Library, str] = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu"}
 
 
@@ -318,7 +312,6 @@ def save_boosted(fitted: FittedBoosted, path: str | Path) -> Path:
         "settings": asdict(fitted.settings) | {"monotone": dict(fitted.settings.monotone)},
         "seen": f"{fitted.seen:%Y-%m-%d}",
         "features": fitted.features,
-        "mean": fitted.mean,
         "skill": asdict(fitted.skill),
         "fingerprint": fitted.fingerprint,
         "trees": fitted.text,
@@ -344,7 +337,7 @@ def load_boosted(path: str | Path, past: Past) -> FittedBoosted:
         )
     seen = pd.Timestamp(record["seen"])
     names, skill = tuple(record["features"]), Skill(**record["skill"])
-    fitted = FittedBoosted(settings, seen, names, record["mean"], skill, record["fingerprint"], record["trees"])
+    fitted = FittedBoosted(settings, seen, names, skill, record["fingerprint"], record["trees"])
     _check_data(fitted, past, path)
     return fitted
 

@@ -27,9 +27,10 @@ class Told:
 
     means: tuple[float, ...] = SAID
     window: int = 63
+    notes: tuple[str, ...] = ()
 
     def predict(self, past: Past) -> Moments:
-        return replace(Estimated(window=self.window).predict(past), mean=np.array(self.means))
+        return replace(Estimated(window=self.window).predict(past), mean=np.array(self.means), notes=self.notes)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,12 @@ def test_a_forecast_that_says_nothing_moves_nothing_at_any_confidence(market: Ma
         "The confidence is stated: 100\u202f%. Today the forecast says nothing beyond the mean so far.",
         "The target is the one without the forecast.",
     )
+
+
+def test_the_notes_of_the_forecast_stand_among_the_sentences(market: Market) -> None:
+    for confidence in (0.0, 1.0):
+        tilt = Tilted(HELD, Told(notes=("the trees showed no skill",)), 0.005, confidence).tilt(market.past(399))
+        assert tilt.sentences()[1] == "The forecast notes: the trees showed no skill."
 
 
 def test_settings_outside_their_bounds_are_refused() -> None:

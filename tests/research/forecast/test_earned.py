@@ -10,7 +10,7 @@ from statsmodels.api import GLS
 
 from benchmarks.tilts_by_chance import DRIFT, NOISE, WINDOW, first_tilt, forecast_of, world
 from research.forecast import Estimated, EWMAVolatility, Forecast, HARVolatility, Moments, Refitted
-from research.forecast.earned import BETS, Earned, e_value, e_values, earned, record, tilt_returns, view_of
+from research.forecast.earned import BET, Earned, e_value, e_values, earned, record, tilt_returns, view_of
 from research.forecast.estimated import means_so_far
 from research.market import Market, Past, load_market
 
@@ -37,8 +37,21 @@ def assets() -> Market:
 
 
 def test_the_stake_is_multiplied_by_one_plus_bet_times_return() -> None:
-    by_hand = np.mean([(1.0 + 0.5 * bet) * (1.0 - 2.0 * bet) * (1.0 + 4.0 * bet) for bet in BETS])
-    assert e_value(np.array([0.5, -2.0, 9.0])) == pytest.approx(by_hand, rel=1e-12)
+    by_hand = (1.0 + 0.5 * BET) * (1.0 - 6.0 * BET) * (1.0 + 4.0 * BET)
+    assert e_value(np.array([0.5, -6.0, 9.0])) == pytest.approx(by_hand, rel=1e-12)
+    assert e_values(np.array([4.0, -9.0, 4.0])).tolist() == [1.5, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("worst", [6.0, 8.0])
+def test_rare_large_losses_do_not_make_a_fair_game_favourable(worst: float) -> None:
+    """Returns of mean 0 and deviation 1: they gain 1 / worst in most months, and lose `worst` in one of 1 + worst²."""
+    loses = 1.0 / (1.0 + worst**2)
+    paths = np.array(list(product((1.0 / worst, -worst), repeat=10)))
+    chance = np.where(paths < 0.0, loses, 1.0 - loses).prod(axis=1)
+    assert chance @ np.array([e_value(path) for path in paths]) == pytest.approx(1.0, rel=1e-12)
+    drawn = np.random.default_rng(0).random((1000, 360)) < loses
+    reached = [e_values(path).max() >= 20.0 for path in np.where(drawn, -worst, 1.0 / worst)]
+    assert 0.02 < np.mean(reached) <= 0.055  # exactly 4.1 % and 4.9 %
 
 
 def test_the_stake_of_a_fair_coin_stays_one_on_average_and_seldom_grows() -> None:
@@ -84,6 +97,15 @@ def test_the_ratio_has_the_error_of_lo_and_its_lower_bound_over_a_half_is_earned
     assert replace(found, evidence=19.9).confidence == 0.0
     assert replace(found, lower=3.0).confidence == 1.0
     assert Earned().confidence == 0.0
+
+
+def test_tilts_that_never_vary_measure_nothing() -> None:
+    for alike in (0.0, 0.3):
+        found = record(np.full((24, 2), alike), 12.0)
+        assert np.isnan(found.ratio)
+        assert found.confidence == 0.0
+        assert str(found) == "Its tilts returned the same in all of 24 months: it has earned no tilt."
+    assert "Too few months are known (5)" in str(record(np.full((5, 2), 0.3), 12.0))
 
 
 def test_the_drift_of_one_of_two_assets_is_no_evidence() -> None:

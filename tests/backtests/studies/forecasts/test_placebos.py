@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from backtests.studies.forecasts.placebos import Tilts, placebos
+from backtests.studies.forecasts.placebos import Tilts, placebos, share_alike
 from foundation.errors import DataError
 
 DAYS, N = 40, 5
@@ -49,6 +49,35 @@ def test_a_placebo_has_the_tilt_of_another_day_and_other_signs_in_units_of_volat
     turned = (np.abs(found[:, :, 0] + weights[:, 0]) < 1e-12).all(axis=1)
     assert 0.15 < same.mean() < 0.35  # one sign of four; where both turn alike the third asset takes the rest
     assert 0.15 < turned.mean() < 0.35
+
+
+def constant(*weights: float) -> Tilts:
+    """A tilt that lasts, of assets with a volatility of 20 % each, without correlation."""
+    n = len(weights)
+    covariance, ends = np.broadcast_to(0.04 * np.eye(n), (DAYS, n, n)), np.full((DAYS, n), 9.0)
+    return Tilts(np.tile(weights, (DAYS, 1)), covariance, -ends, ends)
+
+
+def test_of_two_assets_both_signs_turn_and_no_placebo_lacks_risk() -> None:
+    for given in (constant(0.1, -0.1), constant(0.1, -0.1, 0.0)):
+        ends = given.upper * (given.weights != 0.0)
+        given = Tilts(given.weights, given.covariance, -ends, ends)
+        found = placebos(given, 400, 2)
+        np.testing.assert_allclose(
+            given.risk(found), np.broadcast_to(given.risk(given.weights), (400, DAYS)), rtol=1e-9
+        )
+        assert 0.4 < (found[:, 0, 0] > 0.0).mean() < 0.6
+
+
+def test_a_lasting_tilt_of_few_assets_is_among_its_placebos() -> None:
+    """With two assets in one of two, with n independent signs in one of 2ⁿ; a tilt that changes its sign is not."""
+    two, three = constant(0.1, -0.1), constant(0.1, 0.2, -0.3)
+    six = constant(0.1, 0.1, -0.2, 0.15, -0.3, 0.15)
+    found = [share_alike(given, placebos(given, 800, 2)) for given in (two, three, six)]
+    assert found == pytest.approx([1 / 2, 1 / 8, 1 / 64], abs=0.05)
+    turning = Tilts(two.weights * np.where(np.arange(DAYS) % 7 < 3, 1.0, -1.0)[:, None], two.covariance, two.lower,
+                    two.upper)  # fmt: skip
+    assert share_alike(turning, placebos(turning, 800, 2)) == 0.0
 
 
 def test_placebos_of_a_seed_are_the_same_and_too_few_days_are_refused() -> None:

@@ -12,8 +12,9 @@ from backtests.sweeps import Setup
 from foundation.errors import DataError
 from research.accounting import Costs
 from research.allocation import FixedWeights
-from research.forecast import Estimated, Moments
+from research.forecast import Estimated, FactorModel, Moments
 from research.market import Past
+from research.market.factors import FactorReturns
 
 DAYS, CALM, WILD, LASTS = 1_500, 0.005, 0.015, 126
 
@@ -59,6 +60,12 @@ def test_true_variances_save_what_theory_says(setup: Setup) -> None:
         (use, by) for use in (MINIMUM_VARIANCE, VOLATILITY_TARGET) for by in ("last 252 returns", "forecast")
     ]
     assert table.loc[(MINIMUM_VARIANCE, "forecast"), "saved"] == made.saved[MINIMUM_VARIANCE].value
+
+
+def test_a_factor_model_is_compared_with_as_many_returns(setup: Setup) -> None:
+    factor = np.random.default_rng(1).normal(0.0, 0.01, (DAYS, 1))
+    given = FactorReturns(("market",), setup.market.days, factor, "factors.csv")
+    assert risk_worth(setup, FactorModel(given, 126), 21).window == 126
 
 
 def test_a_trailing_estimate_saves_nothing_over_itself(setup: Setup) -> None:

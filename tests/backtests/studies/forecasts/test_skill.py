@@ -96,14 +96,26 @@ def test_groups_and_horizons_are_parts_of_the_whole(path: ForecastPath, seeing: 
     assert years["dates"].tolist() == pd.Series(known).groupby(path.dates.year).sum().tolist()
     whole = skill_of_returns(seeing).by_measure
     assert np.average(years["rank IC"], weights=years["dates"]) == pytest.approx(whole["rank IC"].value)
-    assert np.average(years["hits beyond chance"], weights=years["dates"]) == pytest.approx(
-        whole["hits beyond chance"].value
-    )
+    for year, days in pd.Series(range(len(path.dates))).groupby(path.dates.year):
+        some = days[known[days]].to_numpy()
+        hits, rises, expected = (of[some] > 0.0 for of in (seeing.mean * path.outcome, path.outcome, seeing.mean))
+        chance = (rises.mean(axis=0) * expected.mean(axis=0)) + (~rises).mean(axis=0) * (~expected).mean(axis=0)
+        if len(some):
+            assert years.loc[year, "hits beyond chance"] == pytest.approx((hits.mean(axis=0) - chance).mean())
     ahead = decay(seeing, (21, 63))
     assert ahead.loc[21, "rank IC"] == pytest.approx(whole["rank IC"].value, abs=1e-12)
     assert ahead.loc[63, "rank IC"] < ahead.loc[21, "rank IC"]
     with pytest.raises(DataError, match="2 assets have no ranks"):
         decay(walk_forward(Estimated(window=60), every_day(days=400, n=2), HORIZON))
+
+
+def test_a_group_in_which_no_sign_changes_has_no_hits_beyond_chance() -> None:
+    """Pesaran and Timmermann: where all rise and were expected to, nothing was foreseen; nor where all fall."""
+    one = walk_forward(Estimated(window=60), every_day(days=900, n=1), HORIZON)
+    told = replace(one, mean=np.nan_to_num(one.outcome))
+    groups = skill_by_group(told, (told.mean[:, 0] > 0.0).tolist())
+    assert groups["dates"].min() > 5
+    assert groups["hits beyond chance"].tolist() == pytest.approx([0.0, 0.0], abs=1e-15)
 
 
 def test_the_better_of_two_is_told_and_the_worse_leaves_the_set(path: ForecastPath, seeing: ForecastPath) -> None:

@@ -8,11 +8,12 @@ import pytest
 from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.inference.estimates import NotAvailable
 from backtests.studies.forecasts.traded_paths import backtest_path, figures, figures_of_many
-from backtests.studies.forecasts.worth import PLACEBOS, WITH, WITHOUT, TiltWorth, worth
+from backtests.studies.forecasts.worth import PLACEBOS, WITH, WITHOUT, TiltWorth, tilt_worth, worth
 from backtests.sweeps import Setup
-from benchmarks.forecast_worth import measured
-from research.accounting import Execution
-from research.allocation import target_path
+from benchmarks.forecast_worth import Planted, market_and_forecast, measured
+from foundation.errors import DataError
+from research.accounting import Costs, Execution
+from research.allocation import FixedWeights, Tilted, target_path
 from research.allocation.wrappers import ConstantExposure
 from research.forecast import Estimated, Refitted
 from research.forecast.volatility.har import HARVolatility
@@ -86,6 +87,20 @@ def test_a_forecast_that_expects_the_mean_so_far_is_judged_by_its_variances(port
     assert made.backtests == {}
     assert not made.is_earned
     assert not isinstance(made.risk, NotAvailable)
+
+
+def test_a_lasting_tilt_of_two_or_three_assets_is_not_judged() -> None:
+    """The drifts are large, so that the mean so far lasts, and with it the one view beyond it of three assets."""
+    for n, said in ((2, "5"), (3, "1")):
+        given, _ = market_and_forecast(1, 0.0, 2)
+        drifts = np.where(np.arange(len(given.dates))[:, None] > 0, [0.01, 0.02, 0.04, 0.0, 0.0, 0.0], 0.0)
+        market = replace(given, returns=given.returns + drifts).select(list(given.assets[:n]))
+        told = Planted(np.tile(np.array([1.0, -1.0, 0.5][:n]), (len(market.dates), 1)), 5.0)
+        target = FixedWeights((1.0 / n,) * n)
+        setup = Setup.on(market, Costs.bps(n), target, market.dates[253], periods_per_year=252.0)
+        ranges = tuple((name, 0.0, 1.0) for name in market.assets)
+        with pytest.raises(DataError, match=f"lasts and is of few assets: {said}.* of them are the same tilt"):
+            tilt_worth(setup, Tilted(target, told, confidence=1.0, ranges=ranges), 21, 99)
 
 
 def test_two_forecasts_of_different_numbers_have_different_worths(portfolio: Portfolio) -> None:

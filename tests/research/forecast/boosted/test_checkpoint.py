@@ -50,7 +50,7 @@ def test_a_file_that_is_none_or_damaged_is_refused(market: Market, fitted: Fitte
     path = tmp_path / "trees.json"
     for text, message in (
         ("tree\n", "is no file of boosted trees"),
-        ("[1]", r"is no file of 'boosted trees 2': found \[1\]"),
+        ("[1]", r"is no file of 'boosted trees 3': found \[1\]"),
     ):
         path.write_text(text)
         with pytest.raises(DataError, match=message):
@@ -64,7 +64,7 @@ def test_another_version_is_refused(market: Market, fitted: FittedBoosted, tmp_p
     path = save_boosted(fitted, tmp_path / "trees.json")
     with pytest.raises(DataError, match=r"was written by lightgbm '0\.1', and .* is installed"):
         load_boosted(altered(path, version="0.1"), market.past(650))
-    with pytest.raises(DataError, match="is no file of 'boosted trees 2': found 'boosted trees 1'"):
+    with pytest.raises(DataError, match="is no file of 'boosted trees 3': found 'boosted trees 1'"):
         load_boosted(altered(path, format="boosted trees 1"), market.past(650))
 
 

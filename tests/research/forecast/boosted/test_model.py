@@ -13,6 +13,7 @@ from research.forecast import Boosted, Refitted, Trained
 from research.forecast.boosted.libraries import BOOSTING_LIBRARIES, Library
 from research.forecast.boosted.model import sentence
 from research.forecast.covariances import covariance
+from research.forecast.earned import view_of
 from research.forecast.skill import rank_correlations
 from research.market import Market, load_market
 
@@ -60,17 +61,17 @@ def test_drawn_days_show_skill_in_one_of_twenty_markets_at_most() -> None:
     assert trusted <= 5
 
 
-def test_without_skill_means_are_cash_and_in_proportion_to_volatility_and_the_notes_say_so() -> None:
+def test_without_skill_means_are_those_so_far_and_the_notes_say_so() -> None:
     market = planted(strength=0.0, seed=4)
     fitted = SMALL.fit(market.past(FIT))
     found = fitted.predict(market.past(FIT))
     assert fitted.trust == 0.0
-    deviation = market.returns[FIT - 251 : FIT + 1].std(axis=0, ddof=1) * np.sqrt(5)
-    np.testing.assert_allclose(found.mean, 5 * 0.0001 + deviation * fitted.mean, rtol=1e-9)
+    np.testing.assert_allclose(found.mean, 5 * market.returns[1 : FIT + 1].mean(axis=0), rtol=1e-9)
+    view = view_of(Trained(fitted), market.past(FIT))
+    assert not view.tilt.any()
     day = f"{market.dates[FIT]:%Y-%m-%d}"
-    assert found.notes == (
-        f"boosted trees of {day} showed no skill: all assets have one return per unit of volatility",
-    )
+    assert found.notes == view.notes
+    assert found.notes == (f"boosted trees of {day} showed no skill: each asset is expected to return its mean so far",)
     raw = replace(SMALL, calibrated=False).fit(market.past(FIT))
     assert raw.text == fitted.text
     assert np.ptp(raw.predict(market.past(FIT)).mean) > 0.0
@@ -205,13 +206,13 @@ def test_the_largest_contributions_are_named_with_their_values() -> None:
     shares = pd.Series({"a": 0.001, "b": -0.006, "c": 0.0001, "d": -0.002})
     values = pd.Series({"a": np.nan, "b": 0.123456, "c": 1.0, "d": -2.0})
     assert sentence("SPY", 0.01, shares, values, 21) == (
-        "SPY is expected to return 0.31% over 21 sessions, 0.69 points less than an asset of its volatility: b of "
+        "SPY is expected to return 0.31% over 21 sessions, 0.69 points less than its mean so far: b of "
         "0.123 takes 0.60 points, d of -2 takes 0.20, a not known adds 0.10."
     )
 
 
-def test_a_line_without_contributions_is_any_line_of_its_volatility() -> None:
+def test_a_line_without_contributions_has_its_mean_so_far() -> None:
     zeros = pd.Series({"a": 0.0, "b": 1e-6})
     assert sentence("SPY", 0.01, zeros, zeros, 21) == (
-        "SPY is expected to return 1.00% over 21 sessions, as any asset of its volatility: no feature distinguishes it."
+        "SPY is expected to return 1.00% over 21 sessions, its mean so far: no feature distinguishes it."
     )
