@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from foundation.arrays import Array
 from foundation.compiled import compiled, linked
 from foundation.quadratic_system import (
-    ALWAYS,
     FREE,
     HIGH,
     LOW,
+    MET_BOTH,
     PIVOT,
     System,
     drop_row,
@@ -80,7 +80,7 @@ def _begin(s: System) -> tuple[int, int]:
         left -= room
     if last < 0 or not free_variable(last, 0, s):
         return -1, 0
-    s.met[0] = ALWAYS if s.row_low[0] == s.row_high[0] else LOW if raised else HIGH
+    s.met[0] = MET_BOTH if s.row_low[0] == s.row_high[0] else LOW if raised else HIGH
     s.active[0] = 0
     return 1, 1
 
@@ -187,7 +187,7 @@ def _first_sign(k: int, a: int, normal: Array, s: System) -> tuple[float, int]:
                 far, what = reach, j
     for p in range(a):
         r = s.active[p]
-        if wrong_by(s.met[r], s.moved[p]) > 0.0 and s.met[r] != ALWAYS:
+        if wrong_by(s.met[r], s.moved[p]) > 0.0 and s.met[r] != MET_BOTH:
             reach = max(-s.prices[r] / s.moved[p], 0.0)
             if reach < far:
                 far, what = reach, -1 - p
@@ -235,7 +235,7 @@ def _bring_in(what: int, gap: float, k: int, a: int, normal: Array, s: System) -
                 return k - 1, a
             s.met[what - n], s.active[a], s.prices[what - n] = side, what - n, sign * price
             if s.row_low[what - n] == s.row_high[what - n]:
-                s.met[what - n] = ALWAYS
+                s.met[what - n] = MET_BOTH
             return k, a + 1
         if who < 0:
             drop_row(-1 - who, a, s)
@@ -285,7 +285,7 @@ def _best(warm: bool, b: Array, s: System) -> tuple[int, int]:  # noqa: C901  (s
     set_gradient(s)
     if not warm:  # rows that are not brought in yet
         for r in range(1, m):
-            s.met[r] = ALWAYS
+            s.met[r] = MET_BOTH
     k, a = _primal(k, a, b, s)
     if not warm:
         for r in range(1, m):

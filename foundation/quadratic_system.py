@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from foundation.arrays import Array
 from foundation.compiled import linked
 
-FREE, LOW, HIGH, ALWAYS = 0, -1, 1, 2  # a variable; a row is FREE where it is not met
+FREE, LOW, HIGH, MET_BOTH = 0, -1, 1, 2  # a variable; a row is FREE where it is not met
 WRONG = 1e-12  # sign of a multiplier, over the largest gradient
 PIVOT = 1e-11  # of a diagonal of S: below it a column depends on the others
 
@@ -27,7 +27,7 @@ class System(NamedTuple):
     x, gradient   : (n,) point, and S x - q.
     multipliers   : (n,) of bounds: the gradient less that of the rows; above 0 at a lower bound, below 0 at an upper.
     prices        : (m,) of rows, likewise.
-    side, met     : (n,) and (m,) FREE, or LOW or HIGH for the bound that holds; ALWAYS for equal bounds.
+    side, met     : (n,) and (m,) FREE, or LOW or HIGH for the bound that holds; MET_BOTH for equal bounds.
     order, active : (n,) free variables in the order of the factor; (m,) rows that are met.
     factor        : (n, n) upper triangle U with U' U = S of the free variables.
     solved        : (m + 1, n) solutions of U' y = b.
