@@ -184,7 +184,7 @@ def long_paths() -> None:
     days = market(30, 6 * WINDOW)
     plans = MultiPeriod(MeanVariance("utility", constraints=Constraints(every_line=Bounds(least=0.0, most=0.1))))
     before = process_time()
-    backtest(days, plans, Costs.bps(30, commission=1, half_spread=2), start=days.dates[WINDOW], nav=1e8)
+    backtest(days, plans, Costs.bps(30, commission=1, half_spread=2), start=days.dates[WINDOW + 1], nav=1e8)
     plan = process_time() - before
     print(f"5 years of 30 assets, `multi_period` each week: {plan:.1f} s (at most 60 asked)")
     keep("long_paths", {"refits": refits, "path_s": path, "plans_s": plan})
