@@ -1,10 +1,14 @@
-"""Allocations without a cone solver: accuracy on 3,000 random programmes, time against peers, and a long path.
+"""Allocations without a cone solver: accuracy on 3,000 random programmes, time against peers, and long paths.
 
-The first table has the largest differences of the compiled active-set method from Clarabel under bounds and groups.
+    python -m benchmarks.compiled_allocations [accuracy [CASES] | paths]
+
+The first table has the largest differences of the compiled active-set method from Clarabel through cvxpy, which states
+each programme anew, under bounds and groups.
 The second has milliseconds of one fit of long-only weights on a Ledoit-Wolf covariance that is given, by each library's
 own programme; "fit" is a whole answer, with the estimate, the limits and their prices.
 """
 
+import sys
 import warnings
 from collections.abc import Callable
 from time import process_time
@@ -12,13 +16,14 @@ from time import process_time
 import numpy as np
 import pandas as pd
 
+from backtests.engine.run import backtest
 from benchmarks.timing import keep, machine, show, versions
 from foundation.arrays import Array
+from research.accounting import Costs
 from research.allocation import MeanVariance, MinimumVariance, target_path
 from research.allocation.constraints import Constraints
 from research.allocation.constraints.active_set import by_active_sets
 from research.allocation.constraints.builder import build
-from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS
 from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.programme import Objective
@@ -28,9 +33,12 @@ from research.allocation.risk_based.coordinate_descent import of_budgets
 from research.allocation.risk_based.risk_parity import RiskParity
 from research.market import Market, instruments_table
 from research.risk.simulation.shrinkage import ledoit_wolf
+from research.rules import MultiPeriod
 
 SIZES, CASES, WINDOW, YEARS = (20, 100, 500), 3000, 252, 33
 FITS = {20: 20, 100: 5, 500: 2}
+UTILITY, RATIO = "utility", "maximum Sharpe"
+TOLERANCES = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
 
 
 def drawn(seed: int) -> tuple[Known, Constraints, Array]:
@@ -51,22 +59,40 @@ def drawn(seed: int) -> tuple[Known, Constraints, Array]:
     return Known(names, covariance=covariance), asked, rng.normal(0.2, 0.1, n)
 
 
-def largest_differences() -> dict[str, tuple[int, float, float]]:
+def by_cvxpy(name: str, known: Known, asked: Constraints, mean: Array) -> float | None:
+    """The value of a programme that cvxpy states anew and Clarabel solves; None where it finds none."""
+    import cvxpy as cp
+
+    n, every = len(known.assets), asked.every_line
+    v, k = cp.Variable(n), cp.Variable() if name == RATIO else 1.0  # of a ratio: v = k x weights, of mean 1
+    rows = [cp.sum(v) == k, v >= every.least * k, v <= every.most * k]
+    for group in asked.groups.values():
+        held = cp.sum(v[[known.assets.index(line) for line in group.lines]])
+        rows += [held >= group.least * k, held <= group.most * k]
+    volatility = cp.norm(np.linalg.cholesky(known.covariance).T @ v)
+    aim = volatility
+    if name == UTILITY:
+        aim = 1.5 * cp.quad_form(v, cp.psd_wrap(known.covariance)) - mean @ v
+    if name == RATIO:
+        rows += [mean @ v == 1.0, k >= 0.0]
+    return cp.Problem(cp.Minimize(aim), rows).solve(solver="CLARABEL", **dict.fromkeys(TOLERANCES, 1e-11))
+
+
+def largest_differences(cases: int) -> dict[str, tuple[int, float, float]]:
     """Aim -> programmes, those that the method left to a cone programme, and the largest difference of the value."""
     found: dict[str, tuple[int, float, float]] = {}
-    for seed in range(CASES):
+    for seed in range(cases):
         known, asked, mean = drawn(seed)
         limits, root = build(asked, known), Root(known.covariance, known.assets)
         name, objective, numerator = (
             ("minimum volatility", Objective(norm=root), None),
-            ("utility", Objective({WEIGHTS: -mean}, 3.0 * known.covariance), None),
-            ("maximum Sharpe", Objective(norm=root), {WEIGHTS: mean}),
+            (UTILITY, Objective({WEIGHTS: -mean}, 3.0 * known.covariance), None),
+            (RATIO, Objective(norm=root), {WEIGHTS: mean}),
         )[seed % 3]
         count, left, worst = found.get(name, (0, 0, 0.0))
-        ours, cone = by_active_sets(limits, objective, numerator), ConeProgramme(limits, objective, None, numerator)
-        theirs = cone.solve()
-        if ours is not None and theirs is not None:
-            worst = max(worst, abs(ours.value - theirs.value))
+        ours, theirs = by_active_sets(limits, objective, numerator), by_cvxpy(name, known, asked, mean)
+        if ours is not None and theirs is not None and np.isfinite(theirs):
+            worst = max(worst, abs(ours.value - theirs))
         found[name] = count + 1, left + (ours is None), worst
     return found
 
@@ -140,22 +166,48 @@ def timed(n: int) -> list[tuple[str, ...]]:
     return rows
 
 
-def main() -> None:
-    """Print the three tables, and keep the figures."""
-    warnings.simplefilter("ignore")
-    print(f"{machine()}; {versions('numba', 'clarabel', 'PyPortfolioOpt', 'Riskfolio-Lib')}")
-    differences = largest_differences()
-    show(f"{CASES:,} random programmes", ("", "programmes", "left to Clarabel", "largest difference"),
-         [(name, str(one[0]), str(one[1]), f"{one[2]:.1e}") for name, one in differences.items()])  # fmt: skip
-    rows = [row for n in SIZES for row in timed(n)]
-    show("One fit, ms of the processor", ("", "programme", "fit", "best peer", "times the programme"), rows)
+def accuracy(cases: int = CASES) -> None:
+    """Print the first table, and keep it."""
+    found = largest_differences(cases)
+    show(f"{cases:,} random programmes", ("", "programmes", "left to Clarabel", "largest difference"),
+         [(name, str(one[0]), str(one[1]), f"{one[2]:.1e}") for name, one in found.items()])  # fmt: skip
+    keep("compiled_allocations", {"cases": cases, "differences": found})
+
+
+def long_paths() -> None:
+    """Print the processor time of a long path of targets and of plans of several periods, and keep it."""
     days = market(500, YEARS * WINDOW)
     before = process_time()
     refits = len(target_path(MinimumVariance(), days, WINDOW).rows)
-    seconds = process_time() - before
-    print(f"{YEARS} years of 500 assets, {refits} monthly fits of minimum variance: {seconds:.1f} s of the processor")
-    keep("compiled_allocations", {"differences": differences, "fits": rows, "path": {"refits": refits, "s": seconds}})
+    path = process_time() - before
+    print(f"{YEARS} years of 500 assets, {refits} monthly fits of minimum variance: {path:.1f} s (at most 15 asked)")
+    days = market(30, 6 * WINDOW)
+    plans = MultiPeriod(MeanVariance("utility", constraints=Constraints(every_line=Bounds(least=0.0, most=0.1))))
+    before = process_time()
+    backtest(days, plans, Costs.bps(30, commission=1, half_spread=2), start=days.dates[WINDOW + 1], nav=1e8)
+    plan = process_time() - before
+    print(f"5 years of 30 assets, `multi_period` each week: {plan:.1f} s (at most 60 asked)")
+    keep("long_paths", {"refits": refits, "path_s": path, "plans_s": plan})
+
+
+def fits() -> None:
+    """Print the second table, and keep it."""
+    rows = [row for n in SIZES for row in timed(n)]
+    show("One fit, ms of the processor", ("", "programme", "fit", "best peer", "times the programme"), rows)
+    keep("compiled_fits", {"fits": rows})
+
+
+def main(what: str = "", *cases: str) -> None:
+    """Print the tables asked for, by default all."""
+    warnings.simplefilter("ignore")
+    print(f"{machine()}; {versions('numba', 'clarabel', 'cvxpy', 'PyPortfolioOpt', 'Riskfolio-Lib')}")
+    if what in ("", "accuracy"):
+        accuracy(*map(int, cases))
+    if not what:
+        fits()
+    if what in ("", "paths"):
+        long_paths()
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

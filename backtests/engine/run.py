@@ -29,6 +29,7 @@ from research.allocation import TargetPath, target_path
 from research.market import Market
 from research.market.calendars import has_rows_a_year, met, row_name, rows_a_year
 from research.rules.estimates import check_year, known_from
+from research.rules.multi_period import MultiPeriod
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
 from research.rules.rule_options import BandArrays, RuleOptions
@@ -263,13 +264,13 @@ def check_schedules(rule: Policy, market: Market, first: int) -> None:
     On rows of every session nothing is counted.  Raises : ConfigError.
     """
     days = market.days[first:]
-    if not isinstance(rule, StandardRule) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
+    if not isinstance(rule, StandardRule | MultiPeriod) or int((days[-1] - days[0]).astype(int)) <= DAILY * len(days):
         return
     name, fits = short_name(rule), f"or a schedule that fits the rows, such as {row_name(rows_a_year(market.days))!r}."
     asked: list[tuple[str, str | int, int, str]] = [
-        (f"schedule of {name} is {rule.schedule!r}", rule.schedule, rule.offset, fits)
+        (f"schedule of {name} is {rule.schedule!r}", rule.schedule, getattr(rule, "offset", 0), fits)
     ]
-    if rule.review_schedule is not None:
+    if isinstance(rule, StandardRule) and rule.review_schedule is not None:
         asked.append((f"review_schedule of {name} is {rule.review_schedule!r}", rule.review_schedule, 0, fits))
     if rule.window > 0:
         fix = "or a known `covariance` where the rule takes one."

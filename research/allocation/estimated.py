@@ -5,7 +5,7 @@ market capitalisation.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -113,7 +113,7 @@ class Momentum:
                without borrowing.
     """
 
-    window: int = 252
+    window: int = field(default=252, metadata={"length": "span"})
     skip: int = 0
     weights: Literal["equal", "inverse_volatility"] = "equal"
     schedule: EstimationSchedule = "month"

@@ -63,7 +63,8 @@ def _budget(estimator: Any, n: int) -> Iterator[Limit]:
         bound = low if np.isfinite(low) else high
         side = "" if low == high else "at least " if np.isfinite(low) else "at most "
         words = f"the sum of the weights is {side}{bound:.2%} of NAV"
-        yield Limit(name, words, row, np.array([low]), np.array([high]), bound, f"change {name}")
+        mend = f"change {name}" if hasattr(estimator, name) else ""
+        yield Limit(name, words, row, np.array([low]), np.array([high]), bound, mend)
 
 
 def _bounds(estimator: Any, names: tuple[str, ...]) -> Iterator[Limit]:

@@ -24,6 +24,21 @@ METHODS = ("max_sharpe", "min_volatility", "max_quadratic_utility", "efficient_r
 RISKFOLIO_METHODS = ("optimization", "rp_optimization", "rrp_optimization")
 OBJECTIVES = ("MinRisk", "Utility", "Sharpe", "MaxRet")
 MODELS = ("HRP", "HERC", "HERC2", "NCO")
+RETURN_MODELS = ("mean_historical_return", "ema_historical_return", "capm_return")  # of PyPortfolioOpt
+RISK_MODELS = (
+    *("sample_cov", "semicovariance", "semivariance", "exp_cov", "ledoit_wolf", "ledoit_wolf_constant_variance"),
+    *("ledoit_wolf_single_factor", "ledoit_wolf_constant_correlation", "oracle_approximating"),
+)
+PARITY_RISKS = (
+    *("MV", "EM", "MAD", "GMD", "MSV", "ESM", "FLPM", "SLPM", "CVaR", "TG", "EVaR", "RLVaR", "CVRG", "TGRG", "EVRG"),
+    *("RVRG", "CDaR", "EDaR", "RLDaR", "UCI"),
+)
+RISKS = (*PARITY_RISKS, "WR", "RG", "MDD", "ADD")
+NESTED_RISKS = (*RISKS, "KT", "SKT")
+CLUSTER_RISKS = (
+    *(*NESTED_RISKS, "equal", "vol", "VaR", "VRG", "DaR", "MDD_Rel", "ADD_Rel", "DaR_Rel", "CDaR_Rel", "EDaR_Rel"),
+    *("RLDaR_Rel", "UCI_Rel"),
+)
 Pair = tuple[float, float] | list[float]
 
 
@@ -70,11 +85,13 @@ class EfficientFrontier(BaseEstimator):
 
     def __post_init__(self) -> None:
         """Check the choices."""
-        one_of("method of pypfopt.EfficientFrontier is", self.method, METHODS)
+        for name, known in (("method", METHODS), ("expected_returns", RETURN_MODELS), ("risk_model", RISK_MODELS)):
+            one_of(f"{name} of pypfopt.EfficientFrontier is", getattr(self, name), known)
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """The estimator with the weights for returns X (T, n); NotSolvedError where no weights keep what is asked."""
         from pypfopt import EfficientFrontier as Theirs
+        from pypfopt.exceptions import OptimizationError
         from pypfopt.expected_returns import return_model
         from pypfopt.risk_models import risk_matrix
 
@@ -88,7 +105,7 @@ class EfficientFrontier(BaseEstimator):
             raise ConfigError(f"{self.method} needs {missing[0]}, a fraction a year, such as 0.1")
         try:
             found = solve(**{name: float(value) for name, value in asked.items()})
-        except ValueError as error:  # of returns for which the target cannot be reached
+        except (ValueError, OptimizationError) as error:  # a target out of reach; bounds that conflict
             raise NotSolvedError(f"pypfopt.EfficientFrontier, {self.method}: {error}") from error
         self.weights_ = pd.Series(found).reindex(X.columns)
         return self
@@ -150,6 +167,7 @@ class Portfolio(BaseEstimator):
         """Check the choices."""
         one_of("method of riskfolio.Portfolio is", self.method, RISKFOLIO_METHODS)
         one_of("obj of riskfolio.Portfolio is", self.obj, OBJECTIVES)
+        one_of("rm of riskfolio.Portfolio is", self.rm, RISKS if self.method == "optimization" else PARITY_RISKS)
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """The estimator with the weights for returns X (T, n); NotSolvedError where its solvers find none."""
@@ -200,6 +218,7 @@ class HCPortfolio(BaseEstimator):
     def __post_init__(self) -> None:
         """Check the choices."""
         one_of("model of riskfolio.HCPortfolio is", self.model, MODELS)
+        one_of("rm of riskfolio.HCPortfolio is", self.rm, NESTED_RISKS if self.model == "NCO" else CLUSTER_RISKS)
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> Self:
         """The estimator with the weights for returns X (T, n); NotSolvedError where it finds none."""

@@ -8,7 +8,7 @@ the other allocation's, at its first complete window, and each refit since goes 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -135,7 +135,7 @@ class Smoothed(Wrapper):
     """
 
     allocation: Allocation
-    half_life: float = 3.0
+    half_life: float = field(default=3.0, metadata={"length": "refits"})
     schedule: EstimationSchedule = "month"
 
     def __post_init__(self) -> None:

@@ -73,9 +73,9 @@ class MultiPeriod(RuleTraits):
     """
 
     allocation: Allocation
-    horizon: int = 13
+    horizon: int = field(default=13, metadata={"length": "periods"})
     tracking_penalty: float = TRACKING_PENALTY
-    half_life: float | None = None
+    half_life: float | None = field(default=None, metadata={"length": "periods"})
     schedule: Schedule = field(default="week", kw_only=True)
     returns: int = field(default=252, kw_only=True)
     periods_per_year: float = field(default=252.0, kw_only=True)

@@ -119,7 +119,7 @@ class CostBenefit(RiskRule):
 
     allocation: Allocation
     tracking_penalty: float = TRACKING_PENALTY
-    horizon: float = 0.25
+    horizon: float = field(default=0.25, metadata={"length": "years"})
     trigger: ClassVar[str] = "cost_benefit"
 
     def __post_init__(self) -> None:
@@ -213,7 +213,7 @@ class BestPoint(RiskRule):
 
     allocation: Allocation
     tracking_penalty: float = TRACKING_PENALTY
-    horizon: float = 0.25
+    horizon: float = field(default=0.25, metadata={"length": "years"})
     schedule: Schedule = field(default="month", kw_only=True)
     trigger: ClassVar[str] = "best_point"
 

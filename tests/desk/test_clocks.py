@@ -1,5 +1,6 @@
 """Files of weeks and of months: risk, controls, forecasts and targets, with the defaults of their rows."""
 
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from backtests.today.targets_today import targets_today
 from foundation.errors import ConfigError
 from research.forecast import Estimated, EWMAVolatility, SignalBlend
 from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.file.lengths import default_lengths
+from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, REGIME_MODELS
+from research.portfolio.keys.policies import RULES
 from research.rules import Never
 
 FILE = """
@@ -37,6 +41,8 @@ policies:
   own: {{rule: calendar, allocation: {{kind: minimum_variance, window: 3y}}}}
 """
 ROWS = {"M": (240, 12), "W": (420, 52)}  # rows, rows a year
+LENGTHS = ("horizon", "half_life", "wait", "returns")  # of rules
+UNTUNED = {"tuned", "learned"}  # rules that a search or a training makes first
 
 
 def file_of(folder: Path, every: str) -> Path:
@@ -93,6 +99,50 @@ def test_defaults_and_years_are_rows_of_the_file(portfolio: Portfolio) -> None:
     assert signals.momentum == ((1, 3, 6, 12) if monthly else (4, 13, 26, 52))
     assert isinstance(ewma, EWMAVolatility)
     assert ewma.estimate == (24 if monthly else 104)
+
+
+def test_every_rule_has_the_lengths_of_the_rows_and_is_played(portfolio: Portfolio) -> None:
+    monthly = portfolio.periods_per_year == 12
+    settings = {"regime_threshold": {"regimes": {"kind": "markov", "line": "A"}}}
+    settings |= dict.fromkeys(("multi_period", "universal"), {"schedule": "month"} if monthly else {})
+    stated = {name: {"rule": name, **settings.get(name, {})} for name in RULES}
+    rules = load_portfolio(Path(portfolio.file), {f"policies.{name}": keys for name, keys in stated.items()}).policies
+    found = {name: {key: getattr(rules[name], key) for key in LENGTHS if hasattr(rules[name], key)} for name in RULES}
+    estimate = {"returns": 60 if monthly else 104}
+    assert {name: lengths for name, lengths in found.items() if lengths} == {
+        "threshold": estimate,
+        "tracking_error": estimate,
+        "no_trade_region": estimate,
+        "universal": estimate,
+        "cost_benefit": {"horizon": 0.25, **estimate},  # years
+        "best_point": {"horizon": 0.25, **estimate},
+        "multi_period": {"horizon": 13, "half_life": None, **estimate},  # periods of its schedule
+        "stop_loss": {"wait": 1 if monthly else 4},  # 21 sessions
+    }
+    for name in RULES.keys() - UNTUNED - ({"regime_threshold"} if monthly else set()):
+        rule, start = rules[name], portfolio.market.dates[-30]
+        assert np.isfinite(backtest(portfolio.market, rule, portfolio.costs, start=start).ledger.nav).all(), name
+
+
+def test_plans_of_weeks_are_refused_on_months(tmp_path: Path) -> None:
+    months = load_portfolio(file_of(tmp_path, "M"), {"policies.plan": {"rule": "multi_period"}})
+    with pytest.raises(ConfigError, match=r"schedule of MultiPeriod is 'week'.*miss the others.*such as 'month'"):
+        backtest(months.market, months.policies["plan"], months.costs, start=months.test_start)
+
+
+def test_every_allocation_and_forecast_has_the_lengths_of_the_rows() -> None:
+    """By hand: spans of time keep their years, estimates take 104 or 60 rows, and parts of these their share."""
+    tables = (ALLOCATIONS, FORECASTS, MODELS, REGIME_MODELS)
+    for a_year, rows, momentum, horizon, lookback in ((52.0, 104, 52, 4, 26), (12.0, 60, 12, 1, 15)):
+        found = {(name, key): value for table in tables for name, cls in table.items()
+                 for key, value in default_lengths(cls, a_year, ()).items() if not is_dataclass(value)}  # fmt: skip
+        assert found[("momentum", "window")] == momentum
+        assert found[("volatility_target", "lookback")] == lookback  # a quarter of an estimate
+        assert found[("hrp", "half_life")] == lookback
+        assert ("smoothed", "half_life") not in found  # of refits
+        assert {value for (_, key), value in found.items() if key == "horizon"} == {horizon}
+        assert {value for (_, key), value in found.items() if key in ("estimate", "scenarios")} == {rows}
+    assert not any(default_lengths(cls, 252.0, ()) for cls in ALLOCATIONS.values())
 
 
 def test_a_model_of_sessions_and_years_below_a_row_are_refused(portfolio: Portfolio) -> None:

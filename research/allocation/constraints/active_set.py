@@ -21,7 +21,7 @@ from research.allocation.constraints.roots import square_of
 
 ACTIVE_SETS = "active sets"
 NEWTON_STEPS, ON_PATH = 100, 1e-13  # a change of t of less, over t, is the last one
-EXACT = 1e-10  # by which a row, a sign or the gradient may miss, over its largest term
+EXACT = 1e-10  # by which a row, a price or the gradient may miss, over its largest term
 
 
 def by_active_sets(limits: Limits, objective: Objective, numerator: Mapping[str, Array] | None = None) -> Solved | None:
@@ -31,30 +31,24 @@ def by_active_sets(limits: Limits, objective: Objective, numerator: Mapping[str,
     objective : objective to minimise.
     numerator : block -> (size): the aim is the largest numerator · x over the objective.
     """
-    norm, risks = objective.norm, limits.risks
-    alone = not objective.linear and objective.curvature is None
+    norm, curvature, centre, risks = objective.norm, objective.curvature, objective.centre, limits.risks
+    linear = objective.linear.get(WEIGHTS, np.zeros(len(limits.assets)))
     if limits.parts or {*objective.linear, *(norm or {}), *(numerator or {})} - {WEIGHTS}:
         return None
-    if norm is not None and alone and not risks:
-        day = _Day.of(limits, square_of(norm))
-        if day is None or (objective.centre is not None and numerator is not None):
+    match norm, curvature, risks:
+        case Mapping(), None, () if not objective.linear and (centre is None or numerator is None):
+            square = square_of(norm)  # least norm, or largest ratio
+        case None, np.ndarray(), () if len(curvature) == len(limits.assets):
+            square = curvature  # utility
+        case None, None, (Limit(root=np.ndarray() as root, centre=at),) if objective.linear and not np.any(at):
+            square = root.T @ root  # largest mean at a risk
+        case _:
             return None
-        return day.least_norm(norm, objective.centre) if numerator is None else day.best_ratio(numerator[WEIGHTS])
-    if (
-        norm is None
-        and objective.curvature is not None
-        and not risks
-        and len(objective.curvature) == len(limits.assets)
-    ):
-        day = _Day.of(limits, objective.curvature)
-        return None if day is None else day.least(-objective.linear.get(WEIGHTS, np.zeros(len(limits.assets))))
-    if norm is None and objective.curvature is None and len(risks) == 1 and WEIGHTS in objective.linear:
-        root, centre = risks[0].root, risks[0].centre
-        if root is None or (centre is not None and centre.any()):
-            return None
-        day = _Day.of(limits, root.T @ root)
-        return None if day is None else day.most_at(-objective.linear[WEIGHTS], float(risks[0].upper[0]))
-    return None
+    if (day := _Day.of(limits, square)) is None:
+        return None
+    if norm is not None:
+        return day.least_norm(norm, centre) if numerator is None else day.best_ratio(numerator[WEIGHTS])
+    return day.most_at(-linear, float(risks[0].upper[0])) if risks else day.least(-linear)
 
 
 class _Day:
@@ -122,15 +116,20 @@ class _Day:
         return free >= 0 and self._checked(q)
 
     def _checked(self, q: Array) -> bool:
-        """True where x keeps all bounds and rows, and the conditions of the best point."""
+        """True where x keeps all bounds and rows, and the conditions of the best point.
+
+        These are a gradient that prices explain, and no price but of a bound, or of a row, that holds on its side.
+        """
         at, size = self.rows @ self.x, 1.0 + float(np.abs(self.x).max())
         gaps = (self.low - self.x, self.x - self.high, self.row_low - at, at - self.row_high)
-        gradient = self.square @ self.x - q
-        wrong = np.abs(gradient - self.rows.T @ self.prices - self.multipliers)
-        loose = np.where(self.side == 0, np.abs(self.multipliers), 0.0)
-        error = max(float(one.max(initial=0.0)) for one in (wrong, loose))
-        largest = float(np.abs(self.square).max()) * size + float(np.abs(q).max(initial=0.0))
-        return max(float(gap.max()) for gap in gaps) <= EXACT * size and error <= EXACT * largest
+        wrong = np.abs(self.square @ self.x - q - self.rows.T @ self.prices - self.multipliers)
+        largest = float(np.abs(self.square).max()) * size + float(np.abs(q).max(initial=0.0)) or 1.0
+        idle = (
+            np.minimum(np.abs(prices) / largest, -np.where(prices > 0.0, below, above) / size)
+            for prices, below, above in ((self.multipliers, *gaps[:2]), (self.prices, *gaps[2:]))
+        )
+        terms = (*(gap / size for gap in gaps), wrong / largest, *idle)
+        return max(float(term.max()) for term in terms) <= EXACT
 
     # -- aims ------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from research.allocation.risk_based.risks import MINIMISED_RISKS, RiskName, risk
 from research.market import Past
 
 NONE = 1e-9  # a period: less than this is no risk
+DOUBTED = 1e-6  # a period or a year: of the largest ratio a programme gives such a risk for none
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,17 +70,22 @@ class MaximumRatio(MinimumRisk):
 
     The mean is that of the window, a year; the price of a constraint is in return a year.
     Others : as of `MinimumRisk`.
-    Raises : as `MinimumRisk`; NotSolvedError where no weights earn more than cash.
+    Raises : as `OnTail`; DataError for a window of no more returns than assets; NotSolvedError where no weights earn
+             more than cash, and where weights that do have no loss.
     Source : Stoyanov, Rachev, Fabozzi (2007), Optimal Financial Portfolios: the programme of a ratio.
     """
 
     def found(self, limits: Limits, returns: Array, past: Past) -> Optimum:
         """The weights (k,) within limits of the k assets of returns (T, k), a period."""
-        super().found(limits, returns, past)  # a ratio of no risk is none
+        check_length(type(self).__name__, returns, limits.assets)
         mean, cash = returns.mean(axis=0), float(past.cash[-self.window :].mean())
         risk = risk_of(self.risk, returns, self.level, self.periods_per_year)
         year = self.periods_per_year
-        return optimum(limits, maximum_ratio(risk, year * mean, year * cash, f"return a year over {risk.unit}"))
+        aim = maximum_ratio(risk, year * mean, year * cash, f"return a year over {risk.unit}")
+        found = optimum(limits, aim)
+        if risk.value(found.weights) <= DOUBTED:
+            super().found(limits, returns, past)  # refuses weights without any loss, whose ratio has no limit
+        return found
 
 
 WORST, LARGEST_WEIGHT = "worst", "largest"

@@ -15,6 +15,8 @@ from foundation.arrays import Array, Rows
 LEVEL = 0.95  # of the one-sided test: without skill, 19 of 20 fits trust nothing
 SHARED = 2.0**0.5  # of the deviation of a total of products of outcomes: each pair of blocks is in it twice
 LONG = 3  # horizons of a block, where there are days enough
+FOLDS = 5
+FEWEST_BLOCKS = 4  # blocks of days by which forecasts are judged
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,6 @@ def _rank_ic(day: Rows, forecast: Array, excess: Array) -> float:
     found = rank_correlations(*tables)
     known = found[np.isfinite(found)]
     return float(known.mean()) if len(known) else 0.0
-
-
-FOLDS = 5
-FEWEST_BLOCKS = 4  # blocks of days by which forecasts are judged
 
 
 def fewest_days(horizon: int, embargo: int, step: int) -> int:

@@ -1,31 +1,27 @@
 """Lengths of time in a portfolio file, in rows of its market: `window: 3y` as a number of rows, and defaults.
 
 The defaults of rules, allocations and forecasts are stated in sessions. A market of weeks or months takes as many rows
-as span the time of a lookback or a horizon; an estimate takes the rows that `research.market.frequency` says.
+as span the time of a momentum, a wait or a forecast's horizon; an estimate takes the rows that
+`research.market.frequency` says, and a lookback or a half-life of an estimate changes in proportion to these. A field
+whose name would mislead states its length itself: `field(default=0.25, metadata={"length": "years"})` is none of rows.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Any
 
-from research.allocation import Momentum
 from research.market.frequency import is_daily, sample_rows, span_rows
 from research.portfolio.file.document import Document
 from research.portfolio.file.strict_yaml import KeyPath
 
-ESTIMATES = ("window", "estimate", "scenarios")  # settings that count the rows of an estimate
-SPANS = ("horizon", "momentum", "reversion", "averages", "wait")  # and those that span a time
-PROPORTIONAL = ("half_life", "lookback")  # to the rows of the estimate beside them
-IN_ROWS_OR_YEARS = (
-    *ESTIMATES,
-    *SPANS[1:],
-    *PROPORTIONAL,
-    "returns",
-    "skip",
-)  # that may state years; a horizon is of rows
+LENGTHS = {  # setting -> what its rows follow; the metadata of a field, {"length": ...}, say another length
+    **dict.fromkeys(("window", "estimate", "scenarios"), "estimate"),
+    **dict.fromkeys(("half_life", "lookback"), "share"),  # of an estimate: in proportion to its rows
+    **dict.fromkeys(("horizon", "momentum", "reversion", "averages", "wait"), "span"),
+}
+IN_ROWS_OR_YEARS = {*LENGTHS, "returns", "skip"} - {"horizon"}  # that may state years
 SECTIONS = ("policies", "forecasts")
-REFITS = 20  # a half-life that is shorter by default counts refits, not sessions
 DAYS = 252  # of the estimate to which a half-life is in proportion
 FIT = 252  # rows: a model whose parameters are fitted needs as many, whatever a row is
 STATED_YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
@@ -66,8 +62,12 @@ def default_lengths(cls: type, periods_per_year: float, stated: Collection[str])
     made = {f.name: f.default_factory() for f in fields(cls) if f.default_factory is not MISSING}
     found = made | {f.name: f.default for f in fields(cls) if f.init and f.default is not MISSING}
     found = {name: value for name, value in found.items() if name not in stated}
-    rows = {name: _scaled(name, value, periods_per_year) for name, value in found.items() if _is_length(name, value)}
-    rows |= {"window": span_rows(found["window"], periods_per_year)} if cls is Momentum and "window" in found else {}
+    of = {f.name: f.metadata.get("length", LENGTHS.get(f.name)) for f in fields(cls)}
+    rows = {
+        name: _scaled(value, _ROWS[of[name]], periods_per_year)
+        for name, value in found.items()
+        if of[name] in _ROWS and value is not None
+    }
     rows |= {name: at_frequency(value, periods_per_year) for name, value in found.items() if is_dataclass(value)}
     return rows | ({"window": max(rows["window"], FIT)} if hasattr(cls, "fit") and "window" in rows else {})
 
@@ -77,17 +77,16 @@ def at_frequency(record: Any, periods_per_year: float) -> Any:
     return replace(record, **default_lengths(type(record), periods_per_year, ()))
 
 
-def _is_length(name: str, default: Any) -> bool:
-    if name == "half_life":
-        return bool(default >= REFITS)
-    return name in (*ESTIMATES, *SPANS, *PROPORTIONAL) and default is not None
+def _share_rows(days: float, periods_per_year: float) -> float:
+    return type(days)(days * sample_rows(DAYS, periods_per_year) / DAYS)
 
 
-def _scaled(name: str, days: Any, periods_per_year: float) -> Any:
+_ROWS = {"estimate": sample_rows, "share": _share_rows, "span": span_rows}
+
+
+def _scaled(days: Any, rows_of: Callable[[float, float], float], periods_per_year: float) -> Any:
     """A length in rows; of several, those that differ, and of pairs, those whose first is the shorter."""
     if isinstance(days, tuple):
-        rows = dict.fromkeys(_scaled(name, each, periods_per_year) for each in days)
+        rows = dict.fromkeys(_scaled(each, rows_of, periods_per_year) for each in days)
         return tuple(each for each in rows if not isinstance(each, tuple) or len(each) == 2)
-    if name in PROPORTIONAL:
-        return type(days)(days * sample_rows(DAYS, periods_per_year) / DAYS)
-    return (sample_rows if name in ESTIMATES else span_rows)(days, periods_per_year)
+    return rows_of(days, periods_per_year)

@@ -4,12 +4,13 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import check_estimator
 
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from research.allocation import (
     HRP,
     EqualWeights,
@@ -61,6 +62,19 @@ def test_weights_are_those_of_the_allocation_on_prices_with_these_returns(frame)
         assert theirs.weights_ == pytest.approx(ours.to_numpy(), abs=1e-9)
         assert list(ours.index) == list(theirs.feature_names_in_) == list(frame.columns)
         assert theirs.predict(frame).weights == pytest.approx(theirs.weights_)
+
+
+@pytest.mark.parametrize("rows", ["B", "D", "ME", "BME", "W-FRI", "W-SUN"])
+def test_prices_on_days_of_any_calendar_give_weights(rows):
+    dates = pd.date_range("2002-01-01", periods=61, freq=rows)  # with holidays, weekends, and a Good Friday
+    moves = np.random.default_rng(3).normal(0.01, 0.02, (60, 3))
+    prices = pd.DataFrame(np.cumprod(np.vstack([np.ones(3), 1.0 + moves]), axis=0), dates, list("ABC"))
+    inverse = 1.0 / moves.std(axis=0)
+    assert weights_from_prices(InverseVolatility(window=60), prices).to_numpy() == pytest.approx(
+        inverse / inverse.sum()
+    )
+    with pytest.raises(DataError, match="not a session of the exchange calendar 'XNYS'"):
+        weights_from_prices(InverseVolatility(window=60), prices, calendar="XNYS")
 
 
 def test_weights_are_those_of_skfolio_where_both_do_the_same(frame):

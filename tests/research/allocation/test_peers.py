@@ -82,18 +82,27 @@ def test_equal_parameters_are_one_allocation():
     ("estimator", "error", "words"),
     [
         (EfficientFrontier(weight_bounds=(0, 0.1)), NotSolvedError,
-         r"EfficientFrontier found no weights \(OptimizationError\): no weights keep .*every asset is at most 10\.00% "
+         r"EfficientFrontier found no weights \(NotSolvedError\): no weights keep .*every asset is at most 10\.00% "
          r"of NAV.*raise weight_bounds\.most from 10\.00% to 20\.00%"),
         (Portfolio(upperlng=0.15, obj="MinRisk"), NotSolvedError, r"raise upperlng from 15\.00% to 20\.00%"),
         (EfficientFrontier("efficient_return", target_return=9), NotSolvedError,
          "efficient_return: target_return must be lower than the maximum"),
         (EfficientFrontier("efficient_return"), PolicyError, "efficient_return needs target_return, a fraction a year"),
-        (Portfolio(rm="CVAR"), PolicyError, r"Portfolio cannot be fitted to 60 returns .*Correct its parameters"),
+        (Portfolio(method_mu="x"), PolicyError, r"Portfolio cannot be fitted to 60 returns .*Correct its parameters"),
     ],
 )  # fmt: skip
 def test_what_has_no_weights_says_why(estimator, error, words, noisy):
     with pytest.raises(error, match=words):
         EstimatorAllocation(estimator, window=60).answer(noisy.past(200))
+
+
+def test_bounds_that_conflict_are_not_solved_and_no_budget_is_offered(noisy, frame):
+    capped = EfficientFrontier("min_volatility", weight_bounds=(0, 0.1))
+    with pytest.raises(NotSolvedError, match=r"min_volatility: .*check your objectives"):
+        capped.fit(frame)
+    with pytest.raises(NotSolvedError, match=r"raise weight_bounds\.most") as found:
+        EstimatorAllocation(capped, window=60).answer(noisy.past(200))
+    assert "change budget" not in str(found.value)  # of PyPortfolioOpt, which has none
 
 
 @pytest.mark.parametrize(
@@ -103,6 +112,12 @@ def test_what_has_no_weights_says_why(estimator, error, words, noisy):
         (Portfolio, {"obj": "minrisk"}, "obj of riskfolio.Portfolio is 'minrisk'"),
         (Portfolio, {"method": "hrp"}, "method of riskfolio.Portfolio is 'hrp'"),
         (HCPortfolio, {"model": "hrp"}, "model of riskfolio.HCPortfolio is 'hrp'"),
+        (EfficientFrontier, {"risk_model": "ledoit"}, "risk_model of .* is 'ledoit': use one of .*ledoit_wolf"),
+        (EfficientFrontier, {"expected_returns": "mean"}, "expected_returns of pypfopt.EfficientFrontier is 'mean'"),
+        (Portfolio, {"rm": "CVAR"}, "rm of riskfolio.Portfolio is 'CVAR': use one of MV, .*CVaR"),
+        (Portfolio, {"method": "rp_optimization", "rm": "MDD"}, "rm of riskfolio.Portfolio is 'MDD'"),
+        (HCPortfolio, {"rm": "cvar"}, "rm of riskfolio.HCPortfolio is 'cvar'"),
+        (HCPortfolio, {"model": "NCO", "rm": "vol"}, "rm of riskfolio.HCPortfolio is 'vol'"),
     ],
 )
 def test_other_words_are_refused(cls, given, words):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from research.allocation.constraints.active_set import by_active_sets
+from research.allocation.constraints.active_set import _Day, by_active_sets
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS
@@ -63,3 +63,26 @@ def test_two_assets_have_the_weights_and_prices_of_the_closed_form():
     assert capped.x == pytest.approx([0.4, 0.6], abs=1e-15)
     # d volatility / d weight of B = (0.01 × 0.6 - 0.04 × 0.4) / volatility
     assert max(rows.max() for rows in capped.duals) == pytest.approx(0.01 / capped.value, rel=1e-12)
+
+
+def test_a_vertex_whose_multiplier_has_the_wrong_sign_is_not_the_best_point():
+    limits = build(Constraints(), Known(("A", "B"), covariance=np.diag([0.04, 0.01])))
+    day = _Day.of(limits, np.diag([0.04, 0.01]))
+    assert day.find(np.zeros(2), np.zeros(2))
+    day.x[:], day.prices[:], day.side[:] = (1.0, 0.0), 0.04, (0, -1)
+    day.multipliers[:] = (0.0, -0.04)  # the gradient less the price: more of B lowers the variance
+    assert not day._checked(np.zeros(2))
+    day.x[:], day.prices[:], day.side[:], day.multipliers[:] = (0.0, 1.0), 0.01, (-1, 0), (-0.01, 0.0)
+    assert not day._checked(np.zeros(2))
+    day.x[:], day.prices[:], day.side[:], day.multipliers[:] = (0.2, 0.8), 0.008, 0, 0.0
+    assert day._checked(np.zeros(2))
+
+
+def test_assets_whose_bounds_are_all_equal_need_no_cone_programme():
+    known = Known(("A", "B"), covariance=np.diag([0.04, 0.01]))
+    fixed = build(Constraints(lines={"A": Bounds(least=0.3, most=0.3), "B": Bounds(least=0.7, most=0.7)}), known)
+    found = by_active_sets(fixed, Objective(norm={WEIGHTS: np.diag([0.2, 0.1])}))
+    assert found.x.tolist() == [0.3, 0.7]
+    assert found.value == pytest.approx(np.sqrt(0.04 * 0.09 + 0.01 * 0.49), rel=1e-14)
+    other = build(Constraints(lines={"A": Bounds(least=0.3, most=0.3), "B": Bounds(least=0.6, most=0.6)}), known)
+    assert by_active_sets(other, Objective(norm={WEIGHTS: np.diag([0.2, 0.1])})) is None

@@ -12,7 +12,9 @@ from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.optimum import optimum
 from research.allocation.optimised.aims import maximum_ratio
 from research.allocation.optimised.frontier import frontier
+from research.allocation.risk_based import minimum_risk
 from research.allocation.risk_based.risks import MINIMISED_RISKS, risk_of
+from research.market import market_from_frame
 
 NAMES = tuple("ABCDEF")
 RETURNS = np.random.default_rng(7).standard_t(5, (130, 6)) * 0.01 * np.linspace(0.6, 1.6, 6) + np.linspace(
@@ -70,6 +72,24 @@ def test_the_first_point_of_the_frontier_is_the_least_risk():
 def test_nothing_above_cash_is_refused():
     with pytest.raises(NotSolvedError, match="no weights within the limits earn more than cash"):
         optimum(build(CAPPED, Known(NAMES)), maximum_ratio(risk_of("cvar", RETURNS, 0.9, 252.0), MEAN, 1.0, "ratio"))
+
+
+def test_one_programme_gives_the_ratio(monkeypatch):
+    calls, solve = [], minimum_risk.optimum
+    monkeypatch.setattr(minimum_risk, "optimum", lambda *given: calls.append(given) or solve(*given))
+    MaximumRatio(window=200, level=0.9).answer(world(400, 5).past(399))
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("name", ["cvar", "evar", "cdar", "max_drawdown"])
+def test_weights_that_never_fall_are_refused(name):
+    returns = np.array(RETURNS)
+    returns[:, 0] = 3e-4 + 2e-4 * np.sin(np.arange(130))
+    prices = np.cumprod(np.vstack([np.ones(6), 1.0 + returns]), axis=0)
+    frame = pd.DataFrame(prices, pd.bdate_range("2020-01-01", periods=131), NAMES)
+    past = market_from_frame(frame, calendar="24/5").past(130)
+    with pytest.raises(NotSolvedError, match="weights within the limits have no loss in the 130 sessions"):
+        MaximumRatio(window=130, risk=name, level=0.9).answer(past)
 
 
 def test_the_allocation_takes_means_and_cash_of_its_window():
