@@ -319,9 +319,9 @@ def _targets(
         except UNANSWERED as error:
             refused |= dict.fromkeys(holders, error)
     if refused and not targets:
-        name, error = next(iter(refused.items()))
-        kind = next(kind for kind in UNANSWERED if isinstance(error, kind))
-        raise kind(f"{name} has no target: {error}") from error
+        name, why = next(iter(refused.items()))
+        kind = next(kind for kind in UNANSWERED if isinstance(why, kind))
+        raise kind(f"{name} has no target: {why}") from why
     return tuple(targets), [f"{name} has no target, and is not shown: {error}" for name, error in refused.items()]
 
 
