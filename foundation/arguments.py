@@ -119,7 +119,8 @@ def floats(subject: str, value: object, fix: str) -> NDArray[np.float64]:
 def one_of(subject: str, value: object, known: Collection[str]) -> None:
     """Refuse a value that is not one of the `known` words. Raises ConfigError."""
     if not isinstance(value, str) or value not in known:
-        refuse(subject, value, f"use one of {', '.join(known)}.")
+        near = get_close_matches(str(value), known, n=1)
+        refuse(subject, value, f"use one of {', '.join(known)}{f'; the nearest is {near[0]!r}' if near else ''}.")
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:

@@ -26,13 +26,14 @@ from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.tolerances import COUNTED
 from research.allocation import Allocation, Answer, EqualWeights, MinimumVariance, RiskParity, TargetPath, target_path
 from research.allocation.allocation import carried
-from research.allocation.answer import Following
+from research.allocation.answer import UNANSWERED, Following
 from research.allocation.hierarchical.model import Hierarchy, Model
 from research.allocation.input_sensitivity import InputSensitivity, input_sensitivity
 from research.allocation.tilted import Tilt, tilts_of
 from research.allocation.wrapper import each_of
 from research.forecast import Estimated, Forecast, Moments
 from research.market import Market
+from research.market.notes import Note
 from research.portfolio import Portfolio
 from research.portfolio.file.lengths import at_frequency
 from research.risk import sharpe
@@ -168,7 +169,10 @@ class TargetsToday:
         """The target that a policy of the file holds. Raises ConfigError for a name that is none of them."""
         self.portfolio.check_policy(policy)
         allocation = held_by(self.portfolio.policies[policy], self.portfolio.strategic)
-        return next(target for target in self.targets if target.allocation == allocation)
+        found = next((target for target in self.targets if target.allocation == allocation), None)
+        if found is None:
+            raise ConfigError(f"policy {policy} has no target of {self.date:%Y-%m-%d} here. {' '.join(self.notes)}")
+        return found
 
     def table(self, target: TargetToday) -> pd.DataFrame:
         """A row for each asset and cash: weights held, strategic, of the target and of each control, shares of risk.
@@ -260,8 +264,9 @@ def targets_today(
     policies  : names of the policies to explain; None for all.
     sensitivity : True to compute the sensitivity of each target that is estimated from a window to its inputs too. It
                   asks each of them again, twice for each mean, volatility and correlation.
-    Raises    : ConfigError for an unknown policy and for an invalid date; DataError for a date before the market, and
-                the errors of the allocations; PolicyError for one that has no solution yet.
+    A policy whose allocation has no target is left out, and a note says why.
+    Raises    : ConfigError for an unknown policy and for an invalid date; DataError for a date before the market; where
+                no policy has a target, the error of the first allocation, a PolicyError for no solution yet.
     """
     names = list(portfolio.policies if policies is None else policies)
     for name in names:
@@ -270,15 +275,9 @@ def targets_today(
     year = portfolio.periods_per_year
     yardstick = at_frequency(YARDSTICK, year)
     moments, notes = _moments(market, yardstick)
-    distinct: list[tuple[Allocation, list[str]]] = []
-    for name in names:
-        allocation = held_by(portfolio.policies[name], portfolio.strategic)
-        holders = next((holders for known, holders in distinct if known == allocation), None)
-        if holders is None:
-            distinct.append((allocation, [name]))
-        else:
-            holders.append(name)
-    targets = tuple(target_today(allocation, market, moments, holders) for allocation, holders in distinct)
+    targets, refused = _targets(portfolio, names, market, moments)
+    notes += refused
+    notes += dict.fromkeys(f"{note}." for one in targets for note in one.answer.notes if isinstance(note, Note))
     if sensitivity:
         targets = tuple(replace(one, sensitivity=_sensitivity(one, market)) for one in targets)
     controls = {}
@@ -292,8 +291,38 @@ def targets_today(
     unknown = {asset for one in (held, *(t.risk for t in targets)) if one is not None for asset in one.unknown}
     if unknown:
         named = ", ".join(asset for asset in market.assets if asset in unknown)
-        notes.append(f"Shares of risk leave out what has fewer than {yardstick.window} returns: {named}.")
+        notes.append(
+            f"Shares of risk leave out what has not moved, or has fewer than {yardstick.window} returns: {named}."
+        )
     return TargetsToday(portfolio, market.dates[-1], targets, strategic, held, controls, tuple(notes))
+
+
+def _targets(
+    portfolio: Portfolio, names: Sequence[str], market: Market, moments: Moments | None
+) -> tuple[tuple[TargetToday, ...], list[str]]:
+    """The target of each distinct allocation of some policies, and a note on each policy that has none.
+
+    Raises : where there is no target at all, the error of the first policy.
+    """
+    distinct: list[tuple[Allocation, list[str]]] = []
+    for name in names:
+        allocation = held_by(portfolio.policies[name], portfolio.strategic)
+        holders = next((holders for known, holders in distinct if known == allocation), None)
+        if holders is None:
+            distinct.append((allocation, [name]))
+        else:
+            holders.append(name)
+    targets, refused = list[TargetToday](), dict[str, Exception]()
+    for allocation, holders in distinct:
+        try:
+            targets.append(target_today(allocation, market, moments, holders))
+        except UNANSWERED as error:
+            refused |= dict.fromkeys(holders, error)
+    if refused and not targets:
+        name, why = next(iter(refused.items()))
+        kind = next(kind for kind in UNANSWERED if isinstance(why, kind))
+        raise kind(f"{name} has no target: {why}") from why
+    return tuple(targets), [f"{name} has no target, and is not shown: {error}" for name, error in refused.items()]
 
 
 def target_today(

@@ -27,7 +27,7 @@ from research.allocation.answer import (
     checked_weights,
     remarks,
 )
-from research.forecast.returns import still
+from research.forecast.returns import left_out
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
 
@@ -143,26 +143,25 @@ class TargetPath(MadeAnew):
 def answer_of(allocation: Allocation, past: Past, previous: Array | None = None) -> Answer:
     """The answer of an allocation: with its own reasons, or its weights alone; the weights are checked.
 
-    An asset that did not move within its window, such as one that was halted for a year, is left out, and a note says
-    so.
+    An asset that did not move within its window, or has stopped, such as one that is halted, is left out, and a note
+    says so.
     allocation : allocation that is asked.
     past       : market up to the day.
     previous   : (n,) its target before, for one that follows it.
     Raises : NotSolvedError where it refuses a window in which no asset moved; PolicyError for weights that are not n
              finite numbers, and what the allocation raises.
     """
-    names = still(past, allocation.window) if allocation.window > 1 else ()
+    notes = left_out(past, allocation.window) if allocation.window > 1 else ()
     try:
         answer = _asked(allocation, past, previous)
     except DataError as error:
+        names = [name for note in notes for name in note.assets]
         if not names or len(names) < past.complete(allocation.window).sum():
             raise
-        raise NotSolvedError(f"{', '.join(names)} did not move in the {allocation.window} sessions before") from error
-    if not names:
-        return answer
-    verb = "is" if len(names) == 1 else "are"
-    note = f"{', '.join(names)} did not move in {allocation.window} sessions, and {verb} left out"
-    return replace(answer, notes=(*answer.notes, note))
+        fix = "correct their prices, or say when they left the market (delist)"
+        what = f"{', '.join(names)} did not move in the {allocation.window} sessions before: {fix}"
+        raise NotSolvedError(what) from error
+    return replace(answer, notes=tuple(dict.fromkeys((*answer.notes, *notes)))) if notes else answer
 
 
 def _asked(allocation: Allocation, past: Past, previous: Array | None) -> Answer:

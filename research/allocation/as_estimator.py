@@ -20,9 +20,11 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import Answer, Following
+from research.allocation.from_prices import at_year_of
 from research.market import Market, Past, instruments_table
 
 DEEP = "allocation__"
+LARGEST_MEDIAN = 0.5  # a period: above it they are prices, as no returns are half of the time
 
 
 class AllocationEstimator(BaseOptimization):
@@ -64,10 +66,11 @@ class AllocationEstimator(BaseOptimization):
         """The estimator with the weights of the allocation.
 
         X      : (T, n) simple returns, dates down, of which there are at least as many as the allocation's window. A
-                 frame gives the assets their names; rows without dates count as business days.
+                 frame gives the assets their names; its dates, `periods_per_year`. Rows without dates count as
+                 business days, and the allocation keeps its `periods_per_year`.
         y      : ignored.
-        Raises : ConfigError for too few rows and for dates that do not increase; DataError for a return of -1 or less;
-                 what the allocation raises.
+        Raises : ConfigError for too few rows, for prices, and for dates that do not increase; DataError for a return of
+                 -1 or less; what the allocation raises.
         """
         returns = validate_data(self, X, dtype=float, ensure_min_samples=2)
         if len(returns) < self.allocation.window:
@@ -79,8 +82,10 @@ class AllocationEstimator(BaseOptimization):
         previous = None
         if self._follows and self.previous_weights is not None:
             previous = input_to_array(self.previous_weights, len(names), 0.0, 1, names, "previous_weights")
-        past = _past_of(returns, tuple(map(str, names)), X.index if hasattr(X, "index") else None)
-        self.answer_ = answer_of(self.allocation, past, previous)
+        index = X.index if isinstance(getattr(X, "index", None), pd.DatetimeIndex) else None
+        past = _past_of(returns, tuple(map(str, names)), index)
+        allocation = self.allocation if index is None else at_year_of(past.days, self.allocation)
+        self.answer_ = answer_of(allocation, past, previous)
         self.weights_ = np.array(self.answer_.weights)
         return self
 
@@ -116,10 +121,12 @@ def _replaced(record: Any, names: list[str], value: object) -> Any:
     return replace(record, **{names[0]: inner})
 
 
-def _past_of(returns: Array, names: tuple[str, ...], index: pd.Index | None) -> Past:
+def _past_of(returns: Array, names: tuple[str, ...], index: pd.DatetimeIndex | None) -> Past:
     """The past whose last rows are returns (T, n), after one row of listing; its calendar is that of their weekdays."""
+    if (middle := float(np.median(returns))) > LARGEST_MEDIAN:
+        raise ConfigError(f"X are prices? Its median is {middle:.4g}. Give prices.pct_change().dropna().")
     days = pd.bdate_range("2000-01-03", periods=len(returns))
-    if isinstance(index, pd.DatetimeIndex):
+    if index is not None:
         days = index.tz_localize(None)
     dates = days.insert(0, days[0] - pd.offsets.BDay())
     market = Market(

@@ -22,6 +22,7 @@ from research.allocation.accuracy import ZERO
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
 from research.allocation.weight_intervals import check_draws, drawn_rows
+from research.forecast.returns import estimable
 from research.market import Market
 
 KINDS = ("mean", "volatility", "correlation")
@@ -135,7 +136,7 @@ def input_sensitivity(
     check_draws(allocation, draws, mean_block)
     stop = len(market.dates)
     start, past = stop - allocation.window, market.past(stop - 1)
-    complete = past.complete(allocation.window)
+    complete = estimable(past, allocation.window)
     if not complete.any():
         raise DataError(
             f"no asset has the {allocation.window} returns on {past.date:%Y-%m-%d} that are made different."

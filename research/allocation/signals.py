@@ -1,6 +1,7 @@
 """Target weights from a table made elsewhere: weights by date, or scores by date that are mapped to weights."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -115,6 +116,13 @@ class Signals:
                     f"{self._table.source} has the column {cut(name)}, which is no asset of the portfolio: these are "
                     f"{cut(', '.join(past.assets))}. Correct its name, or leave the column out."
                 )
+
+    def check_ranges(self, ranges: Iterable[tuple[str, float, float]]) -> None:
+        """Raise DataError for a weight below 0 of an asset whose range, its lower and upper bound, is long only."""
+        long = [name for name, lower, _ in ranges if lower >= 0.0]
+        if self.mapping == "weights":
+            fix = "Its range is long only: give 0 or more, or a lower bound below 0, or a mapping if it is a score."
+            self._table.refuse((self._table.cells < 0.0) & np.isin(self._table.names, long), "weight below 0", fix)
 
     def target(self, past: Past) -> Array:
         """(n,) fraction of NAV of the latest row that is known; cash is the rest."""

@@ -12,6 +12,7 @@ from foundation.errors import ConfigError, PolicyError
 from research.accounting.turnover import one_way
 from research.allocation.allocation import Allocation, answer_of
 from research.allocation.answer import NotSolvedError
+from research.forecast.returns import estimable
 from research.market import Market, Past
 from research.risk.simulation.resampling import chained
 from research.risk.simulation.streams import BLOCKS, STARTS, stream
@@ -100,7 +101,7 @@ def _drawn(market: Market, window: int, mean_block: float, seed: int, path: int)
     """The past of a market whose last `window` days are drawn anew: returns of its complete assets, and cash."""
     stop = len(market.dates)
     rows = drawn_rows(stop - window, stop, mean_block, seed, path)
-    complete = market.past(stop - 1).complete(window)
+    complete = estimable(market.past(stop - 1), window)
     returns, cash = market.returns.copy(), market.cash.copy()
     returns[stop - window :] = np.where(complete, market.returns[rows], market.returns[stop - window :])
     cash[stop - window :] = market.cash[rows]

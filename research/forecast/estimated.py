@@ -129,5 +129,6 @@ class Estimated:
             i, j = sorted(order[int(np.argmax(same)) :][:2].tolist())
             raise DataError(
                 f"{assets[i]} and {assets[j]} have the same returns on all of the {len(returns)} sessions to "
-                f"{past.date:%Y-%m-%d}: nothing tells how to divide a weight between them. Leave one out."
+                f"{past.date:%Y-%m-%d}: nothing tells how to divide a weight between them. Leave one out, or "
+                f"take one of {', '.join(ANY_LENGTH)} as the covariance."
             )

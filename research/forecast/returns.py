@@ -8,20 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arguments import shown
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, Mask, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import RETURNS
 from research.market import Past
+from research.market.notes import Note
+
+QUIET_DAYS, QUIET_ROWS = 35, 3  # days, and rows where these are rarer, without a move after which an asset has stopped
 
 
 def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]:
     """The last `window` returns (window, k) of the k assets that have them all, and the columns (k,) of those assets.
 
-    An asset whose returns do not vary within it, as of a halt, is left out (`still`).
+    An asset whose returns do not vary within it, or that has stopped, as of a halt, is left out (`left_out`).
     Raises : DataError when no asset has a complete window in which it moves.
     """
-    from research.forecast.window import ranges
-
     lines = past.complete(window).nonzero()[0]
     if not len(lines):
         raise DataError(
@@ -31,28 +32,65 @@ def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]
     returns = past.returns[past.t - window + 1 :]
     if len(lines) < len(past.assets):
         returns = frozen(returns[:, lines])
-    moved = ranges(returns) > RETURNS
+    moved = _moved(past, returns, lines)
     if not moved.any():
         raise DataError(
-            f"returns of {', '.join(past.assets[line] for line in lines)} do not vary in the {window} sessions to "
-            f"{past.date:%Y-%m-%d}, so there is no volatility to divide by. Correct their prices, or, where they have "
-            "left the market, say when (delist)."
+            f"returns of {', '.join(past.assets[line] for line in lines)} do not vary in the {window} sessions, or the "
+            f"{QUIET_DAYS} days, to {past.date:%Y-%m-%d}, so there is no volatility to divide by. Correct their "
+            "prices, or, where they have left the market, say when (delist)."
         )
     return (returns, lines) if moved.all() else (frozen(returns[:, moved]), lines[moved])
 
 
-def still(past: Past, window: int) -> tuple[str, ...]:
-    """The assets that have the last `window` returns and whose returns do not vary within it: nothing can be estimated.
+def estimable(past: Past, window: int) -> Mask:
+    """(n,) whether each asset is one of those of `complete_returns`."""
+    complete = past.complete(window)
+    if (lines := complete.nonzero()[0]).size:
+        complete = complete.copy()
+        complete[lines] = _moved(past, frozen(past.returns[past.t - window + 1 :][:, lines]), lines)
+    return complete
 
-    They are left out by `complete_returns`.
+
+def left_out(past: Past, window: int) -> tuple[Note, ...]:
+    """Notes on the assets that have the last `window` returns, and that `complete_returns` leaves out."""
+    flat, notes = [], []
+    for line in (past.complete(window) & ~estimable(past, window)).nonzero()[0]:
+        name, moves = past.assets[line], _moves(past.returns[:, line], past.tradable[:, line]).nonzero()[0]
+        if not len(moves) or moves[-1] > past.t - _quiet_rows(past):
+            flat.append(name)
+            continue
+        day = past.days[moves[-1]]
+        fix = "correct its prices, or, if it has left the market, take it out or say when it left (delist)"
+        notes.append(Note(f"{name} has not moved since {day}, and is left out: {fix}", [name], day, warning=True))
+    if flat:
+        verb = "is" if len(flat) == 1 else "are"
+        text = f"{', '.join(flat)} did not move in {window} sessions, and {verb} left out"
+        notes.insert(0, Note(text, flat, warning=True))
+    return tuple(notes)
+
+
+def _moved(past: Past, returns: Array, lines: NDArray[np.int64]) -> Mask:
+    """(k,) whether the returns (T, k) of some columns vary, and are not those of an asset that has stopped.
+
+    It has stopped if it had no move, or no price, on the last rows. The longest time that a traded asset stood still in
+    the data of the house is 8 days, a fund that is valued once a month stands still for up to 34, and the market of
+    some country is closed for 11.
     """
     from research.forecast.window import ranges
 
-    lines = past.complete(window).nonzero()[0]
-    if not len(lines):
-        return ()
-    moved = ranges(frozen(past.returns[past.t - window + 1 :][:, lines])) > RETURNS
-    return tuple(past.assets[line] for line in lines[~moved])
+    rows = _quiet_rows(past)
+    moves = _moves(returns[-rows:], past.tradable[-min(rows, len(returns)) :][:, lines])
+    return (ranges(returns) > RETURNS) & moves.any(axis=0)
+
+
+def _moves(returns: Array, tradable: Mask) -> Mask:
+    """Whether an asset moved by a price of its own: a halted one moves with its currency alone."""
+    return (np.abs(returns) > RETURNS) & tradable
+
+
+def _quiet_rows(past: Past) -> int:
+    """The rows of the last days without a move after which an asset has stopped."""
+    return max(int((past.days[-QUIET_DAYS:] > past.days[-1] - np.timedelta64(QUIET_DAYS, "D")).sum()), QUIET_ROWS)
 
 
 def check_window(owner: str, window: int) -> None:

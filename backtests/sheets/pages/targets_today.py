@@ -17,7 +17,7 @@ from backtests.today.targets_today import YARDSTICK, TargetsToday, TargetToday
 from foundation.blocks import Column, text_rows
 from foundation.paper.formats import plain_json
 from foundation.paper.render import Running
-from foundation.paper.text_tables import text_table, wrapped
+from foundation.paper.text_tables import text_table, warnings_text, wrapped
 from foundation.paper.wording import age_words, counted, listed, number, percent
 from research.allocation import Answer, Binding
 from research.allocation.allocation import LISTING
@@ -186,7 +186,7 @@ def targets_brief(found: TargetsToday) -> str:
         ])  # fmt: skip
     more = len(rows) - len(shown)
     rest = f"\n{counted(more, 'smaller change')} and all reasons: on the page, or with --full." if more else ""
-    return f"{wrapped(use_words(found))}\n\n{text_table(cells, left=1)}{rest}"
+    return f"{wrapped(use_words(found))}\n\n{text_table(cells, left=1)}{rest}{warnings_text(found.notes)}"
 
 
 def _judged_name(found: TargetsToday) -> str:

@@ -128,4 +128,6 @@ class Lookup:
 
 def _near(word: object, known: Sequence[str]) -> str:
     near = get_close_matches(str(word), known, n=1)
+    if not known:
+        return "None has any: state them in the instruments or under the lines of the file, or name `lines`."
     return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), 400)}."

@@ -16,7 +16,7 @@ from foundation.arrays import Array, freeze_fields, running_sums
 from foundation.errors import ConfigError, DataError
 from research.forecast.covariances import covariance
 from research.forecast.moments import Moments
-from research.forecast.returns import check_window, complete_returns
+from research.forecast.returns import check_window, complete_returns, left_out
 from research.forecast.signals.expected import DEVIATION, FEWEST_HORIZONS, Expected, History, expected, history
 from research.market import Past
 
@@ -264,7 +264,7 @@ class SignalBlend:
             raise DataError(f"no asset moved in the {DEVIATION} sessions to {past.date:%Y-%m-%d}. Choose another date.")
         cov = np.atleast_2d(covariance("ledoit_wolf", returns[-self.estimate :, known], 0.0)) * self.horizon
         lines = complete[known]
-        notes = tuple(
+        notes = left_out(past, needed) + tuple(
             f"{past.assets[line]} is left out: it did not move in {DEVIATION} sessions" for line in complete[~known]
         )
         assets = tuple(past.assets[line] for line in lines)

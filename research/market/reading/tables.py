@@ -85,6 +85,10 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row", fewe
     Raises : DataError for a missing, repeated or padded name; for a date that is not one, carries a time or a zone,
              appears twice or stands after a later one; for a cell that is not a finite number; for too few rows.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise DataError(
+            f"{source} is no DataFrame: found {type(frame).__name__}. Give one with dates down and names across."
+        )
     if frame.index.nlevels > 1 or frame.columns.nlevels > 1:
         found = [list(labels.names) for labels in (frame.index, frame.columns)]
         raise DataError(

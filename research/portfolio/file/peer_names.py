@@ -2,6 +2,16 @@
 
 from typing import Any
 
+LIMITS = "This kind takes no limits: for these take `kind: min_volatility`."
+PEER_KEYS = {  # kind -> key that peers have, and what to write here
+    "minimum_variance": dict.fromkeys(("lower", "upper", "constraints", "weight_bounds"), LIMITS),
+    "mean_variance": {
+        "target_volatility": "Write `goal:` here.",
+        "target_return": "Write `goal:` here.",
+        "weight_bounds": "Write `lower:` and `upper:` here.",
+    },
+}
+
 PEER_NAMES: dict[str, tuple[str, dict[str, Any]]] = {  # name -> kind, and the settings that the name states
     "1/n": ("equal", {}),
     "equal_weight": ("equal", {}),

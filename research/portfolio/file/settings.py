@@ -54,7 +54,7 @@ def build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any],
     known = document.knowing(faults)
     given = {key: value for key, value in document.mapping(*path).items() if key in open_to}
     for f in fields(cls):
-        if f.name in open_to and f.name not in given and f.default is MISSING and f.default_factory is MISSING:
+        if f.name not in {*held, *given} and f.default is MISSING and f.default_factory is MISSING:
             with faults:
                 known.value(*path, f.name)  # refuses: it is missing
     values = {}

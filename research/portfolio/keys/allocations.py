@@ -86,7 +86,7 @@ from research.market.frequency import is_daily
 from research.portfolio.file.document import Document
 from research.portfolio.file.lengths import default_lengths
 from research.portfolio.file.own_class import check_code, code_of, is_estimator, own_allocation
-from research.portfolio.file.peer_names import PEER_NAMES
+from research.portfolio.file.peer_names import PEER_KEYS, PEER_NAMES
 from research.portfolio.file.settings import adapters, build, held_by_kind, named, nested, plain
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.estimators import optimiser, read_estimator_allocation
@@ -202,6 +202,9 @@ def read_allocation(
         *dict.fromkeys(NESTED_FIELDS.get(name, name) for name in nested(cls)),
     )
     allocation: Allocation = build(document, path, cls, held, beside)
+    if isinstance(allocation, Signals):
+        with document.placing((*path, "table")):
+            allocation.check_ranges(shared.get("ranges", ()))
     return allocation
 
 
@@ -214,6 +217,9 @@ def _kind(document: Document, path: KeyPath, strategic: FixedWeights) -> tuple[t
         return own, {}
     word, settings = PEER_NAMES.get(kind.lower(), ("", {}))
     cls = ALLOCATIONS[word or named(document, (*path, "kind"), ALLOCATIONS)]
+    for key, fix in PEER_KEYS.get(_NAMES[cls], {}).items():
+        if document.has(*path, key):
+            document.refuse((*path, key), "unknown key", key, fix)
     return cls, {"weights": strategic.weights} if cls is FixedWeights else dict(settings)
 
 

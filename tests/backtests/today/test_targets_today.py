@@ -10,6 +10,7 @@ from sklearn.covariance import LedoitWolf
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import holm
 from backtests.inference.sharpe_inference import ledoit_wolf
+from backtests.sheets.pages.targets_today import targets_brief, targets_sheet
 from backtests.today.targets_today import AgainstControls, TargetsToday, target_today, targets_today
 from foundation.errors import ConfigError, DataError
 from research.allocation import (
@@ -25,6 +26,7 @@ from research.allocation import (
 )
 from research.allocation.constraints import Constraints, Most
 from research.allocation.input_sensitivity import input_sensitivity
+from research.forecast import Estimated
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Never
 from research.rules.protocol import allocation_name
@@ -60,6 +62,40 @@ def test_targets_are_those_that_the_classes_give_on_their_last_day(found: Target
     assert hrp.answer.seen == refit.date
     assert hrp.weights.tolist() == HRP(window=252).target(refit).tolist()
     assert found.strategic.weights == pytest.approx(portfolio.target)
+
+
+@pytest.fixture(scope="module")
+def damaged(portfolio: Portfolio) -> Portfolio:
+    """The portfolio, in which VEA repeats SPY, and GLD has had no move since 2016-03-31; and one more policy."""
+    market = portfolio.market
+    returns, (spy, vea, gld) = market.returns.copy(), map(market.assets.index, ("SPY", "VEA", "GLD"))
+    returns[:, vea] = returns[:, spy]
+    returns[market.row("2016-03-31") + 1 :, gld] = 0.0
+    sample = Never(MeanVariance(forecast=Estimated(covariance="sample")))
+    policies = {"sample": sample, "hrp": Never(HRP()), "threshold": portfolio.policies["threshold"]}
+    return replace(portfolio, market=replace(market, returns=returns), policies=policies, policy="threshold")
+
+
+def test_a_policy_without_a_target_is_named_and_the_others_are_shown(damaged: Portfolio) -> None:
+    found = targets_today(damaged, DAY)
+    assert [target.policies for target in found.targets] == [("hrp",), ("threshold",)]
+    why = "sample has no target, and is not shown: SPY and VEA have the same returns on all of the 252 sessions"
+    [note] = [note for note in found.notes if note.startswith(why)]
+    assert note.endswith("Leave one out, or take one of ledoit_wolf, oas, shrunk_correlations as the covariance.")
+    with pytest.raises(ConfigError, match=r"policy sample has no target of 2016-06-15 here\. sample has no target"):
+        found.of("sample")
+    with pytest.raises(DataError, match="sample has no target: SPY and VEA have the same returns"):
+        targets_today(damaged, DAY, ["sample"])
+
+
+def test_an_asset_that_has_stopped_is_a_warning_of_page_and_terminal(damaged: Portfolio) -> None:
+    found = targets_today(damaged, DAY, ["hrp"])
+    assert found.of("hrp").weights[damaged.market.assets.index("GLD")] == 0.0
+    why = "GLD has not moved since 2016-03-31, and is left out: correct its prices, or, if it has left the market, "
+    [note] = [note for note in found.notes if note.startswith(why)]
+    assert note in targets_sheet(found)["warnings"]
+    assert f"Warning: {note}" in " ".join(targets_brief(found).split())
+    assert "Shares of risk leave out what has not moved, or has fewer than 252 returns: GLD." in found.notes
 
 
 def test_risk_is_by_the_covariance_of_scikit_learn(found: TargetsToday, portfolio: Portfolio) -> None:

@@ -77,6 +77,23 @@ def test_prices_on_days_of_any_calendar_give_weights(rows):
         weights_from_prices(InverseVolatility(window=60), prices, calendar="XNYS")
 
 
+def test_the_year_is_that_of_the_dates_of_x():
+    drawn = np.random.default_rng(8).normal(0.01, 0.04, (40, 3))
+    months = pd.DataFrame(drawn, pd.date_range("2019-01-31", periods=40, freq="ME"), list("ABC"))
+    estimate = Estimated(window=24, covariance="sample")
+    found = AllocationEstimator(MeanVariance("maximum_sharpe", forecast=estimate)).fit(months)
+    window = months.tail(24)
+    ratio = found.weights_ @ window.mean() / np.sqrt(found.weights_ @ window.cov() @ found.weights_)
+    assert found.answer_.value == pytest.approx(np.sqrt(12.0) * ratio, rel=1e-6)
+    undated = AllocationEstimator(MeanVariance("maximum_sharpe", forecast=estimate)).fit(months.to_numpy())
+    assert undated.answer_.value == pytest.approx(np.sqrt(252.0) * ratio, rel=1e-6)  # its own periods_per_year
+
+
+def test_prices_are_no_returns(frame):
+    with pytest.raises(ConfigError, match=r"X are prices\? Its median is .*pct_change"):
+        AllocationEstimator(HRP(window=60)).fit(100.0 * (1.0 + frame).cumprod())
+
+
 def test_weights_are_those_of_skfolio_where_both_do_the_same(frame):
     theirs = HierarchicalRiskParity().fit(frame).weights_
     assert AllocationEstimator(HRP(linkage="ward")).fit(frame).weights_ == pytest.approx(theirs, abs=1e-9)

@@ -1,6 +1,7 @@
 """Names in a file and the classes behind them: every one can be written, read, and written again."""
 
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import MISSING, dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ from research.allocation import (
 from research.allocation.constraints import Cardinality, Constraints, Group, Most
 from research.allocation.signals import read_signals
 from research.forecast import (
+    Benchmark,
     Estimated,
+    FactorModel,
     HARVolatility,
     JumpModel,
     MarkovRegimes,
@@ -62,7 +65,7 @@ from research.learning import GradientSettings, Learned, PPOSettings, Universal
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
 from research.portfolio.file.peer_names import PEER_NAMES
-from research.portfolio.keys.allocations import ALLOCATIONS
+from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
 from research.portfolio.keys.policies import RULES, policy_settings, read_policy
 from research.rules import (
     CPPI,
@@ -295,6 +298,71 @@ def test_the_name_of_a_peer_is_an_allocation_and_is_written_back_by_its_own_word
 def test_the_setting_that_a_name_states_cannot_be_another(read: Any) -> None:
     with pytest.raises(ConfigError, match=r"allocation\.objective: unknown key .*found 'objective'"):
         read("{rule: never, allocation: {kind: max_sharpe, objective: utility}}")
+
+
+REGISTRIES = {
+    **{f"{{rule: {name}}}": cls for name, cls in RULES.items()},
+    **{f"{{rule: never, allocation: {{kind: {name}}}}}": cls for name, cls in ALLOCATIONS.items()},
+    **{
+        f"{{rule: never, allocation: {{kind: tilted, forecast: {{kind: {name}}}}}}}": cls
+        for name, cls in {**FORECASTS, **MODELS}.items()
+        if cls is not FactorModel  # which asks for `factors` first
+    },
+    **{
+        f"{{rule: never, allocation: {{kind: regime_exposure, regimes: {{kind: {name}}}}}}}": cls
+        for name, cls in REGIME_MODELS.items()
+    },
+}
+
+
+@pytest.mark.parametrize("written", REGISTRIES)
+def test_a_setting_that_a_kind_needs_and_that_is_left_out_is_named(read: Any, written: str) -> None:
+    """Each kind without settings is either whole, or refused with the keys to add."""
+    cls = REGISTRIES[written]
+    needed = {f.name for f in fields(cls) if f.init and f.default is MISSING and f.default_factory is MISSING}
+    given = {"allocation", "weights"} if cls in (FixedWeights, Benchmark) else {"allocation"}  # of the file itself
+    if not (needed := needed - given):
+        with suppress(ConfigError):  # of settings of which one of several is needed
+            read(written)
+        return
+    with pytest.raises(ConfigError, match=r"missing \(.*Add `") as told:
+        read(written)
+    for name in needed:
+        assert f"Add `{NESTED_FIELDS.get(name, name)}:`" in str(
+            told.value
+        ) or f".{NESTED_FIELDS.get(name, name)}." in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("min_variance, upper: 0.3", r"upper: unknown key .*for these take `kind: min_volatility`"),
+        ("minimum_variance, constraints: {net: {most: 1}}", r"constraints: unknown key .*`kind: min_volatility`"),
+        ("efficient_risk, target_volatility: 0.1", r"target_volatility: unknown key .*Write `goal:` here"),
+        ("efficient_return, target_return: 0.1", r"target_return: unknown key .*Write `goal:` here"),
+    ],
+)
+def test_a_key_of_a_peer_is_answered_with_the_one_of_the_house(read: Any, kind: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read(f"{{rule: never, allocation: {{kind: {kind}}}}}")
+
+
+def test_weights_below_zero_are_refused_where_the_range_is_long_only(tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text("date,SPY,AGG\n2020-01-31,0.5,0.5\n2020-02-28,1.2,-0.3\n")
+    path = tmp_path / "file.yaml"
+    path.write_text("policies:\n  mine: {rule: never, allocation: {kind: signals, table: w.csv}}\n")
+
+    def read(lower: float) -> Any:
+        ranges = (("SPY", 0.0, 1.0), ("AGG", lower, 1.0))
+        return read_policy(read_document(path), ("policies", "mine"), STRATEGIC, {"ranges": ranges})
+
+    with pytest.raises(
+        ConfigError, match=r"table \(.*weight below 0 for AGG on 2020-02-28 \(w.csv, line 3\): found -0.3"
+    ):
+        read(0.0)
+    assert isinstance(read(-0.5).allocation, Signals)
+    path.write_text(path.read_text().replace("w.csv", "w.csv, mapping: rank"))
+    assert isinstance(read(0.0).allocation, Signals)
 
 
 def test_every_name_has_an_example() -> None:
