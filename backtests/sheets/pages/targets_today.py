@@ -210,7 +210,7 @@ def _judged_name(found: TargetsToday) -> str:
 
 
 def _trade_words(found: TargetsToday, target: str) -> str:
-    """What it takes to reach the target from the holdings; "" on a day before that of the holdings."""
+    """The way from the holdings to the target, in words; "" on a day before that of the holdings."""
     turnover = found.to_trade(found.judged.weights)
     if found.date != found.portfolio.date:
         return ""
