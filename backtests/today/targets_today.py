@@ -344,7 +344,10 @@ def _against_controls(found: TargetsToday) -> AgainstControls:
     kept: list[tuple[Array, list[str]]] = [(rows[0], [])]
     for name, row in zip(simple, rows[1:], strict=True):
         known = next((names for one, names in kept if np.abs(one - row).max() <= SAME), None)
-        kept.append((row, [name])) if known is None else known.append(name)
+        if known is None:
+            kept.append((row, [name]))
+        else:
+            known.append(name)
     same, *others = (names for _, names in kept)
     if not others:
         raise DataError(f"{listed(same)} earned the same as this target on each day.")
