@@ -26,10 +26,11 @@ from backtests.inference.evidence import LOSS
 from backtests.inference.slow_waves import SlowMeans, confidence_set
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.allocation import Allocation, TargetPath
+from research.allocation.allocation import allocation_name
 from research.portfolio import Portfolio
 from research.portfolio.keys.policies import rule_key
 from research.rules import Rule
-from research.rules.protocol import allocation_name, held_by, long_name
+from research.rules.protocol import held_by, long_name
 
 STRATEGIC = "strategic"  # the name of the strategic target
 SIZE = 0.10  # of the confidence sets

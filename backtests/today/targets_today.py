@@ -23,9 +23,10 @@ from backtests.inference.paired_sharpe import PairedSharpe
 from backtests.views import view
 from foundation.arrays import Array, freeze_fields
 from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.paper.wording import listed
 from foundation.tolerances import COUNTED
 from research.allocation import Allocation, Answer, EqualWeights, MinimumVariance, RiskParity, TargetPath, target_path
-from research.allocation.allocation import carried
+from research.allocation.allocation import allocation_name, carried
 from research.allocation.answer import UNANSWERED, Following
 from research.allocation.hierarchical.model import Hierarchy, Model
 from research.allocation.input_sensitivity import InputSensitivity, input_sensitivity
@@ -39,7 +40,7 @@ from research.portfolio.file.lengths import at_frequency
 from research.risk import sharpe
 from research.risk.decomposition.contributions import risk_contributions
 from research.risk.decomposition.torsion import torsion_bets
-from research.rules.protocol import allocation_name, held_by
+from research.rules.protocol import held_by
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +87,7 @@ CONTROLS: Mapping[str, Allocation] = {
     "minimum variance": MinimumVariance(),
     "risk parity": RiskParity(),
 }
+SAME = 1e-12  # return of a day: two targets that differ by no more are one
 YARDSTICK = Estimated()  # of risk: the Ledoit-Wolf covariance of the last year of days
 
 
@@ -93,7 +95,7 @@ YARDSTICK = Estimated()  # of risk: the Ledoit-Wolf covariance of the last year 
 class TargetToday:
     """The target of one allocation that is in force at a close.
 
-    name       : name of the allocation, in words.
+    name       : name of the first policy that holds it; of the allocation, in words, where none does.
     allocation : allocation that gave the target.
     policies   : names of the policies that hold it; () for a control.
     answer     : weights and their reasons, of the day on which they were computed.
@@ -120,6 +122,11 @@ class TargetToday:
         return next(iter(self.trees.values()), None)
 
     @property
+    def words(self) -> str:
+        """The name of the allocation, in words."""
+        return allocation_name(self.allocation)
+
+    @property
     def weights(self) -> Array:
         """(n,) fraction of NAV; cash is the rest."""
         return self.answer.weights
@@ -132,12 +139,15 @@ class AgainstControls:
     Each target is held from close to close at no cost.
 
     first, last : first and last day of the returns.
-    differences : difference of each simple target by its name; p is Holm-adjusted over all of them.
+    differences : difference of each simple target by its name; p is Holm-adjusted over all of them. Targets that earned
+                  the same on each day are one, whose name lists them.
+    same        : simple targets that earned the same as the one that is judged; none of them is compared.
     """
 
     first: pd.Timestamp
     last: pd.Timestamp
     differences: Mapping[str, Difference]
+    same: tuple[str, ...] = ()
 
     def judged(self, word: str) -> list[str]:
         """The simple targets with a verdict: "better", "worse", "not significant" or "not available"."""
@@ -344,7 +354,8 @@ def target_today(
     row = market.row(answer.seen)
     trees = {allocation_name(one): one.hierarchy(market.past(row), _before(one, market, row)) for one in models}
     tilts = () if answer.fallback else tilts_of(allocation, market.past(row))
-    return TargetToday(allocation_name(allocation), allocation, tuple(policies or ()), answer, risk, trees, tilts)
+    holders = tuple(policies or ())
+    return TargetToday((*holders, allocation_name(allocation))[0], allocation, holders, answer, risk, trees, tilts)
 
 
 def _against_controls(found: TargetsToday) -> AgainstControls:
@@ -352,25 +363,35 @@ def _against_controls(found: TargetsToday) -> AgainstControls:
     market, judged = found.portfolio.market.until(f"{found.date:%Y-%m-%d}"), found.judged
     first = market.row(found.portfolio.test_start - pd.Timedelta(days=1))
     simple = dict(found.controls) if found.is_strategic else {"the strategic target": found.strategic, **found.controls}
-    others = {name: one.allocation for name, one in simple.items() if one.allocation != judged.allocation}
-    if first > len(market.dates) - 2 or not others:
+    if first > len(market.dates) - 2 or not simple:
         raise DataError(f"the test begins on {found.portfolio.test_start:%Y-%m-%d}: there are no days to compare.")
     cash, year = market.cash[first + 1 :], float(found.portfolio.periods_per_year)
-    excess = np.array([
+    rows = [
         target_returns(target_path(one, market, start=first), market, first) - cash
-        for one in (judged.allocation, *others.values())
-    ])  # fmt: skip
+        for one in (judged.allocation, *(control.allocation for control in simple.values()))
+    ]
+    kept: list[tuple[Array, list[str]]] = [(rows[0], [])]
+    for name, row in zip(simple, rows[1:], strict=True):
+        known = next((names for one, names in kept if np.abs(one - row).max() <= SAME), None)
+        if known is None:
+            kept.append((row, [name]))
+        else:
+            known.append(name)
+    same, *others = (names for _, names in kept)
+    if not others:
+        raise DataError(f"{listed(same)} earned the same as this target on each day.")
+    excess = np.array([row for row, _ in kept])
     ratios = [sharpe(row, np.zeros(len(row)), year) for row in excess]
     p, half = PairedSharpe(excess, year, HOUSE).tests(range(1, len(excess)), 0, INTERVAL_LEVEL)
     adjusted = np.full(len(p), np.nan)
     adjusted[np.isfinite(p)] = holm(p[np.isfinite(p)])
     differences = {}
-    for k, name in enumerate(others):
+    for k, names in enumerate(others):
         gap, reach = ratios[k + 1] - ratios[0], float(half[k])
         test = EstimateWithTest(gap, gap - reach, gap + reach, INTERVAL_LEVEL, p=float(p[k]))
         word = verdict(adjusted[k], is_better=gap > 0.0, level=INTERVAL_LEVEL)
-        differences[name] = Difference.judged(test, float(adjusted[k]), word)
-    return AgainstControls(market.dates[first + 1], market.dates[-1], differences)
+        differences[" = ".join(names)] = Difference.judged(test, float(adjusted[k]), word)
+    return AgainstControls(market.dates[first + 1], market.dates[-1], differences, tuple(same))
 
 
 def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None:

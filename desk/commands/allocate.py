@@ -39,7 +39,7 @@ def make_allocate(
         progress.stage("computing targets")
         found = targets_today(portfolio, as_of, None if policy is None else [policy], sensitivity)
         settings = {"portfolio": portfolio.settings, "as_of": as_of, "policy": policy, "sensitivity": sensitivity}
-        run = run_for("allocate", portfolio, settings)
+        run = run_for("allocate", portfolio, settings, found.date)
         final = (reports or reports_folder(portfolio.file)) / run.name
         with writing(final), staged(final) as folder:
             progress.stage("comparing with simple targets")

@@ -54,7 +54,7 @@ def make_forecast(
         asked = list(found.entries) if with_worth else [found.champion]
         made = _worths(known, {name: found.models[name] for name in asked})
         settings = {"portfolio": portfolio.settings, "as_of": as_of, "worth": with_worth}
-        run = run_for("forecast", portfolio, settings)
+        run = run_for("forecast", portfolio, settings, found.market.dates[-1])
         final = (reports or reports_folder(portfolio.file)) / run.name
         with writing(final), staged(final) as folder:
             progress.stage("drawing the page")

@@ -27,9 +27,10 @@ class Made:
     failed: int = 0
 
 
-def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any]) -> Run:
-    """The run of one kind on a portfolio's file, data and these settings."""
-    return Run(kind, Path(portfolio.file).stem, f"{portfolio.date:%Y-%m-%d}", settings, portfolio.market.fingerprint)
+def run_for(kind: str, portfolio: Portfolio, settings: Mapping[str, Any], day: date | None = None) -> Run:
+    """The run of one kind on a portfolio's file, data and these settings, as of a day; None for the file's last."""
+    last = f"{day or portfolio.date:%Y-%m-%d}"
+    return Run(kind, Path(portfolio.file).stem, last, settings, portfolio.market.fingerprint)
 
 
 def write_summary(folder: Path, run: Run, text: str, facts: Mapping[str, Any]) -> None:

@@ -4,9 +4,11 @@ A target depends on the past alone, not on holdings, rule or cost. An allocation
 its schedule only, and its path is computed once for every policy that uses it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -27,6 +29,8 @@ from research.allocation.answer import (
     checked_weights,
     remarks,
 )
+from research.allocation.estimator_words import kind_of
+from research.forecast.moments import Forecast
 from research.forecast.returns import left_out
 from research.market import Market, Past
 from research.market.calendars import EVERY, last_of
@@ -36,6 +40,8 @@ Unlisted = Literal["pro_rata", "cash"]
 
 LISTING = "listing"
 UNLISTED = ("pro_rata", "cash")
+PROPER = ("CVaR", "Kelly", "Schur")  # words of names of classes that keep their letters, as abbreviations do
+WORD = re.compile(rf"{'|'.join(PROPER)}|[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 @runtime_checkable
@@ -286,14 +292,38 @@ def _last_solved(allocation: Allocation, market: Market, earlier: list[int]) -> 
     return None
 
 
-def check_history(allocation: Allocation, market: Market, start: int) -> Mask:
+def allocation_name(allocation: Allocation) -> str:
+    """The name of an allocation in words, with its window where it has one, or with the allocation that it scales.
+
+    An estimator of a library has the name that a portfolio file gives it.
+
+    >>> from research.allocation import HRP, ConstantExposure, MeanVariance
+    >>> allocation_name(ConstantExposure(HRP(window=252), 0.6)), allocation_name(MeanVariance())
+    ('constant exposure of HRP of 252 returns', 'mean variance (minimum volatility) of 252 returns')
+    """
+    found = WORD.findall(type(allocation).__name__)
+    words = " ".join(word if word.isupper() or word in PROPER else word.lower() for word in found)
+    if (scaled := getattr(allocation, "allocation", None)) is not None:
+        return f"{words}{'' if words.endswith(('ed', 'shrunk')) else ' of'} {allocation_name(scaled)}"
+    if (model := getattr(allocation, "estimator", None)) is not None:
+        words = kind_of(type(model))
+    if isinstance(aim := getattr(allocation, "objective", None), str):
+        words += f" ({aim.replace('sharpe', 'Sharpe ratio').replace('_', ' ')})"
+    return f"{words}{f' of {allocation.window} returns' if allocation.window else ''}"
+
+
+def check_history(allocation: Allocation | Forecast, market: Market, start: int, whose: str = "") -> Mask:
     """(T,) whether an asset that is listed at each close has a complete window.
 
-    Raises : DataError when none has it at row `start`.
+    allocation : allocation or forecast that has the window.
+    market     : market with its listings.
+    start      : row on which an asset needs a complete window.
+    whose      : words for what has the window; "" for the name of the allocation.
+    Raises     : DataError when none has it at row `start`.
     """
     complete = _complete(allocation, market)
     if not complete[start]:
-        raise _too_short(allocation, market, start, complete)
+        raise _too_short(allocation, market, start, complete, whose)
     return complete
 
 
@@ -364,7 +394,7 @@ def refits_so_far(allocation: Allocation, past: Past) -> list[int]:
     return [int(t) for t in rows[_complete(allocation, past)[rows]]]
 
 
-def _complete(allocation: Allocation, market: Market | Past) -> Mask:
+def _complete(allocation: Allocation | Forecast, market: Market | Past) -> Mask:
     """(T,) whether an asset that is listed at each close has a complete window."""
     complete, window = np.ones(len(market.dates), dtype=bool), allocation.window
     if window > 0:
@@ -373,13 +403,14 @@ def _complete(allocation: Allocation, market: Market | Past) -> Mask:
     return complete
 
 
-def _too_short(allocation: Allocation, market: Market, start: int, complete: Mask) -> DataError:
-    """The error for a history that is too short, with the first later row that has a complete window."""
+def _too_short(allocation: Allocation | Forecast, market: Market, start: int, complete: Mask, whose: str) -> DataError:
+    """The error for a history that is too short, with the first day of a test for which it is long enough."""
     known = max(start - int(np.argmax(market.listed.any(axis=1))), 0)
     ready = start + int(np.argmax(complete[start:]))
-    fix = f"start on {market.dates[ready]:%Y-%m-%d} or later, " if complete[ready] else ""
+    after = f"`test_start: {market.dates[ready] + timedelta(days=1):%Y-%m-%d}` or later, or " if complete[ready] else ""
+    name = whose or (allocation_name(allocation) if isinstance(allocation, Allocation) else type(allocation).__name__)
     return DataError(
-        f"market {market.name!r} is too short for {shown(allocation)}: it needs {allocation.window} returns on "
-        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Choose a shorter window, {fix}or "
-        "give the market a longer history."
+        f"market {market.name!r} is too short for {name}: it needs {allocation.window} returns on "
+        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Write {after}a shorter `window`, "
+        "or give the market a longer history."
     )

@@ -15,7 +15,8 @@ import pandas as pd
 
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Policy, Trade, View
-from research.allocation import Allocation, EstimatorAllocation, TargetPath
+from research.allocation import Allocation, TargetPath
+from research.allocation.allocation import allocation_name
 from research.market.market import Market
 
 if TYPE_CHECKING:
@@ -227,17 +228,3 @@ def long_name(policy: object, strategic: Allocation | None = None) -> str:
     if strategic is None or allocation is None or allocation == strategic:
         return words
     return f"{allocation_name(allocation)}; {words}"
-
-
-def allocation_name(allocation: Allocation) -> str:
-    """The name of an allocation, with its window where it has one, or with the allocation that it scales.
-
-    >>> from research.allocation import HRP, ConstantExposure
-    >>> allocation_name(ConstantExposure(HRP(window=252), 0.6))
-    'ConstantExposure of HRP of 252 days'
-    """
-    scaled = held_by(allocation)
-    if scaled is not None:
-        return f"{type(allocation).__name__} of {allocation_name(scaled)}"
-    model = allocation.estimator if isinstance(allocation, EstimatorAllocation) else allocation
-    return f"{type(model).__name__}{f' of {allocation.window} days' if allocation.window else ''}"

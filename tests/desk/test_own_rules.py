@@ -79,7 +79,7 @@ def test_an_own_rule_promises_nothing_but_to_decide() -> None:
     assert (short_name(rule), long_name(rule), long_name(rule, FixedWeights((1.0,)))) == (
         "Own",
         "Own",
-        "EqualWeights; Own",
+        "equal weights; Own",
     )
     assert held_by(rule) == EQUAL
     assert held_by(Bare()) is None
@@ -152,10 +152,10 @@ def test_it_stands_on_the_sheet_by_its_name(compared: Comparison) -> None:
     assert {column["name"]: column["rule"] for column in columns}.items() >= {
         "own": "Own",
         "bare": "Bare",
-        "equal": "EqualWeights; Own",
+        "equal": "equal weights; Own",
     }.items()
     page = comparison_html(compared)
-    assert "EqualWeights; Own" in page
+    assert "equal weights; Own" in page
     assert "fortnight" not in page
 
 

@@ -6,7 +6,7 @@ from backtests.inference.estimates import POWER, Estimate, EstimateWithTest, Not
 from backtests.sheets.parts import Part, Words
 from backtests.sheets.tables import table
 from backtests.studies.forecasts.risk_worth import MINIMUM_VARIANCE, VOLATILITY_TARGET, RiskWorth
-from backtests.studies.forecasts.worth import TiltWorth, Worth
+from backtests.studies.forecasts.worth import NO_VIEW, TiltWorth, Worth
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import number, percent
 
@@ -20,7 +20,7 @@ def worth_words(name: str, made: Worth) -> str:
     made : its worth.
     """
     words = _tilt_words(name, made.tilts)
-    if isinstance(made.risk, NotAvailable) and not isinstance(made.tilts, NotAvailable):
+    if isinstance(made.risk, NotAvailable) and (made.risk == made.tilts or not isinstance(made.tilts, NotAvailable)):
         return words
     return f"{words} {_risk_words(name, made.risk)}"
 
@@ -59,7 +59,8 @@ def worth_numbers(made: Worth | NotAvailable) -> dict[str, Any]:
 
 def _tilt_words(name: str, made: TiltWorth | NotAvailable) -> str:
     if isinstance(made, NotAvailable):
-        return f"Do not move weights by {name}: {made.reason[:1].lower()}{made.reason[1:]}"
+        use = f"Do not move weights by {name}" if made.reason == NO_VIEW else f"The worth of {name} was not tested"
+        return f"{use}: {made.reason[:1].lower()}{made.reason[1:]}"
     worth, count = made.worth, len(made.gains) - 1
     low, high = (_points(end) for end in (worth.lower, worth.upper))
     use = f"Use {name}" if made.is_earned else f"Do not use {name} to move weights"
@@ -77,7 +78,7 @@ def _tilt_words(name: str, made: TiltWorth | NotAvailable) -> str:
 
 def _risk_words(name: str, made: RiskWorth | NotAvailable) -> str:
     if isinstance(made, NotAvailable):
-        return made.reason
+        return f"Its worth for risk was not tested: {made.reason[:1].lower()}{made.reason[1:]}"
     variance, target = made.saved[MINIMUM_VARIANCE], made.saved[VOLATILITY_TARGET]
     clear = [one for one in (variance, target) if one.lower > 0.0]
     worse = [one for one in (variance, target) if one.upper < 0.0]

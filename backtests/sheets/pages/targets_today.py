@@ -12,7 +12,7 @@ from backtests.sheets.pictures.risk_contributions import risk_shares_picture
 from backtests.sheets.pictures.today import intervals_picture, weights_picture
 from backtests.sheets.render import render, write_report
 from backtests.sheets.tables import Block, table
-from backtests.sheets.tilts import TILT, tilt_columns, tilt_numbers, tilt_table
+from backtests.sheets.tilts import TILT, tilt_columns, tilt_numbers, tilt_table, tilt_words
 from backtests.today.targets_today import YARDSTICK, TargetsToday, TargetToday
 from foundation.blocks import Column, text_rows
 from foundation.paper.formats import plain_json
@@ -23,6 +23,7 @@ from research.allocation import Answer, Binding
 from research.allocation.allocation import LISTING
 from research.allocation.hierarchical.model import Hierarchy
 from research.allocation.input_sensitivity import InputSensitivity
+from research.market.calendars import row_count, row_name
 from research.portfolio.file.lengths import at_frequency
 
 PAGE = "allocate"
@@ -31,14 +32,15 @@ LIMITS_SHOWN = 6  # limits that are named of those that bind
 INPUTS_SHOWN = 5  # inputs that move the weights most
 ASSETS_SHOWN = 6  # assets in the text of a terminal: those farthest from their targets
 NO_TRADE = 5e-4  # of NAV: a turnover that is shown as 0.0 %
+STRATEGIC = "your strategic target"
 SENSITIVITY = "What moves these weights: inputs of the estimate, each one standard error higher, the others as they are"
 STATUS = {"optimal": "to optimality", "optimal_inaccurate": "to reduced accuracy"}
 TERMS = {
     "Clearly better": "A Sharpe ratio (excess return over volatility, a year) that differs by the test of Ledoit and "
-    "Wolf (2008) at 5 %, Holm-adjusted for the number of comparisons. Each target is held from day to day without "
-    "costs. A target that was written down later than these days may have been chosen by what came of them.",
+    "Wolf (2008) at 5 %, Holm-adjusted for the number of comparisons. Each target is held from {row} to {row} "
+    "without costs. A target that was written down later than these days may have been chosen by what came of them.",
     "Controls": "Targets that need no opinion: equal weights (1/N), minimum variance and risk parity, both by the "
-    "Ledoit–Wolf covariance of the last year.",
+    "Ledoit–Wolf covariance of the last {rows}.",
     "To trade": "One-way turnover from the weights held at the last close of the file, of NAV. Whether to trade today "
     "is decided by the policy: rebalance trades.",
     "Risk": "Share of each asset in the variance of the target, by one Ledoit–Wolf covariance of {window} returns up "
@@ -49,8 +51,12 @@ TERMS = {
 
 
 def _terms(found: TargetsToday) -> dict[str, str]:
-    window = at_frequency(YARDSTICK, found.portfolio.periods_per_year).window
-    return {term: words.replace("{window}", str(window)) for term, words in TERMS.items()}
+    year = found.portfolio.periods_per_year
+    window = at_frequency(YARDSTICK, year).window
+    return {
+        term: words.format(window=window, rows=row_count(window, year), row=row_name(year))
+        for term, words in TERMS.items()
+    }
 
 
 def write_targets_page(folder: Path, found: TargetsToday, run: Mapping[str, str]) -> None:
@@ -69,7 +75,7 @@ def targets_sheet(found: TargetsToday) -> Block:
     """Every block of the page, for `report.html.j2`."""
     judged = found.judged
     why: list[Part] = [Words(reason, "") for reason in reasons(judged)]
-    why += [tilt_table(TILT, tilt) for tilt in judged.tilts]
+    why += [*(tilt_table(TILT, tilt) for tilt in judged.tilts), *_risk(found)]
     if judged.sensitivity is not None:
         why.append(_block(SENSITIVITY, _strongest(judged.sensitivity)))
     tables: list[Part] = []
@@ -89,9 +95,9 @@ def targets_sheet(found: TargetsToday) -> Block:
         "warnings": found.notes,
         "age": age_words(found.date.date()),
         "sections": section_blocks([
-            ("weights", "Weights", "Weights held and wanted", [weights_picture(found), *_risk(found)]),
-            ("controls", "Controls", "Is it better than simple targets?", _controls(found)),
+            ("weights", "Weights", "Weights held and wanted", [weights_picture(found)]),
             ("why", "Reasons", "Why these weights", why),
+            ("controls", "Controls", "Is it better than simple targets?", _controls(found)),
             ("targets", "Numbers", "All numbers", [Folded(f"The numbers of this target{more}", tables)]),
         ]),
         "terms": _terms(found),
@@ -127,6 +133,7 @@ def targets_numbers(found: TargetsToday) -> dict[str, Any]:
             {"control": name, "verdict": one.verdict} | {part: getattr(one, part) for part in parts}
             for name, one in tests.items()
         ],
+        "same_as_judged": [] if isinstance(against, NotAvailable) else list(against.same),
         "not_compared": why_not(against),
         "notes": found.notes,
     }
@@ -143,10 +150,12 @@ def use_words(found: TargetsToday) -> str:
     "Hold" the strategic target where no control is clearly better, and another where it is clearly better than each;
     A tilted one that moved nothing is the strategic target, and is not compared with it.
     "Reconsider" one than which a simple target is clearly better; else nothing is shown, and the sentence says so.
+    What reaching the target would trade stands behind it: whether to trade is for the policy's rule to decide.
     """
-    against, name, trade = found.against_controls, _judged_name(found), _trade_words(found)
+    against, name = found.against_controls, _judged_name(found)
     if found.judged.tilts and np.array_equal(found.judged.weights, found.strategic.weights):
-        return f"Hold your strategic target: no forecast has earned a tilt{trade}."
+        return f"Hold {STRATEGIC}: no forecast has earned a tilt{_trade_words(found, STRATEGIC)}."
+    trade = _trade_words(found, name if found.is_strategic else f"the target of {name}")
     if isinstance(against, NotAvailable):
         return f"Whether {name} is better than simple targets is not known{trade}."
     better, worse = against.judged("better"), against.judged("worse")
@@ -167,38 +176,49 @@ def test_words(found: TargetsToday) -> str:
     if isinstance(against, NotAvailable):
         return f"Not compared: {against.reason}"
     each = [f"{name} {one.text(signed=True)}" for name, one in against.differences.items()]
+    same = f" {listed(against.same)} earned the same on each day: not compared." if against.same else ""
     return (
         f"Sharpe ratio less that of {_judged_name(found)}, {against.first:%Y-%m-%d} to {against.last:%Y-%m-%d}, with "
-        f"{percent(INTERVAL_LEVEL, 0)} intervals: {'; '.join(each)}."
+        f"{percent(INTERVAL_LEVEL, 0)} intervals: {'; '.join(each)}.{same}"
     )
 
 
 def targets_brief(found: TargetsToday) -> str:
-    """The sentence and the largest changes, for a terminal."""
-    rows = found.table(found.judged)
+    """The sentence, the largest changes and the reasons, for a terminal."""
+    judged, rows = found.judged, found.table(found.judged)
     order = (rows["target"] - rows["held"]).abs().sort_values(ascending=False, kind="stable").index
     shown = [line for line in rows.index if line in set(order[:ASSETS_SHOWN])]
-    cells = [["asset, % of NAV", "held", "target", "change", "share of risk"]]
+    cells = [["asset", "held", "target", "change", "share of risk"]]
     for line in shown:
         held, target, risk = (100.0 * float(rows[name][line]) for name in ("held", "target", "risk"))
         cells.append([
             str(line), number(held, 1), number(target, 1), number(target - held, 1, signed=True), number(risk, 1),
         ])  # fmt: skip
     more = len(rows) - len(shown)
-    rest = f"\n{counted(more, 'smaller change')} and all reasons: on the page, or with --full." if more else ""
-    return f"{wrapped(use_words(found))}\n\n{text_table(cells, left=1)}{rest}{warnings_text(found.notes)}"
+    rest = f"\n{counted(more, 'smaller change')}: on the page, or with --full." if more else ""
+    said = [use_words(found), *([test_words(found)] if isinstance(found.against_controls, NotAvailable) else [])]
+    own = "" if found.date == found.portfolio.date else f"; those held are of {found.portfolio.date:%Y-%m-%d}"
+    head = f"Weights at the close of {found.date:%Y-%m-%d}, % of NAV{own}"
+    tilts = [f"{wrapped(TILT)}\n{_lines(tilt_columns(tilt, shown))}" for tilt in judged.tilts]
+    why = "\n".join(map(wrapped, reasons(judged)))
+    return "\n\n".join(
+        ["\n".join(map(wrapped, said)), f"{head}\n{text_table(cells, left=1)}{rest}", why, *tilts]
+    ) + warnings_text(found.notes)
 
 
 def _judged_name(found: TargetsToday) -> str:
-    return "your strategic target" if found.is_strategic else found.judged.name
+    active = found.portfolio.policy
+    return STRATEGIC if found.is_strategic else active if active in found.judged.policies else found.judged.name
 
 
-def _trade_words(found: TargetsToday) -> str:
-    """The way from the holdings to the target; "" on a day before that of the holdings."""
+def _trade_words(found: TargetsToday, target: str) -> str:
+    """The way from the holdings to the target, in words; "" on a day before that of the holdings."""
     turnover = found.to_trade(found.judged.weights)
     if found.date != found.portfolio.date:
         return ""
-    return "; you hold it" if turnover < NO_TRADE else f"; trade {percent(turnover)} of NAV to reach it"
+    if turnover < NO_TRADE:
+        return f"; you hold {target}"
+    return f"; reaching {target} would trade {percent(turnover)} of NAV: `rebalance trades` decides"
 
 
 # -- sections --------------------------------------------------------------------------------------------------------
@@ -222,7 +242,7 @@ def _controls(found: TargetsToday) -> list[Part]:
     if isinstance(against, NotAvailable):
         return [Words(test_words(found), "")]
     caption = (
-        f"Left of zero {_judged_name(found)} was better. {percent(INTERVAL_LEVEL, 0)} intervals of daily returns from "
+        f"Left of zero {_judged_name(found)} was better. {percent(INTERVAL_LEVEL, 0)} intervals of returns from "
         f"{against.first:%Y-%m-%d} to {against.last:%Y-%m-%d}; a full point leaves zero out, before the adjustment for "
         f"{counted(len(against.differences), 'comparison')} by which the sentence above judges."
     )
@@ -244,22 +264,26 @@ def targets_text(found: TargetsToday) -> str:
     """All sections as text."""
     parts = [_title(found)]
     for target in found.targets:
-        rows = "\n".join(text_rows(_columns(found, target)))
+        rows = _lines(_columns(found, target))
         parts += [wrapped(_head(found, target)), rows, "\n".join(wrapped(reason) for reason in reasons(target))]
         for tilt in target.tilts:
-            parts += [wrapped(TILT), "\n".join(text_rows(tilt_columns(tilt)))]
+            parts += [wrapped(TILT), _lines(tilt_columns(tilt))]
         if target.sensitivity is not None:
-            parts += [wrapped(SENSITIVITY), "\n".join(text_rows(_strongest(target.sensitivity)))]
+            parts += [wrapped(SENSITIVITY), _lines(_strongest(target.sensitivity))]
     notes = (*(f"{term}: {words}" for term, words in _terms(found).items()), *found.notes)
     return "\n\n".join([*parts, "\n".join(map(wrapped, notes))])
+
+
+def _lines(columns: Sequence[Column]) -> str:
+    return "\n".join(text_rows(columns))
 
 
 def reasons(target: TargetToday) -> tuple[str, ...]:
     """Sentences that explain the weights of a target."""
     answer = target.answer
     said = [_dated(target), *_solved(answer)]
-    said += [sentence for tilt in target.tilts for sentence in tilt.sentences()]
-    said += [_tree(tree, "" if name == target.name else name) for name, tree in target.trees.items()]
+    said += [sentence for tilt in target.tilts for sentence in tilt_words(tilt)]
+    said += [_tree(tree, "" if name == target.words else name) for name, tree in target.trees.items()]
     return (*said, *(f"{note[0].upper()}{note[1:].removesuffix('.')}." for note in answer.notes))
 
 
@@ -269,7 +293,8 @@ def _title(found: TargetsToday) -> str:
 
 def _head(found: TargetsToday, target: TargetToday) -> str:
     strategic = target.allocation == found.portfolio.strategic
-    return f"{'Strategic target' if strategic else target.name}, held by {listed(target.policies)}"
+    words = "strategic target" if strategic else target.words
+    return f"{words[:1].upper()}{words[1:]}, held by {listed(target.policies)}"
 
 
 def _columns(found: TargetsToday, target: TargetToday) -> list[Column]:
@@ -335,9 +360,9 @@ def _value(answer: Answer) -> str:
 
 
 def _binds(one: Binding, objective: str) -> str:
-    """A limit that binds, with its price, and the value of more slack."""
-    brings = one.brings or f"one point of room improves the {objective} by {0.01 * one.price:.2g}"
-    return f"{one.limit}, price {one.price:.3g} ({brings})"
+    """A limit that binds, with its price, and the value of more slack where it is known."""
+    brings = one.brings or (objective and f"one point of room improves the {objective} by {0.01 * one.price:.2g}")
+    return f"{one.limit}, price {one.price:.3g}{f' ({brings})' if brings else ''}"
 
 
 def _tree(tree: Hierarchy, of: str) -> str:

@@ -20,7 +20,8 @@ from foundation.paper.wording import listed, number, percent
 
 ROWS_SHOWN = 40  # assets drawn: those farthest from their targets; all are in the picture's CSV
 ROW = 24.0  # px of an asset
-MARKS = (("held", "o", "ink", "paper"), ("target", "o", "sky", ""))  # column, mark, colour and fill
+SHOWN = 5e-4  # of NAV: a distance that is not shown as 0.0 points
+MARKS = (("target", "o", "sky", "", 5.5), ("held", "o", "ink", "paper", 9.5))  # column, mark, colour, fill and px
 SIMPLE = (("|", "soft"), ("D", "stone"), ("v", "green"), ("^", "violet"))  # marks of the strategic target and controls
 NARROW_NAMES = 120.0  # px
 HEIGHT = 220.0  # px of a history
@@ -31,8 +32,11 @@ def weights_picture(found: TargetsToday) -> Picture:
     table = found.table(found.judged).drop(columns=["risk", *(["strategic"] if found.is_strategic else [])])
     gap = table["target"] - table["held"]
     far = gap.abs().sort_values(ascending=False, kind="stable")
-    words = [f"{line} by {number(100.0 * gap[line], 1, signed=True)} points" for line in far.index[:3]]
-    caption = f"The rings are the weights held, the full points the target; farthest from it: {listed(words)}."
+    words = [
+        f"{line} by {number(100.0 * gap[line], 1, signed=True)} points" for line in far.index[:3][far[:3] >= SHOWN]
+    ]
+    caption = "The rings are the weights held, the full points the target; "
+    caption += f"farthest from it: {listed(words)}." if words else "they are the same."
     caption += f" The {ROWS_SHOWN} farthest are drawn." if len(table) > ROWS_SHOWN else ""
     rows = "; ".join(f"{line} {percent(one.held)} and {percent(one.target)}" for line, one in table.iterrows())
     drawn = 100.0 * table.loc[[line for line in table.index if line in set(far.index[:ROWS_SHOWN])]]
@@ -49,17 +53,17 @@ def weights_picture(found: TargetsToday) -> Picture:
         panel.x_grid(panel.x.ticks(8 if f.is_wide else 4))
         panel.x_title("% of net asset value")
         row_names(panel, [str(line) for line in drawn.index])
-        marks = [*MARKS, *((name, mark, colour, "") for name, (mark, colour) in simple)]
+        marks = [*MARKS, *((name, mark, colour, "", 7.5) for name, (mark, colour) in simple)]
         for y, (_, one) in zip(heights(panel, len(drawn)), drawn.iterrows(), strict=True):
             canvas.line([panel.x_at(one["held"]), panel.x_at(one["target"])], [y, y], colour="sky", width=1.8)
-            for name, mark, colour, face in reversed(marks):
-                canvas.point(panel.x_at(one[name]), y, colour=colour, size=7.5, face=face, mark=mark)
+            for name, mark, colour, face, size in reversed(marks):
+                canvas.point(panel.x_at(one[name]), y, colour=colour, size=size, face=face, mark=mark)
         x, y = names + 5.0, TITLE + 4.0
-        for name, mark, colour, face in marks:
+        for name, mark, colour, face, size in marks:
             width = 24.0 + 6.8 * len(name)
             if x + width > f.width:
                 x, y = names + 5.0, y + KEY_ROW
-            canvas.point(x, y, colour=colour, size=7.5, face=face, mark=mark)
+            canvas.point(x, y, colour=colour, size=size, face=face, mark=mark)
             canvas.text(x + 9.0, y, name, colour="soft")
             x += width
         return canvas

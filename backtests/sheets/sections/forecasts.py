@@ -11,7 +11,7 @@ from backtests.inference.estimates import why_not
 from backtests.sheets.parts import Folded, Part, Words
 from backtests.sheets.pictures.comparison.forecasts import forecasts_picture
 from backtests.sheets.tables import Block, Shown, day, records_of, records_table, scaled, table
-from backtests.sheets.tilts import TILT, tilt_table
+from backtests.sheets.tilts import TILT, tilt_table, tilt_words
 from backtests.studies.forecasts.champion import Challenge
 from backtests.studies.forecasts.skill import DIRECTION
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
@@ -74,7 +74,7 @@ def _tilts(portfolio: Portfolio) -> list[Part]:
         if not any(isinstance(one, Tilted) for one in each_of(allocation)):
             continue
         for tilt in target_today(allocation, portfolio.market).tilts:
-            parts += [tilt_table(f"{name}: {TILT}", tilt), *(Words(said) for said in tilt.sentences())]
+            parts += [tilt_table(f"{name}: {TILT}", tilt), *(Words(said) for said in tilt_words(tilt))]
     return parts
 
 

@@ -24,6 +24,7 @@ from foundation.arrays import Array, MadeAnew, freeze_fields
 from foundation.errors import DataError
 from foundation.paper.wording import percent
 from research.allocation import TargetPath, Tilted, kept_target_path
+from research.allocation.allocation import check_history
 from research.allocation.estimated import EstimationSchedule
 from research.forecast import Forecast
 from research.forecast.earned import view_of
@@ -35,6 +36,7 @@ from research.rules import Calendar
 WITHOUT, WITH, PLACEBOS = "without", "with the forecast", "placebos"
 COUNT = 999  # placebos: a p of 1 % is that of ten of them
 SIZE = 0.05  # of the one-sided test; the interval leaves as much on either side
+NO_VIEW = "Its means say nothing beyond the mean so far."
 TOGETHER = 2**22  # numbers in the targets of placebos that are held in memory at a time
 
 
@@ -154,6 +156,9 @@ def worth(
     Raises    : ConfigError of a portfolio that cannot be backtested.
     """
     setup = Setup.of(portfolio)
+    history = or_why_not(lambda: check_history(forecast, setup.market, setup.first(None), "its window"))
+    if isinstance(history, NotAvailable):
+        return Worth(history, history)
     return Worth(
         or_why_not(
             lambda: tilt_worth(setup, _tilted(portfolio, forecast, schedule), portfolio.forecasts.horizon, count)
@@ -203,7 +208,7 @@ def tilt_worth(setup: Setup, tilted: Tilted, horizon: int, count: int = COUNT) -
     base = np.array([without.at(row) for row in path.seen.tolist()])
     tilts = _tilts(setup, tilted, path, base)
     if not tilts.weights.any():
-        raise DataError("Its means say nothing beyond the mean so far.")
+        raise DataError(NO_VIEW)
     played = {WITHOUT: without, WITH: path}
     backtests = {name: backtest_path(setup, rule, one, name) for name, one in played.items()}
     moved = placebos(tilts, count, overlap(path.seen, horizon))

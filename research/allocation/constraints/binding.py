@@ -1,5 +1,6 @@
 """The limits that bind the weights, and the gain from one more unit of each, in words."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,6 +9,8 @@ from foundation.arrays import Array, Mask
 from research.allocation.accuracy import LEAST_PRICE, SLACK
 from research.allocation.answer import Binding
 from research.allocation.constraints.limits import POINT_UNITS, WEIGHTS, Limit, Limits
+
+RATIO = re.compile(r"ratio$| over |^relative ")  # in the unit of an aim that is no rate: it has no basis points
 
 
 def binding_of(
@@ -56,7 +59,7 @@ def brings(limit: Limit, price: float, unit: str, smaller: bool) -> str:
     step = 0.01 if limit.unit in POINT_UNITS else 1.0
     name = f"one point {limit.unit}" if limit.unit in POINT_UNITS else f"one unit {limit.unit}"
     amount = price * step
-    size = f"{abs(amount):.3g}" if unit.endswith("ratio") else f"{abs(amount) * 1e4:.3g} bp"
+    size = f"{abs(amount):.3g}" if RATIO.search(unit) else f"{abs(amount) * 1e4:.3g} bp"
     verb = "takes {} off the {}" if smaller == (amount >= 0.0) else "adds {} to the {}"
     moved = f"a value higher by {name}" if limit.equation else f"{name} more of room"
     return f"{moved} {verb.format(size, unit)}"

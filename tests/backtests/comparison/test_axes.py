@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("few_simulated_tests")
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 FIVE_TARGETS = FILE.with_name("five_targets.yaml")
 NAMES = ["never", "quarterly", "threshold", "tuned", "hrp_monthly", "hrp_threshold"]
-HRP_NAME = "HRP of 252 days"
+HRP_NAME = "HRP of 252 returns"
 
 
 @pytest.fixture(scope="module")
@@ -272,9 +272,9 @@ def test_targets_of_one_name_are_told_apart_by_a_policy(comparison: Comparison) 
     desk = replace(comparison.portfolio, policies=policies)
     found = compare(desk, only=["quarterly", "tilt", "flat", "equal"], draws=100).axes
     assert found is not None
-    assert list(found.grid.targets) == [STRATEGIC, "FixedWeights", "FixedWeights (flat)", "EqualWeights"]
+    assert list(found.grid.targets) == [STRATEGIC, "fixed weights", "fixed weights (flat)", "equal weights"]
     assert list(found.grid.rules) == ["quarterly"]
-    flat, equal = (found.grid.scores["quarterly", name] for name in ("FixedWeights (flat)", "EqualWeights"))
+    flat, equal = (found.grid.scores["quarterly", name] for name in ("fixed weights (flat)", "equal weights"))
     assert flat["loss"] == pytest.approx(equal["loss"], rel=1e-9)
 
 

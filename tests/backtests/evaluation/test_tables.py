@@ -180,9 +180,9 @@ class Own:
             "past 20\u202f% of its target, to within 10\u202f% of its target",
         ),
         (Threshold(TARGET, 0.25, kind="relative", cap=0.05), "past 25\u202f% of its target or 5 points, to target"),
-        (Calendar(HRP(window=252), "month"), "HRP of 252 days; each month, to target"),
+        (Calendar(HRP(window=252), "month"), "HRP of 252 returns; each month, to target"),
         (Own(), "Own"),
-        (Own(HRP(window=63)), "HRP of 63 days; Own"),
+        (Own(HRP(window=63)), "HRP of 63 returns; Own"),
     ],
 )
 def test_what_a_policy_does_is_said_in_words(policy, words) -> None:

@@ -19,17 +19,18 @@ from research.allocation import (
     Average,
     ConstantExposure,
     EqualWeights,
+    FixedWeights,
     MeanVariance,
     MinimumVariance,
     RiskParity,
     Shrunk,
 )
+from research.allocation.allocation import allocation_name
 from research.allocation.constraints import Constraints, Most
 from research.allocation.input_sensitivity import input_sensitivity
 from research.forecast import Estimated
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Never
-from research.rules.protocol import allocation_name
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
 DAY = "2016-06-15"  # in the middle of a month
@@ -246,6 +247,29 @@ def test_another_target_is_compared_with_the_strategic_one_too(portfolio: Portfo
     against = targets_today(equal, DAY).against_controls
     assert isinstance(against, AgainstControls)
     assert list(against.differences) == ["the strategic target", "minimum variance", "risk parity"]
+
+
+def test_targets_of_one_path_are_one_comparison(portfolio: Portfolio) -> None:
+    """A fixed 1/N is the control 1/N; Holm counts the three others alone."""
+    equal = FixedWeights((0.125,) * 8)
+    own = targets_today(replace(portfolio, policies={"own": Never(equal)}, policy="own"), DAY)
+    against = own.against_controls
+    assert isinstance(against, AgainstControls)
+    assert against.same == ("1/N",)
+    assert list(against.differences) == ["the strategic target", "minimum variance", "risk parity"]
+    raw = [each.p for each in against.differences.values()]
+    assert [each.p_holm for each in against.differences.values()] == pytest.approx(list(holm(raw)))
+    twice = replace(own, controls=own.controls | {"twin": own.controls["risk parity"]}).against_controls
+    assert isinstance(twice, AgainstControls)
+    assert list(twice.differences) == ["the strategic target", "minimum variance", "risk parity = twin"]
+
+
+def test_a_target_is_called_by_its_policy(portfolio: Portfolio) -> None:
+    sharpe = MeanVariance("maximum_sharpe", upper=0.4)
+    both = replace(portfolio, policies={"minvol": Never(MeanVariance(upper=0.4)), "maxsharpe": Never(sharpe)})
+    found = targets_today(both, DAY)
+    assert [target.name for target in found.targets] == ["minvol", "maxsharpe"]
+    assert found.targets[1].words == "mean variance (maximum Sharpe ratio) of 252 returns"
 
 
 def test_before_the_test_nothing_is_compared(portfolio: Portfolio) -> None:

@@ -19,9 +19,12 @@ def test_a_sentence_of_use_stands_first_and_the_rest_on_the_page(tmp_path: Path)
     done = rebalance("allocate", FILE, "--policy", "threshold", "--reports", tmp_path)
     assert done.status == 0, done.err
     lines = done.out.splitlines()
-    assert lines[0].startswith(
-        "Hold your strategic target: none of the controls is clearly better; trade 3.6\u202f% of"
+    assert " ".join(lines[:2]) == (
+        "Hold your strategic target: none of the controls is clearly better; reaching your strategic target would "
+        "trade 3.6\u202f% of NAV: `rebalance trades` decides."
     )
+    assert "\n\nWeights at the close of 2022-12-29, % of NAV\n" in done.out
+    assert lines[-3] == "Computed anew only when an asset is listed or leaves."
     assert len(lines) <= 15
     page = Path(lines[-1])
     html = page.read_text(encoding="utf-8")

@@ -59,6 +59,8 @@ def test_the_whole_budget_is_the_best_tilt_of_its_risk(market: Market) -> None:
     half = Tilted(HELD, Told(), 0.005, 0.5).tilt(market.past(399))
     assert half.moved == pytest.approx(tilt.moved / 2.0, rel=1e-9)
     assert tilt.binding[0].price == pytest.approx(float(np.sqrt(tilt.view @ best)), rel=1e-9)
+    slope = f"{100.0 * tilt.binding[0].price:.3g} bp to the return a year that the view expects"
+    assert tilt.binding[0].brings == f"one point a year more of room adds {slope}"
 
 
 def test_ranges_and_groups_hold_it_back_as_a_peer_solves_it(market: Market) -> None:

@@ -89,7 +89,7 @@ def test_the_first_table_has_every_rule_on_every_target(page: str, axes: TwoAxes
 
 
 def test_the_second_table_has_figures_differences_and_tests(page: str, axes: TwoAxes) -> None:
-    target = "HRP of 252 days"
+    target = "HRP of 252 returns"
     certain = axes.targets.loc[("certainty_equivalent", target)]
     assert cells(page, "Certainty equivalent, risk aversion 3") == [
         number(100.0 * axes.targets.loc[("certainty_equivalent", "strategic"), "value"]),
@@ -107,12 +107,12 @@ def test_the_second_table_has_figures_differences_and_tests(page: str, axes: Two
 
 def test_a_cell_that_cannot_be_played_has_its_reason_below_the_table(comparison: Comparison, axes: TwoAxes) -> None:
     grid = axes.grid
-    cell = ("tuned", "HRP of 252 days")
+    cell = ("tuned", "HRP of 252 returns")
     gone = {name: {k: v for k, v in getattr(grid, name).items() if k != cell} for name in ("backtests", "scores")}
     lacking = replace(comparison)
     lacking.__dict__["axes"] = replace(axes, grid=replace(grid, **gone, missing={**grid.missing, cell: "it cannot."}))
     block = shown(lacking)
-    assert "tuned on HRP of 252 days: it cannot." in block["rules"]["missing"]
+    assert "tuned on HRP of 252 returns: it cannot." in block["rules"]["missing"]
     (row,) = (row for row in block["rules"]["rows"] if row["name"] == "tuned")
     assert [one["words"] for one in row["cells"][4:]] == ["–"] * 4
 
@@ -133,7 +133,7 @@ def test_the_json_has_both_tables(comparison: Comparison, axes: TwoAxes, folder:
     assert {(row["rule"], row["target"]): row["loss"] for row in numbers["rules"]} == axes.rules["loss"].to_dict()
     assert len(numbers["targets"]) == len(axes.targets)
     assert (numbers["rule"], numbers["risk_aversion"]) == (comparison.recommendation.policy, 3.0)
-    assert set(numbers["matches"]) == {"HRP of 252 days"}
+    assert set(numbers["matches"]) == {"HRP of 252 returns"}
 
 
 def test_the_sheet_says_whether_the_target_may_change(page: str, comparison: Comparison, axes: TwoAxes) -> None:
@@ -160,6 +160,6 @@ def test_several_targets_with_harmful_names_fit_a_telephone(portfolio: Portfolio
         "equal": Calendar(EqualWeights(), "month"),
     }
     text = written(compare(replace(portfolio, policies=policies, policy=None), draws=100), tmp_path)
-    assert f"FixedWeights ({html.escape(named)})" in text
+    assert f"fixed weights ({html.escape(named)})" in text
     assert named not in text
     check_page(text)

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from backtests.batch.streaming_metrics import BATCH_METRICS
 from backtests.inference.estimates import NotAvailable
+from backtests.sheets.pages.forecast_worth import worth_words
 from backtests.studies.forecasts.traded_paths import backtest_path, figures, figures_of_many
 from backtests.studies.forecasts.worth import PLACEBOS, WITH, WITHOUT, TiltWorth, tilt_worth, worth
 from backtests.sweeps import Setup
@@ -108,3 +110,18 @@ def test_two_forecasts_of_different_numbers_have_different_worths(portfolio: Por
     values = [one.worth.value for one in found if isinstance(one, TiltWorth)]
     assert len(values) == 2
     assert values[0] != values[1]
+
+
+def test_a_window_that_is_not_full_is_said_with_the_day_that_mends_it(portfolio: Portfolio) -> None:
+    """The day that the sentence names is the first one from which the worth can be tested."""
+    long = Estimated(window=portfolio.market.row("2018-01-02") + 100)
+    words = worth_words("plain", worth(portfolio, long, 9))
+    day = words.partition("`test_start: ")[2][:10]
+    assert words.startswith("The worth of plain was not tested: market ")
+    assert f"is too short for its window: it needs {long.window} returns on " in words
+    assert "Estimated(" not in words
+    assert words.count("was not tested") == 1
+    last = pd.Timestamp(day) - pd.Timedelta(days=1)
+    for start, tested in ((pd.Timestamp(day), True), (last, False)):
+        made = worth(replace(portfolio, test_start=start), long, 9)
+        assert ("was not tested: market" in worth_words("plain", made)) is not tested

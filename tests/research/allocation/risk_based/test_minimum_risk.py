@@ -6,7 +6,7 @@ from scipy.optimize import linprog, minimize_scalar
 from scipy.special import logsumexp, softmax
 
 from foundation.errors import ConfigError, DataError
-from research.allocation import MinimumRisk, NotSolvedError
+from research.allocation import MaximumRatio, MinimumRisk, NotSolvedError
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.lookup import Known
 from research.allocation.constraints.optimum import optimum
@@ -131,6 +131,13 @@ def test_the_allocation_keeps_its_bounds_and_says_what_binds(noisy):
     said = {one.limit: one.brings for one in answer.binding}["A00 is at most 20.00% of NAV"]
     assert said.startswith("one point of NAV more of room takes ")
     assert said.endswith(" bp off the CDaR at 0.95")
+
+
+def test_a_ratio_has_no_basis_points(noisy):
+    answer = MaximumRatio("cvar", window=60, upper={"A00": 0.05}).answer(noisy.past(150))
+    assert answer.binding
+    for one in answer.binding:
+        assert one.brings.endswith(f"{abs(0.01 * one.price):.3g} to the return a year over CVaR at 0.95 a period")
 
 
 @pytest.mark.parametrize("name", ["cvar", "evar", "cdar", "max_drawdown"])
