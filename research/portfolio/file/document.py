@@ -87,6 +87,10 @@ class Document:
             return self.file
         return f"given beside {self.file}" if line == GIVEN else f"{self.file}, line {line}"
 
+    def is_given(self, *path: str) -> bool:
+        """True if a value did not come from the file, but was given beside it."""
+        return self._line(path) == GIVEN
+
     def _line(self, path: KeyPath) -> float:
         return next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), inf)
 
