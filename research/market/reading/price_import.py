@@ -67,7 +67,7 @@ class Understood:
         span = f"{bars.days.min()} to {bars.days.max()}"
         return "\n".join(
             [
-                f"{bars.file}: {counted(count, 'row')} of {counted(len(bars.assets), 'asset')}, {span}",
+                f"{bars.file}: {counted(len(np.unique(bars.days)), 'day')} of {counted(len(bars.assets), 'asset')}, {span}",
                 *(f"- {finding}" for finding in self.findings),
                 "",
                 "First and last rows as understood:",
