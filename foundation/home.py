@@ -15,7 +15,7 @@ TRIAL_BOOK, FORECAST_BOOK = "REBALANCE_TRIALS", "REBALANCE_FORECASTS"  # of tria
 
 
 def stated_folder(variable: str) -> Path | None:
-    """The folder that an environment variable names, relative to the current one, ~ for the user's own; None where it names none."""
+    """The folder that an environment variable names, relative to the current one or by ~; None where it names none."""
     named = os.environ.get(variable)
     return Path(os.path.expanduser(named)).absolute() if named else None
 

@@ -115,7 +115,9 @@ class AccountsFile:
         """Its accounts one after the other, in the order of the file, their numbers with a point before decimals."""
         for number, cells in self._written():
             if self.decimal == ",":
-                given = [self._number_at(k) and STYLES[","].fullmatch(cell.lstrip("+-")) for k, cell in enumerate(cells)]
+                given = [
+                    self._number_at(k) and STYLES[","].fullmatch(cell.lstrip("+-")) for k, cell in enumerate(cells)
+                ]
                 plain = (cell.replace(".", "").replace(",", ".") for cell in cells)
                 cells = tuple(new if is_one else old for is_one, new, old in zip(given, plain, cells, strict=True))
             yield number, cells

@@ -209,6 +209,6 @@ def test_a_work_folder_goes_with_its_block_and_those_of_the_killed_with_the_next
 
 def test_an_error_of_a_draft_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
     path = tmp_path / ("t" * 240 + ".json")  # a draft's name is longer than a file system takes
-    with pytest.raises(OSError) as raised, replacing(path):
+    with pytest.raises(OSError, match="File name too long") as raised, replacing(path):
         pass
     assert raised.value.filename == str(path)

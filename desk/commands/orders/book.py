@@ -213,7 +213,7 @@ def _holdings(book: Book) -> str:
 
 
 def _cash(book: Book) -> str:
-    """Cash by account and currency: what has settled by the last trade, or the opening, and what there is when all has settled."""
+    """Cash by account and currency: what has settled by the last trade or the opening, and what there is in the end."""
     day = max(book.opened, book.last_trade)
     later = book.blotter.unsettled(day)
     rows = [

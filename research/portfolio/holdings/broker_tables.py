@@ -467,7 +467,9 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
             "transactions as CSV, or write a table with the columns of docs/book.md."
         )
     known = " and ".join(NAMES[field][0].capitalize() for field in wanted.required)
-    declare = f", or declare its names in the portfolio file, columns: {{{example}}}" if "units" in wanted.required else ""
+    declare = (
+        f", or declare its names in the portfolio file, columns: {{{example}}}" if "units" in wanted.required else ""
+    )
     raise DataError(
         f"{path.name}: {what}: found {_listed(cells)} in row {line}. Name them in the header, such as {known}{declare}."
     )

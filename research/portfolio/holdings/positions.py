@@ -164,11 +164,11 @@ def held_symbols(path: Path) -> dict[str, str]:
     found = read_broker_file(path, REQUIRED, OPTIONAL)
     reader = _Reader(found, {}, "", {}, "")
     rows = [(table, cells) for table in found.tables for _, cells in table.rows if reader.is_position(table, cells)]
-    found = dict[str, str]()
+    held = dict[str, str]()
     for table, cells in rows:
         code = table.cell(cells, "currency").upper()
-        found.setdefault(_symbol(table, cells), code if code in CURRENCIES else "")
-    return found
+        held.setdefault(_symbol(table, cells), code if code in CURRENCIES else "")
+    return held
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ def test_semicolons_and_decimal_commas_read_as_commas_and_points_do(tmp_path: Pa
     german = file_of(tmp_path, "1,5;m.yaml;1.250,40;;1.000;-3,5", header="account;model;cash;last_trade;SPY;AGG")
     assert (german.columns, list(german.rows())) == found
     mixed = file_of(tmp_path, "1,5;m.yaml;1,250;;1,000;3.5", header="account;model;cash;last_trade;SPY;AGG")
-    assert list(mixed.rows())[0][1] == ("1,5", "m.yaml", "1,250", "", "1,000", "3.5")  # a point: each is refused
+    assert next(iter(mixed.rows()))[1] == ("1,5", "m.yaml", "1,250", "", "1,000", "3.5")  # a point: each is refused
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,10 @@ def test_semicolons_and_decimal_commas_read_as_commas_and_points_do(tmp_path: Pa
         ("", r"accounts\.csv is empty"),
         ("name,model,cash\na,b,1\n", r"column 'account': missing column: found 'name, model, cash'. Begin the header"),
         ("account,model,cash,SPY,SPY\na,b,1,1,1\n", "column 'SPY': two columns of one name"),
-        ("account,model,cash,,\na,b,1,1,1\n", r"has 2 mistakes:\n- .*row 1: column 4 has no name: .*\n- .*row 1: column 5 has no name"),
+        (
+            "account,model,cash,,\na,b,1,1,1\n",
+            r"has 2 mistakes:\n- .*row 1: column 4 has no name: .*\n- .*row 1: column 5 has no name",
+        ),
         ("account,model,cash\n", "a header and no accounts: add one row an account"),
         (
             "account,model,cash\nA-\x01100,b,1\n",

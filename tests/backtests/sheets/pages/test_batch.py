@@ -113,7 +113,11 @@ def test_a_picture_goes_through_the_drawdowns_on_the_scale_of_all_runs() -> None
 
 def test_the_trades_of_a_model_are_marked_as_its_own() -> None:
     model, *clients = runs(3, 1)
-    made = batch_html("nightly", "compare_policies", table_of([model, *(replace(c, report=model.run) for c in clients)]))
+    made = batch_html(
+        "nightly", "compare_policies", table_of([model, *(replace(c, report=model.run) for c in clients)])
+    )
     assert re.findall(r"<td>([^<]*) <small>of the model</small>", made) == [_trades(model.orders, model.turnover)]
-    shared = batch_html("nightly", "compare_policies", table_of([replace(c, report=model.run) for c in (model, *clients)]))
+    shared = batch_html(
+        "nightly", "compare_policies", table_of([replace(c, report=model.run) for c in (model, *clients)])
+    )
     assert "of the model" not in shared

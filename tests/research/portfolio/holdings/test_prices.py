@@ -47,7 +47,9 @@ def test_a_file_replaces_the_closes_that_it_has(tmp_path: Path, market: Market) 
 def test_dates_may_have_the_forms_that_imported_tables_have(day: str, tmp_path: Path, market: Market) -> None:
     got = reading(tmp_path, f"asset;price;date\nSPY;385,25;{day}\nAGG;97,5;\n", market)
     assert [str(day) for day in got.days] == ["2022-12-30", "NaT", "2022-12-29"]
-    with pytest.raises(DataError, match=r"column 'date': no date of the price of SPY: found '03/04/2022'\. Write it as"):
+    with pytest.raises(
+        DataError, match=r"column 'date': no date of the price of SPY: found '03/04/2022'\. Write it as"
+    ):
         reading(tmp_path, "asset,price,date\nSPY,385.25,03/04/2022\n", market)
 
 
