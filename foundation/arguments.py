@@ -124,10 +124,17 @@ def one_of(subject: str, value: object, known: Collection[str]) -> None:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """The nearest known word, if one is near, and all of them."""
+    """The nearest known word, if one is near, and all of them, or as many as there is room for.
+
+    >>> did_you_mean("spy", ["SPY"]), did_you_mean("x", map(str, range(1_000)))[-22:]
+    ('Use SPY.', '100, 101 and 898 more.')
+    """
     known = list(known)
-    near = get_close_matches(str(word), known, n=1)
-    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {cut(', '.join(known), WORDS_SHOWN)}."
+    near, told = get_close_matches(str(word), known, n=1), cut(", ".join(known), 4 * WORDS_SHOWN)
+    if len(told) > WORDS_SHOWN:
+        whole = told[:WORDS_SHOWN].rpartition(", ")[0]
+        told = f"{whole} and {len(known) - whole.count(', ') - 1:,} more"
+    return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {told}."
 
 
 def day(subject: str, value: object) -> pd.Timestamp:

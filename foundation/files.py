@@ -75,7 +75,9 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         if draft is not None:
             with suppress(OSError):
                 draft.unlink()
-        if isinstance(error, OSError) and str(error.filename) in map(str, (None, path, path.parent, draft)):
+        named = str(getattr(error, "filename", None))
+        own = named in map(str, (None, path, path.parent, draft)) or DRAFT.fullmatch(Path(named).name)
+        if isinstance(error, OSError) and own:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     sync_names(path.parent)

@@ -15,9 +15,9 @@ TRIAL_BOOK, FORECAST_BOOK = "REBALANCE_TRIALS", "REBALANCE_FORECASTS"  # of tria
 
 
 def stated_folder(variable: str) -> Path | None:
-    """The folder that an environment variable names, relative to the current one; None where it names none."""
+    """The folder that an environment variable names, relative to the current one or by ~; None where it names none."""
     named = os.environ.get(variable)
-    return Path(named).absolute() if named else None
+    return Path(os.path.expanduser(named)).absolute() if named else None
 
 
 def fix_folders() -> None:

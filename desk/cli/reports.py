@@ -61,11 +61,15 @@ def report(
         from desk.commands.print_page import print_page
         from desk.commands.report import make_report
         from foundation.arguments import one_of
+        from foundation.files import ROOT
+        from foundation.home import HOME, stated_folder
 
     for name in names_in(sections):
         one_of("section", name, SECTION_NAMES)  # before the work
     made = make_report(file, parameter or (), reports, retrain, trust_code)
     print_text(made.text)
+    if made.folder.is_relative_to(ROOT) and not (reports or stated_folder(HOME) or Path.cwd().is_relative_to(ROOT)):
+        print_text("That is the workbench's own folder, as FILE is; `rebalance --home DIR report …` keeps runs in DIR.")
     if pdf or full or sections:
         print_text(f"{print_page(made.folder, full=full, sections=names_in(sections))}")
 

@@ -20,8 +20,9 @@ from foundation.errors import ConfigError
 from foundation.files import write_whole
 from foundation.names import check_name
 from foundation.table_files import plain_number
-from research.market.reading.known_instruments import SOURCES, Instrument, Instruments, known_instruments
+from research.market.reading.known_instruments import SOURCES, Instrument, known_instruments
 from research.market.store import named_store, store_names
+from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
 
@@ -97,14 +98,14 @@ def write_new(asked: NewFile) -> str:
         raise ConfigError(f"{asked.file} is there already, and is not overwritten. Give another name, or remove it.")
     text, notes = new_text(asked)
     write_whole(asked.file, text)
-    return "\n".join([*notes, f"Written to {asked.file}.", f"Next: rebalance {_next_command(asked)}"])
-
-
-def _next_command(asked: NewFile) -> str:
-    """The command that comes after `new`: one that fills the store, or the report where an imported one is there."""
-    if not asked.store:
-        return f"data fetch {asked.file}"
-    return f"report {asked.file}" if asked.store in store_names() else f"data import TABLE --as {asked.store}"
+    command = f"data import TABLE --as {asked.store}" if asked.store else f"data fetch {asked.file}"
+    if asked.store in store_names():
+        kept = set(named_store(asked.store).assets())
+        if absent := [s for s, one in _instruments(asked).items() if not {s, one.asset_id} & kept]:
+            notes = (*notes, f"Store {asked.store} has no prices of {', '.join(absent)}: import them into it.")
+        else:
+            command = f"report {asked.file}"
+    return "\n".join([*notes, f"Written to {asked.file}.", f"Next: rebalance {command}"])
 
 
 def new_text(asked: NewFile) -> tuple[str, tuple[str, ...]]:
@@ -154,20 +155,23 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
     return {symbol: weight / whole for symbol, weight in found.items()}
 
 
-def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
+def _instruments(asked: NewFile) -> dict[str, Instrument]:
     """The instrument of each symbol. Raises ConfigError for one that is unknown, is two, or cannot be held."""
+    known, faults = known_instruments(), Faults()
     if unknown := unknown_symbols(asked):
         fix = "(or another class, and its currency: us_equity,EUR), or add it to " + OWN_TABLE
-        raise ConfigError("\n".join(
-            f"{symbol} {NO_CLASS} {hint}Say what it is, `--class {symbol}=us_equity` {fix}."
-            for symbol, hint in unknown.items()
-        ))  # fmt: skip
+        told = [f"{s} {NO_CLASS} {hint}Say what it is, `--class {s}=us_equity` {fix}." for s, hint in unknown.items()]
+        raise ConfigError("\n".join([*told, f"The classes are {', '.join(CLASS_COSTS)}."]))
+    for symbol, stated in asked.classes.items():
+        with faults:
+            _classed(Instrument(symbol), stated)
+    faults.end()
     found: dict[str, Instrument] = {}
-    stored = _stored_currencies(asked.store)
+    stored, of_row = _stored(asked.store), held_symbols(asked.positions) if asked.positions else {}
     for symbol in _symbols(asked):
         one = known.find(symbol) or Instrument(symbol.strip().upper().replace("/", "-").replace(" ", "-"))
         check_name("symbol is", one.asset_id)
-        one = replace(one, currency=stored.get(one.asset_id) or one.currency)
+        one = replace(one, currency=stored.get(one.asset_id) or one.currency or of_row.get(symbol, ""))
         if symbol in asked.classes:
             one = _classed(one, asked.classes[symbol])
         if one.kind in NOBODY_HOLDS:
@@ -183,7 +187,7 @@ def _instruments(asked: NewFile, known: Instruments) -> dict[str, Instrument]:
     return found
 
 
-def _stored_currencies(name: str) -> dict[str, str]:
+def _stored(name: str) -> dict[str, str]:
     """The currency of the prices of each asset of a store, "" where its table stated none; {} for no store."""
     if name not in store_names():
         return {}
@@ -235,7 +239,7 @@ def _draft(asked: NewFile) -> _Draft:
     if not asked.weights and asked.positions is None:
         raise ConfigError("no assets are named: give each with its weight, such as SPY=60 AGG=40, or --positions.")
     settings, notes = read_settings(asked.seed, asked.profile)
-    of_symbol = _instruments(asked, known_instruments())
+    of_symbol = _instruments(asked)
     assets = {one.asset_id: one for one in of_symbol.values()}
     settings, in_basis = _in_common_currency(asked, settings, assets.values())
     weights: dict[str, Decimal] = {}

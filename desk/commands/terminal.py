@@ -14,6 +14,7 @@ from foundation.files import NO_SPACE
 from foundation.printable import print_anywhere, printable
 
 INTERRUPTED = 130  # exit status
+OF_ALL = ("--home", "--server")  # options of the command line itself
 
 
 def print_text(text: str) -> None:
@@ -66,6 +67,8 @@ def _usage(error: typer.TyperException) -> str:
     said, show = io.StringIO(), getattr(error, "show", None)
     if show is not None:  # with the usage, and where to find help
         show(file=said)
+    if (name := getattr(error, "option_name", "")) in OF_ALL:
+        return f"{said.getvalue()}{name} stands before the command, as in rebalance {name} … report my.yaml."
     return said.getvalue().rstrip("\n") or f"Error: {error.format_message()}"
 
 

@@ -70,7 +70,7 @@ class Plan:
         asked += " or more" if self.pages else ""
         if self.a_day is not None and self.days > 1:
             return f"{asked} at {self.a_day:,} a day: {counted(self.days, 'day')}. Call once a day; each call goes on."
-        return f"{asked}: {_duration(self.seconds)}."
+        return f"{asked}: {_duration(self.seconds)}." if self.seconds else f"{asked}."
 
 
 @dataclass(frozen=True)
@@ -362,8 +362,8 @@ class _Call:
 def _duration(seconds: float) -> str:
     """A time in words, never less than it takes.
 
-    >>> _duration(0.0), _duration(300.0), _duration(36_000.0)
-    ('about 1 second', 'about 5 minutes', 'about 10 hours')
+    >>> _duration(60.0), _duration(300.0), _duration(36_000.0)
+    ('about 60 seconds', 'about 5 minutes', 'about 10 hours')
     """
     unit, length = next(((u, n) for u, n in (("hour", 3600), ("minute", 60)) if seconds > 2 * n), ("second", 1))
-    return f"about {counted(max(ceil(seconds / length), 1), unit)}"
+    return f"about {counted(ceil(seconds / length), unit)}"

@@ -1,7 +1,8 @@
 """A CSV file of accounts: its columns, its rows, and all faults of a row, raised together.
 
 A file has the columns `account`, `model` (path of a portfolio file), `cash` in the basis of the model, or one for each
-currency such as `cash_EUR`, or both; perhaps `last_trade`; and one for each asset with the units held.
+currency such as `cash_EUR`, or both; perhaps `last_trade`; and one for each asset with the units held. Commas stand
+between its cells, or else semicolons, tabs or bars, and then a number may have a comma before its decimals.
 """
 
 import re
@@ -14,8 +15,10 @@ from pathlib import Path
 import pandas as pd
 
 from foundation.arguments import LARGEST_NUMBER, cut
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, all_mistakes
 from foundation.table_files import (
+    DELIMITERS,
+    STYLES,
     TableText,
     decimal_signs,
     fault,
@@ -31,7 +34,7 @@ YAML = (".yaml", ".yml")  # ends the name of a model
 ACCOUNT, MODEL, CASH_COLUMN, LAST_TRADE = COLUMNS_READ = ("account", "model", "cash", "last_trade")
 NEEDED = COLUMNS_READ[:3]
 OF_CURRENCY = re.compile(f"{CASH_COLUMN}_([A-Z]{{3}})")  # the name of a column of cash in a currency
-MOST_BYTES = 300_000_000  # of a file
+MOST_BYTES, MOST_OF_HEADER = 300_000_000, 1_000_000  # bytes of a file; characters of its header
 PLAIN_NUMBER = "Write a plain number, such as 1250.40."
 Cells = tuple[str, ...]
 Row = tuple[int, Cells]  # its number in the file, where the header is row 1, and its cells
@@ -109,15 +112,35 @@ class AccountsFile:
         return tuple(c for c in self.columns if c not in COLUMNS_READ and c not in self.cash_columns.values())
 
     def rows(self) -> Iterator[Row]:
-        """Its accounts one after the other, in the order of the file."""
-        yield from islice(_rows(read_text(self.path, MOST_BYTES)), 1, None)
+        """Its accounts one after the other, in the order of the file, their numbers with a point before decimals."""
+        for number, cells in self._written():
+            if self.decimal == ",":
+                given = [
+                    self._number_at(k) and STYLES[","].fullmatch(cell.lstrip("+-")) for k, cell in enumerate(cells)
+                ]
+                plain = (cell.replace(".", "").replace(",", ".") for cell in cells)
+                cells = tuple(new if is_one else old for is_one, new, old in zip(given, plain, cells, strict=True))
+            yield number, cells
+
+    @cached_property
+    def decimal(self) -> str:
+        """The sign before decimals as the file is written: a comma where its numbers prove no other, else a point."""
+        has_commas = any("," in cell for cell in self._numbers(self._written()))
+        return "," if has_commas and decimal_signs(self._numbers(self._written()))[0] == {","} else "."
 
     @cached_property
     def has_decimal_points(self) -> bool:
         """True if a number of the file proves that its decimal sign is a point."""
-        columns = [k for k, name in enumerate(self.columns) if name not in (ACCOUNT, MODEL, LAST_TRADE)]
-        given = (cells[k] for _, cells in self.rows() for k in columns if k < len(cells) and "." in cells[k])
-        return any(decimal_signs([cell])[0] == {"."} for cell in given)
+        return any(decimal_signs([cell])[0] == {"."} for cell in self._numbers(self.rows()) if "." in cell)
+
+    def _written(self) -> Iterator[Row]:
+        return islice(_rows(read_text(self.path, MOST_BYTES)), 1, None)
+
+    def _number_at(self, place: int) -> bool:
+        return place < len(self.columns) and self.columns[place] not in (ACCOUNT, MODEL, LAST_TRADE)
+
+    def _numbers(self, rows: Iterator[Row]) -> Iterator[str]:
+        return (cell for _, cells in rows for k, cell in enumerate(cells) if self._number_at(k))
 
 
 # -- parts ---------------------------------------------------------------------------------------------------------
@@ -180,11 +203,13 @@ def _check_columns(path: Path, columns: Cells) -> None:
             faults.add(
                 name, "no currency", name, f"Write its code of three capital letters, such as {CASH_COLUMN}_EUR."
             )
-    faults.end()
+    if faults.found:
+        raise ConfigError(all_mistakes(path.name, faults.found))
 
 
 def _rows(text: TableText) -> Iterator[Row]:
     """The rows that are not empty; spaces round a cell do not count. Raises DataError for quotes that do not fit."""
-    for number, cells in text.rows():
+    header = next(iter(text.text[:MOST_OF_HEADER].lstrip().splitlines()), "")
+    for number, cells in text.rows(max(DELIMITERS, key=header.count)):
         if any(stripped := tuple(map(str.strip, cells))):
             yield number, stripped

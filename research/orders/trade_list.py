@@ -101,6 +101,8 @@ class TradeList:
         if self.why.trigger == "flow":
             reasons = FLOW_REASONS if self.sized.units.any() else CASH_REASONS
             return reasons[self.request.flow + sum(each.flow for each in self.pending) > 0.0]
+        if not (self.holds or self.sized.position.weights.any()) and self.sized.units.any():
+            return "first purchase from cash"
         said = self.why.sentence(self.portfolio.market.labels, self.holds, short_name(self.decides))
         if self.request.to_target and self.why.trigger == "calendar":  # which is no matter of the policy's reviews
             gap = said.removeprefix("review due; ")

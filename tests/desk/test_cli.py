@@ -159,6 +159,13 @@ def test_an_option_of_a_group_before_its_command_is_refused() -> None:
     assert done.stderr.endswith("Error: --json comes after show, or without it.\n")
 
 
+@pytest.mark.parametrize("name", ["--home", "--server"])
+def test_an_option_of_the_command_line_after_a_command_is_told_its_place(name: str) -> None:
+    done = rebalance("trades", "my.yaml", name, "x")
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"\n{name} stands before the command, as in rebalance {name} … report my.yaml.\n")
+
+
 # -- completion --------------------------------------------------------------------------------------------------------
 
 

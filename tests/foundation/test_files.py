@@ -17,6 +17,7 @@ from foundation.files import (
     delete,
     locked,
     read_with_record,
+    replacing,
     sync,
     work_folder,
     write_whole,
@@ -204,3 +205,10 @@ def test_a_work_folder_goes_with_its_block_and_those_of_the_killed_with_the_next
     pipes[1].send(None)
     second.join()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_a_draft_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / ("t" * 240 + ".json")  # a draft's name is longer than a file system takes
+    with pytest.raises(OSError, match="File name too long") as raised, replacing(path):
+        pass
+    assert raised.value.filename == str(path)

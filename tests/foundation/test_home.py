@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from foundation.files import ROOT
-from foundation.home import HOME, STORES, TRIAL_BOOK, fix_folders, folder_for
+from foundation.home import HOME, STORES, TRIAL_BOOK, fix_folders, folder_for, home_folder
 
 
 def test_what_is_made_from_a_file_is_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,3 +37,9 @@ def test_stated_folders_stay_where_they_are_when_a_process_starts_elsewhere(
     fix_folders()
     monkeypatch.chdir("/")
     assert folder_for("reports") == tmp_path / "home" / "reports"
+
+
+def test_a_stated_folder_may_begin_at_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(HOME, "~/desk")
+    assert home_folder() == tmp_path / "desk"

@@ -41,6 +41,7 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
     shown = [METRICS[figure] for figure in HEADLINE_FIGURES if table[figure].notna().any()]
     records: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
     common, varied = _parameters(records)
+    shared = {row["report"] for row in records if row["report"]}
     deepest = min((min(row["drawdowns"], default=0.0) for row in records), default=0.0)
     count = table["status"].value_counts()
     said = ", ".join(f"{count[status]} {status}" for status in STATUSES if status in count)
@@ -55,7 +56,11 @@ def batch_html(name: str, notebook: str, table: pd.DataFrame, changes: Changes |
         failures=_failures(records),
         failed=int(count.get("failed", 0)),
         heads=[{"words": metric.short or metric.label, "unit": metric.unit} for metric in shown],
-        rows=[_row(row, shown, varied, changes_of, deepest) for row in records if row["report"] in ("", row["run"])],
+        rows=[
+            _row(row, shown, varied, changes_of, deepest) | {"model": not row["report"] and row["run"] in shared}
+            for row in records
+            if row["report"] in ("", row["run"])
+        ],
         runs=len(records),
         models=_models(records),
         parameters=varied,

@@ -213,14 +213,15 @@ def _holdings(book: Book) -> str:
 
 
 def _cash(book: Book) -> str:
-    """Cash by account and currency: what has settled by the last trade, and what there is when all has settled."""
-    later = book.blotter.unsettled(book.last_trade)
+    """Cash by account and currency: what has settled by the last trade or the opening, and what there is in the end."""
+    day = max(book.opened, book.last_trade)
+    later = book.blotter.unsettled(day)
     rows = [
         [f"{of.account}  {code}".strip(), f"{cash - later.get((of.account, code), Decimal()):,.2f}", f"{cash:,.2f}"]
         for of in book.holders
         for code, cash in of.cash.items()
     ]
-    return text_table([["cash", f"settled on {book.last_trade}", "when all has settled"], *rows], left=1)
+    return text_table([["cash", f"settled on {day}", "when all has settled"], *rows], left=1)
 
 
 def _open(book: Book) -> str:

@@ -53,6 +53,7 @@ def market_from_store(
     first: np.datetime64 | None = None,
     known_on: np.datetime64 | None = None,
     cash: CashSource = None,
+    currency: str = "USD",
     instruments: pd.DataFrame | None = None,
     missing: Missing = "halt",
     repairs: Sequence[Repair] = (),
@@ -70,6 +71,7 @@ def market_from_store(
     first    : first session wanted, by default that of the first bar.
     known_on : a moment in UTC: the market as it was known then.
     cash, missing : as in `market_from_frame`.
+    currency      : currency of cash.
     instruments   : (n, ·) table by asset; its currencies give way to those of the rows.
     repairs  : repairs of rows, by their ids.
     second   : store of the second source that repairs may take rows from.
@@ -107,6 +109,7 @@ def market_from_store(
         dividends=tables["dividend"] if np.nansum(panels["dividend"]) else None,
         splits=tables["split"] if (np.nan_to_num(panels["split"], nan=1.0) != 1.0).any() else None,
         cash=cash,
+        currency=currency,
         instruments=table.assign(adjustment=quoted, currency=own),
         calendar=calendar,
         missing=missing,

@@ -99,8 +99,8 @@ class Instruments:
         return self._by_spelling.get(_spelling(symbol))
 
     def nearest(self, symbol: str) -> str:
-        """A sentence with the instruments whose ids are written most alike, "" where none is."""
-        near = get_close_matches(symbol.upper(), self.by_id, n=3)
+        """A sentence with the instruments whose ids are written most alike, without rates; "" where none is."""
+        near = get_close_matches(symbol.upper(), [a for a, one in self.by_id.items() if one.kind != "fx"], n=3)
         named = [f"{asset} ({self.by_id[asset].name})" for asset in near]
         return f"Did you mean {' or '.join(named)}? " if near else ""
 

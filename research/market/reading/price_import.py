@@ -64,10 +64,10 @@ class Understood:
              bars.currency[k]]
             for k in shown
         ]  # fmt: skip
-        span = f"{bars.days.min()} to {bars.days.max()}"
+        days, span = counted(len(np.unique(bars.days)), "day"), f"{bars.days.min()} to {bars.days.max()}"
         return "\n".join(
             [
-                f"{bars.file}: {counted(count, 'row')} of {counted(len(bars.assets), 'asset')}, {span}",
+                f"{bars.file}: {days} of {counted(len(bars.assets), 'asset')}, {span}",
                 *(f"- {finding}" for finding in self.findings),
                 "",
                 "First and last rows as understood:",

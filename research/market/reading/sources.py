@@ -119,8 +119,6 @@ def market_from_file(
     """
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ConfigError(f"currency is {currency!r}: write its code of three capital letters, such as EUR.")
-    foreign = currency != "USD" and isinstance(cash, str) and cash == "bill"
-    text = f"Cash earns the three-month US bill, although prices are in {currency}: give cash returns of its own."
     return assemble(
         _read_prices(Path(path)),
         quotes=None if quotes is None else read_table(quotes),
@@ -132,7 +130,6 @@ def market_from_file(
         calendar=calendar,
         missing=missing,
         currency=currency,
-        notes=(Note(text, warning=True),) if foreign else (),
         name=Path(path).name.partition(".")[0] if name is None else name,
     )
 
@@ -166,7 +163,7 @@ def assemble(
     """A market from checked tables; arguments as in `market_from_frame`, where tables stand for frames, and these.
 
     instruments : (n, ·) table by asset, or None.
-    currency    : currency of the assets, where the instruments do not say another.
+    currency    : currency of cash, and of the assets, where the instruments do not say another.
     notes       : notes about the data, before those found here.
     scheduled   : true if the dates are known to be sessions of the calendar, which spares embedded data this check.
     origin      : where the rows of a store came from, see `MarketData`.
@@ -195,7 +192,7 @@ def assemble(
     exits = exit_rows(lines, prices.days)
     tradable, gaps = _tradable(prices, missing, exits)
     returns = _returns(prices.cells, tradable, bool(gaps))
-    earned, cash_notes = _cash(cash, prices.days, calendar)
+    earned, cash_notes = _cash(cash, prices.days, calendar, currency)
     tables = [table for table in (prices, quotes, volumes, dividends, splits) if table is not None]
     of_files = dict.fromkeys(Note(text, warning=True) for table in tables for text in table.notes)
     notes = (*notes, *of_files, *cash_notes, *gaps, *_extreme_moves(prices, returns))
@@ -315,21 +312,22 @@ def _beside(prices: Table, other: Table | None) -> Array:
     return other.wide(prices.names)
 
 
-def _cash(cash: CashSource, days: Days, calendar: str) -> tuple[Array, tuple[Note, ...]]:
+def _cash(cash: CashSource, days: Days, calendar: str, currency: str) -> tuple[Array, tuple[Note, ...]]:
     """(T,) simple return of cash since the previous session, and notes about it."""
     if cash is None:
-        text = "Cash earns nothing: no rate was given (cash='bill' takes the three-month US bill)."
+        bill = ", or `cash: bill`, the three-month US bill" if currency == "USD" else ""
+        text = f"Cash earns nothing: no rate was given. State it a year in `market`, such as `cash: 0.02`{bill}."
         return np.zeros(len(days)), (Note(text, warning=True),)
     if isinstance(cash, YearlyRates):
         return rate_cash(days, cash)
-    if isinstance(cash, BillRates):
-        return bill_cash(days, calendar, cash)
-    if isinstance(cash, str):
-        if cash != "bill":
-            raise ConfigError(
-                f"unknown source of cash returns: found cash={cash!r}. Use 'bill', a Series, an array or None."
-            )
-        return bill_cash(days, calendar)
+    if isinstance(cash, str) and cash != "bill":
+        raise ConfigError(
+            f"unknown source of cash returns: found cash={cash!r}. Use 'bill', a Series, an array or None."
+        )
+    if isinstance(cash, str | BillRates):
+        earned, notes = bill_cash(days, calendar, *([cash] if isinstance(cash, BillRates) else ()))
+        text = f"Cash in {currency} earns the three-month US bill: give a rate of its own, such as `cash: 0.02` a year."
+        return earned, (*notes, *([Note(text, warning=True)] if currency != "USD" else ()))
     if isinstance(cash, pd.Series):
         series = table_of(cash.to_frame("cash"), "cash returns")
         if not np.array_equal(series.days, days):

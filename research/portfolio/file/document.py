@@ -12,7 +12,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, NoReturn
 
-from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, did_you_mean, shown
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, did_you_mean, is_number, shown
 from foundation.errors import ConfigError, DataError
 from foundation.names import NAME_FIX, name_fault
 from foundation.printable import has_unseen
@@ -86,6 +86,10 @@ class Document:
         if line == inf:
             return self.file
         return f"given beside {self.file}" if line == GIVEN else f"{self.file}, line {line}"
+
+    def is_given(self, *path: str) -> bool:
+        """True if a value did not come from the file, but was given beside it."""
+        return self._line(path) == GIVEN
 
     def _line(self, path: KeyPath) -> float:
         return next((self.lines[path[:k]] for k in range(len(path), 0, -1) if path[:k] in self.lines), inf)
@@ -247,7 +251,10 @@ def _check(
                     document.refuse((*path, str(key)), "not a plain key", key, "Write a plain name.")
                 unknown = bool(known) and (*path, key)[0] not in known  # is refused by its reader
                 if value is None and not unknown and not (len(path) == 1 and path[0] in bare):
-                    fix = _comma(found, key) if key.isdigit() else "Write a value, or leave the key out."
+                    before = list(found)[max([*found].index(key) - 1, 0)]
+                    is_split = key.isdigit() and is_number(found[before])
+                    faults.found += [Mistake("", path=(*path, before))] if is_split else []  # is not judged by itself
+                    fix = _comma(found[before], key) if is_split else "Write a value, or leave the key out."
                     document.refuse((*path, key), "says nothing", None, fix)
                 if value == {} and not (path or unknown or key in bare):
                     document.refuse((key,), "says nothing", value, "Write a key below it, or leave it out.")
@@ -263,14 +270,13 @@ def _check(
             _check_plain(document, path, found)
 
 
-def _comma(found: dict[str, Any], key: str) -> str:
-    """The advice on a number that a comma split into the value before `key`, and `key`.
+def _comma(before: float, key: str) -> str:
+    """The advice on a number that a comma split into a value and a key after it.
 
-    >>> _comma({"target": 0, "5": None}, "5"), _comma({"shares": 7, "460": None}, "460")
+    >>> _comma(0, "5"), _comma(7, "460")
     ('A comma ends a value: write 0.5, not 0,5.', 'A comma ends a value: write 7460 (or 7.460), not 7,460.')
     """
-    before = str(([0, *found.values()])[[*found].index(key)])
-    point, is_thousands = f"{before}.{key}", len(key) == 3 and before != "0"
+    point, is_thousands = f"{before}.{key}", len(key) == 3 and before != 0
     return (
         f"A comma ends a value: write {f'{before}{key} (or {point})' if is_thousands else point}, not {before},{key}."
     )

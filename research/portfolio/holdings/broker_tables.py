@@ -50,9 +50,9 @@ NAMES = {
 }  # fmt: skip
 NEXT = {
     "asset": ("code", "isin", "wkn"),
-    "units": ("amount",),
+    "units": ("amount", "menge"),
     "value": ("local value", "lokale waarde"),
-    "price": ("last",),
+    "price": ("last", "kurs"),
     "account": ("account number", "account", "account id", "clientaccountid", "account #", "fund account number",
                 "account name"),
     "description": ("description", "investment name", "security description", "security name", "fund name", "name",
@@ -466,9 +466,12 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
             f"{path.name}: no table of {wanted.kind.word}: found {_listed(cells)} in row {line}. Export the "
             "transactions as CSV, or write a table with the columns of docs/book.md."
         )
+    known = " and ".join(NAMES[field][0].capitalize() for field in wanted.required)
+    declare = (
+        f", or declare its names in the portfolio file, columns: {{{example}}}" if "units" in wanted.required else ""
+    )
     raise DataError(
-        f"{path.name}: {what}: found {_listed(cells)} in row {line}. Declare what the header calls them, columns: "
-        f"{{{example}}}, or export the positions as CSV."
+        f"{path.name}: {what}: found {_listed(cells)} in row {line}. Name them in the header, such as {known}{declare}."
     )
 
 

@@ -213,7 +213,7 @@ def given_prices(document: Document, quoted: Market, right: Collection[str]) -> 
     if not document.has("prices"):
         return None
     where = document.folder / document.value("prices")
-    with document.placing(("prices",)):
+    with document.placing(("prices",), "prices, or --prices" if document.is_given("prices") else ""):
         return read_prices(where, quoted, right)
 
 

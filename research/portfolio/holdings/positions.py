@@ -155,15 +155,20 @@ def read_positions(
     return Positions(path.name, tuple(reader.held), tuple(reader.cash), tuple(reader.notes))
 
 
-def held_symbols(path: Path) -> tuple[str, ...]:
+def held_symbols(path: Path) -> dict[str, str]:
     """The broker's symbols of the rows with units in a file of positions, without cash, totals and text around them.
 
+    Returns : by symbol, the currency that its first row states, "" for none.
     Raises : DataError for a file that cannot be read or is not one of positions.
     """
     found = read_broker_file(path, REQUIRED, OPTIONAL)
     reader = _Reader(found, {}, "", {}, "")
     rows = [(table, cells) for table in found.tables for _, cells in table.rows if reader.is_position(table, cells)]
-    return tuple(dict.fromkeys(_symbol(table, cells) for table, cells in rows))
+    held = dict[str, str]()
+    for table, cells in rows:
+        code = table.cell(cells, "currency").upper()
+        held.setdefault(_symbol(table, cells), code if code in CURRENCIES else "")
+    return held
 
 
 @dataclass(frozen=True)

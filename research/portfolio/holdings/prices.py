@@ -1,6 +1,6 @@
 """The price of each asset at which holdings are valued and orders sized: its last close, or that of a price file."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,8 @@ from research.market.calendars import session_after
 from research.market.currency import may_be
 from research.market.notes import counted
 from research.market.plausible import SPLIT_RETURN, far_closes
-from research.portfolio.holdings.broker_tables import BrokerTable, read_broker_file
+from research.market.reading.cell_forms import Cells, days_of
+from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency", "quoted at", "source")
@@ -105,8 +106,8 @@ def with_prices(market: Market, prices: Prices) -> Market:
 def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -> Prices:
     """The prices of a file for the assets of a market; assets that it does not have keep their last closes.
 
-    path   : CSV with a column of assets and one of prices, and, if it likes, of dates (YYYY-MM-DD), currencies, and
-             the source and moment (`quoted at`) of a quote.
+    path   : CSV with a column of assets and one of prices, and, if it likes, of dates in any form that does not read
+             two ways, currencies, and the source and moment (`quoted at`) of a quote.
     market : market of the assets, in the currencies in which they are quoted.
     right  : assets whose prices are right although they are more than `SPLIT_RETURN` from their last closes.
     Raises : DataError for a file that cannot be read, and for rows that are wrong: two of one asset, what is no price
@@ -116,7 +117,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     found = read_broker_file(path, REQUIRED, OPTIONAL)
     decimal, note = found.decimal(("price",))
     mistakes, notes = list[str](), [*found.notes, *([note] if note else [])]
-    values, days = np.array(market.prices[-1]), np.array(last_closes(market).days)
+    values, days, dates = np.array(market.prices[-1]), np.array(last_closes(market).days), _dates(found)
     rows: dict[str, int] = {}
     far: list[str] = []
     quoted: dict[str, str] = {}
@@ -129,7 +130,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
             continue
         i = market.assets.index(asset)
         price = _price(table, cells, decimal)
-        faults = list(_faults(table, row, price, market.currency[i], rows))
+        faults = list(_faults(table, row, price, market.currency[i], rows, dates))
         rows.setdefault(asset, line)
         if faults or price is None:
             mistakes += faults
@@ -139,7 +140,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
             far.append(asset)
             fix = "Look for a split or a wrong price."
             mistakes.append(table.fault(row, "price", f"the price of {asset} is {gap}", fix))
-        days[i] = iso_day(table.cell(cells, "date")) or np.datetime64("NaT", "D")
+        days[i] = dates.get(table.cell(cells, "date"), np.datetime64("NaT", "D"))
         quoted |= {source: table.cell(cells, "quoted at")} if (source := table.cell(cells, "source")) else {}
     if not rows and not mistakes:
         fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
@@ -192,7 +193,24 @@ def _price(table: BrokerTable, cells: list[str], decimal: str) -> Number | None:
     return found if found is not None and SMALLEST_NUMBER <= found.value <= LARGEST_NUMBER else None
 
 
-def _faults(table: BrokerTable, row: Row, price: Number | None, currency: str, rows: dict[str, int]) -> Iterator[str]:
+def _dates(found: BrokerFile) -> dict[str, np.datetime64]:
+    """The day of each date of a file, all in one form; of those that are not, only the days written YYYY-MM-DD."""
+    cells = (table.cell(cells, "date") for table in found.tables for _, cells in table.rows)
+    texts = list(dict.fromkeys(filter(None, cells)))
+    try:
+        return dict(zip(texts, days_of(Cells("", "", range(len(texts)), texts))[0], strict=True)) if texts else {}
+    except DataError:  # the row of an asset says so
+        return {text: day for text in texts if (day := iso_day(text)) is not None}
+
+
+def _faults(
+    table: BrokerTable,
+    row: Row,
+    price: Number | None,
+    currency: str,
+    rows: Mapping[str, int],
+    dates: Mapping[str, np.datetime64],
+) -> Iterator[str]:
     """The faults of the row of an asset, in sentences."""
     cells, wrong = row[1], partial(table.fault, row)
     asset = table.cell(cells, "asset")
@@ -209,7 +227,7 @@ def _faults(table: BrokerTable, row: Row, price: Number | None, currency: str, r
         )
     if table.cell(cells, "currency").upper() not in ("", currency):
         yield wrong("currency", f"the price of {asset} is in another currency", f"Give it in {currency}.")
-    if (text := table.cell(cells, "date")) and iso_day(text) is None:
+    if (text := table.cell(cells, "date")) and text not in dates:
         yield wrong("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
 
 

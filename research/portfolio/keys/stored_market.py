@@ -59,6 +59,7 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             first=None if keys.first is None else np.datetime64(keys.first, "D"),
             known_on=known_on,
             cash=cash_source(document, keys),
+            currency=document.text("basis"),
             instruments=_instruments(wanted, document.text("basis")),
             missing=keys.missing or "halt",  # type: ignore[arg-type]  # refused by what reads it
             repairs=read_repairs(keys.repairs or ()),

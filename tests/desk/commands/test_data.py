@@ -146,8 +146,8 @@ def test_new_fetch_and_trades_give_a_list_and_an_update_that_of_the_next_day(des
 def test_a_dry_run_says_what_is_needed_and_sends_nothing(desk: Desk) -> None:
     done = rebalance("data", "fetch", desk.file, "--dry-run")
     assert (done.status, desk.server.asked) == (0, [])
-    assert "yahoo: 2 symbols, 2 requests: about 1 second." in done.out
-    assert "fred: 1 symbol, 1 request: about 1 second." in done.out
+    assert "yahoo: 2 symbols, 2 requests." in done.out
+    assert "fred: 1 symbol, 1 request." in done.out
 
 
 def test_a_symbol_that_the_source_does_not_know_fails_alone_with_exit_status_one(desk: Desk) -> None:

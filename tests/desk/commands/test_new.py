@@ -315,8 +315,12 @@ def test_a_file_of_an_imported_store_tells_the_import_until_there_is_one_and_the
         "SPY", ["2022-12-29"], [380.0], currency="USD", source="mine", fetched_at=np.datetime64("2023", "us")
     )
     named_store("mine").add(rows)
-    said.append(write_new(NewFile(tmp_path / "two.yaml", WORDS, 1e5, store="mine")).splitlines()[-1])
+    said.append(write_new(NewFile(tmp_path / "two.yaml", ["SPY=60"], 1e5, store="mine")).splitlines()[-1])
     assert said == ["Next: rebalance data import TABLE --as mine", f"Next: rebalance report {tmp_path / 'two.yaml'}"]
+    note, _, command = write_new(NewFile(tmp_path / "three.yaml", WORDS, 1e5, store="mine")).splitlines()[-3:]
+    assert note == "Store mine has no prices of AGG, GLD: import them into it."
+    assert command == said[0]
+    assert "AGG, GLD" not in (tmp_path / "three.yaml").read_text()
 
 
 def test_the_keys_of_the_issue_are_all_known() -> None:
@@ -432,6 +436,27 @@ def test_the_account_numbers_of_an_export_do_not_go_into_the_file() -> None:
     assert "Z10000001" not in text
 
 
+GERMAN = "Symbol;Menge;Kurs;Währung;Kurswert\nMEUD;1.500;383,44;EUR;575.160,00\nCash;12.345,67;1,00;EUR;12.345,67\n"
+
+
+def test_an_export_in_german_and_euros_makes_a_portfolio_in_euros(tmp_path: Path) -> None:
+    (tmp_path / "depot.csv").write_text(GERMAN, encoding="cp1252")
+    asked = NewFile(tmp_path / "my.yaml", positions=tmp_path / "depot.csv", classes={"MEUD": "developed_equity"})
+    text, notes = new_text(asked)
+    assert "basis: EUR" in text
+    assert "All amounts are in EUR, the currency of all assets." in notes
+    assert yaml.safe_load(text)["lines"]["MEUD"]["target"] == pytest.approx(575_160 / 587_505.67, abs=1e-4)
+    text, _ = new_text(replace(asked, weights=("SPY=50", "MEUD=50")))
+    assert "basis: USD" in text
+    assert yaml.safe_load(text)["lines"]["MEUD"]["currency"] == "EUR"  # as its rows say
+
+
+def test_a_header_that_is_not_understood_is_told_names_that_are(tmp_path: Path) -> None:
+    (tmp_path / "depot.csv").write_text("Papier;Bestand\nMEUD;1.500\n")
+    with pytest.raises(DataError, match=r"found 'Papier', 'Bestand' .* Name them in the header, such as Symbol and Qu"):
+        new_text(NewFile(tmp_path / "my.yaml", positions=tmp_path / "depot.csv"))
+
+
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 
@@ -460,6 +485,15 @@ def test_the_account_numbers_of_an_export_do_not_go_into_the_file() -> None:
         ({"store": "../x"}, r"--store '\.\./x': it has a slash"),
         ({"file": Path(".yaml")}, r"the name of the file is"),
         ({"classes": {"SPY": "us_equty"}}, r"--class SPY: unknown asset class: found 'us_equty'\. Did you mean 'us_eq"),
+        (
+            {"classes": {"SPY": "us_equty", "AGG": "bnds"}},
+            r"--class SPY: .*'us_eq.* us_equity, bonds.*\n--class AGG: .*'bonds'",
+        ),
+        (
+            {"weights": ("MEUD=50", "SGLN=50")},
+            r"MEUD is not in .*Did you mean MU \([^?]*\)\? Say.*\nSGLN is .*Did you mean SGOL \([^?]*\)\? Say"
+            r".*\nThe classes are us_equity, bonds, ",
+        ),
         ({"classes": {"SPY": "us_equity,euro"}}, r"no currency: found 'euro'"),
         ({"classes": {"QQQ": "us_equity"}}, r"--class QQQ: no such asset is asked for"),
         ({"seed": Path("none.yaml")}, r"no file none\.yaml"),

@@ -21,6 +21,7 @@ from commanded import ROOT, TRADES, Done, rebalance
 from backtests.runs.notebook import COMPARING
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
+from desk.commands.made import Made
 from desk.commands.report import TOUR, ask_report, kept_report, tour_text
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
@@ -314,3 +315,15 @@ def test_what_is_wrong_is_said_in_a_sentence_and_nothing_is_left(tmp_path: Path,
     assert said in done.err
     assert "Traceback" not in done.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_goes_to_the_workbench_from_elsewhere_says_what_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("desk.commands.report.make_report", lambda *_: Made(ROOT / "reports" / "x", "Done."))
+    monkeypatch.chdir(tmp_path)
+    assert rebalance("report", FILE).out == "Done.\n"
+    monkeypatch.delenv("REBALANCE_HOME")
+    assert "`rebalance --home DIR report …` keeps runs in DIR." in rebalance("report", FILE).out
+    monkeypatch.chdir(ROOT)
+    assert rebalance("report", FILE).out == "Done.\n"

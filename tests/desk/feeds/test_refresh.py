@@ -104,7 +104,7 @@ def test_a_dry_run_sends_nothing_writes_nothing_and_needs_no_key(
         (Limits(1, 1.0, 25), "500 symbols, 500 requests at 25 a day: 20 days. Call once a day; each call goes on."),
         (Limits(120, 60.0), "500 symbols, 500 requests: about 4 minutes."),
         (Limits(50, 3600.0), "500 symbols, 500 requests: about 9 hours."),
-        (Limits(1, 0.0), "500 symbols, 500 requests: about 1 second."),
+        (Limits(1, 0.0), "500 symbols, 500 requests."),
     ],
 )
 def test_a_plan_says_how_long_the_list_takes(store: PriceStore, limits: Limits, sentence: str) -> None:

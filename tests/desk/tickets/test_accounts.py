@@ -200,13 +200,25 @@ def test_blank_rows_spaces_and_a_byte_order_mark_do_not_count(tmp_path: Path) ->
     assert list(file.rows()) == [(3, ("a", "m", "5", ""))]
 
 
+def test_semicolons_and_decimal_commas_read_as_commas_and_points_do(tmp_path: Path) -> None:
+    plain = file_of(tmp_path, '"1,5",m.yaml,1250.40,,1000,-3.5', header="account,model,cash,last_trade,SPY,AGG")
+    found = plain.columns, list(plain.rows())
+    german = file_of(tmp_path, "1,5;m.yaml;1.250,40;;1.000;-3,5", header="account;model;cash;last_trade;SPY;AGG")
+    assert (german.columns, list(german.rows())) == found
+    mixed = file_of(tmp_path, "1,5;m.yaml;1,250;;1,000;3.5", header="account;model;cash;last_trade;SPY;AGG")
+    assert next(iter(mixed.rows()))[1] == ("1,5", "m.yaml", "1,250", "", "1,000", "3.5")  # a point: each is refused
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("", r"accounts\.csv is empty"),
         ("name,model,cash\na,b,1\n", r"column 'account': missing column: found 'name, model, cash'. Begin the header"),
         ("account,model,cash,SPY,SPY\na,b,1,1,1\n", "column 'SPY': two columns of one name"),
-        ("account,model,cash,,\na,b,1,1,1\n", "row 1: column 4 has no name: .* row 1: column 5 has no name"),
+        (
+            "account,model,cash,,\na,b,1,1,1\n",
+            r"has 2 mistakes:\n- .*row 1: column 4 has no name: .*\n- .*row 1: column 5 has no name",
+        ),
         ("account,model,cash\n", "a header and no accounts: add one row an account"),
         (
             "account,model,cash\nA-\x01100,b,1\n",

@@ -31,6 +31,13 @@ def test_order_shows_price_date_weights_gap_and_reason(two: Portfolio) -> None:
     assert buy["reason"] == "15.00 points under target: to its target"
 
 
+def test_the_first_purchase_says_so_in_place_of_the_gaps_of_cash(desk: Any) -> None:
+    cash = desk([100.0, 50.0], [0, 0], 100_000.0, [0.6, 0.4])
+    got = trade_list(cash, Threshold(cash.strategic, 0.02))
+    assert got.reason == "first purchase from cash"
+    assert [reason.partition(":")[0] for reason in got.orders["reason"]] == ["first purchase"] * 2
+
+
 def test_box_trade_says_which_lines_pay_and_which_enter(desk: Any) -> None:
     three = desk([10.0, 10.0, 10.0], [6_000, 2_000, 2_000], 0.0, [0.4, 0.2, 0.4], commission=[0, 1, 2], half_spread=0.0)
     got = trade_list(three, Threshold(three.strategic, 0.05, to="edge"))

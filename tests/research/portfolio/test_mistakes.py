@@ -259,3 +259,13 @@ def test_a_sum_is_judged_once_each_target_is_a_number(told: Callable[[Sequence[S
 def test_a_name_that_is_no_line_is_told_once(told: Callable[[Sequence[Slip]], Told]) -> None:
     """The asset itself may be named wrongly, and its name stands right at several keys."""
     assert told([Slip("  GLD: {", "  GLDD: {", "")]) == [("tax.sold_at_loss.GLD", 28)]
+
+
+def test_a_decimal_comma_is_told_without_what_follows_from_it(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(GOOD.replace("target: 0.50, range", "target: 0,5, range"))
+    with pytest.raises(ConfigError) as raised:
+        load_portfolio(tmp_path / "own.yaml")
+    assert str(raised.value).splitlines() == [
+        f"lines.SPY.5: says nothing ({tmp_path / 'own.yaml'}, line 8): found None. A comma ends a value: write 0.5, "
+        "not 0,5."
+    ]

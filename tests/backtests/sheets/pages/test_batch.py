@@ -2,13 +2,14 @@
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from browser import browse, check_page
 
 from backtests.runs.batch_changes import Changes
-from backtests.sheets.pages.batch import HEIGHT, STEP, batch_html, curve, verdict_words
+from backtests.sheets.pages.batch import HEIGHT, STEP, _trades, batch_html, curve, verdict_words
 from benchmarks.batch import BYTES, SECONDS, page, runs
 from desk.commands.batch.run import Outcome, table_of
 
@@ -108,3 +109,15 @@ def test_a_picture_goes_through_the_drawdowns_on_the_scale_of_all_runs() -> None
     assert points == [(0, 0), (4, 6), (8, 3), (12, 3), (16, 12), (20, 0)]
     assert curve([], -1.0) == curve([0.0, 0.0], 0.0) == ""
     assert curve([0.0, -0.5, -1.0], -1.0) == f"M0 0l{2 * STEP} {HEIGHT}"  # on one line
+
+
+def test_the_trades_of_a_model_are_marked_as_its_own() -> None:
+    model, *clients = runs(3, 1)
+    made = batch_html(
+        "nightly", "compare_policies", table_of([model, *(replace(c, report=model.run) for c in clients)])
+    )
+    assert re.findall(r"<td>([^<]*) <small>of the model</small>", made) == [_trades(model.orders, model.turnover)]
+    shared = batch_html(
+        "nightly", "compare_policies", table_of([replace(c, report=model.run) for c in (model, *clients)])
+    )
+    assert "of the model" not in shared

@@ -51,6 +51,10 @@ def filled(ticket: Ticket, part: float) -> list[Fill]:
     ]  # fmt: skip
 
 
+def test_a_book_without_fills_has_settled_at_its_opening(file: Path) -> None:
+    assert "settled on 2022-12-29 " in books.show("desk")
+
+
 def test_a_list_from_the_book_is_sent_half_filled_completed_and_then_empty(file: Path, ticket: Ticket) -> None:
     assert [(o.side, o.asset, o.quantity) for o in ticket.orders] == [("sell", "SPY", 133), ("buy", "AGG", 721)]
     before = file.read_text()

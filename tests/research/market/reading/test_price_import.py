@@ -154,7 +154,7 @@ def test_a_stated_adjustment_needs_no_note(tmp_path: Path, adjustment: str) -> N
 def test_the_text_says_what_was_inferred_with_the_first_and_the_last_rows(tmp_path: Path) -> None:
     excel_with_semicolons(tmp_path / "prices.csv")
     assert understand(tmp_path / "prices.csv", adjustment="total", currency="EUR").text().splitlines() == [
-        "prices.csv: 11 rows of 3 assets, 2019-12-30 to 2020-02-03",
+        "prices.csv: 4 days of 3 assets, 2019-12-30 to 2020-02-03",
         "- a wide table, an asset a column",
         "- semicolons between cells",
         "- dates: day.month.year",

@@ -199,7 +199,8 @@ def test_without_a_rate_cash_earns_nothing_and_a_warning_says_so(make: Callable[
     market = make({"A": [1.0] * 5})
     assert market.cash.tolist() == [0.0] * 5
     assert [str(note) for note in market.notes if note.warning] == [
-        "Cash earns nothing: no rate was given (cash='bill' takes the three-month US bill)."
+        "Cash earns nothing: no rate was given. State it a year in `market`, such as `cash: 0.02`, or `cash: bill`, "
+        "the three-month US bill."
     ]
 
 
@@ -311,6 +312,6 @@ def test_a_market_from_a_file_declares_its_currency(tmp_path: Path) -> None:
     assert market_from_file(path).currency == ("USD",)
     got = market_from_file(path, currency="EUR", cash="bill")
     assert got.currency == ("EUR",)
-    assert any("three-month US bill, although prices are in EUR" in note for note in got.notes)
+    assert any(note.startswith("Cash in EUR earns the three-month US bill") and note.warning for note in got.notes)
     with pytest.raises(ConfigError, match="currency is 'eur': write its code of three capital letters"):
         market_from_file(path, currency="eur")

@@ -224,7 +224,7 @@ def test_reserve_reduces_all_buys_in_proportion(desk: Any) -> None:
     got = trade_list(cash, Threshold(cash.strategic, 0.02))
     assert got.orders["units"].tolist() == [450.0, 270.0, 180.0]
     assert got.orders["reason"].tolist() == [
-        f"{cut}.00 points under target: to its target; cut by {cut} units (cash limit)" for cut in (50, 30, 20)
+        f"first purchase: to its target; cut by {cut} units (cash limit)" for cut in (50, 30, 20)
     ]
     assert got.sized.cash == 10_000.0
 

@@ -99,7 +99,7 @@ def test_a_price_file_values_the_holdings(write: Any) -> None:
         ),
         ({"positions.decimal": ";"}, "positions.decimal: no decimal sign"),
         ({"positions.file": "nowhere.csv"}, "nowhere.csv cannot be read (no such file or directory)"),
-        ({"prices": "nowhere.csv"}, "prices (given beside desk.yaml): nowhere.csv cannot be read"),
+        ({"prices": "nowhere.csv"}, "prices, or --prices (given beside desk.yaml): nowhere.csv cannot be read"),
     ],
 )
 def test_wrong_keys_are_named(

@@ -122,7 +122,7 @@ def test_the_symbols_that_are_held_are_known_before_the_lines_are(
     tmp_path: Path, text: str, symbols: tuple[str, ...]
 ) -> None:
     (tmp_path / "positions.csv").write_text(text)
-    assert held_symbols(tmp_path / "positions.csv") == symbols
+    assert tuple(held_symbols(tmp_path / "positions.csv")) == symbols
 
 
 def test_schwab(tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path, text: str | bytes, sa
 
 def test_declared_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
     said = refused(tmp_path, "Symbol,Quantity\nSPY,1\n", columns={"units": "Stück"})
-    assert "no row has the declared column 'Stück': found 'Symbol', 'Quantity' in row 1. Declare" in said
+    assert "no row has the declared column 'Stück': found 'Symbol', 'Quantity' in row 1. Name" in said
     said = refused(tmp_path, "Kürzel,Stück\nSPY,1\n", columns={"units": "Stück"})
     assert "no row names a column of asset: found 'Kürzel', 'Stück' in row 1" in said
 

@@ -43,6 +43,16 @@ def test_a_file_replaces_the_closes_that_it_has(tmp_path: Path, market: Market) 
     )
 
 
+@pytest.mark.parametrize("day", ["30.12.2022", "12/30/2022", "30 Dec 2022", "20221230"])
+def test_dates_may_have_the_forms_that_imported_tables_have(day: str, tmp_path: Path, market: Market) -> None:
+    got = reading(tmp_path, f"asset;price;date\nSPY;385,25;{day}\nAGG;97,5;\n", market)
+    assert [str(day) for day in got.days] == ["2022-12-30", "NaT", "2022-12-29"]
+    with pytest.raises(
+        DataError, match=r"column 'date': no date of the price of SPY: found '03/04/2022'\. Write it as"
+    ):
+        reading(tmp_path, "asset,price,date\nSPY,385.25,03/04/2022\n", market)
+
+
 def test_history_stays_and_the_last_quotes_are_replaced(tmp_path: Path, market: Market) -> None:
     priced = with_prices(market, reading(tmp_path, "asset,price\nSPY,300\nAGG,90\nCOM,30\n", market))
     assert priced.prices[-1].tolist() == [300.0, 90.0, 30.0]

@@ -249,6 +249,21 @@ def test_a_market_without_cash_earns_nothing_and_says_so(load: Load) -> None:
 
 
 @pytest.mark.parametrize(
+    ("market", "basis", "said"),
+    [
+        ("{source: yahoo}", "USD", "such as `cash: 0.02`, or `cash: bill`, the three-month US bill."),
+        ("{source: yahoo}", "GBP", "State it a year in `market`, such as `cash: 0.02`."),
+        ("{source: yahoo, cash: bill}", "USD", ""),
+        ("{source: yahoo, cash: bill}", "GBP", "Cash in GBP earns the three-month US bill: give a rate of its own"),
+    ],
+)
+def test_the_dollar_bill_is_for_cash_in_dollars(load: Load, market: str, basis: str, said: str) -> None:
+    keep("fred", "DTB3", DAYS, 4.25)
+    notes = [note for note in load(market, USD=basis).market.notes if note.warning and note.startswith("Cash ")]
+    assert [said in note for note in notes] == [True] * bool(said)
+
+
+@pytest.mark.parametrize(
     ("cash", "said"),
     [
         ("absent.csv", r"market\.cash: cannot be read: .*absent\.csv.* \(.*line 2\)"),
