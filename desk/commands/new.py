@@ -167,7 +167,7 @@ def _instruments(asked: NewFile) -> dict[str, Instrument]:
             _classed(Instrument(symbol), stated)
     faults.end()
     found: dict[str, Instrument] = {}
-    stored, of_row = _stored(asked.store), held_symbols(asked.positions) if asked.positions else {}
+    stored, of_row = _stored_currencies(asked.store), held_symbols(asked.positions) if asked.positions else {}
     for symbol in _symbols(asked):
         one = known.find(symbol) or Instrument(symbol.strip().upper().replace("/", "-").replace(" ", "-"))
         check_name("symbol is", one.asset_id)
@@ -187,7 +187,7 @@ def _instruments(asked: NewFile) -> dict[str, Instrument]:
     return found
 
 
-def _stored(name: str) -> dict[str, str]:
+def _stored_currencies(name: str) -> dict[str, str]:
     """The currency of the prices of each asset of a store, "" where its table stated none; {} for no store."""
     if name not in store_names():
         return {}

@@ -2,7 +2,7 @@
 
 A file has the columns `account`, `model` (path of a portfolio file), `cash` in the basis of the model, or one for each
 currency such as `cash_EUR`, or both; perhaps `last_trade`; and one for each asset with the units held. Commas stand
-between its cells, or else semicolons, tabs or bars, and then a number may have a comma before its decimals.
+between its cells, or semicolons, tabs or bars; decimals are after a point, or after a comma where the numbers show it.
 """
 
 import re
