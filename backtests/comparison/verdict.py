@@ -321,7 +321,9 @@ def _gain(told: Told, best: str) -> str:
     if best != sure:
         why = f" {best} is better with a probability below {SURE:g}, and {sure} is the best of those above it."
     if sure != policy:
-        why += f" {policy} asks for the least work of those within the margin of {sure}."
+        below = made.candidates[policy].gain.value <= made.margin
+        why += f" {policy} asks for the least work of those within the margin of {sure}"
+        why += ", and is taken for that: its own gain is below your margin." if below else "."
     return (
         f"{now} is expected to lose {told.money(made.candidates[best].gain.value)} {unit} a year more than "
         f"{best}, the best: beyond your margin of {_margin(told)}.{why} {_likely(told, policy)} "
@@ -369,8 +371,8 @@ def _kept(told: Told, best: str) -> str:
         )
     if gain > 0.0:
         return (
-            f"It is expected to lose {told.money(gain)} {unit} a year more than {best}, the best: within your margin "
-            f"of {_margin(told)}. {_likely(told, best)}"
+            f"{told.now} is expected to lose {told.money(gain)} {unit} a year more than {best}, the best: within your "
+            f"margin of {_margin(told)}. {_likely(told, best)}"
         )
     one = made.candidates[best]
     ends = " to ".join(told.money(v, signed=True) for v in (-one.gain.upper, -one.gain.lower))

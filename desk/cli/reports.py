@@ -43,7 +43,7 @@ def report(
     ] = None,
     retrain: Retrain = False,
     pdf: Annotated[
-        bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium: four pages.")
+        bool, typer.Option("--pdf", help="Also print the tearsheet as PDF, by Chromium: three or four pages.")
     ] = False,
     full: Full = False,
     sections: Sections = "",

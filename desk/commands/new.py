@@ -422,7 +422,7 @@ def _policies(draft: _Draft) -> str:
     width = max(map(len, policies)) + 1
     reference = CALENDARS[calendar]
     return "\n".join([
-        "# The candidates. Another than the policy in force is recommended where its gain is material and likely.",
+        "# The candidates. Where a change gains enough, the one of least work among the best is recommended.",
         "policies:",
         *(f"  {f'{name}:':<{width}} {{{rule}}}" for name, rule in policies.items()),
         f"policy: {s.policy or reference}",

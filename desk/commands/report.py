@@ -150,10 +150,14 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
     write_summary(folder, record, f"{comparison!r}\n\n{trades!r}", facts)
 
 
-def holder_facts(trades: TradeList) -> dict[str, float]:
-    """The NAV before a trade list, its largest drift, fraction of NAV, and its costs; amounts are in currency."""
-    drift = trades.before_after.figures["before"].largest_drift
-    return {"nav": float(trades.facts["nav_before"]), "drift": drift, "charges": float(trades.sized.charges.sum())}
+def holder_facts(trades: TradeList) -> dict[str, float | str]:
+    """The NAV before a trade list, its largest drift, fraction of NAV, and its costs; amounts are in `basis`."""
+    return {
+        "nav": float(trades.facts["nav_before"]),
+        "drift": trades.before_after.figures["before"].largest_drift,
+        "charges": float(trades.sized.charges.sum()),
+        "basis": trades.portfolio.basis,
+    }
 
 
 def save_learned(

@@ -258,7 +258,7 @@ class _Readings:
         if value is None:
             return _unknown(name, self.unknown)
         level = "critical" if value >= levels.critical else "warning" if value >= levels.warning else NORMAL_LEVEL
-        return _levelled(name, value, level, f"{name} is {value:.2%} of NAV", triggers=level == "critical")
+        return _levelled(name, value, level, f"{name} is {value:z.2%} of NAV", triggers=level == "critical")
 
     def drawdown(self) -> Reading:
         """The drawdown since the first close of the NAV history, against the limit of the file."""

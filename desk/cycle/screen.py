@@ -21,19 +21,20 @@ def screen(cycle: Cycle, status: str = "") -> str:
     return with_minus("\n\n".join("\n".join(lines) for part in parts if (lines := list(part))))
 
 
-def readings_text(cycle: Cycle) -> str:
-    """The readings of the monitor, a line each."""
-    return with_minus("\n".join(_monitor(cycle)))
+def readings_text(cycle: Cycle, width: int = TEXT_WIDTH) -> str:
+    """The readings of the monitor, a line each. width : columns of a line, here and below."""
+    return with_minus("\n".join(_monitor(cycle, width)))
 
 
-def decision_text(cycle: Cycle) -> str:
+def decision_text(cycle: Cycle, width: int = TEXT_WIDTH) -> str:
     """The decision with its orders, and what stands against it."""
-    return with_minus("\n".join([*_decision(cycle), "", *_controls(cycle)]))
+    return with_minus("\n".join([*_decision(cycle, width), "", *_controls(cycle, width=width)]))
 
 
-def timeline(document: Mapping[str, Any]) -> str:
+def timeline(document: Mapping[str, Any], width: int = TEXT_WIDTH) -> str:
     """The hand-overs of the record of a cycle in turn: when, who, and what was said."""
-    return with_minus("\n".join(wrapped("{at}  {agent}: {narrative}".format(**step)) for step in document["steps"]))
+    lines = ("{at}  {agent}: {narrative}".format(**step) for step in document["steps"])
+    return with_minus("\n".join(wrapped(line, width) for line in lines))
 
 
 def _head(cycle: Cycle) -> Iterator[str]:
@@ -43,9 +44,9 @@ def _head(cycle: Cycle) -> Iterator[str]:
     yield from map(wrapped, cycle.reality.lines)
 
 
-def _monitor(cycle: Cycle) -> Iterator[str]:
+def _monitor(cycle: Cycle, width: int = TEXT_WIDTH) -> Iterator[str]:
     yield f"Monitor: {cycle.monitor.status}"
-    yield from (wrapped(f"  {_mark(each)} {each.sentence}") for each in cycle.monitor.shown)
+    yield from (wrapped(f"  {_mark(each)} {each.sentence}", width) for each in cycle.monitor.shown)
 
 
 def _mark(reading: Reading) -> str:
@@ -97,20 +98,20 @@ def loss_columns(table: pd.DataFrame, basis: str, nav: float) -> list[Column]:
     ]
 
 
-def _decision(cycle: Cycle) -> Iterator[str]:
+def _decision(cycle: Cycle, width: int = TEXT_WIDTH) -> Iterator[str]:
     decision = cycle.decision
-    yield wrapped(f"Decision: {decision.chosen}. {decision.listed.headline}")
-    yield from _bullets(decision.reasons)
+    yield wrapped(f"Decision: {decision.chosen}. {decision.listed.headline}", width)
+    yield from _bullets(decision.reasons, width)
     if decision.actions:
-        yield from _orders(cycle.steps[5].output["actions"], cycle.portfolio.basis)
+        yield from _orders(cycle.steps[5].output["actions"], cycle.portfolio.basis, width)
         count = counted(len(decision.actions), "order")
         yield f"In all: {count}, turnover {decision.listed.turnover:.2%} of NAV."
-    yield wrapped(f"When: {decision.timing}.")
-    yield from map(wrapped, band_words(cycle.steps[5].output))
+    yield wrapped(f"When: {decision.timing}.", width)
+    yield from (wrapped(each, width) for each in band_words(cycle.steps[5].output))
     if decision.changes:
         yield "What would change it:"
-        yield from _bullets(decision.changes)
-    yield wrapped(f"What is watched: {decision.watched} triggers the next cycle.")
+        yield from _bullets(decision.changes, width)
+    yield wrapped(f"What is watched: {decision.watched} triggers the next cycle.", width)
 
 
 def band_words(decision: Mapping[str, Any]) -> list[str]:
@@ -140,21 +141,21 @@ def order_columns(actions: Sequence[Mapping[str, Any]], basis: str) -> list[Colu
     ]
 
 
-def _orders(actions: Sequence[Mapping[str, Any]], basis: str) -> list[str]:
+def _orders(actions: Sequence[Mapping[str, Any]], basis: str, width: int) -> list[str]:
     """The orders as lines of a table, their rationales wrapped into the width that is left."""
     *columns, rationale = order_columns(actions, basis)
     title, unit, *rows = text_rows(columns)
     indent = max(map(len, (title, unit, *rows))) + 2
-    why = [textwrap.wrap(each, TEXT_WIDTH - indent) for each in rationale.cells]
+    why = [textwrap.wrap(each, width - indent) for each in rationale.cells]
     lines = [f"{title:{indent}}rationale", unit]
     for row, (first, *rest) in zip(rows, why, strict=True):
         lines += [f"{row:{indent}}{first}", *(f"{'':{indent}}{more}" for more in rest)]
     return lines
 
 
-def _controls(cycle: Cycle, status: str = "") -> Iterator[str]:
+def _controls(cycle: Cycle, status: str = "", width: int = TEXT_WIDTH) -> Iterator[str]:
     failed = [each for each in cycle.decision.controls if each.effect != "passes"]
-    yield from (wrapped(f"{each.name} {each.effect}: {each.sentence}.") for each in failed)
+    yield from (wrapped(f"{each.name} {each.effect}: {each.sentence}.", width) for each in failed)
     yield status_line(status or cycle.decision.status)
 
 
@@ -163,7 +164,7 @@ def status_line(status: str) -> str:
     return f"Status: {status}"
 
 
-def _bullets(sentences: Sequence[str]) -> Iterator[str]:
+def _bullets(sentences: Sequence[str], width: int) -> Iterator[str]:
     for each in sentences:
-        first, *rest = wrapped(each).splitlines()
+        first, *rest = wrapped(each, width - 4).splitlines()
         yield from (f"  - {first}", *(f"    {line}" for line in rest))

@@ -179,7 +179,7 @@ def time_ticks(first: np.datetime64, last: np.datetime64, most: int) -> list[tup
     if step >= 12:
         return list(zip(days, years, strict=True))
     words = [
-        MONTHS[m % 12] + (f" {year}" if i == 0 or m % 12 == 0 else "")
+        MONTHS[m % 12] + (f" {year}" if m % 12 == 0 or (i == 0 and months[1:2] != [m + 12 - m % 12]) else "")
         for i, (m, year) in enumerate(zip(months, years, strict=True))
     ]
     return list(zip(days, words, strict=True))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 PAPER_PACKAGE = "foundation.paper"  # whose templates are the frame of all pages
+SPARE = re.compile(r";?\s+(?=})|(?<=\n)\s+")  # of a style: what a browser can do without
 NO_WORDS = re.compile(rf"<style\b.*?</style>|<script\b.*?</script>|<[^>]*>|(?P<sign>{PER_CENT_SIGN})", re.DOTALL)
 SANS = 'Inter,-apple-system,"Segoe UI",Roboto,"Liberation Sans","Helvetica Neue",Arial,sans-serif'
 PLAIN = re.compile(r"[^ \w.,:;()%/+−–-]")  # what a string of CSS holds as it is; the rest by its number
@@ -107,4 +108,5 @@ def sheet_css() -> str:
 
     themes = [Markup(" ".join(f"--{name}: {colour};" for name, colour in theme.items())) for theme in (LIGHT, DARK)]
     sheet = templates(PAPER_PACKAGE).get_template("sheet.css.j2")
-    return sheet.render(light=themes[0], dark=themes[1], soft=LIGHT["soft"], sans=Markup(SANS))
+    css = sheet.render(light=themes[0], dark=themes[1], soft=LIGHT["soft"], sans=Markup(SANS))
+    return SPARE.sub("", css)

@@ -40,8 +40,8 @@ def _cut(name: str, longest: int) -> str:
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
-def wrapped(line: str) -> str:
-    """A sentence wrapped into lines that fit; a line that fits, such as a table's row, is left as it is.
+def wrapped(line: str, width: int = TEXT_WIDTH) -> str:
+    """A sentence wrapped into lines of `width` columns; a line that fits, such as a table's row, is left as it is.
 
     A command that ends the sentence has a line of its own, whole, so that it can be copied.
 
@@ -52,11 +52,11 @@ def wrapped(line: str) -> str:
     rebalance trades desk.yaml --as-of 2022-12-29 --out tonight.json
     """
     text, mark, command = line.rpartition(COLON_COMMAND)
-    if len(line) <= TEXT_WIDTH:
+    if len(line) <= width:
         return line
     if not mark or ". " in command:
-        return textwrap.fill(line, TEXT_WIDTH)
-    return f"{textwrap.fill(f'{text}:', TEXT_WIDTH)}\n{COLON_COMMAND[2:]}{command}"
+        return textwrap.fill(line, width)
+    return f"{textwrap.fill(f'{text}:', width)}\n{COLON_COMMAND[2:]}{command}"
 
 
 def warnings_text(warnings: Iterable[str]) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HEIGHT = 420.0  # px, of a figure that says nothing of it
 LEFT, NAMES, FREE = 52.0, 132.0, 24.0  # px: at the left with numbers or with names; at the right without labels
+APART = 16.0  # px from one name to the next: letters of an image are larger than those of a page
 DASHES: dict[str, Any] = {"solid": "-", "dot": (0, (1.3, 1.5)), "dash": (0, (5.5, 2.2))}
 COLOURS = {colour: name for name, colour in LIGHT.items() if name not in ("paper", "accent")}
 BEST = 90.0  # configurations with a rank above it have a colour
@@ -166,7 +167,7 @@ def _panels(figure: "Figure", traces: Sequence[Trace]) -> Canvas:
         panel.y_grid(marks, [fitted_name(r, left) for r in rows or up.ticktext or ()])
         _foot(panel, figure, last=name == axes[-1])
         _draw(panel, own)
-        end_labels(panel, [_end(panel, t) for t in own if t.name], WIDE.width)
+        end_labels(panel, [_end(panel, t) for t in own if t.name], WIDE.width, gap=APART)
     return canvas
 
 

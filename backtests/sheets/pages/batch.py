@@ -141,10 +141,10 @@ def _models(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                     "name": called(key_of(row)),
                     "page": quote(row["page"]),
                     "cells": [
-                        number(row["nav"], 0),
+                        f"{number(row['nav'], 0)} {row['basis']}",
                         number(100.0 * row["drift"]),
                         _trades(row["orders"], row["turnover"]),
-                        number(row["charges"]),
+                        f"{number(row['charges'])} {row['basis']}",
                     ],
                 }
                 for row in rows

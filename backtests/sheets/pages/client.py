@@ -52,7 +52,7 @@ def client_html(name: str, trades: TradeList, report: Mapping[str, Any], compari
             "subtitle": subtitle,
             "verdict": made["verdict"]["do"],
             "colour": "accent" if made["policy"] else "soft",
-            "reasons": facts_blocks({"What it gains": _gain(made, amounts, desk.basis), "Drift": _drift(trades)}),
+            "reasons": facts_blocks({"What a change gains": _gain(made, amounts, desk.basis), "Drift": _drift(trades)}),
             "age": age_words(desk.date),
             "facts": facts_blocks(facts),
         },

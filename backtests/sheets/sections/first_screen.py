@@ -44,7 +44,7 @@ DECISION = (
     "your penalty, days and orders"
 )
 QUESTIONS = {
-    "gain": "What it gains",
+    "gain": "What a change gains",
     "changes": "What would change that",
     "growth": "Growth",
     "others": "What else would do",

@@ -79,7 +79,7 @@ def _not_shown(comparison: Comparison, shown: Sequence[str]) -> list[Part]:
 
 
 def downside_parts(comparison: Comparison, trades: TradeList | None) -> list[Part]:
-    """The picture of the worst markets, and today's risk before and after the trades."""
+    """Today's risk before and after the trades, and the picture of the worst markets."""
     words = (
         "The worst stretches of the past, the worst day, month, year and fall of the test, and shocks that are "
         f"assumed to follow the last close, before any trade. {ASSUMED}"
@@ -90,7 +90,7 @@ def downside_parts(comparison: Comparison, trades: TradeList | None) -> list[Par
         "mean of such losses; beta: the move for a move of 1 % of the benchmark; NAV: net asset value."
     )
     today = [] if trades is None else [_effect(caption, trades, holdings=False)]
-    return [Words(words, "intro"), downside_picture(downside(comparison), looks_of(comparison).styles), *today]
+    return [*today, Words(words, "intro"), downside_picture(downside(comparison), looks_of(comparison).styles)]
 
 
 def downside(comparison: Comparison) -> pd.DataFrame:

@@ -65,6 +65,7 @@ class Outcome:
     nav       : NAV at the last close, currency; NaN where it is not known.
     drift     : the largest distance of a weight from its target, fraction of NAV.
     charges   : costs of the orders, currency.
+    basis     : the currency of these amounts; "" where it is not known.
     failure   : content of the page of a failure.
     """
 
@@ -93,6 +94,7 @@ class Outcome:
     nav: float = math.nan
     drift: float = math.nan
     charges: float = math.nan
+    basis: str = ""
     failure: str = ""
 
 

@@ -130,16 +130,19 @@ def end_of(panel: Panel, curve: Curve) -> End:
     return End(curve.name, panel.y_at(y), curve.style, curve.value, beyond=panel.y.arrow(y))
 
 
-def end_labels(panel: Panel, ends: Sequence[End], right: float, *, values: bool = False) -> None:
+def end_labels(
+    panel: Panel, ends: Sequence[End], right: float, *, values: bool = False, gap: float = LABEL_GAP
+) -> None:
     """Names at the right of a panel, none over another, each with a leader line of its colour.
 
     panel  : panel to draw on.
     ends   : ends of curves, with their names and places.
     right  : right edge of the labels, px.
     values : true to write each value at that edge.
+    gap    : least distance of two names, px.
     """
     canvas, edge, first = panel.canvas, panel.right, panel.right + LEAD
-    places = spread([end.y for end in ends], LABEL_GAP, panel.top + 5.0, panel.bottom - 5.0)
+    places = spread([end.y for end in ends], gap, panel.top + 5.0, panel.bottom - 5.0)
     taken = 4.0 + LETTER * SMALL * max(len(end.value) for end in ends) if values else 0.0
     for end, place in zip(ends, places, strict=True):
         style, bend = end.style, [first - 7.0, first - 3.0]

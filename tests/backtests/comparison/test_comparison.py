@@ -144,6 +144,27 @@ def test_a_best_policy_that_is_not_surely_better_is_not_given_for_the_reason(mor
     assert f"within the margin of {best}" not in verdict_of(told).gain
 
 
+@pytest.mark.parametrize(
+    ("beyond", "said"), [(-1.0, ", and is taken for that: its own gain is below your margin. The"), (1.0, ". The")]
+)
+def test_a_policy_taken_for_its_work_whose_own_gain_is_below_the_margin_says_so(
+    beyond: float, said: str, more: Comparison
+) -> None:
+    made = more.recommendation
+    one = made.candidates["threshold"]
+    own = replace(one, gain=replace(one.gain, value=made.margin + beyond))
+    told = Told(more, replace(made, candidates={**made.candidates, "threshold": own}), more.evidence)
+    lead = f"threshold asks for the least work of those within the margin of {made.best_change}"
+    assert f"{lead}{said} expected gain of threshold is +{made.margin + beyond:,.0f} USD" in verdict_of(told).gain
+
+
+def test_a_verdict_to_keep_names_the_policy_that_loses_more(more: Comparison) -> None:
+    made = more.recommendation
+    kept = {"policy": "quarterly", "margin": 2.0 * made.candidates[made.best].gain.value}
+    told = Told(more, replace(made, **kept), more.evidence)
+    assert verdict_of(told).gain.startswith("quarterly is expected to lose ")
+
+
 def test_policies_that_did_the_same_in_the_test_have_words(more: Comparison) -> None:
     alike = {**more.scores, "threshold": more.scores["quarterly"]}
     made = more.recommendation

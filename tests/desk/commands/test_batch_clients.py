@@ -119,6 +119,8 @@ def test_the_page_states_the_verdict_once_with_the_clients_beneath(book: Path, t
     assert clients.count("<h3>") == 1
     assert clients.count("<tr><th scope=row>") == ALL
     assert clients.count(table.loc["client00", "verdict"]) == 1
+    assert f"<td>{table.loc['client07', 'nav']:,.0f} USD<td>" in clients
+    assert f"<td>{table.loc['client07', 'charges']:,.2f} USD" in clients
     own = (book / "reports" / table.loc["client07", "run"] / "client.html").read_text()
     assert "client07" in own
     assert table.loc["client07", "verdict"] in own

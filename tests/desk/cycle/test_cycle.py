@@ -17,10 +17,11 @@ from desk.commands.cycle.governance import governed
 from desk.cycle.briefing import briefing
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.cycle.page import cycle_html
-from desk.cycle.screen import screen, timeline
+from desk.cycle.screen import decision_text, readings_text, screen, timeline
 from desk.journal import Journal
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError
+from foundation.paper.text_tables import TEXT_WIDTH
 from research.portfolio import load_portfolio
 from research.rules.regime_threshold import BandToday
 
@@ -91,6 +92,15 @@ def test_a_control_escalates_or_vetoes(changes: dict[str, Any], name: str, statu
     assert name in effects(made)
     assert made.decision.status == status
     assert made.decision.actions
+
+
+def test_a_notebook_has_the_same_words_in_narrower_lines() -> None:
+    made = cycle(SCENARIOS)
+    for text in (lambda width: decision_text(made, width), lambda width: timeline(made.document, width)):
+        wide, narrow = text(TEXT_WIDTH), text(80)
+        assert max(map(len, wide.splitlines())) > 80 >= max(map(len, narrow.splitlines()))
+        assert sorted(wide.split()) == sorted(narrow.split())
+    assert max(map(len, readings_text(made, 80).splitlines())) <= 80
 
 
 def test_a_band_that_adapts_says_by_how_much_and_for_how_long() -> None:

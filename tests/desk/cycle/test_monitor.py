@@ -76,6 +76,12 @@ def test_what_is_not_known_is_said_and_triggers_nothing(tmp_path: Path) -> None:
     assert not any(each.triggers for each in found.readings if each.value is None)
 
 
+def test_cash_alone_has_no_loss_below_zero(tmp_path: Path) -> None:
+    lines = {name: SETTINGS["lines"][name] | {"shares": 0} for name in "AB"}
+    found = read(steady(tmp_path, {"lines": lines, "cash": 10_000.0}))["VaR 95 of one day"]
+    assert found.sentence == "VaR 95 of one day is 0.00% of NAV"
+
+
 def test_a_drawdown_past_the_limit_of_the_file_triggers(tmp_path: Path) -> None:
     file = steady(tmp_path, {"nav_history": "nav.csv", "limits": {"max_drawdown": 0.10}})
     dates = pd.read_csv(tmp_path / "prices.csv")["date"]

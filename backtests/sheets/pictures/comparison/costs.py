@@ -14,8 +14,8 @@ from foundation.paper.charts.panel import Axis, Panel, heading, one_panel
 from foundation.paper.charts.plane import BP, equal_loss, tracking_loss
 from foundation.paper.layout import AXIS, NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TITLE, ticks
 from foundation.paper.picture import HALF, Format, Picture, picture
-from foundation.paper.styles import LineStyle, near
-from foundation.paper.svg import Canvas
+from foundation.paper.styles import LETTER, LineStyle, near
+from foundation.paper.svg import SMALL, Canvas
 from foundation.paper.wording import NARROW_SPACE, listed, number, percent
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS, USUAL
@@ -145,12 +145,13 @@ def _plane(
     marks = ticks(0.0, 100.0 * right, most=6)
     panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g}{NARROW_SPACE}%" for m in marks], lines=False)
     wide = np.linspace(0.0, right, 80)
-    parabola = tracking_loss(wide, tracking_penalty)
+    parabola, taken = tracking_loss(wide, tracking_penalty), 0.0
     for level in ticks(0.0, above + float(parabola[-1]), most=7)[1:]:
         equal_loss(panel, wide, level - parabola)
-        if level < 0.9 * parabola[-1]:
-            foot = panel.left + panel.width * float(np.sqrt(level / parabola[-1]))
-            canvas.text(foot - 6.0, panel.bottom - 8.0, f"J {level:g}", colour="soft", align="right")
+        words, foot = f"J {level:g}", panel.left + panel.width * float(np.sqrt(level / parabola[-1])) - 6.0
+        if level < 0.9 * parabola[-1] and foot - LETTER * SMALL * len(words) > taken:  # beside the name before it
+            canvas.text(foot, panel.bottom - 8.0, words, colour="soft", align="right")
+            taken = foot + 6.0
     if limit:
         panel.x_line(limit, "ink", 0.8, (0, (4.0, 2.0)))
         canvas.text(panel.x_at(limit) - 4.0, panel.top + 7.0, "limit", colour="soft", align="right")

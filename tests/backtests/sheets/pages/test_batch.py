@@ -64,6 +64,12 @@ def test_without_scripts_it_is_a_plain_table(built: str) -> None:
     assert not re.search(r"https?:|src=|import\(|fetch|url\(|XMLHttp", built)
 
 
+def test_each_change_has_a_line(built: str, tmp_path: Path) -> None:
+    said = "document.title = document.querySelector('.changes').innerText.split('\\n').join('|')"
+    dom = in_browser(built, tmp_path, said)
+    assert "<title>New: 1 run.|  absent</title>" in dom
+
+
 def test_it_fits_every_width_and_both_themes(built: str, tmp_path: Path) -> None:
     check_page(built, drawn=0)
 

@@ -8,7 +8,7 @@ import pytest
 
 from backtests.comparison.descriptions.cost_levels import COST_LEVELS, BreakEven, CostLevels
 from backtests.evaluation.holding_windows import HoldingWindows
-from backtests.sheets.pictures.comparison.costs import break_even_words, cost_levels_picture
+from backtests.sheets.pictures.comparison.costs import break_even_words, cost_levels_picture, costs_picture
 from backtests.sheets.pictures.comparison.months import holding_windows_picture
 from foundation.paper.styles import LineStyle
 
@@ -81,3 +81,13 @@ def test_a_policy_without_a_break_even_is_lower_higher_or_was_not_searched(level
     assert break_even_words(levels, "far") == "far has a higher J than two at every level"
     assert break_even_words(levels, "slow") == "slow and two were not searched for a break-even"
     assert cost_levels_picture(levels, STYLES, "two").caption.startswith("Lowest J at 0 bp")
+
+
+def test_a_line_of_equal_loss_has_no_name_where_it_would_touch_the_one_before() -> None:
+    parts = {"commission": [0.06, 0.1], "half_spread": [0.06, 0.09], "cost": [0.12, 0.19], "opening_cost": [1.0, 1.0]}
+    losses = {"tracking_error": [0.0059, 0.002], "tracking_loss": [0.87, 0.1], "loss": [0.99, 0.29]}
+    table = pd.DataFrame({"policy": ["yearly", "tuned"], **parts, **losses})
+    drawn = costs_picture(table, {name: LineStyle("ink") for name in table["policy"]}, 5.0, None)
+    ends = [float(x) for x in re.findall(r'x="([\d.]+)" y="[\d.]+">J [\d.]+<', drawn.narrow)]
+    assert len(ends) == 3
+    assert min(np.diff(ends)) > 34.0  # px: five letters, and a gap

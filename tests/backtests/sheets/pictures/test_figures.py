@@ -100,6 +100,14 @@ def test_dates_are_named_by_month_or_year_as_there_is_room(last, words) -> None:
     assert words in [word for _, word in marks]
 
 
+@pytest.mark.parametrize(
+    ("first", "words"), [("2019-09-03", ["Oct", "Jan 2020", "Apr"]), ("2020-02-03", ["Apr 2020", "Jul", "Oct"])]
+)
+def test_a_year_is_named_once_at_the_begin_of_months(first, words) -> None:
+    marks = time_ticks(np.datetime64(first), np.datetime64("2022-12-29"), most=14)
+    assert [word for _, word in marks][:3] == words
+
+
 def test_a_scale_of_equal_values_has_room() -> None:
     assert limits([0.0, 0.0]) == (-1.0, 1.0)
     low, high = limits([50.0, 50.0 + 1e-13])
