@@ -201,5 +201,5 @@ def test_an_asset_without_a_view_says_why_and_a_small_view_too() -> None:
     none = np.array([0.02, np.nan])
     tilt = Tilt(("A", "B"), np.array([0.5, 0.5]), np.array([0.6, 0.4]), none, none, none, None, 1.0, 0.02)
     assert tilt_words(tilt)[-2].endswith("moves more: the covariance counts.")
-    assert tilt_words(tilt)[-1].startswith("B: no view, so the weight stays.")
+    assert tilt_words(tilt)[-1].startswith("B: no view, so the weight stays: the forecast lacks")
     assert [column.cells for column in tilt_columns(tilt, ["B"])][1:4] == [["none"]] * 3
