@@ -157,5 +157,5 @@ def test_gunicorn_refuses_a_network_as_serve_does(tmp_path: Path) -> None:
         _, said = server.communicate(timeout=60)
     finally:
         server.kill()
-    assert server.returncode == 3
+    assert server.returncode in (1, 3)  # of gunicorn: 1 where a second worker fails while it stops
     assert b"no admin can sign in" in said
