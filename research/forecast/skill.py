@@ -78,6 +78,8 @@ def hits_beyond_chance(forecast: Array, outcome: Array) -> Array:
     Source : Pesaran and Timmermann (1992), A simple nonparametric test of predictive performance, Journal of Business
              and Economic Statistics 10(4): P less P*, which is twice the covariance of the two signs as 0 and 1.
 
+    >>> (hits_beyond_chance(np.array([[1.0], [1.0]]), np.array([[0.1], [-0.2]])) + 0.0).ravel().tolist()
+    [0.0, 0.0]
     >>> hits_beyond_chance(np.array([[1.0], [-1.0]]), np.array([[0.1], [-0.2]])).ravel().tolist()
     [0.5, 0.5]
     """

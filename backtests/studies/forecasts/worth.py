@@ -170,13 +170,11 @@ def worth(
 def worths(portfolio: Portfolio, forecasts: Mapping[str, Forecast]) -> dict[str, Worth]:
     """The worth of each of several forecasts by name, whose p count them all; see `worth`."""
     made = {name: worth(portfolio, forecast) for name, forecast in forecasts.items()}
-    p = {name: one.tilts.p for name, one in made.items() if isinstance(one.tilts, TiltWorth)}
-    return {
-        name: replace(one, tilts=replace(one.tilts, others=tuple(p[other] for other in p if other != name)))
-        if isinstance(one.tilts, TiltWorth)
-        else one
-        for name, one in made.items()
-    }
+    judged = {name: one.tilts for name, one in made.items() if isinstance(one.tilts, TiltWorth)}
+    for name, tilts in judged.items():
+        others = tuple(one.p for other, one in judged.items() if other != name)
+        made[name] = replace(made[name], tilts=replace(tilts, others=others))
+    return made
 
 
 def _tilted(portfolio: Portfolio, forecast: Forecast, schedule: EstimationSchedule) -> Tilted:
