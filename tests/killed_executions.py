@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import time
+import traceback
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -81,6 +82,8 @@ def start(ticket: Path) -> int:
                 if "another process" not in str(error):
                     raise
                 time.sleep(0.002)
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from desk.exchange.allocations import journal_allocations, payable
 from desk.exchange.checks import faults_between
-from desk.exchange.moment import Moment, own_entries, unanswered
+from desk.exchange.moment import Moment, fills_of, own_entries, unanswered
 from desk.exchange.ticket_orders import TicketOrder, part_of
 from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Venue, quotes_of
 from desk.journal.chain import Entry, Event
@@ -379,8 +379,7 @@ class Execution:
     def _take_fills(self) -> None:
         """Take the fills of the ticket from the venue, and journal the new ones, with their quotes or that of now."""
         orders = {each.venue_id or each.id: each for each in self.orders}  # without ids, fills name those of the ticket
-        since = datetime.fromisoformat(self.document["last_close"]).replace(tzinfo=UTC)
-        own = [fill for fill in self.venue.fills(since) if fill.order_id in orders]
+        own = [fill for fill in fills_of(self.venue, self.document) if fill.order_id in orders]
         taken = {fill.key for fill in self.fills}
         new = [fill for fill in own if fill.key not in taken]
         if not new:

@@ -58,7 +58,8 @@ class Moment:
     document     : the ticket (`ticket_json.read_document`).
     orders       : its orders in the sequence in which they are sent.
     left         : those of which, or slices of which, the journal has no answer of the venue; () where it is replaced.
-    open_sells   : the rest of its sells in units that the venue has open, whose cash of open buys is taken already.
+    due          : those that are still to move cash: of `left` those that are neither open at the venue nor filled, and
+                   the rest of its open sells in units; the cash of its open buys is taken already.
     replaced     : hash of another list of the portfolio that was sent since this one, or "".
     place        : what the desk's own files say.
     state        : state of the ticket in the journal.
@@ -75,7 +76,7 @@ class Moment:
     document: Mapping[str, Any]
     orders: tuple[TicketOrder, ...]
     left: tuple[TicketOrder, ...]
-    open_sells: tuple[TicketOrder, ...]
+    due: tuple[TicketOrder, ...]
     replaced: str
     place: Place
     state: TicketState
@@ -106,11 +107,6 @@ class Moment:
     def whole(self) -> tuple[TicketOrder, ...]:
         """The orders of the ticket for all venues, not in parts."""
         return ticket_orders(self.document, self.capabilities)
-
-    @property
-    def due(self) -> tuple[TicketOrder, ...]:
-        """The orders that are still to move cash: open sells, and those without an answer."""
-        return (*self.open_sells, *self.left)
 
     @property
     def unsent(self) -> float:
@@ -170,12 +166,13 @@ def moment_of(
     symbols = list(dict.fromkeys(each.symbol for each in (*orders, *crossed_orders(document))))
     accounts = list(dict.fromkeys(each.order.account for each in orders))
     replaced, state = _replaced(journal, document), ticket_state(journal, document["hash"])
-    slices = in_slices(document, orders, can)
+    slices = tuple(in_slices(document, orders, can))
+    left = () if replaced else tuple(unanswered(journal, slices))
     return Moment(
         document=document,
         orders=orders,
-        left=() if replaced else tuple(unanswered(journal, slices)),
-        open_sells=tuple(_open_sells(venue, slices)) if state.sent and not replaced else (),
+        left=left,
+        due=tuple(_due(venue, document, state, slices, left)) if state.sent and not replaced else left,
         replaced=replaced,
         place=place,
         state=state,
@@ -216,12 +213,29 @@ def unanswered(journal: Journal, orders: Iterable[TicketOrder]) -> Iterator[Tick
     return (each for each in orders if not any(entry.kind in ANSWER_KINDS for entry in own_entries(journal, each)))
 
 
-def _open_sells(venue: Venue, orders: Iterable[TicketOrder]) -> Iterator[TicketOrder]:
-    """The rest of the sells in units that a venue has open."""
-    filled = {state.client_id: state.filled for state in venue.open_orders()}
+def fills_of(venue: Venue, document: Mapping[str, Any]) -> list[Fill]:
+    """The fills of a venue since the last close of a ticket."""
+    return venue.fills(datetime.fromisoformat(document["last_close"]).replace(tzinfo=UTC))
+
+
+def _due(
+    venue: Venue,
+    document: Mapping[str, Any],
+    state: TicketState,
+    orders: Iterable[TicketOrder],
+    left: Sequence[TicketOrder],
+) -> Iterator[TicketOrder]:
+    """The orders of a ticket that was sent that are still to move cash at the venue.
+
+    One without an answer in the journal may be there: the process was killed before it journalled the answer.
+    """
+    filled = {each.client_id: each.filled for each in venue.open_orders()}
     for each in orders:
         if each.venue_id in filled and each.order.side == "sell" and isinstance(each.order, Order) and each.quantity:
             yield replace(each, order=part_of(each.order, float(decimal(each.quantity) - filled[each.venue_id])))
+    was_sent = {each.venue_id for each in left} & {entry.record.venue_id for entry in state.sent}
+    there = filled.keys() | {fill.order_id for fill in fills_of(venue, document)} if was_sent else set()
+    yield from (each for each in left if each.venue_id not in there)
 
 
 def own_entries(journal: Journal, order: TicketOrder) -> Iterator[Entry]:

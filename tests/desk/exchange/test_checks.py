@@ -309,7 +309,7 @@ def test_a_resumed_ticket_is_not_checked_against_what_it_changed_itself(
 @pytest.mark.parametrize(("way", "names"), [("sell", set()), ("buy", {"cash on settlement"})])
 def test_an_account_that_lacks_cash_may_sell_and_may_not_buy(moment: Moment, way: str, names: set[str]) -> None:
     own = tuple(each for each in moment.orders if each.order.side == way)
-    lacking = replace(moment, orders=own, left=own, cash={"U1": {"USD": Decimal(-90_000)}})
+    lacking = replace(moment, orders=own, due=own, cash={"U1": {"USD": Decimal(-90_000)}})
     assert faults(lacking).keys() == names
 
 
@@ -330,6 +330,30 @@ def test_of_a_resumed_ticket_cash_is_that_of_what_is_left(
     (said,) = faults(moment)["cash on settlement"]
     assert [(each.item, each.quantity) for each in moment.due] == [("B", 798.0)]
     assert re.match(r"Cash of account U1 would be -29,9\d\d\.\d\d USD on 2023-01-03: ", said)
+
+
+def test_an_order_that_the_venue_took_before_a_kill_takes_no_cash_again(
+    document: dict[str, Any], journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buy of 39,900 is filled, and 10,061 are left: nothing stands against the list, and its answer is taken."""
+    with paper_for(document, tmp_path) as venue:
+        _, sending = execution(document, journal, venue)
+        running = sending.run()
+        next(running)
+
+        def is_killed(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(sending, "_journal_answer", is_killed)
+            with pytest.raises(KeyboardInterrupt):
+                list(running)
+        moment, again = execution(document, journal, venue)
+        assert [(each.item, each.quantity) for each in moment.left] == [("B", 798.0)]
+        assert moment.cash["U1"]["USD"] < 39_900
+        assert (moment.due, faults(moment)) == ((), {})
+        assert {each.state.status for each in again.run() if each.state} == {"filled"}
+        assert len(list(journal.entries(kind="fill"))) == 2
 
 
 def test_an_order_that_was_never_sent_is_checked_by_itself_when_the_ticket_is_resumed(
