@@ -276,8 +276,9 @@ def test_a_control_with_too_little_history_is_named_and_the_others_are_compared(
     alone = replace(found, controls={"1/N": found.controls["1/N"]}).against_controls
     assert isinstance(alone, AgainstControls)
     assert against.differences == alone.differences != {}
-    assert f"Minimum variance is not compared: market 'multi_asset_daily' is too short for minimum variance {short}" in (
-        " ".join(targets_brief(found).split())
+    assert (
+        f"Minimum variance is not compared: market 'multi_asset_daily' is too short for minimum variance {short}"
+        in (" ".join(targets_brief(found).split()))
     )
     assert use_words(found).startswith("Hold your strategic target: none of the controls compared is clearly better")
     none = replace(found, controls={"risk parity": found.controls["risk parity"]}).against_controls
