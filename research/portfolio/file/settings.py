@@ -22,6 +22,7 @@ from research.market.factors import FactorReturns
 from research.portfolio.file.document import Document
 from research.portfolio.file.fault_words import faults_of
 from research.portfolio.file.faults import Faults
+from research.portfolio.file.lengths import check_in_rows
 from research.portfolio.file.strict_yaml import KeyPath
 
 Record = TypeVar("Record")
@@ -60,6 +61,7 @@ def build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any],
     values = {}
     for key, value in given.items():
         with faults:
+            check_in_rows(document, (*path, key), cls, value)
             values[key] = validated(document, (*path, key), open_to[key], value)
     faults.end()
     document.check_whole(path)
