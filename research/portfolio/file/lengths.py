@@ -71,7 +71,7 @@ def counts_rows(cls: type, name: str) -> bool:
 
 
 def _units(cls: type) -> dict[str, str]:
-    """What the lengths of a class follow, or count, by name; "" for other settings."""
+    """The units of the lengths of a class, or what their rows follow, by name; "" for other settings."""
     return {f.name: f.metadata.get("length", LENGTHS.get(f.name, "")) for f in fields(cls)}
 
 

@@ -168,10 +168,10 @@ def covariance_of_held(weights: Array, past: Past, window: int) -> Array:
     covariance, known = recent_covariance(past, window)
     young = np.flatnonzero((np.abs(weights) > COUNTED) & ~known)
     if len(young):
-        raise DataError(
-            f"{past.assets[young[0]]} is held and has fewer than {min(window, past.t)} returns, or has stopped, on "
-            f"{past.date:%Y-%m-%d}: without its variance the risk would be too small. Give it a longer history."
-        )
+        name, since = past.assets[young[0]], stopped(past)
+        short = f"has fewer than {min(window, past.t)} returns on {past.date:%Y-%m-%d}"
+        why = f"has not moved since {since[name]}" if name in since else short
+        raise DataError(f"{name} is held and {why}: without its variance the risk would be too small.")
     return covariance
 
 

@@ -79,7 +79,7 @@ def test_the_risk_of_a_held_asset_that_has_stopped_is_named_and_not_counted_as_c
     for told in (found.notes, risk_warnings(found), trade_list(held, Calendar(held.strategic, "month"), "m").notes):
         assert sum(text.startswith(said) for text in told) == 1
     assert said in risk_text(found)
-    assert "Correlations: QQQ is held and has fewer than 504 returns, or has stopped" in found.stress.left_out[-1]
+    assert f"Correlations: QQQ is held and has not moved since {last}: " in found.stress.left_out[-1]
     played = backtest(held.market, Calendar(held.strategic, "month"), held.costs, start=held.market.dates[-30])
     of_policy = contributions_of(played, 252.0, 252)
     assert of_policy.undefined["ex_ante"].endswith(f"QQQ has not moved since {last}.")
