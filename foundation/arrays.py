@@ -1,6 +1,6 @@
-"""The kinds of arrays that the packages are written in, how they are made read-only, and sums over their rows."""
+"""The kinds of arrays that the packages are written in, read-only records of them, and sums over their rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -13,6 +13,9 @@ Rows = NDArray[np.int64]  # row numbers, counts
 Floats = NDArray[np.float32]  # numbers in the precision of networks
 Combine = Callable[[Array, Array], Array]
 Record = TypeVar("Record", bound=tuple[Any, ...])
+Value = TypeVar("Value")
+
+MOST_VALUES = 16  # that a record keeps; the one that was not asked for the longest is dropped
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
@@ -50,6 +53,25 @@ class MadeAnew:
     def __reduce__(self) -> tuple[Any, ...]:
         """The class, and the values of its fields."""
         return type(self), tuple(getattr(self, f.name) for f in fields(self))  # type: ignore[arg-type]
+
+
+def kept(of: object, key: Hashable, make: Callable[[], Value]) -> Value:
+    """The value of `make` for a frozen record and a key: computed when it is first asked for, and kept in the record.
+
+    A record and its keys are frozen, so no kept value can change: a changed market is another market.
+    of   : record, such as a market or a path of targets.
+    key  : all that the value depends on beside it, and its kind; immutable.
+    make : function that gives a value that nobody changes.
+    """
+    known: dict[Hashable, Any] = vars(of).setdefault("_kept", {})
+    try:
+        value: Value = known.pop(key)
+    except KeyError:
+        value = make()
+        while len(known) >= MOST_VALUES:
+            known.pop(next(iter(known)), None)
+    known[key] = value  # the last: the order is that of use
+    return value
 
 
 def running_sums(values: Array) -> Array:

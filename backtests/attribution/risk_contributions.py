@@ -9,6 +9,7 @@ from backtests.engine.result import Backtest
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import COUNTED
+from research.market.delisting import stopped
 from research.risk.decomposition.contributions import risk_contributions, summed_by, variance_contributions
 from research.risk.decomposition.ex_ante import covariance_of
 
@@ -117,6 +118,12 @@ def contributions_of(backtest: Backtest, periods_per_year: float, window: int) -
             raise DataError(
                 f"ex-ante contributions need {window} returns of every asset held: {unknown[0]} has fewer at the last "
                 "close."
+            )
+        still = stopped(past)
+        if held := [name for name in still if abs(weights[market.assets.index(name)]) > COUNTED]:
+            raise DataError(
+                f"ex-ante contributions need the risk of every asset held: {held[0]} has not moved since "
+                f"{still[held[0]]}."
             )
         ex_ante = risk_contributions(weights, covariance_of(past, window, periods_per_year))
     except DataError as error:

@@ -16,9 +16,8 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from backtests.batch.streaming_metrics import Curve, Traded
-from backtests.engine.kept import kept
 from backtests.engine.quiet_days import TILE_DAYS, whole
-from foundation.arrays import Array, Mask, Rows
+from foundation.arrays import Array, Mask, Rows, kept
 from foundation.compiled.simd import WIDTH
 from research.market import Market
 

@@ -10,10 +10,9 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from backtests.engine.kept import kept
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import target_returns
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, frozen, kept
 from foundation.compiled import compiled, inlined, linked
 from foundation.compiled.simd import maximum, where
 from foundation.errors import DataError

@@ -6,11 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from backtests.engine.account_events import OVERDRAFT
-from backtests.engine.kept import kept
 from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, frozen, kept
 from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots, Scratch, years_of

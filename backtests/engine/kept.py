@@ -1,13 +1,6 @@
-"""Cache of what backtests of one market, or of one path of targets, share: computed once, stored as long as it is.
+"""No-trade bands of rules, kept for all backtests of one market, or of one path of targets."""
 
-A market and a path are frozen and so are all keys, so no stored value can change: a changed market is another market,
-and a changed rule another rule.
-"""
-
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
-
+from foundation.arrays import kept
 from research.accounting import Costs
 from research.allocation import TargetPath
 from research.market import Market
@@ -16,29 +9,7 @@ from research.portfolio.keys.policies import rule_key
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import CompiledRule, held_by, traits
 
-T = TypeVar("T")
-
-MOST_VALUES = 16  # values of a market or a path; the one that was not asked for the longest is dropped
 SETTLED = ("never", "calendar", "threshold")  # rules whose bands follow from their settings, targets and dates alone
-_KEPT: WeakKeyDictionary[Market | TargetPath, dict[Hashable, Any]] = WeakKeyDictionary()
-
-
-def kept(of: Market | TargetPath, key: Hashable, make: Callable[[], T]) -> T:
-    """The value of `make` for a market, or a path of targets, and a key, computed when it is first asked for.
-
-    of   : market or path of the value; no value may refer to it, or it would be stored for ever.
-    key  : all that the value depends on beside it; immutable.
-    make : function that gives a value that nobody changes.
-    """
-    known = _KEPT.setdefault(of, {})
-    try:
-        value: T = known.pop(key)
-    except KeyError:
-        value = make()
-        while len(known) >= MOST_VALUES:
-            known.pop(next(iter(known)), None)
-    known[key] = value  # the last: the order is that of use
-    return value
 
 
 def is_settled(policy: object) -> bool:

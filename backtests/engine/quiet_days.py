@@ -7,8 +7,7 @@ the loop goes day by day.
 
 import numpy as np
 
-from backtests.engine.kept import kept
-from foundation.arrays import Array, frozen
+from foundation.arrays import Array, frozen, kept
 from foundation.compiled import inlined
 from foundation.compiled.simd import WIDTH, Vector, bits, fill, load, where
 from foundation.tolerances import TRIGGER

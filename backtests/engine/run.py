@@ -12,13 +12,13 @@ import pandas as pd
 
 from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.kept import bands_of, is_settled, kept
+from backtests.engine.kept import bands_of, is_settled
 from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
 from backtests.engine.whole_lots import open_in_lots
 from foundation.arguments import check_positive, day, floats, refuse
-from foundation.arrays import Array
+from foundation.arrays import Array, kept
 from foundation.errors import ConfigError, PolicyError
 from foundation.labels import in_order
 from foundation.tolerances import TARGET_TOLERANCE

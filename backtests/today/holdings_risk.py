@@ -21,10 +21,11 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from research.accounting import Policy
 from research.market.calendars import row_name
+from research.market.delisting import stopped
 from research.portfolio import Portfolio
 from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, var
 from research.risk.decomposition.contributions import effective_bets, risk_contributions
-from research.risk.decomposition.ex_ante import WITHIN_A_MONTH, ExAnte
+from research.risk.decomposition.ex_ante import WITHIN_A_MONTH, ExAnte, stopped_words
 from research.risk.distribution import TAIL_LEVELS
 from research.rules import Never
 from research.rules.bands_today import bands_today
@@ -57,8 +58,9 @@ class HoldingsRisk:
     portfolio     : the holdings.
     ex_ante       : the samples that they are measured by.
     losses        : possible losses by horizon, method and level.
-    contributions : (n,) Euler's, to the volatility of the holdings, fraction a year; they sum to it.
-    active        : (n,) contributions to the tracking error to the strategic target; they sum to it.
+    contributions : (n,) Euler's, to the volatility of the holdings, fraction a year; they sum to it. NaN of an asset
+                    that has stopped.
+    active        : (n,) contributions to the tracking error to the strategic target, likewise.
     beta          : beta of the holdings to the strategic target, by the covariance.
     lines         : effective number of assets.
     bets          : effective number of uncorrelated bets.
@@ -119,6 +121,7 @@ class HoldingsRisk:
         """A row for each group: weight, target, gap, and shares of volatility and of tracking error.
 
         A fund that is split over classes or sectors counts in each as far as the file says, its risk like its value.
+        The shares of a group with an asset that has stopped are not known.
         by   : "asset_class", "sector" or "currency".
         cash : the group that cash is in, such as the portfolio's currency; by default one of its own.
         """
@@ -127,7 +130,10 @@ class HoldingsRisk:
         columns = {"weight": held, "target": target, "gap": held - target}
         columns |= {"risk_share": _shares(self.contributions, held), "active_share": _shares(self.active, held)}
         made = pd.DataFrame(
-            {name: [sum((of * values).tolist()) for of in groups.values()] for name, values in columns.items()},
+            {
+                name: [sum((of * values)[of != 0.0].tolist()) for of in groups.values()]
+                for name, values in columns.items()
+            },
             index=list(groups),
         )
         rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
@@ -176,6 +182,8 @@ def holdings_risk(
     """
     ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)
     w, target, covariance = portfolio.weights, portfolio.target, ex_ante.covariance
+    still = stopped(portfolio.market.past(len(portfolio.market.dates) - 1))
+    known = np.where([asset in still for asset in portfolio.market.assets], np.nan, 1.0)
     undefined: dict[str, str] = {}
     none = np.zeros(0)
     policy = portfolio.policy or ""
@@ -187,8 +195,8 @@ def holdings_risk(
         portfolio,
         ex_ante,
         _losses(ex_ante, w, undefined),
-        _defined("contributions", lambda: risk_contributions(w, covariance), undefined, none),
-        _defined("active", lambda: risk_contributions(w - target, covariance), undefined, none),
+        _defined("contributions", lambda: known * risk_contributions(w, covariance), undefined, none),
+        _defined("active", lambda: known * risk_contributions(w - target, covariance), undefined, none),
         _defined("beta", lambda: ex_ante.beta(w, target), undefined, np.nan),
         _defined("lines", lambda: effective_lines(w), undefined, np.nan),
         _defined("bets", lambda: effective_bets(w, covariance), undefined, np.nan),
@@ -197,7 +205,7 @@ def holdings_risk(
         holdings_stress(portfolio),
         from_today_or_why_not(portfolio, played, paths=paths),
         undefined,
-        tuple(notes),
+        (*notes, *stopped_words(portfolio.market, w)),
     )
 
 
@@ -230,6 +238,11 @@ def _outside(weights: Array, lower: Array, upper: Array) -> Array:
         return np.where(weights > upper, weights - upper, np.where(weights < lower, weights - lower, 0.0 * lower))
 
 
+def _summed(values: Array, of: Array) -> float:
+    """The sum of values (n,) in a group, which has the shares (n,) of the assets."""
+    return sum((of * values)[of != 0.0].tolist(), 0.0)
+
+
 def _shares(parts: Array, like: Array) -> Array:
     """(n,) parts over their sum; NaN where there are none."""
-    return parts / parts.sum() if len(parts) else np.full(len(like), np.nan)
+    return parts / np.nansum(parts) if len(parts) else np.full(len(like), np.nan)

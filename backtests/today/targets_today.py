@@ -142,12 +142,14 @@ class AgainstControls:
     differences : difference of each simple target by its name; p is Holm-adjusted over all of them. Targets that earned
                   the same on each day are one, whose name lists them.
     same        : simple targets that earned the same as the one that is judged; none of them is compared.
+    left_out    : the reason why a simple target is not compared, such as too little history before the test, by name.
     """
 
     first: pd.Timestamp
     last: pd.Timestamp
     differences: Mapping[str, Difference]
     same: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def judged(self, word: str) -> list[str]:
         """The simple targets with a verdict: "better", "worse", "not significant" or "not available"."""
@@ -249,8 +251,8 @@ class TargetsToday:
     def against_controls(self) -> AgainstControls | NotAvailable:
         """The target that is judged against the controls, and against the strategic one where that is another.
 
-        The days are those of the file's test, up to the date. NotAvailable where they are too few, or where a target
-        has too little history before them.
+        The days are those of the file's test, up to the date. NotAvailable where they are too few, or where the target
+        itself, or each simple one, has too little history before them.
         """
         return or_why_not(lambda: _against_controls(self))
 
@@ -366,12 +368,18 @@ def _against_controls(found: TargetsToday) -> AgainstControls:
     if first > len(market.dates) - 2 or not simple:
         raise DataError(f"the test begins on {found.portfolio.test_start:%Y-%m-%d}: there are no days to compare.")
     cash, year = market.cash[first + 1 :], float(found.portfolio.periods_per_year)
-    rows = [
-        target_returns(target_path(one, market, start=first), market, first) - cash
-        for one in (judged.allocation, *(control.allocation for control in simple.values()))
-    ]
-    kept: list[tuple[Array, list[str]]] = [(rows[0], [])]
-    for name, row in zip(simple, rows[1:], strict=True):
+
+    def returns(of: Allocation) -> Array:
+        return target_returns(target_path(of, market, start=first), market, first) - cash
+
+    kept: list[tuple[Array, list[str]]] = [(returns(judged.allocation), [])]
+    left_out = {}
+    for name, control in simple.items():
+        try:
+            row = returns(control.allocation)
+        except (DataError, PolicyError) as error:
+            left_out[name] = str(error)
+            continue
         known = next((names for one, names in kept if np.abs(one - row).max() <= SAME), None)
         if known is None:
             kept.append((row, [name]))
@@ -379,7 +387,7 @@ def _against_controls(found: TargetsToday) -> AgainstControls:
             known.append(name)
     same, *others = (names for _, names in kept)
     if not others:
-        raise DataError(f"{listed(same)} earned the same as this target on each day.")
+        raise DataError(" ".join(left_out.values()) or f"{listed(same)} earned the same as this target on each day.")
     excess = np.array([row for row, _ in kept])
     ratios = [sharpe(row, np.zeros(len(row)), year) for row in excess]
     p, half = PairedSharpe(excess, year, HOUSE).tests(range(1, len(excess)), 0, INTERVAL_LEVEL)
@@ -391,7 +399,7 @@ def _against_controls(found: TargetsToday) -> AgainstControls:
         test = EstimateWithTest(gap, gap - reach, gap + reach, INTERVAL_LEVEL, p=float(p[k]))
         word = verdict(adjusted[k], is_better=gap > 0.0, level=INTERVAL_LEVEL)
         differences[" = ".join(names)] = Difference.judged(test, float(adjusted[k]), word)
-    return AgainstControls(market.dates[first + 1], market.dates[-1], differences, tuple(same))
+    return AgainstControls(market.dates[first + 1], market.dates[-1], differences, tuple(same), left_out)
 
 
 def _sensitivity(target: TargetToday, market: Market) -> InputSensitivity | None:

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from foundation.arrays import Array
+from foundation.arrays import Array, kept
 from foundation.errors import DataError
 from research.accounting.impact import Impact
 from research.market import Market, Past
 from research.market.checks import missing_from
 from research.market.liquidity import dollar_volume, volatility
-
-# The last impact of a market and its model: a policy that is asked at each close has one model.
-_LAST: WeakKeyDictionary[Market, tuple[Impact, Array]] = WeakKeyDictionary()
 
 
 class Panel(NamedTuple):
@@ -97,12 +93,12 @@ def impact_on(past: Past, model: Impact) -> Array:
     Raises : DataError for a market without volumes.
     """
     market = past._market  # means and deviations trail: a row has nothing of later ones
-    known, values = _LAST.get(market, (None, None))
-    if values is None or known != model:
+
+    def on_all_days() -> Array:
         panels = [panel.values for panel in panels_of(market, np.zeros(len(market.assets)), model)]
-        values = _impact(model, *panels) if panels else np.zeros(market.shape)
-        _LAST[market] = model, values
-    found: Array = values[past.t]
+        return _impact(model, *panels) if panels else np.zeros(market.shape)
+
+    found: Array = kept(market, ("impact", model), on_all_days)[past.t]
     return found
 
 

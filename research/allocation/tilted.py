@@ -18,6 +18,7 @@ from research.allocation.accuracy import LIMIT_TOLERANCE
 from research.allocation.allocation import Allocation
 from research.allocation.answer import Answer, Binding
 from research.allocation.constrained.constrained import Constrained, with_bounds
+from research.allocation.constraints.binding import brings
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 from research.allocation.constraints.market_day import known_on
@@ -184,14 +185,12 @@ class Tilted(Constrained):
         straight = weights.copy()
         straight[of_view] += view.tilt * used / year**0.5
         key, words = "tilt.tracking_error", f"tracking error of the tilt is at most {used:.2%} a year"
-        found = base.copy()
+        root, found = root_of(covariance, limits.assets), base.copy()
+        risk = risk_limit(key, words, root, weights, used, "raise the tracking error of the tilt")
         if limits.outside(straight).max(initial=0.0) <= LIMIT_TOLERANCE:
             found[lines] = straight
             price = float(expected @ (straight - weights)) / used
-            brings = f"one point a year more of room adds {100.0 * price:.3g} bp to the {UNIT}"
-            return found, (Binding(words, price, brings, key),), limits.notes
-        root = root_of(covariance, limits.assets)
-        risk = risk_limit(key, words, root, weights, used, "raise the tracking error of the tilt")
+            return found, (Binding(words, price, brings(risk, price, UNIT, smaller=False), key),), limits.notes
         best = optimum(limits.with_limits([*limits.limits, risk]), Aim(Objective({WEIGHTS: -expected}), UNIT, -1.0))
         found[lines] = best.weights
         binds = {one.limit: one for one in best.binding if one.key != SUM}  # of two alike, one

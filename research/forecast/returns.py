@@ -12,9 +12,8 @@ from foundation.arrays import Array, Mask, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import RETURNS
 from research.market import Past
+from research.market.delisting import QUIET_DAYS, own_moves, quiet_rows, stopped
 from research.market.notes import Note
-
-QUIET_DAYS, QUIET_ROWS = 35, 3  # days, and rows where these are rarer, without a move after which an asset has stopped
 
 
 def complete_returns(past: Past, window: int) -> tuple[Array, NDArray[np.int64]]:
@@ -53,13 +52,13 @@ def estimable(past: Past, window: int) -> Mask:
 
 def left_out(past: Past, window: int) -> tuple[Note, ...]:
     """Notes on the assets that have the last `window` returns, and that `complete_returns` leaves out."""
-    flat, notes = [], []
-    for line in (past.complete(window) & ~estimable(past, window)).nonzero()[0]:
-        name, moves = past.assets[line], _moves(past.returns[:, line], past.tradable[:, line]).nonzero()[0]
-        if not len(moves) or moves[-1] > past.t - _quiet_rows(past):
+    still = (past.complete(window) & ~estimable(past, window)).nonzero()[0]
+    flat, notes, since = [], [], stopped(past) if len(still) else {}
+    for name in (past.assets[line] for line in still):
+        if name not in since:
             flat.append(name)
             continue
-        day = past.days[moves[-1]]
+        day = since[name]
         fix = "correct its prices, or, if it has left the market, take it out or say when it left (delist)"
         notes.append(Note(f"{name} has not moved since {day}, and is left out: {fix}", [name], day, warning=True))
     if flat:
@@ -70,27 +69,12 @@ def left_out(past: Past, window: int) -> tuple[Note, ...]:
 
 
 def _moved(past: Past, returns: Array, lines: NDArray[np.int64]) -> Mask:
-    """(k,) whether the returns (T, k) of some columns vary, and are not those of an asset that has stopped.
-
-    It has stopped if it had no move, or no price, on the last rows. The longest time that a traded asset stood still in
-    the data of the house is 8 days, a fund that is valued once a month stands still for up to 34, and the market of
-    some country is closed for 11.
-    """
+    """(k,) whether the returns (T, k) of some columns vary, and are not those of an asset that has `stopped`."""
     from research.forecast.window import ranges
 
-    rows = _quiet_rows(past)
-    moves = _moves(returns[-rows:], past.tradable[-min(rows, len(returns)) :][:, lines])
+    rows = quiet_rows(past)
+    moves = own_moves(returns[-rows:], past.tradable[-min(rows, len(returns)) :][:, lines])
     return (ranges(returns) > RETURNS) & moves.any(axis=0)
-
-
-def _moves(returns: Array, tradable: Mask) -> Mask:
-    """Whether an asset moved by a price of its own: a halted one moves with its currency alone."""
-    return (np.abs(returns) > RETURNS) & tradable
-
-
-def _quiet_rows(past: Past) -> int:
-    """The rows of the last days without a move after which an asset has stopped."""
-    return max(int((past.days[-QUIET_DAYS:] > past.days[-1] - np.timedelta64(QUIET_DAYS, "D")).sum()), QUIET_ROWS)
 
 
 def check_window(owner: str, window: int) -> None:

@@ -1,13 +1,20 @@
-"""Delisting: an asset is halted at its last price until a stated date and return, and is then paid out in cash."""
+"""Delisting: an asset is halted at its last price until a stated date and return, and is then paid out in cash.
+
+An asset that has stopped without one is found by its returns.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 
+from foundation.arrays import Array, Mask
 from foundation.errors import DataError
+from foundation.tolerances import RETURNS
 from research.market.instruments import OFFER, checked_instruments
-from research.market.market import Market
+from research.market.market import Market, Past
 from research.market.notes import Day, Note
+
+QUIET_DAYS, QUIET_ROWS = 35, 3  # days, and rows where these are rarer, without a move after which an asset has stopped
 
 
 def delist(market: Market, asset: str, date: Day, delisting_return: float | None = None) -> Market:
@@ -59,3 +66,26 @@ def exit_note(asset: str, last: np.datetime64, booked: np.datetime64, delisting_
     """
     text = f"{asset} is delisted: {delisting_return:+.1%} on its last price, of {last}, is booked on {booked}."
     return Note(text, [asset], first=booked, last=booked)
+
+
+def stopped(past: Past) -> dict[str, np.datetime64]:
+    """The listed assets that have stopped, and the last day on which each moved; none that has never moved.
+
+    An asset has stopped if it had no move, or no price, on the last rows. The longest time that a traded asset stood
+    still in the data of the house is 8 days, a fund that is valued once a month stands still for up to 34, and the
+    market of some country is closed for 11.
+    """
+    rows = quiet_rows(past)
+    still = past.listed[-1] & ~own_moves(past.returns[-rows:], past.tradable[-rows:]).any(axis=0)
+    moves = {line: own_moves(past.returns[:, line], past.tradable[:, line]).nonzero()[0] for line in still.nonzero()[0]}
+    return {past.assets[line]: past.days[rows[-1]] for line, rows in moves.items() if len(rows)}
+
+
+def own_moves(returns: Array, tradable: Mask) -> Mask:
+    """Whether an asset moved by a price of its own: a halted one moves with its currency alone."""
+    return (np.abs(returns) > RETURNS) & tradable
+
+
+def quiet_rows(past: Past) -> int:
+    """The rows of the last days without a move after which an asset has stopped."""
+    return max(int((past.days[-QUIET_DAYS:] > past.days[-1] - np.timedelta64(QUIET_DAYS, "D")).sum()), QUIET_ROWS)

@@ -35,6 +35,7 @@ from research.orders.unfinished import sent_orders
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import Blotter
 from research.portfolio.keys.orders import TRACKING_ERROR
+from research.risk.decomposition.ex_ante import stopped_words
 from research.rules.protocol import short_name, traits
 
 FLOW_REASONS = {
@@ -247,6 +248,7 @@ class TradeList:
             *found,
             *self._of_store,
             *frozen_quotes(portfolio),
+            *stopped_words(portfolio.market, portfolio.weights),
             *of_data,
             *portfolio.notes,
         )

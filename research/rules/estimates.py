@@ -1,18 +1,13 @@
 """The covariance that a rule uses: estimated at each month's end from the last returns known on that day."""
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
 
 from foundation.arguments import refuse
-from foundation.arrays import Array, Rows, frozen
+from foundation.arrays import Array, Rows, frozen, kept
 from research.allocation import VolatilityTarget
 from research.market.market import Market, Past
 from research.risk.decomposition.ex_ante import covariance_of
 from research.rules.protocol import held_by, short_name, traits
-
-# The last covariances of a market, and the window and periods of which they are: most rules ask for the same.
-_LAST: WeakKeyDictionary[Market, tuple[tuple[int, float], tuple[Array, Rows, Rows]]] = WeakKeyDictionary()
 
 
 def check_year(policy: object, periods_per_year: float) -> None:
@@ -42,11 +37,8 @@ def covariances(market: Market, window: int, periods_per_year: float) -> tuple[A
     Returns          : (M, n, n) a year; (M,) row of the market of each; (T,) number in force, -1 before the first; all
                        read-only.
     """
-    asked, found = _LAST.get(market, (None, None))
-    if found is None or asked != (window, periods_per_year):
-        found = _covariances(market, window, periods_per_year)
-        _LAST[market] = (window, periods_per_year), found
-    return found
+    key = ("covariances", window, periods_per_year)
+    return kept(market, key, lambda: _covariances(market, window, periods_per_year))
 
 
 def _covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, Rows, Rows]:

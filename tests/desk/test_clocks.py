@@ -40,6 +40,7 @@ policies:
   hrp: {{rule: calendar, allocation: {{kind: hrp}}}}
   own: {{rule: calendar, allocation: {{kind: minimum_variance, window: 3y}}}}
 """
+DATA = Path(__file__).parents[2] / "data"
 ROWS = {"M": (240, 12), "W": (420, 52)}  # rows, rows a year
 LENGTHS = ("horizon", "half_life", "wait", "returns")  # of rules
 UNTUNED = {"tuned", "learned"}  # rules that a search or a training makes first
@@ -151,6 +152,20 @@ def test_a_model_of_sessions_and_years_below_a_row_are_refused(portfolio: Portfo
         load_portfolio(file, {"forecasts.models": {"a": "boosted"}})
     with pytest.raises(ConfigError, match=r"less than a row of a market with .*: found '0.001y'"):
         load_portfolio(file, {"policies.own.allocation.window": "0.001y"})
+
+
+def test_years_are_refused_where_a_half_life_counts_no_rows(portfolio: Portfolio) -> None:
+    """Years of refits at months' ends are no rows, whatever a row is; those of a covariance are."""
+    ewma = {"kind": "hrp", "covariance": "ewma", "half_life": "3y", "window": "6y"}
+    smoothed: dict[str, object] = {"kind": "smoothed", "half_life": "3y", "of": ewma}
+    for file in (portfolio.file, str(DATA / "portfolios" / "sixty_forty.yaml")):
+        with pytest.raises(ConfigError, match=r"mine\.half_life: counts periods, not rows of the market .* found '3y'"):
+            load_portfolio(file, {"policies.mine": {"rule": "multi_period", "half_life": "3y"}})
+        with pytest.raises(ConfigError, match=r"allocation\.half_life: counts refits, .*Write a number of refits"):
+            load_portfolio(file, {"policies.mine": {"rule": "never", "allocation": smoothed}})
+        found = load_portfolio(file, {"policies.mine": {"rule": "never", "allocation": smoothed | {"half_life": 3}}})
+        held = found.policies["mine"].allocation  # type: ignore[attr-defined]
+        assert (held.half_life, held.allocation.half_life) == (3.0, 3.0 * found.periods_per_year)
 
 
 def test_a_halt_of_all_assets_leaves_the_target_before_in_force(tmp_path: Path) -> None:

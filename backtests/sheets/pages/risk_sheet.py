@@ -5,6 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from backtests.evaluation.metrics import Column
 from backtests.inference.estimates import NotAvailable
 from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sheet_pictures
@@ -185,7 +187,7 @@ def source_words(risk: HoldingsRisk) -> str:
     """The assets that contribute most to the risk, and its concentration, in words."""
     if not len(risk.contributions):
         return ""
-    shares = risk.contributions / risk.contributions.sum()
+    shares = np.nan_to_num(risk.contributions / np.nansum(risk.contributions))
     first = [int(k) for k in shares.argsort()[::-1][:3]]
     each = [f"{risk.portfolio.market.assets[k]} ({percent(float(shares[k]), 0)})" for k in first]
     spread = []
@@ -249,7 +251,7 @@ def _lines(risk: HoldingsRisk) -> list[Part]:
     sums |= {"contribution": risk.volatility, "active_contribution": risk.tracking_error}
     cells = ["sum", *(column.cell(sums) if column.key in sums else "" for column in columns)]
     made["rows"].append({"cells": cells, "look": None, "chosen": False})
-    return [risk_shares_picture(drift, risk.volatility), made]
+    return [risk_shares_picture(drift[drift["contribution"].notna()], risk.volatility), made]
 
 
 def _exposure(risk: HoldingsRisk) -> list[Part]:

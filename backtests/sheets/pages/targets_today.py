@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from backtests.inference.estimates import INTERVAL_LEVEL, NotAvailable, why_not
+from backtests.inference.estimates import INTERVAL_LEVEL, NotAvailable
 from backtests.sheets.parts import Folded, Part, Words, section_blocks
 from backtests.sheets.pictures.risk_contributions import risk_shares_picture
 from backtests.sheets.pictures.today import intervals_picture, weights_picture
 from backtests.sheets.render import render, write_report
 from backtests.sheets.tables import Block, table
 from backtests.sheets.tilts import TILT, tilt_columns, tilt_numbers, tilt_table, tilt_words
-from backtests.today.targets_today import YARDSTICK, TargetsToday, TargetToday
+from backtests.today.targets_today import YARDSTICK, AgainstControls, TargetsToday, TargetToday
 from foundation.blocks import Column, text_rows
 from foundation.paper.formats import plain_json
 from foundation.paper.render import Running
@@ -134,7 +134,7 @@ def targets_numbers(found: TargetsToday) -> dict[str, Any]:
             for name, one in tests.items()
         ],
         "same_as_judged": [] if isinstance(against, NotAvailable) else list(against.same),
-        "not_compared": why_not(against),
+        "not_compared": against.reason if isinstance(against, NotAvailable) else " ".join(left_out_words(against)),
         "notes": found.notes,
     }
     made: dict[str, Any] = plain_json(numbers_by_name, missing_as_null=True)
@@ -163,7 +163,8 @@ def use_words(found: TargetsToday) -> str:
         is_are = "is" if len(better) == 1 else "are"
         return f"Reconsider {name}: {listed(better)} {is_are} clearly better, before costs{trade}."
     if found.is_strategic:
-        return f"Hold {name}: none of the controls is clearly better{trade}."
+        of = "controls compared" if against.left_out else "controls"
+        return f"Hold {name}: none of the {of} is clearly better{trade}."
     if len(worse) == len(against.differences):
         return f"Hold {name}: it is clearly better than {listed(worse)}, before costs{trade}."
     others = [other for other in against.differences if other not in worse]
@@ -183,6 +184,11 @@ def test_words(found: TargetsToday) -> str:
     )
 
 
+def left_out_words(against: AgainstControls) -> list[str]:
+    """A sentence for each simple target that is not compared, with the reason."""
+    return [f"{name[0].upper()}{name[1:]} is not compared: {reason}" for name, reason in against.left_out.items()]
+
+
 def targets_brief(found: TargetsToday) -> str:
     """The sentence, the largest changes and the reasons, for a terminal."""
     judged, rows = found.judged, found.table(found.judged)
@@ -196,7 +202,9 @@ def targets_brief(found: TargetsToday) -> str:
         ])  # fmt: skip
     more = len(rows) - len(shown)
     rest = f"\n{counted(more, 'smaller change')}: on the page, or with --full." if more else ""
-    said = [use_words(found), *([test_words(found)] if isinstance(found.against_controls, NotAvailable) else [])]
+    against = found.against_controls
+    said = [use_words(found)]
+    said += [test_words(found)] if isinstance(against, NotAvailable) else left_out_words(against)
     own = "" if found.date == found.portfolio.date else f"; those held are of {found.portfolio.date:%Y-%m-%d}"
     head = f"Weights at the close of {found.date:%Y-%m-%d}, % of NAV{own}"
     tilts = [f"{wrapped(TILT)}\n{_lines(tilt_columns(tilt, shown))}" for tilt in judged.tilts]
@@ -247,7 +255,8 @@ def _controls(found: TargetsToday) -> list[Part]:
         f"{counted(len(against.differences), 'comparison')} by which the sentence above judges."
     )
     title, unit = "Sharpe ratio of simple targets less that of this one", "Sharpe ratio, a year, before costs"
-    return [intervals_picture("controls", title, caption, against.differences, unit)]
+    picture = intervals_picture("controls", title, caption, against.differences, unit)
+    return [picture, *map(Words, left_out_words(against))]
 
 
 def _block(caption: str, columns: Sequence[Column]) -> Block:

@@ -173,7 +173,7 @@ def walk_forward(
     rows = days_with_history(forecast, market.past(len(market.dates) - 1), rows[rows >= start])
     if not len(rows):
         raise DataError(
-            f"{forecast!r} needs {forecast.window} returns, and {market.name!r} has {len(market.dates) - 1}: no day is "
+            f"the forecast needs {forecast.window} returns, and {market.name!r} has {len(market.dates) - 1}: no day is "
             "left for a forecast. Take a longer market, or a forecast that needs fewer."
         )
     settings = settings_of(forecast)

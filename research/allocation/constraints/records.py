@@ -34,12 +34,12 @@ def reduced(record: object) -> tuple[Any, ...]:
 
 
 def given(record: object) -> str:
-    """A record with the fields that differ from their defaults."""
+    """A record with the settings that differ from their defaults."""
     said, values = [], by_field(record)
     for f in fields(record):  # type: ignore[arg-type]
         value = values[f.name]
         default = f.default_factory() if f.default_factory is not MISSING else f.default
-        if value != default:
+        if f.init and value != default:
             said.append(f"{f.name}={value!r}")
     return f"{type(record).__name__}({', '.join(said)})"
 

@@ -292,9 +292,9 @@ def _covariance(portfolio: Portfolio) -> Array:
     riskless = np.flatnonzero(market.tradable[-1] & ~(covariance.diagonal() > 0.0))
     if len(riskless):
         raise DataError(
-            f"{', '.join(market.assets[i] for i in riskless)} did not vary over the last year, or lack a return of "
-            f"it: a tracking error does not say how much of them to hold ({portfolio.file}, orders: objective). "
-            "Use `orders: {objective: gap}`, or give the market their returns."
+            f"{', '.join(market.assets[i] for i in riskless)} did not vary over the last year, have stopped, or lack a "
+            f"return of it: a tracking error does not say how much of them to hold ({portfolio.file}, orders: "
+            "objective). Use `orders: {objective: gap}`, or give the market their returns."
         )
     return frozen(covariance)
 

@@ -27,6 +27,12 @@ FIT = 252  # rows: a model whose parameters are fitted needs as many, whatever a
 STATED_YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
 
 
+class RowsOfYears(int):
+    """A number of rows that a file states in years.  text : as it states them."""
+
+    text: str
+
+
 def in_rows(document: Document, periods_per_year: float) -> Document:
     """The document, whose lengths of policies and forecasts that state years, such as `3y`, are numbers of rows.
 
@@ -44,11 +50,29 @@ def _rows(document: Document, path: KeyPath, value: Any, periods_per_year: float
     key = next((each for each in reversed(path) if not each.isdigit()), "")
     if key not in IN_ROWS_OR_YEARS or not isinstance(value, str) or (years := STATED_YEARS.fullmatch(value)) is None:
         return value
-    rows = round(float(years[1]) * periods_per_year)
+    rows = RowsOfYears(round(float(years[1]) * periods_per_year))
+    rows.text = value
     if rows < 1:
         what = f"less than a row of a market with {periods_per_year:g} rows a year"
         document.refuse(path, what, value, "Write more years, or a number of rows.")
     return rows
+
+
+def check_in_rows(document: Document, path: KeyPath, cls: type, value: Any) -> None:
+    """Refuse years for a setting of `cls`, at `path`, that counts no rows of the market. Raises ConfigError."""
+    if isinstance(value, RowsOfYears) and not counts_rows(cls, path[-1]):
+        unit = _units(cls)[path[-1]]
+        document.refuse(path, f"counts {unit}, not rows of the market", value.text, f"Write a number of {unit}.")
+
+
+def counts_rows(cls: type, name: str) -> bool:
+    """True if a length among the settings of a class is a number of rows, and so may be stated in years."""
+    return _units(cls).get(name, "") in {"", *_ROWS}
+
+
+def _units(cls: type) -> dict[str, str]:
+    """The units of the lengths of a class, or what their rows follow, by name; "" for other settings."""
+    return {f.name: f.metadata.get("length", LENGTHS.get(f.name, "")) for f in fields(cls)}
 
 
 def default_lengths(cls: type, periods_per_year: float, stated: Collection[str]) -> dict[str, Any]:
@@ -62,7 +86,7 @@ def default_lengths(cls: type, periods_per_year: float, stated: Collection[str])
     made = {f.name: f.default_factory() for f in fields(cls) if f.default_factory is not MISSING}
     found = made | {f.name: f.default for f in fields(cls) if f.init and f.default is not MISSING}
     found = {name: value for name, value in found.items() if name not in stated}
-    of = {f.name: f.metadata.get("length", LENGTHS.get(f.name)) for f in fields(cls)}
+    of = _units(cls)
     rows = {
         name: _scaled(value, _ROWS[of[name]], periods_per_year)
         for name, value in found.items()

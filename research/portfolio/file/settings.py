@@ -22,6 +22,7 @@ from research.market.factors import FactorReturns
 from research.portfolio.file.document import Document
 from research.portfolio.file.fault_words import faults_of
 from research.portfolio.file.faults import Faults
+from research.portfolio.file.lengths import check_in_rows
 from research.portfolio.file.strict_yaml import KeyPath
 
 Record = TypeVar("Record")
@@ -54,12 +55,13 @@ def build(document: Document, path: KeyPath, cls: type, held: Mapping[str, Any],
     known = document.knowing(faults)
     given = {key: value for key, value in document.mapping(*path).items() if key in open_to}
     for f in fields(cls):
-        if f.name not in {*held, *given} and f.default is MISSING and f.default_factory is MISSING:
+        if f.init and f.name not in {*held, *given} and f.default is MISSING and f.default_factory is MISSING:
             with faults:
                 known.value(*path, f.name)  # refuses: it is missing
     values = {}
     for key, value in given.items():
         with faults:
+            check_in_rows(document, (*path, key), cls, value)
             values[key] = validated(document, (*path, key), open_to[key], value)
     faults.end()
     document.check_whole(path)
@@ -73,7 +75,7 @@ def plain(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     record  : dataclass whose settings are written.
     without : fields that are left out.
     """
-    values = {f.name: getattr(record, f.name) for f in fields(record) if f.name not in without}
+    values = {f.name: getattr(record, f.name) for f in fields(record) if f.init and f.name not in without}
     return {name: _plain_value(value) for name, value in values.items() if value is not None and value != {}}
 
 
@@ -146,7 +148,7 @@ def _adapter(cls: type) -> TypeAdapter[Any]:
 def adapters(cls: type) -> dict[str, TypeAdapter[Any]]:
     """Field name -> validator of its declared type; a field that is named by a kind is read by its table instead."""
     hints = get_type_hints(cls)
-    return {f.name: TypeAdapter(hints[f.name]) for f in fields(cls) if f.name not in nested(cls)}
+    return {f.name: TypeAdapter(hints[f.name]) for f in fields(cls) if f.init and f.name not in nested(cls)}
 
 
 def held_by_kind(cls: type) -> dict[str, Any]:
@@ -156,6 +158,7 @@ def held_by_kind(cls: type) -> dict[str, Any]:
 
 @cache
 def nested(cls: type) -> dict[str, Any]:
-    """Field name -> type of the fields that hold an allocation, several, a forecast, a model, or regimes."""
+    """Field name -> type of the settings that hold an allocation, several, a forecast, a model, or regimes."""
     hints = {name: Forecast if hint == Forecast | None else hint for name, hint in get_type_hints(cls).items()}
-    return {f.name: hints[f.name] for f in fields(cls) if f.name == "allocation" or hints[f.name] in NESTED}
+    names = [f.name for f in fields(cls) if f.init and (f.name == "allocation" or hints[f.name] in NESTED)]
+    return {name: hints[name] for name in names}

@@ -16,7 +16,7 @@ from research.allocation.signals import Signal
 from research.forecast import Forecast, Model, Regimes
 from research.forecast.news import Scores
 from research.market.indicators import INDICATORS
-from research.portfolio.file.lengths import IN_ROWS_OR_YEARS, STATED_YEARS
+from research.portfolio.file.lengths import IN_ROWS_OR_YEARS, STATED_YEARS, counts_rows
 from research.portfolio.file.settings import adapters, held_by_kind
 from research.portfolio.keys.allocations import ALLOCATIONS, FORECASTS, MODELS, NESTED_FIELDS, REGIME_MODELS
 from research.portfolio.keys.market_keys import StoredFact
@@ -86,7 +86,7 @@ def _of_class(key: str, word: str, cls: type, shared: Schema, beside: type | Non
     for name, adapter in {**(adapters(beside) if beside else {}), **adapters(cls)}.items():
         properties[name] = adapter.json_schema(ref_template=REFERENCE)
         shared.update(properties[name].pop("$defs", {}))
-        if name in IN_ROWS_OR_YEARS:
+        if name in IN_ROWS_OR_YEARS and counts_rows(cls, name):
             properties[name] = {"anyOf": [properties[name], IN_YEARS]}
     for name, held in held_by_kind(cls).items():
         one = {"$ref": f"#/$defs/{NAMES.get(held, 'allocation')}"}

@@ -2,6 +2,7 @@
 
 Two samples, both of rows on which all assets have returns. Volatility, tracking error and beta are ex ante: by the
 covariance that rules estimate, of the last year of days. Losses are by the whole sample, at the weights of today.
+The risk of an asset that has stopped is not known: all figures leave it out, as if it were cash without interest.
 """
 
 import math
@@ -14,8 +15,11 @@ import pandas as pd
 
 from foundation.arrays import Array
 from foundation.errors import DataError
+from foundation.paper.wording import percent
+from foundation.tolerances import COUNTED
 from research.market import Market
 from research.market.calendars import row_name
+from research.market.delisting import stopped
 from research.market.frequency import is_daily, sample_rows
 from research.market.market import Past
 from research.risk.simulation.future_laws import WITHIN_A_MONTH, sample
@@ -41,6 +45,18 @@ def sample_covariance(returns: Array) -> Array:
     return found
 
 
+def stopped_words(market: Market, weights: Array) -> tuple[str, ...]:
+    """A sentence for each asset that has stopped and has a weight (n,): its risk is not known."""
+    held = dict(zip(market.assets, weights.tolist(), strict=True))
+    return tuple(
+        f"{asset} has not moved since {day}, and its risk is not known: volatility, losses and contributions leave out "
+        f"its {percent(held[asset])} of NAV, and futures have it as still as it was. Correct its prices, or, if it has "
+        "left the market, take it out or say when it left (delist)."
+        for asset, day in stopped(market.past(len(market.dates) - 1)).items()
+        if abs(held[asset]) > COUNTED
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class ExAnte:
     """The samples that measure the risk of any weights of a market's n assets, at its last close.
@@ -48,7 +64,7 @@ class ExAnte:
     market           : market of the assets.
     periods_per_year : number of its rows a year.
     dates            : dates of the sample: rows on which all assets have returns.
-    returns          : (T, n) simple returns of the sample.
+    returns          : (T, n) simple returns of the sample; zeros of an asset that has stopped.
     """
 
     market: Market
@@ -62,7 +78,10 @@ class ExAnte:
 
         Raises : DataError as `sample` does.
         """
-        return cls(market, periods_per_year, *sample(market, periods_per_year))
+        dates, returns = sample(market, periods_per_year)
+        still = stopped(market.past(len(market.dates) - 1))
+        moves = np.array([asset not in still for asset in market.assets])
+        return cls(market, periods_per_year, dates, returns if moves.all() else np.where(moves, returns, 0.0))
 
     @property
     def row(self) -> str:
@@ -83,8 +102,7 @@ class ExAnte:
     @cached_property
     def covariance(self) -> Array:
         """(n, n) a year."""
-        past = self.market.past(len(self.market.dates) - 1)
-        return covariance_of(past, self.window, self.periods_per_year)
+        return sample_covariance(self.returns[-self.window :]) * self.periods_per_year
 
     def volatility(self, weights: Array) -> float:
         """sqrt(w'Σw), fraction a year, of weights (n,); of active weights it is the tracking error.
@@ -117,7 +135,7 @@ class ExAnte:
         apart = known - known.mean()
         if not float(apart @ apart) > 0.0:
             raise DataError("the benchmark does not vary.")
-        return float(apart @ (self.market.returns[-self.window :] @ weights)) / float(apart @ apart)
+        return float(apart @ (self.returns[-self.window :] @ weights)) / float(apart @ apart)
 
     # -- losses ----------------------------------------------------------------------------------------------------
 

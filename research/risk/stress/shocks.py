@@ -17,6 +17,7 @@ from foundation.arguments import is_number, shown
 from foundation.arrays import Array, Mask, freeze_fields
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import COUNTED, VARIATION
+from research.market.delisting import stopped
 from research.market.market import Past
 from research.risk.decomposition.contributions import summed_by
 from research.risk.simulation.shrinkage import shrunk_covariance
@@ -139,11 +140,13 @@ def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
 
     past   : the market up to today.
     window : number of returns; fewer where the market is shorter.
-    Returns : (n, n) covariance a period, zeros for an asset without a complete window; and (n,) assets that have one.
+    Returns : (n, n) covariance a period, zeros for an asset without a complete window and for one that has stopped;
+              and (n,) the other assets.
     Raises  : DataError where no asset has `LEAST_RETURNS` returns.
     """
     window = min(window, past.t)
     known = past.complete(window) if window >= LEAST_RETURNS else np.zeros(len(past.assets), dtype=bool)
+    known = known & [asset not in stopped(past) for asset in past.assets]
     if not known.any():
         raise DataError(
             f"no asset has {max(window, LEAST_RETURNS)} returns on {past.date:%Y-%m-%d}, so no shock can be "
@@ -160,15 +163,15 @@ def covariance_of_held(weights: Array, past: Past, window: int) -> Array:
     weights : (n,) fraction of NAV.
     past    : the market up to today.
     window  : number of returns; fewer where the market is shorter.
-    Raises  : DataError as `recent_covariance` does, and for an asset that is held and has fewer returns.
+    Raises  : DataError as `recent_covariance` does, and for an asset that is held and has fewer returns, or stopped.
     """
     covariance, known = recent_covariance(past, window)
     young = np.flatnonzero((np.abs(weights) > COUNTED) & ~known)
     if len(young):
-        raise DataError(
-            f"{past.assets[young[0]]} is held and has fewer than {min(window, past.t)} returns on "
-            f"{past.date:%Y-%m-%d}: without its variance the risk would be too small. Give it a longer history."
-        )
+        name, since = past.assets[young[0]], stopped(past)
+        short = f"has fewer than {min(window, past.t)} returns on {past.date:%Y-%m-%d}"
+        why = f"has not moved since {since[name]}" if name in since else short
+        raise DataError(f"{name} is held and {why}: without its variance the risk would be too small.")
     return covariance
 
 

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from backtests.engine import backtest
-from backtests.engine.kept import MOST_VALUES, kept
 from backtests.engine.result import Backtest
-from foundation.arrays import Array
+from foundation.arrays import MOST_VALUES, Array, kept
 from research.accounting import Costs, Execution
 from research.allocation import EqualWeights, FixedWeights, InverseVolatility
 from research.market import Market, Past

@@ -5,9 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backtests.attribution.risk_contributions import contributions_of
+from backtests.engine import backtest
 from backtests.inference.estimates import NotAvailable
+from backtests.sheets.pages.risk_sheet import risk_text, risk_warnings
 from backtests.today.holdings_risk import holdings_risk
 from foundation.errors import DataError
+from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.simulation.future_laws import sample
 from research.rules import Calendar, Threshold
@@ -52,6 +56,33 @@ def test_losses_are_those_of_the_weights_of_today(risk, portfolio):
     gaussian = by_key["one day", "Gaussian", 0.99]
     assert gaussian.var == pytest.approx(2.32635 * returns.std(ddof=1) - returns.mean() - cash, rel=1e-5)
     assert by_key["one month", "historical", 0.95].var > 3.0 * day.var
+
+
+def test_the_risk_of_a_held_asset_that_has_stopped_is_named_and_not_counted_as_calm(portfolio):
+    """With its close of 60 sessions ago, all is that of the other seven lines; the day and the weight are named."""
+    line, returns = portfolio.market.assets.index("QQQ"), portfolio.market.returns.copy()
+    returns[-60:, line] = 0.0
+    held = replace(portfolio, market=replace(portfolio.market, returns=returns))
+    found, others = holdings_risk(held, {}, paths=200), np.arange(8) != line
+    alone = returns[-252:, others] @ held.weights[others]
+    assert found.volatility == pytest.approx(alone.std(ddof=1) * np.sqrt(252), rel=1e-12)
+    assert np.isnan(found.contributions).tolist() == (~others).tolist()
+    assert np.nansum(found.contributions) == pytest.approx(found.volatility, rel=1e-12)
+    classes = found.exposures("asset_class").set_index("group")["risk_share"]
+    assert classes.index[classes.isna()].tolist() == ["us_equity"]
+    sample_of_others = sample(held.market, 252.0)[1][:, others] @ held.weights[others]
+    cash = (1.0 - held.weights.sum()) * held.market.cash[-21:].mean()
+    loss = next(one for one in found.losses if (one.method, one.level) == ("historical", 0.95))
+    assert loss.var == pytest.approx(-np.quantile(sample_of_others + cash, 0.05), rel=0.01)
+    last = held.market.days[-61]
+    said = f"QQQ has not moved since {last}, and its risk is not known: volatility, losses and contributions leave out"
+    for told in (found.notes, risk_warnings(found), trade_list(held, Calendar(held.strategic, "month"), "m").notes):
+        assert sum(text.startswith(said) for text in told) == 1
+    assert said in risk_text(found)
+    assert f"Correlations: QQQ is held and has not moved since {last}: " in found.stress.left_out[-1]
+    played = backtest(held.market, Calendar(held.strategic, "month"), held.costs, start=held.market.dates[-30])
+    of_policy = contributions_of(played, 252.0, 252)
+    assert of_policy.undefined["ex_ante"].endswith(f"QQQ has not moved since {last}.")
 
 
 def test_effective_lines_are_by_hand(risk, portfolio):

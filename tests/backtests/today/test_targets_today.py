@@ -10,7 +10,7 @@ from sklearn.covariance import LedoitWolf
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import holm
 from backtests.inference.sharpe_inference import ledoit_wolf
-from backtests.sheets.pages.targets_today import targets_brief, targets_sheet
+from backtests.sheets.pages.targets_today import targets_brief, targets_sheet, use_words
 from backtests.today.targets_today import AgainstControls, TargetsToday, target_today, targets_today
 from foundation.errors import ConfigError, DataError
 from research.allocation import (
@@ -262,6 +262,28 @@ def test_targets_of_one_path_are_one_comparison(portfolio: Portfolio) -> None:
     twice = replace(own, controls=own.controls | {"twin": own.controls["risk parity"]}).against_controls
     assert isinstance(twice, AgainstControls)
     assert list(twice.differences) == ["the strategic target", "minimum variance", "risk parity = twin"]
+
+
+def test_a_control_with_too_little_history_is_named_and_the_others_are_compared(portfolio: Portfolio) -> None:
+    """150 rows lie before the test, and 1/N needs none: its difference is that of a file that has it alone."""
+    early = replace(portfolio, test_start=portfolio.market.dates[150])
+    found = targets_today(early, DAY, ["monthly"])
+    against = found.against_controls
+    assert isinstance(against, AgainstControls)
+    assert list(against.left_out) == ["minimum variance", "risk parity"]
+    short = "of 252 returns: it needs 252 returns on 2008-02-28 (row 149), and 149 are known there."
+    assert all(short in reason for reason in against.left_out.values())
+    alone = replace(found, controls={"1/N": found.controls["1/N"]}).against_controls
+    assert isinstance(alone, AgainstControls)
+    assert against.differences == alone.differences != {}
+    assert (
+        f"Minimum variance is not compared: market 'multi_asset_daily' is too short for minimum variance {short}"
+        in (" ".join(targets_brief(found).split()))
+    )
+    assert use_words(found).startswith("Hold your strategic target: none of the controls compared is clearly better")
+    none = replace(found, controls={"risk parity": found.controls["risk parity"]}).against_controls
+    assert isinstance(none, NotAvailable)
+    assert short in none.reason
 
 
 def test_a_target_is_called_by_its_policy(portfolio: Portfolio) -> None:

@@ -112,7 +112,7 @@ def test_a_forecast_with_too_little_history_is_told_and_the_others_are_compared(
     long = f"    long: {{kind: estimated, window: {days - 1}}}\n"
     stated.write_text(stated.read_text().replace("  models:\n", f"  models:\n{long}"))
     text = forecasts_today(load_portfolio(stated), "2020-03-27").text()
-    assert "long\nNo forecast: Estimated(" in text
+    assert f"long\nNo forecast: the forecast needs {days - 1} returns, and " in text
     assert "plain stays in use: over " in text
 
 

@@ -159,7 +159,7 @@ def test_bad_news_is_a_flag_and_good_news_takes_none_away(tmp_path: Path) -> Non
     moment = datetime(2022, 8, 1, 12, tzinfo=UTC)
     given = (("A", -0.8, 0.3), ("A", 0.0, 0.1), ("B", 1.0, 0.8), ("B", -1.0, 0.0))  # A: -0.24 / 0.4
     rows = [Score(moment, asset, x, sure, "", "m", date(2020, 1, 1), "") for asset, x, sure in given]
-    tilt = NewsTilt(of.strategic, Scores("scores.csv", "1", tuple(rows)), estimate=20)
+    tilt = NewsTilt(of.strategic, scores=Scores("scores.csv", "1", tuple(rows)), estimate=20)
     plain, raised = (monitored(trade_list(of, Never(each))) for each in (of.strategic, Smoothed(tilt)))
     said = "mean score of news is at most -0.50: A -0.60"
     assert raised["news"] == Reading("news", pytest.approx(-0.6), "warning", False, said, "A")

@@ -8,6 +8,7 @@ import pytest
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs
 from research.accounting.costs import Impact, Tax
+from research.accounting.daily_costs import impact_on
 from research.market import Market, instruments_table
 
 
@@ -94,6 +95,19 @@ def test_impact_is_volatility_over_the_root_of_dollar_volume() -> None:
     assert each == pytest.approx(0.8 * np.sqrt(0.005) / np.sqrt(1100.0), rel=1e-12)
     with pytest.raises(DataError, match=r"2-session volatility of A on 2018-01-03 .*found nan"):
         costs.cost_parameters(market_of([10.0, 11.0, 11.0]), first=1)
+
+
+def test_the_impact_of_a_day_is_that_of_its_model_and_market_whichever_was_asked_before() -> None:
+    """The closed form of the test above, for two coefficients and two markets in turn."""
+    one, other = market_of([10.0, 11.0, 11.0]), market_of([10.0, 11.0, 11.0, 11.0])
+    for coefficient in (0.8, 0.4, 0.8):
+        model = Impact(coefficient, 1.5, volume_window=2, volatility_window=2)
+        for market in (one, other):
+            assert impact_on(market.past(2), model)[0] == pytest.approx(
+                coefficient * np.sqrt(0.005 / 1100.0), rel=1e-12
+            )
+            assert impact_on(market.past(1), model).tolist() == [0.0]
+        assert impact_on(other.past(3), model).tolist() == [0.0]
 
 
 def test_a_spread_by_the_day_is_of_the_day_and_a_shorter_market_takes_its_part() -> None:

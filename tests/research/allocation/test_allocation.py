@@ -135,7 +135,7 @@ EVERY_ALLOCATION = [
     Reserve(InverseVolatility(window=60), "A01", 0.1),
     Smoothed(MinimumVariance(window=60), half_life=2.0),
     CappedTurnover(Smoothed(HRP(window=60), schedule="week"), most=0.02),
-    NewsTilt(InverseVolatility(window=60), NEWS, confidence=1.0, estimate=60),
+    NewsTilt(InverseVolatility(window=60), scores=NEWS, confidence=1.0, estimate=60),
     Tilted(InverseVolatility(window=60), Estimated(window=60), 0.03, 1.0, upper=0.5),
     Tilted(InverseVolatility(window=60), Estimated(window=60)),
     Signals(SCORES, "rank"),

@@ -11,7 +11,8 @@ from simulated import every_day
 from backtests.engine import backtest
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs
-from research.allocation import FixedWeights, NewsTilt, target_path
+from research.allocation import FixedWeights, NewsTilt, Shrunk, target_path
+from research.allocation.tilted import tilts_of
 from research.forecast import EWMAVolatility
 from research.forecast.news import SCORE_COLUMNS, Score, Scores, read_scores
 from research.market import Market
@@ -42,7 +43,7 @@ def scores_of(market: Market, skill: float, seed: int = 1, cutoff: date = CUTOFF
 
 
 def tilt_of(market: Market, scores: Scores, **others: object) -> NewsTilt:
-    return NewsTilt(HELD, scores, estimate=ESTIMATE, **others)  # type: ignore[arg-type]
+    return NewsTilt(HELD, scores=scores, estimate=ESTIMATE, **others)  # type: ignore[arg-type]
 
 
 def moved(market: Market, allocation: NewsTilt) -> np.ndarray:
@@ -73,10 +74,17 @@ def test_nothing_moves_before_the_record_suffices(market: Market) -> None:
 def test_a_score_is_worth_its_asset_s_volatility(market: Market) -> None:
     """Grinold's alpha is volatility times score, over the horizon, beside a mean that is the mean so far."""
     news, past = tilt_of(market, scores_of(market, skill=0.9)), market.past(DAYS - 1)
-    prior, said = (of.predict(past).over(21) for of in (EWMAVolatility(estimate=ESTIMATE), news.tilted.forecast))
+    prior, said = (of.predict(past).over(21) for of in (EWMAVolatility(estimate=ESTIMATE), news.forecast))
     scores = news.scores.means(past, 30)
     assert scores.any()
     assert said.mean - prior.mean == pytest.approx(scores * prior.volatility, rel=1e-9)
+
+
+def test_a_tilt_by_news_is_told_as_that_by_another_forecast(market: Market) -> None:
+    news, past = tilt_of(market, scores_of(market, skill=0.8)), market.past(DAYS - 1)
+    (told,) = tilts_of(Shrunk(news, 0.5), past)
+    assert told.moved.tolist() == (news.target(past) - HELD.weights).tolist() != [0.0] * 3
+    assert told.forecast.shape == (3,)
 
 
 # -- ranges ----------------------------------------------------------------------------------------------------------

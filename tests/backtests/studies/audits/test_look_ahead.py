@@ -205,7 +205,7 @@ POLICIES: dict[str, Make] = {
     "month, reserve": lambda market: Calendar(Reserve(InverseVolatility(window=30), "B", 0.2), "month"),
     "week, smoothed": lambda market: Calendar(Smoothed(HRP(window=30), schedule="week"), "week"),
     "month, capped": lambda market: Calendar(CappedTurnover(Smoothed(HRP(window=30)), 0.05), "month"),
-    "month, news": lambda market: Calendar(NewsTilt(FIXED, NEWS, confidence=1.0, estimate=30), "month"),
+    "month, news": lambda market: Calendar(NewsTilt(FIXED, scores=NEWS, confidence=1.0, estimate=30), "month"),
     "month, tilted": lambda market: Calendar(Tilted(HRP(window=30), Estimated(window=30), 0.05, 1.0), "month"),
     "month, signals": lambda market: Calendar(Signals(PRICED, "positive"), "month"),
     "several periods": lambda market: MultiPeriod(FIXED, 4, tracking_penalty=50.0, returns=40),

@@ -247,7 +247,9 @@ EXAMPLES = {
     ),
     f"{{rule: never, allocation: {{kind: news, scores: {SCORES}, ranges: [[SPY, 0.2, 0.4]], placebo: 3, flag: -0.3, "
     "of: {kind: equal}}}": Never(
-        NewsTilt(EqualWeights(), read_scores(SCORES, str(SCORES)), flag=-0.3, ranges=(("SPY", 0.2, 0.4),), placebo=3)
+        NewsTilt(
+            EqualWeights(), scores=read_scores(SCORES, str(SCORES)), flag=-0.3, ranges=(("SPY", 0.2, 0.4),), placebo=3
+        )
     ),
     f"{{rule: never, allocation: {{kind: signals, table: {SIGNALS}, mapping: rank, max_age: 45}}}}": Never(
         Signals(read_signals(SIGNALS, str(SIGNALS)), "rank", max_age=45)
