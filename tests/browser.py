@@ -123,17 +123,16 @@ def shared() -> Browser:
     return sync_playwright().start().chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
 
 
-def check_page(page: str, drawn: int = 51, within: str | None = None) -> None:
+def check_page(page: str, drawn: int = 51) -> None:
     """At every width the page scrolls no way but down, and its drawings stay on it, with words that can be read.
 
     It is dark on light for a reader of light pages, and light on dark for one of dark pages; axe finds nothing wrong
     with it, what is folded too.
 
-    page   : its HTML.
-    drawn  : how many parts its drawings have at the least.
-    within : a selector of the part that axe looks at; None: the whole page.
+    page  : its HTML.
+    drawn : how many parts its drawings have at the least.
     """
-    for view, found in THREAD.submit(_looked, page, within).result():
+    for view, found in THREAD.submit(_looked, page).result():
         if isinstance(found, list):
             assert not found, f"{view}: {chr(10).join(found)}"
             continue
@@ -148,7 +147,7 @@ def check_page(page: str, drawn: int = 51, within: str | None = None) -> None:
         assert (paper < 150 < ink) if view.endswith("dark") else (ink < 150 < paper), view
 
 
-def _looked(html: str, within: str | None) -> list[tuple[str, Any]]:
+def _looked(html: str) -> list[tuple[str, Any]]:
     """By view, its measures at each width, and what axe says of it."""
     page, found = shared().new_page(), list[tuple[str, Any]]()
     try:
@@ -161,23 +160,20 @@ def _looked(html: str, within: str | None) -> list[tuple[str, Any]]:
         page.evaluate("document.querySelectorAll('details').forEach(found => { found.open = true; })")
         for width in AXE_WIDTHS if "<html" in html else ():  # a notebook's block is no page
             page.set_viewport_size({"width": width, "height": 900})
-            found.append((f"axe at {width} px", violations(page, within, colours=width == AXE_WIDTHS[-1])))
+            found.append((f"axe at {width} px", violations(page, colours=width == AXE_WIDTHS[-1])))
     finally:
         page.close()
     return found
 
 
-def violations(page: Page, within: str | None = None, *, colours: bool = True) -> list[str]:
-    """What axe finds wrong with a page, or with the part of a selector: rule, element and how to mend it.
-
-    In dark only colours can differ.
-    """
+def violations(page: Page, *, colours: bool = True) -> list[str]:
+    """What axe finds wrong with a page: rule, element and how to mend it. In dark only colours can differ."""
     without = {"rules": {rule: {"enabled": False} for rule in COLOURS}}
     asked = [("light", {}), ("dark", {"runOnly": COLOURS})] if colours else [("light", without)]
     found = []
     for theme, options in asked:
         page.emulate_media(color_scheme=theme)
-        for each in Axe().run(page, within, {**options, **VIOLATIONS}).response["violations"]:
+        for each in Axe().run(page, options={**options, **VIOLATIONS}).response["violations"]:
             found += [f"{theme} {each['id']}: {node['html'][:200]} {node['failureSummary']}" for node in each["nodes"]]
     page.emulate_media(color_scheme=None)
     return found
