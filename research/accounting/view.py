@@ -17,7 +17,7 @@ from research.market.market import Past
 
 CASH_LINE = -1  # the number of the cash asset in a `Why`
 DECIMALS = range(2, 7)  # of points, in print
-REGIONS = ("optimal", "best_point", "multi_period")  # triggers whose allowed gap is the one that a trade leaves
+REGIONS = ("optimal", "best_point", "pair_region", "multi_period")  # triggers whose allowed gap is what a trade leaves
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
 PLAIN = {  # what a trigger says when no asset is behind it
     "never": "this rule never trades",

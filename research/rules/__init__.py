@@ -5,7 +5,7 @@ from research.rules.multi_period import MultiPeriod
 from research.rules.no_trade_bands import NoTradeBands
 from research.rules.protocol import CompiledRule, FittedRule, Rule, RuleTraits, UnfittedRule
 from research.rules.regime_threshold import AfterTrade, RegimeThreshold
-from research.rules.risk_rules import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, TrackingError
+from research.rules.risk_rules import BestPoint, CostBenefit, NoTradeRegion, OptimalRegion, PairRegion, TrackingError
 from research.rules.rules import Calendar, Never, Threshold, TunedThreshold
 from research.rules.standard_rule import Within
 from research.rules.wealth_rules import CPPI, DrawdownFloor, StopLoss

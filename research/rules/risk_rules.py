@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from foundation.arguments import check_positive, floats, one_of, refuse
+from foundation.arguments import check_positive, floats, is_number, one_of, refuse
 from foundation.arrays import Array, Mask
 from foundation.errors import PolicyError
 from foundation.tolerances import TARGET_TOLERANCE
@@ -15,7 +15,7 @@ from research.market.calendars import WEEKDAYS
 from research.risk.measures import TRACKING_PENALTY
 from research.risk.simulation.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest, own_sides
-from research.rules.no_trade_region import half_widths, relative_variance
+from research.rules.no_trade_region import gap_curvature, half_widths, relative_variance
 from research.rules.optimum.one_asset import OVERSHOOT
 from research.rules.optimum.region import Region
 from research.rules.protocol import Schedule
@@ -228,20 +228,54 @@ class BestPoint(RiskRule):
         return f"to the best point of the no-trade region{checked(self)}"
 
     def rows(self, estimates: Estimates) -> Bounds:
-        """Bounds of the programme: long assets stay long, short assets stay short, and cash is bounded.
-
-        Cash lies between 0, or the cash that the target borrows, and all of NAV.
-        """
-        rows = without_bands(estimates.target)
-        cash = rows["cash"].copy()
-        aim = cash[:, 2]
-        cash[:, 2:] = np.stack([np.minimum(aim, 0.0), np.where(aim != 0.0, 1.0, 0.0)], axis=1)
-        return rows | own_sides(estimates.target) | {"cash": cash}
+        """Bounds of the programme that gives the destination."""
+        return programme_bounds(estimates.target)
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """The quadratic programme that gives the destination: its kappa and the covariance."""
         options, kappa = super().options(estimates), self.tracking_penalty * self.horizon
         return options._replace(some=True, makes_boxes=True, goal=BEST, kappa=kappa, covariance=estimates.covariance)
+
+
+@dataclass(frozen=True)
+class PairRegion(RiskRule):
+    """Trade to the edge of the no-trade region of one quadratic value function of all gaps.
+
+    Gaps d from the target cost d'Kd / 2, where K is `no_trade_region.gap_curvature` of costs and correlations as both
+    are known at each month's end. A trade is the least of that plus its costs, with long assets long and cash in its
+    box, as `BestPoint` has them. Two assets trade with each other where |(Kd)_i - (Kd)_j| > c_i + c_j; cash has
+    (Kd)_i = c_i = 0.
+    tracking_penalty : g, price of squared tracking. K grows with its cube root.
+    power : exponent of the correlations in K, 0 to 1.
+    """
+
+    allocation: Allocation
+    tracking_penalty: float = TRACKING_PENALTY
+    power: float = 0.25
+    trigger: ClassVar[str] = "pair_region"
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_positive(**{"tracking_penalty of PairRegion": self.tracking_penalty})
+        if not (is_number(self.power) and 0.0 <= self.power <= 1.0):
+            refuse("power of PairRegion is", self.power, "give an exponent of the correlations, 0 to 1.")
+        self._check()
+
+    @property
+    def does(self) -> str:
+        """The rule's trigger and destination, in words."""
+        return f"where a pair of gaps is worth both costs, to the edge of that region{checked(self)}"
+
+    def rows(self, estimates: Estimates) -> Bounds:
+        """Bounds of the programme that gives the destination."""
+        return programme_bounds(estimates.target)
+
+    def options(self, estimates: Estimates) -> RuleOptions:
+        """The quadratic programme that gives the destination: the curvature of gaps, in the place of a covariance."""
+        rows = zip(estimates.target, self._with_unknown(estimates), estimates.rates_then, strict=True)
+        curvature = np.array([gap_curvature(*row, self.tracking_penalty, self.power) for row in rows])
+        options = super().options(estimates)
+        return options._replace(some=True, makes_boxes=True, goal=BEST, kappa=1.0, covariance=curvature)
 
 
 @dataclass(frozen=True)
@@ -305,3 +339,15 @@ def without_bands(target: Array) -> Bounds:
     cash = rows["cash"].copy()
     cash[:, :2] = -np.inf, np.inf
     return rows | {"trigger_lower": -far, "trigger_upper": far, "cash": cash}
+
+
+def programme_bounds(target: Array) -> Bounds:
+    """Bounds of a programme to the targets (K, n): long assets stay long, short assets stay short, cash is bounded.
+
+    Cash lies between 0, or the cash that the target borrows, and all of NAV.
+    """
+    rows = without_bands(target)
+    cash = rows["cash"].copy()
+    aim = cash[:, 2]
+    cash[:, 2:] = np.stack([np.minimum(aim, 0.0), np.where(aim != 0.0, 1.0, 0.0)], axis=1)
+    return rows | own_sides(target) | {"cash": cash}

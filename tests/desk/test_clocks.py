@@ -114,6 +114,7 @@ def test_every_rule_has_the_lengths_of_the_rows_and_is_played(portfolio: Portfol
         "threshold": estimate,
         "tracking_error": estimate,
         "no_trade_region": estimate,
+        "pair_region": estimate,
         "universal": estimate,
         "cost_benefit": {"horizon": 0.25, **estimate},  # years
         "best_point": {"horizon": 0.25, **estimate},

@@ -40,6 +40,7 @@ from research.rules import (
     Never,
     NoTradeRegion,
     OptimalRegion,
+    PairRegion,
     RegimeThreshold,
     Rule,
     StopLoss,
@@ -86,6 +87,7 @@ MAKERS: dict[str, Callable[[Allocation], Rule]] = {
     "no-trade region": lambda a: NoTradeRegion(a, tracking_penalty=50.0, returns=40),
     "no-trade region, to target": lambda a: NoTradeRegion(a, tracking_penalty=20.0, to="target", returns=40),
     "best point": lambda a: BestPoint(a, tracking_penalty=100.0, horizon=1.0, schedule="week", returns=40),
+    "pairs": lambda a: PairRegion(a, tracking_penalty=50.0, returns=40),
     "several periods": lambda a: MultiPeriod(a, 8, tracking_penalty=50.0, returns=40),
     "cppi": lambda a: CPPI(a, floor=0.8, multiplier=3.0),
     "drawdown floor": lambda a: DrawdownFloor(a, limit=0.2, multiplier=4.0),
@@ -97,6 +99,7 @@ ESTIMATES = {
     "no-trade region",
     "no-trade region, to target",
     "best point",
+    "pairs",
     "universal",
 }  # bands are new each month
 PART_OF_THE_WAY = {"capped"}  # what is left waits for the next day on which the rule is asked
@@ -501,6 +504,8 @@ def test_lines_that_may_only_be_bought_and_lines_that_may_only_be_sold_trade_wit
         (lambda: TrackingError(FIVE, np.inf), "limit of TrackingError is inf"),
         (lambda: CostBenefit(FIVE, tracking_penalty=0), "tracking_penalty of CostBenefit is 0"),
         (lambda: BestPoint(FIVE, horizon=-1), "horizon of BestPoint is -1"),
+        (lambda: PairRegion(FIVE, tracking_penalty=0.0), "tracking_penalty of PairRegion is 0.0"),
+        (lambda: PairRegion(FIVE, power=1.5), "power of PairRegion is 1.5: give an exponent of the correlations, 0 to"),
         (lambda: NoTradeRegion(FIVE, returns=1), "returns of NoTradeRegion is 1"),
         (lambda: NoTradeRegion(FIVE, to="middle"), "to of NoTradeRegion is 'middle'"),
         (lambda: OptimalRegion(TWO, None), "region of OptimalRegion is None"),

@@ -29,6 +29,7 @@ from research.rules import (
     NoTradeBands,
     NoTradeRegion,
     OptimalRegion,
+    PairRegion,
     RegimeThreshold,
     Threshold,
     TrackingError,
@@ -230,6 +231,7 @@ RULES: dict[str, Policy] = {
     ),
     "cost and benefit": CostBenefit(EqualWeights(), tracking_penalty=5.0, horizon=0.5, returns=20),
     "best point": BestPoint(FIVE, tracking_penalty=50.0, horizon=1.0, schedule="week", returns=20),
+    "pairs": PairRegion(FIVE, tracking_penalty=50.0, returns=20),
     "best point of an estimate, capped": BestPoint(
         InverseVolatility(window=20, schedule="month"),
         tracking_penalty=20.0,

@@ -77,6 +77,7 @@ from research.rules import (
     MultiPeriod,
     Never,
     NoTradeRegion,
+    PairRegion,
     RegimeThreshold,
     StopLoss,
     Threshold,
@@ -116,6 +117,9 @@ EXAMPLES = {
     "{rule: no_trade_region, to: target, narrowed: false}": NoTradeRegion(STRATEGIC, to="target", narrowed=False),
     "{rule: best_point, horizon: 1, schedule: 21, returns: 126}": BestPoint(
         STRATEGIC, horizon=1.0, schedule=21, returns=126
+    ),
+    "{rule: pair_region, tracking_penalty: 3, power: 0.5, schedule: week}": PairRegion(
+        STRATEGIC, 3.0, 0.5, schedule="week"
     ),
     "{rule: multi_period, horizon: 4, half_life: 2, schedule: month, returns: 126}": MultiPeriod(
         STRATEGIC, 4, half_life=2.0, schedule="month", returns=126

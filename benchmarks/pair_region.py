@@ -1,0 +1,86 @@
+"""J of the quadratic no-trade region of all gaps in simulated markets of clusters, beside tuned bands and other rules.
+
+Each market has ten or twenty assets without cash, in two to four clusters, with targets, volatilities and costs of its
+own. Weekly decisions at the close that is seen; three years go before the ten that count. All rules of a market are
+played on the same paths; those that are tuned are tuned on paths of another seed. The correlations are known, but in
+one rule that estimates them from the last two years.
+"""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from backtests.laboratory.simulate import Laboratory, estimate, play
+from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
+from benchmarks.timing import keep, machine, show, versions
+from foundation.arrays import Array
+from research.rules import BestPoint, NoTradeRegion, PairRegion, Rule, Threshold
+
+MARKETS, PATHS, COUNTED = 24, 24, 4  # markets, paths of each, those on which orders are counted
+BANDS, SHARES = np.geomspace(0.003, 0.06, 10), np.geomspace(0.05, 0.5, 10)  # half-widths, of NAV and of the target
+HORIZONS, SCALES = np.geomspace(0.02, 2.0, 10), np.geomspace(0.05, 2.0, 10)  # years; of g
+TUNED = "bands to their edge, tuned"
+
+
+def clustered(seed: int, alone: bool = False) -> SimulatedMarket:
+    """A random market: correlations of 0.8 within a cluster and 0 to 0.3 beyond it, or 0 to 0.3 of all two assets."""
+    rng = np.random.default_rng([9, seed])
+    n, clusters, beyond = int(rng.choice([10, 20])), int(rng.integers(2, 5)), float(rng.uniform(0.0, 0.3))
+    of = np.arange(n) % clusters
+    alike = np.where((of[:, None] == of) & (not alone), 0.8, beyond)
+    np.fill_diagonal(alike, 1.0)
+    volatility, cost = (np.exp(rng.uniform(np.log(a), np.log(b), n)) for a, b in ((0.1, 0.3), (2e-4, 2e-3)))
+    target = rng.dirichlet(np.full(n, 8.0))
+    return SimulatedMarket(
+        tuple(target), (0.05,) * n, tuple(volatility), tuple(map(tuple, alike.tolist())), tuple(cost)
+    )
+
+
+def rules(market: SimulatedMarket, training: Laboratory) -> dict[str, Rule]:
+    """The rules by name; of those that are tuned, the one that loses least on the paths of `training`."""
+    hold, year = market.holding, float(WEEKS)
+    known: dict[str, Any] = {"covariance": market.covariance.tolist(), "periods_per_year": year}
+    kinds: list[tuple[Any, Array]] = [("absolute", BANDS), ("relative", SHARES)]
+    tried: dict[str, list[Rule]] = {
+        TUNED: [Threshold(hold, float(b), "edge", kind=kind) for kind, bands in kinds for b in bands],
+        "boxes of the closed form, g tuned": [NoTradeRegion(hold, 5.0 * float(s), **known) for s in SCALES],
+        "best point, horizon tuned": [BestPoint(hold, 5.0, float(h), schedule="day", **known) for h in HORIZONS],
+        "boxes of the closed form": [NoTradeRegion(hold, **known)],
+        "pair region, correlations estimated": [PairRegion(hold, returns=2 * WEEKS, periods_per_year=year)],
+    }
+    for power, scale in product((0.0, 0.25, 0.5), (1.0, 2.0)):
+        tried[f"pair region, power {power:g}, {scale:g} g"] = [PairRegion(hold, 5.0 * scale, power, **known)]
+    return {name: min(some, key=lambda rule: play(training, rule).loss.mean()) for name, some in tried.items()}
+
+
+def measured(market: SimulatedMarket, seed: int) -> dict[str, tuple[float, float]]:
+    """(J in bp a year, orders a year) of each rule of a market; paths have this seed, those of training the next."""
+    laboratory, found = market.laboratory(PATHS, 2 * seed), {}
+    for name, rule in rules(market, market.laboratory(PATHS, 2 * seed + 1)).items():
+        orders = [WEEKS * laboratory.backtest(rule, k).counted.sum(axis=1).mean() for k in range(COUNTED)]
+        found[name] = float(play(laboratory, rule).loss.mean()), float(np.mean(orders))
+    return found
+
+
+def over(found: list[dict[str, tuple[float, float]]], name: str, figure: int) -> str:
+    """The geometric mean of a rule's figure over that of tuned bands, a market each, with its 95 % interval."""
+    one = estimate(np.log([market[name][figure] / market[TUNED][figure] for market in found]))
+    return "{:.3f} [{:.3f}, {:.3f}]".format(*np.exp([one.value, one.lower, one.upper]))
+
+
+def main() -> None:
+    """Clustered markets, and the same ones without clusters."""
+    print(f"{machine()}; {versions('numpy', 'numba')}")
+    for title, alone in ((f"{MARKETS} markets of clusters", False), ("the same without clusters", True)):
+        found = [measured(clustered(k, alone), k) for k in range(MARKETS)]
+        rows = [
+            (name, over(found, name, 0), over(found, name, 1), f"{sum(one[name][0] < one[TUNED][0] for one in found)}")
+            for name in found[0]
+        ]
+        show(title, ("", "J over tuned bands", "orders over theirs", "less J in"), rows)
+        keep(f"pair_region{'_without' * alone}", {"versions": versions("numpy", "numba"), "found": found})
+
+
+if __name__ == "__main__":
+    main()
