@@ -12,7 +12,6 @@ pasts too.
 """
 
 import time
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -78,7 +77,8 @@ def recovered(
     last = market.past(len(market.dates) - 1)
     rows = np.arange(fit, fit + LATER - HORIZON, HORIZON)
     outcome = returns_after(last, rows, HORIZON)
-    forecast = np.array([tilts(fitted, market.past(int(row))) for row in rows])
+    head = fitted.level if kind == "level" and fitted.level else fitted.differences
+    forecast = np.array([tilts(fitted, market.past(int(row)), head.features) for row in rows])
     tables = (signal[rows], forecast, outcome)
     if kind == "level":
         tables = tuple(table.mean(axis=1)[None] for table in tables)
@@ -86,9 +86,9 @@ def recovered(
     return there, ours, (fitted.level_trust if kind == "level" else fitted.trust) > 0.0, seconds
 
 
-def tilts(fitted: FittedBoosted, past: Past) -> Array:
-    """(n,) expected return of each asset less its mean so far."""
-    return np.asarray(fitted.contributions(past).sum(axis=1))
+def tilts(fitted: FittedBoosted, past: Past, names: tuple[str, ...]) -> Array:
+    """(n,) expected return of each asset less its mean so far, as far as the features of a head contribute to it."""
+    return np.asarray(fitted.contributions(past)[list(names)].sum(axis=1))
 
 
 def called_skilled(model: Boosted, markets: int = NOISES) -> list[int]:
@@ -99,29 +99,26 @@ def called_skilled(model: Boosted, markets: int = NOISES) -> list[int]:
 
 
 def measured(model: Boosted) -> dict[str, dict[str, list[float]]]:
-    """The means of all markets by their signal, differences and level each by its head alone, and the false claims."""
+    """The means of all markets by their signal, and those of the level where the model forecasts it."""
     seeds = range(SEEDS)
-    levels = {
-        f"{fit // 252} years, planted with {strength:.2f}": [recovered(model, "level", k, fit, strength) for k in seeds]
-        for strength, fit in LEVELS
-    }
-    kinds = {kind: [recovered(replace(model, level=False), kind, k) for k in seeds] for kind in KINDS}
-    means = [{name: np.mean(of, axis=0).tolist() for name, of in found.items()} for found in (kinds, levels)]
-    return {"differences": means[0], "level": means[1], "noise": {"trusted": [float(k) for k in called_skilled(model)]}}
+    found = {kind: [recovered(model, kind, k) for k in seeds] for kind in KINDS}
+    for strength, fit in LEVELS if model.level else ():
+        name = f"level of {strength:.2f}, {fit // 252} years"
+        found[name] = [recovered(model, "level", k, fit, strength) for k in seeds]
+    return {name: np.mean(of, axis=0).tolist() for name, of in found.items()}
 
 
 def main() -> None:
     """Measure, print, and keep."""
-    found = {name: measured(Boosted(level=True, stacked=name == "stacked")) for name in ("trees", "stacked")}
-    for name, parts in found.items():
-        false = parts["noise"]["trusted"]
-        for part, k in (("differences", 0), ("level", 1)):
-            show(
-                f"{name}, {part}: rank correlation with returns of {HORIZON} sessions, mean of {SEEDS} markets",
-                ("", "planted", "recovered", "fits trusted", "processor s a fit"),
-                [(kind, *(f"{x:.3f}" for x in means)) for kind, means in parts[part].items()],
-                [f"in noise {false[k]:.0f} of {NOISES} fits are trusted"],
-            )
+    models = {"trees": Boosted(level=True), "stacked": Boosted(stacked=True)}
+    found = {name: (measured(model), called_skilled(model)) for name, model in models.items()}
+    for name, (means, false) in found.items():
+        show(
+            f"{name}: rank correlation with returns of {HORIZON} sessions after the fit, mean of {SEEDS} markets",
+            ("", "planted", "recovered", "fits trusted", "processor s a fit"),
+            [(kind, *(f"{x:.3f}" for x in of)) for kind, of in means.items()],
+            [f"in noise {false[0]} of {NOISES} fits are trusted in the differences, {false[1]} in the level"],
+        )
     keep("planted_signals", {**found, "markets_of_noise": NOISES})
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from foundation.arrays import Array, Rows
+from foundation.arrays import Array, Mask, Rows
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, less_day_means, measured
 from research.forecast.boosted.features import Samples, day_means
@@ -61,27 +61,29 @@ class Part:
     rows     : (N,) row of the market, not decreasing.
     numbers  : (N, f) features, NaN where a number is not known.
     outcomes : (N,) outcomes.
-    linear   : (f,) true for the features that a regression reads.
     """
 
     names: tuple[str, ...]
     rows: Rows
     numbers: Array
     outcomes: Array
-    linear: Array
+
+    @property
+    def linear(self) -> Mask:
+        """(f,) true for the features that a regression reads: the ranks of a day."""
+        return np.array([name.startswith(RANK) for name in self.names])
 
 
 def differences_of(known: Samples) -> Part:
-    """The excess of each asset, from all features; a regression reads their ranks."""
-    linear = np.array([name.startswith(RANK) for name in known.names])
-    return _used(Part(known.names, known.rows, known.features, known.excess, linear))
+    """The excess of each asset, from all features."""
+    return _used(Part(known.names, known.rows, known.features, known.excess))
 
 
 def level_of(known: Samples) -> Part:
     """The mean outcome of each day, less that of all days, from the mean of each feature over assets."""
     names, numbers = level_features(known.names, known.rows, known.features)
     means = day_means(known.rows, known.outcomes[:, None])[:, 0]
-    return _used(Part(names, np.unique(known.rows), numbers, means - means.mean(), np.ones(len(names), dtype=bool)))
+    return _used(Part(names, np.unique(known.rows), numbers, means - means.mean()))
 
 
 def level_features(names: tuple[str, ...], rows: Rows, numbers: Array) -> tuple[tuple[str, ...], Array]:
@@ -97,7 +99,7 @@ def _used(part: Part) -> Part:
     """The features that are known of a sample."""
     used = np.flatnonzero(np.isfinite(part.numbers).any(axis=0))
     names = tuple(part.names[k] for k in used)
-    return replace(part, names=names, numbers=part.numbers[:, used], linear=part.linear[used])
+    return replace(part, names=names, numbers=part.numbers[:, used])
 
 
 def fitted_head(part: Part, library: Library, growth: Growth, folds: Folds, horizon: int, stacked: bool) -> Head:
@@ -140,7 +142,7 @@ def _ridge_of_folds(part: Part, folds: Folds) -> Array:
     return found
 
 
-def _ridge(x: Array, y: Array, linear: Array) -> tuple[Array, Array]:
+def _ridge(x: Array, y: Array, linear: Mask) -> tuple[Array, Array]:
     """The mean of each feature (f,), and the slope of outcomes on it, 0 where it is not read (Hoerl and Kennard 1970).
 
     x, y   : features (N, f) and outcomes (N,); a number that is not known counts as the mean.

@@ -66,7 +66,8 @@ class Boosted:
     monotone         : feature -> 1 where the forecast may not fall as the feature rises, -1 where it may not rise.
     embargo          : sessions between an outcome of the samples trained on and the days of a fold.
     level            : True to forecast the level of all assets too; else it is the mean so far.
-    stacked          : True to combine the trees with a ridge regression (`research.forecast.boosted.heads`).
+    stacked          : True to combine the trees of the differences between assets with a ridge regression on ranks
+                       (`research.forecast.boosted.heads`).
     calibrated       : False for the forecast as it is, whatever its skill: to measure that, not to invest by it.
     seed             : seed of the draw of features that a tree may use.
     Raises           : ConfigError for settings outside these, and a window too short for the horizon; when
@@ -122,13 +123,14 @@ class Boosted:
         known = samples(past, self.step, self.horizon)
         self._check_span(known, past)
         self._check_monotone(known.names)
-        level = self._head(level_of(known)) if self.level else None
-        return FittedBoosted(self, past.date, self._head(differences_of(known)), level, known.fingerprint)
+        differences = self._head(differences_of(known), self.stacked)
+        level = self._head(level_of(known), stacked=False) if self.level else None
+        return FittedBoosted(self, past.date, differences, level, known.fingerprint)
 
-    def _head(self, part: Part) -> Head:
+    def _head(self, part: Part, stacked: bool) -> Head:
         """The head of a part of the outcomes."""
         parts, growth = folds(part.rows, self.horizon, self.embargo), self.growth(part.names)
-        return fitted_head(part, self.library, growth, parts, self.horizon, self.stacked)
+        return fitted_head(part, self.library, growth, parts, self.horizon, stacked)
 
     def _check_span(self, known: Samples, past: Past) -> None:
         """Raise DataError where there are too few days for the folds."""
