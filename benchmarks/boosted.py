@@ -61,7 +61,7 @@ def agreement(market: Market) -> float:
     x = known.features[:, [known.names.index(name) for name in fitted.features]]
     settings = lightgbm_parameters(model.growth(fitted.features))
     native = lightgbm.train(settings, lightgbm.Dataset(x, known.excess), fitted.trees)
-    apart = float(np.abs(native.predict(x) - predicted("lightgbm", fitted.text, x)).max())
+    apart = float(np.abs(native.predict(x) - predicted("lightgbm", fitted.differences.text, x)).max())
     if apart > 0.0:
         raise AssertionError(f"trees differ from those of LightGBM by {apart}")
     return apart

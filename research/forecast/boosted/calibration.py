@@ -21,9 +21,10 @@ FEWEST_BLOCKS = 4  # blocks of days by which forecasts are judged
 
 @dataclass(frozen=True)
 class Skill:
-    """Skill of forecasts of excess returns, on days that the trees were not trained on.
+    """Skill of forecasts, on days that they were not trained on.
 
-    rank_ic : mean over days of the rank correlation of forecasts and outcomes; 0 where no day has one.
+    rank_ic : mean over days of the rank correlation of forecasts and outcomes, or that over days where each has one
+              sample; 0 where there is none.
     slope   : slope of outcomes on forecasts.
     t       : t statistic of their products, over blocks of days that share no return.
     blocks  : number of these.
@@ -37,7 +38,7 @@ class Skill:
     trust: float
 
 
-def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
+def measured(rows: Rows, tilt: Array, excess: Array, horizon: int) -> Skill:
     """The skill of forecasts, each made from the outcomes of other days, and the trust in them.
 
     The products of forecast and outcome are added up in blocks of days; a block leaves out its last days, whose
@@ -48,15 +49,13 @@ def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
     [0, 1], times 1 − (c / t)², or 0 where t is below its quantile c: the non-negative garrote of Breiman (1995), Better
     Subset Regression Using the Nonnegative Garrote, Technometrics 37, with one regressor.
 
-    rows     : (N,) row of the market of each sample, not decreasing.
-    forecast : (N,) forecast of the excess return.
-    excess   : (N,) realised return, less the mean of its day.
-    horizon  : sessions of an outcome.
+    rows    : (N,) row of the market of each sample, not decreasing.
+    tilt    : (N,) forecast, less the one that needs no features.
+    excess  : (N,) realised return, less the mean of its day; or of all days, where each has one sample.
+    horizon : sessions of an outcome.
     """
     from scipy.special import stdtrit  # slow to import, as what else needs scipy here
 
-    _, day = np.unique(rows, return_inverse=True)
-    tilt = forecast - (np.bincount(day, forecast) / np.bincount(day))[day]
     square = float(tilt @ tilt)
     first, days = int(rows[0]), int(rows[-1]) + 1 - int(rows[0])
     blocks = max(days // (LONG * horizon), FEWEST_BLOCKS)
@@ -68,13 +67,21 @@ def measured(rows: Rows, forecast: Array, excess: Array, horizon: int) -> Skill:
     slope = float(tilt @ excess) / square if square > 0.0 else 0.0
     critical = float(stdtrit(blocks - 1, LEVEL))
     trust = min(max(slope, 0.0), 1.0) * (1.0 - (critical / t) ** 2) if t > critical else 0.0
-    return Skill(_rank_ic(day, tilt, excess), slope, t, blocks, trust)
+    return Skill(_rank_ic(rows, tilt, excess), slope, t, blocks, trust)
 
 
-def _rank_ic(day: Rows, forecast: Array, excess: Array) -> float:
-    """Mean rank correlation of the days that have one, 0 where none has."""
+def less_day_means(rows: Rows, values: Array) -> Array:
+    """(N,) values less the mean of their day, each asset having one; as they are where each day has one sample."""
+    _, day, counts = np.unique(rows, return_inverse=True, return_counts=True)
+    return values if len(counts) == len(rows) else values - (np.bincount(day, values) / counts)[day]
+
+
+def _rank_ic(rows: Rows, forecast: Array, excess: Array) -> float:
+    """Mean rank correlation of the days that have one, 0 where none has; that over days where each has one sample."""
     from research.forecast.skill import rank_correlations
 
+    days, day = np.unique(rows, return_inverse=True)
+    day = np.zeros_like(day) if len(days) == len(rows) else day
     place = np.arange(len(day)) - np.searchsorted(day, day)
     tables = np.full((2, int(day[-1]) + 1, int(place.max()) + 1), np.nan)
     tables[0, day, place], tables[1, day, place] = forecast, excess

@@ -41,7 +41,7 @@ class Growth:
 
 def folded(library: Library, growth: Growth, x: Array, y: Array, folds: Folds) -> tuple[int, Array]:
     """The number of trees with the least squared error on the folds, and the forecasts (N,) of each fold by trees of
-    that many rounds that were trained on the samples beside it.
+    that many rounds that were trained on the samples beside it, less their mean forecast of those.
 
     library : "lightgbm" or "xgboost".
     growth  : settings for growing the trees.
@@ -50,8 +50,8 @@ def folded(library: Library, growth: Growth, x: Array, y: Array, folds: Folds) -
     """
     rounds, trees = (_folded_lightgbm if library == "lightgbm" else _folded_xgboost)(growth, x, y, folds)
     found = np.empty(len(y))
-    for one, (_, out) in zip(trees, folds, strict=True):
-        found[out] = _outputs(library, one, x[out], rounds)
+    for one, (train, out) in zip(trees, folds, strict=True):
+        found[out] = _outputs(library, one, x[out], rounds) - _outputs(library, one, x[train], rounds).mean()
     return rounds, found
 
 

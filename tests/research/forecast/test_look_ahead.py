@@ -42,6 +42,7 @@ EXAMPLES: tuple[Forecast, ...] = (
     OpinionPooling((Opinion("desk", 0.5, VIEWS[:2]),), scenarios=252),
     SignalBlend(5),
     Refitted(Boosted(horizon=5, window=450, rounds=10, min_data_in_leaf=20, calibrated=False)),
+    Refitted(Boosted(horizon=5, window=450, rounds=5, min_data_in_leaf=20, level=True, stacked=True, calibrated=False)),
     EWMAVolatility(),
     Refitted(GarchVolatility(window=300), "month"),
     Refitted(GarchVolatility(leverage=True, window=300)),

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from scipy.stats import t as student
 
-from research.forecast.boosted.calibration import folds, measured
+from research.forecast.boosted.calibration import folds, less_day_means, measured
 
 
 def test_two_lines_on_four_days_by_hand() -> None:
@@ -26,7 +27,8 @@ def days_of(seed: int, skill: float, horizon: int = 5, days: int = 200, lines: i
     total = np.vstack([np.zeros(lines), np.cumsum(rng.normal(size=(days + horizon, lines)) + skill * signal, axis=0)])
     outcome = total[horizon : days + horizon] - total[:days]
     excess = outcome - outcome.mean(axis=1, keepdims=True)
-    return np.repeat(np.arange(days), lines), horizon * skill * signal[:days].ravel(), excess.ravel()
+    tilt = horizon * skill * (signal[:days] - signal[:days].mean(axis=1, keepdims=True))
+    return np.repeat(np.arange(days), lines), tilt.ravel(), excess.ravel()
 
 
 def test_a_good_forecast_is_trusted() -> None:
@@ -48,7 +50,7 @@ def test_folds_of_noise_are_trusted_in_one_of_twenty() -> None:
             forecast[out] = x[out] @ np.linalg.solve(
                 x[train].T @ x[train] + 1e3 * np.eye(12), x[train].T @ excess[train]
             )
-        found.append(measured(rows, forecast, excess, 5))
+        found.append(measured(rows, less_day_means(rows, forecast), excess, 5))
     assert 8 <= sum(skill.trust > 0.0 for skill in found) <= 33
     assert 0.9 < np.std([skill.t for skill in found]) < 1.1
 
@@ -63,6 +65,13 @@ def test_a_forecast_against_the_outcomes_and_one_that_says_nothing_are_not_trust
 
 
 def test_what_the_forecast_says_of_all_lines_of_a_day_does_not_count() -> None:
-    rows, forecast, excess = days_of(3, 1.0)
-    shifted = forecast + np.sin(rows)
-    assert measured(rows, shifted, excess, 5).trust == pytest.approx(measured(rows, forecast, excess, 5).trust)
+    rows, tilt, _ = days_of(3, 1.0)
+    np.testing.assert_allclose(less_day_means(rows, tilt + np.sin(rows)), tilt, atol=1e-12)
+
+
+def test_of_one_sample_a_day_the_rank_correlation_is_over_days() -> None:
+    rng = np.random.default_rng(5)
+    rows, tilt, outcome = np.arange(0, 900, 3), *rng.normal(size=(2, 300))
+    outcome += tilt
+    assert less_day_means(rows, tilt) is tilt
+    assert measured(rows, tilt, outcome, 3).rank_ic == pytest.approx(spearmanr(tilt, outcome).statistic)
