@@ -13,6 +13,7 @@ from foundation.errors import PolicyError
 from foundation.labels import refuse_labels
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.costs import Costs
+from research.accounting.sale_tax import SaleTax
 from research.market.market import Past
 
 CASH_LINE = -1  # the number of the cash asset in a `Why`
@@ -52,6 +53,7 @@ class View:
                        asked daily catches up.
     opened           : row of `past` of the opening trade; -1 where it is not known, as for a desk.
     flow_history     : (d,) money that came, or went where negative, by each of these closes, currency; None for none.
+    sale_tax         : tax on sales at this close by lot, or None where no lots are known.
     """
 
     past: Past
@@ -66,6 +68,7 @@ class View:
     reviewed: bool = False
     opened: int = -1
     flow_history: Array | None = None
+    sale_tax: SaleTax | None = None
 
     def __post_init__(self) -> None:
         """Copy weights that are read-only or lie apart: kernels are compiled for one kind of array."""
