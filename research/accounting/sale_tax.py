@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.tolerances import TRIGGER
 from research.accounting.cost_parameters import HIGHEST, Lots
 
 MOST_RATES = 4  # above zero, of the curve of one asset
@@ -26,6 +27,11 @@ class TaxCurves:
     def of(self, lines: Rows, times: Array) -> "TaxCurves":
         """The curves of the assets in columns `lines` (k,), of holdings that are `times` (k,) as large."""
         return TaxCurves(self.sizes[lines] * times[:, None], self.rates[lines], self.carried)
+
+    def next_rate(self, line: int, sold: float) -> float:
+        """The tax a unit of value on what is sold next of an asset, after `sold`, fraction of NAV."""
+        parts = int(np.count_nonzero(self.rates[line]))
+        return float(self.rates[line, min(int((np.cumsum(self.sizes[line]) <= sold + TRIGGER).sum()), parts)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,8 @@ from research.market.market import Past
 
 CASH_LINE = -1  # the number of the cash asset in a `Why`
 DECIMALS = range(2, 7)  # of points, in print
-REGIONS = ("optimal", "best_point", "multi_period")  # triggers whose allowed gap is the one that a trade leaves
+TAXED = "multi_period_taxed"  # the trigger of a plan that leaves an asset over target of which a sale is taxed
+REGIONS = ("optimal", "best_point", "multi_period", TAXED)  # triggers whose allowed gap is the one that a trade leaves
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
 PLAIN = {  # what a trigger says when no asset is behind it
     "never": "this rule never trades",
@@ -137,7 +138,8 @@ class Why:
             return f"review due; {gap}"
         if self.trigger in REGIONS:
             inside = abs(self.allowed - self.size) <= TRIGGER
-            return f"{gap}, {'inside the region of no trade' if inside else f'to trade to {self._left}'}"
+            taxed = f"; a {'sale of it' if inside else 'further sale'} is taxed" if self.trigger == TAXED else ""
+            return f"{gap}, {'inside the region of no trade' if inside else f'to trade to {self._left}'}{taxed}"
         if math.isinf(self.allowed):
             return f"{gap}, and is not traded that way"
         past = abs(self.size) - abs(self.allowed) > TRIGGER

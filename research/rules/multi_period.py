@@ -12,7 +12,7 @@ from foundation.arrays import Array, Mask, Rows
 from foundation.tolerances import TRIGGER
 from research.accounting.daily_costs import impact_on
 from research.accounting.sale_tax import TaxCurves
-from research.accounting.view import Hold, Trade, View, Why
+from research.accounting.view import TAXED, Hold, Trade, View, Why
 from research.allocation import Allocation, MeanVariance, NotSolvedError
 from research.allocation.constrained.constrained import Constrained
 from research.allocation.constrained.on_forecast import lines_of
@@ -61,8 +61,9 @@ class MultiPeriod(RuleTraits):
     expected. Limits are the constraints of the allocation. For an allocation without constraints no asset changes its
     side of zero, and cash is as `BestPoint` has it.
 
-    Commission, spread, impact, borrowing and financing are in the plan; tickets, least commissions and taxes are not.
-    A limit of turnover is that of the first period.
+    Commission, spread, impact, borrowing, financing and tax on sales are in the plan; tickets and least commissions are
+    not. Tax is charged in full, though a gain that is kept may be taxed later. A limit of turnover is that of the first
+    period.
 
     allocation       : allocation that says what to hold.
     horizon          : number of periods of the plan, each as long as the time between two days of the schedule.
@@ -123,7 +124,9 @@ class MultiPeriod(RuleTraits):
         moved = np.abs(best - view.weights)
         traded = bool((moved > TRIGGER).any())
         line = int(np.argmax(moved if traded else np.abs(view.weights - view.target)))
-        why = Why("multi_period", line, *(float(w[line] - view.target[line]) for w in (view.weights, best)))
+        before, after = (float(w[line] - view.target[line]) for w in (view.weights, best))
+        taxed = tax is not None and after > TRIGGER and tax.next_rate(line, before - after) > 0.0
+        why = Why(TAXED if taxed else "multi_period", line, before, after)
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
             try:
@@ -153,9 +156,7 @@ class MultiPeriod(RuleTraits):
         covariance = found[0][np.ix_(lines, lines)]
         return Outlook(lines, np.zeros(len(lines)), self.tracking_penalty * covariance, view.target[lines], covariance)
 
-    def _best(
-        self, view: View, outlook: Outlook, tax: TaxCurves | None, weights: Array, tradable: Mask
-    ) -> Array:
+    def _best(self, view: View, outlook: Outlook, tax: TaxCurves | None, weights: Array, tradable: Mask) -> Array:
         """(n,) the weights of the first period, from weights (n,) of which some can be traded, with the tax at the close.
 
         Raises : NotSolvedError where no weights keep the limits.
