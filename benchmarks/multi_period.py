@@ -75,10 +75,11 @@ def simulated(worlds: int) -> dict[str, tuple[float, float, float]]:
     return found
 
 
-def on_portfolio() -> dict[str, tuple[float, float, float, float, float]]:
+def on_portfolio() -> dict[str, tuple[float, ...]]:
     """J of the tuned band, the difference of the tuned plan with its error, and the costs of both, bp a year."""
-    file, found = load_portfolio("data/portfolios/global_multi_asset.yaml"), {}
-    cases = {"without impact": (file.costs, 1.0, HORIZONS)}
+    file = load_portfolio("data/portfolios/global_multi_asset.yaml")
+    found: dict[str, tuple[float, ...]] = {}
+    cases: dict[str, tuple[Costs, float, tuple[int, ...]]] = {"without impact": (file.costs, 1.0, HORIZONS)}
     impact = Impact(coefficient=tuple(float(asset != "BTC") for asset in file.market.assets))  # it has no volumes
     dear = replace(file.costs, impact=impact)
     cases |= {f"impact, NAV {nav:.0e}": (dear, nav, WITH_IMPACT) for nav in NAVS}
@@ -112,9 +113,9 @@ class Untaxed:
 def taxed() -> dict[str, dict[str, tuple[float, ...]]]:
     """By portfolio and kind of rule, figures where gains are taxed.
 
-    They are J out of sample less that of the tuned band, with its error; of the rule of least J on all days the growth a
-    year after tax, the same if all is sold on the last day, the tax a year, all in per cent; its tracking error; and the
-    growth less that of the band, with its error.
+    They are J out of sample; the same less that of the tuned band, with its error; of the rule of least J on all days the
+    growth a year after tax, the same if all is sold on the last day, the tax a year and the tracking error, in per
+    cent; and the growth less that of the band, with its error.
     """
     found: dict[str, dict[str, tuple[float, ...]]] = {}
     for name, first in TAXED.items():
@@ -144,14 +145,15 @@ def taxed() -> dict[str, dict[str, tuple[float, ...]]]:
 def taxed_worlds(worlds: int) -> dict[str, tuple[float, ...]]:
     """By kind of rule, figures of simulated worlds of constant volatility where gains are taxed.
 
-    Each rule is tuned on the first half. J of the second half, and its difference from the band with its error; growth a
-    year if all is sold at the end, in per cent, and its difference with its error; errors are between worlds.
+    Each rule is tuned on the first half. J of the second half, its difference from the band, and the error of that;
+    then likewise the growth a year if all is sold at the end, in per cent. Errors are between worlds.
     """
     costs, half = replace(COSTS, tax=Tax(RATE, "highest")), YEARS * YEAR // 2 - YEAR
     rules: dict[str, list[Any]] = {
         BAND: bands(TARGET) + [Threshold(TARGET, band, to) for band in WIDE for to in TO],
         UNTAXED: [BestPoint(TARGET, PENALTY, h / 52.0, schedule="week") for h in HORIZONS],
-        PLAN: [MultiPeriod(TARGET, h, PENALTY) for h in WEEKS] + [MultiPeriod(TARGET, h, PENALTY, schedule="month") for h in MONTHS],
+        PLAN: [*(MultiPeriod(TARGET, h, PENALTY) for h in WEEKS),
+               *(MultiPeriod(TARGET, h, PENALTY, schedule="month") for h in MONTHS)],
     }  # fmt: skip
     found = []
     for world in range(worlds):
@@ -174,7 +176,7 @@ def taxed_worlds(worlds: int) -> dict[str, tuple[float, ...]]:
 
 
 def after_all_sales(played: Backtest) -> float:
-    """NAV on the last day, currency, if all is sold then: one rate, and losses carried forward, tax the sum of gains."""
+    """NAV on the last day, currency, if all is sold then: at one rate the tax is that on the sum of all gains."""
     book = played.ledger
     done = book.booked >= 0
     invested = float(book.opening_trades.sum() + book.trades[done].sum())
@@ -187,12 +189,12 @@ def main(worlds: int = WORLDS) -> None:
     """Print the tables, and keep them."""
     began = time.process_time()
     real = on_portfolio()
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (name, f"{band:.2f}", f"{apart:+.2f} ± {LEVEL * error:.2f}", f"{paid:.2f}", f"{plan:.2f}")
         for name, (band, apart, error, paid, plan) in real.items()
     ]
     took = time.process_time() - began
-    head = ("", "band", "plan less band", "cost of band", "cost of plan")
+    head: tuple[str, ...] = ("", "band", "plan less band", "cost of band", "cost of plan")
     notes = [
         f"weeks of a plan: {HORIZONS}, with impact {WITH_IMPACT}; {took:.0f} processor seconds; {machine()}",
         "costs are those of the band and of the plan of least J on all days",
@@ -217,8 +219,8 @@ def main(worlds: int = WORLDS) -> None:
         (kind, f"{j:.1f}", f"{a:+.2f} ± {LEVEL * e:.2f}", f"{grown:.2f}", f"{more:+.3f} ± {LEVEL * of_more:.3f}")
         for kind, (j, a, e, grown, more, of_more) in in_worlds.items()
     ]
-    show("The same in simulated worlds of constant volatility", ("", "J", "less band", "if sold at the end", "less band"),
-         rows, [f"{worlds // 2} worlds"])  # fmt: skip
+    head = ("", "J", "less band", "if sold at the end", "less band")
+    show("The same in simulated worlds of constant volatility", head, rows, [f"{worlds // 2} worlds"])
     keep("multi_period", {"worlds": worlds, "portfolio": real, "simulated": worlds_found, "taxed": with_tax,
                           "taxed_worlds": in_worlds})  # fmt: skip
 

@@ -157,7 +157,7 @@ class MultiPeriod(RuleTraits):
         return Outlook(lines, np.zeros(len(lines)), self.tracking_penalty * covariance, view.target[lines], covariance)
 
     def _best(self, view: View, outlook: Outlook, tax: TaxCurves | None, weights: Array, tradable: Mask) -> Array:
-        """(n,) the weights of the first period, from weights (n,) of which some can be traded, with the tax at the close.
+        """(n,) the weights of the first period, from weights (n,) of which some can be traded.
 
         Raises : NotSolvedError where no weights keep the limits.
         """

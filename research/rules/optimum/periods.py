@@ -7,12 +7,13 @@
 w_0 : (n,) weights as drifted; w_h : (n,) weights held in period h; cash is the rest.
 gain : (H, n) expected return over cash, a year.  A : (n, n) risk aversion x covariance a year.
 years : length of a period.  cost : rate |x| + impact |x|^exponent of each asset, fraction of NAV.
-tax : what the curves of `TaxCurves` sum to, beyond losses carried, and at least 0. Units that the plan buys have no gain
-and are sold before the others, so that these are sold as far as the lowest weight of the plan says.
+tax : what the curves of `TaxCurves` sum to, beyond losses carried, and at least 0. Units that the plan buys have no
+gain and are sold before the others, so that these are sold as far as the lowest weight of the plan says.
 
 If costs are proportional and neither gains nor limits change, all trades of a best plan come at once: the mean of the
 weights of any plan keeps the limits, has no more risk (Jensen), and costs no more to reach (a sum of trades costs no
-more than each of them, and the lowest weight is no lower). One period as long as all of them is then the same programme.
+more than each of them, and the lowest weight is no lower). One period as long as all of them is then the same
+programme.
 
 Source : Boyd et al. (2017), Multi-Period Trading via Convex Optimization, sections 4.2 and 5.2.
 """

@@ -135,12 +135,16 @@ def test_a_tax_on_its_gain_holds_an_asset_back_and_the_reason_says_so():
     assert high.why.sentence(ASSETS).endswith(" over; a further sale is taxed")
     held = rule.decide(taxed([0.6, 0.35, 0.05], (0.1, 0.1, 0.1)))
     assert isinstance(held, Hold)
-    assert held.why.sentence(ASSETS).startswith("SPY is 10.00 points over target, inside the region of no trade; a sale")
+    assert held.why.sentence(ASSETS).startswith(
+        "SPY is 10.00 points over target, inside the region of no trade; a sale"
+    )
 
 
 def test_the_tax_at_the_booking_is_that_of_the_close_on_the_holding_of_that_day():
     """Of a third of SPY a sale is free: after a rise of a tenth, of a third of what it then is."""
-    lots = SaleTax(np.array([[0.02, 0.58], [0.3, 0.0], [0.1, 0.0]]), np.array([[0.0, 0.1], [0.0, 0.0], [0.0, 0.0]]), 0.0)
+    lots = SaleTax(
+        np.array([[0.02, 0.58], [0.3, 0.0], [0.1, 0.0]]), np.array([[0.0, 0.1], [0.0, 0.0], [0.0, 0.0]]), 0.0
+    )
     answer = MultiPeriod(HELD, 26).decide(replace(view([0.6, 0.3, 0.1]), sale_tax=lots))
     assert answer.lower[0] == pytest.approx(0.58, abs=1e-6)
     then = answer.by_then(np.array([0.66, 0.25, 0.09]), 0.0, np.array([True, True, True]))

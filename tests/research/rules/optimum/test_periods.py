@@ -57,13 +57,15 @@ def by_cvxpy(
         paid += costs.rate @ trade + costs.impact @ cp.power(trade, costs.exponent, approx=False)
         asked += limits(w[h])
     if costs.tax is not None:
-        due = 0
+        due: Any = 0
         for i in range(n):
             ends = np.append(0.0, np.cumsum(costs.tax.sizes[i]))
             owed = np.append(0.0, np.cumsum(costs.tax.sizes[i] * costs.tax.rates[i]))
             there = costs.tax.sizes[i] > 0.0
-            pieces = [tax + rate * (start[i] - cp.min(w[:, i]) - end)
-                      for end, tax, rate in zip(ends[:-1][there], owed[:-1][there], costs.tax.rates[i][there], strict=True)]
+            pieces = [
+                tax + rate * (start[i] - cp.min(w[:, i]) - end)
+                for end, tax, rate in zip(ends[:-1][there], owed[:-1][there], costs.tax.rates[i][there], strict=True)
+            ]
             due += cp.maximum(0.0, *pieces) if pieces else 0.0
         paid += cp.pos(due - costs.tax.carried)
     problem = cp.Problem(cp.Maximize(1000.0 * (utility / periods - paid / (periods * YEARS))), asked)
@@ -221,15 +223,11 @@ def test_without_a_rate_the_plan_is_that_without_tax_to_the_bit() -> None:
     costs = PlanCosts(RATE, np.zeros(5), 1.5, FREE)
     free = replace(costs, tax=SaleTax(START[:, None], np.full((5, 1), -0.1), 0.0).curves(START))  # all at a loss
     arguments = (START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK)
-    assert (
-        best_plan((one,) * 2, *arguments, free, YEARS) == best_plan((one,) * 2, *arguments, costs, YEARS)
-    ).all()
+    assert (best_plan((one,) * 2, *arguments, free, YEARS) == best_plan((one,) * 2, *arguments, costs, YEARS)).all()
 
 
 @settings(max_examples=25)
-@given(
-    seed=st.integers(0, 999), rates=st.tuples(st.floats(0.0, 0.03), st.floats(0.0, 0.03)), loss=st.floats(0.0, 0.25)
-)
+@given(seed=st.integers(0, 999), rates=st.tuples(st.floats(0.0, 0.03), st.floats(0.0, 0.03)), loss=st.floats(0.0, 0.25))
 def test_a_higher_tax_never_sells_more_of_a_lone_gain_and_a_lot_at_a_loss_no_less(
     seed: int, rates: tuple[float, float], loss: float
 ) -> None:
@@ -248,7 +246,9 @@ def test_a_higher_tax_never_sells_more_of_a_lone_gain_and_a_lot_at_a_loss_no_les
     low, high = sorted(rates)
     assert held(low) <= held(high) + 1e-7
     assert held(high, 0.01) <= held(high) + 1e-7  # the loss makes a part of the gain free
-    assert min(held(high), START[0]) <= max(held(0.0), START[0] - loss) + 1e-7  # what has no gain is sold as without tax
+    assert (
+        min(held(high), START[0]) <= max(held(0.0), START[0] - loss) + 1e-7
+    )  # what has no gain is sold as without tax
 
 
 @settings(max_examples=60)
