@@ -113,8 +113,8 @@ class Untaxed:
 def taxed() -> dict[str, dict[str, tuple[float, ...]]]:
     """By portfolio and kind of rule, figures where gains are taxed.
 
-    They are J out of sample; the same less that of the tuned band, with its error; of the rule of least J on all days the
-    growth a year after tax, the same if all is sold on the last day, the tax a year and the tracking error, in per
+    They are J out of sample; the same less that of the tuned band, with its error; of the rule of least J on all days
+    the growth a year after tax, the same if all is sold on the last day, the tax a year and the tracking error, in per
     cent; and the growth less that of the band, with its error.
     """
     found: dict[str, dict[str, tuple[float, ...]]] = {}
