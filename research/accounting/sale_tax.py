@@ -59,10 +59,14 @@ class SaleTax:
         """
         held = np.arange(int(lots.held.max(initial=0)))
         place = lots.held[:, None] - 1 - held if method == HIGHEST else np.broadcast_to(held, (len(worth), len(held)))
-        there, rows = held < lots.held[:, None], np.arange(len(worth))[:, None]
+        there, rows = (held < lots.held[:, None]) & (worth > 0.0)[:, None], np.arange(len(worth))[:, None]
         units, paid = (np.where(there, of[rows, place], 0.0) for of in (lots.units, lots.price))
-        rates = rate * np.where(there, 1.0 - paid / worth[:, None], 0.0)
-        return cls(units * (worth[:, None] / nav), rates, rate * float(lots.carried[0]) / nav)
+        price = np.where(there, worth[:, None], 1.0)
+        return cls(
+            units * (price / nav),
+            np.where(there, rate * (1.0 - paid / price), 0.0),
+            rate * float(lots.carried[0]) / nav,
+        )
 
     def curves(self, weights: Array) -> TaxCurves:
         """The tax on sales of each asset as a convex curve.

@@ -88,3 +88,10 @@ def test_of_many_rates_four_are_left_whose_tax_is_little_more() -> None:
     exact = np.append(0.0, np.cumsum(of_sale.sizes[0] * of_sale.rates[0]))
     merged = [at(curve.sizes[0], curve.rates[0], sold) for sold in np.linspace(0.0, 0.3, 31)]
     assert 0.0 <= max(merged - exact) < 0.02 * exact[-1]
+
+
+def test_an_asset_that_is_worth_nothing_or_not_quoted_has_no_tax() -> None:
+    for price in (0.0, np.nan):
+        of_sale = seen(lots_of([(2, 3)], HIGHEST), HIGHEST, price)
+        assert (of_sale.sizes == 0.0).all()
+        assert (of_sale.rates == 0.0).all()
