@@ -17,6 +17,7 @@ from foundation.arrays import Array
 from foundation.errors import PolicyError
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
+from research.accounting.sale_tax import SaleTax
 from research.accounting.view import check_trade, leverage_of
 from research.orders.decision import asked_once
 from research.orders.lots.position import Position
@@ -272,6 +273,9 @@ def _view(inputs: EngineInputs, held: _Held, t: int, history: Array, unfinished:
     nav = float(history[-1])
     cash_weight = weigh(held.units, inputs.sessions.closes, t, nav, weights)
     history.flags.writeable = False
+    desk, worth, sale_tax = inputs.desk, inputs.sessions.closes[t], None
+    if desk.cost_parameters.tax > 0.0:
+        sale_tax = SaleTax.of_lots(desk.lots, desk.cost_parameters.tax, desk.cost_parameters.method, worth, nav)
     return View(
         inputs.market.past(t),
         target,
@@ -284,4 +288,5 @@ def _view(inputs: EngineInputs, held: _Held, t: int, history: Array, unfinished:
         unfinished,
         opened=inputs.first,
         flow_history=inputs.sessions.flows[inputs.first : t + 1],
+        sale_tax=sale_tax,
     )

@@ -13,11 +13,13 @@ from foundation.errors import PolicyError
 from foundation.labels import refuse_labels
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.costs import Costs
+from research.accounting.sale_tax import SaleTax
 from research.market.market import Past
 
 CASH_LINE = -1  # the number of the cash asset in a `Why`
 DECIMALS = range(2, 7)  # of points, in print
-REGIONS = ("optimal", "best_point", "pair_region", "multi_period")  # triggers whose allowed gap is what a trade leaves
+TAXED = "multi_period_taxed"  # the trigger of a plan that leaves an asset over target of which a sale is taxed
+REGIONS = ("optimal", "best_point", "pair_region", "multi_period", TAXED)  # the gap that they allow is that of a trade
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
 PLAIN = {  # what a trigger says when no asset is behind it
     "never": "this rule never trades",
@@ -52,6 +54,7 @@ class View:
                        asked daily catches up.
     opened           : row of `past` of the opening trade; -1 where it is not known, as for a desk.
     flow_history     : (d,) money that came, or went where negative, by each of these closes, currency; None for none.
+    sale_tax         : tax on sales at this close by lot, or None where no lots are known.
     """
 
     past: Past
@@ -66,6 +69,7 @@ class View:
     reviewed: bool = False
     opened: int = -1
     flow_history: Array | None = None
+    sale_tax: SaleTax | None = None
 
     def __post_init__(self) -> None:
         """Copy weights that are read-only or lie apart: kernels are compiled for one kind of array."""
@@ -134,7 +138,8 @@ class Why:
             return f"review due; {gap}"
         if self.trigger in REGIONS:
             inside = abs(self.allowed - self.size) <= TRIGGER
-            return f"{gap}, {'inside the region of no trade' if inside else f'to trade to {self._left}'}"
+            taxed = f"; a {'sale of it' if inside else 'further sale'} is taxed" if self.trigger == TAXED else ""
+            return f"{gap}, {'inside the region of no trade' if inside else f'to trade to {self._left}'}{taxed}"
         if math.isinf(self.allowed):
             return f"{gap}, and is not traded that way"
         past = abs(self.size) - abs(self.allowed) > TRIGGER

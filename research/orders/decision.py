@@ -8,6 +8,7 @@ from research.accounting import Hold, Policy, Trade, View, Why
 from research.accounting.view import check_trade, leverage_of
 from research.market.calendars import due
 from research.orders.lots.position import Position
+from research.orders.tax.tax_lots import sale_tax
 from research.portfolio import Portfolio
 from research.rules.no_trade_bands import RESTS
 from research.rules.protocol import traits
@@ -63,6 +64,7 @@ def _of_policy(
             reviewed=review is not None and due(last_trade, today, review, market.calendar),
             opened=history.opened,
             flow_history=history.flows,
+            sale_tax=sale_tax(portfolio, position.prices, position.nav),
         )
     )
     if isinstance(answer, Trade):

@@ -11,7 +11,8 @@ from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Mask, Rows
 from foundation.tolerances import TRIGGER
 from research.accounting.daily_costs import impact_on
-from research.accounting.view import Hold, Trade, View, Why
+from research.accounting.sale_tax import TaxCurves
+from research.accounting.view import TAXED, Hold, Trade, View, Why
 from research.allocation import Allocation, MeanVariance, NotSolvedError
 from research.allocation.constrained.constrained import Constrained
 from research.allocation.constrained.on_forecast import lines_of
@@ -60,8 +61,9 @@ class MultiPeriod(RuleTraits):
     expected. Limits are the constraints of the allocation. For an allocation without constraints no asset changes its
     side of zero, and cash is as `BestPoint` has it.
 
-    Commission, spread, impact, borrowing and financing are in the plan; tickets, least commissions and taxes are not.
-    A limit of turnover is that of the first period.
+    Commission, spread, impact, borrowing, financing and tax on sales are in the plan; tickets and least commissions are
+    not. Tax is charged in full, though a gain that is kept may be taxed later. A limit of turnover is that of the first
+    period.
 
     allocation       : allocation that says what to hold.
     horizon          : number of periods of the plan, each as long as the time between two days of the schedule.
@@ -114,18 +116,21 @@ class MultiPeriod(RuleTraits):
         outlook = self._outlook(view)
         if outlook is None:
             return Hold(UNSEEN)
+        tax = None if view.sale_tax is None else view.sale_tax.curves(view.weights)
         try:
-            best = self._best(view, outlook, view.weights, view.tradable)
+            best = self._best(view, outlook, tax, view.weights, view.tradable)
         except NotSolvedError as error:
             return Hold(Why(str(error)))
         moved = np.abs(best - view.weights)
         traded = bool((moved > TRIGGER).any())
         line = int(np.argmax(moved if traded else np.abs(view.weights - view.target)))
-        why = Why("multi_period", line, *(float(w[line] - view.target[line]) for w in (view.weights, best)))
+        before, after = (float(w[line] - view.target[line]) for w in (view.weights, best))
+        taxed = tax is not None and after > TRIGGER and tax.next_rate(line, before - after) > 0.0
+        why = Why(TAXED if taxed else "multi_period", line, before, after)
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
             try:
-                return _to(self._best(view, outlook, weights, tradable), weights, why)
+                return _to(self._best(view, outlook, tax, weights, tradable), weights, why)
             except NotSolvedError:  # no plan from the weights of that day: nothing is traded
                 return _to(weights, weights, why)
 
@@ -151,13 +156,17 @@ class MultiPeriod(RuleTraits):
         covariance = found[0][np.ix_(lines, lines)]
         return Outlook(lines, np.zeros(len(lines)), self.tracking_penalty * covariance, view.target[lines], covariance)
 
-    def _best(self, view: View, outlook: Outlook, weights: Array, tradable: Mask) -> Array:
+    def _best(self, view: View, outlook: Outlook, tax: TaxCurves | None, weights: Array, tradable: Mask) -> Array:
         """(n,) the weights of the first period, from weights (n,) of which some can be traded.
 
         Raises : NotSolvedError where no weights keep the limits.
         """
         lines, periods, years = outlook.lines, self.horizon, years_between(self.schedule, self.periods_per_year)
         costs = _plan_costs(view, lines)
+        if tax is not None:
+            held = view.weights[lines]
+            times = np.divide(weights[lines], held, out=np.ones(len(lines)), where=held > 0.0)
+            costs = replace(costs, tax=tax.of(lines, times))
         asked = self.allocation.asked if isinstance(self.allocation, Constrained) else None
         if not costs.impact.any() and self.half_life is None and (asked is None or asked.turnover is None):
             years, periods = years * periods, 1

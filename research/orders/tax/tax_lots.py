@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from research.accounting.sale_tax import SaleTax
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
 
 ROUNDING = 1e-9  # of an order: a lot of which less is left has been sold
@@ -125,6 +126,24 @@ def in_each_account(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rul
     accounts = dict.fromkeys(lot.account for lot in lots)
     of_accounts = ([lot for lot in lots if lot.account == account] for account in accounts)
     return tuple(lot for some in of_accounts for lot in in_order(some, price, day, rules))
+
+
+def sale_tax(portfolio: Portfolio, prices: Array, nav: float) -> SaleTax | None:
+    """The tax on sales on the day of trade by lot, as a policy sees it; None where the portfolio has no lots.
+
+    Of assets in several accounts, one account after the other. Losses of wash sales count like others.
+    prices : (n,) currency per unit.
+    nav    : currency.
+    """
+    tax, day = portfolio.tax_lots, portfolio.trade_day
+    if tax is None:
+        return None
+    sizes, rates = np.zeros((2, len(prices), max(map(len, tax.lots))))
+    for i, (lots, price) in enumerate(zip(tax.lots, prices.tolist(), strict=True)):
+        for k, lot in enumerate(in_each_account(lots, price, day, tax.rules)):
+            sizes[i, k] = lot.units * price / nav
+            rates[i, k] = LotSale.of(lot, 1.0, price, day, tax.rules).tax(tax.rules) / price
+    return SaleTax(sizes, rates, 0.0)
 
 
 def sell(

@@ -1,16 +1,19 @@
 """The trades of several periods that cost least, as one cone programme over the weights of all of these periods.
 
     max over w_1 ... w_H of  1/H sum_h [gain_h' w_h - (w_h - centre)' A (w_h - centre) / 2 - holding costs of w_h]
-                             - 1/(H years) sum_h cost(w_h - w_(h-1))
+                             - 1/(H years) [sum_h cost(w_h - w_(h-1)) + tax(w_0 - min_h w_h)]
     subject to               the limits of each period
 
 w_0 : (n,) weights as drifted; w_h : (n,) weights held in period h; cash is the rest.
 gain : (H, n) expected return over cash, a year.  A : (n, n) risk aversion x covariance a year.
 years : length of a period.  cost : rate |x| + impact |x|^exponent of each asset, fraction of NAV.
+tax : what the curves of `TaxCurves` sum to, beyond losses carried, and at least 0. Units that the plan buys have no
+gain and are sold before the others, so that these are sold as far as the lowest weight of the plan says.
 
 If costs are proportional and neither gains nor limits change, all trades of a best plan come at once: the mean of the
 weights of any plan keeps the limits, has no more risk (Jensen), and costs no more to reach (a sum of trades costs no
-more than each of them). One period as long as all of them is then the same programme.
+more than each of them, and the lowest weight is no lower). One period as long as all of them is then the same
+programme.
 
 Source : Boyd et al. (2017), Multi-Period Trading via Convex Optimization, sections 4.2 and 5.2.
 """
@@ -23,11 +26,12 @@ import numpy as np
 
 from foundation.arrays import Array, Rows
 from research.accounting.cost_parameters import HoldingCosts
+from research.accounting.sale_tax import TaxCurves
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits, Part
 from research.allocation.constraints.optimum import Aim, optimum, tidy
 from research.allocation.constraints.programme import Objective
 
-TRADED, IMPACT, BORROWED = "traded", "impact", "borrowed"
+TRADED, IMPACT, BORROWED, TAXED = "traded", "impact", "borrowed", "taxed"
 UNIT = 100.0  # trades in per cent, in the cones of impact
 SCALE = 100.0  # of the objective: a solver's tolerance is absolute, and utilities are small
 
@@ -40,12 +44,14 @@ class PlanCosts:
     impact   : (n,) a trade x costs impact |x|^exponent besides; both in fractions of NAV.
     exponent : of the impact, above 1.
     holding  : costs of holding, of these n assets.
+    tax      : tax on sales of these n assets, or None.
     """
 
     rate: Array
     impact: Array
     exponent: float
     holding: HoldingCosts
+    tax: TaxCurves | None = None
 
 
 def best_plan(
@@ -76,6 +82,9 @@ def best_plan(
         linear[WEIGHTS] -= costs.holding.cash_spread / periods
         below = costs.holding.financing + costs.holding.cash_spread
         linear[BORROWED] = np.append(np.tile(costs.holding.borrow, periods), np.full(periods, below)) / periods
+    if costs.tax is not None and costs.tax.rates.any():
+        parts.append(taxed(costs.tax, start, periods))
+        linear[TAXED] = np.append(np.zeros(parts[-1].size - 1), 1.0 / (periods * years))
     linear = {name: SCALE * values for name, values in linear.items()}
     objective = Objective(linear, SCALE / periods * np.kron(np.eye(periods), curvature))
     found = optimum(joined(limits), Aim(objective, "utility (per cent a year)", sign=-1.0, parts=tuple(parts)))
@@ -117,6 +126,31 @@ def borrowed(n: int, periods: int) -> Part:
         BORROWED, size + periods, rows, np.append(np.zeros(size), np.full(periods, -1.0)), np.zeros(size + periods),
         np.full(size + periods, inf),
         lambda weights: np.maximum(np.append(-weights, sums @ weights - 1.0), 0.0),
+    )  # fmt: skip
+
+
+def taxed(tax: TaxCurves, start: Array, periods: int) -> Part:
+    """(m + 1,) at least what is sold of each part of a curve with a tax, then the tax that is due on all of them.
+
+    The last part of an asset has no end. Parts of lower rates are sold first without being told so, as that is cheaper.
+    """
+    n = len(start)
+    owners, places = np.nonzero(tax.rates)
+    lines, untaxed, rates = np.unique(owners), start - tax.sizes[:, 0], tax.rates[owners, places]
+    begin, m = (np.cumsum(tax.sizes, axis=1) - tax.sizes - tax.sizes[:, :1])[owners, places], len(owners)
+    most = np.where(np.append(owners[1:], -1) == owners, tax.sizes[owners, places], inf)
+    of_sales = (np.tile(lines, periods)[:, None] == np.append(owners, -1)).astype(float)
+    of_weights = np.eye(n * periods)[(np.arange(periods)[:, None] * n + lines).ravel()]
+
+    def of(weights: Array) -> Array:
+        sold = untaxed - weights.reshape(periods, n).min(axis=0)
+        sales = np.clip(sold[owners] - begin, 0.0, most)
+        return np.append(sales, max(float(rates @ sales) - tax.carried, 0.0))
+
+    return Part(
+        TAXED, m + 1,
+        {WEIGHTS: np.vstack([of_weights, np.zeros(n * periods)]), TAXED: np.vstack([of_sales, np.append(-rates, 1.0)])},
+        np.append(np.tile(untaxed[lines], periods), -tax.carried), np.zeros(m + 1), np.append(most, inf), of,
     )  # fmt: skip
 
 

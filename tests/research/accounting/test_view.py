@@ -27,6 +27,14 @@ DAY = pd.Timestamp("2022-12-30")
         (Why("best_point", 0, 0.02, 0.02 - 9e-7), "SPY is 2.00 points over target, inside the region of no trade"),
         (Why("best_point", 0, 0.02, 0.02 - 2e-6), "SPY is 2.0000 points over target, to trade to 1.9998 over"),
         (
+            Why("multi_period_taxed", 0, 0.05, 0.05),
+            "SPY is 5.00 points over target, inside the region of no trade; a sale of it is taxed",
+        ),
+        (
+            Why("multi_period_taxed", 0, 0.05, 0.02),
+            "SPY is 5.00 points over target, to trade to 2.00 over; a further sale is taxed",
+        ),
+        (
             Why("tracking_error", None, 0.01 + 9e-7, 0.01),
             "tracking error to target is 1.00% a year, within the 1.00% allowed",
         ),

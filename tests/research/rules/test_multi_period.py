@@ -1,14 +1,15 @@
 """The rule that plans several periods: as the best point, with halts, restrictions, impact, utility and conflicts."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from backtests.engine import backtest
 from foundation.errors import ConfigError
-from research.accounting import Costs, Hold, Trade, View
+from research.accounting import Costs, Execution, Hold, Tax, Trade, View
 from research.accounting.impact import Impact
+from research.accounting.sale_tax import SaleTax
 from research.allocation import FixedWeights, MeanVariance
 from research.allocation.constraints import Constraints, Group
 from research.forecast import Estimated
@@ -116,6 +117,66 @@ def test_a_conflict_of_limits_is_held_and_said():
     assert isinstance(held, Hold)
     assert "no weights keep these constraints together" in held.why.sentence(ASSETS)
     assert "both" in held.why.sentence(ASSETS)
+
+
+def taxed(weights, rates):
+    """A view of one lot an asset, of which a sale is taxed at these rates of its value."""
+    of_sale = SaleTax(np.array(weights)[:, None], np.array(rates)[:, None], 0.0)
+    return replace(view(weights), sale_tax=of_sale)
+
+
+def test_a_tax_on_its_gain_holds_an_asset_back_and_the_reason_says_so():
+    rule = MultiPeriod(HELD, 26)
+    untaxed = rule.decide(view([0.6, 0.3, 0.1]))
+    free, low, high = (rule.decide(taxed([0.6, 0.3, 0.1], (rate, 0.0, -0.02))) for rate in (0.0, 0.001, 0.002))
+    assert (free.lower == untaxed.lower).all()
+    assert free.why == untaxed.why
+    assert untaxed.lower[0] < low.lower[0] < high.lower[0] < 0.6
+    assert high.why.sentence(ASSETS).endswith(" over; a further sale is taxed")
+    held = rule.decide(taxed([0.6, 0.35, 0.05], (0.1, 0.1, 0.1)))
+    assert isinstance(held, Hold)
+    assert held.why.sentence(ASSETS).startswith(
+        "SPY is 10.00 points over target, inside the region of no trade; a sale"
+    )
+
+
+def test_the_tax_at_the_booking_is_that_of_the_close_on_the_holding_of_that_day():
+    """Of a third of SPY a sale is free: after a rise of a tenth, of a third of what it then is."""
+    lots = SaleTax(
+        np.array([[0.02, 0.58], [0.3, 0.0], [0.1, 0.0]]), np.array([[0.0, 0.1], [0.0, 0.0], [0.0, 0.0]]), 0.0
+    )
+    answer = MultiPeriod(HELD, 26).decide(replace(view([0.6, 0.3, 0.1]), sale_tax=lots))
+    assert answer.lower[0] == pytest.approx(0.58, abs=1e-6)
+    then = answer.by_then(np.array([0.66, 0.25, 0.09]), 0.0, np.array([True, True, True]))
+    assert then.lower[0] == pytest.approx(0.66 - 0.022, abs=1e-6)
+
+
+@pytest.mark.parametrize("sizing", ["fractional", "units"])
+@pytest.mark.parametrize("lots", ["average", "highest", "first"])
+def test_a_policy_sees_the_tax_that_the_accounting_charges_for_what_it_sells(lots, sizing):
+    """What is asked at a close and booked there, by the lots seen at that close, is the tax in the ledger."""
+    seen = {}
+
+    @dataclass(frozen=True)
+    class Watched:
+        allocation = HELD
+
+        def decide(self, view):
+            first = seen.setdefault(len(view.past.dates) - 1, view)  # it is asked again after orders in whole lots
+            assert first.sale_tax.sizes.sum(axis=1) == pytest.approx(first.weights, abs=1e-9)
+            return Trade.to(view.target) if view.past.scheduled("week")[-1] else Hold()
+
+    costs, execution = replace(COSTS, tax=Tax(0.25, lots)), Execution(sizing=sizing)
+    played = backtest(MARKET, Watched(), costs, start="2019-12-31", nav=1e6, lag=0, execution=execution)
+    book, charged = played.ledger, 0
+    for j in np.flatnonzero(book.booked >= 0):
+        at, sold = seen[book.booked[j]], np.maximum(-book.trades[j], 0.0)
+        of_sale, sold = at.sale_tax, sold / at.nav
+        parts = np.clip(sold[:, None] - np.cumsum(of_sale.sizes, axis=1) + of_sale.sizes, 0.0, of_sale.sizes)
+        due = max(float((of_sale.rates * parts).sum()) - of_sale.carried, 0.0)
+        assert book.charges[j, -1].sum() == pytest.approx(due * at.nav, abs=1e-6)
+        charged += due > 0.0
+    assert charged >= 10
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from backtests.studies.audits.reading import watched
 from backtests.sweeps import Setup
 from foundation.errors import ConfigError, PolicyError
 from research import allocation, learning, rules
-from research.accounting import Costs, Flows, Hold, Policy, Trade, View, Why
+from research.accounting import Costs, Flows, Hold, Policy, Tax, Trade, View, Why
 from research.allocation import (
     HERC,
     HRP,
@@ -405,6 +405,14 @@ def test_no_decision_that_is_booked_at_once_depends_on_what_comes_after_it(
 @pytest.mark.parametrize("name", ["no-trade region", "cost and benefit", "best point", "classes", "universal"])
 def test_no_decision_depends_on_a_spread_that_is_to_come(market: Market, days: list[int], name: str) -> None:
     assert_blind(POLICIES[name], market, days, by_day=True)
+
+
+def test_no_decision_depends_on_the_price_of_a_lot_that_is_to_come(market: Market) -> None:
+    costs, start = replace(COSTS, tax=Tax(0.25, "highest")), market.dates[START + 1]
+    audit = look_ahead(POLICIES["several periods"], market, costs, start, days=2, nav=1e6)
+    assert not audit.found
+    taxed = backtest(market, POLICIES["several periods"](market), costs, start=start, nav=1e6)
+    assert taxed.ledger.charges[:, -1].any()
 
 
 def test_learned_policy_refuses_the_target_that_an_exit_leaves_it(leaving: Market) -> None:

@@ -10,8 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.orders.tax.tax_lots import AccountOrders, after_sales, harvestable, in_order, sell, trade_lots, wash
-from research.portfolio import TaxLot, TaxLots, TaxRules
+from research.orders import trade_list
+from research.orders.tax.tax_lots import (
+    AccountOrders,
+    after_sales,
+    harvestable,
+    in_order,
+    sale_tax,
+    sell,
+    trade_lots,
+    wash,
+)
+from research.portfolio import TaxLot, TaxLots, TaxRules, load_portfolio
 
 DAY = pd.Timestamp("2022-12-29")
 RULES = TaxRules(rate=0.2, short_rate=0.2)
@@ -267,3 +277,31 @@ def test_sale_is_made_up_of_lots_and_the_rest_remains(
 def test_nothing_is_washed_without_a_window() -> None:
     sales, kept = sell([lot("2022-12-01", 2, 9)], 1.0, 8.0, DAY, rules("first"))
     assert wash(sales, kept, DAY, 0) == (sales, kept)
+
+
+# -- what a policy sees ------------------------------------------------------------------------------------------------
+
+
+def test_a_policy_sees_the_tax_of_each_lot_in_the_order_of_sale() -> None:
+    portfolio = load_portfolio("data/examples/orders_with_tax_lots.yaml")
+    price = np.array([400.0, 100.0, 170.0])
+    seen = sale_tax(portfolio, price, 1e6)
+    assert seen is not None
+    assert seen.sizes == pytest.approx(np.array([[0.18, 0.52], [0.33, 0.0], [0.0, 0.0]]))  # June's lot first: 450 x 400
+    assert seen.rates[0] == pytest.approx([0.37 * 20.8 / 400.0, 0.20 * 120.0 / 400.0])  # short-term, long-term
+    assert seen.rates[1:] == pytest.approx(np.array([[-0.20 * 0.19, 0.0], [0.0, 0.0]]))
+    assert sale_tax(replace(portfolio, tax_lots=None), price, 1e6) is None
+
+
+def test_a_plan_sells_the_lots_of_the_list_as_far_as_they_are_worth_their_tax() -> None:
+    """The lot at a loss of the example frees as much gain as it lost, and the list realises no net gain."""
+    taxed = load_portfolio("data/examples/rule_multi_period_taxed.yaml")
+    untaxed = replace(taxed, tax_lots=None)
+    with_tax, without = (trade_list(one, one.policies["plan"]) for one in (taxed, untaxed))
+    sold = {name: one.orders.set_index("asset").units["SPY"] for name, one in (("tax", with_tax), ("none", without))}
+    a_share = 383.440002  # the close; 86.56 is lost on each of 50 shares, and 231.44 won on each other
+    free = 50.0 + 50.0 * (470.0 - a_share) / (a_share - 152.0)
+    assert sold["tax"] == np.floor(free) or sold["tax"] == np.ceil(free)
+    assert sold["none"] > sold["tax"]
+    assert abs(with_tax.tax["gain"].sum()) <= 232.0  # of a share
+    assert str(with_tax).count("a further sale is taxed") == 1

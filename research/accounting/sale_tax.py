@@ -1,0 +1,113 @@
+"""The tax that sales at one close would realise, lot by lot, as a policy sees it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from foundation.arrays import Array, Rows
+from foundation.tolerances import TRIGGER
+from research.accounting.cost_parameters import HIGHEST, Lots
+
+MOST_RATES = 4  # above zero, of the curve of one asset
+
+
+@dataclass(frozen=True, eq=False)
+class TaxCurves:
+    """The tax on sales of each of n assets as a convex curve: parts of rising rates, the first of which is untaxed.
+
+    sizes   : (n, 1 + 4) value of each part, fraction of NAV; 0 after the last.
+    rates   : (n, 1 + 4) tax a unit of value sold, at least 0.
+    carried : tax that losses carried forward save, fraction of NAV.
+    """
+
+    sizes: Array
+    rates: Array
+    carried: float
+
+    def of(self, lines: Rows, times: Array) -> "TaxCurves":
+        """The curves of the assets in columns `lines` (k,), of holdings that are `times` (k,) as large."""
+        return TaxCurves(self.sizes[lines] * times[:, None], self.rates[lines], self.carried)
+
+    def next_rate(self, line: int, sold: float) -> float:
+        """The tax a unit of value on what is sold next of an asset, after `sold`, fraction of NAV."""
+        parts = int(np.count_nonzero(self.rates[line]))
+        return float(self.rates[line, min(int((np.cumsum(self.sizes[line]) <= sold + TRIGGER).sum()), parts)])
+
+
+@dataclass(frozen=True, eq=False)
+class SaleTax:
+    """The tax on sales at one close, before any of them.
+
+    sizes   : (n, L) value of each lot in the order of sale, fraction of NAV; 0 after the last.
+    rates   : (n, L) tax a unit of value sold, below 0 for a loss.
+    carried : tax that losses carried forward save, fraction of NAV.
+    """
+
+    sizes: Array
+    rates: Array
+    carried: float
+
+    @classmethod
+    def of_lots(cls, lots: Lots, rate: float, method: int, worth: Array, nav: float) -> "SaleTax":
+        """The tax on sales from the lots of the accounting.
+
+        lots   : purchase prices of the holdings.
+        rate   : fraction of the gains.
+        method : order in which units are sold.
+        worth  : (n,) worth of a unit, currency.
+        nav    : currency.
+        """
+        held = np.arange(int(lots.held.max(initial=0)))
+        place = lots.held[:, None] - 1 - held if method == HIGHEST else np.broadcast_to(held, (len(worth), len(held)))
+        there, rows = (held < lots.held[:, None]) & (worth > 0.0)[:, None], np.arange(len(worth))[:, None]
+        units, paid = (np.where(there, of[rows, place], 0.0) for of in (lots.units, lots.price))
+        price = np.where(there, worth[:, None], 1.0)
+        return cls(
+            units * (price / nav),
+            np.where(there, rate * (1.0 - paid / price), 0.0),
+            rate * float(lots.carried[0]) / nav,
+        )
+
+    def curves(self, weights: Array) -> TaxCurves:
+        """The tax on sales of each asset as a convex curve.
+
+        weights : (n,) fraction of NAV. What they lack of the lots was sold first; what they hold besides has no gain,
+                  and is sold first.
+        Losses count against gains of the same asset alone, before which a curve is untaxed. Where the tax a unit falls
+        from one lot to the next, the curve is the lower convex envelope. Where it has more than four rates, the points
+        are left out whose absence adds least to it.
+        """
+        sizes, rates = np.zeros((2, len(weights), 1 + MOST_RATES))
+        for i in np.flatnonzero((self.rates > 0.0).any(axis=1)):
+            points = _least_tax(self.sizes[i], self.rates[i], float(weights[i]))
+            wide = np.diff(points[0], prepend=0.0)
+            sizes[i, : len(wide)] = wide
+            rates[i, 1 : len(wide)] = np.diff(points[1]) / wide[1:]
+        return TaxCurves(sizes, rates, self.carried)
+
+
+def _least_tax(sizes: Array, rates: Array, weight: float) -> Array:
+    """(2, k) value sold and tax at the ends of the parts of the curve of one asset; the first has no tax."""
+    total = float(sizes.sum())
+    more, sold = max(weight - total, 0.0), max(total - weight, 0.0)
+    ends = np.append(more, more + np.maximum(np.cumsum(sizes) - sold, 0.0))
+    due = np.append(0.0, np.cumsum(np.diff(ends) * rates))
+    last = int(np.flatnonzero(due <= 0.0)[-1])
+    corners = [(float(ends[last]), 0.0)]
+    if last < len(rates):
+        corners = [(float(ends[last] - due[last] / rates[last]), 0.0)]
+    for point in zip(ends[last + 1 :].tolist(), due[last + 1 :].tolist(), strict=True):
+        if point[0] > corners[-1][0]:
+            while len(corners) > 1 and _above(corners[-2], corners[-1], point) >= 0.0:
+                corners.pop()
+            corners.append(point)
+    while len(corners) > 1 + MOST_RATES:
+        added = [-_above(*corners[k : k + 3]) for k in range(len(corners) - 2)]
+        del corners[1 + int(np.argmin(added))]
+    return np.array(corners).T
+
+
+def _above(first: tuple[float, float], middle: tuple[float, float], last: tuple[float, float]) -> float:
+    """The height of the middle one of three points above the line between the others."""
+    share = (middle[0] - first[0]) / (last[0] - first[0])
+    return middle[1] - first[1] - share * (last[1] - first[1])
