@@ -119,12 +119,24 @@ MARKETS: Mapping[str, SimulatedMarket] = {
     "10 bp, ten assets": SimulatedMarket((0.09,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, 0.0010),
 }
 
+
+def _clusters(sizes: tuple[int, ...], within: float, across: float) -> tuple[tuple[float, ...], ...]:
+    """Correlations of assets in clusters of these sizes: of two in one cluster, and of two in different ones."""
+    of = np.repeat(np.arange(len(sizes)), sizes)
+    alike = np.where(of[:, None] == of, within, across)
+    np.fill_diagonal(alike, 1.0)
+    return tuple(map(tuple, alike.tolist()))
+
+
 THREE = SimulatedMarket(
     target=(0.4, 0.3, 0.3),
     mean=(0.05, 0.055, 0.03),
     volatility=(0.20, 0.25, 0.12),
     correlation=((1.0, 0.3, 0.1), (0.3, 1.0, -0.1), (0.1, -0.1, 1.0)),
     cost=0.0010,
+)
+STOCKS_AND_BONDS = SimulatedMarket(
+    (0.1,) * 10, (0.05,) * 6 + (0.02,) * 4, (0.18,) * 6 + (0.06,) * 4, _clusters((6, 4), 0.8, 0.1), 0.0010
 )
 FULLY_INVESTED: Mapping[str, SimulatedMarket] = {
     "three assets, 10 bp": THREE,
@@ -135,4 +147,17 @@ FULLY_INVESTED: Mapping[str, SimulatedMarket] = {
         (0.1,) * 10, (0.05,) * 10, (0.2,) * 10, 0.3, (0.0003, 0.0010, 0.0030) * 3 + (0.0010,)
     ),
     "thirty assets, 10 bp": SimulatedMarket((1 / 30,) * 30, (0.05,) * 30, (0.2,) * 30, 0.3, 0.0010),
+    "two clusters of five, 10 bp": SimulatedMarket(
+        (0.1,) * 10, (0.05,) * 10, (0.2,) * 10, _clusters((5, 5), 0.85, 0.0), 0.0010
+    ),
+    "six stocks and four bonds, 10 bp": STOCKS_AND_BONDS,
+    "six stocks and four bonds, 2 to 10 bp": replace(
+        STOCKS_AND_BONDS,
+        target=(0.2, 0.15, 0.1, 0.05, 0.05, 0.05, 0.2, 0.1, 0.05, 0.05),
+        volatility=(0.16, 0.17, 0.18, 0.2, 0.22, 0.25, 0.04, 0.06, 0.08, 0.12),
+        cost=(0.0002, 0.0002, 0.0005, 0.0005, 0.0010, 0.0010, 0.0002, 0.0005, 0.0005, 0.0010),
+    ),
+    "thirty assets in three clusters, 10 bp": SimulatedMarket(
+        (1 / 30,) * 30, (0.05,) * 30, (0.2,) * 30, _clusters((10, 10, 10), 0.7, 0.2), 0.0010
+    ),
 }

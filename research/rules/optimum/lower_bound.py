@@ -8,29 +8,36 @@ at most h(d') and the cost of a trade from d to d'. Then in the long run no rule
 since a rule pays in trades and tracking for what it gains in h, and h does not grow for ever. Every h gives a bound,
 and the nearer h is to the values of the optimal policy, the tighter it is.
 
-Here h is a sum over assets, h(d) = sum of h_i(d_i). The h_i are values of asset i by itself, by dynamic programming:
-it trades with a rest that costs nothing and keeps its target proportions, and its squared gap is charged g/2 k_i d_i^2.
-With S - diag(k) positive semi-definite on the gaps that can occur, these charges add up to at most all tracking. To
-leading order in the gaps the minimum is then the sum of the assets' losses, and k is taken so that this sum is largest.
-What the gaps of other assets change in the drift of an asset is of higher order, and the minimum takes it into account.
+Here h is a sum of terms h_k(a_k'd) along directions a_k: each asset, each cluster of correlated assets, summed and
+weighted by volatility, and of few assets each pair. Term k has a cost c_k and a variance v_k of its own, and is the
+value, by dynamic programming, of what is held in a_k beside what is held in 1 - a_k, traded for c_k, with g/2 v_k y^2
+charged for y = a_k'd. No trade raises h by more than it costs if and only if none of two assets does, that is, if
+
+    sum over k of c_k |a_ki - a_kj| is at most c_i + c_j for all i and j,
+
+since all trades of one cost are averages of such. With S - sum of v_k a_k a_k' positive semi-definite on the gaps that
+can occur, the charges add up to at most all tracking. To leading order in the gaps the minimum is then the sum of the
+terms' losses, and c_k and v_k are taken so that this sum is largest: a convex programme. The sum itself is no bound:
+it may be above the optimum. What other gaps change in the drift of a term is of higher order, and the minimum, which is
+what is given, takes it into account.
 
 The minimum is over all long-only portfolios; where the target leaves nothing to cash, over those that hold none. A rule
 that lets proceeds wait in cash pays one side instead of two: with strongly negative correlations one has been below the
 bound, and below the optimum of those that hold no cash, by 6 %.
 
 The minimum is found by descents from several portfolios, a search and no proof that there is none lower: without a
-ticket nearly all end in one place, with one the lowest end may be 1 % too high. The returns of an interval are
-lognormal for the rest of a portfolio too, which is right to first order in the interval: with decisions every day or
-week no bound was found above a known optimum, with yearly ones some were.
+ticket nearly all end in one place, with one the lowest end may be 1 % too high. What is held in a direction, and beside
+it, is taken as lognormal with its own first two moments, which is nearly right for short intervals.
 
-An asset whose gap drifts slowly beside its half-width h, h^3 = 3 c a^2 / (2 g k), a^2 being the variance of its drift a
-year, has its values from longer intervals, the shortest at which the programme comes to rest: how often it is watched
+A term whose gap drifts slowly beside its half-width h, h^3 = 3 c_k b^2 / (2 g v_k), b^2 being the variance of its drift
+a year, has its values from longer intervals, the shortest at which the programme comes to rest: how often it is watched
 hardly matters to it. The bound holds for any values, so this makes it looser at most.
 
 Source: de Farias and Van Roy (2003), The linear programming approach to approximate dynamic programming, Operations
 Research 51(6), inequality (2), here for the mean loss; Adelman and Mersereau (2008), Relaxations of weakly coupled
-stochastic dynamic programs, Operations Research 56(3), for the sum over assets;
-`research.rules.optimum.dynamic_programming` for one asset.
+stochastic dynamic programs, Operations Research 56(3), for a sum of terms; Fenton (1960), The sum of log-normal
+probability distributions in scatter transmission systems, IRE Transactions on Communications Systems 8(1), for what
+is taken as lognormal; `research.rules.optimum.dynamic_programming` for one term.
 """
 
 from typing import NamedTuple
@@ -43,28 +50,33 @@ from foundation.compiled import compiled, inlined
 from foundation.errors import ConfigError
 from foundation.tolerances import EIGENVALUE
 from research.rules.bands import is_fully_invested
-from research.rules.no_trade_region import relative_variance
 from research.rules.optimum.dynamic_programming import QUADRATURE_NODES, optimal_region
 from research.rules.optimum.problem_checks import checked
 from research.rules.optimum.region import Region
 
-SLOW = (0.03, 0.1, 0.3)  # of its half-width: what a gap drifts at least between two decisions where its asset is solved
+SLOW = (0.03, 0.1, 0.3)  # of its half-width: what a term drifts at least between two decisions where it is solved
+FEW = 12  # assets, with cash, up to which each pair is a direction too
+SMALL = 1e-3  # of the bound to leading order: what a term adds at least
 STARTS, WITH_TICKET = 50, 300  # of the search for the portfolio that is charged least: a ticket makes many low places
 FARTHEST_LOG = 6.0  # logs from its target that it takes an asset, so that no asset is all of NAV
 
 
 class LowerBound(NamedTuple):
-    """A bound from below.
+    """A bound from below, and the terms that it is made of.
 
-    value    : loss a year that no rule is below, fraction of NAV; 0 where the bound says nothing.
-    losses   : (n,) least loss a year of each asset on its own, fraction of NAV, of slow ones with longer intervals;
-               their sum is the bound to leading order.
-    variance : (n,) k, the variance a year at which each asset's squared gap is charged.
+    value      : loss a year that no rule is below, fraction of NAV; 0 where the bound says nothing.
+    directions : (k, n) a_k, each from 0 to 1; the last column is cash, where the target leaves something to it.
+    cost       : (k,) what a trade pays a term at most, fraction of what it moves the term's a'd.
+    variance   : (k,) a year, at which the square of each term's a'd is charged.
+    losses     : (k,) least loss a year of each term on its own, fraction of NAV, of slow ones with longer intervals;
+                 their sum is the bound to leading order.
     """
 
     value: float
-    losses: Array
+    directions: Array
+    cost: Array
     variance: Array
+    losses: Array
 
 
 def lower_bound(
@@ -89,7 +101,7 @@ def lower_bound(
     cost             : (n,) a side, fraction of the notional, each above 0.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions.
-    ticket           : fraction of NAV for an event, whatever is traded: each asset is charged the n-th part of it.
+    ticket           : fraction of NAV for an event, whatever is traded: each term is charged the same part of it.
     Raises           : ConfigError as `optimal_region` does, and for a covariance that is singular.
 
     One asset beside cash is bounded by its own optimum:
@@ -102,29 +114,112 @@ def lower_bound(
     target, mean, covariance, cost, _ = checked(
         "lower_bound", target, mean, covariance, cost, tracking_penalty, interval, ticket
     )
-    n = len(target)
-    beside = _beside_the_rest(target, mean, covariance)
-    drift, apart = beside.drift, beside.variance
-    squared = target**2 * relative_variance(target, covariance)  # of a year's drift of each gap
-    variance = _split(target, covariance, (cost * squared) ** (2.0 / 3.0))
-    width = np.cbrt(1.5 * cost * squared / (tracking_penalty * variance))
+    if not is_fully_invested(target):  # cash is one more asset, which costs nothing
+        target, mean, cost = np.append(target, 1.0 - target.sum()), np.append(mean, 0.0), np.append(cost, 0.0)
+        covariance = np.pad(covariance, (0, 1))
+    directions = _directions(covariance)
+    share, drift, apart = _beside(directions, target, mean, covariance)
+    squared = (share * (1.0 - share)) ** 2 * apart  # of a year's drift of each
+    paid, variance = _split(directions, covariance, cost, squared)
+    losses = (
+        np.cbrt(tracking_penalty * variance / 8.0) * np.cbrt(1.5 * paid * squared) ** 2
+    )  # Janecek and Shreve (2004)
+    kept = losses > SMALL * losses.sum()
+    directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
+    squared, paid, variance, n = squared[kept], paid[kept], variance[kept], int(kept.sum())
+    width = np.cbrt(1.5 * paid * squared / (tracking_penalty * variance))
     with_ticket = width + (12.0 * ticket / n * squared / (tracking_penalty * variance)) ** 0.25
     regions = [
-        _line(
-            (target[i : i + 1], drift[i : i + 1] + 0.5 * apart[i], apart[i : i + 1, None], cost[i : i + 1],
+        _alone(
+            (share[i : i + 1], drift[i : i + 1] + 0.5 * apart[i], apart[i : i + 1, None], paid[i : i + 1],
              tracking_penalty * float(variance[i] / apart[i])),
             [max((part * float(wide[i])) ** 2 / float(squared[i]), interval) for part in SLOW
              for wide in (width, with_ticket)], ticket / n,
         )
         for i in range(n)
     ]  # fmt: skip
-    inequality = _inequality(target, mean, covariance, tracking_penalty, interval, regions)
+    inequality = _inequality(directions, target, mean, covariance, tracking_penalty, interval, regions)
     least = _least(inequality, regions, WITH_TICKET if ticket else STARTS)
-    return LowerBound(least, np.array([region.value for region in regions]), variance)
+    return LowerBound(least, directions, paid, variance, np.array([region.value for region in regions]))
 
 
-def _line(problem: tuple[Array, Array, Array, Array, float], intervals: list[float], ticket: float) -> Region:
-    """One asset on its own, with the shortest of these intervals at which the programme comes to rest.
+def _directions(covariance: Array) -> Array:
+    """(k, n) directions: each asset, each cluster, summed and weighted by volatility, and of few assets each pair.
+
+    Clusters are those of a tree by average linkage of 1 - correlation. Each direction is from 0 to 1, and none is one
+    less another: that would be the same term.
+    """
+    from scipy.cluster.hierarchy import linkage
+    from scipy.spatial.distance import squareform
+
+    n, volatility = len(covariance), np.sqrt(np.diag(covariance))
+    alone, risky = np.eye(n), np.flatnonzero(volatility)
+    rows = list(alone)
+    if len(risky) > 2:
+        apart = 1.0 - covariance[np.ix_(risky, risky)] / np.outer(volatility[risky], volatility[risky])
+        groups = list(alone[risky])
+        for first, second in linkage(squareform(apart, checks=False), "average")[:, :2].astype(int):
+            groups.append(groups[first] + groups[second])
+            rows += [groups[-1], groups[-1] * volatility]
+    if n <= FEW:
+        rows += [alone[i] - alone[j] for i in range(n) for j in range(i)]
+    found = np.array([row for row in rows if np.ptp(row) > 0.0])
+    found = (found - found.min(axis=1, keepdims=True)) / np.ptp(found, axis=1)[:, None]
+    found = np.where(found[:, :1] > 0.5, 1.0 - found, found)
+    return found[np.sort(np.unique(found.round(9), axis=0, return_index=True)[1])]
+
+
+def _beside(directions: Array, weights: Array, mean: Array, covariance: Array) -> tuple[Array, Array, Array]:
+    """(share, drift, variance) of each direction a, (k,): of what is held in a beside what is held in 1 - a.
+
+    share    : of NAV that is held in a.
+    drift    : growth a year of its worth over that of the rest, in logs.
+    variance : of it, a year.
+    """
+    share = directions @ weights
+    part, rest = directions * weights / share[:, None], (1.0 - directions) * weights / (1.0 - share)[:, None]
+    drift = (part - rest) @ mean - 0.5 * (((part @ covariance) * part).sum(1) - ((rest @ covariance) * rest).sum(1))
+    return share, drift, (((part - rest) @ covariance) * (part - rest)).sum(1)
+
+
+def _split(directions: Array, covariance: Array, cost: Array, squared: Array) -> tuple[Array, Array]:
+    """(cost, variance) of each term, (k,): the largest sum of their losses to leading order.
+
+    directions : (k, n) of the terms.
+    covariance : (n, n) a year, and cost (n,) a side, of the assets and of cash, where there is some.
+    squared    : (k,) variance of a year's drift of each term.
+    Raises     : ConfigError for a covariance that is singular.
+
+    The loss of one term is proportional to (cost x squared)^(2/3) x variance^(1/3) (Janecek and Shreve (2004)). What
+    the solver's rounding takes too much of is taken back from all terms.
+    """
+    import cvxpy as cp  # slow to import
+
+    n = len(covariance)
+    occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T  # gaps sum to zero
+    there, seen = occurring.T @ covariance @ occurring, directions @ occurring
+    least, scale = np.linalg.eigvalsh(there)[[0, -1]].tolist()
+    if not least > EIGENVALUE * scale:
+        refuse("covariance of lower_bound is", covariance.tolist(), "give one that is not singular.")
+    one, other = np.triu_indices(n, 1)
+    moved, pays = np.abs(directions[:, one] - directions[:, other]).T, cost[one] + cost[other]
+    paid, variance, loss = (cp.Variable(len(directions)) for _ in range(3))
+    gain = squared ** (2.0 / 3.0)
+    problem = cp.Problem(
+        cp.Maximize((gain / gain.max()) @ loss),
+        [cp.PowCone3D(paid, variance, loss, 2.0 / 3.0), moved @ paid <= pays / pays.max(),
+         there / scale - seen.T @ cp.diag(variance) @ seen >> 0],
+    )  # fmt: skip
+    problem.solve(solver=cp.CLARABEL)
+    costs, charges = (np.maximum(np.asarray(found.value), 0.0) for found in (paid, variance))
+    costs, charges = pays.max() * costs, scale * charges
+    root = np.linalg.inv(np.linalg.cholesky(there))
+    over = np.linalg.eigvalsh(root @ (seen.T * charges) @ seen @ root.T)[-1]
+    return costs / max(float((moved @ costs / pays).max()), 1.0), charges / max(float(over), 1.0)
+
+
+def _alone(problem: tuple[Array, Array, Array, Array, float], intervals: list[float], ticket: float) -> Region:
+    """One term on its own, with the shortest of these intervals at which the programme comes to rest.
 
     Raises ConfigError if there is none.
     """
@@ -140,16 +235,23 @@ def _line(problem: tuple[Array, Array, Array, Array, float], intervals: list[flo
 class _Inequality(NamedTuple):
     """The yearly cost of holding a portfolio, in tracking and in values: the bound is its least over portfolios.
 
-    target, mean, cost : (n,) as `lower_bound` takes them; covariance is (n, n).
-    pieces        : (n, points - 1, 4) cubic pieces of each h_i, the highest power first, in steps of its grid.
-    first, step   : (n,) first gap of each grid, and the distance between two gaps, fraction of NAV.
-    nodes, chances : (k,) of the quadrature over an asset's growth.
+    directions    : (k, n) of the terms.
+    target        : (n,) of the assets, and of cash where there is some; covariance is (n, n).
+    growth        : (n,) expected of one of each in an interval.
+    products      : (n, n) expected product of the growths of each two, over the product of what is expected of them.
+    cost, centre  : (k,) of the terms, and their a'w at target.
+    pieces        : (k, points - 1, 4) cubic pieces of each h_k, the highest power first, in steps of its grid.
+    first, step   : (k,) first gap of each grid, and the distance between two gaps, fraction of NAV.
+    nodes, chances : of the quadrature over what is held in a direction beside the rest.
     """
 
+    directions: Array
     target: Array
-    mean: Array
     covariance: Array
+    growth: Array
+    products: Array
     cost: Array
+    centre: Array
     tracking_penalty: float
     interval: float
     pieces: Array
@@ -160,16 +262,19 @@ class _Inequality(NamedTuple):
 
 
 def _inequality(
-    target: Array, mean: Array, covariance: Array, tracking_penalty: float, interval: float, regions: list[Region]
-) -> _Inequality:
+    directions: Array, target: Array, mean: Array, covariance: Array, tracking_penalty: float, interval: float,
+    regions: list[Region],
+) -> _Inequality:  # fmt: skip
     from scipy.interpolate import CubicSpline
 
     axes = np.array([region.axes[0] for region in regions])
     values = np.stack([region.values for region in regions], axis=1)
     nodes, chances = np.polynomial.hermite_e.hermegauss(QUADRATURE_NODES[1])
     return _Inequality(
-        target, mean, covariance, np.concatenate([region.cost for region in regions]), float(tracking_penalty),
-        float(interval), np.ascontiguousarray(CubicSpline(np.arange(len(values)), values).c.T), axes[:, 0].copy(),
+        directions, target, covariance, np.exp(mean * interval), np.exp(covariance * interval),
+        np.concatenate([region.cost for region in regions]), directions @ target, float(tracking_penalty),
+        float(interval),
+        np.ascontiguousarray(CubicSpline(np.arange(len(values)), values).c.T), axes[:, 0].copy(),
         axes[:, 1] - axes[:, 0], nodes, chances / chances.sum(),
     )  # fmt: skip
 
@@ -178,12 +283,11 @@ def _least(inequality: _Inequality, regions: list[Region], starts: int) -> float
     """The least over long-only portfolios, fraction of NAV a year: the lowest end of so many descents, or 0."""
     from scipy.optimize import minimize
 
-    target = inequality.target
-    aim = np.append(target, [] if is_fully_invested(target) else [1.0 - target.sum()])
+    target, off = inequality.target, np.abs(inequality.directions - inequality.centre[:, None])
     scale = sum(region.value for region in regions)
-    reach = np.append(np.array([np.ptp(region.axes[0]) for region in regions]) / 2.0 / target, 0.0)
-    rng, ends, slope = np.random.default_rng(0), [], np.zeros(len(aim))
-    far = np.log(aim)[:, None] + np.array([-FARTHEST_LOG, FARTHEST_LOG])
+    reach = (off * [[np.ptp(region.axes[0]) / 2.0] for region in regions]).max(axis=0) / target
+    rng, ends, slope = np.random.default_rng(0), [], np.zeros(len(target))
+    far = np.log(target)[:, None] + np.array([-FARTHEST_LOG, FARTHEST_LOG])
 
     def charge(logs: Array) -> tuple[float, Array]:
         parts = np.exp(logs - logs.max())
@@ -192,51 +296,61 @@ def _least(inequality: _Inequality, regions: list[Region], starts: int) -> float
         return value / scale, parts * (slope - parts @ slope) / scale
 
     for start in range(starts):
-        away = rng.uniform(-1.0, 1.0, len(aim)) * reach[: len(aim)] * (start > 0)
-        ends.append(float(minimize(charge, np.log(aim) + away, jac=True, method="L-BFGS-B", bounds=far).fun))
+        away = rng.uniform(-1.0, 1.0, len(target)) * reach * (start > 0)
+        ends.append(float(minimize(charge, np.log(target) + away, jac=True, method="L-BFGS-B", bounds=far).fun))
     return max(min(ends), 0.0) * scale
 
 
 @compiled
 def _charge(given: _Inequality, weights: Array, slopes: Array) -> float:
-    """The cost of a year of holding weights (n or more,), fraction of NAV; writes its slopes in the first n of them."""
-    n, interval = len(given.target), given.interval
-    with_all, own_mean, whole, value = np.zeros(n), 0.0, 0.0, 0.0  # covariances with all that is held, its mean, ...
-    for i in range(n):
-        own_mean += weights[i] * given.mean[i]
-        for j in range(n):
-            with_all[i] += given.covariance[i, j] * weights[j]
-        whole += weights[i] * with_all[i]
+    """The cost of a year of holding weights (n,), fraction of NAV; writes its slopes (n,)."""
+    n, interval, value = len(weights), given.interval, 0.0
+    part, rest, with_part, with_rest = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
     for i in range(n):
         slopes[i] = 0.0
         for j in range(n):
             slopes[i] += given.tracking_penalty * given.covariance[i, j] * (weights[j] - given.target[j])
         value += 0.5 * slopes[i] * (weights[i] - given.target[i])
-    for i in range(n):
-        w, others, own = weights[i], 1.0 - weights[i], given.covariance[i, i]
-        of_rest = (whole - 2.0 * w * with_all[i] + w * w * own) / (others * others)
-        drift = given.mean[i] - 0.5 * own - (own_mean - w * given.mean[i]) / others + 0.5 * of_rest
-        wide = np.sqrt(interval * (of_rest + own - 2.0 * (with_all[i] - w * own) / others))
-        before, slope = _worth(given, i, w - given.target[i])
+    for k in range(len(given.directions)):
+        share, in_part, in_rest = 0.0, 0.0, 0.0  # now, and expected: of what is held in the direction, and beside it
+        for i in range(n):
+            share += given.directions[k, i] * weights[i]
+            part[i] = given.directions[k, i] * weights[i] * given.growth[i]
+            rest[i] = (1.0 - given.directions[k, i]) * weights[i] * given.growth[i]
+            in_part += part[i]
+            in_rest += rest[i]
+        of_part, of_rest, of_both = 0.0, 0.0, 0.0  # products of their growths, expected, over those of the expected
+        for i in range(n):
+            with_part[i], with_rest[i] = 0.0, 0.0
+            for j in range(n):
+                with_part[i] += given.products[i, j] * part[j] / in_part
+                with_rest[i] += given.products[i, j] * rest[j] / in_rest
+            of_part += part[i] / in_part * with_part[i]
+            of_rest += rest[i] / in_rest * with_rest[i]
+            of_both += part[i] / in_part * with_rest[i]
+        middle = np.log(in_part / in_rest) - 0.5 * np.log(of_part / of_rest)  # of the logarithm of part over rest
+        wide = np.sqrt(np.log(of_part * of_rest / (of_both * of_both)))
+        before, slope = _worth(given, k, share - given.centre[k])
         value -= before / interval
-        slopes[i] -= slope / interval
-        by_drift, by_wide = 0.0, 0.0
-        for k in range(len(given.nodes)):
-            growth = np.exp(drift * interval + wide * given.nodes[k])  # of the asset beside its rest
-            part = growth / (others + w * growth)
-            after, slope = _worth(given, i, w * part - given.target[i])
-            value += given.chances[k] * after / interval
-            slope *= given.chances[k] * part / (others + w * growth)
-            slopes[i] += slope / interval
-            by_drift += slope * w * others
-            by_wide += slope * w * others * given.nodes[k]
-        for j in range(n):
-            if j != i:
-                with_rest = (with_all[j] - w * given.covariance[i, j]) / others
-                by_rest = by_drift * (with_rest - given.mean[j])
-                by_rest += by_wide / wide * (with_rest - given.covariance[i, j])
-                slopes[i] += by_rest * weights[j] / (others * others)
-                slopes[j] += by_rest / others
+        by_share, by_middle, by_wide = -slope / interval, 0.0, 0.0
+        for node in range(len(given.nodes)):
+            then = 1.0 / (1.0 + np.exp(-middle - wide * given.nodes[node]))
+            after, slope = _worth(given, k, then - given.centre[k])
+            value += given.chances[node] * after / interval
+            slope *= given.chances[node] * then * (1.0 - then) / interval
+            by_middle += slope
+            by_wide += slope * given.nodes[node] / wide
+        mean_part, mean_rest = 0.0, 0.0
+        for i in range(n):
+            both_part, both_rest = by_wide * with_rest[i] / of_both, by_wide * with_part[i] / of_both
+            with_part[i] = (by_wide - by_middle) * with_part[i] / of_part - both_part  # the slopes by part and by rest
+            with_rest[i] = (by_wide + by_middle) * with_rest[i] / of_rest - both_rest
+            mean_part += part[i] / in_part * with_part[i]
+            mean_rest += rest[i] / in_rest * with_rest[i]
+        for i in range(n):
+            of_direction = by_share + given.growth[i] * (by_middle + with_part[i] - mean_part) / in_part
+            beside = given.growth[i] * (with_rest[i] - by_middle - mean_rest) / in_rest
+            slopes[i] += given.directions[k, i] * of_direction + (1.0 - given.directions[k, i]) * beside
     return value
 
 
@@ -253,51 +367,3 @@ def _worth(given: _Inequality, i: int, gap: float) -> tuple[float, float]:
     if beyond == 0.0:
         return value, (first + x * (2.0 * second + 3.0 * x * third)) / step
     return value + given.cost[i] * abs(beyond), given.cost[i] * (1.0 if beyond > 0.0 else -1.0)
-
-
-class _Beside(NamedTuple):
-    """Each asset beside the rest of a portfolio.
-
-    rest      : (n, n) the weights of the rest, which sum to one with its cash.
-    with_rest : (n, n) covariances of each rest with each asset, a year.
-    drift     : (n,) growth a year of the asset's worth over that of its rest, in logs.
-    variance  : (n,) of it, a year.
-    """
-
-    rest: Array
-    with_rest: Array
-    drift: Array
-    variance: Array
-
-
-def _beside_the_rest(weights: Array, mean: Array, covariance: Array) -> _Beside:
-    """Each asset of a portfolio with these weights (n,) beside all others."""
-    rest = weights * (1.0 - np.eye(len(weights))) / (1.0 - weights)[:, None]
-    with_rest, own = rest @ covariance, np.diag(covariance)
-    of_rest = np.einsum("ij,ij->i", with_rest, rest)
-    drift = mean - 0.5 * own - rest @ mean + 0.5 * of_rest
-    return _Beside(rest, with_rest, drift, of_rest + own - 2.0 * np.diag(with_rest))
-
-
-def _split(target: Array, covariance: Array, gain: Array) -> Array:
-    """(n,) k: the largest sum of gain x k^(1/3), S - diag(k) being positive semi-definite on the gaps that can occur.
-
-    The least loss of one asset is proportional to k^(1/3) (Janecek and Shreve (2004)). What the solver's rounding
-    leaves below zero is taken from all of k.
-    """
-    import cvxpy as cp  # slow to import
-
-    n = len(target)
-    # without cash the gaps that occur sum to zero
-    occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T if is_fully_invested(target) else np.eye(n)
-    there = occurring.T @ covariance @ occurring
-    least, scale = np.linalg.eigvalsh(there)[[0, -1]].tolist()
-    if not least > EIGENVALUE * scale:
-        refuse("covariance of lower_bound is", covariance.tolist(), "give one that is not singular.")
-    k = cp.Variable(n, nonneg=True)
-    left = there / scale - occurring.T @ cp.diag(k) @ occurring
-    problem = cp.Problem(cp.Maximize((gain / gain.max()) @ cp.power(k, 1 / 3)), [left >> 0])
-    problem.solve(solver=cp.CLARABEL)
-    split = scale * np.maximum(np.asarray(k.value), 0.0)
-    below = min(float(np.linalg.eigvalsh(there - occurring.T @ np.diag(split) @ occurring)[0]), 0.0)
-    return np.maximum(split + below, EIGENVALUE * scale)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from backtests.laboratory.fully_invested import families_without_cash
 from backtests.laboratory.learned.known_optimum import region_losses
 from backtests.laboratory.simulate import Laboratory, play
+from backtests.laboratory.simulated_market import FULLY_INVESTED
 from foundation.errors import ConfigError
 from research.accounting import Costs
 from research.allocation import FixedWeights
@@ -44,7 +46,8 @@ def test_where_lines_are_correlated_it_is_below_the_known_optimum(whole: bool) -
         market = drawn(seed, whole)
         gaps.append(lower_bound(*market).value / optimal_region(*market).value - 1.0)
     assert max(gaps) < 0.0
-    assert np.median(gaps) > (-0.2 if whole else -0.1)
+    assert np.median(gaps) > -0.06
+    assert min(gaps) > -0.13
 
 
 @pytest.mark.parametrize(("bps", "below"), [(1.0, 0.012), (10.0, 0.023), (50.0, 0.032), (100.0, 0.035)])
@@ -78,26 +81,26 @@ def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
     shocks = rng.normal(size=(50_000, n))
     shocks = np.concatenate([shocks, -shocks]) @ np.linalg.cholesky(covariance * interval).T
     growth = np.exp((mean - 0.5 * np.diag(covariance)) * interval + shocks)
-    others = [np.delete(target, i) / (1.0 - target[i]) for i in range(n)]
     regions = []
-    for i in range(n):
-        rest = np.delete(np.eye(n), i, axis=0).T @ others[i]
-        beside = np.eye(n)[i] - rest
-        drift = mean[i] - 0.5 * covariance[i, i] - rest @ mean + 0.5 * rest @ covariance @ rest
-        apart = float(beside @ covariance @ beside)
+    for k, direction in enumerate(bound.directions):
+        share = direction @ target
+        part, rest = direction * target / share, (1.0 - direction) * target / (1.0 - share)
+        growths = [weights @ mean - 0.5 * weights @ covariance @ weights for weights in (part, rest)]
+        apart = float((part - rest) @ covariance @ (part - rest))
         regions.append(
             optimal_region(
-                target[i : i + 1], [drift + 0.5 * apart], [[apart]], cost[i : i + 1],
-                penalty * bound.variance[i] / apart, interval,
+                [share], [growths[0] - growths[1] + 0.5 * apart], [[apart]], bound.cost[k : k + 1],
+                penalty * bound.variance[k] / apart, interval,
             )
         )  # fmt: skip
-        assert regions[i].value == pytest.approx(bound.losses[i], rel=1e-6)
+        assert regions[k].value == pytest.approx(bound.losses[k], rel=1e-6)
 
     def value(gaps: Array) -> Array:
-        inside = [np.clip(gaps[:, i], *region.axes[0][[0, -1]]) for i, region in enumerate(regions)]
+        moved = gaps @ bound.directions.T
+        inside = [np.clip(moved[:, k], *region.axes[0][[0, -1]]) for k, region in enumerate(regions)]
         return sum(
-            np.interp(inside[i], region.axes[0], region.values) + cost[i] * np.abs(gaps[:, i] - inside[i])
-            for i, region in enumerate(regions)
+            np.interp(inside[k], region.axes[0], region.values) + bound.cost[k] * np.abs(moved[:, k] - inside[k])
+            for k, region in enumerate(regions)
         )
 
     for _ in range(20):
@@ -133,6 +136,35 @@ def test_two_fully_invested_lines_are_bounded_by_all_that_they_lose() -> None:
     """Two gaps of one size: half the tracking each, and its own cost each, come to all tracking at both costs."""
     market = equal(2)
     assert lower_bound(*market).value == pytest.approx(optimal_region(*market).value, rel=0.01)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_terms_never_take_more_than_a_trade_costs_or_a_gap_is_charged(whole: bool) -> None:
+    market = drawn(6, whole)
+    covariance, cost, bound = market[2], market[3], lower_bound(*market)
+    if not whole:
+        covariance, cost = np.pad(covariance, (0, 1)), np.append(cost, 0.0)
+    trades = np.random.default_rng(0).normal(size=(2_000, len(cost)))
+    trades = np.concatenate([trades, [[1.0, -1.0, 0.0], [1.0, 0.0, -1.0], [0.0, 1.0, -1.0]]])
+    trades -= np.array([0.0, 0.0, 1.0]) * trades.sum(axis=1, keepdims=True)
+    moved = trades @ bound.directions.T
+    paid = (np.abs(moved) @ bound.cost) / (np.abs(trades) @ cost)
+    charged = (moved**2 @ bound.variance) / np.einsum("ki,ij,kj->k", trades, covariance, trades)
+    assert 0.999 < paid.max() < 1.0 + 1e-9
+    assert 0.99 < charged.max() < 1.0 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("name", "horizon", "below"),
+    [("two clusters of five, 10 bp", 0.2, 0.04), ("six stocks and four bonds, 10 bp", 0.5, 0.07)],
+)
+def test_where_assets_cluster_it_is_near_a_rule_that_knows_it(name: str, horizon: float, below: float) -> None:
+    """A sum over assets alone is 0.75 bp where two clusters of five lose 2.0."""
+    market = FULLY_INVESTED[name]
+    losses = play(market.laboratory(200, 1), families_without_cash(market)["best point"].make(horizon)).loss
+    error = losses.std(ddof=1) / np.sqrt(len(losses)) / losses.mean()
+    assert -below - 2.0 * error < market.lower_bound() / losses.mean() - 1.0 < 2.0 * error
+    assert error < 0.015
 
 
 def test_how_often_a_line_is_watched_hardly_matters_where_it_drifts_slowly() -> None:
