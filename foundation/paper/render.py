@@ -56,7 +56,7 @@ def css_string(text: str) -> str:
 
 
 def fill(package: str, template: str, running: Running | None = None, **content: Any) -> str:
-    """A template of a package, or of this one, with the style of all pages and `content` and narrow spaces in per cents.
+    """A template of a package, or of this one, with the style of pages and `content`; per cents with a narrow space.
 
     running : text on each printed page, for a whole page.
     """

@@ -204,7 +204,7 @@ def _money(content: Content) -> str:
     return (
         f"Cash {facts['cash_before']:,.2f}{money} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
         f"{facts['cash_after']:,.2f} {facts['basis']}{_rounding(content)}. NAV {facts['nav_before']:,.2f}, after "
-        f"{facts['nav_after']:,.2f}. Turnover {percent(facts['turnover'], 2)}.{without}"
+        f"{facts['nav_after']:,.2f}. Turnover {percent(float(facts['turnover']), 2)}.{without}"
     )
 
 

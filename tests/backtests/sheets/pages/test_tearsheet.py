@@ -257,8 +257,8 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
     assert tested == [(number(comparison.scores[name]["loss"]), known[name].interval()) for name in order]
     assert any(below.startswith("at least") for _, below in tested)
     assert late == [(number(long_run.figures[name].value), long_run.figures[name].interval()) for name in order]
-    assert long_run.at_test in rows[0]
-    assert long_run.at_history in rows[1]
+    assert per_cents(long_run.at_test) in rows[0]
+    assert per_cents(long_run.at_history) in rows[1]
 
 
 def test_the_final_balance_stands_in_currency_with_what_it_began_with(page, comparison) -> None:
