@@ -69,7 +69,7 @@ def html_table(css: str, caption: str, columns: Sequence[Column]) -> str:
 def with_minus(text: str) -> str:
     """Text whose negative numbers have the minus sign; dates, ranges and names keep their hyphens.
 
-    >>> with_minus("of 2022-12-29: -250.25 (-90%), 5-year")
-    'of 2022-12-29: −250.25 (−90%), 5-year'
+    >>> with_minus("of 2022-12-29: -250.25 (-90 %), 5-year")
+    'of 2022-12-29: −250.25 (−90 %), 5-year'
     """
     return NEGATIVE.sub("−", text)

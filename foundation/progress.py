@@ -25,7 +25,7 @@ TOLD_IN = "REBALANCE_PROGRESS"  # environment variable: path of a file
 DELAY = 2.0  # seconds before anything is shown
 TICK = 0.25  # seconds between looks of the thread that shows it
 EVERY, LONGEST_SILENCE = 5.0, 30.0  # seconds between lines: at least while numbers move, at most while nothing does
-STAGES, UNKNOWN = "{desc:<32} {bar} {percentage:3.0f}% [{elapsed}]", "{desc} [{elapsed}]"
+STAGES, UNKNOWN = "{desc:<32} {bar} {percentage:3.0f} % [{elapsed}]", "{desc} [{elapsed}]"
 
 
 class bar:  # used as a function

@@ -36,6 +36,11 @@ INSTALLERS = {"pip", "setuptools", "wheel"}
 BEYOND = ("bench", "docs")  # extras with a lock of their own
 ALONE = "ccxt"  # an extra of one package that is installed without what it requires, and has a lock of its own
 LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("cuda", ALONE, *BEYOND))]
+TAKE_ANY_PER_CENT = {
+    *("research/forecast/views/views.py", "backtests/runs/file_defaults.py", "docs/views.md"),  # views as a user types
+    "notebooks/black_litterman_views.ipynb",
+    "foundation/paper/render.py",  # a page may hold an older text
+}
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +283,14 @@ def test_an_imported_constant_shares_its_name_with_no_other_imported_one() -> No
             if name.isupper() and len(name) > 1 and module in imported.get(name, ()):
                 by_name.setdefault(name, []).append(module)
     assert {name: modules for name, modules in by_name.items() if len(modules) > 1} == {}
+
+
+def test_a_per_cent_has_a_space_before_its_sign() -> None:
+    """In code, guide and notebooks: `percent` of foundation.paper.wording writes it. Lengths of CSS have none."""
+    sign, length = re.compile("[\\d}]\u202f?%"), re.compile(r"(?:width|height|currentColor)\W*\d+%")
+    paths = [*nodes(), *(ROOT / "docs").glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]
+    found = (path for path in paths if sign.search(length.sub("", path.read_text(encoding="utf-8"))))
+    assert {path.relative_to(ROOT).as_posix() for path in found} == TAKE_ANY_PER_CENT
 
 
 def test_no_module_is_loaded_twice() -> None:

@@ -19,6 +19,7 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, Terms, chec
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError, PolicyError
+from foundation.paper.wording import percent
 from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs
 from research.allocation import TargetPath
@@ -296,6 +297,6 @@ def refused(market: Market, batch: Batch, number: int, t: int) -> PolicyError:
     return PolicyError(
         f"configuration {number} cannot go on at {dates[t]:%Y-%m-%d}: wealth is no longer positive, or the costs of "
         "its trade would take more than the assets that trade are worth. The costliest asset of its target is "
-        f"{market.assets[i]}: {costs.total[i]:.2%} of a weight of {weights[i]:.4f}. Lower the costs or the "
+        f"{market.assets[i]}: {percent(costs.total[i], 2)} of a weight of {weights[i]:.4f}. Lower the costs or the "
         "leverage."
     )

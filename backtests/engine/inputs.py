@@ -11,6 +11,7 @@ from backtests.engine.loop_inputs import Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
 from foundation.arrays import Array, Mask, frozen, kept
 from foundation.errors import ConfigError, PolicyError
+from foundation.paper.wording import percent
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots, Scratch, years_of
 from research.accounting.execution import Dividends, check_flows
@@ -118,7 +119,7 @@ class EngineInputs:
         if flow < 0.0:
             return PolicyError(
                 f"{where}: it cannot pay the withdrawal of {-flow:,.2f}. Wealth without it is {nav:,.2f}, and what can "
-                f"be sold that day leaves cash overdrawn by more than {OVERDRAFT:.0%} of it. Withdraw less, or later."
+                f"be sold that day overdraws cash by more than {percent(OVERDRAFT, 0)} of it. Withdraw less, or later."
             )
         if not nav > 0.0:
             return PolicyError(

@@ -17,7 +17,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, comparator_in_test, losses, target_returns
 from foundation.arrays import Array
 from foundation.errors import DataError
-from foundation.paper.wording import NARROW_SPACE, amount, number
+from foundation.paper.wording import amount, number
 from foundation.tolerances import TRIGGER
 from research import risk
 from research.accounting.cost_parameters import COST_COLUMNS
@@ -219,8 +219,7 @@ class Column:
 
     def text_with_unit(self, value: float) -> str:
         """The number with its unit."""
-        space = NARROW_SPACE if self.unit.startswith("%") else " "
-        return f"{self.text(value)}{space}{self.unit}".strip()
+        return f"{self.text(value)} {self.unit}".strip()
 
     def value(self, figures: Mapping[str, Any]) -> float:
         """This number of `figures`, by name, in its unit of display; NaN for one that is not available."""

@@ -25,6 +25,7 @@ from backtests.inference.sharpe_inference import check_level
 from backtests.inference.slow_waves import SlowMeans
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import percent
 from foundation.tolerances import SERIES
 from research.market.calendars import DAYS_PER_YEAR
 from research.risk import growth, nav_path, sharpe
@@ -200,9 +201,9 @@ class Evidence:
 
     def __repr__(self) -> str:
         return (
-            f"{len(self.names)} policies on {self.days:,} days, compared with {self.reference!r}; {self.level:.0%} "
-            f"intervals from {self.resampling.reps:,} draws in blocks of {self.resampling.block} days\n"
-            + self.summary().to_string(float_format="{:.4g}".format)
+            f"{len(self.names)} policies on {self.days:,} days, compared with {self.reference!r}; "
+            f"{percent(self.level, 0)} intervals from {self.resampling.reps:,} draws in blocks of "
+            f"{self.resampling.block} days\n" + self.summary().to_string(float_format="{:.4g}".format)
         )
 
 

@@ -9,7 +9,7 @@ from backtests.inference.estimates import POWER, NotAvailable, why_not
 from backtests.inference.intervals import Interval
 from backtests.inference.pairs import Pair
 from backtests.inference.selection import SuperiorAbility
-from foundation.paper.wording import NARROW_SPACE, listed
+from foundation.paper.wording import listed
 from research.market.calendars import row_count
 
 DETECTED = ("growth", "sharpe")  # of which the smallest difference that could be found is said
@@ -53,7 +53,7 @@ def detectable(pairs: Mapping[str, Pair], chosen: str | None, periods_per_year: 
     return (
         f"With {row_count(pair.days, periods_per_year)}, a true difference between {pair.policy} and {pair.reference} "
         f"of less than {listed(limits, 'or')} would be found with a probability of less than "
-        f"{POWER * 100:.0f}{NARROW_SPACE}% (a test of this pair alone at 5{NARROW_SPACE}%)."
+        f"{POWER * 100:.0f} % (a test of this pair alone at 5 %)."
     )
 
 

@@ -13,7 +13,7 @@ from backtests.runs.folder import FIGURES_FILE, MARKET_FILE, NUMBERS_FILE, RESUL
 from backtests.runs.manifest import AGAIN, hashes, read_manifest
 from foundation.arguments import cut
 from foundation.errors import DataError
-from foundation.paper.wording import counted
+from foundation.paper.wording import counted, percent
 
 MADE_WITH = ("code", "python", "platform", "lock")
 SETTING_LETTERS = 80  # letters of a setting
@@ -156,7 +156,7 @@ def _data(one: Path, other: Path) -> Iterator[str]:
 
 
 def _moves(*returns: float) -> str:
-    return " and ".join("none" if np.isnan(one) else f"{one:.4%}" for one in returns)
+    return " and ".join("none" if np.isnan(one) else percent(one, 4) for one in returns)
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -249,9 +249,10 @@ def _why(a: pd.DataFrame, b: pd.DataFrame, t: int) -> str:
         return f"other weights at the close before ({lines})"
     (one, other) = ({name: float(f[name].iloc[t]) for name in ("gross_return", "turnover", "cost")} for f in (a, b))
     if one["gross_return"] != other["gross_return"]:
-        return f"other prices: the same weights earned {one['gross_return']:.6%} and {other['gross_return']:.6%}"
+        earned = " and ".join(percent(of["gross_return"], 6) for of in (one, other))
+        return f"other prices: the same weights earned {earned}"
     if one["turnover"] != other["turnover"]:
-        return f"other trades: turnover {one['turnover']:.4%} and {other['turnover']:.4%}"
+        return f"other trades: turnover {percent(one['turnover'], 4)} and {percent(other['turnover'], 4)}"
     if one["cost"] != other["cost"]:
         return f"other costs: {1e4 * one['cost']:.4f} and {1e4 * other['cost']:.4f} bp of NAV"
     return "daily results do not say why: returns, trades and costs are equal, as with other cash flows"

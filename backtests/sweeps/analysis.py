@@ -140,7 +140,7 @@ def frontier(table: pd.DataFrame, chosen: Mapping[str, Any] | None = None) -> pd
     calendar = rows["calendar"].map({name: k for k, name in enumerate(SCHEDULE_LABELS)})
     rows = rows.assign(place=rows["band"].fillna(calendar)).sort_values("place", kind="stable")
     points = [
-        name if band != band else f"{100.0 * band:.3g}%"
+        name if band != band else f"{100.0 * band:.3g} %"
         for name, band in zip(rows["policy"].str.split().str[-1], rows["band"], strict=True)
     ]
     target = targets(rows).to_numpy()

@@ -24,7 +24,7 @@ from backtests.sweeps.labels import (
     today,
 )
 from foundation.errors import ConfigError
-from foundation.paper.wording import NARROW_SPACE, counted, listed, number, percent
+from foundation.paper.wording import counted, listed, number, percent
 
 LOSS_TOLERANCE = 0.1  # relative distance within which a policy counts as about as good as the best
 FAMILIES_SHOWN, FAMILIES_NAMED = 8, 6  # maximum number of families in figures, and in a sentence
@@ -202,7 +202,7 @@ class Findings:
             return f"No other policy is within {percent(LOSS_TOLERANCE, 0)} of the best."
         bands = near["band"].dropna() if "band" in near else near[self.metric][:0]
         low, high = (axis_value("band", b) for b in (bands.min(), bands.max())) if len(bands) else ("", "")
-        width = f", with bands from {low} to {high}{NARROW_SPACE}%" if low != high else ""
+        width = f", with bands from {low} to {high} %" if low != high else ""
         return f"{len(near)} of {len(rows)} policies are within {percent(LOSS_TOLERANCE, 0)} of the best{width}."
 
     @cached_property

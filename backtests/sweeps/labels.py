@@ -14,7 +14,7 @@ import pandas as pd
 from backtests.evaluation.metrics import METRICS
 from foundation.arguments import shown
 from foundation.errors import ConfigError
-from foundation.paper.wording import NARROW_SPACE, listed
+from foundation.paper.wording import listed
 
 CONDITIONS = ("cost_multiple", "lag", "start")
 LABELS = ("configuration", "name", "portfolio", "policy", "family")  # of a row, and no settings of its policy
@@ -114,7 +114,7 @@ def _name(record: Mapping[str, Any]) -> str:
     if rule == "calendar":
         return SCHEDULE_LABELS.get(str(every), f"each {every}")
     if band == band:
-        return f"{axis_value('band', band)}{NARROW_SPACE}% {_banded(record)}"
+        return f"{axis_value('band', band)} % {_banded(record)}"
     return f"{rule}, each {every}" if every else str(rule)
 
 

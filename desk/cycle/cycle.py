@@ -23,6 +23,7 @@ from desk.cycle.reality import NOT_COMPARED, REALITY, Reality
 from foundation.arrays import Array
 from foundation.canonical import content_hash
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from research.accounting import Policy
 from research.allocation import target_path
 from research.orders import TradeList, trade_list
@@ -230,7 +231,7 @@ def _weighed(analysis: Analysis | None, why_not: str) -> tuple[dict[str, Any], s
         row["expected"] = {str(rows): early._asdict() for rows, early in analysis.early(each.name).items()}
     waiting = {str(sessions): each for sessions, each in analysis.waiting.items()}
     least = f"expected to lose least, {best.loss:.2f} bp a year"
-    sure = f"confidence {analysis.confidence:.0%}: so many of such choices came true"
+    sure = f"confidence {percent(analysis.confidence, 0)}: so many of such choices came true"
     if (material := analysis.material) is best:
         said = f"Recommended: {best.name}, which is {least}; {sure}."
     else:

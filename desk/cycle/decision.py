@@ -21,7 +21,7 @@ from desk.cycle.reality import REALITY
 from desk.tickets import make_ticket
 from desk.tickets.review import Review
 from foundation.files import sha256_of
-from foundation.paper.wording import counted
+from foundation.paper.wording import counted, percent
 from foundation.paper.wording import listed as listed_words
 from foundation.tolerances import TRIGGER
 from research.accounting.costs import BASIS_POINT
@@ -225,7 +225,8 @@ def _nearest(trades: TradeList) -> str:
     row = rows.iloc[int(rows["to_trade"].argmin())]
     over = row["gap"] > 0.0
     edge, side = (row["trades_above"], "above") if over else (row["trades_below"], "below")
-    return f"{row['asset']} is the nearest to a trade, at {row['weight']:.2%}: it trades {side} {edge:.2%}"
+    weight, traded = percent(row["weight"], 2), percent(edge, 2)
+    return f"{row['asset']} is the nearest to a trade, at {weight}: it trades {side} {traded}"
 
 
 def _reasons(trades: TradeList, monitor: Monitored, analysis: Analysis | None, taken: Analysed | None) -> Iterator[str]:
@@ -238,7 +239,7 @@ def _reasons(trades: TradeList, monitor: Monitored, analysis: Analysis | None, t
     basis, cost = trades.portfolio.basis, float(trades.sized.charges.sum())
     if trades.sized.moved.any():
         before, after = (trades.before_after.figures[moment] for moment in ("before", "after"))
-        drift = f"drift from {before.drift:.2%} to {after.drift:.2%} of NAV"
+        drift = f"drift from {percent(before.drift, 2)} to {percent(after.drift, 2)} of NAV"
         yield f"Its orders cost {cost:,.2f} {basis} and bring {drift}."
     waits = [
         f"{counted_rows(trades.portfolio, k)} later, {_apart(trades.portfolio, *x)}"
@@ -291,8 +292,8 @@ def _watched(portfolio: Portfolio) -> str:
             "a trade of the policy",
             f"a drift of {100 * terms.drift.critical:g} points",
             "an asset outside its range",
-            f"a VaR 95 of {terms.var.critical:.2%} of NAV",
-            *([] if limit is None else [f"a drawdown of {limit:.2%}"]),
+            f"a VaR 95 of {percent(terms.var.critical, 2)} of NAV",
+            *([] if limit is None else [f"a drawdown of {percent(limit, 2)}"]),
             "a crisis of volatility",
         ],
         "or",
@@ -310,10 +311,10 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
         "cooldown", resting,
         f"the last trade was {count:.0f} sessions ago, and scenarios rest {terms.cooldown}", "no trade was too recent",
     )  # fmt: skip
-    turned = f"turnover is {trades.turnover:.2%} of NAV"
+    turned = f"turnover is {percent(trades.turnover, 2)} of NAV"
     yield control(
         "turnover", trades.turnover > terms.turnover,
-        f"{turned}, above the {terms.turnover:.0%} of a cycle", turned,
+        f"{turned}, above the {percent(terms.turnover, 0)} of a cycle", turned,
     )  # fmt: skip
     moment = "after" if sends else "before"
     outside = [each.sentence for each in trades.before_after.outside(moment)]
@@ -322,7 +323,7 @@ def _controls(trades: TradeList, monitor: Monitored, by: str) -> Iterator[Contro
     loss = figures.var[horizon]
     high = loss is not None and loss >= terms.var.critical
     passes = "VaR 95 is below its limit" if loss is not None else "VaR 95 is not known, and not controlled"
-    yield control("VaR", high, f"VaR 95 stays {loss or 0.0:.2%} of NAV", passes)
+    yield control("VaR", high, f"VaR 95 stays {percent(loss or 0.0, 2)} of NAV", passes)
     seen = fitted_until(trades.decides)
     old = seen is not None and (portfolio.date - seen).days > MODEL_DAYS
     said = "the policy was not fitted" if seen is None else f"the policy was fitted to days up to {seen:%Y-%m-%d}"
@@ -343,8 +344,9 @@ def _acting(trades: TradeList, ended: Collection[str]) -> Iterator[Control]:
     if acts is None:
         return
     value, orders = float(trades.orders["notional"].sum()), len(trades.orders)
+    turned = f"turnover is {percent(trades.turnover, 2)} of NAV"
     beyond = {
-        f"turnover is {trades.turnover:.2%} of NAV, above the {acts.turnover:.2%}": trades.turnover > acts.turnover,
+        f"{turned}, above the {percent(acts.turnover, 2)}": trades.turnover > acts.turnover,
         f"there are {orders:,} orders, above the {acts.orders:,}": orders > acts.orders,
         f"they are worth {value:,.2f}, above the {acts.notional:,.2f} {portfolio.basis}": value > acts.notional,
     }

@@ -13,7 +13,7 @@ from backtests.inference.sharpe_inference import SharpeEstimate, sharpe_with_err
 from backtests.laboratory.learned.warnings import drift_in, drift_words
 from foundation.arrays import Array
 from foundation.errors import DataError
-from foundation.paper.wording import counted
+from foundation.paper.wording import counted, percent
 from foundation.tolerances import TRIGGER
 from research.allocation import NewsTilt
 from research.allocation.wrapper import each_of
@@ -258,7 +258,7 @@ class _Readings:
         if value is None:
             return _unknown(name, self.unknown)
         level = "critical" if value >= levels.critical else "warning" if value >= levels.warning else NORMAL_LEVEL
-        return _levelled(name, value, level, f"{name} is {value:z.2%} of NAV", triggers=level == "critical")
+        return _levelled(name, value, level, f"{name} is {percent(value, 2)} of NAV", triggers=level == "critical")
 
     def drawdown(self) -> Reading:
         """The drawdown since the first close of the NAV history, against the limit of the file."""
@@ -269,7 +269,8 @@ class _Readings:
             return _unknown("drawdown", "the file names no `nav_history`")
         value, limit = float(drawdown(path)[-1]), self.portfolio.limits.max_drawdown
         broken = limit is not None and -value >= limit
-        said = f"NAV is {abs(value):.2%} below its peak" + (f", and the limit is {limit:.2%}" if broken else "")
+        said = f"NAV is {percent(abs(value), 2)} below its peak"
+        said += f", and the limit is {percent(limit, 2)}" if broken else ""
         return Reading("drawdown", value, "critical" if broken else NORMAL_LEVEL, broken, said)
 
     def sharpe(self) -> Reading:
@@ -323,7 +324,7 @@ class _Readings:
             return _unknown("regime", str(error))
         name = regime_of(rank)
         row = row_name(self.portfolio.periods_per_year)
-        said = f"volatility is {name}: above {rank:.0%} of the {row}s so far"
+        said = f"volatility is {name}: above {percent(rank, 0)} of the {row}s so far"
         level = {"high": "high", CRISIS: "critical"}.get(name, NORMAL_LEVEL)
         return Reading("regime", rank, level, name == CRISIS, said)
 

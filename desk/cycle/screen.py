@@ -1,6 +1,5 @@
 """A cycle on one screen: what was seen, what was weighed, what is to be done, and what stands against it."""
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import pandas as pd
 from desk.cycle.cycle import Cycle
 from desk.cycle.monitor import NORMAL_LEVEL, Reading
 from foundation.blocks import Column, text_rows, with_minus
-from foundation.paper.text_tables import TEXT_WIDTH, wrapped
+from foundation.paper.text_tables import TEXT_WIDTH, lines_of, wrapped
 from foundation.paper.wording import counted, percent
 from research.accounting.costs import BASIS_POINT
 from research.rules.standard_rule import points
@@ -94,7 +93,7 @@ def loss_columns(table: pd.DataFrame, basis: str, nav: float) -> list[Column]:
         Column("less policy", "± error", [f"{a:+.2f} ± {e:.2f}" for a, e in apart]),
         Column("the same", f"{basis} a year", [f"{a * money:+,.0f}" for a, _ in apart]),
         Column("score", "of 10", each("score", ".2f")),
-        Column("best in", "of worlds", each("best", ".0%")),
+        Column("best in", "of worlds", [percent(value, 0) for value in table["best"]]),
     ]
 
 
@@ -105,7 +104,7 @@ def _decision(cycle: Cycle, width: int = TEXT_WIDTH) -> Iterator[str]:
     if decision.actions:
         yield from _orders(cycle.steps[5].output["actions"], cycle.portfolio.basis, width)
         count = counted(len(decision.actions), "order")
-        yield f"In all: {count}, turnover {decision.listed.turnover:.2%} of NAV."
+        yield f"In all: {count}, turnover {percent(decision.listed.turnover, 2)} of NAV."
     yield wrapped(f"When: {decision.timing}.", width)
     yield from (wrapped(each, width) for each in band_words(cycle.steps[5].output))
     if decision.changes:
@@ -146,7 +145,7 @@ def _orders(actions: Sequence[Mapping[str, Any]], basis: str, width: int) -> lis
     *columns, rationale = order_columns(actions, basis)
     title, unit, *rows = text_rows(columns)
     indent = max(map(len, (title, unit, *rows))) + 2
-    why = [textwrap.wrap(each, width - indent) for each in rationale.cells]
+    why = [lines_of(each, width - indent) for each in rationale.cells]
     lines = [f"{title:{indent}}rationale", unit]
     for row, (first, *rest) in zip(rows, why, strict=True):
         lines += [f"{row:{indent}}{first}", *(f"{'':{indent}}{more}" for more in rest)]

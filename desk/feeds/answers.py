@@ -24,6 +24,7 @@ from desk.feeds.adapter import FaultKind, FeedError, Reply, Wanted
 from foundation.arguments import LARGEST_NUMBER, cut
 from foundation.arrays import Array
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from foundation.table_files import DAY, PLAIN
 from research.market.calendars import Days
 from research.market.checks import SPLIT
@@ -369,8 +370,8 @@ def _check_events(asked: Asked, days: Days, traded: TradedCloses, dividend: Arra
         row = int(np.argmax(wrong))
         found = f"a dividend of {dividend[row]:g}" if dividend[row] else "neither a dividend nor a split"
         asked.refuse(
-            f"the adjusted close of {days[row]} moves by {traded.shown[row]:.3%} more than the close, and the answer "
-            f"has {found} of that day. Ask again later, or take another source.", "later",
+            f"the adjusted close of {days[row]} moves by {percent(traded.shown[row], 3)} more than the close, and the "
+            f"answer has {found} of that day. Ask again later, or take another source.", "later",
         )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ def _quantities(text: str, currency: str) -> tuple[list[tuple[float, str, int]],
     text = RANGE.sub(" to ", ISO_DAY.sub(" ", text))
     matches = list(QUANTITY.finditer(text))
     units = [unit if (unit := each["unit"] or "") == currency or not unit.isupper() else "" for each in matches]
-    for i, (one, after) in reversed([*enumerate(pairwise(matches))]):  # "3 to 5%" has two units
+    for i, (one, after) in reversed([*enumerate(pairwise(matches))]):  # "3 to 5 %" has two units
         if not units[i] and text[one.end("digits") : after.start()].strip() in ("to", "and", "or", "through"):
             units[i] = units[i + 1]
     found = [

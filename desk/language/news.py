@@ -26,6 +26,7 @@ from desk.language.providers import LanguageModel, Message, ModelError
 from foundation.arguments import first_fault, shown
 from foundation.errors import DataError
 from foundation.files import write_whole
+from foundation.paper.wording import percent
 from foundation.printable import has_unseen
 from foundation.table_files import read_bytes, read_text
 from research.forecast.news import SCORE_COLUMNS, Score, score_rows
@@ -159,7 +160,7 @@ def by_lexicon(items: Sequence[NewsItem]) -> list[Score]:
     analyser, scores = _analyser(), []
     for each in items:
         of = analyser.polarity_scores(each.text)
-        said = f"{of['pos']:.0%} of the text is positive, {of['neg']:.0%} negative"
+        said = f"{percent(of['pos'], 0)} of the text is positive, {percent(of['neg'], 0)} negative"
         mood = round(1.0 - of["neu"], 4)
         scores.append(Score(each.published, each.asset, of["compound"], mood, said, LEXICON, LEXICON_DAY, each.id))
     return scores

@@ -3,6 +3,8 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from foundation.paper.wording import NARROW_SPACE
+
 TEXT_WIDTH = 110  # columns of a terminal
 COLON_COMMAND = ": rebalance "  # before a command that ends a sentence
 LEAST_LETTERS = 12  # letters of a name that are kept, however wide the rest of its row
@@ -55,8 +57,18 @@ def wrapped(line: str, width: int = TEXT_WIDTH) -> str:
     if len(line) <= width:
         return line
     if not mark or ". " in command:
-        return textwrap.fill(line, width)
-    return f"{textwrap.fill(f'{text}:', width)}\n{COLON_COMMAND[2:]}{command}"
+        return "\n".join(lines_of(line, width))
+    return "\n".join(lines_of(f"{text}:", width)) + f"\n{COLON_COMMAND[2:]}{command}"
+
+
+def lines_of(text: str, width: int) -> list[str]:
+    """Text as lines of `width` columns; a number and its per cent sign are on one line.
+
+    >>> lines_of("Turnover is 4.85 % of NAV.", 17)
+    ['Turnover is', '4.85 % of NAV.']
+    """
+    lines = textwrap.wrap(text.replace(" %", NARROW_SPACE + "%"), width)
+    return [line.replace(NARROW_SPACE, " ") for line in lines]
 
 
 def warnings_text(warnings: Iterable[str]) -> str:

@@ -1,6 +1,5 @@
 """Numbers and lists as text, for captions, alternative texts and tables."""
 
-import re
 from collections.abc import Hashable, Iterable, Sequence
 from datetime import date
 from typing import TypeVar
@@ -11,7 +10,6 @@ Item = TypeVar("Item")
 MINUS = "−"
 ABBREVIATIONS = ("us", "uk", "eu", "em", "fx", "ig", "hy", "reit", "tips", "etf")  # in names of classes and sectors
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
-PER_CENT_SIGN = r"(?<=\d) ?%"  # the sign behind a number, as a pattern
 SURELY = 0.99  # a probability, from which on no more digits are shown
 
 
@@ -41,21 +39,12 @@ def probability(value: float) -> str:
 
 
 def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> str:
-    """A fraction in per cent.
+    """A fraction in per cent, as every text has it: the number, a space and the sign. A page makes the space narrow.
 
     >>> percent(-0.1234)
-    '−12.3\\u202f%'
+    '−12.3 %'
     """
-    return number(None if value is None else value * 100.0, digits, signed=signed) + f"{NARROW_SPACE}%"
-
-
-def spaced_per_cents(text: str) -> str:
-    """Text with a narrow space between each number and its per cent sign.
-
-    >>> spaced_per_cents("5% or 5 % of NAV")
-    '5\\u202f% or 5\\u202f% of NAV'
-    """
-    return re.sub(PER_CENT_SIGN, f"{NARROW_SPACE}%", text)
+    return number(None if value is None else value * 100.0, digits, signed=signed) + " %"
 
 
 def amount(value: float | None, *, signed: bool = False) -> str:

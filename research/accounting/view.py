@@ -11,6 +11,7 @@ from foundation.arguments import floats
 from foundation.arrays import Array, Mask
 from foundation.errors import PolicyError
 from foundation.labels import refuse_labels
+from foundation.paper.wording import percent
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.costs import Costs
 from research.accounting.sale_tax import SaleTax
@@ -160,7 +161,8 @@ class Why:
             lost, paid = (f"{x * 1e4:.{digits}f}" for x in (self.size, self.allowed))
             return f"waiting is expected to lose {lost} bp, {more} than the {paid} bp that trading costs"
         past = "past" if self.size > self.allowed + TRIGGER else "within"
-        return f"tracking error to target is {self.size:.2%} a year, {past} the {self.allowed:.2%} allowed"
+        size, allowed = percent(self.size, 2), percent(self.allowed, 2)
+        return f"tracking error to target is {size} a year, {past} the {allowed} allowed"
 
     @property
     def _decimals(self) -> int:

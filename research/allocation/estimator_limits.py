@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.paper.wording import percent
 from research.allocation.constraints.feasibility import conflict
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
 
@@ -62,7 +63,7 @@ def _budget(estimator: Any, n: int) -> Iterator[Limit]:
             continue
         bound = low if np.isfinite(low) else high
         side = "" if low == high else "at least " if np.isfinite(low) else "at most "
-        words = f"the sum of the weights is {side}{bound:.2%} of NAV"
+        words = f"the sum of the weights is {side}{percent(bound, 2)} of NAV"
         mend = f"change {name}" if hasattr(estimator, name) else ""
         yield Limit(name, words, row, np.array([low]), np.array([high]), bound, mend)
 
@@ -96,7 +97,7 @@ def _bound(name: str, who: str, bound: float, rows: Array, most: bool) -> Limit:
     low, high = (-inf, bound) if most else (bound, inf)
     of = f" of {who}" if len(rows) == 1 else ""
     return Limit(
-        f"{name}{of}", f"{who} is at {'most' if most else 'least'} {bound:.2%} of NAV", {WEIGHTS: rows},
+        f"{name}{of}", f"{who} is at {'most' if most else 'least'} {percent(bound, 2)} of NAV", {WEIGHTS: rows},
         np.full(len(rows), low), np.full(len(rows), high), bound,
         f"{'raise' if most else 'lower'} {name}{of}",
     )  # fmt: skip

@@ -146,7 +146,7 @@ class Portfolio(BaseEstimator):
     rf       : return a period without risk.
     l        : risk aversion of "Utility", penalty of "rrp_optimization".
     version  : "A", "B" or "C", of "rrp_optimization".
-    alpha    : significance of tail risks: 0.05 is a level of 95%.
+    alpha    : significance of tail risks: 0.05 is a level of 95 %.
     upperlng : most weight, of each asset or by name.
     """
 
@@ -196,7 +196,7 @@ class HCPortfolio(BaseEstimator):
     k, max_k      : number of clusters, chosen up to `max_k` where it is None.
     rf            : return a period without risk.
     l             : risk aversion of the objective "Utility".
-    alpha         : significance of tail risks: 0.05 is a level of 95%.
+    alpha         : significance of tail risks: 0.05 is a level of 95 %.
     w_max, w_min  : most and least weight, of each asset or by name; an asset that is not named has 1 and 0.
     """
 

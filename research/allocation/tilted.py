@@ -184,7 +184,7 @@ class Tilted(Constrained):
         limits = self._limits(past, lines, weights, covariance, of_view)
         straight = weights.copy()
         straight[of_view] += view.tilt * used / year**0.5
-        key, words = "tilt.tracking_error", f"tracking error of the tilt is at most {used:.2%} a year"
+        key, words = "tilt.tracking_error", f"tracking error of the tilt is at most {percent(used, 2)} a year"
         root, found = root_of(covariance, limits.assets), base.copy()
         risk = risk_limit(key, words, root, weights, used, "raise the tracking error of the tilt")
         if limits.outside(straight).max(initial=0.0) <= LIMIT_TOLERANCE:

@@ -265,7 +265,9 @@ class VolatilityTarget(Wrapper):
         numbers = {name: getattr(self, name) for name in ("volatility", "most", "periods_per_year")}
         check_positive(**{f"{name} of VolatilityTarget": value for name, value in numbers.items()})
         if self.volatility > HIGHEST_VOLATILITY:
-            refuse("volatility of VolatilityTarget is", self.volatility, "give a fraction a year, such as 0.1 for 10%.")
+            refuse(
+                "volatility of VolatilityTarget is", self.volatility, "give a fraction a year, such as 0.1 for 10 %."
+            )
 
     @property
     def window(self) -> int:

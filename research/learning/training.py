@@ -17,6 +17,7 @@ import pandas as pd
 from foundation.arguments import is_whole, refuse, shown
 from foundation.arrays import frozen
 from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import percent
 from foundation.progress import bar
 from research.accounting import Costs
 from research.learning.card import card, features_of, versions
@@ -96,7 +97,7 @@ class Training:
         shown = pd.DataFrame(
             {
                 "loss": table["loss"].map("{:.3f}".format),
-                "above closed form": table["above_closed_form"].map("{:+.1%}".format),
+                "above closed form": table["above_closed_form"].map(partial(percent, signed=True)),
                 "": np.where(table["chosen"], "chosen", ""),
             }
         )

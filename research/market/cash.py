@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from research.market.calendars import Days, sessions
 from research.market.notes import Note, counted
 from research.market.reading.tables import DATA
@@ -72,7 +73,8 @@ class YearlyRates:
 
 def yearly_rate(rate: float) -> YearlyRates:
     """A rate that is the same at all times.  rate : fraction a year."""
-    return YearlyRates(np.array(["1800-01-01"], dtype="datetime64[D]"), np.array([100.0 * rate]), f"{rate:.4%} a year")
+    always = np.array(["1800-01-01"], dtype="datetime64[D]")
+    return YearlyRates(always, np.array([100.0 * rate]), f"{percent(rate, 4)} a year")
 
 
 def rate_cash(days: Days, rates: YearlyRates) -> tuple[NDArray[np.float64], tuple[Note, ...]]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from foundation.arrays import Array, Mask
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from foundation.tolerances import RETURNS
 from research.market.instruments import OFFER, checked_instruments
 from research.market.market import Market, Past
@@ -64,7 +65,8 @@ def exit_note(asset: str, last: np.datetime64, booked: np.datetime64, delisting_
     booked : the session of its delisting.
     delisting_return : fraction of the last mark.
     """
-    text = f"{asset} is delisted: {delisting_return:+.1%} on its last price, of {last}, is booked on {booked}."
+    fall = percent(delisting_return, signed=True)
+    text = f"{asset} is delisted: {fall} on its last price, of {last}, is booked on {booked}."
     return Note(text, [asset], first=booked, last=booked)
 
 

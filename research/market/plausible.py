@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask
+from foundation.paper.wording import percent
 from research.market.market import Market
 
 SPLIT_RETURN = 0.4  # a split gone wrong is -50 % or +100 %
@@ -50,11 +51,11 @@ def far_closes(market: Market) -> dict[str, str]:
             continue
         day, usual = market.days[-1 - rows], deviation[i]
         if abs(over[i]) > max(SPLIT_RETURN, OUT * np.sqrt(rows) * (0.0 if np.isnan(usual) else usual)):
-            found[asset] = f"{over[i]:+,.0%} from that of {day}"
+            found[asset] = f"{percent(over[i], 0, signed=True)} from that of {day}"
         elif spans[i] > OUT and abs(last[i]) > max(LEAST_DEVIATION, widest[i]) and _others(market, i, spans) < CALM:
             found[asset] = (
-                f"{last[i]:+.1%} from that of {market.days[-2]}, {spans[i]:.0f} times its usual move and more than on "
-                "any day before, while others like it hardly moved"
+                f"{percent(last[i], signed=True)} from that of {market.days[-2]}, {spans[i]:.0f} times its usual move "
+                "and more than on any day before, while others like it hardly moved"
             )
     return found
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from foundation.tolerances import TRIGGER
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import row_name
@@ -49,11 +50,11 @@ class Outside(NamedTuple):
         """The same in words.
 
         >>> Outside("SPY", 0.342, 0.2, 0.3, 0.042).sentence
-        'SPY is at 34.20%, outside its range of 20.00% to 30.00% by 4.20 points'
+        'SPY is at 34.20 %, outside its range of 20.00 % to 30.00 % by 4.20 points'
         """
         return (
-            f"{self.asset} is at {self.weight:.2%}, outside its range of {self.lower:.2%} to {self.upper:.2%} by "
-            f"{100.0 * self.by:.2f} points"
+            f"{self.asset} is at {percent(self.weight, 2)}, outside its range of {percent(self.lower, 2)} to "
+            f"{percent(self.upper, 2)} by {100.0 * self.by:.2f} points"
         )
 
 

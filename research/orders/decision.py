@@ -3,6 +3,7 @@
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.paper.wording import percent
 from foundation.tolerances import TRIGGER
 from research.accounting import Hold, Policy, Trade, View, Why
 from research.accounting.view import check_trade, leverage_of
@@ -81,7 +82,7 @@ def _into_limits(position: Position) -> Trade | None:
     for limit in position.limits.weights:
         if limit.binds and limit.outside(position.weights) > TRIGGER:
             weight, free = limit.weight(position.weights), np.full(len(position.units), np.inf)
-            why = Why(f"{limit.words} is broken: at {weight:.2%}")
+            why = Why(f"{limit.words} is broken: at {percent(weight, 2)}")
             return Trade(-free, free, why, position.cash_weight, position.cash_weight)
     return None
 

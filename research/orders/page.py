@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from foundation.blocks import Column, html_table, text_rows, with_minus
+from foundation.paper.wording import percent
 from research.accounting.costs import CHARGED, USUAL
 from research.orders.before_after_table import notes_of, table_of
 from research.orders.content import DISCLAIMER, Content, price_text
@@ -202,8 +203,8 @@ def _money(content: Content) -> str:
     money = f" {'+ deposit' if flow > 0.0 else '− withdrawal'} {abs(flow):,.2f}" if flow else ""
     return (
         f"Cash {facts['cash_before']:,.2f}{money} + sells {facts['sells']:,.2f} − buys {facts['buys']:,.2f} {costs} = "
-        f"{facts['cash_after']:,.2f} {facts['basis']}{_rounding(content)}. "
-        f"NAV {facts['nav_before']:,.2f}, after {facts['nav_after']:,.2f}. Turnover {facts['turnover']:.2%}.{without}"
+        f"{facts['cash_after']:,.2f} {facts['basis']}{_rounding(content)}. NAV {facts['nav_before']:,.2f}, after "
+        f"{facts['nav_after']:,.2f}. Turnover {percent(float(facts['turnover']), 2)}.{without}"
     )
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED, LOT, TRIGGER
 from research.orders.lots.position import counts
 from research.orders.lots.sizing import Orders
@@ -100,9 +101,9 @@ class Reasons:
         """A limit with its number in the file."""
         limits = self.sized.position.limits
         if limit == TURNOVER:
-            return f"{limit} of {limits.turnover:.2%} of NAV"
+            return f"{limit} of {percent(limits.turnover, 2)} of NAV"
         if limit == CASH:
-            return f"{limit}, {limits.reserve:.2%} of NAV and prices worse by {limits.adverse_move:.2%}"
+            return f"{limit}, {percent(limits.reserve, 2)} of NAV and prices worse by {percent(limits.adverse_move, 2)}"
         return limit
 
     # -- where an asset is -------------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ class Reasons:
         if not (share < 1.0 - LEAST_GAP and np.array_equal(lower, upper)):  # infinite bounds are not
             return ""
         of_all = np.abs(lower - share * self.target).max() < LEAST_GAP
-        return f"the policy holds {share:.2%} of the target" if of_all else ""
+        return f"the policy holds {percent(share, 2)} of the target" if of_all else ""
 
     def _past_band(self, i: int) -> str:
         """The distance of asset `i` outside its band, in words; "" inside, and for an asset that goes to a point."""
@@ -152,7 +153,7 @@ class Reasons:
         if outside and (self.limit is TRANCHE_WORDS or buys == bool(goal < lower)):
             return self.limit[0]
         if lower == upper and not outside:
-            return f"to {goal:.2%}"
+            return f"to {percent(goal, 2)}"
         if abs(goal - min(max(before, lower), upper)) <= slack:
             return "back to its edge"
         return self._placed(i, buys)
@@ -168,15 +169,16 @@ class Reasons:
             why = f"with what {names} frees" if self.sized.units[i] > 0.0 else f"to pay for {names}"
         else:
             why = f"{'toward' if any(limit.outside(goal) > TRIGGER for limit in own) else 'to keep'} {names}"
-        return f"to {float(goal[i]):.2%}, {why}"
+        return f"to {percent(float(goal[i]), 2)}, {why}"
 
     @property
     def missed(self) -> tuple[str, ...]:
         """The limits of weights with a price that the weights after the orders do not keep, in sentences."""
         after = self.sized.after.weights
         return tuple(
-            f"The {limit.name} is at {limit.weight(after):.2%} after the orders, outside {limit.lower:.2%} to "
-            f"{limit.upper:.2%}: at its price of {limit.price:g} it is not worth more trade."
+            f"The {limit.name} is at {percent(limit.weight(after), 2)} after the orders, outside "
+            f"{percent(limit.lower, 2)} to {percent(limit.upper, 2)}: at its price of {limit.price:g} it is not worth "
+            "more trade."
             for limit in self.sized.position.limits.weights
             if not limit.binds and limit.outside(after) > TRIGGER
         )
@@ -248,10 +250,10 @@ class Reasons:
         if abs(ends - float(sized.goal[i])) < LEAST_GAP:
             return ""
         if not self._keeps(i):
-            return f", and on to {ends:.2%}{why}" if (why := self._to_pay(i)) else ""
+            return f", and on to {percent(ends, 2)}{why}" if (why := self._to_pay(i)) else ""
         unsent = (sized.units == 0.0) & counts(np.abs(sized.wished) * position.prices, position.nav)
         others = ", since other orders that the limits need are not sent"
-        return f", and on to {ends:.2%}{others if unsent.any() else ' for the whole lots of the others'}"
+        return f", and on to {percent(ends, 2)}{others if unsent.any() else ' for the whole lots of the others'}"
 
     def _to_pay(self, i: int) -> str:
         """The reason why asset `i` is sold past its point, in words: a withdrawal that is owed is always paid."""
@@ -260,7 +262,7 @@ class Reasons:
             return ""
         move, reserve = position.limits.adverse_move, position.limits.reserve * position.nav
         if move * sized.sells > reserve:
-            return f", so that cash pays the withdrawal even if sells fill {move:.2%} lower"
+            return f", so that cash pays the withdrawal even if sells fill {percent(move, 2)} lower"
         return ", so that the reserve stays in cash"
 
     # -- why it stays ----------------------------------------------------------------------------------------------
@@ -306,7 +308,7 @@ class Reasons:
         if max(lower - goal, goal - upper) > self.sized.slack:
             return self.limit[1]
         if lower == upper:
-            return f"at the {goal:.2%} that the policy holds" if self._of_share else AT_ITS_TARGET
+            return f"at the {percent(goal, 2)} that the policy holds" if self._of_share else AT_ITS_TARGET
         word = self.portfolio.market.trading[i]
         if locked := self._locked(i):
             return locked

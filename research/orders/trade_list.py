@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
-from foundation.paper.wording import counted, listed
+from foundation.paper.wording import counted, listed, percent
 from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
@@ -162,7 +162,7 @@ class TradeList:
         traded = f"{self.sized.buys + self.sized.sells:,.2f} {self.portfolio.basis} in {count}"
         return (
             f"{money}{named[0].upper()}{named[1:]}: {traded}, costs {float(self.sized.charges.sum()):,.2f}, turnover "
-            f"{self.turnover:.2%}.{fx}"
+            f"{percent(self.turnover, 2)}.{fx}"
         )
 
     @property

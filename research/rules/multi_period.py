@@ -9,6 +9,7 @@ import numpy as np
 
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Mask, Rows
+from foundation.paper.wording import percent
 from foundation.tolerances import TRIGGER
 from research.accounting.daily_costs import impact_on
 from research.accounting.sale_tax import TaxCurves
@@ -206,7 +207,7 @@ def _own_sides(view: View, lines: Rows, weights: Array) -> Limits:
     sides, cash = own_sides(target), float(cash_of(target)[0])
     least, most = min(cash, 0.0), float(cash != 0.0)
     free = 1.0 - float(np.delete(weights, lines).sum())
-    net = Limit("net", f"cash is {least:.2%} to {most:.2%} of NAV", {WEIGHTS: np.ones((1, k))},
+    net = Limit("net", f"cash is {percent(least, 2)} to {percent(most, 2)} of NAV", {WEIGHTS: np.ones((1, k))},
                 np.array([free - most]), np.array([free - least]), free - least)  # fmt: skip
     words = "no asset changes its side of zero"
     line = Limit("lines", words, {WEIGHTS: np.eye(k)}, sides["lower"][0, lines], sides["upper"][0, lines], 1.0)

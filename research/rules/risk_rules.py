@@ -99,7 +99,7 @@ class TrackingError(RiskRule):
     @property
     def does(self) -> str:
         """The rule's trigger and destination, in words."""
-        return f"past a tracking error of {said(self.limit)}\u202f% a year, to target{checked(self)}"
+        return f"past a tracking error of {said(self.limit)} % a year, to target{checked(self)}"
 
     def options(self, estimates: Estimates) -> RuleOptions:
         """The limit of the tracking error, and the covariance that measures it."""

@@ -283,7 +283,7 @@ class Threshold(StandardRule):
     def does(self) -> str:
         """The band and the destination, in words."""
         of = {"relative": "target", "volatility": "volatility times its target"}
-        unit = f"\u202f% of its {of[self.kind]}" if self.kind in of else ""
+        unit = f" % of its {of[self.kind]}" if self.kind in of else ""
         limit = f" or {points(self.cap)}" if self.cap is not None else ""
         band = f"{said(self.band)}{unit}" if unit else points(self.band)
         words = f"past {band}{limit}, {goes(self.destination, self.band, unit)}"

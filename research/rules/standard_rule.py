@@ -131,9 +131,9 @@ class StandardRule(CompiledRule):
         """The rule's trigger and destination, in a few words, with the settings that are not the default."""
         words = [self.does]
         if self.fraction < 1.0:
-            words.append(f"{said(self.fraction)}\u202f% of the way")
+            words.append(f"{said(self.fraction)} % of the way")
         if self.turnover_cap is not None:
-            words.append(f"{said(self.turnover_cap)}\u202f% of NAV at once")
+            words.append(f"{said(self.turnover_cap)} % of NAV at once")
         if self.cooldown:
             words.append(f"resting {self.cooldown} sessions")
         return ", ".join(words)

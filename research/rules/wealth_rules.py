@@ -61,7 +61,7 @@ class WealthRule(RuleTraits):
             )
         share, why = self.share(view)
         answer = self._threshold.decide(replace(view, target=share * view.target))
-        return replace(answer, why=Why(f"{why}: the rule holds {said(share)}\u202f% of the target"))
+        return replace(answer, why=Why(f"{why}: the rule holds {said(share)} % of the target"))
 
     @property
     def long_name(self) -> str:
@@ -105,7 +105,7 @@ class CPPI(WealthRule):
     @property
     def does(self) -> str:
         """Floor and multiplier, in words."""
-        return f"{self.multiplier:g} times what exceeds a floor of {said(self.floor)}\u202f% of the first NAV"
+        return f"{self.multiplier:g} times what exceeds a floor of {said(self.floor)} % of the first NAV"
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class DrawdownFloor(WealthRule):
     @property
     def does(self) -> str:
         """Limit and multiplier, in words."""
-        return f"{self.multiplier:g} times what exceeds a floor {said(self.limit)}\u202f% under the peak"
+        return f"{self.multiplier:g} times what exceeds a floor {said(self.limit)} % under the peak"
 
 
 @dataclass(frozen=True)
@@ -168,20 +168,19 @@ class StopLoss(WealthRule):
             return 0.0, f"{since} of {self.wait} sessions since the stop have passed"
         return (
             1.0,
-            f"NAV is {said(1.0 - float(growth[-1]) / peak)}\u202f% under its peak, and the stop at "
-            f"{said(self.limit)}\u202f%",
+            f"NAV is {said(1.0 - float(growth[-1]) / peak)} % under its peak, and the stop at {said(self.limit)} %",
         )
 
     @property
     def does(self) -> str:
         """Limit and wait, in words."""
-        return f"the target, or cash for {self.wait} sessions after a fall of {said(self.limit)}\u202f%"
+        return f"the target, or cash for {self.wait} sessions after a fall of {said(self.limit)} %"
 
 
 def _above(floor: float, growth: float, multiplier: float) -> tuple[float, str]:
     """Share of NAV: the multiple of its excess over the floor, 0 to 1; and the reason."""
     cushion = 1.0 - floor / growth
-    where = f"NAV {'exceeds' if cushion >= 0.0 else 'is under'} the floor by {said(abs(cushion))}\u202f% of NAV"
+    where = f"NAV {'exceeds' if cushion >= 0.0 else 'is under'} the floor by {said(abs(cushion))} % of NAV"
     return min(1.0, max(0.0, multiplier * cushion)), where
 
 

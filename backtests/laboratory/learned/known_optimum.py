@@ -7,7 +7,7 @@ other paths, so that random shocks cancel in their difference.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from foundation.arguments import is_number, refuse
 from foundation.arrays import Array
 from foundation.compiled import compiled
 from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import percent
 from research.allocation import FixedWeights
 from research.learning import Learned, PPOSettings
 from research.learning.learners.learning_curve import SeedResult
@@ -186,9 +187,10 @@ def summary(plain: pd.DataFrame, fee: pd.DataFrame) -> str:
     sentences = []
     for where, table in (("Without a fee", plain), ("With a fee for every event", fee)):
         gaps = table.groupby("learner")["gap"].agg(["median", "min", "max", "size"]).sort_values("median")
+        said = gaps.map(partial(percent, digits=2, signed=True)).assign(size=gaps["size"])
         each = [
-            f"{name} {row['median']:+.2%}" + (f" ({row['min']:+.2%} to {row['max']:+.2%})" if row["size"] > 1 else "")
-            for name, row in gaps.iterrows()
+            f"{name} {row['median']}" + (f" ({row['min']} to {row['max']})" if row["size"] > 1 else "")
+            for name, row in said.iterrows()
         ]
         seeds = int(gaps["size"].max())
         sentences.append(f"{where}, J above the optimum's, median and range of {seeds} seeds: {'; '.join(each)}.")

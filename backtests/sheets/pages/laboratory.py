@@ -26,7 +26,7 @@ from backtests.sheets.tables import Block, Looks, Shown, by_name, records_table,
 from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.text_tables import text_table, wrapped
-from foundation.paper.wording import NARROW_SPACE, listed, number, percent
+from foundation.paper.wording import listed, number, percent
 from foundation.tolerances import TRACKING
 
 ASSETS = ("the first asset", "the second asset")  # on the axes of a region
@@ -87,7 +87,7 @@ def _point(family: str, setting: str, chosen: Mapping[str, str]) -> str:
     """The label of a setting on its curve: a price of tracking, or a band or limit in per cent."""
     if family == OPTIMUM:
         return setting.replace("g = ", "g ")
-    words = f"{100.0 * float(setting.split(', ')[0]):g}{NARROW_SPACE}%"
+    words = f"{100.0 * float(setting.split(', ')[0]):g} %"
     return f"{words} tuned" if chosen[family] == setting else words
 
 

@@ -30,7 +30,7 @@ def before_after_picture(found: BeforeAfter) -> Picture:
     lines = [row for row in rows if row["asset"] != CASH_ROW]
     moved = [row for row in sorted(lines, key=lambda row: -abs(row["moved"])) if abs(row["moved"]) > COUNTED]
     words = [
-        f"{row['asset']} from {number(100 * row['before'], 1)} to {number(100 * row['after'], 1)}\u202f%"
+        f"{row['asset']} from {number(100 * row['before'], 1)} to {number(100 * row['after'], 1)} %"
         for row in moved[:3]
     ]
     caption = f"The largest changes are those of {listed(words)}." if words else "No weight changes."

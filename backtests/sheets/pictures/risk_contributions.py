@@ -9,7 +9,7 @@ from foundation.paper.layout import AXIS, NAMES, TITLE
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LETTER
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import NARROW_SPACE, listed, number, percent
+from foundation.paper.wording import listed, number, percent
 
 BAR = 0.55  # of a row: height of a bar
 ROWS_SHOWN = 40  # rows of a picture; all are in its CSV
@@ -94,7 +94,7 @@ def risk_contributions_picture(name: str, found: RiskContributions) -> Picture |
         panel = rows_panel(f, "contributions", len(shown), across, names=names, right=RIGHT, below=AXIS)
         panel.title("Share")
         marks = panel.x.ticks(7 if f.is_wide else 4)
-        panel.x_grid(marks, [f"{100.0 * m:g}{NARROW_SPACE}%" for m in marks], zero="ink")
+        panel.x_grid(marks, [f"{100.0 * m:g} %" for m in marks], zero="ink")
         panel.x_title("of NAV, and of volatility: each sums to 100 %")
         row_names(panel, list(shown))
         for row, y in zip(shown.values(), heights(panel, len(shown)), strict=True):

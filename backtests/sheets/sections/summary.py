@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from backtests.sheets.parts import Filled, Part, Words
 from backtests.sheets.tables import Block
 from foundation.paper.picture import Picture
-from foundation.paper.wording import percent, spaced_per_cents
+from foundation.paper.wording import percent
 
 SPECIAL = re.compile(r"[\\`*<|~]|&(?=[#\w]+;)|\](?=[(\[:])|(?<!\w)_|_(?!\w)")  # what Markdown reads as something else
 OPENING = re.compile(r"^(\d*)([-+>#=\[]|(?<=\d)[.)])")  # what would begin a list, a heading, a quotation, a reference
@@ -48,7 +48,7 @@ def cell(text: str) -> str:
     >>> print(cell("7.73 | *"))
     7.73 \\| \\*
     """
-    return SPECIAL.sub(r"\\\g<0>", spaced_per_cents(" ".join(text.split())))
+    return SPECIAL.sub(r"\\\g<0>", " ".join(text.split()))
 
 
 def bullets(items: Iterable[str]) -> str:

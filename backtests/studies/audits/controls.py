@@ -23,6 +23,7 @@ from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
+from foundation.paper.wording import percent
 from foundation.progress import bar
 from research.accounting import Costs, Hold, Policy, Trade, View, Why
 from research.allocation import Allocation, TargetPath, target_path
@@ -74,7 +75,7 @@ class Controls:
             for name, r in self.shuffled.iterrows()
         ]  # fmt: skip
         random = [
-            [str(name), f"{r.days:,.0f}", f"{r.loss:.2f}", f"{r.loss_random:.2f}", f"{r.beats:.0%}"]
+            [str(name), f"{r.days:,.0f}", f"{r.loss:.2f}", f"{r.loss_random:.2f}", percent(r.beats, 0)]
             for name, r in self.random.iterrows()
         ]
         worlds = [

@@ -22,6 +22,7 @@ from backtests.studies.forecasts.walk_forward import ForecastPath
 from foundation.errors import DataError
 from foundation.files import ROOT, write_whole
 from foundation.home import FORECAST_BOOK, folder_for, stated_folder
+from foundation.paper.wording import percent
 from research.allocation.kept_paths import settings_of
 from research.forecast import Forecast
 from research.forecast.predicted import predicted
@@ -188,7 +189,7 @@ def _folder(book: Path, model: Any, market: tuple[str, ...]) -> Path:
 
 
 def _told(mean: float, deviation: float) -> str:
-    return f"{mean:.4%} ± {deviation:.4%}"
+    return f"{percent(mean, 4)} ± {percent(deviation, 4)}"
 
 
 def _plain(number: float) -> float | None:

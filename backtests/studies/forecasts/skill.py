@@ -21,6 +21,7 @@ from backtests.studies.forecasts.walk_forward import ForecastPath
 from foundation.arguments import one_of
 from foundation.arrays import Array, Rows
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from research.forecast.skill import (
     FEWEST_LINES,
     covered,
@@ -106,7 +107,7 @@ def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
             "R² of log variance over the random walk": ratio,
             "gain in QLIKE over the random walk": _gain(ours, theirs, outcome, horizon, level),
             "the same of the portfolio of equal risks": _gain(path.portfolio, before, came, horizon, level),
-            f"coverage of {COVERAGE:.0%} intervals": coverage.plus(COVERAGE),
+            f"coverage of {percent(COVERAGE, 0)} intervals": coverage.plus(COVERAGE),
         },
     )
 
@@ -165,7 +166,7 @@ def skill_by_group(path: ForecastPath, groups: Sequence[object]) -> pd.DataFrame
     values = {
         "rank IC": rank_correlations(path.mean, path.outcome),
         DIRECTION: hits,
-        f"coverage of {COVERAGE:.0%}": _by_row(covered(*path.ends(COVERAGE), path.outcome)),
+        f"coverage of {percent(COVERAGE, 0)}": _by_row(covered(*path.ends(COVERAGE), path.outcome)),
     }
     found = pd.DataFrame(values).groupby(labels, sort=True).mean()
     logs = _log_variances(path)

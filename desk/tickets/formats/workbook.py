@@ -81,12 +81,12 @@ def _facts(book: "Workbook", ticket: Ticket) -> None:
     parts = {k: v for k, v in ticket.document.items() if not isinstance(v, dict | list)}
     for row, (name, value) in enumerate((parts | {"hash": ticket.hash} | dict(ticket.totals)).items()):
         sheet.write_string(row, 0, name.replace("_", " "))
-        style = book.add_format({"num_format": "0.0000%", "align": "left"}) if name == "turnover" else money
+        style = book.add_format({"num_format": "0.0000 %", "align": "left"}) if name == "turnover" else money
         write_cell(sheet, row, 1, value, style if name in ticket.totals else None)
 
 
 def _style(book: "Workbook", title: str) -> "Format":
-    shape = "0.00%" if title.startswith("weight") else SHAPES.get(title)
+    shape = "0.00 %" if title.startswith("weight") else SHAPES.get(title)
     if shape:
         return book.add_format({"num_format": shape})
     return book.add_format({"text_wrap": title == "reason", "valign": "top"})

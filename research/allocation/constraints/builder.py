@@ -13,6 +13,7 @@ import numpy as np
 from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import ConfigError
+from foundation.paper.wording import percent
 from research.allocation.accuracy import ZERO
 from research.allocation.constraints.limits import (
     HELD_LINES,
@@ -197,7 +198,7 @@ class _Builder:
                             np.array([upper]), float(bound), mend, "lines", firm=asked)  # fmt: skip
         if asked.if_held:
             yield Limit(
-                "cardinality.if_held", f"an asset that is held is at least {asked.if_held:.2%} of NAV",
+                "cardinality.if_held", f"an asset that is held is at least {percent(asked.if_held, 2)} of NAV",
                 {WEIGHTS: eye, HELD_LINES: -asked.if_held * eye}, np.zeros(n), np.full(n, inf), asked.if_held,
                 "lower the least weight of an asset that is held", firm=asked,
             )  # fmt: skip
@@ -217,7 +218,7 @@ class _Builder:
         ones = np.ones(n)
         rows = {WEIGHTS: np.array([zero, -ones]), BOUGHT_BLOCK: np.array([ones, ones])}
         upper = np.array([asked.most, asked.most - previous.sum()])
-        words = f"turnover against the previous target is at most {asked.most:.2%} of NAV"
+        words = f"turnover against the previous target is at most {percent(asked.most, 2)} of NAV"
         yield Limit("turnover.most", words, rows, np.full(2, -inf), upper, asked.most, "raise the most turnover",
                     firm=asked)  # fmt: skip
 
@@ -236,13 +237,13 @@ class _Builder:
             return
         most = asked.days * asked.participation * traded / asked.nav
         words = (
-            f"no asset is more than {asked.days:g} days of volume at {asked.participation:.0%} of it, for a NAV of "
-            f"{asked.nav:,.0f}"
+            f"no asset is more than {asked.days:g} days of volume at {percent(asked.participation, 0)} of it, for a "
+            f"NAV of {asked.nav:,.0f}"
         )
         for i in np.flatnonzero(most < 1.0):
             row = {WEIGHTS: np.eye(self.n)[i : i + 1]}
             name = self.known.assets[i]
-            limit = Limit(f"liquidity.{name}", f"{words} ({name}: {most[i]:.2%})", row, -most[i : i + 1],
+            limit = Limit(f"liquidity.{name}", f"{words} ({name}: {percent(most[i], 2)})", row, -most[i : i + 1],
                           most[i : i + 1], float(most[i]), f"raise the most of {name} that liquidity allows",
                           firm=asked)  # fmt: skip
             yield limit if self.asked.cardinality is None or self.asked.shorts else _if_held(limit)
@@ -252,14 +253,14 @@ class _Builder:
     def _risks(self) -> Iterator[Limit]:
         volatility, tracking = self.asked.volatility, self.asked.tracking_error
         if volatility is not None and (root := self._root("volatility")) is not None:
-            words = f"volatility is at most {volatility.most:.2%} a year"
+            words = f"volatility is at most {percent(volatility.most, 2)} a year"
             yield risk_limit("volatility.most", words, root, np.zeros(self.n), volatility.most,
                              "raise the most volatility", firm=volatility)  # fmt: skip
         if tracking is not None and self._applies("tracking_error", self.who.some(tracking.benchmark)):
             benchmark = self._portfolio("tracking_error.benchmark", tracking.benchmark)
             if (root := self._root("tracking_error")) is None:
                 return
-            words = f"tracking error is at most {tracking.most:.2%} a year"
+            words = f"tracking error is at most {percent(tracking.most, 2)} a year"
             yield risk_limit("tracking_error.most", words, root, benchmark, tracking.most,
                              "raise the most tracking error", firm=tracking)  # fmt: skip
 
@@ -271,7 +272,7 @@ class _Builder:
             )
             return
         self.parts.append(tail(returns, asked.level))
-        words = f"CVaR at {asked.level:.0%} is at most {asked.most:.2%} a period"
+        words = f"CVaR at {percent(asked.level, 0)} is at most {percent(asked.most, 2)} a period"
         rows = {TAIL: tail_mean(len(returns), asked.level)[None]}
         scale = float(np.abs(returns).max()) or 1.0
         yield Limit("cvar.most", words, rows, np.array([-inf]), np.array([asked.most]), asked.most,

@@ -13,6 +13,7 @@ from math import inf, isfinite
 import numpy as np
 
 from foundation.arrays import Array, Mask, Rows
+from foundation.paper.wording import percent
 from research.allocation.constraints.records import ALWAYS, Firmness
 
 WEIGHTS, HELD_LINES = "weights", "held"  # blocks of x: what each asset weighs, and whether it is held
@@ -26,7 +27,7 @@ class Limit:
     """One side of a constraint, or an equation; all its rows are widened together.
 
     key       : place under `constraints`, such as "groups.us.most".
-    words     : text, such as "us (region us) is at most 30.00% of NAV".
+    words     : text, such as "us (region us) is at most 30.00 % of NAV".
     rows      : block -> (k, size of the block); a block that is not named has zeros.
     lower     : (k,).
     upper     : (k,).
@@ -74,12 +75,12 @@ class Limit:
 
     @property
     def short(self) -> str:
-        """It in few words, such as "us ≤ 30%"."""
+        """It in few words, such as "us ≤ 30 %"."""
         name = self.key.removesuffix(".most").removesuffix(".least")
         for kind in ("lines.", "groups.", "exposures."):
             name = name.removeprefix(kind)
         sign = "=" if self.equation else "≤" if self.raised else "≥"
-        return f"{name.replace('_', ' ').replace('.', ' ')} {sign} {self.written(self.bound).replace('.00%', '%')}"
+        return f"{name.replace('_', ' ').replace('.', ' ')} {sign} {self.written(self.bound).replace('.00 %', ' %')}"
 
     @property
     def step(self) -> float:
@@ -123,9 +124,9 @@ def without_leverage(n: int) -> tuple[Limit, Limit]:
     """The limits of n assets where no gross is stated: no short assets, and no sum above one."""
     why = "since no gross is stated"
     return (
-        Limit("long_only.least", f"every asset is at least 0.00% of NAV, {why}", {WEIGHTS: np.eye(n)},
+        Limit("long_only.least", f"every asset is at least 0.00 % of NAV, {why}", {WEIGHTS: np.eye(n)},
               np.zeros(n), np.full(n, inf), 0.0),
-        Limit("unlevered.most", f"the sum of the weights is at most 100.00% of NAV, {why}",
+        Limit("unlevered.most", f"the sum of the weights is at most 100.00 % of NAV, {why}",
               {WEIGHTS: np.ones((1, n))}, np.array([-inf]), np.ones(1), 1.0),
     )  # fmt: skip
 
@@ -142,7 +143,7 @@ def written(value: float, unit: str, outward: bool | None = None) -> str:
     if outward is not None:
         steps = np.ceil(steps - HUNDREDTH) if outward else np.floor(steps + HUNDREDTH)
     rounded = round(float(steps), 0 if outward is not None else 6) / 10**digits
-    return f"{rounded:.2%}" if unit in POINT_UNITS else f"{rounded:.6g}"
+    return percent(rounded, 2) if unit in POINT_UNITS else f"{rounded:.6g}"
 
 
 @dataclass(frozen=True, eq=False)

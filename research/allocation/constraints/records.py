@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from foundation.arguments import cut, is_number, is_whole, shown
 from foundation.errors import ConfigError
+from foundation.paper.wording import percent
 
 
 def freeze(record: object) -> None:
@@ -358,8 +359,8 @@ class Constraints:
                 value = getattr(limit, side, None)
                 if value is not None and abs(value) > most:
                     raise ConfigError(
-                        f"{name}.{side} is {value:g}, which is {value:.0%}: give a fraction, such as "
-                        f"{value / 100:g} for {value:g}%."
+                        f"{name}.{side} is {value:g}, which is {percent(value, 0)}: give a fraction, such as "
+                        f"{value / 100:g} for {value:g} %."
                     )
 
     def _check_long_only(self) -> None:

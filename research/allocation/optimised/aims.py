@@ -5,6 +5,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.paper.wording import percent
 from research.allocation.constraints.branch import best
 from research.allocation.constraints.conic import ConeProgramme
 from research.allocation.constraints.limits import WEIGHTS, Limit, Limits
@@ -49,8 +50,8 @@ def maximum_ratio(risk: Risk, mean: Array, cash: float, unit: str) -> Aim:
     def unreached(limits: Limits) -> str:
         most = best(ConeProgramme(limits, Objective({WEIGHTS: cash - mean}))).point
         return "" if most is None else (
-            f"no weights within the limits earn more than cash, {cash:.2%} a year: the best earn {abs(most.value):.2%} "
-            "less. Ask for the minimum volatility, or for other expected returns"
+            f"no weights within the limits earn more than cash, {percent(cash, 2)} a year: the best earn "
+            f"{percent(abs(most.value), 2)} less. Ask for the minimum volatility, or for other expected returns"
         )  # fmt: skip
 
     return Aim(risk.objective, unit, numerator={WEIGHTS: mean - cash}, parts=risk.parts, unreached=unreached)
@@ -80,12 +81,12 @@ def maximum_return(mean: Array) -> Aim:
 def return_limit(mean: Array, goal: float) -> Limit:
     """A return of at least `goal` a year, of a mean (n,): it conflicts, and is priced, as every limit."""
     span = float(np.ptp(mean)) or 1.0
-    words = f"the expected return is at least {goal:.2%} a year"
+    words = f"the expected return is at least {percent(goal, 2)} a year"
     return Limit("goal", words, {WEIGHTS: mean[None]}, np.array([goal]), np.array([np.inf]), goal,
                  "lower the goal", "a year", span)  # fmt: skip
 
 
 def volatility_limit(root: Array, goal: float) -> Limit:
     """A volatility of at most `goal` a year, of a root (r, n) of the covariance."""
-    words = f"volatility is at most {goal:.2%} a year"
+    words = f"volatility is at most {percent(goal, 2)} a year"
     return risk_limit("goal", words, root, np.zeros(root.shape[1]), goal, "raise the goal")

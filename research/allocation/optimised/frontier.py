@@ -8,6 +8,7 @@ import pandas as pd
 
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, freeze_fields
+from foundation.paper.wording import percent
 from research.allocation.answer import Binding, NotSolvedError
 from research.allocation.constraints.active_set import by_active_sets
 from research.allocation.constraints.binding import binding_of
@@ -65,7 +66,7 @@ def _by_cones(programme: ConeProgramme, limits: Limits, place: int, target: floa
     """The point of least risk with a mean of `target`, the bound of the limit at `place`."""
     found = best(programme, {place: target}).point
     if found is None:
-        raise NotSolvedError(f"no solver found the frontier's point of {target:.4%} a year")
+        raise NotSolvedError(f"no solver found the frontier's point of {percent(target, 4)} a year")
     if (whole := of_held(limits, found)) is not None:
         found = programme.solve({place: target}, whole) or found
     return programme.sharpened(found, {place: target}, whole) if sharpen else found

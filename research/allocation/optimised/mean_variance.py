@@ -76,7 +76,7 @@ class MeanVariance(OnForecast):
         if self.objective == "target_return" and not is_number(goal):
             refuse(subject, goal, "give a fraction a year, such as 0.08.")
         if self.objective == "target_risk" and not (is_number(goal) and 0.0 < goal < 2.0):  # type: ignore[operator]
-            refuse(subject, goal, "give a volatility a year above 0 and below 2, such as 0.08 for 8%.")
+            refuse(subject, goal, "give a volatility a year above 0 and below 2, such as 0.08 for 8 %.")
 
     def found(self, limits: Limits, moments: Moments, past: Past) -> Optimum:
         """The best weights (k,) within limits, for a forecast of a year; cash earns its return over the window."""

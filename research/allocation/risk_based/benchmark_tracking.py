@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from foundation.arguments import cut, is_number, shown
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import percent
 from research.allocation.accuracy import LIMIT_TOLERANCE
 from research.allocation.answer import NotSolvedError
 from research.allocation.constrained.constrained import Pairs
@@ -101,7 +102,7 @@ class BenchmarkTracking(OnForecast):
         without = f"without {cut(', '.join(absent))}, which have no complete window"
         if whole * known <= 0.0:
             raise NotSolvedError(
-                f"{without} on {past.date:%Y-%m-%d}, the benchmark sums to {known:.2%} of NAV in place of {whole:.2%}: "
-                "its other assets cannot keep their proportions. Start later, or take these assets out of it"
+                f"{without} on {past.date:%Y-%m-%d}, the benchmark sums to {percent(known, 2)} of NAV in place of "
+                f"{percent(whole, 2)}: its other assets cannot keep their proportions. Start later, or leave these out"
             )
         return found, (f"the benchmark is tracked {without}.",)

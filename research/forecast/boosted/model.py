@@ -19,6 +19,7 @@ from foundation.arguments import check_positive, cut, did_you_mean, is_number, i
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
+from foundation.paper.wording import percent
 from research.forecast.boosted import libraries
 from research.forecast.boosted.calibration import Skill, fewest_days, folds
 from research.forecast.boosted.features import YEAR, Samples, deviations, features, samples
@@ -329,11 +330,11 @@ def sentence(line: str, base: float, shares: pd.Series, numbers: pd.Series, hori
 
     >>> shares = pd.Series({"momentum_63": 0.004, "carry_252": -0.001})
     >>> print(sentence("SPY", 0.01, shares, pd.Series({"momentum_63": 0.12, "carry_252": 0.0}), 21))
-    SPY is expected to return 1.30% over 21 sessions, 0.30 points more than its mean so far: momentum_63 of 0.12 \
+    SPY is expected to return 1.30 % over 21 sessions, 0.30 points more than its mean so far: momentum_63 of 0.12 \
 adds 0.40 points, carry_252 of 0 takes 0.10.
     """
     tilt = float(shares.sum())
-    expected = f"{line} is expected to return {100.0 * (base + tilt):.2f}% over {horizon} sessions"
+    expected = f"{line} is expected to return {percent(base + tilt, 2)} over {horizon} sessions"
     named = shares[shares.abs().sort_values(ascending=False, kind="stable").index][:FEATURES_NAMED]
     named = named[named.abs() >= SMALLEST_NAMED]
     if named.empty:

@@ -20,7 +20,7 @@ from research.forecast.returns import check_window, complete_returns, left_out
 from research.forecast.signals.expected import DEVIATION, FEWEST_HORIZONS, Expected, History, expected, history
 from research.market import Past
 
-FORGOTTEN = 4  # half-lives of returns that an average needs: 6% of its weights lie before them
+FORGOTTEN = 4  # half-lives of returns that an average needs: 6 % of its weights lie before them
 
 
 class Signal(Protocol):

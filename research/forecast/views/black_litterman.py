@@ -27,6 +27,7 @@ import numpy as np
 from foundation.arguments import check_positive, is_number, refuse
 from foundation.arrays import Array
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from foundation.tolerances import VARIATION
 from research.forecast.moments import Forecast, Moments
 from research.forecast.views.equilibrium import MarketCap, cash_over
@@ -166,10 +167,10 @@ def _check_certain(rows: ViewRows, prior: Moments) -> None:
         if not others:
             raise DataError(
                 f"view {view.view!r} is about a combination without risk in the prior, which expects "
-                f"{picks[i] @ prior.mean:.2%} a year of it: no view moves it. Leave it out."
+                f"{percent(picks[i] @ prior.mean, 2)} a year of it: no view moves it. Leave it out."
             )
         raise DataError(
             f"views {', '.join(map(repr, (*others, view.view)))} are certain and contradict each other: the last "
-            f"expects {rows.expected[i]:.2%} a year, and from the others follow "
-            f"{rows.expected[i] - surprise[i] + shares @ surprise[free]:.2%}. Give one of them a confidence below 100%."
+            f"expects {percent(rows.expected[i], 2)} a year, and from the others follow "
+            f"{percent(rows.expected[i] - surprise[i] + shares @ surprise[free], 2)}. Give one a confidence below 1."
         )

@@ -29,6 +29,7 @@ import numpy as np
 from foundation.arguments import check_positive, cut, is_number, one_of, refuse
 from foundation.arrays import Array
 from foundation.errors import DataError
+from foundation.paper.wording import percent
 from research.forecast.moments import Forecast, Moments, repaired
 from research.forecast.returns import check_window, complete_returns
 from research.forecast.views.equilibrium import MarketCap, cash_over
@@ -291,7 +292,8 @@ class Scenarios:
         best = rows.only(those)
         if len(those) == 1:
             combined = self.returns @ best.picks[0] * self.prior.horizon
-            said = f"one period gives {combined.min():.0%} to {combined.max():.0%}, put as a rate a year"
+            least, most = percent(combined.min(), 0), percent(combined.max(), 0)
+            said = f"one period gives {least} to {most}, put as a rate a year"
         else:
             said = "any smaller number of them can hold"
         raise DataError(

@@ -15,6 +15,7 @@ import numpy as np
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError
+from foundation.paper.wording import percent
 from foundation.tolerances import VARIATION
 from research.market import Market
 
@@ -94,9 +95,9 @@ def varied(market: Market, held: Mask, first: int, stop: int, factor: float, sha
     if made.min() < -1.0:
         t, i = divmod(int(np.argmin(made)), len(moves))
         raise ConfigError(
-            f"with volatility times {factor:.2f}, {market.assets[moves[i]]} would lose {-made[t, i]:.0%} on "
-            f"{market.dates[first + t]:%Y-%m-%d}, where it really lost {-own[t, i]:.0%}: lower the volatility or the "
-            "correlation of Variation."
+            f"with volatility times {factor:.2f}, {market.assets[moves[i]]} would lose {percent(-made[t, i], 0)} on "
+            f"{market.dates[first + t]:%Y-%m-%d}, where it really lost {percent(-own[t, i], 0)}: lower the volatility "
+            "or the correlation of Variation."
         )
     out[days, moves] = made
     return out

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from foundation.arrays import Array, Rows
+from foundation.paper.wording import percent
 from research.market.quality.bars import BARS_A_QUARTER, BARS_OF_A_SCALE, Bars
 from research.market.quality.findings import Finding, finding
 
@@ -74,9 +75,10 @@ def _named(bars: Bars, z: Array, t: int, candidates: list[int]) -> tuple[list[Fi
         return _by_factor(bars, t, factor, candidates)
     paid = float(bars.paid[t])
     if paid > FAR * bars.scale[t] and abs(net[t] - paid) < paid / 2.0:
-        text = f"{bars.asset} on {day[0]} pays {np.expm1(paid):.1%} of its close, which does not fall for it."
+        text = f"{bars.asset} on {day[0]} pays {percent(np.expm1(paid))} of its close, which does not fall for it."
         return [finding("no_drop", bars.asset, day, net[t] - paid, text, expected=-paid)], {t}
-    size = f"{bars.asset} on {day[0]} moves by {np.expm1(net[t]):+.1%} net of peers, {abs(z[t]):.0f} deviations"
+    move = percent(np.expm1(net[t]), signed=True)
+    size = f"{bars.asset} on {day[0]} moves by {move} net of peers, {abs(z[t]):.0f} deviations"
     if t + 1 < len(net) and abs(z[t]) > REVERSING and abs(net[t] + net[t + 1]) < REVERSED * abs(net[t]):
         return [finding("spike", bars.asset, day, np.expm1(net[t]), f"{size}, and back on the next bar.")], {t, t + 1}
     if abs(z[t]) > LONE:
@@ -158,7 +160,7 @@ def _missing(bars: Bars, rows: Rows, paid: Array) -> Iterator[Finding]:
         at = int(np.argmin(unlike + (far / DAY_OFF) ** 2))
         text = (
             f"{bars.asset} has no dividend for {gaps[k]} days after {bars.days[rows[k]]}, where {usual:.0f} are usual. "
-            f"A fall of {size:.2%} net of peers would show one: near the day due, {bars.days[at]} is most like it, "
-            f"with {np.expm1(net[at]):+.2%}."
+            f"A fall of {percent(size, 2)} net of peers would show one: near the day due, {bars.days[at]} is most like "
+            f"it, with {percent(np.expm1(net[at]), 2, signed=True)}."
         )
         yield finding("no_dividend", bars.asset, bars.days[at : at + 1], net[at], text, expected=-size)

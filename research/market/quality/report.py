@@ -12,6 +12,7 @@ from foundation.arguments import cut, refuse
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, wrapped
+from foundation.paper.wording import percent
 from research.market.calendars import Days
 from research.market.market import Market
 from research.market.notes import Day, counted
@@ -231,9 +232,9 @@ def differences(one: Known, other: Known, names: tuple[str, str]) -> tuple[Findi
         if apart.any():
             worst = int(np.argmax(np.abs(ratio)))
             text = (
-                f"{asset}: closes of {names[0]} and {names[1]} differ by more than {AGREEMENT:.2%} on "
+                f"{asset}: closes of {names[0]} and {names[1]} differ by more than {percent(AGREEMENT, 2)} on "
                 f"{int(apart.sum()):,} of {len(both):,} days, {span(both[apart])}, most on {both[worst]}, by "
-                f"{ratio[worst]:+.2%}."
+                f"{percent(ratio[worst], 2, signed=True)}."
             )
             found.append(finding("source", asset, both[apart], int(apart.sum()), text))
     return tuple(found)

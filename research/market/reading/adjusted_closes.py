@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import percent
 from foundation.table_files import fault
 from research.market.calendars import Days
 from research.market.corporate_actions import YIELD_WARNED, TradedCloses, as_traded, unadjusted
@@ -174,7 +175,7 @@ def _differing(bars: TableBars) -> Iterator[Note]:
         worst = rows[np.argmax(apart[rows])]
         text = (
             f"{asset} grows otherwise than its adjusted closes on {counted(len(rows), 'session')}, most on "
-            f"{bars.days[worst]} ({apart[worst]:.2%}): look for a dividend that is missing."
+            f"{bars.days[worst]} ({percent(apart[worst], 2)}): look for a dividend that is missing."
         )
         yield Note(text, [asset], warning=True)
 

@@ -245,7 +245,7 @@ SP500_SECTORS = {
 }
 SP500_NOTES = (
     Note("Returns come from closes adjusted for splits and dividends; there are no quotes, and so no whole units."),
-    Note("Prices are rounded to three decimals: to 2004 a cheap stock moves in steps of up to 1%.", last="2004-12-31"),
+    Note("Prices are rounded to three decimals: to 2004 a cheap stock moves in steps of up to 1 %.", last="2004-12-31"),
     Note("The twenty stocks were chosen with hindsight, which overstates growth."),
 )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
+from foundation.paper.wording import percent
 from research.market.calendars import Days, row_name, rows_a_year, sessions
 from research.market.cash import BillRates, YearlyRates, bill_cash, rate_cash
 from research.market.delisting import exit_note
@@ -346,8 +347,8 @@ def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
         days = prices.days[np.abs(returns[:, i]) > EXTREME]
         widest = int(np.argmax(np.abs(returns[:, i])))
         text = (
-            f"{prices.names[i]} moved by more than {EXTREME:.0%} on {counted(len(days), 'session')}, most on "
-            f"{prices.days[widest]} ({returns[widest, i]:+.1%}): look for a split or a wrong price."
+            f"{prices.names[i]} moved by more than {percent(EXTREME, 0)} on {counted(len(days), 'session')}, most on "
+            f"{prices.days[widest]} ({percent(returns[widest, i], signed=True)}): look for a split or a wrong price."
         )
         notes.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
     return tuple(notes)
@@ -367,8 +368,9 @@ def _differing(market: Market) -> tuple[Note, ...]:
         days, worst = market.days[1:][np.abs(apart[:, i]) > AGREES], int(np.argmax(np.abs(apart[:, i])))
         text = (
             f"{market.assets[i]} returned other than its quotes, dividends and splits say on "
-            f"{counted(len(days), 'session')}, most on {market.days[worst + 1]} ({apart[worst, i]:+.2%}): look for a "
-            "dividend or a split that is missing, doubled, dated otherwise or not adjusted alike."
+            f"{counted(len(days), 'session')}, most on {market.days[worst + 1]} "
+            f"({percent(apart[worst, i], 2, signed=True)}): look for a dividend or a split that is missing, doubled, "
+            "dated otherwise or not adjusted alike."
         )
         notes.append(Note(text, [market.assets[i]], days[0], days[-1], warning=True))
     return tuple(notes)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foundation.arrays import Array, Mask
+from foundation.paper.wording import percent
 from foundation.tolerances import LOT
 from research.orders.lots.position import CENT, Position
 from research.portfolio import WeightLimit
@@ -158,7 +159,8 @@ def cash_limits(position: Position, floor: float, spare: float = 0.0) -> Iterato
         if move > 0.0 or floor < -position.debt:
             rows = settled * _rows(position, [1.0 + move, move - 1.0, 0.0, 1.0 + move])
             most = (position.cash + debt - spare) / nav
-            yield OrderLimit(f"cash that covers an adverse move of {move:.2%}{when}", rows, np.array([most]), kind=MOVE)
+            name = f"cash that covers an adverse move of {percent(move, 2)}{when}"
+            yield OrderLimit(name, rows, np.array([most]), kind=MOVE)
         mend = None if early else partial(_lowered, position, floor)
         rows, most = settled * _rows(position, [1.0, -1.0, 0.0, 1.0]), (position.cash - least - spare) / nav
         yield OrderLimit(f"cash of at least {least:,.2f}{when}", rows, np.array([most]), mend=mend)
@@ -171,7 +173,7 @@ def weight_limits(position: Position, floor: float) -> Iterator[OrderLimit]:
         none = np.zeros(len(of))
         rows = [[of, -of, none, none + limit.upper], [-of, of, none, none - limit.lower]]
         most = [limit.upper - weight, weight - limit.lower]
-        name = f"{limit.words}, now at {weight:.2%}"
+        name = f"{limit.words}, now at {percent(weight, 2)}"
         yield OrderLimit(name, np.array(rows), np.array(most), limit.price, partial(_widened, position, floor, limit))
 
 
@@ -184,7 +186,7 @@ def _of_number(position: Position, floor: float) -> Iterator[OrderLimit]:
     if (turnover := limits.turnover) is not None:
         rows = _rows(position, [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0])
         mend = partial(_raised, position, floor, turnover)
-        yield OrderLimit(f"turnover of at most {turnover:.2%}", rows, np.full(2, turnover), mend=mend)
+        yield OrderLimit(f"turnover of at most {percent(turnover, 2)}", rows, np.full(2, turnover), mend=mend)
 
 
 def _rows(position: Position, *coefficients: list[float]) -> Array:
@@ -199,7 +201,7 @@ def _more_orders(position: Position, least: float, most: int, more: float, steps
 
 def _raised(position: Position, least: float, turnover: float, more: float, steps: int) -> Change:
     raised = _rounded_up(turnover + more, steps)
-    return Change(f"raise the turnover limit to {raised:.2%}", _with(position, turnover=raised), least)
+    return Change(f"raise the turnover limit to {percent(raised, 2)}", _with(position, turnover=raised), least)
 
 
 def _lowered(position: Position, least: float, more: float, steps: int) -> Change | None:
@@ -212,7 +214,7 @@ def _widened(position: Position, least: float, limit: WeightLimit, more: float, 
     by = _rounded_up(more, steps)
     wider = replace(limit, lower=limit.lower - by, upper=limit.upper + by)
     weights = tuple(wider if other is limit else other for other in position.limits.weights)
-    return Change(f"widen the {limit.name} by {by:.2%} of NAV", _with(position, weights=weights), least)
+    return Change(f"widen the {limit.name} by {percent(by, 2)} of NAV", _with(position, weights=weights), least)
 
 
 def _with(position: Position, **limits: Any) -> Position:

@@ -7,6 +7,7 @@ import numpy as np
 from foundation.arguments import did_you_mean, refuse
 from foundation.arrays import Array
 from foundation.errors import ConfigError
+from foundation.paper.wording import percent
 from foundation.tolerances import LOT, TRIGGER, WEIGHT
 from research.orders.lots.lot_problem import clean
 from research.orders.lots.order_limits import line_limits, sendable
@@ -96,19 +97,19 @@ def _of_all(portfolio: Portfolio, orders: Orders, kept: float) -> Iterator[str]:
     if (short := position.short(units, cash_floor(position, position, kept, position.units + units))) > 0.0:
         yield (
             f"cash does not pay the orders{f' to buy {buys}' if buys else ''}: {short:,.2f} {basis} are missing, with "
-            f"their costs, the reserve of {limits.reserve * nav:,.2f} and prices worse by {limits.adverse_move:.2%}. "
-            "Buy less, or sell more."
+            f"their costs, the reserve of {limits.reserve * nav:,.2f} and prices worse by "
+            f"{percent(limits.adverse_move, 2)}. Buy less, or sell more."
         )
     if limits.most is not None and sent > limits.most:
         yield f"there are {sent} orders, and {file} allows {limits.most}: leave some out, or raise `orders: most`."
     if limits.turnover is not None and (turnover := position.turnover(units)) > limits.turnover + WEIGHT:
         yield (
-            f"the turnover of the orders is {turnover:.2%} of NAV, and {file} allows {limits.turnover:.2%}: order "
-            "less, or raise `orders: turnover`."
+            f"the turnover of the orders is {percent(turnover, 2)} of NAV, and {file} allows "
+            f"{percent(limits.turnover, 2)}: order less, or raise `orders: turnover`."
         )
     for limit in (each for each in limits.weights if each.binds):
         if limit.outside(orders.point) > max(limit.outside(position.weights), TRIGGER):
-            at = f"{limit.weight(orders.point):.2%} after the orders"
+            at = f"{percent(limit.weight(orders.point), 2)} after the orders"
             yield f"the {limit.words} is broken, at {at}: change the orders, or widen the limit in {file}."
 
 

@@ -10,6 +10,7 @@ from math import ceil, exp, floor, log
 
 import numpy as np
 
+from foundation.paper.wording import percent
 from research.orders.lots.order_limits import MINIMUM, MOVE, NO_BUYS, NO_SELLS, OF_GAINS, OF_VOLUME, SIDE
 from research.orders.lots.position import CENT, Position
 
@@ -63,7 +64,7 @@ def relaxations(position: Position, step: float) -> Iterator[Relaxation]:
         yield Relaxation(
             MOVE, limits.adverse_move, 0.0, step,
             lambda move: replace(position, limits=replace(limits, adverse_move=move)),
-            lambda move: f"lower the adverse move to {floor(move * 1e4) / 1e4:.2%}",
+            lambda move: f"lower the adverse move to {percent(floor(move * 1e4) / 1e4, 2)}",
         )  # fmt: skip
     if position.way != 0.0:
         yield Relaxation(SIDE, 1.0, 0.0, np.inf, lambda _: replace(position, way=0.0),

@@ -8,6 +8,7 @@ import numpy as np
 from foundation.arguments import cut
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import DataError, all_mistakes
+from foundation.paper.wording import percent
 from research.market import Market
 from research.market.reading.tables import Table, read_table
 from research.portfolio.file.document import Document
@@ -39,7 +40,7 @@ class NavHistory:
             return ""
         return (
             f"`{KEY}` ends at {self.nav[-1]:,.2f} one close before the last, where the holdings are worth {nav:,.2f}: "
-            f"more than {APART:.0%} apart, flows left out. Correct the history or the holdings."
+            f"more than {percent(APART, 0)} apart, flows left out. Correct the history or the holdings."
         )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import Array, freeze_fields
 from foundation.errors import DataError, all_mistakes
+from foundation.paper.wording import percent
 from foundation.table_files import Number, Row, iso_day
 from research.market import Market
 from research.market.calendars import session_after
@@ -181,7 +182,7 @@ def _far(market: Market, i: int, price: float) -> str:
     close = market.prices[-1, i]
     if not abs(price / close - 1.0) > SPLIT_RETURN:  # NaN is not
         return ""
-    return f"{price / close - 1.0:+.0%} from the last close, {close:,.7g}"
+    return f"{percent(price / close - 1.0, 0, signed=True)} from the last close, {close:,.7g}"
 
 
 def _price(table: BrokerTable, cells: list[str], decimal: str) -> Number | None:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from foundation.arguments import did_you_mean
 from foundation.arrays import Array, Rows, frozen
+from foundation.paper.wording import percent
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.kinds import Pair, Text, Told, record
@@ -83,7 +84,7 @@ class WeightLimit:
     @property
     def words(self) -> str:
         """Its name with its bounds."""
-        return f"{self.name} ({self.lower:.2%} to {self.upper:.2%})"
+        return f"{self.name} ({percent(self.lower, 2)} to {percent(self.upper, 2)})"
 
 
 def range_limits(

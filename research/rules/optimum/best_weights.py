@@ -35,8 +35,8 @@ def best_weights(
     Raises     : ConfigError for arguments of another kind; PolicyError for bounds that cannot be met, and where no best
                  point is found, as with a covariance that is not positive semidefinite.
 
-    One asset at 70% whose target is 60%, of volatility 16%: held for a year at a tracking_penalty of 2, it is sold down
-    to a distance of cost / (kappa sigma^2) = 0.01953.
+    One asset at 70 % whose target is 60 %, of volatility 16 %: held for a year at a tracking_penalty of 2, it is sold
+    down to a distance of cost / (kappa sigma^2) = 0.01953.
 
     >>> w, p, s, c = np.array([0.7]), np.array([0.6]), np.array([[0.0256]]), np.array([0.001])
     >>> best_weights(w, p, s, c, kappa=2.0, cash=(0.0, 1.0)).round(5).tolist()

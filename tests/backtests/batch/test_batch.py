@@ -253,7 +253,7 @@ def test_trade_that_cannot_be_paid_names_lane_day_and_line() -> None:
     good, bad = (PreparedConfiguration(bands, targets, Costs.bps(2, commission=bps)) for bps in (0.0, 4000.0))
     strategic = target_path(EqualWeights(), market)
     play_batch(market, [good], strategic, PENALTY, 252.0, leverage_limit=4.0)
-    words = f"configuration 70 cannot go on at {market.dates[0]:%Y-%m-%d}: .* is A: 40.00% of a weight of 2.0000"
+    words = f"configuration 70 cannot go on at {market.dates[0]:%Y-%m-%d}: .* is A: 40.00 % of a weight of 2.0000"
     with pytest.raises(PolicyError, match=re.compile(words, re.DOTALL)):
         play_batch(market, [*[good] * 70, bad], strategic, PENALTY, 252.0, leverage_limit=4.0)
 

@@ -104,7 +104,7 @@ def test_the_verdict_says_what_to_do_and_what_it_gains_in_the_test_and_by_belief
     growth = more.evidence.differences("growth")["threshold"]
     lead = f"grew {-100 * growth.value:.2f} points a year less than quarterly: −{-growth.value * nav:,.0f} USD"
     assert lead in said.growth
-    assert f"(95\u202f%: −{-growth.lower * nav:,.0f} to +{growth.upper * nav:,.0f}, not adjusted" in said.growth
+    assert f"(95 %: −{-growth.lower * nav:,.0f} to +{growth.upper * nav:,.0f}, not adjusted" in said.growth
     assert said.growth.endswith("Most of that came from BTC, of which it held 0.2 points less on average.")
     assert "hrp_threshold (another target)" in said.left
     assert more.answer().startswith(f"**{said.heading}** {said.do} {said.gain}")
@@ -233,7 +233,7 @@ def test_a_short_test_does_not_tell_how_far_never_drifts() -> None:
 
 def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison) -> None:
     text, made = str(more), more.recommendation
-    title = f"Expected loss, USD a year at a volatility of {100 * made.volatility:.1f}\u202f%, by theory and test"
+    title = f"Expected loss, USD a year at a volatility of {100 * made.volatility:.1f} %, by theory and test"
     assert f"{title}\n" in text
     desk = load_portfolio(FILE, {"day_cost": 20.0, "order_cost": 1.5})
     priced = compare(desk, only=FEW, draws=100)
@@ -251,7 +251,7 @@ def test_expected_losses_and_work_of_each_candidate_are_printed(more: Comparison
 
 
 def test_a_policy_that_grew_more_past_a_range_and_another_limit_says_which_of_them_to_change(more: Comparison) -> None:
-    both = ("tracking error 2.00\u202f% exceeds the limit of 1.50\u202f%", "an asset outside its range on 6.0% of days")
+    both = ("tracking error 2.00 % exceeds the limit of 1.50 %", "an asset outside its range on 6.0 % of days")
     assert more.scores["never"]["growth"] > more.scores["threshold"]["growth"]
     told = Told(more, replace(more.recommendation, broken={"never": both}), more.evidence)
     assert "More growth outside your ranges: never." in verdict_of(told).left
@@ -263,7 +263,7 @@ def test_what_is_not_tested_has_no_p(more: Comparison) -> None:
     rows = {line.split()[0]: line for line in str(more).partition("Difference in loss J")[2].splitlines() if line}
     assert "too few episodes" in rows["never"]
     assert "–  too few episodes" in rows["never"]
-    assert "95\u202f% (this pair)" in str(more)
+    assert "95 % (this pair)" in str(more)
 
 
 def test_who_now_breaches_a_limit_is_told_to_change_and_not_that_it_is_less_work() -> None:

@@ -74,7 +74,7 @@ def test_another_target_other_terms_and_a_short_test_are_warned_of(market: Marke
     growth, risk, cost = ([paired.scores[name][key] for name in ("tilted", "monthly")] for key in FIRST)
     assert said.startswith(
         f"tilted and monthly: CAGR {100 * growth[0]:.2f} % a year against {100 * growth[1]:.2f} % a year "
-        f"(95\u202f% interval of the difference: {gap.times(100.0).interval()}), "
+        f"(95 % interval of the difference: {gap.times(100.0).interval()}), "
         f"volatility {100 * risk[0]:.2f} % a year against {100 * risk[1]:.2f} % a year, "
         f"cost {cost[0]:.2f} bp a year against {cost[1]:.2f} bp a year."
     )
@@ -107,7 +107,7 @@ def test_it_shows_itself_without_a_recommendation(paired: PairedBacktests) -> No
 def test_draws_that_can_find_nothing_are_warned_of(paired: PairedBacktests) -> None:
     many = {f"copy {k}": paired.backtests["band"] for k in range(6)} | dict(paired.backtests)
     assert any(
-        "100 draws are too few for 8 differences: no adjusted p can be 5\u202f% or less. Take 160 draws" in warning
+        "100 draws are too few for 8 differences: no adjusted p can be 5 % or less. Take 160 draws" in warning
         for warning in compare(many, reference="monthly", draws=100).warnings
     )
 

@@ -186,8 +186,8 @@ def test_a_policy_past_a_limit_is_no_candidate() -> None:
     assert found is not None
     assert (found.terms.names, found.eligible, found.now) == (("band",), [True], None)
     assert broken == {
-        "never": ("tracking error 2.00\u202f% exceeds the limit of 1.50\u202f%",),
-        "outside": ("an asset outside its range on 6.0\u202f% of days, 5.0\u202f% allowed",),
+        "never": ("tracking error 2.00 % exceeds the limit of 1.50 %",),
+        "outside": ("an asset outside its range on 6.0 % of days, 5.0 % allowed",),
         "hrp": ("it holds, or was tuned for, other target weights than the candidates",),
     }
     assert found.work[0].days == pytest.approx(4 / (731 / 365.25))

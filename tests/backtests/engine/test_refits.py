@@ -50,7 +50,7 @@ def test_bounds_hold_on_every_refit_and_bind_with_a_price(portfolio: Portfolio) 
     assert played.targets.rows[:, agg].max() == pytest.approx(0.8 * 0.3, abs=1e-12)
     assert all(answer.binding for answer in played.targets.answers)
     assert all(
-        "AGG is at most 30.00% of NAV" in [one.limit for one in answer.binding] for answer in played.targets.answers
+        "AGG is at most 30.00 % of NAV" in [one.limit for one in answer.binding] for answer in played.targets.answers
     )
     assert not [words for words in played.warnings if "refits" in words]
 

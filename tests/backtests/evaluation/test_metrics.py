@@ -75,7 +75,7 @@ def test_units_as_tables_records_and_differences_have_them() -> None:
     assert (growth.difference.unit, growth.difference.text(0.0123, signed=True)) == ("points a year", "+1.23")
     assert (sharpe.record_unit, sharpe.difference.digits, sharpe.digits) == ("ratio", 3, 2)
     assert (trades.counted_unit, trades.narrow_unit) == ("orders a year", "/year")
-    assert growth.text_with_unit(0.05) == "5.00\u202f% a year"
+    assert growth.text_with_unit(0.05) == "5.00 % a year"
     assert replace(growth, label="Growth, of a part").name == "Growth"
     keys = ("loss", "growth", "sharpe", "max_drawdown", "cvar95", "ulcer", "alpha")
     assert [METRICS[key].phrase for key in keys] == [

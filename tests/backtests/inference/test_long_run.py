@@ -36,7 +36,7 @@ def test_the_mean_power_of_the_windows_takes_the_place_of_that_of_the_test(found
     assert late.figures["none"].value == pytest.approx(1.0, abs=0.02)
     for name, power in (("half", 0.5), ("one", 1.0)):
         assert late.figures[name].value == pytest.approx((ratios**power).mean(), rel=0.02), name
-    assert (late.at_test, late.at_history) == ("at 20.0\u202f% volatility", "at 31.6\u202f% volatility")
+    assert (late.at_test, late.at_history) == ("at 20.0 % volatility", "at 31.6 % volatility")
 
 
 def test_what_the_power_errs_widens_the_interval_with_the_distance(found: dict[float, LongRun]) -> None:

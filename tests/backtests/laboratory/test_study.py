@@ -34,7 +34,7 @@ from backtests.sheets.pages.laboratory import laboratory_html, laboratory_pictur
 from backtests.sheets.pictures.laboratory.region import outline
 from desk.commands.laboratory import make_laboratory
 from foundation.errors import ConfigError
-from foundation.paper.wording import spaced_per_cents
+from foundation.paper.render import per_cents
 from foundation.progress import bar
 from research.rules import OptimalRegion
 from research.rules.optimum.dynamic_programming import optimal_region
@@ -295,7 +295,7 @@ def test_the_cheap_market_is_told_as_it_was_measured(page: str) -> None:
     )
     assert said is not None
     for rule, gap in rows.items():
-        assert spaced_per_cents(f"{rule} ({gap:.2f})") in said[1 if gap <= 1.0 else 2]
+        assert per_cents(f"{rule} ({gap:.2f})") in said[1 if gap <= 1.0 else 2]
 
 
 def test_a_study_shows_the_verdict_and_the_table_of_its_page(page: str) -> None:

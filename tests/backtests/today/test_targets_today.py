@@ -196,7 +196,7 @@ def test_a_limit_that_binds_is_there_with_the_slope_of_the_objective(portfolio: 
     bounded, wider = (target_today(MeanVariance(upper={"AGG": 0.4 + room}), market) for room in (0.0, step))
     binds = {one.limit: one.price for one in bounded.answer.binding}
     slope = (bounded.answer.value - wider.answer.value) / step
-    assert binds["AGG is at most 40.00% of NAV"] == pytest.approx(slope, rel=1e-2)
+    assert binds["AGG is at most 40.00 % of NAV"] == pytest.approx(slope, rel=1e-2)
 
 
 def test_a_short_history_leaves_out_controls_and_risk_and_says_so(portfolio: Portfolio) -> None:

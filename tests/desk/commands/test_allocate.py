@@ -21,7 +21,7 @@ def test_a_sentence_of_use_stands_first_and_the_rest_on_the_page(tmp_path: Path)
     lines = done.out.splitlines()
     assert " ".join(lines[:2]) == (
         "Hold your strategic target: none of the controls is clearly better; reaching your strategic target would "
-        "trade 3.6\u202f% of NAV: `rebalance trades` decides."
+        "trade 3.6 % of NAV: `rebalance trades` decides."
     )
     assert "\n\nWeights at the close of 2022-12-29, % of NAV\n" in done.out
     assert lines[-3] == "Computed anew only when an asset is listed or leaves."

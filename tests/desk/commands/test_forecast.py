@@ -59,7 +59,7 @@ def test_a_sentence_of_use_stands_first_and_numbers_are_kept(
     assert len(brief.splitlines()) <= 12
     market = load_portfolio(stated).market.until("2016-03-31")
     found = Estimated(window=504).predict(market.past(len(market.dates) - 1)).over(5)
-    assert f"SPY     {100 * found.mean[0]:+.2f}\u202f%" in full.replace("−", "-")
+    assert f"SPY     {100 * found.mean[0]:+.2f} %" in full.replace("−", "-")
     assert full.count("R² of log variance over the random walk") == 2
     assert "plain stays in use: over " in brief
     assert f"2 of 2 forecasts are new in the book, {stated.parent / 'book'}, with a card of each.\n" in full

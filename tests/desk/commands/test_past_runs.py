@@ -152,7 +152,7 @@ def test_one_changed_price_is_named_by_fingerprint_and_by_the_first_day(
     )
     assert "Settings:\n  the same." in found.text
     said = " ".join(found.text.split())
-    assert re.search(rf"SPY has other returns on 2 days from {CHANGED} on \([-\d.]+% and [-\d.]+% there\)", said)
+    assert re.search(rf"SPY has other returns on 2 days from {CHANGED} on \([−\d.]+ % and [−\d.]+ % there\)", said)
     assert "AGG has other returns" not in said
 
 
@@ -170,8 +170,8 @@ def test_a_change_of_data_below_the_threshold_is_not_told_and_lines_and_days_of_
     assert list(differences._data(one, other)) == [
         "only the first has C",
         "only the second has 1 day, 2020-01-04",
-        "B has other returns on 2 days from 2020-01-02 on (0.0000% and none there), the most on "
-        "2020-01-02 (0.0000% and none)",
+        "B has other returns on 2 days from 2020-01-02 on (0.0000 % and none there), the most on "
+        "2020-01-02 (0.0000 % and none)",
     ]
     assert list(differences._data(one, tmp_path)) == []  # a run of before keeps no returns
 

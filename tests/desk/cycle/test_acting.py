@@ -385,7 +385,7 @@ def test_a_list_of_which_nothing_was_filled_is_judged_as_no_order(tmp_path: Path
 @pytest.mark.parametrize(
     ("limit", "words"),
     [
-        ({"turnover": 0.05}, "acts escalates: turnover is 9.98% of NAV, above the 5.00%"),
+        ({"turnover": 0.05}, "acts escalates: turnover is 9.98 % of NAV, above the 5.00 %"),
         ({"orders": 1}, "acts escalates: there are 2 orders, above the 1"),
         ({"notional": 1_000}, "above the 1,000.00 USD that go without a person"),
     ],

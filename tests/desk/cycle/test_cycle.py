@@ -76,7 +76,7 @@ def test_a_quiet_day_weighs_nothing_and_waits(tmp_path: Path) -> None:
     assert made.monitor.status == "quiet"
     assert made.analysis is None
     assert (made.decision.status, made.decision.actions) == ("finalised", ())
-    assert "it trades above 55.00%" in made.decision.timing or "it trades below 45.00%" in made.decision.timing
+    assert "it trades above 55.00 %" in made.decision.timing or "it trades below 45.00 %" in made.decision.timing
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_what_is_not_known_is_said_and_triggers_nothing(tmp_path: Path) -> None:
 def test_cash_alone_has_no_loss_below_zero(tmp_path: Path) -> None:
     lines = {name: SETTINGS["lines"][name] | {"shares": 0} for name in "AB"}
     found = read(steady(tmp_path, {"lines": lines, "cash": 10_000.0}))["VaR 95 of one day"]
-    assert found.sentence == "VaR 95 of one day is 0.00% of NAV"
+    assert found.sentence == "VaR 95 of one day is 0.00 % of NAV"
 
 
 def test_a_drawdown_past_the_limit_of_the_file_triggers(tmp_path: Path) -> None:
@@ -107,13 +107,13 @@ def test_a_history_of_other_holdings_says_no_drawdown(tmp_path: Path, nav: float
     assert ((found.value, found.level) == (None, "warning")) is fault
     assert (told in found.sentence) is fault
     assert any(told in note for note in load_portfolio(file).notes) is fault
-    assert fault or found.sentence == "NAV is 0.00% below its peak"
+    assert fault or found.sentence == "NAV is 0.00 % below its peak"
 
 
 def test_an_asset_outside_its_range_triggers(tmp_path: Path) -> None:
     lines = {"A": SETTINGS["lines"]["A"] | {"range": [0.0, 0.55]}, "B": SETTINGS["lines"]["B"]}
     found = read(steady(tmp_path, {"lines": lines}))
-    assert "A is at 60.00%, outside its range of 0.00% to 55.00% by 5.00 points" in found.triggers
+    assert "A is at 60.00 %, outside its range of 0.00 % to 55.00 % by 5.00 points" in found.triggers
 
 
 @pytest.mark.parametrize(("limit", "level"), [(0.5, "warning"), (0.0105, "critical")])

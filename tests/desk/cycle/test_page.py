@@ -15,7 +15,7 @@ from desk.cycle.briefing import Sending, briefed, briefing
 from desk.cycle.page import cycle_html
 from desk.journal.records import CycleOutcome
 from foundation.blocks import with_minus
-from foundation.paper.wording import spaced_per_cents
+from foundation.paper.render import per_cents
 from research.orders.content import DISCLAIMER
 
 FETCHED = Sending(is_fetched=True)
@@ -63,7 +63,7 @@ class Text(HTMLParser):
             self.words += data.split()
 
     def __contains__(self, sentence: str) -> bool:
-        return " ".join(with_minus(spaced_per_cents(sentence)).replace("`", "").split()) in " ".join(self.words)
+        return " ".join(with_minus(per_cents(sentence)).replace("`", "").split()) in " ".join(self.words)
 
 
 def test_the_page_says_what_the_record_says(document: dict[str, Any]) -> None:

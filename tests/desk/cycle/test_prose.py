@@ -16,7 +16,9 @@ from desk.cli import app
 from desk.cycle.prose import Prose, prose_of, rewritten
 from desk.language.providers import HttpModel
 
-FAITHFUL = "The decision is no trade. A is 10.00 points over target, at 60.00%, outside its range of 0.00% to 59.00%."
+FAITHFUL = (
+    "No trade is the decision. A is 10.00 points over target, at 60.00 %, outside its range of 0.00 % to 59.00 %."
+)
 
 
 def prose(*answers: Any, document: Any = None) -> tuple[Prose, list[dict[str, Any]]]:

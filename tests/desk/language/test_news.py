@@ -141,7 +141,7 @@ def test_the_lexicon_gives_the_published_example() -> None:
     item = NewsItem(NOW, "SPY", "VADER is smart, handsome, and funny.")
     (score,) = by_lexicon([item])
     assert (score.score, score.confidence) == (0.8316, 0.746)
-    assert score.explanation == "75% of the text is positive, 0% negative"
+    assert score.explanation == "75 % of the text is positive, 0 % negative"
     assert (score.model, score.cutoff, score.item) == (LEXICON, date(2020, 5, 22), item.id)
 
 

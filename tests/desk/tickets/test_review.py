@@ -81,7 +81,7 @@ def test_policy_that_holds_shows_the_trade_to_target(two: Portfolio) -> None:
 def test_line_outside_its_range_is_named(two: Portfolio) -> None:
     tight = replace(two, upper=np.array([0.55, 1.0]))
     found = review(tight, Never(two.strategic))
-    assert found.outside == ["A is at 60.00%, outside its range of 0.00% to 55.00% by 5.00 points."]
+    assert found.outside == ["A is at 60.00 %, outside its range of 0.00 % to 55.00 % by 5.00 points."]
     assert found.outside[0] in repr(found)
 
 

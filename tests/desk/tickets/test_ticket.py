@@ -101,12 +101,12 @@ def test_the_day_of_settlement_changes_no_id(two: Portfolio) -> None:
 def test_limits_that_bind_are_named_with_their_lines(desk: Any) -> None:
     """Half of NAV is to move from A to B: a tenth of NAV may, or B may have 30 %."""
     moved = desk([100.0, 50.0], [1_000, 0], 0.0, [0.5, 0.5], orders=OrderLimits(0.0, 0.0, turnover=0.1))
-    assert make_ticket(listed(moved)).binding == ("turnover limit of 10.00% of NAV (A, B)",)
-    assert "Limits that bind: turnover limit of 10.00% of NAV (A, B)." in repr(listed(moved))
+    assert make_ticket(listed(moved)).binding == ("turnover limit of 10.00 % of NAV (A, B)",)
+    assert "Limits that bind: turnover limit of 10.00 % of NAV (A, B)." in repr(listed(moved))
     assert all(order.reason.endswith("units (turnover limit)") for order in make_ticket(listed(moved)).orders)
     capped = OrderLimits(0.0, 0.0, weights=(WeightLimit("group", members(2, 1), 0.0, 0.3),))
     got = make_ticket(listed(desk([100.0, 50.0], [1_000, 0], 0.0, [0.5, 0.5], orders=capped))).binding
-    assert got[0].startswith("group (0.00% to 30.00%) (")
+    assert got[0].startswith("group (0.00 % to 30.00 %) (")
     assert "B" in got[0]
     free = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5], commission=0.0, half_spread=0.0)
     assert make_ticket(listed(free)).binding == ()

@@ -36,7 +36,7 @@ DAY = pd.Timestamp("2022-12-30")
         ),
         (
             Why("tracking_error", None, 0.01 + 9e-7, 0.01),
-            "tracking error to target is 1.00% a year, within the 1.00% allowed",
+            "tracking error to target is 1.00 % a year, within the 1.00 % allowed",
         ),
         (Why("calendar", 0, -0.02, 0.02), "review due; SPY is 2.00 points under target"),
         (Why("calendar", 0, -0.001), "review due; SPY is 0.10 points under target"),

@@ -65,7 +65,7 @@ def test_the_path_keeps_the_answer_of_each_refit_with_the_weights_that_are_in_fo
     assert [one.seen for one in path.answers] == noisy.dates[path.seen].tolist()
     assert path.answer_at(250) is path.answers[path.row[250]]
     assert {(one.solver, one.status) for one in path.answers} == {("active sets", "optimal")}
-    assert all(one.binding[0].limit == "A00 is at most 40.00% of NAV" for one in path.answers)
+    assert all(one.binding[0].limit == "A00 is at most 40.00 % of NAV" for one in path.answers)
     assert path.remarks() == ()
 
 

@@ -75,9 +75,9 @@ def test_ranges_and_groups_hold_it_back_as_a_peer_solves_it(market: Market) -> N
     assert tilt.view @ tilt.moved == pytest.approx(problem.value, rel=1e-6)
     assert tilt.moved == pytest.approx(d.value, abs=1e-4)
     said = tilt.sentences()
-    assert said[0] == "The confidence is stated: 100\u202f%."
+    assert said[0] == "The confidence is stated: 100 %."
     assert "held back by: " in said[1]
-    assert "both (A, E) is at most 45.00% of NAV" in said[1]
+    assert "both (A, E) is at most 45.00 % of NAV" in said[1]
     assert "tilt.sum" not in {one.key for one in tilt.binding}
 
 
@@ -111,7 +111,7 @@ def test_a_forecast_that_says_nothing_moves_nothing_at_any_confidence(market: Ma
     tilt = Tilted(HELD, EWMAVolatility(estimate=63), confidence=1.0).tilt(market.past(399))
     assert not tilt.moved.any()
     assert tilt.sentences() == (
-        "The confidence is stated: 100\u202f%. Today the forecast says nothing beyond the mean so far.",
+        "The confidence is stated: 100 %. Today the forecast says nothing beyond the mean so far.",
         "The target is the one without the forecast.",
     )
 

@@ -182,7 +182,7 @@ def test_interest_at_a_yearly_rate_runs_over_calendar_days() -> None:
     days = days_of("2022-12-28", "2022-12-29", "2022-12-30", "2023-01-03")
     earned, (note,) = rate_cash(days, yearly_rate(0.0365))
     assert earned.tolist() == [0.0, 1e-4, 1e-4, 4e-4]
-    assert note == "Cash earns 3.6500% a year, simple interest over calendar days of 365."
+    assert note == "Cash earns 3.6500 % a year, simple interest over calendar days of 365."
     assert not note.warning
 
 

@@ -228,10 +228,10 @@ def test_missing_dividend_or_split_is_told_and_not_repaired() -> None:
     assert differing(total) == []  # nothing to hold the returns against
     (note,) = differing(total, splits=split)
     assert note.startswith(
-        "A returned other than its quotes, dividends and splits say on 1 session, most on 2022-12-29 (+0.99%)"
+        "A returned other than its quotes, dividends and splits say on 1 session, most on 2022-12-29 (+0.99 %)"
     )
     (note,) = differing(total, dividends=paid)
-    assert "2022-12-29 (+50.00%)" in note
+    assert "2022-12-29 (+50.00 %)" in note
 
 
 @pytest.mark.parametrize(("apart", "told"), [(0.9e-4, 0), (1.1e-4, 1)])

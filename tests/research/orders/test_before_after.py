@@ -167,15 +167,15 @@ def test_line_outside_its_range_after_the_orders_says_by_how_much_and_why(desk: 
     tight = replace(three, lower=np.array([0.3, 0.2, 0.25]), upper=np.array([0.45, 0.4, 0.4]))
     assert outside(tight, Calendar(three.strategic, "day")) == []
     a, c = (
-        "A is at 50.00%, outside its range of 30.00% to 45.00% by 5.00 points: ",
-        "C is at 20.00%, outside its range of 25.00% to 40.00% by 5.00 points: ",
+        "A is at 50.00 %, outside its range of 30.00 % to 45.00 % by 5.00 points: ",
+        "C is at 20.00 %, outside its range of 25.00 % to 40.00 % by 5.00 points: ",
     )
     assert outside(tight, Never(three.strategic)) == [f"{a}the policy holds", f"{c}the policy holds"]
     halted = desk([10.0] * 3, [5_000, 3_000, 2_000], 0.0, [0.4, 0.3, 0.3], tradable=[False, True, True], **free)
     stuck = replace(halted, lower=tight.lower, upper=tight.upper)
     assert outside(stuck, Calendar(three.strategic, "day"))[0] == f"{a}cannot trade on 2022-12-29"
     wide = outside(tight, Threshold(three.strategic, 0.08, to="edge"))
-    assert wide[0] == "A is at 48.00%, outside its range of 30.00% to 45.00% by 3.00 points: sold back to its edge"
+    assert wide[0] == "A is at 48.00 %, outside its range of 30.00 % to 45.00 % by 3.00 points: sold back to its edge"
 
 
 def test_limit_that_leaves_a_line_outside_its_range_is_named(desk: Any) -> None:

@@ -76,7 +76,7 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
     lines = repr(trade_list(two, Threshold(two.strategic, 0.02), "band", run="r1")).splitlines()
     assert lines == [
         "Trade list of 'By hand' by policy 'band', as of 2022-12-29",
-        "Sell A; buy B: 24,950.00 USD in 2 orders, costs 24.95, turnover 14.95%.",
+        "Sell A; buy B: 24,950.00 USD in 2 orders, costs 24.95, turnover 14.95 %.",
         "Reason: B is 15.00 points under target, past the 2.00 allowed.",
         "",
         "Orders, sells first, at the closes of 2022-12-29",
@@ -99,7 +99,7 @@ def test_text_shows_orders_money_and_origin(two: Portfolio) -> None:
         "futures need 252. Leave out the asset that was listed last, or take more history.",
         "",
         "Cash 5,000.00 + sells 10,000.00 − buys 14,950.00 − commission 9.98 − half-spread 14.97 = 25.05 USD. "
-        "NAV 100,000.00, after 99,975.05. Turnover 14.95%.",
+        "NAV 100,000.00, after 99,975.05. Turnover 14.95 %.",
         "Prices: market close of 2022-12-29.",
         "Whole lots: exact.",
         f"From by_hand.yaml, policy band, run r1, closes of 2022-12-29, data {two.market.fingerprint[:16]}.",

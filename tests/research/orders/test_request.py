@@ -100,8 +100,8 @@ def test_a_withdrawal_is_raised_past_the_targets_in_their_proportions_and_says_w
         got = trade_list(made, Threshold(made.strategic, 0.15), request=Request(flow=-40_000.0))
         assert got.orders.set_index("asset")["units"].to_dict() == {"A": 24_203.0, "B": 16_202.0}
     assert got.orders["reason"].iloc[0] == (
-        "40.00 points over target: to its target, and on to 59.66%, so that cash pays the withdrawal even if sells "
-        "fill 1.00% lower"
+        "40.00 points over target: to its target, and on to 59.66 %, so that cash pays the withdrawal even if sells "
+        "fill 1.00 % lower"
     )
     assert got.sized.cash - 0.01 * got.sized.sells >= 0.0
 

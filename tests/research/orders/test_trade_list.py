@@ -151,7 +151,7 @@ def test_a_gap_that_a_list_would_correct_at_the_cost_of_others_is_not_called_bey
 def test_trade_to_a_point_says_which(desk: Any) -> None:
     four = desk(*FOUR)
     assert said(four, Threshold(four.strategic, 0.1, to="edge", lines="breaching")) == {
-        "A": "to 35.00%", "B": "not traded by this rule", "C": "not traded by this rule", "D": "to 15.00%",
+        "A": "to 35.00 %", "B": "not traded by this rule", "C": "not traded by this rule", "D": "to 15.00 %",
     }  # fmt: skip
     assert set(said(four, Threshold(four.strategic, 0.02, fraction=0.5)).values()) == {"part of the way"}
 

@@ -114,10 +114,10 @@ def test_range_that_binds_is_restored_although_the_policy_holds(three: Portfolio
     bound = with_limits(three, WeightLimit("range of A", members(3, 0), 0.2, 0.3))
     got = trade_list(bound, Never(three.strategic))
     assert got.orders[["side", "asset", "units"]].to_numpy().tolist() == [["sell", "A", 400.0], ["buy", "B", 400.0]]
-    assert got.reason == "range of A (20.00% to 30.00%) is broken: at 34.00%"
+    assert got.reason == "range of A (20.00 % to 30.00 %) is broken: at 34.00 %"
     assert got.orders["reason"].tolist() == [
-        "4.00 points over target: to 30.00%, to keep the range of A",
-        "5.00 points under target: to 14.00%, with what the range of A frees",
+        "4.00 points over target: to 30.00 %, to keep the range of A",
+        "5.00 points under target: to 14.00 %, with what the range of A frees",
     ]
     assert trade_list(got.after(), Never(three.strategic)).empty
 
@@ -136,9 +136,9 @@ def test_limits_that_conflict_are_named_with_what_would_mend_them(three: Portfol
     with pytest.raises(PolicyError) as raised:
         trade_list(bound, Never(three.strategic))
     assert str(raised.value) == (
-        "the trade of policy 'Never' cannot be made: no orders keep these limits together: turnover of at most 3.00%; "
-        "range of A (20.00% to 30.00%), now at 34.00%. To make a list possible, raise the turnover limit to 4.00%, "
-        "or widen the range of A by 1.00% of NAV."
+        "the trade of policy 'Never' cannot be made: no orders keep these limits together: turnover of at most 3.00 %; "
+        "range of A (20.00 % to 30.00 %), now at 34.00 %. To make a list possible, raise the turnover limit to 4.00 %, "
+        "or widen the range of A by 1.00 % of NAV."
     )
     sells = trade_list(with_limits(three, WeightLimit("A", members(3, 0), 0.0, 0.3)), Never(three.strategic),
                        request=Request(side="sell"))  # fmt: skip
@@ -162,7 +162,7 @@ def test_few_orders_go_further_where_a_group_needs_them(desk: Any) -> None:
     assert sorted(got.sized.units.tolist()) == [-1_000.0, 0.0, 0.0, 1_000.0]
     buy = got.orders.set_index("side").loc["buy"]
     assert buy["reason"] == (
-        "10.00 points under target: to 13.33%, to keep the A, B and C, and on to 20.00%, since other orders that the "
+        "10.00 points under target: to 13.33 %, to keep the A, B and C, and on to 20.00 %, since other orders that the "
         "limits need are not sent"
     )
 
@@ -247,7 +247,7 @@ def planted(rng: np.random.Generator) -> tuple[Position, set[str]]:
         turnover = 0.02
         group = float(weights[:2].sum())
         found = [WeightLimit("A and B", members(n, 0, 1), 0.0, group - 0.05)]
-        names = {"A and B", "turnover of at most 2.00%"}
+        names = {"A and B", "turnover of at most 2.00 %"}
     else:  # a group that is to hold less than one of its assets
         found = [WeightLimit("A and B", members(n, 0, 1), 0.0, 0.1), WeightLimit("range of A", members(n, 0), 0.2, 1.0)]
         names = {"A and B", "range of A"}
@@ -290,7 +290,7 @@ def test_forty_conflicts_are_found_and_no_part_of_one_conflicts() -> None:
         names = {name.split(",")[0].split(" (")[0] for name in found.names}
         assert names == planted_names
         if names == {"A and B", "range of A"}:  # A is to hold ten points more than both may
-            assert {mend.split(" by ")[1] for mend in found.mends} == {"10.00% of NAV"}
+            assert {mend.split(" by ")[1] for mend in found.mends} == {"10.00 % of NAV"}
         assert not feasible(position, names)
         for name in names:
             assert feasible(position, names - {name}), (names, name)
@@ -382,7 +382,7 @@ def test_a_group_may_have_the_bounds_that_its_exposures_reach(
 
 @pytest.mark.parametrize(
     ("scale", "lots", "said"),
-    [(1, {}, ", and on to 44.88% for the whole lots of the others"), (100, {"lines.AGG.lot": 0.001}, "")],
+    [(1, {}, ", and on to 44.88 % for the whole lots of the others"), (100, {"lines.AGG.lot": 0.001}, "")],
 )
 def test_an_order_goes_on_only_where_it_shows_and_says_for_what(scale: int, lots: dict[str, float], said: str) -> None:
     """A share more of SPY keeps its range, and AGG pays for it: no order is left out."""
@@ -390,7 +390,7 @@ def test_an_order_goes_on_only_where_it_shows_and_says_for_what(scale: int, lots
     desk = load_portfolio("data/portfolios/sixty_forty.yaml", held | lots | {"orders.ranges": "bind"})
     got = trade_list(desk, desk.policies["never"], request=Request(flow=-150_000.0 * scale))
     assert got.orders.set_index("asset").loc["AGG", "reason"] == (
-        f"12.38 points over target: to 44.90%, to keep the range of AGG{said}"
+        f"12.38 points over target: to 44.90 %, to keep the range of AGG{said}"
     )
 
 
@@ -402,7 +402,7 @@ def test_a_limit_that_its_price_does_not_keep_is_said_to_stay_outside(three: Por
         said = [note for note in listed.notes if note.startswith("The range of A is at ")]
         assert bool(said) == stays, listed.notes
     assert (
-        "outside 0.00% to 30.00%: at its price of 1.9 it is not worth more trade."
+        "outside 0.00 % to 30.00 %: at its price of 1.9 it is not worth more trade."
         in trade_list(
             with_limits(three, replace(limit, price=1.9)), Never(three.strategic), request=Request(flow=1_000.0)
         ).notes[-1]

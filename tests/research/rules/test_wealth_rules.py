@@ -108,7 +108,7 @@ def test_cppi_holds_a_multiple_of_its_cushion() -> None:
     assert result.weights.iloc[1].to_numpy() == pytest.approx(3 * 0.28 / 1.08 * np.array([0.6, 0.4]), abs=1e-14)
     assert (
         result.decisions()["reason"].iloc[0]
-        == "NAV exceeds the floor by 25.93\u202f% of NAV: the rule holds 77.78\u202f% of the target"
+        == "NAV exceeds the floor by 25.93 % of NAV: the rule holds 77.78 % of the target"
     )
 
 

@@ -16,7 +16,7 @@ from foundation.paper.layout import AXIS, NAMES, NUMBERS_HEIGHT, ROW_HEIGHT, TIT
 from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LETTER, LineStyle, near
 from foundation.paper.svg import SMALL, Canvas
-from foundation.paper.wording import NARROW_SPACE, listed, number, percent
+from foundation.paper.wording import listed, number, percent
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS, USUAL
 
@@ -143,7 +143,7 @@ def _plane(
     panel.title("Cost", "bp a year (y) vs tracking error (x); dotted: equal J")
     panel.y_grid(panel.y.ticks())
     marks = ticks(0.0, 100.0 * right, most=6)
-    panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g}{NARROW_SPACE}%" for m in marks], lines=False)
+    panel.x_grid([mark / 100.0 for mark in marks], [f"{m:g} %" for m in marks], lines=False)
     wide = np.linspace(0.0, right, 80)
     parabola, taken = tracking_loss(wide, tracking_penalty), 0.0
     for level in ticks(0.0, above + float(parabola[-1]), most=7)[1:]:

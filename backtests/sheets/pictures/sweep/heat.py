@@ -17,7 +17,7 @@ from foundation.paper.charts.heat_map import HeatMap, colour_scale, heat_map
 from foundation.paper.charts.panel import heading
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import NARROW_SPACE, counted, listed
+from foundation.paper.wording import counted, listed
 
 TOLD = 200  # cells at most in the words of a map
 STEPS = 24  # of the scale of colours
@@ -87,7 +87,7 @@ def rings(found: Grid) -> list[tuple[int, int]]:
 
 
 def _place(axis: str, value: Any) -> str:
-    return f"{_short(_axis(axis))} {axis_value(axis, value)}{NARROW_SPACE + '%' if axis == 'band' else ''}"
+    return f"{_short(_axis(axis))} {axis_value(axis, value)}{' %' if axis == 'band' else ''}"
 
 
 def _where(found: Grid, row: int, column: int) -> str:

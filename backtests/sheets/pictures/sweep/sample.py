@@ -12,7 +12,7 @@ from foundation.paper.layout import AXIS, KEY_ROW, TITLE
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LETTER
 from foundation.paper.svg import HUES, SMALL, Canvas
-from foundation.paper.wording import NARROW_SPACE, counted, listed
+from foundation.paper.wording import counted, listed
 
 BINS = 4  # of costs, and of bands
 HEIGHT = 320.0  # px: of the panel
@@ -48,7 +48,7 @@ def binned(table: pd.DataFrame, metric: str = "loss") -> pd.DataFrame:
     """
     cost = bins(table["cost_multiple"], "cost_multiple")
     band = bins(table["band"] if "band" in table else pd.Series(np.nan, index=table.index), "band")
-    kinds = [(f"band {name}{NARROW_SPACE}%", band == name) for name in band.cat.categories]
+    kinds = [(f"band {name} %", band == name) for name in band.cat.categories]
     held = targets(table)
     each = []
     for target, (kind, inside), level in product(

@@ -107,7 +107,7 @@ def test_where_a_volatility_turns_the_answer_the_question_on_either_side_has_two
     assert [(turn.below, turn.to) for turn in ends] == [(True, "quarterly"), (False, "tuned")]
     asked = turned.asked
     for turn in ends:
-        at = float(turn.at.rstrip("%\u202f")) / 100.0
+        at = float(turn.at.removesuffix(" %")) / 100.0
         for factor, policy in (
             (0.97, turn.to if turn.below else "threshold"),
             (1.03, "threshold" if turn.below else turn.to),

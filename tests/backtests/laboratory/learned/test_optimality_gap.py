@@ -71,7 +71,7 @@ def test_lines_keep_their_order_on_the_way_through_a_file(tmp_path: Path) -> Non
     np.testing.assert_allclose(np.diag(lab.model.covariance), np.diag(loaded.scales.covariance[-1]))  # type: ignore[attr-defined]
     excess = market.returns[1:].mean(axis=0)
     np.testing.assert_allclose(lab.model.mean, 252 * np.log1p(excess), rtol=1e-9)  # type: ignore[attr-defined]
-    assert holds_words(loaded.card) == "Z 40\u202f%, A 30\u202f% and cash 30\u202f%"
+    assert holds_words(loaded.card) == "Z 40 %, A 30 % and cash 30 %"
 
 
 def test_where_no_optimum_is_known_the_reason_is() -> None:

@@ -43,7 +43,7 @@ def test_coverage_by_year_is_that_of_the_tables(found: ForecastsToday) -> None:
     by_year = pictures.coverage_by_year(path)
     groups = skill_by_group(path, path.dates.year.to_list())
     whole = by_year["outcomes"] == by_year["outcomes"].max()  # years in which each date has all assets
-    np.testing.assert_allclose(by_year["as forecast"][whole], groups["coverage of 90%"][whole], rtol=1e-12)
+    np.testing.assert_allclose(by_year["as forecast"][whole], groups["coverage of 90 %"][whole], rtol=1e-12)
     promised, plain, _ = pictures.coverage_plot(by_year).data
     assert set(promised.y) == {90.0}
     np.testing.assert_allclose(plain.y, 100.0 * by_year["as forecast"])

@@ -32,14 +32,13 @@ def risk(variance: tuple[float, float, float], target: tuple[float, float, float
 def test_a_sentence_of_means_says_worth_interval_p_and_power() -> None:
     earned = Worth(tilts(Estimate(0.013, 0.002, 0.024, 0.9), 0.012, earned=True), NOTHING)
     assert worth_words("ranks", earned) == (
-        "Use ranks: its tilts were worth +1.3 points a year after costs (90\u202f%: +0.2 to +2.4), 2015 to 2022, at a "
-        "tracking error of 2.0\u202f%; 11 of 999 placebos did as well or better (p 0.012). A worth of 1.2 points would "
-        "have been found with a probability of 80\u202f%."
+        "Use ranks: its tilts were worth +1.3 points a year after costs (90 %: +0.2 to +2.4), 2015 to 2022, at a "
+        "tracking error of 2.0 %; 11 of 999 placebos did as well or better (p 0.012). A worth of 1.2 points would "
+        "have been found with a probability of 80 %."
     )
     other = Worth(tilts(Estimate(-0.001, -0.012, 0.01, 0.9), 0.6, earned=False), NOTHING)
     assert worth_words("ranks", other).startswith(
-        "Do not use ranks to move weights: its tilts were worth −0.1 points a year after costs "
-        "(90\u202f%: −1.2 to +1.0)"
+        "Do not use ranks to move weights: its tilts were worth −0.1 points a year after costs (90 %: −1.2 to +1.0)"
     )
     judged = Worth(tilts(Estimate(0.013, 0.002, 0.024, 0.9), 0.012, earned=True, others=(0.4, 0.5)), NOTHING)
     assert "as well or better (p 0.012; 0.036 by Holm for 3 judged)." in worth_words("ranks", judged)
@@ -48,7 +47,7 @@ def test_a_sentence_of_means_says_worth_interval_p_and_power() -> None:
 @pytest.mark.parametrize(
     ("variance", "target", "said"),
     [
-        ((0.3, 0.1, 0.5), (0.1, -0.1, 0.3), "Use har for risk: minimum variance by it had 30\u202f% less variance"),
+        ((0.3, 0.1, 0.5), (0.1, -0.1, 0.3), "Use har for risk: minimum variance by it had 30 % less variance"),
         ((0.3, -0.1, 0.5), (0.1, -0.1, 0.3), "Do not use har for risk: "),
         ((0.3, 0.1, 0.5), (-0.3, -0.5, -0.1), "Do not use har for risk: "),
     ],

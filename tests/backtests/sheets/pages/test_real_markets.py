@@ -11,7 +11,7 @@ from backtests.sheets.parts import sheet_pictures
 from backtests.sheets.tables import Block
 from backtests.studies.real_markets import KEPT_EXPOSURE, Study
 from backtests.studies.real_markets.findings import CHOSEN, ratios, sentences
-from foundation.paper.wording import spaced_per_cents
+from foundation.paper.render import per_cents
 
 
 def test_the_page_has_its_sections_each_sentence_and_no_address(kept: Study, study_page: str, tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_the_page_has_its_sections_each_sentence_and_no_address(kept: Study, stu
     ids = [attrs["id"] for tag, attrs in elements.found if tag == "section" and "id" in attrs]
     assert ids == ["results", "cases", "frontier", "further", "conventions"]
     text = unescape(re.sub(r"<[^>]*>", " ", study_page))
-    assert all(spaced_per_cents(sentence) in text for sentence in sentences(kept))
+    assert all(per_cents(sentence) in text for sentence in sentences(kept))
     assert not re.search(r"https?:|src=", re.sub(r"<svg.*?</svg>", "", study_page, flags=re.DOTALL))
     assert len(study_page) < 1_000_000
     check_page(study_page)

@@ -101,7 +101,7 @@ def judged(found: TargetsToday, result: AgainstControls | NotAvailable, **change
 def test_the_sentence_follows_from_the_verdicts_of_the_comparison(found: TargetsToday) -> None:
     hrp = [target for target in found.targets if "hrp_monthly" in target.policies]
     decides = "of NAV: `rebalance trades` decides."
-    trade = f"; reaching your strategic target would trade 5.0\u202f% {decides}"
+    trade = f"; reaching your strategic target would trade 5.0 % {decides}"
     for result, said in {
         AGAINST: "Hold your strategic target: none of the controls is clearly better",
         against(a="better", b="worse"): "Reconsider your strategic target: a is clearly better, before costs",
@@ -115,19 +115,19 @@ def test_the_sentence_follows_from_the_verdicts_of_the_comparison(found: Targets
         against(a="better", b="worse"): "Reconsider hrp_monthly: a is clearly better, before costs",
     }.items():
         words = use_words(judged(found, result, targets=tuple(hrp)))
-        assert words == f"{said}; reaching the target of hrp_monthly would trade 46.8\u202f% {decides}"
+        assert words == f"{said}; reaching the target of hrp_monthly would trade 46.8 % {decides}"
     before = judged(found, AGAINST, date=pd.Timestamp("2022-12-28"))  # holdings are those of another day
     assert use_words(before) == "Hold your strategic target: none of the controls is clearly better."
 
 
 def test_what_binds_is_named_with_its_price_in_words(found: TargetsToday) -> None:
     target = bounded(found)
-    price = next(one.price for one in target.answer.binding if one.limit == "AGG is at most 40.00% of NAV")
+    price = next(one.price for one in target.answer.binding if one.limit == "AGG is at most 40.00 % of NAV")
     said = " ".join(reasons(target))
     assert "Computed from data up to 2022-11-30; computed anew at the end of each month." in said
     assert f"Solved to optimality by active sets: volatility a year {target.answer.value:.4g}." in said
     words = f"(one point of NAV more of room takes {100 * price:.3g} bp off the volatility a year)"
-    assert f"AGG is at most 40.00% of NAV, price {price:.3g} {words}" in said
+    assert f"AGG is at most 40.00 % of NAV, price {price:.3g} {words}" in said
 
 
 def test_what_stands_in_and_what_was_repaired_is_said(found: TargetsToday) -> None:
@@ -158,7 +158,7 @@ def test_no_sentence_orders_a_trade(found: TargetsToday) -> None:
     hrp = [target for target in found.targets if "hrp_monthly" in target.policies]
     for result in (AGAINST, NotAvailable("x"), against(a="better"), against(a="worse")):
         words = use_words(judged(found, result, targets=tuple(hrp)))
-        assert "trade 46.8\u202f% of NAV: `rebalance trades` decides" in words
+        assert "trade 46.8 % of NAV: `rebalance trades` decides" in words
         assert "reaching the target of hrp_monthly would" in words
 
 

@@ -20,7 +20,8 @@ from backtests.inference.estimates import NotAvailable
 from backtests.sheets.pages.tearsheet import comparison_html
 from desk.commands.report import trades_of
 from foundation.paper.files import FORMS
-from foundation.paper.wording import amount, number, spaced_per_cents
+from foundation.paper.render import per_cents
+from foundation.paper.wording import amount, number
 from research.portfolio import load_portfolio
 from research.risk import calendar_years
 
@@ -117,7 +118,7 @@ def test_headings_descend_one_by_one_and_tables_name_their_cells(page) -> None:
 
 
 def test_what_comes_first_stands_first(page, comparison) -> None:
-    sentences = map(spaced_per_cents, comparison.verdict.sentences())
+    sentences = map(per_cents, comparison.verdict.sentences())
     said = [html.escape(words, quote=False).replace("'", "&#39;") for words in sentences]
     order = [
         f"<h1>{comparison.portfolio.name}</h1>",
@@ -256,8 +257,8 @@ def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> 
     assert tested == [(number(comparison.scores[name]["loss"]), known[name].interval()) for name in order]
     assert any(below.startswith("at least") for _, below in tested)
     assert late == [(number(long_run.figures[name].value), long_run.figures[name].interval()) for name in order]
-    assert long_run.at_test in rows[0]
-    assert long_run.at_history in rows[1]
+    assert per_cents(long_run.at_test) in rows[0]
+    assert per_cents(long_run.at_history) in rows[1]
 
 
 def test_the_final_balance_stands_in_currency_with_what_it_began_with(page, comparison) -> None:
@@ -274,10 +275,10 @@ def test_further_figures_are_folded_with_the_reason_of_what_is_missing(page, fol
     groups = metric_groups(comparison.benchmark)
     shown = [metric for name in FOLDED for metric in groups[name]]
     rows = re.findall(r'<tr><th scope="row">(.*?) <small.*?</tr>', folded, flags=re.DOTALL)
-    assert rows == [spaced_per_cents(metric.label) for metric in shown]
+    assert rows == [per_cents(metric.label) for metric in shown]
     for metric in shown:
         (row,) = re.findall(
-            rf'<tr><th scope="row">{re.escape(spaced_per_cents(metric.label))} <small.*?</tr>', folded, flags=re.DOTALL
+            rf'<tr><th scope="row">{re.escape(per_cents(metric.label))} <small.*?</tr>', folded, flags=re.DOTALL
         )
         values = [comparison.scores[name].values.get(metric.key) for name in shown_order(comparison)]
         assert re.findall(r"<td[^>]*>([^<]*)</td>", row) == [metric.text(value) for value in values]
@@ -377,7 +378,7 @@ def test_a_sheet_of_plain_costs_and_no_flows_names_no_others(page) -> None:
 
 def test_the_sheet_shows_the_trade_list_as_it_shows_itself(page, comparison) -> None:
     trades = trades_of(comparison)
-    assert spaced_per_cents(trades.html().strip()) in page
+    assert per_cents(trades.html().strip()) in page
     assert page.count('<section class="trade-list">') == 1
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from backtests.sheets.pages.targets_today import targets_html, targets_numbers
 from backtests.today.targets_today import targets_today
+from foundation.paper.render import per_cents
 from foundation.paper.wording import number, percent
 from research.orders import Request, trade_list
 from research.portfolio import load_portfolio
@@ -50,7 +51,7 @@ def test_the_page_and_the_orders_state_the_numbers_of_the_tilt(tmp_path: Path) -
     for asset, *cells in tilt.table().itertuples():
         row = [f"<td>{number(100.0 * of, 1, signed=signed)}</td>" for of, signed in zip(cells, signs, strict=True)]
         assert f"{asset}</span></th>{''.join(row)}</tr>" in html
-    assert f"The tilt moves {percent(np.abs(tilt.moved).sum() / 2.0)} of NAV" in html
+    assert per_cents(f"The tilt moves {percent(np.abs(tilt.moved).sum() / 2.0)} of NAV") in html
     orders = trade_list(portfolio, portfolio.policies["tilted"], Request(to_target=True)).orders
     assert len(orders) == 3
     for asset, reason in zip(orders["asset"], orders["reason"], strict=True):

@@ -16,6 +16,7 @@ from backtests.laboratory.universal import lines_in, losses
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.policy_catalog import policies_text
 from backtests.sheets.pages.universal_card import judged, universal_html, worked_region
+from foundation.paper.render import per_cents
 from foundation.paper.wording import number, percent
 from research.learning import Universal
 from research.learning.universal.rule import FOLDER, trained
@@ -61,7 +62,7 @@ def test_the_page_says_what_was_judged(page: str, found: pd.DataFrame) -> None:
     above = median(found["universal"])
     assert above.lower <= above.value == np.median(found["universal"]) <= above.upper
     words = f"{percent(above.value)} above the optimum in the median [{percent(above.lower)}, {percent(above.upper)}]"
-    assert words in unescape(page)
+    assert per_cents(words) in unescape(page)
 
 
 def test_the_learned_region_is_where_the_rule_holds() -> None:

@@ -34,7 +34,7 @@ def test_caption_names_the_largest_changes_and_lines_outside_their_range(
     found: BeforeAfter, portfolio: Portfolio
 ) -> None:
     assert before_after_picture(found).caption == (
-        "The largest changes are those of AGG from 24.4 to 25.4\u202f% and SPY from 27.7 to 27.0\u202f%. "
+        "The largest changes are those of AGG from 24.4 to 25.4 % and SPY from 27.7 to 27.0 %. "
         "No asset is outside the stated range after the trade."
     )
     tight = replace(portfolio, upper=np.where(np.arange(8) == 2, 0.165, portfolio.upper))

@@ -44,14 +44,14 @@ def test_the_years_stand_where_they_begin() -> None:
 def test_equal_paths_have_a_map_without_colour_and_no_division() -> None:
     shown = holding_windows_picture(windows(24, 1, scale=0.0))
     assert shown is not None
-    assert "positive in 0\u202f% of 24 windows" in shown.caption
+    assert "positive in 0 % of 24 windows" in shown.caption
     assert "nan" not in shown.wide.lower()
 
 
 def test_what_is_won_in_half_of_the_windows_is_said() -> None:
     shown = holding_windows_picture(windows(24, 2))
     assert shown is not None
-    assert "net: −10 (2010-01, 1 year) to +10 (2009-12, 1 year) bp a year, positive in 50\u202f% of 48" in shown.caption
+    assert "net: −10 (2010-01, 1 year) to +10 (2009-12, 1 year) bp a year, positive in 50 % of 48" in shown.caption
     assert holding_windows_picture(windows(0, 0)) is None
 
 

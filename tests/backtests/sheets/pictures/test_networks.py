@@ -17,7 +17,7 @@ IMPORTANCE = pd.DataFrame(
 
 def test_variables_stand_with_their_shares_the_most_used_of_the_past_first() -> None:
     found = importance_picture(IMPORTANCE)
-    assert found.caption.startswith("Most used of what the network read of the past: momentum (90\u202f%) and cash")
+    assert found.caption.startswith("Most used of what the network read of the past: momentum (90 %) and cash")
     assert found.alt.startswith(
         "Shares, %: momentum, read of the past, 90.0; cash, read of the past, 10.0; season_sine"
     )

@@ -79,7 +79,7 @@ def test_the_csv_behind_the_heat_map_has_every_window(comparison: Comparison, fo
     assert data["difference"].to_numpy() == pytest.approx(windows.cells()["difference"].to_numpy(), rel=1e-9)
     positive = (data["difference"] > 0.0).mean()
     (picture,) = (p for p in pictures_in(behaviour_parts(comparison)) if p.name == "holding_windows")
-    assert f"positive in {100 * positive:.0f}\u202f% of 336 windows" in picture.caption
+    assert f"positive in {100 * positive:.0f} % of 336 windows" in picture.caption
     assert "no evidence by itself" in picture.caption
 
 
@@ -114,7 +114,7 @@ def test_a_break_even_of_the_recommended_policy_is_said_and_a_jump_too(compariso
 def test_round_trips_stand_in_words_and_in_a_table(comparison: Comparison) -> None:
     figures = comparison.behaviour.trips["threshold"].figures
     words = said(behaviour_parts(comparison))
-    assert f"threshold closed {figures['number']}, {100 * figures['won']:.0f}\u202f% at a gain" in words
+    assert f"threshold closed {figures['number']}, {100 * figures['won']:.0f} % at a gain" in words
     table = next(each for each in tables(behaviour_parts(comparison)) if each["caption"].startswith("Round trips"))
     assert cells(table)["never"] == ["0", "–", "–", "–", "–", "–", "–"]
     assert cells(table)["threshold"][0] == str(figures["number"])

@@ -52,16 +52,16 @@ def test_a_row_a_limit_with_the_share_that_is_used(used: LimitsUsed) -> None:
     figure = pictures.limits_plot(used)
     shares = {trace.y[0]: trace.x[0] for trace in figure.data}
     assert shares == {one.limit.short: 100.0 * one.share for one in used.uses if np.isfinite(one.share)}
-    assert "tracking error ≤ 4%" in traces_picture(figure).wide
+    assert "tracking error ≤ 4 %" in traces_picture(figure).wide
 
 
 def test_room_is_drawn_from_what_solving_again_brings_to_the_price(used: LimitsUsed) -> None:
     figure = pictures.room_plot(used)
-    [trace] = [trace for trace in figure.data if trace.y[0] == "tracking error ≤ 4%"]
+    [trace] = [trace for trace in figure.data if trace.y[0] == "tracking error ≤ 4 %"]
     [use] = [one for one in used.uses if one.limit.key == "tracking_error.most"]
     assert trace.x[0] == pytest.approx(1e4 * use.brought)
     assert trace.x[0] + trace.error_x.array[0] == pytest.approx(1e4 * use.price)
-    assert not any(trace.y[0] == "every asset ≤ 30%" for trace in figure.data)
+    assert not any(trace.y[0] == "every asset ≤ 30 %" for trace in figure.data)
 
 
 def test_frontiers_are_drawn_with_what_holds_them_back_and_the_weights(pair: FrontierPair) -> None:
@@ -113,8 +113,8 @@ def test_a_conflict_is_said_with_its_changes() -> None:
     found = conflict(asked.limits.all_hard)
     assert found is not None
     said = pictures.conflict_words(found)
-    assert "- bonds (asset_class bonds) is at most 20.00% of NAV" in said
-    assert "raise the most of bonds (asset_class bonds) from 20.00% to 30.00%" in said
+    assert "- bonds (asset_class bonds) is at most 20.00 % of NAV" in said
+    assert "raise the most of bonds (asset_class bonds) from 20.00 % to 30.00 %" in said
     two = Conflict(
         ("a", "b"),
         ("a is low", "b is high"),
@@ -147,8 +147,8 @@ def test_the_sheet_shows_each_target_with_limits(comparison: Comparison) -> None
         "Limits of limited, refit of 2022-09-30", "Limits of wishes, refit of 2022-09-30"
     ]  # fmt: skip
     cells = {row["cells"][0]: row["cells"] for row in tables[1]["rows"]}
-    assert cells["abroad ≤ 15%"][1] == "20.00%"
-    assert cells["abroad ≤ 15%"][-1] == "gives way, 1"
+    assert cells["abroad ≤ 15 %"][1] == "20.00 %"
+    assert cells["abroad ≤ 15 %"][-1] == "gives way, 1"
     assert re.search(r"One more step of room", words.text)
 
 

@@ -65,7 +65,7 @@ def test_the_section_says_what_was_tried_and_what_luck_reaches(three: Comparison
         f"This comparison tried 3 configurations, {found.effective} where variants count once. The best of so many "
         f"worthless ones would be expected to reach an active Sharpe ratio of {found.noise:.2f} by luck alone."
     )
-    assert overfitted.startswith(f"Probability of overfitting (PBO): {100 * found.overfitting:.0f}\u202f%.")
+    assert overfitted.startswith(f"Probability of overfitting (PBO): {100 * found.overfitting:.0f} %.")
     assert "rebalance research trials sixty_forty deflates by all" in counted
 
 

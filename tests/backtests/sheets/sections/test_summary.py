@@ -17,7 +17,7 @@ from backtests.sheets.pages.tearsheet import whole_sheet
 from backtests.sheets.sections.front import downside
 from backtests.sheets.sections.summary import grid, plain, summary_markdown
 from desk.commands.report import trades_of
-from foundation.paper.wording import spaced_per_cents
+from foundation.paper.render import per_cents
 from research.portfolio import load_portfolio
 
 HOSTILE = (
@@ -85,7 +85,7 @@ def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> No
     assert numbers["recommendation"]["verdict"]["do"] in text_of(page)
     for warning in numbers["warnings"]:
         assert text_of(warning) in text_of(page)
-    assert text_of(spaced_per_cents(numbers["trades"]["headline"])) in text_of(page)
+    assert text_of(per_cents(numbers["trades"]["headline"])) in text_of(page)
     decision, (heads, *_), *_ = tables(page)
     said = numbers["recommendation"]["verdict"]
     assert said["heading"] in text_of(page)

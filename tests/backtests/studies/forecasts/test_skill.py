@@ -87,7 +87,7 @@ def test_a_constant_variance_is_worth_more_than_the_last_one_and_its_intervals_c
     found = skill_of_variances(true).by_measure
     assert found["R² of log variance over the random walk"].lower > 0.3  # one half: the last one errs as the next
     assert found["gain in QLIKE over the random walk"].lower > 0.0
-    assert found["coverage of 90% intervals"].lower < 0.9 < found["coverage of 90% intervals"].upper
+    assert found["coverage of 90 % intervals"].lower < 0.9 < found["coverage of 90 % intervals"].upper
 
 
 def test_groups_and_horizons_are_parts_of_the_whole(path: ForecastPath, seeing: ForecastPath) -> None:

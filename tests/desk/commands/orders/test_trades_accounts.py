@@ -195,10 +195,10 @@ def test_what_is_known_of_the_prices_of_a_model_stands_beside_its_lists(file: Pa
     asked.write_text("account,model,cash,SPY,AGG\nA,desk.yaml,0,100,100\n", encoding="utf-8")
     said = list_accounts(asked, tmp_path / "o.csv")
     assert said.failed == 1
-    assert "the last close of SPY, of 2022-12-29, 3,834.4, is +893% from that of 2022-12-21. Look for a" in said.text
+    assert "the last close of SPY, of 2022-12-29, 3,834.4, is +893 % from that of 2022-12-21. Look for a" in said.text
     with model.open("a", encoding="utf-8") as opened:
         opened.write("\nprices_ok: [SPY]\n")
     said = list_accounts(asked, tmp_path / "o.csv")
     assert said.failed == 0
-    assert "\ndesk.yaml: SPY moved by more than 40% on 1 session" in said.text
-    assert "\ndesk.yaml: The last close of SPY, of 2022-12-29, 3,834.4, is +893% from" in said.text
+    assert "\ndesk.yaml: SPY moved by more than 40 % on 1 session" in said.text
+    assert "\ndesk.yaml: The last close of SPY, of 2022-12-29, 3,834.4, is +893 % from" in said.text

@@ -74,11 +74,11 @@ def test_a_price_that_is_far_from_the_close_is_taken_where_the_desk_says_so(tmp_
     words = ("trades", FILE, "--prices", tmp_path / "prices.csv", "--as-of", "2022-12-30")
     done = rebalance(*words)
     assert (done.status, done.out) == (2, "")
-    assert "the price of SPY is -90% from the last close, 383.44: found '38.344'" in joined(done.err)
+    assert "the price of SPY is −90 % from the last close, 383.44: found '38.344'" in joined(done.err)
     assert "say so: `--prices-ok SPY`, or `prices_ok: [SPY]` in the portfolio file." in joined(done.err)
     said = rebalance(*words, "--prices-ok", "SPY")
     assert said.status == 0
-    assert "the price of SPY, 38.344, is −90% from the last close, 383.44; it is taken" in said.out
+    assert "the price of SPY, 38.344, is −90 % from the last close, 383.44; it is taken" in said.out
 
 
 def test_rates_are_those_of_the_command_line(tmp_path: Path) -> None:

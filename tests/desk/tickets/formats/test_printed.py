@@ -149,7 +149,7 @@ def test_thirty_lines_are_one_sheet_and_ninety_are_more(limited: Ticket, tmp_pat
         for k in range(sent, 30)
     )
     names = ", ".join(order.symbol for order in orders)
-    limits = ("turnover limit (LINE1, LINE2, LINE3)", "range of LINE4, 20.00% to 30.00% (LINE4)", "cash limit (LINE5)")
+    limits = ("turnover limit (LINE1, LINE2, LINE3)", "range of LINE4, 2.00 % to 3.00 % (LINE4)", "cash limit (LINE5)")
     notes = (*limited.notes, "Stale prices on 2023-01-05: LINE1 of 2022-12-29, 4 sessions ago; at most 2 are allowed.")
     ticket = replace(
         limited,

@@ -226,13 +226,13 @@ def test_a_number_of_a_line_that_may_not_be_held_need_not_be_known(more):
         (lambda: Constraints(net=Bounds(most=1.3)), "net.most is 1.3, which is leverage"),
         (
             lambda: Constraints(volatility=Most(most=12)),
-            "volatility.most is 12, which is 1200%: give a fraction, such as 0.12",
+            "volatility.most is 12, which is 1,200 %: give a fraction, such as 0.12",
         ),
-        (lambda: Constraints(turnover=Most(most=10)), "turnover.most is 10, which is 1000%"),
-        (lambda: Constraints(groups={"us": Group(lines=("A",), most=30)}), "groups.us.most is 30, which is 3000%"),
+        (lambda: Constraints(turnover=Most(most=10)), "turnover.most is 10, which is 1,000 %"),
+        (lambda: Constraints(groups={"us": Group(lines=("A",), most=30)}), "groups.us.most is 30, which is 3,000 %"),
         (
             lambda: Constraints(gross=Most(most=1.3), lines={"A": Bounds(least=-20)}),
-            "lines.A.least is -20, which is -2000%",
+            "lines.A.least is -20, which is −2,000 %",
         ),
         (lambda: Constraints(gross=Most(most=1.5), cardinality=Cardinality(if_held=0.1)), "known for long assets only"),
     ],

@@ -130,10 +130,10 @@ def test_a_conflict_says_the_limits_and_what_would_mend_them() -> None:
     found = room(build(asked, known))
     assert isinstance(found, Conflict)
     assert found.sentence == (
-        "no weights keep these constraints together: the sum of the weights is 100.00% of NAV; GLD is at most 30.00% "
-        "of NAV; america (region us) is at most 60.00% of NAV. To make weights possible, change the sum of the weights "
-        "from 100.00% to 90.00%, or raise the most of GLD from 30.00% to 40.00%, or raise the most of america (region "
-        "us) from 60.00% to 70.00%."
+        "no weights keep these constraints together: the sum of the weights is 100.00 % of NAV; GLD is at most 30.00 % "
+        "of NAV; america (region us) is at most 60.00 % of NAV. To make weights possible, change the sum of the "
+        "weights from 100.00 % to 90.00 %, or raise the most of GLD from 30.00 % to 40.00 %, or raise the most of "
+        "america (region us) from 60.00 % to 70.00 %."
     )
 
 
@@ -182,7 +182,7 @@ def test_a_volatility_limit_conflicts_by_trial_and_its_least_relaxation_is_the_l
     found = conflict(build(asked, Known(("A", "B"), covariance=covariance)))
     assert found is not None
     assert not found.exact
-    assert found.sentence.endswith("%. Volatility is not linear: the conflict was found by trial.")
+    assert found.sentence.endswith(" %. Volatility is not linear: the conflict was found by trial.")
     assert set(found.keys) == {"net", "volatility.most"}
     amount = {mend.key: mend.amount for mend in found.mends}["volatility.most"]
     assert 0.1 + amount == pytest.approx(1.0 / np.sqrt(1 / 0.04 + 1 / 0.09), abs=1e-6)

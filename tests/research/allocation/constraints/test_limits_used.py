@@ -70,14 +70,14 @@ def test_two_lines_by_hand():
     moments = Moments(known.assets, np.zeros(2), known.covariance, 1.0, pd.Timestamp("2022-12-30"))
     limits = build(Constraints(lines={"A": Bounds(most=0.7), "B": Bounds(most=0.6)}), known)
     table = limits_used(DayProgramme(limits, moments, lambda limits: optimum(limits, aim))).table()
-    a, b = table.loc["A ≤ 70%"], table.loc["B ≤ 60%"]
-    assert (a["at"], a["step"], a["firm"]) == ("70.00%", "1 point of NAV", "hard")
+    a, b = table.loc["A ≤ 70 %"], table.loc["B ≤ 60 %"]
+    assert (a["at"], a["step"], a["firm"]) == ("70.00 %", "1 point of NAV", "hard")
     assert a["used"] == pytest.approx(1.0)
     assert a["by price"] == pytest.approx(0.01 * (4.0 * 0.3 - 0.7) / 0.85**0.5, rel=1e-6)
     assert a["solved again"] == pytest.approx(0.85**0.5 - 0.8405**0.5, rel=1e-6)
     assert b["used"] == pytest.approx(0.5)
     assert (b["by price"], b["solved again"]) == (0.0, 0.0)
-    net = table.loc["net = 100%"]  # a sum that is higher by a point is a point more of B
+    net = table.loc["net = 100 %"]  # a sum that is higher by a point is a point more of B
     assert net["solved again"] == pytest.approx(0.85**0.5 - (0.49 + 4.0 * 0.31**2) ** 0.5, rel=1e-6)
 
 
@@ -167,7 +167,7 @@ def test_where_limits_give_way_there_is_no_price_and_solving_again_says_what_roo
     groups = {"first": replace(wishes.groups["first"], most=0.39), "last": replace(wishes.groups["last"], most=0.61)}
     moved = programme(Constraints(groups=groups), "volatility")
     assert last.brought == pytest.approx(found.optimum.value - moved.best(moved.limits).value, abs=1e-7)
-    assert found.table().loc["first ≤ 30%", "firm"] == "gives way, 1"
+    assert found.table().loc["first ≤ 30 %", "firm"] == "gives way, 1"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_short_position_uses_a_bound_below_zero():
         Constraints(gross=Most(most=1.5), every_line=Bounds(least=-0.2, most=1.0), lines={"B": Bounds(most=-0.05)})
     )
     uses = {one.limit.short: one for one in limits_used(asked).uses}
-    assert uses["every line ≥ -20%"].share == pytest.approx(-min(asked.best(asked.limits).weights) / 0.2, abs=1e-6)
+    assert uses["every line ≥ −20 %"].share == pytest.approx(-min(asked.best(asked.limits).weights) / 0.2, abs=1e-6)
 
 
 def test_limits_of_several_places_give_way_one_after_the_other():

@@ -126,7 +126,7 @@ def test_bounds_without_room_keep_the_weights_before(noisy):
     assert tight.answers[-1].fallback == ""
     with_six = target_path(HRP(window=40, lower=0.2, schedule="month"), noisy, 200)
     assert with_six.answers[-1].fallback == "previous weights"
-    assert "lower the least of every asset from 20.00% to 16.66%" in with_six.answers[-1].why
+    assert "lower the least of every asset from 20.00 % to 16.66 %" in with_six.answers[-1].why
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------------

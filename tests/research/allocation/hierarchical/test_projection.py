@@ -62,10 +62,10 @@ def test_a_line_of_no_weight_takes_some_only_where_others_have_no_room():
 
 def test_what_binds_is_what_is_stated():
     found = nearest(np.array([0.7, 0.3, 0.0]), limits_of(np.eye(3), [0.0] * 3, [0.6] * 3))
-    assert [one.limit for one in found.binding] == ["A0 is at most 60.00% of NAV"]
+    assert [one.limit for one in found.binding] == ["A0 is at most 60.00 % of NAV"]
     moved = nearest(np.array([0.7, 0.3, 0.0]), limits_of(np.eye(3), [0.0, 0.0, 0.1], [1.0] * 3))
     assert moved.weights == pytest.approx([0.63, 0.27, 0.1], abs=1e-9)
-    assert [(one.limit, one.key) for one in moved.binding] == [("A2 is at least 10.00% of NAV", "lines.A2.least")]
+    assert [(one.limit, one.key) for one in moved.binding] == [("A2 is at least 10.00 % of NAV", "lines.A2.least")]
     # The sum is 0.1² for the others, at 0.9 of their weights, and 3 x 0.1² for the asset, which counts as 1 / 3.
     assert moved.binding[0].price == pytest.approx(2 * (0.1 + 3 * 0.1), abs=1e-6)
 
@@ -91,7 +91,7 @@ def test_prices_say_how_much_nearer_one_more_point_would_bring():
 
     assert to(0.4).value == pytest.approx(((to(0.4).weights - weights) ** 2 / weights).sum(), abs=1e-12)
     (binding,) = to(0.4).binding
-    assert (binding.limit, binding.key, binding.brings) == ("A0 is at most 40.00% of NAV", "lines.A0.most", "")
+    assert (binding.limit, binding.key, binding.brings) == ("A0 is at most 40.00 % of NAV", "lines.A0.most", "")
     assert binding.price == pytest.approx((to(0.399).value - to(0.401).value) / 0.002, abs=1e-5)
 
 
@@ -148,7 +148,7 @@ def test_each_model_keeps_bounds_of_lines_and_groups(stocks, past_of, model):
     assert all(weights[name] <= most + 1e-8 for name, most in (("KO", 0.02), ("AAPL", 0.05), ("WMT", 0.1)))
     assert 0.3 - 1e-8 <= of["technology"] <= 0.35 + 1e-8
     assert of["energy"] <= 0.15 + 1e-8
-    assert "KO is at most 2.00% of NAV" in {one.limit for one in answer.binding}
+    assert "KO is at most 2.00 % of NAV" in {one.limit for one in answer.binding}
 
 
 def test_riskfolio_libs_weights_can_miss_a_sum_of_one_under_bounds(past_of):
@@ -233,11 +233,11 @@ def test_a_target_moves_no_further_than_its_turnover(stocks, past_of):
 
 
 def test_bounds_that_exclude_every_portfolio_are_told(stocks, past_of):
-    with pytest.raises(NotSolvedError, match=r"every asset is at most 4.00% of NAV; .* is 100.00% of NAV\. To make"):
+    with pytest.raises(NotSolvedError, match=r"every asset is at most 4.00 % of NAV; .* is 100.00 % of NAV\. To make"):
         HRP(window=252, upper=0.04).target(past_of(stocks))
     half = Constraints(groups={"x": Group(where={"sector": "x"}, most=0.5)})
     with pytest.raises(
-        NotSolvedError, match=r"x \(sector x\) is at most 50.00% of NAV.* raise the most of x .*100.00%"
+        NotSolvedError, match=r"x \(sector x\) is at most 50.00 % of NAV.* raise the most of x .*100.00 %"
     ):
         HRP(window=252, constraints=half).target(past_of(stocks, sector=["x"] * 20))
 

@@ -79,7 +79,7 @@ def test_two_lines_by_hand():
     assert held.value == pytest.approx(0.85**0.5)
     price = (4.0 * 0.3 - 0.7) / 0.85**0.5  # -d/dw sqrt(w^2 + 4 (1 - w)^2) at 0.7
     assert held.prices["lines.A.most"] == pytest.approx(price, rel=1e-6)
-    said = {one.limit: one.brings for one in held.binding}["A is at most 70.00% of NAV"]
+    said = {one.limit: one.brings for one in held.binding}["A is at most 70.00 % of NAV"]
     assert said == "one point of NAV more of room takes 54.2 bp off the volatility a year"
 
 
@@ -169,8 +169,8 @@ def test_minimum_volatility_meets_the_conditions_of_optimality(twenty):
     found = optimum(limits, minimum_volatility(twenty.root))
     # Karush, Kuhn, Tucker: gradient of the volatility = one number, less the price of a cap, plus that of a floor.
     prices = {one.limit: one.price for one in found.binding}
-    caps = np.array([prices.get(f"{name} is at most 12.00% of NAV", 0.0) for name in twenty.assets])
-    floors = np.array([prices.get(f"{name} is at least 1.00% of NAV", 0.0) for name in twenty.assets])
+    caps = np.array([prices.get(f"{name} is at most 12.00 % of NAV", 0.0) for name in twenty.assets])
+    floors = np.array([prices.get(f"{name} is at least 1.00 % of NAV", 0.0) for name in twenty.assets])
     gradient = twenty.covariance @ found.weights / found.value
     assert np.ptp(gradient + caps - floors) < 1e-6 * gradient.mean()
     assert -found.prices["net"] == pytest.approx((gradient + caps - floors).mean())
@@ -320,17 +320,17 @@ def test_what_gives_way_is_said(twenty):
     found = optimum(twenty.limits(asked), minimum_volatility(twenty.root))
     inside = np.array(twenty.sector) == "s0"
     assert found.weights[inside].sum() == pytest.approx(0.3, abs=1e-6)
-    assert found.notes == ("first (sector s0) is at most 20.00% of NAV: it gave way (place 1), and is at 30.00%.",)
+    assert found.notes == ("first (sector s0) is at most 20.00 % of NAV: it gave way (place 1), and is at 30.00 %.",)
 
 
 def test_a_conflict_is_told_where_no_weights_exist(twenty):
     asked = Constraints(every_line=Bounds(least=0.0, most=0.04))
     with pytest.raises(
-        NotSolvedError, match=r"every asset is at most 4\.00% of NAV; the sum of the weights is 100\.00%"
+        NotSolvedError, match=r"every asset is at most 4\.00 % of NAV; the sum of the weights is 100\.00 %"
     ):
         optimum(twenty.limits(asked), minimum_volatility(twenty.root))
     limits = twenty.limits()
-    with pytest.raises(NotSolvedError, match=r"lower the goal from 300\.00% to"):
+    with pytest.raises(NotSolvedError, match=r"lower the goal from 300\.00 % to"):
         optimum(limits.with_limits([*limits.limits, return_limit(twenty.mean, 3.0)]), minimum_volatility(twenty.root))
     with pytest.raises(NotSolvedError, match="no weights within the limits earn more than cash, 500"):
         optimum(twenty.limits(), maximum_sharpe(twenty.mean, twenty.root, 5.0))

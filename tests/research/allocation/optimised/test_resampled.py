@@ -104,5 +104,5 @@ def test_the_answer_says_what_gave_way(noisy):
     )
     held, past = MeanVariance(forecast=Estimated(window=60), constraints=constraints), noisy.past(200)
     [gave] = held.answer(past).notes
-    assert gave.startswith("first (A00) is at least 50.00% of NAV: it gave way")
+    assert gave.startswith("first (A00) is at least 50.00 % of NAV: it gave way")
     assert Resampled(held, draws=3).answer(past).notes == (gave,)

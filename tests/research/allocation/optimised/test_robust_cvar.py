@@ -59,7 +59,7 @@ def test_the_allocation_keeps_its_bounds_and_says_what_binds(noisy):
     answer = RobustCVaR(window=60, upper={"A00": 0.2}).answer(noisy.past(150))
     assert answer.weights.sum() == pytest.approx(1.0, abs=1e-9)
     assert answer.weights[0] == pytest.approx(0.2, abs=1e-8)
-    assert "A00 is at most 20.00% of NAV" in [one.limit for one in answer.binding]
+    assert "A00 is at most 20.00 % of NAV" in [one.limit for one in answer.binding]
 
 
 @pytest.mark.parametrize(

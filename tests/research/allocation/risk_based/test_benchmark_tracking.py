@@ -74,7 +74,7 @@ def test_a_price_is_what_a_little_more_room_takes_off_the_tracking_error(market)
         return BenchmarkTracking(MIX, forecast=SAMPLE, constraints=asked).answer(market.past(252))
 
     found, step = at(0.1), 1e-4
-    price = {one.limit: one for one in found.binding}["A00 is at most 10.00% of NAV"]
+    price = {one.limit: one for one in found.binding}["A00 is at most 10.00 % of NAV"]
     assert price.price == pytest.approx((at(0.1 - step).value - at(0.1 + step).value) / (2 * step), rel=1e-4)
     assert price.brings.endswith("bp off the tracking error a year")
 

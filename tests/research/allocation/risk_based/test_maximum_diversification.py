@@ -70,6 +70,6 @@ def test_a_search_that_ends_early_says_by_how_much_the_ratio_may_be_higher(stock
 def test_a_bound_that_binds_has_a_price_of_the_ratio(noisy):
     answer, step = weights_of(noisy, 100, upper={"A00": 0.2}), 1e-4
     wider, tighter = (weights_of(noisy, 100, upper={"A00": 0.2 + way}) for way in (step, -step))
-    price = {one.limit: one for one in answer.binding}["A00 is at most 20.00% of NAV"]
+    price = {one.limit: one for one in answer.binding}["A00 is at most 20.00 % of NAV"]
     assert price.price == pytest.approx((wider.value - tighter.value) / (2 * step), rel=1e-3)
     assert price.brings.endswith("to the diversification ratio")

@@ -128,7 +128,7 @@ def test_the_price_of_a_bound_under_evar_is_its_slope(stocks):
 def test_the_allocation_keeps_its_bounds_and_says_what_binds(noisy):
     answer = MinimumRisk("cdar", window=60, upper={"A00": 0.2}).answer(noisy.past(150))
     assert answer.objective == "CDaR at 0.95"
-    said = {one.limit: one.brings for one in answer.binding}["A00 is at most 20.00% of NAV"]
+    said = {one.limit: one.brings for one in answer.binding}["A00 is at most 20.00 % of NAV"]
     assert said.startswith("one point of NAV more of room takes ")
     assert said.endswith(" bp off the CDaR at 0.95")
 

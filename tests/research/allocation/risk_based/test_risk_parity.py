@@ -142,7 +142,7 @@ def test_a_line_without_a_budget_is_not_held():
     tight = build(Constraints(lines={"A": Bounds(most=0.2), "C": Bounds(most=0.3)}), known)
     _, limits = shares({"A": 0.4, "C": 0.6}, tight, ())
     with pytest.raises(
-        NotSolvedError, match=r"C is at most 30\.00% of NAV; an asset without a budget of risk is not held"
+        NotSolvedError, match=r"C is at most 30\.00 % of NAV; an asset without a budget of risk is not held"
     ):
         parity(limits, budgets, volatility(root_of(FOUR, known.assets)), UNIT)
 
@@ -169,7 +169,7 @@ def test_the_allocation_holds_each_line_once_it_has_a_window_and_says_what_binds
         forecast=Estimated(window=60, covariance="sample"), budgets={"A00": 0.3}, upper={"A01": 0.1}
     )
     answer = allocation.answer(noisy.past(150))
-    assert [one.limit for one in answer.binding] == ["A01 is at most 10.00% of NAV"]
+    assert [one.limit for one in answer.binding] == ["A01 is at most 10.00 % of NAV"]
     assert "to the weight to volatility ratio" in answer.binding[0].brings
     free = (
         RiskParity(forecast=Estimated(window=60, covariance="sample"), budgets={"A00": 0.3})

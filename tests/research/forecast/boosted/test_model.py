@@ -236,7 +236,7 @@ def test_the_largest_contributions_are_named_with_their_values() -> None:
     shares = pd.Series({"a": 0.001, "b": -0.006, "c": 0.0001, "d": -0.002})
     values = pd.Series({"a": np.nan, "b": 0.123456, "c": 1.0, "d": -2.0})
     assert sentence("SPY", 0.01, shares, values, 21) == (
-        "SPY is expected to return 0.31% over 21 sessions, 0.69 points less than its mean so far: b of "
+        "SPY is expected to return 0.31 % over 21 sessions, 0.69 points less than its mean so far: b of "
         "0.123 takes 0.60 points, d of -2 takes 0.20, a not known adds 0.10."
     )
 
@@ -244,5 +244,5 @@ def test_the_largest_contributions_are_named_with_their_values() -> None:
 def test_a_line_without_contributions_has_its_mean_so_far() -> None:
     zeros = pd.Series({"a": 0.0, "b": 1e-6})
     assert sentence("SPY", 0.01, zeros, zeros, 21) == (
-        "SPY is expected to return 1.00% over 21 sessions, its mean so far: no feature distinguishes it."
+        "SPY is expected to return 1.00 % over 21 sessions, its mean so far: no feature distinguishes it."
     )

@@ -224,8 +224,8 @@ def test_certain_views_that_contradict_each_other_are_named(facts_market: Market
         model.predict(facts_market.past(799))
     assert str(error.value) == (
         "views 'SPY beats VEA by 1% a year', 'VEA beats VWO by 1% a year', 'SPY beats VWO by 3% a year' are certain "
-        "and contradict each other: the last expects 3.00% a year, and from the others follow 2.00%. Give one of them "
-        "a confidence below 100%."
+        "and contradict each other: the last expects 3.00 % a year, and from the others follow 2.00 %. Give one a "
+        "confidence below 1."
     )
 
 

@@ -24,7 +24,7 @@ from research.market import Market
 PRIOR = MarketCap(Estimated(covariance="sample"))
 TEXTS = (
     "SPY beats VEA by 4% a year", "VEA beats VWO by 2% a year", "AGG returns 1% a year", "SPY returns 9% a year",
-    "cap-weighted equity beats cap-weighted bond by 5% a year", "TIP beats AGG by 0.5% a year",
+    "cap-weighted equity beats cap-weighted bond by 5% a year", "TIP beats AGG by 0.5 % a year",
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ RATES = st.integers(0, 5_000).map(lambda number: number / 100)
         ("SPY returns -2.5 % a year", Sentence(Side("SPY"), None, -0.025)),
         ("SPY returns 1% a month over cash", Sentence(Side("SPY"), None, 0.12, True)),
         ("VEA beats VWO by 2% a year", Sentence(Side("VEA"), Side("VWO"), 0.02)),
-        ("BRK B  beats US small caps by 0.5% a quarter", Sentence(Side("BRK B"), Side("US small caps"), 0.02)),
+        ("BRK B  beats US small caps by 0.5 % a quarter", Sentence(Side("BRK B"), Side("US small caps"), 0.02)),
         (
             "cap-weighted equity beats equally weighted bond by 3% a year",
             Sentence(Side("equity", "cap-weighted"), Side("bond", "equally weighted"), 0.03),

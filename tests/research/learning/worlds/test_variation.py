@@ -120,7 +120,7 @@ def test_a_line_cannot_lose_more_than_all(market: Market) -> None:
     returns[700, 1] = -0.6
     crashed = replace(market, returns=returns)
     day = f"{market.dates[700]:%Y-%m-%d}"
-    with pytest.raises(ConfigError, match=rf"B would lose .* on {day}, where it really lost 60%: lower the volatility"):
+    with pytest.raises(ConfigError, match=rf"B would lose .* on {day}, where it really lost 60 %: lower the "):
         training_days(Learned(TARGET, variation=Variation(volatility=2.5)), crashed, COSTS, PENALTY, YEAR)
 
 

@@ -74,7 +74,7 @@ def test_the_rounding_of_adjusted_closes_is_no_dividend() -> None:
 def test_a_dividend_that_the_adjusted_close_has_and_its_column_lacks_is_noted() -> None:
     table = bars(close=[100, 97, 97], total=[97, 97, 97], dividend=[0, 0, 0], split=[1, 1, 1])
     (note,) = as_quoted(table, None, from_yahoo=True)[2]
-    assert note.startswith("A grows otherwise than its adjusted closes on 1 session, most on 2020-08-28 (3.00%)")
+    assert note.startswith("A grows otherwise than its adjusted closes on 1 session, most on 2020-08-28 (3.00 %)")
     assert as_quoted(table.having(dividend=np.array([0.0, 3.0, 0.0])), None, from_yahoo=True)[2] == ()
 
 

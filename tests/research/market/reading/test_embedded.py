@@ -153,7 +153,7 @@ def test_cash_is_the_bill_of_the_day_before(multi: Market) -> None:
 def test_main_jobs_years_carry_no_warning_and_bitcoins_leap_does(multi: Market) -> None:
     assert warnings_in(multi, "2015-01-02", "2022-12-29") == []
     (leap,) = warnings_in(multi, "2007-07-26", "2022-12-29")
-    assert leap.startswith("BTC moved by more than 40% on 1 session, most on 2013-11-18 (+68.3%)")
+    assert leap.startswith("BTC moved by more than 40 % on 1 session, most on 2013-11-18 (+68.3 %)")
 
 
 def test_notes_of_lines_that_a_portfolio_does_not_hold_are_left_out(multi: Market) -> None:

@@ -111,7 +111,7 @@ def test_extreme_move_is_shown_and_not_repaired(make: Callable[..., Market]) -> 
     market = make({"SPLIT": [100.0, 50.0, 50.0, 50.0, 50.0], "CALM": [100.0, 139.0, 139.0, 139.0, 139.0]})
     assert market.returns[1].tolist() == pytest.approx([-0.5, 0.39])
     (warning,) = warnings_of(market)
-    assert warning.startswith("SPLIT moved by more than 40% on 1 session, most on 2022-12-28 (-50.0%)")
+    assert warning.startswith("SPLIT moved by more than 40 % on 1 session, most on 2022-12-28 (−50.0 %)")
 
 
 # -- what stands beside the prices -----------------------------------------------------------------------------------

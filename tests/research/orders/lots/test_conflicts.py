@@ -122,7 +122,7 @@ def test_a_limit_that_no_row_states_is_named_where_relaxing_it_suffices_and_by_t
             told += len(mends)
             if not mends or name not in (MINIMUM, MOVE):
                 continue
-            value = float(mends[0].removeprefix(words).rstrip("%").replace(",", ""))
+            value = float(mends[0].removeprefix(words).removesuffix(" %").replace(",", ""))
             for step, some in ((0.0, True), (1e-4, False)):
                 if name == MINIMUM:
                     changed = replace(position, minimum=value + step * position.nav)
@@ -138,7 +138,7 @@ def test_a_limit_that_no_row_states_is_named_where_relaxing_it_suffices_and_by_t
 def changed(position: Position, floor: float, words: str) -> tuple[Position, float]:
     """The position and the cash that stays, with a stated change."""
     limits = position.limits
-    name, value = re.fullmatch(r"(.+?)(?: (?:to|by) ([0-9.,]+)(?:%| of NAV|% of NAV)?)?", words).groups()  # type: ignore
+    name, value = re.fullmatch(r"(.+?)(?: (?:to|by) ([0-9.,]+)(?: %| of NAV| % of NAV)?)?", words).groups()  # type: ignore
     number = float((value or "0").replace(",", ""))
     percent, asset = number / 100.0, np.array(position.assets) == words[-1]
     if name.startswith("widen the "):
@@ -216,7 +216,7 @@ def test_what_mends_a_conflict_is_the_least_that_does(one: Position) -> None:
     free = one.cost_parameters._replace(ticket=np.zeros(1))
     found = conflict(replace(one, cost_parameters=free), 8_900.0)
     assert found is not None
-    assert found.mends == ("let cash fall to 8,800.00", "widen the range of A by 1.00% of NAV")
+    assert found.mends == ("let cash fall to 8,800.00", "widen the range of A by 1.00 % of NAV")
 
 
 def test_no_cash_is_borrowed_to_mend_a_conflict(one: Position) -> None:
@@ -230,7 +230,7 @@ def test_no_cash_is_borrowed_to_mend_a_conflict(one: Position) -> None:
     )  # fmt: skip
     found = conflict(two, 0.0)
     assert found is not None
-    assert found.mends == ("widen the range of A by 2.00% of NAV",)
+    assert found.mends == ("widen the range of A by 2.00 % of NAV",)
 
 
 def test_impact_that_no_cash_pays_is_counted_by_its_tangents() -> None:
@@ -264,7 +264,7 @@ def test_a_sale_that_settles_after_a_purchase_is_part_of_the_conflict(one: Posit
     assert [name.split(" (")[0] for name in found.names] == [
         "cash of at least 0.00 where orders settle after 1 session", "range of A",
     ]  # fmt: skip
-    assert found.mends == ("widen the range of A by 10.00% of NAV",)
+    assert found.mends == ("widen the range of A by 10.00 % of NAV",)
     assert conflict(replace(late, settles=np.array([2.0, 1.0])), 0.0) is None
     assert conflict(replace(late, settles=None), 0.0) is None
 
@@ -295,7 +295,7 @@ def test_thirty_groups_on_a_hundred_lines_are_searched_to_the_end() -> None:
     assert (found.complete, found.searched) == (True, True)
     assert [mend.split(" by ")[0] for mend in found.mends] == ["widen the first half", "widen the second half"]
     for mend in found.mends:
-        assert 10.10 <= float(mend.split(" by ")[1].split("%")[0]) <= 10.20
+        assert 10.10 <= float(mend.split(" by ")[1].split(" %")[0]) <= 10.20
 
 
 def test_words_say_where_the_search_was_stopped() -> None:

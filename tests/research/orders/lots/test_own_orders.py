@@ -33,7 +33,7 @@ def test_own_orders_have_the_figures_of_paper(two: Portfolio) -> None:
     assert got.orders["weight_after"].tolist() == pytest.approx([50_000 / 99_982.5, 42_500 / 99_982.5])
     assert got.orders["reason"].tolist() == [f"10.00 points over target: {WHY}", f"15.00 points under target: {WHY}"]
     assert (got.reason, got.holds, got.binding, got.outside) == (WHY, False, (), [])
-    assert got.headline == "Sell A; buy B: 17,500.00 USD in 2 orders, costs 17.50, turnover 10.00%."
+    assert got.headline == "Sell A; buy B: 17,500.00 USD in 2 orders, costs 17.50, turnover 10.00 %."
     assert own(two, A=-10.0).held["reason"].tolist() == ["15.00 points under target: not ordered"]
     assert make_ticket(got).document["orders"][0]["reason"] == got.orders["reason"][0]
     assert got.after().shares.tolist() == [500.0, 850.0]
@@ -69,7 +69,7 @@ def test_the_orders_of_a_policy_given_by_a_person_are_the_same(desks: Any, data:
         ({"B": 100.0}, {}, "cash does not pay the orders to buy B: 5.00 USD are missing"),
         ({"B": 95.0}, {"reserve": 0.01, "adverse_move": 0.0}, "754.75 USD are missing, with their costs, the reserve"),
         ({"A": -10.0, "B": 10.0}, {"most": 1}, "there are 2 orders, and folder/by_hand.yaml allows 1"),
-        ({"A": -100.0}, {"turnover": 0.05}, "the turnover of the orders is 10.00% of NAV, and folder/by_hand.yaml"),
+        ({"A": -100.0}, {"turnover": 0.05}, "the turnover of the orders is 10.00 % of NAV, and folder/by_hand.yaml"),
     ],
 )
 def test_what_cannot_be_ordered_says_why_and_what_to_do(

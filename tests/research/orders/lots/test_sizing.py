@@ -521,5 +521,5 @@ def test_cash_that_never_suffices_is_no_matter_of_settlement(desk: Any) -> None:
     terms = TicketTerms(settlement_days=1, settlement_days_by_line={"A": 2})
     poor = replace(held, ticket=terms, orders=replace(held.orders, reserve=26.0 / 60.0))
     assert trade_list(poor, Never(poor.strategic), request=Request(to_target=True)).binding == (
-        "cash limit, 43.33% of NAV and prices worse by 0.00% (B)",
+        "cash limit, 43.33 % of NAV and prices worse by 0.00 % (B)",
     )

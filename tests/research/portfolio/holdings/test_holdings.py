@@ -145,7 +145,7 @@ def test_mistakes_of_positions_and_of_prices_are_told_at_once(write: Any) -> Non
     (path.parent / "prices.csv").write_text("asset,price\nSPY,38.4\n")
     said = refused(path, "Symbol,Quantity\nSPX,1\n", {"prices": "prices.csv"})
     assert "not an asset of the portfolio: found 'SPX'" in said
-    assert "the price of SPY is -90% from the last close" in said
+    assert "the price of SPY is −90 % from the last close" in said
 
 
 def test_value_near_that_of_the_list_is_noted(write: Any) -> None:

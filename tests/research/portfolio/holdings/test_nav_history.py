@@ -101,12 +101,9 @@ def test_a_portfolio_file_names_it(write: Any, tmp_path: Path) -> None:
     assert "% of NAV: the rule holds 21" in got.reason
     share = 4.0 * (1.0 - 0.9 * 1.05 * float(np.prod(1.0 + insured.market.cash[-3:])))
     spy = got.orders.set_index("asset").loc["SPY"]
-    assert spy["reason"].endswith(
-        f"; the policy holds {share:.2%} of the target: to {share * float(got.target[0]):.2%}"
-    )
-    assert f": sold to {share * float(got.target[0]):.2%}, since the policy holds {share:.2%} of the target" in "".join(
-        got.outside
-    )
+    holds, to = (f"{100.0 * each:.2f} %" for each in (share, share * float(got.target[0])))
+    assert spy["reason"].endswith(f"; the policy holds {holds} of the target: to {to}")
+    assert f": sold to {to}, since the policy holds {holds} of the target" in "".join(got.outside)
 
 
 @pytest.mark.parametrize("kind", [CPPI, DrawdownFloor, StopLoss])

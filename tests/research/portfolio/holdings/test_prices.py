@@ -66,9 +66,9 @@ def test_prices_far_from_the_last_close_are_refused_all_at_once(tmp_path: Path, 
         reading(tmp_path, text, market)
     assert str(error.value).splitlines() == [
         "prices.csv has 2 mistakes:",
-        "- prices.csv, row 2, column 'price': the price of SPY is -90% from the last close, 383.44: found '38.344'. "
+        "- prices.csv, row 2, column 'price': the price of SPY is −90 % from the last close, 383.44: found '38.344'. "
         "Look for a split or a wrong price.",
-        "- prices.csv, row 3, column 'price': the price of AGG is +900% from the last close, 97.45: found '974.5'. "
+        "- prices.csv, row 3, column 'price': the price of AGG is +900 % from the last close, 97.45: found '974.5'. "
         "Look for a split or a wrong price.",
         "Where they are right all the same, say so: `--prices-ok SPY,AGG`, or `prices_ok: [SPY, AGG]` in the portfolio "
         "file.",
@@ -79,8 +79,8 @@ def test_prices_far_from_the_last_close_are_refused_all_at_once(tmp_path: Path, 
     got = reading(tmp_path, text, market, right=["SPY", "AGG"])
     assert got.per_unit.tolist() == [38.344, 974.5, 1.0]
     assert got.notes == (
-        "prices.csv: the price of SPY, 38.344, is -90% from the last close, 383.44; it is taken, as `prices_ok` says.",
-        "prices.csv: the price of AGG, 974.5, is +900% from the last close, 97.45; it is taken, as `prices_ok` says.",
+        "prices.csv: the price of SPY, 38.344, is −90 % from the last close, 383.44; it is taken, as `prices_ok` says.",
+        "prices.csv: the price of AGG, 974.5, is +900 % from the last close, 97.45; it is taken, as `prices_ok` says.",
     )
 
 

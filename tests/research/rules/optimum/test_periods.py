@@ -161,7 +161,7 @@ def test_limits_that_conflict_are_named() -> None:
     groups = {"pair": Group(lines=("A", "B"), least=0.7), "rest": Group(lines=("C", "D", "E"), least=0.4)}
     one = limits_of(Constraints(groups=groups), covariance)
     costs = PlanCosts(RATE, np.zeros(5), 1.5, FREE)
-    with pytest.raises(NotSolvedError, match=r"pair .*at least 70.00%.*rest .*at least 40.00%"):
+    with pytest.raises(NotSolvedError, match=r"pair .*at least 70.00 %.*rest .*at least 40.00 %"):
         best_plan((one,) * 2, START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK, costs, YEARS)
 
 
