@@ -172,7 +172,7 @@ def given_positions(document: Document, quoted: Market, basis: str) -> Positions
     where = document.folder / (keys.file or "")
     currencies = dict(zip(assets, quoted.currency, strict=True))
     more: dict[str, Any] = {"columns": columns, "symbols": symbols, "decimal": keys.decimal or ""}
-    with document.placing(path, "positions"):
+    with document.placing(path, _with_option(document, *path)):
         found = read_positions(where, assets, basis, currencies=currencies, **more)
         if lacking := [asset for asset in assets if asset not in found.units and asset not in (keys.not_held or ())]:
             named = ", ".join(lacking)
@@ -213,8 +213,13 @@ def given_prices(document: Document, quoted: Market, right: Collection[str]) -> 
     if not document.has("prices"):
         return None
     where = document.folder / document.value("prices")
-    with document.placing(("prices",), "prices, or --prices" if document.is_given("prices") else ""):
+    with document.placing(("prices",), _with_option(document, "prices")):
         return read_prices(where, quoted, right)
+
+
+def _with_option(document: Document, *path: str) -> str:
+    """The key of a path in a message, with the option of the same name where it was not the file that gave it."""
+    return f"{path[0]}, or --{path[0]}" if document.is_given(*path) else path[0]
 
 
 def _apart(positions: Positions, quoted: Market, prices: Prices | None, most: float) -> Iterator[tuple[HeldRow, float]]:
@@ -239,7 +244,7 @@ def _check_worth(
             for held, price in far
         ]
         same = right_all_the_same([held.asset for held, _ in far])
-        with document.placing(("positions", "file"), "positions"):
+        with document.placing(("positions", "file"), _with_option(document, "positions", "file")):
             raise DataError(f"{all_mistakes(positions.file, told)}\n{same}")
 
 

@@ -118,7 +118,7 @@ def test_mistakes_of_both_the_file_and_its_rows_reach_the_desk(tmp_path: Path) -
     (tmp_path / "positions.csv").write_text("Symbol,Quantity\nSPX,1\nAGG,-2\n")
     done = rebalance(*TRADES, FILE, "--positions", tmp_path / "positions.csv")
     assert (done.status, done.out) == (2, "")
-    assert f"positions (given beside {FILE}): positions.csv has 2 mistakes:\n- positions.csv, row 2" in done.err
+    assert f"positions, or --positions (given beside {FILE}): positions.csv has 2 mistakes:\n- positions" in done.err
     assert "negative units of AGG: found -2.0" in done.err
 
 

@@ -112,7 +112,8 @@ def test_wrong_keys_are_named(
 def test_mistakes_of_the_file_name_its_key(write: Any) -> None:
     path = write("cash: 1_000.50\n", "cash: 1_000.50\npositions: {file: positions.csv}\n")
     said = refused(path, "Symbol,Quantity\nSPX,110\nAGG,-3\n")
-    assert said.startswith(f"positions (given beside {path}): positions.csv has 2 mistakes:\n- positions.csv, row 2, ")
+    head = f"positions, or --positions (given beside {path}): positions.csv has 2 mistakes:\n- positions.csv, row 2, "
+    assert said.startswith(head)
     negative = "Symbol,Quantity,Value\nSPY,110,42000\nAGG,0,0\nCash,,(55.10)\n"
     assert "positions.csv has negative cash, which a portfolio does not hold" in refused(path, negative)
 
