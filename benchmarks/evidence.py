@@ -16,6 +16,7 @@ from backtests.inference.selection import overfitting, superior_ability
 from backtests.inference.sharpe_inference import ledoit_wolf, memmel
 from benchmarks.timing import keep, machine, show, take_turns, versions
 from foundation.arrays import Array
+from foundation.paper.wording import percent
 from research.risk.simulation.models import Garch
 
 DAYS, REPS, BLOCK, ROUNDS = 8_313, 10_000, 20, 3
@@ -59,7 +60,7 @@ def agreement(data: tuple[Array, Array, Array]) -> float:
     apart = logs.std(axis=0) / (252 * arch_draws(*data)[:, :number].std(axis=0)) - 1.0
     largest = float(np.abs(apart).max())
     if largest > 5.0 / np.sqrt(REPS):  # of two estimates with an error of 1 / sqrt(2 reps) each
-        raise AssertionError(f"standard errors differ by {largest:.2%}")
+        raise AssertionError(f"standard errors differ by {percent(largest, 2)}")
     return largest
 
 
@@ -136,7 +137,7 @@ def main() -> None:
             (name, f"{1e3 * t.median(OURS):,.0f}", f"{1e3 * t.median(ARCH):,.0f}", f"{t.ratio(ARCH, OURS):,.0f}x")
             for name, t in rows
         ],
-        [f"aim {AIM:.0f}x of the paired bootstrap; standard errors of growth differ by {apart:.2%} at most"],
+        [f"aim {AIM:.0f}x of the paired bootstrap; standard errors of growth differ by {percent(apart, 2)} at most"],
     )
     show(
         "Alone: processor seconds",

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
-from foundation.paper.wording import listed
+from foundation.paper.wording import listed, percent
 from research.market import load_market
 from research.risk import (
     alpha,
@@ -301,7 +301,7 @@ ROWS = (
         for level in (0.95, 0.99)
         for row in (
             Row(
-                f"VaR {level:.0%}".replace("%", " %"),
+                f"VaR {percent(level, 0)}",
                 lambda s, level=level: var(s.returns, level),
                 {
                     QUANTSTATS: (lambda s, level=level: gaussian_var(s.returns, level), GAUSSIAN),

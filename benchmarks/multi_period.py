@@ -152,7 +152,8 @@ def taxed_worlds(worlds: int) -> dict[str, tuple[float, ...]]:
     costs, half = replace(COSTS, tax=Tax(RATE, "highest")), YEARS * YEAR // 2 - YEAR
     rules: dict[str, list[Any]] = {
         BAND: bands(TARGET) + [Threshold(TARGET, band, to) for band in WIDE for to in TO],
-        UNTAXED: [BestPoint(TARGET, PENALTY, h / 52.0, schedule="week") for h in HORIZONS],
+        UNTAXED: [*(BestPoint(TARGET, PENALTY, h / 52.0, schedule="week") for h in WEEKS),
+                  *(BestPoint(TARGET, PENALTY, h / 12.0, schedule="month") for h in MONTHS)],
         PLAN: [*(MultiPeriod(TARGET, h, PENALTY) for h in WEEKS),
                *(MultiPeriod(TARGET, h, PENALTY, schedule="month") for h in MONTHS)],
     }  # fmt: skip

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.signal import lfilter
 
 from foundation.arrays import Array
+from foundation.paper.wording import percent
 from research.allocation import EqualWeights, Tilted
 from research.forecast import Forecast, Moments
 from research.forecast.earned import ENOUGH, e_values, tilt_returns
@@ -111,7 +112,7 @@ def rates(kind: str | float, worlds: int) -> tuple[Array, float]:
 
 def main(worlds: int) -> None:
     """Print the rates."""
-    print(f"worlds of {MONTHS // 12} years; tracking error at most {BUDGET:.1%}")
+    print(f"worlds of {MONTHS // 12} years; tracking error at most {percent(BUDGET)}")
     print("forecast                  worlds  ever tilt   within 10 years   within 20   largest tracking error")
     for kind in (NOISE, LASTING, DRIFT, WINNERS, LOSERS, MEANS, *SKILLS):
         count = worlds if kind in (NOISE, LASTING) else worlds // 4
@@ -119,7 +120,8 @@ def main(worlds: int) -> None:
         shares = [float((years <= until).mean()) for until in (10, 20)]
         name = kind if isinstance(kind, str) else f"correlation {kind:.2f}"
         print(
-            f"{name:24}{count:8d}{np.isfinite(years).sum():11d}{shares[0]:18.1%}{shares[1]:12.1%}{most:15.3%}",
+            f"{name:24}{count:8d}{np.isfinite(years).sum():11d}{percent(shares[0]):>18}{percent(shares[1]):>12}"
+            f"{percent(most, 3):>15}",
             flush=True,
         )
 

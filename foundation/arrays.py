@@ -1,7 +1,7 @@
 """The kinds of arrays that the packages are written in, read-only records of them, and sums over their rows."""
 
 from collections.abc import Callable, Hashable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 import numpy as np
@@ -64,12 +64,10 @@ def kept(of: object, key: Hashable, make: Callable[[], Value]) -> Value:
     make : function that gives a value that nobody changes.
     """
     known: dict[Hashable, Any] = vars(of).setdefault("_kept", {})
-    try:
-        value: Value = known.pop(key)
-    except KeyError:
+    if (value := known.pop(key, MISSING)) is MISSING:
         value = make()
-        while len(known) >= MOST_VALUES:
-            known.pop(next(iter(known)), None)
+        for other in list(known)[: max(len(known) + 1 - MOST_VALUES, 0)]:
+            known.pop(other, None)  # another thread may have
     known[key] = value  # the last: the order is that of use
     return value
 

@@ -287,7 +287,7 @@ def test_an_imported_constant_shares_its_name_with_no_other_imported_one() -> No
 
 def test_a_per_cent_has_a_space_before_its_sign() -> None:
     """In code, guide and notebooks: `percent` of foundation.paper.wording writes it. Lengths of CSS have none."""
-    sign, length = re.compile("[\\d}]\u202f?%"), re.compile(r"(?:width|height|currentColor)\W*\d+%")
+    sign, length = re.compile("[\\d}]\u202f?%|:[^{}\n]*%}"), re.compile(r"(?:width|height|currentColor)\W*\d+%")
     paths = [*nodes(), *(ROOT / "docs").glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]
     found = (path for path in paths if sign.search(length.sub("", path.read_text(encoding="utf-8"))))
     assert {path.relative_to(ROOT).as_posix() for path in found} == TAKE_ANY_PER_CENT

@@ -54,6 +54,7 @@ from research.learning import Learned
 from research.market.calendars import row_count
 from research.market.quality import market_warnings
 from research.portfolio import Portfolio
+from research.risk.decomposition.ex_ante import stopped_words
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Rule
 from research.rules.protocol import traits
@@ -107,6 +108,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
             *backtest_warnings(self.portfolio, self.fitted, self.backtests),
             *hindsight_warning(self.portfolio),
             *drawdown_warning(self.portfolio, self.scores),
+            *stopped_words(self.portfolio.market, self.portfolio.weights),
         ]
         quick = {name: self.settings[name] for name, full in FULL_RUN.items() if self.settings[name] != full}
         if quick:

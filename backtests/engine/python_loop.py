@@ -5,6 +5,7 @@ The same days in the same order as `compiled_loop.play`, through the same compil
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -275,7 +276,9 @@ def _view(inputs: EngineInputs, held: _Held, t: int, history: Array, unfinished:
     history.flags.writeable = False
     desk, worth, sale_tax = inputs.desk, inputs.sessions.closes[t], None
     if desk.cost_parameters.tax > 0.0:
-        sale_tax = SaleTax.of_lots(desk.lots, desk.cost_parameters.tax, desk.cost_parameters.method, worth, nav)
+        sale_tax = partial(
+            SaleTax.of_lots, desk.lots, desk.cost_parameters.tax, desk.cost_parameters.method, worth, nav
+        )
     return View(
         inputs.market.past(t),
         target,

@@ -17,7 +17,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.today.from_today import FromToday, from_today_or_why_not
 from backtests.today.holdings_stress import HoldingsStress, holdings_stress
 from backtests.today.risk_paths import PATHS
-from foundation.arrays import Array
+from foundation.arrays import Array, Mask
 from foundation.errors import DataError
 from research.accounting import Policy
 from research.market.calendars import row_name
@@ -130,10 +130,7 @@ class HoldingsRisk:
         columns = {"weight": held, "target": target, "gap": held - target}
         columns |= {"risk_share": _shares(self.contributions, held), "active_share": _shares(self.active, held)}
         made = pd.DataFrame(
-            {
-                name: [sum((of * values)[of != 0.0].tolist()) for of in groups.values()]
-                for name, values in columns.items()
-            },
+            {name: [_summed(values, of) for of in groups.values()] for name, values in columns.items()},
             index=list(groups),
         )
         rest = np.round(1.0 - np.array([held.sum(), target.sum()]), 12) + 0.0
@@ -183,7 +180,7 @@ def holdings_risk(
     ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)
     w, target, covariance = portfolio.weights, portfolio.target, ex_ante.covariance
     still = stopped(portfolio.market.past(len(portfolio.market.dates) - 1))
-    known = np.where([asset in still for asset in portfolio.market.assets], np.nan, 1.0)
+    moves = np.array([asset not in still for asset in portfolio.market.assets])
     undefined: dict[str, str] = {}
     none = np.zeros(0)
     policy = portfolio.policy or ""
@@ -195,8 +192,8 @@ def holdings_risk(
         portfolio,
         ex_ante,
         _losses(ex_ante, w, undefined),
-        _defined("contributions", lambda: known * risk_contributions(w, covariance), undefined, none),
-        _defined("active", lambda: known * risk_contributions(w - target, covariance), undefined, none),
+        _defined("contributions", lambda: _contributions(w, covariance, moves), undefined, none),
+        _defined("active", lambda: _contributions(w - target, covariance, moves), undefined, none),
         _defined("beta", lambda: ex_ante.beta(w, target), undefined, np.nan),
         _defined("lines", lambda: effective_lines(w), undefined, np.nan),
         _defined("bets", lambda: effective_bets(w, covariance), undefined, np.nan),
@@ -241,6 +238,11 @@ def _outside(weights: Array, lower: Array, upper: Array) -> Array:
 def _summed(values: Array, of: Array) -> float:
     """The sum of values (n,) in a group, which has the shares (n,) of the assets."""
     return sum((of * values)[of != 0.0].tolist(), 0.0)
+
+
+def _contributions(weights: Array, covariance: Array, known: Mask) -> Array:
+    """(n,) contributions to the volatility of weights (n,), NaN for those of assets whose risk is not known."""
+    return np.where(known | (weights == 0.0), risk_contributions(weights, covariance), np.nan)
 
 
 def _shares(parts: Array, like: Array) -> Array:

@@ -28,6 +28,7 @@ from research.orders.lots.sizing import Orders
 from research.orders.trade_list import TradeList
 from research.portfolio import Portfolio
 from research.risk import drawdown
+from research.risk.decomposition.ex_ante import stopped_words
 
 GROUPS = ("asset_class", "sector")
 CRISIS = REGIMES[-1]
@@ -334,6 +335,7 @@ class _Readings:
         """The age and the quality of prices."""
         portfolio = self.portfolio
         poor = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
+        poor = [*stopped_words(portfolio.market, portfolio.weights), *poor]
         sound = f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
         said = self.stale or (poor[0] if poor else sound)
         level = "warning" if poor or self.stale else NORMAL_LEVEL

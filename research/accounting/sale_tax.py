@@ -24,19 +24,23 @@ class TaxCurves:
     rates: Array
     carried: float
 
-    def of(self, lines: Rows, times: Array) -> "TaxCurves":
-        """The curves of the assets in columns `lines` (k,), of holdings that are `times` (k,) as large."""
-        return TaxCurves(self.sizes[lines] * times[:, None], self.rates[lines], self.carried)
+    def of(self, lines: Rows) -> "TaxCurves":
+        """The curves of the assets in columns `lines` (k,)."""
+        return TaxCurves(self.sizes[lines], self.rates[lines], self.carried)
 
-    def next_rate(self, line: int, sold: float) -> float:
-        """The tax a unit of value on what is sold next of an asset, after `sold`, fraction of NAV."""
+    def is_taxed(self, line: int, sold: Array) -> bool:
+        """True if tax is due on what is sold next of an asset, after sales of `sold` (n,), fraction of NAV."""
+        due, begin = 0.0, np.cumsum(self.sizes, axis=1) - self.sizes
+        for own, size, rates, first in zip(sold.tolist(), self.sizes, self.rates, begin, strict=True):
+            due += float(np.clip(own - first, 0.0, size) @ rates)
         parts = int(np.count_nonzero(self.rates[line]))
-        return float(self.rates[line, min(int((np.cumsum(self.sizes[line]) <= sold + TRIGGER).sum()), parts)])
+        next_part = min(int((begin[line] + self.sizes[line] <= sold[line] + TRIGGER).sum()), parts)
+        return bool(self.rates[line, next_part] > 0.0) and due >= self.carried - TRIGGER
 
 
 @dataclass(frozen=True, eq=False)
 class SaleTax:
-    """The tax on sales at one close, before any of them.
+    """The tax on sales at one close.
 
     sizes   : (n, L) value of each lot in the order of sale, fraction of NAV; 0 after the last.
     rates   : (n, L) tax a unit of value sold, below 0 for a loss.
@@ -68,22 +72,30 @@ class SaleTax:
             rate * float(lots.carried[0]) / nav,
         )
 
+    def drifted(self, weights: Array) -> "SaleTax":
+        """The same lots where their assets have come to these weights (n,), fraction of NAV, by their prices alone."""
+        held = self.sizes.sum(axis=1)
+        times = np.divide(weights, held, out=np.ones(len(held)), where=held > 0.0)
+        return SaleTax(self.sizes * np.maximum(times, 0.0)[:, None], self.rates, self.carried)
+
     def curves(self, weights: Array) -> TaxCurves:
         """The tax on sales of each asset as a convex curve.
 
-        weights : (n,) fraction of NAV. What they lack of the lots was sold first; what they hold besides has no gain,
-                  and is sold first.
+        weights : (n,) fraction of NAV. What they lack of the lots was sold at this close, and its tax has used up so
+                  much of what is carried; what they hold besides has no gain, and is sold first.
         Losses count against gains of the same asset alone, before which a curve is untaxed. Where the tax a unit falls
         from one lot to the next, the curve is the lower convex envelope. Where it has more than four rates, the points
         are left out whose absence adds least to it.
         """
-        sizes, rates = np.zeros((2, len(weights), 1 + MOST_RATES))
+        (sizes, rates), carried = np.zeros((2, len(weights), 1 + MOST_RATES)), self.carried
         for i in np.flatnonzero((self.rates > 0.0).any(axis=1)):
             points = _least_tax(self.sizes[i], self.rates[i], float(weights[i]))
             wide = np.diff(points[0], prepend=0.0)
             sizes[i, : len(wide)] = wide
             rates[i, 1 : len(wide)] = np.diff(points[1]) / wide[1:]
-        return TaxCurves(sizes, rates, self.carried)
+            ends, due = (np.append(0.0, np.cumsum(values)) for values in (self.sizes[i], self.sizes[i] * self.rates[i]))
+            carried -= max(float(np.interp(ends[-1] - weights[i], ends, due)), 0.0)
+        return TaxCurves(sizes, rates, max(carried, 0.0))
 
 
 def _least_tax(sizes: Array, rates: Array, weight: float) -> Array:

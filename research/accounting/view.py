@@ -55,7 +55,8 @@ class View:
                        asked daily catches up.
     opened           : row of `past` of the opening trade; -1 where it is not known, as for a desk.
     flow_history     : (d,) money that came, or went where negative, by each of these closes, currency; None for none.
-    sale_tax         : tax on sales at this close by lot, or None where no lots are known.
+    sale_tax         : function that gives the tax on sales by lot, of the lots as they are when it is called, at the
+                       prices of this close; None where no lots are known.
     """
 
     past: Past
@@ -70,7 +71,7 @@ class View:
     reviewed: bool = False
     opened: int = -1
     flow_history: Array | None = None
-    sale_tax: SaleTax | None = None
+    sale_tax: Callable[[], SaleTax] | None = None
 
     def __post_init__(self) -> None:
         """Copy weights that are read-only or lie apart: kernels are compiled for one kind of array."""

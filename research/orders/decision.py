@@ -1,5 +1,7 @@
 """The decision of a policy at a portfolio's last close, from the desk's real holdings."""
 
+from functools import partial
+
 import numpy as np
 
 from foundation.arrays import Array
@@ -65,7 +67,7 @@ def _of_policy(
             reviewed=review is not None and due(last_trade, today, review, market.calendar),
             opened=history.opened,
             flow_history=history.flows,
-            sale_tax=sale_tax(portfolio, position.prices, position.nav),
+            sale_tax=partial(sale_tax, portfolio, position.prices, position.nav) if portfolio.tax_lots else None,
         )
     )
     if isinstance(answer, Trade):

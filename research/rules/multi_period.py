@@ -117,7 +117,7 @@ class MultiPeriod(RuleTraits):
         outlook = self._outlook(view)
         if outlook is None:
             return Hold(UNSEEN)
-        tax = None if view.sale_tax is None else view.sale_tax.curves(view.weights)
+        tax = None if view.sale_tax is None else view.sale_tax().curves(view.weights)
         try:
             best = self._best(view, outlook, tax, view.weights, view.tradable)
         except NotSolvedError as error:
@@ -126,12 +126,13 @@ class MultiPeriod(RuleTraits):
         traded = bool((moved > TRIGGER).any())
         line = int(np.argmax(moved if traded else np.abs(view.weights - view.target)))
         before, after = (float(w[line] - view.target[line]) for w in (view.weights, best))
-        taxed = tax is not None and after > TRIGGER and tax.next_rate(line, before - after) > 0.0
+        taxed = tax is not None and after > TRIGGER and tax.is_taxed(line, view.weights - best)
         why = Why(TAXED if taxed else "multi_period", line, before, after)
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
+            lots = None if view.sale_tax is None else view.sale_tax().drifted(weights).curves(weights)
             try:
-                return _to(self._best(view, outlook, tax, weights, tradable), weights, why)
+                return _to(self._best(view, outlook, lots, weights, tradable), weights, why)
             except NotSolvedError:  # no plan from the weights of that day: nothing is traded
                 return _to(weights, weights, why)
 
@@ -165,9 +166,7 @@ class MultiPeriod(RuleTraits):
         lines, periods, years = outlook.lines, self.horizon, years_between(self.schedule, self.periods_per_year)
         costs = _plan_costs(view, lines)
         if tax is not None:
-            held = view.weights[lines]
-            times = np.divide(weights[lines], held, out=np.ones(len(lines)), where=held > 0.0)
-            costs = replace(costs, tax=tax.of(lines, times))
+            costs = replace(costs, tax=tax.of(lines))
         asked = self.allocation.asked if isinstance(self.allocation, Constrained) else None
         if not costs.impact.any() and self.half_life is None and (asked is None or asked.turnover is None):
             years, periods = years * periods, 1

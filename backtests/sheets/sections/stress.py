@@ -294,7 +294,7 @@ def propagation_notes(moved: Sequence[Moved], window: int) -> list[str]:
         "portfolio's variance that the named assets explain; where it is small, the rest of the loss is a guess."
     ]
     if short := max(int(one.unknown.sum()) for one in moved):
-        notes.append(f"{counted(short, 'asset')} with a short history: no other asset moves it.")
+        notes.append(f"{counted(short, 'asset')} with a short history, or stopped: no other asset moves it.")
     if any(one.bounded.any() for one in moved):
         notes.append(
             f"No asset falls by more than {percent(-LEAST_RETURN, 0)}, where the covariance would have it so; rises "

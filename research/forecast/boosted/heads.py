@@ -106,7 +106,8 @@ def fitted_head(part: Part, library: Library, growth: Growth, folds: Folds, hori
     """A head: the number of trees and its skill from the folds, and its trees from all samples.
 
     With stacking, trees and a ridge regression have the weights, none below 0, with the least squared error of their
-    forecasts of the folds (Breiman 1996, Stacked Regressions, Machine Learning 24).
+    forecasts of the folds (Breiman 1996, Stacked Regressions, Machine Learning 24). The skill is that of weights which
+    are found, for each fold, from the samples that it is forecast from.
     """
     x, y = part.numbers, part.outcomes
     rounds, forecast = libraries.folded(library, growth, x, y, folds)
@@ -115,10 +116,12 @@ def fitted_head(part: Part, library: Library, growth: Growth, folds: Folds, hori
     if not stacked:
         return Head(part.names, measured(part.rows, tilt, y, horizon), text)
     both = np.column_stack([tilt, _tilt(part, _ridge_of_folds(part, folds))])
-    weights = _weights(both, y)
+    weights, unseen = _weights(both, y), np.empty(len(y))
+    for train, out in folds:
+        unseen[out] = both[out] @ _weights(both[train], y[train])
     centre, slopes = _ridge(x, y, part.linear)
-    skill = measured(part.rows, both @ weights, y, horizon)
     own = tuple((weights[1] * slopes).tolist())
+    skill = measured(part.rows, less_day_means(part.rows, unseen), y, horizon)
     return Head(part.names, skill, text, float(weights[0]), tuple(centre.tolist()), own)
 
 

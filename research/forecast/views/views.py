@@ -27,7 +27,7 @@ NUMBER = r"(?P<number>-?\d+(?:\.\d+)?) ?% a (?P<period>\w+)"
 RETURNS = re.compile(rf"(?P<side>.+) returns {NUMBER}(?P<cash> over cash)?")
 BEATS = re.compile(rf"(?P<side>.+?) beats (?P<other>.+) by {NUMBER}")
 SIDE = re.compile(r"(?:(?P<weighting>cap-weighted|equally weighted) )?(?P<name>.+)")
-PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
+PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s?%")
 FORMS = (
     'Write "SPY returns 7% a year", "SPY returns 4% a year over cash", "VEA beats VWO by 2% a year" or "cap-weighted '
     'equity beats equally weighted bond by 3% a year".'

@@ -128,21 +128,22 @@ def in_each_account(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rul
     return tuple(lot for some in of_accounts for lot in in_order(some, price, day, rules))
 
 
-def sale_tax(portfolio: Portfolio, prices: Array, nav: float) -> SaleTax | None:
-    """The tax on sales on the day of trade by lot, as a policy sees it; None where the portfolio has no lots.
+def sale_tax(portfolio: Portfolio, prices: Array, nav: float) -> SaleTax:
+    """The tax on sales on the day of trade by lot, as a policy sees it. portfolio : one with lots.
 
-    Of assets in several accounts, one account after the other. Losses of wash sales count like others.
+    Of assets in several accounts, one account after the other, and last, without tax, what has no lots. Losses of wash
+    sales count like others; what was realised this year is not known.
     prices : (n,) currency per unit.
     nav    : currency.
     """
     tax, day = portfolio.tax_lots, portfolio.trade_day
-    if tax is None:
-        return None
-    sizes, rates = np.zeros((2, len(prices), max(map(len, tax.lots))))
+    assert tax is not None
+    sizes, rates = np.zeros((2, len(prices), max(map(len, tax.lots)) + 1))
     for i, (lots, price) in enumerate(zip(tax.lots, prices.tolist(), strict=True)):
         for k, lot in enumerate(in_each_account(lots, price, day, tax.rules)):
             sizes[i, k] = lot.units * price / nav
             rates[i, k] = LotSale.of(lot, 1.0, price, day, tax.rules).tax(tax.rules) / price
+    sizes[:, -1] = np.maximum(portfolio.weights - sizes.sum(axis=1), 0.0)
     return SaleTax(sizes, rates, 0.0)
 
 

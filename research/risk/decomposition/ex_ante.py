@@ -49,9 +49,9 @@ def stopped_words(market: Market, weights: Array) -> tuple[str, ...]:
     """A sentence for each asset that has stopped and has a weight (n,): its risk is not known."""
     held = dict(zip(market.assets, weights.tolist(), strict=True))
     return tuple(
-        f"{asset} has not moved since {day}, and its risk is not known: volatility, losses and contributions leave out "
-        f"its {percent(held[asset])} of NAV, and futures have it as still as it was. Correct its prices, or, if it has "
-        "left the market, take it out or say when it left (delist)."
+        f"{asset} has not moved since {day}, and its risk is not known: volatility, tracking error, beta, losses, "
+        f"contributions and shocks leave out its {percent(held[asset])} of NAV, and futures have it as still as it was."
+        " Correct its prices, or, if it has left the market, take it out of the file (in Python: delist)."
         for asset, day in stopped(market.past(len(market.dates) - 1)).items()
         if abs(held[asset]) > COUNTED
     )

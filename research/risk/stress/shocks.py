@@ -146,7 +146,8 @@ def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
     """
     window = min(window, past.t)
     known = past.complete(window) if window >= LEAST_RETURNS else np.zeros(len(past.assets), dtype=bool)
-    known = known & [asset not in stopped(past) for asset in past.assets]
+    still = stopped(past)
+    known = known & [asset not in still for asset in past.assets]
     if not known.any():
         raise DataError(
             f"no asset has {max(window, LEAST_RETURNS)} returns on {past.date:%Y-%m-%d}, so no shock can be "

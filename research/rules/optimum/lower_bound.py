@@ -64,7 +64,8 @@ FARTHEST_LOG = 6.0  # logs from its target that it takes an asset, so that no as
 class LowerBound(NamedTuple):
     """A bound from below, and the terms that it is made of.
 
-    value      : loss a year that no rule is below, fraction of NAV; 0 where the bound says nothing.
+    value      : loss a year that no rule is below, as far as the search finds the minimum, fraction of NAV; 0 where
+                 the bound says nothing.
     directions : (k, n) a_k, each from 0 to 1; the last column is cash, where the target leaves something to it.
     cost       : (k,) what a trade pays a term at most, fraction of what it moves the term's a'd.
     variance   : (k,) a year, at which the square of each term's a'd is charged.

@@ -75,7 +75,7 @@ def test_the_risk_of_a_held_asset_that_has_stopped_is_named_and_not_counted_as_c
     loss = next(one for one in found.losses if (one.method, one.level) == ("historical", 0.95))
     assert loss.var == pytest.approx(-np.quantile(sample_of_others + cash, 0.05), rel=0.01)
     last = held.market.days[-61]
-    said = f"QQQ has not moved since {last}, and its risk is not known: volatility, losses and contributions leave out"
+    said = f"QQQ has not moved since {last}, and its risk is not known: volatility, tracking error, "
     for told in (found.notes, risk_warnings(found), trade_list(held, Calendar(held.strategic, "month"), "m").notes):
         assert sum(text.startswith(said) for text in told) == 1
     assert said in risk_text(found)
