@@ -13,6 +13,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.sheets.pages.tearsheet import comparison_html
 from backtests.sheets.sections.differences import differences_parts
 from backtests.sheets.sections.first_screen import first_screen
+from foundation.paper.render import per_cents
 from foundation.paper.wording import number
 
 
@@ -56,7 +57,7 @@ def test_what_could_be_found_stands_above_the_differences_in_sheet_notebook_and_
     said = differences_parts(comparison)[0].text
     for page in ((folder / "tearsheet.html").read_text(encoding="utf-8"), comparison_html(comparison)):
         shown = html.unescape(page)
-        assert 0 < shown.index(said) < shown.index("Each policy minus") < shown.index("Each policy with")
+        assert 0 < shown.index(per_cents(said)) < shown.index("Each policy minus") < shown.index("Each policy with")
         assert shown.count("Hansen's SPA over all policies") == 1
         assert not Elements(page).crossed
     text = " ".join(repr(comparison).split())

@@ -23,7 +23,7 @@ from backtests.sweeps.analysis import ladder, shortlist
 from backtests.sweeps.findings import Findings
 from backtests.sweeps.labels import at, policies, today
 from foundation.errors import ConfigError
-from foundation.paper.render import Running
+from foundation.paper.render import Running, per_cents
 from foundation.paper.wording import number
 
 HOSTILE = "<script>alert(1)</script>"
@@ -143,7 +143,7 @@ def test_the_table_holds_the_best_in_order(page, table) -> None:
     rows = at(policies(table), today(table)).sort_values("loss")
     body = re.findall(r"<tbody>(.*?)</tbody>", page, flags=re.DOTALL)[-1]
     names = re.findall(r'<th scope="row".*?<span[^>]*>(.*?)</span></th><td>(.*?)</td>', body)
-    assert names == [(r["policy"], number(r["loss"])) for r in rows.to_dict("records")]
+    assert names == [(per_cents(r["policy"]), number(r["loss"])) for r in rows.to_dict("records")]
 
 
 def test_the_numbers_behind_each_picture_are_those_of_the_table(table, drawn) -> None:
@@ -234,7 +234,7 @@ def test_a_single_configuration_is_a_sweep_too(table) -> None:
 def test_each_portfolio_is_judged_by_itself(crowded_page, crowded) -> None:
     assert crowded_page.count('class="verdict"') == 2
     for _, own in crowded.groupby("portfolio", sort=False):
-        assert escape(Findings(own).lead, quote=False) in crowded_page.replace("&#39;", "'")
+        assert per_cents(escape(Findings(own).lead, quote=False)) in crowded_page.replace("&#39;", "'")
     assert crowded_page.count(f"{len(crowded):,} configurations were tried. If all were equally good") == 2
 
 
