@@ -86,4 +86,4 @@ def test_whoever_is_stopped_leaves_no_process_and_no_file_behind(how, tmp_path, 
     with work_folder():  # the next one deletes what a killed one left
         pass
     assert list(tmp_path.glob("rebalance-work-*")) == []
-    assert how == signal.SIGKILL or complaint.rstrip().endswith("KeyboardInterrupt")
+    assert how == signal.SIGKILL or "KeyboardInterrupt" in complaint.splitlines()  # loky's tracker may warn after it
