@@ -334,8 +334,10 @@ class _Readings:
     def data(self) -> Reading:
         """The age and the quality of prices."""
         portfolio = self.portfolio
-        poor = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
-        poor = [*stopped_words(portfolio.market, portfolio.weights), *poor]
+        poor = (
+            *stopped_words(portfolio.market, portfolio.weights),
+            *market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file),
+        )
         sound = f"prices are of {portfolio.priced_on:%Y-%m-%d}; none looks wrong"
         said = self.stale or (poor[0] if poor else sound)
         level = "warning" if poor or self.stale else NORMAL_LEVEL

@@ -100,7 +100,7 @@ def test_lines_without_a_window_are_left_out_of_the_benchmark_and_said(noisy):
 @pytest.mark.parametrize("benchmark", [{"A00": 1.0, "A01": -1.0, "A05": 0.5}, {"A00": -0.2, "A01": 0.1, "A05": 0.9}])
 def test_where_the_known_lines_of_a_benchmark_have_another_sign_there_are_no_proportions(benchmark, noisy):
     held = BenchmarkTracking(benchmark, forecast=Estimated(window=60), constraints=Constraints(gross=Most(most=3.0)))
-    with pytest.raises(NotSolvedError, match=r"without A05, .* the benchmark sums to -?\d+\.\d\d % of NAV in place of"):
+    with pytest.raises(NotSolvedError, match=r"without A05, .* the benchmark sums to −?\d+\.\d\d % of NAV in place of"):
         held.answer(noisy.past(100))
 
 
