@@ -55,7 +55,7 @@ def test_a_terminal_gets_a_bar() -> None:
     job = started(0.0, own)
     os.close(own)
     assert job.stdin is not None
-    for said in (r"playing: +25 %.* 1/4 ", r"judging: +50 %.* 2/4 ", "drawing"):
+    for said in (r"playing: +25%.* 1/4 ", r"judging: +50%.* 2/4 ", "drawing"):  # the per cents of tqdm
         shown = ""
         while not re.search(said, shown):
             shown += os.read(terminal, 1000).decode(errors="replace")
