@@ -15,6 +15,7 @@ from desk.commands.forecast import make_forecast
 from desk.commands.past_runs import replay
 from foundation.errors import ConfigError
 from foundation.home import FORECAST_BOOK
+from foundation.paper.render import per_cents
 from foundation.paper.text_tables import wrapped
 from foundation.paper.wording import number
 from research.forecast import Estimated
@@ -67,7 +68,7 @@ def test_a_sentence_of_use_stands_first_and_numbers_are_kept(
     html = page.read_text(encoding="utf-8")
     check_page(html, drawn=20)
     numbers = json.loads((page.parent / "forecast.json").read_text(encoding="utf-8"))
-    assert html.index(numbers["use"]) < html.index("<svg")
+    assert html.index(per_cents(numbers["use"])) < html.index("<svg")
     assert numbers["models"][0]["lines"][0]["expected"] == pytest.approx(found.mean[0], rel=1e-12)
     assert numbers["worth"]["plain"]["means"]["not_known"].startswith("Placebos cannot judge its tilt")
     assert replay(page.parent, stated).same

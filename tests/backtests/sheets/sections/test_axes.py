@@ -17,7 +17,7 @@ from backtests.runs.folder import Run
 from backtests.sheets.parts import Filled
 from backtests.sheets.sections.axes import axes_numbers, axes_parts
 from foundation.paper.formats import plain_json
-from foundation.paper.render import fill
+from foundation.paper.render import fill, per_cents
 from foundation.paper.wording import number
 from research.allocation import EqualWeights
 from research.portfolio import Portfolio
@@ -140,7 +140,7 @@ def test_the_sheet_says_whether_the_target_may_change(page: str, comparison: Com
     assert axes.chosen is not None
     said = html.unescape(section(page))
     assert "stays on the strategic target, since the file does not say “target: may_change”" in said
-    assert f"By these figures alone: {axes.chosen.sentence}" in said
+    assert per_cents(f"By these figures alone: {axes.chosen.sentence}") in said
     may = replace(comparison, portfolio=replace(comparison.portfolio, target_may_change=True))
     block = shown(may)
     assert block["chosen"].startswith("Keep the strategic target: no other has")
