@@ -21,7 +21,7 @@ from foundation.arrays import Array, Mask
 from foundation.errors import DataError
 from research.accounting import Policy
 from research.market.calendars import row_name
-from research.market.delisting import stopped
+from research.market.delisting import moving
 from research.portfolio import Portfolio
 from research.risk import cvar, effective_lines, gaussian_cvar, gaussian_var, var
 from research.risk.decomposition.contributions import effective_bets, risk_contributions
@@ -179,8 +179,7 @@ def holdings_risk(
     """
     ex_ante = ExAnte.of(portfolio.market, portfolio.periods_per_year)
     w, target, covariance = portfolio.weights, portfolio.target, ex_ante.covariance
-    still = stopped(portfolio.market.past(len(portfolio.market.dates) - 1))
-    moves = np.array([asset not in still for asset in portfolio.market.assets])
+    moves = moving(portfolio.market.past(len(portfolio.market.dates) - 1))
     undefined: dict[str, str] = {}
     none = np.zeros(0)
     policy = portfolio.policy or ""

@@ -30,12 +30,10 @@ class TaxCurves:
 
     def is_taxed(self, line: int, sold: Array) -> bool:
         """True if tax is due on what is sold next of an asset, after sales of `sold` (n,), fraction of NAV."""
-        due, begin = 0.0, np.cumsum(self.sizes, axis=1) - self.sizes
-        for own, size, rates, first in zip(sold.tolist(), self.sizes, self.rates, begin, strict=True):
-            due += float(np.clip(own - first, 0.0, size) @ rates)
-        parts = int(np.count_nonzero(self.rates[line]))
-        next_part = min(int((begin[line] + self.sizes[line] <= sold[line] + TRIGGER).sum()), parts)
-        return bool(self.rates[line, next_part] > 0.0) and due >= self.carried - TRIGGER
+        ends, last = np.cumsum(self.sizes, axis=1), int(np.count_nonzero(self.rates[line]))
+        due = float((np.clip(sold[:, None] - ends + self.sizes, 0.0, self.sizes) * self.rates).sum())
+        following = min(int((ends[line] <= sold[line] + TRIGGER).sum()), last)
+        return bool(self.rates[line, following] > 0.0) and due >= self.carried - TRIGGER
 
 
 @dataclass(frozen=True, eq=False)

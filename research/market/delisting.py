@@ -83,6 +83,12 @@ def stopped(past: Past) -> dict[str, np.datetime64]:
     return {past.assets[line]: past.days[rows[-1]] for line, rows in moves.items() if len(rows)}
 
 
+def moving(past: Past) -> Mask:
+    """(n,) true for the assets that have not `stopped`."""
+    still = stopped(past)
+    return np.array([asset not in still for asset in past.assets])
+
+
 def own_moves(returns: Array, tradable: Mask) -> Mask:
     """Whether an asset moved by a price of its own: a halted one moves with its currency alone."""
     return (np.abs(returns) > RETURNS) & tradable

@@ -19,7 +19,7 @@ from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED
 from research.market import Market
 from research.market.calendars import row_name
-from research.market.delisting import stopped
+from research.market.delisting import moving, stopped
 from research.market.frequency import is_daily, sample_rows
 from research.market.market import Past
 from research.risk.simulation.future_laws import WITHIN_A_MONTH, sample
@@ -79,8 +79,7 @@ class ExAnte:
         Raises : DataError as `sample` does.
         """
         dates, returns = sample(market, periods_per_year)
-        still = stopped(market.past(len(market.dates) - 1))
-        moves = np.array([asset not in still for asset in market.assets])
+        moves = moving(market.past(len(market.dates) - 1))
         return cls(market, periods_per_year, dates, returns if moves.all() else np.where(moves, returns, 0.0))
 
     @property

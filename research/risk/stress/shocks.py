@@ -17,7 +17,7 @@ from foundation.arguments import is_number, shown
 from foundation.arrays import Array, Mask, freeze_fields
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import COUNTED, VARIATION
-from research.market.delisting import stopped
+from research.market.delisting import moving, stopped
 from research.market.market import Past
 from research.risk.decomposition.contributions import summed_by
 from research.risk.simulation.shrinkage import shrunk_covariance
@@ -146,8 +146,7 @@ def recent_covariance(past: Past, window: int) -> tuple[Array, Mask]:
     """
     window = min(window, past.t)
     known = past.complete(window) if window >= LEAST_RETURNS else np.zeros(len(past.assets), dtype=bool)
-    still = stopped(past)
-    known = known & [asset not in still for asset in past.assets]
+    known = known & moving(past)
     if not known.any():
         raise DataError(
             f"no asset has {max(window, LEAST_RETURNS)} returns on {past.date:%Y-%m-%d}, so no shock can be "

@@ -122,9 +122,7 @@ def lower_bound(
     share, drift, apart = _beside(directions, target, mean, covariance)
     squared = (share * (1.0 - share)) ** 2 * apart  # of a year's drift of each
     paid, variance = _split(directions, covariance, cost, squared)
-    losses = (
-        np.cbrt(tracking_penalty * variance / 8.0) * np.cbrt(1.5 * paid * squared) ** 2
-    )  # Janecek and Shreve (2004)
+    losses = np.cbrt(tracking_penalty * variance / 8.0) * np.cbrt(1.5 * paid * squared) ** 2  # Janecek and Shreve
     kept = losses > SMALL * losses.sum()
     directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
     squared, paid, variance, n = squared[kept], paid[kept], variance[kept], int(kept.sum())
