@@ -126,7 +126,7 @@ def rules(portfolio: Portfolio, year: float = YEAR) -> dict[str, Rule]:
     return {
         "never": Never(held),
         **usual_rules(held, year),
-        "universal": Universal(held, periods_per_year=year),
+        "universal": Universal(held, schedule="week", periods_per_year=year),
         "HRP, band of 2 points": Threshold(HRP(window=252), band=0.02),
     }
 

@@ -40,7 +40,7 @@ def rules(held: FixedWeights) -> dict[str, Rule]:
         **usual_rules(held),
         "weekly": Calendar(held, "week"),
         "1 point, to the edge": Threshold(held, band=0.01, to="edge"),
-        "universal": Universal(held),
+        "universal": Universal(held, schedule="week"),
     }
 
 

@@ -105,7 +105,7 @@ def test_defaults_and_years_are_rows_of_the_file(portfolio: Portfolio) -> None:
 def test_every_rule_has_the_lengths_of_the_rows_and_is_played(portfolio: Portfolio) -> None:
     monthly = portfolio.periods_per_year == 12
     settings = {"regime_threshold": {"regimes": {"kind": "markov", "line": "A"}}}
-    settings |= dict.fromkeys(("multi_period", "universal"), {"schedule": "month"} if monthly else {})
+    settings |= {"multi_period": {"schedule": "month"} if monthly else {}}
     stated = {name: {"rule": name, **settings.get(name, {})} for name in RULES}
     rules = load_portfolio(Path(portfolio.file), {f"policies.{name}": keys for name, keys in stated.items()}).policies
     found = {name: {key: getattr(rules[name], key) for key in LENGTHS if hasattr(rules[name], key)} for name in RULES}

@@ -2,10 +2,11 @@
 
 from backtests.studies.real_markets.cases import NAMED_CASES, Case, all_cases, case
 from backtests.studies.real_markets.run_case import Budget
-from backtests.studies.real_markets.study import KEPT_EXPOSURE, STUDY_FOLDER, Study, run, study
+from backtests.studies.real_markets.study import KEPT_EXPOSURE, KEPT_RULES, STUDY_FOLDER, Study, kept_study, run, study
 
 __all__ = [
     "KEPT_EXPOSURE",
+    "KEPT_RULES",
     "NAMED_CASES",
     "STUDY_FOLDER",
     "Budget",
@@ -13,6 +14,7 @@ __all__ = [
     "Study",
     "all_cases",
     "case",
+    "kept_study",
     "run",
     "study",
 ]

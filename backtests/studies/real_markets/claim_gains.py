@@ -24,7 +24,7 @@ from backtests.studies.audits.smoothed_regimes import FILTERED, SMOOTHED, Smooth
 from backtests.studies.real_markets.cases import COST_BP
 from backtests.studies.real_markets.findings import clustered_mean, exposure_rows, representative_rows
 from backtests.studies.real_markets.run_case import BETTER_CALENDAR, EXPOSURE, MULTIPLES, UNTRAINED
-from backtests.studies.real_markets.study import KEPT_EXPOSURE, STUDY_FOLDER, Study
+from backtests.studies.real_markets.study import KEPT_EXPOSURE, Study, kept_study
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import counted, number
@@ -52,7 +52,7 @@ class Results:
     @classmethod
     def kept(cls, regimes: SmoothedRegimeCheck | None = None) -> "Results":
         """The studies that come with the workbench."""
-        return cls(Study.load(STUDY_FOLDER), Study.load(KEPT_EXPOSURE), shipped("plain"), regimes)
+        return cls(kept_study(), Study.load(KEPT_EXPOSURE), shipped("plain"), regimes)
 
     def rows(self, multiple: float = 1.0) -> pd.DataFrame:
         """A row for each case and rule, of both studies at the usual costs, of real markets alone at a multiple."""

@@ -26,7 +26,10 @@ from backtests.studies.real_markets.run_case import (
     EXPOSURE,
     FAMILY_CHOICES,
     LEARNER_SETTINGS,
+    PAIRS,
+    UNIVERSAL,
     UNTRAINED,
+    WEEKLY,
 )
 from backtests.studies.real_markets.study import Study
 from foundation.arguments import one_of, refuse
@@ -38,14 +41,17 @@ CHOSEN, BEST_FAMILY = "thresholds chosen in training", "best thresholds in hinds
 COMPARATORS = (CHOSEN, BETTER_CALENDAR, TUNED, BEST_FAMILY, UNTRAINED)  # the first is what a user would pick
 REPORTED = (
     *(name for name in LEARNER_SETTINGS if name != EXPOSURE),
-    "universal",
+    UNIVERSAL,
+    WEEKLY,
+    PAIRS,
     UNTRAINED,
     CLOSED_FORM,
     BEST_POINT,
     "band to edge",
 )
 AS_EXPOSED = (EXPOSURE, CONSTANT, VOLATILITY)  # they move to cash, so J against the full target does not measure them
-MEASURES = ("trades", "turnover", "tracking_error", "sharpe", "max_drawdown")  # metrics shown in addition to J
+# metrics shown in addition to J
+MEASURES = ("trades", "trading_days", "turnover", "tracking_error", "sharpe", "max_drawdown")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
 """One case: every rule is tuned or trained on the days before its window, then measured in it.
 
-All rules look at most once a day, learners once a week. Three families of thresholds are tuned, each on the grid that
-stands here; calendars are tuned alike, which gives the better of them on training days. What a rule was chosen by is
-beside what it was worth. One learner chooses how much to hold at all, for the Sharpe ratio: beside it stand a constant
-exposure and a volatility target that held as much in the mean.
+All rules look at most once a day, learners and what stands for them once a week. Three families of thresholds are
+tuned, each on the grid that stands here; calendars are tuned alike, which gives the better of them on training days.
+What a rule was chosen by is beside what it was worth. One learner chooses how much to hold at all, for the Sharpe
+ratio: beside it stand a constant exposure and a volatility target that held as much in the mean.
 """
 
 import time
@@ -25,7 +25,7 @@ from research.accounting import Costs
 from research.allocation import Allocation
 from research.learning import Learned, PPOSettings, Reward, Universal, train, untrained
 from research.market import Market
-from research.rules import BestPoint, Calendar, Never, NoTradeRegion, Rule, TrackingError
+from research.rules import BestPoint, Calendar, Never, NoTradeRegion, PairRegion, Rule, TrackingError
 
 MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
 UPDATE = PPOSettings().worlds * PPOSettings().rollout  # decisions; a budget of PPO is a whole number of updates
@@ -52,7 +52,7 @@ FAMILY_CHOICES: Mapping[str, Choices] = {
 }
 HORIZONS = (0.05, 0.1, 0.25, 0.5)  # years for which a gap is taken to last
 BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "untrained baseline"
-BEST_POINT = "best point"
+BEST_POINT, PAIRS, UNIVERSAL, WEEKLY = "best point", "pair region", "universal", "universal, weekly"
 TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
 LEARNER_STEPS = {  # of a seed; PPO's is its full budget, in the named cases
     "ppo": 92 * UPDATE,
@@ -104,18 +104,20 @@ def exposure_cases() -> tuple[Case, ...]:
 
 
 def untuned(held: Allocation, setup: Setup) -> dict[str, Rule]:
-    """Rules that are not tuned: never, calendars, and three rules with weekly bands.
+    """Rules that are not tuned: never, calendars, and rules with regions of their own.
 
-    The closed form is narrowed for weekly checks, with last year's covariance. The untrained baseline is not narrowed,
-    with the covariance of all training days. The universal policy computes its own bands.
+    The closed form is narrowed for daily checks. The universal policy, asked daily and weekly, computes its own bands.
+    The pair region has its default power. These have last year's covariance. The untrained baseline is asked weekly, as
+    learners are; it is not narrowed, and has the covariance of all training days.
     """
-    region = NoTradeRegion(held, setup.tracking_penalty, schedule="week", periods_per_year=setup.periods_per_year)
-    universal = Universal(held, setup.tracking_penalty, periods_per_year=setup.periods_per_year)
+    own: dict[str, Any] = {"tracking_penalty": setup.tracking_penalty, "periods_per_year": setup.periods_per_year}
     calendars: dict[str, Rule] = {every: Calendar(held, every) for every in CALENDAR_SCHEDULES}
     boxes: dict[str, Rule] = {
-        CLOSED_FORM: region,
+        CLOSED_FORM: NoTradeRegion(held, **own),
         UNTRAINED: untrained(Learned(held, steps=1, schedule="week"), *_learned_from(setup), lag=setup.lag),
-        "universal": universal,
+        UNIVERSAL: Universal(held, **own),
+        WEEKLY: Universal(held, schedule="week", **own),
+        PAIRS: PairRegion(held, **own),
     }
     return {"never": Never(held), **calendars, **boxes}
 
@@ -176,7 +178,7 @@ def _rows_of_rules(setup: Setup, multiple: float) -> tuple[list[dict[str, Any]],
     tuned[BEST_POINT] = tune(
         [
             BestPoint(
-                setup.strategic, setup.tracking_penalty, horizon=years, schedule="week",
+                setup.strategic, setup.tracking_penalty, horizon=years, schedule="day",
                 periods_per_year=setup.periods_per_year,
             )
             for years in HORIZONS

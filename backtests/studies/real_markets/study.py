@@ -28,6 +28,7 @@ from backtests.studies.real_markets.run_case import (
     CALENDAR_SCHEDULES,
     EXPOSURE,
     FAMILY_CHOICES,
+    LEARNER_SETTINGS,
     MULTIPLES,
     Budget,
     exposure_cases,
@@ -48,6 +49,7 @@ from research.risk.measures import TRACKING_PENALTY
 FIGURES, RECORD = "figures.parquet", "study.json"  # on disk the first bears the beginning of its checksum
 STUDY_FOLDER = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
 KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
+KEPT_RULES = ROOT / "data" / "studies" / "rules_only"  # and that without learned policies, which is newer
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +123,17 @@ class Study:
     def __repr__(self) -> str:
         """The results in sentences."""
         return str(view(self, "text"))
+
+
+def kept_study() -> Study:
+    """The study that comes with the workbench: the rules of the study without learned policies, and these of the other.
+
+    A rule that changes is measured again without training all policies again. Their figures stay comparable as long as
+    the thresholds that both studies tuned have the same J in both, which a test holds.
+    """
+    learned, rules = Study.load(STUDY_FOLDER), Study.load(KEPT_RULES)
+    trained = learned.table[learned.table["rule"].isin(list(LEARNER_SETTINGS))]
+    return Study(pd.concat([rules.table, trained], ignore_index=True), {**learned.manifest, "rules": rules.manifest})
 
 
 def study(

@@ -180,7 +180,8 @@ def late(name: str, result: Backtest) -> list[int]:
     book, dates = result.ledger, result.market.dates
     moved = np.abs(book.trades).max(axis=1, initial=0.0) > 1e-6
     ends = np.flatnonzero(np.append(dates[1:].month != dates[:-1].month, False)) if name in ESTIMATES else []
-    return [t for t in book.asked[moved].tolist() if t > ZERO + 25 and t not in ends]
+    again = 5 if name == "universal" else 1  # its band moves with the weights: what it trades to may be past the next
+    return [t for t in book.asked[moved].tolist() if t > ZERO + 25 and not any(0 <= t - end < again for end in ends)]
 
 
 # -- all of them -----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from backtests.evaluation.scores import score
 from backtests.sheets.pages.real_markets import study_html, study_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
 from backtests.sheets.tables import Block
-from backtests.studies.real_markets import STUDY_FOLDER, Study
+from backtests.studies.real_markets import Study, kept_study
 from desk.commands.report import trades_of
 from research.learning import Training
 from research.market import load_market
@@ -80,7 +80,7 @@ def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def kept() -> Study:
     """The study of real markets that the workbench keeps."""
-    return Study.load(STUDY_FOLDER)
+    return kept_study()
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,7 @@ def test_the_universal_rebalancer_says_where_it_was_never_trained(market: Market
     usual, dear = (
         backtest(
             market,
-            Universal(TARGET, tracking_penalty=tracking_penalty),
+            Universal(TARGET, tracking_penalty=tracking_penalty, schedule="week"),
             COSTS,
             start=market.dates[2_500],
             name="universal",

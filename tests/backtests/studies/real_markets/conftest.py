@@ -8,7 +8,15 @@ from backtests.studies.real_markets.study import Study
 
 
 def row(case: str, rule: str, j: float, seed: int | None = None, stands: bool = True, **others: float) -> dict:  # type: ignore[type-arg]
-    figures = {"loss": j, "trades": 10.0, "turnover": 0.2, "tracking_error": 0.01, "sharpe": 0.5, "max_drawdown": -0.3}
+    figures = {
+        "loss": j,
+        "trades": 10.0,
+        "trading_days": 5.0,
+        "turnover": 0.2,
+        "tracking_error": 0.01,
+        "sharpe": 0.5,
+        "max_drawdown": -0.3,
+    }
     about = {"case": case, "rule": rule, "seed": seed, "stands": stands, "cost_multiple": 1.0, "universe": "funds"}
     return about | {"window": int(case[-4:]), "cost": 1.0} | figures | others
 

@@ -99,7 +99,7 @@ def test_a_ratio_is_the_same_in_every_case_here(made: Study) -> None:
 def test_a_name_that_is_unknown_is_refused_and_not_answered_with_an_empty_table(made: Study) -> None:
     for ask, said in (
         (lambda: ratios(made, "tuned"), "over is 'tuned': use one of .*, tuned thresholds"),
-        (lambda: differences(made, TUNED, "Sharpe"), "measure is 'Sharpe': use one of trades, turnover"),
+        (lambda: differences(made, TUNED, "Sharpe"), "measure is 'Sharpe': use one of trades, trading_days, turnover"),
         (lambda: differences(made, "best", "sharpe"), "over is 'best'"),
         (lambda: ratios(made, CONSTANT), "over is 'constant exposure': use one of"),  # it goes to cash: `exposure`
         (lambda: seed_spreads(made, 3.0), "multiple is 3.0"),

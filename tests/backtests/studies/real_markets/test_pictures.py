@@ -8,10 +8,19 @@ import pandas as pd
 import pytest
 
 from backtests.sheets.pictures.real_markets import frontier, frontier_picture, ratio_picture
-from backtests.studies.real_markets import KEPT_EXPOSURE, NAMED_CASES, STUDY_FOLDER, Budget, all_cases
+from backtests.studies.real_markets import (
+    KEPT_EXPOSURE,
+    KEPT_RULES,
+    NAMED_CASES,
+    STUDY_FOLDER,
+    Budget,
+    all_cases,
+    kept_study,
+)
 from backtests.studies.real_markets.findings import TUNED
 from backtests.studies.real_markets.run_case import (
     BEST_POINT,
+    BETTER_CALENDAR,
     CALENDAR_SCHEDULES,
     EVERYWHERE,
     EXPOSURE_SEEDS,
@@ -19,12 +28,15 @@ from backtests.studies.real_markets.run_case import (
     FAMILY_CHOICES,
     LEARNER_STEPS,
     SEEDS,
+    UNTRAINED,
     exposure_cases,
     spec,
 )
 from backtests.studies.real_markets.study import Study
 from foundation.errors import DataError
 from research.allocation import FixedWeights
+from research.learning.checksummed import checksum_of
+from research.learning.universal.rule import FOLDER
 
 
 def test_each_case_has_its_ratio_and_each_seed_its_dot(made: Study) -> None:
@@ -87,7 +99,21 @@ def test_the_studies_that_are_kept_had_the_settings_of_today() -> None:
         assert manifest["learners"] == json.loads(json.dumps(learners))
 
 
+def test_learned_policies_are_compared_with_the_thresholds_that_their_own_study_tuned() -> None:
+    """The rules are of a newer study than the policies: what neither changed has the same J in both."""
+    rules, same = Study.load(KEPT_RULES), [*FAMILY_CHOICES, *CALENDAR_SCHEDULES, BETTER_CALENDAR, UNTRAINED]
+    assert re.fullmatch(r"[0-9a-f]{12}", rules.manifest["made_from"]["code"])
+    assert rules.manifest["made_from"]["settings"]["universal"] == checksum_of(FOLDER)  # of today's network
+    new, old = (study.table[study.table["rule"].isin(same)] for study in (rules, Study.load(STUDY_FOLDER)))
+    both = new.merge(old, on=["case", "rule", "cost_multiple"], validate="1:1")
+    assert len(both) == len(all_cases()) * len(same) * 3
+    np.testing.assert_allclose(both["loss_x"], both["loss_y"], rtol=1e-9)
+    found = kept_study().table
+    assert set(found["rule"]) == {*rules.table["rule"], *LEARNER_STEPS}
+    assert len(found[found["cost_multiple"] == 1.0].query("stands and rule == 'gradient'")) == len(all_cases())
+
+
 def test_the_study_that_is_kept_can_be_drawn() -> None:
-    kept = Study.load(STUDY_FOLDER)
+    kept = kept_study()
     assert "below 1 in" in ratio_picture(kept, "closed form").caption
     assert frontier_picture(kept).data.groupby("rule").size().max() == 3

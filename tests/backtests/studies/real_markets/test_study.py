@@ -141,7 +141,7 @@ def test_a_cluster_whose_workers_have_threads_is_refused(tmp_path: Path) -> None
 def test_the_table_has_every_rule_at_every_cost_and_one_seed_that_stands(whole: Path) -> None:
     made = study(FEW, whole, TINY, progress=False)
     table = made.table
-    per_case = 12 * len(MULTIPLES) + len(TINY.seeds)  # twelve rules; learners at one cost, where a case is not named
+    per_case = 14 * len(MULTIPLES) + len(TINY.seeds)  # fourteen rules; learners at one cost, where a case is not named
     assert table.groupby("case").size().tolist() == [per_case] * len(FEW)
     assert not set(NAMES[:2]) & set(NAMED_CASES)
     own = table[table["rule"] == "cross-entropy"]
@@ -243,7 +243,7 @@ def test_the_command_plays_the_named_cases_and_saves_the_study(
     assert not end.value.code
     assert "1 case in 1 window" in capsys.readouterr().out
     read = Study.load(tmp_path / "rules-only")
-    assert read.table["rule"].nunique() == 12
+    assert read.table["rule"].nunique() == 14
     monkeypatch.setattr(sys, "argv", ["rebalance", "research", "study", "funds-2-1999", "--reports", str(tmp_path)])
     with pytest.raises(SystemExit) as end:
         main()
