@@ -35,6 +35,21 @@ def test_it_is_the_width_at_which_trading_costs_what_tracking_does() -> None:
         assert found[i] == pytest.approx(best.x, rel=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_it_is_the_published_formula_for_a_position_that_moves(seed: int) -> None:
+    """Martin (2012): half-width^3 = 3 c v^2 / (2 gamma sigma^2), where v^2 is the variance a year of the best position.
+
+    Here the position wanted, less the one held, moves as the simulated weights do when prices move.
+    """
+    rng = np.random.default_rng(seed)
+    w, mix = rng.dirichlet(np.full(4, 3.0))[:3], 0.2 * rng.normal(size=(3, 3))
+    returns = 1e-4 * rng.normal(size=(200_000, 3)) @ mix
+    covariance, cost = np.cov(returns.T), np.array([1e-3, 2e-3, 5e-4])
+    gap = w * (1.0 + returns) / (1.0 + returns @ w)[:, None] - w
+    published = np.cbrt(3.0 * cost * gap.var(axis=0, ddof=1) / (2.0 * 5.0 * covariance.diagonal()))
+    assert half_widths(w, covariance, cost, 5.0) == pytest.approx(published, rel=1e-3)
+
+
 def test_it_has_no_unit_of_time() -> None:
     w, cov, cost = np.array([0.3, 0.5]), np.array([[0.04, 0.01], [0.01, 0.09]]), np.array([1e-3, 2e-3])
     assert half_widths(w, cov / 252.0, cost, 5.0) == pytest.approx(half_widths(w, cov, cost, 5.0), rel=1e-13)
