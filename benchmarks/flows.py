@@ -76,8 +76,8 @@ def main(count: int = PATHS) -> None:
     training, paths = Paths(TRAINING, 2), Paths(count, 1)
 
     @cache
-    def tuned(rate: float, use: Use = "rebalance", schedule: Schedule = "day") -> float:
-        return min(BANDS, key=lambda width: training.tested(band(width, schedule), rate, use)[0].mean())
+    def tuned(rate: float, schedule: Schedule = "day") -> float:
+        return min(BANDS, key=lambda width: training.tested(band(width, schedule), rate)[0].mean())
 
     plain = tuned(0.0)
     without, found = paths.tested(band(plain), 0.0)[0], {}
@@ -86,10 +86,8 @@ def main(count: int = PATHS) -> None:
         "fill the largest gaps": lambda rate: (plain, "day", "rebalance"),
         "and the band is wider by a month's flow": lambda rate: (plain + abs(rate) / MONTHS, "day", "rebalance"),
         "and the band is tuned with the flows": lambda rate: (tuned(rate), "day", "rebalance"),
-        "and it is asked on the dates of flows only": lambda rate: (
-            tuned(rate, "rebalance", "month"), "month", "rebalance"
-        ),
-    }  # fmt: skip
+        "and it is asked on the dates of flows only": lambda rate: (tuned(rate, "month"), "month", "rebalance"),
+    }
     rows: list[Sequence[str]] = [("bought pro rata", *(f"{without.mean():.2f}" for _ in RATES))]
     for name, way in ways.items():
         cells = []
