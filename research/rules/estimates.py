@@ -43,15 +43,20 @@ def covariances(market: Market, window: int, periods_per_year: float) -> tuple[A
 
 def _covariances(market: Market, window: int, periods_per_year: float) -> tuple[Array, Rows, Rows]:
     """The same, estimated anew."""
-    ends = _ends(market.past(len(market.dates) - 1), window)
+    ends, row = in_force(market, window)
     found = [covariance_of(market.past(int(t)), window, periods_per_year) for t in ends]
-    row = np.searchsorted(ends, np.arange(len(market.dates)), side="right") - 1
     return frozen(np.array(found).reshape(-1, *[len(market.assets)] * 2)), frozen(ends), frozen(row)
+
+
+def in_force(market: Market, window: int = 0) -> tuple[Rows, Rows]:
+    """(M,) rows of the months' ends of `month_ends`, and (T,) the number of the one in force, -1 before the first."""
+    ends = month_ends(market.past(len(market.dates) - 1), window)
+    return ends, np.searchsorted(ends, np.arange(len(market.dates)), side="right") - 1
 
 
 def covariance_now(past: Past, window: int, periods_per_year: float) -> tuple[Array, int] | None:
     """(n, n) covariance a year in force on the last day of `past`, and the row it is of; None before the first."""
-    ends = _ends(past, window)
+    ends = month_ends(past, window)
     if not len(ends):
         return None
     return covariance_of(Past(past._market, int(ends[-1])), window, periods_per_year), int(ends[-1])
@@ -59,12 +64,12 @@ def covariance_now(past: Past, window: int, periods_per_year: float) -> tuple[Ar
 
 def known_from(market: Market, window: int) -> int:
     """The first row of the market with a covariance in force; the number of rows if there is none."""
-    ends = _ends(market.past(len(market.dates) - 1), window)
+    ends = month_ends(market.past(len(market.dates) - 1), window)
     return int(ends[0]) if len(ends) else len(market.dates)
 
 
-def _ends(past: Past, window: int) -> Rows:
-    """Rows of the months' ends on which at least one asset has its whole window."""
+def month_ends(past: Past, window: int = 0) -> Rows:
+    """Rows of the months' ends on which at least one asset has its whole window of returns."""
     ends = np.flatnonzero(past.scheduled("month"))
     known = past.listed[np.maximum(ends - window, 0)] & past.listed[ends]
     return ends[(ends >= window) & known.any(axis=1)]

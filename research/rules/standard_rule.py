@@ -15,7 +15,7 @@ from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import Allocation, TargetPath
 from research.market.calendars import at_least_weekly, check_schedule, scheduled
 from research.market.market import Market, Past
-from research.rules.estimates import covariance_now, covariances
+from research.rules.estimates import covariance_now, covariances, in_force, month_ends
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, Holding, Schedule
 from research.rules.rule_options import RuleOptions
@@ -33,7 +33,8 @@ class Estimates(NamedTuple):
     review     : (K,) true where the days of the row are those of the rule's `review_schedule`.
     covariance : (K, n, n) a year; (0, n, n) for a rule that needs none.
     rates      : (R, n) cost a side, fraction of the notional; R is the number of days, or 1 for all days.
-    rates_then : (K, n) cost a side on the day on which the row's covariance was estimated; without one, on the first.
+    rates_then : (K, n) cost a side at the month's end at which the row's covariance was estimated, or costs that have a
+                 day were taken for a given one; on the first day where there was none before.
     tickets    : (n,) currency an order.
     market     : names and classes of the assets, and which of them may be traded.
     """
@@ -169,6 +170,8 @@ class StandardRule(CompiledRule):
             if found is None:
                 return Hold(UNSEEN)
             covariance, then = found[0][None], found[1]
+        elif self.covariance is not None and len(view.costs.per_side) > 1:
+            then = int(max(month_ends(past), default=0))
         review = view.reviewed
         if self.review_schedule is not None and not review:
             review = bool(past.scheduled(self.review_schedule)[-1])
@@ -196,9 +199,12 @@ class StandardRule(CompiledRule):
             found, ends, which = covariances(market, self.window, self.periods_per_year)
             found, ends = np.concatenate([found, np.zeros((1, n, n))]), np.append(ends, 0)  # of -1, where none is known
             unseen = int(np.argmax(which >= 0)) if which[-1] >= 0 else days
-        row, of, reviewed, measured = _rows_of(targets, review, which)
         costs = Costs.bps(n) if costs is None else costs
         rates = costs.per_side
+        if self.covariance is not None and len(rates) > 1:
+            ends, which = in_force(market)
+            found, ends = np.repeat(found, len(ends) + 1, axis=0), np.append(ends, 0)
+        row, of, reviewed, measured = _rows_of(targets, review, which)
         estimates = Estimates(
             targets.rows[of],
             reviewed,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
+import cvxpy as cp
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,6 +41,50 @@ def test_flows_go_to_what_is_under_target_and_come_from_what_is_over(
     assert [*result.weights.iloc[2] * result.nav.iloc[2], result.ledger.cash[2]] == pytest.approx(left, abs=1e-12)
     assert result.triggers == ("flow",)
     assert result.turnover.tolist() == [0.0] * 3, "the turnover is of decisions"
+
+
+def left_by_a_flow(make_market: MakeMarket, seed: int, sign: float, cost: np.ndarray) -> tuple[np.ndarray, ...]:
+    """(gaps before a flow, gaps after it) of six assets that drifted, fractions of the NAV with the flow."""
+    rng, n = np.random.default_rng(seed), len(cost)
+    target, returns = rng.dirichlet(np.full(n, 5.0)), np.zeros((4, n))
+    returns[1] = rng.uniform(-0.3, 0.3, n)
+    flow = sign * rng.uniform(0.01, 0.3)
+    market, costs = make_market(returns), Costs.bps(n, commission=cost)
+    flows = Flows({market.dates[2]: flow})
+    result = backtest(market, Never(FixedWeights(tuple(target))), costs, nav=1.0, flows=flows)
+    held = target * (1.0 + returns[1])
+    return held / (held.sum() + flow) - target, result.weights.iloc[2].to_numpy() - target
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("sign", [1.0, -1.0], ids=["deposit", "withdrawal"])
+def test_a_flow_goes_to_the_largest_gap_until_it_is_as_large_as_the_next(
+    make_market: MakeMarket, seed: int, sign: float
+) -> None:
+    """One cost for all, here none: the level to which gaps are filled, from the sorted gaps."""
+    gaps, after = left_by_a_flow(make_market, seed, sign, np.zeros(6))
+    below, amount = np.sort(-sign * gaps)[::-1], abs(gaps.sum())
+    level = max((below[: k + 1].sum() - amount) / (k + 1) for k in range(6))
+    assert after == pytest.approx(-sign * np.minimum(-sign * gaps, level), abs=1e-12)
+    assert level >= -1e-12, "none goes beyond its target"
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("sign", [1.0, -1.0], ids=["deposit", "withdrawal"])
+def test_a_flow_leaves_the_least_sum_of_squared_gaps_over_costs(
+    make_market: MakeMarket, seed: int, sign: float
+) -> None:
+    """The quadratic programme of what a flow may do, by cvxpy. Costs are of ratio 1 to 15, and negligible."""
+    cost = np.array([2.0, 2.0, 10.0, 10.0, 30.0, 30.0])
+    gaps, after = left_by_a_flow(make_market, seed, sign, 1e-6 * cost)
+    free = cp.Variable(6)
+    left = cp.sum(cp.multiply(1.0 / cost, cp.square(free)))
+    cp.Problem(cp.Minimize(1e3 * left), [cp.sum(free) == 0.0, sign * free >= sign * gaps]).solve(
+        solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-12, tol_feas=1e-12
+    )
+    assert after == pytest.approx(free.value, abs=1e-6)
+    moved = np.abs(after - gaps) > 1e-6
+    assert (after / cost)[moved] == pytest.approx((after / cost)[moved].mean(), abs=1e-6), "K d is one number"
 
 
 @pytest.mark.parametrize("use", ["rebalance", "cash"])

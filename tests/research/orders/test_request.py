@@ -35,6 +35,15 @@ def test_deposit_buys_what_is_under_target_and_no_more_than_the_deposit(free: Po
     assert got.held["reason"].tolist() == ["at target: the money that comes or goes needs no trade of it"]
 
 
+@pytest.mark.parametrize(("flow", "left"), [(20_000.0, [40, 25, 30, 25]), (-20_000.0, [25, 20, 25, 10])])
+def test_flow_goes_to_the_largest_gap_until_it_is_as_large_as_the_next(desk: Any, flow: float, left: list[int]) -> None:
+    # Targets are 30,000 after the deposit, of which D gets 10,000 and then B and D 5,000 each; 20,000 after the
+    # withdrawal, to which A gives 10,000 before A and C give 5,000 each.
+    made = desk([1.0] * 4, [40_000, 20_000, 30_000, 10_000], 0.0, [0.25] * 4, **FREE)
+    got = trade_list(made, Threshold(made.strategic, 0.3), request=Request(flow=flow))
+    assert got.after().holdings.tolist() == [1_000.0 * each for each in left]
+
+
 def test_deposit_that_does_not_suffice_is_part_of_the_policys_trade(free: Portfolio) -> None:
     # After the deposit B would be 4.2 points under target; two are allowed. To target each asset goes to 60,000.
     got = trade_list(free, Threshold(free.strategic, 0.02), request=Request(flow=20_000.0))
