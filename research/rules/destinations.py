@@ -14,6 +14,7 @@ from foundation.tolerances import TRIGGER, WEIGHT, WEIGHT_SUM
 from research.accounting.box import Lines, into_box, place, rest_of
 from research.rules.bands import past_trigger
 from research.rules.group_box import into_groups
+from research.rules.optimum.best_orders import Programme, best_orders, curve_with_tickets
 from research.rules.optimum.best_point import best_point, scratch_of
 from research.rules.optimum.region import destination
 from research.rules.optimum.region import wants as region_wants
@@ -206,11 +207,19 @@ def _to_best_point(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
         elif free and bands.upper[k, i] == np.inf:  # may not be sold
             lower[i], upper[i] = weights[i], 1.0 if bands.target[k, i] > 0.0 else weights[i]
         lower[i], upper[i] = min(lower[i], weights[i]), max(upper[i], weights[i])
-    found = best_point(
-        weights, bands.target[k], options.covariance[k], cost, options.kappa, lower, upper, bands.cash[k, 2],
-        bands.cash[k, 3], scratch_of(workspace.rows, workspace.solver), workspace.goal,
-    )  # fmt: skip
-    if found < 0:
+    scratch, low, high = scratch_of(workspace.rows, workspace.solver), bands.cash[k, 2], bands.cash[k, 3]
+    if len(options.alone) > 0:
+        curve_with_tickets(options.alone[k], workspace.fees, options.covariance[k], workspace.curvature)
+        given = Programme(
+            weights, bands.target[k], workspace.curvature, cost, workspace.fees, lower, upper, low, high
+        )  # fmt: skip
+        found = best_orders(given, workspace.breaching, workspace.orders, scratch, workspace.goal)
+    else:
+        found = best_point(
+            weights, bands.target[k], options.covariance[k], cost, options.kappa, lower, upper, low, high, scratch,
+            workspace.goal,
+        ) >= 0  # fmt: skip
+    if not found:
         for i in range(len(weights)):
             workspace.goal[i] = weights[i]
     return True

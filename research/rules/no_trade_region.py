@@ -62,9 +62,19 @@ def gap_curvature(target: Array, covariance: Array, cost: Array, tracking_penalt
     most = np.outer(volatility, volatility)
     correlations = np.divide(covariance, most, out=np.eye(len(target)), where=most > 0.0)
     values, vectors = np.linalg.eigh(correlations)
-    paid = np.maximum(cost, LEAST_COST)
-    width = np.cbrt(3.0 * paid * (target * (1.0 - target)) ** 2 / (2.0 * tracking_penalty))
-    slope = paid / np.maximum(or_narrowest(width[None])[0], TRIGGER)
-    root = np.sqrt(slope)[:, None] * vectors * np.maximum(values, EIGENVALUE) ** (0.5 * power)
+    paid, width = costs_and_widths(target, cost, tracking_penalty)
+    root = np.sqrt(paid / width)[:, None] * vectors * np.maximum(values, EIGENVALUE) ** (0.5 * power)
     curvature: Array = root @ root.T
     return curvature
+
+
+def costs_and_widths(target: Array, cost: Array, tracking_penalty: float) -> Array:
+    """(2, n): the cost c of each asset, and its half-width h against a rest without risk, as `gap_curvature` has them.
+
+    target           : (n,) fraction of NAV.
+    cost             : (n,) a side, fraction of the notional; at least `LEAST_COST` is taken.
+    tracking_penalty : g, price of squared tracking.
+    """
+    paid = np.maximum(cost, LEAST_COST)
+    width = np.cbrt(3.0 * paid * (target * (1.0 - target)) ** 2 / (2.0 * tracking_penalty))
+    return np.array([paid, np.maximum(or_narrowest(width[None])[0], TRIGGER)])

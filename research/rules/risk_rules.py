@@ -15,7 +15,7 @@ from research.market.calendars import WEEKDAYS
 from research.risk.measures import TRACKING_PENALTY
 from research.risk.simulation.covariances import taken_apart
 from research.rules.bands import band_rows, or_narrowest, own_sides
-from research.rules.no_trade_region import gap_curvature, half_widths, relative_variance
+from research.rules.no_trade_region import costs_and_widths, gap_curvature, half_widths, relative_variance
 from research.rules.optimum.one_asset import OVERSHOOT
 from research.rules.optimum.region import Region
 from research.rules.protocol import Schedule
@@ -244,7 +244,8 @@ class PairRegion(RiskRule):
     Gaps d from the target cost d'Kd / 2, where K is `no_trade_region.gap_curvature` of costs and correlations as both
     are known at each month's end. A trade is the least of that plus its costs, with long assets long and cash in its
     box, as `BestPoint` has them. Two assets trade with each other where |(Kd)_i - (Kd)_j| > c_i + c_j; cash has
-    (Kd)_i = c_i = 0.
+    (Kd)_i = c_i = 0. Where orders have tickets, widths are those of both costs, and only the orders are sent that are
+    worth their tickets (`best_orders`).
     tracking_penalty : g, price of squared tracking. K grows with its cube root.
     power : exponent of the correlations in K, 0 to 1.
     """
@@ -274,8 +275,13 @@ class PairRegion(RiskRule):
         """The quadratic programme that gives the destination: the curvature of gaps, in the place of a covariance."""
         rows = zip(estimates.target, self._with_unknown(estimates), estimates.rates_then, strict=True)
         curvature = np.array([gap_curvature(*row, self.tracking_penalty, self.power) for row in rows])
-        options = super().options(estimates)
-        return options._replace(some=True, makes_boxes=True, goal=BEST, kappa=1.0, covariance=curvature)
+        options = (
+            super().options(estimates)._replace(some=True, makes_boxes=True, goal=BEST, kappa=1.0, covariance=curvature)
+        )
+        if not estimates.tickets.any():
+            return options
+        alone = zip(estimates.target, estimates.rates_then, strict=True)
+        return options._replace(alone=np.array([costs_and_widths(*row, self.tracking_penalty) for row in alone]))
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ class RuleOptions(NamedTuple):
     payer          : payer of a trade, where the goal is BREACHING.
     region         : region that a trade goes into, where the goal is REGION.
     kappa          : tracking_penalty x years, where the goal is BEST.
+    alone          : (K, 2, n) cost a side, fraction of the notional, and half-width without a ticket, fraction of NAV,
+                     of each asset alone, where the goal is BEST and tickets count.
     turnover_cap   : largest turnover, one-way, fraction of NAV.
     network        : network that makes the boxes, where the goal is NETWORK.
     """
@@ -65,6 +67,7 @@ class RuleOptions(NamedTuple):
     payer: int = PRO_RATA
     region: Surfaces = Surfaces(*(_NO_NUMBERS,) * 2, _NO_TABLE, *(_NO_NUMBERS,) * 7, 0.0)
     kappa: float = 0.0
+    alone: Array = frozen(np.empty((0, 2, 0)))
     turnover_cap: float = np.inf
     network: NetworkBoxes = NetworkBoxes()
 
@@ -120,6 +123,9 @@ class Workspace(NamedTuple):
     rooms     : (2, n) space that each group has left, fraction of NAV, and whether it is full: 1, else 0.
     solver    : (SCRATCH, n + 1) arrays for `best_point`.
     rows      : (n + 1,) arrays for `best_point`.
+    fees      : (n,) tickets at the decision, fraction of NAV; without assets where tickets do not count, as are
+    orders    : (3, n) arrays for `best_orders`, and
+    curvature : (n, n) curvature of gaps with the tickets.
     cash      : (1, 4) bounds of cash of the box that a network made, as in `BandArrays`.
     fraction  : (1,) fraction of the way that a trade into that box goes.
     network   : arrays of a network.
@@ -136,6 +142,9 @@ class Workspace(NamedTuple):
     rooms: Array
     solver: Array
     rows: Rows
+    fees: Array
+    orders: Array
+    curvature: Array
     cash: Array
     fraction: Array
     network: NetworkScratch
@@ -147,10 +156,10 @@ class Workspace(NamedTuple):
         weights, goal, start, moves = numbers
         movable, done, breaching = flags[0, :n], flags[1, :n], flags[2]
         box, rooms, solver, rows = np.empty((3, n)), np.empty((2, n)), np.zeros((SCRATCH, n + 1)), np.zeros(n + 1, int)
-        network = NetworkScratch.of(n, options.network.width)
+        network, priced = NetworkScratch.of(n, options.network.width), options.alone.shape[2]
         return cls(
-            weights, goal, start, moves, movable, done, breaching, box, rooms, solver, rows, np.empty((1, 4)),
-            np.ones(1), network,
+            weights, goal, start, moves, movable, done, breaching, box, rooms, solver, rows, np.zeros(priced),
+            np.empty((3, priced)), np.empty((priced, priced)), np.empty((1, 4)), np.ones(1), network,
         )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ def answer(at: RuleInput, nav: float, age: int, rule: RuleRow) -> tuple[bool, in
     trades = not by_goal and _is_past(at, rule)
     if trades and options.goal == BREACHING:
         remember(at, rule)
+    for i in range(len(rule.workspace.fees)):
+        rule.workspace.fees[i] = options.tickets[i] / nav
     if by_goal or (trades and (options.makes_boxes or options.restricted)):
         set_goal(at, rule, at.t)
     if by_goal:

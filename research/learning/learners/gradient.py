@@ -1,51 +1,27 @@
 """Training by the gradient of J, through the accounting of many weeks. torch is imported here: import this late.
 
-The network's boxes are traded in `torch_worlds` week after week, and J is differentiated by the network's weights.
+The network's boxes are traded week after week, and J is differentiated by the network's weights (`loss_gradient`).
 There is no exploration and no value function. Costs are proportional. An asset that was halted on a day of the past
 can trade in these paths; evaluation (`rollouts.evaluate`) uses paths where it cannot.
 Source: Buehler et al. (2019), Deep Hedging, Quantitative Finance 19(8), sections 4 and 5.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from foundation.arrays import frozen_record
+from foundation.arrays import Array
 from foundation.quick_imports import without_compiler_of_torch
 from foundation.threads import one_thread
 from research.learning.learners.learning_curve import Checkpoint, LearningCurve, PointLogger, SeedResult
+from research.learning.learners.loss_gradient import Drawn, annual_loss
 from research.learning.learners.torch_state import Stateful, restore, states_of
 from research.learning.parallel_seeds import Report
 from research.learning.settings import Learned
 from research.learning.worlds.rollouts import GRADIENT_LEARNS, action_function, evaluate_targets, measure_scaling
-from research.learning.worlds.torch_worlds import Days, TorchWorlds, at_target, boxes_of, observe
 from research.learning.worlds.training_days import TrainingDays
-from research.rules.networks.features import CALMEST, FARTHEST, LOOKBACK, FeatureScaling
+from research.rules.networks.features import CALMEST, LOOKBACK
 from research.rules.networks.policy_network import Network, network
-
-
-class Drawn(NamedTuple):
-    """The days of W paths; they do not depend on the holdings.
-
-    kind      : (W,) row of the scales.
-    variant   : (W,) index of the variant of days and costs.
-    returns   : (D, W, n) simple returns, fraction.
-    cash      : (D, W) simple returns of cash, fraction.
-    strategic : (D, W) simple returns of the strategic portfolio, fraction.
-    calm      : (D, W) feature "volatility regime" at each close, as in `state.observe`.
-    trend     : (D, W) feature "market return" at each close, as in `state.observe`.
-    """
-
-    kind: NDArray[np.int64]
-    variant: NDArray[np.int64]
-    returns: Tensor
-    cash: Tensor
-    strategic: Tensor
-    calm: Tensor
-    trend: Tensor
 
 
 def learn(
@@ -82,9 +58,10 @@ def learn(
             curve.restore(arrays, record["curve"])
         while curve.evaluate_when_due(update * own.update, _arrays(net)):
             descent.param_groups[0]["lr"] = own.learning_rate * (1.0 - update / updates)
-            descent.zero_grad()
-            loss = _loss(days, net, standard, _drawn(days, own.worlds, own.decisions, rng), own.decisions)
-            loss.backward()  # type: ignore[no-untyped-call]
+            drawn = draw_days(days, own.worlds, own.decisions, rng)
+            _, slopes = annual_loss(days, [_numbers(a) for a in net.parameters()], standard, drawn, own.decisions)
+            for parameter, slope in zip(net.parameters(), slopes, strict=True):
+                parameter.grad = torch.from_numpy(slope)
             descent.step()
             update += 1
             report(update * own.update)
@@ -112,7 +89,13 @@ def _arrays(net: torch.nn.Sequential) -> Network:
     return network([a.detach().numpy() for layer in layers for a in (layer.weight.T, layer.bias)])  # type: ignore[union-attr]
 
 
-def _drawn(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Generator) -> Drawn:
+def _numbers(parameter: Tensor) -> Array:
+    """The numbers of a weight or bias."""
+    numbers: Array = parameter.detach().numpy()
+    return numbers
+
+
+def draw_days(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Generator) -> Drawn:
     """New days for `worlds` paths: LOOKBACK days before their start, and the days of their decisions."""
     kind = days.kinds(worlds)
     length = LOOKBACK + decisions * days.sessions
@@ -125,32 +108,4 @@ def _drawn(days: TrainingDays, worlds: int, decisions: int, rng: np.random.Gener
     since = LOOKBACK - 1  # the row of `window` that ends at a day is that day's less this
     pad = np.zeros((since, worlds))
     calm, trend = np.concatenate([pad, calm]), np.concatenate([pad, window.sum(axis=2)])
-    return Drawn(
-        kind,
-        days.variant(rows[0]),
-        *(torch.from_numpy(np.ascontiguousarray(x)) for x in (returns, cash, strategic, calm, trend)),
-    )
-
-
-def _loss(
-    days: TrainingDays, net: torch.nn.Sequential, standard: FeatureScaling, drawn: Drawn, decisions: int
-) -> Tensor:
-    """J over all paths and decisions, bp of NAV a year, with its gradient."""
-    scales, kind = days.scales, drawn.kind
-    costs = days.cost_parameters
-    costs = frozen_record(costs._replace(rates=costs.rates[drawn.variant], total=costs.total[drawn.variant]))
-    target, half, covariance = (
-        torch.from_numpy(x[kind]) for x in (scales.target, scales.half_width, scales.covariance)
-    )
-    mean, deviation = (torch.from_numpy(np.array(x)) for x in standard)
-    since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
-    worlds = TorchWorlds(
-        at_target(target), scales.target[kind], since, costs, days.tracking_penalty, days.sessions, days.lag
-    )
-    total = torch.zeros((), dtype=torch.float64)
-    for _ in range(decisions):
-        close = LOOKBACK - 1 + worlds.day
-        seen = worlds.weights, target, half, covariance, worlds.age, drawn.calm[close], drawn.trend[close]
-        action = net(((observe(*seen) - mean) / deviation).clamp(-FARTHEST, FARTHEST))
-        total = total + worlds.act(boxes_of(action, target, half)).mean()
-    return total * (days.periods_per_year / (decisions * days.sessions) * 1e4)
+    return Drawn(kind, days.variant(rows[0]), *map(np.ascontiguousarray, (returns, cash, strategic, calm, trend)))

@@ -106,18 +106,15 @@ def _sides(
     lines, cash, *bounds = (np.ascontiguousarray(x.detach().numpy(), dtype=np.float64) for x in (*held, *boxes))
     count, n = lines.shape
     numbers = np.empty((2, count, n))
-    stand = _Stand(np.empty((count, n), dtype=np.int64), numbers[0], np.empty(count, dtype=np.int64), numbers[1])
-    workspace = _Workspace(
-        Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_)
-    )
-    wrong = _decide((lines, cash), tuple(bounds), target, cost_parameters, workspace, stand)
+    stand = Sides(np.empty((count, n), dtype=np.int64), numbers[0], np.empty(count, dtype=np.int64), numbers[1])
+    wrong = _decide((lines, cash), tuple(bounds), target, cost_parameters, Workspace.of(n), stand)
     if wrong >= 0:
         raise no_root(wrong)
     side, sign, binding, pace = map(torch.from_numpy, stand)
     return side, sign, binding, pace
 
 
-class _Workspace(NamedTuple):
+class Workspace(NamedTuple):
     """Scratch of one trade of n assets; `ones` (1, n) are the prices of amounts counted in currency."""
 
     lots: Lots
@@ -127,8 +124,15 @@ class _Workspace(NamedTuple):
     ones: Array
     tradable: NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, n: int) -> "Workspace":
+        """Scratch for n assets."""
+        return cls(
+            Lots.empty(n, 0), Scratch.of(n), np.empty(n), np.empty((5, n)), np.ones((1, n)), np.ones(n, dtype=np.bool_)
+        )
 
-class _Stand(NamedTuple):
+
+class Sides(NamedTuple):
     """The state of the assets of W portfolios.
 
     side    : (W, n) side at which each asset is put.
@@ -149,45 +153,78 @@ def _decide(
     boxes: tuple[Array, ...],
     target: Array,
     cost_parameters: CostParameters,
-    workspace: _Workspace,
-    stand: _Stand,
+    workspace: Workspace,
+    stand: Sides,
 ) -> int:
     """Book every portfolio, and write where each asset stands; gives one whose costs have no root, or -1.
 
     held and boxes have the arrays of `Holdings` and of `Boxes`.
     """
     (lines, cash), (lower, upper, cash_lower, cash_upper) = held, boxes
-    n, scratch, trades = lines.shape[1], workspace.scratch, workspace.trades
-    no_limits = np.empty((0, n))
-    weights, asked = scratch.weights, scratch.asked
     for w in range(len(lines)):
-        nav = cash[w]
-        for i in range(n):
-            nav += lines[w, i]
-        clamped = 1.0
-        for i in range(n):
-            weights[i] = lines[w, i] / nav
-            clamped -= min(max(weights[i], lower[w, i]), upper[w, i])
-        stand.binding[w] = 1 if clamped > cash_upper[w] else 0 if clamped < cash_lower[w] else -1
         row = min(w, len(cost_parameters.total) - 1)
-        box = Lines(lower[w], upper[w], target[w], cost_parameters.total[row], scratch.movable)
-        into_box(weights, workspace.tradable, box, cash_lower[w], cash_upper[w], asked)
-        for i in range(n):
-            past = (asked[i] - target[w, i]) * (1.0 if stand.binding[w] == 1 else -1.0)
-            stand.side[w, i] = _side(weights[i], asked[i], lower[w, i], upper[w, i], past)
-            rate = cost_parameters.total[row, i]
-            stand.pace[w, i] = rate if past < 0.0 < rate else 1.0
-        units = lines[w].copy()
-        booking = Booking(
-            units, workspace.ones, 0, nav, weights, asked, scratch.capped, no_limits, 0, scratch.one_way,
-            cost_parameters, row, 0, workspace.lots,
-        )  # fmt: skip
-        status, _, _ = self_financing_step(booking, cash[w], 1.0, scratch.gains, trades, workspace.charges)
-        if status == REFUSED:
+        one = Sides(stand.side[w], stand.sign[w], stand.binding[w : w + 1], stand.pace[w])
+        if not decide_path(
+            lines[w], cash[w], lower[w], upper[w], cash_lower[w], cash_upper[w], target[w], cost_parameters, row,
+            workspace, one,
+        ):  # fmt: skip
             return w
-        for i in range(n):
-            stand.sign[w, i] = np.sign(trades[i])
     return -1
+
+
+@compiled
+def decide_path(
+    lines: Array,
+    cash: float,
+    lower: Array,
+    upper: Array,
+    cash_lower: float,
+    cash_upper: float,
+    target: Array,
+    cost_parameters: CostParameters,
+    row: int,
+    workspace: Workspace,
+    stand: Sides,
+) -> bool:
+    """Book one portfolio into its box, and write where each asset stands; False where its costs have no root.
+
+    lines      : (n,) currency.
+    cash       : currency.
+    lower      : (n,) fraction of NAV.
+    upper      : (n,) fraction of NAV.
+    cash_lower : fraction of NAV.
+    cash_upper : fraction of NAV.
+    target     : (n,) fraction of NAV.
+    cost_parameters : proportional costs.
+    row        : row of them.
+    workspace  : scratch.
+    stand      : written: side, sign and pace (n,), binding (1,).
+    """
+    n, scratch, trades = len(lines), workspace.scratch, workspace.trades
+    no_limits = np.empty((0, n))
+    weights, asked, nav, clamped = scratch.weights, scratch.asked, cash, 1.0
+    for i in range(n):
+        nav += lines[i]
+    for i in range(n):
+        weights[i] = lines[i] / nav
+        clamped -= min(max(weights[i], lower[i]), upper[i])
+    stand.binding[0] = 1 if clamped > cash_upper else 0 if clamped < cash_lower else -1
+    box = Lines(lower, upper, target, cost_parameters.total[row], scratch.movable)
+    into_box(weights, workspace.tradable, box, cash_lower, cash_upper, asked)
+    for i in range(n):
+        past = (asked[i] - target[i]) * (1.0 if stand.binding[0] == 1 else -1.0)
+        stand.side[i] = _side(weights[i], asked[i], lower[i], upper[i], past)
+        rate = cost_parameters.total[row, i]
+        stand.pace[i] = rate if past < 0.0 < rate else 1.0
+    units = lines.copy()
+    booking = Booking(
+        units, workspace.ones, 0, nav, weights, asked, scratch.capped, no_limits, 0, scratch.one_way, cost_parameters,
+        row, 0, workspace.lots,
+    )  # fmt: skip
+    status, _, _ = self_financing_step(booking, cash, 1.0, scratch.gains, trades, workspace.charges)
+    for i in range(n):
+        stand.sign[i] = np.sign(trades[i])
+    return bool(status != REFUSED)
 
 
 @compiled

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from foundation.arrays import Array
-from foundation.tolerances import SQUARE, TARGET_TOLERANCE, TRIGGER
+from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.cost_parameters import CostParameters
 from research.learning.worlds.differentiable import Boxes, Holdings, step
 from research.rules.networks.features import REACH
@@ -77,32 +77,6 @@ class TorchWorlds:
                 terms = terms + cost
                 self.age = torch.where((self.held.lines.detach() != units).any(dim=1), 0.0, self.age)
         return terms
-
-
-def at_target(target: Tensor) -> Holdings:
-    """Holdings of a NAV of 1 in each target (W, n), fraction of NAV."""
-    return Holdings(target.clone(), 1.0 - target.sum(dim=1))
-
-
-def observe(
-    weights: Tensor, target: Tensor, half: Tensor, covariance: Tensor, age: Tensor, calm: Tensor, trend: Tensor
-) -> Tensor:
-    """(W, k) features as in `state.observe`.
-
-    weights    : (W, n) fraction of NAV.
-    target     : (W, n) fraction of NAV.
-    half       : (W, n) closed-form half-widths, fraction of NAV.
-    covariance : (W, n, n) a year.
-    age        : (W,) sessions since the last trade.
-    calm       : (W,) log of recent over long-run volatility.
-    trend      : (W,) return of the strategic portfolio over LOOKBACK sessions, fraction.
-    """
-    gap = weights - target
-    squared = torch.einsum("wi,wij,wj->w", gap, covariance, gap).clamp(min=0.0)
-    drift = torch.where(half > 0.0, gap / torch.where(half > 0.0, half, 1.0), 0.0)
-    turnover = torch.maximum((-gap).clamp(min=0.0).sum(dim=1), gap.clamp(min=0.0).sum(dim=1))
-    shared = [torch.sqrt(squared + SQUARE), squared, drift.abs().amax(dim=1), turnover, torch.log1p(age), calm, trend]
-    return torch.cat([torch.stack(shared, dim=1), drift], dim=1)
 
 
 def boxes_of(action: Tensor, target: Tensor, half: Tensor) -> Boxes:

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -310,6 +310,21 @@ def test_no_trade_bands_and_their_rule_asked_day_by_day_are_equal_to_the_bit(
     traded = {"never": 0, "year": 1}.get(name, 3)
     assert len(fast.ledger.asked) >= traded
     assert all(fast.decisions()["reason"])
+
+
+@pytest.mark.parametrize("lag", [0, 1, 3])
+def test_pairs_of_gaps_with_tickets_are_played_both_ways_to_the_bit(
+    make_market: MakeMarket, by_day: ByDay, lag: int
+) -> None:
+    market, rule = crowded(make_market), RULES["pairs"]
+    costs = Costs.bps(5, commission=[1, 2, 3, 2, 1])
+    dear = replace(costs, ticket=np.array([1.0, 5.0, 2.0, 0.0, 3.0]))
+    fast, slow = (backtest(market, p, dear, start="2018-09-14", lag=lag, nav=1e6) for p in (rule, by_day(rule)))
+    for fact, values in fast.ledger._asdict().items():
+        np.testing.assert_array_equal(values, getattr(slow.ledger, fact), err_msg=fact)
+    pd.testing.assert_frame_equal(fast.decisions(), slow.decisions(), check_exact=True)
+    free = backtest(market, rule, costs, start="2018-09-14", lag=lag, nav=1e6)
+    assert 3 <= len(fast.trades()) < 0.8 * len(free.trades()), "fewer orders"
 
 
 def test_every_compiled_rule_of_the_house_is_played_both_ways() -> None:

@@ -55,15 +55,16 @@ def drawn(seed: int, spread: float) -> Case:
     return Case(weights / weights.sum(), target, covariance, rng.uniform(1e-4, 3e-3, n))
 
 
-def decided(rule: StandardRule, weights: Array, target: Array, cost: Array) -> Hold | Trade:
+def decided(rule: StandardRule, weights: Array, target: Array, cost: Array | Costs) -> Hold | Trade:
     """The decision at one close; cash is the rest."""
     n = len(weights)
+    costs = cost if isinstance(cost, Costs) else Costs(cost, np.zeros(n))
     names, dates = tuple(f"L{i:02}" for i in range(n)), pd.date_range("2020-01-06", periods=2)
     market = Market(
         dates, names, np.zeros((2, n)), np.ones((2, n), dtype=bool), np.zeros(2), instruments_table(names),
         np.full((2, n), np.nan), calendar="24/5", name="made",
     )  # fmt: skip
-    view = View(market.past(1), target, weights, 1.0 - weights.sum(), 1.0, np.ones(1), 9, Costs(cost, np.zeros(n)))
+    view = View(market.past(1), target, weights, 1.0 - weights.sum(), 1.0, np.ones(1), 9, costs)
     return rule.decide(view)
 
 

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import torch
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
+from torch_loss import observe, torch_loss
 
 from backtests.engine import backtest
 from foundation.errors import ConfigError
+from research.allocation import FixedWeights
 from research.learning import GradientSettings, Learned, LearnedPolicy, train
-from research.learning.learners.gradient import _drawn, _loss, _perceptron, learn
+from research.learning.learners.gradient import _perceptron, draw_days, learn
+from research.learning.learners.loss_gradient import annual_loss
 from research.learning.worlds.rollouts import VALIDATION, closed_form, evaluate, measure_scaling
-from research.learning.worlds.torch_worlds import boxes_of, observe
+from research.learning.worlds.torch_worlds import boxes_of
 from research.learning.worlds.training_days import training_days
 from research.learning.worlds.worlds import Worlds
 from research.risk.simulation.resampling import resampled
@@ -41,14 +44,18 @@ def network_of(days, seed: int = 0) -> torch.nn.Sequential:
     return net
 
 
+def found(days, net: torch.nn.Sequential, standard, drawn, decisions: int):
+    """J and its gradient, compiled."""
+    return annual_loss(days, [a.detach().numpy() for a in net.parameters()], standard, drawn, decisions)
+
+
 @pytest.mark.parametrize("lag", [0, 1, 5])
 def test_the_loss_is_the_j_of_the_worlds(lab, lag):
     """The same days, the same network: what gradients are taken of is what `worlds` books and `evaluate` measures."""
     lab = replace(lab, lag=lag)
     standard, _ = measure_scaling(lab, SPEC)
-    net, drawn = network_of(lab), _drawn(lab, 64, 20, np.random.default_rng(3))
-    with torch.no_grad():
-        ours = float(_loss(lab, net, standard, drawn, 20))
+    net, drawn = network_of(lab), draw_days(lab, 64, 20, np.random.default_rng(3))
+    ours, _ = found(lab, net, standard, drawn, 20)
     worlds, rng = Worlds(lab, drawn.kind, 20, [9]), np.random.default_rng(3)
     first, stop = lab.first_row[drawn.kind], lab.stop_row[drawn.kind]
     worlds.open_on(worlds.everyone, resampled(rng, first, stop, (64, LOOKBACK + 100), lab.block))
@@ -59,6 +66,21 @@ def test_the_loss_is_the_j_of_the_worlds(lab, lag):
             action = net(torch.from_numpy(np.clip(seen, -5.0, 5.0))).numpy()
         total += worlds.act(action.astype(np.float32))
     assert ours == pytest.approx(lab.annual(total / 20), rel=1e-6)  # actions are float32 there
+
+
+@pytest.mark.parametrize("lag", [0, 1, 5])
+@pytest.mark.parametrize("target", [TARGET, FixedWeights((0.6, 0.4)), FixedWeights((1.0, 0.0))])
+def test_its_gradient_is_that_of_torch(market, target, lag):
+    """With cash and without it, and with an asset that has no target; some actions and features are past their ends."""
+    lab = training_days(replace(SPEC, allocation=target), market, COSTS, PENALTY, YEAR, lag=lag)
+    standard, _ = measure_scaling(lab, replace(SPEC, allocation=target))
+    net, drawn = network_of(lab, 4), draw_days(lab, 32, 26, np.random.default_rng(5))
+    expected = torch_loss(lab, net, standard, drawn, 26)
+    expected.backward()
+    ours, slopes = found(lab, net, standard, drawn, 26)
+    assert ours == pytest.approx(expected.item(), rel=1e-12)
+    for slope, parameter in zip(slopes, net.parameters(), strict=True):
+        np.testing.assert_allclose(slope, parameter.grad.numpy(), rtol=1e-9, atol=1e-11)
 
 
 def test_features_and_boxes_are_those_of_the_worlds(lab):
@@ -78,24 +100,6 @@ def test_features_and_boxes_are_those_of_the_worlds(lab):
     made = boxes_of(torch.from_numpy(action.astype(float)), tensors[1], tensors[2])
     for found, expected in zip(made, (lower, upper, cash[:, 2], cash[:, 3]), strict=True):
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
-
-
-def test_its_slope_is_that_of_finite_differences(lab):
-    """Of a world of eight weeks, by weights of every layer; a weight is moved by so little that no trade appears."""
-    standard, _ = measure_scaling(lab, SPEC)
-    net, drawn = network_of(lab, 4), _drawn(lab, 16, 8, np.random.default_rng(5))
-    _loss(lab, net, standard, drawn, 8).backward()
-    for layer in (0, 2, 4):
-        weight = net[layer].weight
-        for at in ((0, 0), (1, 3)):
-            slope, ends = float(weight.grad[at]), []
-            for way in (1e-7, -2e-7):
-                with torch.no_grad():
-                    weight[at] += way
-                    ends.append(float(_loss(lab, net, standard, drawn, 8)))
-            with torch.no_grad():
-                weight[at] += 1e-7
-            assert slope == pytest.approx((ends[0] - ends[1]) / 2e-7, rel=2e-3, abs=1e-6)
 
 
 def test_it_learns_what_the_closed_form_does_not_know_and_another_seed_another_policy(lab):

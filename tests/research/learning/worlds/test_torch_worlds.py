@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
+from torch_loss import at_target, days_of
 
 from research.learning import Learned
-from research.learning.learners.gradient import _drawn
-from research.learning.worlds.torch_worlds import Days, TorchWorlds, at_target, boxes_of
+from research.learning.learners.gradient import draw_days
+from research.learning.worlds.torch_worlds import TorchWorlds, boxes_of
 from research.learning.worlds.training_days import training_days
 from research.learning.worlds.worlds import Worlds
 from research.risk.simulation.resampling import resampled
@@ -19,12 +20,12 @@ from research.rules.networks.features import LOOKBACK
 @pytest.mark.parametrize("lag", [0, 1, 5])
 def test_both_faces_have_the_same_terms_and_weights(lag):
     lab = replace(training_days(Learned(TARGET), two_lines(252 * 12, seed=4), COSTS, PENALTY, YEAR), lag=lag)
-    drawn, many, decisions = _drawn(lab, 48, 30, np.random.default_rng(6)), 48, 30
+    drawn, many, decisions = draw_days(lab, 48, 30, np.random.default_rng(6)), 48, 30
     compiled, rng = Worlds(lab, drawn.kind, decisions, [2]), np.random.default_rng(6)
     first, stop = lab.first_row[drawn.kind], lab.stop_row[drawn.kind]
     compiled.open_on(compiled.everyone, resampled(rng, first, stop, (many, LOOKBACK + 150), lab.block))
     target, half = (torch.from_numpy(x[drawn.kind]) for x in (lab.scales.target, lab.scales.half_width))
-    since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
+    since = days_of(drawn)
     ours = TorchWorlds(
         at_target(target), target.numpy(), since, lab.cost_parameters, lab.tracking_penalty, lab.sessions, lag
     )

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
+from torch_loss import at_target, days_of
 
 from foundation.errors import ConfigError
 from research.accounting import Costs
 from research.learning import Learned, Variation
-from research.learning.learners.gradient import _drawn
+from research.learning.learners.gradient import draw_days
 from research.learning.worlds.rollouts import closed_form, evaluate, measure_scaling
-from research.learning.worlds.torch_worlds import Days, TorchWorlds, at_target, boxes_of
+from research.learning.worlds.torch_worlds import TorchWorlds, boxes_of
 from research.learning.worlds.training_days import TrainingDays, training_days
 from research.learning.worlds.variation import VARIANTS, varied
 from research.learning.worlds.worlds import Worlds
@@ -92,11 +93,11 @@ def test_a_varied_world_is_a_world_of_that_market_at_those_costs(market: Market,
 
 def test_torch_has_the_same_varied_worlds(days: TrainingDays) -> None:
     many, decisions = 48, 30
-    drawn = _drawn(days, many, decisions, np.random.default_rng(6))
+    drawn = draw_days(days, many, decisions, np.random.default_rng(6))
     rows = days.draw(np.random.default_rng(6), drawn.kind, LOOKBACK + decisions * days.sessions)
     compiled = Worlds(days, drawn.kind, decisions, 0, rows)
     target, half = (torch.from_numpy(x[drawn.kind]) for x in (days.scales.target, days.scales.half_width))
-    since = Days(*(x[LOOKBACK:] for x in (drawn.returns, drawn.cash, drawn.strategic)))
+    since = days_of(drawn)
     own = days.cost_parameters._replace(
         rates=days.cost_parameters.rates[drawn.variant], total=days.cost_parameters.total[drawn.variant]
     )
