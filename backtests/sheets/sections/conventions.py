@@ -56,8 +56,8 @@ def _tax_words(portfolio: "Portfolio") -> str:
     if portfolio.tax_lots is None:
         return ""
     return (
-        " Tax is at one rate from the first day of the test on: the tax lots, terms, gain budget and wash sales of the "
-        "file apply to trade lists only."
+        " Tax is charged on what is bought from the first day of the test on: the tax lots, gain budget and wash sales "
+        "of the file apply to trade lists only."
     )
 
 

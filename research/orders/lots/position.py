@@ -143,7 +143,7 @@ class Position:
             tradable=market.tradable[day],
             cash=float(_cents(cash) / 100.0),
             minimum=minimum,
-            cost_parameters=cost_parameters._replace(tax=0.0, minimum_trade=0.0),
+            cost_parameters=cost_parameters._replace(tax=0.0, short_tax=0.0, minimum_trade=0.0),
             day=day,
             debt=max(-cash, 0.0),
             assets=market.assets,
