@@ -8,6 +8,7 @@ from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
 from research.accounting.box import rest_of
+from research.accounting.cost_parameters import TAX
 from research.accounting.kernel import (
     NOTHING_MOVED,
     REFUSED,
@@ -21,7 +22,6 @@ from research.accounting.kernel import (
     wealth,
     weigh,
 )
-from research.accounting.cost_parameters import TAX
 from research.accounting.tax_lots import tax_return
 from research.rules.rule_options import NO_LINE
 

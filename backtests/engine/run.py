@@ -15,8 +15,8 @@ from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled
 from backtests.engine.ledger import TRIGGERS, Ledger
 from backtests.engine.python_loop import play_daily
-from backtests.engine.tax_at_end import tax_at_end
 from backtests.engine.result import Backtest
+from backtests.engine.tax_at_end import tax_at_end
 from backtests.engine.whole_lots import open_in_lots
 from foundation.arguments import check_positive, day, floats, refuse
 from foundation.arrays import Array, kept

@@ -130,9 +130,10 @@ def taxed_figures(backtest: Backtest, scored: Score | None) -> dict[str, float]:
     figures = {"final_balance_taxed": nav - backtest.tax_at_end}
     if days >= LEAST_YEAR and due < 1.0:
         figures["growth_taxed"] = annual_growth(path[[0, -1]] * [1.0, 1.0 - due], days)
-    if scored is not None and "loss" in scored.values:
+    loss = None if scored is None else scored.figures(backtest.dates).get("loss")
+    if isinstance(loss, float):
         years = len(backtest.net_returns) / backtest.periods_per_year
-        figures["loss_taxed"] = scored.values["loss"] + due / years * BPS
+        figures["loss_taxed"] = loss + due / years * BPS
     return figures
 
 

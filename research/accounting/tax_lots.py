@@ -32,7 +32,7 @@ def is_taxed(cost_parameters: CostParameters) -> bool:
 @inlined
 def _last_first(method: int) -> bool:
     """True if the next lot to be sold comes last."""
-    return method == HIGHEST or method == TAX_MINIMAL
+    return method in (HIGHEST, TAX_MINIMAL)
 
 
 @inlined

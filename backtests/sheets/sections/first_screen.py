@@ -7,9 +7,9 @@ from weakref import WeakKeyDictionary
 from backtests.comparison import Comparison, PairedBacktests
 from backtests.evaluation.backtest_figures import (
     FLOWS,
-    TAXED_AT_END,
     FOLDED,
     HEADLINE_FIGURES,
+    TAXED_AT_END,
     comparison_figures,
     defined,
     drawdown_dates,
