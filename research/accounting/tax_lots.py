@@ -44,7 +44,7 @@ def _place(lots: Lots, method: int, i: int, k: int) -> int:
 @inlined
 def _is_short(lots: Lots, i: int, j: int, t: int) -> bool:
     """True if lot j of asset i is short-term at row t of the market."""
-    return lots.long_from.shape[1] > 0 and t < lots.long_from[i, j]
+    return lots.long_from.shape[1] > 0 and bool(t < lots.long_from[i, j])
 
 
 @inlined
