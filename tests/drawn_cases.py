@@ -44,9 +44,9 @@ class Case:
         return backtest(self.setting.market, policy or self.policy, self.setting.costs, **self.kept)
 
 
-def market_of(rng: np.random.Generator, days: int, n: int, events: bool, cap: float) -> Market:
+def market_of(rng: np.random.Generator, days: int, n: int, events: bool, cap: float, begin: str) -> Market:
     """Quotes that fall and rise by 3 % a day, with dividends, splits, halts, listings, delistings and opens."""
-    dates = SESSIONS[SESSIONS.searchsorted(pd.Timestamp("2018-01-16")) :][:days]
+    dates = SESSIONS[SESSIONS.searchsorted(pd.Timestamp(begin)) :][:days]
     tradable, exits = np.ones((days, n), dtype=bool), np.full(n, days)
     if events:
         tradable &= rng.random((days, n)) > rng.choice([0.0, 0.1])
@@ -106,12 +106,13 @@ def costs_of(rng: np.random.Generator, days: int, n: int, wealth: float, taxed: 
     )
 
 
-def case(seed: int) -> Case:
+def case(seed: int, terms: bool = False) -> Case:
+    """A case; with `terms`, gains are taxed by the term of their lots, and a new year begins on the way."""
     rng = np.random.default_rng(seed)
     days, n, first = int(rng.integers(25, 45)), int(rng.integers(2, 6)), 7
     wealth, levered, impact = 10.0 ** rng.uniform(3, 7), rng.random() < 0.2, rng.random() < 0.4
     taxed = not levered and rng.random() < 0.6
-    market = market_of(rng, days, n, not (impact or levered), wealth)
+    market = market_of(rng, days, n, not (impact or levered), wealth, "2017-12-08" if terms else "2018-01-16")
     weights = rng.dirichlet(np.ones(n + 1)) if rng.random() < 0.5 else np.append(rng.dirichlet(np.ones(n)), 0.0)
     weights = weights[:-1]
     if levered:
@@ -137,6 +138,10 @@ def case(seed: int) -> Case:
         amounts[rows] = rng.normal(0.0, 0.05, 4) * wealth
         flows = Flows({market.dates[t]: amounts[t] for t in rows}, use)
     costs = costs_of(rng, days, n, wealth, taxed, impact)
+    if terms and costs.tax is not None:
+        limit = [None, 0.0, 1e-3 * wealth, 0.05 * wealth][seed % 4]
+        lots = (costs.tax.lots, "tax_minimal")[int(rng.random() < 0.4)]
+        costs = replace(costs, tax=Tax(costs.tax.rate, lots, rng.uniform(0.0, 0.5), int(rng.integers(0, 15)), limit))
     dividends = str(rng.choice(["reinvest", "cash"]))
     reviews = {
         "never": set(), "day": set(range(days)),

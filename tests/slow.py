@@ -10,7 +10,7 @@ import numpy as np
 from point_of_box import point_of_box
 from scipy.optimize import brentq
 
-from research.accounting import Costs, Execution
+from research.accounting import Costs, Execution, Tax
 from research.market import Market
 
 
@@ -18,7 +18,7 @@ class NoRoot(Exception):
     """The trade cannot be paid for."""
 
 
-Lot = list[float]  # what it is worth now, what was paid for it; currency
+Lot = list[float]  # what it is worth now, what was paid for it, currency; the row on which it was bought
 NONE = 1e-13  # of NAV: a smaller move is rounding
 
 
@@ -52,7 +52,7 @@ class Setting:
 
 @dataclass
 class Booking:
-    """One booking, as the ledger has it: asked is -1 for a flow and -2 for a delisting."""
+    """One booking, as the ledger has it: asked is -1 for a flow, -2 for a delisting and -3 for a tax return."""
 
     asked: int
     booked: int
@@ -68,7 +68,8 @@ class Portfolio:
     x: np.ndarray
     cash: float
     lots: list[list[Lot]]
-    carried: float = 0.0
+    carried: tuple[float, float] = (0.0, 0.0)  # losses, long-term and short-term, currency
+    year: tuple[float, float, float] = (0.0, 0.0, 0.0)  # gains of both terms since the last return, and their tax
     nav: list[float] = field(default_factory=list)
     cash_path: list[float] = field(default_factory=list)
     held: list[np.ndarray] = field(default_factory=list)
@@ -171,14 +172,14 @@ def overnight(s: Setting, p: Portfolio, t: int) -> None:
         p.cash += float((p.x * income).sum())
         growth = growth - income
     p.grow(growth)
+    file_return(s, p, t)
     for i in range(len(p.x)):
         if market.exits[i] == t and held[i]:
             trades, charges = np.zeros(len(p.x)), np.zeros((5, len(p.x)))
             trades[i] = -p.x[i]
             if s.costs.tax is not None:
-                gain = sum(worth - paid for worth, paid in p.lots[i])
-                charges[4, i], p.carried = taxed(s.costs.tax.rate, gain, p.carried)
-                p.lots[i] = []
+                long, short, p.lots[i] = sold(s, p.lots[i], np.inf, t)
+                charges[4, i] = charge_gains(p, s.costs.tax, long, short)
             p.cash += float(p.x[i] - charges[4, i])
             p.x[i] = 0.0
             p.bookings.append(Booking(-2, t, trades, charges))
@@ -395,25 +396,24 @@ def settle(
     unbought = float((goal * nav - p.x)[small].sum())
 
     def costs(orders: np.ndarray) -> float:
-        total, gains = 0.0, 0.0
+        total, gains = 0.0, np.zeros(2)
         for i in np.flatnonzero(orders):
             total += sum(charged(s, known(s, t, i, at_open), i, abs(orders[i]), rates))
             if s.costs.tax is not None and orders[i] < 0.0:
-                gains += sold(p.lots[i], -orders[i], s.costs.tax.lots)[0]
-        return total + (taxed(s.costs.tax.rate, gains, p.carried)[0] if s.costs.tax is not None else 0.0)
+                gains += sold(s, p.lots[i], -orders[i], t)[:2]
+        return total + (taxed(s.costs.tax, tuple(gains), p.carried)[0] if s.costs.tax is not None else 0.0)
 
     trades = orders_of(costs, p.x, nav, goal, moves, np.where(moves & at_most, goal * nav - p.x, 0.0), most, unbought)
-    gains = np.zeros(n)
+    gains = np.zeros((2, n))
     for i in np.flatnonzero(trades):
         charges[:4, i] = charged(s, known(s, t, i, at_open), i, abs(trades[i]), rates)
         p.x[i] += trades[i]
         if s.costs.tax is not None and trades[i] < 0.0:
-            gains[i], p.lots[i] = sold(p.lots[i], -trades[i], s.costs.tax.lots)
+            gains[0, i], gains[1, i], p.lots[i] = sold(s, p.lots[i], -trades[i], t)
         elif s.costs.tax is not None and trades[i] > 0.0:
-            p.lots[i] = bought(p.lots[i], float(trades[i]), s.costs.tax.lots)
+            p.lots[i] = bought(p.lots[i], float(trades[i]), s.costs.tax.lots, t)
     if s.costs.tax is not None and (trades < 0.0).any():
-        tax, p.carried = taxed(s.costs.tax.rate, float(gains.sum()), p.carried)
-        won = np.maximum(gains, 0.0)
+        tax, won = charge_gains(p, s.costs.tax, *gains.sum(axis=1).tolist()), np.maximum(gains.sum(axis=0), 0.0)
         charges[4] = tax * won / won.sum() if tax > 0.0 else 0.0
     p.cash -= float(trades.sum() + charges.sum())
     return trades, charges
@@ -503,31 +503,69 @@ def zero(function: Callable[[float], float], high: float) -> float:
 # -- lots ------------------------------------------------------------------------------------------------------------
 
 
-def taxed(rate: float, gains: float, carried: float) -> tuple[float, float]:
-    """(tax, losses carried on)."""
-    left = gains - carried
-    return (rate * left, 0.0) if left > 0.0 else (0.0, -left)
+def taxed(tax: Tax, gains: tuple[float, float], carried: tuple[float, float]) -> tuple[float, tuple[float, float]]:
+    """(tax, losses carried on): both long-term, then short-term. A term's loss is set against the other's gain."""
+    long, short = gains[0] - carried[0], gains[1] - carried[1]
+    against = min(max(-long, 0.0), max(short, 0.0))
+    long, short = long + against, short - against
+    against = min(max(-short, 0.0), max(long, 0.0))
+    long, short = long - against, short + against
+    due = tax.rate * max(long, 0.0) + tax.rate_of_short * max(short, 0.0)
+    return due, (max(-long, 0.0), max(-short, 0.0))
 
 
-def sold(lots: list[Lot], amount: float, method: str) -> tuple[float, list[Lot]]:
-    """(gain, lots that are left) of selling an amount, currency."""
+def charge_gains(p: Portfolio, tax: Tax, long: float, short: float) -> float:
+    """The tax on gains of a day; what is carried, and the sums of the year, are kept."""
+    due, p.carried = taxed(tax, (long, short), p.carried)
+    p.year = (p.year[0] + long, p.year[1] + short, p.year[2] + due)
+    return due
+
+
+def file_return(s: Setting, p: Portfolio, t: int) -> None:
+    """The tax return of the last year, on the first session of the next."""
+    tax, dates = s.costs.tax, s.market.dates
+    if tax is None or tax.loss_limit is None or dates[t].year == dates[t - 1].year:
+        return
+    due, (long, short) = taxed(tax, p.year[:2], (0.0, 0.0))
+    of_short = min(short, tax.loss_limit)
+    of_long = min(long, tax.loss_limit - of_short)
+    p.carried = (long - of_long, short - of_short)
+    settled = due - p.year[2] - tax.rate_of_short * (of_short + of_long)
+    p.year = (-p.carried[0], -p.carried[1], 0.0)
+    if abs(settled) > 1e-12 * p.wealth:
+        charges = np.zeros((5, len(p.x)))
+        charges[4] = settled * (p.x / p.x.sum() if p.x.sum() > 0.0 else np.full(len(p.x), 1.0 / len(p.x)))
+        p.cash -= settled
+        p.bookings.append(Booking(-3, t, np.zeros(len(p.x)), charges))
+
+
+def sold(s: Setting, lots: list[Lot], amount: float, t: int) -> tuple[float, float, list[Lot]]:
+    """(long-term gain, short-term gain, lots that are left) of selling an amount, currency."""
+    tax, dates = s.costs.tax, s.market.dates
+    assert tax is not None
+    days = 365 if tax.long_after == "year" else tax.long_after
+    long = [(dates[t] - dates[int(lot[2])]).days > days for lot in lots]
+    of = [1.0 - lot[1] / max(lot[0], 1e-300) for lot in lots]
     order = list(range(len(lots)))
-    if method == "highest":
-        order.sort(key=lambda j: -lots[j][1] / lots[j][0])
+    if tax.lots == "highest":
+        order.sort(key=lambda j: of[j])
+    if tax.lots == "tax_minimal":
+        order.sort(key=lambda j: ((tax.rate if long[j] else tax.rate_of_short) * of[j], of[j]))
     left = [lot.copy() for lot in lots]
-    gain = 0.0
+    gains = [0.0, 0.0]
     for j in order:
-        worth, paid = lots[j]
-        part = min(amount / worth, 1.0)
-        gain += part * (worth - paid)
-        left[j] = [worth * (1.0 - part), paid * (1.0 - part)]
+        worth, paid, row = lots[j]
+        part = 1.0 if amount >= worth else amount / worth
+        gains[0 if long[j] else 1] += part * (worth - paid)
+        left[j] = [worth * (1.0 - part), paid * (1.0 - part), row]
         amount -= part * worth
         if amount <= 0.0:
             break
-    return gain, [lot for lot in left if lot[0] > 0.0]
+    return gains[0], gains[1], [lot for lot in left if lot[0] > 0.0]
 
 
-def bought(lots: list[Lot], amount: float, method: str) -> list[Lot]:
-    """The lots after a purchase: at average cost there is one."""
-    more = [*lots, [amount, amount]]
-    return [[sum(lot[0] for lot in more), sum(lot[1] for lot in more)]] if method == "average" else more
+def bought(lots: list[Lot], amount: float, method: str, t: int) -> list[Lot]:
+    """The lots after a purchase: at average cost they all have the mean."""
+    more = [*lots, [amount, amount, float(t)]]
+    mean = sum(lot[1] for lot in more) / sum(lot[0] for lot in more)
+    return [[lot[0], lot[0] * mean, lot[2]] for lot in more] if method == "average" else more

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Reason, write, write_decision
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, TAX_BOOKING, Reason, write, write_decision
 from backtests.engine.loop_inputs import Desk, EventInputs, Sessions
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
 from research.accounting.box import rest_of
+from research.accounting.cost_parameters import TAX
 from research.accounting.kernel import (
     NOTHING_MOVED,
     REFUSED,
@@ -21,6 +22,7 @@ from research.accounting.kernel import (
     wealth,
     weigh,
 )
+from research.accounting.tax_lots import tax_return
 from research.rules.rule_options import NO_LINE
 
 NO_REASON = Reason(NO_LINE, 0.0, 0.0)  # of a booking that is no decision's
@@ -46,9 +48,9 @@ def hold(inputs: EventInputs, t: int, nav: float, units: Array, cash_units: floa
 
 @on_demand
 def events(inputs: EventInputs, t: int, units: Array, cash_units: float, count: int) -> tuple[float, int]:
-    """Pay the dividends of row t, and pay out assets delisted on it; gives (cash_units, rows written).
+    """Settle a tax return, pay the dividends of row t, and pay out assets delisted on it; gives (cash_units, rows).
 
-    inputs     : its ledger gets a row for each delisting.
+    inputs     : its ledger gets a row for each delisting, and for a tax return.
     t          : row of the day.
     units      : (n,) units held; written.
     cash_units : units of cash held.
@@ -57,6 +59,14 @@ def events(inputs: EventInputs, t: int, units: Array, cash_units: float, count: 
     sessions, desk, scratch, ledger = inputs.sessions, inputs.desk, inputs.scratch, inputs.ledger
     cash_price = sessions.cash_index[t]
     begin, income, taxed = wealth(units, sessions.closes, t, cash_units, cash_price), 0.0, 0.0
+    if len(desk.tax_returns) > 0 and desk.tax_returns[t]:
+        taxed = tax_return(desk.lots, desk.cost_parameters, desk.loss_limit)
+        if abs(taxed) <= WEIGHT * abs(begin):  # rounding
+            taxed = 0.0
+        else:
+            cash_units -= taxed / cash_price
+            _write_return(inputs, t, taxed, units, cash_units, count)
+            count += 1
     if len(sessions.income) > 0:
         for i in range(len(units)):
             income += units[i] * sessions.income[t, i]
@@ -75,6 +85,23 @@ def events(inputs: EventInputs, t: int, units: Array, cash_units: float, count: 
     end = wealth(units, sessions.closes, t, cash_units, cash_price)
     ledger.residual[0] = max(ledger.residual[0], abs(end + taxed - income - begin) / max(abs(begin), abs(income)))
     return cash_units, count
+
+
+@linked
+def _write_return(inputs: EventInputs, t: int, tax: float, units: Array, cash_units: float, count: int) -> None:
+    """Write what a tax return takes, currency, below 0 for a refund, shared over the assets by what is held of them."""
+    closes, ledger, after = inputs.sessions.closes, inputs.ledger, 0.0
+    for i in range(len(units)):
+        after += units[i] * closes[t, i]
+    for i in range(len(units)):
+        ledger.trades[count, i] = 0.0
+        for c in range(ledger.charges.shape[1]):
+            ledger.charges[count, c, i] = 0.0
+        share = units[i] * closes[t, i] / after if after > 0.0 else 1.0 / len(units)
+        ledger.charges[count, TAX, i] = tax * share
+    after = wealth(units, closes, t, cash_units, inputs.sessions.cash_index[t])
+    write_decision(ledger, count, TAX_BOOKING, t, NO_REASON)
+    write(ledger, count, t, units, cash_units, after + tax, after, tax)
 
 
 @on_demand

@@ -69,10 +69,13 @@ class EngineInputs:
         if execution.at == "open" and self.lag < 1:
             raise ConfigError("what is decided at a close is booked at a later open: give a lag of 1 at least.")
         object.__setattr__(self, "desk", self._desk())
+        if self.desk.tax_returns.any():
+            busy = frozen(self.sessions.busy | self.desk.tax_returns)
+            object.__setattr__(self, "sessions", self.sessions._replace(busy=busy))
         object.__setattr__(self, "scratch", Scratch.of(n))
 
     def _desk(self) -> Desk:
-        taxed, at_open = self.costs.tax is not None and self.costs.tax.rate > 0.0, self.execution.at == "open"
+        tax, taxed, at_open = self.costs.tax, self.costs.is_taxed, self.execution.at == "open"
         at_close = self._cost_parameters(False)
         # purchases of one asset, at most
         purchases = len(self.market.dates) - self.first + int(np.count_nonzero(self.sessions.flows)) + 1
@@ -80,13 +83,22 @@ class EngineInputs:
             cost_parameters=self._cost_parameters(True) if at_open else at_close,
             at_close=at_close,
             holding_costs=self.costs.holding_costs,
-            lots=Lots.empty(len(self.market.assets), purchases if taxed else 0),
+            lots=Lots.empty(len(self.market.assets), purchases if taxed else 0, len(at_close.long_from) > 0),
             order_limits=np.array(self.execution.largest(self.market, self.first)),  # writable: bookings use it up
             days=int(self.execution.days),
             at_open=at_open,
             invest_flows=self.flows is not None and self.flows.use == "rebalance",
             lag=int(self.lag),
+            tax_returns=self._tax_returns(),
+            loss_limit=0.0 if tax is None or tax.loss_limit is None else float(tax.loss_limit),
         )
+
+    def _tax_returns(self) -> Mask:
+        """(T,) True on the first session of each year, if years end with a tax return; else ()."""
+        if not self.costs.is_taxed or self.costs.tax is None or self.costs.tax.loss_limit is None:
+            return frozen(np.zeros(0, dtype=bool))
+        years = self.market.days.astype("datetime64[Y]")
+        return frozen((years != np.roll(years, 1)) & (np.arange(len(years)) > self.first))
 
     def _cost_parameters(self, at_open: bool) -> CostParameters:
         made = self.costs.cost_parameters(self.market, self.first, self.execution.minimum_trade, at_open)
@@ -104,9 +116,9 @@ class EngineInputs:
 
     @cached_property
     def extra_bookings(self) -> int:
-        """Bookings that may come besides one a day: flows, assets that are delisted, and fractions of splits."""
+        """Bookings that may come besides one a day: flows, delisted assets, fractions of splits, and tax returns."""
         flows, splits = np.count_nonzero(self.sessions.flows), np.count_nonzero(self.split)
-        return int(flows + splits) + len(self.market.assets)
+        return int(flows + splits + np.count_nonzero(self.desk.tax_returns)) + len(self.market.assets)
 
     @cached_property
     def split(self) -> Mask:
@@ -149,7 +161,7 @@ def _check_targets(market: Market, targets: TargetPath, costs: Costs, first: int
                 f"{market.assets[i]} is in {currency[i]} and {market.assets[j]} in {currency[j]}: a portfolio has one "
                 "currency. Convert the market first (`research.market.in_currency`)."
             )
-    if costs.tax is not None and costs.tax.rate > 0.0 and (rows < 0.0).any():
+    if costs.is_taxed and (rows < 0.0).any():
         k, i = np.argwhere(rows < 0.0)[0]
         raise ConfigError(
             f"tax needs long holdings: a target of {market.assets[i]} is {rows[k, i]:.4f}. Leave the tax out, or the "

@@ -19,7 +19,7 @@ class Sessions(NamedTuple):
     exits      : (n,) row at which an asset is paid out, T if never.
     flows      : (T,) currency that comes at each close.
     years      : (T,) years since the last close.
-    busy       : (T,) True where there is income, an exit, a flow, or a split of whole lots.
+    busy       : (T,) True where there is income, an exit, a flow, a split of whole lots, or a tax return.
     tiles      : (tiles, n + 1, DAYS) the closes and cash, as `quiet_days.tiles_of` lays them out, currency.
     buyable    : (n,) True if deposits may buy the asset.
     sellable   : (n,) True if withdrawals may sell it.
@@ -51,6 +51,8 @@ class Desk(NamedTuple):
     at_open         : True if decisions are booked at opens.
     invest_flows    : True if the portfolio is rebalanced with flows.
     lag             : sessions from a decision to its booking.
+    tax_returns     : (T,) True where the tax return of the last year is settled, or (0,) if there are none.
+    loss_limit      : losses that a tax return deducts from other income at most, currency.
     """
 
     cost_parameters: CostParameters
@@ -62,6 +64,8 @@ class Desk(NamedTuple):
     at_open: bool
     invest_flows: bool
     lag: int
+    tax_returns: Mask
+    loss_limit: float
 
 
 class EventInputs(NamedTuple):

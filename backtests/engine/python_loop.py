@@ -12,7 +12,7 @@ import numpy as np
 from backtests.engine.account_events import NO_REASON, events, hold, is_overdrawn, receive, take_in, use_up, uses_all
 from backtests.engine.compiled_loop import HeldSince, quiet
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.ledger import EXIT_BOOKING, Ledger, Reason, write, write_decision, write_unbooked
+from backtests.engine.ledger import EXIT_BOOKING, TRIGGERS, Ledger, Reason, write, write_decision, write_unbooked
 from backtests.engine.whole_lots import fill, orders, pay_in_lieu
 from foundation.arrays import Array
 from foundation.errors import PolicyError
@@ -124,7 +124,7 @@ def _overnight(inputs: EngineInputs, held: _Held, t: int, ledger: Ledger) -> Non
         held.cash_units = hold(inputs.of_events(ledger), t, held.nav, held.units, held.cash_units, row)
     if inputs.sessions.busy[t]:
         held.cash_units, count = events(inputs.of_events(ledger), t, held.units, held.cash_units, held.count)
-        held.triggers += ["delisted"] * (count - held.count)
+        held.triggers += [TRIGGERS[part] for part in ledger.part_of[held.count : count].tolist()]
         held.count = count
         if inputs.split[t]:
             _pay_in_lieu(inputs, held, t, ledger)
@@ -275,10 +275,8 @@ def _view(inputs: EngineInputs, held: _Held, t: int, history: Array, unfinished:
     cash_weight = weigh(held.units, inputs.sessions.closes, t, nav, weights)
     history.flags.writeable = False
     desk, worth, sale_tax = inputs.desk, inputs.sessions.closes[t], None
-    if desk.cost_parameters.tax > 0.0:
-        sale_tax = partial(
-            SaleTax.of_lots, desk.lots, desk.cost_parameters.tax, desk.cost_parameters.method, worth, nav
-        )
+    if inputs.costs.is_taxed:
+        sale_tax = partial(SaleTax.of_lots, desk.lots, desk.cost_parameters, worth, nav, t)
     return View(
         inputs.market.past(t),
         target,

@@ -52,6 +52,7 @@ class Backtest:
     triggers         : (k,) trigger of each booking.
     holds            : reasons to hold by market row, or None; those of a rule with bands can be derived from these.
     unpaid           : by row of the ledger, (n,) currency of buys in whole lots that cash could not pay when filled.
+    tax_at_end       : tax due after the last day, as the `at_end` of the tax says, currency; below 0 for a refund.
 
     D is the number of test days; paths have D + 1 rows, the opening close first; daily figures have D.
     """
@@ -72,6 +73,7 @@ class Backtest:
     triggers: tuple[str, ...]
     holds: dict[int, Why] | None
     unpaid: dict[int, Array]
+    tax_at_end: float = 0.0
 
     # -- paths -------------------------------------------------------------------------------------------------------
 

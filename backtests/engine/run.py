@@ -13,9 +13,10 @@ import pandas as pd
 from backtests.engine.compiled_loop import invest, play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of, is_settled
-from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger
+from backtests.engine.ledger import TRIGGERS, Ledger
 from backtests.engine.python_loop import play_daily
 from backtests.engine.result import Backtest
+from backtests.engine.tax_at_end import tax_at_end
 from backtests.engine.whole_lots import open_in_lots
 from foundation.arguments import check_positive, day, floats, refuse
 from foundation.arrays import Array, kept
@@ -123,6 +124,7 @@ def backtest(
         triggers=triggers,
         holds=holds,
         unpaid=unpaid,
+        tax_at_end=tax_at_end(inputs),
     )
 
 
@@ -321,9 +323,8 @@ def _play(
         return play_daily(inputs, cash_units, ledger, bands)
     count = play_compiled(inputs, bands.compiled, bands.options, cash_units, ledger, inputs.first)
     triggers, parts = [bands.trigger] * count, ledger.part_of[:count]
-    for words, others in (("flow", parts == FLOW_BOOKING), ("delisted", parts == EXIT_BOOKING)):
-        for j in np.flatnonzero(others).tolist():
-            triggers[j] = words
+    for j in np.flatnonzero(parts < 0).tolist():
+        triggers[j] = TRIGGERS[int(parts[j])]
     return tuple(triggers), None, {}
 
 

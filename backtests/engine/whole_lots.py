@@ -13,7 +13,7 @@ from foundation.tolerances import LOT
 from research.accounting import Trade, Why
 from research.accounting.cost_parameters import TAX
 from research.accounting.kernel import charge, wealth
-from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, sell_lots
+from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, put_in_order, sell_lots
 from research.orders.lots.lot_problem import clean
 from research.orders.lots.position import CENT, Position
 from research.orders.lots.sizing import size, within_cash
@@ -108,9 +108,9 @@ def fill(
         charge(cost_parameters, t, np.abs(trades), charges)
         charges[TAX] = tax
         paid = float(charges.sum())
-    if desk.cost_parameters.tax > 0.0:
+    if inputs.costs.is_taxed:
         for i in np.flatnonzero(trades > 0.0).tolist():
-            buy_lot(desk.lots, desk.cost_parameters.method, i, worth[i], trades[i] / worth[i])
+            buy_lot(desk.lots, desk.cost_parameters, i, worth[i], trades[i] / worth[i], t)
     _move(units, trades, worth)
     return float(trades.sum()) + paid, paid, unpaid
 
@@ -162,11 +162,14 @@ def _whole(units: Array, lots: Array) -> Array:
 
 def _tax_sales(inputs: EngineInputs, t: int, worth: Array, trades: Array, charges: Array) -> None:
     """Take what is sold for `trades` (n,), currency, from the tax lots, and write what is owed for its gains."""
-    lots, method, rate = inputs.desk.lots, inputs.desk.cost_parameters.method, inputs.desk.cost_parameters.tax
-    gains = np.zeros(len(trades))
-    if rate > 0.0:
-        for i in np.flatnonzero(trades < 0.0).tolist():
-            gains[i], _ = gain(lots, method, i, worth[i], -trades[i] / worth[i])
-            sell_lots(lots, method, i, -trades[i] / worth[i])
-        won = np.maximum(gains, 0.0)
-        capital_gains_tax(lots, rate, gains, float(gains.sum()), float(won.sum()), charges)
+    lots, cost_parameters = inputs.desk.lots, inputs.desk.cost_parameters
+    if not inputs.costs.is_taxed:
+        return
+    long, short = np.zeros((2, len(trades)))
+    for i in np.flatnonzero(trades < 0.0).tolist():
+        put_in_order(lots, cost_parameters, i, worth[i], t)
+        long[i], short[i], _, _ = gain(lots, cost_parameters.method, i, worth[i], -trades[i] / worth[i], t)
+        sell_lots(lots, cost_parameters.method, i, -trades[i] / worth[i])
+    gains = long + short
+    won = float(np.maximum(gains, 0.0).sum())
+    capital_gains_tax(lots, cost_parameters, gains, won, float(long.sum()), float(short.sum()), charges)

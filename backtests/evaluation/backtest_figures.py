@@ -8,7 +8,7 @@ import pandas as pd
 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
-from backtests.evaluation.metrics import COST_PARTS, LEAST_YEAR, METRIC_GROUPS, METRICS, Metric
+from backtests.evaluation.metrics import COST_PARTS, LEAST_YEAR, METRIC_GROUPS, METRICS, Metric, annual_growth
 from backtests.evaluation.scores import Score, score
 from foundation.errors import DataError
 from foundation.paper.text_tables import text_table, warnings_text, wrapped
@@ -19,6 +19,7 @@ from research.rules.protocol import long_name
 
 FOLDED = ("Shape and tails", "Against the benchmark", "Spread over assets")  # shown where a reader asks for them
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
+TAXED_AT_END = tuple(METRICS[key] for key in ("final_balance_taxed", "growth_taxed", "loss_taxed"))
 OUTSIDE = "days_outside"  # the metric of ranges
 HEADLINE_FIGURES = (
     "growth",
@@ -63,8 +64,11 @@ def drawdown_dates(figures: Mapping[str, Any]) -> str:
 
 
 def comparison_figures(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> dict[str, dict[str, Any]]:
-    """The figures of each policy by name, with those of cash flows where there were any."""
-    return {name: s.figures(backtests[name].dates) | flow_figures(backtests[name]) for name, s in scores.items()}
+    """The figures of each policy by name, with those of cash flows and of tax at the end where there are any."""
+    return {
+        name: s.figures(backtests[name].dates) | flow_figures(backtests[name]) | taxed_figures(backtests[name], s)
+        for name, s in scores.items()
+    }
 
 
 def backtest_score(backtest: Backtest) -> Score:
@@ -81,7 +85,7 @@ def backtest_figures(
     scored   : its figures by the benchmark of a portfolio, if it has one: metrics `of_portfolio` are then shown too.
     folded   : True to include those of the groups `FOLDED`.
     Where several costs were charged, each stands below their sum; where cash flowed, so do the sum of the flows and the
-    money-weighted growth, as far as there is one.
+    money-weighted growth, as far as there is one; where tax is counted at the end, the figures after it.
     """
     made = scored or backtest_score(backtest)
     figures = made.figures(backtest.dates)
@@ -89,9 +93,8 @@ def backtest_figures(
     parts = rates * backtest.periods_per_year / len(backtest.net_returns) * BPS
     below: dict[str, Sequence[Metric]] = {"cost": tuple(COST_PARTS.values())} if len(parts) > 1 else {}
     figures |= {str(name): float(rate) for name, rate in parts.items()}
-    if flows := flow_figures(backtest):
-        figures |= flows
-        below["growth_gross"] = FLOWS
+    figures |= flow_figures(backtest) | taxed_figures(backtest, scored)
+    below["growth_gross"] = (*FLOWS, *TAXED_AT_END)
     shown = [
         metric
         for name, group in metric_groups().items()
@@ -111,6 +114,26 @@ def flow_figures(backtest: Backtest) -> dict[str, float]:
     if (backtest.dates[-1] - backtest.dates[0]).days >= LEAST_YEAR:  # as growth, it is annual
         with suppress(DataError):  # of a wealth that is gone, no rate may solve it
             figures["money_weighted"] = backtest.money_weighted
+    return figures
+
+
+def taxed_figures(backtest: Backtest, scored: Score | None) -> dict[str, float]:
+    """The figures of `TAXED_AT_END`, as far as there are any: none where no tax is counted at the end.
+
+    scored : its figures by the benchmark of a portfolio, or None for those without a loss.
+    """
+    tax, days = backtest.costs.tax, (backtest.dates[-1] - backtest.dates[0]).days
+    if tax is None or tax.at_end == "keep":
+        return {}
+    nav, path = float(backtest.ledger.nav[-1]), backtest.growth_path
+    due = backtest.tax_at_end / nav
+    figures = {"final_balance_taxed": nav - backtest.tax_at_end}
+    if days >= LEAST_YEAR and due < 1.0:
+        figures["growth_taxed"] = annual_growth(path[[0, -1]] * [1.0, 1.0 - due], days)
+    loss = None if scored is None else scored.figures(backtest.dates).get("loss")
+    if isinstance(loss, float):
+        years = len(backtest.net_returns) / backtest.periods_per_year
+        figures["loss_taxed"] = loss + due / years * BPS
     return figures
 
 

@@ -3,12 +3,21 @@
 from backtests.evaluation.metrics import COST_PARTS
 
 TERMS = {  # of the list of conventions, with the figures that each explains; the others are in `FURTHER`
-    "loss": ("loss", "tracking_loss", "loss_training"),
+    "loss": ("loss", "tracking_loss", "loss_training", "loss_taxed"),
     "recommendation": ("days_outside",),
     "tracking": ("tracking_error", "tracking_error_own"),
     "turnover": ("turnover", "trades", "trading_days", "lowest_cash"),
     "cost": ("cost", "opening_cost", *(part.key for part in COST_PARTS.values())),
-    "cagr": ("growth", "growth_gross", "total_return", "final_balance", "money_weighted", "flows"),
+    "cagr": (
+        "growth",
+        "growth_gross",
+        "total_return",
+        "final_balance",
+        "money_weighted",
+        "flows",
+        "final_balance_taxed",
+        "growth_taxed",
+    ),
     "volatility": ("volatility", "sharpe"),
     "drawdown": ("max_drawdown", "longest_drawdown", "recovery", "cvar95", "cvar99", "var95", "var99"),
 }

@@ -53,14 +53,17 @@ def backtests_and_trades() -> None:
 def costs_and_events() -> None:
     """Backtest what the embedded portfolio lacks: every cost, flows, cash dividends, an exit, rules of all kinds."""
     from backtests.engine.run import backtest
-    from research.accounting import Costs, Execution, Flows
-    from research.accounting.costs import Tax
+    from research.accounting import Costs, Execution, Flows, Tax
     from research.allocation import EqualWeights
     from research.market import load_market
     from research.rules import CPPI, BestPoint, Calendar, GroupThreshold, Rule, Threshold
 
     market, target = load_market("etf_dividends"), EqualWeights()
-    costs = replace(Costs.bps(len(market.assets), commission=1), tax=Tax(0.2), management_fee=0.01)
+    costs = replace(
+        Costs.bps(len(market.assets), commission=1),
+        tax=Tax(0.2, short_rate=0.4, loss_limit=1e3, at_end="liquidate"),
+        management_fee=0.01,
+    )
     flows = Flows({market.dates[-300]: 1e4, market.dates[-200]: -1e4})
     rules: list[Rule] = [
         Threshold(target, 0.02, lines="breaching"),

@@ -5,13 +5,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.arrays import Array
+from foundation.arrays import Array, Rows, frozen
 
 COST_COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of `charges` arrays; tax is the last
 COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COST_COLUMNS))
 YEAR = 365.0  # days
-AVERAGE, HIGHEST, FIRST_IN = 0, 1, 2  # which units a sale takes first: at average cost, of highest cost, first in
+# Which units a sale takes first: at average cost, of highest cost, first in, of least tax; AVERAGE_FIRST_IN is the
+# average cost, with the first in sold first, since their term counts.
+AVERAGE, HIGHEST, FIRST_IN, TAX_MINIMAL, AVERAGE_FIRST_IN = range(5)
 METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
+LONG, SHORT = 0, 1  # terms of gains
+REALISED_LONG, REALISED_SHORT, YEAR_TAX = range(3)  # of `Lots.year`
+NO_TERMS = frozen(np.empty(0, dtype=np.int64))  # all gains are long-term
 
 
 class CostParameters(NamedTuple):
@@ -25,9 +30,11 @@ class CostParameters(NamedTuple):
                     market.
     exponent      : power of the notional in `impact`.
     minimum_trade : currency; a smaller order is not sent.
-    tax           : fraction of realised gains.
+    tax           : fraction of realised gains, of the long-term ones where there are terms.
     method        : order in which units are sold.
     plain         : true if all amounts are proportional: the equation is piecewise linear, and no order is left out.
+    short_tax     : fraction of realised short-term gains.
+    long_from     : (T,) first row of the market on which units bought on each row are long-term; () without terms.
     """
 
     rates: Array
@@ -40,6 +47,8 @@ class CostParameters(NamedTuple):
     tax: float
     method: int
     plain: bool
+    short_tax: float = 0.0
+    long_from: Rows = NO_TERMS
 
 
 class HoldingCosts(NamedTuple):
@@ -74,21 +83,28 @@ class Lots(NamedTuple):
     If the highest cost is sold first, lots are kept in ascending order of price, of equal prices the last bought first:
     the next to be sold comes last.
 
-    units   : (n, L) units of each lot.
-    price   : (n, L) purchase price, currency per unit.
-    held    : (n,) number of lots of each asset.
-    carried : (1,) losses still to be set against gains, currency.
+    units     : (n, L) units of each lot.
+    price     : (n, L) purchase price, currency per unit.
+    long_from : (n, L) first row of the market on which each lot is long-term, or (n, 0) without terms.
+    held      : (n,) number of lots of each asset.
+    carried   : (2,) losses still to be set against gains, long-term and short-term, currency.
+    year      : (3,) long-term and short-term gains less losses since the last tax return, less the losses carried into
+                it, and the tax charged on them; currency.
     """
 
     units: Array
     price: Array
+    long_from: Rows
     held: NDArray[np.int64]
     carried: Array
+    year: Array
 
     @classmethod
-    def empty(cls, n: int, capacity: int) -> "Lots":
+    def empty(cls, n: int, capacity: int, with_terms: bool = False) -> "Lots":
         """Room for `capacity` lots an asset; without tax none is needed."""
-        return cls(np.zeros((n, capacity)), np.zeros((n, capacity)), np.zeros(n, dtype=np.int64), np.zeros(1))
+        (units, price), held = np.zeros((2, n, capacity)), np.zeros(n, dtype=np.int64)
+        terms = np.zeros((n, capacity if with_terms else 0), dtype=np.int64)
+        return cls(units, price, terms, held, np.zeros(2), np.zeros(3))
 
 
 class Scratch(NamedTuple):

@@ -3,18 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from foundation.arguments import floats, is_number, is_whole, one_of, refuse
-from foundation.arrays import Array, frozen
+from foundation.arguments import floats, is_number, is_whole, refuse
+from foundation.arrays import Array, Rows, frozen
 from foundation.errors import ConfigError, DataError
 from foundation.labels import refuse_labels
-from research.accounting.cost_parameters import COST_COLUMNS, METHODS, TAX, CostParameters, HoldingCosts
+from research.accounting.cost_parameters import (
+    AVERAGE_FIRST_IN,
+    COST_COLUMNS,
+    METHODS,
+    TAX,
+    TAX_MINIMAL,
+    CostParameters,
+    HoldingCosts,
+)
 from research.accounting.daily_costs import known_from, on_each_day, panels_of, refuse_missing
 from research.accounting.impact import Impact
+from research.accounting.tax import Tax, first_long_day
 from research.market import Market
 
 CHARGED = COST_COLUMNS[:TAX]  # what an order is charged; tax is known only where lots are
@@ -27,26 +36,6 @@ ARRAY_COSTS = {  # the costs that are an array, and what each of them is
     "borrow": "give a fraction a year of the value held short, one number for all assets or one an asset.",
 }
 NO_COST = frozen(np.zeros(1))  # a cost that is not given
-
-
-@dataclass(frozen=True)
-class Tax:
-    """Tax on realised gains, settled with every trade; losses are carried forward and set against later gains.
-
-    rate : fraction of the gain.
-    lots : order in which units are sold: "average" cost, the "highest" cost, or "first" in, first out.
-    Costs of trading enter no lot. Where dividends are reinvested by the returns, they count as gain; paid in cash, they
-    are not taxed. Holdings are long.
-    """
-
-    rate: float
-    lots: Literal["average", "highest", "first"] = "average"
-
-    def __post_init__(self) -> None:
-        """Check the rate and the method."""
-        if not (is_number(self.rate) and 0.0 <= self.rate < 1.0):
-            refuse("rate of tax is", self.rate, "it is a fraction of the gain, at least 0 and below 1.")
-        one_of("lots of tax are", self.lots, METHODS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +196,8 @@ class Costs:
                         value, for a quote, volume, volatility or spread that is missing or zero where it is needed.
         """
         made = self._on_days(market, first, at_open) if self.needs_market else self._same_each_day
+        if self.tax is not None and self.tax.has_terms:
+            made = made._replace(long_from=_long_rows(self.tax, market))
         return made._replace(minimum_trade=float(minimum_trade), plain=made.plain and not minimum_trade > 0.0)
 
     @cached_property
@@ -251,9 +242,15 @@ class Costs:
             exponent=1.5 if self.impact is None else float(self.impact.exponent),
             minimum_trade=0.0,
             tax=0.0 if self.tax is None else float(self.tax.rate),
-            method=METHODS["average" if self.tax is None else self.tax.lots],
-            plain=not (amounts or (self.tax is not None and self.tax.rate > 0.0)),
+            method=_method(self.tax),
+            plain=not (amounts or self.is_taxed),
+            short_tax=0.0 if self.tax is None else self.tax.rate_of_short,
         )
+
+    @property
+    def is_taxed(self) -> bool:
+        """True if some realised gain is taxed."""
+        return self.tax is not None and self.tax.charges
 
     @property
     def holding_costs(self) -> HoldingCosts:
@@ -279,8 +276,25 @@ class Costs:
             if isinstance(value, np.ndarray):
                 given |= {f.name: value.tolist()} if value.any() else {}
             elif value:
-                given[f.name] = vars(value) if isinstance(value, Impact | Tax) else value
-        return given
+                given[f.name] = vars(value) if isinstance(value, Impact) else value
+        return given | ({} if self.tax is None else {"tax": self.tax.settings})
+
+
+def _method(tax: Tax | None) -> int:
+    """The order of sale as the kernel has it: with one rate, the least tax is that of the highest cost."""
+    if tax is None:
+        return METHODS["average"]
+    if tax.has_terms and tax.lots in ("average", "tax_minimal"):
+        return AVERAGE_FIRST_IN if tax.lots == "average" else TAX_MINIMAL
+    return METHODS["highest" if tax.lots == "tax_minimal" else tax.lots]
+
+
+def _long_rows(tax: Tax, market: Market | None) -> Rows:
+    """(T,) the first row on which what is bought on each row is long-term; T for none. Raises ConfigError."""
+    if market is None:
+        raise ConfigError("tax with terms needs the days of a market: give it.")
+    rows: Rows = frozen(np.searchsorted(market.days, first_long_day(market.days, tax.long_after)))
+    return rows
 
 
 def _fractions(subject: str, bps: ArrayLike, n: int) -> Array:

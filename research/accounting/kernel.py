@@ -22,7 +22,7 @@ from foundation.tolerances import WEIGHT
 from research.accounting.box import Lines, into_box, sales_fraction
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
 from research.accounting.self_financing import BOOKED, NOTHING_MOVED, REFUSED, Booking, charge, self_financing_step
-from research.accounting.tax_lots import capital_gains_tax, gain, sell_lots
+from research.accounting.tax_lots import capital_gains_tax, gain, is_taxed, put_in_order, sell_lots
 
 __all__ = [
     "BOOKED",
@@ -323,10 +323,12 @@ def close_out(
     value = units[i] * prices[t, i]
     trades[i] = -value
     paid = 0.0
-    if cost_parameters.tax > 0.0 and units[i] > 0.0:
-        gains[i], _ = gain(lots, cost_parameters.method, i, prices[t, i], units[i])
+    if is_taxed(cost_parameters) and units[i] > 0.0:
+        put_in_order(lots, cost_parameters, i, prices[t, i], t)
+        long, short, _, _ = gain(lots, cost_parameters.method, i, prices[t, i], units[i], t)
+        gains[i] = long + short
         sell_lots(lots, cost_parameters.method, i, units[i])
         lots.held[i] = 0
-        paid = capital_gains_tax(lots, cost_parameters.tax, gains, gains[i], max(gains[i], 0.0), charges)
+        paid = capital_gains_tax(lots, cost_parameters, gains, max(gains[i], 0.0), long, short, charges)
     units[i] = 0.0
     return cash_units + (value - paid) / cash_price, paid

@@ -6,7 +6,8 @@ import numpy as np
 
 from foundation.arrays import Array, Rows
 from foundation.tolerances import TRIGGER
-from research.accounting.cost_parameters import HIGHEST, Lots
+from research.accounting.cost_parameters import HIGHEST, LONG, SHORT, TAX_MINIMAL, CostParameters, Lots
+from research.accounting.tax_lots import put_in_order
 
 MOST_RATES = 4  # above zero, of the curve of one asset
 
@@ -41,8 +42,8 @@ class SaleTax:
     """The tax on sales at one close.
 
     sizes   : (n, L) value of each lot in the order of sale, fraction of NAV; 0 after the last.
-    rates   : (n, L) tax a unit of value sold, below 0 for a loss.
-    carried : tax that losses carried forward save, fraction of NAV.
+    rates   : (n, L) tax a unit of value sold, below 0 for a loss, at the rate of the term of the lot.
+    carried : tax that losses carried forward save, each at the rate of its term, fraction of NAV.
     """
 
     sizes: Array
@@ -50,25 +51,28 @@ class SaleTax:
     carried: float
 
     @classmethod
-    def of_lots(cls, lots: Lots, rate: float, method: int, worth: Array, nav: float) -> "SaleTax":
-        """The tax on sales from the lots of the accounting.
+    def of_lots(cls, lots: Lots, cost_parameters: CostParameters, worth: Array, nav: float, t: int) -> "SaleTax":
+        """The tax on sales from the lots of the accounting, at their terms on the day.
 
-        lots   : purchase prices of the holdings.
-        rate   : fraction of the gains.
-        method : order in which units are sold.
-        worth  : (n,) worth of a unit, currency.
-        nav    : currency.
+        lots            : purchase prices of the holdings; brought into the order of sale at these prices.
+        cost_parameters : the rates, and the order in which units are sold.
+        worth           : (n,) worth of a unit, currency.
+        nav             : currency.
+        t               : row of the market.
         """
-        held = np.arange(int(lots.held.max(initial=0)))
-        place = lots.held[:, None] - 1 - held if method == HIGHEST else np.broadcast_to(held, (len(worth), len(held)))
+        for i in np.flatnonzero(worth > 0.0).tolist():
+            put_in_order(lots, cost_parameters, i, float(worth[i]), t)
+        held, last_first = np.arange(int(lots.held.max(initial=0))), cost_parameters.method in (HIGHEST, TAX_MINIMAL)
+        place = lots.held[:, None] - 1 - held if last_first else np.broadcast_to(held, (len(worth), len(held)))
         there, rows = (held < lots.held[:, None]) & (worth > 0.0)[:, None], np.arange(len(worth))[:, None]
         units, paid = (np.where(there, of[rows, place], 0.0) for of in (lots.units, lots.price))
-        price = np.where(there, worth[:, None], 1.0)
-        return cls(
-            units * (price / nav),
-            np.where(there, rate * (1.0 - paid / price), 0.0),
-            rate * float(lots.carried[0]) / nav,
+        price, (rate, short_rate) = (
+            np.where(there, worth[:, None], 1.0),
+            (cost_parameters.tax, cost_parameters.short_tax),
         )
+        rates = np.where(lots.long_from[rows, place] > t, short_rate, rate) if lots.long_from.shape[1] else rate
+        saved = rate * float(lots.carried[LONG]) + short_rate * float(lots.carried[SHORT])
+        return cls(units * (price / nav), np.where(there, rates * (1.0 - paid / price), 0.0), saved / nav)
 
     def drifted(self, weights: Array) -> "SaleTax":
         """The same lots where their assets have come to these weights (n,), fraction of NAV, by their prices alone."""

@@ -29,7 +29,7 @@ from typing import NamedTuple
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
-from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, TAX, CostParameters, Lots
+from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, LONG, SHORT, TAX, CostParameters, Lots
 from research.accounting.proportional import (
     Rates,
     Taken,
@@ -40,7 +40,16 @@ from research.accounting.proportional import (
     with_cost,
     with_line,
 )
-from research.accounting.tax_lots import buy_lot, capital_gains_tax, cheapest_lot, gain, sell_lots
+from research.accounting.tax_lots import (
+    buy_lot,
+    capital_gains_tax,
+    cheapest_lot,
+    gain,
+    is_taxed,
+    net_tax,
+    put_in_order,
+    sell_lots,
+)
 
 BOOKED, NOTHING_MOVED, REFUSED = 1, 0, -1  # what `self_financing_step` and `book` answer
 ROUNDS = 200  # of a search that halves its bounds at the worst: 60 suffice
@@ -152,7 +161,7 @@ def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[
     """(wealth used, its slope) at a scale: units that are kept, units that are held, and the costs of all."""
     asked, capped, cost_parameters, lots = booking.asked, booking.capped, booking.cost_parameters, booking.lots
     used, slope = kept + share * scale, share
-    gains, more = 0.0, 0.0
+    long, short, more_long, more_short = 0.0, 0.0, 0.0, 0.0
     for i in range(len(asked)):
         price = booking.prices[booking.t, i]
         if asked[i] != booking.weights[i] or capped[i] != 0.0:
@@ -164,14 +173,21 @@ def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[
                 cost += costs[k]
             used += cost
             slope += marginal * goal if traded > 0.0 else -marginal * goal
-            if cost_parameters.tax > 0.0 and traded < 0.0:
-                realised, last = gain(lots, cost_parameters.method, i, price, -traded / price)
-                gains += realised
-                more -= last * goal
-    taxed = gains - lots.carried[0]
-    if cost_parameters.tax > 0.0 and taxed > 0.0:
-        used += cost_parameters.tax * taxed
-        slope += cost_parameters.tax * more
+            if is_taxed(cost_parameters) and traded < 0.0:
+                of_long, of_short, last, last_short = gain(
+                    lots, cost_parameters.method, i, price, -traded / price, booking.day
+                )
+                long += of_long
+                short += of_short
+                if last_short:
+                    more_short -= last * goal
+                else:
+                    more_long -= last * goal
+    if is_taxed(cost_parameters):
+        long, short = long - lots.carried[LONG], short - lots.carried[SHORT]
+        tax, rate, short_rate = net_tax(long, short, cost_parameters.tax, cost_parameters.short_tax)
+        used += tax
+        slope += rate * more_long + short_rate * more_short
     return used, slope
 
 
@@ -186,9 +202,9 @@ def _steepest(booking: Booking, high: float) -> float:
             value = booking.units[i] * price
             largest = max(abs(value), abs(asked[i] * high - value))
             _, marginal = _costs(cost_parameters, booking.r, booking.q, i, largest)
-            if cost_parameters.tax > 0.0 and value > 0.0:
+            if is_taxed(cost_parameters) and value > 0.0:  # a gain of one term is taxed as one of the other may be
                 cheapest = cheapest_lot(lots, cost_parameters.method, i, price)
-                marginal += cost_parameters.tax * (1.0 - cheapest / price)
+                marginal += max(cost_parameters.tax, cost_parameters.short_tax) * (1.0 - cheapest / price)
             total += abs(asked[i]) * marginal
     return total
 
@@ -245,7 +261,7 @@ def _pay(
     """Write units, trades, charges and lots at a scale; gives (cash, all charges), currency."""
     units, asked, capped = booking.units, booking.asked, booking.capped
     cost_parameters, lots = booking.cost_parameters, booking.lots
-    paid, realised, won = 0.0, 0.0, 0.0
+    paid, won, long, short = 0.0, 0.0, 0.0, 0.0
     for i in range(len(units)):
         gains[i] = 0.0
         if asked[i] == booking.weights[i] and capped[i] == 0.0:
@@ -257,17 +273,19 @@ def _pay(
         charge_order(cost_parameters, booking.r, booking.q, i, size, charges)
         for k in range(TAX):
             paid += charges[k, i]
-        if cost_parameters.tax > 0.0:
+        if is_taxed(cost_parameters):
             if trades[i] < 0.0:
-                gains[i], _ = gain(lots, cost_parameters.method, i, price, size / price)
-                realised += gains[i]
+                of_long, of_short, _, _ = gain(lots, cost_parameters.method, i, price, size / price, booking.day)
+                gains[i] = of_long + of_short
                 won += max(gains[i], 0.0)
+                long += of_long
+                short += of_short
                 sell_lots(lots, cost_parameters.method, i, size / price)
             else:
-                buy_lot(lots, cost_parameters.method, i, price, size / price)
+                buy_lot(lots, cost_parameters, i, price, size / price, booking.day)
         units[i] = after / price
         cash -= trades[i]
-    paid += capital_gains_tax(lots, cost_parameters.tax, gains, realised, won, charges)
+    paid += capital_gains_tax(lots, cost_parameters, gains, won, long, short, charges)
     return cash - paid, paid
 
 
@@ -437,13 +455,17 @@ def _step_any(booking: Booking, cash: float, gains: Array, trades: Array, charge
     """`self_financing_step` for any costs; gives (status, cash, charges in all), currency."""
     nav = booking.nav
     unsold, unasked = _drop_small(booking)
+    if is_taxed(booking.cost_parameters):
+        for i in range(len(booking.asked)):
+            if booking.asked[i] != booking.weights[i] or booking.capped[i] != 0.0:
+                put_in_order(booking.lots, booking.cost_parameters, i, booking.prices[booking.t, i], booking.day)
     unbought, scale, changed, whole = unasked * nav - unsold, 0.0, True, True
     while changed:
         ordered, some = _sum(booking.capped)
         taken = _take(booking, trades, charges)
         if taken.moved == 0.0 and not some:
             return NOTHING_MOVED, cash, 0.0
-        if not nav > 0.0 or (booking.cost_parameters.tax > 0.0 and _any_short(booking.asked)):
+        if not nav > 0.0 or (is_taxed(booking.cost_parameters) and _any_short(booking.asked)):
             return REFUSED, cash, 0.0
         # a capped asset ends at what it holds and its order
         kept, share = kept_and_share(taken.kept + ordered, taken.share - ordered / nav - unbought / nav)

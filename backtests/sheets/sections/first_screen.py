@@ -9,6 +9,7 @@ from backtests.evaluation.backtest_figures import (
     FLOWS,
     FOLDED,
     HEADLINE_FIGURES,
+    TAXED_AT_END,
     comparison_figures,
     defined,
     drawdown_dates,
@@ -173,12 +174,13 @@ def _columns(paired: PairedBacktests, names: Sequence[str], looks: Looks, target
 
 def _groups(paired: PairedBacktests, names: Sequence[str], currency: str) -> list[Block]:
     """The rows of the table, in groups."""
-    without = {row.key: float("nan") for row in FLOWS}
+    further = (*FLOWS, *TAXED_AT_END)
+    without = {row.key: float("nan") for row in further}
     found = comparison_figures(paired.scores, paired.backtests)
     figures = {name: without | found[name] for name in names}
     groups = metric_groups(paired.benchmark)
-    if any(played.flows.any() for played in paired.backtests.values()):
-        groups[WEALTH] += FLOWS
+    flowed = any(played.flows.any() for played in paired.backtests.values())
+    groups[WEALTH] += [m for m in further if (flowed and m in FLOWS) or any(m.key in found[name] for name in names)]
 
     def rows(metric: Metric) -> list[Block]:
         return [_row(paired, metric, figures, currency), *(_long_run(paired, names) if metric.key == LOSS else [])]

@@ -10,6 +10,7 @@ from pydantic import Field
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.arrays import Array
 from research.accounting import Tax
+from research.accounting.tax import CALENDAR_YEAR, AtEnd
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
@@ -19,9 +20,9 @@ from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.book import Book, BookLots
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
-from research.portfolio.holdings.tax_lots import CALENDAR_YEAR, Method, TaxLot, TaxLots, TaxRules
+from research.portfolio.holdings.tax_lots import Method, TaxLot, TaxLots, TaxRules
 
-BACKTESTED = ("rate", "lots")  # what backtests take of `tax`
+BACKTESTED = ("rate", "lots", "short_rate", "long_after", "loss_limit", "at_end")  # what backtests take of `tax`
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of the gain, such as 0.2.")]
 AFTER_PRICES = "lies after the session that follows the last prices"
 SUM = 1e-9  # of the shares: a file gives nine digits
@@ -35,6 +36,8 @@ class TaxKeys:
     lots: Method = "average"
     short_rate: Rate | None = None
     long_after: Literal["year"] | Annotated[int, Field(ge=0, description="It counts days.")] = CALENDAR_YEAR
+    loss_limit: Amount | None = None
+    at_end: AtEnd = "keep"
     gain_budget: Amount | None = None
     realised: Number | None = None
     wash_sale_days: Annotated[int, Field(ge=1)] | None = None
@@ -63,13 +66,12 @@ class LotKeys:
 def read_tax(document: Document) -> Tax | None:
     """The tax that backtests charge, {rate: 0.25, lots: highest}, or None.
 
-    Backtests know one rate, at which the least tax is that of the highest cost first.
     Raises : ConfigError for a key or value that is wrong.
     """
     if not document.has("tax"):
         return None
     keys = read(document, ("tax",), TaxKeys)
-    return Tax(keys.rate, "highest" if keys.lots == "tax_minimal" else keys.lots)
+    return Tax(**{name: getattr(keys, name) for name in BACKTESTED})
 
 
 def read_tax_lots(

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
 
+import numpy as np
 import pandas as pd
 
-Method = Literal["average", "highest", "first", "tax_minimal"]
-
-CALENDAR_YEAR: Final = "year"  # long-term after more than one, by the calendar
+from research.accounting.tax import CALENDAR_YEAR, LongAfter, first_long_day
+from research.accounting.tax import Lots as Method
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class TaxRules:
     rate: float
     short_rate: float
     lots: Method = "average"
-    long_after: int | Literal["year"] = CALENDAR_YEAR
+    long_after: LongAfter = CALENDAR_YEAR
     gain_budget: float | None = None
     realised: float = 0.0
     wash_sale_days: int = 0
@@ -53,20 +52,13 @@ class TaxRules:
     harvest: float | None = None
 
     def is_long(self, bought: pd.Timestamp, sold: pd.Timestamp) -> bool:
-        """True if units that were bought on one day are long-term on another.
-
-        A year begins on the day after the purchase, and the next one on the same date a year later; that of 29 February
-        is 1 March.
-        Source : 26 USC 1222; IRS Publication 550, Holding Period.
+        """True if units that were bought on one day are long-term on another (`first_long_day`).
 
         >>> rules = TaxRules(rate=0.2, short_rate=0.37)
         >>> [rules.is_long(pd.Timestamp("2019-06-03"), pd.Timestamp(day)) for day in ("2020-06-03", "2020-06-04")]
         [False, True]
         """
-        if isinstance(self.long_after, int):
-            return (sold - bought).days > self.long_after
-        begun = bought + pd.Timedelta(days=1)
-        return sold >= pd.Timestamp(begun.year + 1, begun.month, 1) + pd.Timedelta(days=begun.day - 1)
+        return bool(np.datetime64(sold, "D") >= first_long_day(np.datetime64(bought, "D"), self.long_after))
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import pytest
 from drawn_cases import Case, case, policy_of
 from slow import NoRoot, Portfolio, play
 
-from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, TAX_BOOKING
 from backtests.engine.result import Backtest
 from backtests.studies.audits.look_ahead import look_ahead
 from foundation.errors import PolicyError
 from research.accounting import Flows, Policy
 from research.allocation import FixedWeights
 
-CASES, HALTED = 240, 400  # seeds; a halt at the open beside spreads by the day is rarer
+CASES, HALTED, WITH_TERMS = 240, 400, 80  # seeds; a halt at the open beside spreads by the day is rarer
 
 
 @cache
@@ -69,6 +69,30 @@ def test_a_slow_engine_gives_the_same_wealth_holdings_trades_and_charges() -> No
             compare(result, play(c.setting))
         except AssertionError as error:
             raise AssertionError(f"case {seed}: {c.setting}") from error
+
+
+def test_gains_by_term_and_tax_returns_are_those_of_the_slow_engine(by_day: Callable[[Policy], Policy]) -> None:
+    """Both loops, every order of sale, rates of either order, and a year's end with each kind of limit."""
+    seen: Counter[str] = Counter()
+    for seed in range(WITH_TERMS):
+        c = case(seed, terms=True)
+        if c.setting.costs.tax is None:
+            continue
+        try:
+            result = c.played()
+        except PolicyError:
+            with pytest.raises(NoRoot):
+                play(c.setting)
+            continue
+        compare(result, play(c.setting))
+        assert result.reconcile().holds, (seed, result.reconcile().verdict)
+        daily = c.played(by_day(c.policy))
+        for fact, values in result.ledger._asdict().items():
+            np.testing.assert_array_equal(values, getattr(daily.ledger, fact), err_msg=f"{fact} of case {seed}")
+        assert result.triggers == daily.triggers
+        tax, settled = c.setting.costs.tax, result.ledger.charges[result.ledger.part_of == TAX_BOOKING].sum()
+        seen.update([str(tax.lots), "refund" if settled < 0.0 else "none"])
+    assert min(seen[fact] for fact in ("average", "first", "highest", "tax_minimal", "refund")) >= 3, seen
 
 
 def halted(c: Case) -> Case:

@@ -6,23 +6,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foundation.arrays import Array
-from research.accounting.cost_parameters import COST_COLUMNS, FIRST_IN, HIGHEST, METHODS, Lots
+from research.accounting import Costs
+from research.accounting.cost_parameters import COST_COLUMNS, FIRST_IN, HIGHEST, METHODS, CostParameters, Lots
 from research.accounting.sale_tax import MOST_RATES, SaleTax
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain
 
 PURCHASES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=12)
 
 
+def charged(method: int, rate: float = 0.25) -> CostParameters:
+    return Costs.bps(1).cost_parameters()._replace(tax=rate, short_tax=rate, method=method, plain=False)
+
+
 def lots_of(bought: list[tuple[int, int]], method: int, carried: float = 0.0) -> Lots:
     lots = Lots.empty(1, len(bought))
     for units, price in bought:
-        buy_lot(lots, method, 0, float(price), float(units))
+        buy_lot(lots, charged(method), 0, float(price), float(units), 0)
     lots.carried[0] = carried
     return lots
 
 
 def seen(lots: Lots, method: int, price: float, rate: float = 0.25, nav: float = 100.0) -> SaleTax:
-    return SaleTax.of_lots(lots, rate, method, np.array([price]), nav)
+    return SaleTax.of_lots(lots, charged(method, rate), np.array([price]), nav, 0)
 
 
 def at(sizes: Array, rates: Array, sold: float) -> float:
@@ -41,9 +46,9 @@ def test_the_tax_by_lot_is_what_the_accounting_charges_for_a_sale(
     of_sale = seen(lots, method, float(price))
     sold = np.clip(units * price / 100.0 - np.cumsum(of_sale.sizes) + of_sale.sizes[0], 0.0, of_sale.sizes[0])
     due = max(float(of_sale.rates[0] @ sold) - of_sale.carried, 0.0)
-    won, _ = gain(lots, method, 0, float(price), units)
-    charged = capital_gains_tax(lots, 0.25, np.array([won]), won, max(won, 0.0), charges)
-    assert due * 100.0 == pytest.approx(charged, abs=1e-9)
+    won, _, _, _ = gain(lots, method, 0, float(price), units, 0)
+    paid = capital_gains_tax(lots, charged(method), np.array([won]), max(won, 0.0), won, 0.0, charges)
+    assert due * 100.0 == pytest.approx(paid, abs=1e-9)
 
 
 @pytest.mark.parametrize("method", [HIGHEST, FIRST_IN])

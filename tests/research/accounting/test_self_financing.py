@@ -44,7 +44,7 @@ def lots_of(n: int, bought: list[list[tuple[float, float]]], carried: float = 0.
     lots.carried[0] = carried
     for i, line in enumerate(bought):
         for units, price in line:
-            buy_lot(lots, method, i, price, units)
+            buy_lot(lots, cost_parameters(n, method=method), i, price, units, 0)
     return lots
 
 

@@ -1,11 +1,14 @@
 """Lots against a list of purchases that anyone can check by eye."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from research.accounting.cost_parameters import FIRST_IN, HIGHEST, Lots
+from research.accounting import Costs, Tax
+from research.accounting.cost_parameters import FIRST_IN, HIGHEST, METHODS, Lots
 from research.accounting.tax_lots import buy_lot, cheapest_lot, gain, sell_lots
 
 ORDERS = st.lists(st.tuples(st.booleans(), st.integers(1, 6), st.integers(1, 6)), max_size=40)
@@ -28,13 +31,15 @@ def sale(bought, method, units, price):
 @given(orders=ORDERS)
 def test_lots_are_sold_as_from_a_list_of_purchases(method, orders):
     lots, bought = Lots.empty(2, len(orders)), []
+    word = next(name for name, number in METHODS.items() if number == method)
+    charged = replace(Costs.bps(2), tax=Tax(0.25, word)).cost_parameters()
     for buys, units, price in orders:
         if buys:
-            buy_lot(lots, method, 1, float(price), float(units))
+            buy_lot(lots, charged, 1, float(price), float(units), 0)
             bought.append((float(units), float(price)))
         else:
             total, last, bought_left = sale(bought, method, float(units), float(price))
-            assert gain(lots, method, 1, float(price), float(units)) == (total, last)
+            assert gain(lots, method, 1, float(price), float(units), 0) == (total, 0.0, last, False)
             sell_lots(lots, method, 1, float(units))
             bought = bought_left
         held = lots.held[1]

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.arrays import Array
+from research.accounting import Costs, Tax
 from research.accounting.cost_parameters import COST_COLUMNS, HIGHEST, HoldingCosts, Lots
 from research.accounting.sale_tax import SaleTax, TaxCurves
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, sell_lots
@@ -255,16 +256,18 @@ def test_a_higher_tax_never_sells_more_of_a_lone_gain_and_a_lot_at_a_loss_no_les
 @given(seed=st.integers(0, 9999), losses=st.booleans(), carried=st.sampled_from([0.0, 1.5]))
 def test_the_tax_of_a_plan_is_that_of_the_accounting(seed: int, losses: bool, carried: float) -> None:
     """Lots of highest cost first, at prices that stay: what trades through the weights of a plan are taxed."""
-    rng, nav, rate = np.random.default_rng(seed), 100.0, 0.25
+    rng, nav = np.random.default_rng(seed), 100.0
     n, periods, price = 3, 4, np.array([10.0, 5.0, 2.0])
+    charged_at = replace(Costs.bps(n), tax=Tax(0.25, "highest")).cost_parameters()
     lots, start = Lots.empty(n, 3 + periods), np.zeros(n)
     for i in range(n):
         for _ in range(3):
             units = float(rng.uniform(0.5, 2.0))
-            buy_lot(lots, HIGHEST, i, price[i] * float(rng.uniform(0.4, 1.3 if losses else 0.99)), units)
+            paid = price[i] * float(rng.uniform(0.4, 1.3 if losses else 0.99))
+            buy_lot(lots, charged_at, i, paid, units, 0)
             start[i] += units * price[i] / nav
     lots.carried[0] = carried
-    curves = SaleTax.of_lots(lots, rate, HIGHEST, price, nav).curves(start)
+    curves = SaleTax.of_lots(lots, charged_at, price, nav, 0).curves(start)
     plan = rng.uniform(0.0, 1.5 * start, (periods, n))
     planned = float(taxed(curves, start, periods).of(plan.ravel())[-1]) if curves.rates.any() else 0.0
     charged, before = 0.0, start
@@ -272,12 +275,12 @@ def test_the_tax_of_a_plan_is_that_of_the_accounting(seed: int, losses: bool, ca
         gains, charges = np.zeros(n), np.zeros((len(COST_COLUMNS), n))
         for i, units in enumerate((weights - before) * nav / price):
             if units > 0.0:
-                buy_lot(lots, HIGHEST, i, price[i], units)
+                buy_lot(lots, charged_at, i, price[i], units, 0)
             else:
-                gains[i], _ = gain(lots, HIGHEST, i, price[i], -units)
+                gains[i], _, _, _ = gain(lots, HIGHEST, i, price[i], -units, 0)
                 sell_lots(lots, HIGHEST, i, -units)
         won = float(np.maximum(gains, 0.0).sum())
-        charged += capital_gains_tax(lots, rate, gains, float(gains.sum()), won, charges)
+        charged += capital_gains_tax(lots, charged_at, gains, won, float(gains.sum()), 0.0, charges)
         before = weights
     assert charged / nav <= planned + 1e-12
     assert losses or charged / nav == pytest.approx(planned, abs=1e-12)
