@@ -36,6 +36,7 @@ class Estimates(NamedTuple):
     rates_then : (K, n) cost a side on the day on which the row's covariance was estimated; without one, on the first.
     tickets    : (n,) currency an order.
     market     : names and classes of the assets, and which of them may be traded.
+    view       : the close, where K is 1 and the rule is asked at it; None for bands of all days.
     """
 
     target: Array
@@ -45,6 +46,7 @@ class Estimates(NamedTuple):
     rates_then: Array
     tickets: Array
     market: Market | Past
+    view: View | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +179,7 @@ class StandardRule(CompiledRule):
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]
         estimates = Estimates(
-            view.target[None], np.array([review]), covariance, rates[-1:], rates_then, view.costs.ticket, past
+            view.target[None], np.array([review]), covariance, rates[-1:], rates_then, view.costs.ticket, past, view
         )
         return self._bands(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), estimates)
 

@@ -73,21 +73,24 @@ def test_a_curve_is_convex_and_ends_at_the_tax_of_all(method: int, bought: list[
 
 
 def test_losses_of_an_asset_make_its_first_gains_free_and_falling_rates_an_envelope() -> None:
-    of_sale = SaleTax(np.array([[0.1, 0.2, 0.1, 0.1]]), np.array([[-0.05, 0.05, 0.10, 0.02]]), 0.0)
+    rates = np.array([[-0.05, 0.05, 0.10, 0.02]])
+    of_sale = SaleTax(np.array([[0.1, 0.2, 0.1, 0.1]]), rates, 0.0, rates / 0.25, 0.25)
     curve = of_sale.curves(np.array([0.5]))
     assert curve.sizes[0] == pytest.approx([0.2, 0.1, 0.2, 0.0, 0.0])  # 0.005 lost, and won again by 0.1 at 5 %
     assert curve.rates[0] == pytest.approx([0.0, 0.05, 0.06, 0.0, 0.0])  # (0.010 + 0.002) / 0.2
 
 
 def test_what_a_holding_lacks_of_its_lots_was_sold_first_and_what_it_has_besides_is_free() -> None:
-    of_sale = SaleTax(np.array([[0.1, 0.2]]), np.array([[0.02, 0.04]]), 0.0)
+    rates = np.array([[0.02, 0.04]])
+    of_sale = SaleTax(np.array([[0.1, 0.2]]), rates, 0.0, rates / 0.25, 0.25)
     assert of_sale.curves(np.array([0.25])).sizes[0, :3] == pytest.approx([0.0, 0.05, 0.2])
     assert of_sale.curves(np.array([0.40])).sizes[0, :3] == pytest.approx([0.1, 0.1, 0.2])
 
 
 def test_of_many_rates_four_are_left_whose_tax_is_little_more() -> None:
     paid = np.linspace(0.5, 0.9, 30)
-    of_sale = SaleTax(np.full((1, 30), 0.01), 0.25 * (1.0 - paid[::-1])[None], 0.0)
+    rates = 0.25 * (1.0 - paid[::-1])[None]
+    of_sale = SaleTax(np.full((1, 30), 0.01), rates, 0.0, rates / 0.25, 0.25)
     curve = of_sale.curves(np.array([0.3]))
     assert np.count_nonzero(curve.rates) == MOST_RATES
     exact = np.append(0.0, np.cumsum(of_sale.sizes[0] * of_sale.rates[0]))
