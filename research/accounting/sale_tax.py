@@ -11,6 +11,7 @@ from research.accounting.cost_parameters import HIGHEST, LONG, SHORT, TAX_MINIMA
 from research.accounting.tax_lots import put_in_order
 
 MOST_RATES = 4  # above zero, of the curve of one asset
+MOST_YEARS = 100  # of a deferral
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,10 @@ class Deferral:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        for name in ("years", "growth"):
-            if not (is_number(value := getattr(self, name)) and value >= 0.0):
-                refuse(f"{name} of the deferral is", value, "give a number of 0 or more (a growth of 0.06 is 6 %).")
-        if not (is_number(self.forgiven) and 0.0 <= self.forgiven <= 1.0):
-            refuse("forgiven of the deferral is", self.forgiven, "give a probability, 0 to 1.")
+        kinds = {"years": "a number of years", "growth": "a fraction a year", "forgiven": "a probability"}
+        for name, most in (("years", MOST_YEARS), ("growth", 1), ("forgiven", 1)):
+            if not (is_number(value := getattr(self, name)) and 0.0 <= value <= most):
+                refuse(f"{name} of the deferral is", value, f"give {kinds[name]}, 0 to {most}.")
 
     def grown(self, rate: float) -> float:
         """A, the worth after tax of one unit without a gain at the end.  rate : fraction of the gains."""

@@ -215,10 +215,10 @@ class NoTradeRegion(RiskRule):
 
         widths : (1, n + 1) half-widths without tax.
         """
-        found, gap, sold = widths.copy(), view.weights - view.target, tax.untaxed
+        found, gap, sold = widths.copy(), view.weights - view.target, tax.sizes[:, 0]
         parts = 1 + int(np.count_nonzero(tax.rates, axis=1).max())
         for rate, size in zip(tax.rates.T[1:parts], tax.sizes.T[1:parts], strict=True):
-            wider = np.minimum(gap - sold, self._of_costs(estimates, rate)[0, :-1])
+            wider = np.minimum(gap - np.maximum(sold, tax.untaxed), self._of_costs(estimates, rate)[0, :-1])
             found[0, :-1] = np.where(rate > 0.0, np.maximum(found[0, :-1], wider), found[0, :-1])
             sold = sold + size
         return found

@@ -142,8 +142,11 @@ def test_a_tax_on_its_gain_holds_an_asset_back_and_the_reason_says_so():
 
 
 FREE_PART = SaleTax(  # of SPY 0.02 is free, then a sale is taxed at a tenth
-    np.array([[0.02, 0.58], [0.3, 0.0], [0.1, 0.0]]), np.array([[0.0, 0.1], [0.0, 0.0], [0.0, 0.0]]), 0.0,
-    np.array([[0.0, 0.4], [0.0, 0.0], [0.0, 0.0]]), 0.25,
+    np.array([[0.02, 0.58], [0.3, 0.0], [0.1, 0.0]]),
+    np.array([[0.0, 0.1], [0.0, 0.0], [0.0, 0.0]]),
+    0.0,
+    np.array([[0.0, 0.4], [0.0, 0.0], [0.0, 0.0]]),
+    0.25,
 )
 
 
