@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from backtests.engine import backtest
 from benchmarks.timing import keep, machine, show, take_turns, versions
-from research.accounting import Costs
-from research.accounting.costs import METHODS, Tax
+from research.accounting import Costs, Tax
+from research.accounting.cost_parameters import METHODS
 from research.allocation import EqualWeights
 from research.market import Market
 from research.market.reading.embedded import load_market

@@ -53,8 +53,7 @@ def backtests_and_trades() -> None:
 def costs_and_events() -> None:
     """Backtest what the embedded portfolio lacks: every cost, flows, cash dividends, an exit, rules of all kinds."""
     from backtests.engine.run import backtest
-    from research.accounting import Costs, Execution, Flows
-    from research.accounting.costs import Tax
+    from research.accounting import Costs, Execution, Flows, Tax
     from research.allocation import EqualWeights
     from research.market import load_market
     from research.rules import CPPI, BestPoint, Calendar, GroupThreshold, Rule, Threshold

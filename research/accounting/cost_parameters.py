@@ -15,7 +15,7 @@ YEAR = 365.0  # days
 AVERAGE, HIGHEST, FIRST_IN, TAX_MINIMAL, AVERAGE_FIRST_IN = range(5)
 METHODS = {"average": AVERAGE, "highest": HIGHEST, "first": FIRST_IN}
 LONG, SHORT = 0, 1  # terms of gains
-REALISED_LONG, REALISED_SHORT, CHARGED = range(3)  # of `Lots.year`
+REALISED_LONG, REALISED_SHORT, YEAR_TAX = range(3)  # of `Lots.year`
 NO_TERMS = frozen(np.empty(0, dtype=np.int64))  # all gains are long-term
 
 

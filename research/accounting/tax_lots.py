@@ -10,7 +10,6 @@ from foundation.compiled import inlined, linked
 from research.accounting.cost_parameters import (
     AVERAGE,
     AVERAGE_FIRST_IN,
-    CHARGED,
     HIGHEST,
     LONG,
     REALISED_LONG,
@@ -18,6 +17,7 @@ from research.accounting.cost_parameters import (
     SHORT,
     TAX,
     TAX_MINIMAL,
+    YEAR_TAX,
     CostParameters,
     Lots,
 )
@@ -44,7 +44,7 @@ def _place(lots: Lots, method: int, i: int, k: int) -> int:
 @inlined
 def _is_short(lots: Lots, i: int, j: int, t: int) -> bool:
     """True if lot j of asset i is short-term at row t of the market."""
-    return lots.long_from.shape[1] > 0 and t < lots.long_from[i, j]
+    return lots.long_from.shape[1] > 0 and bool(t < lots.long_from[i, j])
 
 
 @inlined
@@ -183,7 +183,7 @@ def capital_gains_tax(
         for i in range(len(gains)):
             if gains[i] > 0.0:
                 charges[TAX, i] = tax * (gains[i] / won)
-    lots.year[CHARGED] += tax
+    lots.year[YEAR_TAX] += tax
     return tax
 
 
@@ -203,10 +203,10 @@ def tax_return(lots: Lots, cost_parameters: CostParameters, loss_limit: float) -
     left_long, left_short = loss_left(long, long + short), loss_left(short, long + short)
     of_short = min(left_short, loss_limit)
     of_long = min(left_long, loss_limit - of_short)
-    settled: float = tax - lots.year[CHARGED] - cost_parameters.short_tax * (of_short + of_long)
+    settled: float = tax - lots.year[YEAR_TAX] - cost_parameters.short_tax * (of_short + of_long)
     lots.carried[LONG], lots.carried[SHORT] = left_long - of_long, left_short - of_short
     lots.year[REALISED_LONG], lots.year[REALISED_SHORT] = -lots.carried[LONG], -lots.carried[SHORT]
-    lots.year[CHARGED] = 0.0
+    lots.year[YEAR_TAX] = 0.0
     return settled
 
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 PROPORTIONAL = tuple(CHARGES[name] for name in USUAL)  # what the basis points of a side are
 LATER = {0: "at the same close", 1: "at the next close"}  # execution, by the lag
+TAXED = {  # figures after the tax at the end, by `Tax.at_end`
+    "keep": "",
+    "liquidate": "as if all were sold at the last close, at no cost but the tax",
+    "step_up": "as if all were bequeathed at the last close, which forgives gains and losses",
+}
 SETTING = 112  # letters of a setting on one line
 
 
@@ -85,6 +90,7 @@ def _terms(comparison: "Comparison") -> dict[str, str | bool]:
         "draws": f"{evidence.resampling.reps:,}",
         "block": f"{evidence.resampling.block}",
         "cost": _cost_words(comparison.portfolio.costs) + _tax_words(comparison.portfolio),
+        "taxed": "" if (tax := comparison.portfolio.costs.tax) is None else TAXED[tax.at_end],
         "flows": any(played.flows.any() for played in comparison.backtests.values()),
         "axes": "" if comparison.axes is None else f"{RISK_AVERSION:g}",
         "notes": " ".join(comparison.notes),

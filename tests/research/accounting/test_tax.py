@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from foundation.errors import ConfigError
 from research.accounting import Costs, Tax
 from research.accounting.cost_parameters import COST_COLUMNS, LONG, SHORT, CostParameters, Lots
+from research.accounting.sale_tax import SaleTax
 from research.accounting.tax import first_long_day
 from research.accounting.tax_lots import buy_lot, capital_gains_tax, gain, net_tax, put_in_order, sell_lots, tax_return
 from research.market import load_market
@@ -186,3 +187,17 @@ def test_a_tax_that_means_nothing_is_refused(more: dict[str, object], message: s
 def test_settings_name_what_is_not_by_default() -> None:
     assert Tax(0.2).settings == {"rate": 0.2, "lots": "average"}
     assert Tax(0.2, loss_limit=3e3, at_end="step_up").settings["at_end"] == "step_up"
+
+
+def test_a_policy_sees_the_tax_of_each_lot_at_its_term() -> None:
+    """At 10 the lots of 4 and 8 gain 0.6 and 0.2 a price; on row 2 the first is long-term. Losses carried count."""
+    rates = charged(lots="first")
+    lots = lots_of(rates, [(10.0, 4.0, 0), (30.0, 8.0, 1)])
+    lots.carried[:] = (5.0, 10.0)
+    for t, first in ((1, SHORT_RATE), (2, RATE)):
+        seen = SaleTax.of_lots(lots, rates, np.array([10.0]), 400.0, t)
+        assert seen.rates[0] == pytest.approx([first * 0.6, SHORT_RATE * 0.2], rel=1e-12)
+        assert seen.carried == pytest.approx((RATE * 5.0 + SHORT_RATE * 10.0) / 400.0, rel=1e-12)
+    assert SaleTax.of_lots(lots, rates._replace(method=3), np.array([10.0]), 400.0, 1).rates[0] == pytest.approx(
+        [SHORT_RATE * 0.2, SHORT_RATE * 0.6], rel=1e-12
+    )

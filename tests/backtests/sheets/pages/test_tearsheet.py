@@ -331,7 +331,12 @@ def test_names_do_no_harm_in_a_spreadsheet(hostile) -> None:
 def charged() -> Comparison:
     """With taxes, fees, tickets and flows, and a limit that no policy keeps."""
     flows = {"every": "month", "amount": 10_000}
-    keys = {"tax": {"rate": 0.2}, "holding": {"management_fee_bps": 20}, "flows": flows, "costs.bonds.ticket": 2}
+    keys = {
+        "tax": {"rate": 0.2, "at_end": "liquidate"},
+        "holding": {"management_fee_bps": 20},
+        "flows": flows,
+        "costs.bonds.ticket": 2,
+    }
     desk = load_portfolio("data/portfolios/sixty_forty.yaml", keys | {"limits.tracking_error": 1e-5})
     return compare(desk, only=["quarterly", "never"], draws=100)
 
@@ -357,7 +362,8 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(charged, charg
     played = charged.backtests["quarterly"]
     assert figures["quarterly"]["money_weighted"] == played.money_weighted
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
-    for words in ("Money-weighted return", "Net cash flows", amount(played.flows.sum())):
+    assert figures["quarterly"]["final_balance_taxed"] == played.ledger.nav[-1] - played.tax_at_end
+    for words in ("CAGR, after tax at the end", "Money-weighted return", "Net cash flows", amount(played.flows.sum())):
         assert words in text
 
 

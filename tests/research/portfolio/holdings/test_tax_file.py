@@ -32,7 +32,9 @@ def test_every_value_is_where_it_belongs(write: Any) -> None:
         lots=((TaxLot(pd.Timestamp("2020-03-02"), 60.0, 300.0), TaxLot(pd.Timestamp("2022-06-01"), 40.0, 410.5)), ()),
         sold_at_loss={"AGG": pd.Timestamp("2022-12-15")},
     )
-    assert got.costs.tax == Tax(0.2, "highest")  # at one rate, the least tax is that of the highest cost
+    assert got.costs.tax == Tax(0.2, "tax_minimal", 0.37, 366)
+    whole = load_portfolio(write(), {"tax": {"rate": 0.2, "loss_limit": 3_000, "at_end": "liquidate"}})
+    assert (whole.tax_lots, whole.costs.tax) == (None, Tax(0.2, loss_limit=3_000.0, at_end="liquidate"))
 
 
 def test_rules_have_defaults(write: Any) -> None:
