@@ -81,7 +81,7 @@ class Case:
         found = simulated_market(model, steps, 7, path, every="month", calendar="24/5", start="1990-01-01")
         returns = np.array(found.returns)
         returns[HISTORY + 1] = 1.0 / (1.0 - self.gain) - 1.0
-        return replace(found, returns=returns, prices=100.0 * np.cumprod(1.0 + returns, axis=0))
+        return replace(found, returns=returns, prices=100.0 * np.cumprod(1.0 + returns, axis=0, dtype=np.float64))
 
     def band(self, times: float = 1.0, deferral: Deferral | None = None) -> Rule:
         """The closed-form band, so many times as wide."""
@@ -122,24 +122,24 @@ def judged(case: Case, rule: Rule, paths: Sequence[int]) -> Array:
     return np.array(found)
 
 
-def measured(case: Case, paths: int, of_plans: int) -> dict[str, dict[str, Estimate | float]]:
-    """By end and rule the objective less that of the band without tax, and how many times as wide the tuned one is."""
+def measured(case: Case, paths: int, of_plans: int) -> dict[str, tuple[float, dict[str, Estimate]]]:
+    """By end how many times as wide the tuned band is, and by rule the objective less that of the band without tax."""
     training, tests = range(paths // 2), range(paths // 2, paths)
     tried = np.array([judged(case, case.band(times), training).mean(axis=0) for times in TIMES])
-    base, found = judged(case, case.band(), tests), dict[str, dict[str, Estimate | float]]()
+    base, found = judged(case, case.band(), tests), dict[str, tuple[float, dict[str, Estimate]]]()
     plan = judged(case, case.plan(), tests[:of_plans])
     for e, end in enumerate(ENDS):
         deferral, best = Deferral(YEARS, EXPECTED, forgiven=float(e)), TIMES[int(tried[:, e].argmax())]
         tuned = judged(case, case.band(best), tests)[:, e]
         aware = judged(case, case.band(deferral=deferral), tests)[:, e]
-        found[end] = {
-            "times": best, BAND: estimate(base[:, e]), TUNED: estimate(tuned - base[:, e]),
-            AS_COST: estimate(aware - base[:, e]), "less tuned": estimate(aware - tuned),
-            PLAN: estimate(plan[:, e] - base[: len(plan), e]),
+        of = {
+            BAND: estimate(base[:, e]), TUNED: estimate(tuned - base[:, e]), AS_COST: estimate(aware - base[:, e]),
+            "less tuned": estimate(aware - tuned), PLAN: estimate(plan[:, e] - base[: len(plan), e]),
         }  # fmt: skip
         if e == 0:
             deferred = judged(case, case.plan(deferral), tests[:of_plans])[:, e]
-            found[end] |= {DEFERRED: estimate(deferred - plan[:, e])}
+            of |= {DEFERRED: estimate(deferred - plan[:, e])}
+        found[end] = best, of
     return found
 
 
@@ -162,10 +162,10 @@ def main(paths: int = PATHS, of_plans: int = OF_PLANS) -> None:
     found = {name: measured(case, paths, of_plans) for name, case in cases().items()}
     shown = (TUNED, AS_COST, "less tuned", PLAN, DEFERRED)
     rows = [
-        (f"{name}, {end}", f"{of[BAND].value:.1f}", f"{of['times']:g}",
+        (f"{name}, {end}", f"{of[BAND].value:.1f}", f"{times:g}",
          *(f"{of[k].value:+.1f} ± {of[k].error:.1f}" if k in of else "" for k in shown))
         for name, ends in found.items()
-        for end, of in ends.items()
+        for end, (times, of) in ends.items()
     ]  # fmt: skip
     notes = [
         f"{paths // 2} paths judge and as many tune, {of_plans} judge plans; standard errors are between paths",
