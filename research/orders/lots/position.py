@@ -10,7 +10,7 @@ import numpy as np
 from foundation.arrays import Array, Mask, frozen
 from foundation.errors import DataError
 from foundation.tolerances import COUNTED
-from research.accounting.cost_parameters import COST_COLUMNS, CostParameters
+from research.accounting.cost_parameters import COST_COLUMNS, NO_TERMS, CostParameters
 from research.accounting.kernel import charge, wealth, weigh
 from research.market import Market
 from research.market.liquidity import dollar_volume
@@ -143,7 +143,7 @@ class Position:
             tradable=market.tradable[day],
             cash=float(_cents(cash) / 100.0),
             minimum=minimum,
-            cost_parameters=cost_parameters._replace(tax=0.0, short_tax=0.0, minimum_trade=0.0),
+            cost_parameters=cost_parameters._replace(tax=0.0, short_tax=0.0, long_from=NO_TERMS, minimum_trade=0.0),
             day=day,
             debt=max(-cash, 0.0),
             assets=market.assets,

@@ -1,6 +1,7 @@
 """Gains by term: the day from which they are long-term, the order of sale, and the netting that the law states."""
 
 from dataclasses import replace
+from datetime import date
 from itertools import product
 
 import numpy as np
@@ -37,8 +38,8 @@ def test_units_are_long_term_from_the_day_after_a_year(bought: str, long: str) -
 
 
 @given(day=st.dates(pd.Timestamp("1990-01-01").date(), pd.Timestamp("2040-12-31").date()), days=st.integers(0, 900))
-def test_a_number_of_days_counts_these_and_a_year_is_that_of_the_calendar(day: object, days: int) -> None:
-    bought = pd.Timestamp(day)  # type: ignore[call-overload]
+def test_a_number_of_days_counts_these_and_a_year_is_that_of_the_calendar(day: date, days: int) -> None:
+    bought = pd.Timestamp(day)
     assert pd.Timestamp(first_long_day(bought.to_datetime64(), days)) == bought + pd.Timedelta(days=days + 1)
     begun = bought + pd.Timedelta(days=1)
     if (begun.month, begun.day) != (2, 29):
