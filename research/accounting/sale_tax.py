@@ -1,15 +1,54 @@
 """The tax that sales at one close would realise, lot by lot, as a policy sees it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Rows
 from foundation.tolerances import TRIGGER
 from research.accounting.cost_parameters import HIGHEST, LONG, SHORT, TAX_MINIMAL, CostParameters, Lots
 from research.accounting.tax_lots import put_in_order
 
 MOST_RATES = 4  # above zero, of the curve of one asset
+MOST_YEARS = 100  # of a deferral
+
+
+@dataclass(frozen=True)
+class Deferral:
+    """The time for which a gain that is kept stays untaxed, and the chance that it is never taxed.
+
+    years    : from today to the sale of all.
+    growth   : of the portfolio a year until then, before tax, fraction.
+    forgiven : probability that no tax is due by then, as on death: 1 - exp(-d x years) where death comes at rate d.
+
+    One unit grows to A = (1 + growth)^years (1 - rate) + rate if its gain is taxed at the end. A gain G that is taxed
+    today ends A x rate x G lower, but rate x G less is due then, unless that is forgiven: in today's money it costs
+    rate x G x (1 - (1 - forgiven) / A). A loss is worth as much.
+    """
+
+    years: float
+    growth: float
+    forgiven: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        kinds = {"years": "a number of years", "growth": "a fraction a year", "forgiven": "a probability"}
+        for name, most in (("years", MOST_YEARS), ("growth", 1), ("forgiven", 1)):
+            if not (is_number(value := getattr(self, name)) and 0.0 <= value <= most):
+                refuse(f"{name} of the deferral is", value, f"give {kinds[name]}, 0 to {most}.")
+
+    def grown(self, rate: float) -> float:
+        """A, the worth after tax of one unit without a gain at the end.  rate : fraction of the gains."""
+        return float((1.0 + self.growth) ** self.years * (1.0 - rate) + rate)
+
+    def share(self, rate: float) -> float:
+        """The cost of a tax that is due today and could be deferred, fraction of it.  rate : fraction of the gains.
+
+        >>> round(Deferral(years=10, growth=0.06).share(0.20), 6), Deferral(10, 0.06, forgiven=1).share(0.20)
+        (0.387509, 1.0)
+        """
+        return 1.0 - (1.0 - self.forgiven) / self.grown(rate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +63,12 @@ class TaxCurves:
     sizes: Array
     rates: Array
     carried: float
+
+    @property
+    def untaxed(self) -> Array:
+        """(n,) value of each asset that can be sold before tax is due, if no other is sold, fraction of NAV."""
+        first = self.rates[:, 1]
+        return self.sizes[:, 0] + np.divide(self.carried, first, out=np.zeros(len(first)), where=first > 0.0)
 
     def of(self, lines: Rows) -> "TaxCurves":
         """The curves of the assets in columns `lines` (k,)."""
@@ -44,11 +89,15 @@ class SaleTax:
     sizes   : (n, L) value of each lot in the order of sale, fraction of NAV; 0 after the last.
     rates   : (n, L) tax a unit of value sold, below 0 for a loss, at the rate of the term of the lot.
     carried : tax that losses carried forward save, each at the rate of its term, fraction of NAV.
+    gains   : (n, L) gain a unit of value.
+    rate    : tax on long-term gains, fraction of the gain.
     """
 
     sizes: Array
     rates: Array
     carried: float
+    gains: Array
+    rate: float
 
     @classmethod
     def of_lots(cls, lots: Lots, cost_parameters: CostParameters, worth: Array, nav: float, t: int) -> "SaleTax":
@@ -72,13 +121,24 @@ class SaleTax:
         )
         rates = np.where(lots.long_from[rows, place] > t, short_rate, rate) if lots.long_from.shape[1] else rate
         saved = rate * float(lots.carried[LONG]) + short_rate * float(lots.carried[SHORT])
-        return cls(units * (price / nav), np.where(there, rates * (1.0 - paid / price), 0.0), saved / nav)
+        gains = np.where(there, 1.0 - paid / price, 0.0)
+        return cls(units * (price / nav), rates * gains, saved / nav, gains, rate)
+
+    def deferred(self, deferral: Deferral | None) -> "SaleTax":
+        """The same lots with the cost of a tax that could be deferred in its place; as they are without a deferral.
+
+        What is kept is long-term when it is sold.
+        """
+        if deferral is None:
+            return self
+        share = deferral.share(self.rate)
+        return replace(self, rates=self.rates - (1.0 - share) * self.rate * self.gains, carried=share * self.carried)
 
     def drifted(self, weights: Array) -> "SaleTax":
         """The same lots where their assets have come to these weights (n,), fraction of NAV, by their prices alone."""
         held = self.sizes.sum(axis=1)
         times = np.divide(weights, held, out=np.ones(len(held)), where=held > 0.0)
-        return SaleTax(self.sizes * np.maximum(times, 0.0)[:, None], self.rates, self.carried)
+        return replace(self, sizes=self.sizes * np.maximum(times, 0.0)[:, None])
 
     def curves(self, weights: Array) -> TaxCurves:
         """The tax on sales of each asset as a convex curve.

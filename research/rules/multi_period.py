@@ -12,7 +12,7 @@ from foundation.arrays import Array, Mask, Rows
 from foundation.paper.wording import percent
 from foundation.tolerances import TRIGGER
 from research.accounting.daily_costs import impact_on
-from research.accounting.sale_tax import TaxCurves
+from research.accounting.sale_tax import Deferral, TaxCurves
 from research.accounting.view import TAXED, Hold, Trade, View, Why
 from research.allocation import Allocation, MeanVariance, NotSolvedError
 from research.allocation.constrained.constrained import Constrained
@@ -63,13 +63,14 @@ class MultiPeriod(RuleTraits):
     side of zero, and cash is as `BestPoint` has it.
 
     Commission, spread, impact, borrowing, financing and tax on sales are in the plan; tickets and least commissions are
-    not. Tax is charged in full, though a gain that is kept may be taxed later. A limit of turnover is that of the first
-    period.
+    not. A limit of turnover is that of the first period.
 
     allocation       : allocation that says what to hold.
     horizon          : number of periods of the plan, each as long as the time between two days of the schedule.
     tracking_penalty : price of squared tracking.
     half_life        : periods after which half of the expected returns over cash is left; None if they stay.
+    deferral         : the tax on a sale is charged as far as deferring it would save it; None to charge it in full, as
+                       if a gain that is kept were never taxed.
     schedule         : schedule on which the rule is asked, as `Threshold` has it.
     returns          : number of returns from which the covariance of gaps is estimated at each month's end.
     periods_per_year : returns a year.
@@ -79,6 +80,7 @@ class MultiPeriod(RuleTraits):
     horizon: int = field(default=13, metadata={"length": "periods"})
     tracking_penalty: float = TRACKING_PENALTY
     half_life: float | None = field(default=None, metadata={"length": "periods"})
+    deferral: Deferral | None = field(default=None, kw_only=True)
     schedule: Schedule = field(default="week", kw_only=True)
     returns: int = field(default=252, kw_only=True)
     periods_per_year: float = field(default=252.0, kw_only=True)
@@ -117,7 +119,7 @@ class MultiPeriod(RuleTraits):
         outlook = self._outlook(view)
         if outlook is None:
             return Hold(UNSEEN)
-        tax = None if view.sale_tax is None else view.sale_tax().curves(view.weights)
+        tax = None if view.sale_tax is None else view.sale_tax().deferred(self.deferral).curves(view.weights)
         try:
             best = self._best(view, outlook, tax, view.weights, view.tradable)
         except NotSolvedError as error:
@@ -130,7 +132,8 @@ class MultiPeriod(RuleTraits):
         why = Why(TAXED if taxed else "multi_period", line, before, after)
 
         def by_then(weights: Array, cash_weight: float, tradable: Mask) -> Trade:
-            lots = None if view.sale_tax is None else view.sale_tax().drifted(weights).curves(weights)
+            then = None if view.sale_tax is None else view.sale_tax().deferred(self.deferral).drifted(weights)
+            lots = None if then is None else then.curves(weights)
             try:
                 return _to(self._best(view, outlook, lots, weights, tradable), weights, why)
             except NotSolvedError:  # no plan from the weights of that day: nothing is traded

@@ -133,6 +133,11 @@ class CompiledRule(RuleTraits, ABC):
         return False
 
     @property
+    def sees_lots(self) -> bool:
+        """True if its decisions depend on lots: no arrays say them, and it is played day by day."""
+        return False
+
+    @property
     def depends_on_costs(self) -> bool:
         """True if its arrays depend on the costs that it is given."""
         return True
@@ -175,9 +180,9 @@ def compiled_rule(policy: object) -> CompiledRule | None:
     """The policy where it is played compiled, else None.
 
     A class that inherits its arrays and overrides `decide` alone decides something else than they say: it is played as
-    it decides, day by day.
+    it decides, day by day. So is a rule that sees lots.
     """
-    if not isinstance(policy, CompiledRule):
+    if not isinstance(policy, CompiledRule) or policy.sees_lots:
         return None
     order = type(policy).__mro__
     arrays, decision = (

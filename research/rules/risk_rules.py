@@ -9,12 +9,14 @@ import numpy as np
 from foundation.arguments import check_positive, floats, is_number, one_of, refuse
 from foundation.arrays import Array, Mask
 from foundation.errors import PolicyError
-from foundation.tolerances import TARGET_TOLERANCE
+from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
+from research.accounting.sale_tax import Deferral, TaxCurves
+from research.accounting.view import View
 from research.allocation import Allocation
 from research.market.calendars import WEEKDAYS
 from research.risk.measures import TRACKING_PENALTY
 from research.risk.simulation.covariances import taken_apart
-from research.rules.bands import band_rows, or_narrowest, own_sides
+from research.rules.bands import band_rows, cash_of, or_narrowest, own_sides
 from research.rules.no_trade_region import costs_and_widths, gap_curvature, half_widths, relative_variance
 from research.rules.optimum.one_asset import OVERSHOOT
 from research.rules.optimum.region import Region
@@ -151,12 +153,14 @@ class NoTradeRegion(RiskRule):
     to : the "edge", which is best where costs are proportional, or the "target".
     narrowed : make the trigger narrower by what checks at intervals overshoot, 0.5826 x the standard deviation of the
     gap between two checks (`one_asset`).
+    deferral : the tax on a sale is a cost of it, as far as deferring it would save it; None if the rule goes by no tax.
     """
 
     allocation: Allocation
     tracking_penalty: float = TRACKING_PENALTY
     to: Literal["edge", "target"] = "edge"
     narrowed: bool = True
+    deferral: Deferral | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -173,18 +177,51 @@ class NoTradeRegion(RiskRule):
 
     def rows(self, estimates: Estimates) -> Bounds:
         """The closed-form band of each asset."""
-        widths = np.zeros((len(estimates.target), estimates.target.shape[1] + 1))
-        held = np.zeros(widths.shape, dtype=bool)
-        held[:, :-1] = (np.diagonal(estimates.covariance, axis1=1, axis2=2) > 0.0) & (estimates.target != 0.0)
-        for k, of_row in enumerate(zip(estimates.target, estimates.covariance, estimates.rates_then, strict=True)):
-            widths[k, held[k]] = self._widths(*of_row, held[k, :-1])
-        widths = np.where(held, widths, or_narrowest(widths))
-        return band_rows(estimates.target, widths, widths if self.to == "edge" else 0.0)
+        view, widths = estimates.view, self._of_costs(estimates)
+        rows = self._round(estimates.target, widths)
+        if self.deferral is None or view is None or view.sale_tax is None:
+            return rows
+        tax = view.sale_tax().deferred(self.deferral).curves(view.weights)
+        buying = self._round(estimates.target, self._of_costs(estimates, _of_funding(view, tax)))
+        selling = self._round(estimates.target, self._of_sales(estimates, view, tax, widths))
+        lower = {name: buying[name] for name in ("trigger_lower", "lower")}
+        return selling | lower | {"cash": np.where([True, False, True, False], buying["cash"], selling["cash"])}
 
     @property
     def has_plain_bands(self) -> bool:
         """True if its arrays are a band round each asset and no more."""
         return self.is_unlimited
+
+    @property
+    def sees_lots(self) -> bool:
+        """True if the tax on a sale is a cost of it."""
+        return self.deferral is not None
+
+    def _round(self, target: Array, widths: Array) -> Bounds:
+        """Rows of bands of half-widths (K, n + 1) round targets (K, n)."""
+        return band_rows(target, widths, widths if self.to == "edge" else 0.0)
+
+    def _of_costs(self, estimates: Estimates, tax: Array | float = 0.0) -> Array:
+        """(K, n + 1) half-widths where a trade of an asset costs a `tax` (n,) besides, fraction of the notional."""
+        widths = np.zeros((len(estimates.target), estimates.target.shape[1] + 1))
+        held, rates = np.zeros(widths.shape, dtype=bool), estimates.rates_then + tax
+        held[:, :-1] = (np.diagonal(estimates.covariance, axis1=1, axis2=2) > 0.0) & (estimates.target != 0.0)
+        for k, of_row in enumerate(zip(estimates.target, estimates.covariance, rates, strict=True)):
+            widths[k, held[k]] = self._widths(*of_row, held[k, :-1])
+        return np.where(held, widths, or_narrowest(widths))
+
+    def _of_sales(self, estimates: Estimates, view: View, tax: TaxCurves, widths: Array) -> Array:
+        """(1, n + 1) the upper half-widths: an asset is sold lot by lot while it is past the band of the next lot.
+
+        widths : (1, n + 1) half-widths without tax.
+        """
+        found, gap, sold = widths.copy(), view.weights - view.target, tax.sizes[:, 0]
+        parts = 1 + int(np.count_nonzero(tax.rates, axis=1).max())
+        for rate, size in zip(tax.rates.T[1:parts], tax.sizes.T[1:parts], strict=True):
+            wider = np.minimum(gap - np.maximum(sold, tax.untaxed), self._of_costs(estimates, rate)[0, :-1])
+            found[0, :-1] = np.where(rate > 0.0, np.maximum(found[0, :-1], wider), found[0, :-1])
+            sold = sold + size
+        return found
 
     def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
         """(h,) half-widths of the h assets that are held, fraction of NAV.
@@ -332,6 +369,13 @@ def years_between(schedule: Schedule, periods_per_year: float) -> float:
     if isinstance(schedule, int):
         return schedule / periods_per_year
     return 1.0 / CHECKS.get(schedule, periods_per_year)
+
+
+def _of_funding(view: View, tax: TaxCurves) -> float:
+    """Tax on what funds a purchase, fraction of it: that on the next unit of what is above target, by its gaps."""
+    gap = np.maximum(np.append(view.weights - view.target, view.cash_weight - cash_of(view.target[None])), 0.0)
+    of_next = np.where(tax.untaxed > TRIGGER, 0.0, tax.rates[:, 1])
+    return float(gap[:-1] @ of_next / gap.sum()) if gap.any() else 0.0
 
 
 def _spread(target: Array, covariance: Array) -> Array:

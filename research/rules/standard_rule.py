@@ -37,6 +37,7 @@ class Estimates(NamedTuple):
                  day were taken for a given one; on the first day where there was none before.
     tickets    : (n,) currency an order.
     market     : names and classes of the assets, and which of them may be traded.
+    view       : the close, where K is 1 and the rule is asked at it; None for bands of all days.
     """
 
     target: Array
@@ -46,6 +47,7 @@ class Estimates(NamedTuple):
     rates_then: Array
     tickets: Array
     market: Market | Past
+    view: View | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +182,7 @@ class StandardRule(CompiledRule):
         rates = view.costs.per_side
         rates_then = rates[min(then, len(rates) - 1)][None]
         estimates = Estimates(
-            view.target[None], np.array([review]), covariance, rates[-1:], rates_then, view.costs.ticket, past
+            view.target[None], np.array([review]), covariance, rates[-1:], rates_then, view.costs.ticket, past, view
         )
         return self._bands(np.ones(1, dtype=bool), np.zeros(1, dtype=np.int64), estimates)
 

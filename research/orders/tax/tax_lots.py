@@ -138,13 +138,14 @@ def sale_tax(portfolio: Portfolio, prices: Array, nav: float) -> SaleTax:
     """
     tax, day = portfolio.tax_lots, portfolio.trade_day
     assert tax is not None
-    sizes, rates = np.zeros((2, len(prices), max(map(len, tax.lots)) + 1))
+    sizes, rates, gains = np.zeros((3, len(prices), max(map(len, tax.lots)) + 1))
     for i, (lots, price) in enumerate(zip(tax.lots, prices.tolist(), strict=True)):
         for k, lot in enumerate(in_each_account(lots, price, day, tax.rules)):
             sizes[i, k] = lot.units * price / nav
-            rates[i, k] = LotSale.of(lot, 1.0, price, day, tax.rules).tax(tax.rules) / price
+            sale = LotSale.of(lot, 1.0, price, day, tax.rules)
+            rates[i, k], gains[i, k] = sale.tax(tax.rules) / price, sale.gain / price
     sizes[:, -1] = np.maximum(portfolio.weights - sizes.sum(axis=1), 0.0)
-    return SaleTax(sizes, rates, 0.0)
+    return SaleTax(sizes, rates, 0.0, gains, tax.rules.rate)
 
 
 def sell(

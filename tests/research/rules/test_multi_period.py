@@ -121,7 +121,8 @@ def test_a_conflict_of_limits_is_held_and_said():
 
 def taxed(weights, rates):
     """A view of one lot an asset, of which a sale is taxed at these rates of its value."""
-    of_sale = SaleTax(np.array(weights)[:, None], np.array(rates)[:, None], 0.0)
+    rate = np.array(rates)[:, None]
+    of_sale = SaleTax(np.array(weights)[:, None], rate, 0.0, rate / 0.25, 0.25)
     return replace(view(weights), sale_tax=lambda: of_sale)
 
 
@@ -141,7 +142,11 @@ def test_a_tax_on_its_gain_holds_an_asset_back_and_the_reason_says_so():
 
 
 FREE_PART = SaleTax(  # of SPY 0.02 is free, then a sale is taxed at a tenth
-    np.array([[0.02, 0.58], [0.3, 0.0], [0.1, 0.0]]), np.array([[0.0, 0.1], [0.0, 0.0], [0.0, 0.0]]), 0.0
+    np.array([[0.02, 0.58], [0.3, 0.0], [0.1, 0.0]]),
+    np.array([[0.0, 0.1], [0.0, 0.0], [0.0, 0.0]]),
+    0.0,
+    np.array([[0.0, 0.4], [0.0, 0.0], [0.0, 0.0]]),
+    0.25,
 )
 
 

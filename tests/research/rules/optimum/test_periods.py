@@ -222,7 +222,8 @@ def test_losses_carried_forward_free_as_much_gain_as_they_are() -> None:
 def test_without_a_rate_the_plan_is_that_without_tax_to_the_bit() -> None:
     covariance, one = risk(8), limits_of(LONG, risk(8))
     costs = PlanCosts(RATE, np.zeros(5), 1.5, FREE)
-    free = replace(costs, tax=SaleTax(START[:, None], np.full((5, 1), -0.1), 0.0).curves(START))  # all at a loss
+    losses = np.full((5, 1), -0.1)
+    free = replace(costs, tax=SaleTax(START[:, None], losses, 0.0, losses / 0.25, 0.25).curves(START))
     arguments = (START, np.zeros((2, 5)), 5.0 * covariance, BENCHMARK)
     assert (best_plan((one,) * 2, *arguments, free, YEARS) == best_plan((one,) * 2, *arguments, costs, YEARS)).all()
 
@@ -240,7 +241,7 @@ def test_a_higher_tax_never_sells_more_of_a_lone_gain_and_a_lot_at_a_loss_no_les
         lots[0] = loss, START[0] - loss
         taxed = np.zeros((5, 2))
         taxed[0] = -other, rate
-        curves = SaleTax(lots, taxed, 0.0).curves(START)
+        curves = SaleTax(lots, taxed, 0.0, taxed / 0.25, 0.25).curves(START)
         arguments = (START, np.zeros((1, 5)), 5.0 * covariance, BENCHMARK, replace(costs, tax=curves), 0.5)
         return float(best_plan((one,), *arguments)[0, 0])
 
