@@ -318,9 +318,9 @@ def _mixed(library: _Inequality, shares: Array) -> _Inequality:
     k, shapes = shares.shape
     one = slice(None, None, shapes)
     return library._replace(
-        directions=library.directions[one],
+        directions=library.directions[one].copy(),
         cost=(library.cost.reshape(k, shapes) * shares).sum(axis=1),
-        centre=library.centre[one],
+        centre=library.centre[one].copy(),
         pieces=np.einsum("ks,ks...->k...", shares, library.pieces.reshape(k, shapes, -1, 4)),
         first=library.first[one].copy(),
         step=library.step[one].copy(),
