@@ -250,8 +250,9 @@ def shown_order(comparison: Comparison) -> list[str]:
 
 def test_the_verdict_says_what_the_policy_is_above_the_best_possible(page, comparison) -> None:
     found, name = comparison.above_best, comparison.recommendation.policy or comparison.reference
-    assert f"{name} is at most {percent(max(found.figures[name].value, 0.0), 0)} above the best possible" in page
-    assert page.count("Above the best possible, at most") >= 1
+    above = percent(found.figures[name].value, 0)
+    assert per_cents(f"{name} is at most {above} above the best possible") in page
+    assert "Above the best possible, at most" in page
 
 
 def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:
