@@ -1,4 +1,4 @@
-"""How far policies are above the best possible loss at most, at the covariance of the test's days.
+"""The largest excess of policies over the best possible loss, at the covariance of the test's days.
 
 A realised J is one draw, and may be below what is possible in the mean. So expectations are compared: the mean J of a
 policy on long simulated paths (`backtests.laboratory`), and the lower bound on the expected J of all rules in that same
@@ -60,7 +60,7 @@ class AboveBest:
 def above_best(
     played: Mapping[str, Backtest], benchmark: Benchmark, tests: SimulatedTests | None
 ) -> AboveBest | NotAvailable:
-    """What policies are above the lower bound, or the reason why that is not stated.
+    """The excess of policies over the lower bound, or the reason why it is not stated.
 
     played    : backtests of one market and test, by name.
     benchmark : benchmark with the strategic target.

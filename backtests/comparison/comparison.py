@@ -199,7 +199,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
 
     @cached_property
     def above_best(self) -> AboveBest | NotAvailable:
-        """How far the policies are above the best possible loss at most, or the reason why that is not stated."""
+        """The largest excess of the policies over the best possible loss, or the reason why it is not stated."""
         return above_best(self.backtests, self.benchmark, self.tests)
 
     @cached_property

@@ -84,7 +84,7 @@ def _first_screen(comparison: Comparison) -> Block:
 
 
 def _best(comparison: Comparison) -> str:
-    """What the recommended policy, or the reference, is above the best possible at most, or why it is not stated."""
+    """The statement on the recommended policy, or the reference, above the best possible, or why there is none."""
     found, name = comparison.above_best, comparison.recommendation.policy or comparison.reference
     return found.reason if isinstance(found, NotAvailable) else found.sentence(name)
 
