@@ -8,6 +8,7 @@ from typing import Any, overload
 import pandas as pd
 
 from backtests.attribution.exposures import Exposure, exposure_of
+from backtests.comparison.above_best import AboveBest, above_best
 from backtests.comparison.axes import TwoAxes, recommend_with_target, two_axes
 from backtests.comparison.descriptions.attributions import Attributions, attributions
 from backtests.comparison.descriptions.behaviour import Behaviour, behaviour_of
@@ -195,6 +196,11 @@ class Comparison(PairedBacktests, PlayedCandidates):
         """The action, its gain and the probability of that, the alternatives, and the changes that alter the answer."""
         told = Told(self, self.recommendation, self.evidence)
         return verdict_of(told, "" if self.stability is None else self.stability.sentence)
+
+    @cached_property
+    def above_best(self) -> AboveBest | NotAvailable:
+        """The largest excess of the policies over the best possible loss, or the reason why it is not stated."""
+        return above_best(self.backtests, self.benchmark, self.tests)
 
     @cached_property
     def axes(self) -> TwoAxes | None:

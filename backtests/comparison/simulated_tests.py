@@ -107,7 +107,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     """
     one = next(iter(played.values()))
     known = {name: each.policy for name, each in played.items() if _is_played(each.policy, benchmark)}
-    covariance = _covariance(one, benchmark)
+    covariance = covariance_of_test(one, benchmark)
     if not known or covariance is None:
         return None
     held = held_by(next(iter(known.values())))
@@ -167,8 +167,8 @@ def elasticities(
     return Elasticity(value, error)
 
 
-def _covariance(played: Backtest, benchmark: Benchmark) -> Array | None:
-    """(n, n) of the log returns of the test, a year, on days on which all assets of the target are listed."""
+def covariance_of_test(played: Backtest, benchmark: Benchmark) -> Array | None:
+    """(n, n) of the log returns of the test, a year, on days on which all assets of the target are listed, or None."""
     market, held = played.market, benchmark.strategic.rows[-1] != 0.0
     whole = market.listed[played.first + 1 :][:, held].all(axis=1)
     if whole.sum() < FEWEST_DAYS:

@@ -141,6 +141,7 @@ def _write_results(comparison: Comparison, trades: TradeList, record: Run, folde
     save_learned(comparison.fitted, played, scores, comparison.benchmark, marks, folder, record.name)
     facts = {
         "recommendation": plain_json(asdict(comparison.recommendation), missing_as_null=True),
+        "above_best": plain_json(asdict(comparison.above_best), missing_as_null=True),
         "trials": comparison.trials,
         "file": file_fact(comparison.portfolio),
         "comparison": comparison_key(comparison.portfolio),

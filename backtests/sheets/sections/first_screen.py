@@ -73,13 +73,21 @@ def _first_screen(comparison: Comparison) -> Block:
         "verdict": said.do,
         "figures": table(DECISION, said.heads, said.rows, texts=[0]) if said.rows else None,
         "decision": decision_picture(made, looks.styles, desk.basis),
-        "reasons": facts_blocks({words: getattr(said, key) for key, words in QUESTIONS.items()}),
+        "reasons": facts_blocks(
+            {words: getattr(said, key) for key, words in QUESTIONS.items()} | {"Best possible": _best(comparison)}
+        ),
         "colour": looks.styles[made.policy].colour if made.policy else "soft",
         "groups": [*screen["groups"], _eligibility(comparison, [column["name"] for column in screen["columns"]])],
         "table_caption": "Out of sample, net of costs unless labelled gross.",
         "broken": "; ".join(f"{n}, {listed(limits)}" for n, limits in made.broken.items()),
         "differences": differences_parts(comparison),
     }
+
+
+def _best(comparison: Comparison) -> str:
+    """The statement on the recommended policy, or the reference, above the best possible, or why there is none."""
+    found, name = comparison.above_best, comparison.recommendation.policy or comparison.reference
+    return found.reason if isinstance(found, NotAvailable) else found.sentence(name)
 
 
 def shown_differences(comparison: Comparison) -> list[Part]:
@@ -205,6 +213,11 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
         ],
         ("better", "Probability of a gain", ""): [_cell(probability(one.better) if one else "–") for one in gains],
     }
+    if not isinstance(best := comparison.above_best, NotAvailable):
+        shown = [best.figures.get(name) for name in names]
+        rows["above_best", "Above the best possible, at most", "%"] = [
+            _cell(number(100.0 * one.value, 0), one.times(100.0).interval(0)) if one else _cell("–") for one in shown
+        ]
     return {
         "name": "Decision",
         "rows": [

@@ -49,7 +49,7 @@ INVESTED = {name: FULLY_INVESTED[name] for name in ("three assets, 10 bp", EVENT
 
 @pytest.fixture(scope="module", autouse=True)
 def few_descents() -> Iterator[None]:
-    """The bound is the lowest end of ten descents, and of fifty with a ticket, not of 50 and 300: it can be higher."""
+    """The bound is the lowest end of ten descents, and of fifty with a ticket, not of 20 and 300: it can be higher."""
     simulated_market._bound.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         for name, descents in (("STARTS", 10), ("WITH_TICKET", 50)):

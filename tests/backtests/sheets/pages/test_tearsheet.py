@@ -21,7 +21,7 @@ from backtests.sheets.pages.tearsheet import comparison_html
 from desk.commands.report import trades_of
 from foundation.paper.files import FORMS
 from foundation.paper.render import per_cents
-from foundation.paper.wording import amount, number
+from foundation.paper.wording import amount, number, percent
 from research.portfolio import load_portfolio
 from research.risk import calendar_years
 
@@ -246,6 +246,13 @@ def test_every_head_of_figures_links_to_its_term(page) -> None:
 def shown_order(comparison: Comparison) -> list[str]:
     """The columns: the recommended policy, the reference, the others as in the file."""
     return list(dict.fromkeys([comparison.recommendation.policy, comparison.reference, *comparison.scores]))
+
+
+def test_the_verdict_says_what_the_policy_is_above_the_best_possible(page, comparison) -> None:
+    found, name = comparison.above_best, comparison.recommendation.policy or comparison.reference
+    above = percent(found.figures[name].value, 0)
+    assert per_cents(f"{name} is at most {above} above the best possible") in page
+    assert "Above the best possible, at most" in page
 
 
 def test_the_table_shows_them_rounded_with_their_intervals(page, comparison) -> None:

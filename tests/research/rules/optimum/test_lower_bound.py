@@ -42,12 +42,28 @@ def equal(n: int, cost: float = 10 * BP) -> Market:
 @pytest.mark.parametrize("whole", [False, True])
 def test_where_lines_are_correlated_it_is_below_the_known_optimum(whole: bool) -> None:
     gaps = []
-    for seed in range(8):
+    for seed in range(5):
         market = drawn(seed, whole)
         gaps.append(lower_bound(*market).value / optimal_region(*market).value - 1.0)
     assert max(gaps) < 0.0
-    assert np.median(gaps) > -0.06
-    assert min(gaps) > -0.13
+    assert np.median(gaps) > -0.05
+    assert min(gaps) > -0.1
+
+
+def test_where_the_terms_as_they_are_are_loose_the_programme_stretches_them() -> None:
+    """Correlations of -0.8: the terms as they are are 23 % below the optimum."""
+    market = drawn(163, True)
+    bound, optimum = lower_bound(*market), optimal_region(*market).value
+    assert 0.88 * optimum < bound.value < optimum
+    assert bound.shares[:, 1:].any()
+
+
+def test_with_unequal_costs_it_is_nearer_than_a_programme_over_single_assets_and_pairs() -> None:
+    """Solved apart from this code: an optimum of 2.430 bp a year, and 2.269 as such a programme's least charge."""
+    market = FULLY_INVESTED["three assets, 5, 10 and 30 bp"]
+    optimum = 1e4 * optimal_region(*market.problem, 5.0, WEEK).value
+    assert optimum == pytest.approx(2.430, rel=4e-3)  # on another grid, good to 0.3 %
+    assert 2.269 < market.lower_bound() < optimum
 
 
 @pytest.mark.parametrize(("bps", "below"), [(1.0, 0.012), (10.0, 0.023), (50.0, 0.032), (100.0, 0.035)])
@@ -95,14 +111,21 @@ def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
         )  # fmt: skip
         assert regions[k].value == pytest.approx(bound.losses[k], rel=1e-6)
 
+    def alone(k: int, moved: Array) -> Array:
+        axis, values = regions[k].axes[0], regions[k].values
+        inside = np.clip(moved, axis[0], axis[-1])
+        return np.interp(inside, axis, values) + bound.cost[k] * np.abs(moved - inside)
+
     def value(gaps: Array) -> Array:
         moved = gaps @ bound.directions.T
-        inside = [np.clip(moved[:, k], *region.axes[0][[0, -1]]) for k, region in enumerate(regions)]
         return sum(
-            np.interp(inside[k], region.axes[0], region.values) + bound.cost[k] * np.abs(moved[:, k] - inside[k])
-            for k, region in enumerate(regions)
+            bound.shares[k, j] * stretch * alone(k, (moved[:, k] - shift * bound.width[k]) / stretch)
+            for k in range(len(regions))
+            for j, (stretch, shift) in enumerate(module.SHAPES)
+            if bound.shares[k, j] > 0.0
         )
 
+    assert bound.shares[:, 1:].any()
     for _ in range(20):
         gaps = 0.25 * target * rng.uniform(-1.0, 1.0, n)
         gaps -= target * gaps.sum()
@@ -148,7 +171,7 @@ def test_terms_never_take_more_than_a_trade_costs_or_a_gap_is_charged(whole: boo
     trades = np.concatenate([trades, [[1.0, -1.0, 0.0], [1.0, 0.0, -1.0], [0.0, 1.0, -1.0]]])
     trades -= np.array([0.0, 0.0, 1.0]) * trades.sum(axis=1, keepdims=True)
     moved = trades @ bound.directions.T
-    paid = (np.abs(moved) @ bound.cost) / (np.abs(trades) @ cost)
+    paid = (np.abs(moved) @ (bound.cost * bound.shares.sum(axis=1))) / (np.abs(trades) @ cost)
     charged = (moved**2 @ bound.variance) / np.einsum("ki,ij,kj->k", trades, covariance, trades)
     assert 0.999 < paid.max() < 1.0 + 1e-9
     assert 0.99 < charged.max() < 1.0 + 1e-9
@@ -156,7 +179,7 @@ def test_terms_never_take_more_than_a_trade_costs_or_a_gap_is_charged(whole: boo
 
 @pytest.mark.parametrize(
     ("name", "horizon", "below"),
-    [("two clusters of five, 10 bp", 0.2, 0.04), ("six stocks and four bonds, 10 bp", 0.5, 0.07)],
+    [("two clusters of five, 10 bp", 0.2, 0.02), ("six stocks and four bonds, 10 bp", 0.5, 0.06)],
 )
 def test_where_assets_cluster_it_is_near_a_rule_that_knows_it(name: str, horizon: float, below: float) -> None:
     """A sum over assets alone is 0.75 bp where two clusters of five lose 2.0."""
@@ -179,7 +202,7 @@ def test_the_order_of_the_lines_changes_nothing() -> None:
     target, mean, covariance, cost, penalty, interval = drawn(3, whole=True)
     order = np.array([2, 0, 1])
     turned = lower_bound(target[order], mean[order], covariance[np.ix_(order, order)], cost[order], penalty, interval)
-    assert turned.value == pytest.approx(lower_bound(*drawn(3, whole=True)).value, rel=1e-5)
+    assert turned.value == pytest.approx(lower_bound(*drawn(3, whole=True)).value, rel=2.0 * module.AGREED)
 
 
 @pytest.mark.parametrize(("ticket", "found"), [(0.0, 1e-6), (BP, 2e-3)])

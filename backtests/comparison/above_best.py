@@ -1,0 +1,105 @@
+"""The largest excess of policies over the best possible loss, at the covariance of the test's days.
+
+A realised J is one draw, and may be below what is possible in the mean. So expectations are compared: the mean J of a
+policy on long simulated paths (`backtests.laboratory`), and the lower bound on the expected J of all rules in that same
+market (`research.rules.optimum.lower_bound`). Both have log returns of the covariance of the test's days, constant and
+normal, without differences in expected growth; commission and spread of the file; its tracking penalty; a decision a
+row, booked at the close that is seen; and no limits. What a policy is above the bound is at least what it is above the
+best rule, which is unknown. The covariance is taken as known: its own error is in neither.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from backtests.comparison.simulated_tests import SimulatedTests, covariance_of_test
+from backtests.engine.result import Backtest
+from backtests.evaluation.benchmark import Benchmark
+from backtests.inference.estimates import Estimate, NotAvailable
+from backtests.laboratory.simulate import Laboratory, estimate, play
+from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.paper.wording import listed, percent
+from research.accounting import Costs
+from research.risk import GBM
+from research.risk.measures import BPS
+from research.rules.optimum.lower_bound import lower_bound
+from research.rules.protocol import traits
+
+PATHS, YEARS, WARM_UP = 100, 10, 3  # of the laboratory, the last before the years that count
+SEED = 1
+MOST_ASSETS = 30  # for which the bound takes seconds
+LONGEST = 1 / 12  # years between two decisions for which the bound holds
+NOT_COUNTED = ("per_unit", "minimum", "ticket", "impact", "tax", "management_fee")  # costs that the bound does not know
+
+
+@dataclass(frozen=True)
+class AboveBest:
+    """The lower bound of the expected J, and what policies are above it.
+
+    bound   : bp of NAV a year.
+    figures : by policy, its expected J over the bound, less 1, a fraction; the interval is that of the simulation.
+    """
+
+    bound: float
+    figures: Mapping[str, Estimate]
+
+    def sentence(self, name: str) -> str:
+        """The statement on a policy."""
+        if name not in self.figures:
+            return f"Not stated for {name}: it has no long-run J in simulated markets."
+        found = self.figures[name]
+        above = f"{name} is at most {percent(max(found.value, 0.0), 0)} above the best possible"
+        ends = f"{percent(found.level, 0)} interval of the simulation {found.times(100.0).interval(0)} %"
+        return (
+            f"{above} ({ends}): its expected J in markets with the covariance of the test, against a lower bound of "
+            f"{self.bound:.3g} bp a year on that of every rule. Both count commission, spread and tracking, not limits."
+        )
+
+
+def above_best(
+    played: Mapping[str, Backtest], benchmark: Benchmark, tests: SimulatedTests | None
+) -> AboveBest | NotAvailable:
+    """The excess of policies over the lower bound, or the reason why it is not stated.
+
+    played    : backtests of one market and test, by name.
+    benchmark : benchmark with the strategic target.
+    tests     : simulated tests, or None; the policies in them are those that hold the strategic target.
+    """
+    one, year = next(iter(played.values())), benchmark.periods_per_year
+    target, costs = benchmark.strategic.rows[-1], one.costs
+    others = [name.replace("_", " ") for name in NOT_COUNTED if np.any(getattr(costs, name))]
+    covariance = covariance_of_test(one, benchmark)
+    why = {
+        "the target moves, or no policy holds it": tests is None or covariance is None,
+        f"the bound does not count {', '.join(others)}": bool(others),
+        "an asset has no weight in the target, or one below zero": not (target > 0.0).all(),
+        "an asset trades without a cost, or at an unknown one": not (costs.total > 0.0).all(),
+        f"the bound takes too long for more than {MOST_ASSETS} assets": len(target) > MOST_ASSETS,
+        "the bound holds for decisions a month apart at most": not 1.0 / year <= LONGEST,
+    }
+    if reasons := [reason for reason, applies in why.items() if applies]:
+        return NotAvailable(f"Not stated: {listed(reasons)}.")
+    assert tests is not None
+    assert covariance is not None
+    penalty, still, steps = benchmark.tracking_penalty, np.zeros(len(target)), round(year)
+    try:
+        bound = BPS * lower_bound(target, still, covariance, costs.total, penalty, 1.0 / year).value
+    except ConfigError as error:
+        return NotAvailable(f"Not stated: {error}")
+    if not bound > 0.0:
+        return NotAvailable("Not stated: the bound is zero in this market.")
+    laboratory = Laboratory(
+        GBM(still, covariance, year), tuple(target.tolist()), Costs(costs.total, still), penalty, PATHS,
+        steps * (YEARS + WARM_UP), SEED, warm_up=steps * WARM_UP, instruments=one.market.instruments,
+        calendar=one.market.calendar, start=one.dates[0], periods_per_year=year,
+    )  # fmt: skip
+    figures = {}
+    for name in tests.names:
+        if traits(policy := played[name].policy).family == "never":
+            continue  # what it loses grows for ever
+        try:
+            figures[name] = estimate(play(laboratory, policy).loss).times(1.0 / bound).plus(-1.0)
+        except (ConfigError, DataError, PolicyError):
+            continue
+    return AboveBest(bound, figures)
