@@ -3,9 +3,10 @@
 A realised J is one draw, and may be below what is possible in the mean. So expectations are compared: the mean J of a
 policy on long simulated paths (`backtests.laboratory`), and the lower bound on the expected J of all rules in that same
 market (`research.rules.optimum.lower_bound`). Both have log returns of the covariance of the test's days, constant and
-normal, without differences in expected growth; commission and spread of the file; its tracking penalty; a decision a
-row, booked at the close that is seen; and no limits. What a policy is above the bound is at least what it is above the
-best rule, which is unknown. The covariance is taken as known: its own error is in neither.
+normal, without differences in expected growth; commission, spread and tickets of the file, these over the first NAV;
+its tracking penalty; a decision a row, booked at the close that is seen; and no limits. What a policy is above the bound
+is at least what it is above the best rule, which is unknown. The covariance is taken as known: its own error is in
+neither.
 """
 
 from collections.abc import Mapping
@@ -30,7 +31,7 @@ PATHS, YEARS, WARM_UP = 100, 10, 3  # of the laboratory, the last before the yea
 SEED = 1
 MOST_ASSETS = 30  # for which the bound takes seconds
 LONGEST = 1 / 12  # years between two decisions for which the bound holds
-NOT_COUNTED = ("per_unit", "minimum", "ticket", "impact", "tax", "management_fee")  # costs that the bound does not know
+NOT_COUNTED = ("per_unit", "minimum", "impact", "tax", "management_fee")  # costs that the bound does not know
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class AboveBest:
         ends = f"{percent(found.level, 0)} interval of the simulation {found.times(100.0).interval(0)} %"
         return (
             f"{above} ({ends}): its expected J in markets with the covariance of the test, against a lower bound of "
-            f"{self.bound:.3g} bp a year on that of every rule. Both count commission, spread and tracking, not limits."
+            f"{self.bound:.3g} bp a year on that of every rule. Both count commission, spread, tickets and tracking, not "
+            "limits."
         )
 
 
@@ -83,14 +85,16 @@ def above_best(
     assert tests is not None
     assert covariance is not None
     penalty, still, steps = benchmark.tracking_penalty, np.zeros(len(target)), round(year)
+    tickets = np.broadcast_to(costs.ticket, len(target)) / one.ledger.nav[0]
     try:
-        bound = BPS * lower_bound(target, still, covariance, costs.total, penalty, 1.0 / year).value
+        problem = target, still, covariance, costs.total, penalty, 1.0 / year
+        bound = BPS * lower_bound(*problem, order_tickets=tickets).value
     except ConfigError as error:
         return NotAvailable(f"Not stated: {error}")
     if not bound > 0.0:
         return NotAvailable("Not stated: the bound is zero in this market.")
     laboratory = Laboratory(
-        GBM(still, covariance, year), tuple(target.tolist()), Costs(costs.total, still), penalty, PATHS,
+        GBM(still, covariance, year), tuple(target.tolist()), Costs(costs.total, still, ticket=tickets), penalty, PATHS,
         steps * (YEARS + WARM_UP), SEED, warm_up=steps * WARM_UP, instruments=one.market.instruments,
         calendar=one.market.calendar, start=one.dates[0], periods_per_year=year,
     )  # fmt: skip

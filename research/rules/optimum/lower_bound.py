@@ -106,6 +106,7 @@ def lower_bound(
     interval: float,
     *,
     ticket: float = 0.0,
+    order_tickets: Array | None = None,
 ) -> LowerBound:
     """A loss that no rule is below in the long run, where assets trade every `interval` years, at most a month.
 
@@ -120,6 +121,7 @@ def lower_bound(
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions.
     ticket           : fraction of NAV for an event, whatever is traded: each term is charged the same part of it.
+    order_tickets    : (n,) fraction of NAV for an order of each asset, which the asset's own term is charged.
     Raises           : ConfigError as `optimal_region` does, and for a covariance that is singular.
 
     One asset beside cash is bounded by its own optimum:
@@ -144,13 +146,14 @@ def lower_bound(
     directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
     squared, paid, variance, n = squared[kept], paid[kept], variance[kept], int(kept.sum())
     width = np.cbrt(1.5 * paid * squared / (tracking_penalty * variance))
-    with_ticket = width + (12.0 * ticket / n * squared / (tracking_penalty * variance)) ** 0.25
+    fees = ticket / n + _own_tickets(directions, np.zeros(1) if order_tickets is None else order_tickets)
+    with_ticket = width + (12.0 * fees * squared / (tracking_penalty * variance)) ** 0.25
     regions = [
         _alone(
             (share[i : i + 1], drift[i : i + 1] + 0.5 * apart[i], apart[i : i + 1, None], paid[i : i + 1],
              tracking_penalty * float(variance[i] / apart[i])),
             [max((part * float(wide[i])) ** 2 / float(squared[i]), interval) for part in SLOW
-             for wide in (width, with_ticket)], ticket / n,
+             for wide in (width, with_ticket)], float(fees[i]),
         )
         for i in range(n)
     ]  # fmt: skip
@@ -159,9 +162,9 @@ def lower_bound(
     reach = np.abs(directions - library.centre[:: len(SHAPES), None])
     reach *= [[np.ptp(region.axes[0]) / 2.0] for region in regions]
     search = _Search(float(losses.sum()), reach.max(axis=0) / target)
-    if ticket or len(target) > FEW:
+    if fees.any() or len(target) > FEW:
         shares = _plain(n)
-        least = float(search.ends(_mixed(library, shares), WITH_TICKET if ticket else STARTS)[0].min())
+        least = float(search.ends(_mixed(library, shares), WITH_TICKET if fees.any() else STARTS)[0].min())
     else:
         least, shares = _raised(library, search, cost)
     return LowerBound(max(least, 0.0), directions, paid, variance, losses, width, shares)
@@ -191,6 +194,15 @@ def _directions(covariance: Array) -> Array:
     found = (found - found.min(axis=1, keepdims=True)) / np.ptp(found, axis=1)[:, None]
     found = np.where(found[:, :1] > 0.5, 1.0 - found, found)
     return found[np.sort(np.unique(found.round(9), axis=0, return_index=True)[1])]
+
+
+def _own_tickets(directions: Array, tickets: Array) -> Array:
+    """(k,) the ticket of the asset of which a direction is the weight, or that of all others; else 0."""
+    fees = np.zeros(len(directions))
+    for i, ticket in enumerate(tickets):
+        alone = np.arange(directions.shape[1]) == i
+        fees[(directions == alone).all(axis=1) | (directions == ~alone).all(axis=1)] += ticket  # of two assets both pay
+    return fees
 
 
 def _beside(directions: Array, weights: Array, mean: Array, covariance: Array) -> tuple[Array, Array, Array]:

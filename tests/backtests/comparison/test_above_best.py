@@ -41,10 +41,23 @@ def test_no_rule_is_below_the_optimum_and_a_monthly_one_is_far_above() -> None:
     assert found.sentence("band").startswith(f"band is at most {100 * band.value:.0f} % above the best possible")
 
 
+def test_tickets_are_counted_over_the_first_nav() -> None:
+    """Without cash each trade is of both assets and pays two tickets, which are the fee of one event."""
+    rule = Threshold(HELD, 0.05, "edge")
+    real, benchmark, tests = played(replace(COSTS, ticket=np.full(2, 2e-5)), band=rule)
+    found = above_best(real, benchmark, tests)
+    assert isinstance(found, AboveBest)
+    covariance = covariance_of_test(real["band"], benchmark)
+    problem = HELD.weights, np.zeros(2), covariance, COSTS.total, 5.0, 1 / 252
+    optimum = 1e4 * optimal_region(*problem, ticket=4e-5).value
+    assert 0.97 * optimum < found.bound < 1.001 * optimum
+    assert found.bound > 1.2e4 * optimal_region(*problem).value
+
+
 @pytest.mark.parametrize(
     ("costs", "reason"),
     [
-        (replace(COSTS, ticket=np.full(2, 1e-4)), "the bound does not count ticket"),
+        (replace(COSTS, minimum=np.full(2, 1e-4)), "the bound does not count minimum"),
         (Costs.bps(2, commission=0), "trades without a cost"),
     ],
 )

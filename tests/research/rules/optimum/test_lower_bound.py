@@ -5,13 +5,13 @@ import pytest
 
 from backtests.laboratory.fully_invested import families_without_cash
 from backtests.laboratory.learned.known_optimum import region_losses
-from backtests.laboratory.simulate import Laboratory, play
+from backtests.laboratory.simulate import Laboratory, estimate, play
 from backtests.laboratory.simulated_market import FULLY_INVESTED
 from foundation.errors import ConfigError
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.risk import GBM
-from research.rules import Threshold
+from research.rules import PairRegion, Threshold
 from research.rules.optimum import lower_bound as module
 from research.rules.optimum.dynamic_programming import optimal_region
 from research.rules.optimum.lower_bound import lower_bound
@@ -135,6 +135,32 @@ def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
         charged = 0.5 * penalty * gaps @ covariance @ gaps + (after.mean() - value(gaps[None])[0]) / interval
         assert charged + error > bound.value
         assert error < 0.2 * bound.value
+
+
+def test_an_order_ticket_is_that_of_an_event_where_each_trade_has_one_order_or_two() -> None:
+    fee = 0.2 * BP
+    one = [0.6], [0.02], [[0.16**2]], [0.001], 2.0, WEEK
+    assert lower_bound(*one, order_tickets=np.array([fee])).value == lower_bound(*one, ticket=fee).value
+    two = [0.6, 0.4], [0.02, 0.01], [[0.04, 0.01], [0.01, 0.02]], [0.001, 0.0005], 2.0, WEEK
+    both = lower_bound(*two, order_tickets=np.array([fee, 2.0 * fee])).value
+    assert both == pytest.approx(lower_bound(*two, ticket=3.0 * fee).value, rel=1e-9)
+
+
+def test_orders_worth_their_tickets_come_near_the_bound() -> None:
+    """Ten assets of one correlation, 0.1 bp an order: no rule can lose much less than the pair region."""
+    market, fee = equal(10), 0.1 * BP
+    target, mean, covariance, cost, penalty, _ = market
+    bound = 1e4 * lower_bound(*market, order_tickets=np.full(10, fee)).value
+    held = FixedWeights(tuple(target))
+    laboratory = Laboratory(
+        GBM(mean, covariance, 52), held.weights, Costs(cost, np.zeros(10), ticket=np.full(10, fee)), penalty, 12,
+        13 * 52, 1, warm_up=3 * 52, periods_per_year=52, calendar="24/5",
+    )  # fmt: skip
+    region = PairRegion(held, 2.0 * penalty, covariance=covariance.tolist(), periods_per_year=52.0)
+    found = estimate(play(laboratory, region).loss)
+    assert bound < found.upper
+    assert found.value < 1.06 * bound
+    assert bound > 1.4e4 * lower_bound(*market).value, "tickets count"
 
 
 @pytest.mark.parametrize("ticket", [0.0, 1 * BP])
