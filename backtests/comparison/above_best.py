@@ -4,9 +4,9 @@ A realised J is one draw, and may be below what is possible in the mean. So expe
 policy on long simulated paths (`backtests.laboratory`), and the lower bound on the expected J of all rules in that same
 market (`research.rules.optimum.lower_bound`). Both have log returns of the covariance of the test's days, constant and
 normal, without differences in expected growth; commission, spread and tickets of the file, these over the first NAV;
-its tracking penalty; a decision a row, booked at the close that is seen; and no limits. What a policy is above the bound
-is at least what it is above the best rule, which is unknown. The covariance is taken as known: its own error is in
-neither.
+its tracking penalty; a decision a row, booked at the close that is seen; and no limits. What a policy is above the
+bound is at least what it is above the best rule, which is unknown. The covariance is taken as known: its own error is
+in neither.
 """
 
 from collections.abc import Mapping
@@ -54,8 +54,8 @@ class AboveBest:
         ends = f"{percent(found.level, 0)} interval of the simulation {found.times(100.0).interval(0)} %"
         return (
             f"{above} ({ends}): its expected J in markets with the covariance of the test, against a lower bound of "
-            f"{self.bound:.3g} bp a year on that of every rule. Both count commission, spread, tickets and tracking, not "
-            "limits."
+            f"{self.bound:.3g} bp a year on that of every rule. Both count commission, spread, tickets and tracking, "
+            "not limits."
         )
 
 
