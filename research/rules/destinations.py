@@ -208,12 +208,19 @@ def _to_best_point(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
             lower[i], upper[i] = weights[i], 1.0 if bands.target[k, i] > 0.0 else weights[i]
         lower[i], upper[i] = min(lower[i], weights[i]), max(upper[i], weights[i])
     scratch, low, high = scratch_of(workspace.rows, workspace.solver), bands.cash[k, 2], bands.cash[k, 3]
-    if len(options.alone) > 0:
+    if len(options.alone) > 0:  # money that is not worth a ticket waits, and what is owed is paid back with a trade
+        cash = rest_of(weights)
         curve_with_tickets(options.alone[k], workspace.fees, options.covariance[k], workspace.curvature)
         given = Programme(
-            weights, bands.target[k], workspace.curvature, cost, workspace.fees, lower, upper, low, high
+            weights, bands.target[k], workspace.curvature, cost, workspace.fees, lower, upper, min(low, cash),
+            max(high, cash),
         )  # fmt: skip
         found = best_orders(given, workspace.breaching, workspace.orders, scratch, workspace.goal)
+        trades = False
+        for i in range(len(weights)):
+            trades |= workspace.goal[i] != weights[i]
+        if found and trades:
+            pay_back(at, rule, cost)
     else:
         found = best_point(
             weights, bands.target[k], options.covariance[k], cost, options.kappa, lower, upper, low, high, scratch,

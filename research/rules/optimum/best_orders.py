@@ -62,8 +62,8 @@ class Programme(NamedTuple):
     fees       : (n,) ticket, fraction of NAV.
     lower      : (n,) lower bound of each asset, at most its weight, fraction of NAV.
     upper      : (n,) upper bound, at least its weight, fraction of NAV.
-    cash_lower : lower bound of cash, fraction of NAV.
-    cash_upper : upper bound of cash, fraction of NAV.
+    cash_lower : lower bound of cash, at most what is held, fraction of NAV.
+    cash_upper : upper bound of cash, at least what is held, fraction of NAV.
     """
 
     weights: Array
@@ -166,23 +166,9 @@ def _without(given: Programme, sent: Mask, value: float, rows: Array, s: Scratch
     return least
 
 
-@linked
-def _pay_back(given: Programme, sent: Mask, rows: Array, s: Scratch) -> None:
-    """Send the one order that best brings cash within its bounds, or all where no single one can."""
-    n, least, which = len(given.fees), np.inf, -1
-    for i in range(n):
-        sent[i] = True
-        tried = _value(given, sent, rows[LOWEST], rows[HIGHEST], s, rows[FOUND])
-        sent[i] = False
-        if tried < least:
-            least, which = tried, i
-    for i in range(n):
-        sent[i] = i == which or which < 0
-
-
 @on_demand
 def best_orders(given: Programme, sent: Mask, rows: Array, s: Scratch, out: Array) -> bool:
-    """Set `out` to the weights after the orders worth sending; False where the bounds leave no point.
+    """Set `out` to the weights after the orders worth sending; False where the search ends without a point.
 
     given : the programme.
     sent  : (n + 1,) scratch: which assets trade; the last is cash, which always does.
@@ -194,13 +180,10 @@ def best_orders(given: Programme, sent: Mask, rows: Array, s: Scratch, out: Arra
     for i in range(n + 1):
         sent[i] = i == n
     held = _value(given, sent, rows[LOWEST], rows[HIGHEST], s, out)
-    if held == np.inf:
-        _pay_back(given, sent, rows, s)
-    else:  # the best pair, though it may be worth its tickets only with a third order
-        _, buy, sell = _next_orders(given, sent, s)
-        if buy < 0:
-            return True
-        sent[buy] = sent[sell] = True
+    _, buy, sell = _next_orders(given, sent, s)  # the best pair, which may be worth its tickets only with a third order
+    if buy < 0:
+        return True
+    sent[buy] = sent[sell] = True
     for _ in range(2 * n):
         value = _value(given, sent, rows[LOWEST], rows[HIGHEST], s, out)
         if value == np.inf or not _without(given, sent, _grow(given, sent, value, rows, s), rows, s) < value:
