@@ -24,14 +24,16 @@ from foundation.paper.wording import listed, percent
 from research.accounting import Costs
 from research.risk import GBM
 from research.risk.measures import BPS
+from research.rules.bands import is_fully_invested
 from research.rules.optimum.lower_bound import lower_bound
 from research.rules.protocol import traits
 
-PATHS, YEARS, WARM_UP = 100, 10, 3  # of the laboratory, the last before the years that count
+PATHS, YEARS, WARM_UP = 30, 10, 3  # of the laboratory, the last before the years that count
 SEED = 1
 MOST_ASSETS = 30  # for which the bound takes seconds
 LONGEST = 1 / 12  # years between two decisions for which the bound holds
-NOT_COUNTED = ("per_unit", "minimum", "impact", "tax", "management_fee")  # costs that the bound does not know
+OTHER_TARGET = "it does not hold the strategic target, or cannot be simulated"
+NOT_COUNTED = ("per_unit", "minimum", "impact", "management_fee")  # costs that the bound does not know
 
 
 @dataclass(frozen=True)
@@ -39,23 +41,29 @@ class AboveBest:
     """The lower bound of the expected J, and what policies are above it.
 
     bound   : bp of NAV a year.
-    figures : by policy, its expected J over the bound, less 1, a fraction; the interval is that of the simulation.
+    rivals  : the rules that the bound is of, in words.
+    figures : by policy, its expected J over the bound, less 1, a fraction; the interval is that of the simulation, and
+              its upper end is what the policy is above the bound at most.
+    missing : by policy without a figure, the reason.
     """
 
     bound: float
+    rivals: str
     figures: Mapping[str, Estimate]
+    missing: Mapping[str, str]
 
     def sentence(self, name: str) -> str:
         """The statement on a policy."""
         if name not in self.figures:
-            return f"Not stated for {name}: it has no long-run J in simulated markets."
+            return f"Not stated for {name}: {self.missing.get(name, OTHER_TARGET)}."
         found = self.figures[name]
-        above = f"{name} is at most {percent(max(found.value, 0.0), 0)} above the best possible"
-        ends = f"{percent(found.level, 0)} interval of the simulation {found.times(100.0).interval(0)} %"
+        loss = found.plus(1.0).times(self.bound)
         return (
-            f"{above} ({ends}): its expected J in markets with the covariance of the test, against a lower bound of "
-            f"{self.bound:.3g} bp a year on that of every rule. Both count commission, spread, tickets and tracking, "
-            "not limits."
+            f"{name} is at most {percent(max(found.upper, 0.0), 0)} above the best possible: its expected J is "
+            f"{loss.value:.3g} bp a year, {percent(found.level, 0)} interval of the simulation {loss.interval(2)}, and "
+            f"that of {self.rivals} at least {self.bound:.3g}. Both are of markets with the covariance of the test, "
+            "booked at the close that is seen; they count commission, spread, tickets and tracking, not limits, lags "
+            "or least trades."
         )
 
 
@@ -71,9 +79,10 @@ def above_best(
     one, year = next(iter(played.values())), benchmark.periods_per_year
     target, costs = benchmark.strategic.rows[-1], one.costs
     others = [name.replace("_", " ") for name in NOT_COUNTED if np.any(getattr(costs, name))]
+    others += ["tax"] * costs.is_taxed + ["cash flows"] * bool(one.flows.any())
     covariance = covariance_of_test(one, benchmark)
     why = {
-        "the target moves, or no policy holds it": tests is None or covariance is None,
+        "the target moves, or no policy that holds it can be simulated": tests is None or covariance is None,
         f"the bound does not count {', '.join(others)}": bool(others),
         "an asset has no weight in the target, or one below zero": not (target > 0.0).all(),
         "an asset trades without a cost, or at an unknown one": not (costs.total > 0.0).all(),
@@ -98,12 +107,14 @@ def above_best(
         steps * (YEARS + WARM_UP), SEED, warm_up=steps * WARM_UP, instruments=one.market.instruments,
         calendar=one.market.calendar, start=one.dates[0], periods_per_year=year,
     )  # fmt: skip
-    figures = {}
+    figures, missing = {}, {}
     for name in tests.names:
         if traits(policy := played[name].policy).family == "never":
-            continue  # what it loses grows for ever
+            missing[name] = "it never trades, and its gaps grow for ever"
+            continue
         try:
             figures[name] = estimate(play(laboratory, policy).loss).times(1.0 / bound).plus(-1.0)
-        except (ConfigError, DataError, PolicyError):
-            continue
-    return AboveBest(bound, figures)
+        except (ConfigError, DataError, PolicyError) as error:
+            missing[name] = str(error).rstrip(".")
+    rivals = "every rule that holds no cash" if is_fully_invested(target) else "every rule"
+    return AboveBest(bound, rivals, figures, missing)

@@ -26,7 +26,7 @@ SHORTLY = {  # what a figure is, where it first stands on a sheet
     "expected": "costs, tracking, days and orders, by test and theory",
     "gain": "expected loss of the reference less its own",
     "better": "that this gain is above zero",
-    "above_best": "expected J over a lower bound on that of every rule",
+    "above_best": "upper end of expected J over a lower bound on that of every rule",
     "cost": "of trading and holding; 1 bp is 0.01 % of the portfolio",
     "tracking_error": "how far returns stray from the target's",
     "growth": "compound annual growth rate",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from foundation.arguments import day
 from foundation.arrays import Array
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, PolicyError
 from research.accounting import Hold, Policy, Trade, Why
 from research.allocation import TargetPath, Tilted, target_path
 from research.orders.accounts.household import Divided, check_account, divided, to_divide, with_flow_in_cash
@@ -95,7 +95,7 @@ def trade_list(
         why=answer.why,
         holds=isinstance(answer, Hold),
         sized=orders,
-        would=asked.orders(once(wanted)) if isinstance(answer, Hold) else None,
+        would=asked.would(wanted) if isinstance(answer, Hold) else None,
         wanted=(wanted.lower, wanted.upper),
         limit=ONE_SIDE.get(request.way, limit),
         request=request,
@@ -218,6 +218,13 @@ class _Asked:
             return now if isinstance(now, Trade) else None
 
         return answer, self.orders(ask, divide=True)
+
+    def would(self, wanted: Trade) -> Orders | None:
+        """The orders of a trade that is not made; None where its costs could not be paid."""
+        try:
+            return self.orders(once(wanted))
+        except PolicyError:
+            return None
 
     def _ordered(self) -> tuple[Trade, Orders]:
         """The orders that a person gave, and the trade that they are."""

@@ -216,7 +216,10 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
     if not isinstance(best := comparison.above_best, NotAvailable):
         shown = [best.figures.get(name) for name in names]
         rows["above_best", "Above the best possible, at most", "%"] = [
-            _cell(number(100.0 * one.value, 0), one.times(100.0).interval(0)) if one else _cell("–") for one in shown
+            _cell(number(100.0 * max(one.upper, 0.0), 0), f"expected {number(100.0 * one.value, 0)}")
+            if one
+            else _cell("–")
+            for one in shown
         ]
     return {
         "name": "Decision",

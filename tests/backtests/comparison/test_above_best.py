@@ -38,7 +38,8 @@ def test_no_rule_is_below_the_optimum_and_a_monthly_one_is_far_above() -> None:
     band, monthly = found.figures["band"], found.figures["monthly"]
     assert (1.0 + band.upper) * found.bound > optimum
     assert band.upper < monthly.lower
-    assert found.sentence("band").startswith(f"band is at most {100 * band.value:.0f} % above the best possible")
+    assert found.sentence("band").startswith(f"band is at most {100 * band.upper:.0f} % above the best possible")
+    assert f"every rule that holds no cash at least {found.bound:.3g}." in found.sentence("band")
 
 
 def test_tickets_are_counted_over_the_first_nav() -> None:

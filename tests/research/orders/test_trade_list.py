@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, PolicyError
 from research.allocation import target_path
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
@@ -29,6 +29,15 @@ def test_order_shows_price_date_weights_gap_and_reason(two: Portfolio) -> None:
     assert buy["gap"] == pytest.approx(-0.15)
     assert sell["reason"] == "10.00 points over target: to its target"
     assert buy["reason"] == "15.00 points under target: to its target"
+
+
+def test_a_rule_that_holds_need_not_be_able_to_pay_for_the_trade_that_it_does_not_make(two: Portfolio) -> None:
+    dear = replace(two, costs=replace(two.costs, ticket=np.full(2, 1e6)))
+    got = trade_list(dear, Never(dear.strategic))
+    assert got.orders.empty
+    assert got.would_trade.empty
+    with pytest.raises(PolicyError, match="cannot be paid for"):
+        trade_list(dear, Threshold(dear.strategic, 0.02))
 
 
 def test_the_first_purchase_says_so_in_place_of_the_gaps_of_cash(desk: Any) -> None:

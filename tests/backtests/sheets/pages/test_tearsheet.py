@@ -250,7 +250,7 @@ def shown_order(comparison: Comparison) -> list[str]:
 
 def test_the_verdict_says_what_the_policy_is_above_the_best_possible(page, comparison) -> None:
     found, name = comparison.above_best, comparison.recommendation.policy or comparison.reference
-    above = percent(found.figures[name].value, 0)
+    above = percent(found.figures[name].upper, 0)
     assert per_cents(f"{name} is at most {above} above the best possible") in page
     assert "Above the best possible, at most" in page
 

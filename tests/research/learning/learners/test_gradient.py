@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from learned import COSTS, PENALTY, TARGET, YEAR, two_lines
+from simulated import world
 from torch_loss import observe, torch_loss
 
 from backtests.engine import backtest
 from foundation.errors import ConfigError
+from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.learning import GradientSettings, Learned, LearnedPolicy, train
 from research.learning.learners.gradient import _perceptron, draw_days, learn
@@ -100,6 +102,31 @@ def test_features_and_boxes_are_those_of_the_worlds(lab):
     made = boxes_of(torch.from_numpy(action.astype(float)), tensors[1], tensors[2])
     for found, expected in zip(made, (lower, upper, cash[:, 2], cash[:, 3]), strict=True):
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
+
+
+def test_its_gradient_is_that_of_torch_and_of_differences_where_five_assets_share_what_is_left():
+    """Costs from none to 20 bp; the difference is along one direction, by so little that no trade appears."""
+    target = FixedWeights((0.3, 0.25, 0.2, 0.15, 0.1))
+    spec, costs = replace(SPEC, allocation=target), Costs(np.array([1.0, 5.0, 10.0, 20.0, 0.0]) * 1e-4, np.zeros(5))
+    lab = training_days(spec, world(days=1_500, n=5, seed=3), costs, PENALTY, YEAR)
+    standard, _ = measure_scaling(lab, spec)
+    torch.manual_seed(2)
+    net, drawn = _perceptron(12, 8, 5), draw_days(lab, 16, 26, np.random.default_rng(6))
+    torch.nn.init.normal_(net[4].weight, std=0.3)
+    expected = torch_loss(lab, net, standard, drawn, 26)
+    expected.backward()
+    ours, slopes = found(lab, net, standard, drawn, 26)
+    assert ours == pytest.approx(expected.item(), rel=1e-12)
+    for slope, parameter in zip(slopes, net.parameters(), strict=True):
+        np.testing.assert_allclose(slope, parameter.grad.numpy(), rtol=1e-9, atol=1e-10)
+    parameters = [a.detach().numpy() for a in net.parameters()]
+    way = [np.random.default_rng(k).normal(size=a.shape) for k, a in enumerate(parameters)]
+    ends = [
+        annual_loss(lab, [a + step * b for a, b in zip(parameters, way, strict=True)], standard, drawn, 26)[0]
+        for step in (1e-7, -1e-7)
+    ]
+    along = sum(float((a * b).sum()) for a, b in zip(slopes, way, strict=True))
+    assert (ends[0] - ends[1]) / 2e-7 == pytest.approx(along, rel=5e-3)
 
 
 def test_it_learns_what_the_closed_form_does_not_know_and_another_seed_another_policy(lab):
