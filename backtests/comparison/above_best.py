@@ -30,7 +30,7 @@ from research.rules.protocol import traits
 
 PATHS, YEARS, WARM_UP = 30, 10, 3  # of the laboratory, the last before the years that count
 SEED = 1
-MOST_ASSETS = 30  # for which the bound takes seconds
+FEW_ASSETS, MOST_ASSETS = 3, 30  # for which the bound's programme is quick; for which the bound takes seconds
 LONGEST = 1 / 12  # years between two decisions for which the bound holds
 OTHER_TARGET = "it does not hold the strategic target, or cannot be simulated"
 NOT_COUNTED = ("per_unit", "minimum", "impact", "management_fee")  # costs that the bound does not know
@@ -97,7 +97,7 @@ def above_best(
     tickets = np.broadcast_to(costs.ticket, len(target)) / one.ledger.nav[0]
     try:
         problem = target, still, covariance, costs.total, penalty, 1.0 / year
-        bound = BPS * lower_bound(*problem, order_tickets=tickets).value
+        bound = BPS * lower_bound(*problem, order_tickets=tickets, mixed=len(target) <= FEW_ASSETS).value
     except ConfigError as error:
         return NotAvailable(f"Not stated: {error}")
     if not bound > 0.0:

@@ -107,6 +107,7 @@ def lower_bound(
     *,
     ticket: float = 0.0,
     order_tickets: Array | None = None,
+    mixed: bool = True,
 ) -> LowerBound:
     """A loss that no rule is below in the long run, where assets trade every `interval` years, at most a month.
 
@@ -122,6 +123,7 @@ def lower_bound(
     interval         : years between two decisions.
     ticket           : fraction of NAV for an event, whatever is traded: each term is charged the same part of it.
     order_tickets    : (n,) fraction of NAV for an order of each asset, which the asset's own term is charged.
+    mixed            : false to leave out the linear programme, which takes seconds of eight assets and more.
     Raises           : ConfigError as `optimal_region` does, and for a covariance that is singular.
 
     One asset beside cash is bounded by its own optimum:
@@ -162,7 +164,7 @@ def lower_bound(
     reach = np.abs(directions - library.centre[:: len(SHAPES), None])
     reach *= [[np.ptp(region.axes[0]) / 2.0] for region in regions]
     search = _Search(float(losses.sum()), reach.max(axis=0) / target)
-    if fees.any() or len(target) > FEW:
+    if not mixed or fees.any() or len(target) > FEW:
         shares = _plain(n)
         least = float(search.ends(_mixed(library, shares), WITH_TICKET if fees.any() else STARTS)[0].min())
     else:
