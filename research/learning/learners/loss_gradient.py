@@ -50,7 +50,7 @@ class Drawn(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What J counts.
+    """The terms that J counts.
 
     decisions    : number of decisions of each path.
     sessions     : number of sessions from one decision to the next.
@@ -118,7 +118,7 @@ class Tape(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What all paths share.
+    """The days and settings that all paths share.
 
     drawn    : days of the paths.
     scales   : targets, half-widths and covariances.

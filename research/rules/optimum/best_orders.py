@@ -53,7 +53,7 @@ def curve_with_tickets(alone: Array, fees: Array, curvature: Array, out: Array) 
 
 
 class Programme(NamedTuple):
-    """What a set of orders is judged by.
+    """The programme by which a set of orders is judged.
 
     weights    : (n,) w, as drifted, fraction of NAV.
     target     : (n,) fraction of NAV.
