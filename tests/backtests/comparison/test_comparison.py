@@ -18,6 +18,7 @@ from research.portfolio import load_portfolio
 pytestmark = pytest.mark.usefixtures("few_simulated_tests", "few_judged_sessions")
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
+TAXED = FILE.parents[1] / "examples" / "tax_in_backtests.yaml"
 FEW = ["never", "monthly", "quarterly", "threshold"]
 
 
@@ -116,6 +117,25 @@ def test_the_table_of_the_verdict_has_the_figures_of_the_test(more: Comparison) 
     for label, key in (("growth, %", "growth"), ("tracking error, %", "tracking_error")):
         assert rows[label][:2] == (f"{100 * now[key]:.2f}", f"{100 * use[key]:.2f}")
     assert rows["costs, USD"][:2] == tuple(f"{s['cost'] / 1e4 * more.portfolio.nav:,.0f}" for s in (now, use))
+
+
+def test_the_verdict_of_a_taxed_file_says_where_tax_is_and_who_is_best_after_that_at_the_end() -> None:
+    found = compare(load_portfolio(TAXED), draws=100)
+    said, years = found.verdict, 755 / 252
+    assert said.rows[0][0] == "costs and tax, USD"
+    assert "less in costs and tax and" in said.gain
+    assert said.growth.endswith("Most of that is costs and tax.")
+    after = {
+        name: found.scores[name]["loss"] + played.tax_at_end / played.nav.iloc[-1] / years * 1e4
+        for name, played in found.backtests.items()
+    }
+    assert len(found.backtests["wide"].net_returns) == 755
+    assert min(after, key=lambda name: after[name]) == "yearly"
+    assert said.at_end == (
+        "Tax after the last day (at_end: liquidate) is in none of these figures: with it, J is lowest for yearly, "
+        f"{after['yearly']:.2f} bp a year; that of wide is {after['wide']:.2f}."
+    )
+    assert said.at_end in found.answer()
 
 
 @pytest.mark.parametrize(
