@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.comparison import Comparison, backtest_warnings, compare
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.comparison.verdict import Told, cause_words, verdict_of
 from foundation.errors import ConfigError, PolicyError
@@ -136,6 +136,19 @@ def test_the_verdict_of_a_taxed_file_says_where_tax_is_and_who_is_best_after_tha
         f"{after['yearly']:.2f} bp a year; that of wide is {after['wide']:.2f}."
     )
     assert said.at_end in found.answer()
+
+
+@pytest.mark.parametrize(("rate", "warned"), [(None, True), (0.0, True), (0.2, False)])
+def test_a_deferral_without_a_tax_is_said_to_have_no_effect(rate: float | None, warned: bool) -> None:
+    rule = {"rule": "no_trade_region", "deferral": {"years": 10, "growth": 0.06}}
+    tax = None if rate is None else {"rate": rate, "short_rate": rate}
+    given = {"policies": {"deferred": rule}, "tax": tax, "test_start": "2022-06-01"}
+    deferred = load_portfolio(TAXED, given)
+    fitted = fit("deferred", deferred)
+    played = backtest_candidate(deferred, fitted.policy, "deferred")
+    said = "deferred has a deferral, which has no effect: the test charges no tax."
+    found = backtest_warnings(deferred, {"deferred": fitted}, {"deferred": played})
+    assert any(words.startswith(said) for words in found) == warned
 
 
 @pytest.mark.parametrize(
