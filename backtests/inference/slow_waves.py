@@ -80,7 +80,7 @@ class SlowMeans:
 
     @property
     def sizes(self) -> Array:
-        """(P,) what the influence is times to be that on the mean."""
+        """(P,) factors that turn an influence into that on the mean: the mean, or 1 where it is not positive."""
         return np.where(self.means > 0.0, self.means, 1.0)
 
     @property
