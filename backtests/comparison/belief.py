@@ -6,6 +6,9 @@ for them (`python -m benchmarks.theory`). The test is the likelihood: the logari
 variance err by their slowest waves (`backtests.inference.slow_waves`), together as the sums of months do. A few tests
 lose most, so one test's logarithm is below that of the expected J, by as much as in simulated tests.
 
+Tax is in neither of the two: it follows from the gains of the test, which simulated markets do not have, and refunds
+make it negative. What the test was charged is added, with a normal error by the same slowest waves.
+
 Each policy is believed by its own theory and test, so that no other policy beside it changes its loss; only a rule of
 which no test is simulated is moved as those are that have one. Draws are shared, so that differences of two are known
 as well as the two are alike. Taking what the test shows of one policy as news of the others loses more: regrets in
@@ -22,7 +25,7 @@ import numpy as np
 from backtests.comparison.simulated_tests import SMALLEST_LOSS, SimulatedTests, elasticities
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
-from backtests.inference.slow_waves import WAVES, SlowMeans
+from backtests.inference.slow_waves import WAVES, SlowMeans, wave_transforms
 from foundation.arrays import Array, Mask
 from research.risk.measures import BPS
 
@@ -37,10 +40,11 @@ class DailyTerms:
     """The costs of P policies and their distance from the target on each of D days.
 
     names   : P policies.
-    cost    : (D, P) bp of NAV a year.
+    cost    : (D, P) bp of NAV a year, without tax.
     squares : (D, P) squared tracking difference, a year.
     market  : (D,) squared return of the strategic target, a year: its mean is the variance of the market in the test.
     year    : number of days in a year.
+    tax     : (D, P) bp of NAV a year; negative where it is refunded.
     """
 
     names: tuple[str, ...]
@@ -48,24 +52,28 @@ class DailyTerms:
     squares: Array
     market: Array
     year: float
+    tax: Array
 
     @classmethod
     def of(cls, backtests: Mapping[str, Backtest], benchmark: Benchmark) -> "DailyTerms":
         """The terms of backtests on the same days."""
         one, year = next(iter(backtests.values())), benchmark.periods_per_year
         aim = target_returns(benchmark.strategic, one.market, one.first)
-        cost = np.column_stack([daily_costs(played) for played in backtests.values()])
+        tax = np.column_stack([played.tax_rate * (year * BPS) for played in backtests.values()])
+        cost = np.column_stack([daily_costs(played) for played in backtests.values()]) - tax
         squares = np.column_stack([year * (played.gross_returns - aim) ** 2 for played in backtests.values()])
-        return cls(tuple(backtests), cost, squares, squared_market(benchmark, one), year)
+        return cls(tuple(backtests), cost, squares, squared_market(benchmark, one), year, tax)
 
     def select(self, names: Sequence[str]) -> "DailyTerms":
         """Some of the policies."""
         numbers = [self.names.index(name) for name in names]
-        return DailyTerms(tuple(names), self.cost[:, numbers], self.squares[:, numbers], self.market, self.year)
+        cost, squares, tax = (each[:, numbers] for each in (self.cost, self.squares, self.tax))
+        return DailyTerms(tuple(names), cost, squares, self.market, self.year, tax)
 
     def on(self, days: Mask) -> "DailyTerms":
         """Some of the days (D,), a mask."""
-        return DailyTerms(self.names, self.cost[days], self.squares[days], self.market[days], self.year)
+        cost, squares, market, tax = (each[days] for each in (self.cost, self.squares, self.market, self.tax))
+        return DailyTerms(self.names, cost, squares, market, self.year, tax)
 
     @property
     def variance(self) -> float:
@@ -73,7 +81,7 @@ class DailyTerms:
         return float(self.market.mean())
 
     def losses(self, tracking_penalty: float, costs: float = 1.0) -> Array:
-        """(D, P) daily terms of J, bp a year; trades as they were, at this multiple of the costs."""
+        """(D, P) daily terms of J without tax, bp a year; trades as they were, at this multiple of the costs."""
         found: Array = costs * self.cost + 0.5 * tracking_penalty * BPS * self.squares
         return found
 
@@ -91,8 +99,9 @@ def belief(
     terms            : daily terms of the test.
     tests            : simulated tests, of some of the policies or of none.
     tracking_penalty : price of squared tracking error.
-    costs            : multiple of the costs, with the trades as they were.
+    costs            : multiple of the costs, with the trades as they were; tax stays.
     volatility       : volatility of the market, a year; by default the test's, to which the losses are then rescaled.
+                       Tax is not.
     """
     count, variance = len(terms.names), terms.variance
     losses = np.maximum(terms.losses(tracking_penalty, costs), 0.0)
@@ -119,7 +128,9 @@ def belief(
     logs = drawn + gain * (seen - drawn)
     if volatility is not None and variance > 0.0:
         logs = logs + elasticity * (2.0 * np.log(volatility) - np.log(variance))
-    return np.exp(logs)
+    away = scales * (_normal(WAVES, seed=3) @ wave_transforms(terms.tax)) / math.sqrt(WAVES)
+    found: Array = np.exp(logs) + terms.tax.mean(axis=0) + (away - away.mean(axis=0))
+    return found
 
 
 @lru_cache(maxsize=8)  # one sheet asks for the same numbers a hundred times, at other prices

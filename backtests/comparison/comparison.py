@@ -376,6 +376,7 @@ def backtest_warnings(
     found = [*of_data, *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
         found.extend(_few_trades(name, played, traits(portfolio.policies[name]).family))
+        found.extend(_deferred_without_tax(name, played))
         found.extend(played.warnings)
     return found
 
@@ -388,6 +389,14 @@ def _few_trades(name: str, played: Backtest, family: str) -> list[str]:
     if not days:
         return [f"{name} never traded in the test."]
     return [f"{name} traded on {counted(days, 'day')} of the test only: its figures rest on few trades."]
+
+
+def _deferred_without_tax(name: str, played: Backtest) -> list[str]:
+    """A warning where a policy charges sales by a deferral of tax, and the test charges no tax."""
+    tax = played.costs.tax
+    if getattr(played.policy, "deferral", None) is None or (tax is not None and tax.charges):
+        return []
+    return [f"{name} has a deferral, which has no effect: the test charges no tax. Give `tax` a rate, or leave it out."]
 
 
 def check_settings(

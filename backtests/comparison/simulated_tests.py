@@ -1,13 +1,14 @@
 """Theoretical losses of rules in simulated tests, on the dates, with the assets and at the costs of the test.
 
 Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. What a rule
-loses in such a market follows from the rule, the target and the costs alone. Two things are learned from it: how the
+loses in such a market follows from the rule, the target and the costs alone. There is no tax: it follows from gains,
+and these markets have no growth of which they would come. Two things are learned from it: how the
 loss grows with the market's variance (its elasticity, by which a loss is stated at one volatility), and how large it is
 to be expected, with the spread between tests (`backtests.comparison.belief` weighs it against the real test).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,7 +42,7 @@ class SimulatedTests:
     """P rules in S simulated tests, each as long as the real one.
 
     names    : P rules.
-    cost     : (S, P) bp of NAV a year.
+    cost     : (S, P) bp of NAV a year, without tax.
     squares  : (S, P) squared tracking difference, a year.
     variance : (S,) variance of the strategic target, a year.
     years    : years of a test.
@@ -117,7 +118,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     start = one.first - before
     model = StochasticVolatility(np.zeros(len(covariance)), covariance, SPREAD, HALF_LIFE, year)
     cost, squares, variance = np.empty((TESTS, len(known))), np.empty((TESTS, len(known))), np.empty(TESTS)
-    costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else one.costs
+    costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else replace(one.costs, tax=None)
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
     days, unplayable = len(market.dates) - start - 1, set[int]()
     still = _still(market, start)

@@ -10,6 +10,7 @@ import numpy as np
 from backtests.comparison.fitting.candidates import PlayedCandidates
 from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation, Work
 from backtests.engine.result import Backtest
+from backtests.evaluation.backtest_figures import taxed_figures
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.scores import Score
 from backtests.inference.evidence import Evidence
@@ -37,6 +38,7 @@ class Verdict:
     gain    : its gain, and the probability of that.
     changes : the changes that would alter the answer.
     growth  : the growth it gave up, and the reason.
+    at_end  : the policy of the lowest J after the tax at the end, where the file counts it.
     others  : the other policies within the margin, and when they pay.
     left    : the policies that are no candidates, and the reasons.
     """
@@ -48,12 +50,13 @@ class Verdict:
     gain: str = ""
     changes: str = ""
     growth: str = ""
+    at_end: str = ""
     others: str = ""
     left: str = ""
 
     def sentences(self) -> tuple[str, ...]:
         """The statements that are not empty, in order, without the table."""
-        said = (self.heading, self.do, self.gain, self.changes, self.growth, self.others, self.left)
+        said = (self.heading, self.do, self.gain, self.changes, self.growth, self.at_end, self.others, self.left)
         return tuple(filter(None, said))
 
     def __str__(self) -> str:
@@ -105,6 +108,12 @@ class Told:
         """An amount a year without its currency; below 10 with two digits."""
         return number(value, 0 if abs(value) >= 10.0 else 2, signed=signed)
 
+    @property
+    def charged(self) -> str:
+        """The costs of the test, in words: with tax where the file has one."""
+        tax = self.portfolio.costs.tax
+        return "costs and tax" if tax is not None and tax.charges else "costs"
+
     def cost(self, name: str) -> float:
         """Costs and taxes in the test, currency a year at today's value."""
         return self.scores[name]["cost"] / BPS * self.portfolio.nav
@@ -152,6 +161,7 @@ def verdict_of(told: Told, changes: str = "") -> Verdict:
         gain=_said(told),
         changes=changes,
         growth=_growth(told, shown[1]) if len(shown) > 1 else "",
+        at_end=_at_end(told),
         others=_others(told),
         left=_left(told),
     )
@@ -254,7 +264,7 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
         (d0, o0), (d1, o1) = works
         work.append(f"{number(d1 - d0, 1, signed=True)} / {number(o1 - o0, 0, signed=True)}")
     rows = [
-        row(f"costs, {desk.basis}", [told.cost(name) for name in shown], None),
+        row(f"{told.charged}, {desk.basis}", [told.cost(name) for name in shown], None),
         row("tracking error, %", [100.0 * told.scores[name]["tracking_error"] for name in shown], 2),
         row(f"tracking at your penalty, {desk.basis}", [told.tracking(name) for name in shown], None),
         ("days with a trade / orders", *work),
@@ -312,7 +322,7 @@ def _gain(told: Told, best: str) -> str:
     """The loss of the desk's present policy above the best, and the gain of the recommended policy on it."""
     made, unit, now, policy = told.made, told.portfolio.basis, told.now, told.policy
     saved = {
-        "costs": told.cost(now) - told.cost(policy),
+        told.charged: told.cost(now) - told.cost(policy),
         "tracking at your penalty": told.tracking(now) - told.tracking(policy),
         "days and orders": _work_priced(told, now) - _work_priced(told, policy),
     }
@@ -327,7 +337,11 @@ def _gain(told: Told, best: str) -> str:
     return (
         f"{now} is expected to lose {told.money(made.candidates[best].gain.value)} {unit} a year more than "
         f"{best}, the best: beyond your margin of {_margin(told)}.{why} {_likely(told, policy)} "
-        + (f"This test showed {listed(parts)}: only costs are cash." if parts else "This test showed no difference.")
+        + (
+            f"This test showed {listed(parts)}: only {told.charged} are cash."
+            if parts
+            else "This test showed no difference."
+        )
     )
 
 
@@ -401,6 +415,21 @@ def _growth(told: Told, name: str) -> str:
     return f"{said}. {_cause(told, name)}".strip()
 
 
+def _at_end(told: Told) -> str:
+    """The candidate of the lowest J after the tax at the end, beside the recommended one; "" where none is counted."""
+    tax = told.portfolio.costs.tax
+    taxed = {name: taxed_figures(told.backtests[name], told.scores[name]) for name in told.made.candidates}
+    j = {name: found["loss_taxed"] for name, found in taxed.items() if "loss_taxed" in found}
+    if tax is None or told.policy not in j:
+        return ""
+    best = min(j, key=lambda name: j[name])
+    beside = "" if best == told.policy else f"; that of {told.policy} is {number(j[told.policy])}"
+    return (
+        f"Tax after the last day (at_end: {tax.at_end}) is in none of these figures: with it, J is lowest for {best}, "
+        f"{number(j[best])} bp a year{beside}."
+    )
+
+
 def _cause(told: Told, name: str) -> str:
     """The main cause of a difference in growth to the desk's present policy."""
     now, played = told.now, told.backtests[name]
@@ -409,10 +438,12 @@ def _cause(told: Told, name: str) -> str:
     saved = told.backtests[now].cost_rate.sum() - played.cost_rate.sum()
     gap = math.log1p(told.scores[name]["total_return"]) - math.log1p(told.scores[now]["total_return"])
     relative = np.where(np.isfinite(relative), relative, 0.0)
-    return cause_words((one - other)[:-1], relative, float(saved), gap, played.market.assets)
+    return cause_words((one - other)[:-1], relative, float(saved), gap, played.market.assets, told.charged)
 
 
-def cause_words(active: Array, relative: Array, saved: float, gap: float, assets: Sequence[str]) -> str:
+def cause_words(
+    active: Array, relative: Array, saved: float, gap: float, assets: Sequence[str], charged: str = "costs"
+) -> str:
     """The main cause of a difference in growth: costs, the amount held of one asset, or its timing; else "".
 
     The contribution of an asset is the sum over days of the difference in its weight times its return beyond the
@@ -425,9 +456,10 @@ def cause_words(active: Array, relative: Array, saved: float, gap: float, assets
     gap      : difference in the logarithm of growth over the D days, not 0; contributions and costs sum to it, but for
                half the difference in variance.
     assets   : n names.
+    charged  : the costs, in words.
     """
     if saved / gap >= EXPLAINING_SHARE:
-        return "Most of that is costs."
+        return f"Most of that is {charged}."
     earned = (active * relative).sum(axis=0)
     i = int(np.argmax(np.sign(gap) * earned))
     # No asset explains it, or others cancel what it gave.

@@ -17,7 +17,7 @@ from foundation.compiled import compiled
 from foundation.errors import ConfigError
 from foundation.tolerances import COUNTED
 from research.accounting import Costs, Execution, Policy, Why
-from research.accounting.cost_parameters import COST_COLUMNS
+from research.accounting.cost_parameters import COST_COLUMNS, TAX
 from research.accounting.costs import HOLDING_COSTS
 from research.accounting.kernel import weigh
 from research.accounting.turnover import one_way
@@ -176,6 +176,12 @@ class Backtest:
         held = self.ledger.holding_costs[1:].sum(axis=1) / self.ledger.nav[:-1]
         done = np.flatnonzero(self.ledger.booked >= 0)
         return self._per_day(self.ledger.charges.sum(axis=(1, 2)), done, self.wealth_charged) + held
+
+    @cached_property
+    def tax_rate(self) -> Array:
+        """(D,) tax of each test day over `wealth_charged`, part of `cost_rate`; negative where it is refunded."""
+        done = np.flatnonzero(self.ledger.booked >= 0)
+        return self._per_day(self.ledger.charges[:, TAX].sum(axis=1), done, self.wealth_charged)
 
     @cached_property
     def wealth_charged(self) -> Array:

@@ -74,6 +74,9 @@ def long_run(
     error, figures = wave_error(history / history.mean()), {}
     for p, name in enumerate(names):
         power, value = float(elasticity.value[p]), float(losses.means[p])
+        if value < 0.0:  # refunds of tax do not grow with the variance
+            figures[name] = losses.figure(p, level)
+            continue
         moved = math.log(np.mean((windows / tested) ** power))
         away = moved / power * float(elasticity.error[p]) if power else 0.0
         own = math.sqrt(float(losses.errors[p] ** 2) + (power * error) ** 2 + away**2)

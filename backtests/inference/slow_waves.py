@@ -2,7 +2,8 @@
 
 What a rule lets drift stays away for months, and a few such episodes make its loss: errors that come from blocks of
 days are too small. Here the error of a mean comes from the three slowest waves of its series alone, with as many
-degrees of freedom, and intervals are symmetric in logarithms, since a loss is never negative.
+degrees of freedom, and intervals are symmetric in logarithms, since a loss is hardly ever negative. Where a mean is,
+because more tax was refunded than all else cost, its intervals are symmetric in itself.
 
 A rule that is asked at least once a week, and has been at its limit, has shown the largest drift that it allows. One
 that is asked less often has not: the drift of the worst month or quarter to come may be many times that of the test,
@@ -20,7 +21,6 @@ from numpy.typing import ArrayLike
 
 from backtests.inference.estimates import POWER, Estimate, EstimateWithTest
 from foundation.arrays import Array, Mask, frozen
-from foundation.errors import DataError
 from foundation.tolerances import SERIES
 
 WAVES = 3  # Student's quantile is then 3.18: what honesty about episodes of months costs
@@ -59,11 +59,11 @@ def wave_error(influence: Array, waves: int = WAVES) -> float:
 
 @dataclass(frozen=True, eq=False)
 class SlowMeans:
-    """Means of P daily series, none of which is ever negative, over the same T days.
+    """Means of P daily series over the same T days; of costs and losses, which only refunds of tax make negative.
 
     means     : (P,) means in the unit of the series.
     influence : (P, T) influence of each day on the logarithm of a mean: the day over the mean, less what the market's
-                variance explains.
+                variance explains. Of a mean that is not positive, the influence on the mean: the day itself.
     known     : (P,) True if a mean has a known upper bound too, see `backtests.inference.slow_waves`.
     rounding  : differences between means of so much or less come from rounding.
     """
@@ -75,12 +75,17 @@ class SlowMeans:
 
     @cached_property
     def relative(self) -> Array:
-        """(WAVES, P) `wave_transforms` of the influence: how the logarithm of a mean errs."""
+        """(WAVES, P) `wave_transforms` of the influence: how a mean errs in its logarithm, or in itself."""
         return frozen(np.column_stack([wave_transforms(row[:, None])[:, 0] for row in self.influence]))
 
     @property
+    def sizes(self) -> Array:
+        """(P,) factors that turn an influence into that on the mean: the mean, or 1 where it is not positive."""
+        return np.where(self.means > 0.0, self.means, 1.0)
+
+    @property
     def errors(self) -> Array:
-        """(P,) standard errors of the logarithms, with `WAVES` degrees of freedom."""
+        """(P,) standard errors of the logarithms, or of means not positive, with `WAVES` degrees of freedom."""
         found: Array = np.sqrt(np.mean(self.relative**2, axis=0))
         return found
 
@@ -96,9 +101,9 @@ class SlowMeans:
 
     @cached_property
     def together(self) -> Array:
-        """(P, P) covariance of the `sums`."""
+        """(P, P) covariance of the `sums`; of those of the means themselves where one is negative."""
         count = len(self.influence)
-        found = self.sums(count)
+        found = self.sums(count) * (self.sizes[:, None] if (self.means < 0.0).any() else 1.0)
         return frozen(np.atleast_2d(np.cov(found)) if found.shape[1] > 1 else np.zeros((count, count)))
 
     @classmethod
@@ -113,18 +118,14 @@ class SlowMeans:
     ) -> "SlowMeans":
         """The means of columns (T, P), as other tests have them in which the market is as volatile as in this one.
 
-        columns    : (T, P) finite; 0 or more, but for rounding.
+        columns    : (T, P) finite; 0 or more, but for rounding and refunds.
         known      : (P,) True if a mean has a known upper bound too.
         rounding   : differences between means of so much or less come from rounding.
         market     : (T,) squared returns of the market, or None: what its variance explains of a mean is no error.
         elasticity : (P,) or one for all, by how many per cent a mean grows with a variance that is one per cent higher.
-        Raises     : DataError for a column whose mean is negative.
         """
         rows = np.ascontiguousarray(np.asarray(columns, dtype=float).T)  # each summed by itself, whatever the others
         means = rows.mean(axis=1)
-        if (means < 0.0).any():
-            p = int(np.argmax(means < 0.0))
-            raise DataError(f"the mean of series {p} is {means[p]:.3g}: give one that is never negative.")
         shares = rows / np.where(means > 0.0, means, 1.0)[:, None]
         moves = None if market is None else np.asarray(market, dtype=float)
         if moves is not None and moves.any():
@@ -136,6 +137,9 @@ class SlowMeans:
         """The mean of series p, with its interval; without an upper end where that is not known."""
         value, relative = float(self.means[p]), float(self.errors[p])
         both = bool(self.known[p])
+        if value < 0.0:
+            half = quantile(level, both=both) * relative
+            return Estimate(value, value - half, value + half if both else math.inf, level, relative)
         wide = math.exp(min(quantile(level, both=both) * relative, STEEPEST))
         return Estimate(value, value / wide, value * wide if both else math.inf, level, value * relative)
 
@@ -143,9 +147,10 @@ class SlowMeans:
         """The mean of series p less that of series q, paired, with its interval and a test of equal means.
 
         The test is Student's, of the logarithm of their ratio. The interval has the quantiles of the difference when
-        both logarithms err as their waves say, so it leaves zero out where the test does. Where one of the means is
-        known from below only, so is the difference, from that side, and the test has one side too; where both are,
-        nothing is known of it: the interval has no ends, and p is 1.
+        both logarithms err as their waves say, so it leaves zero out where the test does. Where a mean is negative,
+        test and interval are Student's of the difference itself. Where one of the means is known from below only, so is
+        the difference, from that side, and the test has one side too; where both are, nothing is known of it: the
+        interval has no ends, and p is 1.
         """
         value, from_below, from_above = float(self.means[p] - self.means[q]), bool(self.known[q]), bool(self.known[p])
         if self._same(p, q):
@@ -158,15 +163,20 @@ class SlowMeans:
             self._quantile(p, q, tail) if from_below else -math.inf,
             self._quantile(p, q, 1.0 - tail) if from_above else math.inf,
             level,
-            math.sqrt(float(np.mean((self.means[p] * self.relative[:, p] - self.means[q] * self.relative[:, q]) ** 2))),
+            self._error(p, q),
             p=self._p(p, q, from_below=from_below, from_above=from_above),
         )
 
     def ratio(self, p: int, q: int) -> float:
-        """Student's t of the logarithm of mean p over mean q; infinite where no error is left, 0 for one series."""
+        """Student's t of the logarithm of mean p over mean q; infinite where no error is left, 0 for one series.
+
+        Of their difference where one of them is negative.
+        """
         if self._same(p, q):
             return 0.0
         one, two = float(self.means[p]), float(self.means[q])
+        if min(one, two) < 0.0 < self._error(p, q):
+            return (one - two) / self._error(p, q)
         error = math.sqrt(float(np.mean((self.relative[:, p] - self.relative[:, q]) ** 2)))
         if one <= 0.0 or two <= 0.0 or error == 0.0:
             return math.copysign(math.inf, one - two)
@@ -174,14 +184,24 @@ class SlowMeans:
 
     def _same(self, p: int, q: int) -> bool:
         """True if they are one series, but for rounding."""
-        waves = self.means[p] * self.relative[:, p] - self.means[q] * self.relative[:, q]
-        apart = max(abs(float(self.means[p] - self.means[q])), float(np.abs(waves).max()))
+        apart = max(abs(float(self.means[p] - self.means[q])), float(np.abs(self._waves(p, q)).max()))
         return apart <= self.rounding
+
+    def _waves(self, p: int, q: int) -> Array:
+        """(WAVES,) transforms of the difference of two series."""
+        found: Array = self.sizes[p] * self.relative[:, p] - self.sizes[q] * self.relative[:, q]
+        return found
+
+    def _error(self, p: int, q: int) -> float:
+        """The standard error of the difference of two means."""
+        return math.sqrt(float(np.mean(self._waves(p, q) ** 2)))
 
     def _quantile(self, p: int, q: int, probability: float) -> float:
         """The quantile of the difference, when both logarithms err as their waves say."""
         from scipy.optimize import brentq
 
+        if min(self.means[p], self.means[q]) < 0.0:
+            return float(self.means[p] - self.means[q] + student_t(probability) * self._error(p, q))
         distribution, scale = self._distribution(p, q), float(self.means[p] + self.means[q])
 
         def short(place: float) -> float:

@@ -17,16 +17,7 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
 from research.market.calendars import DAYS_PER_YEAR
-from research.risk.series import (
-    compounding,
-    excess_returns,
-    nav_rows,
-    one_series,
-    per_year,
-    refuse,
-    tail_losses,
-    two_series,
-)
+from research.risk.series import compounding, excess_returns, nav_rows, one_series, per_year, tail_losses, two_series
 
 BPS = 1e4
 TRACKING_PENALTY = 5.0  # of J, where nothing else is said: a tracking error of 1 % a year then costs 2.5 bp a year
@@ -274,17 +265,16 @@ def tracking_error(active: ArrayLike, periods_per_year: float) -> float:
 def daily_loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, periods_per_year: float) -> Array:
     """(T,) the daily terms of J, in bp of NAV a year: periods_per_year·10⁴·(cost + g/2·active²). Their mean is J.
 
-    cost   : (T,) cost of each day over NAV before its trade, fraction, never negative.
+    cost   : (T,) cost of each day over NAV before its trade, fraction; negative where tax is refunded.
     active : (T,) return before costs less that of the strategic target, fraction; not demeaned.
     tracking_penalty : g; at 5, a tracking error of 1 % a year costs 2.5 bp a year.
     periods_per_year : 252 for daily returns.
-    Raises : DataError for a negative cost or series of different lengths; ConfigError for a negative tracking_penalty.
+    Raises : DataError for series of different lengths; ConfigError for a negative tracking_penalty.
 
     >>> daily_loss([0.0, 0.0002], [0.01, 0.0], tracking_penalty=5.0, periods_per_year=1.0).round(9).tolist()
     [2.5, 2.0]
     """
     c, a = two_series(cost, "cost", active, "active returns", at_least=1)
-    refuse(c < 0.0, c, "cost", "is negative: give costs of zero or more")
     if not (np.isfinite(tracking_penalty) and tracking_penalty >= 0.0):
         raise ConfigError(
             f"tracking_penalty must be zero or more: found {shown(tracking_penalty)}. Correct tracking_penalty in the "

@@ -1,12 +1,19 @@
 """What theory and test say together: by the formulas of normal distributions, and in markets whose truth is known."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from backtests.comparison import compare
 from backtests.comparison.belief import SPREAD, VAGUE, YEARS, DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
+from backtests.inference.slow_waves import wave_error
+from research.portfolio import load_portfolio
 
 PENALTY, NAMES = 5.0, ("a", "b")
+EXAMPLE = Path(__file__).parents[3] / "data" / "examples" / "tax_in_backtests.yaml"
 
 
 def simulated(
@@ -34,7 +41,14 @@ def at_once(j: tuple[float, float], variance: float = 0.01, days: int = 25_200) 
 
 
 def measured_as(j: tuple[float, float], shares: np.ndarray, variance: float) -> DailyTerms:
-    return DailyTerms(NAMES, np.array(j) * shares, np.zeros(shares.shape), np.full(len(shares), variance), 252.0)
+    return DailyTerms(
+        NAMES,
+        np.array(j) * shares,
+        np.zeros(shares.shape),
+        np.full(len(shares), variance),
+        252.0,
+        np.zeros(shares.shape),
+    )
 
 
 def test_a_test_without_error_is_believed_and_theory_where_the_test_says_nothing() -> None:
@@ -65,7 +79,7 @@ def test_both_are_weighed_by_their_precisions() -> None:
 def test_what_errs_alike_is_known_better_in_its_difference() -> None:
     """The waves of the two go against each other, or together: only then does the test know their ratio."""
     apart = measured((2.0, 4.0), 0.2)
-    same = DailyTerms(NAMES, apart.cost[:, [0, 0]] * [1.0, 2.0], apart.squares, apart.market, 252.0)
+    same = DailyTerms(NAMES, apart.cost[:, [0, 0]] * [1.0, 2.0], apart.squares, apart.market, 252.0, apart.tax)
     against, alike = (np.diff(np.log(belief(each, None, PENALTY))).std() for each in (apart, same))
     one = np.log(belief(same, None, PENALTY)).std(axis=0).mean()
     assert alike < 0.5 * one < one < against
@@ -86,7 +100,7 @@ def test_theory_is_taken_at_the_volatility_of_the_test_and_rescaled_to_another()
 
 def test_of_a_policy_that_no_test_was_simulated_of_only_the_test_is_known() -> None:
     terms, tests = measured((2.0, 4.0), 1e-6), simulated((9.0, 9.0), 0.3)
-    other = DailyTerms(("a", "own"), terms.cost, terms.squares, terms.market, 252.0)
+    other = DailyTerms(("a", "own"), terms.cost, terms.squares, terms.market, 252.0, terms.tax)
     draws = np.log(belief(other, tests, PENALTY))
     assert draws[:, 1].mean() == pytest.approx(np.log(4.0) + 0.3**2 / 2.0, abs=0.005)  # as skew as the others
     alone = np.log(belief(at_once((2.0, 4.0)), None, PENALTY))
@@ -94,9 +108,40 @@ def test_of_a_policy_that_no_test_was_simulated_of_only_the_test_is_known() -> N
     assert alone.mean(axis=0) == pytest.approx(np.log([2.0, 4.0]), abs=0.05)
 
 
+def test_tax_is_believed_as_the_test_charged_it_whatever_theory_says() -> None:
+    """One is taxed once, beyond all that it costs; the other is refunded more than all that it costs."""
+    terms, tests = measured((2.0, 4.0), 0.2), simulated((3.0, 3.0), 0.1)
+    taxed = replace(terms, tax=terms.tax.copy())
+    charged = np.array([16.0, -16.0])
+    taxed.tax[1_000] = 2_520 * charged
+    plain, drawn = belief(terms, tests, PENALTY), belief(taxed, tests, PENALTY)
+    assert drawn.mean(axis=0) == pytest.approx(plain.mean(axis=0) + charged, rel=1e-12)
+    waves = np.array([wave_error(column) for column in taxed.tax.T])
+    scales = np.sqrt(3.0 / np.random.default_rng(0).chisquare(3, 4_000)).clip(max=5.0)
+    assert (drawn - plain).std(axis=0) == pytest.approx(waves * np.sqrt((scales**2).mean()), rel=0.05)
+    wild = belief(taxed, tests, PENALTY, volatility=0.3) - belief(terms, tests, PENALTY, volatility=0.3)
+    dear = belief(taxed, tests, PENALTY, costs=2.0) - belief(terms, tests, PENALTY, costs=2.0)
+    assert wild == pytest.approx(drawn - plain)
+    assert dear == pytest.approx(drawn - plain)
+
+
+def test_the_belief_of_a_taxed_file_lies_between_its_test_and_theory() -> None:
+    """Half of the simulated tests of a monthly rule with this tax would have no cost, or a negative one."""
+    found = compare(load_portfolio(EXAMPLE), draws=100)
+    assert found.asked is not None
+    assert found.tests is not None
+    terms, at = found.asked.terms, found.tests.names.index("monthly")
+    expected = np.exp(found.tests.expected(terms.variance, PENALTY)[0][at]) + terms.tax[:, at].mean()
+    believed = found.recommendation.candidates["monthly"].loss / found.portfolio.nav * 1e4
+    measured_j = found.scores["monthly"]["loss"]
+    assert terms.losses(PENALTY)[:, at].mean() + terms.tax[:, at].mean() == pytest.approx(measured_j)
+    assert terms.tax[:, at].mean() > 0.9 * measured_j
+    assert expected < believed < measured_j
+
+
 def test_policies_that_are_one_are_believed_alike() -> None:
     terms = measured((2.0, 2.0), 0.3)
-    same = DailyTerms(NAMES, terms.cost[:, [0, 0]], terms.squares, terms.market, 252.0)
+    same = DailyTerms(NAMES, terms.cost[:, [0, 0]], terms.squares, terms.market, 252.0, terms.tax)
     one = simulated((3.0, 3.0), 0.2)
     twins = SimulatedTests(NAMES, one.cost[:, [0, 0]], one.squares, one.variance, one.years)
     draws = belief(same, twins, PENALTY)
@@ -110,7 +155,7 @@ def test_the_same_test_is_believed_the_same_to_the_bit() -> None:
 
 def test_the_same_trades_are_believed_alike_whether_or_not_they_could_be_simulated() -> None:
     terms = measured((2.0, 2.0), 1e-6)
-    same = DailyTerms(("a", "own"), terms.cost[:, [0, 0]], terms.squares, terms.market, 252.0)
+    same = DailyTerms(("a", "own"), terms.cost[:, [0, 0]], terms.squares, terms.market, 252.0, terms.tax)
     draws = belief(same, simulated((2.0, 2.0), 0.3), PENALTY)
     assert np.log(draws).mean(axis=0) == pytest.approx(np.full(2, np.log(2.0) + 0.3**2 / 2.0), abs=0.01)
 
@@ -124,7 +169,9 @@ def test_rules_of_which_none_was_simulated_have_losses_where_others_beside_them_
     """They are moved by the mean correction of all simulated tests, whichever policies are compared."""
     both = measured((2.0, 4.0), 1e-6)
     own = belief(
-        DailyTerms(("mine", "own"), both.cost, both.squares, both.market, 252.0), simulated((9.0, 9.0), 0.3), 5.0
+        DailyTerms(("mine", "own"), both.cost, both.squares, both.market, 252.0, both.tax),
+        simulated((9.0, 9.0), 0.3),
+        5.0,
     )
     assert np.log(own).mean(axis=0) == pytest.approx(np.log([2.0, 4.0]) + 0.3**2 / 2.0, abs=0.005)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.comparison import Comparison, backtest_warnings, compare
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
 from backtests.comparison.verdict import Told, cause_words, verdict_of
 from foundation.errors import ConfigError, PolicyError
@@ -18,6 +18,7 @@ from research.portfolio import load_portfolio
 pytestmark = pytest.mark.usefixtures("few_simulated_tests", "few_judged_sessions")
 
 FILE = Path(__file__).parents[3] / "data" / "portfolios" / "global_multi_asset.yaml"
+TAXED = FILE.parents[1] / "examples" / "tax_in_backtests.yaml"
 FEW = ["never", "monthly", "quarterly", "threshold"]
 
 
@@ -116,6 +117,38 @@ def test_the_table_of_the_verdict_has_the_figures_of_the_test(more: Comparison) 
     for label, key in (("growth, %", "growth"), ("tracking error, %", "tracking_error")):
         assert rows[label][:2] == (f"{100 * now[key]:.2f}", f"{100 * use[key]:.2f}")
     assert rows["costs, USD"][:2] == tuple(f"{s['cost'] / 1e4 * more.portfolio.nav:,.0f}" for s in (now, use))
+
+
+def test_the_verdict_of_a_taxed_file_says_where_tax_is_and_who_is_best_after_that_at_the_end() -> None:
+    found = compare(load_portfolio(TAXED), draws=100)
+    said, years = found.verdict, 755 / 252
+    assert said.rows[0][0] == "costs and tax, USD"
+    assert "less in costs and tax and" in said.gain
+    assert said.growth.endswith("Most of that is costs and tax.")
+    after = {
+        name: found.scores[name]["loss"] + played.tax_at_end / played.nav.iloc[-1] / years * 1e4
+        for name, played in found.backtests.items()
+    }
+    assert len(found.backtests["wide"].net_returns) == 755
+    assert min(after, key=lambda name: after[name]) == "yearly"
+    assert said.at_end == (
+        "Tax after the last day (at_end: liquidate) is in none of these figures: with it, J is lowest for yearly, "
+        f"{after['yearly']:.2f} bp a year; that of wide is {after['wide']:.2f}."
+    )
+    assert said.at_end in found.answer()
+
+
+@pytest.mark.parametrize(("rate", "warned"), [(None, True), (0.0, True), (0.2, False)])
+def test_a_deferral_without_a_tax_is_said_to_have_no_effect(rate: float | None, warned: bool) -> None:
+    rule = {"rule": "no_trade_region", "deferral": {"years": 10, "growth": 0.06}}
+    tax = None if rate is None else {"rate": rate, "short_rate": rate}
+    given = {"policies": {"deferred": rule}, "tax": tax, "test_start": "2022-06-01"}
+    deferred = load_portfolio(TAXED, given)
+    fitted = fit("deferred", deferred)
+    played = backtest_candidate(deferred, fitted.policy, "deferred")
+    said = "deferred has a deferral, which has no effect: the test charges no tax."
+    found = backtest_warnings(deferred, {"deferred": fitted}, {"deferred": played})
+    assert any(words.startswith(said) for words in found) == warned
 
 
 @pytest.mark.parametrize(

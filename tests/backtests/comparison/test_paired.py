@@ -12,7 +12,7 @@ from backtests.comparison import PairedBacktests, compare
 from backtests.comparison.paired import why_not_limited
 from backtests.engine import Backtest, backtest
 from foundation.errors import ConfigError
-from research.accounting import Costs, Hold, Trade, View
+from research.accounting import Costs, Hold, Tax, Trade, View
 from research.allocation import FixedWeights
 from research.market import Market, load_market
 from research.portfolio import load_portfolio
@@ -51,6 +51,27 @@ def test_backtests_of_a_portfolio_have_the_evidence_of_its_comparison_to_the_bit
     kept = [figure for figure in whole.table().index if figure != "days_outside"]
     assert alone.table().loc[kept].equals(whole.table().loc[kept])
     assert alone.accounting == whole.accounting
+
+
+def test_refunds_of_tax_are_negative_costs_even_where_they_exceed_all_others() -> None:
+    falling = load_market("multi_asset_daily").select(["SPY", "AGG"]).until("2009-06-30")
+    taxed = replace(Costs.bps(2, commission=1), tax=Tax(0.20, "tax_minimal", short_rate=0.37, loss_limit=30_000))
+    rules = {"monthly": Calendar(HALVES, "month"), "band": Threshold(HALVES, band=0.02)}
+    found = compare(
+        {name: backtest(falling, rule, taxed, start="2008-01-31", nav=1e6) for name, rule in rules.items()}, draws=100
+    )
+    band = found.backtests["band"]
+    assert band.cost_rate.min() < 0.0
+    refunded = float((band.cost_rates["tax"] + band.cost_rates["commission"]) * 1e4 * 252 / len(band.net_returns))
+    assert found.scores["band"]["cost"] == pytest.approx(refunded, rel=0.02)  # years of days, years of the calendar
+    assert refunded < -50.0
+    j = found.evidence.figures("loss")["band"]
+    assert j.lower < j.value < 0.0 < j.upper
+    assert found.evidence.differences("loss")["band"].value == pytest.approx(
+        found.scores["band"]["loss"] - found.scores["monthly"]["loss"]
+    )
+    assert found.evidence.long_run is not None
+    assert found.evidence.long_run.figures["band"] == j
 
 
 def test_j_is_measured_by_the_target_of_the_reference(paired: PairedBacktests) -> None:

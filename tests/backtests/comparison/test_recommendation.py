@@ -104,7 +104,7 @@ def terms(*j: float, days: int = 2_000) -> DailyTerms:
     daily = np.abs(np.array(j) * (1.0 + 0.1 * rng.standard_normal((days, len(j)))))
     market = 252.0 * (0.01 * rng.standard_normal(days)) ** 2
     daily *= np.array(j) / daily.mean(axis=0)
-    return DailyTerms(tuple("abcdef"[: len(j)]), daily, np.zeros_like(daily), market, 252.0)
+    return DailyTerms(tuple("abcdef"[: len(j)]), daily, np.zeros_like(daily), market, 252.0, np.zeros_like(daily))
 
 
 def asked(*j: float, work: list[Work], now: int | None = 0, **changed: Any) -> Question:
@@ -176,7 +176,8 @@ def judged(
     )  # fmt: skip
     dates = np.array(["2020-01-01", "2022-01-01"], dtype="datetime64[D]")
     played: Any = SimpleNamespace(dates=[dates[0].item(), dates[1].item()], counted=np.ones((4, 3), dtype=bool))
-    named = DailyTerms(tuple(scores), *(np.ones((9, len(scores))),) * 2, np.ones(9), 252.0)
+    ones = np.ones((9, len(scores)))
+    named = DailyTerms(tuple(scores), ones, ones, np.ones(9), 252.0, 0.0 * ones)
     return question(desk, scores, named, None, dict.fromkeys(scores, played))
 
 

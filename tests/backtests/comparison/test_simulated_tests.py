@@ -19,7 +19,7 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.inference.long_run import UNTOLD
-from research.accounting import Costs
+from research.accounting import Costs, Tax
 from research.allocation import HRP, FixedWeights
 from research.market import Market
 from research.rules import Calendar, NoTradeRegion, Rule, Threshold
@@ -53,6 +53,17 @@ def test_what_trades_at_every_close_pays_the_costs_of_a_random_walk_and_is_never
     assert found.years == pytest.approx(500 / 252)
     held = np.sqrt(252 * np.var(returns @ [0.6, 0.4], ddof=1))
     assert np.sqrt(found.variance.mean()) == pytest.approx(held, rel=0.1)
+
+
+def test_tax_is_in_no_simulated_test(market: Market) -> None:
+    rule, given = Threshold(HELD, band=0.02), {"start": market.dates[300]}
+    bare, taxed = (
+        simulated_tests({"band": found}, Benchmark.of(found, 5.0))
+        for found in (backtest(market, rule, costs, **given) for costs in (COSTS, replace(COSTS, tax=Tax(0.2))))
+    )
+    assert bare is not None
+    assert taxed is not None
+    assert np.array_equal(taxed.cost, bare.cost)
 
 
 def test_a_simulated_test_without_a_loss_has_a_small_share_of_the_mean() -> None:

@@ -17,7 +17,6 @@ from backtests.inference.slow_waves import (
     wave_error,
     wave_transforms,
 )
-from foundation.errors import DataError
 
 
 def slow(days: int, count: int, seed: int, memory: float = 0.97) -> np.ndarray:
@@ -121,9 +120,17 @@ def test_no_loss_at_all_is_less_than_any() -> None:
     assert found.figure(1, 0.95).value == found.figure(1, 0.95).upper == 0.0
 
 
-def test_a_mean_below_zero_is_refused() -> None:
-    with pytest.raises(DataError, match="series 1 is -1"):
-        of(np.column_stack([np.ones(50), -np.ones(50)]))
+def test_a_mean_that_refunds_make_negative_has_the_interval_of_student() -> None:
+    """It has no logarithm: the mean and its difference to another are Student's, with the waves' own error."""
+    paid, refunded = slow(300, 1, 10), slow(300, 1, 11) - 1e3
+    found = of(np.hstack([paid, refunded]))
+    own, both = (wave_error(column) * stats.t.ppf(0.975, WAVES) for column in (refunded[:, 0], (paid - refunded)[:, 0]))
+    mean, gap = refunded.mean(), (paid - refunded).mean()
+    figure, difference = found.figure(1, 0.95), found.difference(0, 1, 0.95)
+    assert (figure.lower, figure.value, figure.upper) == pytest.approx((mean - own, mean, mean + own))
+    assert (difference.lower, difference.value, difference.upper) == pytest.approx((gap - both, gap, gap + both))
+    assert found.ratio(0, 1) == pytest.approx(gap / both * stats.t.ppf(0.975, WAVES))
+    assert found.figure(0, 0.95) == of(paid).figure(0, 0.95)
 
 
 # what is known from below only
