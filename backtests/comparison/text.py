@@ -68,7 +68,7 @@ def _verdict(comparison: Comparison) -> str:
     """The verdict with its table, and how much was tried."""
     said = comparison.verdict
     table = [text_table([list(said.heads), *map(list, said.rows)], left=1)] if said.rows else []
-    after = [said.gain, said.changes, said.growth, said.at_end, said.others, said.left, tried_words(comparison.trials)]
+    after = [said.gain, said.changes, said.growth, said.others, said.left, tried_words(comparison.trials)]
     return "\n".join([said.heading, "", said.do, *table, *filter(None, after)])
 
 

@@ -37,8 +37,7 @@ class Verdict:
     rows    : money, tracking error, work and growth of the desk's present policy and of one or two others.
     gain    : its gain, and the probability of that.
     changes : the changes that would alter the answer.
-    growth  : the growth it gave up, and the reason.
-    at_end  : the policy of the lowest J after the tax at the end, where the file counts it.
+    growth  : the growth it gave up, and the reason; where the file counts a tax at the end, the least J after it.
     others  : the other policies within the margin, and when they pay.
     left    : the policies that are no candidates, and the reasons.
     """
@@ -50,13 +49,12 @@ class Verdict:
     gain: str = ""
     changes: str = ""
     growth: str = ""
-    at_end: str = ""
     others: str = ""
     left: str = ""
 
     def sentences(self) -> tuple[str, ...]:
         """The statements that are not empty, in order, without the table."""
-        said = (self.heading, self.do, self.gain, self.changes, self.growth, self.at_end, self.others, self.left)
+        said = (self.heading, self.do, self.gain, self.changes, self.growth, self.others, self.left)
         return tuple(filter(None, said))
 
     def __str__(self) -> str:
@@ -160,8 +158,7 @@ def verdict_of(told: Told, changes: str = "") -> Verdict:
         *_table(told, shown),
         gain=_said(told),
         changes=changes,
-        growth=_growth(told, shown[1]) if len(shown) > 1 else "",
-        at_end=_at_end(told),
+        growth=" ".join(filter(None, (_growth(told, shown[1]) if len(shown) > 1 else "", _at_end(told)))),
         others=_others(told),
         left=_left(told),
     )

@@ -48,7 +48,6 @@ QUESTIONS = {
     "gain": "What a change gains",
     "changes": "What would change that",
     "growth": "Growth",
-    "at_end": "Tax at the end",
     "others": "What else would do",
     "left": "Left out",
 }
