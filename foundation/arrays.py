@@ -11,6 +11,7 @@ Array = NDArray[np.float64]  # numbers
 Mask = NDArray[np.bool_]  # yes or no
 Rows = NDArray[np.int64]  # row numbers, counts
 Floats = NDArray[np.float32]  # numbers in the precision of networks
+Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call: those of a network, or of its training
 Combine = Callable[[Array, Array], Array]
 Record = TypeVar("Record", bound=tuple[Any, ...])
 Value = TypeVar("Value")

@@ -20,7 +20,18 @@ from research.learning.worlds.differentiable import LEVEL, LOWER, STAYS, TARGET,
 from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import no_root
 from research.risk.measures import BPS
-from research.rules.networks.features import FARTHEST, LOOKBACK, REACH, SHARED, FeatureScaling, Scales
+from research.rules.bands import past_trigger
+from research.rules.networks.actions import BANDS, DecodedActions, decode_into
+from research.rules.networks.features import (
+    FARTHEST,
+    LOOKBACK,
+    REACH,
+    SHARED,
+    FeatureScaling,
+    Scales,
+    observe_holdings,
+    standardise,
+)
 from research.rules.networks.policy_network import layer, squash
 
 FIRST = len(SHARED)  # of an asset's own feature
@@ -84,7 +95,7 @@ class Tape(NamedTuple):
     first   : (T, u) units of the first layer.
     second  : (T, u) units of the second layer.
     action  : (T, n) numbers of the action.
-    box     : (T, 2, n + 1) bounds of assets and cash, fraction of NAV.
+    box     : bounds of assets and cash, T of them.
     asks    : (T,) 1 where some weight is outside its box at the decision.
     side    : (T, n) where the trade puts each asset,
     sign    : (T, n) sign of its trade,
@@ -98,7 +109,7 @@ class Tape(NamedTuple):
     first: Array
     second: Array
     action: Array
-    box: Array
+    box: DecodedActions
     asks: NDArray[np.int64]
     side: NDArray[np.int64]
     sign: Array
@@ -111,7 +122,7 @@ class Tape(NamedTuple):
         count = terms.decisions
         return cls(
             np.empty((count, terms.sessions + 1, n + 1)), np.empty((count, n + 1)), np.empty((count, inputs)),
-            np.empty((count, units)), np.empty((count, units)), np.empty((count, n)), np.empty((count, 2, n + 1)),
+            np.empty((count, units)), np.empty((count, units)), np.empty((count, n)), DecodedActions.empty(count, n),
             np.zeros(count, np.int64), np.zeros((count, n), np.int64), np.zeros((count, n)), np.zeros((count, n)),
             np.zeros(count, np.int64),
         )  # fmt: skip
@@ -202,19 +213,22 @@ def _sum(values: Array) -> float:
 @compiled
 def _forward(given: Given, w: int, net: Layers, workspace: Workspace, sides: Sides, tape: Tape) -> float:
     """The terms of J of path w, summed; its states are written to the tape."""
-    drawn, terms, k = given.drawn, given.terms, given.drawn.kind[w]
-    target = given.scales.target[k]
+    drawn, terms, target = given.drawn, given.terms, given.scales.target[given.drawn.kind[w]]
     n, total, age, day = len(target), 0.0, 0.0, 0
     held = np.empty(n + 1)
     held[:n], held[n] = target, 1.0 - _sum(target)
+    weights = np.empty(n)
     for t in range(terms.decisions):
-        _see(given, w, held, age, LOOKBACK - 1 + day, tape.seen[t])
+        nav = _sum(held)
+        for i in range(n):
+            weights[i] = held[i] / nav
+        _see(given, w, weights, age, LOOKBACK - 1 + day, tape.seen[t : t + 1])
         layer(tape.seen[t], net.weight_0, net.bias_0, tape.first[t])
         squash(tape.first[t])
         layer(tape.first[t], net.weight_1, net.bias_1, tape.second[t])
         squash(tape.second[t])
         layer(tape.second[t], net.weight_2, net.bias_2, tape.action[t])
-        tape.asks[t] = _make_box(given.scales, k, held, tape.action[t], tape.box[t])
+        tape.asks[t] = _make_box(given, w, weights, tape, t)
         for session in range(terms.sessions + 1):
             if session > 0:
                 row, before = LOOKBACK + day, _sum(held)
@@ -236,42 +250,22 @@ def _forward(given: Given, w: int, net: Layers, workspace: Workspace, sides: Sid
 
 
 @linked
-def _see(given: Given, w: int, held: Array, age: float, close: int, seen: Array) -> None:
-    """Write the features of path w at a close, as `torch_worlds` and `features.observe` have them, standardised."""
-    scales, k, n, nav = given.scales, given.drawn.kind[w], len(held) - 1, _sum(held)
-    squared = widest = buys = sells = 0.0
-    for i in range(n):
-        gap = held[i] / nav - scales.target[k, i]
-        for j in range(n):
-            squared += gap * scales.covariance[k, i, j] * (held[j] / nav - scales.target[k, j])
-        buys -= min(gap, 0.0)
-        sells += max(gap, 0.0)
-        width = scales.half_width[k, i]
-        seen[FIRST + i] = gap / width if width > 0.0 else 0.0
-        widest = max(widest, abs(seen[FIRST + i]))
-    seen[1] = max(squared, 0.0)
-    seen[0] = np.sqrt(seen[1] + SQUARE)
-    seen[2], seen[3], seen[4] = widest, max(buys, sells), np.log1p(age)
-    seen[5], seen[6] = given.drawn.calm[close, w], given.drawn.trend[close, w]
-    for j in range(len(seen)):
-        z = (seen[j] - given.standard.mean[j]) / given.standard.deviation[j]
-        seen[j] = min(max(z, -FARTHEST), FARTHEST)
+def _see(given: Given, w: int, weights: Array, age: float, close: int, seen: Array) -> None:
+    """Write the features (1, k) of path w at a close, standardised; the tracking error is smooth at the target."""
+    observe_holdings(weights, age, given.scales, given.drawn.kind[w], seen[0])
+    seen[0, 0] = np.sqrt(seen[0, 1] + SQUARE)
+    seen[0, 5], seen[0, 6] = given.drawn.calm[close, w], given.drawn.trend[close, w]
+    standardise(seen, given.standard, seen)
 
 
 @linked
-def _make_box(scales: Scales, k: int, held: Array, action: Array, box: Array) -> int:
-    """Write the box of an action of kind "bands"; 1 where some weight is outside of it, else 0."""
-    n, nav, none, past = len(action), _sum(held), 1.0 - _sum(scales.target[k]) < TARGET_TOLERANCE, 0
-    lower = upper = 0.0
-    for i in range(n):
-        width = scales.half_width[k, i] * REACH ** min(max(action[i], -1.0), 1.0)
-        box[0, i] = max(scales.target[k, i] - width, 0.0)
-        box[1, i] = min(scales.target[k, i] + width, 1.0)
-        lower += box[0, i]
-        upper += box[1, i]
-        weight = held[i] / nav
-        past = 1 if max(box[0, i] - weight, weight - box[1, i]) > TRIGGER else past
-    box[0, n], box[1, n] = (0.0, 0.0) if none else (max(1.0 - upper, 0.0), 1.0 - lower)
+def _make_box(given: Given, w: int, weights: Array, tape: Tape, t: int) -> int:
+    """Write the box of decision t; 1 where some weight is outside of it, else 0."""
+    box, one, past = tape.box, slice(t, t + 1), 0
+    at_once = DecodedActions(box.lower[one], box.upper[one], box.cash[one], box.fraction[one])
+    decode_into(BANDS, tape.action[one], given.drawn.kind[w : w + 1], given.scales, at_once)
+    for i in range(len(weights)):
+        past = 1 if past_trigger(weights[i], box.lower[t, i], box.upper[t, i]) > TRIGGER else past
     return past
 
 
@@ -279,11 +273,11 @@ def _make_box(scales: Scales, k: int, held: Array, action: Array, box: Array) ->
 def _trade(given: Given, w: int, workspace: Workspace, sides: Sides, tape: Tape, t: int, held: Array) -> float:
     """Trade into the box of decision t: holdings are written, the sides go to the tape. Gives cost over NAV, or NaN."""
     n, target = len(held) - 1, given.scales.target[given.drawn.kind[w]]
-    box, costs = tape.box[t], given.costs
-    row = min(w, len(costs.total) - 1)
+    box, costs, row = tape.box, given.costs, min(w, len(given.costs.total) - 1)
     if not decide_path(
-        held[:n], held[n], box[0, :n], box[1, :n], box[0, n], box[1, n], target, costs, row, workspace, sides
-    ):
+        held[:n], held[n], box.lower[t], box.upper[t], box.cash[t, 2], box.cash[t, 3], target, costs, row, workspace,
+        sides,
+    ):  # fmt: skip
         return REFUSED
     tape.side[t], tape.sign[t], tape.pace[t], tape.binding[t] = sides.side, sides.sign, sides.pace, sides.binding[0]
     _, scale, _ = _asked(tape, t, tape.held[t, given.terms.lag], target, costs.total[row], workspace.trades)
@@ -310,12 +304,12 @@ def _asked(tape: Tape, t: int, held: Array, target: Array, rates: Array, asked: 
         side = tape.side[t, i]
         asked[i] = held[i] / nav
         if side in (LOWER, UPPER):
-            asked[i] = tape.box[t, 0 if side == LOWER else 1, i]
+            asked[i] = tape.box.lower[t, i] if side == LOWER else tape.box.upper[t, i]
         elif side in (TARGET, LEVEL):
             asked[i] = target[i]
         rest -= asked[i]
         total += tape.pace[t, i] if side == LEVEL else 0.0
-    rest -= tape.box[t, 1 if tape.binding[t] == 1 else 0, n]
+    rest -= tape.box.cash[t, 3 if tape.binding[t] == 1 else 2]
     amount, share = nav, 1.0
     for i in range(n):
         if tape.side[t, i] == LEVEL and total > 0.0:
@@ -394,7 +388,7 @@ def _unbox(scales: Scales, k: int, tape: Tape, t: int, box: Array, numbers: Arra
     """Slopes (n,) by the numbers of the action, from those (2, n + 1) by the bounds."""
     n = len(numbers)
     whole = 1.0 - _sum(scales.target[k]) < TARGET_TOLERANCE
-    cash_lower = 0.0 if whole or tape.box[t, 0, n] <= 0.0 else box[0, n]
+    cash_lower = 0.0 if whole or tape.box.cash[t, 2] <= 0.0 else box[0, n]
     cash_upper = 0.0 if whole else box[1, n]
     for i in range(n):
         action = tape.action[t, i]
@@ -448,12 +442,7 @@ def _untrade(given: Given, w: int, tape: Tape, t: int, state: Array, box: Array,
     """Slopes by the holdings (n + 1,) before a trade, and by its bounds (2, n + 1), from those after it."""
     k = given.drawn.kind[w]
     n, target, held, after = len(state) - 1, given.scales.target[k], tape.held[t, given.terms.lag], tape.traded[t]
-    rates, asked, slopes, own = (
-        given.costs.total[min(w, len(given.costs.total) - 1)],
-        scratch[0],
-        scratch[1],
-        scratch[2],
-    )
+    rates, (asked, slopes, own) = given.costs.total[min(w, len(given.costs.total) - 1)], scratch
     total, scale, share = _asked(tape, t, held, target, rates, asked)
     nav, cost, by_scale, by_cash = _sum(held), 0.0, 0.0, state[n]
     for i in range(n):

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from foundation.arrays import Array, Floats, Rows
+from foundation.arrays import Array, Numbers, Rows
 from foundation.compiled import inlined, linked
 from foundation.tolerances import TARGET_TOLERANCE
 from research.rules.networks.features import REACH, Scales
@@ -68,7 +68,7 @@ def action_size(action: str, lines: int) -> int:
     return {"bands": lines, "edges": 2 * lines, "gate": 2, "weights": lines + 1}.get(action, 1)
 
 
-def decode_actions(action: str, numbers: Floats, kinds: Rows, scales: Scales) -> DecodedActions:
+def decode_actions(action: str, numbers: Numbers, kinds: Rows, scales: Scales) -> DecodedActions:
     """The boxes and fractions that actions stand for.
 
     action  : its kind, one of `ACTIONS`.
@@ -82,7 +82,7 @@ def decode_actions(action: str, numbers: Floats, kinds: Rows, scales: Scales) ->
 
 
 @linked
-def decode_into(code: int, numbers: Floats, kinds: Rows, scales: Scales, decoded: DecodedActions) -> None:
+def decode_into(code: int, numbers: Numbers, kinds: Rows, scales: Scales, decoded: DecodedActions) -> None:
     """Write the boxes and fractions that actions stand for. Cash never triggers a trade, see `_widths`.
 
     code    : index of the action in `ACTIONS`.
@@ -110,7 +110,7 @@ def decode_into(code: int, numbers: Floats, kinds: Rows, scales: Scales, decoded
 
 
 @inlined
-def _widths(own: Floats, w: int, k: int, scales: Scales, decoded: DecodedActions) -> None:
+def _widths(own: Numbers, w: int, k: int, scales: Scales, decoded: DecodedActions) -> None:
     """Write a box round each target, cut to [0, 1].
 
     The box of cash is whatever the assets' boxes leave, or [0, 0] when the target holds no cash. Trading cash is free,
@@ -140,7 +140,7 @@ def _point(share: float, w: int, k: int, scales: Scales, decoded: DecodedActions
 
 
 @inlined
-def _tilt(own: Floats, w: int, k: int, scales: Scales, decoded: DecodedActions) -> None:
+def _tilt(own: Numbers, w: int, k: int, scales: Scales, decoded: DecodedActions) -> None:
     """Write weights in proportion to target x 8^number, for cash too."""
     n = scales.target.shape[1]
     cash = _cash(k, scales) * _multiple(own, n)
@@ -162,10 +162,10 @@ def _cash(k: int, scales: Scales) -> float:
 
 
 @inlined
-def _multiple(own: Floats, i: int) -> float:
+def _multiple(own: Numbers, i: int) -> float:
     return REACH ** min(max(np.float64(own[i]), -1.0), 1.0)
 
 
 @inlined
-def _half(own: Floats, i: int) -> float:
+def _half(own: Numbers, i: int) -> float:
     return 0.5 + 0.5 * min(max(np.float64(own[i]), -1.0), 1.0)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foundation.arrays import Array, Floats
+from foundation.arrays import Array, Numbers
 from foundation.compiled import compiled, inlined, linked
 
 SHARED = (
@@ -91,6 +91,22 @@ def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out
     k       : row of `scales` in force.
     out     : (len(SHARED) + n,) features: those in `SHARED`, then each asset's drift in half-widths.
     """
+    observe_holdings(weights, age, scales, k, out)
+    total, spread = _moments(recent)
+    out[5] = np.log(max(spread / scales.volatility, CALMEST))
+    out[6] = total
+
+
+@inlined
+def observe_holdings(weights: Array, age: float, scales: Scales, k: int, out: Array) -> None:
+    """Write the features of one portfolio but the two of the market, which `observe` adds; parameters as there.
+
+    weights : (n,) fraction of NAV.
+    age     : sessions.
+    scales  : targets, half-widths and covariances.
+    k       : row of them.
+    out     : (len(SHARED) + n,) features.
+    """
     squared = widest = buys = sells = 0.0
     first = len(SHARED)
     for i in range(len(weights)):
@@ -114,9 +130,6 @@ def observe(weights: Array, recent: Array, age: int, scales: Scales, k: int, out
     out[2] = widest
     out[3] = max(buys, sells)
     out[4] = np.log1p(age)
-    total, spread = _moments(recent)
-    out[5] = np.log(max(spread / scales.volatility, CALMEST))
-    out[6] = total
 
 
 @inlined
@@ -132,7 +145,7 @@ def _moments(values: Array) -> tuple[float, float]:
 
 
 @linked
-def standardise(features: Array, standard: FeatureScaling, out: Floats) -> None:
+def standardise(features: Array, standard: FeatureScaling, out: Numbers) -> None:
     """Write features as standard deviations from their mean, clipped to ± FARTHEST.
 
     features : (W, k) each feature in its own unit.

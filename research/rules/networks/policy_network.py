@@ -1,15 +1,12 @@
 """The policy network: two tanh layers from features to the numbers of an action. It runs without torch."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from foundation.arrays import Floats, frozen
+from foundation.arrays import Floats, Numbers, frozen
 from foundation.compiled import compiled, linked
-
-Numbers = NDArray[np.floating[Any]]  # of one kind throughout a call
 
 
 class Network(NamedTuple):
