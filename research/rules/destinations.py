@@ -216,17 +216,14 @@ def _to_best_point(at: RuleInput, rule: RuleRow, cost: Array) -> bool:
             max(high, cash),
         )  # fmt: skip
         found = best_orders(given, workspace.breaching, workspace.orders, scratch, workspace.goal)
-        trades = False
-        for i in range(len(weights)):
-            trades |= workspace.goal[i] != weights[i]
-        if found and trades:
+        if found > 0:
             pay_back(at, rule, cost)
     else:
         found = best_point(
             weights, bands.target[k], options.covariance[k], cost, options.kappa, lower, upper, low, high, scratch,
             workspace.goal,
-        ) >= 0  # fmt: skip
-    if not found:
+        )  # fmt: skip
+    if found < 0:
         for i in range(len(weights)):
             workspace.goal[i] = weights[i]
     return True

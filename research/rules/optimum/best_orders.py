@@ -19,7 +19,7 @@ import numpy as np
 from foundation.arrays import Array, Mask
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import CURVATURE, WEIGHT
-from research.rules.optimum.best_point import Scratch, best_point
+from research.rules.optimum.best_point import NOT_FOUND, Scratch, best_point
 
 LOWEST, HIGHEST, FOUND = range(3)  # rows of what a search writes
 WORTH = 1e-14  # fraction of NAV: a change that saves less is rounding
@@ -167,8 +167,8 @@ def _without(given: Programme, sent: Mask, value: float, rows: Array, s: Scratch
 
 
 @on_demand
-def best_orders(given: Programme, sent: Mask, rows: Array, s: Scratch, out: Array) -> bool:
-    """Set `out` to the weights after the orders worth sending; False where the search ends without a point.
+def best_orders(given: Programme, sent: Mask, rows: Array, s: Scratch, out: Array) -> int:
+    """Set `out` to the weights after the orders worth sending, and give their number, or NOT_FOUND.
 
     given : the programme.
     sent  : (n + 1,) scratch: which assets trade; the last is cash, which always does.
@@ -182,14 +182,16 @@ def best_orders(given: Programme, sent: Mask, rows: Array, s: Scratch, out: Arra
     held = _value(given, sent, rows[LOWEST], rows[HIGHEST], s, out)
     _, buy, sell = _next_orders(given, sent, s)  # the best pair, which may be worth its tickets only with a third order
     if buy < 0:
-        return True
+        return 0
     sent[buy] = sent[sell] = True
     for _ in range(2 * n):
         value = _value(given, sent, rows[LOWEST], rows[HIGHEST], s, out)
         if value == np.inf or not _without(given, sent, _grow(given, sent, value, rows, s), rows, s) < value:
             break
     value = _value(given, sent, rows[LOWEST], rows[HIGHEST], s, out)
-    if held <= value + WORTH:
-        for i in range(n):
+    orders = 0
+    for i in range(n):
+        if held <= value + WORTH:
             out[i] = given.weights[i]
-    return min(held, value) < np.inf
+        orders += out[i] != given.weights[i]
+    return orders if min(held, value) < np.inf else NOT_FOUND

@@ -48,7 +48,8 @@ class Market(NamedTuple):
     def searched(self) -> Array:
         n = len(self.programme.fees)
         out = np.empty(n)
-        assert best_orders(self.programme, np.zeros(n + 1, bool), np.empty((3, n)), scratch_for(n), out)
+        sent = best_orders(self.programme, np.zeros(n + 1, bool), np.empty((3, n)), scratch_for(n), out)
+        assert sent == (out != self.programme.weights).sum()
         return out
 
     def among_all(self) -> float:
