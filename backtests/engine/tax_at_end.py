@@ -23,8 +23,6 @@ def tax_at_end(inputs: EngineInputs) -> float:
     for i in np.flatnonzero(lots.held if tax.at_end == "liquidate" else np.zeros(0)).tolist():
         price = float(inputs.sessions.closes[last, i])
         long[i], short[i], _, _ = gain(lots, desk.cost_parameters.method, i, price, np.inf, last)
-    gains, charges = long + short, np.zeros((len(COST_COLUMNS), len(long)))
-    won = float(np.maximum(gains, 0.0).sum())
-    sums = float(long.sum()), float(short.sum())
-    due = float(capital_gains_tax(lots, desk.cost_parameters, gains, won, *sums, charges))
+    charges, sums = np.zeros((len(COST_COLUMNS), len(long))), (float(long.sum()), float(short.sum()))
+    due = float(capital_gains_tax(lots, desk.cost_parameters, long + short, *sums, charges))
     return due if tax.loss_limit is None else due + float(tax_return(lots, desk.cost_parameters, desk.loss_limit))

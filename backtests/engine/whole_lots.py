@@ -170,6 +170,4 @@ def _tax_sales(inputs: EngineInputs, t: int, worth: Array, trades: Array, charge
         put_in_order(lots, cost_parameters, i, worth[i], t)
         long[i], short[i], _, _ = gain(lots, cost_parameters.method, i, worth[i], -trades[i] / worth[i], t)
         sell_lots(lots, cost_parameters.method, i, -trades[i] / worth[i])
-    gains = long + short
-    won = float(np.maximum(gains, 0.0).sum())
-    capital_gains_tax(lots, cost_parameters, gains, won, float(long.sum()), float(short.sum()), charges)
+    capital_gains_tax(lots, cost_parameters, long + short, float(long.sum()), float(short.sum()), charges)

@@ -329,6 +329,6 @@ def close_out(
         gains[i] = long + short
         sell_lots(lots, cost_parameters.method, i, units[i])
         lots.held[i] = 0
-        paid = capital_gains_tax(lots, cost_parameters, gains, max(gains[i], 0.0), long, short, charges)
+        paid = capital_gains_tax(lots, cost_parameters, gains, long, short, charges)
     units[i] = 0.0
     return cash_units + (value - paid) / cash_price, paid

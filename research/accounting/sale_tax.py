@@ -8,7 +8,7 @@ from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, Rows
 from foundation.tolerances import TRIGGER
 from research.accounting.cost_parameters import HIGHEST, LONG, SHORT, TAX_MINIMAL, CostParameters, Lots
-from research.accounting.tax_lots import put_in_order
+from research.accounting.tax_lots import has_terms, put_in_order
 
 MOST_RATES = 4  # above zero, of the curve of one asset
 MOST_YEARS = 100  # of a deferral
@@ -115,11 +115,8 @@ class SaleTax:
         place = lots.held[:, None] - 1 - held if last_first else np.broadcast_to(held, (len(worth), len(held)))
         there, rows = (held < lots.held[:, None]) & (worth > 0.0)[:, None], np.arange(len(worth))[:, None]
         units, paid = (np.where(there, of[rows, place], 0.0) for of in (lots.units, lots.price))
-        price, (rate, short_rate) = (
-            np.where(there, worth[:, None], 1.0),
-            (cost_parameters.tax, cost_parameters.short_tax),
-        )
-        rates = np.where(lots.long_from[rows, place] > t, short_rate, rate) if lots.long_from.shape[1] else rate
+        price, rate, short_rate = np.where(there, worth[:, None], 1.0), cost_parameters.tax, cost_parameters.short_tax
+        rates = np.where(lots.long_from[rows, place] > t, short_rate, rate) if has_terms(lots) else rate
         saved = rate * float(lots.carried[LONG]) + short_rate * float(lots.carried[SHORT])
         gains = np.where(there, 1.0 - paid / price, 0.0)
         return cls(units * (price / nav), rates * gains, saved / nav, gains, rate)

@@ -261,7 +261,7 @@ def _pay(
     """Write units, trades, charges and lots at a scale; gives (cash, all charges), currency."""
     units, asked, capped = booking.units, booking.asked, booking.capped
     cost_parameters, lots = booking.cost_parameters, booking.lots
-    paid, won, long, short = 0.0, 0.0, 0.0, 0.0
+    paid, long, short = 0.0, 0.0, 0.0
     for i in range(len(units)):
         gains[i] = 0.0
         if asked[i] == booking.weights[i] and capped[i] == 0.0:
@@ -277,7 +277,6 @@ def _pay(
             if trades[i] < 0.0:
                 of_long, of_short, _, _ = gain(lots, cost_parameters.method, i, price, size / price, booking.day)
                 gains[i] = of_long + of_short
-                won += max(gains[i], 0.0)
                 long += of_long
                 short += of_short
                 sell_lots(lots, cost_parameters.method, i, size / price)
@@ -285,7 +284,7 @@ def _pay(
                 buy_lot(lots, cost_parameters, i, price, size / price, booking.day)
         units[i] = after / price
         cash -= trades[i]
-    paid += capital_gains_tax(lots, cost_parameters, gains, won, long, short, charges)
+    paid += capital_gains_tax(lots, cost_parameters, gains, long, short, charges)
     return cash - paid, paid
 
 

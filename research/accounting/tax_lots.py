@@ -42,23 +42,29 @@ def _place(lots: Lots, method: int, i: int, k: int) -> int:
 
 
 @inlined
+def has_terms(lots: Lots) -> bool:
+    """True if the lots know from when on they are long-term."""
+    return bool(lots.long_from.shape[1] > 0)
+
+
+@inlined
 def _is_short(lots: Lots, i: int, j: int, t: int) -> bool:
     """True if lot j of asset i is short-term at row t of the market."""
-    return lots.long_from.shape[1] > 0 and bool(t < lots.long_from[i, j])
+    return has_terms(lots) and bool(t < lots.long_from[i, j])
 
 
 @inlined
 def _put(lots: Lots, i: int, j: int, units: float, price: float, long_from: int) -> None:
     """Write lot j of asset i."""
     lots.units[i, j], lots.price[i, j] = units, price
-    if lots.long_from.shape[1] > 0:
+    if has_terms(lots):
         lots.long_from[i, j] = long_from
 
 
 @inlined
 def _long_from(lots: Lots, i: int, j: int) -> int:
     """The row from which on lot j of asset i is long-term; 0 without terms."""
-    first: int = lots.long_from[i, j] if lots.long_from.shape[1] > 0 else 0
+    first: int = lots.long_from[i, j] if has_terms(lots) else 0
     return first
 
 
@@ -158,14 +164,13 @@ def loss_left(of_term: float, total: float) -> float:
 
 @linked
 def capital_gains_tax(
-    lots: Lots, cost_parameters: CostParameters, gains: Array, won: float, long: float, short: float, charges: Array
+    lots: Lots, cost_parameters: CostParameters, gains: Array, long: float, short: float, charges: Array
 ) -> float:
     """The tax on gains beyond the losses carried, spread over the assets that gained; carries the rest.
 
     lots            : their carried losses, and the sums of the year, are written.
     cost_parameters : the rates.
     gains           : (n,) realised on each asset, currency.
-    won             : sum of the gains above 0, currency.
     long            : sum of the long-term gains less losses, currency.
     short           : likewise of the short-term ones.
     charges         : (columns, n) currency; the row of tax is written.
@@ -180,6 +185,9 @@ def capital_gains_tax(
     tax, _, _ = net_tax(long, short, cost_parameters.tax, cost_parameters.short_tax)
     lots.carried[LONG], lots.carried[SHORT] = loss_left(long, long + short), loss_left(short, long + short)
     if tax > 0.0:
+        won = 0.0
+        for i in range(len(gains)):
+            won += max(gains[i], 0.0)
         for i in range(len(gains)):
             if gains[i] > 0.0:
                 charges[TAX, i] = tax * (gains[i] / won)
@@ -249,7 +257,7 @@ def buy_lot(lots: Lots, cost_parameters: CostParameters, i: int, price: float, u
     if units <= 0.0:
         return
     j, method = lots.held[i], cost_parameters.method
-    long_from = cost_parameters.long_from[t] if lots.long_from.shape[1] > 0 else 0
+    long_from = cost_parameters.long_from[t] if has_terms(lots) else 0
     if method == AVERAGE and j > 0:
         total = lots.units[i, 0] + units
         lots.price[i, 0] += (price - lots.price[i, 0]) * (units / total)

@@ -48,7 +48,7 @@ def test_the_tax_by_lot_is_what_the_accounting_charges_for_a_sale(
     sold = np.clip(units * price / 100.0 - np.cumsum(of_sale.sizes) + of_sale.sizes[0], 0.0, of_sale.sizes[0])
     due = max(float(of_sale.rates[0] @ sold) - of_sale.carried, 0.0)
     won, _, _, _ = gain(lots, method, 0, float(price), units, 0)
-    paid = capital_gains_tax(lots, charged(method), np.array([won]), max(won, 0.0), won, 0.0, charges)
+    paid = capital_gains_tax(lots, charged(method), np.array([won]), won, 0.0, charges)
     assert due * 100.0 == pytest.approx(paid, abs=1e-9)
 
 

@@ -69,7 +69,7 @@ def test_every_net_of_the_two_terms_is_that_of_unit_by_unit() -> None:
         tax, left = by_units((long, short), (RATE, SHORT_RATE))
         assert net_tax(long, short, RATE, SHORT_RATE)[0] == pytest.approx(tax, abs=1e-15)
         lots, charges = Lots.empty(1, 0), np.zeros((len(COST_COLUMNS), 1))
-        paid = capital_gains_tax(lots, charged(), np.array([1.0]), 1.0, long, short, charges)
+        paid = capital_gains_tax(lots, charged(), np.array([1.0]), long, short, charges)
         assert paid == pytest.approx(tax, abs=1e-15)
         assert lots.carried.tolist() == left
 
@@ -82,7 +82,7 @@ def test_a_year_is_taxed_on_its_sums_whatever_the_order_of_its_sales(
     found = []
     for sales in (gains, gains[::-1]):
         lots, charges = Lots.empty(1, 0), np.zeros((len(COST_COLUMNS), 1))
-        paid = sum(capital_gains_tax(lots, charged(), np.ones(1), 1.0, long, short, charges) for long, short in sales)
+        paid = sum(capital_gains_tax(lots, charged(), np.ones(1), long, short, charges) for long, short in sales)
         paid += tax_return(lots, charged(), limit)
         found.append((paid, *lots.carried.tolist()))
         assert lots.year.tolist() == [-lots.carried[LONG], -lots.carried[SHORT], 0.0]
@@ -98,7 +98,7 @@ def test_a_short_term_gain_that_a_long_term_loss_made_free_is_taxed_by_the_retur
     """A long-term loss of 100, then gains of 100 short-term, then of 100 long-term: 20 at sales, 37 in the year."""
     lots, charges = Lots.empty(1, 0), np.zeros((len(COST_COLUMNS), 1))
     sales = [(-100.0, 0.0), (0.0, 100.0), (100.0, 0.0)]
-    paid = [capital_gains_tax(lots, charged(), np.ones(1), 1.0, *of, charges) for of in sales]
+    paid = [capital_gains_tax(lots, charged(), np.ones(1), *of, charges) for of in sales]
     assert paid == pytest.approx([0.0, 0.0, 20.0])
     assert tax_return(lots, charged(), 3_000.0) == pytest.approx(17.0)
 
@@ -106,7 +106,7 @@ def test_a_short_term_gain_that_a_long_term_loss_made_free_is_taxed_by_the_retur
 def test_a_loss_beyond_the_limit_is_deducted_in_later_years() -> None:
     """5,000 of short-term and 2,000 of long-term loss at a limit of 3,000: 1,110 of tax saved, then 1,110, then 370."""
     lots, charges = Lots.empty(1, 0), np.zeros((len(COST_COLUMNS), 1))
-    capital_gains_tax(lots, charged(), np.zeros(1), 0.0, -2_000.0, -5_000.0, charges)
+    capital_gains_tax(lots, charged(), np.zeros(1), -2_000.0, -5_000.0, charges)
     left = []
     for _ in range(4):
         left.append((tax_return(lots, charged(), 3_000.0), *lots.carried.tolist()))
