@@ -128,8 +128,10 @@ def belief(
     logs = drawn + gain * (seen - drawn)
     if volatility is not None and variance > 0.0:
         logs = logs + elasticity * (2.0 * np.log(volatility) - np.log(variance))
-    away = scales * (_normal(WAVES, seed=3) @ wave_transforms(terms.tax)) / math.sqrt(WAVES)
-    found: Array = np.exp(logs) + terms.tax.mean(axis=0) + (away - away.mean(axis=0))
+    found: Array = np.exp(logs)
+    if terms.tax.any():
+        away = scales * (_normal(WAVES, seed=3) @ wave_transforms(terms.tax)) / math.sqrt(WAVES)
+        found += terms.tax.mean(axis=0) + (away - away.mean(axis=0))
     return found
 
 
