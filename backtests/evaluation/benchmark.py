@@ -90,7 +90,8 @@ def daily_costs(backtest: Backtest) -> Array:
 def losses(backtest: Backtest, benchmark: Benchmark) -> Array:
     """(D,) the daily terms of J, bp a year."""
     active = backtest.gross_returns - target_returns(benchmark.strategic, backtest.market, backtest.first)
-    return daily_loss(backtest.cost_rate, active, benchmark.tracking_penalty, benchmark.periods_per_year)
+    refunded = np.maximum(-backtest.tax_rate, 0.0)
+    return daily_loss(backtest.cost_rate, active, benchmark.tracking_penalty, benchmark.periods_per_year, refunded)
 
 
 def active_returns(backtest: Backtest, benchmark: Benchmark) -> Array:

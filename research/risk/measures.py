@@ -17,7 +17,16 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
 from research.market.calendars import DAYS_PER_YEAR
-from research.risk.series import compounding, excess_returns, nav_rows, one_series, per_year, tail_losses, two_series
+from research.risk.series import (
+    compounding,
+    excess_returns,
+    nav_rows,
+    one_series,
+    per_year,
+    refuse,
+    tail_losses,
+    two_series,
+)
 
 BPS = 1e4
 TRACKING_PENALTY = 5.0  # of J, where nothing else is said: a tracking error of 1 % a year then costs 2.5 bp a year
@@ -262,19 +271,24 @@ def tracking_error(active: ArrayLike, periods_per_year: float) -> float:
     return spread * math.sqrt(per_year(periods_per_year))
 
 
-def daily_loss(cost: ArrayLike, active: ArrayLike, tracking_penalty: float, periods_per_year: float) -> Array:
+def daily_loss(
+    cost: ArrayLike, active: ArrayLike, tracking_penalty: float, periods_per_year: float, refunded: ArrayLike = 0.0
+) -> Array:
     """(T,) the daily terms of J, in bp of NAV a year: periods_per_year·10⁴·(cost + g/2·active²). Their mean is J.
 
-    cost   : (T,) cost of each day over NAV before its trade, fraction; negative where tax is refunded.
+    cost   : (T,) cost of each day over NAV before its trade, fraction; negative by no more than is refunded.
     active : (T,) return before costs less that of the strategic target, fraction; not demeaned.
     tracking_penalty : g; at 5, a tracking error of 1 % a year costs 2.5 bp a year.
     periods_per_year : 252 for daily returns.
-    Raises : DataError for series of different lengths; ConfigError for a negative tracking_penalty.
+    refunded : (T,) or one number: tax refunded that day, part of `cost`, fraction.
+    Raises : DataError for a negative cost or series of different lengths; ConfigError for a negative tracking_penalty.
 
     >>> daily_loss([0.0, 0.0002], [0.01, 0.0], tracking_penalty=5.0, periods_per_year=1.0).round(9).tolist()
     [2.5, 2.0]
     """
     c, a = two_series(cost, "cost", active, "active returns", at_least=1)
+    before = c + (1.0 + SERIES) * np.asarray(refunded)  # sums of charges, added in another order
+    refuse(before < 0.0, c, "cost", "is negative: give costs of zero or more")
     if not (np.isfinite(tracking_penalty) and tracking_penalty >= 0.0):
         raise ConfigError(
             f"tracking_penalty must be zero or more: found {shown(tracking_penalty)}. Correct tracking_penalty in the "

@@ -227,7 +227,8 @@ def test_a_cost_of_ten_bp_in_one_of_252_days_is_ten_bp_a_year() -> None:
 
 
 def test_a_refund_of_tax_lowers_the_loss() -> None:
-    assert daily_loss([0.0004, -0.0001], [0.0, 0.01], 5.0, 1.0) == pytest.approx([4.0, 1.5], rel=TINY)
+    found = daily_loss([0.0004, -0.0001], [0.0, 0.01], 5.0, 1.0, refunded=[0.0, 0.0001])
+    assert found == pytest.approx([4.0, 1.5], rel=TINY)
 
 
 @settings(deadline=None)
@@ -264,6 +265,8 @@ def test_the_loss_is_its_cost_plus_its_distance_and_the_mean_of_its_days(
         (lambda: drawdown([1.0, -1.0]), "not positive"),
         (lambda: var([0.01] * 19), "0.95 observations in the tail"),
         (lambda: cvar([0.01] * 19), "0.95 observations in the tail"),
+        (lambda: daily_loss([-0.1], [0.0], 5.0, 252), "negative"),
+        (lambda: daily_loss([0.0, -0.1], [0.0, 0.0], 5.0, 252, [0.1, 0.05]), "negative"),
         (lambda: calendar_years(np.array(["2020-01-02"] * 2, dtype="datetime64[D]"), [0.0, 0.0]), "increasing"),
         (lambda: calendar_months(np.array(["2020-01-02"] * 2, dtype="datetime64[D]"), [0.0, 0.0]), "calendar months"),
         (lambda: calendar_years(np.array(["2020-01-02", "NaT"], dtype="datetime64[D]"), [0.0, 0.0]), "increasing"),
