@@ -15,6 +15,7 @@ from foundation.arrays import Array
 from foundation.compiled import inlined, linked, refer
 from foundation.compiled.simd import bits, load, store
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
+from research.accounting.spending import settle
 from research.rules.bands import ask, near, reason
 from research.rules.destinations import remake
 from research.rules.rule_options import (
@@ -128,6 +129,8 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
                 return count, t
             count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
         nav = wealth(units, closes, t, cash_units, cash_index[t])
+        if sessions.busy[t] and len(desk.spending.paid) > 0:
+            settle(desk.spending, t, nav)
         if sessions.busy[t] and sessions.flows[t] != 0.0:
             if pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, order.fraction):
                 cash_units, nav = receive(sessions, t, units, cash_units)  # what is booked at this close uses the money

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from backtests.engine.ledger import Ledger
 from foundation.arrays import Array, Mask, Rows
 from research.accounting.cost_parameters import CostParameters, HoldingCosts, Lots, Scratch
+from research.accounting.spending import NO_SPENDING, SpendingState
 from research.rules.rule_options import BandArrays, RuleOptions, Workspace
 
 
@@ -53,6 +54,7 @@ class Desk(NamedTuple):
     lag             : sessions from a decision to its booking.
     tax_returns     : (T,) True where the tax return of the last year is settled, or (0,) if there are none.
     loss_limit      : losses that a tax return deducts from other income at most, currency.
+    spending        : rule by which money comes and goes; the flows of the market are then those that it writes.
     """
 
     cost_parameters: CostParameters
@@ -66,6 +68,7 @@ class Desk(NamedTuple):
     lag: int
     tax_returns: Mask
     loss_limit: float
+    spending: SpendingState = NO_SPENDING
 
 
 class EventInputs(NamedTuple):

@@ -19,6 +19,7 @@ from foundation.errors import PolicyError
 from research.accounting import Hold, Trade, View, Why
 from research.accounting.kernel import BOOKED, REFUSED, Box, Pace, Quotes, Record, book, wealth, weigh
 from research.accounting.sale_tax import SaleTax
+from research.accounting.spending import settle
 from research.accounting.view import check_trade, leverage_of
 from research.orders.decision import asked_once
 from research.orders.lots.position import Position
@@ -84,6 +85,8 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
         if inputs.desk.at_open and pending is not None and pending.due == t:
             pending = _carry_out(inputs, held, pending, t, inputs.sessions.opens, ledger)
         held.nav = wealth(held.units, inputs.sessions.closes, t, held.cash_units, inputs.sessions.cash_index[t])
+        if inputs.sessions.busy[t] and len(inputs.desk.spending.paid) > 0:
+            settle(inputs.desk.spending, t, held.nav)
         if inputs.sessions.flows[t] != 0.0:
             _flow(inputs, held, t, pending, ledger)
         if not held.nav > 0.0:

@@ -313,7 +313,7 @@ def play_future(opening: Opening, policy: Policy, growths: Array, name: str = ""
     market = opening.market(growths, past)
     first = past - 1
     targets = target_path(held_by(policy, opening.portfolio.strategic), market, start=first)
-    inputs = _inputs(opening, policy, market, targets, first, name)
+    inputs = engine_inputs(opening, policy, market, targets, first, name)
     ledger, cash_units = _opened(opening, inputs)
     rule = compiled_rule(policy)
     if rule is None:
@@ -342,7 +342,7 @@ def _past(opening: Opening, policy: Policy) -> int:
     return min(2 * window + 63, whole) if window else 1
 
 
-def _inputs(
+def engine_inputs(
     opening: Opening, policy: Policy, market: Market, targets: TargetPath, first: int, name: str
 ) -> EngineInputs:
     """The inputs of a backtest on a market that holds the future, opened at its row `first`."""
@@ -378,10 +378,10 @@ def _play_all(opening: Opening, shared: SharedBands, prices: FuturePrices) -> Pl
     """Play one policy through all futures: prices change from one to the next, and nothing else does."""
     closes, tiles = prices
     paths, rows, n = closes.shape
-    inputs = _inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
+    inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
     ledger, _ = _opened(opening, inputs)
     here, laid = np.empty_like(closes[0]), np.empty_like(tiles[0])  # the future that is played, read-only to the loop
-    now = inputs.sessions._replace(closes=_shown(here), tiles=_shown(laid), cash_index=opening.cash_closes)
+    now = inputs.sessions._replace(closes=shown(here), tiles=shown(laid), cash_index=opening.cash_closes)
     given = inputs.loop(shared.bands, shared.options, ledger)._replace(sessions=now)
     out = PlayedPaths(np.empty((paths, rows)), *np.zeros((4, paths, rows)))
     units, held = np.empty(n), opening.portfolio.holdings / opening.closes[1]
@@ -389,8 +389,8 @@ def _play_all(opening: Opening, shared: SharedBands, prices: FuturePrices) -> Pl
     written = ledger.booked, ledger.trades, ledger.charges, ledger.nav_before
     booked = 1 - opening.portfolio.sessions_since_trade  # row of the last trade; the last close is row 1
     one, count_up = (
-        _typed(play, given, 0, units, cash_units, booked),
-        _typed(_tally, *written, 0, 0, out.cost[0], out.turnover[0], out.orders[0]),
+        typed(play, given, 0, units, cash_units, booked),
+        typed(_tally, *written, 0, 0, out.cost[0], out.turnover[0], out.orders[0]),
     )
     for p in range(paths):
         here[:], laid[:], units[:] = closes[p], tiles[p], held
@@ -404,12 +404,12 @@ def _play_all(opening: Opening, shared: SharedBands, prices: FuturePrices) -> Pl
     return PlayedPaths(*(values[:, 1:] for values in vars(out).values()))
 
 
-def _typed(kernel: Any, *given: Any) -> Callable[..., Any]:
+def typed(kernel: Any, *given: Any) -> Callable[..., Any]:
     """The machine code of a kernel for arguments of these types: asking for them takes longer than a year does."""
     return getattr(kernel, "dispatcher", kernel).compile(tuple(map(typeof, given)))  # type: ignore[no-any-return]
 
 
-def _shown(values: Array) -> Array:
+def shown(values: Array) -> Array:
     """A read-only view of an array that is written to."""
     view = values.view()
     view.flags.writeable = False

@@ -31,6 +31,7 @@ from research.portfolio.keys.costs import read_costs
 from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
 from research.portfolio.keys.factors import factors_in
 from research.portfolio.keys.flows import read_flows
+from research.portfolio.keys.plan import read_plan
 from research.portfolio.keys.forecasts import read_forecasts
 from research.portfolio.keys.limits import read_dividends, read_execution, read_limits
 from research.portfolio.keys.market import read_assets, read_market, with_line_facts
@@ -102,6 +103,7 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
         timed=lambda: in_rows(document, of.periods_per_year),
         dividends=lambda: read_dividends(document, of.quoted),
         flows=lambda: read_flows(document, of.quoted, of.execution),
+        plan=lambda: read_plan(document, of.quoted),
         factors=lambda: factors_in(document, of.quoted, of.test_start, of.periods_per_year),
         held=lambda: read_held(document, of.quoted, of.assets, keys.basis, of.book),
         benchmark=lambda: read_benchmark(document, of.held.market, names, of.test_start),
@@ -167,6 +169,7 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         execution=of.execution,
         dividends=of.dividends,
         flows=of.flows,
+        plan=of.plan,
         target_may_change=keys.target == MAY_CHANGE,
         benchmark=of.benchmark,
         factors=of.factors,

@@ -30,6 +30,7 @@ from research.portfolio.keys.benchmark import NamedBenchmark
 from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
 from research.portfolio.keys.forecasts import StatedForecasts
 from research.portfolio.keys.orders import OrderLimits
+from research.portfolio.keys.plan import Plan
 from research.portfolio.keys.stress import Stress
 from research.portfolio.keys.ticket import TicketTerms
 
@@ -94,6 +95,7 @@ class Portfolio:
     execution        : booking of decisions in backtests.
     dividends        : use of dividends in backtests.
     flows            : deposits and withdrawals in backtests, or None.
+    plan             : what is saved and spent over the years to come, or None.
     materiality      : material difference in J: policies that differ by less are equally good to this desk, bp of NAV a
                        year.
     day_cost         : cost to the desk of a day with a trade besides, currency.
@@ -150,6 +152,7 @@ class Portfolio:
     execution: Execution = field(default_factory=Execution)
     dividends: Dividends = "reinvest"
     flows: Flows | None = None
+    plan: Plan | None = None
     materiality: float = MATERIALITY
     day_cost: float = 0.0
     order_cost: float = 0.0

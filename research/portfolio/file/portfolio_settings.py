@@ -36,6 +36,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         "execution": plain(portfolio.execution) | given["execution"] if "execution" in given else None,
         "dividends": portfolio.dividends if "dividends" in given else None,
         "flows": None if portfolio.flows is None else given["flows"] | {"use": portfolio.flows.use},
+        "plan": given.get("plan"),
         "impact": impact_settings(portfolio.costs) if "impact" in given else None,
         "tax": given.get("tax"),
         "limits": _stated(

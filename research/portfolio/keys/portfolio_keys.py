@@ -29,6 +29,7 @@ from research.portfolio.keys.forecasts import ForecastKeys
 from research.portfolio.keys.limits import LimitKeys
 from research.portfolio.keys.market_keys import MarketKeys
 from research.portfolio.keys.orders import OrderKeys
+from research.portfolio.keys.plan import Plan
 from research.portfolio.keys.stress import StressKeys
 from research.portfolio.keys.ticket import TicketTerms
 from research.portfolio.portfolio import MATERIALITY
@@ -81,6 +82,7 @@ class PortfolioKeys:
     execution: Execution | None = None
     dividends: Dividends = "reinvest"
     flows: FlowKeys | None = None
+    plan: Plan | None = None
     tracking_penalty: Penalty | None = None
     halving_tracking_error_is_worth: HalvingKeys | None = None
     materiality_bps: Bps = MATERIALITY

@@ -1,0 +1,380 @@
+"""Answers about the life of a plan: how likely it fails, what is left, what may be spent, and what that depends on.
+
+All policies are played on the same futures. A mean that is estimated from few years is not known: each future has its
+own, drawn from the distribution of the estimate, and beside the answer stands what it would be were the mean known.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from backtests.today.future_paths import FuturePrices, Opening, SharedBands, is_played_at_once
+from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
+from foundation.arguments import is_whole, refuse
+from foundation.arrays import Array, Mask
+from foundation.errors import ConfigError
+from research.accounting import Policy
+from research.market import Market
+from research.market.reading.long_history import consumer_prices
+from research.portfolio import Portfolio
+from research.portfolio.keys.plan import HISTORY, MONTHS, Plan
+from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_laws, sample
+from research.risk.simulation.streams import MEANS, stream
+
+PATHS = 10_000
+WORKERS = 2
+LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
+OTHER_PATHS = 2_500  # of the futures, those that are played under other laws and assumptions
+CONFIDENCE = 0.95
+POINT = 0.01  # a point of return, of cost or of inflation, a year
+STEPS = 30  # halvings of a search for an amount
+PRECISE = 1e-4  # of the amount that is searched for
+
+DECADE = 10  # years
+FIFTH = 0.2
+
+
+@dataclass(frozen=True)
+class Chance:
+    """A probability that is counted among futures, and its interval of 95 % (Clopper and Pearson)."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, happened: Mask) -> "Chance":
+        """Of what happened in each future (P,)."""
+        found = stats.binomtest(int(happened.sum()), len(happened)).proportion_ci(CONFIDENCE, "exact")
+        return cls(float(happened.mean()), float(found.low), float(found.high))
+
+
+@dataclass(frozen=True)
+class Amount:
+    """An amount that is safe at a probability of failing, currency a year in today's money, and its interval of 95 %.
+
+    The interval is that of a quantile, by the order of the amounts that futures bear. NaN where the rule has no amount.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyPlan:
+    """One policy on all futures.
+
+    failed   : it ran out, or left less than it should.
+    by_year  : (Y,) probability of having run out by the end of each year.
+    left     : NAV at the end by the quantiles `LEVELS`, currency in today's money.
+    fan      : (Y + 1, levels) NAV as each year ends, today's first, likewise.
+    taken    : mean of what was paid out a year, currency in today's money.
+    lowest   : 5 % quantile of the lowest payment of a whole year, likewise.
+    taxes    : mean of all taxes, likewise.
+    costs    : mean of all costs of trading, likewise.
+    safe     : the amount that is safe.
+    worse    : probability of failing where the policy shown does not, less the other way round, and its interval.
+    p        : probability of so large a difference by chance (McNemar's exact test); NaN for the policy shown.
+    """
+
+    failed: Chance
+    by_year: Array
+    left: Array
+    fan: Array
+    taken: float
+    lowest: float
+    taxes: float
+    costs: float
+    safe: Amount
+    worse: tuple[float, float, float]
+    p: float
+
+
+@dataclass(frozen=True, eq=False)
+class LifeOfPlan:
+    """The answers of a plan.
+
+    portfolio : the portfolio.
+    plan      : its plan.
+    opening   : its holdings in months.
+    policies  : by name; the first is the one that the others are compared with.
+    left_out  : policies that cannot be played, with the reason.
+    law       : name of the law of the futures.
+    paths     : number of futures.
+    sample    : first and last month that the law is fitted to.
+    growth    : mean log return a year of the strategic target in them, and its standard error.
+    known     : probability of failing of the first policy were that mean known.
+    laws      : the same under other laws, by name, on fewer futures.
+    changes   : probability of failing and safe amount of the first policy with a point more or less, by what changed,
+                on fewer futures; "as it is" is the plan on the same ones.
+    decades   : probability of failing of the first policy in the fifth of futures whose target earned least in the
+                first decade, and in the last.
+    prices    : (Y + 1,) median of consumer prices.
+    """
+
+    portfolio: Portfolio
+    plan: Plan
+    opening: PlanOpening
+    policies: Mapping[str, PolicyPlan]
+    left_out: Mapping[str, str]
+    law: str
+    paths: int
+    sample: tuple[pd.Timestamp, pd.Timestamp]
+    growth: tuple[float, float]
+    known: Chance
+    laws: Mapping[str, Chance]
+    changes: Mapping[str, tuple[Chance, Amount]]
+    decades: tuple[Chance, Chance] | None
+    prices: Array
+
+    @property
+    def shown(self) -> str:
+        """The name of the policy that the others are compared with."""
+        return next(iter(self.policies))
+
+
+@dataclass(frozen=True, eq=False)
+class Futures:
+    """Futures of a plan.
+
+    growths  : (P, D, n) 1 + simple return of each asset in each month.
+    consumer : (P, D + 1) or (1, D + 1) consumer prices, 1 today.
+    """
+
+    growths: Array
+    consumer: Array
+
+    def some(self, which: Array) -> "Futures":
+        """Those of the numbers or the mask `which`."""
+        return Futures(self.growths[which], self.consumer if len(self.consumer) == 1 else self.consumer[which])
+
+    def blocks(self) -> "list[Futures]":
+        """The same in blocks, which are played one by one."""
+        return [self.some(np.arange(k, min(k + BLOCK_PATHS, len(self.growths)))) for k in range(0, len(self.growths), BLOCK_PATHS)]
+
+    def moved(self, growth: float = 0.0, inflation: float = 0.0) -> "Futures":
+        """The same with more return, and more inflation, a year, fraction."""
+        years = np.arange(self.consumer.shape[1]) / MONTHS
+        return Futures(self.growths * (1.0 + growth) ** (1.0 / MONTHS), self.consumer * (1.0 + inflation) ** years)
+
+
+def life_of_plan(
+    portfolio: Portfolio,
+    plan: Plan,
+    policies: Mapping[str, Policy],
+    *,
+    paths: int = PATHS,
+    seed: int = 0,
+    workers: int = WORKERS,
+) -> LifeOfPlan:
+    """Play policies through the years of a plan, and answer what it asks.
+
+    portfolio : its holdings are those of the last close.
+    plan      : what comes and goes.
+    policies  : ready to decide, by name; the first is shown, and the others are compared with it.
+    paths     : number of futures, at least 100.
+    seed      : seed of the random numbers.
+    workers   : number of threads; the figures do not depend on it.
+    Raises    : ConfigError for a plan that cannot begin, and where no policy can be played; DataError as `future_laws`.
+    """
+    if not (is_whole(paths) and 100 <= paths):
+        refuse("paths are", paths, "give a whole number of futures, at least 100.")
+    opening, daily = PlanOpening.of(portfolio, plan), Opening(portfolio)
+    check_first_year(portfolio, plan)
+    shared, left_out = {}, {}
+    for name, policy in policies.items():
+        if is_played_at_once(policy):
+            shared[name] = bands_in_months(opening, daily, policy)
+        else:
+            left_out[name] = "it decides on prices to come, and no plan plays it."
+    if not shared:
+        raise ConfigError(f"no policy can be played through a plan: {', '.join(left_out) or 'none is given'}.")
+    market = opening.portfolio.market
+    laws, _ = future_laws(with_consumer_prices(market) if plan.inflation == HISTORY else market, MONTHS)
+    first, *others = laws
+    dates, returns = sample(market, MONTHS)
+    log = np.log1p(returns)
+    fewer = min(OTHER_PATHS, paths)
+    with ThreadPoolExecutor(workers) as pool:
+        game = _Game(opening, pool.map)
+        futures = draw(opening, laws[first], paths, seed, log)
+        played = {name: game.play(one, futures) for name, one in shared.items()}
+        shown = next(iter(shared))
+        failed = {name: fails(plan, one) for name, one in played.items()}
+        safe = {name: game.safe(one, futures, failed[name]) for name, one in shared.items()}
+        known = game.chance(shared[shown], draw(opening, laws[first], fewer, seed, None))
+        under = {law: game.chance(shared[shown], draw(opening, laws[law], fewer, seed, log)) for law in others}
+        changes = {}
+        few = futures.some(np.arange(fewer))
+        dearer = _Game(replace(opening, fee=POINT), pool.map)
+        for words, there, moved in (
+            ("as it is", game, few),
+            ("a point less return", game, few.moved(growth=-POINT)),
+            ("a point more cost", dearer, few),
+            ("a point more inflation", game, few.moved(inflation=POINT)),
+        ):
+            lost = fails(plan, there.play(shared[shown], moved))
+            changes[words] = Chance.of(lost), there.safe(shared[shown], moved, lost)
+    target = opening.portfolio.target
+    held = np.log1p(returns @ target + (1.0 - target.sum()) * (opening.cash_growth - 1.0))
+    return LifeOfPlan(
+        portfolio, plan, opening,
+        {name: _answers(one, failed[name], failed[shown], safe[name], name == shown) for name, one in played.items()},
+        left_out, first, paths, (dates[0], dates[-1]),
+        (MONTHS * float(held.mean()), MONTHS * float(held.std(ddof=1)) / math.sqrt(len(held))),
+        known, under, changes, _decades(opening, futures, failed[shown]), np.median(played[shown].prices, axis=0),
+    )  # fmt: skip
+
+
+def draw(opening: PlanOpening, law: FutureLaw, paths: int, seed: int, log: Array | None) -> Futures:
+    """The futures of a law.
+
+    log : (T, n) log returns of the sample, from whose mean each future's own mean is drawn; None where it is known.
+    """
+    days, plan, n = opening.days, opening.plan, len(opening.portfolio.market.assets)
+    parts = [law.growths(block, days, seed) for block in range(math.ceil(paths / BLOCK_PATHS))]
+    drawn = np.concatenate(parts)[:paths]
+    growths = np.ascontiguousarray(drawn[:, :, :n])
+    if log is not None:
+        root = np.linalg.cholesky(np.cov(log.T).reshape(n, n) / len(log) + 1e-18 * np.eye(n))
+        shifts = np.array([stream(seed, path, MEANS).standard_normal(n) for path in range(paths)]) @ root.T
+        growths *= np.exp(shifts)[:, None, :]
+    if isinstance(plan.inflation, str):
+        consumer = np.cumprod(np.concatenate([np.ones((paths, 1)), drawn[:, :, n]], axis=1), axis=1)
+    else:
+        consumer = (1.0 + plan.inflation) ** (np.arange(days + 1) / MONTHS)[None]
+    return Futures(growths, consumer)
+
+
+def with_consumer_prices(market: Market) -> Market:
+    """A market in months and, as one more asset, US consumer prices. Raises DataError for months beyond the data."""
+    level = consumer_prices(market.days)
+    rise = np.append(0.0, level[1:] / level[:-1] - 1.0)[:, None]
+    name = "consumer prices"
+    row = market.instruments.iloc[:1].rename(index={market.assets[0]: name})
+    return Market(
+        dates=market.dates,
+        assets=(*market.assets, name),
+        returns=np.hstack([market.returns, rise]),
+        tradable=np.hstack([market.tradable, np.ones_like(rise, dtype=bool)]),
+        cash=market.cash,
+        instruments=pd.concat([market.instruments, row]),
+        prices=np.hstack([market.prices, level[:, None]]),
+        calendar=market.calendar,
+        name=market.name,
+    )
+
+
+def check_first_year(portfolio: Portfolio, plan: Plan) -> None:
+    """Refuse a plan that spends all there is on its first day. Raises ConfigError."""
+    amount = plan.spending.amount
+    if plan.begins == 0 and amount is not None and amount >= portfolio.nav:
+        raise ConfigError(
+            f"the amount of the plan is {amount:,.2f} {portfolio.basis} a year, and all that {portfolio.file} holds is "
+            f"worth {portfolio.nav:,.2f}: it would run out in its first year. Spend less, or save first."
+        )
+
+
+def fails(plan: Plan, played: PlanPaths) -> Mask:
+    """(P,) true in a future that runs out, or leaves less than the plan asks for."""
+    failed: Mask = (played.ended >= 0) | (played.left < plan.left)
+    return failed
+
+
+@dataclass(frozen=True)
+class _Game:
+    """Policies played on futures, block by block.
+
+    opening : holdings and plan.
+    spread  : `map`, or that of a pool.
+    """
+
+    opening: PlanOpening
+    spread: Callable[..., Sequence[PlanPaths]]
+
+    def play(self, shared: SharedBands, futures: Futures, scale: float = 1.0) -> PlanPaths:
+        """The results on all futures; `scale` as for `play_plan`."""
+
+        def one(block: Futures) -> PlanPaths:
+            return play_plan(self.opening, shared, FuturePrices.of(self.opening, block.growths), block.consumer, scale)
+
+        return PlanPaths.joined(list(self.spread(one, futures.blocks())))
+
+    def chance(self, shared: SharedBands, futures: Futures) -> Chance:
+        """The probability of failing."""
+        return Chance.of(fails(self.opening.plan, self.play(shared, futures)))
+
+    def safe(self, shared: SharedBands, futures: Futures, failed: Mask) -> Amount:
+        """The amount at which the plan fails with its stated probability.
+
+        What a future bears lies between the largest amount at which it did not fail and the least at which it did;
+        only those futures are played again for which that says nothing about the amount asked.
+        failed : (P,) those that fail with the amount of the plan.
+        """
+        plan, paths = self.opening.plan, len(failed)
+        if not plan.spending.amount:
+            return Amount(math.nan, math.nan, math.nan)
+        bears, fails_at = np.where(failed, 0.0, 1.0), np.where(failed, 1.0, np.inf)
+
+        def count(scale: float) -> int:
+            which = np.flatnonzero((bears < scale) & (scale < fails_at))
+            if which.size:
+                lost = fails(plan, self.play(shared, futures.some(which), scale))
+                fails_at[which[lost]], bears[which[~lost]] = scale, scale
+            return int((fails_at <= scale).sum())
+
+        spread = stats.binom(paths, plan.probability)
+        return Amount(*(plan.spending.amount * _largest(count, float(k)) for k in (
+            plan.probability * paths, spread.ppf(0.5 - CONFIDENCE / 2), spread.ppf(0.5 + CONFIDENCE / 2)
+        )))  # fmt: skip
+
+
+def _largest(count: Callable[[float], int], most: float) -> float:
+    """The largest scale at which at most so many futures fail; 0 where more fail however little is spent."""
+    low, high = 0.0, 1.0
+    while count(high) <= most and high < 2.0**STEPS:
+        low, high = high, 2.0 * high
+    for _ in range(STEPS):
+        if high - low <= PRECISE * high:
+            break
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if count(middle) <= most else (low, middle)
+    return low
+
+
+def _answers(played: PlanPaths, failed: Mask, first: Mask, safe: Amount, is_first: bool) -> PolicyPlan:
+    """The answers of one policy.  failed, first : (P,) the futures in which it, and the policy shown, fails."""
+    more, less = int((failed & ~first).sum()), int((first & ~failed).sum())
+    years, paths = played.taken.shape[1], len(failed)
+    apart = failed.astype(float) - first
+    error = stats.norm.ppf(0.5 + CONFIDENCE / 2) * float(apart.std()) / math.sqrt(paths)
+    by_year = [float(((played.ended >= 0) & (played.ended < MONTHS * (year + 1))).mean()) for year in range(years)]
+    real = played.nav / played.prices
+    spending = played.taken[:, played.taken.any(axis=0)]
+    return PolicyPlan(
+        Chance.of(failed), np.array(by_year), np.quantile(played.left, LEVELS), np.quantile(real, LEVELS, axis=0).T,
+        float(spending.mean()), float(np.quantile(spending.min(axis=1), LEVELS[0])), float(played.taxes.mean()),
+        float(played.costs.mean()), safe, (float(apart.mean()), float(apart.mean()) - error, float(apart.mean()) + error),
+        math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,
+    )  # fmt: skip
+
+
+def _decades(opening: PlanOpening, futures: Futures, failed: Mask) -> tuple[Chance, Chance] | None:
+    """The probability of failing after the worst first decades of the target, and after the worst last ones."""
+    if opening.plan.years < 2 * DECADE:
+        return None
+    real = np.log(1.0 + opening.costless(futures.growths, opening.portfolio.target))
+    prices = np.log(futures.consumer[:, -1])
+    rows, found = DECADE * MONTHS, []
+    for earned, rise in (
+        (real[:, :rows].sum(axis=1), np.log(futures.consumer[:, rows])),
+        (real[:, -rows:].sum(axis=1), prices - np.log(futures.consumer[:, -1 - rows])),
+    ):
+        found.append(Chance.of(failed[earned - rise <= np.quantile(earned - rise, FIFTH)]))
+    return found[0], found[1]

@@ -1,0 +1,98 @@
+"""The life of a plan, under `plan`: what is saved and spent, for how many years, and what shall be left."""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from research.accounting.spending import Spending, SpendingState
+from research.market import Market
+from research.portfolio.file.document import Document
+from research.portfolio.file.kinds import Amount, Day, Number, Told, record
+from research.portfolio.file.settings import read
+
+MONTHS = 12  # rows of a plan a year
+LONGEST = 60  # years
+PARTS = {"month": 12, "quarter": 4, "year": 1}  # payments of a year's amount
+Years = Annotated[int, Field(ge=1, le=LONGEST, description="Whole years.")]
+HISTORY = "history"
+
+
+@record
+class SavingKeys:
+    """Money that comes before the spending begins: currency a year in today's money, and for how many years."""
+
+    amount: Amount
+    years: Years
+
+
+@record
+class Plan:
+    """What comes to a portfolio and goes from it over whole years, from the last close on; a row a month.
+
+    years       : years of the plan, those of saving included.
+    spending    : what goes each year after the saving.
+    saving      : what comes before; parts of it come at the end of each period `every`.
+    every       : period at whose beginning a part of the year's spending is paid; the amount of a year is settled as
+                  it begins.
+    once        : money that comes besides on a day, or goes, below 0, currency in today's money; at the month's row that
+                  is nearest.
+    inflation   : rise of consumer prices a year, fraction, or "history": the months of US prices that belong to the
+                  months drawn.
+    left        : what shall be left at the end, currency in today's money: with less the plan has failed.
+    probability : probability of failing that the owner would bear: of the amount that is safe.
+    """
+
+    years: Years = 30
+    spending: Spending
+    saving: SavingKeys | None = None
+    every: Literal["month", "quarter", "year"] = "year"
+    once: Mapping[Day, Number] = field(default_factory=dict)
+    inflation: Annotated[float, Field(gt=-0.1, lt=0.5, description="A fraction a year: 2.5 % is 0.025.")] | Literal["history"]
+    left: Amount = 0.0
+    probability: Annotated[float, Field(gt=0.0, lt=0.5, description="A probability: 5 % is 0.05.")] = 0.05
+
+    def __post_init__(self) -> None:
+        """Refuse a plan that only saves."""
+        if self.saving is not None and self.saving.years >= self.years:
+            raise Told(
+                f"as long as the plan, which has {self.years}", "Give fewer years of saving, or a longer plan.", "saving"
+            )
+
+    @property
+    def months(self) -> int:
+        """Rows of the plan after today."""
+        return MONTHS * self.years
+
+    @property
+    def begins(self) -> int:
+        """Months from today to the first year of spending."""
+        return 0 if self.saving is None else MONTHS * self.saving.years
+
+    def state(self, dates: pd.DatetimeIndex) -> SpendingState:
+        """The rule and the known money for loops over a row before today, today, and the months of `dates`[1:]."""
+        rows, step = self.months + 2, MONTHS // PARTS[self.every]
+        years_left, (paid, known) = np.zeros(rows, dtype=np.int64), np.zeros((2, rows))
+        years_left[1 + self.begins : -1 : MONTHS] = np.arange(self.years - self.begins // MONTHS, 0, -1)
+        paid[1 + self.begins : -1 : step] = 1.0 / PARTS[self.every]
+        if self.saving is not None:
+            known[1 + step : 2 + self.begins : step] = self.saving.amount / PARTS[self.every]
+        for day, amount in self.once.items():
+            known[1 + int(np.argmin(np.abs(dates - day)))] += amount
+        return SpendingState.of(self.spending, years_left, paid, known)
+
+
+def read_plan(document: Document, market: Market) -> Plan | None:
+    """The plan under `plan`, from the last close of a market on, or None. Raises ConfigError for what is wrong."""
+    if "plan" not in document.tree:
+        return None
+    plan, today = read(document, ("plan",), Plan), market.dates[-1]
+    last = today + pd.DateOffset(months=plan.months)
+    for day, written in zip(plan.once, document.tree["plan"].get("once", ()), strict=True):
+        if not today < day <= last:
+            what = f"not within the plan, which goes from {today:%Y-%m-%d} to {last:%Y-%m-%d}"
+            document.refuse(("plan", "once", written), what, written, "Give a later day, or a longer plan.")
+    return plan
