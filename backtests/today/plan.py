@@ -37,6 +37,7 @@ PRECISE = 1e-4  # of the amount that is searched for
 
 DECADE = 10  # years
 FIFTH = 0.2
+MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of the amount, at which the curve is known
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,9 @@ class LifeOfPlan:
     laws      : the same under other laws, by name, on fewer futures.
     changes   : probability of failing and safe amount of the first policy with a point more or less, by what changed,
                 on fewer futures; "as it is" is the plan on the same ones.
-    decades   : probability of failing of the first policy in the fifth of futures whose target earned least in the
-                first decade, and in the last.
+    curve     : probability of failing of the first policy by amount, on fewer futures; () where the rule has none.
+    decades   : probability of failing of the first policy in the fifth of futures whose target earned least, after
+                prices, in the first decade, and in the last; None for a plan of less than twenty years.
     prices    : (Y + 1,) median of consumer prices.
     """
 
@@ -130,6 +132,7 @@ class LifeOfPlan:
     known: Chance
     laws: Mapping[str, Chance]
     changes: Mapping[str, tuple[Chance, Amount]]
+    curve: tuple[tuple[float, Chance], ...]
     decades: tuple[Chance, Chance] | None
     prices: Array
 
@@ -156,7 +159,10 @@ class Futures:
 
     def blocks(self) -> "list[Futures]":
         """The same in blocks, which are played one by one."""
-        return [self.some(np.arange(k, min(k + BLOCK_PATHS, len(self.growths)))) for k in range(0, len(self.growths), BLOCK_PATHS)]
+        return [
+            self.some(np.arange(k, min(k + BLOCK_PATHS, len(self.growths))))
+            for k in range(0, len(self.growths), BLOCK_PATHS)
+        ]
 
     def moved(self, growth: float = 0.0, inflation: float = 0.0) -> "Futures":
         """The same with more return, and more inflation, a year, fraction."""
@@ -221,6 +227,12 @@ def life_of_plan(
         ):
             lost = fails(plan, there.play(shared[shown], moved))
             changes[words] = Chance.of(lost), there.safe(shared[shown], moved, lost)
+        amount = plan.spending.amount
+        curve = (
+            [(amount * k, Chance.of(fails(plan, game.play(shared[shown], few, k)))) for k in MULTIPLES]
+            if amount
+            else []
+        )
     target = opening.portfolio.target
     held = np.log1p(returns @ target + (1.0 - target.sum()) * (opening.cash_growth - 1.0))
     return LifeOfPlan(
@@ -228,7 +240,7 @@ def life_of_plan(
         {name: _answers(one, failed[name], failed[shown], safe[name], name == shown) for name, one in played.items()},
         left_out, first, paths, (dates[0], dates[-1]),
         (MONTHS * float(held.mean()), MONTHS * float(held.std(ddof=1)) / math.sqrt(len(held))),
-        known, under, changes, _decades(opening, futures, failed[shown]), np.median(played[shown].prices, axis=0),
+        known, under, changes, tuple(curve), _decades(opening, futures, failed[shown]), np.median(played[shown].prices, axis=0),
     )  # fmt: skip
 
 

@@ -148,7 +148,9 @@ def bands_in_months(opening: PlanOpening, daily: Opening, policy: Policy) -> Sha
     return replace(there, targets=target, bands=there.bands._replace(asked=asked, row=row))
 
 
-def play_plan(opening: PlanOpening, shared: SharedBands, closes: FuturePrices, consumer: Array, scale: float = 1.0) -> PlanPaths:
+def play_plan(
+    opening: PlanOpening, shared: SharedBands, closes: FuturePrices, consumer: Array, scale: float = 1.0
+) -> PlanPaths:
     """Play one policy through P futures of a plan.
 
     opening  : today's holdings and the plan.
@@ -162,7 +164,12 @@ def play_plan(opening: PlanOpening, shared: SharedBands, closes: FuturePrices, c
     spending.numbers[:2] *= scale
     inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
     returns = inputs.desk.tax_returns
-    busy = (spending.years_left > 0) | (spending.paid > 0.0) | (spending.known != 0.0) | (returns if len(returns) else False)
+    busy = (
+        (spending.years_left > 0)
+        | (spending.paid > 0.0)
+        | (spending.known != 0.0)
+        | (returns if len(returns) else False)
+    )
     ledger = Ledger.empty(rows, n, rows + n + int(returns.sum()))
     here, laid = np.empty_like(closes.closes[0]), np.empty_like(closes.tiles[0])
     lots = inputs.desk.lots
@@ -170,18 +177,28 @@ def play_plan(opening: PlanOpening, shared: SharedBands, closes: FuturePrices, c
         lots = Lots.empty(n, 2 * rows + 1, lots.long_from.shape[1] > 0)
     given = inputs.loop(shared.bands, shared.options, ledger)._replace(
         sessions=inputs.sessions._replace(
-            closes=shown(here), tiles=shown(laid), cash_index=opening.cash_closes, flows=shown(spending.flows), busy=frozen(busy)
+            closes=shown(here),
+            tiles=shown(laid),
+            cash_index=opening.cash_closes,
+            flows=shown(spending.flows),
+            busy=frozen(busy),
         ),
         desk=inputs.desk._replace(spending=spending, lots=lots),
     )
-    held, cash_units = opening.portfolio.holdings / opening.closes[1], float(opening.portfolio.cash / opening.cash_closes[1])
+    held, cash_units = (
+        opening.portfolio.holdings / opening.closes[1],
+        float(opening.portfolio.cash / opening.cash_closes[1]),
+    )
     units, years = np.empty(n), opening.plan.years
     out = PlanPaths(
         np.zeros((paths, years + 1)), np.empty(paths, dtype=np.int64), *np.zeros((1, paths, years)), *np.zeros((2, paths)),
         np.empty((paths, years + 1)),
     )  # fmt: skip
     booked = 1 - opening.portfolio.sessions_since_trade
-    ledger.nav[0], ledger.cash[0] = held @ opening.closes[0] + cash_units * opening.cash_closes[0], cash_units * opening.cash_closes[0]
+    ledger.nav[0], ledger.cash[0] = (
+        held @ opening.closes[0] + cash_units * opening.cash_closes[0],
+        cash_units * opening.cash_closes[0],
+    )
     one = typed(play, given, 0, units, cash_units, booked)
     for p in range(paths):
         here[:], laid[:], units[:] = closes.closes[p], closes.tiles[p], held
@@ -199,7 +216,14 @@ def play_plan(opening: PlanOpening, shared: SharedBands, closes: FuturePrices, c
 
 @compiled
 def _sum_up(
-    ledger: Ledger, count: int, stopped: int, spending: SpendingState, nav: Array, taken: Array, taxes: Array, costs: Array
+    ledger: Ledger,
+    count: int,
+    stopped: int,
+    spending: SpendingState,
+    nav: Array,
+    taken: Array,
+    taxes: Array,
+    costs: Array,
 ) -> None:
     """Write the NAV of each year's row (Y + 1,), what was taken in each year (Y,), and taxes and costs (1,) in all.
 

@@ -26,7 +26,7 @@ from desk.cli.reports import backtest, batch, parameters_text, report, tour
 from desk.cli.serve import mcp, serve, worker
 from desk.cli.studies import audit, laboratory, study, sweep
 from desk.cli.tca import tca
-from desk.cli.today import allocate, forecast, risk
+from desk.cli.today import allocate, forecast, plan, risk
 from desk.cli.trades import trades
 from desk.cli.watch import watch
 from desk.commands.terminal import print_text, run_app
@@ -113,6 +113,7 @@ COMMANDS: Table = {
     "report": (report, FILE),
     "trades": (trades, f"{FILE} --as-of 2022-12-29"),
     "risk": (risk, FILE),
+    "plan": (plan, "data/examples/plan_of_a_life.yaml"),
     "allocate": (allocate, FILE),
     "forecast": (forecast, FILE),
     "research": Group("Test policies beyond one backtest, and train them.", RESEARCH),

@@ -30,6 +30,22 @@ def risk(
     print_text(make_risk(file, reports, paths, trust_code=trust_code).text)
 
 
+def plan(
+    file: File,
+    paths: Annotated[int, typer.Option(help="Simulated futures of all years.")] = PATHS,
+    trust_code: TrustCode = None,
+    reports: Reports = None,
+) -> None:
+    """Say how likely the plan of FILE fails, and what may be spent.
+
+    Savings, withdrawals, taxes and costs of each policy, over all the years of the key `plan`.
+    """
+    with starting():
+        from desk.commands.plan import make_plan
+
+    print_text(make_plan(file, reports, paths, trust_code=trust_code).text)
+
+
 def allocate(
     file: File,
     as_of: PastDay = None,

@@ -22,6 +22,7 @@ from backtests.runs.verify import verify
 from desk.commands.allocate import make_allocate
 from desk.commands.forecast import make_forecast
 from desk.commands.made import Made
+from desk.commands.plan import make_plan
 from desk.commands.report import make_backtest, make_report
 from desk.commands.risk import make_risk
 from foundation.arguments import day, one_of, refuse
@@ -32,7 +33,7 @@ from foundation.paper.wording import counted, listed, number
 from research.portfolio import load_portfolio
 from research.portfolio.keys.stored_market import KNOWN_ON
 
-REPLAYED = ("report", "backtest", "risk", "allocate", "forecast")  # kinds that are made from a portfolio file
+REPLAYED = ("report", "backtest", "risk", "plan", "allocate", "forecast")  # kinds that are made from a portfolio file
 KINDS = (*REPLAYED, "sweep", "laboratory", "notebook", "client")
 METRICS_SHOWN = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 COLUMNS = ("run", "kind", "portfolio", "made", "seconds", "policy", *METRICS_SHOWN, "note")
@@ -42,7 +43,7 @@ COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
 NOTES, LONGEST_NOTE = "notes.json", 200  # of the folder of runs; characters of a note
 DIFFERENCES_SHOWN = 20  # differences of figures that are shown
 SHEETS = (
-    "tearsheet.html", "sheet.html", "risk.html", "allocate.html", "forecast.html", "sweep.html", "laboratory.html",
+    "tearsheet.html", "sheet.html", "risk.html", "plan.html", "allocate.html", "forecast.html", "sweep.html", "laboratory.html",
     "client.html",
 )  # fmt: skip
 
@@ -374,6 +375,8 @@ def _made_again(
     settings = manifest["settings"]
     if manifest["kind"] == "risk":
         return make_risk(file, reports, settings["paths"], run.parent, trust_code)
+    if manifest["kind"] == "plan":
+        return make_plan(file, reports, settings["paths"], run.parent, trust_code)
     if manifest["kind"] == "allocate":
         return make_allocate(file, reports, settings["as_of"], settings["policy"], settings["sensitivity"], trust_code)
     if manifest["kind"] == "forecast":

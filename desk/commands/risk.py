@@ -1,5 +1,6 @@
 """The risk sheet of a portfolio file's holdings, in a folder of its own, made whole or not at all."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,13 +59,23 @@ def ready_policies(portfolio: Portfolio, reports: Path) -> tuple[dict[str, Polic
     """Holding and the active policy, by name; notes on them; and the run that fitted the policy.
 
     Holding comes first: the sheet is about the risk of what is held today.
+    """
+    found, notes, run = fitted_policies(portfolio, [portfolio.policy] if portfolio.policy else [], reports)
+    never = next((n for n, spec in portfolio.policies.items() if traits(spec).family == "never"), "as held")
+    return {never: Never(portfolio.strategic)} | found, notes, run
+
+
+def fitted_policies(
+    portfolio: Portfolio, names: Sequence[str], reports: Path
+) -> tuple[dict[str, Policy], list[str], str]:
+    """Policies of a portfolio by name, ready to decide; notes on those left out; and the run that fitted some, or "".
 
     A tuned or learned policy is taken as the newest full report of the same file and data fitted it; without one it is
     left out.
     """
     found: dict[str, Policy] = {}
-    notes, run, name = [], "", portfolio.policy
-    if name is not None:
+    notes, run = [], ""
+    for name in names:
         spec = portfolio.policies[name]
         if not isinstance(spec, TunedThreshold | Learned):
             found[name] = spec
@@ -72,9 +83,9 @@ def ready_policies(portfolio: Portfolio, reports: Path) -> tuple[dict[str, Polic
             run = newest[1]["run"]
             found[name] = refit(spec, newest[1]["fitted"][name], newest[0] / "policies" / name)
         else:
+            whose = "The active policy" if name == portfolio.policy else "Policy"
             notes.append(
-                f"The active policy {name} must be fitted first, and there is no completed full run of the same file "
+                f"{whose} {name} must be fitted first, and there is no completed full run of the same file "
                 f"and data: it is not played on from today. Run: rebalance report {portfolio.file}"
             )
-    never = next((n for n, spec in portfolio.policies.items() if traits(spec).family == "never"), "as held")
-    return {never: Never(portfolio.strategic)} | found, notes, run
+    return found, notes, run

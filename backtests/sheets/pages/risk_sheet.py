@@ -70,7 +70,7 @@ def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -
     paper = Running(
         f"{risk.portfolio.name}: risk of today's holdings", f"closes of {numbers['date']}", run.get("Run", "")
     )
-    write_whole(folder / SHEET, render("risk.html.j2", paper, sheet=sheet))
+    write_whole(folder / SHEET, render("today.html.j2", paper, sheet=sheet))
 
 
 def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
@@ -92,6 +92,7 @@ def risk_sheet(risk: HoldingsRisk, run: Mapping[str, str]) -> Block:
     }
     reasons = {"Drift": drift_words(risk), "Where risk comes from": source_words(risk)}
     return {
+        "eyebrow": "Risk of today's holdings",
         "title": portfolio.name,
         "subtitle": (
             f"{number(portfolio.nav, 0)} {portfolio.basis} in {counted(len(portfolio.market.assets), 'asset')} and "

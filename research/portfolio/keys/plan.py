@@ -51,7 +51,9 @@ class Plan:
     saving: SavingKeys | None = None
     every: Literal["month", "quarter", "year"] = "year"
     once: Mapping[Day, Number] = field(default_factory=dict)
-    inflation: Annotated[float, Field(gt=-0.1, lt=0.5, description="A fraction a year: 2.5 % is 0.025.")] | Literal["history"]
+    inflation: (
+        Annotated[float, Field(gt=-0.1, lt=0.5, description="A fraction a year: 2.5 % is 0.025.")] | Literal["history"]
+    )
     left: Amount = 0.0
     probability: Annotated[float, Field(gt=0.0, lt=0.5, description="A probability: 5 % is 0.05.")] = 0.05
 
@@ -59,7 +61,9 @@ class Plan:
         """Refuse a plan that only saves."""
         if self.saving is not None and self.saving.years >= self.years:
             raise Told(
-                f"as long as the plan, which has {self.years}", "Give fewer years of saving, or a longer plan.", "saving"
+                f"as long as the plan, which has {self.years}",
+                "Give fewer years of saving, or a longer plan.",
+                "saving",
             )
 
     @property

@@ -1,0 +1,337 @@
+"""The page of a plan's life: what it says in a sentence, two pictures, tables, and what they assume; numbers as JSON."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backtests.inference.evidence import holm
+from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sheet_pictures
+from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture
+from backtests.sheets.render import render
+from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
+from backtests.today.plan import LEVELS, Amount, Chance, LifeOfPlan
+from foundation.files import write_whole
+from foundation.paper.files import picture_records, write_pictures
+from foundation.paper.formats import json_text, plain_json
+from foundation.paper.picture import Picture
+from foundation.paper.render import Running
+from foundation.paper.styles import LineStyle
+from foundation.paper.wording import age_words, amount, counted, listed, number, percent
+from research.accounting.spending import CHANGE, GUARDRAIL
+from research.portfolio.keys.plan import HISTORY
+
+SHEET, NUMBERS = "plan.html", "plan.json"
+SCHEMA = 1  # of plan.json: docs/schemas/plan-1.json
+STYLE = LineStyle("sky", width=1.5)
+SIGNIFICANT = 0.05  # of differences between policies, after Holm
+
+
+def write_plan_sheet(folder: Path, life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = ()) -> None:
+    """Write plan.html, plan.json, and for each picture figures/<name>.csv, .png and .svg.
+
+    folder : an existing folder.
+    life   : the answers.
+    run    : identity of the run: words by name.
+    notes  : notes on policies that were not played.
+    """
+    sheet = plan_sheet(life, run, notes)
+    write_pictures(folder, sheet_pictures(sheet))
+    write_whole(folder / NUMBERS, json_text(plan_numbers(life, run, sheet_pictures(sheet), notes)))
+    paper = Running(
+        f"{life.portfolio.name}: life of the plan", f"closes of {day(life.portfolio.date)}", run.get("Run", "")
+    )
+    write_whole(folder / SHEET, render("today.html.j2", paper, sheet=sheet))
+
+
+def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = ()) -> Block:
+    """Every block of the page; arguments of `write_plan_sheet`."""
+    portfolio = life.portfolio
+    sections = [
+        ("policies", "Policies", "What is left, and by which policy", [plan_fan_picture(life, STYLE), _policies(life)]),
+        ("amounts", "Amounts", "What may be spent", _amounts(life)),
+        ("depends", "Depends on", "What the answer depends on", _depends(life)),
+        ("assumed", "Assumed", "What is assumed", [Words(said, "") for said in _assumed(life)]),
+    ]
+    return {
+        "eyebrow": "Life of the plan",
+        "title": portfolio.name,
+        "subtitle": (
+            f"{number(portfolio.nav, 0)} {portfolio.basis} at the closes of {day(portfolio.date)}, "
+            f"{counted(life.plan.years, 'year')} to {day(life.opening.dates[-1])}"
+        ),
+        "verdict": answer_words(life),
+        "reasons": facts_blocks({"Policies": policies_words(life), "Doubt": doubt_words(life)}),
+        "colour": STYLE.colour,
+        "columns": [{"name": life.shown}],
+        "headline": _headline(life),
+        "warnings": [*notes, *(f"{name} is left out: {why}" for name, why in life.left_out.items())],
+        "age": age_words(portfolio.date),
+        "sections": section_blocks(sections),
+        "facts": facts_blocks(
+            {
+                **run,
+                "Futures": f"{life.paths:,} by the {life.law}, fitted to months from {day(life.sample[0])} to "
+                f"{day(life.sample[1])}",
+                "Plan": plan_words(life),
+            }
+        ),
+    }
+
+
+def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
+    """The page in a few lines, for a terminal."""
+    wide = max(map(len, life.policies))
+    lines = [
+        f"Plan of {life.portfolio.name!r}: {life.portfolio.nav:,.2f} {life.portfolio.basis} at {day(life.portfolio.date)}",
+        plan_words(life), answer_words(life), policies_words(life), doubt_words(life), "",
+        f"{'policy':<{wide}}  fails (%)  interval      safe amount  median left    taxes",
+    ]  # fmt: skip
+    for name, one in life.policies.items():
+        failed = one.failed
+        interval = f"{number(100 * failed.low, 1)} to {number(100 * failed.high, 1)}"
+        cells = f"{number(100 * failed.value, 1):>9}  {interval:<12}  {_money(one.safe.value):>11}"
+        lines.append(f"{name:<{wide}}  {cells}  {amount(one.left[2]):>11}  {amount(one.taxes):>7}")
+    warned = [f"Warning: {said}" for said in notes] + [
+        f"Warning: {n} is left out: {w}" for n, w in life.left_out.items()
+    ]
+    return "\n".join([*lines, *([""] if warned else []), *warned])
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+def _money(value: float) -> str:
+    return "–" if math.isnan(value) else amount(float(f"{value:.3g}"))
+
+
+def _interval(chance: Chance) -> str:
+    return f"{percent(chance.value)} ({number(100 * chance.low, 1)} to {number(100 * chance.high, 1)} %)"
+
+
+def _range(found: Amount, basis: str) -> str:
+    return f"{_money(found.value)} {basis} a year ({_money(found.low)} to {_money(found.high)})"
+
+
+def answer_words(life: LifeOfPlan) -> str:
+    """What the plan comes to, in one or two sentences."""
+    one, plan, basis = life.policies[life.shown], life.plan, life.portfolio.basis
+    fails = "runs out" if plan.left == 0.0 else f"runs out or leaves less than {amount(plan.left)} {basis}"
+    said = (
+        f"Rebalanced by {life.shown}, the plan {fails} within {plan.years} years in {_interval(one.failed)} of "
+        f"{life.paths:,} futures."
+    )
+    if math.isnan(one.safe.value):
+        return said
+    if one.safe.value == 0.0:
+        return (
+            f"{said} However little is spent, it fails with a probability of more than {percent(plan.probability, 0)}."
+        )
+    return (
+        f"{said} A probability of {percent(plan.probability, 0)} allows spending of {_range(one.safe, basis)} in "
+        "today's money."
+    )
+
+
+def policies_words(life: LifeOfPlan) -> str:
+    """Whether another policy lasts longer, by more than chance, in one sentence."""
+    others = {name: one for name, one in life.policies.items() if name != life.shown}
+    if not others:
+        return ""
+    adjusted = dict(zip(others, holm([one.p for one in others.values()]), strict=True))
+    differ = [name for name in others if adjusted[name] < SIGNIFICANT]
+    if not differ:
+        widest = max(abs(bound) for one in others.values() for bound in one.worse[1:])
+        return (
+            f"No other policy fails more or less often than {life.shown} by more than chance: none differs by more than "
+            f"{number(100 * widest, 1)} points, at 95 %."
+        )
+    each = [
+        f"{name} {'more' if others[name].worse[0] > 0.0 else 'less'} often, by {number(100 * abs(others[name].worse[0]), 1)} "
+        f"points ({number(100 * others[name].worse[1], 1)} to {number(100 * others[name].worse[2], 1)})"
+        for name in differ
+    ]
+    return f"On the same futures fail, by more than chance: {listed(each)}."
+
+
+def doubt_words(life: LifeOfPlan) -> str:
+    """The part of the answer that comes from not knowing the mean return, in words."""
+    there = life.changes["as it is"][0].value
+    return (
+        f"In the {number((life.sample[1] - life.sample[0]).days / 365.25, 0)} years of data the target grew by "
+        f"{percent(life.growth[0])} a year, with a standard error of {number(100 * life.growth[1], 1)} points. Were that "
+        f"mean known, the plan would fail in {percent(life.known.value)} and not in {percent(there)} of futures."
+    )
+
+
+def plan_words(life: LifeOfPlan) -> str:
+    """The plan in one sentence."""
+    plan, basis, spending = life.plan, life.portfolio.basis, life.plan.spending
+    parts = []
+    if plan.saving is not None:
+        parts.append(f"{amount(plan.saving.amount)} {basis} a year are saved for {counted(plan.saving.years, 'year')}")
+    rule = {
+        "constant": f"{amount(spending.amount)} {basis} a year whatever prices do",
+        "indexed": f"{amount(spending.amount)} {basis} a year in today's money",
+        "guardrails": (
+            f"{amount(spending.amount)} {basis} a year in today's money, cut or raised by {percent(CHANGE, 0)} where it is "
+            f"{percent(GUARDRAIL, 0)} more or less of NAV than at first"
+        ),
+        "share": f"{percent(spending.share)} of NAV a year",
+    }[spending.rule]
+    if spending.rule == "share" and (spending.floor or spending.ceiling is not None):
+        most = "" if spending.ceiling is None else f", at most {amount(spending.ceiling)}"
+        rule += f", at least {amount(spending.floor)}{most} in today's money"
+    years = plan.years - plan.begins // 12
+    parts.append(
+        f"{rule} {'are' if spending.rule != 'share' else 'is'} spent for {counted(years, 'year')}, paid each {plan.every}"
+    )
+    return f"{'; '.join(parts)}.".capitalize() if parts[0][0].islower() else f"{'; '.join(parts)}."
+
+
+def _assumed(life: LifeOfPlan) -> list[str]:
+    plan = life.plan
+    inflation = (
+        "Consumer prices rise as they did in the months that are drawn (United States)"
+        if plan.inflation == HISTORY
+        else f"Consumer prices rise by {percent(plan.inflation)} a year"
+    )
+    taxed = (
+        f"Gains are taxed at {percent(life.portfolio.costs.tax.rate)} with each sale; gains that are left at the end are "
+        "not taxed"
+        if life.portfolio.costs.is_taxed and life.portfolio.costs.tax is not None
+        else "Nothing is taxed"
+    )
+    found = [
+        f"Futures are drawn by the {life.law} from the months of {day(life.sample[0])} to {day(life.sample[1])}. That is "
+        f"how far back the data reach: {plan.years} years to come are drawn from "
+        f"{number((life.sample[1] - life.sample[0]).days / 365.25, 0)} years past, and what did not happen in them happens "
+        "in no future. No probability here is a promise.",
+        "Each future has its own mean return, drawn from the distribution of the sample's mean; cash earns what it earned "
+        f"lately, {percent(life.opening.cash_growth**12 - 1.0, 2)} a year.",
+        f"{inflation}. {taxed}. Policies decide once a month at the close, with the file's costs; what is paid sells what "
+        "is over its target, and what comes buys what is under it. What a policy estimates stays as it is today.",
+    ]
+    if life.opening.left_out:
+        found.append(f"The file has, and the plan has not: {listed(life.opening.left_out)}.")
+    return found
+
+
+# -- blocks ----------------------------------------------------------------------------------------------------------
+
+
+def _headline(life: LifeOfPlan) -> list[dict[str, str]]:
+    one, basis = life.policies[life.shown], life.portfolio.basis
+    shown = [
+        ("Fails", f"% within {life.plan.years} years", number(100 * one.failed.value, 1)),
+        ("Safe amount", f"{basis} a year, at {percent(life.plan.probability, 0)}", _money(one.safe.value)),
+        ("Left", f"{basis} in today's money, median", amount(one.left[2])),
+        ("Lowest year", f"{basis} paid in the leanest year, 5 %", amount(one.lowest)),
+        ("Taxes", f"{basis} in today's money, mean", amount(one.taxes)),
+    ]
+    return [
+        {"label": label, "unit": unit, "words": words, "interval": "", "kind": "", "beside": ""}
+        for label, unit, words in shown
+    ]
+
+
+def _policies(life: LifeOfPlan) -> Block:
+    basis = f"{life.portfolio.basis}"
+    columns = (
+        Shown("failed", "fails", "%", lambda c: f"{number(100 * c.value, 1)} [{number(100 * c.low, 1)}, {number(100 * c.high, 1)}]"),
+        Shown("worse", "against the first", "points", lambda w: "–" if w[1] == w[2] == 0.0 else f"{number(100 * w[0], 1, signed=True)} [{number(100 * w[1], 1, signed=True)}, {number(100 * w[2], 1, signed=True)}]"),
+        Shown("safe", "safe amount", f"{basis} a year", lambda a: _money(a.value)),
+        *(Shown("left", f"left, {100 * level:g} %", basis, lambda q, k=k: amount(q[k])) for k, level in enumerate(LEVELS)),
+        Shown("taken", "paid", f"{basis} a year", amount),
+        Shown("taxes", "taxes", basis, amount),
+        Shown("costs", "costs", basis, amount),
+    )  # fmt: skip
+    caption = (
+        "Policies on the same futures, with the interval of 95 % that their number leaves; amounts in today's money. "
+        "Against the first: how much more often it fails"
+    )
+    return records_table(caption, columns, life.policies, Looks(chosen=life.shown), head="policy")
+
+
+def _amounts(life: LifeOfPlan) -> list[Part]:
+    if not life.curve:
+        return [Words("The plan spends a fraction of NAV: it has no amount whose safety can be asked.", "")]
+    one = life.policies[life.shown]
+    lasted = [[f"{10 * k}", percent(float(one.by_year[10 * k - 1]))] for k in range(1, life.plan.years // 10 + 1)]
+    return [
+        plan_amounts_picture(life, STYLE),
+        table("Probability of having run out, by the end of year", ["year", "probability"], lasted),
+    ]
+
+
+def _depends(life: LifeOfPlan) -> list[Part]:
+    few = f"{min(life.paths, 2_500):,} futures"
+    rows = [[words, _interval(chance), _money(safe.value)] for words, (chance, safe) in life.changes.items()]
+    rows += [["the mean return known", _interval(life.known), "–"]]
+    rows += [[f"futures by the law “{law}”", _interval(chance), "–"] for law, chance in life.laws.items()]
+    heads = ["", ("fails", "% of futures"), ("safe amount", f"{life.portfolio.basis} a year")]
+    parts: list[Part] = [table(f"{life.shown}, on {few}: a point is a point a year", heads, rows, texts=[0])]
+    if life.decades is not None:
+        first, last = life.decades
+        parts.append(
+            Words(
+                f"Order of years: where the first ten years are the worst (the lowest fifth of the target's return after "
+                f"prices), the plan fails in {percent(first.value)}; where the last ten are, in {percent(last.value)}.", ""
+            )
+        )  # fmt: skip
+    return parts
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def plan_numbers(
+    life: LifeOfPlan, run: Mapping[str, str], drawn: Sequence[Picture], notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Every number of the page as plain JSON values: fractions, currency in today's money.
+
+    life  : the answers.
+    run   : identity of the run: words by name.
+    drawn : the page's pictures.
+    notes : notes on policies that were not played.
+    """
+    content = {
+        "schema": SCHEMA,
+        "run": dict(run),
+        "portfolio": life.portfolio.name,
+        "date": day(life.portfolio.date),
+        "nav": life.portfolio.nav,
+        "basis": life.portfolio.basis,
+        "plan": life.portfolio.settings.get("plan"),
+        "law": life.law,
+        "futures": life.paths,
+        "sample": {"first": day(life.sample[0]), "last": day(life.sample[1])},
+        "growth": {"mean": life.growth[0], "standard_error": life.growth[1]},
+        "shown": life.shown,
+        "levels": list(LEVELS),
+        "policies": {
+            name: {
+                key: np.asarray(value).tolist() if isinstance(value, np.ndarray | tuple) else value
+                for key, value in asdict(one).items()
+            }
+            for name, one in life.policies.items()
+        },
+        "left_out": dict(life.left_out),
+        "mean_known": asdict(life.known),
+        "laws": {law: asdict(chance) for law, chance in life.laws.items()},
+        "changes": {
+            words: {"failed": asdict(chance), "safe": asdict(safe)} for words, (chance, safe) in life.changes.items()
+        },
+        "curve": [{"amount": each, "failed": asdict(chance)} for each, chance in life.curve],
+        "worst_decade": None
+        if life.decades is None
+        else dict(zip(("first", "last"), map(asdict, life.decades), strict=True)),
+        "assumed": _assumed(life),
+        "warnings": list(notes),
+        "pictures": picture_records(drawn),
+    }
+    numbers: dict[str, Any] = plain_json(content, missing_as_null=True)
+    return numbers

@@ -1,0 +1,94 @@
+"""The life of a plan: what is left as years pass, and the probability of failing by the amount that is spent."""
+
+import numpy as np
+import pandas as pd
+
+from backtests.today.plan import LEVELS, LifeOfPlan
+from foundation.paper.charts.curves import End, end_labels
+from foundation.paper.charts.panel import Axis, one_panel
+from foundation.paper.layout import AXIS
+from foundation.paper.picture import Format, Picture, picture
+from foundation.paper.styles import LineStyle
+from foundation.paper.svg import Canvas
+from foundation.paper.wording import amount, percent
+
+HEIGHT = 240.0  # px
+BANDS = ((0, 4, 0.16), (1, 3, 0.24))  # numbers of the levels at the edges of a band, and strength of the colour
+MEDIAN = LEVELS.index(0.5)
+LABELS = ("5 %", "25 %", "median", "75 %", "95 %")  # of the levels
+HIGHEST = 3  # number of the level that the axis reaches: the highest futures would flatten all others
+
+
+def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
+    """The policy shown: quantiles of NAV in today's money.  style : of its line; the bands have its colour."""
+    fan, unit = life.policies[life.shown].fan, life.portfolio.basis
+    years = np.arange(len(fan))
+    table = pd.DataFrame(fan, columns=[f"NAV, {100 * level:g} % quantile" for level in LEVELS])
+    table.insert(0, "year", years)
+
+    def draw(f: Format) -> Canvas:
+        high = 1.6 * float(fan[:, HIGHEST].max())
+        panel = one_panel(f, "plan", HEIGHT, Axis(0.0, float(years[-1])), Axis(0.0, high), below=AXIS)
+        panel.title("Left", f"{unit} in today's money")
+        panel.y_grid(panel.y.ticks(), [amount(mark) for mark in panel.y.ticks()])
+        panel.x_grid(panel.x.ticks(8 if f.is_wide else 5))
+        panel.x_title("years from today")
+        for low, top, strength in BANDS:
+            panel.area(years, fan[:, low], np.minimum(fan[:, top], high), style.colour, strength)
+        panel.curve(years, fan[:, MEDIAN], style.colour, 2.1)
+        ends = [
+            End(
+                words,
+                panel.y_at(value),
+                LineStyle(style.colour, bold=k == MEDIAN),
+                amount(value),
+                beyond=panel.y.arrow(value),
+            )
+            for k, (words, value) in reversed(list(enumerate(zip(LABELS, fan[-1], strict=True))))
+        ]
+        end_labels(panel, ends, f.width, values=True)
+        return panel.canvas
+
+    low, middle, top = (amount(fan[-1][k]) for k in (0, MEDIAN, 4))
+    caption = (
+        f"Held and rebalanced by {life.shown}, the median leaves {middle} {unit} in today's money after "
+        f"{life.plan.years} years, and nine futures of ten leave between {low} and {top}. No future follows an edge."
+    )
+    alt = f"Fan chart over {life.plan.years} years. At its end: " + ", ".join(
+        f"{words} {amount(value)}" for words, value in zip(LABELS, fan[-1], strict=True)
+    )
+    return picture("plan", "What is left", caption, f"{alt} {unit}.", table, draw)
+
+
+def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
+    """The probability of failing by the amount that is spent, of the policy shown, with intervals.  style : its line."""
+    unit, safe, stated = life.portfolio.basis, life.policies[life.shown].safe, life.plan.spending.amount or 0.0
+    amounts = [each for each, _ in life.curve]
+    columns = {name: [100.0 * getattr(chance, name) for _, chance in life.curve] for name in ("value", "low", "high")}
+
+    def draw(f: Format) -> Canvas:
+        panel = one_panel(
+            f, "amounts", HEIGHT, Axis(0.0, amounts[-1]), Axis(0.0, 100.0), right=24.0, below=AXIS
+        )  # fmt: skip
+        panel.title("Probability of failing", f"% within {life.plan.years} years")
+        panel.y_grid(panel.y.ticks())
+        marks = panel.x.ticks(7 if f.is_wide else 4)
+        panel.x_grid(marks, [amount(mark) for mark in marks])
+        panel.x_title(f"spent a year, {unit} in today's money")
+        panel.y_line(100.0 * life.plan.probability, "soft", 0.8, (0, (3.0, 3.0)))
+        panel.x_line(stated, "soft", 0.8, (0, (1.3, 1.5)))
+        panel.area(amounts, columns["low"], columns["high"], style.colour, 0.25)
+        panel.curve(amounts, columns["value"], style.colour, 2.1)
+        return panel.canvas
+
+    at_stated = percent(life.changes["as it is"][0].value)
+    caption = (
+        f"With {amount(stated)} {unit} a year (dotted) the plan fails with a probability of {at_stated}; with "
+        f"{amount(safe.value)} it is {percent(life.plan.probability)} (dashed). The band is the interval of 95 % that "
+        "the number of futures leaves."
+    )
+    alt = "Probability of failing by amount: " + ", ".join(
+        f"{amount(each)} {percent(chance.value)}" for each, chance in life.curve
+    )
+    data = pd.DataFrame({f"spent a year, {unit}": amounts, **{f"probability, %, {k}": v for k, v in columns.items()}})
+    return picture("amounts", "What may be spent", caption, f"{alt}.", data, draw)
