@@ -5,12 +5,13 @@ own, drawn from the distribution of the estimate, and beside the answer stands w
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
 from backtests.today.future_paths import FuturePrices, Opening, SharedBands, is_played_at_once
@@ -37,6 +38,7 @@ PRECISE = 1e-4  # of the amount that is searched for
 
 DECADE = 10  # years
 FIFTH = 0.2
+AS_IT_IS, SHELTERED_FIRST = "as it is", "sheltered first"
 MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of the amount, at which the curve is known
 
 
@@ -104,7 +106,8 @@ class LifeOfPlan:
     portfolio : the portfolio.
     plan      : its plan.
     opening   : its holdings in months.
-    policies  : by name; the first is the one that the others are compared with.
+    policies  : by name; the first is the one that the others are compared with. Where there are taxable accounts and
+                sheltered ones, taxable ones are spent first, and the second is the first one the other way round.
     left_out  : policies that cannot be played, with the reason.
     law       : name of the law of the futures.
     paths     : number of futures.
@@ -153,7 +156,7 @@ class Futures:
     growths: Array
     consumer: Array
 
-    def some(self, which: Array) -> "Futures":
+    def some(self, which: NDArray[np.intp]) -> "Futures":
         """Those of the numbers or the mask `which`."""
         return Futures(self.growths[which], self.consumer if len(self.consumer) == 1 else self.consumer[which])
 
@@ -189,50 +192,44 @@ def life_of_plan(
     workers   : number of threads; the figures do not depend on it.
     Raises    : ConfigError for a plan that cannot begin, and where no policy can be played; DataError as `future_laws`.
     """
-    if not (is_whole(paths) and 100 <= paths):
+    if not (is_whole(paths) and paths >= 100):
         refuse("paths are", paths, "give a whole number of futures, at least 100.")
     opening, daily = PlanOpening.of(portfolio, plan), Opening(portfolio)
     check_first_year(portfolio, plan)
-    shared, left_out = {}, {}
-    for name, policy in policies.items():
-        if is_played_at_once(policy):
-            shared[name] = bands_in_months(opening, daily, policy)
-        else:
-            left_out[name] = "it decides on prices to come, and no plan plays it."
-    if not shared:
-        raise ConfigError(f"no policy can be played through a plan: {', '.join(left_out) or 'none is given'}.")
-    market = opening.portfolio.market
-    laws, _ = future_laws(with_consumer_prices(market) if plan.inflation == HISTORY else market, MONTHS)
-    first, *others = laws
-    dates, returns = sample(market, MONTHS)
-    log = np.log1p(returns)
-    fewer = min(OTHER_PATHS, paths)
+    games, left_out = dict[str, _Game](), {}
     with ThreadPoolExecutor(workers) as pool:
-        game = _Game(opening, pool.map)
+        for name, policy in policies.items():
+            if is_played_at_once(policy):
+                bands = bands_in_months(opening, daily, policy)
+                games[name] = _Game(opening.accounts(True), bands, pool)
+                if name == next(iter(games)) and len(games[name].accounts) > 1:
+                    games[f"{name}, {SHELTERED_FIRST}"] = _Game(opening.accounts(False), bands, pool)
+            else:
+                left_out[name] = "it decides by prices to come, and a plan cannot play it."
+        if not games:
+            raise ConfigError(f"no policy can be played through a plan: {', '.join(left_out) or 'none is given'}.")
+        market = opening.portfolio.market
+        laws, _ = future_laws(with_consumer_prices(market) if plan.inflation == HISTORY else market, MONTHS)
+        first, *others = laws
+        dates, returns = sample(market, MONTHS)
+        log, fewer = np.log1p(returns), min(OTHER_PATHS, paths)
         futures = draw(opening, laws[first], paths, seed, log)
-        played = {name: game.play(one, futures) for name, one in shared.items()}
-        shown = next(iter(shared))
+        played = {name: game.play(futures) for name, game in games.items()}
         failed = {name: fails(plan, one) for name, one in played.items()}
-        safe = {name: game.safe(one, futures, failed[name]) for name, one in shared.items()}
-        known = game.chance(shared[shown], draw(opening, laws[first], fewer, seed, None))
-        under = {law: game.chance(shared[shown], draw(opening, laws[law], fewer, seed, log)) for law in others}
-        changes = {}
+        safe = {name: game.safe(futures, failed[name]) for name, game in games.items()}
+        shown, game = next(iter(games.items()))
+        known = game.chance(draw(opening, laws[first], fewer, seed, None))
+        under = {law: game.chance(draw(opening, laws[law], fewer, seed, log)) for law in others}
         few = futures.some(np.arange(fewer))
-        dearer = _Game(replace(opening, fee=POINT), pool.map)
-        for words, there, moved in (
-            ("as it is", game, few),
-            ("a point less return", game, few.moved(growth=-POINT)),
-            ("a point more cost", dearer, few),
-            ("a point more inflation", game, few.moved(inflation=POINT)),
-        ):
-            lost = fails(plan, there.play(shared[shown], moved))
-            changes[words] = Chance.of(lost), there.safe(shared[shown], moved, lost)
-        amount = plan.spending.amount
-        curve = (
-            [(amount * k, Chance.of(fails(plan, game.play(shared[shown], few, k)))) for k in MULTIPLES]
-            if amount
-            else []
-        )
+        dearer = replace(game, accounts=tuple(replace(each, fee=POINT) for each in game.accounts))
+        changes = {
+            AS_IT_IS: game.answer(few),
+            "a point less return": game.answer(few.moved(growth=-POINT)),
+            "a point more cost": dearer.answer(few),
+            "a point more inflation": game.answer(few.moved(inflation=POINT)),
+        }
+        multiples = MULTIPLES if plan.spending.amount else ()
+        curve = tuple((each * (plan.spending.amount or 0.0), game.chance(few, each)) for each in multiples)
     target = opening.portfolio.target
     held = np.log1p(returns @ target + (1.0 - target.sum()) * (opening.cash_growth - 1.0))
     return LifeOfPlan(
@@ -240,7 +237,8 @@ def life_of_plan(
         {name: _answers(one, failed[name], failed[shown], safe[name], name == shown) for name, one in played.items()},
         left_out, first, paths, (dates[0], dates[-1]),
         (MONTHS * float(held.mean()), MONTHS * float(held.std(ddof=1)) / math.sqrt(len(held))),
-        known, under, changes, tuple(curve), _decades(opening, futures, failed[shown]), np.median(played[shown].prices, axis=0),
+        known, under, changes, curve, _decades(opening, futures, failed[shown]),
+        np.median(played[shown].prices, axis=0),
     )  # fmt: skip
 
 
@@ -299,52 +297,60 @@ def fails(plan: Plan, played: PlanPaths) -> Mask:
     return failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Game:
-    """Policies played on futures, block by block.
+    """One policy played on futures, block by block.
 
-    opening : holdings and plan.
-    spread  : `map`, or that of a pool.
+    accounts : in the order in which they are spent.
+    bands    : of the policy.
+    pool     : of the threads.
     """
 
-    opening: PlanOpening
-    spread: Callable[..., Sequence[PlanPaths]]
+    accounts: tuple[PlanOpening, ...]
+    bands: SharedBands
+    pool: ThreadPoolExecutor
 
-    def play(self, shared: SharedBands, futures: Futures, scale: float = 1.0) -> PlanPaths:
+    def play(self, futures: Futures, scale: float = 1.0) -> PlanPaths:
         """The results on all futures; `scale` as for `play_plan`."""
 
         def one(block: Futures) -> PlanPaths:
-            return play_plan(self.opening, shared, FuturePrices.of(self.opening, block.growths), block.consumer, scale)
+            closes = FuturePrices.of(self.accounts[0], block.growths)
+            return play_plan(self.accounts, self.bands, closes, block.consumer, scale)
 
-        return PlanPaths.joined(list(self.spread(one, futures.blocks())))
+        return PlanPaths.joined(list(self.pool.map(one, futures.blocks())))
 
-    def chance(self, shared: SharedBands, futures: Futures) -> Chance:
+    def chance(self, futures: Futures, scale: float = 1.0) -> Chance:
         """The probability of failing."""
-        return Chance.of(fails(self.opening.plan, self.play(shared, futures)))
+        return Chance.of(fails(self.accounts[0].plan, self.play(futures, scale)))
 
-    def safe(self, shared: SharedBands, futures: Futures, failed: Mask) -> Amount:
+    def answer(self, futures: Futures) -> tuple[Chance, Amount]:
+        """The probability of failing, and the amount that is safe."""
+        failed = fails(self.accounts[0].plan, self.play(futures))
+        return Chance.of(failed), self.safe(futures, failed)
+
+    def safe(self, futures: Futures, failed: Mask) -> Amount:
         """The amount at which the plan fails with its stated probability.
 
         What a future bears lies between the largest amount at which it did not fail and the least at which it did;
         only those futures are played again for which that says nothing about the amount asked.
         failed : (P,) those that fail with the amount of the plan.
         """
-        plan, paths = self.opening.plan, len(failed)
-        if not plan.spending.amount:
+        plan, paths = self.accounts[0].plan, len(failed)
+        amount = plan.spending.amount
+        if not amount:
             return Amount(math.nan, math.nan, math.nan)
         bears, fails_at = np.where(failed, 0.0, 1.0), np.where(failed, 1.0, np.inf)
 
         def count(scale: float) -> int:
             which = np.flatnonzero((bears < scale) & (scale < fails_at))
             if which.size:
-                lost = fails(plan, self.play(shared, futures.some(which), scale))
+                lost = fails(plan, self.play(futures.some(which), scale))
                 fails_at[which[lost]], bears[which[~lost]] = scale, scale
             return int((fails_at <= scale).sum())
 
         spread = stats.binom(paths, plan.probability)
-        return Amount(*(plan.spending.amount * _largest(count, float(k)) for k in (
-            plan.probability * paths, spread.ppf(0.5 - CONFIDENCE / 2), spread.ppf(0.5 + CONFIDENCE / 2)
-        )))  # fmt: skip
+        most = plan.probability * paths, spread.ppf(0.5 - CONFIDENCE / 2), spread.ppf(0.5 + CONFIDENCE / 2)
+        return Amount(*(amount * _largest(count, float(k)) for k in most))
 
 
 def _largest(count: Callable[[float], int], most: float) -> float:
@@ -365,6 +371,7 @@ def _answers(played: PlanPaths, failed: Mask, first: Mask, safe: Amount, is_firs
     more, less = int((failed & ~first).sum()), int((first & ~failed).sum())
     years, paths = played.taken.shape[1], len(failed)
     apart = failed.astype(float) - first
+    mean = float(apart.mean())
     error = stats.norm.ppf(0.5 + CONFIDENCE / 2) * float(apart.std()) / math.sqrt(paths)
     by_year = [float(((played.ended >= 0) & (played.ended < MONTHS * (year + 1))).mean()) for year in range(years)]
     real = played.nav / played.prices
@@ -372,7 +379,7 @@ def _answers(played: PlanPaths, failed: Mask, first: Mask, safe: Amount, is_firs
     return PolicyPlan(
         Chance.of(failed), np.array(by_year), np.quantile(played.left, LEVELS), np.quantile(real, LEVELS, axis=0).T,
         float(spending.mean()), float(np.quantile(spending.min(axis=1), LEVELS[0])), float(played.taxes.mean()),
-        float(played.costs.mean()), safe, (float(apart.mean()), float(apart.mean()) - error, float(apart.mean()) + error),
+        float(played.costs.mean()), safe, (mean, mean - error, mean + error),
         math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,
     )  # fmt: skip
 

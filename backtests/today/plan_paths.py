@@ -5,6 +5,7 @@ which it is made. What a policy estimates stays as it is at the last close. A po
 pays what it has, and nothing after that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,7 +20,7 @@ from foundation.compiled import compiled
 from foundation.errors import ConfigError
 from research.accounting import Costs, Policy
 from research.accounting.cost_parameters import TAX, Lots
-from research.accounting.spending import SpendingState
+from research.accounting.spending import PAID, SpendingState
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -55,10 +56,12 @@ class PlanOpening(Opening):
     portfolio : in months (`of`).
     plan      : the plan.
     fee       : rate on NAV that is charged besides, fraction a year.
+    taxable   : false for what is held in sheltered accounts: its gains are not taxed, what is taken out may be.
     """
 
     plan: Plan
     fee: float = 0.0
+    taxable: bool = True
 
     @classmethod
     def of(cls, portfolio: Portfolio, plan: Plan) -> "PlanOpening":
@@ -81,8 +84,8 @@ class PlanOpening(Opening):
     @cached_property
     def costs(self) -> Costs:
         """The costs of the file; where they depend on volumes, quotes or the day, at constant rates."""
-        found = super().costs
-        return replace(found, tax=self.portfolio.costs.tax, management_fee=found.management_fee + self.fee)
+        found, tax = super().costs, self.portfolio.costs.tax if self.taxable else None
+        return replace(found, tax=tax, management_fee=found.management_fee + self.fee)
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -98,6 +101,32 @@ class PlanOpening(Opening):
             if of_asset and held[i] > 0.0:
                 paid[i] = sum(lot.units * lot.price for lot in of_asset)
         return np.divide(paid, held, out=np.ones(len(held)), where=held > 0.0)
+
+    @property
+    def gross(self) -> float:
+        """What leaves the portfolio for one that the owner gets."""
+        return 1.0 if self.taxable else 1.0 / (1.0 - self.plan.withdrawal_tax)
+
+    def accounts(self, first: bool) -> "tuple[PlanOpening, ...]":
+        """What is held in taxable accounts and in sheltered ones, in the order in which it is spent.
+
+        first : true if the taxable ones are spent first. A portfolio of one kind of account gives one.
+        """
+        portfolio = self.portfolio
+        if not portfolio.accounts:
+            return (self,)
+        worth = np.divide(
+            portfolio.holdings, portfolio.shares, out=np.zeros(len(portfolio.holdings)), where=portfolio.shares > 0.0
+        )
+        found = []
+        for taxable in (first, not first):
+            of = [each for each in portfolio.accounts if each.taxable == taxable]
+            held, cash = sum((each.units for each in of), np.zeros(len(worth))) * worth, sum(each.cash for each in of)
+            if of and held.sum() + cash > 0.0:
+                found.append(
+                    replace(self, portfolio=replace(portfolio, holdings=held, cash=cash, accounts=()), taxable=taxable)
+                )
+        return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,104 +178,154 @@ def bands_in_months(opening: PlanOpening, daily: Opening, policy: Policy) -> Sha
 
 
 def play_plan(
-    opening: PlanOpening, shared: SharedBands, closes: FuturePrices, consumer: Array, scale: float = 1.0
+    accounts: Sequence[PlanOpening], shared: SharedBands, closes: FuturePrices, consumer: Array, scale: float = 1.0
 ) -> PlanPaths:
     """Play one policy through P futures of a plan.
 
-    opening  : today's holdings and the plan.
-    shared   : the policy on its rows.
+    accounts : one, or the two that are spent one after the other; each is rebalanced to the whole target by itself.
+    shared   : the policy on their rows.
     closes   : worth of a unit in each future.
     consumer : (P, D + 1) or (1, D + 1) consumer prices, 1 today.
     scale    : multiple of the amount, or of the share, that is spent.
     """
-    paths, rows, n = closes.closes.shape
-    spending = opening.plan.state(opening.dates)
-    spending.numbers[:2] *= scale
-    inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
-    returns = inputs.desk.tax_returns
-    busy = (
-        (spending.years_left > 0)
-        | (spending.paid > 0.0)
-        | (spending.known != 0.0)
-        | (returns if len(returns) else False)
-    )
-    ledger = Ledger.empty(rows, n, rows + n + int(returns.sum()))
-    here, laid = np.empty_like(closes.closes[0]), np.empty_like(closes.tiles[0])
-    lots = inputs.desk.lots
-    if lots.units.shape[1] > 0:
-        lots = Lots.empty(n, 2 * rows + 1, lots.long_from.shape[1] > 0)
-    given = inputs.loop(shared.bands, shared.options, ledger)._replace(
-        sessions=inputs.sessions._replace(
-            closes=shown(here),
-            tiles=shown(laid),
-            cash_index=opening.cash_closes,
-            flows=shown(spending.flows),
-            busy=frozen(busy),
-        ),
-        desk=inputs.desk._replace(spending=spending, lots=lots),
-    )
-    held, cash_units = (
-        opening.portfolio.holdings / opening.closes[1],
-        float(opening.portfolio.cash / opening.cash_closes[1]),
-    )
-    units, years = np.empty(n), opening.plan.years
+    paths, years = len(closes.closes), accounts[0].plan.years
+    *first, last = (_Account(opening, shared, closes, scale) for opening in accounts)
     out = PlanPaths(
-        np.zeros((paths, years + 1)), np.empty(paths, dtype=np.int64), *np.zeros((1, paths, years)), *np.zeros((2, paths)),
+        np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros((paths, years)), np.zeros(paths), np.zeros(paths),
         np.empty((paths, years + 1)),
     )  # fmt: skip
-    booked = 1 - opening.portfolio.sessions_since_trade
-    ledger.nav[0], ledger.cash[0] = (
-        held @ opening.closes[0] + cash_units * opening.cash_closes[0],
-        cash_units * opening.cash_closes[0],
-    )
-    one = typed(play, given, 0, units, cash_units, booked)
     for p in range(paths):
-        here[:], laid[:], units[:] = closes.closes[p], closes.tiles[p], held
-        spending.prices[1:] = consumer[min(p, len(consumer) - 1)]
-        spending.state[:] = 0.0
-        if lots.units.shape[1] > 0:
-            lots.held[:], lots.carried[:], lots.year[:] = held > 0.0, 0.0, 0.0
-            lots.units[:, 0], lots.price[:, 0] = held, opening.basis * opening.closes[1]
-        count, stopped = one(given, 0, units, cash_units, booked)
-        _sum_up(ledger, count, stopped, spending, out.nav[p], out.taken[p], out.taxes[p : p + 1], out.costs[p : p + 1])
+        prices = consumer[min(p, len(consumer) - 1)]
+        out.prices[p] = prices[::MONTHS]
+        given = closes.closes[p], closes.tiles[p], prices
+        stopped = last.play(*given, spends=not first)
+        for account in first:  # whose owner spends of the last one what this one cannot pay
+            stopped = account.play(*given, beside=last)
+            account.add_to(out, p, stopped)
+            if stopped >= 0:
+                stopped = last.play(*given, after=account, since=stopped)
+        last.add_to(out, p, stopped)
         out.ended[p] = stopped - 1 if stopped >= 0 else -1
-        out.prices[p] = spending.prices[1::MONTHS]
     return out
+
+
+class _Account:
+    """An account laid out for the loop, which is played on one future after the other."""
+
+    def __init__(self, opening: PlanOpening, shared: SharedBands, closes: FuturePrices, scale: float) -> None:
+        """Arguments as of `play_plan`."""
+        rows, n = closes.closes.shape[1:]
+        self.opening, self.spending = opening, opening.plan.state(opening.dates)
+        self.spending.numbers[:2] *= scale
+        self.spending.paid[:] *= opening.gross
+        known = self.spending.known
+        goes = np.minimum(known, 0.0) * opening.gross
+        self.planned = self.spending.years_left.copy(), self.spending.paid.copy(), goes
+        self.saved, self.comes = np.maximum(known, 0.0), np.zeros(rows)
+        inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
+        returns, lots = inputs.desk.tax_returns, inputs.desk.lots
+        busy = (self.spending.years_left > 0) | (self.spending.paid > 0.0) | (self.spending.known != 0.0)
+        busy |= returns if len(returns) else False
+        self.lots = Lots.empty(n, 2 * rows + 1, lots.long_from.shape[1] > 0) if lots.units.shape[1] > 0 else lots
+        self.ledger = Ledger.empty(rows, n, rows + n + int(returns.sum()))
+        self.closes, self.tiles = np.empty_like(closes.closes[0]), np.empty_like(closes.tiles[0])
+        self.inputs = inputs.loop(shared.bands, shared.options, self.ledger)._replace(
+            sessions=inputs.sessions._replace(
+                closes=shown(self.closes), tiles=shown(self.tiles), cash_index=opening.cash_closes,
+                flows=shown(self.spending.flows), busy=frozen(busy),
+            ),
+            desk=inputs.desk._replace(spending=self.spending, lots=self.lots),
+        )  # fmt: skip
+        self.held = opening.portfolio.holdings / opening.closes[1]
+        self.cash = float(opening.portfolio.cash / opening.cash_closes[1])
+        self.ledger.cash[0] = self.cash * opening.cash_closes[0]
+        self.ledger.nav[0] = self.held @ opening.closes[0] + self.ledger.cash[0]
+        self.units, self.booked = np.empty(n), 1 - opening.portfolio.sessions_since_trade
+        self.one = typed(play, self.inputs, 0, self.units, self.cash, self.booked)
+        self.count = 0
+
+    def play(
+        self,
+        closes: Array,
+        tiles: Array,
+        prices: Array,
+        *,
+        spends: bool = True,
+        beside: "_Account | None" = None,
+        after: "_Account | None" = None,
+        since: int = 0,
+    ) -> int:
+        """Play one future; gives the row of the payment that it cannot make, or -1.
+
+        closes, tiles : of the future, as `FuturePrices` has them.
+        prices        : (D + 1,) consumer prices.
+        spends        : false where another account pays, and this one takes what is saved.
+        beside        : the account that pays later, and takes what is saved; None without one.
+        after         : the account that paid before, up to row `since`, and could not pay all that was due then.
+        """
+        self.closes[:], self.tiles[:], self.units[:] = closes, tiles, self.held
+        begins = since if after is not None else -1 if spends else np.inf
+        spending, pays = self.spending, np.arange(len(self.saved)) > begins
+        years_left, paid, goes = (np.where(pays, planned, 0) for planned in self.planned)
+        spending.prices[1:], spending.state[:] = prices, 0.0 if after is None else after.spending.state
+        self.comes[:], spending.beside[:] = self.saved if beside is None else 0.0, 0.0
+        if beside is not None:
+            spending.beside[1] = beside.saved * spending.prices
+            spending.beside[0] = beside.ledger.nav - spending.beside[1]
+        spending.years_left[:], spending.paid[:], spending.known[:] = years_left, paid, self.comes + goes
+        if after is not None:
+            spending.known[since] -= after.owed(since) * self.opening.gross / spending.prices[since]
+            before = slice(0, since + 1)  # what comes until then is in the other account's sum already
+            spending.state[PAID] += float((spending.known[before] * spending.prices[before]).sum())
+        if self.lots.units.shape[1] > 0:
+            self.lots.held[:], self.lots.carried[:], self.lots.year[:] = self.held > 0.0, 0.0, 0.0
+            self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
+        self.count, stopped = self.one(self.inputs, 0, self.units, self.cash, self.booked)
+        return int(stopped)
+
+    def owed(self, stopped: int) -> float:
+        """What the owner did not get of the payment of row `stopped`, currency."""
+        return min(-min(float(self.ledger.nav[stopped]), 0.0) / self.opening.gross, self.due(stopped))
+
+    def due(self, row: int) -> float:
+        """What the owner is to get at a row, currency."""
+        comes = self.comes[row] * self.spending.prices[row]
+        return float(comes - self.spending.flows[row]) / self.opening.gross
+
+    def add_to(self, out: PlanPaths, p: int, stopped: int) -> None:
+        """Add what was played last to future p of the results.  stopped : row of a payment that was not made, or -1."""
+        paid = 0.0 if stopped < 0 else self.due(stopped) - self.owed(stopped)
+        _sum_up(
+            self.ledger, self.count, stopped, self.spending, self.comes, self.opening.gross, paid, out.nav[p],
+            out.taken[p], out.taxes[p : p + 1], out.costs[p : p + 1],
+        )  # fmt: skip
 
 
 @compiled
 def _sum_up(
-    ledger: Ledger,
-    count: int,
-    stopped: int,
-    spending: SpendingState,
-    nav: Array,
-    taken: Array,
-    taxes: Array,
-    costs: Array,
-) -> None:
-    """Write the NAV of each year's row (Y + 1,), what was taken in each year (Y,), and taxes and costs (1,) in all.
+    ledger: Ledger, count: int, stopped: int, spending: SpendingState, comes: Array, gross: float, rest: float,
+    nav: Array, taken: Array, taxes: Array, costs: Array,
+) -> None:  # fmt: skip
+    """Add the NAV of each year's row (Y + 1,), what was taken in each year (Y,), and taxes and costs (1,) in all.
 
     count   : number of bookings.
     stopped : row whose payment could not be made, -1 without one.
+    comes   : (T,) what is saved, currency in today's money.
+    gross   : what leaves the account for one that the owner gets.
+    rest    : what he gets in that row, currency.
     """
-    end = len(ledger.nav) if stopped < 0 else stopped
+    end, last = len(ledger.nav) if stopped < 0 else stopped, len(taken) - 1
     for y in range(len(nav)):
-        if 1 + 12 * y < end:
-            nav[y] = ledger.nav[1 + 12 * y]
-    for t in range(1, end):
-        if spending.flows[t] < 0.0:
-            taken[min((t - 1) // 12, len(taken) - 1)] -= spending.flows[t] / spending.prices[t]
-    if stopped >= 0:  # what there was
-        rest = max(min(ledger.nav[stopped], 0.0) - spending.flows[stopped], 0.0)
-        taken[min((stopped - 1) // 12, len(taken) - 1)] += rest / spending.prices[stopped]
+        if 1 + MONTHS * y < end:
+            nav[y] += ledger.nav[1 + MONTHS * y]
+    for t in range(1, min(end + 1, len(ledger.nav))):
+        got = rest / spending.prices[t] if t == stopped else (comes[t] - spending.flows[t] / spending.prices[t]) / gross
+        taken[min((t - 1) // MONTHS, last)] += got
+        taxes[0] += (gross - 1.0) * got
     for j in range(count):
-        t = ledger.booked[j]
-        if t < 0:
-            continue
-        for c in range(ledger.charges.shape[1]):
+        if ledger.booked[j] >= 0:
+            price = spending.prices[ledger.booked[j]]
             for i in range(ledger.charges.shape[2]):
-                if c == TAX:
-                    taxes[0] += ledger.charges[j, c, i] / spending.prices[t]
-                else:
-                    costs[0] += ledger.charges[j, c, i] / spending.prices[t]
+                for c in range(ledger.charges.shape[1]):
+                    costs[0] += ledger.charges[j, c, i] / price if c != TAX else 0.0
+                taxes[0] += ledger.charges[j, TAX, i] / price

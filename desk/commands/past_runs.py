@@ -43,8 +43,8 @@ COMPARED: Mapping[str, Callable[[Any, Any], Any]] = {
 NOTES, LONGEST_NOTE = "notes.json", 200  # of the folder of runs; characters of a note
 DIFFERENCES_SHOWN = 20  # differences of figures that are shown
 SHEETS = (
-    "tearsheet.html", "sheet.html", "risk.html", "plan.html", "allocate.html", "forecast.html", "sweep.html", "laboratory.html",
-    "client.html",
+    "tearsheet.html", "sheet.html", "risk.html", "plan.html", "allocate.html", "forecast.html", "sweep.html",
+    "laboratory.html", "client.html",
 )  # fmt: skip
 
 

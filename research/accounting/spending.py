@@ -77,6 +77,7 @@ class SpendingState(NamedTuple):
     years_left : (T,) years to pay for, this one too, where an amount is settled at a close; else 0.
     paid       : (T,) fraction of the year's amount that is paid at each close.
     known      : (T,) money that comes besides, or goes, in money of the first day.
+    beside     : (2, T) NAV of the owner's other accounts at each close, before their flow, and that flow, currency.
     prices     : (T,) consumer prices at each close, 1 on the first day.
     state      : (5,) amount of the year, currency; the first amount over NAV; NAV, currency, and consumer prices when
                  the amount was settled; and what went since, less what came, currency; written.
@@ -88,6 +89,7 @@ class SpendingState(NamedTuple):
     years_left: Rows
     paid: Array
     known: Array
+    beside: Array
     prices: Array
     state: Array
     flows: Array
@@ -98,11 +100,14 @@ class SpendingState(NamedTuple):
         numbers = [0.0 if given is None else given for given in (spending.amount, spending.share)]
         return cls(
             RULES.index(spending.rule), np.array([*numbers, spending.floor, spending.most]), years_left, paid, known,
-            np.ones(len(known)), np.zeros(5), np.zeros(len(known)),
+            np.zeros((2, len(known))), np.ones(len(known)), np.zeros(5), np.zeros(len(known)),
         )  # fmt: skip
 
 
-NO_SPENDING = SpendingState(0, np.zeros(4), np.zeros(0, np.int64), *np.zeros((3, 0)), np.zeros(5), np.zeros(0))
+_NONE = np.zeros(0)
+NO_SPENDING = SpendingState(
+    0, np.zeros(4), np.zeros(0, np.int64), _NONE, _NONE, np.zeros((2, 0)), _NONE, np.zeros(5), _NONE
+)
 
 
 @on_demand
@@ -113,31 +118,31 @@ def settle(spending: SpendingState, t: int, nav: float) -> None:
     t        : row of the day.
     nav      : NAV at the close, before the flow, currency.
     """
-    state, price = spending.state, spending.prices[t]
+    state, price, all_held = spending.state, spending.prices[t], nav + spending.beside[0, t]
     if spending.years_left[t] > 0:
-        state[AMOUNT] = _amount(spending, nav, price, spending.years_left[t])
+        state[AMOUNT] = _amount(spending, all_held, price, spending.years_left[t])
         if state[FIRST_RATE] == 0.0:
-            state[FIRST_RATE] = state[AMOUNT] / nav
-        state[NAV_BEFORE], state[PRICE_THEN], state[PAID] = nav, price, 0.0
+            state[FIRST_RATE] = state[AMOUNT] / all_held
+        state[NAV_BEFORE], state[PRICE_THEN], state[PAID] = all_held, price, 0.0
     spending.flows[t] = spending.known[t] * price - state[AMOUNT] * spending.paid[t]
-    state[PAID] -= spending.flows[t]
+    state[PAID] -= spending.flows[t] + spending.beside[1, t]
 
 
 @linked
 def _amount(spending: SpendingState, nav: float, price: float, years_left: int) -> float:
     """The amount of a year, currency.  nav : as it begins.  price : consumer prices.  years_left : this one too."""
     numbers, state = spending.numbers, spending.state
-    if spending.rule == CONSTANT:
-        return numbers[OF_AMOUNT]
+    amount: float = numbers[OF_AMOUNT]
     if spending.rule == BY_SHARE:
-        return min(max(numbers[OF_SHARE] * nav, numbers[FLOOR] * price), numbers[CEILING] * price)
-    if spending.rule == INDEXED or state[FIRST_RATE] == 0.0:
-        return numbers[OF_AMOUNT] * price
-    raised = state[AMOUNT] * price / state[PRICE_THEN]
-    lost = nav + state[PAID] < state[NAV_BEFORE]
-    amount = state[AMOUNT] if lost and raised > state[FIRST_RATE] * nav else raised
-    if amount > (1.0 + GUARDRAIL) * state[FIRST_RATE] * nav and years_left > LAST_YEARS:
-        return amount * (1.0 - CHANGE)
-    if amount < (1.0 - GUARDRAIL) * state[FIRST_RATE] * nav:
-        return amount * (1.0 + CHANGE)
+        amount = min(max(numbers[OF_SHARE] * nav, numbers[FLOOR] * price), numbers[CEILING] * price)
+    elif spending.rule == INDEXED or (spending.rule == GUARDRAILS and state[FIRST_RATE] == 0.0):
+        amount *= price
+    elif spending.rule == GUARDRAILS:
+        raised, first = state[AMOUNT] * price / state[PRICE_THEN], state[FIRST_RATE] * nav
+        has_lost = nav + state[PAID] < state[NAV_BEFORE]
+        amount = state[AMOUNT] if has_lost and raised > first else raised
+        if amount > (1.0 + GUARDRAIL) * first and years_left > LAST_YEARS:
+            amount *= 1.0 - CHANGE
+        elif amount < (1.0 - GUARDRAIL) * first:
+            amount *= 1.0 + CHANGE
     return amount

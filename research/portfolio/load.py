@@ -31,11 +31,11 @@ from research.portfolio.keys.costs import read_costs
 from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
 from research.portfolio.keys.factors import factors_in
 from research.portfolio.keys.flows import read_flows
-from research.portfolio.keys.plan import read_plan
 from research.portfolio.keys.forecasts import read_forecasts
 from research.portfolio.keys.limits import read_dividends, read_execution, read_limits
 from research.portfolio.keys.market import read_assets, read_market, with_line_facts
 from research.portfolio.keys.orders import read_order_limits
+from research.portfolio.keys.plan import read_plan
 from research.portfolio.keys.policies import read_policies
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stress import read_stress

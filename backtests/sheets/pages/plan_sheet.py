@@ -1,8 +1,9 @@
-"""The page of a plan's life: what it says in a sentence, two pictures, tables, and what they assume; numbers as JSON."""
+"""The page of a plan: what it comes to in a sentence, two pictures, tables, and what they assume; numbers as JSON."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sh
 from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
-from backtests.today.plan import LEVELS, Amount, Chance, LifeOfPlan
+from backtests.today.plan import AS_IT_IS, LEVELS, OTHER_PATHS, Amount, Chance, LifeOfPlan
+from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
 from foundation.paper.formats import json_text, plain_json
@@ -22,7 +24,8 @@ from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import age_words, amount, counted, listed, number, percent
 from research.accounting.spending import CHANGE, GUARDRAIL
-from research.portfolio.keys.plan import HISTORY
+from research.market.calendars import DAYS_PER_YEAR
+from research.portfolio.keys.plan import MONTHS
 
 SHEET, NUMBERS = "plan.html", "plan.json"
 SCHEMA = 1  # of plan.json: docs/schemas/plan-1.json
@@ -50,8 +53,8 @@ def write_plan_sheet(folder: Path, life: LifeOfPlan, run: Mapping[str, str], not
 def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = ()) -> Block:
     """Every block of the page; arguments of `write_plan_sheet`."""
     portfolio = life.portfolio
-    sections = [
-        ("policies", "Policies", "What is left, and by which policy", [plan_fan_picture(life, STYLE), _policies(life)]),
+    sections: list[tuple[str, str, str, Sequence[Part]]] = [
+        ("policies", "Policies", "What is left, and by which policy", _left(life)),
         ("amounts", "Amounts", "What may be spent", _amounts(life)),
         ("depends", "Depends on", "What the answer depends on", _depends(life)),
         ("assumed", "Assumed", "What is assumed", [Words(said, "") for said in _assumed(life)]),
@@ -84,9 +87,9 @@ def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = 
 
 def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
     """The page in a few lines, for a terminal."""
-    wide = max(map(len, life.policies))
+    portfolio, wide = life.portfolio, max(map(len, life.policies))
     lines = [
-        f"Plan of {life.portfolio.name!r}: {life.portfolio.nav:,.2f} {life.portfolio.basis} at {day(life.portfolio.date)}",
+        f"Plan of {portfolio.name!r}: {portfolio.nav:,.2f} {portfolio.basis} at {day(portfolio.date)}",
         plan_words(life), answer_words(life), policies_words(life), doubt_words(life), "",
         f"{'policy':<{wide}}  fails (%)  interval      safe amount  median left    taxes",
     ]  # fmt: skip
@@ -127,9 +130,7 @@ def answer_words(life: LifeOfPlan) -> str:
     if math.isnan(one.safe.value):
         return said
     if one.safe.value == 0.0:
-        return (
-            f"{said} However little is spent, it fails with a probability of more than {percent(plan.probability, 0)}."
-        )
+        return f"{said} However little is spent, it fails in more than {percent(plan.probability, 0)}."
     return (
         f"{said} A probability of {percent(plan.probability, 0)} allows spending of {_range(one.safe, basis)} in "
         "today's money."
@@ -146,77 +147,85 @@ def policies_words(life: LifeOfPlan) -> str:
     if not differ:
         widest = max(abs(bound) for one in others.values() for bound in one.worse[1:])
         return (
-            f"No other policy fails more or less often than {life.shown} by more than chance: none differs by more than "
-            f"{number(100 * widest, 1)} points, at 95 %."
+            f"No other policy fails more or less often than {life.shown} by more than chance: none differs by more "
+            f"than {number(100 * widest, 1)} points, at 95 %."
         )
-    each = [
-        f"{name} {'more' if others[name].worse[0] > 0.0 else 'less'} often, by {number(100 * abs(others[name].worse[0]), 1)} "
-        f"points ({number(100 * others[name].worse[1], 1)} to {number(100 * others[name].worse[2], 1)})"
-        for name in differ
-    ]
-    return f"On the same futures fail, by more than chance: {listed(each)}."
+    each = []
+    for name in differ:
+        (more, low, high), paid = (100.0 * np.array(others[name].worse)).tolist(), amount(others[name].taken)
+        often = "more" if more > 0.0 else "less"
+        each.append(
+            f"{name} {often} often, by {number(abs(more), 1)} points (difference {number(low, 1, signed=True)} to "
+            f"{number(high, 1, signed=True)}), paying {paid} {life.portfolio.basis} a year"
+        )
+    paid = amount(life.policies[life.shown].taken)
+    return f"On the same futures fail, by more than chance: {listed(each)}; {life.shown} pays {paid}."
 
 
 def doubt_words(life: LifeOfPlan) -> str:
     """The part of the answer that comes from not knowing the mean return, in words."""
-    there = life.changes["as it is"][0].value
+    there = life.changes[AS_IT_IS][0].value
     return (
-        f"In the {number((life.sample[1] - life.sample[0]).days / 365.25, 0)} years of data the target grew by "
-        f"{percent(life.growth[0])} a year, with a standard error of {number(100 * life.growth[1], 1)} points. Were that "
-        f"mean known, the plan would fail in {percent(life.known.value)} and not in {percent(there)} of futures."
+        f"In the {_years(life)} years of data the target grew by {percent(life.growth[0])} a year, with a standard "
+        f"error of {number(100 * life.growth[1], 1)} points. Were that mean known, the plan would fail in "
+        f"{percent(life.known.value)} and not in {percent(there)} of futures."
     )
 
 
 def plan_words(life: LifeOfPlan) -> str:
-    """The plan in one sentence."""
+    """The plan, in sentences."""
     plan, basis, spending = life.plan, life.portfolio.basis, life.plan.spending
-    parts = []
+    said = []
     if plan.saving is not None:
-        parts.append(f"{amount(plan.saving.amount)} {basis} a year are saved for {counted(plan.saving.years, 'year')}")
-    rule = {
-        "constant": f"{amount(spending.amount)} {basis} a year whatever prices do",
-        "indexed": f"{amount(spending.amount)} {basis} a year in today's money",
-        "guardrails": (
-            f"{amount(spending.amount)} {basis} a year in today's money, cut or raised by {percent(CHANGE, 0)} where it is "
-            f"{percent(GUARDRAIL, 0)} more or less of NAV than at first"
-        ),
-        "share": f"{percent(spending.share)} of NAV a year",
-    }[spending.rule]
-    if spending.rule == "share" and (spending.floor or spending.ceiling is not None):
-        most = "" if spending.ceiling is None else f", at most {amount(spending.ceiling)}"
-        rule += f", at least {amount(spending.floor)}{most} in today's money"
-    years = plan.years - plan.begins // 12
-    parts.append(
-        f"{rule} {'are' if spending.rule != 'share' else 'is'} spent for {counted(years, 'year')}, paid each {plan.every}"
-    )
-    return f"{'; '.join(parts)}.".capitalize() if parts[0][0].islower() else f"{'; '.join(parts)}."
+        years = counted(plan.saving.years, "year")
+        said.append(f"Saved are {amount(plan.saving.amount)} {basis} a year in today's money for {years}.")
+    if spending.amount is None:
+        limits = (("at least", spending.floor or None), ("at most", spending.ceiling))
+        bounds = (f", {word} {amount(bound)} {basis} in today's money" for word, bound in limits if bound is not None)
+        what = f"{percent(spending.share)} of NAV a year{''.join(bounds)}"
+    else:
+        what = f"{amount(spending.amount)} {basis} a year"
+        what += " whatever prices do" if spending.rule == "constant" else " in today's money"
+    if spending.rule == "guardrails":
+        far, change = percent(GUARDRAIL, 0), percent(CHANGE, 0)
+        what += f", {change} less or more where that is {far} more or less of NAV than at first"
+    years = counted(plan.years - plan.begins // MONTHS, "year")
+    said.append(f"Spent are {what}, for {years}, a part each {plan.every}.")
+    if len(life.opening.accounts(True)) > 1:
+        said.append("Taxable accounts are spent before sheltered ones.")
+    return " ".join(said)
+
+
+def _years(life: LifeOfPlan) -> str:
+    first, last = life.sample
+    return number((last - first).days / DAYS_PER_YEAR, 0)
 
 
 def _assumed(life: LifeOfPlan) -> list[str]:
-    plan = life.plan
-    inflation = (
-        "Consumer prices rise as they did in the months that are drawn (United States)"
-        if plan.inflation == HISTORY
-        else f"Consumer prices rise by {percent(plan.inflation)} a year"
-    )
-    taxed = (
-        f"Gains are taxed at {percent(life.portfolio.costs.tax.rate)} with each sale; gains that are left at the end are "
-        "not taxed"
-        if life.portfolio.costs.is_taxed and life.portfolio.costs.tax is not None
-        else "Nothing is taxed"
-    )
+    plan, tax, opening = life.plan, life.portfolio.costs.tax, life.opening
+    prices = "Consumer prices rise as they did in the United States in the months that are drawn."
+    if isinstance(plan.inflation, float):
+        prices = f"Consumer prices rise by {percent(plan.inflation)} a year."
+    taxed = "Nothing is taxed."
+    if tax is not None and tax.charges:
+        taxed = f"Gains are taxed at {percent(tax.rate)} with each sale; what is left at the end is stated before tax."
     found = [
-        f"Futures are drawn by the {life.law} from the months of {day(life.sample[0])} to {day(life.sample[1])}. That is "
-        f"how far back the data reach: {plan.years} years to come are drawn from "
-        f"{number((life.sample[1] - life.sample[0]).days / 365.25, 0)} years past, and what did not happen in them happens "
-        "in no future. No probability here is a promise.",
-        "Each future has its own mean return, drawn from the distribution of the sample's mean; cash earns what it earned "
-        f"lately, {percent(life.opening.cash_growth**12 - 1.0, 2)} a year.",
-        f"{inflation}. {taxed}. Policies decide once a month at the close, with the file's costs; what is paid sells what "
+        f"Futures are drawn by the {life.law} from the months of {day(life.sample[0])} to {day(life.sample[1])}. That "
+        f"is as far back as the data reach: {plan.years} years to come are drawn from {_years(life)} years past, and "
+        "what did not happen in them happens in no future. No probability here is a promise.",
+        "Each future has a mean return of its own, drawn from the distribution of the sample's mean. Cash earns what "
+        f"it earned lately, {percent(opening.cash_growth**MONTHS - 1.0, 2)} a year.",
+        f"{prices} {taxed} Policies decide once a month at the close, with the file's costs; what is paid sells what "
         "is over its target, and what comes buys what is under it. What a policy estimates stays as it is today.",
     ]
-    if life.opening.left_out:
-        found.append(f"The file has, and the plan has not: {listed(life.opening.left_out)}.")
+    if life.portfolio.accounts:
+        found.append(
+            "Taxable accounts together, and sheltered ones, are rebalanced to the whole target by themselves. What "
+            f"is taken out of sheltered ones is taxed at {percent(plan.withdrawal_tax)}. Savings go into the "
+            "accounts that are spent last."
+        )
+    if opening.left_out:
+        found.append(f"The file has, and the plan has not: {listed(opening.left_out)}.")
     return found
 
 
@@ -238,22 +247,36 @@ def _headline(life: LifeOfPlan) -> list[dict[str, str]]:
     ]
 
 
+def _left(life: LifeOfPlan) -> list[Part]:
+    return [plan_fan_picture(life, STYLE), _policies(life)]
+
+
 def _policies(life: LifeOfPlan) -> Block:
-    basis = f"{life.portfolio.basis}"
-    columns = (
-        Shown("failed", "fails", "%", lambda c: f"{number(100 * c.value, 1)} [{number(100 * c.low, 1)}, {number(100 * c.high, 1)}]"),
-        Shown("worse", "against the first", "points", lambda w: "–" if w[1] == w[2] == 0.0 else f"{number(100 * w[0], 1, signed=True)} [{number(100 * w[1], 1, signed=True)}, {number(100 * w[2], 1, signed=True)}]"),
-        Shown("safe", "safe amount", f"{basis} a year", lambda a: _money(a.value)),
-        *(Shown("left", f"left, {100 * level:g} %", basis, lambda q, k=k: amount(q[k])) for k, level in enumerate(LEVELS)),
+    basis = life.portfolio.basis
+    columns = [
+        Shown("failed", "fails", "%", lambda c: _points(c.value, c.low, c.high)),
+        Shown("worse", "against the first", "points", lambda w: _points(*w, signed=True) if any(w) else "–"),
+        Shown("safe", "safe amount", f"{basis} a year", lambda found: _money(found.value)),
+        *(Shown("left", f"left, {100 * level:g} %", basis, partial(_of, k)) for k, level in enumerate(LEVELS)),
         Shown("taken", "paid", f"{basis} a year", amount),
         Shown("taxes", "taxes", basis, amount),
         Shown("costs", "costs", basis, amount),
-    )  # fmt: skip
+    ]
     caption = (
         "Policies on the same futures, with the interval of 95 % that their number leaves; amounts in today's money. "
         "Against the first: how much more often it fails"
     )
     return records_table(caption, columns, life.policies, Looks(chosen=life.shown), head="policy")
+
+
+def _of(k: int, quantiles: Array) -> str:
+    return amount(quantiles[k])
+
+
+def _points(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """A fraction and its interval, in points."""
+    said = [number(100.0 * each, 1, signed=signed) for each in (value, low, high)]
+    return f"{said[0]} [{said[1]}, {said[2]}]"
 
 
 def _amounts(life: LifeOfPlan) -> list[Part]:
@@ -268,20 +291,24 @@ def _amounts(life: LifeOfPlan) -> list[Part]:
 
 
 def _depends(life: LifeOfPlan) -> list[Part]:
-    few = f"{min(life.paths, 2_500):,} futures"
+    few = f"{min(life.paths, OTHER_PATHS):,} futures"
     rows = [[words, _interval(chance), _money(safe.value)] for words, (chance, safe) in life.changes.items()]
     rows += [["the mean return known", _interval(life.known), "–"]]
     rows += [[f"futures by the law “{law}”", _interval(chance), "–"] for law, chance in life.laws.items()]
-    heads = ["", ("fails", "% of futures"), ("safe amount", f"{life.portfolio.basis} a year")]
+    heads: list[str | tuple[str, str]] = [
+        "", ("fails", "% of futures"), ("safe amount", f"{life.portfolio.basis} a year")
+    ]  # fmt: skip
     parts: list[Part] = [table(f"{life.shown}, on {few}: a point is a point a year", heads, rows, texts=[0])]
     if life.decades is not None:
         first, last = life.decades
         parts.append(
             Words(
-                f"Order of years: where the first ten years are the worst (the lowest fifth of the target's return after "
-                f"prices), the plan fails in {percent(first.value)}; where the last ten are, in {percent(last.value)}.", ""
+                f"Order of years: where the first ten years are the worst (the lowest fifth of the target's return "
+                f"after prices), the plan fails in {percent(first.value)}; where the last ten are, in "
+                f"{percent(last.value)}.",
+                "",
             )
-        )  # fmt: skip
+        )
     return parts
 
 
@@ -312,13 +339,7 @@ def plan_numbers(
         "growth": {"mean": life.growth[0], "standard_error": life.growth[1]},
         "shown": life.shown,
         "levels": list(LEVELS),
-        "policies": {
-            name: {
-                key: np.asarray(value).tolist() if isinstance(value, np.ndarray | tuple) else value
-                for key, value in asdict(one).items()
-            }
-            for name, one in life.policies.items()
-        },
+        "policies": {name: asdict(one) for name, one in life.policies.items()},
         "left_out": dict(life.left_out),
         "mean_known": asdict(life.known),
         "laws": {law: asdict(chance) for law, chance in life.laws.items()},

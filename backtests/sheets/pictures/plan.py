@@ -61,7 +61,7 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
 
 
 def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
-    """The probability of failing by the amount that is spent, of the policy shown, with intervals.  style : its line."""
+    """The probability of failing by the amount that is spent, of the policy shown.  style : its line."""
     unit, safe, stated = life.portfolio.basis, life.policies[life.shown].safe, life.plan.spending.amount or 0.0
     amounts = [each for each, _ in life.curve]
     columns = {name: [100.0 * getattr(chance, name) for _, chance in life.curve] for name in ("value", "low", "high")}

@@ -38,10 +38,11 @@ class Plan:
     saving      : what comes before; parts of it come at the end of each period `every`.
     every       : period at whose beginning a part of the year's spending is paid; the amount of a year is settled as
                   it begins.
-    once        : money that comes besides on a day, or goes, below 0, currency in today's money; at the month's row that
-                  is nearest.
+    once        : money that comes besides on a day, or goes, below 0, currency in today's money; at the row of the
+                  month that is nearest.
     inflation   : rise of consumer prices a year, fraction, or "history": the months of US prices that belong to the
                   months drawn.
+    withdrawal_tax : tax on what is taken out of a sheltered account, fraction of it.
     left        : what shall be left at the end, currency in today's money: with less the plan has failed.
     probability : probability of failing that the owner would bear: of the amount that is safe.
     """
@@ -54,6 +55,7 @@ class Plan:
     inflation: (
         Annotated[float, Field(gt=-0.1, lt=0.5, description="A fraction a year: 2.5 % is 0.025.")] | Literal["history"]
     )
+    withdrawal_tax: Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of what is taken out.")] = 0.0
     left: Amount = 0.0
     probability: Annotated[float, Field(gt=0.0, lt=0.5, description="A probability: 5 % is 0.05.")] = 0.05
 
