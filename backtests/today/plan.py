@@ -16,6 +16,7 @@ from scipy import stats
 
 from backtests.today.future_paths import FuturePrices, Opening, SharedBands, is_played_at_once
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
+from backtests.today.risk_paths import PLAN_PATHS
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError
@@ -27,7 +28,6 @@ from research.portfolio.keys.plan import HISTORY, MONTHS, Plan
 from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_laws, sample
 from research.risk.simulation.streams import MEANS, stream
 
-PATHS = 10_000
 WORKERS = 2
 LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
 OTHER_PATHS = 2_500  # of the futures, those that are played under other laws and assumptions
@@ -178,7 +178,7 @@ def life_of_plan(
     plan: Plan,
     policies: Mapping[str, Policy],
     *,
-    paths: int = PATHS,
+    paths: int = PLAN_PATHS,
     seed: int = 0,
     workers: int = WORKERS,
 ) -> LifeOfPlan:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from backtests.today.risk_paths import PATHS
+from backtests.today.risk_paths import PATHS, PLAN_PATHS
 from desk.cli.options import File, KnownOn, PastDay, PolicyName, Reports, TrustCode, starting
 from desk.commands.terminal import print_text
 
@@ -32,7 +32,7 @@ def risk(
 
 def plan(
     file: File,
-    paths: Annotated[int, typer.Option(help="Simulated futures of all years.")] = PATHS,
+    paths: Annotated[int, typer.Option(help="Simulated futures of all years.")] = PLAN_PATHS,
     trust_code: TrustCode = None,
     reports: Reports = None,
 ) -> None:

@@ -28,7 +28,6 @@ from research.portfolio import Portfolio, load_portfolio
 
 PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 FORECASTS = PORTFOLIO.with_name("forecasts.yaml")
-PLAN = ROOT / "data" / "examples" / "plan_of_a_life.yaml"
 NOTE = "compiled.json"  # beside the folder of kept code: what the jobs used
 MODULE = "desk.commands.compile_kernels"
 TEST_START = pd.Timestamp("2022-01-03")  # a short test
@@ -95,15 +94,6 @@ def comparison() -> None:
     whole_sheet(found, None, run_for("report", portfolio, found.settings))
 
 
-def plans() -> None:
-    """Play a policy through a plan with taxes, on few futures."""
-    from backtests.today.plan import life_of_plan
-
-    portfolio = load_portfolio(PLAN)
-    assert portfolio.plan is not None
-    life_of_plan(portfolio, portfolio.plan, {"yearly": portfolio.policies["yearly"]}, paths=100)
-
-
 def forecasts() -> None:
     """The allocations of the embedded portfolio with forecasts, and risk parity, asked once."""
     from research.allocation import RiskParity
@@ -115,7 +105,7 @@ def forecasts() -> None:
 
 
 JOBS: dict[str, Callable[[], None]] = {
-    job.__name__: job for job in (backtests_and_trades, costs_and_events, comparison, plans, forecasts)
+    job.__name__: job for job in (backtests_and_trades, costs_and_events, comparison, forecasts)
 }
 
 
