@@ -30,7 +30,7 @@ from research.risk.simulation.streams import MEANS, stream
 
 WORKERS = 2
 LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
-OTHER_PATHS = 2_500  # of the futures, those that are played under other laws and assumptions
+OTHER_PATHS = 1_500  # of the futures, those that are played under other laws and assumptions
 CONFIDENCE = 0.95
 POINT = 0.01  # a point of return, of cost or of inflation, a year
 STEPS = 30  # halvings of a search for an amount
