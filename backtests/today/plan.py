@@ -234,7 +234,7 @@ def life_of_plan(
     held = np.log1p(returns @ target + (1.0 - target.sum()) * (opening.cash_growth - 1.0))
     return LifeOfPlan(
         portfolio, plan, opening,
-        {name: _answers(one, failed[name], failed[shown], safe[name], name == shown) for name, one in played.items()},
+        {k: _answers(one, plan, failed[k], failed[shown], safe[k], k == shown) for k, one in played.items()},
         left_out, first, paths, (dates[0], dates[-1]),
         (MONTHS * float(held.mean()), MONTHS * float(held.std(ddof=1)) / math.sqrt(len(held))),
         known, under, changes, curve, _decades(opening, futures, failed[shown]),
@@ -366,7 +366,7 @@ def _largest(count: Callable[[float], int], most: float) -> float:
     return low
 
 
-def _answers(played: PlanPaths, failed: Mask, first: Mask, safe: Amount, is_first: bool) -> PolicyPlan:
+def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amount, is_first: bool) -> PolicyPlan:
     """The answers of one policy.  failed, first : (P,) the futures in which it, and the policy shown, fails."""
     more, less = int((failed & ~first).sum()), int((first & ~failed).sum())
     years, paths = played.taken.shape[1], len(failed)
@@ -375,7 +375,7 @@ def _answers(played: PlanPaths, failed: Mask, first: Mask, safe: Amount, is_firs
     error = stats.norm.ppf(0.5 + CONFIDENCE / 2) * float(apart.std()) / math.sqrt(paths)
     by_year = [float(((played.ended >= 0) & (played.ended < MONTHS * (year + 1))).mean()) for year in range(years)]
     real = played.nav / played.prices
-    spending = played.taken[:, played.taken.any(axis=0)]
+    spending = played.taken[:, plan.begins // MONTHS :]
     return PolicyPlan(
         Chance.of(failed), np.array(by_year), np.quantile(played.left, LEVELS), np.quantile(real, LEVELS, axis=0).T,
         float(spending.mean()), float(np.quantile(spending.min(axis=1), LEVELS[0])), float(played.taxes.mean()),

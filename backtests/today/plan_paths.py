@@ -27,6 +27,8 @@ from research.portfolio import Portfolio
 from research.portfolio.keys.plan import MONTHS, Plan
 from research.rules.protocol import compiled_rule
 
+HALF_MONTH = pd.Timedelta(days=15)
+
 
 def in_months(market: Market) -> Market:
     """The market with a row a month, on the day of the month of its last close or the session before it."""
@@ -77,14 +79,16 @@ class PlanOpening(Opening):
 
     @cached_property
     def dates(self) -> pd.DatetimeIndex:
-        """(D + 1,) the last close, and the days that come months after it."""
+        """(D + 1,) the last close, and the end of each month to come: a calendar has its day in every one of them."""
         first = self.portfolio.market.dates[-1]
-        return pd.DatetimeIndex([first + pd.DateOffset(months=k) for k in range(self.plan.months + 1)]).as_unit("us")
+        near = [first + pd.DateOffset(months=k) - HALF_MONTH for k in range(1, self.plan.months + 1)]
+        return pd.DatetimeIndex([first, *(day + pd.offsets.MonthEnd(0) for day in near)]).as_unit("us")
 
     @cached_property
     def costs(self) -> Costs:
         """The costs of the file; where they depend on volumes, quotes or the day, at constant rates."""
-        found, tax = super().costs, self.portfolio.costs.tax if self.taxable else None
+        found = Opening(self.portfolio).costs  # not `super().costs`: that would be kept here until this returns
+        tax = self.portfolio.costs.tax if self.taxable else None
         return replace(found, tax=tax, management_fee=found.management_fee + self.fee)
 
     @property
@@ -136,7 +140,7 @@ class PlanPaths:
     nav    : (P, Y + 1) NAV as each year ends, and today's first, after what was paid at that close, currency; 0 where
              it has run out.
     ended  : (P,) months from today to the payment that it could not make, -1 where there is none.
-    taken  : (P, Y) what was paid out in each year, currency in today's money.
+    taken  : (P, Y) what the rule of spending paid out in each year, currency in today's money.
     taxes  : (P,) taxes in all, currency in today's money.
     costs  : (P,) costs of trading in all, likewise.
     prices : (P, Y + 1) consumer prices, 1 today.
@@ -221,7 +225,7 @@ class _Account:
         known = self.spending.known
         goes = np.minimum(known, 0.0) * opening.gross
         self.planned = self.spending.years_left.copy(), self.spending.paid.copy(), goes
-        self.saved, self.comes = np.maximum(known, 0.0), np.zeros(rows)
+        self.saved, self.comes, self.besides = np.maximum(known, 0.0), np.zeros(rows), np.zeros(rows)
         inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
         returns, lots = inputs.desk.tax_returns, inputs.desk.lots
         busy = (self.spending.years_left > 0) | (self.spending.paid > 0.0) | (self.spending.known != 0.0)
@@ -233,6 +237,7 @@ class _Account:
             sessions=inputs.sessions._replace(
                 closes=shown(self.closes), tiles=shown(self.tiles), cash_index=opening.cash_closes,
                 flows=shown(self.spending.flows), busy=frozen(busy),
+                years=frozen(np.where(np.arange(rows) > 1, inputs.sessions.years, 0.0)),  # what was before is over
             ),
             desk=inputs.desk._replace(spending=self.spending, lots=self.lots),
         )  # fmt: skip
@@ -272,56 +277,68 @@ class _Account:
         if beside is not None:
             spending.beside[1] = beside.saved * spending.prices
             spending.beside[0] = beside.ledger.nav - spending.beside[1]
-        spending.years_left[:], spending.paid[:], spending.known[:] = years_left, paid, self.comes + goes
+        self.besides[:] = self.comes + goes
+        spending.years_left[:], spending.paid[:], spending.known[:] = years_left, paid, self.besides
         if after is not None:
-            spending.known[since] -= after.owed(since) * self.opening.gross / spending.prices[since]
+            owed, of_rule = after.owed(since)
+            spending.known[since] -= owed * self.opening.gross / spending.prices[since]
+            self.besides[since] -= (owed - of_rule) * self.opening.gross / spending.prices[since]
             before = slice(0, since + 1)  # what comes until then is in the other account's sum already
             spending.state[PAID] += float((spending.known[before] * spending.prices[before]).sum())
         if self.lots.units.shape[1] > 0:
             self.lots.held[:], self.lots.carried[:], self.lots.year[:] = self.held > 0.0, 0.0, 0.0
+            self.lots.long_from[:] = 0
             self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
         self.count, stopped = self.one(self.inputs, 0, self.units, self.cash, self.booked)
         return int(stopped)
 
-    def owed(self, stopped: int) -> float:
-        """What the owner did not get of the payment of row `stopped`, currency."""
-        return min(-min(float(self.ledger.nav[stopped]), 0.0) / self.opening.gross, self.due(stopped))
+    def owed(self, stopped: int) -> tuple[float, float]:
+        """What the owner did not get at row `stopped` of all that was due, and of what the rule pays, currency."""
+        lacking = -min(float(self.ledger.nav[stopped]), 0.0) / self.opening.gross
+        all_due, of_rule = self._due(stopped)
+        return min(lacking, all_due), min(lacking, of_rule)
 
-    def due(self, row: int) -> float:
-        """What the owner is to get at a row, currency."""
-        comes = self.comes[row] * self.spending.prices[row]
-        return float(comes - self.spending.flows[row]) / self.opening.gross
+    def _due(self, row: int) -> tuple[float, float]:
+        """All that the owner is to get at a row, and what the rule pays, currency."""
+        price, flow = self.spending.prices[row], self.spending.flows[row]
+        all_due, of_rule = ((known[row] * price - flow) / self.opening.gross for known in (self.comes, self.besides))
+        return float(all_due), float(of_rule)
 
     def add_to(self, out: PlanPaths, p: int, stopped: int) -> None:
         """Add what was played last to future p of the results.  stopped : row of a payment that was not made, or -1."""
-        paid = 0.0 if stopped < 0 else self.due(stopped) - self.owed(stopped)
+        gross, prices, flows = self.opening.gross, self.spending.prices, self.spending.flows
+        rest, end = (0.0, 0.0), len(flows) if stopped < 0 else stopped
+        if stopped >= 0:
+            rest = tuple(due - owed for due, owed in zip(self._due(stopped), self.owed(stopped), strict=True))
+        if gross > 1.0:
+            out_of = float((self.comes[1:end] - flows[1:end] / prices[1:end]).sum()) / gross
+            out.taxes[p] += (gross - 1.0) * (out_of + (rest[0] / prices[stopped] if stopped >= 0 else 0.0))
         _sum_up(
-            self.ledger, self.count, stopped, self.spending, self.comes, self.opening.gross, paid, out.nav[p],
-            out.taken[p], out.taxes[p : p + 1], out.costs[p : p + 1],
+            self.ledger, self.count, stopped, self.spending, self.besides, gross, rest[1], out.nav[p], out.taken[p],
+            out.taxes[p : p + 1], out.costs[p : p + 1],
         )  # fmt: skip
 
 
 @compiled
 def _sum_up(
-    ledger: Ledger, count: int, stopped: int, spending: SpendingState, comes: Array, gross: float, rest: float,
+    ledger: Ledger, count: int, stopped: int, spending: SpendingState, besides: Array, gross: float, rest: float,
     nav: Array, taken: Array, taxes: Array, costs: Array,
 ) -> None:  # fmt: skip
     """Add the NAV of each year's row (Y + 1,), what was taken in each year (Y,), and taxes and costs (1,) in all.
 
     count   : number of bookings.
     stopped : row whose payment could not be made, -1 without one.
-    comes   : (T,) what is saved, currency in today's money.
+    besides : (T,) money that comes and goes besides what the rule pays, currency in today's money.
     gross   : what leaves the account for one that the owner gets.
-    rest    : what he gets in that row, currency.
+    rest    : what he gets of it in that row, currency.
     """
     end, last = len(ledger.nav) if stopped < 0 else stopped, len(taken) - 1
     for y in range(len(nav)):
         if 1 + MONTHS * y < end:
             nav[y] += ledger.nav[1 + MONTHS * y]
     for t in range(1, min(end + 1, len(ledger.nav))):
-        got = rest / spending.prices[t] if t == stopped else (comes[t] - spending.flows[t] / spending.prices[t]) / gross
-        taken[min((t - 1) // MONTHS, last)] += got
-        taxes[0] += (gross - 1.0) * got
+        got = rest if t == stopped else (besides[t] * spending.prices[t] - spending.flows[t]) / gross
+        taken[min((t - 1) // MONTHS, last)] += got / spending.prices[t]
     for j in range(count):
         if ledger.booked[j] >= 0:
             price = spending.prices[ledger.booked[j]]

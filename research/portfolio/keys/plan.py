@@ -100,5 +100,5 @@ def read_plan(document: Document, market: Market) -> Plan | None:
     for day, written in zip(plan.once, document.tree["plan"].get("once", ()), strict=True):
         if not today < day <= last:
             what = f"not within the plan, which goes from {today:%Y-%m-%d} to {last:%Y-%m-%d}"
-            document.refuse(("plan", "once", written), what, written, "Give a later day, or a longer plan.")
+            document.refuse(("plan", "once", written), what, written, "Give a day within it, or a longer plan.")
     return plan
