@@ -307,14 +307,14 @@ class _Account:
     def add_to(self, out: PlanPaths, p: int, stopped: int) -> None:
         """Add what was played last to future p of the results.  stopped : row of a payment that was not made, or -1."""
         gross, prices, flows = self.opening.gross, self.spending.prices, self.spending.flows
-        rest, end = (0.0, 0.0), len(flows) if stopped < 0 else stopped
+        end, rest, by_rule = len(flows) if stopped < 0 else stopped, 0.0, 0.0
         if stopped >= 0:
-            rest = tuple(due - owed for due, owed in zip(self._due(stopped), self.owed(stopped), strict=True))
+            rest, by_rule = np.subtract(self._due(stopped), self.owed(stopped)).tolist()
         if gross > 1.0:
             out_of = float((self.comes[1:end] - flows[1:end] / prices[1:end]).sum()) / gross
-            out.taxes[p] += (gross - 1.0) * (out_of + (rest[0] / prices[stopped] if stopped >= 0 else 0.0))
+            out.taxes[p] += (gross - 1.0) * (out_of + rest / prices[min(end, len(prices) - 1)])
         _sum_up(
-            self.ledger, self.count, stopped, self.spending, self.besides, gross, rest[1], out.nav[p], out.taken[p],
+            self.ledger, self.count, stopped, self.spending, self.besides, gross, by_rule, out.nav[p], out.taken[p],
             out.taxes[p : p + 1], out.costs[p : p + 1],
         )  # fmt: skip
 
