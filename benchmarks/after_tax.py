@@ -8,9 +8,10 @@ are carried forward. What counts is the certainty equivalent growth of logarithm
 g/2 x squared tracking, in bp of NAV a year: with all sold on the last day, or with the gain of that day forgiven.
 
 Against the closed-form band that sees no tax: the same band, as many times as wide as was best after tax on other
-paths; the band with the tax as a cost of selling; and a plan of several periods that is charged the tax in full. Beside
-it, what the plan gains where it is charged what deferring the tax would save. Differences are paired by path. Nothing
-here was chosen by these figures.
+paths; the band with the tax as a cost of selling; each of the three where losses above 5 % of cost are harvested, the
+tuned band with a width of its own; and a plan of several periods that is charged the tax in full. Beside it, what the
+plan gains where it is charged what deferring the tax would save. Differences are paired by path. Nothing here was
+chosen by these figures.
 """
 
 import sys
@@ -42,7 +43,9 @@ YEARS, MONTHS, HISTORY, HALF_SPREAD = 10, 12, 60, 5.0  # HISTORY: months from wh
 EXPECTED, HORIZON = 0.06, 12  # return a year; months of a plan
 TIMES = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)  # as wide as the band without tax
 ENDS = ("liquidated", "forgiven")
+HARVEST, WINDOW = 0.05, 30  # fraction of its cost that an asset must have lost; days of wash sales
 BAND, TUNED, AS_COST, PLAN, DEFERRED = "band", "tuned", "tax as cost", "plan", "deferred less plan"
+HARVESTED, OF_TUNED, OF_AWARE = "harvest", "harvest + tuned", "harvest + tax as cost"
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,10 @@ class Case:
         found: Array = alike * np.outer(self.volatility, self.volatility)
         return found
 
-    @property
-    def costs(self) -> Costs:
-        """Half-spread and tax."""
-        n = len(self.target)
-        return replace(Costs.bps(n, half_spread=HALF_SPREAD), tax=Tax(self.rate, "average", at_end="liquidate"))
+    def costs(self, harvest: float | None) -> Costs:
+        """Half-spread and tax, with losses above this fraction of cost harvested or, without one, none."""
+        tax = Tax(self.rate, "average", at_end="liquidate", harvest_above=harvest, wash_sale_days=WINDOW)
+        return replace(Costs.bps(len(self.target), half_spread=HALF_SPREAD), tax=tax)
 
     @cache  # noqa: B019  (all rules of a case are played on the same paths)
     def market(self, path: int) -> Market:
@@ -109,32 +111,53 @@ def worth(played: Backtest) -> tuple[float, float]:
     return BPS * (sold - lost), BPS * (forgiven - lost)
 
 
-def judged(case: Case, rule: Rule, paths: Sequence[int]) -> Array:
-    """(P, 2) the objective of a rule on paths, by `ENDS`."""
+def judged(case: Case, rule: Rule, paths: Sequence[int], harvest: float | None = None) -> Array:
+    """(P, 2) the objective of a rule on paths, by `ENDS`.  harvest : as `Case.costs` takes it."""
     found = []
     for path in paths:
         market = case.market(path)
         played = backtest(
-            market, rule, case.costs, start=market.dates[HISTORY + 1], nav=1e6, lag=0, periods_per_year=MONTHS,
+            market, rule, case.costs(harvest), start=market.dates[HISTORY + 1], nav=1e6, lag=0, periods_per_year=MONTHS,
             targets=target_path(case.held, market),
         )  # fmt: skip
         found.append(worth(played))
     return np.array(found)
 
 
+def tuned_times(case: Case, training: Sequence[int], harvest: float | None = None) -> list[float]:
+    """By end how many times as wide the tuned band is."""
+    tried = np.array([judged(case, case.band(times), training, harvest).mean(axis=0) for times in TIMES])
+    return [TIMES[k] for k in tried.argmax(axis=0).tolist()]
+
+
+def harvested(case: Case, training: Sequence[int], tests: Sequence[int], base: Array) -> list[dict[str, Estimate]]:
+    """By end the objective of each rule where losses are harvested, less that of the band that sees no tax, `base`."""
+    best, plain = tuned_times(case, training, HARVEST), judged(case, case.band(), tests, HARVEST)
+    found = []
+    for e in range(len(ENDS)):
+        deferral = Deferral(YEARS, EXPECTED, forgiven=float(e))
+        tuned, aware = (
+            judged(case, rule, tests, HARVEST)[:, e] for rule in (case.band(best[e]), case.band(deferral=deferral))
+        )
+        of = {HARVESTED: plain[:, e], OF_TUNED: tuned, OF_AWARE: aware}
+        found.append({name: estimate(values - base[:, e]) for name, values in of.items()})
+    return found
+
+
 def measured(case: Case, paths: int, of_plans: int) -> dict[str, tuple[float, dict[str, Estimate]]]:
     """By end how many times as wide the tuned band is, and by rule the objective less that of the band without tax."""
     training, tests = range(paths // 2), range(paths // 2, paths)
-    tried = np.array([judged(case, case.band(times), training).mean(axis=0) for times in TIMES])
+    widest = tuned_times(case, training)
     base, found = judged(case, case.band(), tests), dict[str, tuple[float, dict[str, Estimate]]]()
+    with_harvest = harvested(case, training, tests, base)
     plan = judged(case, case.plan(), tests[:of_plans])
     for e, end in enumerate(ENDS):
-        deferral, best = Deferral(YEARS, EXPECTED, forgiven=float(e)), TIMES[int(tried[:, e].argmax())]
+        deferral, best = Deferral(YEARS, EXPECTED, forgiven=float(e)), widest[e]
         tuned = judged(case, case.band(best), tests)[:, e]
         aware = judged(case, case.band(deferral=deferral), tests)[:, e]
         of = {
             BAND: estimate(base[:, e]), TUNED: estimate(tuned - base[:, e]), AS_COST: estimate(aware - base[:, e]),
-            "less tuned": estimate(aware - tuned), PLAN: estimate(plan[:, e] - base[: len(plan), e]),
+            "less tuned": estimate(aware - tuned), PLAN: estimate(plan[:, e] - base[: len(plan), e]), **with_harvest[e],
         }  # fmt: skip
         if e == 0:
             deferred = judged(case, case.plan(deferral), tests[:of_plans])[:, e]
@@ -160,7 +183,7 @@ def main(paths: int = PATHS, of_plans: int = OF_PLANS) -> None:
     """Print the table, and keep it."""
     began = time.process_time()
     found = {name: measured(case, paths, of_plans) for name, case in cases().items()}
-    shown = (TUNED, AS_COST, "less tuned", PLAN, DEFERRED)
+    shown = (TUNED, AS_COST, "less tuned", HARVESTED, OF_TUNED, OF_AWARE, PLAN, DEFERRED)
     rows = [
         (f"{name}, {end}", f"{of[BAND].value:.1f}", f"{times:g}",
          *(f"{of[k].value:+.1f} ± {of[k].error:.1f}" if k in of else "" for k in shown))

@@ -52,13 +52,15 @@ class Setting:
 
 @dataclass
 class Booking:
-    """One booking, as the ledger has it: asked is -1 for a flow, -2 for a delisting and -3 for a tax return."""
+    """One booking, as the ledger has it: asked is -1 for a flow, -2 if delisted, -3 for taxes, -4 for a harvest."""
 
     asked: int
     booked: int
     trades: np.ndarray
     charges: np.ndarray  # (5, n)
     cut: bool = False  # is some of the trade left for another session?
+    swapped: np.ndarray | float = 0.0  # what was sold for a substitute, currency
+    loss: float = 0.0  # that it realised
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Portfolio:
     x: np.ndarray
     cash: float
     lots: list[list[Lot]]
+    bought: list[int]  # the row of each asset's last purchase
     carried: tuple[float, float] = (0.0, 0.0)  # losses, long-term and short-term, currency
     year: tuple[float, float, float] = (0.0, 0.0, 0.0)  # gains of both terms since the last return, and their tax
     nav: list[float] = field(default_factory=list)
@@ -108,7 +111,7 @@ class Order:
 def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be read at one place)
     """From the opening trade at the close of the first row to the last."""
     market, n, at_open = s.market, len(s.weights), s.execution.at == "open"
-    p = Portfolio(np.zeros(n), s.wealth, [[] for _ in range(n)])
+    p = Portfolio(np.zeros(n), s.wealth, [[] for _ in range(n)], [0] * n)
     opening = box_round(target_at(market, s.first, s.weights), 0.0)
     p.bookings.append(book(s, p, s.first, opening, s.first, False, part=1.0, way=1.0, minimum=0.0, capped=False))
     p.holding_costs.append([0.0] * 4)
@@ -125,6 +128,7 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
             p.grow(to_open)
             order = work(s, p, t, order, True)
             p.grow(1.0 / to_open)
+        harvest(s, p, t)
         whole = s.rule.part == 1.0 and s.execution.participation is None
         soon = order is not None and order.due == t and not at_open and order.left == 1 and whole
         if s.flows[t] != 0.0:
@@ -306,7 +310,9 @@ def largest(s: Setting, p: Portfolio, t: int, nav: float) -> np.ndarray:
     if s.execution.participation is None or s.market.volumes is None:
         return np.full(len(p.x), np.inf)
     most = s.execution.participation * np.nan_to_num(s.market.volumes[t] * s.market.prices[t]) / nav
-    most = most - sum((np.abs(b.trades) / nav for b in p.bookings if b.booked == t and b.asked != -2), 0.0)
+    most = most - sum(
+        ((np.abs(b.trades) + b.swapped) / nav for b in p.bookings if b.booked == t and b.asked != -2), 0.0
+    )
     return np.where(most > 1e-12, most, 0.0)
 
 
@@ -411,7 +417,7 @@ def settle(
         if s.costs.tax is not None and trades[i] < 0.0:
             gains[0, i], gains[1, i], p.lots[i] = sold(s, p.lots[i], -trades[i], t)
         elif s.costs.tax is not None and trades[i] > 0.0:
-            p.lots[i] = bought(p.lots[i], float(trades[i]), s.costs.tax.lots, t)
+            p.lots[i], p.bought[i] = bought(p.lots[i], float(trades[i]), s.costs.tax.lots, t), t
     if s.costs.tax is not None and (trades < 0.0).any():
         tax, won = charge_gains(p, s.costs.tax, *gains.sum(axis=1).tolist()), np.maximum(gains.sum(axis=0), 0.0)
         charges[4] = tax * won / won.sum() if tax > 0.0 else 0.0
@@ -537,6 +543,29 @@ def file_return(s: Setting, p: Portfolio, t: int) -> None:
         charges[4] = settled * (p.x / p.x.sum() if p.x.sum() > 0.0 else np.full(len(p.x), 1.0 / len(p.x)))
         p.cash -= settled
         p.bookings.append(Booking(-3, t, np.zeros(len(p.x)), charges))
+
+
+def harvest(s: Setting, p: Portfolio, t: int) -> None:
+    """At the close: what has lost enough is sold for something that moves alike, which is bought at this price."""
+    tax, dates, n = s.costs.tax, s.market.dates, len(p.x)
+    if tax is None or tax.harvest_above is None:
+        return
+    swapped, charges, realised, most = np.zeros(n), np.zeros((5, n)), np.zeros(2), largest(s, p, t, 1.0)
+    for i in range(n):
+        lost = [lot for lot in p.lots[i] if 1.0 - lot[0] / max(lot[1], 1e-300) > tax.harvest_above]
+        worth = sum(lot[0] for lot in lost)
+        recent = (dates[t] - dates[p.bought[i]]).days <= tax.wash_sale_days or p.bought[i] == t
+        too_small = worth < s.execution.minimum_trade or sum(lot[1] - lot[0] for lot in lost) < tax.harvest
+        if not (worth > 0.0 and s.market.tradable[t, i]) or recent or too_small or worth > most[i]:
+            continue
+        realised += sold(s, lost, np.inf, t)[:2]
+        p.lots[i], p.bought[i] = [lot for lot in p.lots[i] if lot not in lost] + [[worth, worth, float(t)]], t
+        swapped[i] = worth
+        charges[:4, i] = 2.0 * np.array(charged(s, known(s, t, i, False), i, worth, proportional(s, t, False)))
+    if swapped.any():
+        assert charge_gains(p, tax, *realised.tolist()) == 0.0
+        p.cash -= float(charges.sum())
+        p.bookings.append(Booking(-4, t, np.zeros(n), charges, swapped=swapped, loss=float(-realised.sum())))
 
 
 def sold(s: Setting, lots: list[Lot], amount: float, t: int) -> tuple[float, float, list[Lot]]:

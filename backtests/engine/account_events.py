@@ -1,8 +1,16 @@
-"""Events of an account besides decisions, compiled: holding costs, dividends, delistings, cash flows."""
+"""Events of an account besides decisions, compiled: holding costs, dividends, delistings, harvests, cash flows."""
 
 import numpy as np
 
-from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, TAX_BOOKING, Reason, write, write_decision
+from backtests.engine.ledger import (
+    EXIT_BOOKING,
+    FLOW_BOOKING,
+    HARVEST_BOOKING,
+    TAX_BOOKING,
+    Reason,
+    write,
+    write_decision,
+)
 from backtests.engine.loop_inputs import Desk, EventInputs, Sessions
 from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
@@ -22,7 +30,8 @@ from research.accounting.kernel import (
     wealth,
     weigh,
 )
-from research.accounting.tax_lots import tax_return
+from research.accounting.self_financing import charge_order
+from research.accounting.tax_lots import capital_gains_tax, harvest_lots, harvestable, tax_return
 from research.rules.rule_options import NO_LINE
 
 NO_REASON = Reason(NO_LINE, 0.0, 0.0)  # of a booking that is no decision's
@@ -102,6 +111,54 @@ def _write_return(inputs: EventInputs, t: int, tax: float, units: Array, cash_un
     after = wealth(units, closes, t, cash_units, inputs.sessions.cash_index[t])
     write_decision(ledger, count, TAX_BOOKING, t, NO_REASON)
     write(ledger, count, t, units, cash_units, after + tax, after, tax)
+
+
+@on_demand
+def harvest(inputs: EventInputs, t: int, units: Array, cash_units: float, count: int) -> tuple[float, int]:
+    """Harvest losses at the close of row t, and pay for both orders; gives (cash_units, rows written).
+
+    A substitute is bought for what is sold, so that the units stay, and their lots begin anew at the close. An asset
+    that cannot be sold waits, as does an order below the smallest one, or beyond what volumes allow.
+    inputs     : its lots are written; its ledger gets a row where a loss is realised.
+    t          : row of the day.
+    units      : (n,) units held.
+    cash_units : units of cash held.
+    count      : rows of the ledger written so far.
+    """
+    sessions, desk, gains, ledger = inputs.sessions, inputs.desk, inputs.scratch.gains, inputs.ledger
+    lots, costs, above, limits = desk.lots, desk.at_close, desk.harvest_above, desk.order_limits
+    r, q = min(t, len(costs.rates) - 1), min(t, len(costs.impact) - 1)
+    trades, charges, paid, long, short = ledger.trades[count], ledger.charges[count], 0.0, 0.0, 0.0
+    for i in range(len(units)):
+        trades[i], gains[i] = 0.0, 0.0
+        for c in range(len(charges)):
+            charges[c, i] = 0.0
+        price = sessions.closes[t, i]
+        loss, sold = harvestable(lots, i, price, above)
+        size = sold * price
+        if not (size > 0.0 and loss >= desk.harvest and size >= costs.minimum_trade):
+            continue
+        can_sell = sessions.tradable[t, i] and sessions.sellable[i] and (len(limits) == 0 or size <= limits[t, i])
+        if not can_sell or t < desk.harvest_from[lots.bought[i]]:
+            continue
+        of_long, of_short = harvest_lots(lots, costs, i, price, above, t)
+        long += of_long
+        short += of_short
+        charge_order(costs, r, q, i, size, charges)
+        for c in range(TAX):
+            charges[c, i] *= 2.0
+            paid += charges[c, i]
+        if len(limits) > 0:
+            limits[t, i] -= size
+    if long + short == 0.0:
+        return cash_units, count
+    capital_gains_tax(lots, costs, gains, long, short, charges)  # of losses alone none is due
+    cash_price = sessions.cash_index[t]
+    before = wealth(units, sessions.closes, t, cash_units, cash_price)
+    cash_units -= paid / cash_price
+    write_decision(ledger, count, HARVEST_BOOKING, t, Reason(NO_LINE, -long - short, 0.0))
+    write(ledger, count, t, units, cash_units, before, wealth(units, sessions.closes, t, cash_units, cash_price), paid)
+    return cash_units, count + 1
 
 
 @on_demand

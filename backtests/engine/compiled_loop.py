@@ -1,13 +1,23 @@
 """The days of one backtest, compiled: account events, bookings, and decisions of the rule.
 
 The order of a day is the house's: holding is charged, and cash from the last close earns its interest; dividends are
-paid and delisted assets paid out; what is due at the open is booked; the day closes and money comes or goes; what is
-due at the close is booked; the rule looks.
+paid and delisted assets paid out; what is due at the open is booked; the day closes, losses are harvested, and money
+comes or goes; what is due at the close is booked; the rule looks.
 """
 
 from typing import NamedTuple
 
-from backtests.engine.account_events import NO_REASON, events, hold, is_overdrawn, receive, take_in, use_up, uses_all
+from backtests.engine.account_events import (
+    NO_REASON,
+    events,
+    harvest,
+    hold,
+    is_overdrawn,
+    receive,
+    take_in,
+    use_up,
+    uses_all,
+)
 from backtests.engine.ledger import Ledger, Reason, write, write_decision, write_unbooked
 from backtests.engine.loop_inputs import EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import TILE_DAYS, quiet_days, value, write_bounds
@@ -109,12 +119,12 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     sessions, rule, desk, ledger = inputs.sessions, inputs.rule, inputs.desk, inputs.ledger
     given = refer(inputs)  # for what does not happen on every day
     of_events = refer(EventInputs(sessions, desk, inputs.scratch, ledger))
-    closes, cash_index, lag = sessions.closes, sessions.cash_index, desk.lag
+    closes, cash_index, lag, harvests = sessions.closes, sessions.cash_index, desk.lag, len(desk.harvest_from) > 0
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
     order = PendingDecision(-1, NO_REASON, 0, 0.0, 0.0, -1, 1, 1.0)
     t = first + 1
     while t < len(closes):
-        if not (pending or again or desk.holding_costs.some):
+        if not (pending or again or desk.holding_costs.some or harvests):
             t = quiet(sessions, rule, t, HeldSince(units, cash_units, first, booked), inputs.bounds, ledger)
             if t == len(closes):
                 break
@@ -128,6 +138,8 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
                 ledger.nav[t - first] = nav
                 return count, t
             count, due, booked = count + 1, t + 1, t if status == BOOKED else booked
+        if harvests:
+            cash_units, count = harvest(of_events, t, units, cash_units, count)
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and len(desk.spending.paid) > 0:
             settle(desk.spending, t, nav)

@@ -9,7 +9,7 @@ from backtests.engine.account_events import OVERDRAFT
 from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
-from foundation.arrays import Array, Mask, frozen, kept
+from foundation.arrays import Array, Mask, Rows, frozen, kept
 from foundation.errors import ConfigError, PolicyError
 from foundation.paper.wording import percent
 from research.accounting import Costs, Execution, Flows, Policy
@@ -91,7 +91,17 @@ class EngineInputs:
             lag=int(self.lag),
             tax_returns=self._tax_returns(),
             loss_limit=0.0 if tax is None or tax.loss_limit is None else float(tax.loss_limit),
+            harvest_from=self._harvest_from(),
+            harvest_above=0.0 if tax is None else float(tax.harvest_above or 0.0),
+            harvest=0.0 if tax is None else float(tax.harvest),
         )
+
+    def _harvest_from(self) -> Rows:
+        """(T,) the first row after the days in which a purchase on each row disallows a loss; () without harvests."""
+        tax, days = self.costs.tax, self.market.days
+        if tax is None or tax.harvest_above is None:
+            return frozen(np.zeros(0, dtype=np.int64))
+        return frozen(np.searchsorted(days, days + tax.wash_sale_days, side="right"))
 
     def _tax_returns(self) -> Mask:
         """(T,) True on the first session of each year, if years end with a tax return; else ()."""
@@ -116,9 +126,10 @@ class EngineInputs:
 
     @cached_property
     def extra_bookings(self) -> int:
-        """Bookings that may come besides one a day: flows, delisted assets, fractions of splits, and tax returns."""
+        """Bookings that may come besides one a day: flows, delisted assets, fractions of splits, taxes and harvests."""
         flows, splits = np.count_nonzero(self.sessions.flows), np.count_nonzero(self.split)
-        return int(flows + splits + np.count_nonzero(self.desk.tax_returns)) + len(self.market.assets)
+        of_tax = np.count_nonzero(self.desk.tax_returns) + len(self.desk.harvest_from)
+        return int(flows + splits + of_tax) + len(self.market.assets)
 
     @cached_property
     def split(self) -> Mask:

@@ -9,9 +9,12 @@ from foundation.compiled import linked
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 
-# What a booking is part of when it is no decision's: money came or went; an asset was paid out; a tax return.
-FLOW_BOOKING, EXIT_BOOKING, TAX_BOOKING = -1, -2, -3
-TRIGGERS = {FLOW_BOOKING: "flow", EXIT_BOOKING: "delisted", TAX_BOOKING: "tax_return"}  # their words
+# What a booking is part of when it is no decision's: money came or went; an asset was paid out; a tax return; losses
+# were harvested.
+FLOW_BOOKING, EXIT_BOOKING, TAX_BOOKING, HARVEST_BOOKING = -1, -2, -3, -4
+TRIGGERS = {  # their words
+    FLOW_BOOKING: "flow", EXIT_BOOKING: "delisted", TAX_BOOKING: "tax_return", HARVEST_BOOKING: "harvest",
+}  # fmt: skip
 
 
 class Reason(NamedTuple):
@@ -28,11 +31,11 @@ class Ledger(NamedTuple):
     Row j of k bookings; a decision that is worked over several days has several. The arrays are longer while the
     loop runs.
 
-    part_of         : (k,) the first row of the decision that the booking belongs to, or FLOW, EXIT or TAX.
+    part_of         : (k,) the first row of the decision that the booking belongs to, or FLOW, EXIT, TAX or HARVEST.
     asked           : (k,) market row of the decision.
     booked          : (k,) market row of the booking; -1 when the data ended first.
     line            : (k,) number of the asset of `Why`.
-    size            : (k,) size of `Why`, in its unit.
+    size            : (k,) size of `Why`, in its unit; of a harvest, the loss that was realised, currency.
     allowed         : (k,) allowed size of `Why`, in its unit.
     trades          : (k, n) currency, buys positive.
     charges         : (k, columns, n) currency.
@@ -108,7 +111,7 @@ def write_decision(ledger: Ledger, j: int, part_of: int, asked: int, reason: Rea
 
     ledger  : its row j is written.
     j       : number of the booking.
-    part_of : the first row of its decision, FLOW, EXIT or TAX.
+    part_of : the first row of its decision, FLOW, EXIT, TAX or HARVEST.
     asked   : row of the market.
     reason  : of the decision.
     """

@@ -54,6 +54,10 @@ class Desk(NamedTuple):
     lag             : sessions from a decision to its booking.
     tax_returns     : (T,) True where the tax return of the last year is settled, or (0,) if there are none.
     loss_limit      : losses that a tax return deducts from other income at most, currency.
+    harvest_from    : (T,) first row on which an asset that was bought on each row can be harvested, or (0,) if losses
+                      are not harvested.
+    harvest_above   : fraction of its cost that a lot must have lost to be harvested.
+    harvest         : least loss of an asset that is harvested, currency.
     spending        : rule by which money comes and goes; the flows of the market are then those that it writes.
     """
 
@@ -68,6 +72,9 @@ class Desk(NamedTuple):
     lag: int
     tax_returns: Mask
     loss_limit: float
+    harvest_from: Rows
+    harvest_above: float
+    harvest: float
     spending: SpendingState = NO_SPENDING
 
 

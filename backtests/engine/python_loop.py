@@ -9,10 +9,29 @@ from functools import partial
 
 import numpy as np
 
-from backtests.engine.account_events import NO_REASON, events, hold, is_overdrawn, receive, take_in, use_up, uses_all
+from backtests.engine.account_events import (
+    NO_REASON,
+    events,
+    harvest,
+    hold,
+    is_overdrawn,
+    receive,
+    take_in,
+    use_up,
+    uses_all,
+)
 from backtests.engine.compiled_loop import HeldSince, quiet
 from backtests.engine.inputs import EngineInputs
-from backtests.engine.ledger import EXIT_BOOKING, TRIGGERS, Ledger, Reason, write, write_decision, write_unbooked
+from backtests.engine.ledger import (
+    EXIT_BOOKING,
+    HARVEST_BOOKING,
+    TRIGGERS,
+    Ledger,
+    Reason,
+    write,
+    write_decision,
+    write_unbooked,
+)
 from backtests.engine.whole_lots import fill, orders, pay_in_lieu
 from foundation.arrays import Array
 from foundation.errors import PolicyError
@@ -74,9 +93,10 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
     holds: dict[int, Why] = {}
     pending: _Pending | None = None
     unfinished = False
-    t = inputs.first
+    t, harvests = inputs.first, len(inputs.desk.harvest_from) > 0
+    quiets = bands is not None and not (inputs.desk.holding_costs.some or harvests)
     while (t := t + 1) < len(inputs.market.dates):
-        if bands is not None and pending is None and not unfinished and not inputs.desk.holding_costs.some:
+        if quiets and bands is not None and pending is None and not unfinished:
             state = HeldSince(held.units, held.cash_units, inputs.first, held.last_booked)
             t = quiet(inputs.sessions, bands.compiled, t, state, bounds, ledger)
             if t == len(inputs.market.dates):
@@ -84,6 +104,10 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
         _overnight(inputs, held, t, ledger)
         if inputs.desk.at_open and pending is not None and pending.due == t:
             pending = _carry_out(inputs, held, pending, t, inputs.sessions.opens, ledger)
+        if harvests:
+            held.cash_units, count = harvest(inputs.of_events(ledger), t, held.units, held.cash_units, held.count)
+            held.triggers += [TRIGGERS[HARVEST_BOOKING]] * (count - held.count)
+            held.count = count
         held.nav = wealth(held.units, inputs.sessions.closes, t, held.cash_units, inputs.sessions.cash_index[t])
         if inputs.sessions.busy[t] and len(inputs.desk.spending.paid) > 0:
             settle(inputs.desk.spending, t, held.nav)

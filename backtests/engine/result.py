@@ -433,13 +433,13 @@ class Backtest:
 
         Each cost is charged as booked, in `fixed_fees`. The wealth agrees to 1e-9 relative; vectorbt's analytics
         follow.
-        Raises : ConfigError for a backtest with flows, dividends in cash, delistings, costs of holding or bookings at
-                 the open.
+        Raises : ConfigError for a backtest with flows, dividends in cash, delistings, tax returns, harvests, costs of
+                 holding or bookings at the open.
         """
         if not self.plain:
             raise ConfigError(
-                f"backtest {self.name!r} has flows, dividends in cash, delistings, costs of holding or bookings at the "
-                "open, which vectorbt's orders cannot say: `reconcile()` follows its money."
+                f"backtest {self.name!r} has flows, dividends in cash, delistings, tax returns, harvests, costs of "
+                "holding or bookings at the open, which vectorbt's orders cannot say: `reconcile()` follows its money."
             )
         import vectorbt as vbt
 

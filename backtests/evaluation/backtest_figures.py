@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from backtests.engine.ledger import HARVEST_BOOKING
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COST_PARTS, LEAST_YEAR, METRIC_GROUPS, METRICS, Metric, annual_growth
@@ -20,6 +21,7 @@ from research.rules.protocol import long_name
 FOLDED = ("Shape and tails", "Against the benchmark", "Spread over assets")  # shown where a reader asks for them
 FLOWS = (METRICS["money_weighted"], METRICS["flows"])
 TAXED_AT_END = tuple(METRICS[key] for key in ("final_balance_taxed", "growth_taxed", "loss_taxed"))
+HARVESTS = tuple(METRICS[key] for key in ("harvested", "harvest_cost"))
 OUTSIDE = "days_outside"  # the metric of ranges
 HEADLINE_FIGURES = (
     "growth",
@@ -64,11 +66,9 @@ def drawdown_dates(figures: Mapping[str, Any]) -> str:
 
 
 def comparison_figures(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> dict[str, dict[str, Any]]:
-    """The figures of each policy by name, with those of cash flows and of tax at the end where there are any."""
-    return {
-        name: s.figures(backtests[name].dates) | flow_figures(backtests[name]) | taxed_figures(backtests[name], s)
-        for name, s in scores.items()
-    }
+    """The figures of each policy by name, with those of cash flows, harvests and tax at the end where there are any."""
+    found = {name: s.figures(backtests[name].dates) | flow_figures(backtests[name]) for name, s in scores.items()}
+    return {n: f | taxed_figures(backtests[n], scores[n]) | harvest_figures(backtests[n]) for n, f in found.items()}
 
 
 def backtest_score(backtest: Backtest) -> Score:
@@ -85,7 +85,8 @@ def backtest_figures(
     scored   : its figures by the benchmark of a portfolio, if it has one: metrics `of_portfolio` are then shown too.
     folded   : True to include those of the groups `FOLDED`.
     Where several costs were charged, each stands below their sum; where cash flowed, so do the sum of the flows and the
-    money-weighted growth, as far as there is one; where tax is counted at the end, the figures after it.
+    money-weighted growth, as far as there is one; where tax is counted at the end, the figures after it; where losses
+    are harvested, these and their cost.
     """
     made = scored or backtest_score(backtest)
     figures = made.figures(backtest.dates)
@@ -93,8 +94,8 @@ def backtest_figures(
     parts = rates * backtest.periods_per_year / len(backtest.net_returns) * BPS
     below: dict[str, Sequence[Metric]] = {"cost": tuple(COST_PARTS.values())} if len(parts) > 1 else {}
     figures |= {str(name): float(rate) for name, rate in parts.items()}
-    figures |= flow_figures(backtest) | taxed_figures(backtest, scored)
-    below["growth_gross"] = (*FLOWS, *TAXED_AT_END)
+    figures |= flow_figures(backtest) | taxed_figures(backtest, scored) | harvest_figures(backtest)
+    below["growth_gross"] = (*FLOWS, *TAXED_AT_END, *HARVESTS)
     shown = [
         metric
         for name, group in metric_groups().items()
@@ -135,6 +136,16 @@ def taxed_figures(backtest: Backtest, scored: Score | None) -> dict[str, float]:
         years = len(backtest.net_returns) / backtest.periods_per_year
         figures["loss_taxed"] = loss + due / years * BPS
     return figures
+
+
+def harvest_figures(backtest: Backtest) -> dict[str, float]:
+    """The figures of `HARVESTS`, a year over NAV at each harvest: none where the file harvests no losses."""
+    if backtest.costs.tax is None or backtest.costs.tax.harvest_above is None:
+        return {}
+    book, years = backtest.ledger, len(backtest.net_returns) / backtest.periods_per_year
+    rows = book.part_of == HARVEST_BOOKING
+    lost, cost = ((each[rows] / book.nav_before[rows]).sum() for each in (book.size, book.charges.sum(axis=(1, 2))))
+    return {"harvested": float(lost) / years, "harvest_cost": float(cost) / years * BPS}
 
 
 def backtest_table(backtest: Backtest) -> pd.DataFrame:

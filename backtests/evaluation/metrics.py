@@ -472,13 +472,15 @@ METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in
         Metric("diversification", "Diversification ratio", "", lower_is_better=False, of=mean_diversification),
     ),
 }  # fmt: skip
-OTHERS = (  # of sweeps, cash flows, taxes at the end and studies: no table of one backtest has them by itself
+OTHERS = (  # of sweeps, cash flows, taxes at the end, harvests and studies: no table of one backtest has them by itself
     Metric("nav", "Final wealth", "of 1 at the start", digits=3, lower_is_better=False),
     Metric("money_weighted", "Money-weighted return", "% a year", 100.0, lower_is_better=False),
     Metric("flows", "Net cash flows", CURRENCY),
     Metric("final_balance_taxed", "Final balance, after tax at the end", CURRENCY, lower_is_better=False),
     Metric("growth_taxed", "CAGR, after tax at the end", "% a year", 100.0, lower_is_better=False),
     Metric("loss_taxed", "Rebalancing loss J, after tax at the end", "bp a year"),
+    Metric("harvested", "Losses harvested", "% of NAV a year", 100.0, lower_is_better=False),
+    Metric("harvest_cost", "Cost of harvests", "bp a year"),
     Metric("tracking_loss", "tracking component of loss", "bp a year"),
     Metric("loss_training", "loss, simulated training paths", "bp a year"),
 )

@@ -7,7 +7,7 @@ TERMS = {  # of the list of conventions, with the figures that each explains; th
     "recommendation": ("days_outside",),
     "tracking": ("tracking_error", "tracking_error_own"),
     "turnover": ("turnover", "trades", "trading_days", "lowest_cash"),
-    "cost": ("cost", "opening_cost", *(part.key for part in COST_PARTS.values())),
+    "cost": ("cost", "opening_cost", "harvested", "harvest_cost", *(part.key for part in COST_PARTS.values())),
     "cagr": (
         "growth",
         "growth_gross",

@@ -230,8 +230,8 @@ class _Account:
         returns, lots = inputs.desk.tax_returns, inputs.desk.lots
         busy = (self.spending.years_left > 0) | (self.spending.paid > 0.0) | (self.spending.known != 0.0)
         busy |= returns if len(returns) else False
-        self.lots = Lots.empty(n, 2 * rows + 1, lots.long_from.shape[1] > 0) if lots.units.shape[1] > 0 else lots
-        self.ledger = Ledger.empty(rows, n, rows + n + int(returns.sum()))
+        self.lots = Lots.empty(n, 3 * rows + 1, lots.long_from.shape[1] > 0) if lots.units.shape[1] > 0 else lots
+        self.ledger = Ledger.empty(rows, n, rows + inputs.extra_bookings)
         self.closes, self.tiles = np.empty_like(closes.closes[0]), np.empty_like(closes.tiles[0])
         self.inputs = inputs.loop(shared.bands, shared.options, self.ledger)._replace(
             sessions=inputs.sessions._replace(

@@ -61,7 +61,7 @@ def costs_and_events() -> None:
     market, target = load_market("etf_dividends"), EqualWeights()
     costs = replace(
         Costs.bps(len(market.assets), commission=1),
-        tax=Tax(0.2, short_rate=0.4, loss_limit=1e3, at_end="liquidate"),
+        tax=Tax(0.2, short_rate=0.4, loss_limit=1e3, at_end="liquidate", harvest_above=0.05),
         management_fee=0.01,
     )
     flows = Flows({market.dates[-300]: 1e4, market.dates[-200]: -1e4})

@@ -87,6 +87,7 @@ class Lots(NamedTuple):
     price     : (n, L) purchase price, currency per unit.
     long_from : (n, L) first row of the market on which each lot is long-term, or (n, 0) without terms.
     held      : (n,) number of lots of each asset.
+    bought    : (n,) row of the market on which each asset was last bought.
     carried   : (2,) losses still to be set against gains, long-term and short-term, currency.
     year      : (3,) long-term and short-term gains less losses since the last tax return, less the losses carried into
                 it, and the tax charged on them; currency.
@@ -96,15 +97,16 @@ class Lots(NamedTuple):
     price: Array
     long_from: Rows
     held: NDArray[np.int64]
+    bought: Rows
     carried: Array
     year: Array
 
     @classmethod
     def empty(cls, n: int, capacity: int, with_terms: bool = False) -> "Lots":
         """Room for `capacity` lots an asset; without tax none is needed."""
-        (units, price), held = np.zeros((2, n, capacity)), np.zeros(n, dtype=np.int64)
+        (units, price), (held, bought) = np.zeros((2, n, capacity)), np.zeros((2, n), dtype=np.int64)
         terms = np.zeros((n, capacity if with_terms else 0), dtype=np.int64)
-        return cls(units, price, terms, held, np.zeros(2), np.zeros(3))
+        return cls(units, price, terms, held, bought, np.zeros(2), np.zeros(3))
 
 
 class Scratch(NamedTuple):

@@ -1,6 +1,6 @@
 """Tax on realised gains as a portfolio states it, and the day from which a purchase is long-term."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -29,6 +29,11 @@ class Tax:
                  year ends with a tax return; without it, a loss counts against later gains only.
     at_end     : "keep" the last holdings untaxed; "liquidate" shows figures after the tax that selling them all would
                  cost; "step_up" those after a bequest, at which gains and losses are forgiven.
+    harvest_above  : losses are harvested: at each close the lots that have lost more than this fraction of their cost
+                     are sold, and as much of a substitute, which is assumed to move like the asset, is bought.
+    harvest        : least loss of these lots of an asset that is worth realising, currency.
+    wash_sale_days : days in which a purchase before a sale at a loss disallows the loss: an asset that was bought in
+                     them, by a harvest too, is not harvested.
     Costs of trading enter no lot. Where dividends are reinvested by the returns, they count as gain; paid in cash, they
     are not taxed. Holdings are long. Gains and losses of a term are set against each other first, then across terms,
     and losses are carried forward by term.
@@ -41,6 +46,9 @@ class Tax:
     long_after: LongAfter = CALENDAR_YEAR
     loss_limit: float | None = None
     at_end: AtEnd = "keep"
+    harvest_above: float | None = None
+    harvest: float = 0.0
+    wash_sale_days: int = 0
 
     def __post_init__(self) -> None:
         """Check the rates, the method and the terms."""
@@ -54,6 +62,15 @@ class Tax:
             refuse("long_after of tax is", self.long_after, "give 'year', or a number of days, at least 0.")
         if self.loss_limit is not None and not (is_number(self.loss_limit) and 0.0 <= self.loss_limit < np.inf):
             refuse("loss_limit of tax is", self.loss_limit, "it is currency a year, at least 0.")
+        above = self.harvest_above
+        if above is not None and not (is_number(above) and 0.0 < above < 1.0):
+            refuse("harvest_above of tax is", above, "it is a fraction of the cost of a lot, above 0 and below 1.")
+        if above is not None and not self.charges:
+            refuse("harvest_above of tax is", above, "no gain is taxed, so a loss saves nothing: leave it out.")
+        if not (is_number(self.harvest) and 0.0 <= self.harvest < np.inf):
+            refuse("harvest of tax is", self.harvest, "it is the least loss of an asset, currency, at least 0.")
+        if not (is_whole(self.wash_sale_days) and self.wash_sale_days >= 0):
+            refuse("wash_sale_days of tax are", self.wash_sale_days, "give a number of days, at least 0.")
 
     @property
     def rate_of_short(self) -> float:
@@ -73,8 +90,8 @@ class Tax:
     @property
     def settings(self) -> dict[str, object]:
         """The rate, the lots, and what differs from the defaults, as plain JSON values."""
-        others = {"short_rate": None, "long_after": CALENDAR_YEAR, "loss_limit": None, "at_end": "keep"}
-        given = {name: getattr(self, name) for name, default in others.items() if getattr(self, name) != default}
+        others = [f for f in fields(self) if f.name not in ("rate", "lots")]
+        given = {f.name: getattr(self, f.name) for f in others if getattr(self, f.name) != f.default}
         return {"rate": self.rate, "lots": self.lots} | given
 
 

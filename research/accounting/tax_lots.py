@@ -256,7 +256,7 @@ def buy_lot(lots: Lots, cost_parameters: CostParameters, i: int, price: float, u
     """
     if units <= 0.0:
         return
-    j, method = lots.held[i], cost_parameters.method
+    j, method, lots.bought[i] = lots.held[i], cost_parameters.method, t
     long_from = cost_parameters.long_from[t] if has_terms(lots) else 0
     if method == AVERAGE and j > 0:
         total = lots.units[i, 0] + units
@@ -270,6 +270,52 @@ def buy_lot(lots: Lots, cost_parameters: CostParameters, i: int, price: float, u
         lots.held[i] += 1
         if method == AVERAGE_FIRST_IN and j > 0:
             _average(lots, i)
+
+
+@linked
+def harvestable(lots: Lots, i: int, price: float, above: float) -> tuple[float, float]:
+    """(loss, units) of the lots of asset i that have lost more than a fraction of their cost, the loss in currency.
+
+    price : currency per unit.
+    above : the fraction.
+    """
+    loss, units = 0.0, 0.0
+    for j in range(lots.held[i]):
+        fall = lots.price[i, j] - price
+        if fall > above * lots.price[i, j]:
+            loss += lots.units[i, j] * fall
+            units += lots.units[i, j]
+    return loss, units
+
+
+@linked
+def harvest_lots(
+    lots: Lots, cost_parameters: CostParameters, i: int, price: float, above: float, t: int
+) -> tuple[float, float]:
+    """Sell the `harvestable` lots of asset i, and buy as many units, as one lot; gives the gains by term, currency.
+
+    lots            : written.
+    cost_parameters : the order in which units are sold, and the terms.
+    i               : number of the asset.
+    price           : currency per unit.
+    above           : fraction of its cost that a lot must have lost.
+    t               : row of the market.
+    """
+    kept, units, long, short = 0, 0.0, 0.0, 0.0
+    for j in range(lots.held[i]):
+        of_lot, paid = lots.units[i, j], lots.price[i, j]
+        if paid - price > above * paid:
+            units += of_lot
+            if _is_short(lots, i, j, t):
+                short += of_lot * (price - paid)
+            else:
+                long += of_lot * (price - paid)
+        else:
+            _put(lots, i, kept, of_lot, paid, _long_from(lots, i, j))
+            kept += 1
+    lots.held[i] = kept
+    buy_lot(lots, cost_parameters, i, price, units, t)
+    return long, short
 
 
 @linked

@@ -57,12 +57,18 @@ def _cost_words(costs: Costs) -> str:
 
 
 def _tax_words(portfolio: "Portfolio") -> str:
-    """A sentence on the tax of the file that backtests leave out; "" if the file has no tax lots."""
+    """Sentences on harvests, if there are any, and on what backtests leave out of the tax of a file with tax lots."""
+    tax, words = portfolio.costs.tax, ""
+    if tax is not None and tax.harvest_above is not None:
+        words = (
+            f" Lots that have lost more than {percent(tax.harvest_above)} of their cost are harvested at the close: "
+            "sold, and replaced by a substitute that is assumed to move like the asset, at the costs of both orders."
+        )
     if portfolio.tax_lots is None:
-        return ""
+        return words
     return (
-        " Tax is charged on what is bought from the first day of the test on: the tax lots, gain budget and wash sales "
-        "of the file apply to trade lists only."
+        f"{words} Tax is charged on what is bought from the first day of the test on: the tax lots and gain budget of "
+        "the file, and its wash sales but for harvests, apply to trade lists only."
     )
 
 

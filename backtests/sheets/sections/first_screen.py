@@ -8,6 +8,7 @@ from backtests.comparison import Comparison, PairedBacktests
 from backtests.evaluation.backtest_figures import (
     FLOWS,
     FOLDED,
+    HARVESTS,
     HEADLINE_FIGURES,
     TAXED_AT_END,
     comparison_figures,
@@ -182,7 +183,7 @@ def _columns(paired: PairedBacktests, names: Sequence[str], looks: Looks, target
 
 def _groups(paired: PairedBacktests, names: Sequence[str], currency: str) -> list[Block]:
     """The rows of the table, in groups."""
-    further = (*FLOWS, *TAXED_AT_END)
+    further = (*FLOWS, *TAXED_AT_END, *HARVESTS)
     without = {row.key: float("nan") for row in further}
     found = comparison_figures(paired.scores, paired.backtests)
     figures = {name: without | found[name] for name in names}

@@ -314,16 +314,21 @@ def with_wash_sale_locks(portfolio: Portfolio, target: Array, weights: Array) ->
 def harvestable(
     lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules, sheltered: Sequence[TaxLot] = ()
 ) -> tuple[LotSale, ...]:
-    """The sales of all lots of an asset that are worth less than they cost; () where the loss allowed is not worth it.
+    """The sales of all lots of an asset at a loss worth realising; () where what is allowed of it in all is not.
 
     lots      : lots of the asset in taxable accounts.
     price     : price at which they would be sold, currency per unit.
     day       : day of the sale.
-    rules     : `rules.harvest` is the least loss of an asset that is worth realising.
+    rules     : `rules.harvest` is the least loss of an asset, `rules.harvest_above` the least part of its cost that a
+                lot must have lost.
     sheltered : lots of the asset in sheltered accounts.
     """
-    lots = in_each_account(lots, price, day, rules)
-    sales = [LotSale.of(lot, lot.units, price, day, rules) for lot in lots if lot.price > price]
-    sold, _ = wash(sales, [lot for lot in lots if lot.price <= price], day, rules.wash_sale_days, sheltered)
+    if rules.harvest is None and rules.harvest_above is None:
+        return ()
+    lots, above = in_each_account(lots, price, day, rules), rules.harvest_above or 0.0
+    lost = [lot.price - price > above * lot.price for lot in lots]
+    sales = [LotSale.of(lot, lot.units, price, day, rules) for lot in compress(lots, lost)]
+    kept = [lot for lot, at_loss in zip(lots, lost, strict=True) if not at_loss]
+    sold, _ = wash(sales, kept, day, rules.wash_sale_days, sheltered)
     loss = -sum(sale.realised for sale in sold)
-    return sold if rules.harvest is not None and loss > 0.0 and loss >= rules.harvest else ()
+    return sold if loss > 0.0 and loss >= (rules.harvest or 0.0) else ()

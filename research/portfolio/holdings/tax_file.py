@@ -22,7 +22,7 @@ from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
 from research.portfolio.holdings.tax_lots import Method, TaxLot, TaxLots, TaxRules
 
-BACKTESTED = ("rate", "lots", "short_rate", "long_after", "loss_limit", "at_end")  # what backtests take of `tax`
+BACKTESTED = ("rate", "lots", "short_rate", "long_after", "loss_limit", "at_end", "harvest_above")  # of `tax`
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of the gain, such as 0.2.")]
 AFTER_PRICES = "lies after the session that follows the last prices"
 SUM = 1e-9  # of the shares: a file gives nine digits
@@ -44,13 +44,16 @@ class TaxKeys:
     sold_at_loss: Annotated[Mapping[str, Day], Field(min_length=1)] | None = None
     substitutes: Annotated[Mapping[str, Text], Field(min_length=1)] | None = None
     harvest: Amount | None = None
+    harvest_above: Annotated[float, Field(gt=0.0, lt=1.0, description="A fraction of the cost of a lot.")] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse gains without a budget, and sales at a loss without a window."""
+        """Refuse gains without a budget, sales at a loss without a window, and harvests that save no tax."""
         if self.gain_budget is None and self.realised is not None:
             raise Told("gains of this year without a budget", "Add `gain_budget:`, or leave it out.", "realised")
         if self.wash_sale_days is None and self.sold_at_loss is not None:
             raise Told("sales at a loss without a window", "Add `wash_sale_days: 30`, or leave it out.", "sold_at_loss")
+        if self.harvest_above is not None and not (self.rate > 0.0 or (self.short_rate or 0.0) > 0.0):
+            raise Told("harvests of losses that save no tax", "State a rate above 0, or leave it out.", "harvest_above")
 
 
 @record
@@ -71,7 +74,10 @@ def read_tax(document: Document) -> Tax | None:
     if not document.has("tax"):
         return None
     keys = read(document, ("tax",), TaxKeys)
-    return Tax(**{name: getattr(keys, name) for name in BACKTESTED})
+    found = Tax(**{name: getattr(keys, name) for name in BACKTESTED})
+    if keys.harvest_above is None:
+        return found
+    return replace(found, harvest=keys.harvest or 0.0, wash_sale_days=keys.wash_sale_days or 0)
 
 
 def read_tax_lots(
@@ -239,6 +245,7 @@ def _rules(keys: TaxKeys) -> TaxRules:
         wash_sale_days=keys.wash_sale_days or 0,
         substitutes=dict(keys.substitutes or {}),
         harvest=keys.harvest,
+        harvest_above=keys.harvest_above,
     )
 
 

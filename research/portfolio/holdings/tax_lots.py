@@ -39,6 +39,7 @@ class TaxRules:
     wash_sale_days : days before and after a sale at a loss, within which a purchase disallows the loss; 0 for none.
     substitutes    : asset -> asset that may be bought in its place after a sale at a loss.
     harvest        : least loss of an asset that is worth realising, currency, or None.
+    harvest_above  : fraction of its cost that a lot must have lost, or None; with either, losses are listed.
     """
 
     rate: float
@@ -50,6 +51,7 @@ class TaxRules:
     wash_sale_days: int = 0
     substitutes: Mapping[str, str] = field(default_factory=dict)
     harvest: float | None = None
+    harvest_above: float | None = None
 
     def is_long(self, bought: pd.Timestamp, sold: pd.Timestamp) -> bool:
         """True if units that were bought on one day are long-term on another (`first_long_day`).

@@ -11,7 +11,7 @@ import pytest
 from drawn_cases import Case, case, policy_of
 from slow import NoRoot, Portfolio, play
 
-from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, TAX_BOOKING
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, HARVEST_BOOKING, TAX_BOOKING
 from backtests.engine.result import Backtest
 from backtests.studies.audits.look_ahead import look_ahead
 from foundation.errors import PolicyError
@@ -93,6 +93,41 @@ def test_gains_by_term_and_tax_returns_are_those_of_the_slow_engine(by_day: Call
         tax, settled = c.setting.costs.tax, result.ledger.charges[result.ledger.part_of == TAX_BOOKING].sum()
         seen.update([str(tax.lots), "refund" if settled < 0.0 else "none"])
     assert min(seen[fact] for fact in ("average", "first", "highest", "tax_minimal", "refund")) >= 3, seen
+
+
+def test_harvests_are_those_of_the_slow_engine(by_day: Callable[[Policy], Policy]) -> None:
+    """Lots, losses, costs of both orders, windows and limits: two engines agree, and two loops to the bit."""
+    seen: Counter[str] = Counter()
+    for seed in range(WITH_TERMS):
+        c, rng = case(seed, terms=True), np.random.default_rng(seed)
+        if c.setting.costs.tax is None:
+            continue
+        least = float(rng.choice([0.0, 1e-3])) * c.setting.wealth
+        tax = replace(
+            c.setting.costs.tax, harvest_above=rng.uniform(0.005, 0.08), harvest=least,
+            wash_sale_days=int(rng.integers(0, 9)),
+        )  # fmt: skip
+        c = replace(c, setting=replace(c.setting, costs=replace(c.setting.costs, tax=tax)))
+        try:
+            result = c.played()
+        except PolicyError:
+            with pytest.raises(NoRoot):
+                play(c.setting)
+            continue
+        slow, rows = play(c.setting), result.ledger.part_of == HARVEST_BOOKING
+        compare(result, slow)
+        losses = [b.loss for b in slow.bookings if b.asked == HARVEST_BOOKING]
+        np.testing.assert_allclose(result.ledger.size[rows], losses, rtol=1e-8, err_msg=str(seed))
+        assert result.reconcile().holds, (seed, result.reconcile().verdict)
+        daily = c.played(by_day(c.policy))
+        for fact, values in result.ledger._asdict().items():
+            np.testing.assert_array_equal(values, getattr(daily.ledger, fact), err_msg=f"{fact} of case {seed}")
+        assert result.triggers == daily.triggers
+        limited = c.setting.execution.participation is not None
+        seen.update({str(tax.lots): len(losses), "open": len(losses) * (c.setting.execution.at == "open"),
+                     "limited": len(losses) * limited, "least": len(losses) * (least > 0.0)})  # fmt: skip
+    assert min(seen[fact] for fact in ("average", "first", "highest", "tax_minimal", "open", "least")) >= 5, seen
+    assert seen["limited"] > 0, seen
 
 
 def halted(c: Case) -> Case:

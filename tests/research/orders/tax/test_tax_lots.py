@@ -198,6 +198,17 @@ def test_losses_worth_realising_are_named_without_those_a_wash_sale_disallows() 
     assert not harvestable(lots, 10.0, DAY, rules("highest"))
 
 
+def test_lots_that_have_lost_too_little_are_not_named() -> None:
+    lots = [lot("2021-01-04", 100, 20), lot("2021-02-04", 40, 11)]
+
+    def found(**more: float) -> list[float]:
+        return [sale.units for sale in harvestable(lots, 10.0, DAY, rules("highest", **more))]
+
+    assert found(harvest_above=0.05) == [100.0, 40.0]
+    assert found(harvest_above=0.10) == found(harvest_above=0.10, harvest=1_000.0) == [100.0]
+    assert found(harvest_above=0.10, harvest=1_001.0) == found(harvest_above=0.50) == []
+
+
 def test_purchase_is_a_new_lot_and_unknown_lots_stay_unknown() -> None:
     tax = TaxLots(RULES, ((lot("2021-01-04", 10, 20),), (), ()))
     traded = trade_lots(tax, [one([10.0, 5.0, 0.0], [2.0, 1.0, 3.0])], np.array([21.0, 7.0, 9.0]), DAY)

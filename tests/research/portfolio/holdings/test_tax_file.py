@@ -1,5 +1,6 @@
 """Tax lots and rules of a portfolio file: where each value goes, and every mistake with its place."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -35,6 +36,12 @@ def test_every_value_is_where_it_belongs(write: Any) -> None:
     assert got.costs.tax == Tax(0.2, "tax_minimal", 0.37, 366)
     whole = load_portfolio(write(), {"tax": {"rate": 0.2, "loss_limit": 3_000, "at_end": "liquidate"}})
     assert (whole.tax_lots, whole.costs.tax) == (None, Tax(0.2, loss_limit=3_000.0, at_end="liquidate"))
+    both = load_portfolio(write(), {"lines.SPY.tax_lots": SPY, "tax": TAX | {"harvest_above": 0.05}})
+    assert both.tax_lots is not None
+    assert both.tax_lots.rules == replace(got.tax_lots.rules, harvest_above=0.05)
+    assert both.costs.tax == Tax(0.2, "tax_minimal", 0.37, 366, harvest_above=0.05, harvest=500.0, wash_sale_days=30)
+    alone = load_portfolio(write(), {"tax": {"rate": 0.2, "harvest_above": 0.05}})
+    assert (alone.tax_lots, alone.costs.tax) == (None, Tax(0.2, harvest_above=0.05))
 
 
 def test_rules_have_defaults(write: Any) -> None:
@@ -120,6 +127,10 @@ def test_lots_that_are_not_the_holding_and_late_ones_are_told_at_once(write: Any
         ({"tax": TAX | {"wash_sale_days": 0}}, "tax.wash_sale_days: out of bounds"),
         ({"tax": {"rates": 0.2}}, "tax.rates: unknown key"),
         ({"tax": {"harvest": 100}}, "tax.rate: missing"),
+        ({"tax": {"harvest_above": 0.05}}, "tax.rate: missing"),
+        ({"tax": TAX | {"harvest_above": 1.0}}, "tax.harvest_above: out of bounds"),
+        ({"tax": TAX | {"harvest_above": 0}}, "tax.harvest_above: out of bounds"),
+        ({"tax": {"rate": 0, "harvest_above": 0.05}}, "tax.harvest_above: harvests of losses that save no tax"),
     ],
 )
 def test_wrong_value_is_refused(write: Any, overrides: dict[str, Any], said: str) -> None:
