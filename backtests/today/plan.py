@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from backtests.today.future_paths import FuturePrices, Opening, SharedBands, is_played_at_once
+from backtests.today.future_paths import FuturePrices, Opening, SharedBands, estimates, is_played_at_once
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
 from backtests.today.risk_paths import PLAN_PATHS
 from foundation.arguments import is_whole, refuse
@@ -24,7 +24,7 @@ from research.accounting import Policy
 from research.market import Market
 from research.market.reading.long_history import consumer_prices
 from research.portfolio import Portfolio
-from research.portfolio.keys.plan import HISTORY, MONTHS, Plan
+from research.portfolio.keys.plan import HISTORY, MONTHS_A_YEAR, Plan
 from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_laws, sample
 from research.risk.simulation.streams import MEANS, stream
 
@@ -39,7 +39,7 @@ PRECISE = 1e-4  # of the amount that is searched for
 DECADE = 10  # years
 FIFTH = 0.2
 AS_IT_IS, SHELTERED_FIRST = "as it is", "sheltered first"
-MULTIPLES = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of the amount, at which the curve is known
+MULTIPLES = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # of the safe amount, at which the curve is known
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,15 @@ class LifeOfPlan:
     paths     : number of futures.
     sample    : first and last month that the law is fitted to.
     growth    : mean log return a year of the strategic target in them, and its standard error.
+    growths   : mean log return a year of each asset in them.
+    frozen    : policies that go on with what they estimate today.
     known     : probability of failing of the first policy were that mean known.
     laws      : the same under other laws, by name, on fewer futures.
     changes   : probability of failing and safe amount of the first policy with a point more or less, by what changed,
                 on fewer futures; "as it is" is the plan on the same ones.
     curve     : probability of failing of the first policy by amount, on fewer futures; () where the rule has none.
-    decades   : probability of failing of the first policy in the fifth of futures whose target earned least, after
-                prices, in the first decade, and in the last; None for a plan of less than twenty years.
-    prices    : (Y + 1,) median of consumer prices.
+    decades   : probability of failing of the first policy, the mean known, in the fifth of futures whose target
+                earned least, after prices, in the first decade of spending, and in the last; None where these overlap.
     """
 
     portfolio: Portfolio
@@ -132,12 +133,13 @@ class LifeOfPlan:
     paths: int
     sample: tuple[pd.Timestamp, pd.Timestamp]
     growth: tuple[float, float]
+    growths: Mapping[str, float]
+    frozen: tuple[str, ...]
     known: Chance
     laws: Mapping[str, Chance]
     changes: Mapping[str, tuple[Chance, Amount]]
     curve: tuple[tuple[float, Chance], ...]
     decades: tuple[Chance, Chance] | None
-    prices: Array
 
     @property
     def shown(self) -> str:
@@ -169,8 +171,10 @@ class Futures:
 
     def moved(self, growth: float = 0.0, inflation: float = 0.0) -> "Futures":
         """The same with more return, and more inflation, a year, fraction."""
-        years = np.arange(self.consumer.shape[1]) / MONTHS
-        return Futures(self.growths * (1.0 + growth) ** (1.0 / MONTHS), self.consumer * (1.0 + inflation) ** years)
+        years = np.arange(self.consumer.shape[1]) / MONTHS_A_YEAR
+        return Futures(
+            self.growths * (1.0 + growth) ** (1.0 / MONTHS_A_YEAR), self.consumer * (1.0 + inflation) ** years
+        )
 
 
 def life_of_plan(
@@ -195,7 +199,7 @@ def life_of_plan(
     if not (is_whole(paths) and paths >= 100):
         refuse("paths are", paths, "give a whole number of futures, at least 100.")
     opening, daily = PlanOpening.of(portfolio, plan), Opening(portfolio)
-    check_first_year(portfolio, plan)
+    check_plan(portfolio, plan)
     games, left_out = dict[str, _Game](), {}
     with ThreadPoolExecutor(workers) as pool:
         for name, policy in policies.items():
@@ -205,20 +209,22 @@ def life_of_plan(
                 if name == next(iter(games)) and len(games[name].accounts) > 1:
                     games[f"{name}, {SHELTERED_FIRST}"] = _Game(opening.accounts(False), bands, pool)
             else:
-                left_out[name] = "it decides by prices to come, and a plan cannot play it."
+                left_out[name] = "it decides by the path of prices, and a plan cannot play it."
         if not games:
             raise ConfigError(f"no policy can be played through a plan: {', '.join(left_out) or 'none is given'}.")
         market = opening.portfolio.market
-        laws, _ = future_laws(with_consumer_prices(market) if plan.inflation == HISTORY else market, MONTHS)
+        drawn = with_consumer_prices(market) if plan.inflation == HISTORY else market
+        laws, _ = future_laws(drawn, MONTHS_A_YEAR)
         first, *others = laws
-        dates, returns = sample(market, MONTHS)
-        log, fewer = np.log1p(returns), min(OTHER_PATHS, paths)
+        dates, returns = sample(market, MONTHS_A_YEAR)
+        log, fewer = np.log1p(sample(drawn, MONTHS_A_YEAR)[1]), min(OTHER_PATHS, paths)
         futures = draw(opening, laws[first], paths, seed, log)
         played = {name: game.play(futures) for name, game in games.items()}
         failed = {name: fails(plan, one) for name, one in played.items()}
         safe = {name: game.safe(futures, failed[name]) for name, game in games.items()}
         shown, game = next(iter(games.items()))
-        known = game.chance(draw(opening, laws[first], fewer, seed, None))
+        surely = draw(opening, laws[first], fewer, seed, None)
+        fails_surely = fails(plan, game.play(surely))
         under = {law: game.chance(draw(opening, laws[law], fewer, seed, log)) for law in others}
         few = futures.some(np.arange(fewer))
         dearer = replace(game, accounts=tuple(replace(each, fee=POINT) for each in game.accounts))
@@ -228,43 +234,51 @@ def life_of_plan(
             "a point more cost": dearer.answer(few),
             "a point more inflation": game.answer(few.moved(inflation=POINT)),
         }
-        multiples = MULTIPLES if plan.spending.amount else ()
-        curve = tuple((each * (plan.spending.amount or 0.0), game.chance(few, each)) for each in multiples)
+        stated = plan.spending.amount or 0.0
+        around = safe[shown].value or stated
+        scales = sorted({1.0, *(each * around / stated for each in MULTIPLES)}) if stated else []
+        curve = tuple((each * stated, game.chance(few, each)) for each in scales)
     target = opening.portfolio.target
     held = np.log1p(returns @ target + (1.0 - target.sum()) * (opening.cash_growth - 1.0))
     return LifeOfPlan(
         portfolio, plan, opening,
         {k: _answers(one, plan, failed[k], failed[shown], safe[k], k == shown) for k, one in played.items()},
         left_out, first, paths, (dates[0], dates[-1]),
-        (MONTHS * float(held.mean()), MONTHS * float(held.std(ddof=1)) / math.sqrt(len(held))),
-        known, under, changes, curve, _decades(opening, futures, failed[shown]),
-        np.median(played[shown].prices, axis=0),
+        (MONTHS_A_YEAR * float(held.mean()), MONTHS_A_YEAR * float(held.std(ddof=1)) / math.sqrt(len(held))),
+        dict(zip(market.assets, (MONTHS_A_YEAR * np.log1p(returns).mean(axis=0)).tolist(), strict=True)),
+        tuple(name for name, policy in policies.items() if name in games and estimates(policy)),
+        Chance.of(fails_surely), under, changes, curve, _decades(opening, surely, fails_surely),
     )  # fmt: skip
 
 
 def draw(opening: PlanOpening, law: FutureLaw, paths: int, seed: int, log: Array | None) -> Futures:
     """The futures of a law.
 
-    log : (T, n) log returns of the sample, from whose mean each future's own mean is drawn; None where it is known.
+    log : (T, n) log returns of the sample, with those of consumer prices where the plan draws them, from whose means
+          each future's own are drawn; None where they are known.
     """
     days, plan, n = opening.days, opening.plan, len(opening.portfolio.market.assets)
     parts = [law.growths(block, days, seed) for block in range(math.ceil(paths / BLOCK_PATHS))]
     drawn = np.concatenate(parts)[:paths]
     growths = np.ascontiguousarray(drawn[:, :, :n])
     if log is not None:
-        root = np.linalg.cholesky(np.cov(log.T).reshape(n, n) / len(log) + 1e-18 * np.eye(n))
-        shifts = np.array([stream(seed, path, MEANS).standard_normal(n) for path in range(paths)]) @ root.T
-        growths *= np.exp(shifts)[:, None, :]
+        each = log.shape[1]
+        root = np.linalg.cholesky(np.cov(log.T).reshape(each, each) / len(log) + 1e-18 * np.eye(each))
+        shifts = np.array([stream(seed, path, MEANS).standard_normal(each) for path in range(paths)]) @ root.T
+        growths *= np.exp(shifts[:, :n])[:, None, :]
+        if each > n:  # prices rise in long waves, which leave their mean less known than as many independent months
+            again = float(np.corrcoef(log[1:, n], log[:-1, n])[0, 1])
+            drawn[:, :, n] *= np.exp(math.sqrt((1.0 + again) / (1.0 - again)) * shifts[:, n])[:, None]
     if isinstance(plan.inflation, str):
         consumer = np.cumprod(np.concatenate([np.ones((paths, 1)), drawn[:, :, n]], axis=1), axis=1)
     else:
-        consumer = (1.0 + plan.inflation) ** (np.arange(days + 1) / MONTHS)[None]
+        consumer = (1.0 + plan.inflation) ** (np.arange(days + 1) / MONTHS_A_YEAR)[None]
     return Futures(growths, consumer)
 
 
 def with_consumer_prices(market: Market) -> Market:
     """A market in months and, as one more asset, US consumer prices. Raises DataError for months beyond the data."""
-    level = consumer_prices(market.days)
+    level = consumer_prices(market.days[-1].astype("datetime64[M]") - np.arange(len(market.days))[::-1])
     rise = np.append(0.0, level[1:] / level[:-1] - 1.0)[:, None]
     name = "consumer prices"
     row = market.instruments.iloc[:1].rename(index={market.assets[0]: name})
@@ -281,13 +295,23 @@ def with_consumer_prices(market: Market) -> Market:
     )
 
 
-def check_first_year(portfolio: Portfolio, plan: Plan) -> None:
-    """Refuse a plan that spends all there is on its first day. Raises ConfigError."""
-    amount = plan.spending.amount
+def check_plan(portfolio: Portfolio, plan: Plan) -> None:
+    """Refuse a plan that cannot begin. Raises ConfigError."""
+    amount, last = plan.spending.amount, portfolio.market.dates[-1] + pd.DateOffset(months=plan.months)
     if plan.begins == 0 and amount is not None and amount >= portfolio.nav:
         raise ConfigError(
             f"the amount of the plan is {amount:,.2f} {portfolio.basis} a year, and all that {portfolio.file} holds is "
             f"worth {portfolio.nav:,.2f}: it would run out in its first year. Spend less, or save first."
+        )
+    if after := [day for day in plan.once if day > last]:
+        raise ConfigError(
+            f"once of the plan has {after[0]:%Y-%m-%d}, and the plan ends on {last:%Y-%m-%d}: give a day within it, or "
+            "a longer plan."
+        )
+    if plan.withdrawal_tax > 0.0 and all(account.taxable for account in portfolio.accounts):
+        raise ConfigError(
+            f"withdrawal_tax of the plan is {plan.withdrawal_tax:g}, and {portfolio.file} has no sheltered account: "
+            "leave it out, or name the account under `accounts`."
         )
 
 
@@ -332,14 +356,15 @@ class _Game:
         """The amount at which the plan fails with its stated probability.
 
         What a future bears lies between the largest amount at which it did not fail and the least at which it did;
-        only those futures are played again for which that says nothing about the amount asked.
+        only those futures are played again for which that says nothing about the amount asked. By guardrails a few
+        futures bear an amount and not a smaller one: they count by what was asked of them first.
         failed : (P,) those that fail with the amount of the plan.
         """
         plan, paths = self.accounts[0].plan, len(failed)
         amount = plan.spending.amount
         if not amount:
             return Amount(math.nan, math.nan, math.nan)
-        bears, fails_at = np.where(failed, 0.0, 1.0), np.where(failed, 1.0, np.inf)
+        bears, fails_at = np.where(failed, -1.0, 1.0), np.where(failed, 1.0, np.inf)
 
         def count(scale: float) -> int:
             which = np.flatnonzero((bears < scale) & (scale < fails_at))
@@ -349,12 +374,14 @@ class _Game:
             return int((fails_at <= scale).sum())
 
         spread = stats.binom(paths, plan.probability)
-        most = plan.probability * paths, spread.ppf(0.5 - CONFIDENCE / 2), spread.ppf(0.5 + CONFIDENCE / 2)
+        most = plan.probability * paths, spread.ppf(0.5 - CONFIDENCE / 2) - 1, spread.ppf(0.5 + CONFIDENCE / 2)
         return Amount(*(amount * _largest(count, float(k)) for k in most))
 
 
 def _largest(count: Callable[[float], int], most: float) -> float:
     """The largest scale at which at most so many futures fail; 0 where more fail however little is spent."""
+    if count(0.0) > most:
+        return 0.0
     low, high = 0.0, 1.0
     while count(high) <= most and high < 2.0**STEPS:
         low, high = high, 2.0 * high
@@ -370,30 +397,32 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
     """The answers of one policy.  failed, first : (P,) the futures in which it, and the policy shown, fails."""
     more, less = int((failed & ~first).sum()), int((first & ~failed).sum())
     years, paths = played.taken.shape[1], len(failed)
-    apart = failed.astype(float) - first
-    mean = float(apart.mean())
-    error = stats.norm.ppf(0.5 + CONFIDENCE / 2) * float(apart.std()) / math.sqrt(paths)
-    by_year = [float(((played.ended >= 0) & (played.ended < MONTHS * (year + 1))).mean()) for year in range(years)]
+    wider, trials = more - less, paths + 2  # half an event in each cell: Agresti and Min (2005), Statistics in Medicine
+    error = math.sqrt(more + less + 1.0 - wider**2 / trials) / trials
+    low, high = (wider / trials + sign * stats.norm.ppf(0.5 + CONFIDENCE / 2) * error for sign in (-1.0, 1.0))
+    by_year = [
+        float(((played.ended >= 0) & (played.ended < MONTHS_A_YEAR * (year + 1))).mean()) for year in range(years)
+    ]
     real = played.nav / played.prices
-    spending = played.taken[:, plan.begins // MONTHS :]
+    spending = played.taken[:, plan.begins // MONTHS_A_YEAR :]
     return PolicyPlan(
         Chance.of(failed), np.array(by_year), np.quantile(played.left, LEVELS), np.quantile(real, LEVELS, axis=0).T,
-        float(spending.mean()), float(np.quantile(spending.min(axis=1), LEVELS[0])), float(played.taxes.mean()),
-        float(played.costs.mean()), safe, (mean, mean - error, mean + error),
+        float(spending.mean()), max(float(np.quantile(spending.min(axis=1), LEVELS[0])), 0.0),
+        float(played.taxes.mean()), float(played.costs.mean()), safe, ((more - less) / paths, low, high) if not is_first else (0.0, 0.0, 0.0),
         math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,
     )  # fmt: skip
 
 
 def _decades(opening: PlanOpening, futures: Futures, failed: Mask) -> tuple[Chance, Chance] | None:
     """The probability of failing after the worst first decades of the target, and after the worst last ones."""
-    if opening.plan.years < 2 * DECADE:
+    begins, rows = opening.plan.begins, DECADE * MONTHS_A_YEAR
+    if opening.plan.months - begins < 2 * rows:
         return None
     real = np.log(1.0 + opening.costless(futures.growths, opening.portfolio.target))
-    prices = np.log(futures.consumer[:, -1])
-    rows, found = DECADE * MONTHS, []
+    prices, found = np.log(futures.consumer), []
     for earned, rise in (
-        (real[:, :rows].sum(axis=1), np.log(futures.consumer[:, rows])),
-        (real[:, -rows:].sum(axis=1), prices - np.log(futures.consumer[:, -1 - rows])),
+        (real[:, begins : begins + rows].sum(axis=1), prices[:, begins + rows] - prices[:, begins]),
+        (real[:, -rows:].sum(axis=1), prices[:, -1] - prices[:, -1 - rows]),
     ):
         found.append(Chance.of(failed[earned - rise <= np.quantile(earned - rise, FIFTH)]))
     return found[0], found[1]

@@ -5,6 +5,7 @@ which it is made. What a policy estimates stays as it is at the last close. A po
 pays what it has, and nothing after that.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,13 +19,13 @@ from backtests.today.future_paths import FuturePrices, Opening, SharedBands, eng
 from foundation.arrays import Array, Rows, frozen
 from foundation.compiled import compiled
 from foundation.errors import ConfigError
-from research.accounting import Costs, Policy
+from research.accounting import Costs, Execution, Policy
 from research.accounting.cost_parameters import TAX, Lots
 from research.accounting.spending import PAID, SpendingState
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
-from research.portfolio.keys.plan import MONTHS, Plan
+from research.portfolio.keys.plan import MONTHS_A_YEAR, Plan
 from research.rules.protocol import compiled_rule
 
 HALF_MONTH = pd.Timedelta(days=15)
@@ -71,11 +72,8 @@ class PlanOpening(Opening):
         every = row_name(portfolio.periods_per_year)
         if every not in ("day", "week", "month"):
             raise ConfigError(f"a plan has a row a month, and market {portfolio.market.name!r} a row a {every}.")
-        if every != "month":
-            portfolio = replace(
-                portfolio, market=in_months(portfolio.market), periods_per_year=MONTHS, lag=0, given_prices=None
-            )
-        return cls(portfolio, plan)
+        market = portfolio.market if every == "month" else in_months(portfolio.market)
+        return cls(replace(portfolio, market=market, periods_per_year=MONTHS_A_YEAR, lag=0, given_prices=None), plan)
 
     @cached_property
     def dates(self) -> pd.DatetimeIndex:
@@ -83,6 +81,16 @@ class PlanOpening(Opening):
         first = self.portfolio.market.dates[-1]
         near = [first + pd.DateOffset(months=k) - HALF_MONTH for k in range(1, self.plan.months + 1)]
         return pd.DatetimeIndex([first, *(day + pd.offsets.MonthEnd(0) for day in near)]).as_unit("us")
+
+    @cached_property
+    def cash_growth(self) -> float:
+        """1 + return of cash of each month to come: the mean of the months past."""
+        return 1.0 + float(self.portfolio.market.cash[1:].mean())
+
+    @cached_property
+    def execution(self) -> Execution:
+        """The execution of the file within a month: at its close, at once."""
+        return Execution(minimum_trade=self.portfolio.execution.minimum_trade)
 
     @cached_property
     def costs(self) -> Costs:
@@ -137,8 +145,8 @@ class PlanOpening(Opening):
 class PlanPaths:
     """The results of one policy on P futures of Y years.
 
-    nav    : (P, Y + 1) NAV as each year ends, and today's first, after what was paid at that close, currency; 0 where
-             it has run out.
+    nav    : (P, Y + 1) NAV as each year ends, and today's first, after what was paid at that close, currency; what is
+             sheltered less the tax on taking it out; 0 where it has run out.
     ended  : (P,) months from today to the payment that it could not make, -1 where there is none.
     taken  : (P, Y) what the rule of spending paid out in each year, currency in today's money.
     taxes  : (P,) taxes in all, currency in today's money.
@@ -172,13 +180,18 @@ def bands_in_months(opening: PlanOpening, daily: Opening, policy: Policy) -> Sha
     daily   : of the portfolio as the file has it: what a policy estimates is what it estimates there at the last close.
     policy  : one that `is_played_at_once`.
     """
-    if not estimates(policy):
-        return SharedBands.of(opening, policy)
-    there, rows, rule = SharedBands.of(daily, policy), opening.days + 2, compiled_rule(policy)
-    asked = opening.skeleton.scheduled(getattr(rule, "schedule", "day"), getattr(rule, "offset", 0))
-    target = replace(there.targets, row=np.zeros(rows, dtype=np.int64))
-    row = frozen(np.full(rows, there.bands.row[1]))
-    return replace(there, targets=target, bands=there.bands._replace(asked=asked, row=row))
+    if estimates(policy):
+        found, rows, rule = SharedBands.of(daily, policy), opening.days + 2, compiled_rule(policy)
+        asked = opening.skeleton.scheduled(getattr(rule, "schedule", "day"), getattr(rule, "offset", 0)).copy()
+        asked[1], row = found.bands.asked[1], frozen(np.full(rows, found.bands.row[1]))
+        targets = replace(found.targets, row=np.zeros(rows, dtype=np.int64))
+        found = replace(found, targets=targets, bands=found.bands._replace(asked=frozen(asked), row=row))
+    else:
+        found = SharedBands.of(opening, policy)
+    a_month = daily.portfolio.periods_per_year / MONTHS_A_YEAR  # rows, in which the file counts
+    cooldown, after = (math.ceil(rows / a_month) for rows in (found.bands.cooldown, found.options.after_trade))
+    options = found.options._replace(cooldown=cooldown, after_trade=after)
+    return replace(found, bands=found.bands._replace(cooldown=cooldown), options=options)
 
 
 def play_plan(
@@ -200,7 +213,7 @@ def play_plan(
     )  # fmt: skip
     for p in range(paths):
         prices = consumer[min(p, len(consumer) - 1)]
-        out.prices[p] = prices[::MONTHS]
+        out.prices[p] = prices[::MONTHS_A_YEAR]
         given = closes.closes[p], closes.tiles[p], prices
         stopped = last.play(*given, spends=not first)
         for account in first:  # whose owner spends of the last one what this one cannot pay
@@ -239,7 +252,7 @@ class _Account:
                 flows=shown(self.spending.flows), busy=frozen(busy),
                 years=frozen(np.where(np.arange(rows) > 1, inputs.sessions.years, 0.0)),  # what was before is over
             ),
-            desk=inputs.desk._replace(spending=self.spending, lots=self.lots),
+            desk=inputs.desk._replace(spending=self.spending, lots=self.lots, invest_flows=True),
         )  # fmt: skip
         self.held = opening.portfolio.holdings / opening.closes[1]
         self.cash = float(opening.portfolio.cash / opening.cash_closes[1])
@@ -293,10 +306,22 @@ class _Account:
         return int(stopped)
 
     def owed(self, stopped: int) -> tuple[float, float]:
-        """What the owner did not get at row `stopped` of all that was due, and of what the rule pays, currency."""
-        lacking = -min(float(self.ledger.nav[stopped]), 0.0) / self.opening.gross
+        """What the owner did not get at row `stopped` of all that was due, and of what the rule pays, currency.
+
+        All is sold for the last payment, and its gains are taxed.
+        """
+        lacking = max(self._tax_of_all(stopped) - float(self.ledger.nav[stopped]), 0.0) / self.opening.gross
         all_due, of_rule = self._due(stopped)
         return min(lacking, all_due), min(lacking, of_rule)
+
+    def _tax_of_all(self, row: int) -> float:
+        """The tax on all gains that are left at a row, at the long-term rate, less the losses carried; currency."""
+        tax, worth, gain = self.opening.costs.tax, self.closes[row], 0.0
+        if tax is None or not tax.charges:
+            return 0.0
+        for i, held in enumerate(self.lots.held.tolist()):
+            gain += float((self.lots.units[i, :held] * (worth[i] - self.lots.price[i, :held])).sum())
+        return tax.rate * max(gain - float(self.lots.carried.sum()), 0.0)
 
     def _due(self, row: int) -> tuple[float, float]:
         """All that the owner is to get at a row, and what the rule pays, currency."""
@@ -310,6 +335,7 @@ class _Account:
         end, rest, by_rule = len(flows) if stopped < 0 else stopped, 0.0, 0.0
         if stopped >= 0:
             rest, by_rule = np.subtract(self._due(stopped), self.owed(stopped)).tolist()
+            out.taxes[p] += self._tax_of_all(stopped) / prices[stopped]
         if gross > 1.0:
             out_of = float((self.comes[1:end] - flows[1:end] / prices[1:end]).sum()) / gross
             out.taxes[p] += (gross - 1.0) * (out_of + rest / prices[min(end, len(prices) - 1)])
@@ -334,11 +360,11 @@ def _sum_up(
     """
     end, last = len(ledger.nav) if stopped < 0 else stopped, len(taken) - 1
     for y in range(len(nav)):
-        if 1 + MONTHS * y < end:
-            nav[y] += ledger.nav[1 + MONTHS * y]
+        if 1 + MONTHS_A_YEAR * y < end:
+            nav[y] += ledger.nav[1 + MONTHS_A_YEAR * y] / gross
     for t in range(1, min(end + 1, len(ledger.nav))):
         got = rest if t == stopped else (besides[t] * spending.prices[t] - spending.flows[t]) / gross
-        taken[min((t - 1) // MONTHS, last)] += got / spending.prices[t]
+        taken[min((t - 1) // MONTHS_A_YEAR, last)] += got / spending.prices[t]
     for j in range(count):
         if ledger.booked[j] >= 0:
             price = spending.prices[ledger.booked[j]]

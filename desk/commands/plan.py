@@ -48,5 +48,5 @@ def make_plan(
             write_plan_sheet(folder, life, identity(run), notes)
             text = plan_text(life, notes)
             finish(folder, run, started, text, {"file": file_fact(portfolio)})
-    age = age_text(portfolio.date.date(), started.date(), "the plan begins there")
+    age = age_text(portfolio.date.date(), started.date(), "the plan begins at the closes")
     return Made(final, f"{text}\n{age}\n{final}")

@@ -70,7 +70,7 @@ class Spending:
 
 
 class SpendingState(NamedTuple):
-    """What comes to and goes from a portfolio by a rule, as the loops settle it; without rows, nothing is settled.
+    """The money that comes to and goes from a portfolio by a rule, as the loops settle it; without rows there is none.
 
     rule       : number of the rule in `RULES`.
     numbers    : (4,) amount, share, floor and ceiling, in money of the first day.

@@ -35,7 +35,6 @@ from research.portfolio.keys.forecasts import read_forecasts
 from research.portfolio.keys.limits import read_dividends, read_execution, read_limits
 from research.portfolio.keys.market import read_assets, read_market, with_line_facts
 from research.portfolio.keys.orders import read_order_limits
-from research.portfolio.keys.plan import read_plan
 from research.portfolio.keys.policies import read_policies
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stress import read_stress
@@ -103,7 +102,6 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
         timed=lambda: in_rows(document, of.periods_per_year),
         dividends=lambda: read_dividends(document, of.quoted),
         flows=lambda: read_flows(document, of.quoted, of.execution),
-        plan=lambda: read_plan(document, of.quoted),
         factors=lambda: factors_in(document, of.quoted, of.test_start, of.periods_per_year),
         held=lambda: read_held(document, of.quoted, of.assets, keys.basis, of.book),
         benchmark=lambda: read_benchmark(document, of.held.market, names, of.test_start),
@@ -169,7 +167,7 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         execution=of.execution,
         dividends=of.dividends,
         flows=of.flows,
-        plan=of.plan,
+        plan=keys.plan,
         target_may_change=keys.target == MAY_CHANGE,
         benchmark=of.benchmark,
         factors=of.factors,

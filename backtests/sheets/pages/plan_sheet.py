@@ -25,11 +25,12 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.wording import age_words, amount, counted, listed, number, percent
 from research.accounting.spending import CHANGE, GUARDRAIL
 from research.market.calendars import DAYS_PER_YEAR
-from research.portfolio.keys.plan import MONTHS
+from research.portfolio.keys.plan import HISTORY, MONTHS_A_YEAR
 
 SHEET, NUMBERS = "plan.html", "plan.json"
 SCHEMA = 1  # of plan.json: docs/schemas/plan-1.json
 STYLE = LineStyle("sky", width=1.5)
+FAST = 0.15  # log return a year, beyond which a warning names the asset
 SIGNIFICANT = 0.05  # of differences between policies, after Holm
 
 
@@ -71,7 +72,7 @@ def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = 
         "colour": STYLE.colour,
         "columns": [{"name": life.shown}],
         "headline": _headline(life),
-        "warnings": [*notes, *(f"{name} is left out: {why}" for name, why in life.left_out.items())],
+        "warnings": plan_warnings(life, notes),
         "age": age_words(portfolio.date),
         "sections": section_blocks(sections),
         "facts": facts_blocks(
@@ -98,9 +99,7 @@ def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
         interval = f"{number(100 * failed.low, 1)} to {number(100 * failed.high, 1)}"
         cells = f"{number(100 * failed.value, 1):>9}  {interval:<12}  {_money(one.safe.value):>11}"
         lines.append(f"{name:<{wide}}  {cells}  {amount(one.left[2]):>11}  {amount(one.taxes):>7}")
-    warned = [f"Warning: {said}" for said in notes] + [
-        f"Warning: {n} is left out: {w}" for n, w in life.left_out.items()
-    ]
+    warned = [f"Warning: {said}" for said in plan_warnings(life, notes)]
     return "\n".join([*lines, *([""] if warned else []), *warned])
 
 
@@ -109,6 +108,10 @@ def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
 
 def _money(value: float) -> str:
     return "–" if math.isnan(value) else amount(float(f"{value:.3g}"))
+
+
+def _odds(probability: float) -> str:
+    return percent(probability, 0 if probability >= 0.01 else 2)
 
 
 def _interval(chance: Chance) -> str:
@@ -130,10 +133,11 @@ def answer_words(life: LifeOfPlan) -> str:
     if math.isnan(one.safe.value):
         return said
     if one.safe.value == 0.0:
-        return f"{said} However little is spent, it fails in more than {percent(plan.probability, 0)}."
+        return f"{said} However little is spent, it fails in more than {_odds(plan.probability)}."
+    begins = " that begins with" if plan.spending.rule == "guardrails" else " of"
+    money = "" if plan.spending.rule == "constant" else " in today's money"
     return (
-        f"{said} A probability of {percent(plan.probability, 0)} allows spending of {_range(one.safe, basis)} in "
-        "today's money."
+        f"{said} A probability of {_odds(plan.probability)} allows spending{begins} {_range(one.safe, basis)}{money}."
     )
 
 
@@ -148,26 +152,26 @@ def policies_words(life: LifeOfPlan) -> str:
         widest = max(abs(bound) for one in others.values() for bound in one.worse[1:])
         return (
             f"No other policy fails more or less often than {life.shown} by more than chance: none differs by more "
-            f"than {number(100 * widest, 1)} points, at 95 %."
+            f"than {number(100 * widest, 1)} points (each interval at 95 %)."
         )
     each = []
     for name in differ:
         (more, low, high), paid = (100.0 * np.array(others[name].worse)).tolist(), amount(others[name].taken)
         often = "more" if more > 0.0 else "less"
         each.append(
-            f"{name} {often} often, by {number(abs(more), 1)} points (difference {number(low, 1, signed=True)} to "
+            f"“{name}” {often} often, by {number(abs(more), 1)} points (difference {number(low, 1, signed=True)} to "
             f"{number(high, 1, signed=True)}), paying {paid} {life.portfolio.basis} a year"
         )
     paid = amount(life.policies[life.shown].taken)
-    return f"On the same futures fail, by more than chance: {listed(each)}; {life.shown} pays {paid}."
+    return f"On the same futures and by more than chance fail {listed(each)}; {life.shown} pays {paid}."
 
 
 def doubt_words(life: LifeOfPlan) -> str:
     """The part of the answer that comes from not knowing the mean return, in words."""
     there = life.changes[AS_IT_IS][0].value
     return (
-        f"In the {_years(life)} years of data the target grew by {percent(life.growth[0])} a year, with a standard "
-        f"error of {number(100 * life.growth[1], 1)} points. Were that mean known, the plan would fail in "
+        f"In the {_years(life)} years of data the target grew by {percent(math.expm1(life.growth[0]))} a year, with "
+        f"a standard error of {number(100 * life.growth[1], 1)} points. Were that mean known, the plan would fail in "
         f"{percent(life.known.value)} and not in {percent(there)} of futures."
     )
 
@@ -189,8 +193,11 @@ def plan_words(life: LifeOfPlan) -> str:
     if spending.rule == "guardrails":
         far, change = percent(GUARDRAIL, 0), percent(CHANGE, 0)
         what += f", {change} less or more where that is {far} more or less of NAV than at first"
-    years = counted(plan.years - plan.begins // MONTHS, "year")
+    years = counted(plan.years - plan.begins // MONTHS_A_YEAR, "year")
     said.append(f"Spent are {what}, for {years}, a part each {plan.every}.")
+    once = [f"{amount(abs(sum_))} {'come' if sum_ > 0 else 'go'} on {day(when)}" for when, sum_ in plan.once.items()]
+    if once:
+        said.append(f"Besides, {listed(once)}, in today's money.")
     if len(life.opening.accounts(True)) > 1:
         said.append("Taxable accounts are spent before sheltered ones.")
     return " ".join(said)
@@ -206,15 +213,20 @@ def _assumed(life: LifeOfPlan) -> list[str]:
     prices = "Consumer prices rise as they did in the United States in the months that are drawn."
     if isinstance(plan.inflation, float):
         prices = f"Consumer prices rise by {percent(plan.inflation)} a year."
-    taxed = "Nothing is taxed."
+    taxed = "No gain is taxed."
     if tax is not None and tax.charges:
-        taxed = f"Gains are taxed at {percent(tax.rate)} with each sale; what is left at the end is stated before tax."
+        short = f" ({percent(tax.rate_of_short)} within the term)" if tax.has_terms else ""
+        taxed = (
+            f"Gains are taxed at {percent(tax.rate)}{short} with each sale, holdings without lots as bought today; "
+            "what is left at the end is stated before tax on its gains."
+        )
     found = [
         f"Futures are drawn by the {life.law} from the months of {day(life.sample[0])} to {day(life.sample[1])}. That "
         f"is as far back as the data reach: {plan.years} years to come are drawn from {_years(life)} years past, and "
         "what did not happen in them happens in no future. No probability here is a promise.",
-        "Each future has a mean return of its own, drawn from the distribution of the sample's mean. Cash earns what "
-        f"it earned lately, {percent(opening.cash_growth**MONTHS - 1.0, 2)} a year.",
+        "Each future has a mean return of its own, drawn from the distribution of the sample's mean, and so have "
+        "prices where they are drawn. Cash earns its mean of these months, "
+        f"{percent(opening.cash_growth**MONTHS_A_YEAR - 1.0, 2)} a year.",
         f"{prices} {taxed} Policies decide once a month at the close, with the file's costs; what is paid sells what "
         "is over its target, and what comes buys what is under it. What a policy estimates stays as it is today.",
     ]
@@ -224,8 +236,32 @@ def _assumed(life: LifeOfPlan) -> list[str]:
             f"is taken out of sheltered ones is taxed at {percent(plan.withdrawal_tax)}. Savings go into the "
             "accounts that are spent last."
         )
+    if past := [day(each) for each in plan.once if each <= life.portfolio.date]:
+        found.append(f"Left out of the plan, since the holdings have it already: what was due on {listed(past)}.")
     if opening.left_out:
         found.append(f"The file has, and the plan has not: {listed(opening.left_out)}.")
+    return found
+
+
+def plan_warnings(life: LifeOfPlan, notes: Sequence[str]) -> list[str]:
+    """The warnings of the page.  notes : on policies that were not played."""
+    market, plan = life.opening.portfolio.market, life.plan
+    begun = market.dates[np.argmax(market.listed, axis=0)]
+    last = int(np.argmax(begun))
+    found = [*notes, *(f"{name} is left out: {why}" for name, why in life.left_out.items())]
+    if DAYS_PER_YEAR * plan.years > (life.sample[1] - life.sample[0]).days:
+        since = f", since {market.assets[last]} is known" if begun[last] > begun.min() else ""
+        found.append(f"The plan is longer than the data, which begin on {day(life.sample[0])}{since}.")
+    found += [
+        f"{asset} grew by {percent(math.expm1(growth), 0)} a year in these data, and in the mean of all years to come: "
+        "what is left may be its growth alone."
+        for asset, growth in life.growths.items()
+        if growth > FAST
+    ]
+    if life.frozen:
+        found.append(f"What {listed(life.frozen)} estimates today is held for all years: that judges today's weights.")
+    if plan.inflation == HISTORY and life.portfolio.basis != "USD":
+        found.append(f"Consumer prices are those of the United States, and the portfolio is in {life.portfolio.basis}.")
     return found
 
 
@@ -236,7 +272,7 @@ def _headline(life: LifeOfPlan) -> list[dict[str, str]]:
     one, basis = life.policies[life.shown], life.portfolio.basis
     shown = [
         ("Fails", f"% within {life.plan.years} years", number(100 * one.failed.value, 1)),
-        ("Safe amount", f"{basis} a year, at {percent(life.plan.probability, 0)}", _money(one.safe.value)),
+        ("Safe amount", f"{basis} a year, at {_odds(life.plan.probability)}", _money(one.safe.value)),
         ("Left", f"{basis} in today's money, median", amount(one.left[2])),
         ("Lowest year", f"{basis} paid in the leanest year, 5 %", amount(one.lowest)),
         ("Taxes", f"{basis} in today's money, mean", amount(one.taxes)),
@@ -280,14 +316,15 @@ def _points(value: float, low: float, high: float, *, signed: bool = False) -> s
 
 
 def _amounts(life: LifeOfPlan) -> list[Part]:
+    one, years = life.policies[life.shown], life.plan.years
+    ends = sorted({*range(10, years + 1, 10), years})
+    lasted = table(
+        f"Probability of having run out, by {life.shown}", [f"{year} years" for year in ends],
+        [[percent(float(one.by_year[year - 1])) for year in ends]],
+    )  # fmt: skip
     if not life.curve:
-        return [Words("The plan spends a fraction of NAV: it has no amount whose safety can be asked.", "")]
-    one = life.policies[life.shown]
-    lasted = [[f"{10 * k}", percent(float(one.by_year[10 * k - 1]))] for k in range(1, life.plan.years // 10 + 1)]
-    return [
-        plan_amounts_picture(life, STYLE),
-        table("Probability of having run out, by the end of year", ["year", "probability"], lasted),
-    ]
+        return [Words("The plan states no amount above zero whose safety could be asked.", ""), lasted]
+    return [plan_amounts_picture(life, STYLE), lasted]
 
 
 def _depends(life: LifeOfPlan) -> list[Part]:
@@ -303,9 +340,9 @@ def _depends(life: LifeOfPlan) -> list[Part]:
         first, last = life.decades
         parts.append(
             Words(
-                f"Order of years: where the first ten years are the worst (the lowest fifth of the target's return "
-                f"after prices), the plan fails in {percent(first.value)}; where the last ten are, in "
-                f"{percent(last.value)}.",
+                f"Order of years, were the mean known: where the first ten years of spending are bad (the lowest "
+                f"fifth of the target's return after prices), the plan fails in {percent(first.value)}; where the last "
+                f"ten are, in {percent(last.value)}.",
                 "",
             )
         )
@@ -332,11 +369,13 @@ def plan_numbers(
         "date": day(life.portfolio.date),
         "nav": life.portfolio.nav,
         "basis": life.portfolio.basis,
-        "plan": life.portfolio.settings.get("plan"),
+        "plan": asdict(life.plan),
+        "ends": day(life.opening.dates[-1]),
+        "answer": [answer_words(life), policies_words(life), doubt_words(life)],
         "law": life.law,
         "futures": life.paths,
         "sample": {"first": day(life.sample[0]), "last": day(life.sample[1])},
-        "growth": {"mean": life.growth[0], "standard_error": life.growth[1]},
+        "log_growth": {"mean": life.growth[0], "standard_error": life.growth[1], "assets": dict(life.growths)},
         "shown": life.shown,
         "levels": list(LEVELS),
         "policies": {name: asdict(one) for name, one in life.policies.items()},
@@ -351,7 +390,7 @@ def plan_numbers(
         if life.decades is None
         else dict(zip(("first", "last"), map(asdict, life.decades), strict=True)),
         "assumed": _assumed(life),
-        "warnings": list(notes),
+        "warnings": plan_warnings(life, notes),
         "pictures": picture_records(drawn),
     }
     numbers: dict[str, Any] = plain_json(content, missing_as_null=True)

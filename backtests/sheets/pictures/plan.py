@@ -27,10 +27,11 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     table.insert(0, "year", years)
 
     def draw(f: Format) -> Canvas:
+        million = 1e6 if fan[:, HIGHEST].max() > 2e6 else 1.0
         high = 1.6 * float(fan[:, HIGHEST].max())
         panel = one_panel(f, "plan", HEIGHT, Axis(0.0, float(years[-1])), Axis(0.0, high), below=AXIS)
-        panel.title("Left", f"{unit} in today's money")
-        panel.y_grid(panel.y.ticks(), [amount(mark) for mark in panel.y.ticks()])
+        panel.title("Left", f"{'million ' if million > 1.0 else ''}{unit} in today's money")
+        panel.y_grid(panel.y.ticks(), [f"{mark / million:,g}" for mark in panel.y.ticks()])
         panel.x_grid(panel.x.ticks(8 if f.is_wide else 5))
         panel.x_title("years from today")
         for low, top, strength in BANDS:
@@ -82,10 +83,12 @@ def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
         return panel.canvas
 
     at_stated = percent(life.changes["as it is"][0].value)
+    bears = f"with {amount(safe.value)} it is {percent(life.plan.probability)} (dashed)"
+    if safe.value == 0.0:
+        bears = f"however little is spent, it is more than {percent(life.plan.probability)} (dashed)"
     caption = (
-        f"With {amount(stated)} {unit} a year (dotted) the plan fails with a probability of {at_stated}; with "
-        f"{amount(safe.value)} it is {percent(life.plan.probability)} (dashed). The band is the interval of 95 % that "
-        "the number of futures leaves."
+        f"With {amount(stated)} {unit} a year (dotted) the plan fails with a probability of {at_stated}; {bears}. The "
+        "band is the interval of 95 % that the number of futures leaves."
     )
     alt = "Probability of failing by amount: " + ", ".join(
         f"{amount(each)} {percent(chance.value)}" for each, chance in life.curve

@@ -9,12 +9,9 @@ import pandas as pd
 from pydantic import Field
 
 from research.accounting.spending import Spending, SpendingState
-from research.market import Market
-from research.portfolio.file.document import Document
 from research.portfolio.file.kinds import Amount, Day, Number, Told, record
-from research.portfolio.file.settings import read
 
-MONTHS = 12  # rows of a plan a year
+MONTHS_A_YEAR = 12  # rows of a plan a year
 LONGEST = 60  # years
 PARTS = {"month": 12, "quarter": 4, "year": 1}  # payments of a year's amount
 Years = Annotated[int, Field(ge=1, le=LONGEST, description="Whole years.")]
@@ -31,7 +28,7 @@ class SavingKeys:
 
 @record
 class Plan:
-    """What comes to a portfolio and goes from it over whole years, from the last close on; a row a month.
+    """The money that comes to a portfolio and goes from it over whole years from the last close on; a row a month.
 
     years       : years of the plan, those of saving included.
     spending    : what goes each year after the saving.
@@ -39,7 +36,7 @@ class Plan:
     every       : period at whose beginning a part of the year's spending is paid; the amount of a year is settled as
                   it begins.
     once        : money that comes besides on a day, or goes, below 0, currency in today's money; at the row of the
-                  month that is nearest.
+                  month that is nearest. Days that are past are left out.
     inflation   : rise of consumer prices a year, fraction, or "history": the months of US prices that belong to the
                   months drawn.
     withdrawal_tax : tax on what is taken out of a sheltered account, fraction of it.
@@ -71,34 +68,22 @@ class Plan:
     @property
     def months(self) -> int:
         """Rows of the plan after today."""
-        return MONTHS * self.years
+        return MONTHS_A_YEAR * self.years
 
     @property
     def begins(self) -> int:
         """Months from today to the first year of spending."""
-        return 0 if self.saving is None else MONTHS * self.saving.years
+        return 0 if self.saving is None else MONTHS_A_YEAR * self.saving.years
 
     def state(self, dates: pd.DatetimeIndex) -> SpendingState:
         """The rule and the known money for loops over a row before today, today, and the months of `dates`[1:]."""
-        rows, step = self.months + 2, MONTHS // PARTS[self.every]
+        rows, step = self.months + 2, MONTHS_A_YEAR // PARTS[self.every]
         years_left, (paid, known) = np.zeros(rows, dtype=np.int64), np.zeros((2, rows))
-        years_left[1 + self.begins : -1 : MONTHS] = np.arange(self.years - self.begins // MONTHS, 0, -1)
+        years_left[1 + self.begins : -1 : MONTHS_A_YEAR] = np.arange(self.years - self.begins // MONTHS_A_YEAR, 0, -1)
         paid[1 + self.begins : -1 : step] = 1.0 / PARTS[self.every]
         if self.saving is not None:
             known[1 + step : 2 + self.begins : step] = self.saving.amount / PARTS[self.every]
         for day, amount in self.once.items():
-            known[1 + int(np.argmin(np.abs(dates - day)))] += amount
+            if day > dates[0]:  # what came before is in the holdings
+                known[1 + int(np.argmin(np.abs(dates - day)))] += amount
         return SpendingState.of(self.spending, years_left, paid, known)
-
-
-def read_plan(document: Document, market: Market) -> Plan | None:
-    """The plan under `plan`, from the last close of a market on, or None. Raises ConfigError for what is wrong."""
-    if "plan" not in document.tree:
-        return None
-    plan, today = read(document, ("plan",), Plan), market.dates[-1]
-    last = today + pd.DateOffset(months=plan.months)
-    for day, written in zip(plan.once, document.tree["plan"].get("once", ()), strict=True):
-        if not today < day <= last:
-            what = f"not within the plan, which goes from {today:%Y-%m-%d} to {last:%Y-%m-%d}"
-            document.refuse(("plan", "once", written), what, written, "Give a day within it, or a longer plan.")
-    return plan

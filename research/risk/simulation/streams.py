@@ -6,9 +6,8 @@ from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array
 from foundation.compiled import compiled
 
-NORMALS, JUMP_COUNTS, JUMP_SIZES, REGIME_DRAWS, BLOCKS, STARTS, VARIANCES, MEANS = range(
-    8
-)  # what a stream is drawn for
+# What a stream is drawn for.
+NORMALS, JUMP_COUNTS, JUMP_SIZES, REGIME_DRAWS, BLOCKS, STARTS, VARIANCES, MEANS = range(8)
 
 
 def stream(seed: int, path: int, what: int) -> np.random.Generator:
