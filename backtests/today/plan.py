@@ -400,15 +400,15 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
     wider, trials = more - less, paths + 2  # half an event in each cell: Agresti and Min (2005), Statistics in Medicine
     error = math.sqrt(more + less + 1.0 - wider**2 / trials) / trials
     low, high = (wider / trials + sign * stats.norm.ppf(0.5 + CONFIDENCE / 2) * error for sign in (-1.0, 1.0))
-    by_year = [
-        float(((played.ended >= 0) & (played.ended < MONTHS_A_YEAR * (year + 1))).mean()) for year in range(years)
-    ]
+    until = MONTHS_A_YEAR * np.arange(1, years + 1)
+    by_year = ((played.ended >= 0)[:, None] & (played.ended[:, None] < until)).mean(axis=0)
+    apart = (0.0, 0.0, 0.0) if is_first else ((more - less) / paths, low, high)
     real = played.nav / played.prices
     spending = played.taken[:, plan.begins // MONTHS_A_YEAR :]
     return PolicyPlan(
-        Chance.of(failed), np.array(by_year), np.quantile(played.left, LEVELS), np.quantile(real, LEVELS, axis=0).T,
+        Chance.of(failed), by_year, np.quantile(played.left, LEVELS), np.quantile(real, LEVELS, axis=0).T,
         float(spending.mean()), max(float(np.quantile(spending.min(axis=1), LEVELS[0])), 0.0),
-        float(played.taxes.mean()), float(played.costs.mean()), safe, ((more - less) / paths, low, high) if not is_first else (0.0, 0.0, 0.0),
+        float(played.taxes.mean()), float(played.costs.mean()), safe, apart,
         math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,
     )  # fmt: skip
 

@@ -1,0 +1,94 @@
+"""The plan of a portfolio file: its rows, and each mistake with file, key, value and fix."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foundation.errors import ConfigError
+from research.accounting.spending import Spending
+from research.portfolio import load_portfolio
+from research.portfolio.keys.plan import Plan, SavingKeys
+
+FIXED = "spending: {amount: 1_000}, inflation: 0.02"
+
+
+def test_a_file_without_a_plan_has_none(write: Any) -> None:
+    assert load_portfolio(write()).plan is None
+
+
+def test_a_plan_is_read_as_it_is_written(write: Any) -> None:
+    text = (
+        "plan: {years: 20, saving: {amount: 10, years: 5}, spending: {rule: share, share: 0.04, floor: 2, ceiling: 9}, "
+        "every: quarter, once: {2030-06-30: -50}, inflation: history, left: 7, probability: 0.1}\ntest_start"
+    )
+    assert load_portfolio(write("test_start", text)).plan == Plan(
+        years=20,
+        saving=SavingKeys(amount=10, years=5),
+        spending=Spending("share", share=0.04, floor=2, ceiling=9),
+        every="quarter",
+        once={pd.Timestamp("2030-06-30"): -50.0},
+        inflation="history",
+        left=7,
+        probability=0.1,
+    )
+
+
+def test_the_rows_of_a_plan_are_those_of_its_calendar() -> None:
+    """Two years of saving by the quarter, then two of spending: row 1 is today."""
+    plan = Plan(
+        years=4,
+        saving=SavingKeys(amount=8.0, years=2),
+        spending=Spending("indexed", 5.0),
+        every="quarter",
+        once={pd.Timestamp("2023-03-10"): -1.0},
+        inflation=0.0,
+    )
+    state = plan.state(pd.date_range("2022-12-29", periods=49, freq=pd.DateOffset(months=1)))
+    quarters = np.arange(1, 50, 3)
+    saved, spent = quarters[1:9], quarters[8:-1]
+    known = np.zeros(50)
+    known[saved] = 2.0
+    known[3] -= 1.0  # the row of February 28 is nearer than that of March 29
+    np.testing.assert_array_equal(state.known, known)
+    np.testing.assert_array_equal(np.flatnonzero(state.paid), spent)
+    np.testing.assert_array_equal(state.paid[spent], 0.25)
+    assert {t: int(state.years_left[t]) for t in np.flatnonzero(state.years_left)} == {25: 2, 37: 1}
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ("spending: {amount: 1_000}, inflation: 3", "plan.inflation: out of bounds (.*): found 3. .* 2.5 % is 0.025"),
+        (f"{FIXED}, probability: 5", "plan.probability: out of bounds (.*): found 5. .* 5 % is 0.05"),
+        ("spending: {amount: 1_000}", "plan.inflation: missing"),
+        ("spending: {amount: -4}, inflation: 0.02", "plan.spending: amount of spending is -4.0"),
+        ("spending: {rule: share, share: 4}, inflation: 0", "plan.spending: share of spending is 4.0: .* at most 1"),
+        (
+            "spending: {rule: share, share: 0.1, floor: 3, ceiling: 2}, inflation: 0",
+            "plan.spending: floor and ceiling of spending are (3.0, 2.0): .* 0 <= floor <= ceiling",
+        ),
+        ("spending: {amount: 4, when: later}, inflation: 0", "plan.spending.when: unknown key (.*): found 'when'. Use"),
+        (f"{FIXED}, horizon: 3", "plan.horizon: unknown key (.*): found 'horizon'. Use years, spending, saving"),
+        (f"{FIXED}, years: 61", "plan.years: out of bounds (.*): found 61. .* at most 60"),
+        (f"{FIXED}, every: week", "plan.every: not one of its words (.*): found 'week'. Use month, quarter, year"),
+        (f"{FIXED}, left: -1", "plan.left: out of bounds (.*): found -1"),
+        (
+            f"{FIXED}, years: 10, saving: {{amount: 1, years: 10}}",
+            "plan.saving: as long as the plan, which has 10 .* Give fewer years of saving, or a longer plan",
+        ),
+        (
+            f"{FIXED}, once: {{2020-01-01: 4}}",
+            "plan.once.2020-01-01: not within the plan, which goes from 2022-12-29 to 2052-12-29 (.*): found '2020",
+        ),
+        (f"{FIXED}, once: {{2090-01-01: 4}}", "plan.once.2090-01-01: not within .* Give a day within it"),
+        (f"{FIXED}, once: {{soon: 4}}", "plan.once.soon: not a date (.*): found 'soon'"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(write: Any, plan: str, told: str) -> None:
+    pattern = re.escape(told).replace(r"\.\*", ".*").replace(r"\ ", " ")
+    with pytest.raises(ConfigError, match=pattern) as caught:
+        load_portfolio(write("test_start", f"plan: {{{plan}}}\ntest_start"))
+    assert "desk.yaml, line 16" in str(caught.value)
