@@ -22,7 +22,7 @@ from backtests.engine.run import backtest, conditions
 from backtests.evaluation.backtest_figures import taxed_figures
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
-from backtests.studies.real_markets.cases import PERIODS, YEARS, Case, all_cases
+from backtests.studies.real_markets.cases import PERIODS, WINDOW_YEARS, Case, all_cases
 from backtests.sweeps import Choices, Setup
 from foundation.tolerances import SERIES
 from research.accounting import Tax
@@ -80,7 +80,7 @@ def after_tax_rows(
         by_worth = tune(families, setup, measure=in_windows)
         tried = by_worth.card.tried[["trades", "loss_taxed"]].rename(columns={"loss_taxed": "loss"})
         chosen = {BY_WORTH: by_worth, BY_LOSS: tune(families, setup, measure=_recorded(tried))}
-        deferral = Deferral(YEARS, EXPECTED, forgiven)
+        deferral = Deferral(WINDOW_YEARS, EXPECTED, forgiven)
         aware = NoTradeRegion(setup.strategic, setup.tracking_penalty, deferral=deferral, periods_per_year=PERIODS)
         playing = {**rules, AS_COST: aware, **{name: one.policy for name, one in chosen.items()}}
         for name, rule in playing.items():
@@ -127,9 +127,9 @@ def _recorded(table: pd.DataFrame) -> Measure:
 
 
 def _windows(training: Setup) -> Iterator[Setup]:
-    """Windows of `YEARS` back from the last training day, as long as all rules can run."""
+    """Windows of `WINDOW_YEARS` back from the last training day, as long as all rules can run."""
     last = training.market.dates[-1]
-    while (start := last + pd.Timedelta(days=1) - pd.DateOffset(years=YEARS)) >= training.start:
+    while (start := last + pd.Timedelta(days=1) - pd.DateOffset(years=WINDOW_YEARS)) >= training.start:
         yield replace(training, market=training.market.until(last), start=start)
         last = start - pd.Timedelta(days=1)
 
