@@ -75,6 +75,7 @@ def study(
     exposure: Annotated[
         bool, typer.Option("--exposure", help="Train policies for exposure instead of rebalancing.")
     ] = False,
+    after_tax: Annotated[bool, typer.Option("--after-tax", help="Compare rules after federal taxes.")] = False,
     reports: Reports = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over; do not resume an earlier study.")] = False,
 ) -> None:
@@ -90,14 +91,16 @@ def study(
         from backtests.studies.real_markets.run_case import EXPOSURE_SEEDS, EXPOSURE_STEPS, LEARNER_STEPS, SEEDS
 
     check_workers(workers)
-    if rules_only and exposure:
-        raise ConfigError("--rules-only and --exposure exclude each other: give one of them.")
-    steps = {} if rules_only else EXPOSURE_STEPS if exposure else LEARNER_STEPS
-    budget = Budget(steps, EXPOSURE_SEEDS if exposure else SEEDS, rules=not exposure)
-    what = "rules-only" if rules_only else "exposure" if exposure else "study"
+    if rules_only + exposure + after_tax > 1:
+        raise ConfigError("--rules-only, --exposure and --after-tax exclude each other: give one of them.")
+    steps = {} if rules_only or after_tax else EXPOSURE_STEPS if exposure else LEARNER_STEPS
+    seeds, plain = EXPOSURE_SEEDS if exposure else SEEDS, not (exposure or after_tax)
+    budget = Budget(steps, seeds, rules=plain, after_tax=after_tax)
+    what = "rules-only" if rules_only else "exposure" if exposure else "after-tax" if after_tax else "study"
     folder = (reports or reports_folder()) / what
     with kept("cases"), writing(folder):
         made = run(cases or (), folder, budget, workers=workers, cluster=cluster or "", fresh=fresh)
-        with bar(None, "drawing the page"):
-            write_study_sheet(folder, made)
+        if not after_tax:
+            with bar(None, "drawing the page"):
+                write_study_sheet(folder, made)
     print_text(f"{made!r}\n\n{folder}")

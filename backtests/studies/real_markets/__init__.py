@@ -2,9 +2,19 @@
 
 from backtests.studies.real_markets.cases import NAMED_CASES, Case, all_cases, case
 from backtests.studies.real_markets.run_case import Budget
-from backtests.studies.real_markets.study import KEPT_EXPOSURE, KEPT_RULES, STUDY_FOLDER, Study, kept_study, run, study
+from backtests.studies.real_markets.study import (
+    KEPT_AFTER_TAX,
+    KEPT_EXPOSURE,
+    KEPT_RULES,
+    STUDY_FOLDER,
+    Study,
+    kept_study,
+    run,
+    study,
+)
 
 __all__ = [
+    "KEPT_AFTER_TAX",
     "KEPT_EXPOSURE",
     "KEPT_RULES",
     "NAMED_CASES",

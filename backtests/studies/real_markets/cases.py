@@ -27,9 +27,9 @@ from research.risk.measures import TRACKING_PENALTY
 
 COST_BP = 10.0  # bp a side: half commission, half spread
 LAG, PERIODS = 1, 252.0
-YEARS, BEFORE = 3, 5  # of a window; of training days before it, at the least
-STOCK_WINDOWS = range(1995, 2025, YEARS)
-FUND_WINDOWS = range(2013, 2022, YEARS)
+WINDOW_YEARS, BEFORE = 3, 5  # of a window; of training days before it, at the least
+STOCK_WINDOWS = range(1995, 2025, WINDOW_YEARS)
+FUND_WINDOWS = range(2013, 2022, WINDOW_YEARS)
 
 STOCKS = {  # name -> assets, or 0 for all; are weights falling; cash
     "2": (2, True, 0.0),
@@ -81,7 +81,7 @@ class Case:
     def market(self) -> Market:
         """The assets of the portfolio, up to the end of the window."""
         lines = [name for name, _ in self.weights]
-        return _source(self.universe).select(lines).until(pd.Timestamp(self.window + YEARS - 1, 12, 31))
+        return _source(self.universe).select(lines).until(pd.Timestamp(self.window + WINDOW_YEARS - 1, 12, 31))
 
     @property
     def setup(self) -> Setup:
@@ -124,7 +124,7 @@ def eligible(universe: str, year: int) -> list[str]:
     """Assets that are listed five years before the window of this year, and can be traded from then to its end."""
     market = _source(universe)
     first = int(market.dates.searchsorted(pd.Timestamp(year - BEFORE, 1, 1)))
-    stop = int(market.dates.searchsorted(pd.Timestamp(year + YEARS, 1, 1)))
+    stop = int(market.dates.searchsorted(pd.Timestamp(year + WINDOW_YEARS, 1, 1)))
     held = market.tradable[first + 1 : stop].all(axis=0) & market.listed[first]
     return [name for name, kept in zip(market.assets, held, strict=True) if kept]
 

@@ -147,7 +147,7 @@ def paired(rows: pd.DataFrame, over: str, measure: str) -> dict[str, pd.DataFram
     if rows.empty:
         raise DataError("all rules of the study move to cash, which J does not measure: call `exposure`.")
     one_of("over is", over, sorted(set(rows["rule"])))
-    one_of("measure is", measure, ["loss", *MEASURES])
+    one_of("measure is", measure, ["loss", *MEASURES, *(["worth"] if "worth" in rows else [])])
     other = rows[rows["rule"] == over].set_index("case")[measure]
     both = rows.assign(own=rows[measure], other=rows["case"].map(other)).set_index("case")
     return {
@@ -206,6 +206,25 @@ def exposure(study: Study) -> pd.DataFrame:
         for measure in ("sharpe", "max_drawdown")
     ]
     return _judged(pd.concat(found, ignore_index=True), lower_is_better=False, favour="difference", neutral=0.0)
+
+
+def after_tax(study: Study, over: str = CLOSED_FORM, measure: str = "worth") -> pd.DataFrame:
+    """A row for each end and rule of the after-tax edition: its gain over another rule, bp a year, mean over cases.
+
+    study   : a study that was run after tax.
+    over    : name of a rule.
+    measure : "worth", growth after all taxes less tracking, or "loss", J with the tax at the end.
+    Returns : columns end, rule, gain with its interval, p, Holm's p over the rules of an end, verdict, and in how many
+              cases the measure is lower.
+    """
+    sign, tables = 1.0 if measure == "worth" else -1.0, []
+    for end, rows in study.table.groupby("end", sort=False):
+        table = _compared(rows, over, measure, lambda own, other: sign * (own - other)).rename(
+            columns={"estimate": "gain"}
+        )
+        judged = _judged(table, lower_is_better=False, favour="gain", neutral=0.0)
+        tables.append(judged.rename_axis("rule").reset_index().assign(end=end))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _less(rows: pd.DataFrame, over: str, measure: str) -> pd.DataFrame:
@@ -330,6 +349,8 @@ def sentences(study: Study) -> list[str]:
         f"{counted(cases, 'case')} in {counted(windows, 'window')}, {study.trials:,} settings and seeds tried on days "
         "before the tests."
     ]
+    if "end" in table:
+        return [*found, *(_after_tax_sentences(study) if windows > 1 else [])]
     if windows < 2:
         each = representative_rows(study).groupby("case", sort=False)
         by_case = [
@@ -344,6 +365,17 @@ def sentences(study: Study) -> list[str]:
         ]
         found += compared or [f"{rule}: too few windows for an interval."]
     return found + [_exposure_sentence(row) for row in exposure(study).to_dict("records")]
+
+
+def _after_tax_sentences(study: Study) -> list[str]:
+    """The gain of each rule over the closed form without tax, by worth and by J after tax, for both ends."""
+    worth, loss = (after_tax(study, measure=name).to_dict("records") for name in ("worth", "loss"))
+    return [
+        f"{one['end']}, {one['rule']} less {CLOSED_FORM}: {_estimate(one, 'gain').text(1, signed=True)} bp a year of "
+        f"worth, {_chance(one['p_holm'])}: {one['verdict']}; of J after tax "
+        f"{_estimate(other, 'gain').text(1, signed=True)}, {_chance(other['p_holm'])}: {other['verdict']}."
+        for one, other in zip(worth, loss, strict=True)
+    ]
 
 
 def _estimate(row: Mapping[Any, Any], name: str) -> Estimate:

@@ -17,7 +17,8 @@ import pandas as pd
 from backtests.comparison.fitting.tuning import Tuned, played, tune
 from backtests.engine.run import backtest
 from backtests.studies.audits.matched_exposure import matched_rules
-from backtests.studies.real_markets.cases import NAMED_CASES, Case, all_cases
+from backtests.studies.real_markets.after_tax import after_tax_rows
+from backtests.studies.real_markets.cases import NAMED_CASES, PERIODS, Case, all_cases
 from backtests.sweeps import Choices, Setup, threshold
 from foundation.arguments import is_whole, one_of, refuse
 from foundation.paper.formats import plain_json
@@ -25,6 +26,7 @@ from research.accounting import Costs
 from research.allocation import Allocation
 from research.learning import Learned, PPOSettings, Reward, Universal, train, untrained
 from research.market import Market
+from research.risk.measures import TRACKING_PENALTY
 from research.rules import BestPoint, Calendar, Never, NoTradeRegion, PairRegion, Rule, TrackingError
 
 MULTIPLES = (0.2, 1.0, 5.0)  # of 10 bp a side
@@ -50,9 +52,20 @@ FAMILY_CHOICES: Mapping[str, Choices] = {
     "band to edge": Choices(threshold, band=BANDS, to=1.0, schedule=CHECKS),
     "tracking error": Choices(TrackingError, limit=ERRORS, fraction=(0.5, 1.0), schedule=CHECKS),
 }
+TAXED_FAMILIES = (  # of the after-tax edition: a tax makes wider ones better
+    Choices(threshold, band=(*BANDS, 0.16, 0.24), to=(0.0, 1.0), schedule=CHECKS),
+    Choices(TrackingError, limit=(*ERRORS, 0.06, 0.08), fraction=(0.5, 1.0), schedule=CHECKS),
+    Choices(  # the closed form, from one to seven times as wide
+        NoTradeRegion,
+        tracking_penalty=tuple(TRACKING_PENALTY / t**3 for t in (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)),
+        schedule=CHECKS,
+        periods_per_year=PERIODS,
+    ),
+)
 HORIZONS = (0.05, 0.1, 0.25, 0.5)  # years for which a gap is taken to last
 BETTER_CALENDAR, CLOSED_FORM, UNTRAINED = "better calendar", "closed form", "untrained baseline"
 BEST_POINT, PAIRS, UNIVERSAL, WEEKLY = "best point", "pair region", "universal", "universal, weekly"
+WITHOUT_TAX = ("never", *CALENDAR_SCHEDULES, CLOSED_FORM, UNIVERSAL, PAIRS)  # played in the after-tax edition too
 TRIED = ("schedule", "band", "to", "limit", "fraction")  # settings that some grid has
 LEARNER_STEPS = {  # of a seed; PPO's is its full budget, in the named cases
     "ppo": 92 * UPDATE,
@@ -72,11 +85,13 @@ class Budget:
 
     steps : number of steps of a seed, by learner; others do not learn.  seeds : seeds, each of which gives one policy.
     rules : True if the rules that do not learn, or are tuned, are run.
+    after_tax : True for the after-tax edition, which has rules of its own.
     """
 
     steps: Mapping[str, int] = field(default_factory=lambda: dict(LEARNER_STEPS))
     seeds: tuple[int, ...] = SEEDS
     rules: bool = True
+    after_tax: bool = False
 
     def __post_init__(self) -> None:
         """Check names and numbers. Raises ConfigError."""
@@ -88,7 +103,11 @@ class Budget:
                 refuse(f"steps of {name} in Budget are", count, "give a whole number, 1 or more, or leave it out.")
         if not self.seeds:
             refuse("seeds of Budget are", self.seeds, "give one whole number or more.")
-        if not self.rules and not self.steps:
+        if self.after_tax and (self.rules or self.steps):
+            refuse(
+                "after_tax of Budget is", self.after_tax, "it is a study of its own: give no steps, and rules=False."
+            )
+        if not (self.rules or self.steps or self.after_tax):
             refuse("steps of Budget are", self.steps, "without rules, give the steps of at least one learner.")
 
     def learners(self, case: Case, multiple: float) -> list[str]:
@@ -145,6 +164,13 @@ def run_case(case: Case, budget: Budget) -> dict[str, Any]:
             with _clocked(seconds, by):
                 rows += _rows_of_learner(here, by, budget, multiple)
             trials += len(budget.seeds)
+    if budget.after_tax:
+        with _clocked(seconds, "tuned"):
+            plain = {name: rule for name, rule in untuned(setup.strategic, setup).items() if name in WITHOUT_TAX}
+            found, tuned = after_tax_rows(case, plain, TAXED_FAMILIES)
+        rows += [_row(row.pop("rule"), None, True, 1.0, row.pop("loss_training"), row) for row in found]
+        chosen["1"] = {name: _settings(t.card.rule, (*TRIED, "tracking_penalty")) for name, t in tuned.items()}
+        trials += sum(t.card.trials for t in tuned.values())
     market = setup.market
     test = market.dates[market.dates >= case.start]
     return plain_json(
@@ -234,10 +260,10 @@ def _row(
     return about | dict(figures)
 
 
-def _settings(rule: Any) -> dict[str, Any]:
+def _settings(rule: Any, tried: Sequence[str] = TRIED) -> dict[str, Any]:
     """The chosen settings of a rule."""
     own = {f.name for f in fields(rule)}
-    return {name: getattr(rule, name) for name in TRIED if name in own}
+    return {name: getattr(rule, name) for name in tried if name in own}
 
 
 def _silent(done: int, total: int) -> None:

@@ -23,6 +23,7 @@ import pandas as pd
 
 from backtests.runs import tasks
 from backtests.runs.folder import Run, json_text, write_json
+from backtests.studies.real_markets.after_tax import conditions_of_tax, taxed_cases
 from backtests.studies.real_markets.cases import COST_BP, LAG, PERIODS, Case, all_cases, case
 from backtests.studies.real_markets.run_case import (
     CALENDAR_SCHEDULES,
@@ -30,6 +31,7 @@ from backtests.studies.real_markets.run_case import (
     FAMILY_CHOICES,
     LEARNER_SETTINGS,
     MULTIPLES,
+    TAXED_FAMILIES,
     Budget,
     exposure_cases,
     run_case,
@@ -49,6 +51,7 @@ from research.risk.measures import TRACKING_PENALTY
 FIGURES, RECORD = "figures.parquet", "study.json"  # on disk the first bears the beginning of its checksum
 STUDY_FOLDER = ROOT / "data" / "studies" / "real_markets"  # the study that comes with the workbench
 KEPT_EXPOSURE = ROOT / "data" / "studies" / "exposure"  # and that of exposure
+KEPT_AFTER_TAX = ROOT / "data" / "studies" / "after_tax"  # and that of rules after tax
 KEPT_RULES = ROOT / "data" / "studies" / "rules_only"  # and that without learned policies, which is newer
 
 
@@ -206,6 +209,8 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
         "libraries": {name: version(name) for name in LEARNING_LIBRARIES},
         "universal": checksum_of(FOLDER),
     }
+    if budget.after_tax:
+        own, common = own | conditions_of_tax(one), common | {"families": [repr(grid) for grid in TAXED_FAMILIES]}
     market = one.market
     settings = {"case": own, "study": common}
     run = Run("study", one.name, f"{market.dates[-1]:%Y-%m-%d}", settings, market.fingerprint)
@@ -243,7 +248,8 @@ def run(
     fresh   : True to run all of them anew.
     Raises  : ConfigError as `study` does, for an unknown name, an invalid cluster, and for a cluster that goes away.
     """
-    cases = [case(name) for name in names] or list(exposure_cases() if EXPOSURE in budget.steps else all_cases())
+    usual = taxed_cases if budget.after_tax else exposure_cases if EXPOSURE in budget.steps else all_cases
+    cases = [case(name) for name in names] or list(usual())
     if cluster:
         with tasks.cluster(cluster) as client:
             if max(client.nthreads().values()) > 1:

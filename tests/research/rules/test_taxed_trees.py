@@ -7,10 +7,13 @@ end over A, the worth of one unit of fresh money then.
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pytest
 
+from benchmarks.after_tax import HISTORY, Case
+from benchmarks.dual_bound import MONTHS, YEARS, Relaxed, of_rule, relaxed
 from foundation.arrays import Array
 from research.accounting.cost_parameters import HoldingCosts
 from research.accounting.sale_tax import Deferral, SaleTax
@@ -128,3 +131,46 @@ def test_the_plan_that_defers_is_nearest_to_the_enumerated_optimum_of_two_hundre
     assert lost[:, 0].max() <= 2.0
     assert lost[:, 1].mean() >= 5.0  # the tax in full, of two years of which some five per cent are saved
     assert lost[:, 2].mean() >= 3.0 * lost[:, 0].mean()  # no tax
+
+
+# -- the bound by what a rule may know -------------------------------------------------------------------------------
+
+
+def test_the_bound_is_never_below_the_enumerated_optimum_and_close_to_it() -> None:
+    """Means over the four paths of a tree, bp of NAV of two years."""
+    above = []
+    for tree in trees(5, 12):
+        held, target = (np.array([x, 1.0 - x]) for x in (tree.weight, tree.target))
+        problem = Relaxed(
+            holdings=held, basis=held * [1.0 - tree.gain, 1.0], target=target, root=np.array([[tree.volatility, 0.0]]),
+            penalty=tree.penalty, cost=tree.cost, rate=tree.rate, mean=1.0 + tree.growth, refunded=True,
+        )  # fmt: skip
+        moves = [np.array([[1.0 + tree.growth + m, 1.0 + tree.growth]]) for m in (tree.volatility, -tree.volatility)]
+        bound = np.mean([problem.best(np.concatenate(path)) for path in product(moves, repeat=2)])
+        above.append(1e4 * (float(bound) - float(tree.worth(tree.best))))
+    assert min(above) >= -1e-4  # the solver's
+    assert np.mean(above) <= 1.5
+
+
+def test_no_rule_is_above_the_bound_on_any_path_and_one_that_sees_the_tax_is_close() -> None:
+    """60/40 with a gain of 40 % at 37 %: the bound of a path is above each rule less its penalty there."""
+    case = Case((0.6, 0.4), (0.16, 0.05), 0.1, 0.37, 0.4)
+    problem = relaxed(case, forgiven=False)
+    for path in range(2):
+        plain, growth = of_rule(case, problem, case.band(), path)
+        aware, _ = of_rule(case, problem, case.band(deferral=Deferral(YEARS, 0.06)), path)
+        best = problem.best(growth)
+        assert growth.shape == (YEARS * MONTHS, 2)
+        assert growth == pytest.approx(1.0 + case.market(path).returns[HISTORY + 2 :][: len(growth)])
+        assert plain <= best + 1e-6
+        assert best - 5e-4 <= aware <= best + 1e-6
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.4])
+def test_the_penalty_costs_nothing_to_who_does_not_know_the_path(gain: float) -> None:
+    case = Case((0.6, 0.4), (0.16, 0.05), 0.1, 0.37, gain)
+    problem, rng = relaxed(case, forgiven=False), np.random.default_rng(2)
+    shocks = rng.standard_normal((4_000, 24, 2)) @ problem.root - 0.5 * (problem.root**2).sum(axis=0)
+    paid = np.array([problem.prices(growth) for growth in problem.mean * np.exp(shocks)])
+    for held in (paid.sum(axis=1), paid[:, -1], paid[:, 0]):
+        assert (np.abs(held.mean(axis=0)) <= 3.5 * held.std(axis=0) / np.sqrt(len(held))).all()

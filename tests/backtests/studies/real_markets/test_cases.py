@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from backtests.studies.real_markets import NAMED_CASES, all_cases, case
-from backtests.studies.real_markets.cases import BEFORE, FUNDS, STOCKS, YEARS, eligible
+from backtests.studies.real_markets.cases import BEFORE, FUNDS, STOCKS, WINDOW_YEARS, eligible
 from foundation.errors import ConfigError
 
 
@@ -32,7 +32,7 @@ def test_training_ends_before_a_test_whose_lines_are_there_throughout() -> None:
         assert market.listed[five_years].all(), one.name
         assert market.tradable[five_years + 1 :].all(), one.name
         assert (market.dates[first - 1], market.dates[first]) < (one.start, market.dates[-1]), one.name
-        assert 2.8 < (market.dates[-1] - one.start).days / 365.25 < YEARS, one.name
+        assert 2.8 < (market.dates[-1] - one.start).days / 365.25 < WINDOW_YEARS, one.name
         assert 725 < end - first < 760, one.name
 
 
