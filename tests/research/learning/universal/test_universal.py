@@ -262,7 +262,7 @@ def test_a_setting_out_of_range_is_refused(settings, message):
 
 @pytest.mark.slow
 def test_it_is_near_the_known_optimum_in_markets_that_it_never_met_and_not_below_it_beyond_chance():
-    """Four of the benchmark's hundred markets, on fewer paths."""
+    """Four of the benchmark's two hundred markets, on fewer paths."""
     policy, found = trained(), []
     for k, problem in enumerate(unseen.simulated_markets(4)):
         gap = unseen.gap(problem, policy, 40, 2 * k)
