@@ -10,12 +10,13 @@ from foundation.paper.layout import AXIS
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import amount, percent
+from foundation.paper.wording import amount, even, percent
 
 HEIGHT = 240.0  # px
 BANDS = ((0, 4, 0.16), (1, 3, 0.24))  # numbers of the levels at the edges of a band, and strength of the colour
 MEDIAN = LEVELS.index(0.5)
 LABELS = ("5 %", "25 %", "median", "75 %", "95 %")  # of the levels
+THOUSANDS = ("", "thousand ", "million ", "billion ")  # units of the axis: full amounts do not fit beside it
 HIGHEST = 3  # number of the level that the axis reaches: the highest futures would flatten all others
 
 
@@ -29,8 +30,9 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     def draw(f: Format) -> Canvas:
         high = 1.6 * float(fan[:, HIGHEST].max())
         panel = one_panel(f, "plan", HEIGHT, Axis(0.0, float(years[-1])), Axis(0.0, high), below=AXIS)
-        panel.title("Left", f"{unit} in today's money")
-        panel.y_grid(panel.y.ticks(), [amount(mark) for mark in panel.y.ticks()])
+        power = int(np.clip(np.log10(high) // 3, 0, len(THOUSANDS) - 1))
+        panel.title("Left", f"{THOUSANDS[power]}{unit} in today's money")
+        panel.y_grid(panel.y.ticks(), even([mark / 1000.0**power for mark in panel.y.ticks()]))
         panel.x_grid(panel.x.ticks(8 if f.is_wide else 5))
         panel.x_title("years from today")
         for low, top, strength in BANDS:
