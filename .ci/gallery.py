@@ -17,6 +17,8 @@ from backtests.engine.result import Backtest
 from backtests.sheets.pictures.before_after import before_after_picture
 from backtests.sheets.pictures.comparison.exposure import sampled, stacked, weight_axis
 from backtests.sheets.pictures.comparison.weights import weights_picture
+from backtests.sheets.pictures.plan import plan_fan_picture
+from backtests.today.plan import life_of_plan
 from foundation.arrays import Array
 from foundation.paper.charts.curves import Curve, curves
 from foundation.paper.charts.panel import Axis, Panel, day_numbers
@@ -44,8 +46,13 @@ COSTS = ("costs_", "tax_")  # files that show what was paid
 
 
 def picture_of(path: Path) -> Picture:
-    """Today's weights before and after the orders for a file of orders; growth beside weights or costs for others."""
+    """Today's weights before and after the orders for a file of orders, what is left for one with a plan; growth beside
+    weights or costs for others."""
     portfolio = load_portfolio(path)
+    if portfolio.plan is not None:
+        first = portfolio.reference
+        life = life_of_plan(portfolio, portfolio.plan, {first: fit(first, portfolio).policy}, paths=1_000)
+        return replace(plan_fan_picture(life, LineStyle("sky")), title=portfolio.name)
     if path.stem.startswith("orders_") and portfolio.policy is not None:
         orders = trade_list(portfolio, portfolio.policies[portfolio.policy])
         return replace(before_after_picture(orders.before_after), title=portfolio.name)

@@ -112,6 +112,8 @@ def commands(work: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
         name, reports = file.stem, ("--reports", work / "reports")
         yield f"trades-{name}", ("trades", file, "--as-of", DAY, "--stale-ok", *reports)
         yield f"risk-{name}", ("risk", file, "--as-of", DAY, "--paths", 500, *reports)
+        if name.startswith("plan_"):
+            yield f"plan-{name}", ("plan", file, "--paths", 500, *reports)
         yield f"allocate-{name}", ("allocate", file)
         yield f"backtest-{name}", ("research", "backtest", file, "--policy", _policy(file), "--sheet", *reports)
         if file.parent.name == "examples":

@@ -26,7 +26,7 @@ WORDS = {
     "comparison": "compare, tune, recommend",
     "sweeps": "plans, executors, store",
     "laboratory": "known optima",
-    "today": "the risk of today's holdings",
+    "today": "risk and plan of today's holdings",
     "attribution": "where a difference came from",
     "batch": "many configurations at once",
     "inference": "intervals and tests",

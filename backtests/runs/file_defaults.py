@@ -112,6 +112,19 @@ def limited_policies(portfolio: Portfolio) -> tuple[Portfolio, str, str, str]:
     return more, "limited", "limited", words
 
 
+def with_plan(portfolio: Portfolio) -> tuple[Portfolio, str]:
+    """A portfolio that has a plan, its own or an example, and the example in words, or "".
+
+    The example is no advice: a twenty-fifth of today's NAV a year for thirty years (Bengen 1994).
+    """
+    if portfolio.plan is not None:
+        return portfolio, ""
+    spending = {"rule": "indexed", "amount": float(f"{portfolio.nav / 25.0:.2g}")}
+    return load_portfolio(portfolio.file, {"plan": {"spending": spending, "inflation": 0.025}}), (
+        "The file has no plan. As an example, a twenty-fifth of today's NAV goes each year: state your own as `plan`."
+    )
+
+
 def stated_views(portfolio: Portfolio) -> tuple[str, str]:
     """The views of the first policy that has some, as `read_views` reads them, or an example; and which, in words.
 

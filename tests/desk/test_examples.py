@@ -22,6 +22,7 @@ from desk.tickets.formats import write_ticket
 from foundation.errors import ConfigError
 from research.accounting import Execution
 from research.accounting.execution import Use
+from research.accounting.spending import Spending
 from research.allocation.constraints import Constraints
 from research.market.indicators import INDICATORS
 from research.market.liquidity import Method
@@ -40,6 +41,7 @@ from research.portfolio.keys import (
     limits,
     market,
     orders,
+    plan,
     policies,
     sending,
     stress,
@@ -465,6 +467,9 @@ KEYS = {
     ("orders", "groups", ANY): names_of(weight_limits.GroupKeys),
     ("execution",): names_of(Execution),
     ("flows",): names_of(flows.FlowKeys),
+    ("plan",): names_of(plan.Plan),
+    ("plan", "saving"): names_of(plan.SavingKeys),
+    ("plan", "spending"): names_of(Spending),
     ("accounts", ANY): names_of(household.AccountKeys),
     ("positions",): set(names_of(holdings.PositionKeys)) - {"book"},  # which no fresh clone has: docs/book.md shows it
     ("ticket",): names_of(ticket.TicketTerms),

@@ -50,6 +50,7 @@ PAGES = [
     "docs/news.md",
     "docs/next_month.md",
     "docs/own_allocations.md",
+    "docs/plan.md",
     "docs/risk.md",
     "docs/service_operation.md",
     "docs/service_agents.md",

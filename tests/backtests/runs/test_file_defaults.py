@@ -13,6 +13,7 @@ from backtests.runs.file_defaults import (
     schedules_of,
     stated_views,
     window_of,
+    with_plan,
     with_rules,
 )
 from research.forecast import read_views
@@ -51,6 +52,15 @@ def test_limits_and_views_are_those_of_the_file_or_an_example() -> None:
     assert "policy views" in words
     example, words = stated_views(load_portfolio(SIXTY_FORTY))
     assert read_views(example)[0].view == "AGG beats SPY by 1% a year"  # 2022: bonds fell less
+    assert "As an example" in words
+
+
+def test_a_plan_is_that_of_the_file_or_an_example() -> None:
+    own = load_portfolio("data/examples/plan_of_a_life.yaml")
+    assert with_plan(own) == (own, "")
+    portfolio, words = with_plan(load_portfolio(SIXTY_FORTY))
+    assert portfolio.plan is not None
+    assert portfolio.plan.spending.amount == pytest.approx(0.04 * portfolio.nav, rel=0.05)  # to two digits
     assert "As an example" in words
 
 

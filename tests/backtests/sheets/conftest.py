@@ -15,6 +15,7 @@ from backtests.sheets.pages.real_markets import study_html, study_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
 from backtests.sheets.tables import Block
 from backtests.studies.real_markets import Study, kept_study
+from backtests.today.plan import LifeOfPlan, life_of_plan
 from desk.commands.report import trades_of
 from research.learning import Training
 from research.market import load_market
@@ -75,6 +76,14 @@ def folder(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -> 
     found = tmp_path_factory.mktemp("sheet")
     write_tearsheet(found, comparison, trades_of(comparison), ORIGIN)
     return found
+
+
+@pytest.fixture(scope="session")
+def life() -> LifeOfPlan:
+    """The plan of the example by two of its policies, on as few futures as a plan takes."""
+    desk = load_portfolio("data/examples/plan_of_a_life.yaml")
+    assert desk.plan is not None
+    return life_of_plan(desk, desk.plan, {name: desk.policies[name] for name in ("yearly", "wide")}, paths=100)
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,17 @@ from written import ORIGIN
 
 from backtests.engine import backtest
 from backtests.sheets.pages.batch import batch_html
+from backtests.sheets.pages.plan_sheet import write_plan_sheet
 from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from backtests.sheets.pages.sweep import sweep_sheet
 from backtests.today.holdings_risk import holdings_risk
+from backtests.today.plan import LifeOfPlan
 from desk.commands.batch.run import Outcome, table_of
 from foundation.paper.svg import DARK, LIGHT
 from research.portfolio import Portfolio
 from research.rules import Never
 
-KINDS = ("tearsheet", "single", "risk", "sweep", "study", "batch")
+KINDS = ("tearsheet", "single", "risk", "plan", "sweep", "study", "batch")
 TAGS = re.compile(r"<[^>]+>")
 
 
@@ -41,16 +43,18 @@ def batch() -> str:
 
 @pytest.fixture(scope="module")
 def pages(
-    folder: Path, portfolio: Portfolio, study_page: str, tmp_path_factory: pytest.TempPathFactory
+    folder: Path, portfolio: Portfolio, life: LifeOfPlan, study_page: str, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
     """One of each kind; that of a single policy has several assets a class."""
     place = tmp_path_factory.mktemp("risk")
     write_risk_sheet(place, holdings_risk(portfolio, {"never": Never(portfolio.strategic)}, paths=100), {"Run": "one"})
+    write_plan_sheet(place, life, {"Run": "one"})
     played = backtest(portfolio.market, portfolio.policies["quarterly"], portfolio.costs, start="2019-01-02")
     return {
         "tearsheet": (folder / "tearsheet.html").read_text(encoding="utf-8"),
         "single": played.sheet().page(ORIGIN),
         "risk": (place / "risk.html").read_text(encoding="utf-8"),
+        "plan": (place / "plan.html").read_text(encoding="utf-8"),
         "sweep": sweep_sheet(swept(costs=(1.0, 3.0), lags=(1,))).page,
         "study": study_page,
         "batch": batch(),

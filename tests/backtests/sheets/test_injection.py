@@ -27,10 +27,12 @@ from backtests.laboratory.learned.results import results_of, write_results
 from backtests.runs.batch_changes import Changes
 from backtests.runs.folder import Run
 from backtests.sheets.pages.batch import batch_html
+from backtests.sheets.pages.plan_sheet import write_plan_sheet
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from backtests.sheets.pages.sweep import sweep_cell, sweep_sheet
 from backtests.today.holdings_risk import holdings_risk
+from backtests.today.plan import LifeOfPlan
 from desk.commands.batch.run import Outcome, table_of
 from desk.commands.report import trades_of
 from research.allocation import FixedWeights, target_path
@@ -227,6 +229,23 @@ def test_a_risk_sheet_and_the_sheet_of_one_policy_do_nothing(server: tuple[str, 
         (pages if kind == "hostile" else like).update(made)
     shown = {"risk": as_name(PAYLOADS[0]), "sheet": PAYLOADS[1], "cell": PAYLOADS[11]}
     check_harmless(pages, like, shown, server, tmp_path)
+
+
+def test_the_page_of_a_plan_does_nothing(life: LifeOfPlan, server: tuple[str, list[str]], tmp_path: Path) -> None:
+    pages, like = {}, {}
+    for kind, payloads in (("hostile", PAYLOADS), ("plain", tuple(f"name {k}" for k in range(len(PAYLOADS))))):
+        named = replace(
+            life,
+            portfolio=replace(life.portfolio, name=as_name(payloads[0])),
+            policies=dict(zip(map(as_name, payloads[1:3]), life.policies.values(), strict=True)),
+            left_out={payloads[4]: payloads[5]},
+            law=payloads[6],
+            laws=dict.fromkeys(payloads[7:9], life.known),
+        )
+        (tmp_path / kind).mkdir()
+        write_plan_sheet(tmp_path / kind, named, {payloads[12]: payloads[13], "Run": payloads[3]}, [payloads[11]])
+        (pages if kind == "hostile" else like)["plan"] = (tmp_path / kind / "plan.html").read_text(encoding="utf-8")
+    check_harmless(pages, like, {"plan": as_name(PAYLOADS[0])}, server, tmp_path)
 
 
 def test_the_page_of_a_batch_does_nothing(server: tuple[str, list[str]], tmp_path: Path) -> None:

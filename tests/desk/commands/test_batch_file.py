@@ -104,6 +104,7 @@ GRIDS = {  # of each notebook that reads a portfolio file, a value of another ty
     "decision_cycle": ("worlds: [many]", "int"),
     "execution_tca": ("half_spread_bps: [wide]", "float"),
     "forecasts": ("line: [3]", "str"),
+    "life_of_a_plan": ("paths: [many]", "int"),
     "rebalance_now": ("policy: [true]", "str"),
     "regimes": ("draws: [1.5]", "int"),
     "sweep_thresholds": ("lags: [[0.5]]", r"list\[int\]"),

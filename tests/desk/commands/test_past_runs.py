@@ -237,6 +237,6 @@ def test_what_cannot_be_made_again_is_refused(made: tuple[Path, Path, Path], tmp
     with pytest.raises(ConfigError, match=r"was made from nowhere\.yaml, which is not there. Give the file"):
         replay(lost)
     with pytest.raises(
-        ConfigError, match="is a laboratory: report, backtest, risk, allocate and forecast are the kinds"
+        ConfigError, match="is a laboratory: report, backtest, risk, plan, allocate and forecast are the kinds"
     ):
         replay(signed(Run("laboratory", "laboratory", "seed-1", {}, "f" * 64), tmp_path))

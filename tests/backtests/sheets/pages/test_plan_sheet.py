@@ -1,0 +1,233 @@
+"""The page of a plan: its sentences, its numbers against their schema, and the same figures on the page."""
+
+import html
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from jsonschema import Draft202012Validator
+
+from backtests.sheets.pages.plan_sheet import (
+    SCHEMA,
+    answer_words,
+    doubt_words,
+    plan_text,
+    plan_words,
+    policies_words,
+    write_plan_sheet,
+)
+from backtests.today.plan import Amount, Chance, LifeOfPlan, life_of_plan
+from foundation.paper.wording import amount, number, percent
+from research.accounting.spending import Spending
+from research.portfolio.keys.plan import SavingKeys
+
+ROOT = Path(__file__).parents[4]
+NOTES = ["Policy tuned must be fitted first."]
+
+
+@pytest.fixture(scope="module")
+def folder(life: LifeOfPlan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a plan of which a policy is left out."""
+    found = tmp_path_factory.mktemp("plan")
+    left_out = {"thirds": "it decides on prices to come, and no plan plays it."}
+    write_plan_sheet(found, replace(life, left_out=left_out), {"Run": "one"}, NOTES)
+    return found
+
+
+@pytest.fixture(scope="module")
+def shares(life: LifeOfPlan) -> LifeOfPlan:
+    """Five years of spending a fraction of NAV, by one policy."""
+    plan = replace(life.plan, years=5, saving=None, once={}, left=0.0, spending=Spending("share", share=0.04))
+    return life_of_plan(life.portfolio, plan, {"yearly": life.portfolio.policies["yearly"]}, paths=100)
+
+
+def numbers_of(folder: Path) -> dict[str, Any]:
+    """The JSON beside a page, which obeys its schema."""
+    schema = json.loads((ROOT / f"docs/schemas/plan-{SCHEMA}.json").read_text(encoding="utf-8"))
+    numbers: dict[str, Any] = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(numbers)] == []
+    assert set(numbers) == set(schema["properties"]) == set(schema["required"])
+    return numbers
+
+
+def text_of(part: str) -> str:
+    """What is read of a part of a page."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", part)).split())
+
+
+def rows_of(folder: Path) -> dict[str, list[str]]:
+    """The cells of each row of the page's tables by their head."""
+    page = (folder / "plan.html").read_text(encoding="utf-8")
+    rows = [re.findall(r"(?s)<t[hd]\b.*?</t[hd]>", row) for row in re.findall(r"(?s)<tr\b.*?</tr>", page)]
+    return {text_of(head): [text_of(cell) for cell in cells] for head, *cells in rows}
+
+
+def said(chance: dict[str, float]) -> str:
+    low, high = (number(100 * chance[end], 1) for end in ("low", "high"))
+    return f"{percent(chance['value'])} ({low} to {high} %)"
+
+
+def three_digits(value: float) -> str:
+    return amount(float(f"{value:.3g}"))
+
+
+# -- figures ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_policies_has_the_figures_of_the_numbers(folder: Path) -> None:
+    found, rows = numbers_of(folder), rows_of(folder)
+    assert list(found["policies"]) == ["yearly", "wide"]
+    for name, one in found["policies"].items():
+        value, low, high = (number(100 * one["failed"][key], 1) for key in ("value", "low", "high"))
+        paid = [amount(one[key]) for key in ("taken", "taxes", "costs")]
+        fails, worse, safe, *rest = rows[name]
+        assert (fails, safe) == (f"{value} [{low}, {high}]", three_digits(one["safe"]["value"]))
+        assert rest == [*map(amount, one["left"]), *paid]
+        apart, least, most = (number(100 * each, 1, signed=True) for each in one["worse"])
+        assert worse == ("–" if one["worse"][1] == one["worse"][2] else f"{apart} [{least}, {most}]")
+    assert [one["p"] is None for one in found["policies"].values()] == [True, False]
+    assert found["shown"] == "yearly"
+
+
+def test_what_the_answer_depends_on_has_the_figures_of_the_numbers(folder: Path) -> None:
+    found, rows = numbers_of(folder), rows_of(folder)
+    for words, one in found["changes"].items():
+        assert rows[words] == [said(one["failed"]), three_digits(one["safe"]["value"])]
+    assert rows["the mean return known"][0] == said(found["mean_known"])
+    assert {law: rows[f"futures by the law “{law}”"][0] for law in found["laws"]} == {
+        law: said(chance) for law, chance in found["laws"].items()
+    }
+    by_year = found["policies"]["yearly"]["by_year"]
+    assert [rows[str(year)] for year in (10, 20, 30)] == [[percent(by_year[year - 1])] for year in (10, 20, 30)]
+    page = text_of((folder / "plan.html").read_text(encoding="utf-8"))
+    first, last = (percent(found["worst_decade"][which]["value"]) for which in ("first", "last"))
+    assert f"the plan fails in {first}; where the last ten are, in {last}." in page
+    assert all(sentence in page for sentence in found["assumed"])
+
+
+def test_the_pictures_show_the_figures_of_the_numbers(folder: Path) -> None:
+    found = numbers_of(folder)
+    fan = pd.read_csv(folder / "figures" / "plan.csv", index_col="year")
+    assert fan.to_numpy() == pytest.approx(np.array(found["policies"]["yearly"]["fan"]), rel=1e-9)
+    curve = pd.read_csv(folder / "figures" / "amounts.csv").to_numpy()
+    rows = [[one["amount"], *(100 * one["failed"][key] for key in ("value", "low", "high"))] for one in found["curve"]]
+    assert curve == pytest.approx(np.array(rows), rel=1e-9)
+    assert set(found["pictures"]) == {"plan", "amounts"}
+
+
+def test_more_spent_fails_no_less_often_and_a_worse_world_no_less_either(life: LifeOfPlan) -> None:
+    curve = [chance.value for _, chance in life.curve]
+    assert curve == sorted(curve)
+    as_it_is, *worse = [(chance.value, safe.value) for chance, safe in life.changes.values()]
+    assert all(fails >= as_it_is[0] and safe <= as_it_is[1] for fails, safe in worse)
+    assert life.decades is not None
+    assert life.decades[0].value >= life.policies[life.shown].failed.value
+    stated = dict(life.curve)[60_000.0]
+    assert stated == life.changes["as it is"][0] == life.policies[life.shown].failed
+
+
+# -- sentences -------------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_names_probability_interval_and_amount(life: LifeOfPlan) -> None:
+    yearly = replace(
+        life.policies["yearly"], failed=Chance(0.25, 0.19, 0.32), safe=Amount(31_449.0, 24_351.0, 39_249.0)
+    )
+    stated = replace(life, policies={"yearly": yearly}, paths=200)
+    assert answer_words(stated) == (
+        "Rebalanced by yearly, the plan runs out or leaves less than 100,000 USD within 35 years in 25.0 % (19.0 to "
+        "32.0 %) of 200 futures. A probability of 5 % allows spending of 31,400 USD a year (24,400 to 39,200) in "
+        "today's money."
+    )
+    nothing = replace(stated, policies={"yearly": replace(yearly, safe=Amount(0.0, 0.0, 0.0))})
+    assert answer_words(nothing).endswith("However little is spent, it fails with a probability of more than 5 %.")
+
+
+def test_a_difference_between_policies_is_named_only_beyond_chance(life: LifeOfPlan) -> None:
+    yearly, wide = life.policies.values()
+    worse = replace(wide, worse=(0.034, 0.012, 0.056), p=0.004)
+    chance = replace(wide, worse=(0.01, -0.02, 0.04), p=0.5)
+    assert policies_words(replace(life, policies={"yearly": yearly, "wide": worse, "third": chance})) == (
+        "On the same futures fail, by more than chance: wide more often, by 3.4 points (1.2 to 5.6)."
+    )
+    assert policies_words(replace(life, policies={"yearly": yearly, "third": chance})) == (
+        "No other policy fails more or less often than yearly by more than chance: none differs by more than 4.0 "
+        "points, at 95 %."
+    )
+    assert policies_words(replace(life, policies={"yearly": yearly})) == ""
+
+
+def test_the_doubt_of_the_mean_stands_beside_the_answer(life: LifeOfPlan) -> None:
+    known = replace(life, growth=(0.0644, 0.0267), known=Chance(0.1, 0.05, 0.18))
+    fails = percent(life.changes["as it is"][0].value)
+    assert doubt_words(known) == (
+        "In the 15 years of data the target grew by 6.4 % a year, with a standard error of 2.7 points. Were that mean "
+        f"known, the plan would fail in 10.0 % and not in {fails} of futures."
+    )
+
+
+@pytest.mark.parametrize(
+    ("spending", "words"),
+    [
+        (Spending("constant", 60_000.0), "60,000 USD a year whatever prices do are spent for 35 years"),
+        (Spending("indexed", 60_000.0), "60,000 USD a year in today's money are spent for 35 years"),
+        (
+            Spending("guardrails", 60_000.0),
+            "60,000 USD a year in today's money, cut or raised by 10 % where it is 20 % more or less of NAV than at "
+            "first are spent for 35 years",
+        ),
+        (Spending("share", share=0.04), "4.0 % of NAV a year is spent for 35 years"),
+        (
+            Spending("share", share=0.04, floor=30_000.0, ceiling=90_000.0),
+            "4.0 % of NAV a year, at least 30,000, at most 90,000 in today's money is spent for 35 years",
+        ),
+    ],
+)
+def test_each_rule_of_spending_is_told(life: LifeOfPlan, spending: Spending, words: str) -> None:
+    plan = replace(life.plan, spending=spending, saving=None)
+    assert plan_words(replace(life, plan=plan)) == f"{words}, paid each month."
+    first = "20,000 USD a year are saved for 1 year"
+    saved = plan_words(replace(life, plan=replace(plan, saving=SavingKeys(amount=20_000.0, years=1))))
+    assert saved == f"{first}; {words.replace('35', '34')}, paid each month."
+
+
+def test_what_is_left_out_is_said_on_the_page_in_the_numbers_and_in_the_terminal(
+    life: LifeOfPlan, folder: Path
+) -> None:
+    page, found = text_of((folder / "plan.html").read_text(encoding="utf-8")), numbers_of(folder)
+    left_out = "thirds is left out: it decides on prices to come, and no plan plays it."
+    assert all(words in page for words in (*NOTES, left_out))
+    assert found["warnings"] == NOTES
+    assert list(found["left_out"]) == ["thirds"]
+    printed = plan_text(replace(life, left_out=found["left_out"]), NOTES)
+    assert printed.endswith(f"\n\nWarning: {NOTES[0]}\nWarning: {left_out}")
+    assert "No warnings." not in page
+
+
+# -- a rule without an amount ----------------------------------------------------------------------------------------
+
+
+def test_a_fraction_of_nav_has_no_amount_and_never_runs_out(shares: LifeOfPlan, tmp_path: Path) -> None:
+    write_plan_sheet(tmp_path, shares, {"Run": "one"})
+    found, rows = numbers_of(tmp_path), rows_of(tmp_path)
+    one = found["policies"]["yearly"]
+    assert (one["failed"]["value"], one["safe"]["value"], found["curve"], found["worst_decade"]) == (
+        0.0,
+        None,
+        [],
+        None,
+    )
+    assert rows["yearly"][1:3] == ["–", "–"]
+    assert answer_words(shares) == (
+        "Rebalanced by yearly, the plan runs out within 5 years in 0.0 % (0.0 to 3.6 %) of 100 futures."
+    )
+    page = text_of((tmp_path / "plan.html").read_text(encoding="utf-8"))
+    assert "it has no amount whose safety can be asked." in page
+    assert set(found["pictures"]) == {"plan"}
+    assert one["taken"] == pytest.approx(0.04 * 1e6, rel=0.15)  # of a NAV that hardly grows in five years
+    assert not re.search(r"\bnan\b|None", page)
