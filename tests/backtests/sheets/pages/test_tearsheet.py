@@ -371,7 +371,7 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(charged, charg
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
     assert figures["quarterly"]["final_balance_taxed"] == played.ledger.nav[-1] - played.tax_at_end
     assert figures["never"]["harvested"] > 0.0 < figures["never"]["harvest_cost"]
-    assert f"Lots that have lost more than {percent(0.05)} of their cost are harvested at the close" in text
+    assert "of their cost are harvested at the close: sold, and replaced by a substitute" in text
     for words in (
         "CAGR, after tax at the end",
         "Losses harvested",
