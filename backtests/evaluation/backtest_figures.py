@@ -67,8 +67,11 @@ def drawdown_dates(figures: Mapping[str, Any]) -> str:
 
 def comparison_figures(scores: Mapping[str, Score], backtests: Mapping[str, Backtest]) -> dict[str, dict[str, Any]]:
     """The figures of each policy by name, with those of cash flows, harvests and tax at the end where there are any."""
-    found = {name: s.figures(backtests[name].dates) | flow_figures(backtests[name]) for name, s in scores.items()}
-    return {n: f | taxed_figures(backtests[n], scores[n]) | harvest_figures(backtests[n]) for n, f in found.items()}
+    found: dict[str, dict[str, Any]] = {name: s.figures(backtests[name].dates) for name, s in scores.items()}
+    for name, s in scores.items():
+        played = backtests[name]
+        found[name] |= flow_figures(played) | taxed_figures(played, s) | harvest_figures(played)
+    return found
 
 
 def backtest_score(backtest: Backtest) -> Score:

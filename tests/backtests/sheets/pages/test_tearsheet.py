@@ -339,7 +339,7 @@ def charged() -> Comparison:
     """With taxes, fees, tickets and flows, and a limit that no policy keeps."""
     flows = {"every": "month", "amount": 10_000}
     keys = {
-        "tax": {"rate": 0.2, "at_end": "liquidate", "harvest_above": 0.05},
+        "tax": {"rate": 0.2, "lots": "first", "at_end": "liquidate", "harvest_above": 0.05},
         "holding": {"management_fee_bps": 20},
         "flows": flows,
         "costs.bonds.ticket": 2,
@@ -371,7 +371,7 @@ def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(charged, charg
     assert figures["quarterly"]["flows"] == played.flows.sum() > 0.0
     assert figures["quarterly"]["final_balance_taxed"] == played.ledger.nav[-1] - played.tax_at_end
     assert figures["never"]["harvested"] > 0.0 < figures["never"]["harvest_cost"]
-    assert "Lots that have lost more than 5.00\u202f% of their cost are harvested at the close" in text
+    assert "of their cost are harvested at the close: sold, and replaced by a substitute" in text
     for words in (
         "CAGR, after tax at the end",
         "Losses harvested",
