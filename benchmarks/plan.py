@@ -28,6 +28,7 @@ from research.portfolio.keys.plan import MONTHS_A_YEAR, Plan
 from research.risk.simulation.future_laws import future_laws, sample
 from research.rules import Calendar, Never, Threshold
 
+FUTURES = 10_000
 FILE = Path(__file__).parents[1] / "data" / "portfolios" / "global_multi_asset.yaml"
 YEARS, RATE = 40, 0.035  # spending of the first year over NAV
 WARM = 100  # futures of the first round, in which kernels are compiled
@@ -43,7 +44,7 @@ def timed(call: Callable[[], T]) -> tuple[T, float, float]:
 
 def main() -> None:
     """Draw, play and search, on few futures first; print the seconds and keep them."""
-    paths = int(sys.argv[1]) if len(sys.argv) > 1 else PATHS
+    paths = int(sys.argv[1]) if len(sys.argv) > 1 else FUTURES
     file = load_portfolio(FILE)
     portfolio = replace(file, costs=replace(file.costs, tax=Tax(0.2)))
     plan = Plan(years=YEARS, spending=Spending("indexed", RATE * file.nav), every="month", inflation=0.025)

@@ -116,11 +116,11 @@ class PlanOpening(Opening):
 
     @property
     def gross(self) -> float:
-        """What leaves the portfolio for one that the owner gets."""
+        """Currency that leaves the portfolio for one that the owner gets."""
         return 1.0 if self.taxable else 1.0 / (1.0 - self.plan.withdrawal_tax)
 
     def accounts(self, first: bool) -> "tuple[PlanOpening, ...]":
-        """What is held in taxable accounts and in sheltered ones, in the order in which it is spent.
+        """The holdings of taxable accounts and of sheltered ones, in the order in which they are spent.
 
         first : true if the taxable ones are spent first. A portfolio of one kind of account gives one.
         """
@@ -300,13 +300,13 @@ class _Account:
             spending.state[PAID] += float((spending.known[before] * spending.prices[before]).sum())
         if self.lots.units.shape[1] > 0:
             self.lots.held[:], self.lots.carried[:], self.lots.year[:] = self.held > 0.0, 0.0, 0.0
-            self.lots.long_from[:] = 0
+            self.lots.long_from[:], self.lots.bought[:] = 0, 0
             self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
         self.count, stopped = self.one(self.inputs, 0, self.units, self.cash, self.booked)
         return int(stopped)
 
     def owed(self, stopped: int) -> tuple[float, float]:
-        """What the owner did not get at row `stopped` of all that was due, and of what the rule pays, currency.
+        """(of all that was due at row `stopped`, of what the rule pays) what the owner did not get, currency.
 
         All is sold for the last payment, and its gains are taxed.
         """

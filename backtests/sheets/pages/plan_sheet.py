@@ -123,7 +123,7 @@ def _range(found: Amount, basis: str) -> str:
 
 
 def answer_words(life: LifeOfPlan) -> str:
-    """What the plan comes to, in one or two sentences."""
+    """The answer of the plan, in one or two sentences."""
     one, plan, basis = life.policies[life.shown], life.plan, life.portfolio.basis
     fails = "runs out" if plan.left == 0.0 else f"runs out or leaves less than {amount(plan.left)} {basis}"
     said = (

@@ -61,13 +61,14 @@ class ByHand:
                     goes = amount / PARTS[plan.every]
             gone += goes - comes
             self.cash += comes - goes
-            if self.nav <= 0.0:
-                taken[m // 12] += max(nav + comes, 0.0) / price
+            lacking = self.tax * max(float((self.values - self.paid).sum()) - self.losses, 0.0) - self.nav
+            if self.nav <= 0.0 or (self.cash < 0.0 and not self.sell_for_cash()):  # all is sold, and its gains taxed
+                taken[m // 12] += max(goes - max(lacking, 0.0), 0.0) / price
                 return navs, m, taken
             if goes:
                 taken[m // 12] += goes / price
-            if comes - goes < 0.0 and self.cash < 0.0 and not self.sell_for_cash():
-                return navs, m, taken
+            if comes > goes:
+                self.buy_with(comes - goes)
             weights = self.values / self.nav
             off = max(*np.abs(weights - self.target), abs(self.cash / self.nav - (1.0 - self.target.sum())))
             if (self.months and m == 1) or (m > 0 and dates[m].month in self.months) or off > self.band:
@@ -91,6 +92,16 @@ class ByHand:
         if wanted / nav > 1.2 * first and self.plan.years - year > 15:
             return 0.9 * wanted
         return 1.1 * wanted if wanted / nav < 0.8 * first else wanted
+
+    def buy_with(self, money: float) -> None:
+        """Buy what is most below target with money that came."""
+        weights, share = self.values / self.nav, money / self.nav
+        gaps = np.maximum(self.target - weights, 0.0)
+        level = 0.0
+        if gaps.sum() > share:
+            level = brentq(lambda x: np.maximum(gaps - x, 0.0).sum() - share, 0.0, gaps.max(), xtol=1e-16, rtol=1e-15)
+        bought = np.maximum(gaps - level, 0.0)
+        self.trade(weights + bought, self.cash / self.nav - float(bought.sum()))
 
     def sell_for_cash(self) -> bool:
         """Sell what is most above target until cash is paid back; False if all of it does not pay for the tax."""

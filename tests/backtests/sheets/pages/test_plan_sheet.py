@@ -17,6 +17,7 @@ from backtests.sheets.pages.plan_sheet import (
     answer_words,
     doubt_words,
     plan_text,
+    plan_warnings,
     plan_words,
     policies_words,
     write_plan_sheet,
@@ -89,7 +90,7 @@ def test_the_table_of_policies_has_the_figures_of_the_numbers(folder: Path) -> N
         assert (fails, safe) == (f"{value} [{low}, {high}]", three_digits(one["safe"]["value"]))
         assert rest == [*map(amount, one["left"]), *paid]
         apart, least, most = (number(100 * each, 1, signed=True) for each in one["worse"])
-        assert worse == ("–" if one["worse"][1] == one["worse"][2] else f"{apart} [{least}, {most}]")
+        assert worse == (f"{apart} [{least}, {most}]" if any(one["worse"]) else "–")
     assert [one["p"] is None for one in found["policies"].values()] == [True, False]
     assert found["shown"] == "yearly"
 
@@ -103,7 +104,9 @@ def test_what_the_answer_depends_on_has_the_figures_of_the_numbers(folder: Path)
         law: said(chance) for law, chance in found["laws"].items()
     }
     by_year = found["policies"]["yearly"]["by_year"]
-    assert [rows[str(year)] for year in (10, 20, 30)] == [[percent(by_year[year - 1])] for year in (10, 20, 30)]
+    years = (10, 20, 30, 35)
+    cells = [percent(by_year[year - 1]) for year in years]
+    assert [rows["10 years"], rows[cells[0]]] == [["20 years", "30 years", "35 years"], cells[1:]]
     page = text_of((folder / "plan.html").read_text(encoding="utf-8"))
     first, last = (percent(found["worst_decade"][which]["value"]) for which in ("first", "last"))
     assert f"the plan fails in {first}; where the last ten are, in {last}." in page
@@ -145,7 +148,9 @@ def test_the_answer_names_probability_interval_and_amount(life: LifeOfPlan) -> N
         "today's money."
     )
     nothing = replace(stated, policies={"yearly": replace(yearly, safe=Amount(0.0, 0.0, 0.0))})
-    assert answer_words(nothing).endswith("However little is spent, it fails with a probability of more than 5 %.")
+    assert answer_words(nothing).endswith("However little is spent, it fails in more than 5 %.")
+    begins = replace(life.plan, spending=Spending("guardrails", 60_000.0))
+    assert "allows spending that begins with 31,400 USD" in answer_words(replace(stated, plan=begins))
 
 
 def test_a_difference_between_policies_is_named_only_beyond_chance(life: LifeOfPlan) -> None:
@@ -153,11 +158,12 @@ def test_a_difference_between_policies_is_named_only_beyond_chance(life: LifeOfP
     worse = replace(wide, worse=(0.034, 0.012, 0.056), p=0.004)
     chance = replace(wide, worse=(0.01, -0.02, 0.04), p=0.5)
     assert policies_words(replace(life, policies={"yearly": yearly, "wide": worse, "third": chance})) == (
-        "On the same futures fail, by more than chance: wide more often, by 3.4 points (1.2 to 5.6)."
+        "On the same futures and by more than chance fail “wide” more often, by 3.4 points (difference +1.2 to +5.6), "
+        f"paying {amount(wide.taken)} USD a year; yearly pays {amount(yearly.taken)}."
     )
     assert policies_words(replace(life, policies={"yearly": yearly, "third": chance})) == (
         "No other policy fails more or less often than yearly by more than chance: none differs by more than 4.0 "
-        "points, at 95 %."
+        "points (each interval at 95 %)."
     )
     assert policies_words(replace(life, policies={"yearly": yearly})) == ""
 
@@ -166,7 +172,7 @@ def test_the_doubt_of_the_mean_stands_beside_the_answer(life: LifeOfPlan) -> Non
     known = replace(life, growth=(0.0644, 0.0267), known=Chance(0.1, 0.05, 0.18))
     fails = percent(life.changes["as it is"][0].value)
     assert doubt_words(known) == (
-        "In the 15 years of data the target grew by 6.4 % a year, with a standard error of 2.7 points. Were that mean "
+        "In the 15 years of data the target grew by 6.7 % a year, with a standard error of 2.7 points. Were that mean "
         f"known, the plan would fail in 10.0 % and not in {fails} of futures."
     )
 
@@ -174,26 +180,35 @@ def test_the_doubt_of_the_mean_stands_beside_the_answer(life: LifeOfPlan) -> Non
 @pytest.mark.parametrize(
     ("spending", "words"),
     [
-        (Spending("constant", 60_000.0), "60,000 USD a year whatever prices do are spent for 35 years"),
-        (Spending("indexed", 60_000.0), "60,000 USD a year in today's money are spent for 35 years"),
+        (Spending("constant", 60_000.0), "60,000 USD a year whatever prices do"),
+        (Spending("indexed", 60_000.0), "60,000 USD a year in today's money"),
         (
             Spending("guardrails", 60_000.0),
-            "60,000 USD a year in today's money, cut or raised by 10 % where it is 20 % more or less of NAV than at "
-            "first are spent for 35 years",
+            "60,000 USD a year in today's money, 10 % less or more where that is 20 % more or less of NAV than at "
+            "first",
         ),
-        (Spending("share", share=0.04), "4.0 % of NAV a year is spent for 35 years"),
+        (Spending("share", share=0.04), "4.0 % of NAV a year"),
         (
             Spending("share", share=0.04, floor=30_000.0, ceiling=90_000.0),
-            "4.0 % of NAV a year, at least 30,000, at most 90,000 in today's money is spent for 35 years",
+            "4.0 % of NAV a year, at least 30,000 USD in today's money, at most 90,000 USD in today's money",
         ),
     ],
 )
 def test_each_rule_of_spending_is_told(life: LifeOfPlan, spending: Spending, words: str) -> None:
-    plan = replace(life.plan, spending=spending, saving=None)
-    assert plan_words(replace(life, plan=plan)) == f"{words}, paid each month."
-    first = "20,000 USD a year are saved for 1 year"
-    saved = plan_words(replace(life, plan=replace(plan, saving=SavingKeys(amount=20_000.0, years=1))))
-    assert saved == f"{first}; {words.replace('35', '34')}, paid each month."
+    plan = replace(life.plan, spending=spending, saving=None, once={})
+    assert plan_words(replace(life, plan=plan)) == f"Spent are {words}, for 35 years, a part each month."
+    plan = replace(plan, saving=SavingKeys(amount=20_000.0, years=1), once={pd.Timestamp("2030-06-30"): -5_000.0})
+    assert plan_words(replace(life, plan=plan)) == (
+        f"Saved are 20,000 USD a year in today's money for 1 year. Spent are {words}, for 34 years, a part each month. "
+        "Besides, 5,000 go on 2030-06-30, in today's money."
+    )
+
+
+def test_it_warns_where_the_answer_may_mislead(life: LifeOfPlan) -> None:
+    grown = replace(life, growths={"SPY": 0.16, "AGG": 0.01}, frozen=("hrp",), plan=replace(life.plan, years=15))
+    assert [said.split(" ", 1)[0] for said in plan_warnings(grown, [])] == ["SPY", "What"]
+    euros = replace(grown, growths={}, frozen=(), portfolio=replace(life.portfolio, basis="EUR"))
+    assert plan_warnings(euros, []) == ["Consumer prices are those of the United States, and the portfolio is in EUR."]
 
 
 def test_what_is_left_out_is_said_on_the_page_in_the_numbers_and_in_the_terminal(
@@ -202,10 +217,10 @@ def test_what_is_left_out_is_said_on_the_page_in_the_numbers_and_in_the_terminal
     page, found = text_of((folder / "plan.html").read_text(encoding="utf-8")), numbers_of(folder)
     left_out = "thirds is left out: it decides on prices to come, and no plan plays it."
     assert all(words in page for words in (*NOTES, left_out))
-    assert found["warnings"] == NOTES
+    assert found["warnings"][:2] == [*NOTES, left_out]
     assert list(found["left_out"]) == ["thirds"]
     printed = plan_text(replace(life, left_out=found["left_out"]), NOTES)
-    assert printed.endswith(f"\n\nWarning: {NOTES[0]}\nWarning: {left_out}")
+    assert f"\n\nWarning: {NOTES[0]}\nWarning: {left_out}\nWarning: The plan is longer than the data" in printed
     assert "No warnings." not in page
 
 
@@ -227,7 +242,7 @@ def test_a_fraction_of_nav_has_no_amount_and_never_runs_out(shares: LifeOfPlan, 
         "Rebalanced by yearly, the plan runs out within 5 years in 0.0 % (0.0 to 3.6 %) of 100 futures."
     )
     page = text_of((tmp_path / "plan.html").read_text(encoding="utf-8"))
-    assert "it has no amount whose safety can be asked." in page
+    assert "The plan states no amount above zero whose safety could be asked." in page
     assert set(found["pictures"]) == {"plan"}
     assert one["taken"] == pytest.approx(0.04 * 1e6, rel=0.15)  # of a NAV that hardly grows in five years
     assert not re.search(r"\bnan\b|None", page)
