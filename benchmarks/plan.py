@@ -24,7 +24,7 @@ from benchmarks.timing import keep, machine, show, versions
 from research.accounting.costs import Tax
 from research.accounting.spending import Spending
 from research.portfolio import load_portfolio
-from research.portfolio.keys.plan import MONTHS_A_YEAR, Plan
+from research.portfolio.plan import MONTHS_A_YEAR, Plan
 from research.risk.simulation.future_laws import future_laws, sample
 from research.rules import Calendar, Never, Threshold
 

@@ -13,7 +13,7 @@ before = time.perf_counter(), time.process_time()
 from dataclasses import replace
 from pathlib import Path
 import numpy as np
-from desk.commands.risk import ready_policies
+from desk.commands.today.risk import ready_policies
 from backtests.today.holdings_risk import holdings_risk
 from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from research.accounting import Costs

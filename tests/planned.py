@@ -10,7 +10,7 @@ from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, 
 from foundation.arrays import Array
 from research.accounting import Costs, Execution, Policy
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.keys.plan import Plan
+from research.portfolio.plan import Plan
 
 FREE = Costs.bps(2)
 

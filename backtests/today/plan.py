@@ -24,7 +24,7 @@ from research.accounting import Policy
 from research.market import Market
 from research.market.reading.long_history import consumer_prices
 from research.portfolio import Portfolio
-from research.portfolio.keys.plan import HISTORY, MONTHS_A_YEAR, Plan
+from research.portfolio.plan import HISTORY, MONTHS_A_YEAR, Plan
 from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_laws, sample
 from research.risk.simulation.streams import MEANS, stream
 

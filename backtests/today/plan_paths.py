@@ -25,7 +25,7 @@ from research.accounting.spending import PAID, SpendingState
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
-from research.portfolio.keys.plan import MONTHS_A_YEAR, Plan
+from research.portfolio.plan import MONTHS_A_YEAR, Plan
 from research.rules.protocol import compiled_rule
 
 HALF_MONTH = pd.Timedelta(days=15)

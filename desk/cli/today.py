@@ -25,7 +25,7 @@ def risk(
     Exposures, losses, contributions, drift, and a year from today.
     """
     with starting():
-        from desk.commands.risk import make_risk
+        from desk.commands.today.risk import make_risk
 
     print_text(make_risk(file, reports, paths, trust_code=trust_code).text)
 
@@ -41,7 +41,7 @@ def plan(
     Savings, withdrawals, taxes and costs of each policy, over all the years of the key `plan`.
     """
     with starting():
-        from desk.commands.plan import make_plan
+        from desk.commands.today.plan import make_plan
 
     print_text(make_plan(file, reports, paths, trust_code=trust_code).text)
 
@@ -62,7 +62,7 @@ def allocate(
     A page shows weights held, the target and simple controls, risk and reasons.
     """
     with starting():
-        from desk.commands.allocate import make_allocate
+        from desk.commands.today.allocate import make_allocate
 
     print_text(make_allocate(file, reports, as_of, policy, sensitivity, trust_code, full).text)
 
@@ -82,6 +82,6 @@ def forecast(
     A page shows what they expect, their skill and what came; they are entered into the forecast book.
     """
     with starting():
-        from desk.commands.forecast import make_forecast
+        from desk.commands.today.forecast import make_forecast
 
     print_text(make_forecast(file, reports, as_of, worth, trust_code, full).text)

@@ -19,12 +19,12 @@ from backtests.runs.folder import SUMMARY_FILE, found_at, run_places
 from backtests.runs.manifest import past_runs
 from backtests.runs.report_settings import FULL_RUN
 from backtests.runs.verify import verify
-from desk.commands.allocate import make_allocate
-from desk.commands.forecast import make_forecast
 from desk.commands.made import Made
-from desk.commands.plan import make_plan
 from desk.commands.report import make_backtest, make_report
-from desk.commands.risk import make_risk
+from desk.commands.today.allocate import make_allocate
+from desk.commands.today.forecast import make_forecast
+from desk.commands.today.plan import make_plan
+from desk.commands.today.risk import make_risk
 from foundation.arguments import day, one_of, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, locked, work_folder, write_whole

@@ -30,9 +30,9 @@ from research.portfolio.keys.benchmark import NamedBenchmark
 from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
 from research.portfolio.keys.forecasts import StatedForecasts
 from research.portfolio.keys.orders import OrderLimits
-from research.portfolio.keys.plan import Plan
 from research.portfolio.keys.stress import Stress
 from research.portfolio.keys.ticket import TicketTerms
+from research.portfolio.plan import Plan
 
 MATERIALITY = 1.0  # bp of NAV a year
 

@@ -10,7 +10,7 @@ from scipy import special, stats
 
 from research.accounting.spending import Spending
 from research.allocation import FixedWeights
-from research.portfolio.keys.plan import Plan
+from research.portfolio.plan import Plan
 from research.rules import Never
 from tests.planned import holding, played
 

@@ -25,7 +25,7 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.wording import age_words, amount, counted, listed, number, percent
 from research.accounting.spending import CHANGE, GUARDRAIL
 from research.market.calendars import DAYS_PER_YEAR
-from research.portfolio.keys.plan import HISTORY, MONTHS_A_YEAR
+from research.portfolio.plan import HISTORY, MONTHS_A_YEAR
 
 SHEET, NUMBERS = "plan.html", "plan.json"
 SCHEMA = 1  # of plan.json: docs/schemas/plan-1.json

@@ -18,7 +18,7 @@ from desk.commands.cycle.governance import Governed
 from desk.commands.cycle.records import newest_cycles
 from desk.commands.orders.trades import policy_now, today_of, trades_now
 from desk.commands.report import scored_backtest
-from desk.commands.risk import ready_policies
+from desk.commands.today.risk import ready_policies
 from desk.commands.trials import search_words
 from desk.cycle.alerts import INFORMATION, STATUS_LEVELS, URGENT
 from desk.cycle.monitor import NORMAL_LEVEL, Reading, monitored

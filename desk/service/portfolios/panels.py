@@ -23,7 +23,7 @@ from backtests.studies.forecasts.walk_forward import interval
 from backtests.today.holdings_risk import holdings_risk
 from desk.commands.orders.trades import policy_now, trades_now
 from desk.commands.report import scored_backtest
-from desk.commands.risk import ready_policies
+from desk.commands.today.risk import ready_policies
 from desk.cycle.monitor import counted_rows
 from desk.service.portfolios.figures import drift_of, performance_of
 from desk.tickets import make_ticket

@@ -29,9 +29,9 @@ from research.portfolio.keys.forecasts import ForecastKeys
 from research.portfolio.keys.limits import LimitKeys
 from research.portfolio.keys.market_keys import MarketKeys
 from research.portfolio.keys.orders import OrderKeys
-from research.portfolio.keys.plan import Plan
 from research.portfolio.keys.stress import StressKeys
 from research.portfolio.keys.ticket import TicketTerms
+from research.portfolio.plan import Plan
 from research.portfolio.portfolio import MATERIALITY
 from research.risk.measures import BPS, TRACKING_PENALTY
 

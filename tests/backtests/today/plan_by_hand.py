@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from foundation.arrays import Array
-from research.portfolio.keys.plan import Plan
+from research.portfolio.plan import Plan
 
 PARTS = {"month": 12, "quarter": 4, "year": 1}
 

@@ -15,7 +15,7 @@ from research.accounting.costs import Tax
 from research.accounting.spending import Spending
 from research.allocation import FixedWeights
 from research.market.reading.long_history import consumer_prices
-from research.portfolio.keys.plan import Plan, SavingKeys
+from research.portfolio.plan import Plan, SavingKeys
 from research.rules import Calendar, Never
 from tests.planned import holding
 

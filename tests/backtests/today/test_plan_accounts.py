@@ -12,7 +12,7 @@ from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, 
 from research.accounting import Costs
 from research.accounting.spending import Spending
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.keys.plan import Plan, SavingKeys
+from research.portfolio.plan import Plan, SavingKeys
 from research.risk.simulation.future_laws import BootstrappedFuture
 from research.risk.simulation.resampling import StationaryBootstrap
 from research.rules import Calendar

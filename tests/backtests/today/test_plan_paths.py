@@ -21,7 +21,7 @@ from research.accounting.spending import Spending
 from research.allocation import FixedWeights
 from research.market.reading.long_history import long_history
 from research.portfolio import load_portfolio
-from research.portfolio.keys.plan import Plan, SavingKeys
+from research.portfolio.plan import Plan, SavingKeys
 from research.rules import Calendar, Never, Threshold
 from tests.backtests.today.plan_by_hand import ByHand
 from tests.planned import holding, played

@@ -21,7 +21,7 @@ from backtests.sheets.pages.risk_sheet import risk_numbers
 from backtests.today.holdings_risk import holdings_risk
 from desk.commands.cycle.cycle import make_cycle
 from desk.commands.report import make_backtest
-from desk.commands.risk import ready_policies
+from desk.commands.today.risk import ready_policies
 from desk.service.caller import Caller
 from desk.service.portfolios.stored import written_out
 from desk.service.routes import portfolios

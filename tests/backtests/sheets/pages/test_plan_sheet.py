@@ -25,7 +25,7 @@ from backtests.sheets.pages.plan_sheet import (
 from backtests.today.plan import Amount, Chance, LifeOfPlan, life_of_plan
 from foundation.paper.wording import amount, number, percent
 from research.accounting.spending import Spending
-from research.portfolio.keys.plan import SavingKeys
+from research.portfolio.plan import SavingKeys
 
 ROOT = Path(__file__).parents[4]
 NOTES = ["Policy tuned must be fitted first."]

@@ -1,6 +1,7 @@
 """The plan of a portfolio file: its rows, and each mistake with file, key, value and fix."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from foundation.errors import ConfigError
 from research.accounting.spending import Spending
 from research.portfolio import load_portfolio
-from research.portfolio.keys.plan import Plan, SavingKeys
+from research.portfolio.plan import Plan, SavingKeys
 
 FIXED = "spending: {amount: 1_000}, inflation: 0.02"
 
@@ -47,6 +48,10 @@ def test_the_rows_of_a_plan_are_those_of_its_calendar() -> None:
         inflation=0.0,
     )
     state = plan.state(pd.date_range("2022-12-29", periods=49, freq=pd.DateOffset(months=1)))
+    past = replace(plan, once=plan.once | {pd.Timestamp("2022-12-01"): -9.0})  # which the holdings have already
+    assert past.state(pd.date_range("2022-12-29", periods=49, freq=pd.DateOffset(months=1))).known.tolist() == (
+        state.known.tolist()
+    )
     quarters = np.arange(1, 50, 3)
     saved, spent = quarters[1:9], quarters[8:-1]
     known = np.zeros(50)

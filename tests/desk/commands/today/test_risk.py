@@ -9,12 +9,12 @@ from jsonschema import Draft202012Validator
 
 from backtests.runs.verify import verify
 from backtests.sheets.pages.risk_sheet import SCHEMA
-from desk.commands import risk as command
 from desk.commands.past_runs import Wanted, replay, runs_text, show_text
-from desk.commands.risk import make_risk
+from desk.commands.today import risk as command
+from desk.commands.today.risk import make_risk
 from foundation.errors import ConfigError, DataError
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SIXTY_FORTY = ROOT / "data/portfolios/sixty_forty.yaml"
 
 

@@ -9,7 +9,7 @@ from backtests.sheets.pages.plan_sheet import plan_text, write_plan_sheet
 from backtests.today.plan import life_of_plan
 from backtests.today.risk_paths import PLAN_PATHS
 from desk.commands.made import Made, age_text, file_fact, finish, run_for
-from desk.commands.risk import fitted_policies
+from desk.commands.today.risk import fitted_policies
 from foundation.errors import ConfigError
 from foundation.files import writing
 from foundation.progress import bar
