@@ -1,6 +1,6 @@
 """A plan of forty years on ten thousand futures of months: eight assets, six policies, costs and tax; seconds.
 
-`python -m benchmarks.plan 1000` takes a thousand futures. They are drawn and played under every policy on two threads,
+`python -m benchmarks.plan 1000 month` takes a thousand futures, and pays a part each month and not all each year. They are drawn and played under every policy on two threads,
 as `rebalance plan` does; then the safe amount of each policy is searched for. Seconds of the processor are those of all
 threads; those by the clock are longer on a machine with other work.
 """
@@ -45,9 +45,10 @@ def timed(call: Callable[[], T]) -> tuple[T, float, float]:
 def main() -> None:
     """Draw, play and search, on few futures first; print the seconds and keep them."""
     paths = int(sys.argv[1]) if len(sys.argv) > 1 else FUTURES
+    every = sys.argv[2] if len(sys.argv) > 2 else "year"
     file = load_portfolio(FILE)
     portfolio = replace(file, costs=replace(file.costs, tax=Tax(0.2)))
-    plan = Plan(years=YEARS, spending=Spending("indexed", RATE * file.nav), every="month", inflation=0.025)
+    plan = Plan(years=YEARS, spending=Spending("indexed", RATE * file.nav), every=every, inflation=0.025)
     opening, daily, mix = PlanOpening.of(portfolio, plan), Opening(portfolio), file.strategic
     policies = {
         "never": Never(mix),
@@ -78,7 +79,7 @@ def main() -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     total = [sum(each[k] for each in facts.values()) for k in (0, 1)]
     show(
-        f"{paths:,} futures of {YEARS} years by the month, {len(market.assets)} assets, {WORKERS} threads",
+        f"{paths:,} futures of {YEARS} years by the month, paid each {every}, {len(market.assets)} assets, {WORKERS} threads",
         ["", "processor, s", "clock, s", "safe: processor, s", "clock, s", "fails", "safe amount"],
         [row + [""] * (7 - len(row)) for row in rows],
         [
@@ -86,7 +87,7 @@ def main() -> None:
             f"{machine()}; {versions('numpy', 'numba')}",
         ],
     )
-    keep("plan", {"paths": paths, "seconds": facts, "gigabytes": memory})
+    keep("plan", {"paths": paths, "every": every, "seconds": facts, "gigabytes": memory})
 
 
 if __name__ == "__main__":

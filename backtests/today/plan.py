@@ -74,8 +74,9 @@ class PolicyPlan:
     """One policy on all futures.
 
     failed   : it ran out, or left less than it should.
-    by_year  : (Y,) probability of having run out by the end of each year.
+    by_year  : probability of having run out by the end of each of the Y years.
     left     : NAV at the end by the quantiles `LEVELS`, currency in today's money.
+    nominal  : the same in money of that day.
     fan      : (Y + 1, levels) NAV as each year ends, today's first, likewise.
     taken    : mean of what was paid out a year, currency in today's money.
     lowest   : 5 % quantile of the lowest payment of a whole year, likewise.
@@ -87,8 +88,9 @@ class PolicyPlan:
     """
 
     failed: Chance
-    by_year: Array
+    by_year: tuple[Chance, ...]
     left: Array
+    nominal: Array
     fan: Array
     taken: float
     lowest: float
@@ -401,12 +403,14 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
     error = math.sqrt(more + less + 1.0 - wider**2 / trials) / trials
     low, high = (wider / trials + sign * stats.norm.ppf(0.5 + CONFIDENCE / 2) * error for sign in (-1.0, 1.0))
     until = MONTHS_A_YEAR * np.arange(1, years + 1)
-    by_year = ((played.ended >= 0)[:, None] & (played.ended[:, None] < until)).mean(axis=0)
+    ran_out = (played.ended >= 0)[:, None] & (played.ended[:, None] < until)
+    by_year = tuple(Chance.of(by_then) for by_then in ran_out.T)
     apart = (0.0, 0.0, 0.0) if is_first else ((more - less) / paths, low, high)
     real = played.nav / played.prices
     spending = played.taken[:, plan.begins // MONTHS_A_YEAR :]
     return PolicyPlan(
-        Chance.of(failed), by_year, np.quantile(played.left, LEVELS), np.quantile(real, LEVELS, axis=0).T,
+        Chance.of(failed), by_year, np.quantile(played.left, LEVELS), np.quantile(played.nav[:, -1], LEVELS),
+        np.quantile(real, LEVELS, axis=0).T,
         float(spending.mean()), max(float(np.quantile(spending.min(axis=1), LEVELS[0])), 0.0),
         float(played.taxes.mean()), float(played.costs.mean()), safe, apart,
         math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,

@@ -320,7 +320,7 @@ def _amounts(life: LifeOfPlan) -> list[Part]:
     ends = sorted({*range(10, years + 1, 10), years})
     lasted = table(
         f"Probability of having run out, by {life.shown}", [f"{year} years" for year in ends],
-        [[percent(float(one.by_year[year - 1])) for year in ends]],
+        [[_interval(one.by_year[year - 1]) for year in ends]],
     )  # fmt: skip
     if not life.curve:
         return [Words("The plan states no amount above zero whose safety could be asked.", ""), lasted]

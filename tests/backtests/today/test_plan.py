@@ -73,8 +73,8 @@ def test_policies_are_compared_future_by_future(life):
     assert low < mean < high
     assert 0.0 < other.p <= 1.0
     for one in (shown, other):
-        assert (np.diff(one.by_year) >= 0.0).all()
-        assert one.by_year[-1] <= one.failed.value  # what is left may also be too little
+        assert (np.diff([chance.value for chance in one.by_year]) >= 0.0).all()
+        assert one.by_year[-1].value <= one.failed.value  # what is left may also be too little
         assert one.taxes > 0.0
         assert one.costs > 0.0
         np.testing.assert_allclose(one.fan[-1], one.left, rtol=1e-14)

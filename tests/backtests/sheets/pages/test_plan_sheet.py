@@ -105,7 +105,7 @@ def test_what_the_answer_depends_on_has_the_figures_of_the_numbers(folder: Path)
     }
     by_year = found["policies"]["yearly"]["by_year"]
     years = (10, 20, 30, 35)
-    cells = [percent(by_year[year - 1]) for year in years]
+    cells = [said(by_year[year - 1]) for year in years]
     assert [rows["10 years"], rows[cells[0]]] == [["20 years", "30 years", "35 years"], cells[1:]]
     page = text_of((folder / "plan.html").read_text(encoding="utf-8"))
     first, last = (percent(found["worst_decade"][which]["value"]) for which in ("first", "last"))
