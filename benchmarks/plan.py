@@ -1,8 +1,9 @@
 """A plan of forty years on ten thousand futures of months: eight assets, six policies, costs and tax; seconds.
 
-`python -m benchmarks.plan 1000 month` takes a thousand futures, and pays a part each month and not all each year. They are drawn and played under every policy on two threads,
-as `rebalance plan` does; then the safe amount of each policy is searched for. Seconds of the processor are those of all
-threads; those by the clock are longer on a machine with other work.
+`python -m benchmarks.plan 1000 month` takes a thousand futures, and pays each month in place of each year. They are
+drawn and played under every policy on two threads, as `rebalance plan` does; then the safe amount of each policy is
+searched for. Seconds of the processor are those of all threads; those by the clock are longer on a machine with other
+work.
 """
 
 import resource
@@ -79,7 +80,7 @@ def main() -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     total = [sum(each[k] for each in facts.values()) for k in (0, 1)]
     show(
-        f"{paths:,} futures of {YEARS} years by the month, paid each {every}, {len(market.assets)} assets, {WORKERS} threads",
+        f"{paths:,} futures of {YEARS} years, paid each {every}, {len(market.assets)} assets, {WORKERS} threads",
         ["", "processor, s", "clock, s", "safe: processor, s", "clock, s", "fails", "safe amount"],
         [row + [""] * (7 - len(row)) for row in rows],
         [

@@ -260,7 +260,7 @@ class _Account:
         self.ledger.nav[0] = self.held @ opening.closes[0] + self.ledger.cash[0]
         self.units, self.booked = np.empty(n), 1 - opening.portfolio.sessions_since_trade
         self.one = typed(play, self.inputs, 0, self.units, self.cash, self.booked)
-        self.count = 0
+        self.count, self.laid_out = 0, None
 
     def play(
         self,
@@ -282,16 +282,14 @@ class _Account:
         after         : the account that paid before, up to row `since`, and could not pay all that was due then.
         """
         self.closes[:], self.tiles[:], self.units[:] = closes, tiles, self.held
-        begins = since if after is not None else -1 if spends else np.inf
-        spending, pays = self.spending, np.arange(len(self.saved)) > begins
-        years_left, paid, goes = (np.where(pays, planned, 0) for planned in self.planned)
+        spending = self.spending
         spending.prices[1:], spending.state[:] = prices, 0.0 if after is None else after.spending.state
-        self.comes[:], spending.beside[:] = self.saved if beside is None else 0.0, 0.0
+        if after is not None or self.laid_out != (spends, beside is None):
+            self._lay_out(since if after is not None else -1 if spends else len(self.saved), saves=beside is None)
+            self.laid_out = None if after is not None else (spends, beside is None)
         if beside is not None:
             spending.beside[1] = beside.saved * spending.prices
             spending.beside[0] = beside.ledger.nav - spending.beside[1]
-        self.besides[:] = self.comes + goes
-        spending.years_left[:], spending.paid[:], spending.known[:] = years_left, paid, self.besides
         if after is not None:
             owed, of_rule = after.owed(since)
             spending.known[since] -= owed * self.opening.gross / spending.prices[since]
@@ -304,6 +302,14 @@ class _Account:
             self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
         self.count, stopped = self.one(self.inputs, 0, self.units, self.cash, self.booked)
         return int(stopped)
+
+    def _lay_out(self, begins: int, *, saves: bool) -> None:
+        """Pay after row `begins` what is planned.  saves : true where this account takes what is saved."""
+        pays, spending = np.arange(len(self.saved)) > begins, self.spending
+        years_left, paid, goes = (np.where(pays, planned, 0) for planned in self.planned)
+        self.comes[:], spending.beside[:] = self.saved if saves else 0.0, 0.0
+        self.besides[:] = self.comes + goes
+        spending.years_left[:], spending.paid[:], spending.known[:] = years_left, paid, self.besides
 
     def owed(self, stopped: int) -> tuple[float, float]:
         """(of all that was due at row `stopped`, of what the rule pays) what the owner did not get, currency.

@@ -54,8 +54,8 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     nominal = amount(life.policies[life.shown].nominal[MEDIAN])
     caption = (
         f"Held and rebalanced by {life.shown}, the median leaves {middle} {unit} in today's money after "
-        f"{life.plan.years} years ({nominal} in money of that day), and nine futures of ten leave between {low} and {top}. "
-        "No future follows an edge."
+        f"{life.plan.years} years ({nominal} in money of that day), and nine futures of ten leave between {low} and "
+        f"{top}. No future follows an edge."
     )
     alt = f"Fan chart over {life.plan.years} years. At its end: " + ", ".join(
         f"{words} {amount(value)}" for words, value in zip(LABELS, fan[-1], strict=True)
