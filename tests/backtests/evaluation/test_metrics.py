@@ -64,7 +64,7 @@ def test_which_way_is_better_is_said_once() -> None:
         "growth", "growth_gross", "total_return", "final_balance",
         "sharpe", "max_drawdown", "nav", "money_weighted", "sortino", "calmar", "omega",
         "hit_rate", "skewness", "tail_ratio", "alpha", "information_ratio", "up_capture", "effective_lines",
-        "diversification", "lowest_cash", "final_balance_taxed", "growth_taxed",
+        "diversification", "lowest_cash", "final_balance_taxed", "growth_taxed", "harvested",
     }  # fmt: skip
     assert lower_is_better("band")  # no metric: a column of settings, the lowest first
 
