@@ -41,7 +41,6 @@ from research.portfolio.keys import (
     limits,
     market,
     orders,
-    plan,
     policies,
     sending,
     stress,
@@ -49,6 +48,7 @@ from research.portfolio.keys import (
     weight_limits,
 )
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
+from research.portfolio.plan import Plan, SavingKeys
 from research.risk.decomposition.contributions import risk_contributions
 
 ROOT = Path(__file__).parents[2]
@@ -467,8 +467,8 @@ KEYS = {
     ("orders", "groups", ANY): names_of(weight_limits.GroupKeys),
     ("execution",): names_of(Execution),
     ("flows",): names_of(flows.FlowKeys),
-    ("plan",): names_of(plan.Plan),
-    ("plan", "saving"): names_of(plan.SavingKeys),
+    ("plan",): names_of(Plan),
+    ("plan", "saving"): names_of(SavingKeys),
     ("plan", "spending"): names_of(Spending),
     ("accounts", ANY): names_of(household.AccountKeys),
     ("positions",): set(names_of(holdings.PositionKeys)) - {"book"},  # which no fresh clone has: docs/book.md shows it

@@ -27,8 +27,8 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     table.insert(0, "year", years)
 
     def draw(f: Format) -> Canvas:
-        million = 1e6 if fan[:, HIGHEST].max() > 2e6 else 1.0
         high = 1.6 * float(fan[:, HIGHEST].max())
+        million = 1e6 if high > 1e6 else 1.0
         panel = one_panel(f, "plan", HEIGHT, Axis(0.0, float(years[-1])), Axis(0.0, high), below=AXIS)
         panel.title("Left", f"{'million ' if million > 1.0 else ''}{unit} in today's money")
         panel.y_grid(panel.y.ticks(), [f"{mark / million:,g}" for mark in panel.y.ticks()])
