@@ -70,7 +70,7 @@ class Case:
         found: Array = alike * np.outer(self.volatility, self.volatility)
         return found
 
-    def costs(self, harvest: float | None) -> Costs:
+    def costs(self, harvest: float | None = None) -> Costs:
         """Half-spread and tax, with losses above this fraction of cost harvested or, without one, none."""
         tax = Tax(self.rate, "average", at_end="liquidate", harvest_above=harvest, wash_sale_days=WINDOW)
         return replace(Costs.bps(len(self.target), half_spread=HALF_SPREAD), tax=tax)

@@ -127,7 +127,7 @@ def relaxed(case: Case, forgiven: bool) -> Relaxed:
     root = np.array(np.linalg.cholesky(case.covariance / MONTHS).T, dtype=float)
     return Relaxed(
         holdings=held, basis=held * (1.0 - case.gain), target=held, rate=case.rate, penalty=TRACKING_PENALTY,
-        root=root, cost=float(case.costs.half_spread[0]),
+        root=root, cost=float(case.costs().half_spread[0]),
         mean=(1.0 + EXPECTED) ** (1.0 / MONTHS), forgiven=forgiven,
     )  # fmt: skip
 
@@ -137,7 +137,7 @@ def of_rule(case: Case, problem: Relaxed, rule: Rule, path: int) -> tuple[float,
     market = case.market(path)
     market = market.until(market.dates[HISTORY + 1 + YEARS * MONTHS])
     played = backtest(
-        market, rule, case.costs, start=market.dates[HISTORY + 1], nav=1e6, lag=0, periods_per_year=MONTHS,
+        market, rule, case.costs(), start=market.dates[HISTORY + 1], nav=1e6, lag=0, periods_per_year=MONTHS,
         targets=target_path(case.held, market),
     )  # fmt: skip
     nav, growth = played.ledger.nav / played.ledger.nav[1], 1.0 + np.array(market.returns[HISTORY + 2 :], dtype=float)
