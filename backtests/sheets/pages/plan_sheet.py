@@ -14,7 +14,7 @@ from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sh
 from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
-from backtests.today.plan import AS_IT_IS, LEVELS, OTHER_PATHS, Amount, Chance, LifeOfPlan
+from backtests.today.plan import LEVELS, OTHER_PATHS, Amount, Chance, LifeOfPlan
 from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
@@ -168,7 +168,7 @@ def policies_words(life: LifeOfPlan) -> str:
 
 def doubt_words(life: LifeOfPlan) -> str:
     """The part of the answer that comes from not knowing the mean return, in words."""
-    there = life.changes[AS_IT_IS][0].value
+    there = life.policies[life.shown].failed.value
     return (
         f"In the {_years(life)} years of data the target grew by {percent(math.expm1(life.growth[0]))} a year, with "
         f"a standard error of {number(100 * life.growth[1], 1)} points. Were that mean known, the plan would fail in "
