@@ -1,10 +1,26 @@
-"""The tax that is due after the last day of a backtest, as `Tax.at_end` says."""
+"""The tax on a sale of all that is held, and the tax that is due after the last day, as `Tax.at_end` says."""
 
 import numpy as np
 
 from backtests.engine.inputs import EngineInputs
-from research.accounting.cost_parameters import COST_COLUMNS
+from foundation.arrays import Array
+from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots
 from research.accounting.tax_lots import capital_gains_tax, gain, tax_return
+
+
+def tax_of_all(lots: Lots, cost_parameters: CostParameters, prices: Array, t: int) -> float:
+    """The tax if all lots were sold, less the losses carried, currency.
+
+    lots            : their carried losses, and the sums of the year, are written; the units stay.
+    cost_parameters : the rates, and the order in which units are sold.
+    prices          : (n,) currency per unit.
+    t               : row of the market.
+    """
+    long, short = np.zeros((2, len(lots.held)))
+    for i in np.flatnonzero(lots.held).tolist():
+        long[i], short[i], _, _ = gain(lots, cost_parameters.method, i, float(prices[i]), np.inf, t)
+    charges, sums = np.zeros((len(COST_COLUMNS), len(long))), (float(long.sum()), float(short.sum()))
+    return float(capital_gains_tax(lots, cost_parameters, long + short, *sums, charges))
 
 
 def tax_at_end(inputs: EngineInputs) -> float:
@@ -18,11 +34,12 @@ def tax_at_end(inputs: EngineInputs) -> float:
     tax, desk, last = inputs.costs.tax, inputs.desk, len(inputs.market.dates) - 1
     if tax is None or not tax.charges or tax.at_end == "keep":
         return 0.0
-    lots = desk.lots._replace(carried=desk.lots.carried.copy(), year=desk.lots.year.copy())
-    long, short = np.zeros((2, len(lots.held)))
-    for i in np.flatnonzero(lots.held if tax.at_end == "liquidate" else np.zeros(0)).tolist():
-        price = float(inputs.sessions.closes[last, i])
-        long[i], short[i], _, _ = gain(lots, desk.cost_parameters.method, i, price, np.inf, last)
-    charges, sums = np.zeros((len(COST_COLUMNS), len(long))), (float(long.sum()), float(short.sum()))
-    due = float(capital_gains_tax(lots, desk.cost_parameters, long + short, *sums, charges))
+    lots, due = unwritten(desk.lots), 0.0
+    if tax.at_end == "liquidate":
+        due = tax_of_all(lots, desk.cost_parameters, inputs.sessions.closes[last], last)
     return due if tax.loss_limit is None else due + float(tax_return(lots, desk.cost_parameters, desk.loss_limit))
+
+
+def unwritten(lots: Lots) -> Lots:
+    """The same lots, with sums of their own that may be written."""
+    return lots._replace(carried=lots.carried.copy(), year=lots.year.copy())

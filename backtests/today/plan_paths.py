@@ -15,6 +15,7 @@ import pandas as pd
 
 from backtests.engine.compiled_loop import play
 from backtests.engine.ledger import Ledger
+from backtests.engine.tax_at_end import tax_of_all, unwritten
 from backtests.today.future_paths import FuturePrices, Opening, SharedBands, engine_inputs, estimates, shown, typed
 from foundation.arrays import Array, Rows, frozen
 from foundation.compiled import compiled
@@ -260,7 +261,8 @@ class _Account:
         self.ledger.nav[0] = self.held @ opening.closes[0] + self.ledger.cash[0]
         self.units, self.booked = np.empty(n), 1 - opening.portfolio.sessions_since_trade
         self.one = typed(play, self.inputs, 0, self.units, self.cash, self.booked)
-        self.count, self.laid_out = 0, None
+        self.count = 0
+        self.laid_out: tuple[bool, bool] | None = None  # spends, saves: as its arrays have it; None if for one future
 
     def play(
         self,
@@ -321,13 +323,8 @@ class _Account:
         return min(lacking, all_due), min(lacking, of_rule)
 
     def _tax_of_all(self, row: int) -> float:
-        """The tax on all gains that are left at a row, at the long-term rate, less the losses carried; currency."""
-        tax, worth, gain = self.opening.costs.tax, self.closes[row], 0.0
-        if tax is None or not tax.charges:
-            return 0.0
-        for i, held in enumerate(self.lots.held.tolist()):
-            gain += float((self.lots.units[i, :held] * (worth[i] - self.lots.price[i, :held])).sum())
-        return tax.rate * max(gain - float(self.lots.carried.sum()), 0.0)
+        """The tax on all that is left at a row, currency."""
+        return tax_of_all(unwritten(self.lots), self.inputs.desk.cost_parameters, self.closes[row], row)
 
     def _due(self, row: int) -> tuple[float, float]:
         """All that the owner is to get at a row, and what the rule pays, currency."""
