@@ -30,6 +30,7 @@ from research.risk.simulation.streams import MEANS, stream
 
 WORKERS = 2
 LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
+MEDIAN = LEVELS.index(0.50)
 OTHER_PATHS = 1_500  # of the futures, those that are played under other laws and assumptions
 CONFIDENCE = 0.95
 POINT = 0.01  # a point of return, of cost or of inflation, a year
@@ -39,6 +40,7 @@ PRECISE = 1e-4  # of the amount that is searched for
 DECADE = 10  # years
 FIFTH = 0.2
 AS_IT_IS, SHELTERED_FIRST = "as it is", "sheltered first"
+NOT_PLAYED = "it decides by the path of prices, and a plan cannot play it."
 MULTIPLES = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0)  # of the safe amount, at which the curve is known
 
 
@@ -202,18 +204,11 @@ def life_of_plan(
         refuse("paths are", paths, "give a whole number of futures, at least 100.")
     opening, daily = PlanOpening.of(portfolio, plan), Opening(portfolio)
     check_plan(portfolio, plan)
-    games, left_out = dict[str, _Game](), {}
+    left_out = {name: NOT_PLAYED for name, policy in policies.items() if not is_played_at_once(policy)}
+    if len(left_out) == len(policies):
+        raise ConfigError(f"no policy can be played through a plan: {', '.join(left_out) or 'none is given'}.")
     with ThreadPoolExecutor(workers) as pool:
-        for name, policy in policies.items():
-            if is_played_at_once(policy):
-                bands = bands_in_months(opening, daily, policy)
-                games[name] = _Game(opening.accounts(True), bands, pool)
-                if name == next(iter(games)) and len(games[name].accounts) > 1:
-                    games[f"{name}, {SHELTERED_FIRST}"] = _Game(opening.accounts(False), bands, pool)
-            else:
-                left_out[name] = "it decides by the path of prices, and a plan cannot play it."
-        if not games:
-            raise ConfigError(f"no policy can be played through a plan: {', '.join(left_out) or 'none is given'}.")
+        games = _games(opening, daily, {k: one for k, one in policies.items() if k not in left_out}, pool)
         market = opening.portfolio.market
         drawn = with_consumer_prices(market) if plan.inflation == HISTORY else market
         laws, _ = future_laws(drawn, MONTHS_A_YEAR)
@@ -228,10 +223,10 @@ def life_of_plan(
         surely = draw(opening, laws[first], fewer, seed, None)
         fails_surely = fails(plan, game.play(surely))
         under = {law: game.chance(draw(opening, laws[law], fewer, seed, log)) for law in others}
-        few = futures.some(np.arange(fewer))
+        few, failed_few = futures.some(np.arange(fewer)), failed[shown][:fewer]
         dearer = replace(game, accounts=tuple(replace(each, fee=POINT) for each in game.accounts))
         changes = {
-            AS_IT_IS: game.answer(few),
+            AS_IT_IS: (Chance.of(failed_few), game.safe(few, failed_few)),
             "a point less return": game.answer(few.moved(growth=-POINT)),
             "a point more cost": dearer.answer(few),
             "a point more inflation": game.answer(few.moved(inflation=POINT)),
@@ -378,6 +373,19 @@ class _Game:
         spread = stats.binom(paths, plan.probability)
         most = plan.probability * paths, spread.ppf(0.5 - CONFIDENCE / 2) - 1, spread.ppf(0.5 + CONFIDENCE / 2)
         return Amount(*(amount * _largest(count, float(k)) for k in most))
+
+
+def _games(
+    opening: PlanOpening, daily: Opening, policies: Mapping[str, Policy], pool: ThreadPoolExecutor
+) -> dict[str, _Game]:
+    """The games of policies by name; of the first one also that in which sheltered accounts are spent first."""
+    games = dict[str, _Game]()
+    for name, policy in policies.items():
+        bands = bands_in_months(opening, daily, policy)
+        games[name] = _Game(opening.accounts(True), bands, pool)
+        if len(games) == 1 and len(games[name].accounts) > 1:
+            games[f"{name}, {SHELTERED_FIRST}"] = _Game(opening.accounts(False), bands, pool)
+    return games
 
 
 def _largest(count: Callable[[float], int], most: float) -> float:

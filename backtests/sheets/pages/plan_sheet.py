@@ -14,7 +14,7 @@ from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sh
 from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
-from backtests.today.plan import LEVELS, OTHER_PATHS, Amount, Chance, LifeOfPlan
+from backtests.today.plan import LEVELS, MEDIAN, OTHER_PATHS, Amount, Chance, LifeOfPlan
 from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
@@ -98,7 +98,7 @@ def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
         failed = one.failed
         interval = f"{number(100 * failed.low, 1)} to {number(100 * failed.high, 1)}"
         cells = f"{number(100 * failed.value, 1):>9}  {interval:<12}  {_money(one.safe.value):>11}"
-        lines.append(f"{name:<{wide}}  {cells}  {amount(one.left[2]):>11}  {amount(one.taxes):>7}")
+        lines.append(f"{name:<{wide}}  {cells}  {amount(one.left[MEDIAN]):>11}  {amount(one.taxes):>7}")
     warned = [f"Warning: {said}" for said in plan_warnings(life, notes)]
     return "\n".join([*lines, *([""] if warned else []), *warned])
 
@@ -273,7 +273,7 @@ def _headline(life: LifeOfPlan) -> list[dict[str, str]]:
     shown = [
         ("Fails", f"% within {life.plan.years} years", number(100 * one.failed.value, 1)),
         ("Safe amount", f"{basis} a year, at {_odds(life.plan.probability)}", _money(one.safe.value)),
-        ("Left", f"{basis} in today's money, median", amount(one.left[2])),
+        ("Left", f"{basis} in today's money, median", amount(one.left[MEDIAN])),
         ("Lowest year", f"{basis} paid in the leanest year, 5 %", amount(one.lowest)),
         ("Taxes", f"{basis} in today's money, mean", amount(one.taxes)),
     ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from backtests.today.plan import LEVELS, LifeOfPlan
+from backtests.today.plan import LEVELS, MEDIAN, LifeOfPlan
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.panel import Axis, one_panel
 from foundation.paper.layout import AXIS
@@ -14,7 +14,6 @@ from foundation.paper.wording import amount, percent
 
 HEIGHT = 240.0  # px
 BANDS = ((0, 4, 0.16), (1, 3, 0.24))  # numbers of the levels at the edges of a band, and strength of the colour
-MEDIAN = LEVELS.index(0.5)
 LABELS = ("5 %", "25 %", "median", "75 %", "95 %")  # of the levels
 HIGHEST = 3  # number of the level that the axis reaches: the highest futures would flatten all others
 
