@@ -1,8 +1,11 @@
 """Closed forms of no-trade regions: the half-width of each asset alone, and the curvature of all gaps together."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 
-from foundation.arrays import Array
+from foundation.arrays import Array, Mask, Rows
 from foundation.tolerances import EIGENVALUE, TRIGGER
 from research.rules.bands import or_narrowest
 
@@ -12,9 +15,9 @@ LEAST_COST = 1e-6  # fraction of the notional: an asset that trades free has a c
 def half_widths(target: Array, covariance: Array, cost: Array, tracking_penalty: float) -> Array:
     """Each asset's own asymptotic half-width h_i = (3 c_i w_i^2 var(r_i - r_p) / (2 g S_ii))^(1/3), fraction of NAV.
 
-    target     : (n,) weights w, fraction of NAV; cash is the rest, without risk.
-    covariance : (n, n) S of returns in excess of cash, in any one unit of time: the ratio has none.
-    cost       : (n,) c, marginal cost a side, fraction of the notional.
+    target     : (..., n) weights w, fraction of NAV; cash is the rest, without risk.
+    covariance : (..., n, n) S of returns in excess of cash, in any one unit of time: the ratio has none.
+    cost       : (..., n) c, marginal cost a side, fraction of the notional.
     tracking_penalty : g, price of squared tracking.
 
     r_p is the return of the target portfolio, so var(r_i - r_p) is the variance with which drift widens the asset's
@@ -25,18 +28,47 @@ def half_widths(target: Array, covariance: Array, cost: Array, tracking_penalty:
     >>> round(float(half_widths(w, s, np.array([0.001]), tracking_penalty=2.0)[0]), 4)
     0.0351
     """
-    variance = covariance.diagonal()
+    variance = covariance.diagonal(axis1=-2, axis2=-1)
     return np.cbrt(3.0 * cost * target**2 * relative_variance(target, covariance) / (2.0 * tracking_penalty * variance))
 
 
 def relative_variance(target: Array, covariance: Array) -> Array:
-    """(n,) var(r_i - r_p), the variance of each asset's return less that of the target portfolio.
+    """(..., n) var(r_i - r_p), the variance of each asset's return less that of the target portfolio.
 
-    target     : (n,) fraction of NAV.
-    covariance : (n, n) covariance of returns, in any unit of time; the result has the same.
+    target     : (..., n) fraction of NAV.
+    covariance : (..., n, n) covariance of returns, in any unit of time; the result has the same.
     """
-    to_portfolio = covariance @ target
-    return covariance.diagonal() - 2.0 * to_portfolio + float(target @ to_portfolio)
+    to_portfolio = covariance @ target[..., None]
+    of_portfolio = (target[..., None, :] @ to_portfolio)[..., 0]
+    own: Array = covariance.diagonal(axis1=-2, axis2=-1)
+    return own - 2.0 * to_portfolio[..., 0] + of_portfolio
+
+
+class Block(NamedTuple):
+    """Rows of a table that have the same assets.
+
+    rows  : (k, 1) numbers of the rows.
+    lines : (m,) numbers of the assets.
+    """
+
+    rows: Rows
+    lines: Rows
+
+    def of(self, values: Array) -> Array:
+        """(k, m) these of (K, n) values, in C order: sums over them are then those of each row alone, to the bit."""
+        return np.ascontiguousarray(values[self.rows, self.lines])
+
+    def among(self, covariance: Array) -> Array:
+        """(k, m, m) these of (K, n, n)."""
+        return np.ascontiguousarray(covariance[self.rows[..., None], self.lines[:, None], self.lines])
+
+
+def blocks(which: Mask) -> Iterator[Block]:
+    """The rows of (K, n) that have any asset, by the assets that they have."""
+    kinds, kind = np.unique(which, axis=0, return_inverse=True)
+    for k, assets in enumerate(kinds):
+        if assets.any():
+            yield Block(np.flatnonzero(kind == k)[:, None], np.flatnonzero(assets))
 
 
 def gap_curvature(target: Array, covariance: Array, cost: Array, tracking_penalty: float, power: float) -> Array:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from foundation.arguments import check_positive, floats, is_number, one_of, refuse
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array
 from foundation.errors import PolicyError
 from foundation.tolerances import TARGET_TOLERANCE, TRIGGER
 from research.accounting.sale_tax import Deferral, TaxCurves
@@ -17,7 +17,7 @@ from research.market.calendars import WEEKDAYS
 from research.risk.measures import TRACKING_PENALTY
 from research.risk.simulation.covariances import taken_apart
 from research.rules.bands import band_rows, cash_of, or_narrowest, own_sides
-from research.rules.no_trade_region import costs_and_widths, gap_curvature, half_widths, relative_variance
+from research.rules.no_trade_region import blocks, costs_and_widths, gap_curvature, half_widths, relative_variance
 from research.rules.optimum.one_asset import OVERSHOOT
 from research.rules.optimum.region import Region
 from research.rules.protocol import Schedule
@@ -206,8 +206,9 @@ class NoTradeRegion(RiskRule):
         widths = np.zeros((len(estimates.target), estimates.target.shape[1] + 1))
         held, rates = np.zeros(widths.shape, dtype=bool), estimates.rates_then + tax
         held[:, :-1] = (np.diagonal(estimates.covariance, axis1=1, axis2=2) > 0.0) & (estimates.target != 0.0)
-        for k, of_row in enumerate(zip(estimates.target, estimates.covariance, rates, strict=True)):
-            widths[k, held[k]] = self._widths(*of_row, held[k, :-1])
+        for block in blocks(held[:, :-1]):
+            own = block.of(estimates.target), block.among(estimates.covariance), block.of(rates)
+            widths[block] = self._widths(*own)
         return np.where(held, widths, or_narrowest(widths))
 
     def _of_sales(self, estimates: Estimates, view: View, tax: TaxCurves, widths: Array) -> Array:
@@ -223,17 +224,14 @@ class NoTradeRegion(RiskRule):
             sold = sold + size
         return found
 
-    def _widths(self, target: Array, covariance: Array, rates: Array, held: Mask) -> Array:
-        """(h,) half-widths of the h assets that are held, fraction of NAV.
+    def _widths(self, target: Array, covariance: Array, rates: Array) -> Array:
+        """(k, m) half-widths of assets that are held and have a variance, fraction of NAV.
 
-        target     : (n,) fraction of NAV.
-        covariance : (n, n) a year.
-        rates      : (n,) cost a side, fraction of the notional.
-        held       : (n,) assets with a target and a variance.
+        target     : (k, m) fraction of NAV.
+        covariance : (k, m, m) a year.
+        rates      : (k, m) cost a side, fraction of the notional.
         """
-        lines = np.flatnonzero(held)
-        covariance, target = covariance[lines[:, None], lines], target[lines]
-        widths = half_widths(target, covariance, rates[held], self.tracking_penalty)
+        widths = half_widths(target, covariance, rates, self.tracking_penalty)
         if self.narrowed:
             widths -= OVERSHOOT * math.sqrt(self.interval) * _spread(target, covariance)
         return np.maximum(widths, 0.0)
@@ -379,7 +377,7 @@ def _of_funding(view: View, tax: TaxCurves) -> float:
 
 
 def _spread(target: Array, covariance: Array) -> Array:
-    """(n,) standard deviation a year of the gap of each asset that drifts: w_i x sd(r_i - r_p)."""
+    """(..., n) standard deviation a year of the gap of each asset that drifts: w_i x sd(r_i - r_p)."""
     return np.abs(target) * np.sqrt(np.maximum(relative_variance(target, covariance), 0.0))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from backtests.engine.kept import bands_of
 from backtests.engine.result import Backtest
 from backtests.inference.words import CHARGES, charged_words
 from foundation.arrays import Array, Rows
@@ -13,9 +14,9 @@ from foundation.paper.wording import counted, listed, number
 from research.accounting import View
 from research.learning import LearnedPolicy
 from research.learning.drift import Drift, observation_drift
-from research.learning.universal.rule import Universal, trained
+from research.learning.universal.rule import Universal, met, trained
 from research.market import Market
-from research.market.calendars import last_of, scheduled
+from research.market.calendars import last_of
 
 FEATURES_NAMED = 3  # features at most in a warning, those that drifted farthest
 FAR_COST_RATIO = 2.0  # times the costs of training, or as far as these were varied: what is further off are other costs
@@ -76,19 +77,19 @@ def use_warnings(played: Backtest) -> tuple[str, ...]:
 
 def _unlike(policy: Universal, played: Backtest, name: str, days: slice) -> tuple[str, ...]:
     """Warn of portfolios outside the ranges of the universal policy's training."""
-    market = played.market
-    tested = np.arange(played.first + 1, len(market.dates))[days]
-    asked = tested[scheduled(market.days, policy.schedule, market.calendar)[tested]]
-    met = np.array([found for view in _views(played, asked) if (found := policy.met(view)) is not None])
+    tested = np.arange(played.first + 1, len(played.market.dates))[days]
+    bands = bands_of(policy, played.market, played.targets, played.first, played.costs)
+    seen = met(bands.options.network)[bands.row[tested[bands.asked[tested]]]]
+    seen = seen[np.isfinite(seen[:, 0])]
     drawn, ranges = trained().card["settings"]["markets"], []
     for j, what in enumerate(("drift_between_decisions_over_half_width", "half_width_over_target", "lines")):
         low, high = min(drawn[what]), max(drawn[what])
-        values = met[:, j] if len(met) else np.zeros(0)
+        values = seen[:, j]
         if outside := int(((values < low) | (values > high)).sum()):
             ranges.append(
                 f"{what.replace('_', ' ').replace('lines', 'number of assets')} {values.min():.3g} to "
                 f"{values.max():.3g} (training: {low:g} to {high:g}), outside at {outside:,} of "
-                f"{counted(len(met), 'decision')}"
+                f"{counted(len(seen), 'decision')}"
             )
     unlike = f"Portfolios of {name} are outside the range of its training: {listed(ranges)}." if ranges else ""
     return tuple(words for words in (unlike, _unknown_costs(played, name)) if words)

@@ -13,17 +13,15 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from foundation.arguments import check_positive, refuse
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, Rows, frozen
 from foundation.errors import DataError
 from foundation.tolerances import TARGET_TOLERANCE
-from research.accounting import View
 from research.allocation import Allocation
 from research.learning.card_shape import UNIVERSAL_FORMAT, check_card
 from research.learning.checksummed import read_checksummed
 from research.market.reading.tables import DATA
 from research.risk.measures import TRACKING_PENALTY
 from research.rules.bands import or_narrowest
-from research.rules.estimates import covariance_now
 from research.rules.networks.arrays import UNIVERSAL_NETWORK, NetworkBoxes
 from research.rules.networks.equivariant import (
     MOVING,
@@ -36,7 +34,7 @@ from research.rules.networks.equivariant import (
     widest,
 )
 from research.rules.networks.features import REACH, FeatureScaling
-from research.rules.no_trade_region import half_widths
+from research.rules.no_trade_region import Block, blocks, half_widths
 from research.rules.risk_rules import RiskRule
 from research.rules.rule_options import NETWORK, RuleOptions
 from research.rules.standard_rule import Estimates, checked
@@ -67,50 +65,31 @@ class Trained(NamedTuple):
         tracking_penalty : price of squared tracking error.
         interval   : years between two decisions.
         """
-        held, closed, seen, lines = _seen(target, covariance, cost, tracking_penalty, interval)
-        widths = closed[None]
-        if lines is not None:
-            action = np.empty((1, int(seen.sum())))
-            answers(self.net, self.standard, lines, weights[None, seen], action)
-            widths[0, seen] *= REACH ** action[0]
+        held, widths, seen = _seen(target[None], covariance[None], cost[None], tracking_penalty, interval)
+        for block, found in seen:
+            action = np.empty((1, len(block.lines)))
+            answers(self.net, self.standard, Lines(*(one[0] for one in found)), weights[None, block.lines], action)
+            widths[block] *= REACH**action
         return np.where(held, widths, or_narrowest(widths))[0]
-
-
-class Met(NamedTuple):
-    """The properties of a portfolio by which training draws its markets.
-
-    drift : drift of a gap between decisions over the half-width, geometric mean over assets.
-    width : half-width over target, geometric mean over assets.
-    lines : number of assets.
-    """
-
-    drift: float
-    width: float
-    lines: int
 
 
 def _seen(
     target: Array, covariance: Array, cost: Array, tracking_penalty: float, interval: float
-) -> tuple[Mask, Array, Mask, Lines | None]:
-    """The input of the network.
+) -> tuple[Mask, Array, list[tuple[Block, Lines]]]:
+    """The input of the network, of K rows.
 
-    Returns : (n,) assets that are held and of known risk; (n,) closed-form half-widths, fraction of NAV; (n,) assets
-              given to the network; and the portfolio of these, or None.
+    Returns : (K, n) assets that are held and of known risk; (K, n) closed-form half-widths, fraction of NAV; and the
+              portfolios of the assets given to the network, with their rows.
     """
-    held, widths = (covariance.diagonal() > 0.0) & (target != 0.0), np.zeros(len(target))
-    known = _among(covariance, held)
-    widths[held] = np.maximum(half_widths(target[held], known, cost[held], tracking_penalty), 0.0)  # rounding
-    seen = held & (widths > TARGET_TOLERANCE)
-    if not seen.any():
-        return held, widths, seen, None
-    known = _among(covariance, seen)
-    return held, widths, seen, lines_of(target[seen], widths[seen], known, cost[seen], interval)
-
-
-def _among(covariance: Array, which: Mask) -> Array:
-    """The covariance (n, n) of some assets; `np.ix_` would take most of the time."""
-    lines = np.flatnonzero(which)
-    return covariance[lines[:, None], lines]
+    held, widths = (covariance.diagonal(axis1=1, axis2=2) > 0.0) & (target != 0.0), np.zeros(target.shape)
+    for block in blocks(held):
+        own = block.of(target), block.among(covariance), block.of(cost)
+        widths[block] = np.maximum(half_widths(*own, tracking_penalty), 0.0)  # rounding
+    found = [
+        (one, lines_of(one.of(target), one.of(widths), one.among(covariance), one.of(cost), interval))
+        for one in blocks(held & (widths > TARGET_TOLERANCE))
+    ]
+    return held, widths, found
 
 
 @dataclass(frozen=True)
@@ -147,44 +126,39 @@ class Universal(RiskRule):
         """The options of the rule, with the network and its inputs in each row."""
         net, standard, _ = trained()
         count, n = estimates.target.shape
-        seen = [
-            _seen(*one, self.tracking_penalty, self.interval)
-            for one in zip(estimates.target, estimates.covariance, estimates.rates_then, strict=True)
-        ]
+        given = estimates.target, estimates.covariance, estimates.rates_then
+        held, closed, seen = _seen(*given, self.tracking_penalty, self.interval)
         lines = Lines(
             np.zeros((count, n)), np.ones((count, n)), np.zeros((count, n, n)), np.zeros((count, n)),
             np.zeros((count, n, len(STANDING))),
         )  # fmt: skip
-        line, found, widths = np.zeros((count, n), np.int64), np.zeros(count, np.int64), np.empty((count, n))
-        for k, (held, closed, which, own) in enumerate(seen):
-            widths[k] = np.where(held, closed, -1.0)
-            if own is not None:
-                m = found[k] = int(which.sum())
-                line[k, :m] = np.flatnonzero(which)
-                for into, values in zip(lines, own, strict=True):
-                    into[k][tuple(slice(size) for size in values.shape)] = values
+        line, found = np.zeros((count, n), np.int64), np.zeros(count, np.int64)
+        for block, own in seen:
+            rows, m = block.rows[:, 0], len(block.lines)
+            found[rows], line[rows, :m] = m, block.lines
+            for into, values in zip(lines, own, strict=True):
+                place: tuple[Rows | slice, ...] = (rows, *map(slice, values.shape[1:]))
+                into[place] = values
         network = NetworkBoxes(
             whose=UNIVERSAL_NETWORK, width=max(len(standard.mean), widest(net)), standard=standard, net=net,
-            lines=Lines(*map(frozen, lines)), line=frozen(line), size=frozen(found), width_of=frozen(widths),
+            lines=Lines(*map(frozen, lines)), line=frozen(line), size=frozen(found),
+            width_of=frozen(np.where(held, closed, -1.0)),
         )  # fmt: skip
         return super().options(estimates)._replace(some=True, makes_boxes=True, goal=NETWORK, network=network)
 
-    def met(self, view: View) -> Met | None:
-        """The properties of the portfolio at a close; None where the network is not used.
 
-        Raises : ConfigError for a covariance of another number of assets.
-        """
-        covariance = self._given(len(view.target)) if self.window == 0 else None
-        if covariance is None:
-            now = covariance_now(view.past, self.window, self.periods_per_year)
-            if now is None:
-                return None
-            covariance = now[0][None]
-        *_, lines = _seen(view.target, covariance[0], view.costs.per_side[-1], self.tracking_penalty, self.interval)
-        if lines is None:
-            return None
-        drift, width = np.exp(lines.standing[:, [DRIFT, WIDTH]].mean(axis=0)).tolist()
-        return Met(drift, width, len(lines.target))
+def met(boxes: NetworkBoxes) -> Array:
+    """(K, 3) the properties of each row's portfolio by which training draws its markets; NaN where there is none.
+
+    boxes   : network and its inputs, of K rows.
+    Returns : the drift of a gap between decisions over the half-width, and the half-width over target, both geometric
+              means over assets; the number of assets.
+    """
+    found = np.full((len(boxes.size), 3), np.nan)
+    for k in np.flatnonzero(boxes.size):
+        own = boxes.lines.standing[k, : boxes.size[k]]
+        found[k] = *np.exp(own[:, [DRIFT, WIDTH]].mean(axis=0)), len(own)
+    return found
 
 
 @cache

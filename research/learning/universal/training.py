@@ -74,14 +74,14 @@ def draw(rng: np.random.Generator, n: int, worlds: int, decisions: int, drift: f
     target = _targets(rng, n, worlds)
     correlation, shape = _correlations(rng, n, worlds), _spread(rng, 1.2, (worlds, n))
     alike = correlation * shape[:, :, None] * shape[:, None, :]
-    against = np.array([relative_variance(*one) for one in zip(target, alike, strict=True)])
+    against = relative_variance(target, alike)
     mean_drift = np.exp(np.log(np.maximum(against, 1e-12)).mean(axis=1) / 2.0)
     u, width = drift * _spread(rng, 0.3, (worlds,)), _log_uniform(rng, *WIDTH, (worlds,))
     scale = np.minimum(u * width / mean_drift, MOST_VOLATILE / shape.max(axis=1))
     covariance = alike * scale[:, None, None] ** 2
     width = scale * mean_drift / u
     cost = np.clip(_log_uniform(rng, *COST, (worlds, 1)) * _spread(rng, UNEQUAL, (worlds, n)), LEAST_COST, DEAREST)
-    at_one = np.array([half_widths(*one, 1.0) for one in zip(target, covariance, cost, strict=True)])
+    at_one = half_widths(target, covariance, cost, 1.0)
     tracking_penalty = np.exp(np.log(np.maximum(at_one / target, 1e-12)).mean(axis=1) * 3.0) / width**3
     half = at_one / np.cbrt(tracking_penalty)[:, None]
     lines = lines_of(target, half, covariance, cost, np.ones(worlds))

@@ -104,7 +104,7 @@ def lines_of(target: Array, half_width: Array, covariance: Array, cost: Array, i
     drifts = target[..., :, None] * target[..., None, :]
     drifts = drifts * (covariance - to_portfolio[..., :, None] - to_portfolio[..., None, :] + of_portfolio[..., None])
     alone = (variance * spread**2).sum(axis=-1, keepdims=True)
-    together = np.einsum("...ij,...ij->...", covariance, drifts)[..., None]
+    together = (covariance * drifts).reshape(*target.shape[:-1], n * n).sum(axis=-1, keepdims=True)
     mean_cost = (cost * spread).sum(axis=-1, keepdims=True) / np.maximum(spread.sum(axis=-1, keepdims=True), SQUARE)
     share = variance * half_width**2
     cash = 1.0 - target.sum(axis=-1, keepdims=True)
