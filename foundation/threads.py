@@ -46,7 +46,7 @@ def one_thread() -> Iterator[None]:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Use one thread for products and decompositions: of some hundred assets, more of them cost more than they save."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import get_cached_controller  # libraries are looked for again once more modules are imported
 
-    with threadpool_limits(limits=1, user_api="blas"):
+    with get_cached_controller().limit(limits=1, user_api="blas"):
         yield

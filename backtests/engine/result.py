@@ -116,7 +116,8 @@ class Backtest:
         return np.cumsum(steps)
 
     @cached_property
-    def _weights(self) -> tuple[Array, Array]:
+    def weight_paths(self) -> tuple[Array, Array]:
+        """(D + 1, n) weights and (D + 1,) weight of cash at each close, as `weights` and `cash_weight` have them."""
         weights, cash = np.empty(self.index.shape), np.empty(len(self.index))
         _weights_path(self.index, self.ledger.units, self.held, self.ledger.nav, weights, cash)
         return weights, cash
@@ -124,12 +125,12 @@ class Backtest:
     @property
     def weights(self) -> pd.DataFrame:
         """(D + 1, n) weights at each close, after what was booked that day."""
-        return pd.DataFrame(self._weights[0], index=self.dates, columns=list(self.market.assets))
+        return pd.DataFrame(self.weight_paths[0], index=self.dates, columns=list(self.market.assets))
 
     @property
     def cash_weight(self) -> pd.Series:
         """(D + 1,) weight of cash at each close."""
-        return pd.Series(self._weights[1], index=self.dates, name="cash")
+        return pd.Series(self.weight_paths[1], index=self.dates, name="cash")
 
     @cached_property
     def charges(self) -> Array:
@@ -265,7 +266,7 @@ class Backtest:
                 "notional": np.abs(book.trades[k, i]),
                 **{column: book.charges[k, c, i] for c, column in enumerate(COST_COLUMNS)},
                 "weight_before": book.units[k, i] * prices / book.nav_before[k],
-                "weight_after": self._weights[0][after, i],
+                "weight_after": self.weight_paths[0][after, i],
                 "after_listing": self.after_listing[k],
                 "reason": np.array(sentences, dtype=object)[k] if len(k) else np.array([], dtype=object),
             }
@@ -376,7 +377,7 @@ class Backtest:
             assert self.holds is not None  # what decides day by day records its reasons
             return self.holds
         bands = bands_of(rule, self.market, self.targets, self.first, self.costs)
-        (weights, cash), done, navs = self._weights, self._done, self.ledger.nav
+        (weights, cash), done, navs = self.weight_paths, self._done, self.ledger.nav
         last, rest = self.last_booked, bands.options.cooldown
         reasons, again, free = {}, False, self.first + 1
         for t in range(self.first + 1, len(self.market.dates)):

@@ -75,8 +75,8 @@ def comparison_figures(scores: Mapping[str, Score], backtests: Mapping[str, Back
 
 
 def backtest_score(backtest: Backtest) -> Score:
-    """Figures of one backtest against its own target. Metrics `of_portfolio` then mean nothing."""
-    return score(backtest, Benchmark.of(backtest, 0.0))
+    """Figures of one backtest, without those `of_portfolio`, which would mean nothing against its own target."""
+    return score(backtest, Benchmark.of(backtest, 0.0), [key for key, m in METRICS.items() if not m.of_portfolio])
 
 
 def backtest_figures(

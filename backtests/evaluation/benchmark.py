@@ -87,9 +87,13 @@ def daily_costs(backtest: Backtest) -> Array:
     return found
 
 
-def losses(backtest: Backtest, benchmark: Benchmark) -> Array:
-    """(D,) the daily terms of J, bp a year."""
-    active = backtest.gross_returns - target_returns(benchmark.strategic, backtest.market, backtest.first)
+def losses(backtest: Backtest, benchmark: Benchmark, active: Array | None = None) -> Array:
+    """(D,) the daily terms of J, bp a year.
+
+    active : (D,) returns before costs less those of the strategic target, if they are known, fraction.
+    """
+    if active is None:
+        active = backtest.gross_returns - target_returns(benchmark.strategic, backtest.market, backtest.first)
     refunded = np.maximum(-backtest.tax_rate, 0.0)
     return daily_loss(backtest.cost_rate, active, benchmark.tracking_penalty, benchmark.periods_per_year, refunded)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark, comparator_in_test, losses, target_returns
+from backtests.evaluation.benchmark import Benchmark, losses, target_returns
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import amount, number
@@ -23,6 +23,8 @@ from research import risk
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.risk.measures import BPS
+
+ROWS = 256  # days whose weights are read together, so that what is made of them stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,8 @@ class Measured:
 
         Raises DataError where the portfolio has no benchmark.
         """
-        return comparator_in_test(self.benchmark, self.backtest).needed()
+        named = self.benchmark.comparator
+        return self.strategic if named is None else named.needed()
 
     @cached_property
     def active(self) -> Array:
@@ -84,12 +87,15 @@ class Measured:
     @cached_property
     def active_own(self) -> Array:
         """(D,) returns before costs less those of the policy's own target, fraction."""
-        return self.gross - target_returns(self.backtest.targets, self.backtest.market, self.backtest.first)
+        backtest = self.backtest
+        if backtest.targets is self.benchmark.strategic:
+            return self.active
+        return self.gross - target_returns(backtest.targets, backtest.market, backtest.first)
 
     @cached_property
     def losses(self) -> Array:
         """(D,) daily terms of J, bp a year."""
-        return losses(self.backtest, self.benchmark)
+        return losses(self.backtest, self.benchmark, self.active)
 
     @cached_property
     def drawdown(self) -> risk.Drawdown:
@@ -118,7 +124,7 @@ class Measured:
     @cached_property
     def weights(self) -> Array:
         """(D, n) weights at each close of the test after the opening one, fraction of NAV."""
-        return self.backtest.weights.to_numpy()[1:]
+        return self.backtest.weight_paths[0][1:]
 
     @cached_property
     def outside(self) -> NDArray[np.bool_]:
@@ -131,6 +137,22 @@ class Measured:
         return found
 
     @cached_property
+    def concentration(self) -> float:
+        """`concentration` of the weights at a close, mean over the days on which an asset is held.
+
+        Raises DataError where none ever is.
+        """
+        found = []
+        for weights in np.array_split(self.weights, max(len(self.weights) // ROWS, 1)):
+            sizes = np.abs(np.asfortranarray(weights))  # added asset by asset
+            held = sizes.sum(axis=1)
+            invested = held > TRIGGER
+            found.append(np.sum((sizes[invested] / held[invested, None]) ** 2, axis=1))
+        if not any(map(len, found)):
+            return risk.concentration(self.weights[0])  # which says why there is none
+        return float(np.mean(np.concatenate(found)))
+
+    @cached_property
     def traded(self) -> NDArray[np.bool_]:
         """(k, n) whether each booking traded each asset."""
         counted: NDArray[np.bool_] = self.backtest.counted[self.backtest.booked]
@@ -139,21 +161,13 @@ class Measured:
 
 def days_outside(measured: Measured) -> float:
     """Fraction of the days on which a listed asset is outside its range, after booking."""
+    if not measured.benchmark.has_ranges:
+        return 0.0
     return float(measured.outside.any(axis=1).mean())
 
 
-def mean_concentration(measured: Measured) -> float:
-    """`concentration` of the weights at a close, mean over the days on which an asset is held."""
-    sizes = np.abs(measured.weights)
-    held = sizes.sum(axis=1)
-    invested = held > TRIGGER
-    if not invested.any():
-        return risk.concentration(measured.weights[0])  # which says why there is none
-    return float(np.mean(np.sum((sizes[invested] / held[invested, None]) ** 2, axis=1)))
-
-
 def mean_diversification(measured: Measured) -> float:
-    """`diversification_ratio` of the mean weights of the test, by the covariance of the assets' returns on its days."""
+    """`realised_diversification` of the mean weights of the test on its days."""
     backtest = measured.backtest
     weights, listed = measured.weights.mean(axis=0), backtest.market.listed[backtest.first + 1 :]
     held = np.abs(weights) > TRIGGER
@@ -165,8 +179,7 @@ def mean_diversification(measured: Measured) -> float:
         raise DataError(f"the diversification ratio is not defined: {name} is not listed on every day of the test.")
     if len(listed) < 2:
         raise DataError(f"the diversification ratio needs two returns: found {len(listed)}.")
-    returns = backtest.market.returns[backtest.first + 1 :, held]
-    return risk.diversification_ratio(weights[held], np.atleast_2d(np.cov(returns, rowvar=False)))
+    return risk.realised_diversification(np.where(held, weights, 0.0), backtest.market.returns[backtest.first + 1 :])
 
 
 LEAST_YEAR = 360.0  # calendar days from the last close of a year to that of the next, at least, whichever days they are
@@ -464,10 +477,10 @@ METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in
         ),
     ),
     "Spread over assets": (
-        Metric("concentration", "Concentration of weights, HHI", "", digits=3, of=mean_concentration),
+        Metric("concentration", "Concentration of weights, HHI", "", digits=3, of=lambda m: m.concentration),
         Metric(
             "effective_lines", "Effective number of assets", "", digits=1, lower_is_better=False,
-            of=lambda m: 1.0 / mean_concentration(m),
+            of=lambda m: 1.0 / m.concentration,
         ),
         Metric("diversification", "Diversification ratio", "", lower_is_better=False, of=mean_diversification),
     ),

@@ -49,7 +49,7 @@ def instruments_table(assets: Sequence[str], **columns: object) -> pd.DataFrame:
             f"unknown column of instruments: found {shown(unknown[0])}. Use {', '.join(INSTRUMENT_COLUMNS)}."
         )
     neutral = {"asset_class": "other", "sector": "", "currency": "USD", "lot": 1.0, "adjustment": "unknown"}
-    neutral |= {"delisted": pd.NaT, "delisting_return": np.nan, "trading": ""}
+    neutral |= {"delisted": np.full(len(assets), np.datetime64("NaT", "us")), "delisting_return": np.nan, "trading": ""}
     given = neutral | columns
     table = pd.DataFrame({name: given[name] for name in INSTRUMENT_COLUMNS}, index=pd.Index(assets, name="asset"))
     return checked_instruments(table, "the instruments")

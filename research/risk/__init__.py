@@ -1,7 +1,12 @@
 """Risk figures of return series and curves, the loss J that compares policies, and simulated markets."""
 
 from research.risk.curves import CURVE_MEASURES, curve_measures
-from research.risk.decomposition.concentration import concentration, diversification_ratio, effective_lines
+from research.risk.decomposition.concentration import (
+    concentration,
+    diversification_ratio,
+    effective_lines,
+    realised_diversification,
+)
 from research.risk.distribution import (
     cornish_fisher_cvar,
     cornish_fisher_var,
@@ -84,6 +89,7 @@ __all__ = [
     "money_weighted",
     "nav_path",
     "omega",
+    "realised_diversification",
     "recovery_days",
     "rolling_sharpe",
     "rolling_tracking_error",

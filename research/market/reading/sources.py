@@ -255,6 +255,8 @@ def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tupl
     if missing not in ("error", "halt"):
         raise ConfigError(f"unknown treatment of missing prices: found missing={missing!r}. Use 'error' or 'halt'.")
     quoted = ~np.isnan(prices.cells)
+    if quoted.all() and (exits >= len(quoted)).all():
+        return quoted, ()
     if not quoted.any(axis=0).all():
         empty = prices.names[int(np.argmin(quoted.any(axis=0)))]
         raise DataError(f"{empty} has no price at all in {prices.source}. Remove its column or correct the source.")

@@ -10,6 +10,8 @@ from foundation.errors import DataError
 from foundation.tolerances import COUNTED
 from research.risk.series import one_series
 
+COLUMNS = 64  # assets whose variances are found together: no copy of all returns is made
+
 
 def concentration(weights: ArrayLike) -> float:
     """Herfindahl–Hirschman index of a portfolio: the sum of squared shares, 1/n for n equal assets and 1 for one asset.
@@ -52,7 +54,29 @@ def diversification_ratio(weights: ArrayLike, covariance: Array) -> float:
     True
     """
     w = one_series(weights, "weights", at_least=1)
-    variance = float(w @ covariance @ w)
-    if variance <= COUNTED**2 * float(np.trace(covariance)) or variance <= 0.0:
+    return _ratio(w, np.diag(covariance), float(w @ covariance @ w))
+
+
+def realised_diversification(weights: ArrayLike, returns: Array) -> float:
+    """`diversification_ratio` by the covariance of `returns`, which is not formed: w'Σw is the variance of returns·w.
+
+    weights : (n,) fraction of NAV, cash left out.
+    returns : (T, n) simple returns, two at least.
+    Raises  : DataError for a portfolio without risk.
+
+    >>> two = np.array([[0.01, 0.02], [0.03, -0.01], [-0.02, 0.01]])
+    >>> ratio = diversification_ratio([0.5, 0.5], np.cov(two, rowvar=False))
+    >>> abs(realised_diversification([0.5, 0.5], two) / ratio - 1.0) < 1e-12
+    True
+    """
+    w = one_series(weights, "weights", at_least=1)
+    columns = range(0, len(w), COLUMNS)
+    variances = np.concatenate([np.var(returns[:, i : i + COLUMNS], axis=0, ddof=1) for i in columns])
+    return _ratio(w, np.where(w != 0.0, variances, 0.0), float(np.var(returns @ w, ddof=1)))
+
+
+def _ratio(w: Array, variances: Array, variance: float) -> float:
+    """The ratio from the weights (n,), the variances of the assets (n,) and that of the portfolio."""
+    if variance <= COUNTED**2 * float(variances.sum()) or variance <= 0.0:
         raise DataError("the diversification ratio is not defined: the portfolio has no risk.")
-    return float(np.abs(w) @ np.sqrt(np.diag(covariance))) / math.sqrt(variance)
+    return float(np.abs(w) @ np.sqrt(variances)) / math.sqrt(variance)

@@ -8,7 +8,9 @@ import pytest
 
 from backtests.engine import backtest
 from backtests.engine.result import Backtest
-from backtests.evaluation.backtest_figures import TAXED_AT_END, backtest_score, taxed_figures
+from backtests.evaluation.backtest_figures import TAXED_AT_END, taxed_figures
+from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.scores import score
 from research.accounting import Costs, Tax
 from research.allocation import FixedWeights
 from research.market import Market
@@ -69,14 +71,13 @@ def test_what_was_bought_on_2_january_is_long_term_from_3_january_on(
 
 def test_the_figures_after_tax_stand_beside_those_before_it(make_market: MakeMarket) -> None:
     result = played(moved(make_market, 253))
-    figures = taxed_figures(result, backtest_score(result))
+    scored = score(result, Benchmark.of(result, 0.0))
+    figures = taxed_figures(result, scored)
     years = (result.dates[-1] - result.dates[0]).days / 365.25
     assert set(figures) == {metric.key for metric in TAXED_AT_END}
     assert figures["final_balance_taxed"] == pytest.approx(132.0, abs=1e-12)
     assert figures["growth_taxed"] == pytest.approx(1.32 ** (1.0 / years) - 1.0, rel=1e-12)
-    before = backtest_score(result).figures(result.dates)["loss"]
-    assert isinstance(before, float)
-    assert figures["loss_taxed"] - before == pytest.approx(8.0 / 140.0 * 1e4 / (252 / result.periods_per_year))
+    assert figures["loss_taxed"] - scored["loss"] == pytest.approx(8.0 / 140.0 * 1e4 / (252 / result.periods_per_year))
     assert taxed_figures(played(moved(make_market, 253), at_end="keep"), None) == {}
     assert "CAGR, after tax at the end" in result.summary().index
 

@@ -1,0 +1,16 @@
+"""One BLAS thread while targets are computed, and what there was before afterwards."""
+
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from foundation.threads import one_blas_thread
+
+
+def blas_threads() -> list[int]:
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_blas_has_one_thread_inside_and_as_many_as_before_outside() -> None:
+    with threadpool_limits(limits=2, user_api="blas"):
+        with one_blas_thread():
+            assert set(blas_threads()) == {1}
+        assert set(blas_threads()) == {2}
