@@ -1,4 +1,4 @@
-"""What a user waits for: in a fresh process a first backtest, compiled or not yet, a trade list, targets, and `--help`.
+"""What a user waits for: in a fresh process a first backtest, compiled or not yet, and commands.
 
 Seconds are the wall's. The processor's stand beside them: on a machine that has other work they are the ones to trust.
 """
@@ -21,12 +21,21 @@ AIMS = {
     "rebalance trades": 1.5,
     "rebalance allocate": 1.5,
     "rebalance --help": 0.3,
-}  # seconds; of a trade list and of targets the processor's
+    "rebalance runs": 0.5,
+    "rebalance data sources": 0.5,
+}  # seconds; of commands but `--help` the processor's
 STAGES = ("python and imports", "the market read", "the backtest played")
 REBALANCE = Path(sys.executable).parent / "rebalance"
 PORTFOLIOS = Path(__file__).parents[1] / "data" / "portfolios"
 TRADES = "trades", str(PORTFOLIOS / "sixty_forty.yaml"), "--as-of", "2022-12-29"
 ALLOCATE = "allocate", str(PORTFOLIOS / "global_multi_asset.yaml"), "--as-of", "2022-12-29"
+COMMANDS = {
+    "rebalance trades": TRADES,
+    "rebalance allocate": ALLOCATE,
+    "rebalance --help": ("--help",),
+    "rebalance runs": ("runs",),
+    "rebalance data sources": ("data", "sources"),
+}
 FIRST = """
 import time
 from research.accounting import Costs
@@ -68,22 +77,19 @@ def command(*arguments: str) -> np.ndarray:
 def main() -> None:
     """Measure in turns, print, and keep."""
     first_backtest({})
-    command(*TRADES)
-    command(*ALLOCATE)
-    warm, listed, allocated, helped = [], [], [], []
+    for words in COMMANDS.values():
+        command(*words)
+    warm, waits = [], dict[str, list[np.ndarray]]({name: [] for name in COMMANDS})
     for _ in range(ROUNDS):
         warm.append(first_backtest({}))
-        listed.append(command(*TRADES))
-        allocated.append(command(*ALLOCATE))
-        helped.append(command("--help"))
+        for name, words in COMMANDS.items():
+            waits[name].append(command(*words))
     cold = np.median([without_compiled_code() for _ in range(COLD_ROUNDS)], axis=0)
     *stages, busy = np.median(warm, axis=0)
     *cold_stages, cold_busy = cold
     took = {
         "first backtest": (stages[-1], busy),
-        "rebalance trades": tuple(np.median(listed, axis=0)),
-        "rebalance allocate": tuple(np.median(allocated, axis=0)),
-        "rebalance --help": tuple(np.median(helped, axis=0)),
+        **{name: tuple(np.median(each, axis=0)) for name, each in waits.items()},
     }
     print(f"{machine()}; {versions('numba', 'pandas')}")
     show(

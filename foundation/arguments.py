@@ -12,12 +12,12 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.errors import ConfigError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pydantic import ValidationError
 
 VALUE_LETTERS = 200  # characters of a value that a sentence has room for
@@ -25,7 +25,6 @@ WORDS_SHOWN = 400  # characters of the known words in a sentence
 # Of any number that is read, but for zero: no product of a few of them overflows.
 LARGEST_NUMBER, SMALLEST_NUMBER = 1e15, 1e-30
 MOST_PENALTY = 1e6  # of g: a tracking error of 1 % a year would cost 50 times the portfolio
-FIRST_DAY, LAST_DAY = pd.Timestamp("1800-01-01"), pd.Timestamp("2199-12-31")  # of any date that is read
 
 
 def refuse(subject: str, value: object, fix: str) -> NoReturn:
@@ -137,12 +136,14 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     return (f"Did you mean {near[0]!r}? " if near else "") + f"Use {told}."
 
 
-def day(subject: str, value: object) -> pd.Timestamp:
+def day(subject: str, value: object) -> "pd.Timestamp":
     """A date without time or zone, from text (YYYY-MM-DD), a date or a timestamp. Raises ConfigError otherwise.
 
     >>> day("start is", "2020-01-02")
     Timestamp('2020-01-02 00:00:00')
     """
+    import pandas as pd  # slow to import, and most checks need none of it
+
     found: object = pd.NaT
     if isinstance(value, date | np.datetime64) or (isinstance(value, str) and value[:4].isdigit()):
         with suppress(ValueError):

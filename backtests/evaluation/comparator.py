@@ -6,15 +6,18 @@ error and limits are measured. Nothing but the metrics of `RELATIVE` and rolling
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from backtests.engine.result import Backtest
 from foundation.arrays import Array
 from foundation.errors import DataError
-from research.portfolio.keys.benchmark import NamedBenchmark
 from research.risk.series import one_series
+
+if TYPE_CHECKING:
+    from backtests.engine.result import Backtest
+    from research.portfolio.keys.benchmark import NamedBenchmark
 
 RELATIVE = ("beta", "alpha", "information_ratio", "up_capture", "down_capture")  # metrics
 STRATEGIC_TARGET, NO_BENCHMARK = "the strategic target", "none"
@@ -43,7 +46,7 @@ class Comparator:
         return self.returns
 
 
-def dated_comparator(returns: pd.Series, played: Backtest) -> Comparator:
+def dated_comparator(returns: pd.Series, played: "Backtest") -> Comparator:
     """A series of one's own as the benchmark of a backtest.
 
     returns : simple returns, fraction, one on each day of the test; others may stand before and after.
@@ -71,7 +74,7 @@ def dated_comparator(returns: pd.Series, played: Backtest) -> Comparator:
     return Comparator(name, one_series(inside.to_numpy(), f"the benchmark {name}", at_least=2))
 
 
-def comparator_of(named: NamedBenchmark, first: int, play: Callable[[str], Backtest]) -> Comparator | None:
+def comparator_of(named: "NamedBenchmark", first: int, play: Callable[[str], "Backtest"]) -> Comparator | None:
     """The benchmark of a portfolio file on the days of its test; None for the strategic target.
 
     named : by the file.

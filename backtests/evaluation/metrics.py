@@ -8,13 +8,12 @@ metric of a sweep is computed as the path runs, without the path: `backtests.bat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backtests.engine.result import Backtest
-from backtests.evaluation.benchmark import Benchmark, losses, target_returns
+from backtests.evaluation.benchmark import losses, target_returns
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import amount, number
@@ -24,6 +23,10 @@ from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
 from research.risk.measures import BPS
 
+if TYPE_CHECKING:  # a list of past runs prints metrics without the engine
+    from backtests.engine.result import Backtest
+    from backtests.evaluation.benchmark import Benchmark
+
 ROWS = 256  # days whose weights are read together, so that what is made of them stays in the cache
 
 
@@ -31,8 +34,8 @@ ROWS = 256  # days whose weights are read together, so that what is made of them
 class Measured:
     """A backtest beside its benchmark: all that a metric is computed from. D: days of the test."""
 
-    backtest: Backtest
-    benchmark: Benchmark
+    backtest: "Backtest"
+    benchmark: "Benchmark"
 
     @property
     def periods_per_year(self) -> float:

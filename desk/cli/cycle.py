@@ -83,7 +83,7 @@ def history(
     Session, time of the run, id, portfolio, status, alternative, orders.
     """
     with starting():
-        from desk.commands.cycle.records import history_text, record_text
+        from desk.commands.cycle.history import history_text, record_text
 
     print_text(record_text(show) if show else history_text(limit, portfolio, pages))
 

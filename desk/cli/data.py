@@ -105,7 +105,7 @@ def news(
 def list_() -> None:
     """Print what the stores hold."""
     with starting():
-        from desk.commands.data import stores_text
+        from desk.feeds.tables import stores_text
 
     print_text(stores_text())
 
@@ -130,6 +130,6 @@ def revisions(
 def sources() -> None:
     """Print the sources, their limits, and how their keys are given."""
     with starting():
-        from desk.commands.data import sources_text
+        from desk.feeds.tables import sources_text
 
     print_text(sources_text())

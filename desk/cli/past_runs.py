@@ -57,7 +57,7 @@ def note(
 ) -> None:
     """Note a line on RUN, which the list of runs shows."""
     with starting():
-        from desk.commands.past_runs import note_run
+        from desk.commands.finished_run import note_run
 
     print_text(note_run(run_in(reports, run), text))
 
@@ -82,7 +82,7 @@ def trials(
 def show(run: FinishedRun, reports: Reports = None) -> None:
     """Print again what RUN printed, and where its sheet is."""
     with starting():
-        from desk.commands.past_runs import show_text
+        from desk.commands.finished_run import show_text
 
     print_text(show_text(run_in(reports, run)))
 
@@ -108,7 +108,7 @@ def diff(run: FinishedRun, other: FinishedRun, reports: Reports = None) -> None:
     Settings, data, code, packages, figures, and the first day of wealth.
     """
     with starting():
-        from desk.commands.past_runs import diff_text
+        from desk.commands.run_differences import diff_text
 
     print_text(diff_text(run_in(reports, run), run_in(reports, other)))
 
@@ -121,7 +121,7 @@ def replay(
 ) -> None:
     """Make RUN again and compare all its files. Exit status 1 where a byte differs."""
     with starting():
-        from desk.commands.past_runs import replay as made_again
+        from desk.commands.replay import replay as made_again
 
     found = made_again(run, file, retrain, trust_code)
     tell(found.text, not found.same)

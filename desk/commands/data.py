@@ -1,7 +1,6 @@
 """The data of portfolio files: what they need from their source, fetched; imported tables; and what the stores hold."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,8 +17,8 @@ from desk.commands.orders.trades import refit
 from desk.cycle.schedule import last_over
 from desk.feeds.adapter import Adapter, FeedError, Wanted
 from desk.feeds.adapters import ADAPTERS
-from desk.feeds.adapters.tool import TOOL_LIMITS, ToolAdapter
-from desk.feeds.fetching import Fetcher, source_key
+from desk.feeds.adapters.tool import ToolAdapter
+from desk.feeds.fetching import Fetcher
 from desk.feeds.pace import Clock
 from desk.feeds.refresh import fetch
 from desk.language.news import items_of, read_news, score_news
@@ -27,7 +26,6 @@ from desk.language.providers import configured_model
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError, DataError
 from foundation.files import write_whole
-from foundation.home import home_folder
 from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import counted, listed
 from research.market.calendars import day_at
@@ -37,7 +35,7 @@ from research.market.reading.from_store import repaired
 from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
 from research.market.reading.known_instruments import Instrument, known_instruments
 from research.market.repairs import read_repairs
-from research.market.store import FORMER_STORES, PriceStore, named_store, store_names, stores_folder
+from research.market.store import PriceStore, named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.settings import names_of
@@ -340,48 +338,6 @@ def _check_named(named: str) -> None:
     """Raise ConfigError for what is neither a portfolio file nor a store."""
     if named not in store_names() and not Path(named).is_file():
         raise ConfigError(f"{named!r} is neither a portfolio file nor a store: {did_you_mean(named, store_names())}")
-
-
-def stores_text() -> str:
-    """A table of all stores: what they hold, how much, and to when."""
-    rows = [["store", "assets", "rows", "first", "last", "quotes"]]
-    for name in store_names():
-        store = named_store(name)
-        span = store.span(store.assets())
-        days = ["", ""] if span is None else [str(span[0]), str(span[1])]
-        rows.append([name, f"{len(store.assets()):,}", f"{store.size:,}", *days, store.about.get("adjustment", "")])
-    if len(rows) == 1:
-        return (
-            "No store yet: `rebalance data fetch FILE` makes one, and so does `rebalance data import TABLE --as NAME`."
-        )
-    return text_table(rows, left=1, last_left=True) + f"\n\n{_where_text(stores_folder())}"
-
-
-def _where_text(folder: Path) -> str:
-    """A sentence on the folder of the stores, with how to move one of the workbench to the person's own."""
-    if folder != FORMER_STORES:
-        return f"They are in {folder}."
-    return wrapped(
-        f"They are in {folder}, of this workbench. Move that folder to {home_folder() / 'prices'}, and every workbench "
-        "finds them."
-    )
-
-
-def sources_text() -> str:
-    """A table of the sources: their keys, whether one is there, and their limits."""
-    rows = [["source", "pace", "key"]]
-    for name, adapter in ADAPTERS.items():
-        limits = adapter.limits
-        a_day = "" if limits.a_day is None else f", {limits.a_day:,} a day"
-        key = ""
-        with suppress(FeedError):
-            key = source_key(adapter)
-        there = "set" if key else f"not set; from {adapter.key_from}"
-        told = f"{adapter.key_variable} ({there})" if adapter.key_variable else "none needed"
-        rows.append([name, f"{limits.requests:,} in {limits.seconds:g} s{a_day}", told])
-    pace = f"{TOOL_LIMITS.requests:,} in {TOOL_LIMITS.seconds:g} s"
-    rows.append(["{mcp: …, tool: …, fields: …}", pace, "none needed: a server of tools that the file names"])
-    return text_table(rows, left=1, last_left=True, width=None)  # names are what a file states
 
 
 def revisions_text(named: str, run: Path | None = None) -> str:

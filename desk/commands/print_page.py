@@ -12,7 +12,7 @@ from pathlib import Path
 
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
-from desk.commands.past_runs import sheet_of
+from desk.commands.finished_run import sheet_of
 from foundation.arguments import one_of
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing

@@ -10,8 +10,6 @@ from desk.journal.chain import Entry
 from desk.journal.journal import Journal
 from desk.journal.records import Allocated, ListMade, text_of
 from desk.journal.tickets import moment_text, ticket_state
-from desk.tickets.formats import is_ticket_json
-from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 
@@ -58,7 +56,8 @@ def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
         yield f"It is an order of an account's own list, and part of a block or of crosses {of}."
     yield f"{made.user} made the list on {moment_text(made)} (entry {made.sequence:,}), as of {record.as_of}."
     yield ticket_state(journal, made.ticket).text
-    yield from (_of_file(path, made.ticket) for path in record.files if is_ticket_json(path))
+    for path in record.files:
+        yield from _of_file(path, made.ticket)
     if is_own:
         yield (
             f"Policies decided at the close of {record.last_close}. The policy of each account is that of its model in "
@@ -69,13 +68,19 @@ def _of_list(journal: Journal, made: Entry, order: str) -> Iterator[str]:
     yield f"The policy is {record.policy!r} of {record.file}."
 
 
-def _of_file(path: str, ticket: str) -> str:
-    """Whether the ticket is still at a path."""
+def _of_file(path: str, ticket: str) -> Iterator[str]:
+    """Whether the ticket is still at a path, if that is of a ticket's JSON."""
+    from desk.tickets.formats import is_ticket_json  # which loads what makes each format of a ticket
+    from desk.tickets.formats.ticket_json import read_document
+
+    if not is_ticket_json(path):
+        return
     try:
         found = read_document(path)["hash"]
     except (OSError, DataError) as error:
-        return f"{NOT_KNOWN}: what its ticket says besides. {error}"
-    return (
+        yield f"{NOT_KNOWN}: what its ticket says besides. {error}"
+        return
+    yield (
         f"Its ticket is {path}."
         if found == ticket
         else f"Its ticket is not {path} any more, which holds list {list_id(found)}."

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from desk.tickets.order_ids import client_order_id_of
-from research.orders.cash_by_currency import CashByCurrency, Exchange
-from research.portfolio import Portfolio
-from research.portfolio.holdings.prices import newest_day
+
+if TYPE_CHECKING:
+    from research.orders.cash_by_currency import CashByCurrency, Exchange
+    from research.portfolio import Portfolio
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,10 @@ class ExchangeOrder:
     client_order_id: str
 
 
-def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) -> Iterator[ExchangeOrder]:
+def exchange_orders(portfolio: "Portfolio", money: "CashByCurrency", before: int) -> Iterator[ExchangeOrder]:
     """The exchange orders of a portfolio, with priorities that follow those of `before` orders."""
+    from research.portfolio.holdings.prices import newest_day  # the journal starts without it
+
     terms, day = portfolio.ticket, str(newest_day(portfolio.market, portfolio.prices))
     numbers = {account.name: account.number for account in portfolio.accounts}
     places = {account.name: a for a, account in enumerate(portfolio.accounts)}
@@ -70,7 +73,7 @@ def exchange_orders(portfolio: Portfolio, money: CashByCurrency, before: int) ->
         )
 
 
-def _days(portfolio: Portfolio, money: CashByCurrency, each: Exchange, a: int) -> int:
+def _days(portfolio: "Portfolio", money: "CashByCurrency", each: "Exchange", a: int) -> int:
     """Sessions from the trade to the settlement of an exchange of account `a` (see `ExchangeOrder`)."""
     assert portfolio.currencies is not None
     way, terms = (1.0 if each.side == "buy" else -1.0), portfolio.ticket

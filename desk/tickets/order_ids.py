@@ -2,23 +2,33 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foundation.canonical import content_hash
-from research.portfolio import TicketTerms
-from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER, TICKET_DIGITS
+
+if TYPE_CHECKING:
+    from research.portfolio import TicketTerms
 
 ID_DIGITS = 20  # of a hash: 80 bits an order
 LIST_DIGITS = 16  # of a hash: 64 bits a list
 
 
 def sent_of(
-    terms: TicketTerms, side: str, asset: str, units: float, price: float, notional: float, currency: str, account: str
+    terms: "TicketTerms",
+    side: str,
+    asset: str,
+    units: float,
+    price: float,
+    notional: float,
+    currency: str,
+    account: str,
 ) -> dict[str, Any]:
     """The fields of an order that are sent, by name; `client_order_id_of` makes its id from them.
 
     units, price : NaN for an asset without a quote, which trades in an amount of currency.
     """
+    from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER  # the journal starts without them
+
     quoted = not math.isnan(price)
     # of an amount there is no limit
     order_type = terms.order_type if quoted or terms.order_type != LIMIT_ORDER else MARKET_ORDER
@@ -35,7 +45,7 @@ def sent_of(
     }
 
 
-def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_of: str, terms: TicketTerms) -> str:
+def client_order_id_of(sent: Mapping[str, Any], held: float, portfolio: str, as_of: str, terms: "TicketTerms") -> str:
     """The id of an order: the day of its prices, and the start of a hash of its content; the same content, the same id.
 
     The notional follows from quantity and close, but for an asset without a quote, where it is what is sent.
@@ -57,6 +67,8 @@ def plain(value: Any) -> Any:
 
 def number(value: float) -> float | None:
     """A price or a quantity to the significant digits of a ticket, or None for NaN."""
+    from research.portfolio.keys.ticket import TICKET_DIGITS
+
     return None if math.isnan(value) else float(f"{value:.{TICKET_DIGITS}g}")
 
 

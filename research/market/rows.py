@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from foundation.arguments import FIRST_DAY, LARGEST_NUMBER, LAST_DAY, shown
+from foundation.arguments import LARGEST_NUMBER, shown
 from foundation.arrays import Array, Mask
 from foundation.errors import DataError
 from foundation.printable import has_unseen
@@ -24,6 +24,7 @@ TEXTS = ("currency", "source")
 ROW_COLUMNS = ("asset_id", "session", *NUMBERS, *TEXTS, "fetched_at")
 HUNDREDTHS = {"GBp": "GBP", "GBX": "GBP", "ZAc": "ZAR", "ZAC": "ZAR", "ILA": "ILS"}  # quoted in hundredths of these
 UNDATED = np.datetime64("NaT", "us")  # of rows that no store has
+FIRST_DAY, LAST_DAY = pd.Timestamp("1800-01-01"), pd.Timestamp("2199-12-31")  # of any date that is read
 SOURCE_ROUNDING = 2e-6  # relative: a source's later answer that differs by less is the same number, rounded otherwise
 
 

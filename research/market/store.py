@@ -25,14 +25,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from foundation.arguments import FIRST_DAY, LAST_DAY, cut, did_you_mean
+from foundation.arguments import cut, did_you_mean
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.files import ROOT, locked, sync_names, write_whole
 from foundation.home import STORES, home_folder, stated_folder
 from foundation.names import check_name
 from research.market.calendars import Days
-from research.market.rows import NUMBERS, ROW_COLUMNS, UNDATED, differs, sessions_of
+from research.market.rows import FIRST_DAY, LAST_DAY, NUMBERS, ROW_COLUMNS, UNDATED, differs, sessions_of
 
 Found = TypeVar("Found")
 FORMER_STORES = ROOT / "data" / "prices"  # where stores were until there was one folder a person

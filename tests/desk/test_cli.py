@@ -58,6 +58,33 @@ def test_help_of_report_explains_the_parameters_of_its_notebook() -> None:
         assert said[name] not in done.stdout
 
 
+TABLES, COMPUTED = {"pandas", "numba", "scipy"}, {"numba", "scipy", "research.allocation", "research.portfolio"}
+
+
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [
+        ("runs", {"scipy.stats", "backtests.engine", "research.allocation", "research.portfolio"}),
+        ("runs show none", TABLES),
+        ("desk history", TABLES),
+        ("desk journal show", TABLES),
+        ("desk why none", TABLES),
+        ("data sources", COMPUTED),
+    ],
+)
+def test_a_command_that_lists_imports_nothing_that_computes(words: str, heavy: set[str], tmp_path: Path) -> None:
+    given = ["rebalance", "--home", str(tmp_path), *words.split()]
+    script = (
+        f"import sys\nfrom desk.cli import main\nsys.argv = {given}\n"
+        "try:\n    main()\nfinally:\n    print(*sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 2), done.stderr  # 2: there is no such run, order or journal
+    loaded = set(done.stdout.split())
+    assert "foundation.paper.wording" in loaded  # the command began
+    assert heavy & loaded == set()
+
+
 # -- the table of commands ---------------------------------------------------------------------------------------------
 
 FIRST = ["new", "data", "report", "trades", "risk", "plan", "allocate", "forecast"]

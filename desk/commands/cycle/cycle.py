@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from backtests.runs.folder import reports_folder
-from desk.commands.cycle.records import CYCLES, kept_path, past_words, write_record
+from desk.commands.cycle.kept_path import CYCLES, kept_path
+from desk.commands.cycle.records import past_words, write_record
 from desk.commands.data import delays_of
 from desk.commands.orders import acting, book
 from desk.commands.orders.trades import check_out, policy_now, save_trades, today_of

@@ -1,44 +1,31 @@
-"""The records of cycles that were run: where they are kept, what became of their decisions, and their history."""
+"""The records of cycles that were run: their files, their pages, and what became of their decisions."""
 
 import json
 from collections.abc import Mapping, Sequence
-from heapq import nlargest
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from desk.commands.cycle.kept_path import kept_path
 from desk.cycle.alternatives import DEFER
 from desk.cycle.analysis import WAITS
-from desk.cycle.briefing import NOT_STATED, Sending, briefing
+from desk.cycle.briefing import NOT_STATED, Sending
 from desk.cycle.cycle import checked_record, rounded
 from desk.cycle.decision import STOPPED
 from desk.cycle.monitor import QUIET, counted_rows
 from desk.cycle.outcomes import expected, outcomes, regret
 from desk.cycle.page import cycle_html
-from desk.cycle.screen import timeline
 from desk.journal import Journal
-from desk.journal.chain import Entry, Event
+from desk.journal.chain import Event
 from desk.journal.records import CycleOutcome, CycleRun
-from desk.journal.tickets import execution_status, filled_units, moment_text
-from desk.journal.verify import verify
+from desk.journal.tickets import execution_status, filled_units
 from foundation.arguments import refuse
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import replacing
-from foundation.home import home_folder
-from foundation.paper.text_tables import warnings_text
-from foundation.paper.wording import counted
 from research.accounting import Policy
 from research.accounting.costs import BASIS_POINT
 from research.portfolio import Portfolio
-
-ID = 8  # letters of the sha256 of a record by which it is named
-CYCLES = "cycles"  # folder of the records and of the tickets that are sent, within that of the journal
-
-
-def kept_path(portfolio: str, cycle: CycleRun) -> Path:
-    """The file that keeps the record of a cycle.  portfolio : its name."""
-    return home_folder() / CYCLES / portfolio / f"{cycle.session}-{cycle.sha256[:ID]}.json"
 
 
 def write_record(path: Path, document: Mapping[str, Any]) -> None:
@@ -140,56 +127,3 @@ def write_page(path: Path, document: Mapping[str, Any], status: str = "", sendin
         known = [each.record for each in journal.entries(kind=CycleOutcome.kind, portfolio=request["portfolio"])]
     earlier = [each for each in known if each.session <= request["last_close"]]
     _write(path, cycle_html(document, earlier, status, sending).encode())
-
-
-def history_text(limit: int, portfolio: str = "", pages: Path | None = None) -> str:
-    """The cycles of the newest sessions, a line each, by session and then by run; and whether the journal was altered.
-
-    limit     : number of them.
-    portfolio : name of a portfolio, "" for all.
-    pages     : folder into which the page of each is written, as `<portfolio>-<record>.html`.
-    Raises    : ConfigError where there is no journal; for pages DataError where a record was changed or is not there.
-    """
-    with Journal(read_only=True) as journal:
-        newest, alarm = newest_cycles(journal, limit, portfolio), verify(journal).alarm
-    found = [one for one, _ in newest]
-    if pages is not None:
-        for one in found:
-            kept = kept_path(one.portfolio, one.record)
-            write_page(pages / f"{one.portfolio}-{kept.stem}.html", checked_record(kept, one.record.sha256))
-    lines = [
-        f"{one.record.session}  run {moment_text(one)[:-7]} UTC  {one.record.sha256[:ID]}  {one.portfolio}  "
-        f"{status}, {one.record.chosen}: {one.record.headline}"
-        for one, status in newest
-    ]
-    said = "\n".join(lines) or "The journal has no such cycle."
-    return said + warnings_text([f"{alarm[0].upper()}{alarm[1:]}."] if alarm else [])
-
-
-def newest_cycles(journal: Journal, limit: int, portfolio: str = "") -> list[tuple[Entry, str]]:
-    """The entries of the cycles of the newest sessions, by session and then by run, and what became of each decision.
-
-    limit     : number of them.
-    portfolio : name of a portfolio, "" for all.
-    """
-    wanted: dict[str, Any] = {"portfolio": portfolio} if portfolio else {}
-    entries = journal.entries(kind=CycleRun.kind, **wanted)
-    newest = nlargest(limit, entries, key=lambda one: (one.record.session, one.sequence))[::-1]
-    return [(one, execution_status(journal, one.ticket) or one.record.status) for one in newest]
-
-
-def record_text(start: str) -> str:
-    """The kept record of a cycle as text: its briefing and its hand-overs.
-
-    start  : of the sha256 of the record, as `history_text` shows it.
-    Raises : ConfigError where no record of the journal begins so, or several do; DataError for one that was changed.
-    """
-    with Journal(read_only=True) as journal:
-        found = [each for each in journal.entries(kind=CycleRun.kind) if each.record.sha256.startswith(start)]
-        if len(found) != 1:
-            count = counted(len(found), "record begins", "records begin")
-            raise ConfigError(f"--show is {start!r}: {count} so. Take an id from: rebalance desk history")
-        (one,) = found
-        status = execution_status(journal, one.ticket)
-    document = checked_record(kept_path(one.portfolio, one.record), one.record.sha256)
-    return f"{briefing(document, status)}\n\n{timeline(document)}"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.cycle import Ran, make_cycle
-from desk.commands.cycle.records import history_text
+from desk.commands.cycle.history import history_text
 from desk.commands.data import PUBLISHED, delays_of, fetch_data, fetch_quotes, quote_source
 from desk.commands.orders.trades import policy_now
 from desk.commands.terminal import print_text

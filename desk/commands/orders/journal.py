@@ -11,8 +11,6 @@ from desk.journal.records import text_of
 from desk.journal.tickets import judge, moment_text
 from desk.journal.verify import verify
 from desk.journal.why import why
-from desk.tickets.formats.order_csv import csv_bytes
-from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.arguments import refuse
 from foundation.errors import DataError
@@ -86,6 +84,8 @@ def _json_lines(entries: Iterator[Entry]) -> Iterator[bytes]:
 
 
 def _csv_lines(entries: Iterator[Entry]) -> Iterator[bytes]:
+    from desk.tickets.formats.order_csv import csv_bytes
+
     yield csv_bytes([ENTRY_FIELDS])
     for entry in entries:
         yield csv_bytes([[cell_text(value) for value in entry.values]])
@@ -98,6 +98,8 @@ def judge_ticket(path: Path, refusal: str = "", user: str | None = None) -> str:
     user    : None takes the user of the system.
     Raises  : as `read_document` and `judge` do.
     """
+    from desk.tickets.formats.ticket_json import read_document
+
     document = read_document(path)
     with Journal(user=user) as journal:
         kept, state = judge(journal, document, str(path.absolute()), refusal)

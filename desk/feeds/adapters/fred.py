@@ -14,10 +14,9 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, at, quoted
-from foundation.arguments import FIRST_DAY
 from foundation.errors import DataError
 from research.market.calendars import Days
-from research.market.rows import ROW_COLUMNS, checked_rows
+from research.market.rows import FIRST_DAY, ROW_COLUMNS, checked_rows
 
 EARLIEST, FOREVER = "1776-07-04", "9999-12-31"  # FRED's own bounds of days
 VINTAGES_FROM = 1997  # year of the first vintages of daily series

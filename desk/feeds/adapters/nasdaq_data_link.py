@@ -16,9 +16,9 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, at, bar_table, market_rows, over, quoted
-from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
 from research.market.corporate_actions import later_splits, unadjusted
+from research.market.rows import FIRST_DAY
 
 PRICE_TABLE, ACTION_TABLE = "SHARADAR/SEP", "SHARADAR/ACTIONS"
 PRICE_COLUMNS = "ticker,date,open,high,low,close,volume,closeadj,closeunadj"

@@ -14,8 +14,8 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, bar_table, market_rows, over
-from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
+from research.market.rows import FIRST_DAY
 
 STOOQ_COLUMNS = ["Date", "Open", "High", "Low", "Close", "Volume"]
 ADJUSTED_SOURCE = "stooq (adjusted closes)"

@@ -13,8 +13,8 @@ import pandas as pd
 
 from desk.feeds.adapter import Adapter, Limits, Quote, Reply, Request, Wanted
 from desk.feeds.answers import NEW_YORK, Asked, Bars, bar_table, market_rows, over, quoted
-from foundation.arguments import FIRST_DAY
 from foundation.arrays import Array
+from research.market.rows import FIRST_DAY
 
 LAST_PRICES = ("tngoLast", "last")  # names of the last price, the preferred one first
 TIINGO_LIMITS = Limits(50, 3600.0, a_day=1000)

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -19,8 +19,9 @@ from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wante
 from desk.feeds.answers import Asked, Bars, bar_table, market_rows, quoted
 from desk.feeds.transport import ANSWER, BROKEN, CONNECT, LOCAL, SLOW, Fault, Transport
 from foundation.arrays import Array
-from research.portfolio.file.document import TRUST
-from research.portfolio.keys.market_keys import ToolSource
+
+if TYPE_CHECKING:
+    from research.portfolio.keys.market_keys import ToolSource
 
 TOOL_LIMITS = Limits(10, 1.0)
 
@@ -33,7 +34,7 @@ class ToolAdapter(Adapter):
     trusted : true if the file may start a command.
     """
 
-    source: ToolSource
+    source: "ToolSource"
     trusted: bool = False
     limits: Limits = TOOL_LIMITS
 
@@ -46,6 +47,8 @@ class ToolAdapter(Adapter):
     def transport(self) -> Transport:
         """A connection to the server. Raises FeedError where there is none, or it may be neither started nor asked."""
         if self.source.is_command and not self.trusted:
+            from research.portfolio.file.document import TRUST
+
             fix = f"If you trust the file, set {TRUST}=1; else take a server with a URL."
             raise FeedError(f"{self.source.mcp!r} is a command that a portfolio file states. {fix}", "source")
         url = urlsplit("" if self.source.is_command else self.source.mcp)
@@ -89,7 +92,7 @@ class ToolAdapter(Adapter):
 class _Connected:
     """A connection to a server of tools, for several threads."""
 
-    def __init__(self, source: ToolSource) -> None:
+    def __init__(self, source: "ToolSource") -> None:
         from anyio.from_thread import start_blocking_portal
         from mcp.client import Client
         from mcp.client.stdio import StdioServerParameters

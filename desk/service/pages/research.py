@@ -13,7 +13,9 @@ from backtests.runs.parameters import Parameter, declared
 from backtests.runs.report_settings import FULL_RUN
 from backtests.sheets.pages.policy_catalog import HEADS, NOTE, UNITS, policy_folders, policy_rows
 from backtests.sheets.tables import table
-from desk.commands.past_runs import DIFFERENCE_HEADS, METRICS_SHOWN, SHEETS, figure_rows, wealth_words
+from desk.commands.finished_run import SHEETS
+from desk.commands.past_runs import METRICS_SHOWN
+from desk.commands.run_differences import DIFFERENCE_HEADS, figure_rows, wealth_words
 from desk.service.bodies import PRINTED, Id
 from desk.service.caller import Caller, InService, needs
 from desk.service.folders import RUNS, from_root

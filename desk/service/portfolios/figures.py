@@ -15,7 +15,7 @@ from backtests.runs.trial_book import TrialBook, read_book
 from backtests.sheets.pages.risk_sheet import risk_numbers
 from backtests.today.holdings_risk import holdings_risk
 from desk.commands.cycle.governance import Governed
-from desk.commands.cycle.records import newest_cycles
+from desk.commands.cycle.history import newest_cycles
 from desk.commands.orders.trades import policy_now, today_of, trades_now
 from desk.commands.report import scored_backtest
 from desk.commands.today.risk import ready_policies

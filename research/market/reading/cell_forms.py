@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from foundation.arguments import FIRST_DAY, LARGEST_NUMBER, LAST_DAY
+from foundation.arguments import LARGEST_NUMBER
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
 from research.market.calendars import Days
 from research.market.currency import CURRENCIES, SIGNS
-from research.market.rows import HUNDREDTHS
+from research.market.rows import FIRST_DAY, HUNDREDTHS, LAST_DAY
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MIDNIGHT = re.compile(

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arguments import FIRST_DAY, LAST_DAY, cut, first_line
+from foundation.arguments import cut, first_line
 from foundation.errors import DataError, all_mistakes
 from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import MOST_OF_FRAMES, QUOTED, TableText, fault, quoted, read_bytes, read_text
 from research.market.calendars import Days
 from research.market.notes import counted
+from research.market.rows import FIRST_DAY, LAST_DAY
 
 DATA = Path(__file__).resolve().parents[3] / "data"  # a checkout, not a wheel: beside the package
 KINDS = (".csv", ".csv.gz", ".parquet")

@@ -11,10 +11,11 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 import pandas as pd
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
-from foundation.arguments import FIRST_DAY, LARGEST_NUMBER, LAST_DAY, MOST_PENALTY, is_number
+from foundation.arguments import LARGEST_NUMBER, MOST_PENALTY, is_number
 from foundation.errors import ConfigError
 from foundation.names import NAME_FIX, name_fault
 from foundation.table_files import iso_day
+from research.market.rows import FIRST_DAY, LAST_DAY
 
 Keys = TypeVar("Keys")
 CODE = re.compile("[A-Z]{3}")  # of a currency

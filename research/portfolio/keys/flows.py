@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from foundation.arguments import FIRST_DAY
 from research.accounting import Execution, Flows
 from research.accounting.execution import Use, check_flows
 from research.market import Market
+from research.market.rows import FIRST_DAY
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Day, Number, Told, record

@@ -31,13 +31,12 @@ from desk.commands.data import (
     import_table,
     needs_of,
     revisions_text,
-    sources_text,
-    stores_text,
 )
 from desk.commands.new import NewFile, write_new
-from desk.commands.past_runs import replay
+from desk.commands.replay import replay
 from desk.commands.report import make_backtest
 from desk.feeds.fetching import MIRROR
+from desk.feeds.tables import sources_text, stores_text
 from desk.journal import Journal
 from foundation.errors import ConfigError, DataError
 from foundation.home import STORES

@@ -16,8 +16,11 @@ from backtests.runs import differences, folder
 from backtests.runs.folder import MANIFEST, Run, write_json
 from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
-from desk.commands.past_runs import Wanted, diff_text, note_run, replay, run_notes, runs_table, runs_text, show_text
+from desk.commands.finished_run import note_run, run_notes, show_text
+from desk.commands.past_runs import Wanted, runs_table, runs_text
+from desk.commands.replay import replay
 from desk.commands.report import make_backtest
+from desk.commands.run_differences import diff_text
 from foundation.errors import ConfigError, DataError
 from research.market import load_market
 

@@ -25,7 +25,7 @@ from watched import SETTINGS, steady, uneven, with_book
 
 from desk.commands.cycle import cycle
 from desk.commands.cycle.cycle import Ran, make_cycle
-from desk.commands.cycle.records import history_text
+from desk.commands.cycle.history import history_text
 from desk.commands.orders import acting, book
 from desk.commands.orders.execute import Asked, ready
 from desk.commands.orders.fills import fill_from

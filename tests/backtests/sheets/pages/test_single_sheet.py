@@ -18,7 +18,8 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.comparator import RELATIVE
 from backtests.runs.verify import verify
 from backtests.sheets.pages.single_sheet import NUMBERS, PAGE, SCHEMA, SingleSheet
-from desk.commands.past_runs import replay, show_text
+from desk.commands.finished_run import show_text
+from desk.commands.replay import replay
 from desk.commands.report import make_backtest
 from foundation.errors import DataError
 from research.accounting import Costs

@@ -25,7 +25,7 @@ from watched import SETTINGS, steady, uneven, with_book
 from desk.commands.cycle import watch
 from desk.commands.cycle.alerts import alert_cycle, alert_resolved, alert_trouble, send_waiting
 from desk.commands.cycle.cycle import Ran, make_cycle
-from desk.commands.cycle.records import CYCLES, kept_path
+from desk.commands.cycle.kept_path import CYCLES, kept_path
 from desk.commands.cycle.watch import Alerts, Watcher
 from desk.commands.orders.book import open_from, resolve
 from desk.commands.orders.fills import fill_from

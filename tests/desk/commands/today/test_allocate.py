@@ -9,7 +9,8 @@ from browser import Elements, check_page
 from commanded import FILE, rebalance
 
 from backtests.runs.verify import verify
-from desk.commands.past_runs import replay, show_text
+from desk.commands.finished_run import show_text
+from desk.commands.replay import replay
 
 MANY = FILE.with_name("global_multi_asset.yaml")
 EARLY = ("--as-of", "2014-03-20")  # few days are compared, which is fast

@@ -11,7 +11,7 @@ from commanded import FILE, rebalance
 from backtests.sheets.pages.forecast_worth import worth_words
 from backtests.studies.forecasts.today import forecasts_today
 from backtests.studies.forecasts.worth import worth
-from desk.commands.past_runs import replay
+from desk.commands.replay import replay
 from desk.commands.today.forecast import make_forecast
 from foundation.errors import ConfigError
 from foundation.home import FORECAST_BOOK

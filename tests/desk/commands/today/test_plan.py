@@ -7,7 +7,9 @@ from browser import Elements, check_page
 from commanded import rebalance
 
 from backtests.runs.verify import verify
-from desk.commands.past_runs import Wanted, replay, runs_text, show_text
+from desk.commands.finished_run import show_text
+from desk.commands.past_runs import Wanted, runs_text
+from desk.commands.replay import replay
 from desk.commands.today import plan as command
 from desk.commands.today.plan import make_plan
 from desk.commands.today.risk import fitted_policies

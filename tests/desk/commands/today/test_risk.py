@@ -9,7 +9,9 @@ from jsonschema import Draft202012Validator
 
 from backtests.runs.verify import verify
 from backtests.sheets.pages.risk_sheet import SCHEMA
-from desk.commands.past_runs import Wanted, replay, runs_text, show_text
+from desk.commands.finished_run import show_text
+from desk.commands.past_runs import Wanted, runs_text
+from desk.commands.replay import replay
 from desk.commands.today import risk as command
 from desk.commands.today.risk import make_risk
 from foundation.errors import ConfigError, DataError
