@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from backtests.today.future_paths import FuturePrices, Opening, SharedBands, estimates, is_played_at_once
+from backtests.today.future_paths import Opening, SharedBands, estimates, is_played_at_once
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
 from backtests.today.risk_paths import PLAN_PATHS
 from foundation.arguments import is_whole, refuse
@@ -162,16 +162,15 @@ class Futures:
     growths: Array
     consumer: Array
 
-    def some(self, which: NDArray[np.intp]) -> "Futures":
-        """Those of the numbers or the mask `which`."""
+    def some(self, which: NDArray[np.intp] | slice) -> "Futures":
+        """Those of the numbers, the mask or the slice `which`."""
         return Futures(self.growths[which], self.consumer if len(self.consumer) == 1 else self.consumer[which])
 
     def blocks(self) -> "list[Futures]":
         """The same in blocks, which are played one by one."""
-        return [
-            self.some(np.arange(k, min(k + BLOCK_PATHS, len(self.growths))))
-            for k in range(0, len(self.growths), BLOCK_PATHS)
-        ]
+        paths = len(self.growths)
+        size = min(BLOCK_PATHS, math.ceil(paths / WORKERS))
+        return [self.some(slice(k, k + size)) for k in range(0, paths, size)]
 
     def moved(self, growth: float = 0.0, inflation: float = 0.0) -> "Futures":
         """The same with more return, and more inflation, a year, fraction."""
@@ -335,8 +334,7 @@ class _Game:
         """The results on all futures; `scale` as for `play_plan`."""
 
         def one(block: Futures) -> PlanPaths:
-            closes = FuturePrices.of(self.accounts[0], block.growths)
-            return play_plan(self.accounts, self.bands, closes, block.consumer, scale)
+            return play_plan(self.accounts, self.bands, block.growths, block.consumer, scale)
 
         return PlanPaths.joined(list(self.pool.map(one, futures.blocks())))
 
