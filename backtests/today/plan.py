@@ -29,6 +29,7 @@ from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_
 from research.risk.simulation.streams import MEANS, stream
 
 WORKERS = 2
+FEWEST = 100  # futures of a block: what each lays out takes as long as some twenty of them
 LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
 MEDIAN = LEVELS.index(0.50)
 OTHER_PATHS = 1_500  # of the futures, those that are played under other laws and assumptions
@@ -169,7 +170,7 @@ class Futures:
     def blocks(self) -> "list[Futures]":
         """The same in blocks, which are played one by one."""
         paths = len(self.growths)
-        size = min(BLOCK_PATHS, math.ceil(paths / WORKERS))
+        size = min(BLOCK_PATHS, max(math.ceil(paths / WORKERS), FEWEST))
         return [self.some(slice(k, k + size)) for k in range(0, paths, size)]
 
     def moved(self, growth: float = 0.0, inflation: float = 0.0) -> "Futures":
