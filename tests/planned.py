@@ -5,7 +5,6 @@ from functools import cache
 
 import numpy as np
 
-from backtests.today.future_paths import FuturePrices
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
 from foundation.arrays import Array
 from research.accounting import Costs, Execution, Policy
@@ -36,4 +35,4 @@ def played(
     opening = PlanOpening.of(portfolio, plan)
     shared = bands_in_months(opening, opening, policy)
     prices = np.ones((1, plan.months + 1)) if consumer is None else consumer
-    return play_plan((opening,), shared, FuturePrices.of(opening, growths), prices, scale)
+    return play_plan((opening,), shared, growths, prices, scale)

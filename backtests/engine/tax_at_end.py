@@ -4,6 +4,7 @@ import numpy as np
 
 from backtests.engine.inputs import EngineInputs
 from foundation.arrays import Array
+from foundation.compiled import compiled
 from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots
 from research.accounting.tax_lots import capital_gains_tax, gain, tax_return
 
@@ -16,11 +17,19 @@ def tax_of_all(lots: Lots, cost_parameters: CostParameters, prices: Array, t: in
     prices          : (n,) currency per unit.
     t               : row of the market.
     """
-    long, short = np.zeros((2, len(lots.held)))
-    for i in np.flatnonzero(lots.held).tolist():
-        long[i], short[i], _, _ = gain(lots, cost_parameters.method, i, float(prices[i]), np.inf, t)
+    long, short = _gains_of_all(lots, cost_parameters.method, prices, t)
     charges, sums = np.zeros((len(COST_COLUMNS), len(long))), (float(long.sum()), float(short.sum()))
     return float(capital_gains_tax(lots, cost_parameters, long + short, *sums, charges))
+
+
+@compiled
+def _gains_of_all(lots: Lots, method: int, prices: Array, t: int) -> Array:
+    """(2, n) long-term and short-term gains if all lots were sold, currency; arguments as of `tax_of_all`."""
+    gains = np.zeros((2, len(lots.held)))
+    for i in range(len(lots.held)):
+        if lots.held[i] > 0:
+            gains[0, i], gains[1, i], _, _ = gain(lots, method, i, prices[i], np.inf, t)
+    return gains
 
 
 def tax_at_end(inputs: EngineInputs) -> float:

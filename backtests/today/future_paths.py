@@ -21,8 +21,9 @@ from backtests.engine.compiled_loop import play
 from backtests.engine.inputs import EngineInputs
 from backtests.engine.kept import bands_of
 from backtests.engine.ledger import Ledger
+from backtests.engine.loop_inputs import Sessions
 from backtests.engine.python_loop import play_daily
-from backtests.engine.quiet_days import TILE_DAYS
+from backtests.engine.quiet_days import TILE_DAYS, whole
 from backtests.engine.run import play_compiled
 from foundation.arguments import refuse
 from foundation.arrays import Array, Mask, frozen
@@ -266,38 +267,42 @@ def shared_bands(opening: Opening, policies: Mapping[str, Policy]) -> dict[str, 
 
 
 class FuturePrices(NamedTuple):
-    """The worth of units in P futures: the same for all holdings of one market.
+    """The worth of units in one future after the other: the same arrays for all, of which the loop has views.
 
-    closes : (P, D + 2, n) at each close from the one before the last on.
-    tiles  : (P, tiles, n + 1, TILE_DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
+    closes : (D + 2, n) at each close from the one before the last on.
+    tiles  : (tiles, n + 1, TILE_DAYS) the same with cash, as `quiet_days.tiles_of` lays them out.
     """
 
     closes: Array
     tiles: Array
 
     @classmethod
-    def of(cls, opening: Opening, growths: Array) -> "FuturePrices":
-        """Those of growths (P, D, n): 1 + simple return of each asset on each row to come."""
-        paths, days, n = growths.shape
-        closes = np.empty((paths, days + 2, n))
-        closes[:, :2], closes[:, 2:] = opening.closes, growths
-        np.cumprod(closes[:, 1:], axis=1, out=closes[:, 1:])
-        return cls(closes, _tiles(closes, opening.cash_closes))
+    def room(cls, opening: Opening) -> "FuturePrices":
+        """Room for futures, with what they have in common: the two last closes, and cash."""
+        cash = whole(opening.cash_closes).reshape(-1, TILE_DAYS)
+        (_, n), rows = opening.closes.shape, len(opening.cash_closes)
+        prices = cls(np.empty((rows, n)), np.empty((len(cash), n + 1, TILE_DAYS)))
+        prices.closes[:2], prices.tiles[:, n] = opening.closes, cash
+        return prices
+
+    def sessions(self, given: Sessions, opening: Opening) -> Sessions:
+        """The sessions of a skeleton at these prices."""
+        return given._replace(closes=shown(self.closes), tiles=shown(self.tiles), cash_index=opening.cash_closes)
+
+    def write(self, growths: Array) -> None:
+        """Write those of a future.  growths : (D, n) 1 + simple return of each asset on each row to come."""
+        _write_prices(growths, self.closes, self.tiles)
 
 
-def play_futures(
-    opening: Opening, policies: Mapping[str, SharedBands], growths: Array, prices: FuturePrices | None = None
-) -> dict[str, PlayedPaths]:
+def play_futures(opening: Opening, policies: Mapping[str, SharedBands], growths: Array) -> dict[str, PlayedPaths]:
     """Play policies by bands that all futures share, from today's holdings through each of P futures.
 
     opening  : today's holdings.
     policies : by name.
     growths  : (P, D, n) 1 + simple return of each asset on each row to come.
-    prices   : those of the growths, where other holdings of the market are played on them too.
     Raises   : PolicyError, with the date, for a future in which a policy cannot go on.
     """
-    prices = FuturePrices.of(opening, growths) if prices is None else prices
-    return {name: _play_all(opening, shared, prices) for name, shared in policies.items()}
+    return {name: _play_all(opening, shared, growths) for name, shared in policies.items()}
 
 
 def play_future(opening: Opening, policy: Policy, growths: Array, name: str = "") -> PlayedPaths:
@@ -374,15 +379,16 @@ def _asked(opening: Opening, rule: CompiledRule, asked: Mask, market: Market, to
     return frozen(found)
 
 
-def _play_all(opening: Opening, shared: SharedBands, prices: FuturePrices) -> PlayedPaths:
+def _play_all(opening: Opening, shared: SharedBands, growths: Array) -> PlayedPaths:
     """Play one policy through all futures: prices change from one to the next, and nothing else does."""
-    closes, tiles = prices
-    paths, rows, n = closes.shape
+    paths, days, n = growths.shape
+    rows = days + 2
     inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
     ledger, _ = _opened(opening, inputs)
-    here, laid = np.empty_like(closes[0]), np.empty_like(tiles[0])  # the future that is played, read-only to the loop
-    now = inputs.sessions._replace(closes=shown(here), tiles=shown(laid), cash_index=opening.cash_closes)
-    given = inputs.loop(shared.bands, shared.options, ledger)._replace(sessions=now)
+    prices = FuturePrices.room(opening)
+    given = inputs.loop(shared.bands, shared.options, ledger)._replace(
+        sessions=prices.sessions(inputs.sessions, opening)
+    )
     out = PlayedPaths(np.empty((paths, rows)), *np.zeros((4, paths, rows)))
     units, held = np.empty(n), opening.portfolio.holdings / opening.closes[1]
     cash_units = float(opening.portfolio.cash / opening.cash_closes[1])
@@ -393,7 +399,8 @@ def _play_all(opening: Opening, shared: SharedBands, prices: FuturePrices) -> Pl
         typed(_tally, *written, 0, 0, out.cost[0], out.turnover[0], out.orders[0]),
     )
     for p in range(paths):
-        here[:], laid[:], units[:] = closes[p], tiles[p], held
+        prices.write(growths[p])
+        units[:] = held
         count, stopped = one(given, 0, units, cash_units, booked)
         if stopped >= 0:
             raise inputs.refused(stopped, float(ledger.nav[stopped]))
@@ -421,14 +428,16 @@ def _holding(ledger: Ledger) -> Array:
     return np.append(0.0, ledger.holding_costs[1:].sum(axis=1) / ledger.nav[:-1])
 
 
-def _tiles(closes: Array, cash: Array) -> Array:
-    """(P, tiles, n + 1, TILE_DAYS) of worth of a unit (P, T, n), cash (T,) last; see `quiet_days.tiles_of`."""
-    paths, rows, n = closes.shape
-    count = -(-rows // TILE_DAYS)
-    out = np.empty((paths, count * TILE_DAYS, n + 1))
-    out[:, :rows, :n], out[:, :rows, n] = closes, cash
-    out[:, rows:] = out[:, rows - 1 : rows]
-    return np.ascontiguousarray(out.reshape(paths, count, TILE_DAYS, n + 1).transpose(0, 1, 3, 2))
+@compiled
+def _write_prices(growths: Array, closes: Array, tiles: Array) -> None:
+    """Write closes from their third row on, and their tiles; arguments as the fields of `FuturePrices`."""
+    rows, n = closes.shape
+    for t in range(2, rows):
+        for i in range(n):
+            closes[t, i] = closes[t - 1, i] * growths[t - 2, i]
+    for t in range(len(tiles) * TILE_DAYS):
+        for i in range(n):
+            tiles[t // TILE_DAYS, i, t % TILE_DAYS] = closes[min(t, rows - 1), i]
 
 
 @compiled

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from backtests.today.future_paths import FuturePrices, Opening, SharedBands, estimates, is_played_at_once
+from backtests.today.future_paths import Opening, SharedBands, estimates, is_played_at_once
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
 from backtests.today.risk_paths import PLAN_PATHS
 from foundation.arguments import is_whole, refuse
@@ -29,6 +29,7 @@ from research.risk.simulation.future_laws import BLOCK_PATHS, FutureLaw, future_
 from research.risk.simulation.streams import MEANS, stream
 
 WORKERS = 2
+FEWEST = 100  # futures of a block: what each lays out takes as long as some twenty of them
 LEVELS = (0.05, 0.25, 0.50, 0.75, 0.95)  # quantiles of what is left, and of the fan
 MEDIAN = LEVELS.index(0.50)
 OTHER_PATHS = 1_500  # of the futures, those that are played under other laws and assumptions
@@ -162,16 +163,15 @@ class Futures:
     growths: Array
     consumer: Array
 
-    def some(self, which: NDArray[np.intp]) -> "Futures":
-        """Those of the numbers or the mask `which`."""
+    def some(self, which: NDArray[np.intp] | slice) -> "Futures":
+        """Those of the numbers, the mask or the slice `which`."""
         return Futures(self.growths[which], self.consumer if len(self.consumer) == 1 else self.consumer[which])
 
     def blocks(self) -> "list[Futures]":
         """The same in blocks, which are played one by one."""
-        return [
-            self.some(np.arange(k, min(k + BLOCK_PATHS, len(self.growths))))
-            for k in range(0, len(self.growths), BLOCK_PATHS)
-        ]
+        paths = len(self.growths)
+        size = min(BLOCK_PATHS, max(math.ceil(paths / WORKERS), FEWEST))
+        return [self.some(slice(k, k + size)) for k in range(0, paths, size)]
 
     def moved(self, growth: float = 0.0, inflation: float = 0.0) -> "Futures":
         """The same with more return, and more inflation, a year, fraction."""
@@ -335,8 +335,7 @@ class _Game:
         """The results on all futures; `scale` as for `play_plan`."""
 
         def one(block: Futures) -> PlanPaths:
-            closes = FuturePrices.of(self.accounts[0], block.growths)
-            return play_plan(self.accounts, self.bands, closes, block.consumer, scale)
+            return play_plan(self.accounts, self.bands, block.growths, block.consumer, scale)
 
         return PlanPaths.joined(list(self.pool.map(one, futures.blocks())))
 

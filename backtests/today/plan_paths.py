@@ -22,7 +22,7 @@ from foundation.compiled import compiled
 from foundation.errors import ConfigError
 from research.accounting import Costs, Execution, Policy
 from research.accounting.cost_parameters import TAX, Lots
-from research.accounting.spending import PAID, SpendingState
+from research.accounting.spending import PAID
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -196,18 +196,18 @@ def bands_in_months(opening: PlanOpening, daily: Opening, policy: Policy) -> Sha
 
 
 def play_plan(
-    accounts: Sequence[PlanOpening], shared: SharedBands, closes: FuturePrices, consumer: Array, scale: float = 1.0
+    accounts: Sequence[PlanOpening], shared: SharedBands, growths: Array, consumer: Array, scale: float = 1.0
 ) -> PlanPaths:
     """Play one policy through P futures of a plan.
 
     accounts : one, or the two that are spent one after the other; each is rebalanced to the whole target by itself.
     shared   : the policy on their rows.
-    closes   : worth of a unit in each future.
+    growths  : (P, D, n) 1 + simple return of each asset in each month.
     consumer : (P, D + 1) or (1, D + 1) consumer prices, 1 today.
     scale    : multiple of the amount, or of the share, that is spent.
     """
-    paths, years = len(closes.closes), accounts[0].plan.years
-    *first, last = (_Account(opening, shared, closes, scale) for opening in accounts)
+    paths, years, now = len(growths), accounts[0].plan.years, FuturePrices.room(accounts[0])
+    *first, last = (_Account(opening, shared, now, scale) for opening in accounts)
     out = PlanPaths(
         np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros((paths, years)), np.zeros(paths), np.zeros(paths),
         np.empty((paths, years + 1)),
@@ -215,13 +215,13 @@ def play_plan(
     for p in range(paths):
         prices = consumer[min(p, len(consumer) - 1)]
         out.prices[p] = prices[::MONTHS_A_YEAR]
-        given = closes.closes[p], closes.tiles[p], prices
-        stopped = last.play(*given, spends=not first)
+        now.write(growths[p])
+        stopped = last.play(prices, spends=not first)
         for account in first:  # whose owner spends of the last one what this one cannot pay
-            stopped = account.play(*given, beside=last)
+            stopped = account.play(prices, beside=last)
             account.add_to(out, p, stopped)
             if stopped >= 0:
-                stopped = last.play(*given, after=account, since=stopped)
+                stopped = last.play(prices, after=account, since=stopped)
         last.add_to(out, p, stopped)
         out.ended[p] = stopped - 1 if stopped >= 0 else -1
     return out
@@ -230,9 +230,9 @@ def play_plan(
 class _Account:
     """An account laid out for the loop, which is played on one future after the other."""
 
-    def __init__(self, opening: PlanOpening, shared: SharedBands, closes: FuturePrices, scale: float) -> None:
-        """Arguments as of `play_plan`."""
-        rows, n = closes.closes.shape[1:]
+    def __init__(self, opening: PlanOpening, shared: SharedBands, now: FuturePrices, scale: float) -> None:
+        """Arguments as of `play_plan`.  now : the prices of the future that is played."""
+        rows, n = now.closes.shape
         self.opening, self.spending = opening, opening.plan.state(opening.dates)
         self.spending.numbers[:2] *= scale
         self.spending.paid[:] *= opening.gross
@@ -246,10 +246,9 @@ class _Account:
         busy |= returns if len(returns) else False
         self.lots = Lots.empty(n, 3 * rows + 1, lots.long_from.shape[1] > 0) if lots.units.shape[1] > 0 else lots
         self.ledger = Ledger.empty(rows, n, rows + inputs.extra_bookings)
-        self.closes, self.tiles = np.empty_like(closes.closes[0]), np.empty_like(closes.tiles[0])
+        self.closes = now.closes
         self.inputs = inputs.loop(shared.bands, shared.options, self.ledger)._replace(
-            sessions=inputs.sessions._replace(
-                closes=shown(self.closes), tiles=shown(self.tiles), cash_index=opening.cash_closes,
+            sessions=now.sessions(inputs.sessions, opening)._replace(
                 flows=shown(self.spending.flows), busy=frozen(busy),
                 years=frozen(np.where(np.arange(rows) > 1, inputs.sessions.years, 0.0)),  # what was before is over
             ),
@@ -261,13 +260,14 @@ class _Account:
         self.ledger.nav[0] = self.held @ opening.closes[0] + self.ledger.cash[0]
         self.units, self.booked = np.empty(n), 1 - opening.portfolio.sessions_since_trade
         self.one = typed(play, self.inputs, 0, self.units, self.cash, self.booked)
-        self.count = 0
+        self.count, self.tax_of_all = (
+            0,
+            0.0,
+        )  # bookings; tax on all that is left at the row that ends a future, currency
         self.laid_out: tuple[bool, bool] | None = None  # spends, saves: as its arrays have it; None if for one future
 
     def play(
         self,
-        closes: Array,
-        tiles: Array,
         prices: Array,
         *,
         spends: bool = True,
@@ -275,16 +275,14 @@ class _Account:
         after: "_Account | None" = None,
         since: int = 0,
     ) -> int:
-        """Play one future; gives the row of the payment that it cannot make, or -1.
+        """Play the future that is now written; gives the row of the payment that it cannot make, or -1.
 
-        closes, tiles : of the future, as `FuturePrices` has them.
-        prices        : (D + 1,) consumer prices.
-        spends        : false where another account pays, and this one takes what is saved.
-        beside        : the account that pays later, and takes what is saved; None without one.
-        after         : the account that paid before, up to row `since`, and could not pay all that was due then.
+        prices : (D + 1,) consumer prices.
+        spends : false where another account pays, and this one takes what is saved.
+        beside : the account that pays later, and takes what is saved; None without one.
+        after  : the account that paid before, up to row `since`, and could not pay all that was due then.
         """
-        self.closes[:], self.tiles[:], self.units[:] = closes, tiles, self.held
-        spending = self.spending
+        self.units[:], spending = self.held, self.spending
         spending.prices[1:], spending.state[:] = prices, 0.0 if after is None else after.spending.state
         if after is not None or self.laid_out != (spends, beside is None):
             self._lay_out(since if after is not None else -1 if spends else len(self.saved), saves=beside is None)
@@ -303,6 +301,9 @@ class _Account:
             self.lots.long_from[:], self.lots.bought[:] = 0, 0
             self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
         self.count, stopped = self.one(self.inputs, 0, self.units, self.cash, self.booked)
+        if stopped >= 0:
+            costs, lots = self.inputs.desk.cost_parameters, unwritten(self.lots)
+            self.tax_of_all = tax_of_all(lots, costs, self.closes[stopped], stopped)
         return int(stopped)
 
     def _lay_out(self, begins: int, *, saves: bool) -> None:
@@ -318,13 +319,9 @@ class _Account:
 
         All is sold for the last payment, and its gains are taxed.
         """
-        lacking = max(self._tax_of_all(stopped) - float(self.ledger.nav[stopped]), 0.0) / self.opening.gross
+        lacking = max(self.tax_of_all - float(self.ledger.nav[stopped]), 0.0) / self.opening.gross
         all_due, of_rule = self._due(stopped)
         return min(lacking, all_due), min(lacking, of_rule)
-
-    def _tax_of_all(self, row: int) -> float:
-        """The tax on all that is left at a row, currency."""
-        return tax_of_all(unwritten(self.lots), self.inputs.desk.cost_parameters, self.closes[row], row)
 
     def _due(self, row: int) -> tuple[float, float]:
         """All that the owner is to get at a row, and what the rule pays, currency."""
@@ -338,40 +335,43 @@ class _Account:
         end, rest, by_rule = len(flows) if stopped < 0 else stopped, 0.0, 0.0
         if stopped >= 0:
             rest, by_rule = np.subtract(self._due(stopped), self.owed(stopped)).tolist()
-            out.taxes[p] += self._tax_of_all(stopped) / prices[stopped]
+            out.taxes[p] += self.tax_of_all / prices[stopped]
         if gross > 1.0:
             out_of = float((self.comes[1:end] - flows[1:end] / prices[1:end]).sum()) / gross
             out.taxes[p] += (gross - 1.0) * (out_of + rest / prices[min(end, len(prices) - 1)])
+        done, ledger = slice(self.count), self.ledger
         _sum_up(
-            self.ledger, self.count, stopped, self.spending, self.besides, gross, by_rule, out.nav[p], out.taken[p],
-            out.taxes[p : p + 1], out.costs[p : p + 1],
+            ledger.nav, ledger.booked[done], ledger.charges[done], stopped, prices, flows, self.besides, gross, by_rule,
+            out.nav[p], out.taken[p], out.taxes[p : p + 1], out.costs[p : p + 1],
         )  # fmt: skip
 
 
 @compiled
 def _sum_up(
-    ledger: Ledger, count: int, stopped: int, spending: SpendingState, besides: Array, gross: float, rest: float,
-    nav: Array, taken: Array, taxes: Array, costs: Array,
+    rows: Array, booked: Rows, charges: Array, stopped: int, prices: Array, flows: Array, besides: Array, gross: float,
+    rest: float, nav: Array, taken: Array, taxes: Array, costs: Array,
 ) -> None:  # fmt: skip
     """Add the NAV of each year's row (Y + 1,), what was taken in each year (Y,), and taxes and costs (1,) in all.
 
-    count   : number of bookings.
+    rows    : (T,) NAV at each close, currency.
+    booked  : (k,) row of each booking; charges (k, columns, n), currency.
     stopped : row whose payment could not be made, -1 without one.
+    prices  : (T,) consumer prices; flows (T,), currency.
     besides : (T,) money that comes and goes besides what the rule pays, currency in today's money.
     gross   : what leaves the account for one that the owner gets.
     rest    : what he gets of it in that row, currency.
     """
-    end, last = len(ledger.nav) if stopped < 0 else stopped, len(taken) - 1
+    end, last = len(rows) if stopped < 0 else stopped, len(taken) - 1
     for y in range(len(nav)):
         if 1 + MONTHS_A_YEAR * y < end:
-            nav[y] += ledger.nav[1 + MONTHS_A_YEAR * y] / gross
-    for t in range(1, min(end + 1, len(ledger.nav))):
-        got = rest if t == stopped else (besides[t] * spending.prices[t] - spending.flows[t]) / gross
-        taken[min((t - 1) // MONTHS_A_YEAR, last)] += got / spending.prices[t]
-    for j in range(count):
-        if ledger.booked[j] >= 0:
-            price = spending.prices[ledger.booked[j]]
-            for i in range(ledger.charges.shape[2]):
-                for c in range(ledger.charges.shape[1]):
-                    costs[0] += ledger.charges[j, c, i] / price if c != TAX else 0.0
-                taxes[0] += ledger.charges[j, TAX, i] / price
+            nav[y] += rows[1 + MONTHS_A_YEAR * y] / gross
+    for t in range(1, min(end + 1, len(rows))):
+        got = rest if t == stopped else (besides[t] * prices[t] - flows[t]) / gross
+        taken[min((t - 1) // MONTHS_A_YEAR, last)] += got / prices[t]
+    for j in range(len(booked)):
+        if booked[j] >= 0:
+            price = prices[booked[j]]
+            for i in range(charges.shape[2]):
+                for c in range(charges.shape[1]):
+                    costs[0] += charges[j, c, i] / price if c != TAX else 0.0
+                taxes[0] += charges[j, TAX, i] / price

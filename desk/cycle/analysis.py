@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.today.from_today import Simulated, mean
-from backtests.today.future_paths import FuturePrices, Opening, SharedBands, is_played_at_once, play_futures
+from backtests.today.future_paths import Opening, SharedBands, is_played_at_once, play_futures
 from desk.cycle.alternatives import Listed
 from desk.cycle.monitor import sharpe_of_year
 from foundation.arrays import Array, Mask, frozen
@@ -243,8 +243,7 @@ def analysed(listed: Sequence[Listed]) -> Analysis:
     rows = [*(k for k in WAITS if k < days), days]
     for block in range(math.ceil(worlds / BLOCK_PATHS)):
         growths = law.growths(block, days, portfolio.cycle.seed)[: worlds - block * BLOCK_PATHS]
-        prices = FuturePrices.of(started[0].opening, growths)
-        parts.append([start.losses(growths, of_policy.target, rows, prices) for start in (*started, *put_off.values())])
+        parts.append([start.losses(growths, of_policy.target, rows) for start in (*started, *put_off.values())])
     losses = [np.concatenate(found, axis=2) for found in zip(*parts, strict=True)]
     found = tuple(
         Analysed(each, lost[-1], dict(zip(rows[:-1], lost[:-1].sum(axis=1), strict=True)))
@@ -282,16 +281,15 @@ class Start:
         opening = Opening(of_policy.portfolio)
         return cls(opening, of_policy.portfolio.nav, 0.0, going_on(opening, of_policy.decides, sessions))
 
-    def losses(self, growths: Array, target: Array, rows: Sequence[int], prices: FuturePrices | None = None) -> Array:
+    def losses(self, growths: Array, target: Array, rows: Sequence[int]) -> Array:
         """(R, 3, P) by `PARTS`, the loss of each year until some of its rows, bp of NAV before the orders.
 
         growths : (P, D, n) 1 + simple return of each asset on each row to come.
         target  : (n,) weights in force, fraction of NAV.
         rows    : R numbers of rows, the first ones, whose loss is taken.
-        prices  : those of the growths, which all alternatives share.
         """
         portfolio = self.opening.portfolio
-        played = play_futures(self.opening, {"": self.shared}, growths, prices)[""]
+        played = play_futures(self.opening, {"": self.shared}, growths)[""]
         apart = played.gross - self.opening.costless(growths, target)
         squared, charged = portfolio.tracking_penalty / 2.0 * apart * apart, played.cost + played.holding
         work = portfolio.order_cost * played.orders + portfolio.day_cost * (played.orders > 0.0)

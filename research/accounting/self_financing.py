@@ -192,8 +192,11 @@ def _excess(booking: Booking, kept: float, share: float, scale: float) -> tuple[
 
 
 @linked
-def _steepest(booking: Booking, high: float) -> float:
-    """The sum over the assets that trade of |asked| x the largest marginal cost between scale 0 and `high`."""
+def _steepest(booking: Booking, high: float, whole: bool) -> float:
+    """The sum over the assets that trade of |asked| x the largest marginal cost between scale 0 and `high`.
+
+    whole : true for a bound on it, which taxes all of a sale as gain, and so needs no lots.
+    """
     asked, cost_parameters, lots = booking.asked, booking.cost_parameters, booking.lots
     total = 0.0
     for i in range(len(asked)):
@@ -203,7 +206,7 @@ def _steepest(booking: Booking, high: float) -> float:
             largest = max(abs(value), abs(asked[i] * high - value))
             _, marginal = _costs(cost_parameters, booking.r, booking.q, i, largest)
             if is_taxed(cost_parameters) and value > 0.0:  # a gain of one term is taxed as one of the other may be
-                cheapest = cheapest_lot(lots, cost_parameters.method, i, price)
+                cheapest = 0.0 if whole else cheapest_lot(lots, cost_parameters.method, i, price)
                 marginal += max(cost_parameters.tax, cost_parameters.short_tax) * (1.0 - cheapest / price)
             total += abs(asked[i]) * marginal
     return total
@@ -216,21 +219,23 @@ def _root(booking: Booking, kept: float, share: float) -> float:
     if not share > 0.0:
         return -1.0
     low, high = 0.0, (nav - kept) / share
-    if not _steepest(booking, high) < share:
+    if not (_steepest(booking, high, True) < share or _steepest(booking, high, False) < share):
         return -1.0
-    used, slope = _excess(booking, kept, share, low)
-    if used > nav:
-        return -1.0
-    scale = high
+    scale, has_root = high, False
     for _ in range(ROUNDS):
         used, slope = _excess(booking, kept, share, scale)
         if used > nav:
             high = scale
         else:
-            low = scale
+            low, has_root = scale, True
         nearer = scale - (used - nav) / slope
         if abs(nearer - scale) <= 4e-16 * scale:
             break
+        if not (has_root or low < nearer):  # a step beyond scale 0, where no more than NAV may be used
+            used, _ = _excess(booking, kept, share, 0.0)
+            if used > nav:
+                return -1.0
+            has_root = True
         scale = nearer if low < nearer < high else 0.5 * (low + high)
     return scale
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.today.future_paths import FuturePrices, Opening
+from backtests.today.future_paths import Opening
 from backtests.today.plan import draw, life_of_plan
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
 from research.accounting import Costs
@@ -38,7 +38,7 @@ def played(portfolio: Portfolio, plan: Plan, first: bool = True, paths: int = 20
     law = BootstrappedFuture(StationaryBootstrap(opening.portfolio.market, 3.0))
     futures = draw(opening, law, paths, 3, None)
     shared = bands_in_months(opening, Opening(portfolio), portfolio.policies["always"])
-    return play_plan(opening.accounts(first), shared, FuturePrices.of(opening, futures.growths), futures.consumer)
+    return play_plan(opening.accounts(first), shared, futures.growths, futures.consumer)
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])

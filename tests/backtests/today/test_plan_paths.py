@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from backtests.engine.python_loop import play_daily
 from backtests.today import plan_paths
-from backtests.today.future_paths import FuturePrices, Opening, engine_inputs, play_futures, shared_bands
+from backtests.today.future_paths import Opening, engine_inputs, play_futures, shared_bands
 from backtests.today.plan import Futures, _Game
 from backtests.today.plan_paths import PlanOpening, bands_in_months
 from foundation.errors import ConfigError
@@ -145,9 +145,8 @@ def test_a_start_of_history_bears_its_amount_and_no_more(stocks):
     shared = bands_in_months(opening, opening, policy)
     for start in (1929, 1937, 1966):
         k = start - int(STARTS[0])
-        closes = FuturePrices.of(opening, months[k : k + 1])
         less, more = (
-            plan_paths.play_plan((opening,), shared, closes, prices, borne[k] * scale)
+            plan_paths.play_plan((opening,), shared, months[k : k + 1], prices, borne[k] * scale)
             for scale in (1.0 - 1e-9, 1.0 + 1e-9)
         )
         assert less.ended[0] == -1
