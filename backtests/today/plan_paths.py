@@ -260,10 +260,8 @@ class _Account:
         self.ledger.nav[0] = self.held @ opening.closes[0] + self.ledger.cash[0]
         self.units, self.booked = np.empty(n), 1 - opening.portfolio.sessions_since_trade
         self.one = typed(play, self.inputs, 0, self.units, self.cash, self.booked)
-        self.count, self.tax_of_all = (
-            0,
-            0.0,
-        )  # bookings; tax on all that is left at the row that ends a future, currency
+        self.count = 0
+        self.tax_of_all = 0.0  # on what is left at the row that ends a future, currency
         self.laid_out: tuple[bool, bool] | None = None  # spends, saves: as its arrays have it; None if for one future
 
     def play(
