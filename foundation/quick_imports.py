@@ -2,18 +2,30 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 
 
-@contextmanager
-def without_grammars_of_addresses() -> Iterator[None]:
+def without_grammars_of_addresses() -> AbstractContextManager[None]:
     """Imports of jsonschema skip rfc3987_syntax, which compiles grammars of internet addresses for a second.
 
     jsonschema does without it; the schema of a notebook has no such address. papermill imports it, and so does plotly
     when it shows a figure.
     """
-    name = "rfc3987_syntax"
+    return _without("rfc3987_syntax")
+
+
+def without_coverage_of_kernels() -> AbstractContextManager[None]:
+    """The import of numba skips coverage, which takes a quarter of it, unless it is measuring already.
+
+    numba would only tell it which lines of kernels were compiled.
+    """
+    return _without("coverage")
+
+
+@contextmanager
+def _without(name: str) -> Iterator[None]:
+    """Imports of a module fail, as if it were not installed, unless it has been imported before."""
     if name in sys.modules:
         yield
         return

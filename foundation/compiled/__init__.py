@@ -10,7 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, cast
 
-import numba
+from foundation.quick_imports import without_coverage_of_kernels
+
+with without_coverage_of_kernels():
+    import numba
 
 from foundation.compiled.calls import Linked, OnDemand, refer
 from foundation.compiled.notice import announce

@@ -22,9 +22,18 @@ with without_compiler_of_torch():
     descent.step()
 print(round(weight.item(), 6) == -0.5, "torch.optim.adam" in sys.modules, "torch._dynamo" in sys.modules)
 """
+KERNELS = """
+import sys
+import foundation.compiled
+import numba
+from numba.misc import coverage_support
+print(numba.njit(lambda x: x + 1)(1) == 2, not coverage_support.coverage_available, "coverage" in sys.modules)
+"""
 
 
-@pytest.mark.parametrize("script", [FIGURE, OPTIMISER], ids=["grammars of addresses", "compiler of torch"])
+@pytest.mark.parametrize(
+    "script", [FIGURE, OPTIMISER, KERNELS], ids=["grammars of addresses", "compiler of torch", "coverage of kernels"]
+)
 def test_what_takes_a_second_and_is_not_used_is_not_imported(script: str) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "True", "False"]
