@@ -42,7 +42,7 @@ KEPT = """async (path) => {
   for (let tries = 400; tries; tries -= 1) {
     const page = await keptPage(path).catch(() => null);
     if (page && (await keyAt(await openKept(), Date.now())).user === READ_BY) {
-      IDBObjectStore.prototype.put = () => null; // as it is left, it would be kept once more: later than what then happens
+      IDBObjectStore.prototype.put = () => null; // as it is left, it would be kept once more
       return;
     }
     await new Promise((done) => setTimeout(done, 20));
