@@ -62,7 +62,9 @@ class Chance:
 
 @dataclass(frozen=True)
 class Amount:
-    """An amount that is safe at a probability of failing, currency a year in today's money, and its interval of 95 %.
+    """An amount that is safe at a probability of failing, currency a year, and its interval of 95 %.
+
+    It is in today's money, but for the rule `constant`.
 
     The interval is that of a quantile, by the order of the amounts that futures bear. NaN where the rule has no amount.
     """
@@ -78,9 +80,9 @@ class PolicyPlan:
 
     failed   : it ran out, or left less than it should.
     by_year  : probability of having run out by the end of each of the Y years.
-    left     : NAV at the end by the quantiles `LEVELS`, currency in today's money.
+    left     : what is left after all taxes by the quantiles `LEVELS`, currency in today's money.
     nominal  : the same in money of that day.
-    fan      : (Y + 1, levels) NAV as each year ends, today's first, likewise.
+    fan      : (Y + 1, levels) NAV as each year ends, today's first, before tax on its gains, in today's money.
     taken    : mean of what was paid out a year, currency in today's money.
     lowest   : 5 % quantile of the lowest payment of a whole year, likewise.
     taxes    : mean of all taxes, likewise.
@@ -115,6 +117,7 @@ class LifeOfPlan:
                 sheltered ones, taxable ones are spent first, and the second is the first one the other way round.
     left_out  : policies that cannot be played, with the reason.
     law       : name of the law of the futures.
+    refused   : laws that cannot be fitted, with the reason.
     paths     : number of futures.
     sample    : first and last month that the law is fitted to.
     growth    : mean log return a year of the strategic target in them, and its standard error.
@@ -135,6 +138,7 @@ class LifeOfPlan:
     policies: Mapping[str, PolicyPlan]
     left_out: Mapping[str, str]
     law: str
+    refused: Mapping[str, str]
     paths: int
     sample: tuple[pd.Timestamp, pd.Timestamp]
     growth: tuple[float, float]
@@ -145,6 +149,11 @@ class LifeOfPlan:
     changes: Mapping[str, tuple[Chance, Amount]]
     curve: tuple[tuple[float, Chance], ...]
     decades: tuple[Chance, Chance] | None
+
+    @property
+    def money(self) -> str:
+        """What follows a currency of an amount that is spent: in whose money it is."""
+        return "" if self.plan.spending.rule == "constant" else " in today's money"
 
     @property
     def shown(self) -> str:
@@ -211,7 +220,7 @@ def life_of_plan(
         games = _games(opening, daily, {k: one for k, one in policies.items() if k not in left_out}, pool)
         market = opening.portfolio.market
         drawn = with_consumer_prices(market) if plan.inflation == HISTORY else market
-        laws, _ = future_laws(drawn, MONTHS_A_YEAR)
+        laws, refused = future_laws(drawn, MONTHS_A_YEAR)
         first, *others = laws
         dates, returns = sample(market, MONTHS_A_YEAR)
         log, fewer = np.log1p(sample(drawn, MONTHS_A_YEAR)[1]), min(OTHER_PATHS, paths)
@@ -227,9 +236,9 @@ def life_of_plan(
         dearer = replace(game, accounts=tuple(replace(each, fee=POINT) for each in game.accounts))
         changes = {
             AS_IT_IS: (Chance.of(failed_few), game.safe(few, failed_few)),
-            "a point less return": game.answer(few.moved(growth=-POINT)),
-            "a point more cost": dearer.answer(few),
-            "a point more inflation": game.answer(few.moved(inflation=POINT)),
+            "a point less return of the assets": game.answer(few.moved(growth=-POINT)),
+            "a fee of a point more on NAV": dearer.answer(few),
+            "a point more inflation, returns as they are": game.answer(few.moved(inflation=POINT)),
         }
         stated = plan.spending.amount or 0.0
         around = safe[shown].value or stated
@@ -240,7 +249,7 @@ def life_of_plan(
     return LifeOfPlan(
         portfolio, plan, opening,
         {k: _answers(one, plan, failed[k], failed[shown], safe[k], k == shown) for k, one in played.items()},
-        left_out, first, paths, (dates[0], dates[-1]),
+        left_out, first, refused, paths, (dates[0], dates[-1]),
         (MONTHS_A_YEAR * float(held.mean()), MONTHS_A_YEAR * float(held.std(ddof=1)) / math.sqrt(len(held))),
         dict(zip(market.assets, (MONTHS_A_YEAR * np.log1p(returns).mean(axis=0)).tolist(), strict=True)),
         tuple(name for name, policy in policies.items() if name in games and estimates(policy)),
@@ -295,7 +304,8 @@ def with_consumer_prices(market: Market) -> Market:
 def check_plan(portfolio: Portfolio, plan: Plan) -> None:
     """Refuse a plan that cannot begin. Raises ConfigError."""
     amount, last = plan.spending.amount, portfolio.market.dates[-1] + pd.DateOffset(months=plan.months)
-    if plan.begins == 0 and amount is not None and amount >= portfolio.nav:
+    comes = sum(max(money, 0.0) for day, money in plan.once.items() if day > portfolio.date)
+    if plan.begins == 0 and amount is not None and amount >= portfolio.nav + comes:
         raise ConfigError(
             f"the amount of the plan is {amount:,.2f} {portfolio.basis} a year, and all that {portfolio.file} holds is "
             f"worth {portfolio.nav:,.2f}: it would run out in its first year. Spend less, or save first."
@@ -370,7 +380,11 @@ class _Game:
             return int((fails_at <= scale).sum())
 
         spread = stats.binom(paths, plan.probability)
-        most = plan.probability * paths, spread.ppf(0.5 - CONFIDENCE / 2) - 1, spread.ppf(0.5 + CONFIDENCE / 2)
+        most = (
+            math.floor(plan.probability * paths + 1e-9),
+            spread.ppf(0.5 - CONFIDENCE / 2) - 1,
+            spread.ppf(0.5 + CONFIDENCE / 2),
+        )
         return Amount(*(amount * _largest(count, float(k)) for k in most))
 
 
@@ -406,20 +420,20 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
     """The answers of one policy.  failed, first : (P,) the futures in which it, and the policy shown, fails."""
     more, less = int((failed & ~first).sum()), int((first & ~failed).sum())
     years, paths = played.taken.shape[1], len(failed)
-    wider, trials = more - less, paths + 2  # half an event in each cell: Agresti and Min (2005), Statistics in Medicine
-    error = math.sqrt(more + less + 1.0 - wider**2 / trials) / trials
-    low, high = (wider / trials + sign * stats.norm.ppf(0.5 + CONFIDENCE / 2) * error for sign in (-1.0, 1.0))
+    apart, trials = more - less, paths + 2  # half an event in each cell: Agresti and Min (2005), Statistics in Medicine
+    error = math.sqrt(more + less + 1.0 - apart**2 / trials) / trials
+    low, high = (apart / trials + sign * stats.norm.ppf(0.5 + CONFIDENCE / 2) * error for sign in (-1.0, 1.0))
     until = MONTHS_A_YEAR * np.arange(1, years + 1)
     ran_out = (played.ended >= 0)[:, None] & (played.ended[:, None] < until)
     by_year = tuple(Chance.of(by_then) for by_then in ran_out.T)
-    apart = (0.0, 0.0, 0.0) if is_first else ((more - less) / paths, low, high)
+    worse = (0.0, 0.0, 0.0) if is_first else (apart / paths, low, high)
     real = played.nav / played.prices
     spending = played.taken[:, plan.begins // MONTHS_A_YEAR :]
     return PolicyPlan(
-        Chance.of(failed), by_year, np.quantile(played.left, LEVELS), np.quantile(played.nav[:, -1], LEVELS),
+        Chance.of(failed), by_year, np.quantile(played.left, LEVELS), np.quantile(played.nominal, LEVELS),
         np.quantile(real, LEVELS, axis=0).T,
         float(spending.mean()), max(float(np.quantile(spending.min(axis=1), LEVELS[0])), 0.0),
-        float(played.taxes.mean()), float(played.costs.mean()), safe, apart,
+        float(played.taxes.mean()), float(played.costs.mean()), safe, worse,
         math.nan if is_first else float(stats.binomtest(more, more + less).pvalue) if more + less else 1.0,
     )  # fmt: skip
 
@@ -429,11 +443,11 @@ def _decades(opening: PlanOpening, futures: Futures, failed: Mask) -> tuple[Chan
     begins, rows = opening.plan.begins, DECADE * MONTHS_A_YEAR
     if opening.plan.months - begins < 2 * rows:
         return None
-    real = np.log(1.0 + opening.costless(futures.growths, opening.portfolio.target))
+    grown = np.log(1.0 + opening.costless(futures.growths, opening.portfolio.target))
     prices, found = np.log(futures.consumer), []
     for earned, rise in (
-        (real[:, begins : begins + rows].sum(axis=1), prices[:, begins + rows] - prices[:, begins]),
-        (real[:, -rows:].sum(axis=1), prices[:, -1] - prices[:, -1 - rows]),
+        (grown[:, begins : begins + rows].sum(axis=1), prices[:, begins + rows] - prices[:, begins]),
+        (grown[:, -rows:].sum(axis=1), prices[:, -1] - prices[:, -1 - rows]),
     ):
         found.append(Chance.of(failed[earned - rise <= np.quantile(earned - rise, FIFTH)]))
     return found[0], found[1]

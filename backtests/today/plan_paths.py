@@ -27,6 +27,7 @@ from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
 from research.portfolio.plan import MONTHS_A_YEAR, Plan
+from research.risk.simulation.future_laws import sample
 from research.rules.protocol import compiled_rule
 
 HALF_MONTH = pd.Timedelta(days=15)
@@ -85,8 +86,9 @@ class PlanOpening(Opening):
 
     @cached_property
     def cash_growth(self) -> float:
-        """1 + return of cash of each month to come: the mean of the months past."""
-        return 1.0 + float(self.portfolio.market.cash[1:].mean())
+        """1 + return of cash of each month to come: the mean of the months of the sample."""
+        dates, _ = sample(self.portfolio.market, MONTHS_A_YEAR)
+        return 1.0 + float(self.portfolio.market.cash[-len(dates) :].mean())
 
     @cached_property
     def execution(self) -> Execution:
@@ -149,6 +151,7 @@ class PlanPaths:
     nav    : (P, Y + 1) NAV as each year ends, and today's first, after what was paid at that close, currency; what is
              sheltered less the tax on taking it out; 0 where it has run out.
     ended  : (P,) months from today to the payment that it could not make, -1 where there is none.
+    due    : (P,) tax on the gains that are left at the end, unless `at_end` of the tax forgives it, currency.
     taken  : (P, Y) what the rule of spending paid out in each year, currency in today's money.
     taxes  : (P,) taxes in all, currency in today's money.
     costs  : (P,) costs of trading in all, likewise.
@@ -157,15 +160,22 @@ class PlanPaths:
 
     nav: Array
     ended: Rows
+    due: Array
     taken: Array
     taxes: Array
     costs: Array
     prices: Array
 
     @property
+    def nominal(self) -> Array:
+        """(P,) what is left at the end after all taxes, currency."""
+        end: Array = self.nav[:, -1] - self.due
+        return end
+
+    @property
     def left(self) -> Array:
-        """(P,) NAV at the end, currency in today's money."""
-        end: Array = self.nav[:, -1] / self.prices[:, -1]
+        """(P,) the same in today's money."""
+        end: Array = self.nominal / self.prices[:, -1]
         return end
 
     @classmethod
@@ -207,10 +217,10 @@ def play_plan(
     scale    : multiple of the amount, or of the share, that is spent.
     """
     paths, years, now = len(growths), accounts[0].plan.years, FuturePrices.room(accounts[0])
-    *first, last = (_Account(opening, shared, now, scale) for opening in accounts)
+    *first, last = (_Account(opening, shared, now, scale, alone=len(accounts) == 1) for opening in accounts)
     out = PlanPaths(
-        np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros((paths, years)), np.zeros(paths), np.zeros(paths),
-        np.empty((paths, years + 1)),
+        np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros(paths), np.zeros((paths, years)), np.zeros(paths),
+        np.zeros(paths), np.empty((paths, years + 1)),
     )  # fmt: skip
     for p in range(paths):
         prices = consumer[min(p, len(consumer) - 1)]
@@ -230,16 +240,24 @@ def play_plan(
 class _Account:
     """An account laid out for the loop, which is played on one future after the other."""
 
-    def __init__(self, opening: PlanOpening, shared: SharedBands, now: FuturePrices, scale: float) -> None:
-        """Arguments as of `play_plan`.  now : the prices of the future that is played."""
+    def __init__(
+        self, opening: PlanOpening, shared: SharedBands, now: FuturePrices, scale: float, *, alone: bool
+    ) -> None:
+        """Arguments as of `play_plan`.
+
+        now   : the prices of the future that is played.
+        alone : false where there is another account: what is saved goes to the sheltered one, what comes once to the
+                taxable one.
+        """
         rows, n = now.closes.shape
         self.opening, self.spending = opening, opening.plan.state(opening.dates)
         self.spending.numbers[:2] *= scale
         self.spending.paid[:] *= opening.gross
-        known = self.spending.known
-        goes = np.minimum(known, 0.0) * opening.gross
-        self.planned = self.spending.years_left.copy(), self.spending.paid.copy(), goes
-        self.saved, self.comes, self.besides = np.maximum(known, 0.0), np.zeros(rows), np.zeros(rows)
+        saved, once = opening.plan.money(opening.dates)
+        self.planned = self.spending.years_left.copy(), self.spending.paid.copy(), np.minimum(once, 0.0) * opening.gross
+        self.saved, self.comes, self.besides = np.zeros((3, rows))
+        self.saved += saved if alone or not opening.taxable else 0.0
+        self.saved += np.maximum(once, 0.0) if alone or opening.taxable else 0.0
         inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
         returns, lots = inputs.desk.tax_returns, inputs.desk.lots
         busy = (self.spending.years_left > 0) | (self.spending.paid > 0.0) | (self.spending.known != 0.0)
@@ -258,11 +276,13 @@ class _Account:
         self.cash = float(opening.portfolio.cash / opening.cash_closes[1])
         self.ledger.cash[0] = self.cash * opening.cash_closes[0]
         self.ledger.nav[0] = self.held @ opening.closes[0] + self.ledger.cash[0]
+        tax = opening.costs.tax
+        self.is_forgiven = tax is not None and tax.at_end == "step_up"
         self.units, self.booked = np.empty(n), 1 - opening.portfolio.sessions_since_trade
         self.one = typed(play, self.inputs, 0, self.units, self.cash, self.booked)
         self.count = 0
         self.tax_of_all = 0.0  # on what is left at the row that ends a future, currency
-        self.laid_out: tuple[bool, bool] | None = None  # spends, saves: as its arrays have it; None if for one future
+        self.laid_out: bool | None = None  # spends: as its arrays have it; None if for one future
 
     def play(
         self,
@@ -276,15 +296,18 @@ class _Account:
         """Play the future that is now written; gives the row of the payment that it cannot make, or -1.
 
         prices : (D + 1,) consumer prices.
-        spends : false where another account pays, and this one takes what is saved.
-        beside : the account that pays later, and takes what is saved; None without one.
+        spends : false where another account pays.
+        beside : the account that pays later; None without one.
         after  : the account that paid before, up to row `since`, and could not pay all that was due then.
         """
         self.units[:], spending = self.held, self.spending
         spending.prices[1:], spending.state[:] = prices, 0.0 if after is None else after.spending.state
-        if after is not None or self.laid_out != (spends, beside is None):
-            self._lay_out(since if after is not None else -1 if spends else len(self.saved), saves=beside is None)
-            self.laid_out = None if after is not None else (spends, beside is None)
+        if after is not None:
+            self._lay_out(since, np.where(np.arange(len(self.saved)) > since, after.saved, 0.0))
+            self.laid_out = None
+        elif self.laid_out != spends:
+            self._lay_out(-1 if spends else len(self.saved))
+            self.laid_out = spends
         if beside is not None:
             spending.beside[1] = beside.saved * spending.prices
             spending.beside[0] = beside.ledger.nav - spending.beside[1]
@@ -299,16 +322,16 @@ class _Account:
             self.lots.long_from[:], self.lots.bought[:] = 0, 0
             self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
         self.count, stopped = self.one(self.inputs, 0, self.units, self.cash, self.booked)
-        if stopped >= 0:
-            costs, lots = self.inputs.desk.cost_parameters, unwritten(self.lots)
-            self.tax_of_all = tax_of_all(lots, costs, self.closes[stopped], stopped)
+        end = stopped if stopped >= 0 else len(self.closes) - 1
+        costs, lots = self.inputs.desk.cost_parameters, unwritten(self.lots)
+        self.tax_of_all = tax_of_all(lots, costs, self.closes[end], end)
         return int(stopped)
 
-    def _lay_out(self, begins: int, *, saves: bool) -> None:
-        """Pay after row `begins` what is planned.  saves : true where this account takes what is saved."""
+    def _lay_out(self, begins: int, more: Array | float = 0.0) -> None:
+        """Pay after row `begins` what is planned.  more : (T,) what comes to this account besides its own."""
         pays, spending = np.arange(len(self.saved)) > begins, self.spending
         years_left, paid, goes = (np.where(pays, planned, 0) for planned in self.planned)
-        self.comes[:], spending.beside[:] = self.saved if saves else 0.0, 0.0
+        self.comes[:], spending.beside[:] = self.saved + more, 0.0
         self.besides[:] = self.comes + goes
         spending.years_left[:], spending.paid[:], spending.known[:] = years_left, paid, self.besides
 
@@ -334,6 +357,8 @@ class _Account:
         if stopped >= 0:
             rest, by_rule = np.subtract(self._due(stopped), self.owed(stopped)).tolist()
             out.taxes[p] += self.tax_of_all / prices[stopped]
+        elif not self.is_forgiven:
+            out.due[p] += self.tax_of_all
         if gross > 1.0:
             out_of = float((self.comes[1:end] - flows[1:end] / prices[1:end]).sum()) / gross
             out.taxes[p] += (gross - 1.0) * (out_of + rest / prices[min(end, len(prices) - 1)])

@@ -237,6 +237,8 @@ def _root(booking: Booking, kept: float, share: float) -> float:
                 return -1.0
             has_root = True
         scale = nearer if low < nearer < high else 0.5 * (low + high)
+    else:
+        return scale if has_root else -1.0
     return scale
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from foundation.arrays import Array
 from research.accounting.spending import Spending, SpendingState
 from research.portfolio.file.kinds import Amount, Day, Number, Told, record
 
@@ -78,12 +79,17 @@ class Plan:
     def state(self, dates: pd.DatetimeIndex) -> SpendingState:
         """The rule and the known money for loops over a row before today, today, and the months of `dates`[1:]."""
         rows, step = self.months + 2, MONTHS_A_YEAR // PARTS[self.every]
-        years_left, (paid, known) = np.zeros(rows, dtype=np.int64), np.zeros((2, rows))
+        years_left, paid = np.zeros(rows, dtype=np.int64), np.zeros(rows)
         years_left[1 + self.begins : -1 : MONTHS_A_YEAR] = np.arange(self.years - self.begins // MONTHS_A_YEAR, 0, -1)
         paid[1 + self.begins : -1 : step] = 1.0 / PARTS[self.every]
+        return SpendingState.of(self.spending, years_left, paid, np.add(*self.money(dates)))
+
+    def money(self, dates: pd.DatetimeIndex) -> tuple[Array, Array]:
+        """(T,) what is saved at each row, and what comes or goes once, in today's money; `dates` as of `state`."""
+        step, (saved, once) = MONTHS_A_YEAR // PARTS[self.every], np.zeros((2, self.months + 2))
         if self.saving is not None:
-            known[1 + step : 2 + self.begins : step] = self.saving.amount / PARTS[self.every]
+            saved[1 + step : 2 + self.begins : step] = self.saving.amount / PARTS[self.every]
         for day, amount in self.once.items():
             if day > dates[0]:  # what came before is in the holdings
-                known[1 + int(np.argmin(np.abs(dates - day)))] += amount
-        return SpendingState.of(self.spending, years_left, paid, known)
+                once[1 + int(np.argmin(np.abs(dates - day)))] += amount
+        return saved, once

@@ -74,7 +74,7 @@ def test_a_workbench_that_has_stores_goes_on_with_them(money: Path, monkeypatch:
     assert stores_folder() == (own if not FORMER_STORES.exists() else FORMER_STORES)
     (money / "former" / "mine").mkdir(parents=True)
     monkeypatch.setattr("research.market.store.FORMER_STORES", money / "former")
-    monkeypatch.setattr("desk.commands.data.FORMER_STORES", money / "former")
+    monkeypatch.setattr("desk.feeds.tables.FORMER_STORES", money / "former")
     (money / "former" / "mine" / "store.json").write_text("{}")
     assert stores_folder() == money / "former"
     said = "".join(done("data", "list").out.split())  # a long path is broken where it has a hyphen

@@ -14,7 +14,7 @@ from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sh
 from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
-from backtests.today.plan import LEVELS, MEDIAN, OTHER_PATHS, Amount, Chance, LifeOfPlan
+from backtests.today.plan import AS_IT_IS, LEVELS, MEDIAN, OTHER_PATHS, Amount, Chance, LifeOfPlan
 from foundation.arrays import Array
 from foundation.files import write_whole
 from foundation.paper.files import picture_records, write_pictures
@@ -23,7 +23,7 @@ from foundation.paper.picture import Picture
 from foundation.paper.render import Running
 from foundation.paper.styles import LineStyle
 from foundation.paper.wording import age_words, amount, counted, listed, number, percent
-from research.accounting.spending import CHANGE, GUARDRAIL
+from research.accounting.spending import CHANGE, GUARDRAIL, LAST_YEARS
 from research.market.calendars import DAYS_PER_YEAR
 from research.portfolio.plan import HISTORY, MONTHS_A_YEAR
 
@@ -111,7 +111,10 @@ def _money(value: float) -> str:
 
 
 def _odds(probability: float) -> str:
-    return percent(probability, 0 if probability >= 0.01 else 2)
+    """A stated probability, with the digits that it has, two at most."""
+    return percent(
+        probability, next((k for k in (0, 1) if math.isclose(100 * probability, round(100 * probability, k))), 2)
+    )
 
 
 def _interval(chance: Chance) -> str:
@@ -135,10 +138,8 @@ def answer_words(life: LifeOfPlan) -> str:
     if one.safe.value == 0.0:
         return f"{said} However little is spent, it fails in more than {_odds(plan.probability)}."
     begins = " that begins with" if plan.spending.rule == "guardrails" else " of"
-    money = "" if plan.spending.rule == "constant" else " in today's money"
-    return (
-        f"{said} A probability of {_odds(plan.probability)} allows spending{begins} {_range(one.safe, basis)}{money}."
-    )
+    allowed = f"{_range(one.safe, basis)}{life.money}"
+    return f"{said} A probability of {_odds(plan.probability)} allows spending{begins} {allowed}."
 
 
 def policies_words(life: LifeOfPlan) -> str:
@@ -168,11 +169,11 @@ def policies_words(life: LifeOfPlan) -> str:
 
 def doubt_words(life: LifeOfPlan) -> str:
     """The part of the answer that comes from not knowing the mean return, in words."""
-    there = life.policies[life.shown].failed.value
+    (there, _), few = life.changes[AS_IT_IS], min(life.paths, OTHER_PATHS)
     return (
         f"In the {_years(life)} years of data the target grew by {percent(math.expm1(life.growth[0]))} a year, with "
         f"a standard error of {number(100 * life.growth[1], 1)} points. Were that mean known, the plan would fail in "
-        f"{percent(life.known.value)} and not in {percent(there)} of futures."
+        f"{percent(life.known.value)} and not in {percent(there.value)} of {few:,} futures."
     )
 
 
@@ -186,16 +187,23 @@ def plan_words(life: LifeOfPlan) -> str:
     if spending.amount is None:
         limits = (("at least", spending.floor or None), ("at most", spending.ceiling))
         bounds = (f", {word} {amount(bound)} {basis} in today's money" for word, bound in limits if bound is not None)
-        what = f"{percent(spending.share)} of NAV a year{''.join(bounds)}"
+        untaxed = " before the tax on taking it out" if plan.withdrawal_tax > 0.0 else ""
+        what = f"{percent(spending.share)} of NAV{untaxed} a year{''.join(bounds)}"
     else:
-        what = f"{amount(spending.amount)} {basis} a year"
-        what += " whatever prices do" if spending.rule == "constant" else " in today's money"
+        what = f"{amount(spending.amount)} {basis} a year{life.money or ' whatever prices do'}"
     if spending.rule == "guardrails":
         far, change = percent(GUARDRAIL, 0), percent(CHANGE, 0)
-        what += f", {change} less or more where that is {far} more or less of NAV than at first"
+        what += (
+            f", {change} less or more where that is {far} more or less of NAV than at first, but not less in the last "
+            f"{LAST_YEARS} years, and not raised with prices after a year of losses"
+        )
     years = counted(plan.years - plan.begins // MONTHS_A_YEAR, "year")
     said.append(f"Spent are {what}, for {years}, a part each {plan.every}.")
-    once = [f"{amount(abs(sum_))} {'come' if sum_ > 0 else 'go'} on {day(when)}" for when, sum_ in plan.once.items()]
+    once = [
+        f"{amount(abs(sum_))} {'come' if sum_ > 0 else 'go'} on {day(when)}"
+        for when, sum_ in plan.once.items()
+        if when > life.portfolio.date
+    ]
     if once:
         said.append(f"Besides, {listed(once)}, in today's money.")
     if len(life.opening.accounts(True)) > 1:
@@ -216,9 +224,12 @@ def _assumed(life: LifeOfPlan) -> list[str]:
     taxed = "No gain is taxed."
     if tax is not None and tax.charges:
         short = f" ({percent(tax.rate_of_short)} within the term)" if tax.has_terms else ""
+        end = "forgiven" if tax.at_end == "step_up" else "counted"
         taxed = (
-            f"Gains are taxed at {percent(tax.rate)}{short} with each sale, holdings without lots as bought today; "
-            "what is left at the end is stated before tax on its gains."
+            f"Gains are taxed at {percent(tax.rate)}{short} with each sale, and the tax on gains that are left at the "
+            f"end is {end}. An asset held today is one lot past the term, at its mean cost, or at today's price where "
+            "the file has no lots. Dividends and interest are part of the returns, and taxed as gains when they are "
+            "sold: where they are taxed each year, less is left."
         )
     found = [
         f"Futures are drawn by the {life.law} from the months of {day(life.sample[0])} to {day(life.sample[1])}. That "
@@ -233,8 +244,9 @@ def _assumed(life: LifeOfPlan) -> list[str]:
     if life.portfolio.accounts:
         found.append(
             "Taxable accounts together, and sheltered ones, are rebalanced to the whole target by themselves. What "
-            f"is taken out of sheltered ones is taxed at {percent(plan.withdrawal_tax)}. Savings go into the "
-            "accounts that are spent last."
+            f"is taken out of sheltered ones is taxed at {percent(plan.withdrawal_tax)}, and they count after that "
+            "tax. Savings go into sheltered accounts, what comes once into taxable ones, in whichever order they are "
+            "spent."
         )
     if past := [day(each) for each in plan.once if each <= life.portfolio.date]:
         found.append(f"Left out of the plan, since the holdings have it already: what was due on {listed(past)}.")
@@ -249,6 +261,7 @@ def plan_warnings(life: LifeOfPlan, notes: Sequence[str]) -> list[str]:
     begun = market.dates[np.argmax(market.listed, axis=0)]
     last = int(np.argmax(begun))
     found = [*notes, *(f"{name} is left out: {why}" for name, why in life.left_out.items())]
+    found += [f"The law “{law}” is left out: {why}" for law, why in life.refused.items()]
     if DAYS_PER_YEAR * plan.years > (life.sample[1] - life.sample[0]).days:
         since = f", since {market.assets[last]} is known" if begun[last] > begun.min() else ""
         found.append(f"The plan is longer than the data, which begin on {day(life.sample[0])}{since}.")
@@ -299,8 +312,9 @@ def _policies(life: LifeOfPlan) -> Block:
         Shown("costs", "costs", basis, amount),
     ]
     caption = (
-        "Policies on the same futures, with the interval of 95 % that their number leaves; amounts in today's money. "
-        "Against the first: how much more often it fails"
+        "Policies on the same futures, with the interval of 95 % that their number leaves; amounts in today's money"
+        f"{'' if life.money else ', but for the safe one'}. What is left is after all taxes. Against the first: how "
+        "much more often it fails"
     )
     return records_table(caption, columns, life.policies, Looks(chosen=life.shown), head="policy")
 
@@ -341,8 +355,8 @@ def _depends(life: LifeOfPlan) -> list[Part]:
         parts.append(
             Words(
                 f"Order of years, were the mean known: where the first ten years of spending are bad (the lowest "
-                f"fifth of the target's return after prices), the plan fails in {percent(first.value)}; where the last "
-                f"ten are, in {percent(last.value)}.",
+                f"fifth of the target's return after prices), the plan fails in {_interval(first)}; where the last "
+                f"ten are, in {_interval(last)}.",
                 "",
             )
         )

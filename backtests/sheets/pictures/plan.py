@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from backtests.today.plan import LEVELS, MEDIAN, LifeOfPlan
+from backtests.today.plan import AS_IT_IS, LEVELS, MEDIAN, OTHER_PATHS, LifeOfPlan
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.panel import Axis, one_panel
 from foundation.paper.layout import AXIS
@@ -49,12 +49,14 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
         end_labels(panel, ends, f.width, values=True)
         return panel.canvas
 
-    low, middle, top = (amount(fan[-1][k]) for k in (0, MEDIAN, 4))
-    nominal = amount(life.policies[life.shown].nominal[MEDIAN])
+    low, top = (amount(fan[-1][k]) for k in (0, 4))
+    one, tax = life.policies[life.shown], life.portfolio.costs.tax
+    is_taxed = tax is not None and tax.charges and tax.at_end != "step_up"
     caption = (
-        f"Held and rebalanced by {life.shown}, the median leaves {middle} {unit} in today's money after "
-        f"{life.plan.years} years ({nominal} in money of that day), and nine futures of ten leave between {low} and "
-        f"{top}. No future follows an edge."
+        f"Held and rebalanced by {life.shown}, the median leaves {amount(one.left[MEDIAN])} {unit} in today's money "
+        f"after {life.plan.years} years ({amount(one.nominal[MEDIAN])} in money of that day"
+        f"{'; after the tax on its gains, which is not yet taken from the picture' if is_taxed else ''}). Nine futures "
+        f"of ten end between {low} and {top}. No future follows an edge."
     )
     alt = f"Fan chart over {life.plan.years} years. At its end: " + ", ".join(
         f"{words} {amount(value)}" for words, value in zip(LABELS, fan[-1], strict=True)
@@ -64,7 +66,8 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
 
 def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     """The probability of failing by the amount that is spent, of the policy shown.  style : its line."""
-    unit, safe, stated = life.portfolio.basis, life.policies[life.shown].safe, life.plan.spending.amount or 0.0
+    unit, stated = f"{life.portfolio.basis} a year{life.money}", life.plan.spending.amount or 0.0
+    failed, safe = life.changes[AS_IT_IS]
     amounts = [each for each, _ in life.curve]
     columns = {name: [100.0 * getattr(chance, name) for _, chance in life.curve] for name in ("value", "low", "high")}
 
@@ -76,23 +79,22 @@ def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
         panel.y_grid(panel.y.ticks())
         marks = panel.x.ticks(7 if f.is_wide else 4)
         panel.x_grid(marks, [amount(mark) for mark in marks])
-        panel.x_title(f"spent a year, {unit} in today's money")
+        panel.x_title(f"spent, {unit}")
         panel.y_line(100.0 * life.plan.probability, "soft", 0.8, (0, (3.0, 3.0)))
         panel.x_line(stated, "soft", 0.8, (0, (1.3, 1.5)))
         panel.area(amounts, columns["low"], columns["high"], style.colour, 0.25)
         panel.curve(amounts, columns["value"], style.colour, 2.1)
         return panel.canvas
 
-    at_stated = percent(life.changes["as it is"][0].value)
     bears = f"with {amount(safe.value)} it is {percent(life.plan.probability)} (dashed)"
     if safe.value == 0.0:
         bears = f"however little is spent, it is more than {percent(life.plan.probability)} (dashed)"
     caption = (
-        f"With {amount(stated)} {unit} a year (dotted) the plan fails with a probability of {at_stated}; {bears}. The "
-        "band is the interval of 95 % that the number of futures leaves."
+        f"With {amount(stated)} {unit} (dotted) the plan fails with a probability of {percent(failed.value)}; {bears}. "
+        f"The band is the interval of 95 % that {min(life.paths, OTHER_PATHS):,} futures leave."
     )
     alt = "Probability of failing by amount: " + ", ".join(
         f"{amount(each)} {percent(chance.value)}" for each, chance in life.curve
     )
-    data = pd.DataFrame({f"spent a year, {unit}": amounts, **{f"probability, %, {k}": v for k, v in columns.items()}})
+    data = pd.DataFrame({f"spent, {unit}": amounts, **{f"probability, %, {k}": v for k, v in columns.items()}})
     return picture("amounts", "What may be spent", caption, f"{alt}.", data, draw)

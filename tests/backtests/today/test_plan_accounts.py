@@ -66,6 +66,20 @@ def test_what_leaves_a_sheltered_account_is_taxed(household: Portfolio) -> None:
     np.testing.assert_allclose(taxed.taxes, 0.25 * more.taken.sum(axis=1), rtol=1e-12)
 
 
+def test_where_nothing_is_spent_the_order_of_accounts_changes_nothing(household: Portfolio) -> None:
+    """Savings go into the sheltered accounts, and what comes once into the taxable ones: it is not taxed on its way."""
+    saving = Plan(
+        years=30, spending=Spending("constant", amount=0.0), saving=SavingKeys(amount=10_000, years=9), inflation=0.02,
+        withdrawal_tax=0.25,
+    )  # fmt: skip
+    day = PlanOpening.of(household, saving).dates[12]
+    more = replace(saving, once={day: 500_000.0})
+    for plan in (saving, more):
+        one, other = played(household, plan), played(household, plan, first=False)
+        np.testing.assert_allclose(one.nav, other.nav, rtol=1e-12)
+    np.testing.assert_allclose(played(household, more).nav[:, 1] - played(household, saving).nav[:, 1], 510_000.0)
+
+
 def test_the_other_order_of_accounts_is_compared(household: Portfolio) -> None:
     plan = Plan(years=30, spending=Spending("indexed", amount=60_000), inflation=0.02, withdrawal_tax=0.2)
     life = life_of_plan(household, plan, household.policies, paths=100)

@@ -379,3 +379,12 @@ def test_guardrails_that_are_never_touched_are_indexed(seed, inflation):
     )  # fmt: skip
     np.testing.assert_allclose(guarded.nav, indexed.nav, rtol=1e-14)
     np.testing.assert_allclose(guarded.taken, 0.2, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("at_end", "left"), [("keep", 1.8), ("liquidate", 1.8), ("step_up", 2.0)])
+def test_what_is_left_counts_after_the_tax_on_its_gains(at_end, left):
+    """Bought today, doubled in a year, with 20 % of the gain due unless it is forgiven."""
+    costs = replace(Costs.bps(2), tax=Tax(0.2, at_end=at_end))
+    plan = Plan(years=1, spending=Spending("constant", 0.0), inflation=0.0)
+    got = played(holding((0.6, 0.4), costs=costs), plan, Never(MIX), np.full((1, 12, 2), 2.0 ** (1 / 12)))
+    np.testing.assert_allclose([got.nav[0, -1], got.left[0]], [2.0, left], rtol=1e-12)
