@@ -152,7 +152,7 @@ class LifeOfPlan:
 
     @property
     def money(self) -> str:
-        """What follows a currency of an amount that is spent: in whose money it is."""
+        """Words that follow the currency of an amount that is spent: in whose money it is."""
         return "" if self.plan.spending.rule == "constant" else " in today's money"
 
     @property

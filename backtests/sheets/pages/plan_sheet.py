@@ -241,12 +241,12 @@ def _assumed(life: LifeOfPlan) -> list[str]:
         f"{prices} {taxed} Policies decide once a month at the close, with the file's costs; what is paid sells what "
         "is over its target, and what comes buys what is under it. What a policy estimates stays as it is today.",
     ]
-    if life.portfolio.accounts:
+    if len(opening.accounts(True)) > 1:
         found.append(
             "Taxable accounts together, and sheltered ones, are rebalanced to the whole target by themselves. What "
             f"is taken out of sheltered ones is taxed at {percent(plan.withdrawal_tax)}, and they count after that "
-            "tax. Savings go into sheltered accounts, what comes once into taxable ones, in whichever order they are "
-            "spent."
+            "tax. Savings go into sheltered accounts, what comes once into taxable ones; once the account spent "
+            "first is empty, what comes later goes into the other one, which the order of accounts then shows too."
         )
     if past := [day(each) for each in plan.once if each <= life.portfolio.date]:
         found.append(f"Left out of the plan, since the holdings have it already: what was due on {listed(past)}.")
