@@ -130,8 +130,8 @@ def answer_words(life: LifeOfPlan) -> str:
     one, plan, basis = life.policies[life.shown], life.plan, life.portfolio.basis
     fails = "runs out" if plan.left == 0.0 else f"runs out or leaves less than {amount(plan.left)} {basis}"
     said = (
-        f"Rebalanced by {life.shown}, the plan {fails} within {plan.years} years in {_interval(one.failed)} of "
-        f"{life.paths:,} futures."
+        f"Rebalanced by {life.shown}, the plan {fails} within {counted(plan.years, 'year')} in "
+        f"{_interval(one.failed)} of {life.paths:,} futures."
     )
     if math.isnan(one.safe.value):
         return said

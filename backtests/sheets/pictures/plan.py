@@ -10,7 +10,7 @@ from foundation.paper.layout import AXIS
 from foundation.paper.picture import Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
-from foundation.paper.wording import amount, percent
+from foundation.paper.wording import amount, counted, percent
 
 HEIGHT = 240.0  # px
 BANDS = ((0, 4, 0.16), (1, 3, 0.24))  # numbers of the levels at the edges of a band, and strength of the colour
@@ -49,14 +49,14 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
         end_labels(panel, ends, f.width, values=True)
         return panel.canvas
 
-    low, top = (amount(fan[-1][k]) for k in (0, 4))
     one, tax = life.policies[life.shown], life.portfolio.costs.tax
+    low, top = (amount(one.left[k]) for k in (0, 4))
     is_taxed = tax is not None and tax.charges and tax.at_end != "step_up"
     caption = (
         f"Held and rebalanced by {life.shown}, the median leaves {amount(one.left[MEDIAN])} {unit} in today's money "
-        f"after {life.plan.years} years ({amount(one.nominal[MEDIAN])} in money of that day"
+        f"after {counted(life.plan.years, 'year')} ({amount(one.nominal[MEDIAN])} in money of that day"
         f"{'; after the tax on its gains, which is not yet taken from the picture' if is_taxed else ''}). Nine futures "
-        f"of ten end between {low} and {top}. No future follows an edge."
+        f"of ten leave between {low} and {top}. No future follows an edge."
     )
     alt = f"Fan chart over {life.plan.years} years. At its end: " + ", ".join(
         f"{words} {amount(value)}" for words, value in zip(LABELS, fan[-1], strict=True)
