@@ -16,7 +16,7 @@ def without_grammars_of_addresses() -> AbstractContextManager[None]:
 
 
 def without_coverage_of_kernels() -> AbstractContextManager[None]:
-    """The import of numba skips coverage, which takes a quarter of it, unless it is measuring already.
+    """The import of numba skips coverage, which takes a seventh of it, unless it is measuring already.
 
     numba would only tell it which lines of kernels were compiled.
     """

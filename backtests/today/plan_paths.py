@@ -281,7 +281,7 @@ class _Account:
         self.units, self.booked = np.empty(n), 1 - opening.portfolio.sessions_since_trade
         self.one = typed(play, self.inputs, 0, self.units, self.cash, self.booked)
         self.count = 0
-        self.tax_of_all = 0.0  # on what is left at the row that ends a future, currency
+        self.tax_of_all = 0.0  # on what is left at the row that ends a future, currency; 0 where gains are not taxed
         self.laid_out: bool | None = None  # spends: as its arrays have it; None if for one future
 
     def play(
@@ -322,9 +322,10 @@ class _Account:
             self.lots.long_from[:], self.lots.bought[:] = 0, 0
             self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
         self.count, stopped = self.one(self.inputs, 0, self.units, self.cash, self.booked)
-        end = stopped if stopped >= 0 else len(self.closes) - 1
-        costs, lots = self.inputs.desk.cost_parameters, unwritten(self.lots)
-        self.tax_of_all = tax_of_all(lots, costs, self.closes[end], end)
+        if self.lots.units.shape[1] > 0:
+            end = stopped if stopped >= 0 else len(self.closes) - 1
+            costs, lots = self.inputs.desk.cost_parameters, unwritten(self.lots)
+            self.tax_of_all = tax_of_all(lots, costs, self.closes[end], end)
         return int(stopped)
 
     def _lay_out(self, begins: int, more: Array | float = 0.0) -> None:
