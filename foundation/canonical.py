@@ -1,7 +1,8 @@
-"""JSON documents as canonical text, and hashes of their content."""
+"""JSON documents as canonical text, hashes of their content, and numbers as they are written."""
 
 import hashlib
 import json
+from decimal import Decimal
 
 
 def canonical_json(document: object) -> str:
@@ -18,3 +19,8 @@ def canonical_json(document: object) -> str:
 def content_hash(document: object) -> str:
     """The sha256 of the canonical JSON of a document in UTF-8, hex. Raises ValueError as `canonical_json` does."""
     return hashlib.sha256(canonical_json(document).encode()).hexdigest()
+
+
+def decimal(amount: float | Decimal) -> Decimal:
+    """An amount as it is written: 0.1 is a tenth."""
+    return amount if isinstance(amount, Decimal) else Decimal(repr(float(amount)))

@@ -10,10 +10,11 @@ from desk.journal.chain import Event
 from desk.journal.journal import Journal
 from desk.journal.records import Allocated, Cancelled, Filled, OrderSent, Quote, Refused
 from desk.journal.tickets import ticket_event
+from foundation.canonical import decimal
 from foundation.errors import DataError
 from research.orders.accounts.crossing import pro_rata, shared_amount
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
-from research.portfolio.holdings.rates import decimal, smallest
+from research.portfolio.holdings.rates import smallest
 
 Own = tuple[str, Allocated]  # with the id of the account's own order
 Units = dict[str, Decimal]  # by the id of the account's own order

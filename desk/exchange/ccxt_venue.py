@@ -24,10 +24,10 @@ from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
 from foundation.arguments import shown
+from foundation.canonical import decimal
 from foundation.errors import DataError
 from foundation.paper.cells import number_text
 from research.orders.fills import Fill
-from research.portfolio.holdings.rates import decimal
 
 TRADES_A_PAGE = 1_000
 LEVELS = 100  # of each side of a book

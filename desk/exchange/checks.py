@@ -19,12 +19,12 @@ from desk.journal.records import Quote
 from desk.journal.tickets import AFTER_REFUSAL
 from desk.tickets.formats.carried import cusip_of
 from desk.tickets.order_ids import list_id, number
+from foundation.canonical import decimal
 from foundation.paper.wording import counted
 from research.market.calendars import closes, session_after, sessions
 from research.market.reading.known_instruments import known_instruments
 from research.orders.price_age import sessions_since
 from research.portfolio.holdings.blotter import NO_AMOUNT
-from research.portfolio.holdings.rates import decimal
 
 BASIS_POINTS = 1e4  # of one
 ISSUER = slice(6)  # of a CUSIP: the number of the issuer

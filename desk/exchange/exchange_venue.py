@@ -15,10 +15,10 @@ from desk.journal.journal import utc_now
 from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
+from foundation.canonical import decimal
 from foundation.errors import DataError
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT
-from research.portfolio.holdings.rates import decimal
 
 LOST = (
     "It takes no client ids: an order that gets no answer is neither asked for nor sent again, and has to be looked "

@@ -30,11 +30,11 @@ from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Cancelled, OrderSent, Quote, Record, Refused
 from desk.journal.tickets import cross_events, ticket_event, ticket_state
 from desk.tickets.exchange_orders import ExchangeOrder
+from foundation.canonical import decimal
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import counted, listed
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
-from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import MARKET_ORDER
 
 SHOWN = 5  # accounts without cash that are named

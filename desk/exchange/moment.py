@@ -17,10 +17,10 @@ from desk.journal.journal import Journal
 from desk.journal.records import Acknowledged, Filled, ListMade, OrderSent, Quote, Refused
 from desk.journal.tickets import TicketState, ticket_state
 from desk.tickets.ticket import Order
+from foundation.canonical import decimal
 from research.market.calendars import day_at
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
-from research.portfolio.holdings.rates import decimal
 
 ANSWER_KINDS = {Acknowledged.kind, Refused.kind}
 

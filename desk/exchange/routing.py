@@ -18,10 +18,10 @@ from desk.journal.records import Cancelled, Filled, OrderSent, Refused
 from desk.journal.tickets import ticket_state
 from desk.tickets.order_ids import number
 from desk.tickets.ticket import Order
+from foundation.canonical import decimal
 from foundation.errors import ConfigError
 from research.orders.venue_choice import Offer, Route, cost_at, routed
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
-from research.portfolio.holdings.rates import decimal
 
 
 @dataclass(frozen=True)

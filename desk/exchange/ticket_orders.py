@@ -10,9 +10,9 @@ from desk.exchange.venue_ids import venue_id
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.house import crossed_assets
 from desk.tickets.ticket import Order, RatedOrder
+from foundation.canonical import decimal
 from research.accounting.costs import CHARGED
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
-from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import MARKET_ORDER
 
 CROSS = "cross"  # side of the trades of accounts with each other

@@ -15,10 +15,10 @@ from typing import Literal, Protocol, cast
 from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import Order
+from foundation.canonical import decimal
 from foundation.errors import DataError
 from research.orders.fills import Fill
 from research.portfolio.holdings.cash_entries import CashEntry
-from research.portfolio.holdings.rates import decimal
 
 Status = Literal["open", "filled", "cancelled", "refused"]  # an order that expired is cancelled: its reason says so
 

@@ -20,6 +20,7 @@ from desk.journal.records import (
 )
 from desk.tickets.exchange_orders import ExchangeOrder, exchange_row
 from desk.tickets.order_ids import list_id
+from foundation.canonical import decimal
 from foundation.errors import ConfigError
 from foundation.paper.wording import listed
 
@@ -125,8 +126,6 @@ def filled_units(journal: Journal, ticket: str) -> dict[str, Decimal]:
 
     ticket : its hash.
     """
-    from research.portfolio.holdings.rates import decimal
-
     fills = list(journal.entries(ticket=ticket, kind=Filled.kind)) if ticket else []
     of_fills = {entry.sequence for entry in fills}
     corrections = (entry.record for entry in journal.entries(kind=Corrected.kind) if fills)
@@ -148,8 +147,6 @@ def execution_status(journal: Journal, ticket: str) -> str:
     state = ticket_state(journal, ticket) if ticket else None
     if state is None or not state.sent:
         return ""
-    from research.portfolio.holdings.rates import decimal
-
     filled = filled_units(journal, ticket)
     orders = {row.order: decimal(row.quantity or 0.0) for entry in state.lists for row in entry.record.orders}
     done = (name in filled and filled[name] >= units for name, units in orders.items())

@@ -19,7 +19,7 @@ from desk.tickets.order_slices import OrderSlices, order_slices, slices_note
 from desk.tickets.sending import Sending, sending_of
 from desk.tickets.ticket import WEIGHT_DECIMALS, HeldLine, Order, Ticket, listed_orders
 from foundation.arrays import Array
-from foundation.canonical import content_hash
+from foundation.canonical import content_hash, decimal
 from foundation.errors import ConfigError
 from foundation.names import name_fault
 from foundation.paper.wording import counted
@@ -31,7 +31,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.prices import bases
-from research.portfolio.holdings.rates import decimal, rounded
+from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.sending import SendingLimits, SlicingTerms
 
 SAME = ("symbol", "lot", "price", "order_type", "currency", "settlement_date")  # of an asset's orders

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foundation.canonical import decimal
 from foundation.errors import ConfigError
 from research.market import Market
 from research.market.calendars import A_YEAR, closes, opens, rows_a_year
@@ -14,7 +15,6 @@ from research.market.liquidity import dollar_volume, volatility
 from research.orders.linear_impact import LinearImpact
 from research.orders.slicing import SLICINGS, ParentOrder, sliced
 from research.portfolio import Portfolio
-from research.portfolio.holdings.rates import decimal
 
 VOLUME_ROWS, VOLATILITY_ROWS = 21, 63  # of their trailing means
 DIGITS = 6  # significant, of expected costs; decimals of a minute

@@ -15,6 +15,7 @@ import pandas as pd
 
 from foundation.arguments import did_you_mean
 from foundation.arrays import Array
+from foundation.canonical import decimal
 from foundation.errors import DataError, all_mistakes
 from foundation.tolerances import LOT
 from research.market.calendars import day_at, session_after
@@ -23,7 +24,7 @@ from research.orders.tax.tax_lots import AccountOrders, after_sales, trade_lots
 from research.portfolio import Portfolio, TaxLots
 from research.portfolio.holdings.blotter import BUY_OR_SELL, NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
 from research.portfolio.holdings.household import total_units
-from research.portfolio.holdings.rates import decimal, rounded
+from research.portfolio.holdings.rates import rounded
 
 MORE = Decimal("1e-9")  # of a quantity: venues round quantities
 ONE_CENT = Decimal("0.01")  # by which the amount of an order in money may be exceeded

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import did_you_mean
+from foundation.canonical import decimal
 from foundation.errors import DataError
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
 from research.portfolio.holdings.cash_entries import CashEntry
-from research.portfolio.holdings.rates import decimal, rounded
+from research.portfolio.holdings.rates import rounded
 
 
 def open_book(portfolio: Portfolio, name: str) -> Book:

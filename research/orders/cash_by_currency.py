@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.canonical import decimal
 from research.accounting.costs import CHARGED
 from research.orders.lots.sizing import Orders
 from research.orders.request import Request
 from research.portfolio import Portfolio
 from research.portfolio.holdings.currencies import Currencies
-from research.portfolio.holdings.rates import decimal, rounded, smallest
+from research.portfolio.holdings.rates import rounded, smallest
 
 ZERO = Decimal()
 

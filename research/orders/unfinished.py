@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.canonical import decimal
 from research.accounting import Trade, Why
 from research.orders.cash_by_currency import CashByCurrency
 from research.orders.lots.position import Position
@@ -14,7 +15,6 @@ from research.orders.lots.sizing import Orders
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SIGN_OF_SIDE, SentOrder
 from research.portfolio.holdings.household import decimal_sum
-from research.portfolio.holdings.rates import decimal
 from research.portfolio.keys.ticket import TICKET_DIGITS
 
 UNFINISHED = Why("unfinished")

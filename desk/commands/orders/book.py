@@ -13,6 +13,7 @@ from desk.commands.orders.trades import replaced_files
 from desk.exchange.ticket_orders import flows_of
 from desk.journal import Journal
 from desk.tickets.order_ids import list_id
+from foundation.canonical import decimal
 from foundation.errors import ConfigError, DataError
 from foundation.files import from_workbench, locked
 from foundation.paper.text_tables import text_table
@@ -27,7 +28,6 @@ from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
 from research.portfolio.holdings.book import Book, BookItem, book_path, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
-from research.portfolio.holdings.rates import decimal
 
 FLOW_KINDS: tuple[EntryKind, EntryKind] = ("deposit", "withdrawal")
 

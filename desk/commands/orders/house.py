@@ -11,10 +11,11 @@ from desk.exchange.allocations import Own, allocations, units_filled
 from desk.journal import Journal
 from desk.tickets.accounts_file import ACCOUNT, CASH_COLUMN, LAST_TRADE, AccountsFile
 from desk.tickets.formats.order_csv import csv_bytes
+from foundation.canonical import decimal
 from foundation.files import write_whole
 from foundation.paper.wording import counted, listed
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
-from research.portfolio.holdings.rates import decimal, rounded
+from research.portfolio.holdings.rates import rounded
 
 SHOWN = 5  # accounts without cash that are named
 

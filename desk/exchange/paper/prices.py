@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.canonical import decimal
 from foundation.errors import DataError
 from foundation.table_files import plain_number, quoted, read_rows
 from research.accounting.impact import Impact
@@ -18,7 +19,6 @@ from research.market.calendars import closes, day_at, opens, session_after, sess
 from research.market.liquidity import dollar_volume, volatility
 from research.market.market import Market
 from research.portfolio import Portfolio
-from research.portfolio.holdings.rates import decimal
 
 SYMBOL, QUOTE_COLUMNS = "symbol", ("bid", "ask", "last", "volume")
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import combinations
 from typing import NamedTuple
 
+from foundation.canonical import decimal
 from foundation.paper.wording import listed
 from research.orders.booking import events_since
 from research.orders.bookkeeping.importing import fill_of_item
@@ -13,7 +14,6 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.book import Book, Holder
 from research.portfolio.holdings.positions import Positions
-from research.portfolio.holdings.rates import decimal
 
 SAME_UNITS, SAME_CASH = Decimal("1e-9"), Decimal("0.005")  # differences that are none: fraction of units, currency
 SHOWN_CAUSES = 5  # of those that may be a part of a difference

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from foundation.canonical import decimal
 from foundation.errors import DataError
 from foundation.table_files import Number, Row, number, quoted
 from research.market.currency import CURRENCIES, SIGNS
@@ -31,7 +32,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.broker_tables import BrokerTable
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.holdings.positions import CASH_NAMES, IGNORE_WORD
-from research.portfolio.holdings.rates import decimal, rounded
+from research.portfolio.holdings.rates import rounded
 
 AGREE = Decimal("0.02")  # of units times price, by which an amount may differ from it besides fees
 AGREE_NOTED, CLOSE = Decimal("1e-6"), Decimal("0.01")  # likewise, without a note: a fraction, and currency

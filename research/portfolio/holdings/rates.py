@@ -20,6 +20,7 @@ from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
+from foundation.canonical import decimal
 from foundation.errors import ConfigError, DataError
 from research.market import Market
 from research.market.currency import CURRENCIES, FX, PAIR_ORDER, Pair, Quoted, in_base, quoted_rates
@@ -109,11 +110,6 @@ class Rates:
 def has_foreign(basis: str, balances: Mapping[str, float]) -> bool:
     """True if there is cash in another currency than the basis."""
     return any(amount != 0.0 and currency != basis for currency, amount in balances.items())
-
-
-def decimal(amount: float | Decimal) -> Decimal:
-    """An amount as it is written: 0.1 is a tenth."""
-    return amount if isinstance(amount, Decimal) else Decimal(repr(float(amount)))
 
 
 def shown_rate(rate: float) -> float:
