@@ -94,15 +94,24 @@ class Ledger(NamedTuple):
         ledger.units[0] = 0.0
         return ledger
 
+    def after(self, row: int, k: int) -> "Ledger":
+        """Views of what is written after row `row` and after the first k bookings."""
+        parts = {f: v[row:] if f in _OF_DAYS else v if f in _OF_OPENING else v[k:] for f, v in self._asdict().items()}
+        return Ledger(**parts)
+
     def cut(self, k: int) -> "Ledger":
         """The k bookings that were written, read-only."""
-        whole = ("nav", "cash", "holding_costs", "opening_trades", "opening_charges", "residual")
         kept = {
-            f: v if f in whole else v[: k + (f in ("units", "cash_units"))].copy() for f, v in self._asdict().items()
+            f: v if f in _OF_DAYS + _OF_OPENING else v[: k + (f in ("units", "cash_units"))].copy()
+            for f, v in self._asdict().items()
         }
         for values in kept.values():
             values.flags.writeable = False
         return Ledger(**kept)
+
+
+_OF_DAYS = ("nav", "cash", "holding_costs")  # fields with a row a day
+_OF_OPENING = ("opening_trades", "opening_charges", "residual")
 
 
 @linked

@@ -85,7 +85,7 @@ class PolicyPlan:
     fan      : (Y + 1, levels) NAV as each year ends, today's first, before tax on its gains, in today's money.
     taken    : mean of what was paid out a year, currency in today's money.
     lowest   : 5 % quantile of the lowest payment of a whole year, likewise.
-    taxes    : mean of all taxes, likewise.
+    taxes    : mean of the taxes that are paid, in what is left those due at the end besides, likewise.
     costs    : mean of all costs of trading, likewise.
     safe     : the amount that is safe.
     worse    : probability of failing where the policy shown does not, less the other way round, and its interval.
@@ -212,7 +212,7 @@ def life_of_plan(
     if not (is_whole(paths) and paths >= 100):
         refuse("paths are", paths, "give a whole number of futures, at least 100.")
     opening, daily = PlanOpening.of(portfolio, plan), Opening(portfolio)
-    check_plan(portfolio, plan)
+    check_plan(opening)
     left_out = {name: NOT_PLAYED for name, policy in policies.items() if not is_played_at_once(policy)}
     if len(left_out) == len(policies):
         raise ConfigError(f"no policy can be played through a plan: {', '.join(left_out) or 'none is given'}.")
@@ -301,14 +301,18 @@ def with_consumer_prices(market: Market) -> Market:
     )
 
 
-def check_plan(portfolio: Portfolio, plan: Plan) -> None:
+def check_plan(opening: PlanOpening) -> None:
     """Refuse a plan that cannot begin. Raises ConfigError."""
-    amount, last = plan.spending.amount, portfolio.market.dates[-1] + pd.DateOffset(months=plan.months)
-    comes = sum(max(money, 0.0) for day, money in plan.once.items() if day > portfolio.date)
-    if plan.begins == 0 and amount is not None and amount >= portfolio.nav + comes:
+    portfolio, plan, last = opening.portfolio, opening.plan, opening.dates[-1]
+    to_come = {day: money for day, money in plan.once.items() if day > portfolio.date}
+    spent = 0.0 if plan.begins > 0 else plan.spending.amount or plan.spending.floor
+    spent -= sum(min(money, 0.0) for day, money in to_come.items() if day <= opening.dates[MONTHS_A_YEAR])
+    worth = sum(each.portfolio.nav / each.gross for each in opening.accounts(True))
+    if spent > 0.0 and spent >= worth + sum(max(money, 0.0) for money in to_come.values()):
+        taxed = " after the tax on taking it out" if plan.withdrawal_tax > 0.0 else ""
         raise ConfigError(
-            f"the amount of the plan is {amount:,.2f} {portfolio.basis} a year, and all that {portfolio.file} holds is "
-            f"worth {portfolio.nav:,.2f}: it would run out in its first year. Spend less, or save first."
+            f"the plan takes {spent:,.2f} {portfolio.basis} in its first year, and all that {portfolio.file} holds is "
+            f"worth {worth:,.2f}{taxed}: it would run out in that year. Spend less, or save first."
         )
     if after := [day for day in plan.once if day > last]:
         raise ConfigError(

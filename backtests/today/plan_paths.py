@@ -22,7 +22,7 @@ from foundation.compiled import compiled
 from foundation.errors import ConfigError
 from research.accounting import Costs, Execution, Policy
 from research.accounting.cost_parameters import TAX, Lots
-from research.accounting.spending import PAID
+from research.accounting.spending import BY_SHARE, GUARDRAILS, PAID
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -217,7 +217,7 @@ def play_plan(
     scale    : multiple of the amount, or of the share, that is spent.
     """
     paths, years, now = len(growths), accounts[0].plan.years, FuturePrices.room(accounts[0])
-    *first, last = (_Account(opening, shared, now, scale, alone=len(accounts) == 1) for opening in accounts)
+    laid_out = [_Account(opening, shared, now, scale, alone=len(accounts) == 1) for opening in accounts]
     out = PlanPaths(
         np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros(paths), np.zeros((paths, years)), np.zeros(paths),
         np.zeros(paths), np.empty((paths, years + 1)),
@@ -226,19 +226,40 @@ def play_plan(
         prices = consumer[min(p, len(consumer) - 1)]
         out.prices[p] = prices[::MONTHS_A_YEAR]
         now.write(growths[p])
-        stopped = last.play(prices, spends=not first)
-        for account in first:  # whose owner spends of the last one what this one cannot pay
-            stopped = account.play(prices, beside=last)
-            account.add_to(out, p, stopped)
-            if stopped >= 0:
-                stopped = last.play(prices, after=account, since=stopped)
-        last.add_to(out, p, stopped)
+        for account in laid_out:
+            account.begin(prices, out, p)
+        stopped = _play_both(*laid_out) if len(laid_out) == 2 else laid_out[0].play()
         out.ended[p] = stopped - 1 if stopped >= 0 else -1
     return out
 
 
+def _play_both(spent: "_Account", other: "_Account") -> int:
+    """Play two accounts through a future; gives the row of a payment that neither can make, or -1.
+
+    spent : the account that pays, as long as it has something and whenever money comes to it again.
+    other : the account that pays what it cannot.
+    """
+    while True:
+        spent.see(other)
+        stopped = spent.play()
+        if stopped < 0:
+            return other.play(pays=False)
+        other.play(stopped - 1, pays=False)
+        again = spent.next_money(stopped)
+        failed = other.play(again - 1, after=spent)
+        if failed >= 0 or again == spent.rows:
+            return failed
+        spent.open_again(again - 1, other)
+
+
 class _Account:
-    """An account laid out for the loop, which is played on one future after the other."""
+    """An account laid out for the loop, which is played on one future after the other, piece by piece.
+
+    row        : the last row that is played.
+    tax_of_all : tax on a sale of all at the row that ended the last piece, currency; 0 where gains are not taxed.
+    """
+
+    tax_of_all = 0.0
 
     def __init__(
         self, opening: PlanOpening, shared: SharedBands, now: FuturePrices, scale: float, *, alone: bool
@@ -249,92 +270,138 @@ class _Account:
         alone : false where there is another account: what is saved goes to the sheltered one, what comes once to the
                 taxable one.
         """
-        rows, n = now.closes.shape
-        self.opening, self.spending = opening, opening.plan.state(opening.dates)
+        self.rows, n = now.closes.shape
+        self.opening, self.spending = opening, opening.plan.state(opening.dates, opening.gross)
         self.spending.numbers[:2] *= scale
-        self.spending.paid[:] *= opening.gross
         saved, once = opening.plan.money(opening.dates)
-        self.planned = self.spending.years_left.copy(), self.spending.paid.copy(), np.minimum(once, 0.0) * opening.gross
-        self.saved, self.comes, self.besides = np.zeros((3, rows))
-        self.saved += saved if alone or not opening.taxable else 0.0
-        self.saved += np.maximum(once, 0.0) if alone or opening.taxable else 0.0
+        self.planned = self.spending.years_left.copy(), self.spending.paid.copy()
+        self.comes, self.besides = np.zeros((2, self.rows))
+        self.comes += saved if alone or not opening.taxable else 0.0
+        self.comes += np.maximum(once, 0.0) if alone or opening.taxable else 0.0
+        self.goes = np.minimum(once, 0.0) * opening.gross
         inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
         returns, lots = inputs.desk.tax_returns, inputs.desk.lots
         busy = (self.spending.years_left > 0) | (self.spending.paid > 0.0) | (self.spending.known != 0.0)
         busy |= returns if len(returns) else False
-        self.lots = Lots.empty(n, 3 * rows + 1, lots.long_from.shape[1] > 0) if lots.units.shape[1] > 0 else lots
-        self.ledger = Ledger.empty(rows, n, rows + inputs.extra_bookings)
+        self.lots = Lots.empty(n, 3 * self.rows + 1, lots.long_from.shape[1] > 0) if lots.units.shape[1] > 0 else lots
+        self.ledger = Ledger.empty(self.rows, n, self.rows + inputs.extra_bookings)
         self.closes = now.closes
         self.inputs = inputs.loop(shared.bands, shared.options, self.ledger)._replace(
             sessions=now.sessions(inputs.sessions, opening)._replace(
                 flows=shown(self.spending.flows), busy=frozen(busy),
-                years=frozen(np.where(np.arange(rows) > 1, inputs.sessions.years, 0.0)),  # what was before is over
+                years=frozen(np.where(np.arange(self.rows) > 1, inputs.sessions.years, 0.0)),  # what was before is over
             ),
             desk=inputs.desk._replace(spending=self.spending, lots=self.lots, invest_flows=True),
         )  # fmt: skip
         self.held = opening.portfolio.holdings / opening.closes[1]
-        self.cash = float(opening.portfolio.cash / opening.cash_closes[1])
-        self.ledger.cash[0] = self.cash * opening.cash_closes[0]
-        self.ledger.nav[0] = self.held @ opening.closes[0] + self.ledger.cash[0]
+        self.held_cash = float(opening.portfolio.cash / opening.cash_closes[1])
         tax = opening.costs.tax
         self.is_forgiven = tax is not None and tax.at_end == "step_up"
-        self.units, self.booked = np.empty(n), 1 - opening.portfolio.sessions_since_trade
-        self.one = typed(play, self.inputs, 0, self.units, self.cash, self.booked)
-        self.count = 0
-        self.tax_of_all = 0.0  # on what is left at the row that ends a future, currency; 0 where gains are not taxed
-        self.laid_out: bool | None = None  # spends: as its arrays have it; None if for one future
+        self.units, self.booked_before = np.empty(n), 1 - opening.portfolio.sessions_since_trade
+        self.one = typed(play, self.inputs, 0, self.units, self.held_cash, self.booked_before)
 
-    def play(
-        self,
-        prices: Array,
-        *,
-        spends: bool = True,
-        beside: "_Account | None" = None,
-        after: "_Account | None" = None,
-        since: int = 0,
-    ) -> int:
-        """Play the future that is now written; gives the row of the payment that it cannot make, or -1.
+    def begin(self, prices: Array, out: PlanPaths, p: int) -> None:
+        """Go back to today, for the future that is now written.
 
         prices : (D + 1,) consumer prices.
-        spends : false where another account pays.
-        beside : the account that pays later; None without one.
-        after  : the account that paid before, up to row `since`, and could not pay all that was due then.
+        out    : results, to whose future p is added what is played.
         """
-        self.units[:], spending = self.held, self.spending
-        spending.prices[1:], spending.state[:] = prices, 0.0 if after is None else after.spending.state
-        if after is not None:
-            self._lay_out(since, np.where(np.arange(len(self.saved)) > since, after.saved, 0.0))
-            self.laid_out = None
-        elif self.laid_out != spends:
-            self._lay_out(-1 if spends else len(self.saved))
-            self.laid_out = spends
-        if beside is not None:
-            spending.beside[1] = beside.saved * spending.prices
-            spending.beside[0] = beside.ledger.nav - spending.beside[1]
-        if after is not None:
-            owed, of_rule = after.owed(since)
-            spending.known[since] -= owed * self.opening.gross / spending.prices[since]
-            self.besides[since] -= (owed - of_rule) * self.opening.gross / spending.prices[since]
-            before = slice(0, since + 1)  # what comes until then is in the other account's sum already
-            spending.state[PAID] += float((spending.known[before] * spending.prices[before]).sum())
+        self.out, self.p, self.spending.prices[1:], self.spending.state[:] = out, p, prices, 0.0
+        self.units[:] = self.held
+        self._stand_at(0, self.held_cash)
+        self.count, self.booked = 0, self.booked_before
         if self.lots.units.shape[1] > 0:
-            self.lots.held[:], self.lots.carried[:], self.lots.year[:] = self.held > 0.0, 0.0, 0.0
-            self.lots.long_from[:], self.lots.bought[:] = 0, 0
+            self._no_lots()
+            self.lots.held[:] = self.held > 0.0
             self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
-        self.count, stopped = self.one(self.inputs, 0, self.units, self.cash, self.booked)
+
+    def open_again(self, row: int, other: "_Account") -> None:
+        """Go to the row before money comes to this account, which is empty.  other : the one that paid until then."""
+        self.units[:], self.spending.state[:] = 0.0, other.spending.state
+        self._stand_at(row, 0.0)
         if self.lots.units.shape[1] > 0:
-            end = stopped if stopped >= 0 else len(self.closes) - 1
-            costs, lots = self.inputs.desk.cost_parameters, unwritten(self.lots)
-            self.tax_of_all = tax_of_all(lots, costs, self.closes[end], end)
+            self._no_lots()
+
+    def _stand_at(self, row: int, cash: float) -> None:
+        """Go to a row.  cash : units of it held there."""
+        self.row, self.cash = row, cash
+        self.ledger.cash[row] = cash * self.opening.cash_closes[row]
+        self.ledger.nav[row] = self.units @ self.closes[row] + self.ledger.cash[row]
+
+    def _no_lots(self) -> None:
+        """Empty the lots."""
+        self.lots.held[:], self.lots.carried[:], self.lots.year[:] = 0, 0.0, 0.0
+        self.lots.long_from[:], self.lots.bought[:] = 0, 0
+
+    def next_money(self, row: int) -> int:
+        """The first row after `row` at which money comes to this account, or the number of rows."""
+        comes = np.flatnonzero(self.comes[row + 1 :])
+        return row + 1 + int(comes[0]) if comes.size else self.rows
+
+    def see(self, other: "_Account") -> None:
+        """Learn what the owner would have in the other account if that goes on without paying, where a rule asks it."""
+        if self.spending.rule not in (BY_SHARE, GUARDRAILS):
+            return
+        units, lots, before = other.units.copy(), [each.copy() for each in other.lots], (other.row, other.cash)
+        state = other.count, other.booked
+        other._run(self.rows - 1, pays=False)
+        beside, gross = self.spending.beside, other.opening.gross
+        beside[1] = other.comes * self.spending.prices / gross
+        beside[0] = other.ledger.nav / gross - beside[1]
+        other.units[:] = units
+        for each, kept in zip(other.lots, lots, strict=True):
+            each[:] = kept
+        other._stand_at(*before)
+        other.count, other.booked = state
+
+    def play(self, until: int | None = None, *, pays: bool = True, after: "_Account | None" = None) -> int:
+        """Play the next rows; gives the row of a payment that cannot be made, or -1.
+
+        until : the last row; None for the last of the future.
+        pays  : false where another account pays.
+        after : the account that paid before, and could not pay all that was due at the next row.
+        """
+        last = self.rows - 1 if until is None else until
+        begins, count = self.row, self.count
+        stopped = self._run(last, pays=pays, after=after)
+        if self.lots.units.shape[1] > 0 and (stopped >= 0 or last == self.rows - 1):
+            end, costs = stopped if stopped >= 0 else last, self.inputs.desk.cost_parameters
+            self.tax_of_all = tax_of_all(unwritten(self.lots), costs, self.closes[end], end)
+        self._add(begins, stopped if stopped >= 0 else last + 1, slice(count, self.count), stopped)
+        return stopped
+
+    def _run(self, last: int, *, pays: bool, after: "_Account | None" = None) -> int:
+        """Play the rows up to `last`, and stand there; gives the row of a payment that cannot be made, or -1."""
+        spending, begins = self.spending, self.row
+        for values, planned in zip((spending.years_left, spending.paid), self.planned, strict=True):
+            values[:] = planned if pays else 0
+        spending.known[:] = self.comes + self.goes if pays else self.comes
+        self.besides[:] = spending.known
+        if after is not None:
+            self._take_over(after)
+        inputs, ledger = self.inputs, self.ledger
+        if begins > 0 or last < self.rows - 1:
+            inputs = inputs._replace(
+                sessions=inputs.sessions._replace(closes=shown(self.closes[: last + 1])),
+                ledger=ledger.after(begins, self.count),
+            )
+        written, stopped = self.one(inputs, begins, self.units, self.cash, self.booked)
+        if last < self.rows - 1:
+            trades = [j for j in range(self.count, self.count + written) if ledger.part_of[j] >= 0]
+            self.booked = next((int(ledger.booked[j]) for j in reversed(trades) if ledger.trades[j].any()), self.booked)
+        self.row, self.count = last, self.count + written
+        self.cash = float(ledger.cash[last] / self.opening.cash_closes[last])
         return int(stopped)
 
-    def _lay_out(self, begins: int, more: Array | float = 0.0) -> None:
-        """Pay after row `begins` what is planned.  more : (T,) what comes to this account besides its own."""
-        pays, spending = np.arange(len(self.saved)) > begins, self.spending
-        years_left, paid, goes = (np.where(pays, planned, 0) for planned in self.planned)
-        self.comes[:], spending.beside[:] = self.saved + more, 0.0
-        self.besides[:] = self.comes + goes
-        spending.years_left[:], spending.paid[:], spending.known[:] = years_left, paid, self.besides
+    def _take_over(self, after: "_Account") -> None:
+        """Pay at the next row what the other account could not, and from then on what is planned."""
+        spending, at, gross = self.spending, self.row + 1, self.opening.gross
+        price, (owed, of_rule) = spending.prices[at], after.owed(at)
+        spending.years_left[at], spending.paid[at], spending.beside[:] = 0, 0.0, 0.0
+        spending.known[at] = self.comes[at] - owed * gross / price
+        self.besides[at] = self.comes[at] - (owed - of_rule) * gross / price
+        spending.state[:] = after.spending.state
+        spending.state[PAID] += spending.known[at] * price / gross  # which the other account has counted already
 
     def owed(self, stopped: int) -> tuple[float, float]:
         """(of all that was due at row `stopped`, of what the rule pays) what the owner did not get, currency.
@@ -351,45 +418,49 @@ class _Account:
         all_due, of_rule = ((known[row] * price - flow) / self.opening.gross for known in (self.comes, self.besides))
         return float(all_due), float(of_rule)
 
-    def add_to(self, out: PlanPaths, p: int, stopped: int) -> None:
-        """Add what was played last to future p of the results.  stopped : row of a payment that was not made, or -1."""
-        gross, prices, flows = self.opening.gross, self.spending.prices, self.spending.flows
-        end, rest, by_rule = len(flows) if stopped < 0 else stopped, 0.0, 0.0
+    def _add(self, begins: int, end: int, bookings: slice, stopped: int) -> None:
+        """Add the rows after `begins` and before `end` to the results.
+
+        bookings : those of the piece.
+        stopped  : row of a payment that was not made whole, which is `end`, or -1.
+        """
+        gross, prices, flows, out, p = self.opening.gross, self.spending.prices, self.spending.flows, self.out, self.p
+        rest, by_rule, ledger = 0.0, 0.0, self.ledger
         if stopped >= 0:
             rest, by_rule = np.subtract(self._due(stopped), self.owed(stopped)).tolist()
             out.taxes[p] += self.tax_of_all / prices[stopped]
-        elif not self.is_forgiven:
+        elif end == self.rows and not self.is_forgiven:
             out.due[p] += self.tax_of_all
         if gross > 1.0:
-            out_of = float((self.comes[1:end] - flows[1:end] / prices[1:end]).sum()) / gross
-            out.taxes[p] += (gross - 1.0) * (out_of + rest / prices[min(end, len(prices) - 1)])
-        done, ledger = slice(self.count), self.ledger
+            piece = slice(begins + 1, end)
+            out_of = float((self.comes[piece] - flows[piece] / prices[piece]).sum()) / gross
+            out.taxes[p] += (gross - 1.0) * (out_of + rest / prices[min(end, self.rows - 1)])
         _sum_up(
-            ledger.nav, ledger.booked[done], ledger.charges[done], stopped, prices, flows, self.besides, gross, by_rule,
-            out.nav[p], out.taken[p], out.taxes[p : p + 1], out.costs[p : p + 1],
+            ledger.nav, ledger.booked[bookings], ledger.charges[bookings], (begins, end, stopped), prices, flows,
+            self.besides, gross, by_rule, out.nav[p], out.taken[p], out.taxes[p : p + 1], out.costs[p : p + 1],
         )  # fmt: skip
 
 
 @compiled
 def _sum_up(
-    rows: Array, booked: Rows, charges: Array, stopped: int, prices: Array, flows: Array, besides: Array, gross: float,
-    rest: float, nav: Array, taken: Array, taxes: Array, costs: Array,
+    rows: Array, booked: Rows, charges: Array, piece: tuple[int, int, int], prices: Array, flows: Array, besides: Array,
+    gross: float, rest: float, nav: Array, taken: Array, taxes: Array, costs: Array,
 ) -> None:  # fmt: skip
     """Add the NAV of each year's row (Y + 1,), what was taken in each year (Y,), and taxes and costs (1,) in all.
 
     rows    : (T,) NAV at each close, currency.
     booked  : (k,) row of each booking; charges (k, columns, n), currency.
-    stopped : row whose payment could not be made, -1 without one.
+    piece   : (row before the first, row after the last, row whose payment could not be made or -1).
     prices  : (T,) consumer prices; flows (T,), currency.
     besides : (T,) money that comes and goes besides what the rule pays, currency in today's money.
     gross   : what leaves the account for one that the owner gets.
     rest    : what he gets of it in that row, currency.
     """
-    end, last = len(rows) if stopped < 0 else stopped, len(taken) - 1
+    (begins, end, stopped), last = piece, len(taken) - 1
     for y in range(len(nav)):
-        if 1 + MONTHS_A_YEAR * y < end:
+        if begins < 1 + MONTHS_A_YEAR * y < end:
             nav[y] += rows[1 + MONTHS_A_YEAR * y] / gross
-    for t in range(1, min(end + 1, len(rows))):
+    for t in range(begins + 1, end if stopped < 0 else end + 1):
         got = rest if t == stopped else (besides[t] * prices[t] - flows[t]) / gross
         taken[min((t - 1) // MONTHS_A_YEAR, last)] += got / prices[t]
     for j in range(len(booked)):

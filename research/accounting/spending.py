@@ -15,7 +15,7 @@ from foundation.compiled import linked, on_demand
 
 RULES = ("constant", "indexed", "share", "guardrails")
 CONSTANT, INDEXED, BY_SHARE, GUARDRAILS = range(4)  # their numbers
-OF_AMOUNT, OF_SHARE, FLOOR, CEILING = range(4)  # of `SpendingState.numbers`
+OF_AMOUNT, OF_SHARE, FLOOR, CEILING, GROSS = range(5)  # of `SpendingState.numbers`
 AMOUNT, FIRST_RATE, NAV_BEFORE, PRICE_THEN, PAID = range(5)  # of `SpendingState.state`
 # Guyton and Klinger (2006): a rate of withdrawal so far from the first one changes the amount by so much.
 GUARDRAIL, CHANGE = 0.2, 0.1
@@ -73,14 +73,17 @@ class SpendingState(NamedTuple):
     """The money that comes to and goes from a portfolio by a rule, as the loops settle it; without rows there is none.
 
     rule       : number of the rule in `RULES`.
-    numbers    : (4,) amount, share, floor and ceiling, in money of the first day.
+    numbers    : (5,) amount, share, floor and ceiling, in money of the first day; and the currency that leaves the
+                 portfolio for one that its owner gets.
     years_left : (T,) years to pay for, this one too, where an amount is settled at a close; else 0.
     paid       : (T,) fraction of the year's amount that is paid at each close.
     known      : (T,) money that comes besides, or goes, in money of the first day.
-    beside     : (2, T) NAV of the owner's other accounts at each close, before their flow, and that flow, currency.
+    beside     : (2, T) what the owner would get of his other account at each close, before its flow, and of that flow,
+                 currency.
     prices     : (T,) consumer prices at each close, 1 on the first day.
     state      : (5,) amount of the year, currency; the first amount over NAV; NAV, currency, and consumer prices when
-                 the amount was settled; and what went since, less what came, currency; written.
+                 the amount was settled; and what went since, less what came, currency: all as the owner gets it;
+                 written.
     flows      : (T,) the flows that the loops take in, currency; written.
     """
 
@@ -95,18 +98,22 @@ class SpendingState(NamedTuple):
     flows: Array
 
     @classmethod
-    def of(cls, spending: Spending, years_left: Rows, paid: Array, known: Array) -> "SpendingState":
-        """The state of a rule before its first amount; prices stay at 1.  Other arguments : as the fields."""
-        numbers = [0.0 if given is None else given for given in (spending.amount, spending.share)]
+    def of(cls, spending: Spending, years_left: Rows, paid: Array, known: Array, gross: float = 1.0) -> "SpendingState":
+        """The state of a rule before its first amount; prices stay at 1.
+
+        gross           : currency that leaves the portfolio for one that its owner gets.
+        Other arguments : as the fields.
+        """
+        given = (spending.amount or 0.0, spending.share or 0.0, spending.floor, spending.most, gross)
         return cls(
-            RULES.index(spending.rule), np.array([*numbers, spending.floor, spending.most]), years_left, paid, known,
-            np.zeros((2, len(known))), np.ones(len(known)), np.zeros(5), np.zeros(len(known)),
+            RULES.index(spending.rule), np.array(given), years_left, paid, known, np.zeros((2, len(known))),
+            np.ones(len(known)), np.zeros(5), np.zeros(len(known)),
         )  # fmt: skip
 
 
 _NONE = np.zeros(0)
 NO_SPENDING = SpendingState(
-    0, np.zeros(4), np.zeros(0, np.int64), _NONE, _NONE, np.zeros((2, 0)), _NONE, np.zeros(5), _NONE
+    0, np.ones(5), np.zeros(0, np.int64), _NONE, _NONE, np.zeros((2, 0)), _NONE, np.zeros(5), _NONE
 )
 
 
@@ -118,14 +125,15 @@ def settle(spending: SpendingState, t: int, nav: float) -> None:
     t        : row of the day.
     nav      : NAV at the close, before the flow, currency.
     """
-    state, price, all_held = spending.state, spending.prices[t], nav + spending.beside[0, t]
+    state, price, gross = spending.state, spending.prices[t], spending.numbers[GROSS]
+    all_held = nav / gross + spending.beside[0, t]
     if spending.years_left[t] > 0:
         state[AMOUNT] = _amount(spending, all_held, price, spending.years_left[t])
         if state[FIRST_RATE] == 0.0:
             state[FIRST_RATE] = state[AMOUNT] / all_held
         state[NAV_BEFORE], state[PRICE_THEN], state[PAID] = all_held, price, 0.0
-    spending.flows[t] = spending.known[t] * price - state[AMOUNT] * spending.paid[t]
-    state[PAID] -= spending.flows[t] + spending.beside[1, t]
+    spending.flows[t] = spending.known[t] * price - state[AMOUNT] * spending.paid[t] * gross
+    state[PAID] -= spending.flows[t] / gross + spending.beside[1, t]
 
 
 @linked

@@ -76,13 +76,16 @@ class Plan:
         """Months from today to the first year of spending."""
         return 0 if self.saving is None else MONTHS_A_YEAR * self.saving.years
 
-    def state(self, dates: pd.DatetimeIndex) -> SpendingState:
-        """The rule and the known money for loops over a row before today, today, and the months of `dates`[1:]."""
+    def state(self, dates: pd.DatetimeIndex, gross: float = 1.0) -> SpendingState:
+        """The rule and the known money for loops over a row before today, today, and the months of `dates`[1:].
+
+        gross : currency that leaves the portfolio for one that its owner gets.
+        """
         rows, step = self.months + 2, MONTHS_A_YEAR // PARTS[self.every]
         years_left, paid = np.zeros(rows, dtype=np.int64), np.zeros(rows)
         years_left[1 + self.begins : -1 : MONTHS_A_YEAR] = np.arange(self.years - self.begins // MONTHS_A_YEAR, 0, -1)
         paid[1 + self.begins : -1 : step] = 1.0 / PARTS[self.every]
-        return SpendingState.of(self.spending, years_left, paid, np.add(*self.money(dates)))
+        return SpendingState.of(self.spending, years_left, paid, np.add(*self.money(dates)), gross)
 
     def money(self, dates: pd.DatetimeIndex) -> tuple[Array, Array]:
         """(T,) what is saved at each row, and what comes or goes once, in today's money; `dates` as of `state`."""

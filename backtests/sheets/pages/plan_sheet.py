@@ -11,7 +11,7 @@ import numpy as np
 
 from backtests.inference.evidence import holm
 from backtests.sheets.parts import Part, Words, facts_blocks, section_blocks, sheet_pictures
-from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture
+from backtests.sheets.pictures.plan import plan_amounts_picture, plan_fan_picture, rounded
 from backtests.sheets.render import render
 from backtests.sheets.tables import Block, Looks, Shown, day, records_table, table
 from backtests.today.plan import AS_IT_IS, LEVELS, MEDIAN, OTHER_PATHS, Amount, Chance, LifeOfPlan
@@ -97,17 +97,13 @@ def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
     for name, one in life.policies.items():
         failed = one.failed
         interval = f"{number(100 * failed.low, 1)} to {number(100 * failed.high, 1)}"
-        cells = f"{number(100 * failed.value, 1):>9}  {interval:<12}  {_money(one.safe.value):>11}"
+        cells = f"{number(100 * failed.value, 1):>9}  {interval:<12}  {rounded(one.safe.value):>11}"
         lines.append(f"{name:<{wide}}  {cells}  {amount(one.left[MEDIAN]):>11}  {amount(one.taxes):>7}")
     warned = [f"Warning: {said}" for said in plan_warnings(life, notes)]
     return "\n".join([*lines, *([""] if warned else []), *warned])
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
-
-
-def _money(value: float) -> str:
-    return "–" if math.isnan(value) else amount(float(f"{value:.3g}"))
 
 
 def _odds(probability: float) -> str:
@@ -122,7 +118,7 @@ def _interval(chance: Chance) -> str:
 
 
 def _range(found: Amount, basis: str) -> str:
-    return f"{_money(found.value)} {basis} a year ({_money(found.low)} to {_money(found.high)})"
+    return f"{rounded(found.value)} {basis} a year ({rounded(found.low)} to {rounded(found.high)})"
 
 
 def answer_words(life: LifeOfPlan) -> str:
@@ -160,11 +156,11 @@ def policies_words(life: LifeOfPlan) -> str:
         (more, low, high), paid = (100.0 * np.array(others[name].worse)).tolist(), amount(others[name].taken)
         often = "more" if more > 0.0 else "less"
         each.append(
-            f"“{name}” {often} often, by {number(abs(more), 1)} points (difference {number(low, 1, signed=True)} to "
-            f"{number(high, 1, signed=True)}), paying {paid} {life.portfolio.basis} a year"
+            f"{name} fails {often} often, by {number(abs(more), 1)} points ({number(low, 1, signed=True)} to "
+            f"{number(high, 1, signed=True)}), and pays {paid} {life.portfolio.basis} a year"
         )
     paid = amount(life.policies[life.shown].taken)
-    return f"On the same futures and by more than chance fail {listed(each)}; {life.shown} pays {paid}."
+    return f"On the same futures, by more than chance: {'; '.join(each)}; {life.shown} pays {paid}."
 
 
 def doubt_words(life: LifeOfPlan) -> str:
@@ -187,8 +183,8 @@ def plan_words(life: LifeOfPlan) -> str:
     if spending.amount is None:
         limits = (("at least", spending.floor or None), ("at most", spending.ceiling))
         bounds = (f", {word} {amount(bound)} {basis} in today's money" for word, bound in limits if bound is not None)
-        untaxed = " before the tax on taking it out" if plan.withdrawal_tax > 0.0 else ""
-        what = f"{percent(spending.share)} of NAV{untaxed} a year{''.join(bounds)}"
+        net = " after the tax on taking it out" if plan.withdrawal_tax > 0.0 else ""
+        what = f"{percent(spending.share)} of NAV{net} a year{''.join(bounds)}"
     else:
         what = f"{amount(spending.amount)} {basis} a year{life.money or ' whatever prices do'}"
     if spending.rule == "guardrails":
@@ -245,8 +241,8 @@ def _assumed(life: LifeOfPlan) -> list[str]:
         found.append(
             "Taxable accounts together, and sheltered ones, are rebalanced to the whole target by themselves. What "
             f"is taken out of sheltered ones is taxed at {percent(plan.withdrawal_tax)}, and they count after that "
-            "tax. Savings go into sheltered accounts, what comes once into taxable ones; once the account spent "
-            "first is empty, what comes later goes into the other one, which the order of accounts then shows too."
+            "tax. Savings go into sheltered accounts, what comes once into taxable ones; an account that was empty "
+            "pays first again when money comes to it."
         )
     if past := [day(each) for each in plan.once if each <= life.portfolio.date]:
         found.append(f"Left out of the plan, since the holdings have it already: what was due on {listed(past)}.")
@@ -285,10 +281,10 @@ def _headline(life: LifeOfPlan) -> list[dict[str, str]]:
     one, basis = life.policies[life.shown], life.portfolio.basis
     shown = [
         ("Fails", f"% within {life.plan.years} years", number(100 * one.failed.value, 1)),
-        ("Safe amount", f"{basis} a year, at {_odds(life.plan.probability)}", _money(one.safe.value)),
+        ("Safe amount", f"{basis} a year, at {_odds(life.plan.probability)}", rounded(one.safe.value)),
         ("Left", f"{basis} in today's money, median", amount(one.left[MEDIAN])),
         ("Lowest year", f"{basis} paid in the leanest year, 5 %", amount(one.lowest)),
-        ("Taxes", f"{basis} in today's money, mean", amount(one.taxes)),
+        ("Taxes", f"{basis} paid in all years, mean", amount(one.taxes)),
     ]
     return [
         {"label": label, "unit": unit, "words": words, "interval": "", "kind": "", "beside": ""}
@@ -304,17 +300,17 @@ def _policies(life: LifeOfPlan) -> Block:
     basis = life.portfolio.basis
     columns = [
         Shown("failed", "fails", "%", lambda c: _points(c.value, c.low, c.high)),
+        Shown("safe", "safe amount", f"{basis} a year", lambda found: rounded(found.value)),
         Shown("worse", "against the first", "points", lambda w: _points(*w, signed=True) if any(w) else "–"),
-        Shown("safe", "safe amount", f"{basis} a year", lambda found: _money(found.value)),
         *(Shown("left", f"left, {100 * level:g} %", basis, partial(_of, k)) for k, level in enumerate(LEVELS)),
         Shown("taken", "paid", f"{basis} a year", amount),
-        Shown("taxes", "taxes", basis, amount),
+        Shown("taxes", "taxes paid", basis, amount),
         Shown("costs", "costs", basis, amount),
     ]
     caption = (
         "Policies on the same futures, with the interval of 95 % that their number leaves; amounts in today's money"
-        f"{'' if life.money else ', but for the safe one'}. What is left is after all taxes. Against the first: how "
-        "much more often it fails"
+        f"{'' if life.money else ', but for the safe one'}. What is left is after all taxes, of which those "
+        "due at the end are not among the taxes paid. Against the first: how much more often it fails"
     )
     return records_table(caption, columns, life.policies, Looks(chosen=life.shown), head="policy")
 
@@ -343,7 +339,7 @@ def _amounts(life: LifeOfPlan) -> list[Part]:
 
 def _depends(life: LifeOfPlan) -> list[Part]:
     few = f"{min(life.paths, OTHER_PATHS):,} futures"
-    rows = [[words, _interval(chance), _money(safe.value)] for words, (chance, safe) in life.changes.items()]
+    rows = [[words, _interval(chance), rounded(safe.value)] for words, (chance, safe) in life.changes.items()]
     rows += [["the mean return known", _interval(life.known), "–"]]
     rows += [[f"futures by the law “{law}”", _interval(chance), "–"] for law, chance in life.laws.items()]
     heads: list[str | tuple[str, str]] = [

@@ -1,5 +1,7 @@
 """The life of a plan: what is left as years pass, and the probability of failing by the amount that is spent."""
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -51,17 +53,24 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
 
     one, tax = life.policies[life.shown], life.portfolio.costs.tax
     low, top = (amount(one.left[k]) for k in (0, 4))
+    net = ", and is after the tax on what is taken out of sheltered accounts" if life.plan.withdrawal_tax > 0.0 else ""
     is_taxed = tax is not None and tax.charges and tax.at_end != "step_up"
     caption = (
         f"Held and rebalanced by {life.shown}, the median leaves {amount(one.left[MEDIAN])} {unit} in today's money "
         f"after {counted(life.plan.years, 'year')} ({amount(one.nominal[MEDIAN])} in money of that day"
         f"{'; after the tax on its gains, which is not yet taken from the picture' if is_taxed else ''}). Nine futures "
-        f"of ten leave between {low} and {top}. No future follows an edge."
+        f"of ten leave between {low} and {top}. The picture begins after what is paid today{net}. No future follows an "
+        "edge."
     )
     alt = f"Fan chart over {life.plan.years} years. At its end: " + ", ".join(
         f"{words} {amount(value)}" for words, value in zip(LABELS, fan[-1], strict=True)
     )
     return picture("plan", "What is left", caption, f"{alt} {unit}.", table, draw)
+
+
+def rounded(value: float) -> str:
+    """An amount that is searched for among futures, to the three digits that it is known to at most; – for NaN."""
+    return "–" if math.isnan(value) else amount(float(f"{value:.3g}"))
 
 
 def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
@@ -86,7 +95,7 @@ def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
         panel.curve(amounts, columns["value"], style.colour, 2.1)
         return panel.canvas
 
-    bears = f"with {amount(safe.value)} it is {percent(life.plan.probability)} (dashed)"
+    bears = f"with {rounded(safe.value)} it is {percent(life.plan.probability)} (dashed)"
     if safe.value == 0.0:
         bears = f"however little is spent, it is more than {percent(life.plan.probability)} (dashed)"
     caption = (

@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from backtests.today.plan import Chance, Futures, PolicyPlan, life_of_plan, with_consumer_prices
-from backtests.today.plan_paths import in_months
+from backtests.today.plan import Chance, Futures, PolicyPlan, check_plan, life_of_plan, with_consumer_prices
+from backtests.today.plan_paths import PlanOpening, in_months
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs
 from research.accounting.costs import Tax
 from research.accounting.spending import Spending
 from research.allocation import FixedWeights
 from research.market.reading.long_history import consumer_prices
+from research.portfolio import load_portfolio
 from research.portfolio.plan import Plan, SavingKeys
 from research.rules import Calendar, Never
 from tests.planned import holding
@@ -114,11 +115,37 @@ def test_a_rule_without_an_amount_has_no_safe_one(spending):
     assert (found.taken > 0.0) == (spending.rule == "share")
 
 
-def test_a_plan_that_spends_all_on_its_first_day_is_refused():
-    plan = Plan(spending=Spending("indexed", 100.0), inflation=0.0)
-    told = r"the amount of the plan is 100.00 USD a year, and all that .* holds is worth 100.00: .* Spend less, or save"
+@pytest.mark.parametrize(
+    ("spending", "goes"),
+    [
+        (Spending("indexed", 100.0), 0.0),
+        (Spending("share", share=0.04, floor=100.0), 0.0),
+        (Spending("indexed", 40.0), -60.0),
+    ],
+)
+def test_a_plan_that_spends_all_in_its_first_year_is_refused(spending, goes):
+    plan = Plan(spending=spending, inflation=0.0, once={pd.Timestamp("2023-12-31"): goes})
+    told = r"the plan takes 100.00 USD in its first year, and all that .* holds is worth 100.00: .* Spend less, or save"
     with pytest.raises(ConfigError, match=told):
         life_of_plan(holding(WEIGHTS, 100.0), plan, POLICIES)
+    check_plan(PlanOpening.of(holding(WEIGHTS, 100.01), plan))
+
+
+def test_what_is_taxed_when_it_is_taken_out_pays_for_less():
+    file = load_portfolio("data/examples/orders_of_accounts.yaml")
+    sheltered = replace(file, accounts=tuple(replace(each, taxable=False) for each in file.accounts))
+    plan = Plan(spending=Spending("indexed", 0.8 * file.nav), inflation=0.0)
+    check_plan(PlanOpening.of(sheltered, plan))
+    with pytest.raises(ConfigError, match=r"holds is worth .* after the tax on taking it out: "):
+        check_plan(PlanOpening.of(sheltered, replace(plan, withdrawal_tax=0.25)))
+
+
+def test_money_may_come_or_go_until_the_last_day_of_a_plan():
+    plan = Plan(years=10, spending=Spending("indexed", 1.0), inflation=0.0)
+    last = PlanOpening.of(holding(WEIGHTS, 100.0), plan).dates[-1]
+    check_plan(PlanOpening.of(holding(WEIGHTS, 100.0), replace(plan, once={last: -1.0})))
+    with pytest.raises(ConfigError, match=f"and the plan ends on {last:%Y-%m-%d}"):
+        check_plan(PlanOpening.of(holding(WEIGHTS, 100.0), replace(plan, once={last + pd.Timedelta(days=1): -1.0})))
 
 
 def test_a_plan_has_a_hundred_futures_and_a_policy():

@@ -1,5 +1,6 @@
 """A plan over taxable and sheltered accounts that are spent one after the other."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,14 @@ import pytest
 from backtests.today.future_paths import Opening
 from backtests.today.plan import draw, life_of_plan
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
-from research.accounting import Costs
+from foundation.tolerances import TRIGGER
+from research.accounting import Costs, Tax
 from research.accounting.spending import Spending
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.plan import Plan, SavingKeys
 from research.risk.simulation.future_laws import BootstrappedFuture
 from research.risk.simulation.resampling import StationaryBootstrap
-from research.rules import Calendar
+from research.rules import Calendar, Never
 
 RULES = [
     Spending("indexed", amount=70_000),
@@ -47,7 +49,7 @@ def played(portfolio: Portfolio, plan: Plan, first: bool = True, paths: int = 20
 def test_without_tax_and_costs_two_accounts_are_one(
     household: Portfolio, spending: Spending, saving: SavingKeys | None, first: bool
 ) -> None:
-    once = {pd.Timestamp("2030-06-30"): -30_000.0, pd.Timestamp("2031-06-30"): 20_000.0}
+    once = {pd.Timestamp("2024-06-30"): 20_000.0, pd.Timestamp("2030-06-30"): -30_000.0}
     plan = Plan(years=30, spending=spending, saving=saving, every="quarter", inflation=0.02, once=once)
     whole, apart = played(replace(household, accounts=()), plan), played(household, plan, first)
     assert (whole.ended == apart.ended).all()
@@ -55,11 +57,114 @@ def test_without_tax_and_costs_two_accounts_are_one(
     np.testing.assert_allclose(apart.taken, whole.taken, rtol=0.0, atol=1e-12 * household.nav)
 
 
-def test_what_leaves_a_sheltered_account_is_taxed(household: Portfolio) -> None:
+@pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])
+@pytest.mark.parametrize("spending", RULES, ids=lambda spending: spending.rule)
+def test_an_account_that_was_empty_pays_again_from_what_comes_to_it(
+    household: Portfolio, spending: Spending, first: bool
+) -> None:
+    """The taxable accounts are emptied at once, the sheltered one after a year; savings and two sales come later."""
+    days = pd.to_datetime(["2023-01-31", "2024-01-31", "2032-06-30", "2040-06-30"])
+    goes = [-560_000.0, 0.0] if first else [0.0, -480_000.0]
+    once = dict(zip(days, [*goes, 300_000.0, 100_000.0], strict=True))
+    plan = Plan(
+        years=30, spending=spending, saving=SavingKeys(amount=12_000, years=3), every="quarter", inflation=0.02,
+        once=once,
+    )  # fmt: skip
+    whole, apart = played(replace(household, accounts=()), plan), played(household, plan, first)
+    assert (whole.ended == apart.ended).all()
+    for name in ("nav", "taken"):  # within what a weight may stray from its target without a trade
+        np.testing.assert_allclose(
+            getattr(apart, name), getattr(whole, name), rtol=0.0, atol=TRIGGER * household.nav, err_msg=name
+        )
+
+
+def by_hand(
+    plan: Plan, taxable: float, sheltered: float, first: bool, comes: Mapping[int, tuple[float, float]]
+) -> float:
+    """What is left after all taxes at 6 % a year, reckoned in money alone, year by year; what is held cost its worth.
+
+    first : true if the taxable account is spent first.
+    comes : (to the taxable account, to the sheltered one) as year y begins; below 0 it is spent of the first that can.
+    """
+    basis, out, tax = taxable, plan.withdrawal_tax, 0.2
+    for y in range(plan.years):
+        more = comes.get(y, (0.0, 0.0))
+        spent = (plan.spending.amount or 0.0) if 12 * y >= plan.begins else 0.0
+        owed = spent - min(more[0], 0.0)
+        taxable, basis, sheltered = taxable + max(more[0], 0.0), basis + max(more[0], 0.0), sheltered + more[1]
+        for of_taxable in (first, not first):
+            if of_taxable:
+                kept = 1.0 - tax * max(1.0 - basis / taxable, 0.0) if taxable > 0.0 else 1.0
+                sold = min(owed / kept, taxable)
+                basis *= 1.0 - sold / taxable if taxable > 0.0 else 1.0
+                taxable, owed = taxable - sold, owed - sold * kept
+            else:
+                sold = min(owed / (1.0 - out), sheltered)
+                sheltered, owed = sheltered - sold, owed - sold * (1.0 - out)
+        assert owed < 1e-6, "the plan of this test can pay"
+        taxable, sheltered = 1.06 * taxable, 1.06 * sheltered
+    return taxable - tax * max(taxable - basis, 0.0) + sheltered * (1.0 - out)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])
+@pytest.mark.parametrize(
+    ("taxable", "sheltered", "saving", "out", "year", "once"),
+    [
+        (100e3, 900e3, None, 0.22, 10, 400e3),  # a house is sold after the taxable account is spent
+        (
+            900e3,
+            100e3,
+            SavingKeys(amount=40e3, years=10),
+            0.3,
+            2,
+            -150e3,
+        ),  # the sheltered one is spent while it is saved
+    ],
+    ids=["a house", "savings"],
+)
+def test_what_comes_to_an_empty_account_is_taxed_as_that_account_is(
+    household: Portfolio, taxable: float, sheltered: float, saving: SavingKeys | None, out: float, year: int,
+    once: float, first: bool,
+) -> None:  # fmt: skip
+    units = household.shares / household.holdings
+    held = {True: taxable, False: sheltered}
+    portfolio = replace(
+        household,
+        accounts=tuple(
+            replace(household.accounts[0], taxable=kind, cash=0.0, units=units * worth / 2.0)
+            for kind, worth in held.items()
+        ),
+        holdings=np.full(2, (taxable + sheltered) / 2.0),
+        shares=units * (taxable + sheltered) / 2.0,
+        cash=0.0, tax_lots=None, costs=replace(Costs.bps(2), tax=Tax(0.2, "average")),
+    )  # fmt: skip
+    plan = Plan(
+        years=20, spending=Spending("constant", amount=60e3), saving=saving, inflation=0.0, withdrawal_tax=out,
+        once={PlanOpening.of(portfolio, Plan(spending=RULES[0], inflation=0.0)).dates[12 * year]: once},
+    )  # fmt: skip
+    opening = PlanOpening.of(portfolio, plan)
+    shared = bands_in_months(opening, Opening(portfolio), Never(portfolio.strategic))
+    steady = np.full((1, plan.months, 2), 1.06 ** (1 / 12))
+    got = play_plan(opening.accounts(first), shared, steady, np.ones((1, plan.months + 1)))
+    comes = {y: (0.0, 40e3) for y in range(1, 11)} if saving else {}
+    comes[year] = (once, comes.get(year, (0.0, 0.0))[1])
+    np.testing.assert_allclose(got.left, by_hand(plan, taxable, sheltered, first, comes), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("net", "gross"),
+    [
+        (Spending("indexed", amount=60_000), Spending("indexed", amount=80_000)),
+        (Spending("guardrails", amount=60_000), Spending("guardrails", amount=80_000)),
+        (Spending("share", share=0.06, floor=60_000), Spending("share", share=0.06, floor=80_000)),
+    ],
+    ids=["indexed", "guardrails", "share"],
+)
+def test_what_leaves_a_sheltered_account_is_taxed(household: Portfolio, net: Spending, gross: Spending) -> None:
     sheltered = replace(household, accounts=tuple(replace(each, taxable=False) for each in household.accounts))
-    plan = Plan(years=30, spending=Spending("indexed", amount=60_000), inflation=0.02)
+    plan = Plan(years=30, spending=net, inflation=0.02)
     taxed = played(sheltered, replace(plan, withdrawal_tax=0.25))
-    more = played(sheltered, replace(plan, spending=Spending("indexed", amount=80_000)))
+    more = played(sheltered, replace(plan, spending=gross))
     assert (taxed.ended == more.ended).all()
     np.testing.assert_allclose(taxed.nav, 0.75 * more.nav, rtol=1e-12)  # what is left is taxed when it is taken out
     np.testing.assert_allclose(taxed.taken, 0.75 * more.taken, rtol=1e-12, atol=1e-6)

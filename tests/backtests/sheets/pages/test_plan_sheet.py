@@ -86,7 +86,7 @@ def test_the_table_of_policies_has_the_figures_of_the_numbers(folder: Path) -> N
     for name, one in found["policies"].items():
         value, low, high = (number(100 * one["failed"][key], 1) for key in ("value", "low", "high"))
         paid = [amount(one[key]) for key in ("taken", "taxes", "costs")]
-        fails, worse, safe, *rest = rows[name]
+        fails, safe, worse, *rest = rows[name]
         assert (fails, safe) == (f"{value} [{low}, {high}]", three_digits(one["safe"]["value"]))
         assert rest == [*map(amount, one["left"]), *paid]
         apart, least, most = (number(100 * each, 1, signed=True) for each in one["worse"])
@@ -158,8 +158,8 @@ def test_a_difference_between_policies_is_named_only_beyond_chance(life: LifeOfP
     worse = replace(wide, worse=(0.034, 0.012, 0.056), p=0.004)
     chance = replace(wide, worse=(0.01, -0.02, 0.04), p=0.5)
     assert policies_words(replace(life, policies={"yearly": yearly, "wide": worse, "third": chance})) == (
-        "On the same futures and by more than chance fail “wide” more often, by 3.4 points (difference +1.2 to +5.6), "
-        f"paying {amount(wide.taken)} USD a year; yearly pays {amount(yearly.taken)}."
+        "On the same futures, by more than chance: wide fails more often, by 3.4 points (+1.2 to +5.6), and pays "
+        f"{amount(wide.taken)} USD a year; yearly pays {amount(yearly.taken)}."
     )
     assert policies_words(replace(life, policies={"yearly": yearly, "third": chance})) == (
         "No other policy fails more or less often than yearly by more than chance: none differs by more than 4.0 "
