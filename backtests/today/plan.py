@@ -304,21 +304,23 @@ def with_consumer_prices(market: Market) -> Market:
 def check_plan(opening: PlanOpening) -> None:
     """Refuse a plan that cannot begin. Raises ConfigError."""
     portfolio, plan, last = opening.portfolio, opening.plan, opening.dates[-1]
-    to_come = {day: money for day, money in plan.once.items() if day > portfolio.date}
+    _, once, elsewhere = plan.money(opening.dates)
     spent = 0.0 if plan.begins > 0 else plan.spending.amount or plan.spending.floor
-    spent -= sum(min(money, 0.0) for day, money in to_come.items() if day <= opening.dates[MONTHS_A_YEAR])
+    spent -= float(elsewhere[1 : 1 + MONTHS_A_YEAR].sum())
     worth = sum(each.portfolio.nav / each.gross for each in opening.accounts(True))
-    if spent > 0.0 and spent >= worth + sum(max(money, 0.0) for money in to_come.values()):
+    if spent > 0.0 and spent >= worth + once.sum():
         taxed = " after the tax on taking it out" if plan.withdrawal_tax > 0.0 else ""
         raise ConfigError(
             f"the plan takes {spent:,.2f} {portfolio.basis} in its first year, and all that {portfolio.file} holds is "
             f"worth {worth:,.2f}{taxed}: it would run out in that year. Spend less, or save first."
         )
-    if after := [day for day in plan.once if day > last]:
-        raise ConfigError(
-            f"once of the plan has {after[0]:%Y-%m-%d}, and the plan ends on {last:%Y-%m-%d}: give a day within it, or "
-            "a longer plan."
-        )
+    days = [("once", day) for day in plan.once] + [("income", each.begins) for each in plan.income]
+    for key, day in days:
+        if day > last:
+            raise ConfigError(
+                f"{key} of the plan has {day:%Y-%m-%d}, and the plan ends on {last:%Y-%m-%d}: give a day within it, or "
+                "a longer plan."
+            )
     if plan.withdrawal_tax > 0.0 and all(account.taxable for account in portfolio.accounts):
         raise ConfigError(
             f"withdrawal_tax of the plan is {plan.withdrawal_tax:g}, and {portfolio.file} has no sheltered account: "

@@ -22,7 +22,7 @@ from foundation.compiled import compiled
 from foundation.errors import ConfigError
 from research.accounting import Costs, Execution, Policy
 from research.accounting.cost_parameters import TAX, Lots
-from research.accounting.spending import BY_SHARE, GUARDRAILS, PAID
+from research.accounting.spending import AMOUNT, BY_SHARE, GUARDRAILS, PAID
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -273,15 +273,14 @@ class _Account:
         self.rows, n = now.closes.shape
         self.opening, self.spending = opening, opening.plan.state(opening.dates, opening.gross)
         self.spending.numbers[:2] *= scale
-        saved, once = opening.plan.money(opening.dates)
-        self.planned = self.spending.years_left.copy(), self.spending.paid.copy()
-        self.comes, self.besides = np.zeros((2, self.rows))
+        saved, once, elsewhere = opening.plan.money(opening.dates)
+        self.planned = self.spending.years_left.copy(), self.spending.paid.copy(), elsewhere
+        self.comes = np.zeros(self.rows)
         self.comes += saved if alone or not opening.taxable else 0.0
-        self.comes += np.maximum(once, 0.0) if alone or opening.taxable else 0.0
-        self.goes = np.minimum(once, 0.0) * opening.gross
+        self.comes += once if alone or opening.taxable else 0.0
         inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
         returns, lots = inputs.desk.tax_returns, inputs.desk.lots
-        busy = (self.spending.years_left > 0) | (self.spending.paid > 0.0) | (self.spending.known != 0.0)
+        busy = (self.spending.years_left > 0) | (self.spending.paid > 0.0) | (saved + once > 0.0) | (elsewhere != 0.0)
         busy |= returns if len(returns) else False
         self.lots = Lots.empty(n, 3 * self.rows + 1, lots.long_from.shape[1] > 0) if lots.units.shape[1] > 0 else lots
         self.ledger = Ledger.empty(self.rows, n, self.rows + inputs.extra_bookings)
@@ -373,10 +372,10 @@ class _Account:
     def _run(self, last: int, *, pays: bool, after: "_Account | None" = None) -> int:
         """Play the rows up to `last`, and stand there; gives the row of a payment that cannot be made, or -1."""
         spending, begins = self.spending, self.row
-        for values, planned in zip((spending.years_left, spending.paid), self.planned, strict=True):
+        settled = spending.years_left, spending.paid, spending.elsewhere
+        for values, planned in zip(settled, self.planned, strict=True):
             values[:] = planned if pays else 0
-        spending.known[:] = self.comes + self.goes if pays else self.comes
-        self.besides[:] = spending.known
+        spending.known[:] = self.comes
         if after is not None:
             self._take_over(after)
         inputs, ledger = self.inputs, self.ledger
@@ -397,11 +396,10 @@ class _Account:
         """Pay at the next row what the other account could not, and from then on what is planned."""
         spending, at, gross = self.spending, self.row + 1, self.opening.gross
         price, (owed, of_rule) = spending.prices[at], after.owed(at)
-        spending.years_left[at], spending.paid[at], spending.beside[:] = 0, 0.0, 0.0
-        spending.known[at] = self.comes[at] - owed * gross / price
-        self.besides[at] = self.comes[at] - (owed - of_rule) * gross / price
-        spending.state[:] = after.spending.state
-        spending.state[PAID] += spending.known[at] * price / gross  # which the other account has counted already
+        spending.state[:], spending.beside[:], spending.years_left[at] = after.spending.state, 0.0, 0
+        spending.paid[at] = of_rule / spending.state[AMOUNT] if of_rule > 0.0 else 0.0
+        spending.elsewhere[at] = (of_rule - owed) / price
+        spending.state[PAID] += self.comes[at] * price / gross - owed  # which the other account has counted already
 
     def owed(self, stopped: int) -> tuple[float, float]:
         """(of all that was due at row `stopped`, of what the rule pays) what the owner did not get, currency.
@@ -414,9 +412,9 @@ class _Account:
 
     def _due(self, row: int) -> tuple[float, float]:
         """All that the owner is to get at a row, and what the rule pays, currency."""
-        price, flow = self.spending.prices[row], self.spending.flows[row]
-        all_due, of_rule = ((known[row] * price - flow) / self.opening.gross for known in (self.comes, self.besides))
-        return float(all_due), float(of_rule)
+        price, spending = self.spending.prices[row], self.spending
+        all_due = max((self.comes[row] * price - spending.flows[row]) / self.opening.gross, 0.0)
+        return float(all_due), float(spending.state[AMOUNT] * spending.paid[row])
 
     def _add(self, begins: int, end: int, bookings: slice, stopped: int) -> None:
         """Add the rows after `begins` and before `end` to the results.
@@ -433,18 +431,19 @@ class _Account:
             out.due[p] += self.tax_of_all
         if gross > 1.0:
             piece = slice(begins + 1, end)
-            out_of = float((self.comes[piece] - flows[piece] / prices[piece]).sum()) / gross
+            out_of = float(np.maximum(self.comes[piece] - flows[piece] / prices[piece], 0.0).sum()) / gross
             out.taxes[p] += (gross - 1.0) * (out_of + rest / prices[min(end, self.rows - 1)])
         _sum_up(
             ledger.nav, ledger.booked[bookings], ledger.charges[bookings], (begins, end, stopped), prices, flows,
-            self.besides, gross, by_rule, out.nav[p], out.taken[p], out.taxes[p : p + 1], out.costs[p : p + 1],
+            self.comes, self.spending.elsewhere, gross, by_rule,
+            out.nav[p], out.taken[p], out.taxes[p : p + 1], out.costs[p : p + 1],
         )  # fmt: skip
 
 
 @compiled
 def _sum_up(
-    rows: Array, booked: Rows, charges: Array, piece: tuple[int, int, int], prices: Array, flows: Array, besides: Array,
-    gross: float, rest: float, nav: Array, taken: Array, taxes: Array, costs: Array,
+    rows: Array, booked: Rows, charges: Array, piece: tuple[int, int, int], prices: Array, flows: Array, comes: Array,
+    elsewhere: Array, gross: float, rest: float, nav: Array, taken: Array, taxes: Array, costs: Array,
 ) -> None:  # fmt: skip
     """Add the NAV of each year's row (Y + 1,), what was taken in each year (Y,), and taxes and costs (1,) in all.
 
@@ -452,7 +451,7 @@ def _sum_up(
     booked  : (k,) row of each booking; charges (k, columns, n), currency.
     piece   : (row before the first, row after the last, row whose payment could not be made or -1).
     prices  : (T,) consumer prices; flows (T,), currency.
-    besides : (T,) money that comes and goes besides what the rule pays, currency in today's money.
+    comes   : (T,) money that comes to the account, currency in today's money; elsewhere as of `SpendingState`.
     gross   : what leaves the account for one that the owner gets.
     rest    : what he gets of it in that row, currency.
     """
@@ -461,7 +460,8 @@ def _sum_up(
         if begins < 1 + MONTHS_A_YEAR * y < end:
             nav[y] += rows[1 + MONTHS_A_YEAR * y] / gross
     for t in range(begins + 1, end if stopped < 0 else end + 1):
-        got = rest if t == stopped else (besides[t] * prices[t] - flows[t]) / gross
+        out = comes[t] * prices[t] - flows[t]
+        got = rest if t == stopped else (out / gross if out > 0.0 else out) + elsewhere[t] * prices[t]
         taken[min((t - 1) // MONTHS_A_YEAR, last)] += got / prices[t]
     for j in range(len(booked)):
         if booked[j] >= 0:

@@ -77,7 +77,9 @@ class SpendingState(NamedTuple):
                  portfolio for one that its owner gets.
     years_left : (T,) years to pay for, this one too, where an amount is settled at a close; else 0.
     paid       : (T,) fraction of the year's amount that is paid at each close.
-    known      : (T,) money that comes besides, or goes, in money of the first day.
+    known      : (T,) money that comes to the portfolio, in money of the first day.
+    elsewhere  : (T,) what the owner gets elsewhere, less what he spends besides: the portfolio pays what he then lacks,
+                 and gets what he has left; in money of the first day.
     beside     : (2, T) what the owner would get of his other account at each close, before its flow, and of that flow,
                  currency.
     prices     : (T,) consumer prices at each close, 1 on the first day.
@@ -92,13 +94,16 @@ class SpendingState(NamedTuple):
     years_left: Rows
     paid: Array
     known: Array
+    elsewhere: Array
     beside: Array
     prices: Array
     state: Array
     flows: Array
 
     @classmethod
-    def of(cls, spending: Spending, years_left: Rows, paid: Array, known: Array, gross: float = 1.0) -> "SpendingState":
+    def of(
+        cls, spending: Spending, years_left: Rows, paid: Array, known: Array, elsewhere: Array, gross: float = 1.0
+    ) -> "SpendingState":
         """The state of a rule before its first amount; prices stay at 1.
 
         gross           : currency that leaves the portfolio for one that its owner gets.
@@ -106,14 +111,14 @@ class SpendingState(NamedTuple):
         """
         given = (spending.amount or 0.0, spending.share or 0.0, spending.floor, spending.most, gross)
         return cls(
-            RULES.index(spending.rule), np.array(given), years_left, paid, known, np.zeros((2, len(known))),
-            np.ones(len(known)), np.zeros(5), np.zeros(len(known)),
+            RULES.index(spending.rule), np.array(given), years_left, paid, known, elsewhere,
+            np.zeros((2, len(known))), np.ones(len(known)), np.zeros(5), np.zeros(len(known)),
         )  # fmt: skip
 
 
 _NONE = np.zeros(0)
 NO_SPENDING = SpendingState(
-    0, np.ones(5), np.zeros(0, np.int64), _NONE, _NONE, np.zeros((2, 0)), _NONE, np.zeros(5), _NONE
+    0, np.ones(5), np.zeros(0, np.int64), _NONE, _NONE, _NONE, np.zeros((2, 0)), _NONE, np.zeros(5), _NONE
 )
 
 
@@ -132,7 +137,8 @@ def settle(spending: SpendingState, t: int, nav: float) -> None:
         if state[FIRST_RATE] == 0.0:
             state[FIRST_RATE] = state[AMOUNT] / all_held
         state[NAV_BEFORE], state[PRICE_THEN], state[PAID] = all_held, price, 0.0
-    spending.flows[t] = spending.known[t] * price - state[AMOUNT] * spending.paid[t] * gross
+    lacks = state[AMOUNT] * spending.paid[t] - spending.elsewhere[t] * price
+    spending.flows[t] = spending.known[t] * price - (lacks * gross if lacks > 0.0 else lacks)
     state[PAID] -= spending.flows[t] / gross + spending.beside[1, t]
 
 

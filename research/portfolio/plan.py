@@ -28,6 +28,24 @@ class SavingKeys:
 
 
 @record
+class IncomeKeys:
+    """Income such as a pension, which pays for spending first: currency a year in today's money, after its own taxes.
+
+    begins : a part comes with each payment from this day on.
+    ends   : the last day on which one comes; None until the end of the plan.
+    """
+
+    amount: Amount
+    begins: Day
+    ends: Day | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse income that ends before it begins."""
+        if self.ends is not None and self.ends < self.begins:
+            raise Told(f"before it begins, on {self.begins:%Y-%m-%d}", "Give a later day, or leave it out.", "ends")
+
+
+@record
 class Plan:
     """The money that comes to a portfolio and goes from it over whole years from the last close on; a row a month.
 
@@ -36,6 +54,8 @@ class Plan:
     saving      : what comes before; parts of it come at the end of each period `every`.
     every       : period at whose beginning a part of the year's spending is paid; the amount of a year is settled as
                   it begins.
+    income      : what the owner gets elsewhere, as parts of a year at the beginning of each period `every`. It pays
+                  for spending first, and what is left of it is invested.
     once        : money that comes besides on a day, or goes, below 0, currency in today's money; at the row of the
                   month that is nearest. Days that are past are left out.
     inflation   : rise of consumer prices a year, fraction, or "history": the months of US prices that belong to the
@@ -49,6 +69,7 @@ class Plan:
     spending: Spending
     saving: SavingKeys | None = None
     every: Literal["month", "quarter", "year"] = "year"
+    income: tuple[IncomeKeys, ...] = ()
     once: Mapping[Day, Number] = field(default_factory=dict)
     inflation: (
         Annotated[float, Field(gt=-0.1, lt=0.5, description="A fraction a year: 2.5 % is 0.025.")] | Literal["history"]
@@ -85,14 +106,22 @@ class Plan:
         years_left, paid = np.zeros(rows, dtype=np.int64), np.zeros(rows)
         years_left[1 + self.begins : -1 : MONTHS_A_YEAR] = np.arange(self.years - self.begins // MONTHS_A_YEAR, 0, -1)
         paid[1 + self.begins : -1 : step] = 1.0 / PARTS[self.every]
-        return SpendingState.of(self.spending, years_left, paid, np.add(*self.money(dates)), gross)
+        saved, once, elsewhere = self.money(dates)
+        return SpendingState.of(self.spending, years_left, paid, saved + once, elsewhere, gross)
 
-    def money(self, dates: pd.DatetimeIndex) -> tuple[Array, Array]:
-        """(T,) what is saved at each row, and what comes or goes once, in today's money; `dates` as of `state`."""
-        step, (saved, once) = MONTHS_A_YEAR // PARTS[self.every], np.zeros((2, self.months + 2))
+    def money(self, dates: pd.DatetimeIndex) -> tuple[Array, Array, Array]:
+        """(T,) what is saved at each row, what comes once, and income less what goes once.
+
+        All is in today's money; `dates` as of `state`.
+        """
+        step, (saved, once, elsewhere) = MONTHS_A_YEAR // PARTS[self.every], np.zeros((3, self.months + 2))
         if self.saving is not None:
             saved[1 + step : 2 + self.begins : step] = self.saving.amount / PARTS[self.every]
+        paid = np.arange(1, self.months + 1, step)
+        for each in self.income:
+            comes = (dates[paid - 1] >= each.begins) & (each.ends is None or dates[paid - 1] <= each.ends)
+            elsewhere[paid[comes]] += each.amount / PARTS[self.every]
         for day, amount in self.once.items():
             if day > dates[0]:  # what came before is in the holdings
-                once[1 + int(np.argmin(np.abs(dates - day)))] += amount
-        return saved, once
+                (once if amount > 0.0 else elsewhere)[1 + int(np.argmin(np.abs(dates - day)))] += amount
+        return saved, once, elsewhere

@@ -195,6 +195,13 @@ def plan_words(life: LifeOfPlan) -> str:
         )
     years = counted(plan.years - plan.begins // MONTHS_A_YEAR, "year")
     said.append(f"Spent are {what}, for {years}, a part each {plan.every}.")
+    income = [
+        f"{amount(each.amount)} {basis} a year from {day(max(each.begins, life.portfolio.date))}"
+        f"{'' if each.ends is None else f' to {day(each.ends)}'}"
+        for each in plan.income
+    ]
+    if income:
+        said.append(f"Paid first is income of {listed(income)}, in today's money.")
     once = [
         f"{amount(abs(sum_))} {'come' if sum_ > 0 else 'go'} on {day(when)}"
         for when, sum_ in plan.once.items()

@@ -124,7 +124,7 @@ def test_a_rule_without_an_amount_has_no_safe_one(spending):
     ],
 )
 def test_a_plan_that_spends_all_in_its_first_year_is_refused(spending, goes):
-    plan = Plan(spending=spending, inflation=0.0, once={pd.Timestamp("2023-12-31"): goes})
+    plan = Plan(spending=spending, inflation=0.0, once={pd.Timestamp("2023-11-30"): goes})
     told = r"the plan takes 100.00 USD in its first year, and all that .* holds is worth 100.00: .* Spend less, or save"
     with pytest.raises(ConfigError, match=told):
         life_of_plan(holding(WEIGHTS, 100.0), plan, POLICIES)

@@ -14,7 +14,7 @@ from foundation.tolerances import TRIGGER
 from research.accounting import Costs, Tax
 from research.accounting.spending import Spending
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.plan import Plan, SavingKeys
+from research.portfolio.plan import IncomeKeys, Plan, SavingKeys
 from research.risk.simulation.future_laws import BootstrappedFuture
 from research.risk.simulation.resampling import StationaryBootstrap
 from research.rules import Calendar, Never
@@ -68,7 +68,7 @@ def test_an_account_that_was_empty_pays_again_from_what_comes_to_it(
     once = dict(zip(days, [*goes, 300_000.0, 100_000.0], strict=True))
     plan = Plan(
         years=30, spending=spending, saving=SavingKeys(amount=12_000, years=3), every="quarter", inflation=0.02,
-        once=once,
+        once=once, income=(IncomeKeys(amount=12_000, begins=pd.Timestamp("2034-01-01")),),
     )  # fmt: skip
     whole, apart = played(replace(household, accounts=()), plan), played(household, plan, first)
     assert (whole.ended == apart.ended).all()
@@ -169,6 +169,34 @@ def test_what_leaves_a_sheltered_account_is_taxed(household: Portfolio, net: Spe
     np.testing.assert_allclose(taxed.nav, 0.75 * more.nav, rtol=1e-12)  # what is left is taxed when it is taken out
     np.testing.assert_allclose(taxed.taken, 0.75 * more.taken, rtol=1e-12, atol=1e-6)
     np.testing.assert_allclose(taxed.taxes, 0.25 * more.taken.sum(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["taxable first", "sheltered first"])
+def test_income_from_today_on_is_so_much_less_to_be_paid(household: Portfolio, first: bool) -> None:
+    portfolio = replace(household, costs=replace(Costs.bps(2, half_spread=5), tax=Tax(0.2)))
+    plan = Plan(years=30, spending=Spending("indexed", amount=40_000), inflation=0.02, withdrawal_tax=0.25)
+    less = played(portfolio, plan, first)
+    pension = (IncomeKeys(amount=24_000, begins=pd.Timestamp("2020-01-01")),)
+    more = played(portfolio, replace(plan, spending=Spending("indexed", amount=64_000), income=pension), first)
+    assert 0 < (less.ended >= 0).sum() < len(less.ended)
+    assert (less.ended == more.ended).all()
+    np.testing.assert_allclose(more.nav, less.nav, rtol=1e-9, atol=1e-6)
+    np.testing.assert_allclose(more.taxes, less.taxes, rtol=1e-9, atol=1e-6)
+    lasts = less.ended < 0
+    np.testing.assert_allclose(more.taken[lasts], less.taken[lasts] + 24_000, rtol=1e-9)
+
+
+def test_income_that_is_not_spent_is_invested_and_not_taxed(household: Portfolio) -> None:
+    """20,000 a year are left of it: as much as is left of 60,000 that come once, of which 40,000 pay 30,000."""
+    sheltered = replace(household, accounts=tuple(replace(each, taxable=False) for each in household.accounts))
+    plan = Plan(years=10, spending=Spending("indexed", amount=30_000), inflation=0.02, withdrawal_tax=0.25)
+    days = PlanOpening.of(sheltered, plan).dates[48:84:12]
+    pension = IncomeKeys(amount=50_000, begins=days[0], ends=days[-1])
+    one = played(sheltered, replace(plan, income=(pension,)))
+    other = played(sheltered, replace(plan, once=dict.fromkeys(days, 60_000.0)))
+    np.testing.assert_allclose(one.nav, other.nav, rtol=1e-12)
+    assert (one.nav[:, 7] > played(sheltered, plan).nav[:, 7]).all()
+    np.testing.assert_allclose(one.taxes, 10_000.0 * 7, rtol=1e-12)
 
 
 def test_where_nothing_is_spent_the_order_of_accounts_changes_nothing(household: Portfolio) -> None:

@@ -11,7 +11,7 @@ def amounts(spending: Spending, navs, prices, first_left=40, known=0.0):
     """The amounts of years that begin with these NAVs, before what is paid, at these consumer prices."""
     years = len(navs)
     state = SpendingState.of(
-        spending, np.arange(first_left, first_left - years, -1), np.ones(years), np.full(years, known)
+        spending, np.arange(first_left, first_left - years, -1), np.ones(years), np.full(years, known), np.zeros(years)
     )
     state.prices[:] = prices
     for t, nav in enumerate(navs):
@@ -54,7 +54,7 @@ def test_the_other_rules_pay_what_they_say():
 
 
 def test_equal_parts_of_an_amount_are_settled_once_a_year():
-    state = SpendingState.of(Spending("share", share=0.04), np.array([2, 0, 0, 1]), np.full(4, 0.5), np.zeros(4))
+    state = SpendingState.of(Spending("share", share=0.04), np.array([2, 0, 0, 1]), np.full(4, 0.5), *np.zeros((2, 4)))
     for t, nav in enumerate([100.0, 50.0, 10.0, 200.0]):
         settle(state, t, nav)
     np.testing.assert_allclose(state.flows, [-2.0, -2.0, -2.0, -4.0])

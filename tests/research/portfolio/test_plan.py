@@ -49,15 +49,16 @@ def test_the_rows_of_a_plan_are_those_of_its_calendar() -> None:
     )
     state = plan.state(pd.date_range("2022-12-29", periods=49, freq=pd.DateOffset(months=1)))
     past = replace(plan, once=plan.once | {pd.Timestamp("2022-12-01"): -9.0})  # which the holdings have already
-    assert past.state(pd.date_range("2022-12-29", periods=49, freq=pd.DateOffset(months=1))).known.tolist() == (
-        state.known.tolist()
+    assert past.state(pd.date_range("2022-12-29", periods=49, freq=pd.DateOffset(months=1))).elsewhere.tolist() == (
+        state.elsewhere.tolist()
     )
     quarters = np.arange(1, 50, 3)
     saved, spent = quarters[1:9], quarters[8:-1]
     known = np.zeros(50)
     known[saved] = 2.0
-    known[3] -= 1.0  # the row of February 28 is nearer than that of March 29
     np.testing.assert_array_equal(state.known, known)
+    assert np.flatnonzero(state.elsewhere).tolist() == [3]  # the row of February 28 is nearer than that of March 29
+    assert state.elsewhere[3] == -1.0
     np.testing.assert_array_equal(np.flatnonzero(state.paid), spent)
     np.testing.assert_array_equal(state.paid[spent], 0.25)
     assert {t: int(state.years_left[t]) for t in np.flatnonzero(state.years_left)} == {25: 2, 37: 1}
@@ -69,6 +70,10 @@ def test_the_rows_of_a_plan_are_those_of_its_calendar() -> None:
         ("spending: {amount: 1_000}, inflation: 3", "plan.inflation: out of bounds (.*): found 3. .* 2.5 % is 0.025"),
         (f"{FIXED}, probability: 5", "plan.probability: out of bounds (.*): found 5. .* 5 % is 0.05"),
         ("spending: {amount: 1_000}", "plan.inflation: missing"),
+        (
+            f"{FIXED}, income: [{{amount: 1_000, begins: 2030-01-01, ends: 2029-12-31}}]",
+            "plan.income.0.ends: before it begins, on 2030-01-01",
+        ),
         ("spending: {amount: -4}, inflation: 0.02", "plan.spending: amount of spending is -4.0"),
         ("spending: {rule: share, share: 4}, inflation: 0", "plan.spending: share of spending is 4.0: .* at most 1"),
         (
