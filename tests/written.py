@@ -39,6 +39,6 @@ def section_words(folder: Path, key: str) -> str:
 
 
 def words_written(comparison: Comparison, trades: TradeList | None, run: Run, folder: Path) -> Path:
-    """The folder, with the sheet's page, numbers and mail in it: PNGs of its pictures would take as long again."""
+    """The folder, with the sheet's page, numbers and mail in it, without its figures as files."""
     write_words(folder, whole_sheet(comparison, trades, run), comparison, trades, run)
     return folder

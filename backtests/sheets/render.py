@@ -16,7 +16,7 @@ render = partial(fill, "backtests.sheets")
 
 
 def write_report(folder: Path, name: str, sheet: Block, numbers: Mapping[str, Any], paper: Running) -> None:
-    """Write <name>.html, <name>.json, and for each picture figures/<name>.csv, .png and .svg.
+    """Write <name>.html, <name>.json, and for each picture figures/<name>.csv and .svg.
 
     folder  : an existing folder.
     sheet   : blocks of the page, for `report.html.j2`.

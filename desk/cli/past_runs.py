@@ -79,12 +79,23 @@ def trials(
     print_text(text)
 
 
-def show(run: FinishedRun, reports: Reports = None) -> None:
+def show(
+    run: FinishedRun,
+    png: Annotated[
+        Path | None, typer.Option(help="Also draw each picture of RUN as PNG into this folder.", show_default=False)
+    ] = None,
+    reports: Reports = None,
+) -> None:
     """Print again what RUN printed, and where its sheet is."""
     with starting():
         from desk.commands.finished_run import show_text
 
     print_text(show_text(run_in(reports, run)))
+    if png is not None:
+        with starting():
+            from desk.commands.print_page import write_pngs
+
+        print_text(write_pngs(run_in(reports, run), png))
 
 
 def pdf(

@@ -54,7 +54,8 @@ def report(
     """Compare all policies of FILE, and recommend one with evidence.
 
     Tearsheet, trade list and results go into the folder of one run. --full and --sections print it, as --pdf does:
-    the run is the same with them and without.
+    the run is the same with them and without. `runs show RUN --png DIR` draws its
+    pictures as PNG.
     """
     with starting():
         from backtests.sheets.sections.sections import SECTION_NAMES

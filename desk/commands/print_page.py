@@ -1,6 +1,6 @@
-"""Printing the page of a run as PDF, beside it, by Chromium: the same as the browser's own print dialog gives.
+"""Printing the page of a run as PDF, beside it, by Chromium, and drawing its pictures as PNG files.
 
-Header, page numbers and breaks come from the page's own style.
+The PDF is what the browser's own print dialog gives. Header, page numbers and breaks come from the page's own style.
 """
 
 import os
@@ -12,10 +12,13 @@ from pathlib import Path
 
 from backtests.runs.folder import found_at
 from backtests.runs.manifest import read_manifest
+from backtests.runs.verify import verify
 from desk.commands.finished_run import sheet_of
-from foundation.arguments import one_of
+from foundation.arguments import one_of, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing
+from foundation.paper.files import PICTURES, png_file
+from foundation.paper.wording import counted
 from foundation.progress import bar
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -83,6 +86,30 @@ def _sheet(folder: Path) -> Path:
             "that were made with --sheet."
         )
     return page
+
+
+def write_pngs(run: Path, place: Path) -> str:
+    """Draw each picture of a run as a PNG file of its name, and say where; the run stays as it was.
+
+    run    : folder of the run.
+    place  : folder of the PNG files, outside the run; made where it does not exist.
+    Raises : DataError for what is no finished run, a run that was changed, or one without pictures; ConfigError for a
+             place within the run.
+    """
+    found = verify(run)
+    if place.resolve().is_relative_to(found.folder.resolve()):
+        refuse("--png is", str(place), "give a folder outside the run, which stays as it was.")
+    if found.changed:
+        raise DataError(f"{found.folder} was changed after it was made, so no picture was drawn. Make the run again.")
+    drawn = sorted((found.folder / PICTURES).glob("*.svg"))
+    if not drawn:
+        raise DataError(f"{found.folder} has no pictures in {PICTURES}/. Reports and other runs with a page have them.")
+    with writing(place), bar(len(drawn), "drawing PNG files") as progress:
+        place.mkdir(parents=True, exist_ok=True)
+        for svg in drawn:
+            write_whole(place / f"{svg.stem}.png", png_file(svg.read_text(encoding="utf-8")))
+            progress.update()
+    return f"Drawn into {place}: {counted(len(drawn), 'PNG file')}."
 
 
 def browser() -> str:

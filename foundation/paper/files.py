@@ -1,19 +1,17 @@
 """A picture as a file that stands alone, in the colours of a light page: SVG, and PNG for a mail or a slide.
 
-Both are made from the picture of the page, so that they show the same. PNG needs no browser: matplotlib draws the
-elements that `foundation.paper.svg` writes, and no others, in the font that comes with it. The same picture gives the
-same bytes with the same libraries.
+PNG is drawn from the SVG, so that both show the same, and needs no browser: matplotlib draws the elements that
+`svg_file` writes, and no others, in the font that comes with it. The same SVG gives the same bytes with the same
+libraries.
 """
 
 import re
 import warnings
 import zlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from struct import pack
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
@@ -31,31 +29,28 @@ if TYPE_CHECKING:
     from matplotlib.path import Path as Line
     from matplotlib.transforms import Bbox, Transform
 
-FORMS = ("csv", "png", "svg")  # in which each picture is written
+FORMS = ("csv", "svg")  # in which each picture is written
 PICTURES = "figures"  # folder of them, in that of a run
 DOTS = 2.0  # of a PNG in a pixel of the page: sharp on any screen
 MARGIN, HEAD = 20.0, 52.0  # px: round a picture, and above it with its title
 TITLE = 16.0  # size of the title, px
 LETTERS = 0.9  # of the size of type: letters of matplotlib's font are that much wider than those of a page
+NAMESPACE = "http://www.w3.org/2000/svg"
 FONTS = "'Liberation Sans','Helvetica Neue',Arial,sans-serif"
 VARIABLE = re.compile(r"var\(--(\w+)\)")
 STEP = re.compile("[MLCz]")
+UNDRAWN = ("title", "desc", "defs")  # what is said of a picture, and what is drawn where it is used
 PLAIN = {"fill": LIGHT["ink"], "stroke": "none", "stroke-width": "1", "font-size": "12px"}  # where a style says nothing
 
 Styles = dict[str, str]
-DRAWING = Lock()  # held while a PNG is drawn, not while it is compressed: warnings' filters are those of the process
 
 
 def write_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
-    """Write <name>.csv, .png and .svg of each picture into the folder `figures` of a run or a sheet, which exists."""
+    """Write <name>.csv and .svg of each picture into the folder `figures` of a run or a sheet, which exists."""
     (folder / PICTURES).mkdir(exist_ok=True)
-    place, made = folder / PICTURES, [(picture, svg_file(picture)) for picture in pictures]  # drawn in this thread
-    with ThreadPoolExecutor(2) as pool:  # one is compressed while the next one is drawn
-        pngs = pool.map(lambda one: png_file(one[0]), made)
-        for (picture, svg), png in zip(made, pngs, strict=True):
-            write_whole(place / f"{picture.name}.csv", csv_text(picture.data))
-            write_whole(place / f"{picture.name}.png", png)
-            write_whole(place / f"{picture.name}.svg", svg)
+    for picture in pictures:
+        write_whole(folder / PICTURES / f"{picture.name}.csv", csv_text(picture.data))
+        write_whole(folder / PICTURES / f"{picture.name}.svg", svg_file(picture))
 
 
 def picture_records(pictures: Iterable[Picture]) -> dict[str, dict[str, str]]:
@@ -73,7 +68,7 @@ def svg_file(picture: Picture) -> str:
     box = f"{-MARGIN:g} {-HEAD:g} {width + 2 * MARGIN:g} {height + HEAD + MARGIN:g}"
     inner = _light(picture.wide).partition(">")[2]
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" width="{width + 2 * MARGIN:g}" role="img" '
+        f'<svg xmlns="{NAMESPACE}" viewBox="{box}" width="{width + 2 * MARGIN:g}" role="img" '
         f'font-family="{FONTS}" fill="{LIGHT["ink"]}"><title>{escape(picture.title)}</title>'
         f"<desc>{escape(picture.alt)}</desc>"
         f'<rect x="{-MARGIN:g}" y="{-HEAD:g}" width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
@@ -81,19 +76,19 @@ def svg_file(picture: Picture) -> str:
     )
 
 
-def png_file(picture: Picture) -> bytes:
-    """The wide picture with its title as a PNG file, twice as large as on a page."""
+def png_file(svg: str) -> bytes:
+    """The text of an SVG file of `svg_file` as a PNG file, twice as large as on a page.
+
+    Raises : KeyError for an element that pictures do not have.
+    """
     from matplotlib.backends.backend_agg import RendererAgg
 
-    root = ElementTree.fromstring(_light(picture.wide))
-    width, height = _size(picture.wide)
-    size = (round(DOTS * (width + 2.0 * MARGIN)), round(DOTS * (height + HEAD + MARGIN)))
-    renderer = RendererAgg(*size, 72.0 * DOTS)
+    root = ElementTree.fromstring(svg.replace(f' xmlns="{NAMESPACE}"', "", 1))
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    renderer = RendererAgg(round(DOTS * width), round(DOTS * height), 72.0 * DOTS)
     painter = Painter(renderer, root)
-    with DRAWING, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # of names: a box stands in its place
-        painter.paper()
-        painter.words(0.0, -HEAD / 2.0, [(picture.title, {"font-size": f"{TITLE}px", "font-weight": "bold"})], {})
         for element in root:
             painter.draw(element)
     return _png(np.asarray(renderer.buffer_rgba())[:, :, :3])
@@ -117,7 +112,7 @@ def _png(dots: np.ndarray[Any, np.dtype[np.uint8]]) -> bytes:
 
 
 class Painter:
-    """Draws elements of a page's picture. renderer : of the whole picture. root : <svg> element with all of them."""
+    """Draws elements of an SVG file. renderer : of the whole picture. root : <svg> element with all of them."""
 
     def __init__(self, renderer: "RendererAgg", root: ElementTree.Element) -> None:
         from matplotlib.transforms import Affine2D
@@ -127,21 +122,19 @@ class Painter:
         self.clips = {e.attrib["id"]: self._box(e[0]) for e in root.iter("clipPath")}
         self.place: Affine2D = Affine2D().translate(MARGIN, HEAD).scale(DOTS, -DOTS).translate(0.0, renderer.height)
 
-    def paper(self) -> None:
-        """Fill everything with the colour of the page."""
+    def _paper(self, element: ElementTree.Element) -> None:
+        """Fill everything with the colour of a rectangle: that behind the picture, the one outside of clips."""
         from matplotlib.path import Path as Line
         from matplotlib.transforms import Affine2D
 
         whole = Affine2D().scale(self.renderer.width, self.renderer.height)
-        self._path(Line.unit_rectangle(), whole, {"fill": LIGHT["paper"]}, "")
+        self._path(Line.unit_rectangle(), whole, _styles(element), "")
 
     def draw(self, element: ElementTree.Element) -> None:
         """Draw one element. Raises KeyError for a kind that pictures do not have."""
-        kinds = {"path": self._shape, "use": self._mark, "text": self._text, "defs": self._nothing}
-        kinds[element.tag](element)
-
-    def _nothing(self, element: ElementTree.Element) -> None:
-        """Draw nothing: the element is only drawn where it is used."""
+        kinds = {"path": self._shape, "use": self._mark, "text": self._text, "rect": self._paper}
+        if element.tag not in UNDRAWN:
+            kinds[element.tag](element)
 
     def _shape(self, element: ElementTree.Element) -> None:
         self._path(_line(element.attrib["d"]), self.place, _styles(element), element.get("clip-path", ""))
@@ -159,7 +152,7 @@ class Painter:
         runs = [(element.text or "", own)] if element.text else []
         for span in element:
             runs += [(span.text or "", own | _styles(span)), *([(span.tail, own)] if span.tail else [])]
-        self.words(float(element.attrib["x"]), float(element.attrib["y"]), runs, own)
+        self.words(float(element.get("x", "0")), float(element.attrib["y"]), runs, own)
 
     def words(self, x: float, y: float, runs: list[tuple[str, Styles]], own: Styles) -> None:
         """Words on one line.
@@ -223,8 +216,9 @@ def _light(svg: str) -> str:
 
 
 def _styles(element: ElementTree.Element) -> Styles:
+    """The attributes of an element, with those of its style."""
     parts = (part.partition(":") for part in element.get("style", "").split(";") if part)
-    return {name.strip(): value.strip() for name, _, value in parts}
+    return element.attrib | {name.strip(): value.strip() for name, _, value in parts}
 
 
 def _rgba(colour: str, opacity: float) -> tuple[float, float, float, float]:

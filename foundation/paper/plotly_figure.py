@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from foundation.paper.files import png_file
+from foundation.paper.files import png_file, svg_file
 from foundation.paper.traces import traces_picture
 from foundation.quick_imports import without_grammars_of_addresses
 
@@ -26,7 +26,7 @@ class ShownFigure(go.Figure):  # type: ignore[misc]
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **options: Any) -> dict[str, Any]:
         """The figure as plotly's renderers give it, with its image, which is no wider than its place, and its words."""
         seen = traces_picture(self)
-        words, image = f"{seen.title}. {seen.alt}", base64.b64encode(png_file(seen)).decode("ascii")
+        words, image = f"{seen.title}. {seen.alt}", base64.b64encode(png_file(svg_file(seen))).decode("ascii")
         with without_grammars_of_addresses():  # plotly's renderers import jsonschema
             interactive: dict[str, Any] = super()._repr_mimebundle_(include, exclude, **options)
         shown = (

@@ -32,7 +32,8 @@ def growth_plot(comparison: Comparison) -> Figure:
         grown = played.growth_path / played.growth_path[0]
         relative = 100.0 * (grown * base[0] / base - 1.0)
         line = line_of(styles[name])
-        figure.add_scatter(x=played.dates, y=relative, name=name, mode="lines", line=line, hovertemplate="%{y:.2f} %")
+        days = played.dates.to_numpy("datetime64[D]")  # else plotly keeps microseconds as text
+        figure.add_scatter(x=days, y=relative, name=name, mode="lines", line=line, hovertemplate="%{y:.2f} %")
     return dress(figure, f"Wealth against {comparison.reference}, net of costs", "close", "difference, %")
 
 
@@ -42,7 +43,8 @@ def wealth_plot(backtests: Mapping[str, Backtest]) -> Figure:
     styles = line_styles(dict.fromkeys(backtests, False), "", None)
     for name, played in backtests.items():
         grown, line = played.growth_path / played.growth_path[0], line_of(styles[name])
-        figure.add_scatter(x=played.dates, y=grown, name=name, mode="lines", line=line, hovertemplate="%{y:.2f}")
+        days = played.dates.to_numpy("datetime64[D]")
+        figure.add_scatter(x=days, y=grown, name=name, mode="lines", line=line, hovertemplate="%{y:.2f}")
     figure.update_yaxes(type="log", tickvals=log_ticks(*_reach(figure)))
     return dress(figure, "Growth of 1, net of costs", "close", "NAV over its start, log scale")
 

@@ -47,7 +47,7 @@ TERMS = {
 def write_forecasts_page(
     folder: Path, name: str, found: ForecastsToday, made: Mapping[str, Worth | NotAvailable], run: Mapping[str, str]
 ) -> None:
-    """Write forecast.html, forecast.json, and for each picture figures/<name>.csv, .png and .svg.
+    """Write forecast.html, forecast.json, and for each picture figures/<name>.csv and .svg.
 
     folder : an existing folder.
     name   : name of the portfolio.

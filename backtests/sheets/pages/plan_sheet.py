@@ -35,7 +35,7 @@ SIGNIFICANT = 0.05  # of differences between policies, after Holm
 
 
 def write_plan_sheet(folder: Path, life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = ()) -> None:
-    """Write plan.html, plan.json, and for each picture figures/<name>.csv, .png and .svg.
+    """Write plan.html, plan.json, and for each picture figures/<name>.csv and .svg.
 
     folder : an existing folder.
     life   : the answers.

@@ -76,7 +76,7 @@ def study_html(sheet: Block) -> str:
 
 
 def write_study_sheet(folder: Path, study: Study) -> Path:
-    """Write study.html, and each picture as figures/<name>.csv, .png and .svg, into a folder, which exists."""
+    """Write study.html, and each picture as figures/<name>.csv and .svg, into a folder, which exists."""
     sheet = study_sheet(study)
     write_pictures(folder, sheet_pictures(sheet))
     write_whole(folder / SHEET, study_html(sheet))

@@ -27,7 +27,7 @@ from foundation.paper.wording import age_words, class_words, counted, listed, nu
 from research.market.quality import check_market, market_warnings
 
 SHEET, NUMBERS, DRIFT = "risk.html", "risk.json", "drift.csv"
-SCHEMA = 1  # of risk.json: docs/schemas/risk-1.json
+SCHEMA = 2  # of risk.json: docs/schemas/risk-2.json
 STYLE = LineStyle("sky", width=1.5)
 LINES = (
     Shown("asset_class", "class", form=class_words, words=True),
@@ -56,7 +56,7 @@ UNDEFINED = {  # by name of a figure that is not defined, its words; the others 
 
 
 def write_risk_sheet(folder: Path, risk: HoldingsRisk, run: Mapping[str, str]) -> None:
-    """Write risk.html, risk.json, drift.csv, and for each picture figures/<name>.csv, .png and .svg.
+    """Write risk.html, risk.json, drift.csv, and for each picture figures/<name>.csv and .svg.
 
     folder : an existing folder.
     risk   : risk of the holdings.

@@ -58,7 +58,7 @@ from research.rules import Rule
 from research.rules.protocol import long_name
 
 PAGE, NUMBERS = "sheet.html", "sheet.json"  # files
-SCHEMA = 1  # of sheet.json: docs/schemas/sheet-1.json
+SCHEMA = 2  # of sheet.json: docs/schemas/sheet-2.json
 LAST = 60  # orders that are listed
 ORDERS = (
     Shown("booked", "booked", form=day),
@@ -172,7 +172,7 @@ class SingleSheet:
         return _sheet(self.played, measured_by, self.title, self.warnings, self.settings, self.portfolio)
 
     def write(self, folder: str | Path, run: Origin | None = None) -> Path:
-        """Write sheet.html, sheet.json, and each picture as figures/<name>.csv, .png and .svg, into a folder.
+        """Write sheet.html, sheet.json, and each picture as figures/<name>.csv and .svg, into a folder.
 
         folder : folder of the sheet, made if it does not exist.
         run    : identity of the run, if the sheet belongs to one.

@@ -100,7 +100,7 @@ class SweepSheet:
         return [each for part in self.parts for section in part["sections"] for each in section["pictures"]]
 
     def write(self, folder: Path) -> None:
-        """Write sweep.html, and each picture as figures/<name>.csv, .png and .svg; nothing where that fails.
+        """Write sweep.html, and each picture as figures/<name>.csv and .svg; nothing where that fails.
 
         folder : an existing folder.
         """

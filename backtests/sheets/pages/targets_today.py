@@ -60,7 +60,7 @@ def _terms(found: TargetsToday) -> dict[str, str]:
 
 
 def write_targets_page(folder: Path, found: TargetsToday, run: Mapping[str, str]) -> None:
-    """Write allocate.html, allocate.json, and for each picture figures/<name>.csv, .png and .svg.
+    """Write allocate.html, allocate.json, and for each picture figures/<name>.csv and .svg.
 
     folder : an existing folder.
     found  : the targets.

@@ -48,11 +48,11 @@ from foundation.paper.styles import style_alone
 from research.orders import TradeList
 from research.rules import Threshold
 
-SCHEMA = 2  # of tearsheet.json: docs/schemas/tearsheet-2.json
+SCHEMA = 3  # of tearsheet.json: docs/schemas/tearsheet-3.json
 
 
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
-    """Write tearsheet.html, .json, summary.md, figures.xlsx, and of each picture figures/<name>.csv, .png and .svg.
+    """Write tearsheet.html, .json, summary.md, figures.xlsx, and of each picture figures/<name>.csv and .svg.
 
     folder     : an existing folder.
     comparison : the policies.

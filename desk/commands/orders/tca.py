@@ -17,7 +17,7 @@ from desk.tickets.order_ids import list_id
 from foundation.arguments import day, refuse
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.files import write_whole, writing
-from foundation.paper.files import png_file
+from foundation.paper.files import png_file, svg_file
 from foundation.paper.formats import csv_text
 from foundation.paper.wording import listed, number
 from research.orders.shortfall import Delay
@@ -26,7 +26,7 @@ from research.portfolio import Portfolio, load_portfolio
 FORMS: dict[str, Callable[[Report], str | bytes]] = {
     ".html": report_html,
     ".csv": lambda report: csv_text(report.orders),
-    ".png": lambda report: png_file(main_picture(report)),
+    ".png": lambda report: png_file(svg_file(main_picture(report))),
 }
 
 

@@ -18,6 +18,7 @@ from backtests.runs.manifest import checksum, sign
 from backtests.runs.verify import verify
 from desk.commands.finished_run import note_run, run_notes, show_text
 from desk.commands.past_runs import Wanted, runs_table, runs_text
+from desk.commands.print_page import write_pngs
 from desk.commands.replay import replay
 from desk.commands.report import make_backtest
 from desk.commands.run_differences import diff_text
@@ -132,6 +133,8 @@ def test_a_run_shows_again_what_it_printed(made: tuple[Path, Path, Path], tmp_pa
     assert "was changed after it was made" in show_text(again.folder)
     with pytest.raises(DataError, match="is no run"):
         show_text(tmp_path)
+    with pytest.raises(DataError, match="has no pictures"):
+        write_pngs(made[1], tmp_path / "slides")
 
 
 def test_a_run_is_made_again_to_the_byte(made: tuple[Path, Path, Path]) -> None:

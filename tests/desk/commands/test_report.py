@@ -22,7 +22,7 @@ from backtests.runs.notebook import COMPARING
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
 from desk.commands.made import Made
-from desk.commands.report import TOUR, ask_report, kept_report, tour_text
+from desk.commands.report import TOUR, ask_report, kept_report, parquet, tour_text
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
@@ -167,6 +167,16 @@ def test_the_results_hold_every_policys_daily_path(reports: Path) -> None:
     assert (weights.sum(axis=1) - 1.0).abs().max() < 1e-12
     grown = (1.0 + one["net_return"].iloc[1:]).prod()
     assert grown == pytest.approx(one["nav"].iloc[-1] / one["nav"].iloc[0], rel=1e-12)
+
+
+def test_the_results_are_kept_to_the_bit_in_less_room(reports: Path, tmp_path: Path) -> None:
+    path = run_in(reports) / "results.parquet"
+    results = pd.read_parquet(path)
+    plain = tmp_path / "plain.parquet"
+    results.to_parquet(plain, index=False)
+    assert path.read_bytes() == parquet(results)
+    pd.testing.assert_frame_equal(pd.read_parquet(path), pd.read_parquet(plain), check_exact=True)
+    assert path.stat().st_size < 0.8 * plain.stat().st_size
 
 
 def test_a_quick_look_steers_no_desk(reports: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_sweep_is_one_whole_folder_and_nothing_besides(reports: Path) -> None:
     page = (run_in(reports) / "sweep.html").read_text()
     drawn = {path.stem for path in (run_in(reports) / "figures").iterdir()}
     assert page.count("<figure") == len(drawn) > 0
-    assert len([*(run_in(reports) / "figures").iterdir()]) == 3 * len(drawn)  # CSV, PNG and SVG
+    assert len([*(run_in(reports) / "figures").iterdir()]) == 2 * len(drawn)  # CSV and SVG
 
 
 def test_configurations_count_as_trials_in_the_manifest(reports: Path) -> None:

@@ -93,7 +93,7 @@ def test_every_figure_is_told_in_words_and_has_its_numbers(page, folder) -> None
     figures = re.findall(r"<figure id=\"figure-(\w+)\".*?</figure>", page, flags=re.DOTALL)
     numbers = json.loads((folder / "tearsheet.json").read_text(encoding="utf-8"))
     assert figures == list(numbers["pictures"])
-    forms = {f"{name}.{form}" for name in figures for form in ("csv", "png", "svg")}
+    forms = {f"{name}.{form}" for name in figures for form in ("csv", "svg")}
     assert forms == {path.name for path in (folder / "figures").iterdir()}
     assert {f"figures/{name}" for name in forms} == {p[f] for p in numbers["pictures"].values() for f in FORMS}
     assert len(svgs(page)) == 2 * len(figures)

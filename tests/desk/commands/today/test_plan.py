@@ -39,7 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory):
 
 def test_the_run_is_whole_and_listed(made):
     names = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*") if path.is_file()}
-    pictures = {f"figures/{name}.{form}" for name in ("plan", "amounts") for form in ("csv", "png", "svg")}
+    pictures = {f"figures/{name}.{form}" for name in ("plan", "amounts") for form in ("csv", "svg")}
     assert names == {"plan.html", "plan.json", "summary.txt", "manifest.json"} | pictures
     assert not verify(made.folder).changed
     assert "plan" in runs_text(made.folder.parent, Wanted("plan"))

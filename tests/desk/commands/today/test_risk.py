@@ -1,16 +1,22 @@
 """`rebalance risk`: a run made whole or not at all, its page, its numbers, and sentences for bad input."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import Elements, check_page
+from commanded import rebalance
 from jsonschema import Draft202012Validator
+from matplotlib.image import imread
 
 from backtests.runs.verify import verify
 from backtests.sheets.pages.risk_sheet import SCHEMA
 from desk.commands.finished_run import show_text
 from desk.commands.past_runs import Wanted, runs_text
+from desk.commands.print_page import write_pngs
 from desk.commands.replay import replay
 from desk.commands.today import risk as command
 from desk.commands.today.risk import make_risk
@@ -27,11 +33,39 @@ def made(tmp_path_factory: pytest.TempPathFactory):
 
 def test_the_run_is_whole_and_listed(made):
     names = {path.relative_to(made.folder).as_posix() for path in made.folder.rglob("*") if path.is_file()}
-    pictures = {f"figures/{name}.{form}" for name in ("contributions", "fan") for form in ("csv", "png", "svg")}
+    pictures = {f"figures/{name}.{form}" for name in ("contributions", "fan") for form in ("csv", "svg")}
     assert names == {"risk.html", "risk.json", "drift.csv", "summary.txt", "manifest.json"} | pictures
     assert not verify(made.folder).changed
     assert "risk" in runs_text(made.folder.parent, Wanted("risk"))
     assert "risk.html" in show_text(made.folder)
+
+
+def test_its_pictures_are_drawn_as_png_only_when_asked_for_and_outside_the_run(made, tmp_path):
+    slides = tmp_path / "slides" / "risk"
+    done = rebalance("runs", "show", made.folder, "--png", slides)
+    assert done.status == 0
+    assert done.out.endswith(f"Drawn into {slides}: 2 PNG files.\n")
+    assert sorted(path.name for path in slides.iterdir()) == ["contributions.png", "fan.png"]
+    for path in slides.iterdir():
+        svg = (made.folder / "figures" / f"{path.stem}.svg").read_text(encoding="utf-8")
+        width, height = map(float, re.findall(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg)[0])
+        dots = imread(path)
+        assert dots.shape == (round(2 * height), round(2 * width), 3)
+        assert np.mean((dots != dots[0, 0]).any(axis=2)) > 0.01, "something is drawn"
+    within = rebalance("runs", "show", made.folder, "--png", made.folder / "figures")
+    assert within.status == 2
+    assert "give a folder outside the run" in within.said
+    assert not list(made.folder.rglob("*.png"))
+    assert not verify(made.folder).changed
+
+
+def test_no_picture_of_a_changed_run_is_drawn(made, tmp_path):
+    changed = shutil.copytree(made.folder, tmp_path / made.folder.name)
+    with (changed / "figures" / "fan.svg").open("a") as opened:
+        opened.write(" ")
+    with pytest.raises(DataError, match="was changed after it was made, so no picture was drawn"):
+        write_pngs(changed, tmp_path / "slides")
+    assert not (tmp_path / "slides").exists()
 
 
 def test_the_text_says_loss_drift_source_and_future(made):
