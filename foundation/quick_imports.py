@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
+from typing import Any
 
 
 def without_grammars_of_addresses() -> AbstractContextManager[None]:
@@ -36,21 +37,34 @@ def _without(name: str) -> Iterator[None]:
         del sys.modules[name]
 
 
-@contextmanager
-def without_compiler_of_torch() -> Iterator[None]:
+def without_compiler_of_torch() -> AbstractContextManager[None]:
     """Optimisers of torch do not import torch._dynamo, the compiler of `torch.compile`, for more than a second.
 
     They import it to tell it what it must not compile (`disable`), and where a graph ends (`graph_break`). Without
     `torch.compile` there is nothing to tell.
     """
-    name = "torch._dynamo"
+    return _instead("torch._dynamo", disable=lambda function, *_, **__: function, graph_break=lambda: None)
+
+
+def without_statistics() -> AbstractContextManager[None]:
+    """The import of cvxpy skips scipy.stats, which takes three quarters of it, until one atom asks for an entropy."""
+
+    def entropy(*given: Any) -> Any:
+        from scipy.stats import entropy
+
+        return entropy(*given)
+
+    return _instead("scipy.stats", entropy=entropy)
+
+
+@contextmanager
+def _instead(name: str, **given: Any) -> Iterator[None]:
+    """Imports of a module find one with these attributes alone, unless it has been imported before."""
     if name in sys.modules:
         yield
         return
-    nothing = ModuleType(name)
-    nothing.disable = lambda function, *_, **__: function  # type: ignore[attr-defined]
-    nothing.graph_break = lambda: None  # type: ignore[attr-defined]
-    sys.modules[name] = nothing
+    sys.modules[name] = ModuleType(name)
+    vars(sys.modules[name]).update(given)
     try:
         yield
     finally:

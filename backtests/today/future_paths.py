@@ -26,7 +26,7 @@ from backtests.engine.python_loop import play_daily
 from backtests.engine.quiet_days import TILE_DAYS, whole
 from backtests.engine.run import play_compiled
 from foundation.arguments import refuse
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, frozen, kept
 from foundation.compiled import compiled
 from foundation.errors import DataError
 from foundation.tolerances import COUNTED
@@ -394,9 +394,13 @@ def _play_all(opening: Opening, shared: SharedBands, growths: Array) -> PlayedPa
     cash_units = float(opening.portfolio.cash / opening.cash_closes[1])
     written = ledger.booked, ledger.trades, ledger.charges, ledger.nav_before
     booked = 1 - opening.portfolio.sessions_since_trade  # row of the last trade; the last close is row 1
-    one, count_up = (
-        typed(play, given, 0, units, cash_units, booked),
-        typed(_tally, *written, 0, 0, out.cost[0], out.turnover[0], out.orders[0]),
+    one, count_up = kept(  # all futures that one policy is played on have the same types
+        opening,
+        ("code", shared),
+        lambda: (
+            typed(play, given, 0, units, cash_units, booked),
+            typed(_tally, *written, 0, 0, out.cost[0], out.turnover[0], out.orders[0]),
+        ),
     )
     for p in range(paths):
         prices.write(growths[p])

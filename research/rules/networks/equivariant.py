@@ -17,9 +17,10 @@ import numpy as np
 
 from foundation.arrays import Array, frozen
 from foundation.compiled import compiled, linked
+from foundation.compiled.simd import WIDTH, load, store
 from foundation.tolerances import SQUARE, TARGET_TOLERANCE
 from research.rules.networks.features import FARTHEST, FeatureScaling
-from research.rules.networks.policy_network import layer, squash
+from research.rules.networks.policy_network import squash
 
 MOVING = (  # what changes from close to close
     "drift",  # half-widths, without its sign
@@ -40,6 +41,7 @@ STANDING = (
     "drifts together",  # log of the tracking error of typical drifts, over that of uncorrelated ones
 )
 WIDEST_GAP = 6.0  # half-widths: wider gaps look alike
+WIDE = 4 * WIDTH  # units of a layer whose sums are taken at once
 
 
 class Lines(NamedTuple):
@@ -191,21 +193,49 @@ def forward_with(net: Equivariant, standard: FeatureScaling, seen: Array, out: A
         for k in range(len(inputs)):
             z = (seen[i, k] - standard.mean[k]) / standard.deviation[k]
             inputs[k] = min(max(z, -FARTHEST), FARTHEST)
-        layer(inputs, net.weight_0, net.bias_0, hidden)
+        _layer(inputs, net.weight_0, net.bias_0, hidden)
         squash(hidden)
         own = scratch[8 + i, :units]  # the features of the asset have been read
-        layer(hidden, net.weight_1, net.bias_1, own)
+        _layer(hidden, net.weight_1, net.bias_1, own)
         squash(own)
         for k in range(units):
             mean[k] += own[k] / n
             most[k] = max(most[k], own[k])
-    layer(mean, net.weight_mean, net.bias_2, both)
-    layer(most, net.weight_most, both, shared)
+    _layer(mean, net.weight_mean, net.bias_2, both)
+    _layer(most, net.weight_most, both, shared)
     for i in range(n):
-        layer(scratch[8 + i, :units], net.weight_own, shared, joint)
+        _layer(scratch[8 + i, :units], net.weight_own, shared, joint)
         squash(joint)
-        layer(joint, net.weight_3, net.bias_3, answer)
+        _layer(joint, net.weight_3, net.bias_3, answer)
         out[i] = min(max(answer[0], -1.0), 1.0)
+
+
+@linked
+def _layer(inputs: Array, weight: Array, bias: Array, out: Array) -> None:
+    """`policy_network.layer`, to the same bits: the sums of `WIDE` units at a time stay in registers.
+
+    inputs : (k,) features or units of the layer before.
+    weight : (k, units).
+    bias   : (units,).
+    out    : (units,) result, written.
+    """
+    whole = len(out) - len(out) % WIDE
+    for o in range(0, whole, WIDE):
+        p, q, r = o + WIDTH, o + 2 * WIDTH, o + 3 * WIDTH
+        a, b, c, d = load(bias, o), load(bias, p), load(bias, q), load(bias, r)
+        for i in range(len(inputs)):
+            row = weight[i]
+            a, b = a + inputs[i] * load(row, o), b + inputs[i] * load(row, p)
+            c, d = c + inputs[i] * load(row, q), d + inputs[i] * load(row, r)
+        store(out, o, a)
+        store(out, p, b)
+        store(out, q, c)
+        store(out, r, d)
+    for j in range(whole, len(out)):
+        total = bias[j]
+        for i in range(len(inputs)):
+            total += inputs[i] * weight[i, j]
+        out[j] = total
 
 
 @compiled

@@ -57,6 +57,7 @@ from foundation.arrays import Array
 from foundation.compiled import compiled, inlined
 from foundation.errors import ConfigError
 from foundation.linear_programme import LinearProgramme
+from foundation.quick_imports import without_statistics
 from foundation.tolerances import EIGENVALUE
 from research.rules.bands import is_fully_invested
 from research.rules.optimum.dynamic_programming import QUADRATURE_NODES, optimal_region
@@ -231,7 +232,8 @@ def _split(directions: Array, covariance: Array, cost: Array, squared: Array) ->
     The loss of one term is proportional to (cost x squared)^(2/3) x variance^(1/3) (Janecek and Shreve (2004)). What
     the solver's rounding takes too much of is taken back from all terms.
     """
-    import cvxpy as cp  # slow to import
+    with without_statistics():
+        import cvxpy as cp  # slow to import
 
     n = len(covariance)
     occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T  # gaps sum to zero

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from learned import any_network
 
+from research.rules.networks.equivariant import _layer
 from research.rules.networks.features import SHARED
-from research.rules.networks.policy_network import forward, squash
+from research.rules.networks.policy_network import forward, layer, squash
 
 
 def acted(net, seen):
@@ -51,3 +52,13 @@ def test_what_is_not_a_number_stays_so() -> None:
     values = np.full(64, np.nan)
     squash(values)
     assert np.isnan(values).all()
+
+
+@pytest.mark.parametrize("units", [1, 32, 75])
+def test_a_layer_of_many_units_at_a_time_has_the_bits_of_one_after_the_other(units: int) -> None:
+    rng = np.random.default_rng(units)
+    inputs, weight, bias = rng.normal(size=14), rng.normal(size=(14, units)), rng.normal(size=units)
+    plain, wide = np.full((2, units), np.nan)
+    layer(inputs, weight, bias, plain)
+    _layer(inputs, weight, bias, wide)
+    assert np.array_equal(plain, wide)
