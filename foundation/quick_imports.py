@@ -1,8 +1,11 @@
-"""Imports of other libraries without what takes long and is not used."""
+"""Imports without what takes long and is not used: of other libraries, and of our packages."""
 
+import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -69,3 +72,29 @@ def _instead(name: str, **given: Any) -> Iterator[None]:
         yield
     finally:
         sys.modules.pop(name, None)
+
+
+def lazy_names(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """`__getattr__`, `__dir__` and `__all__` of a package, whose names are its imports under `if TYPE_CHECKING:`.
+
+    A name is imported when it is first asked for (PEP 562), so that a command imports what it uses.
+    Type checkers, editors and import-linter read the same imports, so each name is written once, as lazy_loader of
+    scikit-image has it in a stub. A package calls this in the `else` of that block, where type checkers do not read:
+    they would take any name for one that `__getattr__` gives.
+
+    package : its `__name__`.
+    """
+    module = sys.modules[package]
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    sources = {alias.name: str(node.module) for node in imports for alias in node.names}
+
+    def of_name(name: str) -> Any:
+        if name not in sources:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(sources[name]), name)
+        setattr(module, name, value)  # asked for once
+        return value
+
+    return of_name, lambda: sorted(vars(module).keys() | sources.keys()), list(sources)

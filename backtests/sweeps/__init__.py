@@ -1,23 +1,14 @@
 """Sweeps: many configurations of policies, costs, lags, starts and portfolios, a row of metrics each."""
 
-from backtests.sweeps.axes import Axes, Choices, Range, sample, threshold
-from backtests.sweeps.plan import Configuration, Plan, Strategic, listed
-from backtests.sweeps.run import Sweep, sweep
-from backtests.sweeps.setup import Setup
-from backtests.sweeps.table import Keep
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Axes",
-    "Choices",
-    "Configuration",
-    "Keep",
-    "Plan",
-    "Range",
-    "Setup",
-    "Strategic",
-    "Sweep",
-    "listed",
-    "sample",
-    "sweep",
-    "threshold",
-]
+from foundation.quick_imports import lazy_names
+
+if TYPE_CHECKING:
+    from backtests.sweeps.axes import Axes, Choices, Range, sample, threshold
+    from backtests.sweeps.plan import Configuration, Plan, Strategic, listed
+    from backtests.sweeps.run import Sweep, sweep
+    from backtests.sweeps.setup import Setup
+    from backtests.sweeps.table import Keep
+else:
+    __getattr__, __dir__, __all__ = lazy_names(__name__)

@@ -130,7 +130,8 @@ def trades(
         )
     with starting():
         from backtests.runs.folder import reports_folder
-        from desk.commands.orders.trades import check_out, replaced_files, request_of, save_trades, trades_now
+        from desk.commands.orders.replaced_files import replaced_files
+        from desk.commands.orders.trades import check_out, request_of, save_trades, trades_now
         from desk.tickets.review import Review
         from research.portfolio import load_portfolio
 

@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 
 from foundation.arguments import cut, did_you_mean, is_number, is_whole
 from foundation.errors import ConfigError
+from research import portfolio  # its ALLOCATIONS are imported when they are asked for
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.kinds import CODE
 from research.portfolio.file.strict_yaml import dotted
-from research.portfolio.keys.allocations import ALLOCATIONS
 from research.portfolio.keys.ticket import LIMIT_ORDER, MARKET_ORDER
 
 CALENDARS = {"day": "daily", "week": "weekly", "month": "monthly", "quarter": "quarterly", "year": "yearly"}
@@ -109,7 +109,7 @@ def range_of(target: Decimal, width: float) -> tuple[Decimal, Decimal]:
 
 def estimation_key(allocation: str) -> str:
     """The key of an allocation that says from what it estimates, window or forecast; "" where it estimates nothing."""
-    names = {f.name for f in fields(ALLOCATIONS[allocation])}
+    names = {f.name for f in fields(portfolio.ALLOCATIONS[allocation])}
     return next((key for key in ("window", "forecast") if key in names), "")
 
 
@@ -152,7 +152,7 @@ def _schedule(key: _Key, _: Settings) -> Change:
 def _strategy(key: _Key, _: Settings) -> Change:
     allocations = [
         kind
-        for kind, made in ALLOCATIONS.items()
+        for kind, made in portfolio.ALLOCATIONS.items()
         if kind not in NEEDS_MORE and all((f.default, f.default_factory) != (MISSING, MISSING) for f in fields(made))
     ]
     name = key.word(STRATEGIES | dict.fromkeys(allocations))

@@ -24,7 +24,7 @@ from foundation.errors import DataError
 from research.accounting import Policy
 from research.accounting.costs import BASIS_POINT
 from research.orders.before_after import Figures
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.risk.simulation.future_laws import BLOCK_PATHS, BootstrappedFuture, mean_block, sample
 from research.risk.simulation.resampling import StationaryBootstrap
 from research.rules import Never

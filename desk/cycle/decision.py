@@ -26,7 +26,7 @@ from foundation.paper.wording import listed as listed_words
 from foundation.tolerances import TRIGGER
 from research.accounting.costs import BASIS_POINT
 from research.orders.reasons import OUTSIDE_BAND
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.rules import RegimeThreshold
 from research.rules.protocol import fitted_until

@@ -25,7 +25,7 @@ from research.market.quality import market_warnings
 from research.orders.before_after import BeforeAfter, Figures
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.risk import drawdown
 from research.risk.decomposition.ex_ante import stopped_words

@@ -12,7 +12,7 @@ from desk.tickets.order_ids import client_order_id_of, sent_of
 from research.orders.cash_by_currency import CashByCurrency
 from research.orders.content import STALE
 from research.orders.order_tables import ORDERS, RATED
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.prices import newest_day
 from research.portfolio.holdings.rates import shown_rate

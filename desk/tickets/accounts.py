@@ -17,7 +17,7 @@ from research.allocation import TargetPath, target_path
 from research.market.quality import market_warnings
 from research.orders.lots.position import Position, order_limits
 from research.orders.make_trade_list import trade_list
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.currencies import Balances, currencies_of
 from research.portfolio.holdings.nav_history import NavHistory

@@ -26,7 +26,7 @@ from foundation.paper.wording import counted
 from research.accounting.costs import CHARGED
 from research.orders.accounts.crossing import AccountOrder, Block, Cross, crosses_and_blocks
 from research.orders.content import STALE
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.household import decimal_sum

@@ -18,7 +18,7 @@ from foundation.tolerances import TRIGGER
 from research.orders import page
 from research.orders.before_after_table import notes_of, table_of
 from research.orders.reasons import LEAST_GAP
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.rules.bands_today import bands_today
 
 DUE = ("asset", "account", "side", "units", "notional", "cost", "reason")  # columns of what would trade

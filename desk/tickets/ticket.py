@@ -20,7 +20,7 @@ from foundation.errors import ConfigError
 from research.accounting.costs import CHARGED
 from research.orders.cash_by_currency import Local
 from research.orders.content import DISCLAIMER, Content
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.portfolio import TicketTerms
 from research.portfolio.holdings.prices import newest_day
 from research.portfolio.holdings.rates import shown_rate

@@ -22,7 +22,7 @@ from research.orders.reasons import CAP, FLOW_WORDS, ONE_SIDE, OTHER_TRADES, PAR
 from research.orders.request import PLAIN_REQUEST, Request, flow_trade, with_flow
 from research.orders.tax.gain_budget import within_gain_budget
 from research.orders.tax.tax_lots import with_wash_sale_locks
-from research.orders.trade_list import TradeList
+from research.orders.trade_lists import TradeList
 from research.orders.unfinished import Unfinished
 from research.portfolio import Portfolio
 from research.rules import Calendar

@@ -58,22 +58,28 @@ def test_help_of_report_explains_the_parameters_of_its_notebook() -> None:
         assert said[name] not in done.stdout
 
 
-TABLES, COMPUTED = {"pandas", "numba", "scipy"}, {"numba", "scipy", "research.allocation", "research.portfolio"}
+KERNELS = {"numba", "scipy"}
+TABLES, COMPUTED = {"pandas", *KERNELS}, {*KERNELS, "research.allocation", "research.portfolio"}
+FILE = "data/portfolios/sixty_forty.yaml"
 
 
 @pytest.mark.parametrize(
     ("words", "heavy"),
     [
-        ("runs", {"scipy.stats", "backtests.engine", "research.allocation", "research.portfolio"}),
+        ("new HOME/my.yaml SPY=60 AGG=40 --nav 1000000", {*KERNELS, "research.portfolio.load", "research.orders"}),
+        ("runs", {*COMPUTED, "backtests.engine"}),
         ("runs show none", TABLES),
         ("desk history", TABLES),
         ("desk journal show", TABLES),
         ("desk why none", TABLES),
         ("data sources", COMPUTED),
+        ("research policies", {"scipy.linalg", "backtests.engine.run", "backtests.sweeps", "research.orders"}),
+        ("serve user list", KERNELS),
+        (f"trades {FILE} --as-of 2022-12-29", {"scipy.linalg", "scipy.sparse", "matplotlib", "backtests.engine"}),
     ],
 )
-def test_a_command_that_lists_imports_nothing_that_computes(words: str, heavy: set[str], tmp_path: Path) -> None:
-    given = ["rebalance", "--home", str(tmp_path), *words.split()]
+def test_a_daily_command_imports_nothing_that_it_does_not_use(words: str, heavy: set[str], tmp_path: Path) -> None:
+    given = ["rebalance", "--home", str(tmp_path), *words.replace("HOME", str(tmp_path)).split()]
     script = (
         f"import sys\nfrom desk.cli import main\nsys.argv = {given}\n"
         "try:\n    main()\nfinally:\n    print(*sys.modules)\n"

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from backtests.runs.folder import reports_folder
 from backtests.runs.tasks import check_workers, in_processes
 from desk.commands.orders.house import accounts_after_path
-from desk.commands.orders.trades import as_sent, check_out, policy_now, replaced_files, today_of, write_tickets
+from desk.commands.orders.replaced_files import replaced_files
+from desk.commands.orders.trades import as_sent, check_out, policy_now, today_of, write_tickets
 from desk.tickets.account_rows import (
     ACCOUNT_COLUMNS,
     ACCOUNT_FAILED,

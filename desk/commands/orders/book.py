@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.commands.orders.fill_entries import journal_fills
-from desk.commands.orders.trades import replaced_files
+from desk.commands.orders.replaced_files import replaced_files
 from desk.exchange.ticket_orders import flows_of
 from desk.journal import Journal
 from desk.tickets.order_ids import list_id

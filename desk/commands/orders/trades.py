@@ -23,17 +23,14 @@ from desk.tickets.formats import format_of
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.arguments import day, first_fault, is_number, refuse
 from foundation.errors import ConfigError
-from foundation.files import from_workbench, replacing_together, sha256_of, writing
+from foundation.files import replacing_together, sha256_of, writing
 from foundation.paper.formats import plain_json
-from foundation.table_files import plain_number
 from research.learning import Learned, LearnedPolicy
 from research.market.calendars import day_at
 from research.orders import Request, TradeList, trade_list
 from research.orders.request import PLAIN_REQUEST
 from research.portfolio import Portfolio
-from research.portfolio.holdings.holdings import NOT_HELD
 from research.portfolio.holdings.prices import OK
-from research.portfolio.holdings.rates import FX_TODAY
 from research.rules import Rule, Threshold, TunedThreshold, Within
 
 TRADES, TRADES_JSON = "trades.csv", "trades.json"  # of a run
@@ -164,48 +161,6 @@ def policy_or_first(portfolio: Portfolio, policy: str = "") -> tuple[str, str]:
     if named or not (first := ready_policy(portfolio)):
         return policy, ""
     return first, f"The file names no `policy`: {first} decides here, its first that needs no fit. "
-
-
-def replaced_files(
-    positions: str | Path | None = None,
-    prices: str | Path | None = None,
-    fx: str | None = None,
-    prices_ok: str = "",
-    not_held: str = "",
-) -> dict[str, Any]:
-    """The overrides by which a portfolio file takes these for its own; "" and None leave its own.
-
-    Paths are from the current folder, or else from the workbench's.
-    positions : file of a broker.
-    prices    : file of prices.
-    fx        : exchange rates of today, a file of rates or pairs such as "EURUSD=1.0664,GBPUSD=1.2103".
-    prices_ok : lines such as "SPY,AGG" whose prices or values are right although they are far from others.
-    not_held  : assets that are in no row of the positions because they are not held.
-    Raises    : ConfigError for text that is no pair with a rate, and for a pair that is there twice.
-
-    >>> replaced_files(fx="EURUSD=1.0664,GBPUSD=1.2103")
-    {'fx_today': {'EURUSD': 1.0664, 'GBPUSD': 1.2103}}
-    """
-    pairs = _pairs(fx) if fx and "=" in fx and not Path(fx).exists() else None
-    given = {"positions.file": positions, "prices": prices, FX_TODAY: None if pairs else fx}
-    files = {key: str(Path(from_workbench(path)).absolute()) for key, path in given.items() if path}
-    named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
-    lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
-    instead = {"positions.book": None} if positions else {}  # a file stands before the book of the portfolio
-    return files | instead | ({FX_TODAY: pairs} if pairs else {}) | lines
-
-
-def _pairs(fx: str) -> dict[str, float]:
-    """The rate of each pair of currencies."""
-    found: dict[str, float] = {}
-    for given in fx.split(","):
-        pair, _, rate = map(str.strip, given.partition("="))
-        if (value := plain_number(rate)) is None:
-            refuse("fx is", fx, "write pairs with their rates, EURUSD=1.0664,GBPUSD=1.2103, or the path of a file.")
-        if pair in found:
-            raise ConfigError(f"fx has {pair} twice: found {found[pair]:.10g} and {value:.10g}. Keep one of the two.")
-        found[pair] = value
-    return found
 
 
 def newest_run(portfolio: Portfolio, reports: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -5,19 +5,13 @@ findings : a finding, and the points that each kind costs.  report : the check o
 series : the check of series, which are no prices.
 """
 
-from research.market.quality.findings import KINDS, Finding
-from research.market.quality.report import Quality, check, check_market, differences, known_of, market_warnings
-from research.market.quality.series import SeriesQuality, check_series
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "KINDS",
-    "Finding",
-    "Quality",
-    "SeriesQuality",
-    "check",
-    "check_market",
-    "check_series",
-    "differences",
-    "known_of",
-    "market_warnings",
-]
+from foundation.quick_imports import lazy_names
+
+if TYPE_CHECKING:
+    from research.market.quality.findings import KINDS, Finding
+    from research.market.quality.report import Quality, check, check_market, differences, known_of, market_warnings
+    from research.market.quality.series import SeriesQuality, check_series
+else:
+    __getattr__, __dir__, __all__ = lazy_names(__name__)
