@@ -75,7 +75,7 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("data sources", COMPUTED),
         ("research policies", {"scipy.linalg", "backtests.engine.run", "backtests.sweeps", "research.orders"}),
         ("serve user list", KERNELS),
-        (f"trades {FILE} --as-of 2022-12-29", {"scipy.linalg", "scipy.sparse", "matplotlib", "backtests.engine"}),
+        (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "backtests.engine"}),
     ],
 )
 def test_a_daily_command_imports_nothing_that_it_does_not_use(words: str, heavy: set[str], tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from research.orders.lots.limited_point import limited_point
 from research.orders.lots.lot_problem import LotProblem, clean
 from research.orders.lots.lot_solver import SolvedLots, solve_lots
 from research.orders.lots.position import CENT, Position, counts
-from research.orders.lots.root import root_between
 from research.orders.tax.tax_lots import AccountOrders
 
 TURNS = 100  # times that a rule is asked at most; two are the usual number
@@ -337,9 +336,11 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
     moved = np.sign(moved) * np.minimum(np.abs(moved), position.most(moved))
     first = needed - position.units
     if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
+        from scipy.optimize import brentq
+
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
         over = position.turnover(first) >= most
-        moved = of(0.0 if over else root_between(lambda part: position.turnover(of(part)) - most, 0.0, 1.0))
+        moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
     return position.units + moved
 
 
@@ -375,7 +376,9 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
 
     if short(0.0) <= len(units) * CENT or short(1.0) > 0.0:
         return units
-    return less(root_between(short, 0.0, 1.0))
+    from scipy.optimize import brentq
+
+    return less(float(brentq(short, 0.0, 1.0)))
 
 
 def within_cash(position: Position, buys: Array) -> Array:
@@ -399,7 +402,9 @@ def _payable(position: Position, moved: Array, buys: Array, floor: float, day: f
 
     if short(1.0) <= len(moved) * CENT or not buys.any():
         return moved
-    part = root_between(short, 0.0, 1.0) if short(0.0) < 0.0 else 0.0
+    from scipy.optimize import brentq
+
+    part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
     return moved - (1.0 - part) * buys
 
 
