@@ -83,8 +83,8 @@ class PolicyPlan:
     left     : what is left after all taxes by the quantiles `LEVELS`, currency in today's money.
     nominal  : the same in money of that day.
     fan      : (Y + 1, levels) NAV as each year ends, today's first, before tax on its gains, in today's money.
-    taken    : mean of what was paid out a year, currency in today's money.
-    lowest   : 5 % quantile of the lowest payment of a whole year, likewise.
+    taken    : mean of what was spent a year, income included, currency in today's money.
+    lowest   : 5 % quantile of the least of a whole year, likewise.
     taxes    : mean of the taxes that are paid, in what is left those due at the end besides, likewise.
     costs    : mean of all costs of trading, likewise.
     safe     : the amount that is safe.
@@ -316,7 +316,7 @@ def check_plan(opening: PlanOpening) -> None:
         )
     days = [("once", day) for day in plan.once] + [("income", each.begins) for each in plan.income]
     for key, day in days:
-        if day > last:
+        if day > last or (key == "income" and day == last):
             raise ConfigError(
                 f"{key} of the plan has {day:%Y-%m-%d}, and the plan ends on {last:%Y-%m-%d}: give a day within it, or "
                 "a longer plan."

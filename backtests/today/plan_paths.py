@@ -152,7 +152,7 @@ class PlanPaths:
              sheltered less the tax on taking it out; 0 where it has run out.
     ended  : (P,) months from today to the payment that it could not make, -1 where there is none.
     due    : (P,) tax on the gains that are left at the end, unless `at_end` of the tax forgives it, currency.
-    taken  : (P, Y) what the rule of spending paid out in each year, currency in today's money.
+    taken  : (P, Y) what was spent by the rule in each year, income included, currency in today's money.
     taxes  : (P,) taxes in all, currency in today's money.
     costs  : (P,) costs of trading in all, likewise.
     prices : (P, Y + 1) consumer prices, 1 today.
@@ -217,6 +217,7 @@ def play_plan(
     scale    : multiple of the amount, or of the share, that is spent.
     """
     paths, years, now = len(growths), accounts[0].plan.years, FuturePrices.room(accounts[0])
+    income = np.maximum(accounts[0].plan.money(accounts[0].dates)[2][:-1], 0.0)  # (1 + months,)
     laid_out = [_Account(opening, shared, now, scale, alone=len(accounts) == 1) for opening in accounts]
     out = PlanPaths(
         np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros(paths), np.zeros((paths, years)), np.zeros(paths),
@@ -229,7 +230,9 @@ def play_plan(
         for account in laid_out:
             account.begin(prices, out, p)
         stopped = _play_both(*laid_out) if len(laid_out) == 2 else laid_out[0].play()
-        out.ended[p] = stopped - 1 if stopped >= 0 else -1
+        if stopped >= 0:  # what the owner gets elsewhere he still has
+            out.ended[p] = stopped - 1
+            np.add.at(out.taken[p], np.arange(stopped, len(income) - 1) // MONTHS_A_YEAR, income[stopped + 1 :])
     return out
 
 
@@ -460,8 +463,7 @@ def _sum_up(
         if begins < 1 + MONTHS_A_YEAR * y < end:
             nav[y] += rows[1 + MONTHS_A_YEAR * y] / gross
     for t in range(begins + 1, end if stopped < 0 else end + 1):
-        out = comes[t] * prices[t] - flows[t]
-        got = rest if t == stopped else (out / gross if out > 0.0 else out) + elsewhere[t] * prices[t]
+        got = rest if t == stopped else (comes[t] * prices[t] - flows[t]) / gross + elsewhere[t] * prices[t]
         taken[min((t - 1) // MONTHS_A_YEAR, last)] += got / prices[t]
     for j in range(len(booked)):
         if booked[j] >= 0:

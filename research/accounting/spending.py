@@ -78,8 +78,9 @@ class SpendingState(NamedTuple):
     years_left : (T,) years to pay for, this one too, where an amount is settled at a close; else 0.
     paid       : (T,) fraction of the year's amount that is paid at each close.
     known      : (T,) money that comes to the portfolio, in money of the first day.
-    elsewhere  : (T,) what the owner gets elsewhere, less what he spends besides: the portfolio pays what he then lacks,
-                 and gets what he has left; in money of the first day.
+    elsewhere  : (T,) what the owner gets elsewhere, less what he spends besides: the portfolio pays what he then lacks.
+                 It gets what he has left, which is taxed already: as much as he would have to take out of it. In money
+                 of the first day.
     beside     : (2, T) what the owner would get of his other account at each close, before its flow, and of that flow,
                  currency.
     prices     : (T,) consumer prices at each close, 1 on the first day.
@@ -138,7 +139,7 @@ def settle(spending: SpendingState, t: int, nav: float) -> None:
             state[FIRST_RATE] = state[AMOUNT] / all_held
         state[NAV_BEFORE], state[PRICE_THEN], state[PAID] = all_held, price, 0.0
     lacks = state[AMOUNT] * spending.paid[t] - spending.elsewhere[t] * price
-    spending.flows[t] = spending.known[t] * price - (lacks * gross if lacks > 0.0 else lacks)
+    spending.flows[t] = spending.known[t] * price - lacks * gross
     state[PAID] -= spending.flows[t] / gross + spending.beside[1, t]
 
 

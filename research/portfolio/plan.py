@@ -31,8 +31,8 @@ class SavingKeys:
 class IncomeKeys:
     """Income such as a pension, which pays for spending first: currency a year in today's money, after its own taxes.
 
-    begins : a part comes with each payment from this day on.
-    ends   : the last day on which one comes; None until the end of the plan.
+    begins : its first day; a payment brings what belongs to the days until the next one.
+    ends   : its last day; None until the end of the plan.
     """
 
     amount: Amount
@@ -54,8 +54,8 @@ class Plan:
     saving      : what comes before; parts of it come at the end of each period `every`.
     every       : period at whose beginning a part of the year's spending is paid; the amount of a year is settled as
                   it begins.
-    income      : what the owner gets elsewhere, as parts of a year at the beginning of each period `every`. It pays
-                  for spending first, and what is left of it is invested.
+    income      : what the owner gets elsewhere, a part at the beginning of each period `every`. It pays for spending
+                  first, and what is left of it is invested.
     once        : money that comes besides on a day, or goes, below 0, currency in today's money; at the row of the
                   month that is nearest. Days that are past are left out.
     inflation   : rise of consumer prices a year, fraction, or "history": the months of US prices that belong to the
@@ -117,10 +117,12 @@ class Plan:
         step, (saved, once, elsewhere) = MONTHS_A_YEAR // PARTS[self.every], np.zeros((3, self.months + 2))
         if self.saving is not None:
             saved[1 + step : 2 + self.begins : step] = self.saving.amount / PARTS[self.every]
-        paid = np.arange(1, self.months + 1, step)
+        days, paid = dates[::step].to_numpy(), np.arange(1, self.months + 1, step)
         for each in self.income:
-            comes = (dates[paid - 1] >= each.begins) & (each.ends is None or dates[paid - 1] <= each.ends)
-            elsewhere[paid[comes]] += each.amount / PARTS[self.every]
+            until = days[-1] if each.ends is None else (each.ends + pd.Timedelta(days=1)).to_datetime64()
+            begins, ends = np.maximum(days[:-1], each.begins.to_datetime64()), np.minimum(days[1:], until)
+            of_period = np.maximum((ends - begins) / (days[1:] - days[:-1]), 0.0)
+            elsewhere[paid] += of_period * each.amount / PARTS[self.every]
         for day, amount in self.once.items():
             if day > dates[0]:  # what came before is in the holdings
                 (once if amount > 0.0 else elsewhere)[1 + int(np.argmin(np.abs(dates - day)))] += amount

@@ -25,7 +25,7 @@ from foundation.paper.styles import LineStyle
 from foundation.paper.wording import age_words, amount, counted, listed, number, percent
 from research.accounting.spending import CHANGE, GUARDRAIL, LAST_YEARS
 from research.market.calendars import DAYS_PER_YEAR
-from research.portfolio.plan import HISTORY, MONTHS_A_YEAR
+from research.portfolio.plan import HISTORY, MONTHS_A_YEAR, Plan
 
 SHEET, NUMBERS = "plan.html", "plan.json"
 SCHEMA = 1  # of plan.json: docs/schemas/plan-1.json
@@ -91,7 +91,7 @@ def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
     portfolio, wide = life.portfolio, max(map(len, life.policies))
     lines = [
         f"Plan of {portfolio.name!r}: {portfolio.nav:,.2f} {portfolio.basis} at {day(portfolio.date)}",
-        plan_words(life), answer_words(life), policies_words(life), doubt_words(life), "",
+        *filter(None, (plan_words(life), answer_words(life), policies_words(life), doubt_words(life))), "",
         f"{'policy':<{wide}}  fails (%)  interval      safe amount  median left    taxes",
     ]  # fmt: skip
     for name, one in life.policies.items():
@@ -124,17 +124,20 @@ def _range(found: Amount, basis: str) -> str:
 def answer_words(life: LifeOfPlan) -> str:
     """The answer of the plan, in one or two sentences."""
     one, plan, basis = life.policies[life.shown], life.plan, life.portfolio.basis
-    fails = "runs out" if plan.left == 0.0 else f"runs out or leaves less than {amount(plan.left)} {basis}"
+    fails, ran_out = "runs out", ""
+    if plan.left > 0.0:
+        fails += f" or leaves less than {amount(plan.left)} {basis} in today's money"
+        ran_out = f"; it runs out in {percent(one.by_year[-1].value)}"
     said = (
         f"Rebalanced by {life.shown}, the plan {fails} within {counted(plan.years, 'year')} in "
-        f"{_interval(one.failed)} of {life.paths:,} futures."
+        f"{_interval(one.failed)} of {life.paths:,} futures{ran_out}."
     )
     if math.isnan(one.safe.value):
         return said
     if one.safe.value == 0.0:
         return f"{said} However little is spent, it fails in more than {_odds(plan.probability)}."
-    begins = " that begins with" if plan.spending.rule == "guardrails" else " of"
-    allowed = f"{_range(one.safe, basis)}{life.money}"
+    begins = " that, before it is cut or raised, begins with" if plan.spending.rule == "guardrails" else " of"
+    allowed = f"{_range(one.safe, basis)}{life.money}{', income included' if plan.income else ''}"
     return f"{said} A probability of {_odds(plan.probability)} allows spending{begins} {allowed}."
 
 
@@ -169,7 +172,7 @@ def doubt_words(life: LifeOfPlan) -> str:
     return (
         f"In the {_years(life)} years of data the target grew by {percent(math.expm1(life.growth[0]))} a year, with "
         f"a standard error of {number(100 * life.growth[1], 1)} points. Were that mean known, the plan would fail in "
-        f"{percent(life.known.value)} and not in {percent(there.value)} of {few:,} futures."
+        f"{percent(life.known.value)}, in place of {percent(there.value)}, of {few:,} futures."
     )
 
 
@@ -199,9 +202,10 @@ def plan_words(life: LifeOfPlan) -> str:
         f"{amount(each.amount)} {basis} a year from {day(max(each.begins, life.portfolio.date))}"
         f"{'' if each.ends is None else f' to {day(each.ends)}'}"
         for each in plan.income
+        if each.ends is None or each.ends > life.portfolio.date
     ]
     if income:
-        said.append(f"Paid first is income of {listed(income)}, in today's money.")
+        said.append(f"Income of {listed(income)}, in today's money, pays first; what is left of it is invested.")
     once = [
         f"{amount(abs(sum_))} {'come' if sum_ > 0 else 'go'} on {day(when)}"
         for when, sum_ in plan.once.items()
@@ -251,8 +255,6 @@ def _assumed(life: LifeOfPlan) -> list[str]:
             "tax. Savings go into sheltered accounts, what comes once into taxable ones; an account that was empty "
             "pays first again when money comes to it."
         )
-    if past := [day(each) for each in plan.once if each <= life.portfolio.date]:
-        found.append(f"Left out of the plan, since the holdings have it already: what was due on {listed(past)}.")
     if opening.left_out:
         found.append(f"The file has, and the plan has not: {listed(opening.left_out)}.")
     return found
@@ -274,6 +276,14 @@ def plan_warnings(life: LifeOfPlan, notes: Sequence[str]) -> list[str]:
         for asset, growth in life.growths.items()
         if growth > FAST
     ]
+    past = [f"once on {day(each)}" for each in plan.once if each <= life.portfolio.date]
+    past += [
+        f"income until {day(each.ends)}"
+        for each in plan.income
+        if each.ends is not None and each.ends <= life.portfolio.date
+    ]
+    if past:
+        found.append(f"Left out of the plan, since it is past: {listed(past)}.")
     if life.frozen:
         found.append(f"What {listed(life.frozen)} estimates today is held for all years: that judges today's weights.")
     if plan.inflation == HISTORY and life.portfolio.basis != "USD":
@@ -290,7 +300,7 @@ def _headline(life: LifeOfPlan) -> list[dict[str, str]]:
         ("Fails", f"% within {life.plan.years} years", number(100 * one.failed.value, 1)),
         ("Safe amount", f"{basis} a year, at {_odds(life.plan.probability)}", rounded(one.safe.value)),
         ("Left", f"{basis} in today's money, median", amount(one.left[MEDIAN])),
-        ("Lowest year", f"{basis} paid in the leanest year, 5 %", amount(one.lowest)),
+        ("Lowest year", f"{basis} in the leanest, 5 %", amount(one.lowest)),
         ("Taxes", f"{basis} paid in all years, mean", amount(one.taxes)),
     ]
     return [
@@ -310,14 +320,15 @@ def _policies(life: LifeOfPlan) -> Block:
         Shown("safe", "safe amount", f"{basis} a year", lambda found: rounded(found.value)),
         Shown("worse", "against the first", "points", lambda w: _points(*w, signed=True) if any(w) else "–"),
         *(Shown("left", f"left, {100 * level:g} %", basis, partial(_of, k)) for k, level in enumerate(LEVELS)),
-        Shown("taken", "paid", f"{basis} a year", amount),
+        Shown("taken", "spent", f"{basis} a year", amount),
         Shown("taxes", "taxes paid", basis, amount),
         Shown("costs", "costs", basis, amount),
     ]
     caption = (
         "Policies on the same futures, with the interval of 95 % that their number leaves; amounts in today's money"
         f"{'' if life.money else ', but for the safe one'}. What is left is after all taxes, of which those "
-        "due at the end are not among the taxes paid. Against the first: how much more often it fails"
+        f"due at the end are not among the taxes paid. {'What is spent counts income. ' if life.plan.income else ''}"
+        "Against the first: how much more often it fails"
     )
     return records_table(caption, columns, life.policies, Looks(chosen=life.shown), head="policy")
 
@@ -340,7 +351,7 @@ def _amounts(life: LifeOfPlan) -> list[Part]:
         [[_interval(one.by_year[year - 1]) for year in ends]],
     )  # fmt: skip
     if not life.curve:
-        return [Words("The plan states no amount above zero whose safety could be asked.", ""), lasted]
+        return [Words("A safe amount is known of rules that begin with an amount above zero.", ""), lasted]
     return [plan_amounts_picture(life, STYLE), lasted]
 
 
@@ -369,6 +380,15 @@ def _depends(life: LifeOfPlan) -> list[Part]:
 # -- numbers ---------------------------------------------------------------------------------------------------------
 
 
+def _plan_numbers(plan: Plan) -> dict[str, Any]:
+    """The keys of a plan, with its days as text."""
+    income = [
+        asdict(each) | {"begins": day(each.begins), "ends": None if each.ends is None else day(each.ends)}
+        for each in plan.income
+    ]
+    return asdict(plan) | {"once": {day(each): money for each, money in plan.once.items()}, "income": income}
+
+
 def plan_numbers(
     life: LifeOfPlan, run: Mapping[str, str], drawn: Sequence[Picture], notes: Sequence[str] = ()
 ) -> dict[str, Any]:
@@ -386,7 +406,7 @@ def plan_numbers(
         "date": day(life.portfolio.date),
         "nav": life.portfolio.nav,
         "basis": life.portfolio.basis,
-        "plan": asdict(life.plan),
+        "plan": _plan_numbers(life.plan),
         "ends": day(life.opening.dates[-1]),
         "answer": [answer_words(life), policies_words(life), doubt_words(life)],
         "law": life.law,

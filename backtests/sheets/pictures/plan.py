@@ -1,6 +1,7 @@
 """The life of a plan: what is left as years pass, and the probability of failing by the amount that is spent."""
 
 import math
+from decimal import ROUND_DOWN, Context
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from foundation.paper.svg import Canvas
 from foundation.paper.wording import amount, counted, percent
 
 HEIGHT = 240.0  # px
+DOWN = Context(prec=3, rounding=ROUND_DOWN)  # an amount rounded up is not safe
 BANDS = ((0, 4, 0.16), (1, 3, 0.24))  # numbers of the levels at the edges of a band, and strength of the colour
 LABELS = ("5 %", "25 %", "median", "75 %", "95 %")  # of the levels
 HIGHEST = 3  # number of the level that the axis reaches: the highest futures would flatten all others
@@ -69,8 +71,8 @@ def plan_fan_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
 
 
 def rounded(value: float) -> str:
-    """An amount that is searched for among futures, to the three digits that it is known to at most; – for NaN."""
-    return "–" if math.isnan(value) else amount(float(f"{value:.3g}"))
+    """An amount that is searched for among futures, down to the three digits that it is known to; – for NaN."""
+    return "–" if math.isnan(value) else amount(float(DOWN.create_decimal(value)))
 
 
 def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:

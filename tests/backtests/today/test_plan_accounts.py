@@ -187,16 +187,32 @@ def test_income_from_today_on_is_so_much_less_to_be_paid(household: Portfolio, f
 
 
 def test_income_that_is_not_spent_is_invested_and_not_taxed(household: Portfolio) -> None:
-    """20,000 a year are left of it: as much as is left of 60,000 that come once, of which 40,000 pay 30,000."""
+    """20,000 a year are left of it, as if they were taken out of 26,667; 40,000 more that come once pay 30,000."""
     sheltered = replace(household, accounts=tuple(replace(each, taxable=False) for each in household.accounts))
     plan = Plan(years=10, spending=Spending("indexed", amount=30_000), inflation=0.02, withdrawal_tax=0.25)
     days = PlanOpening.of(sheltered, plan).dates[48:84:12]
-    pension = IncomeKeys(amount=50_000, begins=days[0], ends=days[-1])
+    pension = IncomeKeys(amount=50_000, begins=days[0], ends=days[-1] + pd.DateOffset(years=1, days=-1))
     one = played(sheltered, replace(plan, income=(pension,)))
-    other = played(sheltered, replace(plan, once=dict.fromkeys(days, 60_000.0)))
+    other = played(sheltered, replace(plan, once=dict.fromkeys(days, 40_000.0 + 20_000.0 / 0.75)))
     np.testing.assert_allclose(one.nav, other.nav, rtol=1e-12)
     assert (one.nav[:, 7] > played(sheltered, plan).nav[:, 7]).all()
     np.testing.assert_allclose(one.taxes, 10_000.0 * 7, rtol=1e-12)
+
+
+@pytest.mark.parametrize("accounts", [1, 2])
+def test_who_has_run_out_lives_on_his_income(household: Portfolio, accounts: int) -> None:
+    plan = Plan(
+        years=30, spending=Spending("indexed", amount=120_000), every="quarter", inflation=0.0,
+        income=(IncomeKeys(amount=12_000, begins=pd.Timestamp("2022-01-01")),),
+    )  # fmt: skip
+    got = played(household if accounts == 2 else replace(household, accounts=()), plan)
+    failed = got.ended >= 0
+    assert failed.sum() > 10
+    for ended, taken in zip(got.ended[failed], got.taken[failed], strict=True):
+        year = ended // 12
+        np.testing.assert_allclose(taken[:year], 120_000.0, rtol=1e-12)
+        np.testing.assert_allclose(taken[year + 1 :], 12_000.0, rtol=1e-12)
+        assert 12_000.0 <= taken[year] <= 120_000.0
 
 
 def test_where_nothing_is_spent_the_order_of_accounts_changes_nothing(household: Portfolio) -> None:

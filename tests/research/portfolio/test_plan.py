@@ -11,7 +11,7 @@ import pytest
 from foundation.errors import ConfigError
 from research.accounting.spending import Spending
 from research.portfolio import load_portfolio
-from research.portfolio.plan import Plan, SavingKeys
+from research.portfolio.plan import IncomeKeys, Plan, SavingKeys
 
 FIXED = "spending: {amount: 1_000}, inflation: 0.02"
 
@@ -62,6 +62,20 @@ def test_the_rows_of_a_plan_are_those_of_its_calendar() -> None:
     np.testing.assert_array_equal(np.flatnonzero(state.paid), spent)
     np.testing.assert_array_equal(state.paid[spent], 0.25)
     assert {t: int(state.years_left[t]) for t in np.flatnonzero(state.years_left)} == {25: 2, 37: 1}
+
+
+@pytest.mark.parametrize(("every", "parts"), [("year", 1), ("quarter", 4), ("month", 12)])
+def test_a_payment_has_the_income_of_the_days_until_the_next_one(every: Any, parts: int) -> None:
+    """Paid by the year, it is 199 days of 365 from 15 June 2030 and 62 of 366 until 1 March 2032, both included."""
+    pension = IncomeKeys(amount=36_500.0, begins=pd.Timestamp("2030-06-15"), ends=pd.Timestamp("2032-03-01"))
+    plan = Plan(years=12, spending=Spending("indexed", 1.0), every=every, inflation=0.0, income=(pension,))
+    dates = pd.date_range("2022-12-31", periods=145, freq="ME")
+    _, _, income = plan.money(dates)
+    assert income.sum() == pytest.approx(36_500.0 * (1.0 + 199 / 365 + 62 / 366), rel=0.003)
+    rows = np.flatnonzero(income)
+    assert rows[0] == 1 + {1: 84, 4: 87, 12: 89}[parts]
+    if parts == 1:
+        np.testing.assert_allclose(income[rows], [19_900.0, 36_500.0, 36_500.0 * 62 / 366], rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import html
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from backtests.sheets.pages.plan_sheet import (
 from backtests.today.plan import Amount, Chance, LifeOfPlan, life_of_plan
 from foundation.paper.wording import amount, number, percent
 from research.accounting.spending import Spending
-from research.portfolio.plan import SavingKeys
+from research.portfolio.plan import IncomeKeys, SavingKeys
 
 ROOT = Path(__file__).parents[4]
 NOTES = ["Policy tuned must be fitted first."]
@@ -74,7 +75,8 @@ def said(chance: dict[str, float]) -> str:
 
 
 def three_digits(value: float) -> str:
-    return amount(float(f"{value:.3g}"))
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return amount(math.floor(value / unit) * unit)
 
 
 # -- figures ---------------------------------------------------------------------------------------------------------
@@ -143,14 +145,18 @@ def test_the_answer_names_probability_interval_and_amount(life: LifeOfPlan) -> N
     )
     stated = replace(life, policies={"yearly": yearly}, paths=200)
     assert answer_words(stated) == (
-        "Rebalanced by yearly, the plan runs out or leaves less than 100,000 USD within 35 years in 25.0 % (19.0 to "
-        "32.0 %) of 200 futures. A probability of 5 % allows spending of 31,400 USD a year (24,400 to 39,200) in "
-        "today's money."
+        "Rebalanced by yearly, the plan runs out or leaves less than 100,000 USD in today's money within 35 years in "
+        f"25.0 % (19.0 to 32.0 %) of 200 futures; it runs out in {percent(yearly.by_year[-1].value)}. A probability of "
+        "5 % allows spending of 31,400 USD a year (24,300 to 39,200) in today's money."
     )
+    pension = replace(life.plan, income=(IncomeKeys(amount=1_000, begins=pd.Timestamp("2030-01-01")),))
+    assert answer_words(replace(stated, plan=pension)).endswith(" in today's money, income included.")
     nothing = replace(stated, policies={"yearly": replace(yearly, safe=Amount(0.0, 0.0, 0.0))})
     assert answer_words(nothing).endswith("However little is spent, it fails in more than 5 %.")
     begins = replace(life.plan, spending=Spending("guardrails", 60_000.0))
-    assert "allows spending that begins with 31,400 USD" in answer_words(replace(stated, plan=begins))
+    assert "allows spending that, before it is cut or raised, begins with 31,400 USD" in answer_words(
+        replace(stated, plan=begins)
+    )
 
 
 def test_a_difference_between_policies_is_named_only_beyond_chance(life: LifeOfPlan) -> None:
@@ -173,7 +179,7 @@ def test_the_doubt_of_the_mean_stands_beside_the_answer(life: LifeOfPlan) -> Non
     fails = percent(life.changes["as it is"][0].value)
     assert doubt_words(known) == (
         "In the 15 years of data the target grew by 6.7 % a year, with a standard error of 2.7 points. Were that mean "
-        f"known, the plan would fail in 10.0 % and not in {fails} of {life.paths:,} futures."
+        f"known, the plan would fail in 10.0 %, in place of {fails}, of {life.paths:,} futures."
     )
 
 
@@ -202,6 +208,14 @@ def test_each_rule_of_spending_is_told(life: LifeOfPlan, spending: Spending, wor
         f"Saved are 20,000 USD a year in today's money for 1 year. Spent are {words}, for 34 years, a part each month. "
         "Besides, 5,000 go on 2030-06-30, in today's money."
     )
+
+
+def test_what_is_past_is_left_out_and_said(life: LifeOfPlan) -> None:
+    past = IncomeKeys(amount=9_000, begins=pd.Timestamp("2010-01-01"), ends=pd.Timestamp("2015-01-01"))
+    plan = replace(life.plan, income=(past,), once={pd.Timestamp("2020-05-31"): 7.0})
+    said = plan_warnings(replace(life, plan=plan), [])
+    assert "Left out of the plan, since it is past: once on 2020-05-31 and income until 2015-01-01." in said
+    assert "9,000" not in plan_words(replace(life, plan=plan))
 
 
 def test_it_warns_where_the_answer_may_mislead(life: LifeOfPlan) -> None:
@@ -242,7 +256,7 @@ def test_a_fraction_of_nav_has_no_amount_and_never_runs_out(shares: LifeOfPlan, 
         "Rebalanced by yearly, the plan runs out within 5 years in 0.0 % (0.0 to 3.6 %) of 100 futures."
     )
     page = text_of((tmp_path / "plan.html").read_text(encoding="utf-8"))
-    assert "The plan states no amount above zero whose safety could be asked." in page
+    assert "A safe amount is known of rules that begin with an amount above zero." in page
     assert set(found["pictures"]) == {"plan"}
     assert one["taken"] == pytest.approx(0.04 * 1e6, rel=0.15)  # of a NAV that hardly grows in five years
     assert not re.search(r"\bnan\b|None", page)

@@ -50,7 +50,7 @@ def test_the_text_says_the_plan_and_the_answer(made):
     for words in (
         "Saved are 20,000 USD a year in today's money for 2 years.",
         "Spent are 60,000 USD a year in today's money, for 10 years",
-        "Rebalanced by yearly, the plan runs out or leaves less than 100,000 USD within 12 years in ",
+        "Rebalanced by yearly, the plan runs out or leaves less than 100,000 USD in today's money within 12 years in ",
         " of 100 futures.",
     ):
         assert words in made.text
