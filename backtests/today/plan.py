@@ -304,11 +304,10 @@ def with_consumer_prices(market: Market) -> Market:
 def check_plan(opening: PlanOpening) -> None:
     """Refuse a plan that cannot begin. Raises ConfigError."""
     portfolio, plan, last = opening.portfolio, opening.plan, opening.dates[-1]
-    _, once, elsewhere = plan.money(opening.dates)
-    spent = 0.0 if plan.begins > 0 else plan.spending.amount or plan.spending.floor
-    spent -= float(elsewhere[1 : 1 + MONTHS_A_YEAR].sum())
+    saved, comes, income, goes = (each[1 : 1 + MONTHS_A_YEAR].sum() for each in plan.money(opening.dates))
+    spent = goes - income + (0.0 if plan.begins > 0 else plan.spending.amount or plan.spending.floor)
     worth = sum(each.portfolio.nav / each.gross for each in opening.accounts(True))
-    if spent > 0.0 and spent >= worth + once.sum():
+    if spent > 0.0 and spent >= worth + saved + comes:
         taxed = " after the tax on taking it out" if plan.withdrawal_tax > 0.0 else ""
         raise ConfigError(
             f"the plan takes {spent:,.2f} {portfolio.basis} in its first year, and all that {portfolio.file} holds is "

@@ -23,6 +23,7 @@ from foundation.errors import ConfigError
 from research.accounting import Costs, Execution, Policy
 from research.accounting.cost_parameters import TAX, Lots
 from research.accounting.spending import AMOUNT, BY_SHARE, GUARDRAILS, PAID
+from research.accounting.tax_lots import tax_return
 from research.market import Market
 from research.market.calendars import row_name
 from research.portfolio import Portfolio
@@ -30,6 +31,7 @@ from research.portfolio.plan import MONTHS_A_YEAR, Plan
 from research.risk.simulation.future_laws import sample
 from research.rules.protocol import compiled_rule
 
+OPEN = 1e-12  # of NAV: cash with which an account without holdings is open for what comes to it
 HALF_MONTH = pd.Timedelta(days=15)
 
 
@@ -137,7 +139,8 @@ class PlanOpening(Opening):
         for taxable in (first, not first):
             of = [each for each in portfolio.accounts if each.taxable == taxable]
             held, cash = sum((each.units for each in of), np.zeros(len(worth))) * worth, sum(each.cash for each in of)
-            if of and held.sum() + cash > 0.0:
+            if of:
+                cash = cash if held.sum() + cash > 0.0 else OPEN * portfolio.nav
                 found.append(
                     replace(self, portfolio=replace(portfolio, holdings=held, cash=cash, accounts=()), taxable=taxable)
                 )
@@ -217,7 +220,7 @@ def play_plan(
     scale    : multiple of the amount, or of the share, that is spent.
     """
     paths, years, now = len(growths), accounts[0].plan.years, FuturePrices.room(accounts[0])
-    income = np.maximum(accounts[0].plan.money(accounts[0].dates)[2][:-1], 0.0)  # (1 + months,)
+    _, _, income, _ = accounts[0].plan.money(accounts[0].dates)
     laid_out = [_Account(opening, shared, now, scale, alone=len(accounts) == 1) for opening in accounts]
     out = PlanPaths(
         np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros(paths), np.zeros((paths, years)), np.zeros(paths),
@@ -232,7 +235,8 @@ def play_plan(
         stopped = _play_both(*laid_out) if len(laid_out) == 2 else laid_out[0].play()
         if stopped >= 0:  # what the owner gets elsewhere he still has
             out.ended[p] = stopped - 1
-            np.add.at(out.taken[p], np.arange(stopped, len(income) - 1) // MONTHS_A_YEAR, income[stopped + 1 :])
+            left = np.arange(stopped, MONTHS_A_YEAR * years)  # months, whose rows come after it
+            np.add.at(out.taken[p], left // MONTHS_A_YEAR, income[1 + left])
     return out
 
 
@@ -258,11 +262,12 @@ def _play_both(spent: "_Account", other: "_Account") -> int:
 class _Account:
     """An account laid out for the loop, which is played on one future after the other, piece by piece.
 
-    row        : the last row that is played.
-    tax_of_all : tax on a sale of all at the row that ended the last piece, currency; 0 where gains are not taxed.
+    row     : the last row that is played.
+    tax_due : tax on a sale of all, and of the year's return, where a payment was not made or the future ends, currency.
+    again   : true if the rule, which goes on with a trade, is asked at the next row whatever its schedule is.
     """
 
-    tax_of_all = 0.0
+    tax_due = 0.0
 
     def __init__(
         self, opening: PlanOpening, shared: SharedBands, now: FuturePrices, scale: float, *, alone: bool
@@ -276,14 +281,14 @@ class _Account:
         self.rows, n = now.closes.shape
         self.opening, self.spending = opening, opening.plan.state(opening.dates, opening.gross)
         self.spending.numbers[:2] *= scale
-        saved, once, elsewhere = opening.plan.money(opening.dates)
-        self.planned = self.spending.years_left.copy(), self.spending.paid.copy(), elsewhere
+        spending, (saved, comes, _, _) = self.spending, opening.plan.money(opening.dates)
+        self.planned = spending.years_left.copy(), spending.paid.copy(), spending.elsewhere.copy()
         self.comes = np.zeros(self.rows)
         self.comes += saved if alone or not opening.taxable else 0.0
-        self.comes += once if alone or opening.taxable else 0.0
+        self.comes += comes if alone or opening.taxable else 0.0
         inputs = engine_inputs(opening, shared.policy, opening.skeleton, shared.targets, 0, "")
         returns, lots = inputs.desk.tax_returns, inputs.desk.lots
-        busy = (self.spending.years_left > 0) | (self.spending.paid > 0.0) | (saved + once > 0.0) | (elsewhere != 0.0)
+        busy = (spending.years_left > 0) | (spending.paid > 0.0) | (spending.known > 0.0) | (spending.elsewhere != 0.0)
         busy |= returns if len(returns) else False
         self.lots = Lots.empty(n, 3 * self.rows + 1, lots.long_from.shape[1] > 0) if lots.units.shape[1] > 0 else lots
         self.ledger = Ledger.empty(self.rows, n, self.rows + inputs.extra_bookings)
@@ -311,15 +316,18 @@ class _Account:
         self.out, self.p, self.spending.prices[1:], self.spending.state[:] = out, p, prices, 0.0
         self.units[:] = self.held
         self._stand_at(0, self.held_cash)
-        self.count, self.booked = 0, self.booked_before
+        self.count, self.booked, self.again = 0, self.booked_before, False
         if self.lots.units.shape[1] > 0:
             self._no_lots()
-            self.lots.held[:] = self.held > 0.0
+            self.lots.held[:], self.lots.carried[:], self.lots.year[:] = self.held > 0.0, 0.0, 0.0
             self.lots.units[:, 0], self.lots.price[:, 0] = self.held, self.opening.basis * self.opening.closes[1]
 
     def open_again(self, row: int, other: "_Account") -> None:
-        """Go to the row before money comes to this account, which is empty.  other : the one that paid until then."""
-        self.units[:], self.spending.state[:] = 0.0, other.spending.state
+        """Go to the row before money comes to this account, which is empty but for losses that it carries.
+
+        other : the account that paid until then.
+        """
+        self.units[:], self.spending.state[:], self.again = 0.0, other.spending.state, False
         self._stand_at(row, 0.0)
         if self.lots.units.shape[1] > 0:
             self._no_lots()
@@ -331,9 +339,8 @@ class _Account:
         self.ledger.nav[row] = self.units @ self.closes[row] + self.ledger.cash[row]
 
     def _no_lots(self) -> None:
-        """Empty the lots."""
-        self.lots.held[:], self.lots.carried[:], self.lots.year[:] = 0, 0.0, 0.0
-        self.lots.long_from[:], self.lots.bought[:] = 0, 0
+        """Empty the lots; losses carried stay."""
+        self.lots.held[:], self.lots.long_from[:], self.lots.bought[:] = 0, 0, 0
 
     def next_money(self, row: int) -> int:
         """The first row after `row` at which money comes to this account, or the number of rows."""
@@ -344,17 +351,17 @@ class _Account:
         """Learn what the owner would have in the other account if that goes on without paying, where a rule asks it."""
         if self.spending.rule not in (BY_SHARE, GUARDRAILS):
             return
-        units, lots, before = other.units.copy(), [each.copy() for each in other.lots], (other.row, other.cash)
-        state = other.count, other.booked
+        written = other.units, other.spending.state, *other.lots
+        kept, (row, cash) = [each.copy() for each in written], (other.row, other.cash)
+        stand = other.count, other.booked, other.again
         other._run(self.rows - 1, pays=False)
         beside, gross = self.spending.beside, other.opening.gross
         beside[1] = other.comes * self.spending.prices / gross
         beside[0] = other.ledger.nav / gross - beside[1]
-        other.units[:] = units
-        for each, kept in zip(other.lots, lots, strict=True):
-            each[:] = kept
-        other._stand_at(*before)
-        other.count, other.booked = state
+        for each, before in zip(written, kept, strict=True):
+            each[:] = before
+        other._stand_at(row, cash)
+        other.count, other.booked, other.again = stand
 
     def play(self, until: int | None = None, *, pays: bool = True, after: "_Account | None" = None) -> int:
         """Play the next rows; gives the row of a payment that cannot be made, or -1.
@@ -367,8 +374,7 @@ class _Account:
         begins, count = self.row, self.count
         stopped = self._run(last, pays=pays, after=after)
         if self.lots.units.shape[1] > 0 and (stopped >= 0 or last == self.rows - 1):
-            end, costs = stopped if stopped >= 0 else last, self.inputs.desk.cost_parameters
-            self.tax_of_all = tax_of_all(unwritten(self.lots), costs, self.closes[end], end)
+            self.tax_due = self._settle_taxes(stopped if stopped >= 0 else last, sells=stopped >= 0)
         self._add(begins, stopped if stopped >= 0 else last + 1, slice(count, self.count), stopped)
         return stopped
 
@@ -381,9 +387,12 @@ class _Account:
         spending.known[:] = self.comes
         if after is not None:
             self._take_over(after)
-        inputs, ledger = self.inputs, self.ledger
+        inputs, ledger, rule = self.inputs, self.ledger, self.inputs.rule
         if begins > 0 or last < self.rows - 1:
+            asked = rule.asked.copy()
+            asked[begins + 1] |= self.again
             inputs = inputs._replace(
+                rule=rule._replace(asked=frozen(asked)),
                 sessions=inputs.sessions._replace(closes=shown(self.closes[: last + 1])),
                 ledger=ledger.after(begins, self.count),
             )
@@ -391,6 +400,7 @@ class _Account:
         if last < self.rows - 1:
             trades = [j for j in range(self.count, self.count + written) if ledger.part_of[j] >= 0]
             self.booked = next((int(ledger.booked[j]) for j in reversed(trades) if ledger.trades[j].any()), self.booked)
+            self.again = bool(rule.again) and any(ledger.asked[j] == last for j in trades)
         self.row, self.count = last, self.count + written
         self.cash = float(ledger.cash[last] / self.opening.cash_closes[last])
         return int(stopped)
@@ -404,14 +414,27 @@ class _Account:
         spending.elsewhere[at] = (of_rule - owed) / price
         spending.state[PAID] += self.comes[at] * price / gross - owed  # which the other account has counted already
 
+    def _settle_taxes(self, row: int, *, sells: bool) -> float:
+        """The tax on a sale of all at a row, unless it is forgiven, and that of the year's return, currency.
+
+        sells : true if all is sold there, whose losses are then carried; false at the end.
+        """
+        lots, costs = self.lots if sells else unwritten(self.lots), self.inputs.desk.cost_parameters
+        tax, due = self.opening.costs.tax, 0.0
+        if sells or not self.is_forgiven:
+            due = tax_of_all(lots, costs, self.closes[row], row)
+        if tax is not None and tax.loss_limit is not None:
+            due += float(tax_return(lots, costs, tax.loss_limit))
+        return due
+
     def owed(self, stopped: int) -> tuple[float, float]:
         """(of all that was due at row `stopped`, of what the rule pays) what the owner did not get, currency.
 
-        All is sold for the last payment, and its gains are taxed.
+        All is sold for the last payment, and its gains are taxed; below 0 for a refund of tax that is left of it.
         """
-        lacking = max(self.tax_of_all - float(self.ledger.nav[stopped]), 0.0) / self.opening.gross
+        lacking = (self.tax_due - float(self.ledger.nav[stopped])) / self.opening.gross
         all_due, of_rule = self._due(stopped)
-        return min(lacking, all_due), min(lacking, of_rule)
+        return min(lacking, all_due), max(min(lacking, of_rule), 0.0)
 
     def _due(self, row: int) -> tuple[float, float]:
         """All that the owner is to get at a row, and what the rule pays, currency."""
@@ -429,9 +452,9 @@ class _Account:
         rest, by_rule, ledger = 0.0, 0.0, self.ledger
         if stopped >= 0:
             rest, by_rule = np.subtract(self._due(stopped), self.owed(stopped)).tolist()
-            out.taxes[p] += self.tax_of_all / prices[stopped]
-        elif end == self.rows and not self.is_forgiven:
-            out.due[p] += self.tax_of_all
+            out.taxes[p] += self.tax_due / prices[stopped]
+        elif end == self.rows:
+            out.due[p] += self.tax_due
         if gross > 1.0:
             piece = slice(begins + 1, end)
             out_of = float(np.maximum(self.comes[piece] - flows[piece] / prices[piece], 0.0).sum()) / gross

@@ -106,15 +106,15 @@ class Plan:
         years_left, paid = np.zeros(rows, dtype=np.int64), np.zeros(rows)
         years_left[1 + self.begins : -1 : MONTHS_A_YEAR] = np.arange(self.years - self.begins // MONTHS_A_YEAR, 0, -1)
         paid[1 + self.begins : -1 : step] = 1.0 / PARTS[self.every]
-        saved, once, elsewhere = self.money(dates)
-        return SpendingState.of(self.spending, years_left, paid, saved + once, elsewhere, gross)
+        saved, comes, income, goes = self.money(dates)
+        return SpendingState.of(self.spending, years_left, paid, saved + comes, income - goes, gross)
 
-    def money(self, dates: pd.DatetimeIndex) -> tuple[Array, Array, Array]:
-        """(T,) what is saved at each row, what comes once, and income less what goes once.
+    def money(self, dates: pd.DatetimeIndex) -> tuple[Array, Array, Array, Array]:
+        """(T,) what is saved at each row, what comes once, income, and what goes once, each at least 0.
 
         All is in today's money; `dates` as of `state`.
         """
-        step, (saved, once, elsewhere) = MONTHS_A_YEAR // PARTS[self.every], np.zeros((3, self.months + 2))
+        step, (saved, comes, income, goes) = MONTHS_A_YEAR // PARTS[self.every], np.zeros((4, self.months + 2))
         if self.saving is not None:
             saved[1 + step : 2 + self.begins : step] = self.saving.amount / PARTS[self.every]
         days, paid = dates[::step].to_numpy(), np.arange(1, self.months + 1, step)
@@ -122,8 +122,8 @@ class Plan:
             until = days[-1] if each.ends is None else (each.ends + pd.Timedelta(days=1)).to_datetime64()
             begins, ends = np.maximum(days[:-1], each.begins.to_datetime64()), np.minimum(days[1:], until)
             of_period = np.maximum((ends - begins) / (days[1:] - days[:-1]), 0.0)
-            elsewhere[paid] += of_period * each.amount / PARTS[self.every]
+            income[paid] += of_period * each.amount / PARTS[self.every]
         for day, amount in self.once.items():
             if day > dates[0]:  # what came before is in the holdings
-                (once if amount > 0.0 else elsewhere)[1 + int(np.argmin(np.abs(dates - day)))] += amount
-        return saved, once, elsewhere
+                (comes if amount > 0.0 else goes)[1 + int(np.argmin(np.abs(dates - day)))] += abs(amount)
+        return saved, comes, income, goes

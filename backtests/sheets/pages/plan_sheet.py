@@ -202,7 +202,7 @@ def plan_words(life: LifeOfPlan) -> str:
         f"{amount(each.amount)} {basis} a year from {day(max(each.begins, life.portfolio.date))}"
         f"{'' if each.ends is None else f' to {day(each.ends)}'}"
         for each in plan.income
-        if each.ends is None or each.ends > life.portfolio.date
+        if each.ends is None or each.ends >= life.portfolio.date
     ]
     if income:
         said.append(f"Income of {listed(income)}, in today's money, pays first; what is left of it is invested.")
@@ -280,7 +280,7 @@ def plan_warnings(life: LifeOfPlan, notes: Sequence[str]) -> list[str]:
     past += [
         f"income until {day(each.ends)}"
         for each in plan.income
-        if each.ends is not None and each.ends <= life.portfolio.date
+        if each.ends is not None and each.ends < life.portfolio.date
     ]
     if past:
         found.append(f"Left out of the plan, since it is past: {listed(past)}.")

@@ -140,6 +140,16 @@ def test_what_is_taxed_when_it_is_taken_out_pays_for_less():
         check_plan(PlanOpening.of(sheltered, replace(plan, withdrawal_tax=0.25)))
 
 
+def test_what_comes_in_the_first_year_pays_for_it_and_what_comes_later_does_not():
+    spends, day = Spending("indexed", 2_000.0), pd.Timestamp("2024-12-31")
+    later = Plan(spending=spends, inflation=0.0, once={day: 5_000.0})
+    with pytest.raises(ConfigError, match=r"takes 2,000.00 USD in its first year, and all that .* is worth 100.00"):
+        check_plan(PlanOpening.of(holding(WEIGHTS, 100.0), later))
+    saves = SavingKeys(amount=12_000.0, years=5)
+    soon = replace(later, saving=saves, every="month", once={pd.Timestamp("2023-06-30"): -1_500.0})
+    check_plan(PlanOpening.of(holding(WEIGHTS, 100.0), soon))
+
+
 def test_money_may_come_or_go_until_the_last_day_of_a_plan():
     plan = Plan(years=10, spending=Spending("indexed", 1.0), inflation=0.0)
     last = PlanOpening.of(holding(WEIGHTS, 100.0), plan).dates[-1]

@@ -7,17 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.today.future_paths import Opening
+from backtests.today.future_paths import FuturePrices, Opening
 from backtests.today.plan import draw, life_of_plan
-from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
+from backtests.today.plan_paths import PlanOpening, PlanPaths, _Account, bands_in_months, play_plan
+from foundation.arrays import Array
 from foundation.tolerances import TRIGGER
-from research.accounting import Costs, Tax
+from research.accounting import Costs, Policy, Tax
 from research.accounting.spending import Spending
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.plan import IncomeKeys, Plan, SavingKeys
 from research.risk.simulation.future_laws import BootstrappedFuture
 from research.risk.simulation.resampling import StationaryBootstrap
-from research.rules import Calendar, Never
+from research.rules import Calendar, Never, Threshold
 
 RULES = [
     Spending("indexed", amount=70_000),
@@ -78,6 +79,27 @@ def test_an_account_that_was_empty_pays_again_from_what_comes_to_it(
         )
 
 
+def holding(household: Portfolio, taxable: float, sheltered: float, costs: Costs) -> Portfolio:
+    """A taxable account and a sheltered one of these NAVs at its target; what is held cost its worth."""
+    weights = household.target
+    unit = household.shares / household.holdings
+    accounts = (
+        replace(household.accounts[0], taxable=kind, cash=0.0, units=unit * worth * weights)
+        for kind, worth in ((True, taxable), (False, sheltered))
+    )
+    worth = (taxable + sheltered) * weights
+    return replace(
+        household, accounts=tuple(accounts), holdings=worth, shares=unit * worth, cash=0.0, tax_lots=None, costs=costs
+    )
+
+
+def on_prices(portfolio: Portfolio, plan: Plan, growths: Array, policy: Policy, first: bool = True) -> PlanPaths:
+    """One future of these growths (D, 2), taxable accounts spent first, without inflation."""
+    opening = PlanOpening.of(portfolio, plan)
+    shared = bands_in_months(opening, Opening(portfolio), policy)
+    return play_plan(opening.accounts(first), shared, growths[None], np.ones((1, plan.months + 1)))
+
+
 def by_hand(
     plan: Plan, taxable: float, sheltered: float, first: bool, comes: Mapping[int, tuple[float, float]]
 ) -> float:
@@ -126,29 +148,84 @@ def test_what_comes_to_an_empty_account_is_taxed_as_that_account_is(
     household: Portfolio, taxable: float, sheltered: float, saving: SavingKeys | None, out: float, year: int,
     once: float, first: bool,
 ) -> None:  # fmt: skip
-    units = household.shares / household.holdings
-    held = {True: taxable, False: sheltered}
-    portfolio = replace(
-        household,
-        accounts=tuple(
-            replace(household.accounts[0], taxable=kind, cash=0.0, units=units * worth / 2.0)
-            for kind, worth in held.items()
-        ),
-        holdings=np.full(2, (taxable + sheltered) / 2.0),
-        shares=units * (taxable + sheltered) / 2.0,
-        cash=0.0, tax_lots=None, costs=replace(Costs.bps(2), tax=Tax(0.2, "average")),
-    )  # fmt: skip
+    portfolio = holding(household, taxable, sheltered, replace(Costs.bps(2), tax=Tax(0.2, "average")))
     plan = Plan(
         years=20, spending=Spending("constant", amount=60e3), saving=saving, inflation=0.0, withdrawal_tax=out,
         once={PlanOpening.of(portfolio, Plan(spending=RULES[0], inflation=0.0)).dates[12 * year]: once},
     )  # fmt: skip
-    opening = PlanOpening.of(portfolio, plan)
-    shared = bands_in_months(opening, Opening(portfolio), Never(portfolio.strategic))
-    steady = np.full((1, plan.months, 2), 1.06 ** (1 / 12))
-    got = play_plan(opening.accounts(first), shared, steady, np.ones((1, plan.months + 1)))
+    steady = np.full((plan.months, 2), 1.06 ** (1 / 12))
+    got = on_prices(portfolio, plan, steady, Never(portfolio.strategic), first)
     comes = {y: (0.0, 40e3) for y in range(1, 11)} if saving else {}
     comes[year] = (once, comes.get(year, (0.0, 0.0))[1])
     np.testing.assert_allclose(got.left, by_hand(plan, taxable, sheltered, first, comes), rtol=1e-9)
+
+
+NOTHING = Spending("constant", amount=0.0)
+MONTHS = PlanOpening.of(
+    load_portfolio("data/examples/orders_of_accounts.yaml"), Plan(years=3, spending=NOTHING, inflation=0.0)
+).dates  # fmt: skip
+
+
+def steps(moves: Mapping[int, float]) -> Array:
+    """Growths (36, 2) that are 1 but in these months."""
+    growths = np.ones((36, 2))
+    for month, growth in moves.items():
+        growths[month - 1] = growth
+    return growths
+
+
+@pytest.mark.parametrize(
+    ("tax", "taxable", "sheltered", "moves", "once", "left"),
+    [
+        # a loss of 50 is carried to the gain of 100 of what comes after the account was emptied
+        (Tax(0.2), 100.0, 1000.0, {5: 0.5, 24: 2.0}, {5: -50.0, 20: 100.0}, 1190.0),
+        # the return of the last year gives 2.22 back that gains of its first months were taxed, and 0.6 on a loss of 3
+        (Tax(0.2, loss_limit=3.0), 100.0, 1000.0, {29: 2.0, 31: 0.25}, {30: -20.0}, 500.0 + 44.4444444 + 2.8222222),
+        # a loss of 50, of which 20 are realised: 3 of them are deducted at 20 %
+        (Tax(0.2, loss_limit=3.0), 100.0, 1000.0, {29: 0.5}, {30: -20.0}, 530.6),
+        (Tax(0.2, loss_limit=3.0, at_end="step_up"), 100.0, 1000.0, {29: 0.5}, {30: -20.0}, 530.6),
+        # the same for an account that is emptied: what its year's return gives back is not lost
+        (Tax(0.2, loss_limit=3.0), 100.0, 1000.0, {6: 2.0, 7: 0.25}, {6: -20.0, 8: -45.0}, 502.2666667),
+        # an account that holds nothing takes what comes once
+        (None, 0.0, 1000.0, {}, {6: 100.0}, 1100.0),
+    ],
+    ids=["loss carried", "last return", "deducted", "step_up", "emptied", "nothing held"],
+)  # fmt: skip
+def test_losses_and_returns_of_an_account_are_counted_by_hand(
+    household: Portfolio, tax: Tax | None, taxable: float, sheltered: float, moves: dict, once: dict, left: float
+) -> None:
+    portfolio = holding(household, taxable, sheltered, replace(Costs.bps(2), tax=tax))
+    paid = {MONTHS[month]: money for month, money in once.items()}
+    plan = Plan(years=3, spending=NOTHING, inflation=0.0, once=paid)
+    got = on_prices(portfolio, plan, steps(moves), Never(portfolio.strategic))
+    np.testing.assert_allclose(got.left, left, rtol=1e-9)
+
+
+def test_what_comes_once_is_not_taxed_as_withdrawn_where_the_taxable_account_is_empty(household: Portfolio) -> None:
+    portfolio = holding(household, 0.0, 1000.0, Costs.bps(2))
+    plan = Plan(years=3, spending=NOTHING, inflation=0.0, withdrawal_tax=0.25, once={MONTHS[6]: 100.0})
+    got = on_prices(portfolio, plan, steps({}), Never(portfolio.strategic))
+    np.testing.assert_allclose(got.left, 850.0, rtol=1e-9)
+
+
+@pytest.mark.parametrize("month", [2, 7, 8, 19])
+def test_a_trade_of_several_months_goes_on_when_another_account_takes_over(household: Portfolio, month: int) -> None:
+    portfolio = holding(household, 100.0, 1000.0, Costs.bps(2))
+    growths = np.exp(np.random.default_rng(3).normal(0.0, 0.05, (36, 2)))
+    policy = Threshold(portfolio.strategic, 0.02, "target", fraction=0.5, schedule="quarter")
+    plan = Plan(years=3, spending=NOTHING, inflation=0.0)
+    opening = PlanOpening.of(portfolio, plan).accounts(True)[0]
+    prices = FuturePrices.room(opening)
+    prices.write(growths)
+    account = _Account(opening, bands_in_months(opening, opening, policy), prices, 1.0, alone=True)
+    account.begin(np.ones(37), PlanPaths(*(np.zeros((1, 4)) for _ in range(7))), 0)
+    account.play(month + 1)
+    worth = float(account.ledger.nav[month + 1])
+    ends = [
+        on_prices(portfolio, replace(plan, once={MONTHS[month]: -(worth + more)}), growths, policy).nav[0, -1]
+        for more in (1e-6, -1e-6)
+    ]
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-5)
 
 
 @pytest.mark.parametrize(
