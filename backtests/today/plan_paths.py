@@ -302,8 +302,6 @@ class _Account:
         )  # fmt: skip
         self.held = opening.portfolio.holdings / opening.closes[1]
         self.held_cash = float(opening.portfolio.cash / opening.cash_closes[1])
-        tax = opening.costs.tax
-        self.is_forgiven = tax is not None and tax.at_end == "step_up"
         self.units, self.booked_before = np.empty(n), 1 - opening.portfolio.sessions_since_trade
         self.one = typed(play, self.inputs, 0, self.units, self.held_cash, self.booked_before)
 
@@ -421,7 +419,7 @@ class _Account:
         """
         lots, costs = self.lots if sells else unwritten(self.lots), self.inputs.desk.cost_parameters
         tax, due = self.opening.costs.tax, 0.0
-        if sells or not self.is_forgiven:
+        if sells or tax is None or tax.at_end != "step_up":
             due = tax_of_all(lots, costs, self.closes[row], row)
         if tax is not None and tax.loss_limit is not None:
             due += float(tax_return(lots, costs, tax.loss_limit))
