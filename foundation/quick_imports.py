@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +16,7 @@ def without_grammars_of_addresses() -> AbstractContextManager[None]:
     jsonschema does without it; the schema of a notebook has no such address. papermill imports it, and so does plotly
     when it shows a figure.
     """
-    return _without("rfc3987_syntax")
+    return _instead("rfc3987_syntax", None)
 
 
 def without_coverage_of_kernels() -> AbstractContextManager[None]:
@@ -24,20 +24,7 @@ def without_coverage_of_kernels() -> AbstractContextManager[None]:
 
     numba would only tell it which lines of kernels were compiled.
     """
-    return _without("coverage")
-
-
-@contextmanager
-def _without(name: str) -> Iterator[None]:
-    """Imports of a module fail, as if it were not installed, unless it has been imported before."""
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = None  # type: ignore[assignment]  # an import of it raises ImportError
-    try:
-        yield
-    finally:
-        del sys.modules[name]
+    return _instead("coverage", None)
 
 
 def without_compiler_of_torch() -> AbstractContextManager[None]:
@@ -46,7 +33,7 @@ def without_compiler_of_torch() -> AbstractContextManager[None]:
     They import it to tell it what it must not compile (`disable`), and where a graph ends (`graph_break`). Without
     `torch.compile` there is nothing to tell.
     """
-    return _instead("torch._dynamo", disable=lambda function, *_, **__: function, graph_break=lambda: None)
+    return _instead("torch._dynamo", {"disable": lambda function, *_, **__: function, "graph_break": lambda: None})
 
 
 def without_statistics() -> AbstractContextManager[None]:
@@ -57,17 +44,21 @@ def without_statistics() -> AbstractContextManager[None]:
 
         return entropy(*given)
 
-    return _instead("scipy.stats", entropy=entropy)
+    return _instead("scipy.stats", {"entropy": entropy})
 
 
 @contextmanager
-def _instead(name: str, **given: Any) -> Iterator[None]:
-    """Imports of a module find one with these attributes alone, unless it has been imported before."""
+def _instead(name: str, given: Mapping[str, Any] | None) -> Iterator[None]:
+    """Imports of a module find one with these attributes alone, unless it has been imported before.
+
+    given : None for imports that fail, as if it were not installed.
+    """
     if name in sys.modules:
         yield
         return
-    sys.modules[name] = ModuleType(name)
-    vars(sys.modules[name]).update(given)
+    sys.modules[name] = None if given is None else ModuleType(name)  # type: ignore[assignment]
+    if given is not None:
+        vars(sys.modules[name]).update(given)
     try:
         yield
     finally:

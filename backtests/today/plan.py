@@ -304,7 +304,7 @@ def with_consumer_prices(market: Market) -> Market:
 def check_plan(opening: PlanOpening) -> None:
     """Refuse a plan that cannot begin. Raises ConfigError."""
     portfolio, plan, last = opening.portfolio, opening.plan, opening.dates[-1]
-    saved, comes, income, goes = (each[1 : 1 + MONTHS_A_YEAR].sum() for each in plan.money(opening.dates))
+    saved, comes, income, goes = (each[1 : 1 + MONTHS_A_YEAR].sum() for each in opening.money)
     spent = goes - income + (0.0 if plan.begins > 0 else plan.spending.amount or plan.spending.floor)
     worth = sum(each.portfolio.nav / each.gross for each in opening.accounts(True))
     if spent > 0.0 and spent >= worth + saved + comes:

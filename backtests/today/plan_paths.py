@@ -17,7 +17,7 @@ from backtests.engine.compiled_loop import play
 from backtests.engine.ledger import Ledger
 from backtests.engine.tax_at_end import tax_of_all, unwritten
 from backtests.today.future_paths import FuturePrices, Opening, SharedBands, engine_inputs, estimates, shown, typed
-from foundation.arrays import Array, Rows, frozen
+from foundation.arrays import Array, Rows, frozen, kept
 from foundation.compiled import compiled
 from foundation.errors import ConfigError
 from research.accounting import Costs, Execution, Policy
@@ -85,6 +85,11 @@ class PlanOpening(Opening):
         first = self.portfolio.market.dates[-1]
         near = [first + pd.DateOffset(months=k) - HALF_MONTH for k in range(1, self.plan.months + 1)]
         return pd.DatetimeIndex([first, *(day + pd.offsets.MonthEnd(0) for day in near)]).as_unit("us")
+
+    @cached_property
+    def money(self) -> tuple[Array, Array, Array, Array]:
+        """(D + 2,) what is saved at each row, what comes once, income, and what goes once: `Plan.money`."""
+        return self.plan.money(self.dates)
 
     @cached_property
     def cash_growth(self) -> float:
@@ -220,7 +225,7 @@ def play_plan(
     scale    : multiple of the amount, or of the share, that is spent.
     """
     paths, years, now = len(growths), accounts[0].plan.years, FuturePrices.room(accounts[0])
-    _, _, income, _ = accounts[0].plan.money(accounts[0].dates)
+    _, _, income, _ = accounts[0].money
     laid_out = [_Account(opening, shared, now, scale, alone=len(accounts) == 1) for opening in accounts]
     out = PlanPaths(
         np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros(paths), np.zeros((paths, years)), np.zeros(paths),
@@ -281,7 +286,7 @@ class _Account:
         self.rows, n = now.closes.shape
         self.opening, self.spending = opening, opening.plan.state(opening.dates, opening.gross)
         self.spending.numbers[:2] *= scale
-        spending, (saved, comes, _, _) = self.spending, opening.plan.money(opening.dates)
+        spending, (saved, comes, _, _) = self.spending, opening.money
         self.planned = spending.years_left.copy(), spending.paid.copy(), spending.elsewhere.copy()
         self.comes = np.zeros(self.rows)
         self.comes += saved if alone or not opening.taxable else 0.0
@@ -303,7 +308,8 @@ class _Account:
         self.held = opening.portfolio.holdings / opening.closes[1]
         self.held_cash = float(opening.portfolio.cash / opening.cash_closes[1])
         self.units, self.booked_before = np.empty(n), 1 - opening.portfolio.sessions_since_trade
-        self.one = typed(play, self.inputs, 0, self.units, self.held_cash, self.booked_before)
+        given = self.inputs, 0, self.units, self.held_cash, self.booked_before
+        self.one = kept(opening, ("code", shared), lambda: typed(play, *given))  # of one policy, of the same types
 
     def begin(self, prices: Array, out: PlanPaths, p: int) -> None:
         """Go back to today, for the future that is now written.
@@ -386,13 +392,14 @@ class _Account:
         if after is not None:
             self._take_over(after)
         inputs, ledger, rule = self.inputs, self.ledger, self.inputs.rule
-        if begins > 0 or last < self.rows - 1:
+        if self.again:
             asked = rule.asked.copy()
-            asked[begins + 1] |= self.again
+            asked[begins + 1] = True
+            inputs = inputs._replace(rule=rule._replace(asked=frozen(asked)))
+        if begins > 0 or last < self.rows - 1:
+            closes = shown(self.closes[: last + 1])
             inputs = inputs._replace(
-                rule=rule._replace(asked=frozen(asked)),
-                sessions=inputs.sessions._replace(closes=shown(self.closes[: last + 1])),
-                ledger=ledger.after(begins, self.count),
+                sessions=inputs.sessions._replace(closes=closes), ledger=ledger.after(begins, self.count)
             )
         written, stopped = self.one(inputs, begins, self.units, self.cash, self.booked)
         if last < self.rows - 1:

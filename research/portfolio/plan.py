@@ -44,6 +44,10 @@ class IncomeKeys:
         if self.ends is not None and self.ends < self.begins:
             raise Told(f"before it begins, on {self.begins:%Y-%m-%d}", "Give a later day, or leave it out.", "ends")
 
+    def is_past(self, today: pd.Timestamp) -> bool:
+        """True if its last day is before today."""
+        return self.ends is not None and self.ends < today
+
 
 @record
 class Plan:

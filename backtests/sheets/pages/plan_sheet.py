@@ -202,7 +202,7 @@ def plan_words(life: LifeOfPlan) -> str:
         f"{amount(each.amount)} {basis} a year from {day(max(each.begins, life.portfolio.date))}"
         f"{'' if each.ends is None else f' to {day(each.ends)}'}"
         for each in plan.income
-        if each.ends is None or each.ends >= life.portfolio.date
+        if not each.is_past(life.portfolio.date)
     ]
     if income:
         said.append(f"Income of {listed(income)}, in today's money, pays first; what is left of it is invested.")
@@ -277,11 +277,7 @@ def plan_warnings(life: LifeOfPlan, notes: Sequence[str]) -> list[str]:
         if growth > FAST
     ]
     past = [f"once on {day(each)}" for each in plan.once if each <= life.portfolio.date]
-    past += [
-        f"income until {day(each.ends)}"
-        for each in plan.income
-        if each.ends is not None and each.ends < life.portfolio.date
-    ]
+    past += [f"income until {day(each.ends)}" for each in plan.income if each.is_past(life.portfolio.date)]
     if past:
         found.append(f"Left out of the plan, since it is past: {listed(past)}.")
     if life.frozen:
