@@ -49,7 +49,8 @@ function reveal(hash) {
   if (panel) panel.open = true;
 }
 
-// ---- forms: <form data-api="POST /api/path" data-then="/path/{id}"> ------------------------------------------------
+// ---- forms: <form method="dialog" data-api="POST /api/path" data-then="/path/{id}"> --------------------------------
+// The method keeps a browser, until this script has come, from sending what is filled in, a password too, by the address.
 // Each field is a key of the JSON by its name; data-kind says of which type: number, numbers (by commas), json, list (of
 // lines). Fields that are empty are left out. data-text says that the field `text` is the whole body, and of which type.
 // `{name}` of data-then is a key of the answer; "" stays on the page, says data-said, and with data-reload loads the panel

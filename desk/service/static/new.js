@@ -11,7 +11,10 @@ function decoded(bytes) {
   }
 }
 
-document.addEventListener("change", async (event) => {
-  const [file] = event.target.files || [];
-  if (file) document.getElementById(event.target.dataset.into).value = decoded(new Uint8Array(await file.arrayBuffer()));
-});
+async function show(input) {
+  const [file] = input.files || [];
+  if (file) document.getElementById(input.dataset.into).value = decoded(new Uint8Array(await file.arrayBuffer()));
+}
+
+document.addEventListener("change", ({ target }) => show(target));
+document.querySelectorAll("input[type=file]").forEach(show); // chosen before this script had come

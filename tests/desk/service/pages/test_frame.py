@@ -1,11 +1,15 @@
 """The frame of all pages: sign-in, ways, panels, forms and their mistakes, in a real browser."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 from people import PASSWORD
 from playwright.sync_api import BrowserContext, expect
+
+from desk.service.pages import page as pages
 
 
 def test_who_is_not_signed_in_is_sent_to_and_comes_back(served, context_of: Callable[..., BrowserContext]) -> None:
@@ -22,6 +26,25 @@ def test_who_is_not_signed_in_is_sent_to_and_comes_back(served, context_of: Call
     page.wait_for_url(f"{served.address}/?of=all")
     assert page.evaluate("document.cookie") == ""  # no script reads it
     expect(page.get_by_role("heading", level=1)).to_have_text("Portfolios")
+
+
+def test_a_form_whose_script_has_not_come_sends_nothing(served, context_of: Callable[..., BrowserContext]) -> None:
+    page = context_of().new_page()
+    page.route("**/app.js*", lambda route: route.abort())
+    page.goto("/sign-in")
+    page.get_by_label("E-mail address").fill("ann@desk.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    assert page.url == f"{served.address}/sign-in"
+    templates = Path(pages.__file__).parents[1] / "templates"
+    forms = [
+        form
+        for file in templates.iterdir()
+        for form in re.findall(r"<form[^>]*data-(?:api|passkey)=", file.read_text())
+    ]
+    assert [form for form in forms if 'method="dialog"' not in form] == []
+    assert len(forms) > 30
 
 
 @pytest.mark.parametrize(

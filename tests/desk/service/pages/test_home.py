@@ -14,6 +14,19 @@ from foundation.files import ROOT
 POSITIONS = ROOT / "data" / "portfolios" / "positions.csv"
 
 
+def test_a_file_chosen_before_the_script_has_come_is_shown(
+    served: Any, stores: Path, signed_in: Callable[..., Page]
+) -> None:
+    page = signed_in(served.user("manager", "eve"))
+    page.route("**/new.js*", lambda route: route.abort())
+    page.goto("/new")
+    page.get_by_label("File of positions").set_input_files(POSITIONS)
+    expect(page.get_by_label("Its rows")).to_have_value("")
+    page.unroute("**/new.js*")
+    page.add_script_tag(url=page.locator("script[src*='new.js']").get_attribute("src"))
+    expect(page.get_by_label("Its rows")).to_have_value(re.compile("ISHARES CORE US AGGREGATE"))
+
+
 def test_from_a_brokers_file_to_a_ticket_in_a_browser(
     served: Any, stores: Path, signed_in: Callable[..., Page]
 ) -> None:
