@@ -6,6 +6,7 @@ from typing import Any
 
 from backtests.runs.folder import Run, code_version, found_at, surroundings
 from backtests.runs.manifest import CHANGED, changed_code, hashes, read_manifest
+from foundation.errors import DataError
 from foundation.paper.wording import counted
 
 
@@ -42,6 +43,17 @@ def verify(folder: str | Path) -> Verified:
     folder = found_at(Path(folder))
     manifest = read_manifest(folder)
     return Verified(folder, manifest, tuple(_changed(folder, manifest)), tuple(_since(manifest)))
+
+
+def kept_run(folder: Path) -> Verified | None:
+    """The verdict on a run that is there with every file as it was made; else None, and it is to be made."""
+    if not folder.exists():
+        return None
+    try:
+        found = verify(folder)
+    except DataError:
+        return None
+    return None if found.changed else found
 
 
 def _changed(folder: Path, manifest: dict[str, Any]) -> list[str]:

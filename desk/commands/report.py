@@ -48,7 +48,7 @@ from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
 from backtests.runs.parameters import Plain, check_parameters, parse_parameter
 from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
 from backtests.runs.trial_book import count_trials
-from backtests.runs.verify import verify
+from backtests.runs.verify import kept_run
 from backtests.sheets.pages.policy_card import write_card
 from backtests.sheets.pages.single_sheet import candidate_sheet
 from backtests.sheets.pages.tearsheet import write_tearsheet
@@ -311,17 +311,23 @@ def make_report(
     retrain: bool = False,
     trust_code: bool | None = None,
 ) -> Made:
-    """Have papermill execute the comparing notebook for a portfolio file, into a run of its own.
+    """The report of a portfolio file: papermill executes the comparing notebook, into a run of its own.
+
+    A run of the same file, settings, data and code that is there, with every file as it was made, is not made again.
 
     file       : portfolio file.
     given      : parameters of the notebook as name=value.
     reports    : folder of the runs, or None for `reports_folder`.
-    retrain    : true to train learned policies anew, even if the same training is kept.
+    retrain    : true to make the run again, and train learned policies anew, even if the same training is kept.
     trust_code : true if the file may name rules by import path, as for `load_portfolio`.
     Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
                  `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute` do.
     """
-    return made_report(ask_report(file, given, reports, trust_code), retrain)
+    asked = ask_report(file, given, reports, trust_code)
+    if retrain or (found := kept_run(asked.final)) is None:
+        return made_report(asked, retrain)
+    said = f"Nothing was made: this run is there. --retrain makes it again.\n{found!r}"
+    return Made(asked.final, f"{_said(asked.final)}\n{wrapped(said)}\n{asked.final}")
 
 
 def made_report(asked: AskedReport, retrain: bool = False) -> Made:
@@ -333,19 +339,15 @@ def made_report(asked: AskedReport, retrain: bool = False) -> Made:
         (folder / PROGRESS).unlink(missing_ok=True)
         check_whole(folder, FILES)
         sign(folder, started)
-        text = (folder / SUMMARY_FILE).read_text(encoding="utf-8")
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    said = _reused_text(manifest["reused"]) + age_text(
-        date.fromisoformat(manifest["last_day"]), started.date(), "the trades are those"
-    )
-    return Made(final, f"{text}{said}\n{final}")
+    reused = _reused_text(json.loads((final / MANIFEST).read_bytes())["reused"])
+    return Made(final, f"{_said(final, reused)}\n{final}")
 
 
-def kept_report(asked: AskedReport) -> Path:
-    """The folder of a report that was asked for: of the run that is there, unless it was changed, or else made now."""
-    if not (asked.final / MANIFEST).exists() or verify(asked.final).changed:
-        made_report(asked)
-    return asked.final
+def _said(run: Path, reused: str = "") -> str:
+    """The text of a report, and how old its prices are today. reused : said between the two."""
+    last = date.fromisoformat(json.loads((run / MANIFEST).read_bytes())["last_day"])
+    text = (run / SUMMARY_FILE).read_text(encoding="utf-8")
+    return f"{text}{reused}{age_text(last, datetime.now(UTC).date(), 'the trades are those')}"
 
 
 def tour_text(folder: Path) -> str:

@@ -18,7 +18,7 @@ from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.folder import NUMBERS_FILE, RESULTS_FILE, SUMMARY_FILE
 from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell, environment
-from backtests.runs.verify import verify
+from backtests.runs.verify import kept_run
 from backtests.sheets.pages.batch import PICTURE_POINTS
 from backtests.sheets.pages.client import CLIENT_PAGE
 from desk.commands.batch.clients import client_run, make_client
@@ -171,13 +171,9 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
 
 def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:
     """The row of a run that is there, with every file as it was made; None where it is not."""
-    if not final.exists():
-        return None
     try:
-        if verify(final).changed:
-            return None
-        return _whole(job, final, notebook, "found", time.monotonic())
-    except DataError:
+        return None if kept_run(final) is None else _whole(job, final, notebook, "found", time.monotonic())
+    except DataError:  # of the report that it shares
         return None
 
 

@@ -19,10 +19,11 @@ from commanded import FILE as SMALL
 from commanded import ROOT, TRADES, Done, rebalance
 
 from backtests.runs.notebook import COMPARING
+from backtests.runs.verify import kept_run
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
 from desk.commands.made import Made
-from desk.commands.report import TOUR, ask_report, kept_report, parquet, tour_text
+from desk.commands.report import TOUR, ask_report, parquet, tour_text
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
@@ -85,12 +86,22 @@ def test_a_report_is_one_whole_folder_and_nothing_besides(reports: Path) -> None
     assert run.name.startswith("desk-2022-12-29-")
 
 
-def test_a_tour_finds_its_run_again_and_says_what_to_look_at(reports: Path) -> None:
+def test_a_run_that_is_there_is_not_made_again_and_a_tour_says_what_to_look_at(reports: Path, tmp_path: Path) -> None:
     run = run_in(reports)
     before = (run / "manifest.json").stat().st_ino
-    asked = ask_report(reports.parent / "desk.yaml", [word for word in QUICK if "=" in word], reports)
-    assert kept_report(asked) == run
+    again = rebalance("report", reports.parent / "desk.yaml", *QUICK, "--reports", reports)
+    assert again.out.startswith((run / "summary.txt").read_text())
+    assert "Nothing was made: this run is there. --retrain makes it again." in again.out
+    assert again.out.rstrip().endswith(str(run))
     assert (run / "manifest.json").stat().st_ino == before
+    other = tmp_path / run.name
+    assert kept_run(other) is None
+    shutil.copytree(run, other)
+    assert kept_run(other) is not None
+    (other / "tearsheet.json").write_text("{}")
+    assert kept_run(other) is None
+    (other / "manifest.json").write_text("{}")
+    assert kept_run(other) is None
     text = tour_text(run)
     summary = (run / "summary.txt").read_text()
     (verdict,) = re.findall(r"^(?:KEEP|USE) .+$", summary, re.MULTILINE)
