@@ -73,7 +73,7 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("desk journal show", TABLES),
         ("desk why none", TABLES),
         ("data sources", COMPUTED),
-        ("research policies", {"scipy.linalg", "backtests.engine.run", "backtests.sweeps", "research.orders"}),
+        ("research policies", {*TABLES, "backtests.engine", "research.learning.settings"}),
         ("serve user list", KERNELS),
         (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "backtests.engine"}),
     ],
