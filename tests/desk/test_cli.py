@@ -76,6 +76,9 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("research policies", {*TABLES, "backtests.engine", "research.learning.settings"}),
         ("serve user list", KERNELS),
         (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "backtests.engine"}),
+        ("trades none.yaml", HEAVY),
+        ("desk run none.yaml", HEAVY),
+        ("report none.yaml", HEAVY),
     ],
 )
 def test_a_daily_command_imports_nothing_that_it_does_not_use(words: str, heavy: set[str], tmp_path: Path) -> None:
