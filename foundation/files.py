@@ -18,6 +18,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 
+from foundation.errors import ConfigError
+
 ROOT = Path(__file__).parents[1]  # the folder of the workbench
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
 WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and end that of its lock
@@ -28,6 +30,18 @@ def from_workbench(path: str | Path) -> str:
     """A path as given, or that within the workbench's own folder, where a file is there alone."""
     own = str(ROOT / path)
     return own if os.path.isfile(own) and not os.path.exists(path) else str(path)
+
+
+def check_there(path: str | Path) -> None:
+    """Raise ConfigError where a file that the user named is not there."""
+    try:
+        os.stat(path)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"no file {path}. Correct the path; it is read from the working directory, {Path.cwd()}."
+        ) from error
+    except (OSError, ValueError):  # whoever reads it says why it cannot be read
+        pass
 
 
 def write_whole(path: str | Path, content: str | bytes | memoryview) -> Path:

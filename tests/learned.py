@@ -16,7 +16,8 @@ from research.learning.worlds.rollouts import measure_scaling
 from research.learning.worlds.training_days import TrainingDays, scales, training_days
 from research.learning.worlds.worlds import Worlds
 from research.market import Market, instruments_table
-from research.rules.networks.features import SHARED, FeatureScaling
+from research.rules.networks.features import FeatureScaling
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import Network, network
 
 TARGET, COSTS, PENALTY, YEAR = FixedWeights((0.4, 0.3)), Costs.bps(2, commission=5, half_spread=5), 5.0, 252

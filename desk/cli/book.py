@@ -41,13 +41,14 @@ def open_(
 
     `positions: {book: NAME}` in FILE then reads it.
     """
-    with starting():
-        from desk.commands.orders.book import named_in, open_from, show
+    with starting(file):
+        from desk.commands.orders.book import named_in, open_from
+        from desk.commands.orders.book_text import book_text
 
     book = open_from(file, name, positions, not_held, as_of)
     is_read = named_in(file) == book.name
     advice = f"Write `positions: {{book: {book.name}}}` into {file}, so that its lists read it."
-    print_text("\n\n".join([show(book.name), *([] if is_read else [advice])]))
+    print_text("\n\n".join([book_text(book.name), *([] if is_read else [advice])]))
 
 
 def fill(
@@ -74,20 +75,21 @@ def fill(
     What is booked is left out, and what has no order is listed.
     """
     with starting():
-        from desk.commands.orders import book, fills
+        from desk.commands.orders import fills
+        from desk.commands.orders.book_text import book_text
         from research.orders.bookkeeping.transaction import Reading
 
     reading = Reading(symbols_of(symbol or ()), zone, day_first, decimal)
     imported = fills.fill_from(name, file, ticket, reading)
-    print_text("\n\n".join(filter(None, [book.show(name), "\n".join(imported.notes)])))
+    print_text("\n\n".join(filter(None, [book_text(name), "\n".join(imported.notes)])))
 
 
 def show(name: NAME) -> None:
     """Print holdings, cash, open orders, and what is to be booked."""
     with starting():
-        from desk.commands.orders import book
+        from desk.commands.orders.book_text import book_text
 
-    print_text(book.show(name))
+    print_text(book_text(name))
 
 
 def resolve(
@@ -106,10 +108,11 @@ def resolve(
     Rows of brokers' files, splits, dividends, and open orders, which are dropped.
     """
     with starting():
-        from desk.commands.orders import book
+        from desk.commands.orders.book import resolve as resolved
+        from desk.commands.orders.book_text import book_text
 
-    book.resolve(name, items, order, dismiss=dismiss)
-    print_text(book.show(name))
+    resolved(name, items, order, dismiss=dismiss)
+    print_text(book_text(name))
 
 
 def reconcile(

@@ -47,7 +47,7 @@ def run(
 
     With --from and --to, play the cycle over these days beside the plain policy, and journal nothing.
     """
-    with starting():
+    with starting(file):
         from desk.commands.cycle.cycle import make_cycle, replay_text
         from desk.commands.cycle.records import check_outputs, write_page, write_record
         from desk.cycle.prose import prose_of
@@ -100,7 +100,7 @@ def live(
     Both columns, since when and why they differ. The record is that of the book of FILE, or of its `nav_history`.
     An interval that may be looked at each day says when it contradicts the backtest, or what the test promised.
     """
-    with starting():
+    with starting(file):
         from desk.commands.cycle.live import live_text
 
     print_text(live_text(file, out, reports, trust_code))

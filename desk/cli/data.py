@@ -25,7 +25,7 @@ def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
 
     Exit status 1 if something failed.
     """
-    with starting():
+    with starting(file):
         from desk.commands.data import fetch_data
         from foundation.arguments import day
 
@@ -35,7 +35,7 @@ def fetch(file: File, since: Since = None, dry_run: DryRun = False) -> None:
 
 def update(file: File, dry_run: DryRun = False) -> None:
     """Fetch what is new for FILE, and the last sessions again. Exit status 1 if something failed."""
-    with starting():
+    with starting(file):
         from desk.commands.data import fetch_data
 
     text, whole = fetch_data(file, dry_run=dry_run)
@@ -96,7 +96,7 @@ def news(
     ] = False,
 ) -> None:
     """Score NEWS for the assets of FILE, for `kind: news`. Exit status 1 if an item is left out."""
-    with starting():
+    with starting(file):
         from desk.commands.data import news_text
 
     tell(*news_text(file, sources_of_news, out, by_model=by_model))

@@ -12,6 +12,7 @@ import typer
 from desk.commands.limits import check_limits
 from desk.commands.terminal import INTERRUPTED, end
 from foundation.errors import ConfigError
+from foundation.files import check_there, from_workbench
 from foundation.progress import bar
 
 
@@ -83,12 +84,16 @@ Cluster = Annotated[
 
 
 @contextmanager
-def starting() -> Iterator[None]:
+def starting(file: Path | None = None) -> Iterator[None]:
     """While modules are imported: a line, if this takes long, and no search for garbage, which would find next to none.
 
     What is imported stays: later searches leave it out, and are rare, since drawing makes many objects and few cycles.
-    Raises : ConfigError where the system lets the process have too little to import them.
+
+    file   : file that the command reads.
+    Raises : ConfigError where that file is not there, and where the system lets the process have too little.
     """
+    if file is not None:
+        check_there(from_workbench(file))
     check_limits()
     gc.disable()
     try:

@@ -57,7 +57,7 @@ def report(
     the run is the same with them and without. `runs show RUN --png DIR` draws its
     pictures as PNG.
     """
-    with starting():
+    with starting(file):
         from backtests.sheets.sections.sections import SECTION_NAMES
         from desk.commands.print_page import print_page
         from desk.commands.report import make_report
@@ -154,7 +154,7 @@ def backtest(
     reports: Reports = None,
 ) -> None:
     """Backtest one policy of FILE, and write its results."""
-    with starting():
+    with starting(file):
         from desk.commands.report import make_backtest
 
     print_text(make_backtest(file, policy, reports, retrain, sheet, trust_code).text)

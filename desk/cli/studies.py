@@ -26,7 +26,7 @@ def audit(
 
     It does if a decision depends on later data. Exit status 1 if one does.
     """
-    with starting():
+    with starting(file):
         from desk.commands.audit import make_audit
 
     made = make_audit(file, policy, days, workers, controls, trust_code)

@@ -24,7 +24,7 @@ def risk(
 
     Exposures, losses, contributions, drift, and a year from today.
     """
-    with starting():
+    with starting(file):
         from desk.commands.today.risk import make_risk
 
     print_text(make_risk(file, reports, paths, trust_code=trust_code).text)
@@ -40,7 +40,7 @@ def plan(
 
     Savings, withdrawals, taxes and costs of each policy, over all the years of the key `plan`.
     """
-    with starting():
+    with starting(file):
         from desk.commands.today.plan import make_plan
 
     print_text(make_plan(file, reports, paths, trust_code=trust_code).text)
@@ -61,7 +61,7 @@ def allocate(
 
     A page shows weights held, the target and simple controls, risk and reasons.
     """
-    with starting():
+    with starting(file):
         from desk.commands.today.allocate import make_allocate
 
     print_text(make_allocate(file, reports, as_of, policy, sensitivity, trust_code, full).text)
@@ -81,7 +81,7 @@ def forecast(
 
     A page shows what they expect, their skill and what came; they are entered into the forecast book.
     """
-    with starting():
+    with starting(file):
         from desk.commands.today.forecast import make_forecast
 
     print_text(make_forecast(file, reports, as_of, worth, trust_code, full).text)

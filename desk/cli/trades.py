@@ -128,7 +128,7 @@ def trades(
             if file
             else "no portfolio is named: give its file, or a file of accounts as --accounts."
         )
-    with starting():
+    with starting(file):
         from backtests.runs.folder import reports_folder
         from desk.commands.orders.replaced_files import replaced_files
         from desk.commands.orders.trades import check_out, request_of, save_trades, trades_now

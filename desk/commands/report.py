@@ -27,7 +27,8 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import backtest_text
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import Score, score
-from backtests.laboratory.learned.results import SHEET, results_of, write_results
+from backtests.laboratory.learned.results import results_of
+from backtests.laboratory.learned.saved import SHEET, write_results
 from backtests.runs.folder import (
     FIGURES_FILE,
     MAIL,

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import sem
-from scipy.stats import t as student
 
 from backtests.engine import backtest
 from backtests.engine.run import conditions
@@ -208,7 +206,9 @@ def promise(portfolio: Portfolio, policy: Policy, name: str, both: Parting) -> P
     months = batch_means(played[0] - played[1], year)
     if (count := len(months)) < BATCHES_A_YEAR:
         return NotAvailable(f"the test has {counted(count, 'month')} before the record: give a year at least.")
-    value, reach = float(months.mean()), float(student.ppf((1.0 + HALF) / 2.0, count - 1) * sem(months))
+    from scipy import stats  # slow to import
+
+    value, reach = float(months.mean()), float(stats.t.ppf((1.0 + HALF) / 2.0, count - 1) * stats.sem(months))
     live = confidence_sequence(both.live.returns - beside_live.net_returns[1:], year, HALF)
     return Promise(Estimate(value, value - reach, value + reach, HALF), live)
 

@@ -7,7 +7,7 @@ model may have read what followed.
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -53,9 +53,6 @@ class Score:
     def counts(self) -> bool:
         """True if it was published after the training cut-off of its model."""
         return self.published.date() > self.cutoff
-
-
-SCORE = TypeAdapter(Score)
 
 
 @dataclass(frozen=True)
@@ -157,6 +154,12 @@ def read_scores(path: Path, name: str = "") -> Scores:
     return Scores(name or path.name, sha256_of(path), tuple(rows))
 
 
+@cache
+def _form() -> TypeAdapter[Score]:
+    """The reader of scores, which takes long to make."""
+    return TypeAdapter(Score)
+
+
 def score_rows(path: Path) -> list[Score]:
     """The rows of a file of scores, which may be none. Raises as `read_scores`."""
     (_, head), *rows = read_text(path).rows()
@@ -165,7 +168,7 @@ def score_rows(path: Path) -> list[Score]:
     scores = []
     for line, cells in rows:
         try:
-            score = SCORE.validate_python(dict(zip(head, cells if len(cells) == len(head) else (), strict=False)))
+            score = _form().validate_python(dict(zip(head, cells if len(cells) == len(head) else (), strict=False)))
         except ValidationError as error:
             found, fix = error.errors()[0]["input"], "Correct it, or make the file anew with `rebalance data news`."
             raise DataError(f"{path.name}, line {line}: {first_fault(error)}, not {shown(found)}. {fix}") from None

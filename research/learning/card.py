@@ -10,7 +10,8 @@ from research.learning.drift import lengths, observed
 from research.learning.settings import Learned
 from research.learning.worlds.rollouts import ActionFunction, action_function, evaluate_paths
 from research.learning.worlds.training_days import TrainingDays
-from research.rules.networks.features import SHARED, FeatureScaling
+from research.rules.networks.features import FeatureScaling
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import Network
 
 if TYPE_CHECKING:

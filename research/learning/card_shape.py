@@ -5,18 +5,16 @@ A checksum proves that a card was not changed by accident. It does not prove tha
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from foundation.arguments import LARGEST_NUMBER, first_fault, shown
 from foundation.names import name_fault
 from foundation.printable import has_unseen
-from research.learning.settings import SESSIONS
-from research.rules.networks.actions import ACTIONS
-from research.rules.networks.features import SHARED
+from research.rules.networks.names import SHARED, Action, NetworkSchedule
 
 LEARNED_FORMAT, UNIVERSAL_FORMAT = "learned rebalancing policy, 3", "universal rebalancer, 1"  # formats
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -32,7 +30,7 @@ def _plain(text: str) -> str:
 def _date(text: str) -> str:
     if not DAY.fullmatch(text):
         raise ValueError("no date as YYYY-MM-DD")
-    pd.Timestamp(text)  # raises ValueError where there is no such day
+    date.fromisoformat(text)  # raises ValueError where there is no such day
     return text
 
 
@@ -122,8 +120,8 @@ class _Point(Shape):
 class _Learned(Shape):
     format: Text
     allocation: dict[Text, Any]
-    schedule: Literal[tuple(SESSIONS)]  # type: ignore[valid-type]
-    action: Literal[tuple(ACTIONS)]  # type: ignore[valid-type]
+    schedule: NetworkSchedule
+    action: Action
     assets: Annotated[list[Name], Field(min_length=1)]
     seen: Date
     seed: Count = ABSENT

@@ -14,23 +14,17 @@ from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs, Hold, Trade, View, Why
 from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath
-from research.learning.card_shape import LEARNED_FORMAT, check_card
-from research.learning.checksummed import read_checksummed, write_checksummed
+from research.learning.card_shape import LEARNED_FORMAT
+from research.learning.checksummed import write_checksummed
+from research.learning.policy_folder import POLICY_FIX, read_policy
 from research.learning.worlds.training_days import scales as scales_of
 from research.market import Market
 from research.market.calendars import at_least_weekly, last_of
 from research.market.market import Past
-from research.rules.networks.actions import ACTIONS, LEARNED_WORDS, Action, action_size
+from research.rules.networks.actions import LEARNED_WORDS, action_size
 from research.rules.networks.arrays import POLICY_NETWORK, NetworkBoxes
-from research.rules.networks.features import (
-    LOOKBACK,
-    SHARED,
-    FeatureScaling,
-    Scales,
-    observe,
-    standardise,
-    strategic_returns,
-)
+from research.rules.networks.features import LOOKBACK, FeatureScaling, Scales, observe, standardise, strategic_returns
+from research.rules.networks.names import ACTIONS, SHARED, Action
 from research.rules.networks.policy_network import Network, forward, network
 from research.rules.no_trade_bands import NoTradeBands, restricted
 from research.rules.protocol import CompiledRule, FittedRule, Schedule
@@ -38,7 +32,6 @@ from research.rules.risk_rules import without_bands
 from research.rules.rule_options import NETWORK, RuleOptions
 
 ALLOCATIONS: dict[str, type] = {"fixed": FixedWeights, "equal": EqualWeights}
-POLICY_FIX = "Restore the folder as it was saved, or train the policy again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +159,7 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
 
         Raises : DataError for a file that is missing, damaged, or of another format.
         """
-        card, arrays = _read(Path(folder), LEARNED_FORMAT)
+        card, arrays = read_policy(Path(folder), LEARNED_FORMAT)
         try:
             return _policy(card, arrays)
         except KeyError as error:
@@ -225,24 +218,6 @@ class LearnedPolicy(MadeAnew, FittedRule, CompiledRule):
 
 
 # -- on disk: numbers in safetensors, the card in JSON; reading them runs no code from either --------------------------
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """The card of a policy of any format, its checksum and its values verified.
-
-    Raises : DataError as `LearnedPolicy.load` does.
-    """
-    return _read(folder)[0]
-
-
-def _read(folder: Path, format_: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Card and arrays. Raises DataError for a card whose values are not those of its format."""
-    card, arrays = read_checksummed(folder, POLICY_FIX, format_)
-    try:
-        check_card(card)
-    except ValueError as error:
-        raise DataError(f"{folder} holds no valid policy: {error}. {POLICY_FIX}") from error
-    return card, arrays
 
 
 def _policy(card: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> LearnedPolicy:

@@ -22,7 +22,7 @@ from research.learning.learners.settings import (
 )
 from research.learning.worlds.rewards import MINUS_LOSS, Reward
 from research.learning.worlds.variation import Variation
-from research.rules.networks.actions import ACTIONS, Action
+from research.rules.networks.names import ACTIONS, Action, NetworkSchedule
 from research.rules.protocol import UnfittedRule
 from research.rules.standard_rule import check_allocation
 
@@ -65,7 +65,7 @@ class Learned(UnfittedRule):
     allocation: Allocation
     steps: int = 400_000
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5)
-    schedule: Literal["day", "week", "month"] = "week"
+    schedule: NetworkSchedule = "week"
     block: int = 40
     current_share: float = 0.5
     variation: Variation = field(default_factory=Variation)

@@ -29,7 +29,8 @@ from research.learning.worlds.rollouts import closed_form, evaluate_targets, mea
 from research.learning.worlds.training_days import TrainingDays, training_days
 from research.market import Market
 from research.rules.networks.actions import action_size
-from research.rules.networks.features import SHARED, FeatureScaling
+from research.rules.networks.features import FeatureScaling
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import Network, network
 
 SCALAR = "J on validation paths, bp a year"  # as TensorBoard calls it

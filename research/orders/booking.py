@@ -12,11 +12,17 @@ import pandas as pd
 from foundation.arguments import did_you_mean
 from foundation.canonical import decimal
 from foundation.errors import DataError
-from research.portfolio import Portfolio
+from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import rounded
+
+
+def portfolio_of(book: Book) -> Portfolio:
+    """The portfolio of a book, with what the book holds. Raises ConfigError for what is wrong in its file."""
+    keys = dict.fromkeys(("file", "columns", "symbols", "decimal", "not_held"))
+    return load_portfolio(book.file, {"positions": keys | {"book": book.name}})
 
 
 def open_book(portfolio: Portfolio, name: str) -> Book:

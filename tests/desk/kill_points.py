@@ -22,7 +22,7 @@ from faults import contents, points, without_drafts
 
 from backtests.comparison.comparison import Comparison, compare
 from backtests.laboratory.learned import optimality_gap
-from backtests.laboratory.learned.results import CARD_RESULTS, read_policies
+from backtests.laboratory.learned.saved import CARD_RESULTS, read_policies
 from backtests.runs import folder as runs
 from backtests.runs import manifest as signing
 from backtests.runs import tasks

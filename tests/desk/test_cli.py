@@ -73,9 +73,14 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("desk journal show", TABLES),
         ("desk why none", TABLES),
         ("data sources", COMPUTED),
-        ("research policies", {"scipy.linalg", "backtests.engine.run", "backtests.sweeps", "research.orders"}),
+        ("desk book show mine", {"desk.exchange", "desk.tickets", "research.orders.lots"}),
+        ("research policies", {*TABLES, "backtests.engine", "research.learning.settings"}),
         ("serve user list", KERNELS),
         (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "backtests.engine"}),
+        (f"desk live {FILE}", {"scipy.stats"}),
+        ("trades none.yaml", HEAVY),
+        ("desk run none.yaml", HEAVY),
+        ("report none.yaml", HEAVY),
     ],
 )
 def test_a_daily_command_imports_nothing_that_it_does_not_use(words: str, heavy: set[str], tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from foundation.arrays import Array
 from research.learning import LearnedPolicy
 from research.learning.worlds.rollouts import action_function
-from research.rules.networks.features import LOOKBACK, REACH, SHARED, observe
+from research.rules.networks.features import LOOKBACK, REACH, observe
+from research.rules.networks.names import SHARED
 
 OTHER_FEATURES = ("age", "volatility regime", "market return")  # features that gaps do not decide
 

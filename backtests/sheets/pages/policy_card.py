@@ -14,15 +14,8 @@ from backtests.evaluation.metrics import METRICS, Column
 from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from backtests.laboratory.learned.optimality_gap import region_of, why_no_optimum
 from backtests.laboratory.learned.partial_dependence import distance_outside
-from backtests.laboratory.learned.results import (
-    SHEET,
-    SavedPolicies,
-    loss,
-    loss_of,
-    read_policies,
-    with_optimality_gaps,
-    write_results,
-)
+from backtests.laboratory.learned.results import loss_of, with_optimality_gaps
+from backtests.laboratory.learned.saved import SHEET, SavedPolicies, loss, read_policies, write_results
 from backtests.sheets.pages.card_words import ANSWERS, CARD_TERMS, card_html
 from backtests.sheets.pages.policy_catalog import holds_words, learner_words, saw_words
 from backtests.sheets.pages.universal_card import write_universal_card
@@ -41,7 +34,7 @@ from foundation.paper.wording import MINUS, counted, listed, number, percent
 from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD
 from research.learning.drift import Drift
-from research.learning.policy import read_card
+from research.learning.policy_folder import read_card
 from research.learning.universal.rule import UNIVERSAL_FORMAT
 
 COLUMNS = (

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backtests.laboratory.learned.results import CARD_RESULTS, checksums_of, loss
+from backtests.laboratory.learned.saved import CARD_RESULTS, checksums_of, loss
 from backtests.runs.folder import run_folders, run_places
 from foundation.arguments import is_number, shown
 from foundation.errors import DataError
@@ -14,7 +14,7 @@ from foundation.paper.wording import listed, number, percent
 from foundation.tolerances import TARGET_TOLERANCE
 from research.learning.card_shape import SHAPES
 from research.learning.checksummed import CARD
-from research.learning.policy import POLICY_FIX, read_card
+from research.learning.policy_folder import POLICY_FIX, read_card
 
 SHIPPED = ROOT / "data" / "policies"
 LEARNER_NAMES = {"ppo": "PPO", "gradient": "the gradient"}

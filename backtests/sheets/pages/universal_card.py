@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.laboratory.learned.results import SHEET, write_results
+from backtests.laboratory.learned.saved import SHEET, write_results
 from backtests.laboratory.learned.universal_gap import CLOSED, MARKET_KINDS, gap, kind_of, median, simulated_markets
 from backtests.laboratory.simulated_market import BASE_CASE
 from backtests.laboratory.universal import lines_in

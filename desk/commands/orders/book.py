@@ -1,10 +1,9 @@
-"""Books on disk: opened from what is held, shown, and written after fills, splits and dividends."""
+"""Books on disk: opened from what is held, and written after fills, splits and dividends."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,15 @@ from desk.tickets.order_ids import list_id
 from foundation.canonical import decimal
 from foundation.errors import ConfigError, DataError
 from foundation.files import from_workbench, locked
-from foundation.paper.text_tables import text_table
-from foundation.paper.wording import counted
 from research.orders.after_fills import after_fills
-from research.orders.booking import CorporateAction, book_after, events_since, market_entry, open_book, with_event
+from research.orders.booking import book_after, market_entry, open_book, portfolio_of, with_event
 from research.orders.bookkeeping.cash_booking import with_flow
 from research.orders.bookkeeping.importing import fill_of_item, with_doubts, with_item, with_waiting_flows, without_item
 from research.orders.fills import Fill
-from research.portfolio import Portfolio, load_portfolio
+from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
-from research.portfolio.holdings.book import Book, BookItem, book_path, read_book, write_book
+from research.portfolio.holdings.book import Book, book_path, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 
 FLOW_KINDS: tuple[EntryKind, EntryKind] = ("deposit", "withdrawal")
@@ -57,12 +54,6 @@ def named_in(file: Path) -> str:
     """The name of the book that a portfolio file reads, or ""."""
     document = read_file(from_workbench(file))
     return str(document.value("positions", "book")) if document.has("positions", "book") else ""
-
-
-def portfolio_of(book: Book) -> Portfolio:
-    """The portfolio of a book, with what the book holds. Raises ConfigError for what is wrong in its file."""
-    keys = dict.fromkeys(("file", "columns", "symbols", "decimal", "not_held"))
-    return load_portfolio(book.file, {"positions": keys | {"book": book.name}})
 
 
 def send(name: str, ticket: Mapping[str, Any]) -> Book:
@@ -174,88 +165,3 @@ def writing(name: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.with_name(f".{path.name}.lock"), wait=True):
         yield
-
-
-# -- what is shown -----------------------------------------------------------------------------------------------------
-
-
-def show(name: str) -> str:
-    """A book as text: holdings, cash now and on settlement, open orders, and what is to be booked by name."""
-    book = read_book(name)
-    try:
-        events: tuple[CorporateAction, ...] = events_since(book, portfolio_of(book))
-        told = ""
-    except (ConfigError, DataError) as error:
-        events, told = (), f"Splits and dividends since are not known: {error}"
-    parts = [_head(book), _holdings(book), _cash(book), _open(book), _items(book), _since(events), told]
-    return "\n\n".join(filter(None, parts))
-
-
-def _head(book: Book) -> str:
-    traded = f", last traded {book.last_trade}" if book.blotter.fills else ""
-    ticket = f"\nTicket: {book.blotter.ticket}" if book.blotter.ticket else ""
-    standing, undone = book.blotter.standing, book.blotter.corrections
-    fills = f"{counted(len({fill.fill_id for fill in standing}), 'fill')} booked"
-    if by_rule := {fill.fill_id for fill in standing if fill.by_rule}:
-        fills += f" ({len(by_rule):,} by account, asset and side, without the id of an order)"
-    fills += f", {len(undone):,} taken back" if undone else ""
-    fills += f", {counted(len(book.entries), 'amount')} of cash" if book.entries else ""
-    return f"Book {book.name} of {book.file}, opened at the close of {book.opened}{traded}, {fills}.{ticket}"
-
-
-def _holdings(book: Book) -> str:
-    rows = [
-        [f"{of.account}  {asset}".strip(), f"{units.normalize():,f}"]
-        for of in book.holders
-        for asset, units in of.units.items()
-    ]
-    return text_table([["asset", "units"], *rows], left=1)
-
-
-def _cash(book: Book) -> str:
-    """Cash by account and currency: what has settled by the last trade or the opening, and what there is in the end."""
-    day = max(book.opened, book.last_trade)
-    later = book.blotter.unsettled(day)
-    rows = [
-        [f"{of.account}  {code}".strip(), f"{cash - later.get((of.account, code), Decimal()):,.2f}", f"{cash:,.2f}"]
-        for of in book.holders
-        for code, cash in of.cash.items()
-    ]
-    return text_table([["cash", f"settled on {day}", "when all has settled"], *rows], left=1)
-
-
-def _open(book: Book) -> str:
-    orders = book.blotter.open
-    if not orders:
-        return "No order is open."
-    rows = [
-        [
-            each.order_id or "-",
-            each.account,
-            each.side,
-            each.asset,
-            f"{each.quantity.normalize():,f}",
-            f"{each.left.normalize():,f}",
-        ]
-        for each in orders
-    ]
-    return text_table([["open order", "account", "side", "asset", "ordered", "left"], *rows], left=4)
-
-
-def _items(book: Book) -> str:
-    if not book.open_items:
-        return ""
-    told = "\n".join(f"  {item.name}: {_why(item)}" for item in book.open_items)
-    fix = f"rebalance desk book resolve {book.name} NAME, with --order ID or --dismiss where that is right"
-    return f"Of brokers' files and lists, and not booked ({fix}):\n{told}"
-
-
-def _why(item: BookItem) -> str:
-    return item.why if item.entry is None or item.entry.text in item.why else f"{item.entry.text} ({item.why})"
-
-
-def _since(events: Sequence[CorporateAction]) -> str:
-    if not events:
-        return ""
-    told = "\n".join(f"  {event.words}" for event in events)
-    return f"Since it was opened, by the market's data, and not booked (rebalance desk book resolve NAME ITEM):\n{told}"

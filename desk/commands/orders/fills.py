@@ -3,12 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
-from desk.commands.orders.book import portfolio_of, send, writing
+from desk.commands.orders.book import send, writing
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.journal import Journal
 from desk.tickets.formats.ticket_json import read_document
 from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
+from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import Activity, read_activity
 from research.orders.bookkeeping.importing import Imported, with_activity
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading

@@ -4,10 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from desk.commands.orders.book import portfolio_of
 from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import text_table
-from research.orders.booking import open_book
+from research.orders.booking import open_book, portfolio_of
 from research.orders.bookkeeping.reconciliation import ReconciledLine
 from research.orders.bookkeeping.reconciliation import reconcile as compare
 from research.portfolio import load_portfolio

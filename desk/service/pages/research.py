@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from backtests.evaluation.metrics import METRICS
-from backtests.laboratory.learned.results import SHEET
+from backtests.laboratory.learned.saved import SHEET
 from backtests.runs.differences import run_differences
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, SWEEPING
 from backtests.runs.parameters import Parameter, declared

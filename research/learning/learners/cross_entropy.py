@@ -20,7 +20,8 @@ from research.learning.worlds.rollouts import CROSS_ENTROPY_LEARNS, action_funct
 from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
-from research.rules.networks.features import SHARED, FeatureScaling
+from research.rules.networks.features import FeatureScaling
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import Network, network
 
 SPREAD = 0.5  # standard deviation of each parameter in the first generation

@@ -26,12 +26,12 @@ from research.rules.networks.features import (
     FARTHEST,
     LOOKBACK,
     REACH,
-    SHARED,
     FeatureScaling,
     Scales,
     observe_holdings,
     standardise,
 )
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import layer, squash
 
 FIRST = len(SHARED)  # of an asset's own feature

@@ -22,7 +22,8 @@ from research.learning.worlds.rewards import MINUS_LOSS, Memory, Reward
 from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import RewardedWorlds, Worlds
 from research.rules.networks.actions import action_size
-from research.rules.networks.features import FARTHEST, SHARED, FeatureScaling
+from research.rules.networks.features import FARTHEST, FeatureScaling
+from research.rules.networks.names import SHARED
 
 Arrays = dict[str, NDArray[Any]]
 Infos = list[Mapping[str, Any]]

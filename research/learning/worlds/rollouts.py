@@ -11,7 +11,8 @@ from research.learning.settings import Learned
 from research.learning.worlds.rewards import Memory, Reward, compute_rewards
 from research.learning.worlds.training_days import TrainingDays
 from research.learning.worlds.worlds import Worlds
-from research.rules.networks.features import SHARED, FeatureScaling, standardise
+from research.rules.networks.features import FeatureScaling, standardise
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import Network, forward
 
 ActionFunction = Callable[[Array], Floats]  # features (W, k) -> numbers of the action (W, m)

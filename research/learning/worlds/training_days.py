@@ -18,8 +18,8 @@ from research.learning.worlds.rewards import Moments
 from research.learning.worlds.variation import varied
 from research.market import Market
 from research.risk.simulation.resampling import common_rows, resampled
-from research.rules.networks.actions import Action
 from research.rules.networks.features import Scales
+from research.rules.networks.names import Action
 from research.rules.no_trade_region import half_widths
 
 LEAST_DAYS = 252  # on which all assets were listed: fewer say too little of a covariance, and repeat too often

@@ -16,15 +16,8 @@ from research.learning.worlds.rewards import Memory, Reward, compute_rewards
 from research.learning.worlds.training_days import History, TrainingDays
 from research.rules.bands import Triggers, ask
 from research.rules.networks.actions import DecodedActions, action_size, decode_actions
-from research.rules.networks.features import (
-    LOOKBACK,
-    SHARED,
-    FeatureScaling,
-    Scales,
-    observe,
-    standardise,
-    strategic_return,
-)
+from research.rules.networks.features import LOOKBACK, FeatureScaling, Scales, observe, standardise, strategic_return
+from research.rules.networks.names import SHARED
 
 book_here = inlined_copy(book)
 

@@ -8,13 +8,13 @@ import math
 import re
 from copy import deepcopy
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from foundation.arguments import cut, shown
 from foundation.errors import ConfigError
+from foundation.files import check_there
 from foundation.table_files import quoted
 
 KeyPath = tuple[str, ...]  # where a value stands, key by key: ("lines", "SPY", "target")
@@ -56,14 +56,11 @@ def read_yaml(file: str) -> tuple[dict[str, Any], Lines]:
     Raises : ConfigError for a file that is missing, empty, too long, not UTF-8 or not YAML; for a key that appears
     twice, a tag, an alias, too many levels, and a number that is not finite or that no float can hold.
     """
+    check_there(file)
     try:
         with open(file, "rb") as opened:
             content = opened.read(MOST_BYTES + 1)
         text = content.decode("utf-8").replace("\r\n", "\n")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"no file {file}. Correct the path; it is read from the working directory, {Path.cwd()}."
-        ) from error
     except (OSError, ValueError) as error:  # a path with NUL and text that is not UTF-8 are ValueErrors
         raise ConfigError(f"{cut(file)} cannot be read: {cut(str(error))}. Give a YAML file in UTF-8.") from error
     if len(content) > MOST_BYTES:

@@ -18,7 +18,7 @@ never bought. Only bands and edges leave an asset alone after a small drift.
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +26,8 @@ from foundation.arrays import Array, Numbers, Rows
 from foundation.compiled import inlined, linked
 from foundation.tolerances import TARGET_TOLERANCE
 from research.rules.networks.features import REACH, Scales
+from research.rules.networks.names import ACTIONS, Action
 
-Action = Literal["bands", "edges", "hold_or_trade", "fraction", "gate", "exposure", "weights"]
 LEARNED_WORDS: Mapping[Action, str] = {  # what a rule with such an answer has learned, in a word or two
     "bands": "box",
     "edges": "box",
@@ -37,7 +37,6 @@ LEARNED_WORDS: Mapping[Action, str] = {  # what a rule with such an answer has l
     "exposure": "exposure",
     "weights": "weights",
 }
-ACTIONS: tuple[str, ...] = get_args(Action)
 BANDS, EDGES, HOLD_OR_TRADE, FRACTION, GATE, EXPOSURE, WEIGHTS = range(len(ACTIONS))
 
 

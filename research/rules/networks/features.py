@@ -6,16 +6,8 @@ import numpy as np
 
 from foundation.arrays import Array, Numbers
 from foundation.compiled import compiled, inlined, linked
+from research.rules.networks.names import SHARED
 
-SHARED = (
-    "tracking error",  # ex ante, a year
-    "tracking error squared",
-    "widest drift",  # of any asset, in half-widths
-    "turnover to target",  # one-way
-    "age",  # log(1 + sessions since the last trade)
-    "volatility regime",  # log of the strategic portfolio's volatility over LOOKBACK sessions and the long run
-    "market return",  # of the strategic portfolio over LOOKBACK sessions
-)  # and after these each asset's drift, in half-widths
 LOOKBACK = 21  # sessions
 CALMEST = 0.01  # of the long-run volatility: all that the logarithm sees of a market that stands still
 FARTHEST = 5.0  # standard deviations: what lies further out looks alike

@@ -23,7 +23,8 @@ from backtests.comparison.paired import loss_intervals
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
-from backtests.laboratory.learned.results import results_of, write_results
+from backtests.laboratory.learned.results import results_of
+from backtests.laboratory.learned.saved import write_results
 from backtests.runs.batch_changes import Changes
 from backtests.runs.folder import Run
 from backtests.sheets.pages.batch import batch_html

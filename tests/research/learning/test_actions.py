@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from research.learning.worlds.training_days import scales
-from research.rules.networks.actions import ACTIONS, action_size, decode_actions
+from research.rules.networks.actions import action_size, decode_actions
+from research.rules.networks.names import ACTIONS
 
 TWO = scales(  # the first target leaves a fifth to cash, the second nothing, and holds one asset
     target=np.array([[0.5, 0.3], [1.0, 0.0]]),

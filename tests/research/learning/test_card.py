@@ -6,7 +6,7 @@ import numpy as np
 
 from research.learning.card import importance
 from research.learning.worlds.rollouts import action_function
-from research.rules.networks.features import SHARED
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import network
 
 

@@ -11,7 +11,7 @@ from research.learning.drift import Observed, _observed, lengths, observation_dr
 from research.learning.worlds.rollouts import closed_form
 from research.learning.worlds.training_days import History
 from research.learning.worlds.worlds import Worlds
-from research.rules.networks.features import SHARED
+from research.rules.networks.names import SHARED
 
 
 def known(values, shares, farthest, lengths):

@@ -21,8 +21,9 @@ from research.learning.worlds.rewards import TERMS, Moments
 from research.learning.worlds.rollouts import action_function
 from research.learning.worlds.training_days import training_days
 from research.learning.worlds.worlds import RewardedWorlds, Worlds
-from research.rules.networks.actions import ACTIONS, action_size
+from research.rules.networks.actions import action_size
 from research.rules.networks.features import LOOKBACK
+from research.rules.networks.names import ACTIONS
 
 WEEKS, ALL = 80, Reward(**dict.fromkeys(TERMS, 1.0))
 STAYS = {"exposure": 1.0, "weights": 0.0}  # to ask for the target

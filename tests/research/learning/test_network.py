@@ -5,7 +5,7 @@ import pytest
 from learned import any_network
 
 from research.rules.networks.equivariant import _layer
-from research.rules.networks.features import SHARED
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import forward, layer, squash
 
 

@@ -12,7 +12,7 @@ from foundation.errors import ConfigError, DataError
 from research.allocation import EqualWeights
 from research.learning import LearnedPolicy
 from research.learning.checksummed import CARD, arrays_of
-from research.learning.policy import read_card
+from research.learning.policy_folder import read_card
 
 
 @pytest.fixture

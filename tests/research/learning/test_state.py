@@ -7,15 +7,8 @@ from hypothesis import strategies as st
 
 from research.learning.worlds.training_days import scales
 from research.rules.networks.actions import decode_actions
-from research.rules.networks.features import (
-    FARTHEST,
-    LOOKBACK,
-    SHARED,
-    FeatureScaling,
-    observe,
-    standardise,
-    strategic_returns,
-)
+from research.rules.networks.features import FARTHEST, LOOKBACK, FeatureScaling, observe, standardise, strategic_returns
+from research.rules.networks.names import SHARED
 
 TWO = scales(
     target=np.array([[0.5, 0.3], [0.8, 0.0]]),

@@ -11,7 +11,8 @@ from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import number
 from research.learning import LearnedPolicy
-from research.rules.networks.features import REACH, SHARED
+from research.rules.networks.features import REACH
+from research.rules.networks.names import SHARED
 
 DRIFTS = np.array([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0])  # half-widths
 REGIMES = np.array([0.5, 0.71, 1.0, 1.41, 2.0])  # times the volatility in the long run, where training's are unknown

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from learned import carded, two_lines
 
-from backtests.laboratory.learned.results import read_policies
+from backtests.laboratory.learned.saved import read_policies
 from backtests.sheets.pages.policy_catalog import policies_text
 from foundation.errors import DataError
 from foundation.printable import has_unseen
 from research.learning import LearnedPolicy
 from research.learning.checksummed import read_checksummed, write_checksummed
-from research.learning.policy import read_card
+from research.learning.policy_folder import read_card
 
 NASTY: tuple[Any, ...] = (
     None, True, -1, 0, 1.5, 10**400, 1e300, -1e-320, "", "text", "../x", "\x1b[31m", "\ud800", "2020-01-01",

@@ -11,7 +11,7 @@ from backtests.engine import backtest
 from backtests.laboratory.learned.replay import replay
 from foundation.errors import ConfigError
 from research.rules import Never
-from research.rules.networks.features import SHARED
+from research.rules.networks.names import SHARED
 from research.rules.networks.policy_network import network
 
 SEEN = 600

@@ -17,7 +17,8 @@ from backtests.engine import backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.scores import score
 from backtests.laboratory.learned.partial_dependence import distance_outside, trade_sizes, width_multiples
-from backtests.laboratory.learned.results import CARD_RESULTS, read_policies, results_of, write_results
+from backtests.laboratory.learned.results import results_of
+from backtests.laboratory.learned.saved import CARD_RESULTS, read_policies, write_results
 from backtests.sheets.pages.policy_card import policy_pictures, write_card
 from backtests.sheets.pages.policy_catalog import policies_text, policy_folders
 from foundation.errors import DataError

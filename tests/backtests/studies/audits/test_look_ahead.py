@@ -110,7 +110,7 @@ from research.rules import (
     Within,
 )
 from research.rules.bands import band_rows
-from research.rules.networks.actions import ACTIONS, Action
+from research.rules.networks.names import ACTIONS, Action
 from research.rules.optimum.dynamic_programming import optimal_region
 from research.rules.optimum.region import Region
 from research.rules.protocol import fitted_until

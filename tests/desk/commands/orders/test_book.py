@@ -11,6 +11,7 @@ from commanded import FILE, TRADES, rebalance
 
 from desk.commands.orders import book as books
 from desk.commands.orders import fills as of_fills
+from desk.commands.orders.book_text import book_text
 from desk.journal import Journal
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import Ticket, make_ticket
@@ -52,7 +53,7 @@ def filled(ticket: Ticket, part: float) -> list[Fill]:
 
 
 def test_a_book_without_fills_has_settled_at_its_opening(file: Path) -> None:
-    assert "settled on 2022-12-29 " in books.show("desk")
+    assert "settled on 2022-12-29 " in book_text("desk")
 
 
 def test_a_list_from_the_book_is_sent_half_filled_completed_and_then_empty(file: Path, ticket: Ticket) -> None:

@@ -12,6 +12,7 @@ from desk.commands.orders.fills import fill_from
 from desk.journal import Event, Journal
 from desk.journal.records import Acknowledged, OrderSent
 from desk.tickets.formats.ticket_json import read_document
+from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import read_activity
 from research.orders.bookkeeping.importing import with_activity
 from research.portfolio.holdings.book import Book, read_book, write_book
@@ -75,7 +76,7 @@ def test_a_file_that_was_booked_and_not_journalled_is_journalled_by_the_same_cal
     """As where a process is killed between the two."""
     path = broker_file(ticket, SOLD, RIGHT)
     books.send("desk", read_document(ticket))
-    portfolio, book = books.portfolio_of(read_book("desk")), read_book("desk")
+    portfolio, book = portfolio_of(read_book("desk")), read_book("desk")
     write_book(with_activity(book, portfolio, read_activity(path, portfolio), {}).book)
     assert (len(read_book("desk").blotter.fills), kinds()) == (3, [])
     fill_from("desk", path)

@@ -1,0 +1,95 @@
+"""A book as text: what it holds, what is open, and what is to be booked.
+
+Users ask for it many times a day: it imports none of what books fills.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from foundation.errors import ConfigError, DataError
+from foundation.paper.text_tables import text_table
+from foundation.paper.wording import counted
+from research.orders.booking import CorporateAction, events_since, portfolio_of
+from research.portfolio.holdings.book import Book, BookItem, read_book
+
+
+def book_text(name: str) -> str:
+    """A book as text: holdings, cash now and on settlement, open orders, and what is to be booked by name."""
+    book = read_book(name)
+    try:
+        events: tuple[CorporateAction, ...] = events_since(book, portfolio_of(book))
+        told = ""
+    except (ConfigError, DataError) as error:
+        events, told = (), f"Splits and dividends since are not known: {error}"
+    parts = [_head(book), _holdings(book), _cash(book), _open(book), _items(book), _since(events), told]
+    return "\n\n".join(filter(None, parts))
+
+
+def _head(book: Book) -> str:
+    traded = f", last traded {book.last_trade}" if book.blotter.fills else ""
+    ticket = f"\nTicket: {book.blotter.ticket}" if book.blotter.ticket else ""
+    standing, undone = book.blotter.standing, book.blotter.corrections
+    fills = f"{counted(len({fill.fill_id for fill in standing}), 'fill')} booked"
+    if by_rule := {fill.fill_id for fill in standing if fill.by_rule}:
+        fills += f" ({len(by_rule):,} by account, asset and side, without the id of an order)"
+    fills += f", {len(undone):,} taken back" if undone else ""
+    fills += f", {counted(len(book.entries), 'amount')} of cash" if book.entries else ""
+    return f"Book {book.name} of {book.file}, opened at the close of {book.opened}{traded}, {fills}.{ticket}"
+
+
+def _holdings(book: Book) -> str:
+    rows = [
+        [f"{of.account}  {asset}".strip(), f"{units.normalize():,f}"]
+        for of in book.holders
+        for asset, units in of.units.items()
+    ]
+    return text_table([["asset", "units"], *rows], left=1)
+
+
+def _cash(book: Book) -> str:
+    """Cash by account and currency: what has settled by the last trade or the opening, and what there is in the end."""
+    day = max(book.opened, book.last_trade)
+    later = book.blotter.unsettled(day)
+    rows = [
+        [f"{of.account}  {code}".strip(), f"{cash - later.get((of.account, code), Decimal()):,.2f}", f"{cash:,.2f}"]
+        for of in book.holders
+        for code, cash in of.cash.items()
+    ]
+    return text_table([["cash", f"settled on {day}", "when all has settled"], *rows], left=1)
+
+
+def _open(book: Book) -> str:
+    orders = book.blotter.open
+    if not orders:
+        return "No order is open."
+    rows = [
+        [
+            each.order_id or "-",
+            each.account,
+            each.side,
+            each.asset,
+            f"{each.quantity.normalize():,f}",
+            f"{each.left.normalize():,f}",
+        ]
+        for each in orders
+    ]
+    return text_table([["open order", "account", "side", "asset", "ordered", "left"], *rows], left=4)
+
+
+def _items(book: Book) -> str:
+    if not book.open_items:
+        return ""
+    told = "\n".join(f"  {item.name}: {_why(item)}" for item in book.open_items)
+    fix = f"rebalance desk book resolve {book.name} NAME, with --order ID or --dismiss where that is right"
+    return f"Of brokers' files and lists, and not booked ({fix}):\n{told}"
+
+
+def _why(item: BookItem) -> str:
+    return item.why if item.entry is None or item.entry.text in item.why else f"{item.entry.text} ({item.why})"
+
+
+def _since(events: Sequence[CorporateAction]) -> str:
+    if not events:
+        return ""
+    told = "\n".join(f"  {event.words}" for event in events)
+    return f"Since it was opened, by the market's data, and not booked (rebalance desk book resolve NAME ITEM):\n{told}"
