@@ -76,7 +76,7 @@ FILE = "data/portfolios/sixty_forty.yaml"
         ("desk book show mine", {"desk.exchange", "desk.tickets", "research.orders.lots"}),
         ("research policies", {*TABLES, "backtests.engine", "research.learning.settings"}),
         ("serve user list", KERNELS),
-        (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "backtests.engine"}),
+        (f"trades {FILE} --as-of 2022-12-29", {"matplotlib", "scipy.optimize", "backtests.engine"}),
         (f"desk live {FILE}", {"scipy.stats"}),
         ("trades none.yaml", HEAVY),
         ("desk run none.yaml", HEAVY),

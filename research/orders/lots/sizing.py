@@ -4,6 +4,7 @@ Lots must not make a desk trade twice. So the rule is asked again with the posit
 wants is added, until no more order can be sent: after these orders the list is empty.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -24,6 +25,7 @@ from research.orders.lots.lot_solver import SolvedLots, solve_lots
 from research.orders.lots.position import CENT, Position, counts
 from research.orders.tax.tax_lots import AccountOrders
 
+PARTS = 2**40  # in which a step is divided
 TURNS = 100  # times that a rule is asked at most; two are the usual number
 
 
@@ -336,11 +338,9 @@ def _capped(position: Position, exact: Array, needed: Array) -> Array:
     moved = np.sign(moved) * np.minimum(np.abs(moved), position.most(moved))
     first = needed - position.units
     if position.limits.turnover is not None and position.turnover(moved) > position.limits.turnover:
-        from scipy.optimize import brentq
-
         most, of = position.limits.turnover, lambda part: first + part * (moved - first)
         over = position.turnover(first) >= most
-        moved = of(0.0 if over else float(brentq(lambda part: position.turnover(of(part)) - most, 0.0, 1.0)))
+        moved = of(0.0 if over else _largest_part(lambda part: position.turnover(of(part)) <= most))
     return position.units + moved
 
 
@@ -376,9 +376,7 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
 
     if short(0.0) <= len(units) * CENT or short(1.0) > 0.0:
         return units
-    from scipy.optimize import brentq
-
-    return less(float(brentq(short, 0.0, 1.0)))
+    return less(1.0 - _largest_part(lambda left: short(1.0 - left) <= 0.0))
 
 
 def within_cash(position: Position, buys: Array) -> Array:
@@ -402,10 +400,13 @@ def _payable(position: Position, moved: Array, buys: Array, floor: float, day: f
 
     if short(1.0) <= len(moved) * CENT or not buys.any():
         return moved
-    from scipy.optimize import brentq
-
-    part = float(brentq(short, 0.0, 1.0)) if short(0.0) < 0.0 else 0.0
+    part = _largest_part(lambda part: short(part) <= 0.0)
     return moved - (1.0 - part) * buys
+
+
+def _largest_part(fits: Callable[[float], bool]) -> float:
+    """The largest part of a step, in [0, 1], that fits, where all smaller ones do; 0 where none does."""
+    return bisect_left(range(1, PARTS + 1), True, key=lambda part: not fits(part / PARTS)) / PARTS
 
 
 def _limited(
