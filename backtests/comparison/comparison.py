@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, overload
 
+import numpy as np
 import pandas as pd
 
 from backtests.attribution.exposures import Exposure, exposure_of
@@ -52,12 +53,12 @@ from foundation.paper.wording import counted, listed
 from foundation.progress import bar
 from research.allocation import Allocation, TargetPath
 from research.learning import Learned
-from research.market.calendars import row_count
+from research.market.calendars import row_count, row_name, scheduled
 from research.market.quality import market_warnings
 from research.portfolio import Portfolio
 from research.risk.decomposition.ex_ante import stopped_words
 from research.risk.measures import TRACKING_PENALTY
-from research.rules import Rule
+from research.rules import Calendar, Rule
 from research.rules.protocol import traits
 
 LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
@@ -376,6 +377,7 @@ def backtest_warnings(
     found = [*of_data, *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
         found.extend(_few_trades(name, played, traits(portfolio.policies[name]).family))
+        found.extend(_passed_over(name, played))
         found.extend(_deferred_without_tax(name, played))
         found.extend(played.warnings)
     return found
@@ -389,6 +391,26 @@ def _few_trades(name: str, played: Backtest, family: str) -> list[str]:
     if not days:
         return [f"{name} never traded in the test."]
     return [f"{name} traded on {counted(days, 'day')} of the test only: its figures rest on few trades."]
+
+
+def _passed_over(name: str, played: Backtest) -> list[str]:
+    """A warning where a calendar comes round again before its trade is booked, and is passed over."""
+    if not isinstance(rule := played.policy, Calendar):
+        return []
+    market, waits = played.market, played.lag + played.execution.days - 1
+    rows = [
+        np.flatnonzero(scheduled(market.days[played.first :], rule.schedule, market.calendar, offset))
+        for offset in rule.offsets
+    ]
+    apart = np.diff(np.unique(np.concatenate(rows)))
+    if not len(apart) or (period := np.median(apart)) > waits:
+        return []
+    row = row_name(played.periods_per_year)
+    return [
+        f"{name} trades at one of {waits // period + 1:.0f} of its days at the most: they are "
+        f"{counted(int(period), row)} apart, and a trade is booked {counted(waits, row)} later. With `lag: 0`, booked "
+        "at the close that is seen, it trades at each."
+    ]
 
 
 def _deferred_without_tax(name: str, played: Backtest) -> list[str]:

@@ -122,7 +122,8 @@ class Stability:
                 "volatility or half of it."
             )
             return f"{said} {self._tried()}".strip()
-        return f"Changes the answer: {listed([one.words for one in self.turns], 'or')}. {self._tried()}".strip()
+        said = f"Changes the answer, with the trades as they were: {listed([one.words for one in self.turns], 'or')}."
+        return f"{said} {self._tried()}".strip()
 
     def _tried(self) -> str:
         """The number of cases in which the answer stays, and the other answers, with their cases where they are few."""
@@ -205,6 +206,8 @@ class _Scale:
 def turns(asked: Question, policy: str, currency: str) -> tuple[Turn, ...]:
     """The nearest prices, costs and volatilities at which another policy is recommended.
 
+    Each policy trades as it did: one that follows costs or the tracking penalty would trade otherwise there.
+
     asked    : the question.
     policy   : the recommended policy.
     currency : currency of prices.
@@ -229,7 +232,7 @@ def _scales(asked: Question) -> Iterator[_Scale]:
         return f"{k * penalty:.2g}"
 
     yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, words(1.0), _both(MULTIPLES))
-    yield _Scale("costs", lambda k: at(costs=k), lambda k: f"{k:.2g} times yours", "", _both(MULTIPLES))
+    yield _Scale("costs", lambda k: at(costs=k), lambda k: f"{k:.3g} times yours", "", _both(MULTIPLES))
     if volatility > 0.0:
         moved = (lambda k: at(volatility=k * volatility), lambda k: percent(k * volatility))
         yield _Scale("a volatility", *moved, percent(volatility), _both(MARKETS))

@@ -55,6 +55,17 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return compare(portfolio, draws=100)
 
 
+def test_a_calendar_that_comes_round_before_its_trade_is_booked_is_warned_of(found: Comparison) -> None:
+    said = [words for words in found.warnings if "of its days at the most" in words]
+    months = found.portfolio.periods_per_year == 12
+    assert said == months * [
+        "monthly trades at one of 2 of its days at the most: they are 1 month apart, and a trade is booked 1 month "
+        "later. With `lag: 0`, booked at the close that is seen, it trades at each."
+    ]
+    a_year = len(found.backtests["monthly"].booked) / (len(found.backtests["monthly"].net_returns) / 12)
+    assert not months or a_year == pytest.approx(6.0, abs=0.2)
+
+
 def test_volatility_and_days_of_trading_are_a_years_whatever_the_rows(found: Comparison) -> None:
     assert found.scores["quarterly"]["volatility"] == pytest.approx(0.09, rel=0.15)
     days = {name: one.work.days for name, one in found.recommendation.candidates.items()}
