@@ -12,6 +12,7 @@ import platformdirs
 
 from backtests.runs.folder import RUN_IN
 from backtests.runs.parameters import Plain, check_parameters
+from foundation import errors
 from foundation.errors import DataError
 from foundation.files import ROOT, work_folder, write_whole
 from foundation.progress import TOLD_IN, bar
@@ -102,8 +103,10 @@ def execute(
                 extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}; {trusting}"],
             )
     except PapermillExecutionError as error:
-        failed = FailedCell(f"{notebook.name} failed in cell {error.exec_count}: {error.ename}: {error.evalue}")
-        failed.source, failed.traceback = error.source, COLOURS.sub("", "\n".join(error.traceback))
+        traceback = COLOURS.sub("", "\n".join(error.traceback))
+        said = f"{error.ename}: {error.evalue}{_place(error.ename, traceback)}"
+        failed = FailedCell(f"{notebook.name} failed in cell {error.exec_count}: {said}")
+        failed.source, failed.traceback = error.source, traceback
         raise failed from error
     except (DeadKernelError, RuntimeError) as error:
         if not isinstance(error, DeadKernelError) and not str(error).startswith("Kernel "):  # as it began
@@ -112,6 +115,16 @@ def execute(
             f"the kernel that ran {notebook.name} died (was it killed, or out of memory?). Run it again."
         ) from error
     _forget_this_execution(output)
+
+
+def _place(error: str, traceback: str) -> str:
+    """The file and line that raised an error, such as an own rule; "" for those that say themselves what to do.
+
+    error     : name of its class.
+    traceback : as IPython writes it, without colours.
+    """
+    files = re.findall(r"^File (.+?):(\d+)", traceback, re.MULTILINE)
+    return f" ({files[-1][0]}, line {files[-1][1]})" if files and not hasattr(errors, error) else ""
 
 
 @contextmanager

@@ -210,6 +210,14 @@ def test_a_failing_cell_is_said_in_a_sentence_and_trust_is_of_its_kernel_alone(t
     assert TRUST not in os.environ
 
 
+def test_an_error_in_a_file_of_the_user_is_said_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def decide(view):\n    return view.wieghts\n")
+    path = notebook(tmp_path, PARAMETERS, ("", "import sys; sys.path.insert(0, '.'); import own; own.decide(1)"))
+    said = r"AttributeError: 'int' object has no attribute 'wieghts' \(.*own\.py, line 2\)$"
+    with pytest.raises(DataError, match=said):
+        execute(path, tmp_path / "out.ipynb", {})
+
+
 def test_a_killed_kernel_ends_the_run(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     path = notebook(
