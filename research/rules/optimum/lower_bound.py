@@ -58,6 +58,7 @@ from foundation.compiled import compiled, inlined
 from foundation.errors import ConfigError
 from foundation.linear_programme import LinearProgramme
 from foundation.quick_imports import without_statistics
+from foundation.threads import one_blas_thread
 from foundation.tolerances import EIGENVALUE
 from research.rules.bands import is_fully_invested
 from research.rules.optimum.dynamic_programming import QUADRATURE_NODES, optimal_region
@@ -140,37 +141,38 @@ def lower_bound(
     if not is_fully_invested(target):  # cash is one more asset, which costs nothing
         target, mean, cost = np.append(target, 1.0 - target.sum()), np.append(mean, 0.0), np.append(cost, 0.0)
         covariance = np.pad(covariance, (0, 1))
-    directions = _directions(covariance)
-    share, drift, apart = _beside(directions, target, mean, covariance)
-    squared = (share * (1.0 - share)) ** 2 * apart  # of a year's drift of each
-    paid, variance = _split(directions, covariance, cost, squared)
-    losses = np.cbrt(tracking_penalty * variance / 8.0) * np.cbrt(1.5 * paid * squared) ** 2  # Janecek and Shreve
-    kept = losses > SMALL * losses.sum()
-    directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
-    squared, paid, variance, n = squared[kept], paid[kept], variance[kept], int(kept.sum())
-    width = np.cbrt(1.5 * paid * squared / (tracking_penalty * variance))
-    fees = ticket / n + _own_tickets(directions, np.zeros(1) if order_tickets is None else order_tickets)
-    with_ticket = width + (12.0 * fees * squared / (tracking_penalty * variance)) ** 0.25
-    regions = [
-        _alone(
-            (share[i : i + 1], drift[i : i + 1] + 0.5 * apart[i], apart[i : i + 1, None], paid[i : i + 1],
-             tracking_penalty * float(variance[i] / apart[i])),
-            [max((part * float(wide[i])) ** 2 / float(squared[i]), interval) for part in SLOW
-             for wide in (width, with_ticket)], float(fees[i]),
-        )
-        for i in range(n)
-    ]  # fmt: skip
-    library = _library(directions, target, mean, covariance, tracking_penalty, interval, regions, width)
-    losses = np.array([region.value for region in regions])
-    reach = np.abs(directions - library.centre[:: len(SHAPES), None])
-    reach *= [[np.ptp(region.axes[0]) / 2.0] for region in regions]
-    search = _Search(float(losses.sum()), reach.max(axis=0) / target)
-    if not mixed or fees.any() or len(target) > FEW:
-        shares = _plain(n)
-        least = float(search.ends(_mixed(library, shares), WITH_TICKET if fees.any() else STARTS)[0].min())
-    else:
-        least, shares = _raised(library, search, cost)
-    return LowerBound(max(least, 0.0), directions, paid, variance, losses, width, shares)
+    with one_blas_thread():  # a second would wait busily between products of a few numbers
+        directions = _directions(covariance)
+        share, drift, apart = _beside(directions, target, mean, covariance)
+        squared = (share * (1.0 - share)) ** 2 * apart  # of a year's drift of each
+        paid, variance = _split(directions, covariance, cost, squared)
+        losses = np.cbrt(tracking_penalty * variance / 8.0) * np.cbrt(1.5 * paid * squared) ** 2  # Janecek and Shreve
+        kept = losses > SMALL * losses.sum()
+        directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
+        squared, paid, variance, n = squared[kept], paid[kept], variance[kept], int(kept.sum())
+        width = np.cbrt(1.5 * paid * squared / (tracking_penalty * variance))
+        fees = ticket / n + _own_tickets(directions, np.zeros(1) if order_tickets is None else order_tickets)
+        with_ticket = width + (12.0 * fees * squared / (tracking_penalty * variance)) ** 0.25
+        regions = [
+            _alone(
+                (share[i : i + 1], drift[i : i + 1] + 0.5 * apart[i], apart[i : i + 1, None], paid[i : i + 1],
+                 tracking_penalty * float(variance[i] / apart[i])),
+                [max((part * float(wide[i])) ** 2 / float(squared[i]), interval) for part in SLOW
+                 for wide in (width, with_ticket)], float(fees[i]),
+            )
+            for i in range(n)
+        ]  # fmt: skip
+        library = _library(directions, target, mean, covariance, tracking_penalty, interval, regions, width)
+        losses = np.array([region.value for region in regions])
+        reach = np.abs(directions - library.centre[:: len(SHAPES), None])
+        reach *= [[np.ptp(region.axes[0]) / 2.0] for region in regions]
+        search = _Search(float(losses.sum()), reach.max(axis=0) / target)
+        if not mixed or fees.any() or len(target) > FEW:
+            shares = _plain(n)
+            least = float(search.ends(_mixed(library, shares), WITH_TICKET if fees.any() else STARTS)[0].min())
+        else:
+            least, shares = _raised(library, search, cost)
+        return LowerBound(max(least, 0.0), directions, paid, variance, losses, width, shares)
 
 
 def _directions(covariance: Array) -> Array:

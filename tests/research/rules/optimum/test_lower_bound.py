@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import scipy.optimize
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from backtests.laboratory.fully_invested import families_without_cash
 from backtests.laboratory.learned.known_optimum import region_losses
@@ -242,6 +244,20 @@ def test_charges_times_four_make_four_times_the_bound(
     fourfold = lower_bound(target, mean, covariance, 4 * cost, 4 * penalty, interval, ticket=4 * ticket)
     np.testing.assert_allclose(fourfold.losses, 4.0 * there.losses, rtol=1e-4)
     assert fourfold.value == pytest.approx(4.0 * there.value, rel=found)
+
+
+def test_descents_take_one_blas_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With two, the second spins between products of eight numbers: a search took 12 to 150 times the processor."""
+    threads, minimize = set(), scipy.optimize.minimize
+
+    def counted(*given: object, **more: object) -> object:
+        threads.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return minimize(*given, **more)
+
+    monkeypatch.setattr(scipy.optimize, "minimize", counted)
+    with threadpool_limits(limits=2, user_api="blas"):
+        lower_bound(*equal(2), mixed=False)
+    assert threads == {1}
 
 
 def test_ten_lines_are_bounded_within_a_tenth_of_a_plain_band() -> None:
