@@ -57,7 +57,6 @@ from foundation.arrays import Array
 from foundation.compiled import compiled, inlined
 from foundation.errors import ConfigError
 from foundation.linear_programme import LinearProgramme
-from foundation.quick_imports import without_statistics
 from foundation.threads import one_blas_thread
 from foundation.tolerances import EIGENVALUE
 from research.rules.bands import is_fully_invested
@@ -232,10 +231,10 @@ def _split(directions: Array, covariance: Array, cost: Array, squared: Array) ->
     Raises     : ConfigError for a covariance that is singular.
 
     The loss of one term is proportional to (cost x squared)^(2/3) x variance^(1/3) (Janecek and Shreve (2004)). What
-    the solver's rounding takes too much of is taken back from all terms.
+    the rounding of the solver, Clarabel (Goulart, Chen 2024), takes too much of is taken back from all terms.
     """
-    with without_statistics():
-        import cvxpy as cp  # slow to import
+    import clarabel  # cvxpy would take longer to import than this programme to solve
+    from scipy.sparse import csc_matrix
 
     n = len(covariance)
     occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T  # gaps sum to zero
@@ -245,15 +244,26 @@ def _split(directions: Array, covariance: Array, cost: Array, squared: Array) ->
         refuse("covariance of lower_bound is", covariance.tolist(), "give one that is not singular.")
     one, other = np.triu_indices(n, 1)
     moved, pays = np.abs(directions[:, one] - directions[:, other]).T, cost[one] + cost[other]
-    paid, variance, loss = (cp.Variable(len(directions)) for _ in range(3))
+    k, columns = len(directions), np.tril_indices(n - 1)  # the upper triangle by columns, as the cone has it
+    twice = np.where(columns[0] == columns[1], 1.0, np.sqrt(2.0))
+    squares = (seen[:, columns[0]] * seen[:, columns[1]] * twice).T
     gain = squared ** (2.0 / 3.0)
-    problem = cp.Problem(
-        cp.Maximize((gain / gain.max()) @ loss),
-        [cp.PowCone3D(paid, variance, loss, 2.0 / 3.0), moved @ paid <= pays / pays.max(),
-         there / scale - seen.T @ cp.diag(variance) @ seen >> 0],
-    )  # fmt: skip
-    problem.solve(solver=cp.CLARABEL)
-    costs, charges = (np.maximum(np.asarray(found.value), 0.0) for found in (paid, variance))
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    solved = clarabel.DefaultSolver(  # of the costs, the charges and the losses
+        csc_matrix((3 * k, 3 * k)),
+        np.concatenate([np.zeros(2 * k), -gain / gain.max()]),
+        csc_matrix(np.vstack([
+            np.c_[moved, np.zeros((len(moved), 2 * k))],
+            np.c_[np.zeros((len(squares), k)), squares, np.zeros((len(squares), k))],
+            -np.eye(3 * k).reshape(3, k, 3 * k).swapaxes(0, 1).reshape(3 * k, 3 * k),
+        ])),
+        np.concatenate([pays / pays.max(), (there / scale)[columns] * twice, np.zeros(3 * k)]),
+        [clarabel.NonnegativeConeT(len(moved)), clarabel.PSDTriangleConeT(n - 1)]
+        + [clarabel.PowerConeT(2.0 / 3.0)] * k,
+        settings,
+    ).solve()  # fmt: skip
+    costs, charges = np.maximum(np.array(solved.x).reshape(3, k)[:2], 0.0)
     costs, charges = pays.max() * costs, scale * charges
     root = np.linalg.inv(np.linalg.cholesky(there))
     over = np.linalg.eigvalsh(root @ (seen.T * charges) @ seen @ root.T)[-1]

@@ -1,5 +1,6 @@
 """The bound from below: against known optima, computed and played, and on drawn returns; a law or two."""
 
+import cvxpy as cp
 import numpy as np
 import pytest
 import scipy.optimize
@@ -224,6 +225,29 @@ def test_how_often_a_line_is_watched_hardly_matters_where_it_drifts_slowly() -> 
     bound = lower_bound(*problem, 1 / 504).value
     for optimum in (optimal_region(*problem, 1 / 504).value, optimal_region(*problem, WEEK).value):
         assert 0.995 * optimum < bound < 1.005 * optimum
+
+
+@pytest.mark.parametrize("market", [drawn(2, True), FULLY_INVESTED["six stocks and four bonds, 2 to 10 bp"].problem])
+def test_costs_and_charges_are_split_as_the_programme_in_cvxpy_has_them(market: tuple[Array, ...]) -> None:
+    target, mean, covariance, cost = market[:4]
+    directions = module._directions(covariance)
+    share, _, apart = module._beside(directions, target, mean, covariance)
+    squared = (share * (1.0 - share)) ** 2 * apart
+    one, other = np.triu_indices(len(cost), 1)
+    occurring = np.linalg.svd(np.ones((1, len(cost))))[2][1:].T
+    seen, scale = directions @ occurring, np.linalg.norm(covariance)
+    paid, variance, loss = (cp.Variable(len(directions)) for _ in range(3))
+    gain = (squared / squared.max()) ** (2.0 / 3.0)
+    programme = cp.Problem(
+        cp.Maximize(gain @ loss),
+        [cp.PowCone3D(paid, variance, loss, 2.0 / 3.0),
+         np.abs(directions[:, one] - directions[:, other]).T @ paid <= (cost[one] + cost[other]) / cost.max(),
+         occurring.T @ covariance @ occurring / scale - seen.T @ cp.diag(variance) @ seen >> 0],
+    )  # fmt: skip
+    programme.solve(solver=cp.CLARABEL)
+    costs, charges = module._split(directions, covariance, cost, squared)
+    found = gain @ np.cbrt((costs / cost.max()) ** 2 * charges / scale)
+    assert found == pytest.approx(programme.value, rel=1e-5)
 
 
 def test_the_order_of_the_lines_changes_nothing() -> None:
