@@ -140,6 +140,8 @@ def lower_bound(
     if not is_fully_invested(target):  # cash is one more asset, which costs nothing
         target, mean, cost = np.append(target, 1.0 - target.sum()), np.append(mean, 0.0), np.append(cost, 0.0)
         covariance = np.pad(covariance, (0, 1))
+    import scipy.linalg  # noqa: F401  (a BLAS of its own, which is limited only once it is there)
+
     with one_blas_thread():  # a second would wait busily between products of a few numbers
         directions = _directions(covariance)
         share, drift, apart = _beside(directions, target, mean, covariance)
