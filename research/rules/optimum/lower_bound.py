@@ -9,9 +9,10 @@ since a rule pays in trades and tracking for what it gains in h, and h does not 
 and the nearer h is to the values of the optimal policy, the tighter it is.
 
 Here h is a sum of terms h_k(a_k'd) along directions a_k: each asset, each cluster of correlated assets, summed and
-weighted by volatility, and of few assets each pair. Term k has a cost c_k and a variance v_k of its own, and is the
-value, by dynamic programming, of what is held in a_k beside what is held in 1 - a_k, traded for c_k, with g/2 v_k y^2
-charged for y = a_k'd. No trade raises h by more than it costs if and only if none of two assets does, that is, if
+weighted by volatility, the latter also less one of its assets, and of few assets each pair. Term k has a cost c_k and a
+variance v_k of its own, and is the value, by dynamic programming, of what is held in a_k beside what is held in
+1 - a_k, traded for c_k, with g/2 v_k y^2 charged for y = a_k'd. No trade raises h by more than it costs if and only if
+none of two assets does, that is, if
 
     sum over k of c_k |a_ki - a_kj| is at most c_i + c_j for all i and j,
 
@@ -179,8 +180,9 @@ def lower_bound(
 def _directions(covariance: Array) -> Array:
     """(k, n) directions: each asset, each cluster, summed and weighted by volatility, and of few assets each pair.
 
-    Clusters are those of a tree by average linkage of 1 - correlation. Each direction is from 0 to 1, and none is one
-    less another: that would be the same term.
+    Clusters are those of a tree by average linkage of 1 - correlation. Weighted, each is also taken less one of its
+    assets: where costs differ, a dear one is left where it is while the others trade. Each direction is from 0 to 1,
+    and none is one less another: that would be the same term.
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
@@ -194,6 +196,7 @@ def _directions(covariance: Array) -> Array:
         for first, second in linkage(squareform(apart, checks=False), "average")[:, :2].astype(int):
             groups.append(groups[first] + groups[second])
             rows += [groups[-1], groups[-1] * volatility]
+            rows += [(groups[-1] - alone[i]) * volatility for i in np.flatnonzero(groups[-1])]
     if n <= FEW:
         rows += [alone[i] - alone[j] for i in range(n) for j in range(i)]
     found = np.array([row for row in rows if np.ptp(row) > 0.0])
