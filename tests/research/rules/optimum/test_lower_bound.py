@@ -235,11 +235,12 @@ def test_where_assets_cluster_it_is_near_a_rule_that_knows_it(name: str, horizon
 
 
 def test_where_costs_differ_a_cluster_less_one_asset_is_a_term_too() -> None:
-    """Without such terms it is 0.390 bp."""
+    """Without such terms it is 0.390 bp; mixed, by eight programmes that do not go half-way, 0.409."""
     market = FULLY_INVESTED["six stocks and four bonds, 2 to 10 bp"]
     rule = PairRegion(market.holding, covariance=market.covariance.tolist(), periods_per_year=52.0, power=0.5)
     losses = play(market.laboratory(200, 1), rule).loss
-    assert 0.4 < 1e4 * lower_bound(*market.problem, 5.0, WEEK, mixed=False).value < losses.mean() < 0.47
+    assert 1e4 * lower_bound(*market.problem, 5.0, WEEK, mixed=False).value > 0.4
+    assert 0.411 < market.lower_bound() < losses.mean() < 0.46
 
 
 def test_how_often_a_line_is_watched_hardly_matters_where_it_drifts_slowly() -> None:
