@@ -22,6 +22,9 @@ terms' losses, and c_k and v_k are taken so that this sum is largest: a convex p
 it may be above the optimum. What other gaps change in the drift of a term is of higher order, and the minimum takes it
 into account.
 
+Tickets are divided among terms as well (`_fees`), so that no trade moves terms whose tickets are more than its own: by
+a linear programme, for the largest sum of the terms' losses to leading order.
+
 Of few assets and without a ticket a term is also stretched and shifted, f h_k((y - s) / f), which leaves its slope as
 it is, and h is any sum of such terms with shares of 0 or more whose costs keep the rows above. The charge of a
 portfolio is linear in the shares, so a linear programme finds those for which the least charge of some portfolios is
@@ -74,6 +77,9 @@ SHAPES = ((1.0, 0.0), *((f, s) for f in (0.7, 1.0, 1.4) for s in (-0.25, 0.0, 0.
 # of a term: what stretches it, and what shifts it in half-widths
 SAMPLED, ROUNDS = 200, 20  # portfolios drawn at first; and programmes, of which some 15 suffice
 AGREED = 5e-4  # of the programme's value: where it is no further above the least charge, no programme follows
+PEAKS = np.geomspace(
+    1e-4, 1e4, 60
+)  # largest slopes of a term's value over its cost, less 1: from no ticket to a large one
 FARTHEST_LOG = 6.0  # logs from its target that it takes an asset, so that no asset is all of NAV
 
 
@@ -124,8 +130,8 @@ def lower_bound(
     cost             : (n,) a side, fraction of the notional, each above 0.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions.
-    ticket           : fraction of NAV for an event, whatever is traded: each term is charged the same part of it.
-    order_tickets    : (n,) fraction of NAV for an order of each asset, which the asset's own term is charged.
+    ticket           : fraction of NAV for an event, whatever is traded.
+    order_tickets    : (n,) fraction of NAV for an order of each asset.
     mixed            : false to leave out the linear programme, which takes seconds of eight assets and more.
     Raises           : ConfigError as `optimal_region` does, and for a covariance that is singular.
 
@@ -154,7 +160,10 @@ def lower_bound(
         directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
         squared, paid, variance, n = squared[kept], paid[kept], variance[kept], int(kept.sum())
         width = np.cbrt(1.5 * paid * squared / (tracking_penalty * variance))
-        fees = ticket / n + _own_tickets(directions, np.zeros(1) if order_tickets is None else order_tickets)
+        orders = np.zeros(len(target))
+        if order_tickets is not None:
+            orders[: len(order_tickets)] = order_tickets
+        fees = _fees(directions, (paid, tracking_penalty * variance, squared), ticket, orders)
         with_ticket = width + (12.0 * fees * squared / (tracking_penalty * variance)) ** 0.25
         regions = [
             _alone(
@@ -206,13 +215,70 @@ def _directions(covariance: Array) -> Array:
     return found[np.sort(np.unique(found.round(9), axis=0, return_index=True)[1])]
 
 
-def _own_tickets(directions: Array, tickets: Array) -> Array:
-    """(k,) the ticket of the asset of which a direction is the weight, or that of all others; else 0."""
-    fees = np.zeros(len(directions))
-    for i, ticket in enumerate(tickets):
-        alone = np.arange(directions.shape[1]) == i
-        fees[(directions == alone).all(axis=1) | (directions == ~alone).all(axis=1)] += ticket  # of two assets both pay
+def _fees(directions: Array, terms: tuple[Array, Array, Array], ticket: float, orders: Array) -> Array:
+    """(k,) the ticket that each term is charged, fraction of NAV: the largest sum of their losses to leading order.
+
+    directions : (k, n) of the terms.
+    terms      : as for `_loss_by_fee`.
+    ticket     : of an event, fraction of NAV.
+    orders     : (n,) of an order of each asset, and of cash, where there is some, fraction of NAV.
+
+    An event's ticket is divided among terms. A trade moves a term only if two of the assets that it trades differ in
+    it. So a term may have one part of the ticket of each asset of which it holds more than half, and another of each
+    other one, whose sum it is charged; where the assets of one side differ from one another, their part is at least the
+    other. The parts of an asset's ticket are at most all of it.
+    """
+    (k, n), whole = directions.shape, max(ticket, float(orders.max()))
+    if whole == 0.0:
+        return np.zeros(k)
+    loss, fee, slope = _loss_by_fee(*terms)
+    unit, none, eye = float(loss[:, 0].sum()), np.zeros((k, k)), np.eye(k)
+    of_term = np.repeat(eye, len(PEAKS), axis=0)
+    tangents = of_term * slope.reshape(-1, 1) * whole / unit
+    sides = directions > 0.5, directions <= 0.5
+    most = [np.where(side, orders, np.inf).min(axis=1) / whole for side in sides]
+    differ = [np.where(side, directions, -np.inf).max(axis=1) > np.where(side, directions, np.inf).min(axis=1)
+              for side in sides]  # fmt: skip
+    given = np.append(orders, ticket) / whole
+    taken = np.block([
+        [np.zeros((n, k)), *(side.T.astype(float) for side in sides)], [np.ones((1, k)), np.zeros((1, 2 * k))]
+    ])  # fmt: skip
+    rows = np.vstack([  # of the loss of each term, its part of an event's ticket, and those of both sides
+        np.c_[-of_term, tangents, tangents, tangents],
+        np.c_[np.zeros((n + 1, k)), -taken],
+        np.c_[none, none, eye, -eye][differ[0]],
+        np.c_[none, none, -eye, eye][differ[1]],
+    ])  # fmt: skip
+    floor = np.zeros(len(rows))
+    floor[: len(of_term)], floor[len(of_term) : len(of_term) + n + 1] = (slope * fee - loss).ravel() / unit, -given
+    least, largest = np.zeros(4 * k), np.concatenate([np.full(2 * k, np.inf), *most])
+    programme = LinearProgramme(rows, floor, least, largest, np.zeros(4 * k, dtype=bool))
+    point = programme.minimise(np.repeat([-1.0, 0.0, 0.0, 0.0], k), least, largest)
+    assert point is not None  # no parts at all keep every row
+    parts = np.maximum(point.x[k:], 0.0)
+    over = float(((taken @ parts)[given > 0.0] / given[given > 0.0]).max())  # by rounding
+    fees: Array = whole * parts.reshape(3, k).sum(axis=0) / max(over, 1.0)
     return fees
+
+
+def _loss_by_fee(paid: Array, charged: Array, squared: Array) -> tuple[Array, Array, Array]:
+    """(loss, fee, slope) of each term, (k, `PEAKS`): loss a year to leading order by ticket, and its slope.
+
+    paid    : (k,) cost of each, fraction of what it moves the term's a'd.
+    charged : (k,) price of the square of each a'd, a year.
+    squared : (k,) variance of a year's drift of each.
+
+    The slope of a term's value is (2 loss y - charged y^3 / 3) / squared. A trade goes from the outer gap where this is
+    `paid` to the inner one, and its ticket is what the slope is above `paid` between them.
+    """
+    near = 1.0 / (1.0 + PEAKS)
+    peak = np.cbrt(1.5 * (paid * squared / charged)[:, None] / near)  # the gap of the largest slope
+    third = (np.pi - np.arccos(near)) / 3.0  # the roots of a cubic, by Viete
+    outer, inner = 2.0 * peak * np.cos(third), 2.0 * peak * np.cos(2.0 * np.pi / 3.0 - third)
+    price, per = charged[:, None], squared[:, None]
+    loss = 0.5 * price * peak**2
+    above = (loss * (outer**2 - inner**2) - price * (outer**4 - inner**4) / 12.0) / per
+    return loss, above - paid[:, None] * (outer - inner), per / (outer**2 - inner**2)
 
 
 def _beside(directions: Array, weights: Array, mean: Array, covariance: Array) -> tuple[Array, Array, Array]:

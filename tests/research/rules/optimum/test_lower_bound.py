@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import cvxpy as cp
 import numpy as np
@@ -179,6 +180,51 @@ def test_orders_worth_their_tickets_come_near_the_bound() -> None:
     assert bound < found.upper
     assert found.value < 1.06 * bound
     assert bound > 1.4e4 * lower_bound(*market).value, "tickets count"
+
+
+def test_clusters_are_charged_a_part_of_order_tickets() -> None:
+    """Where only the terms of single assets are charged one, it is 2.30 bp."""
+    market, fee = FULLY_INVESTED["two clusters of five, 10 bp"], 0.1 * BP
+    bound = 1e4 * lower_bound(*market.problem, 5.0, WEEK, order_tickets=np.full(10, fee)).value
+    costs = Costs(market.costs, np.zeros(10), ticket=np.full(10, fee))
+    rule = PairRegion(market.holding, covariance=market.covariance.tolist(), periods_per_year=52.0, power=0.5)
+    found = estimate(play(replace(market.laboratory(24, 1), costs=costs), rule).loss)
+    assert 2.45 < bound < found.upper
+    assert found.value < 1.1 * bound
+
+
+@pytest.mark.parametrize("event", [0.0, 0.3 * BP])
+def test_no_trade_pays_terms_more_than_its_tickets(event: float) -> None:
+    """Each set of two assets or more, and each term that a trade of them can move; all of the tickets are paid out."""
+    market, rng = FULLY_INVESTED["six stocks and four bonds, 2 to 10 bp"], np.random.default_rng(2)
+    target, mean, covariance, cost = market.problem
+    orders = rng.uniform(0.0, 0.3, 10) * BP * (rng.uniform(size=10) > 0.2)
+    assert (orders == 0.0).any()
+    directions = module._directions(covariance)
+    share, _, apart = module._beside(directions, target, mean, covariance)
+    squared = (share * (1.0 - share)) ** 2 * apart
+    paid, variance = module._split(directions, covariance, cost, squared)
+    kept = variance * paid > 1e-6 * (variance * paid).max()
+    terms = paid[kept], 5.0 * variance[kept], squared[kept]
+    fees = module._fees(directions[kept], terms, event, orders)
+    traded = (np.arange(2**10)[:, None] >> np.arange(10)) % 2 == 1
+    traded = traded[traded.sum(axis=1) > 1]
+    weights = np.where(traded[:, None, :], directions[kept], np.nan)
+    moved = np.nanmax(weights, axis=2) > np.nanmin(weights, axis=2)
+    share_of = (moved @ fees) / (event + traded @ orders + 1e-20)
+    assert 0.999 < share_of.max() < 1.0 + 1e-9
+    assert (fees > 0.0).sum() > 5
+
+
+def test_the_loss_of_a_term_by_its_ticket_is_that_of_the_programme() -> None:
+    """To leading order: one asset of 30 % watched daily, at tickets of 0 to 3 bp of NAV."""
+    squared = np.array([(0.3 * 0.7 * 0.15) ** 2])
+    loss, fee, slope = (found[0] for found in module._loss_by_fee(np.array([BP]), np.array([5.0 * 0.15**2]), squared))
+    for ticket in (0.0, 0.1 * BP, BP, 3.0 * BP):
+        optimum = optimal_region([0.3], [0.0], [[0.15**2]], [BP], 5.0, 1 / 252, ticket=ticket).value
+        assert np.interp(ticket, fee, loss) == pytest.approx(optimum, rel=0.05)
+    between = np.diff(loss) / np.diff(fee)
+    assert ((slope[1:] < between) & (between < slope[:-1])).all()
 
 
 @pytest.mark.parametrize("ticket", [0.0, 1 * BP])
