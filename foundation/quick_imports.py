@@ -36,17 +36,6 @@ def without_compiler_of_torch() -> AbstractContextManager[None]:
     return _instead("torch._dynamo", {"disable": lambda function, *_, **__: function, "graph_break": lambda: None})
 
 
-def without_statistics() -> AbstractContextManager[None]:
-    """The import of cvxpy skips scipy.stats, which takes three quarters of it, until one atom asks for an entropy."""
-
-    def entropy(*given: Any) -> Any:
-        from scipy.stats import entropy
-
-        return entropy(*given)
-
-    return _instead("scipy.stats", {"entropy": entropy})
-
-
 @contextmanager
 def _instead(name: str, given: Mapping[str, Any] | None) -> Iterator[None]:
     """Imports of a module find one with these attributes alone, unless it has been imported before.

@@ -106,6 +106,7 @@ def above_best(
         GBM(still, covariance, year), tuple(target.tolist()), Costs(costs.total, still, ticket=tickets), penalty, PATHS,
         steps * (YEARS + WARM_UP), SEED, warm_up=steps * WARM_UP, instruments=one.market.instruments,
         calendar=one.market.calendar, start=one.dates[0], periods_per_year=year,
+        keeps=True,
     )  # fmt: skip
     figures, missing = {}, {}
     for name in tests.names:

@@ -6,6 +6,7 @@ excess of a rule over it is more than its excess over the best rule.
 """
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +18,10 @@ from backtests.laboratory.simulated_market import WEEKS, SimulatedMarket
 from backtests.laboratory.universal import lines_in, losses
 from foundation.progress import bar
 from research.learning.universal.rule import trained
-from research.rules import NoTradeRegion, OptimalRegion, Threshold, Within
+from research.rules import NoTradeRegion, OptimalRegion, PairRegion, Threshold, Within
 
-OPTIMUM, BOUND = "optimal region", "lower bound"
+OPTIMUM, BOUND, PAIRS = "optimal region", "lower bound", "pair region, not tuned"
+POWER = 0.5  # of the correlations in the pair region: with it, it loses least where assets cluster
 TO_EDGE = (0.05, 0.06, 0.07, 0.08, 0.09, 0.10, 0.12, 0.14, 0.17, 0.20, 0.25, 0.30)  # half-widths, fraction of target
 TO_TARGET = (0.08, 0.10, 0.12, 0.15, 0.18, 0.20, 0.23, 0.26, 0.32, 0.40)
 INSIDE = (0.25, 0.5)  # of a band: where a trade into it ends
@@ -63,6 +65,10 @@ def rules_above(market: SimulatedMarket, name: str, paths: int, seed: int, worke
     tuned = tune(market, max(paths // 3, 2), seed + 1, workers, tried, f"tuning: {name}")
     rules = {rule: policy for rule, policy in untuned(market).items() if rule in UNTUNED}
     rules |= {f"tuned {family}": tried[family].make(*given) for family, given in tuned.settings.items()}
+    known: Any = market.covariance.tolist()
+    rules[PAIRS] = PairRegion(
+        market.holding, market.tracking_penalty, covariance=known, periods_per_year=float(WEEKS), power=POWER
+    )
     if market.has_optimum:
         rules = {OPTIMUM: OptimalRegion(market.holding, market.region()), **rules}
     laboratory = market.laboratory(paths, seed)

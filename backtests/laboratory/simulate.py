@@ -53,6 +53,8 @@ class Laboratory:
     calendar         : as in `simulated_market`.
     start            : as in `simulated_market`: date of row 0.
     periods_per_year : steps a year, by which figures are annualised; equal to the model's.
+    keeps            : true to keep the market of each path, and what rules estimate in it, for other rules: 1 MB a path
+                       of ten years of days and eight assets.
     Raises           : ConfigError for a number out of range, and for weights that do not fit the model.
     """
 
@@ -70,6 +72,7 @@ class Laboratory:
     calendar: str | None = None
     start: str | pd.Timestamp = "2000-01-03"
     periods_per_year: float = 252.0
+    keeps: bool = False
 
     def __post_init__(self) -> None:
         """Check the numbers that nothing else checks."""
@@ -92,11 +95,20 @@ class Laboratory:
 
     def market(self, path: int) -> Market:
         """One path as a market."""
-        return simulated_market(
+        if path in self._markets:
+            return self._markets[path]
+        made = simulated_market(
             self.model, self.days, self.seed, path, self.cash,
             instruments=self.instruments, calendar=self.calendar, start=self.start,
             every=row_name(self.periods_per_year),
         )  # fmt: skip
+        if self.keeps:
+            self._markets[path] = made
+        return made
+
+    @cached_property
+    def _markets(self) -> dict[int, Market]:
+        return {}
 
     @cached_property
     def first_two(self) -> tuple[Market, Market]:

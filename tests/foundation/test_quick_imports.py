@@ -40,23 +40,10 @@ import numba
 from numba.misc import coverage_support
 print(numba.njit(lambda x: x + 1)(1) == 2, not coverage_support.coverage_available, "coverage" in sys.modules)
 """
-STATISTICS = """
-import sys
-from foundation.quick_imports import without_statistics
-with without_statistics():
-    import cvxpy as cp
-point = cp.Variable(2)
-cp.Problem(cp.Minimize(cp.sum_squares(point - 1.0)), [cp.sum(point) == 1.0]).solve(solver=cp.CLARABEL)
-slow = "scipy.stats" in sys.modules
-one = cp.Constant([[0.5, 0.0], [0.0, 0.5]])
-print(abs(point.value[0] - 0.5) < 1e-6, abs(cp.quantum_rel_entr(one, 0.5 * one).value - 0.6931472) < 1e-6, slow)
-"""
 
 
 @pytest.mark.parametrize(
-    "script",
-    [FIGURE, OPTIMISER, KERNELS, STATISTICS],
-    ids=["grammars of addresses", "compiler of torch", "coverage of kernels", "statistics"],
+    "script", [FIGURE, OPTIMISER, KERNELS], ids=["grammars of addresses", "compiler of torch", "coverage of kernels"]
 )
 def test_what_takes_a_second_and_is_not_used_is_not_imported(script: str) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

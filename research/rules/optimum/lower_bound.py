@@ -9,9 +9,10 @@ since a rule pays in trades and tracking for what it gains in h, and h does not 
 and the nearer h is to the values of the optimal policy, the tighter it is.
 
 Here h is a sum of terms h_k(a_k'd) along directions a_k: each asset, each cluster of correlated assets, summed and
-weighted by volatility, and of few assets each pair. Term k has a cost c_k and a variance v_k of its own, and is the
-value, by dynamic programming, of what is held in a_k beside what is held in 1 - a_k, traded for c_k, with g/2 v_k y^2
-charged for y = a_k'd. No trade raises h by more than it costs if and only if none of two assets does, that is, if
+weighted by volatility, the latter also less one of its assets, and of few assets each pair. Term k has a cost c_k and a
+variance v_k of its own, and is the value, by dynamic programming, of what is held in a_k beside what is held in
+1 - a_k, traded for c_k, with g/2 v_k y^2 charged for y = a_k'd. No trade raises h by more than it costs if and only if
+none of two assets does, that is, if
 
     sum over k of c_k |a_ki - a_kj| is at most c_i + c_j for all i and j,
 
@@ -21,13 +22,16 @@ terms' losses, and c_k and v_k are taken so that this sum is largest: a convex p
 it may be above the optimum. What other gaps change in the drift of a term is of higher order, and the minimum takes it
 into account.
 
+Tickets are divided among terms as well (`_fees`), so that no trade moves terms whose tickets are more than its own: by
+a linear programme, for the largest sum of the terms' losses to leading order.
+
 Of few assets and without a ticket a term is also stretched and shifted, f h_k((y - s) / f), which leaves its slope as
 it is, and h is any sum of such terms with shares of 0 or more whose costs keep the rows above. The charge of a
 portfolio is linear in the shares, so a linear programme finds those for which the least charge of some portfolios is
-largest; the portfolios that its h charges least are added, and it is solved again. What is given is always the minimum
-over portfolios of the best h that was found, the terms as they are being the first, and never the value of the
-programme. It is worth most where the terms are loosest: one market's bound rose from 23 to 11 % below the optimum. At
-twenty and thirty assets it found nothing.
+largest. Half-way to them from the best that were found, the portfolios that are charged least are added, and it is
+solved again. What is given is always the minimum over portfolios of the best h that was found, the terms as they are
+being the first, and never the value of the programme. It is worth most where the terms are loosest: one market's bound
+rose from 23 to 11 % below the optimum. At twenty and thirty assets it found nothing.
 
 The minimum is over all long-only portfolios; where the target leaves nothing to cash, over those that hold none. A rule
 that lets proceeds wait in cash pays one side instead of two: with strongly negative correlations one has been below the
@@ -43,7 +47,8 @@ hardly matters to it. The bound holds for any values, so this makes it looser at
 
 Source: de Farias and Van Roy (2003), The linear programming approach to approximate dynamic programming, Operations
 Research 51(6), the programme and its inequality (2), here for the mean loss; Adelman and Mersereau (2008), Relaxations
-of weakly coupled stochastic dynamic programs, Operations Research 56(3), for a sum of terms; Fenton (1960), The sum of
+of weakly coupled stochastic dynamic programs, Operations Research 56(3), for a sum of terms; Ben-Ameur and Neto (2007),
+Acceleration of cutting-plane and column generation algorithms, Networks 49(1), for half-way; Fenton (1960), The sum of
 log-normal probability distributions in scatter transmission systems, IRE Transactions on Communications Systems 8(1),
 for what is taken as lognormal; `research.rules.optimum.dynamic_programming` for one term.
 """
@@ -57,7 +62,7 @@ from foundation.arrays import Array
 from foundation.compiled import compiled, inlined
 from foundation.errors import ConfigError
 from foundation.linear_programme import LinearProgramme
-from foundation.quick_imports import without_statistics
+from foundation.threads import one_blas_thread
 from foundation.tolerances import EIGENVALUE
 from research.rules.bands import is_fully_invested
 from research.rules.optimum.dynamic_programming import QUADRATURE_NODES, optimal_region
@@ -70,8 +75,11 @@ SMALL = 1e-3  # of the bound to leading order: what a term adds at least
 STARTS, WITH_TICKET = 20, 300  # of the search for the portfolio that is charged least: a ticket makes many low places
 SHAPES = ((1.0, 0.0), *((f, s) for f in (0.7, 1.0, 1.4) for s in (-0.25, 0.0, 0.25) if (f, s) != (1.0, 0.0)))
 # of a term: what stretches it, and what shifts it in half-widths
-SAMPLED, ROUNDS = 200, 8  # portfolios drawn at first; and programmes
-AGREED = 1e-3  # of the programme's value: where it is no further above the least charge, no programme follows
+SAMPLED, ROUNDS = 200, 20  # portfolios drawn at first; and programmes, of which some 15 suffice
+AGREED = 5e-4  # of the programme's value: where it is no further above the least charge, no programme follows
+PEAKS = np.geomspace(
+    1e-4, 1e4, 60
+)  # largest slopes of a term's value over its cost, less 1: from no ticket to a large one
 FARTHEST_LOG = 6.0  # logs from its target that it takes an asset, so that no asset is all of NAV
 
 
@@ -122,9 +130,9 @@ def lower_bound(
     cost             : (n,) a side, fraction of the notional, each above 0.
     tracking_penalty : g, price of squared tracking.
     interval         : years between two decisions.
-    ticket           : fraction of NAV for an event, whatever is traded: each term is charged the same part of it.
-    order_tickets    : (n,) fraction of NAV for an order of each asset, which the asset's own term is charged.
-    mixed            : false to leave out the linear programme, which takes seconds of eight assets and more.
+    ticket           : fraction of NAV for an event, whatever is traded.
+    order_tickets    : (n,) fraction of NAV for an order of each asset.
+    mixed            : false to leave out the linear programme, which takes 0.2 to 2 processor seconds of ten assets.
     Raises           : ConfigError as `optimal_region` does, and for a covariance that is singular.
 
     One asset beside cash is bounded by its own optimum:
@@ -140,44 +148,51 @@ def lower_bound(
     if not is_fully_invested(target):  # cash is one more asset, which costs nothing
         target, mean, cost = np.append(target, 1.0 - target.sum()), np.append(mean, 0.0), np.append(cost, 0.0)
         covariance = np.pad(covariance, (0, 1))
-    directions = _directions(covariance)
-    share, drift, apart = _beside(directions, target, mean, covariance)
-    squared = (share * (1.0 - share)) ** 2 * apart  # of a year's drift of each
-    paid, variance = _split(directions, covariance, cost, squared)
-    losses = np.cbrt(tracking_penalty * variance / 8.0) * np.cbrt(1.5 * paid * squared) ** 2  # Janecek and Shreve
-    kept = losses > SMALL * losses.sum()
-    directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
-    squared, paid, variance, n = squared[kept], paid[kept], variance[kept], int(kept.sum())
-    width = np.cbrt(1.5 * paid * squared / (tracking_penalty * variance))
-    fees = ticket / n + _own_tickets(directions, np.zeros(1) if order_tickets is None else order_tickets)
-    with_ticket = width + (12.0 * fees * squared / (tracking_penalty * variance)) ** 0.25
-    regions = [
-        _alone(
-            (share[i : i + 1], drift[i : i + 1] + 0.5 * apart[i], apart[i : i + 1, None], paid[i : i + 1],
-             tracking_penalty * float(variance[i] / apart[i])),
-            [max((part * float(wide[i])) ** 2 / float(squared[i]), interval) for part in SLOW
-             for wide in (width, with_ticket)], float(fees[i]),
-        )
-        for i in range(n)
-    ]  # fmt: skip
-    library = _library(directions, target, mean, covariance, tracking_penalty, interval, regions, width)
-    losses = np.array([region.value for region in regions])
-    reach = np.abs(directions - library.centre[:: len(SHAPES), None])
-    reach *= [[np.ptp(region.axes[0]) / 2.0] for region in regions]
-    search = _Search(float(losses.sum()), reach.max(axis=0) / target)
-    if not mixed or fees.any() or len(target) > FEW:
-        shares = _plain(n)
-        least = float(search.ends(_mixed(library, shares), WITH_TICKET if fees.any() else STARTS)[0].min())
-    else:
-        least, shares = _raised(library, search, cost)
-    return LowerBound(max(least, 0.0), directions, paid, variance, losses, width, shares)
+    import scipy.linalg  # noqa: F401  (a BLAS of its own, which is limited only once it is there)
+
+    with one_blas_thread():  # a second would wait busily between products of a few numbers
+        directions = _directions(covariance)
+        share, drift, apart = _beside(directions, target, mean, covariance)
+        squared = (share * (1.0 - share)) ** 2 * apart  # of a year's drift of each
+        paid, variance = _split(directions, covariance, cost, squared)
+        losses = np.cbrt(tracking_penalty * variance / 8.0) * np.cbrt(1.5 * paid * squared) ** 2  # Janecek and Shreve
+        kept = losses > SMALL * losses.sum()
+        directions, share, drift, apart = directions[kept], share[kept], drift[kept], apart[kept]
+        squared, paid, variance, n = squared[kept], paid[kept], variance[kept], int(kept.sum())
+        width = np.cbrt(1.5 * paid * squared / (tracking_penalty * variance))
+        orders = np.zeros(len(target))
+        if order_tickets is not None:
+            orders[: len(order_tickets)] = order_tickets
+        fees = _fees(directions, (paid, tracking_penalty * variance, squared), ticket, orders)
+        with_ticket = width + (12.0 * fees * squared / (tracking_penalty * variance)) ** 0.25
+        regions = [
+            _alone(
+                (share[i : i + 1], drift[i : i + 1] + 0.5 * apart[i], apart[i : i + 1, None], paid[i : i + 1],
+                 tracking_penalty * float(variance[i] / apart[i])),
+                [max((part * float(wide[i])) ** 2 / float(squared[i]), interval) for part in SLOW
+                 for wide in (width, with_ticket)], float(fees[i]),
+            )
+            for i in range(n)
+        ]  # fmt: skip
+        library = _library(directions, target, mean, covariance, tracking_penalty, interval, regions, width)
+        losses = np.array([region.value for region in regions])
+        reach = np.abs(directions - library.centre[:: len(SHAPES), None])
+        reach *= [[np.ptp(region.axes[0]) / 2.0] for region in regions]
+        search = _Search(float(losses.sum()), reach.max(axis=0) / target)
+        if not mixed or fees.any() or len(target) > FEW:
+            shares = _plain(n)
+            least = float(search.ends(_mixed(library, shares), WITH_TICKET if fees.any() else STARTS)[0].min())
+        else:
+            least, shares = _raised(library, search, cost)
+        return LowerBound(max(least, 0.0), directions, paid, variance, losses, width, shares)
 
 
 def _directions(covariance: Array) -> Array:
     """(k, n) directions: each asset, each cluster, summed and weighted by volatility, and of few assets each pair.
 
-    Clusters are those of a tree by average linkage of 1 - correlation. Each direction is from 0 to 1, and none is one
-    less another: that would be the same term.
+    Clusters are those of a tree by average linkage of 1 - correlation. Weighted, each is also taken less one of its
+    assets: where costs differ, a dear one is left where it is while the others trade. Each direction is from 0 to 1,
+    and none is one less another: that would be the same term.
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
@@ -191,6 +206,7 @@ def _directions(covariance: Array) -> Array:
         for first, second in linkage(squareform(apart, checks=False), "average")[:, :2].astype(int):
             groups.append(groups[first] + groups[second])
             rows += [groups[-1], groups[-1] * volatility]
+            rows += [(groups[-1] - alone[i]) * volatility for i in np.flatnonzero(groups[-1])]
     if n <= FEW:
         rows += [alone[i] - alone[j] for i in range(n) for j in range(i)]
     found = np.array([row for row in rows if np.ptp(row) > 0.0])
@@ -199,13 +215,70 @@ def _directions(covariance: Array) -> Array:
     return found[np.sort(np.unique(found.round(9), axis=0, return_index=True)[1])]
 
 
-def _own_tickets(directions: Array, tickets: Array) -> Array:
-    """(k,) the ticket of the asset of which a direction is the weight, or that of all others; else 0."""
-    fees = np.zeros(len(directions))
-    for i, ticket in enumerate(tickets):
-        alone = np.arange(directions.shape[1]) == i
-        fees[(directions == alone).all(axis=1) | (directions == ~alone).all(axis=1)] += ticket  # of two assets both pay
+def _fees(directions: Array, terms: tuple[Array, Array, Array], ticket: float, orders: Array) -> Array:
+    """(k,) the ticket that each term is charged, fraction of NAV: the largest sum of their losses to leading order.
+
+    directions : (k, n) of the terms.
+    terms      : as for `_loss_by_fee`.
+    ticket     : of an event, fraction of NAV.
+    orders     : (n,) of an order of each asset, and of cash, where there is some, fraction of NAV.
+
+    An event's ticket is divided among terms. A trade moves a term only if two of the assets that it trades differ in
+    it. So a term may have one part of the ticket of each asset of which it holds more than half, and another of each
+    other one, whose sum it is charged; where the assets of one side differ from one another, their part is at least the
+    other. The parts of an asset's ticket are at most all of it.
+    """
+    (k, n), whole = directions.shape, max(ticket, float(orders.max()))
+    if whole == 0.0:
+        return np.zeros(k)
+    loss, fee, slope = _loss_by_fee(*terms)
+    unit, none, eye = float(loss[:, 0].sum()), np.zeros((k, k)), np.eye(k)
+    of_term = np.repeat(eye, len(PEAKS), axis=0)
+    tangents = of_term * slope.reshape(-1, 1) * whole / unit
+    sides = directions > 0.5, directions <= 0.5
+    most = [np.where(side, orders, np.inf).min(axis=1) / whole for side in sides]
+    differ = [np.where(side, directions, -np.inf).max(axis=1) > np.where(side, directions, np.inf).min(axis=1)
+              for side in sides]  # fmt: skip
+    given = np.append(orders, ticket) / whole
+    taken = np.block([
+        [np.zeros((n, k)), *(side.T.astype(float) for side in sides)], [np.ones((1, k)), np.zeros((1, 2 * k))]
+    ])  # fmt: skip
+    rows = np.vstack([  # of the loss of each term, its part of an event's ticket, and those of both sides
+        np.c_[-of_term, tangents, tangents, tangents],
+        np.c_[np.zeros((n + 1, k)), -taken],
+        np.c_[none, none, eye, -eye][differ[0]],
+        np.c_[none, none, -eye, eye][differ[1]],
+    ])  # fmt: skip
+    floor = np.zeros(len(rows))
+    floor[: len(of_term)], floor[len(of_term) : len(of_term) + n + 1] = (slope * fee - loss).ravel() / unit, -given
+    least, largest = np.zeros(4 * k), np.concatenate([np.full(2 * k, np.inf), *most])
+    programme = LinearProgramme(rows, floor, least, largest, np.zeros(4 * k, dtype=bool))
+    point = programme.minimise(np.repeat([-1.0, 0.0, 0.0, 0.0], k), least, largest)
+    assert point is not None  # no parts at all keep every row
+    parts = np.maximum(point.x[k:], 0.0)
+    over = float(((taken @ parts)[given > 0.0] / given[given > 0.0]).max())  # by rounding
+    fees: Array = whole * parts.reshape(3, k).sum(axis=0) / max(over, 1.0)
     return fees
+
+
+def _loss_by_fee(paid: Array, charged: Array, squared: Array) -> tuple[Array, Array, Array]:
+    """(loss, fee, slope) of each term, (k, `PEAKS`): loss a year to leading order by ticket, and its slope.
+
+    paid    : (k,) cost of each, fraction of what it moves the term's a'd.
+    charged : (k,) price of the square of each a'd, a year.
+    squared : (k,) variance of a year's drift of each.
+
+    The slope of a term's value is (2 loss y - charged y^3 / 3) / squared. A trade goes from the outer gap where this is
+    `paid` to the inner one, and its ticket is what the slope is above `paid` between them.
+    """
+    near = 1.0 / (1.0 + PEAKS)
+    peak = np.cbrt(1.5 * (paid * squared / charged)[:, None] / near)  # the gap of the largest slope
+    third = (np.pi - np.arccos(near)) / 3.0  # the roots of a cubic, by Viete
+    outer, inner = 2.0 * peak * np.cos(third), 2.0 * peak * np.cos(2.0 * np.pi / 3.0 - third)
+    price, per = charged[:, None], squared[:, None]
+    loss = 0.5 * price * peak**2
+    above = (loss * (outer**2 - inner**2) - price * (outer**4 - inner**4) / 12.0) / per
+    return loss, above - paid[:, None] * (outer - inner), per / (outer**2 - inner**2)
 
 
 def _beside(directions: Array, weights: Array, mean: Array, covariance: Array) -> tuple[Array, Array, Array]:
@@ -230,10 +303,10 @@ def _split(directions: Array, covariance: Array, cost: Array, squared: Array) ->
     Raises     : ConfigError for a covariance that is singular.
 
     The loss of one term is proportional to (cost x squared)^(2/3) x variance^(1/3) (Janecek and Shreve (2004)). What
-    the solver's rounding takes too much of is taken back from all terms.
+    the rounding of the solver, Clarabel (Goulart, Chen 2024), takes too much of is taken back from all terms.
     """
-    with without_statistics():
-        import cvxpy as cp  # slow to import
+    import clarabel  # cvxpy would take longer to import than this programme to solve
+    from scipy.sparse import csc_matrix
 
     n = len(covariance)
     occurring = np.linalg.svd(np.ones((1, n)))[2][1:].T  # gaps sum to zero
@@ -243,15 +316,26 @@ def _split(directions: Array, covariance: Array, cost: Array, squared: Array) ->
         refuse("covariance of lower_bound is", covariance.tolist(), "give one that is not singular.")
     one, other = np.triu_indices(n, 1)
     moved, pays = np.abs(directions[:, one] - directions[:, other]).T, cost[one] + cost[other]
-    paid, variance, loss = (cp.Variable(len(directions)) for _ in range(3))
+    k, columns = len(directions), np.tril_indices(n - 1)  # the upper triangle by columns, as the cone has it
+    twice = np.where(columns[0] == columns[1], 1.0, np.sqrt(2.0))
+    squares = (seen[:, columns[0]] * seen[:, columns[1]] * twice).T
     gain = squared ** (2.0 / 3.0)
-    problem = cp.Problem(
-        cp.Maximize((gain / gain.max()) @ loss),
-        [cp.PowCone3D(paid, variance, loss, 2.0 / 3.0), moved @ paid <= pays / pays.max(),
-         there / scale - seen.T @ cp.diag(variance) @ seen >> 0],
-    )  # fmt: skip
-    problem.solve(solver=cp.CLARABEL)
-    costs, charges = (np.maximum(np.asarray(found.value), 0.0) for found in (paid, variance))
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    solved = clarabel.DefaultSolver(  # of the costs, the charges and the losses
+        csc_matrix((3 * k, 3 * k)),
+        np.concatenate([np.zeros(2 * k), -gain / gain.max()]),
+        csc_matrix(np.vstack([
+            np.c_[moved, np.zeros((len(moved), 2 * k))],
+            np.c_[np.zeros((len(squares), k)), squares, np.zeros((len(squares), k))],
+            -np.eye(3 * k).reshape(3, k, 3 * k).swapaxes(0, 1).reshape(3 * k, 3 * k),
+        ])),
+        np.concatenate([pays / pays.max(), (there / scale)[columns] * twice, np.zeros(3 * k)]),
+        [clarabel.NonnegativeConeT(len(moved)), clarabel.PSDTriangleConeT(n - 1)]
+        + [clarabel.PowerConeT(2.0 / 3.0)] * k,
+        settings,
+    ).solve()  # fmt: skip
+    costs, charges = np.maximum(np.array(solved.x).reshape(3, k)[:2], 0.0)
     costs, charges = pays.max() * costs, scale * charges
     root = np.linalg.inv(np.linalg.cholesky(there))
     over = np.linalg.eigvalsh(root @ (seen.T * charges) @ seen @ root.T)[-1]
@@ -419,9 +503,10 @@ def _raised(library: _Inequality, search: _Search, cost: Array) -> tuple[float, 
     at_first = value = least(plain, 0)
     for turn in range(ROUNDS):
         shares, most = _programme(charged, tracking, dear)
-        found = least(shares.reshape(k, shapes), turn)
+        shares = 0.5 * (best + shares.reshape(k, shapes))  # those of the programme leap from corner to corner
+        found = least(shares, turn)
         if found > value:
-            value, best = found, shares.reshape(k, shapes)
+            value, best = found, shares
         if most - value <= AGREED * most:
             break
     value = least(best, ROUNDS)

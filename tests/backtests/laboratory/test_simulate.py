@@ -149,6 +149,16 @@ def test_a_rule_that_reads_returns_is_played_with_the_bands_of_each_path():
     agrees(small(paths=3, warm_up=80), Threshold(HALF, 0.1, kind="volatility", returns=40))
 
 
+def test_rules_that_share_kept_paths_have_the_figures_of_rules_that_do_not():
+    shares, alone = small(warm_up=100, keeps=True), small(warm_up=100)
+    assert shares.market(2) is shares.market(2)
+    assert alone.market(2) is not alone.market(2)
+    for rule in (Calendar(HRP(60), "month"), Calendar(HRP(90), "month"), Calendar(HRP(60), "month")):
+        one, other = play(shares, rule), play(alone, rule)
+        np.testing.assert_array_equal(one.loss, other.loss)
+        np.testing.assert_array_equal(one.deviation, other.deviation)
+
+
 def test_a_rule_that_first_waits_for_a_window_needs_a_warm_up_as_long():
     rule = Calendar(HRP(window=63), "month")
     agrees(small(paths=3, warm_up=80), rule)
