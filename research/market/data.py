@@ -69,6 +69,11 @@ class MarketData:
         return frozen(self.dates.to_numpy().astype("datetime64[D]"))
 
     @cached_property
+    def day_bytes(self) -> bytes:
+        """The days as bytes, for keys of what depends on them: their hash is computed once."""
+        return self.days.tobytes()
+
+    @cached_property
     def exits(self) -> NDArray[np.int64]:
         """(n,) row on which the delisting of each asset is booked, T where the data has none."""
         return frozen(exit_rows(self.instruments, self.days))
