@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, frozen, owned
 from research.market.instruments import exit_rows
 from research.market.notes import Note
 
@@ -81,6 +81,8 @@ class MarketData:
     @cached_property
     def listed(self) -> Mask:
         """(T, n) from the first tradable row of each asset up to its exit: until then a gap is a halt."""
+        if self.tradable.all():  # then nothing has left either
+            return self.tradable
         row = np.arange(len(self.tradable))[:, None]
         listed = (row >= np.argmax(self.tradable, axis=0)) & self.tradable.any(axis=0)
         if (self.exits < len(listed)).any():
@@ -93,4 +95,5 @@ class MarketData:
 
         Zero from a delisting on that leaves nothing: such a unit is worthless and is not traded any more.
         """
-        return frozen(np.cumprod(1.0 + self.returns, axis=0))
+        growth = 1.0 + self.returns
+        return owned(np.cumprod(growth, axis=0, out=growth))  # in place, which takes a third of the time
