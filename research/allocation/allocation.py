@@ -80,7 +80,7 @@ class TargetPath(MadeAnew):
     rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where
                  none was scaled.
     answers    : K, the reasons of each target; () where they are not known.
-    Raises     : PolicyError when a target is in force before the last date that it used.
+    Raises     : PolicyError when a target is in force before the last date that it used, or is none of the path.
     """
 
     assets: tuple[str, ...]
@@ -95,7 +95,13 @@ class TargetPath(MadeAnew):
         """Check that no target looks ahead, and make the arrays read-only."""
         freeze_fields(self, "rows")
         freeze_fields(self, "row", "seen", dtype=np.int64)
-        ahead = np.append(self.seen, -1)[self.row] > np.arange(len(self.row))  # the last is that of -1: no target
+        if self.row.max(initial=-1) >= len(self.rows):
+            raise PolicyError(
+                f"target {self.row.max()} of {self.allocation} is in force, and the path has {len(self.rows)}. Number "
+                "them from 0, -1 for none."
+            )
+        early = self.row[: self.seen.max(initial=0)]  # no target has seen what comes after these
+        ahead = np.append(self.seen, -1)[early] > np.arange(len(early))  # the last is that of -1
         if ahead.any():
             t = int(np.argmax(ahead))
             raise PolicyError(
