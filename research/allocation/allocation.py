@@ -284,8 +284,7 @@ def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
 
 def carried(weights: Array, past: Past) -> Array:
     """A target before (n,) as it stands on a later day: weights of delisted assets are spread over their class."""
-    listed = past.listed[-1]
-    return weights if listed.all() else spread_unlisted(weights, listed, past.asset_class)
+    return spread_unlisted(weights, past.listed[-1], past.asset_class)
 
 
 def _fallen_back(previous: Array, past: Past, error: NotSolvedError) -> Answer:
@@ -353,7 +352,7 @@ def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], ho
     """
     check_unlisted("spread_unlisted", how)
     spread = np.where(listed, weights, 0.0)
-    if how == "cash":
+    if how == "cash" or listed.all():
         return spread
     classes = np.asarray(asset_class)
     size = np.abs(spread)
