@@ -21,7 +21,7 @@ ROUNDS = 15
 SAME = 1e-9  # of NAV, or relative: what counts as equal
 KERNEL, CALL = "ours: compiled loop", "ours: backtest(…).nav"
 FLEXIBLE = "vectorbt flexible order function"
-BT, LOTS = "bt", "ours: whole lots"
+BT, LOTS, NEW = "bt", "ours: whole lots", "ours: new {}"
 FROM_FRAME, THIRTEEN, FOUR = "ours: market_from_frame", "ours: thirteen figures", "vectorbt: four figures"
 AIMS = {"quarterly": (150, 60, 500), "band": (60, 60, 500)}  # kernel, call against vectorbt, call against bt
 
@@ -58,10 +58,10 @@ def contestants(job: Job) -> Contestants:
         FLEXIBLE: lambda: with_vectorbt.flexible(job, close),
         f"{FLEXIBLE} + value()": lambda: with_vectorbt.flexible(job, close).value(),
     }
+    new = {NEW.format(name): lambda call=call: call().nav for name, call in jobs.with_new(job).items()}
     lots = jobs.in_lots(job)
-    return (
-        calls | optional(job) | {LOTS: lambda: lots().nav} | {BT: lambda: with_bt.backtest(job, close).strategy.values}
-    )
+    last: Contestants = {LOTS: lambda: lots().nav, BT: lambda: with_bt.backtest(job, close).strategy.values}
+    return calls | new | optional(job) | last
 
 
 def peers(job: Job) -> dict[str, Played]:
@@ -118,7 +118,12 @@ def ratios(job: Job, times: Times) -> dict[str, tuple[float, int]]:
         f"call against {FLEXIBLE} + value()": (times.ratio(f"{FLEXIBLE} + value()", CALL), call),
         "call against bt": (times.ratio(BT, CALL), against_bt),
         "whole lots against bt": (times.ratio(BT, LOTS), 20),
-    }
+    } | {
+        f"new {name} against {documented(job)} + value()": (
+            times.ratio(f"{documented(job)} + value()", NEW.format(name)), 10 if name == "table" else 60
+        )
+        for name in jobs.with_new(job)
+    }  # fmt: skip
 
 
 def measure(make: Callable[..., Job]) -> dict[str, object]:

@@ -7,10 +7,12 @@ weight is more than five points off. What is decided at a close is booked at it 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 
 from backtests.engine import run as engine
 from backtests.engine.ledger import Ledger
@@ -18,8 +20,8 @@ from backtests.engine.loop_inputs import LoopInputs
 from backtests.engine.result import Backtest
 from foundation.arrays import Array, Mask
 from research.accounting import Costs, Execution, Policy
-from research.allocation import EqualWeights
-from research.market import Market
+from research.allocation import Allocation, EqualWeights, FixedWeights
+from research.market import Market, market_from_frame
 from research.market.calendars import last_of
 from research.rules import Calendar, Threshold
 
@@ -84,6 +86,31 @@ def in_lots(job: Job) -> Callable[[], Backtest]:
     return lambda: engine.backtest(market, job.policy, job.costs, lag=0, nav=1e6, execution=lots)
 
 
+def with_new(job: Job) -> dict[str, Callable[[], Backtest]]:
+    """The public call with one thing, by name, that no call had before: little that was kept serves it."""
+    market, n, number = job.market, len(job.market.assets), count(1)
+    close = pd.DataFrame(market.index, index=market.dates, columns=list(market.assets))
+
+    def play(on: Market = market, policy: Policy = job.policy, costs: Costs = job.costs, **given: Any) -> Backtest:
+        return engine.backtest(on, policy, costs, lag=0, **given)
+
+    def rule(allocation: Allocation, band: float = BAND) -> Policy:
+        return Threshold(allocation, band) if job.days is None else Calendar(allocation, "quarter")
+
+    def weights() -> tuple[float, ...]:
+        more = 1e-7 * next(number)
+        return (1.0 / n + more, 1.0 / n - more, *(1.0 / n for _ in range(n - 2)))
+
+    calls: dict[str, Callable[[], Backtest]] = {
+        "weights": lambda: play(policy=rule(FixedWeights(weights()))),
+        "start": lambda: play(start=market.dates[300 + next(number)]),
+        "costs": lambda: play(costs=Costs.bps(n, commission=job.rate * 1e4 + 1e-6 * next(number))),
+        "table": lambda: play(market_from_frame(close)),
+    }
+    of_band = {"band": lambda: play(policy=rule(EqualWeights(), BAND + 1e-9 * next(number)))}
+    return calls | (of_band if job.days is None else {})
+
+
 def ours(job: Job) -> Played:
     """What the public call came to."""
     played = our_backtest(job)
@@ -98,11 +125,11 @@ def our_kernel(job: Job) -> Callable[[], object]:
     opening: list[Array] = []  # as it was, and what the loop changes
 
     def listen(inputs: LoopInputs, first: int, units: Array, cash_units: float, booked: int) -> object:
-        # the caller's ledger becomes read-only at its end
-        inputs = inputs._replace(ledger=Ledger(*(values.copy() for values in inputs.ledger)))
+        # the caller reads its own ledger, and makes it read-only at its end
+        again = inputs._replace(ledger=Ledger(*(values.copy() for values in inputs.ledger)))
         opening[:] = units.copy(), units.copy()
-        ready[:] = inputs, first, opening[1], cash_units, booked
-        return loop(*ready)
+        ready[:] = again, first, opening[1], cash_units, booked
+        return loop(inputs, first, units, cash_units, booked)
 
     loop = engine.play
     with mock.patch.object(engine, "play", listen):

@@ -33,6 +33,15 @@ def frozen(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def owned(array: np.ndarray) -> np.ndarray:
+    """The array made read-only as it is, without a copy: nobody else may hold it.
+
+    array : array of any shape, in any unit, C-ordered.
+    """
+    array.flags.writeable = False
+    return array
+
+
 def frozen_record(record: Record) -> Record:
     """A named tuple with its arrays read-only; kernels are compiled for read-only arrays and for others apart."""
     return type(record)(*(frozen(value) if isinstance(value, np.ndarray) else value for value in record))

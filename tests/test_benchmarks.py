@@ -83,6 +83,19 @@ def test_loop_that_is_timed_plays_the_whole_job_again_and_again(market: Market, 
     assert [play() for _ in range(3)] == [(trades, -1)] * 3
 
 
+@pytest.mark.parametrize("make", MAKERS)
+def test_calls_that_are_timed_as_new_differ_in_what_is_new(market: Market, make: Callable[..., Job]) -> None:
+    for name, call in jobs.with_new(make(market)).items():
+        one, other = ({
+            "weights": tuple(played.targets.rows[0]),
+            "start": played.first,
+            "costs": tuple(played.costs.total),
+            "table": id(played.market),
+            "band": getattr(played.policy, "band", None),
+        } for played in (call(), call()))  # fmt: skip
+        assert [key for key in one if one[key] != other[key]] == [name]
+
+
 @pytest.mark.slow
 def test_path_of_the_laboratory_is_the_job_that_vectorbt_plays() -> None:
     from benchmarks import laboratory

@@ -77,13 +77,14 @@ class EngineInputs:
     def _desk(self) -> Desk:
         tax, taxed, at_open = self.costs.tax, self.costs.is_taxed, self.execution.at == "open"
         at_close = self._cost_parameters(False)
-        # purchases of one asset, at most
-        purchases = len(self.market.dates) - self.first + int(np.count_nonzero(self.sessions.flows)) + 1
+        purchases = 0  # of one asset, at most
+        if taxed:
+            purchases = len(self.market.dates) - self.first + int(np.count_nonzero(self.sessions.flows)) + 1
         return Desk(
             cost_parameters=self._cost_parameters(True) if at_open else at_close,
             at_close=at_close,
             holding_costs=self.costs.holding_costs,
-            lots=Lots.empty(len(self.market.assets), purchases if taxed else 0, len(at_close.long_from) > 0),
+            lots=Lots.empty(len(self.market.assets), purchases, len(at_close.long_from) > 0),
             order_limits=np.array(self.execution.largest(self.market, self.first)),  # writable: bookings use it up
             days=int(self.execution.days),
             at_open=at_open,

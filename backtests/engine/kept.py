@@ -36,5 +36,5 @@ def bands_of(rule: CompiledRule, market: Market, targets: TargetPath, first: int
 
         if traits(rule).window > 0:  # they follow from returns too
             return kept(market, ("bands", rule, targets, first), make)
-        return kept(targets, (rule, first, market.calendar, market.days.tobytes()), make)
+        return kept(targets, (rule, first, market.calendar, market.day_bytes), make)
     return rule.no_trade_bands(market, targets.opened(first), costs)

@@ -7,7 +7,7 @@ the loop goes day by day.
 
 import numpy as np
 
-from foundation.arrays import Array, frozen, kept
+from foundation.arrays import Array, kept, owned
 from foundation.compiled import inlined
 from foundation.compiled.simd import WIDTH, Vector, bits, fill, load, where
 from foundation.tolerances import TRIGGER
@@ -21,8 +21,11 @@ def tiles_of(market: Market, which: str = "index") -> Array:
     """(tiles, n + 1, TILE_DAYS) of an index of the market, cash last; the last row stands for days that it lacks."""
 
     def make() -> Array:
-        rows = np.column_stack([getattr(market, which), market.cash_index])
-        return frozen(np.ascontiguousarray(whole(rows).reshape(-1, TILE_DAYS, rows.shape[1]).transpose(0, 2, 1)))
+        closes, cash = whole(getattr(market, which)), whole(market.cash_index)
+        tiles = np.empty((len(cash) // TILE_DAYS, closes.shape[1] + 1, TILE_DAYS))
+        tiles[:, :-1] = closes.reshape(-1, TILE_DAYS, closes.shape[1]).transpose(0, 2, 1)
+        tiles[:, -1] = cash.reshape(-1, TILE_DAYS)
+        return owned(tiles)
 
     return kept(market, ("tiles", which), make)
 

@@ -32,7 +32,7 @@ from research.market.calendars import has_rows_a_year, met, row_name, rows_a_yea
 from research.rules.estimates import check_year, known_from
 from research.rules.multi_period import MultiPeriod
 from research.rules.no_trade_bands import NoTradeBands
-from research.rules.protocol import UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
+from research.rules.protocol import CompiledRule, UnfittedRule, compiled_rule, fitted_until, held_by, short_name, traits
 from research.rules.rule_options import BandArrays, RuleOptions
 from research.rules.standard_rule import StandardRule
 
@@ -87,7 +87,7 @@ def backtest(
     check_positive(leverage_limit=leverage_limit, periods_per_year=periods_per_year)
     if not has_rows_a_year(market.days, periods_per_year):
         refuse("periods_per_year is", periods_per_year, f"market {market.name!r} has {found:g} rows a year: give that.")
-    if isinstance(policy, type) or not isinstance(policy, Policy | UnfittedRule):
+    if isinstance(policy, type) or not isinstance(policy, CompiledRule | Policy | UnfittedRule):
         refuse("policy is", policy, "give a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
     check_year(policy, periods_per_year)
     name = name or short_name(policy)
@@ -194,8 +194,7 @@ def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
             f"policy {inputs.name!r} has no-trade bands for {bands.lower.shape[1]} assets and {len(bands.asked)} days, "
             f"the market {len(inputs.market.assets)} and {len(inputs.market.dates)}: make them for this market."
         )
-    least = np.maximum(np.where(np.isinf(bands.lower), 0.0, bands.lower), 0.0)
-    least = least - np.minimum(np.where(np.isinf(bands.upper), 0.0, bands.upper), 0.0)
+    least = np.maximum(bands.lower, 0.0) - np.minimum(bands.upper, 0.0)
     k = int(np.argmax(least.sum(axis=1)))
     if least[k].sum() > inputs.leverage_limit + TARGET_TOLERANCE:
         i = int(np.argmax(least[k]))

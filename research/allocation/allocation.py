@@ -6,7 +6,7 @@ its schedule only, and its path is computed once for every policy that uses it.
 
 import re
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal, Protocol, runtime_checkable
@@ -80,7 +80,7 @@ class TargetPath(MadeAnew):
     rounded    : the most by which the sum of a target missed 1 before it was scaled to 1, fraction of NAV; 0 where
                  none was scaled.
     answers    : K, the reasons of each target; () where they are not known.
-    Raises     : PolicyError when a target is in force before the last date that it used.
+    Raises     : PolicyError when a target is in force before the last date that it used, or is none of the path.
     """
 
     assets: tuple[str, ...]
@@ -95,10 +95,15 @@ class TargetPath(MadeAnew):
         """Check that no target looks ahead, and make the arrays read-only."""
         freeze_fields(self, "rows")
         freeze_fields(self, "row", "seen", dtype=np.int64)
-        in_force = np.flatnonzero(self.row >= 0)
-        ahead = self.seen[self.row[in_force]] > in_force
+        if self.row.max(initial=-1) >= len(self.rows):
+            raise PolicyError(
+                f"target {self.row.max()} of {self.allocation} is in force, and the path has {len(self.rows)}. Number "
+                "them from 0, -1 for none."
+            )
+        early = self.row[: self.seen.max(initial=0)]  # no target has seen what comes after these
+        ahead = np.append(self.seen, -1)[early] > np.arange(len(early))  # the last is that of -1
         if ahead.any():
-            t = int(in_force[np.argmax(ahead)])
+            t = int(np.argmax(ahead))
             raise PolicyError(
                 f"target {self.row[t]} of {self.allocation} is used at row {t}, but contains data of row "
                 f"{self.seen[self.row[t]]}. A target can be used only from its last data on."
@@ -106,7 +111,11 @@ class TargetPath(MadeAnew):
 
     def opened(self, first: int) -> "TargetPath":
         """The path of a portfolio that starts at the close of row `first`: no target is in force before."""
-        return replace(self, row=np.where(np.arange(len(self.row)) < first, -1, self.row))
+        if not (self.row[:first] >= 0).any():
+            return self
+        row = self.row.copy()
+        row[:first] = -1
+        return replace(self, row=row)
 
     def since(self, first: int) -> Array:
         """(T - first, n) the target in force at each close from row `first` on, fraction of NAV; there is one."""
@@ -210,9 +219,9 @@ def target_path(allocation: Allocation, market: Market, start: int = 0) -> Targe
     before = before[complete[before]]
     asked = np.concatenate([before if len(before) else [start], dates[dates > start]]).astype(np.int64)
     earlier = [t for t in dates[dates < asked[0]].tolist() if complete[t]]
-    with one_blas_thread():
+    with nullcontext() if allocation.schedule == LISTING else one_blas_thread():  # that follows from no returns
         answers = _answers(allocation, market, asked.tolist(), earlier)
-    row = np.searchsorted(asked, np.arange(sessions), side="right") - 1
+    row = np.repeat(np.arange(-1, len(asked)), np.diff([0, *asked, sessions]))
     rows, rounded = np.array([answer.weights for answer in answers]), 0.0
     if not isinstance(allocation, Explained):
         rows, rounded = _scaled(rows)
@@ -275,8 +284,7 @@ def refit_after(before: Answer | None, past: Past, refit: Refit) -> Answer:
 
 def carried(weights: Array, past: Past) -> Array:
     """A target before (n,) as it stands on a later day: weights of delisted assets are spread over their class."""
-    listed = past.listed[-1]
-    return weights if listed.all() else spread_unlisted(weights, listed, past.asset_class)
+    return spread_unlisted(weights, past.listed[-1], past.asset_class)
 
 
 def _fallen_back(previous: Array, past: Past, error: NotSolvedError) -> Answer:
@@ -344,7 +352,7 @@ def spread_unlisted(weights: Array, listed: Mask, asset_class: Sequence[str], ho
     """
     check_unlisted("spread_unlisted", how)
     spread = np.where(listed, weights, 0.0)
-    if how == "cash":
+    if how == "cash" or listed.all():
         return spread
     classes = np.asarray(asset_class)
     size = np.abs(spread)
@@ -371,6 +379,8 @@ def _scaled(rows: Array) -> tuple[Array, float]:
     sums = rows.sum(axis=1)
     off = np.abs(sums - 1.0)
     rounded = (off > TARGET_TOLERANCE) & (off <= FIVE_DECIMALS * rows.shape[1] + TARGET_TOLERANCE)
+    if not rounded.any():
+        return rows, 0.0
     rounded &= (sums > 1.0) | (np.abs(rows - rows.round(5)) <= WEIGHT).all(axis=1)
     whole = np.where(rounded[:, None], rows / np.where(rounded, sums, 1.0)[:, None], rows)
     return whole, float(off[rounded].max(initial=0.0))

@@ -4,6 +4,7 @@ Those that are given change only when an asset is listed or delisted. The others
 market capitalisation.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -261,10 +262,10 @@ def _pairs(items: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
 
 def _number(weight: Any, where: str) -> float:
     try:
-        value = np.nan if isinstance(weight, bool) else float(weight)
+        value = math.nan if isinstance(weight, bool) else float(weight)
     except (TypeError, ValueError):
-        value = np.nan
-    if not np.isfinite(value):
+        value = math.nan
+    if not math.isfinite(value):
         raise ConfigError(
             f"weight {where} in FixedWeights is {shown(weight)}. Give a finite fraction of NAV: 0.25 is 25 %."
         )

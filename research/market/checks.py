@@ -120,8 +120,9 @@ def _check_growth(market: MarketData) -> None:
     with np.errstate(over="ignore", invalid="ignore"):
         growth = np.prod(1.0 + market.returns, axis=0)
         cash = float(np.prod(1.0 + market.cash))
-    lost = (market.returns == -1.0).any(axis=0)
-    bad = ~np.isfinite(growth) | ((growth == 0.0) & ~lost)
+    bad = ~np.isfinite(growth) | (growth == 0.0)
+    if bad.any():
+        bad &= ~((growth == 0.0) & (market.returns == -1.0).any(axis=0))
     if not (np.isfinite(cash) and cash > 0.0):
         raise DataError(
             f"returns of cash in market {market.name!r} multiply to {cash:g} from {market.days[0]} to "

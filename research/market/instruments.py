@@ -82,7 +82,7 @@ def checked_instruments(table: pd.DataFrame, where: str) -> pd.DataFrame:
     if any(table.equals(known) for known in tuple(_CHECKED)):  # a copy: another thread may append
         return table.copy(deep=False)
     found = _checked(table, where)
-    _CHECKED.append(found.copy(deep=True))  # of its own: whoever has `found` may change it
+    _CHECKED.appendleft(found.copy(deep=True))  # of its own: whoever has `found` may change it
     return found
 
 

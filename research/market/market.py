@@ -27,7 +27,7 @@ __all__ = ["Market", "Past", "instruments_table"]
 
 _FIELDS = tuple(each.name for each in fields(MarketData))
 # What follows from none of the returns.
-OF_NO_RETURN = ("days", "exits", "listed", "trading", "currency", "cash_index", "_scheduled")
+OF_NO_RETURN = ("days", "day_bytes", "exits", "listed", "trading", "currency", "cash_index", "_scheduled")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,8 @@ class Market(MarketData):
     @cached_property
     def listings(self) -> NDArray[np.int64]:
         """(·,) rows on which the set of listed assets changes, by a listing or a delisting, in order."""
-        listings = np.argmax(self.tradable, axis=0)[self.tradable.any(axis=0)]
+        first = np.argmax(self.tradable, axis=0)
+        listings = first[self.tradable[first, np.arange(len(first))]]
         return frozen(np.union1d(listings, self.exits[self.exits < len(self.dates)]))
 
     @cached_property

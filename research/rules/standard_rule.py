@@ -17,7 +17,7 @@ from research.market.calendars import at_least_weekly, check_schedule, scheduled
 from research.market.market import Market, Past
 from research.rules.estimates import covariance_now, covariances, in_force, month_ends
 from research.rules.no_trade_bands import UNSEEN, NoTradeBands, restricted
-from research.rules.protocol import CompiledRule, Holding, Schedule
+from research.rules.protocol import CompiledRule, Schedule, held_by
 from research.rules.rule_options import RuleOptions
 
 Bounds = dict[str, Array]  # the rows of no-trade bands by name, as `bands.band_rows` gives them
@@ -201,8 +201,7 @@ class StandardRule(CompiledRule):
             found, ends, which = covariances(market, self.window, self.periods_per_year)
             found, ends = np.concatenate([found, np.zeros((1, n, n))]), np.append(ends, 0)  # of -1, where none is known
             unseen = int(np.argmax(which >= 0)) if which[-1] >= 0 else days
-        costs = Costs.bps(n) if costs is None else costs
-        rates = costs.per_side
+        rates, tickets = (np.zeros((1, n)), np.zeros(n)) if costs is None else (costs.per_side, costs.ticket)
         if self.covariance is not None and len(rates) > 1:
             ends, which = in_force(market)
             found, ends = np.repeat(found, len(ends) + 1, axis=0), np.append(ends, 0)
@@ -213,7 +212,7 @@ class StandardRule(CompiledRule):
             found[measured] if len(found) else found,
             rates,
             rates[np.minimum(ends[measured], len(rates) - 1)],
-            costs.ticket,
+            tickets,
             market,
         )
         asked = asked if review is None else asked | review
@@ -297,7 +296,7 @@ def checked(rule: StandardRule) -> str:
 
 def check_allocation(owner: object) -> None:
     """Check that the `allocation` of a rule is one. Raises ConfigError."""
-    held = owner.allocation if isinstance(owner, Holding) else None
+    held = held_by(owner)
     if isinstance(held, type) or not isinstance(held, Allocation):
         fix = "give an allocation, such as FixedWeights((0.6, 0.4)) or HRP(window=252)."
         refuse(f"allocation of {type(owner).__name__} is", held, fix)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array, Mask, owned
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import percent
 from research.market.calendars import Days, row_name, rows_a_year, sessions
@@ -206,27 +206,21 @@ def assemble(
     market = Market(
         dates=pd.DatetimeIndex(prices.days.astype("datetime64[us]"), name="date"),
         assets=prices.names,
-        returns=_own(returns),
-        tradable=_own(tradable),
+        returns=owned(returns),
+        tradable=owned(tradable),
         cash=earned,
         instruments=lines,
-        prices=_own(_beside(prices, quotes)),
-        volumes=None if volumes is None else _own(_beside(prices, volumes)),
-        dividends=None if dividends is None else _own(np.nan_to_num(_beside(prices, dividends), copy=False, nan=0.0)),
-        splits=None if splits is None else _own(np.nan_to_num(_beside(prices, splits), copy=False, nan=1.0)),
-        bars={bar: _own(_beside(prices, values)) for bar, values in bars.items()} if bars else None,
+        prices=owned(_beside(prices, quotes)),
+        volumes=None if volumes is None else owned(_beside(prices, volumes)),
+        dividends=None if dividends is None else owned(np.nan_to_num(_beside(prices, dividends), copy=False, nan=0.0)),
+        splits=None if splits is None else owned(np.nan_to_num(_beside(prices, splits), copy=False, nan=1.0)),
+        bars={bar: owned(_beside(prices, values)) for bar, values in bars.items()} if bars else None,
         calendar=calendar,
         name=name,
         notes=notes,
         origin=origin or {},
     )
     return replace(market, notes=(*notes, *differing)) if (differing := _differing(market)) else market
-
-
-def _own(values: np.ndarray) -> np.ndarray:
-    """The array made read-only as it is, so that a market need not copy it: nobody else may hold it."""
-    values.flags.writeable = False
-    return values
 
 
 def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None, currency: str) -> pd.DataFrame:
@@ -345,7 +339,8 @@ def _cash(cash: CashSource, days: Days, calendar: str, currency: str) -> tuple[A
 def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
     """A warning an asset whose price moved past `EXTREME` in one session: shown, never repaired."""
     notes = []
-    for i in np.flatnonzero(((returns > EXTREME) | (returns < -EXTREME)).any(axis=0)):
+    cells = np.flatnonzero((returns > EXTREME) | (returns < -EXTREME))
+    for i in np.unique(cells % returns.shape[1]).tolist():
         days = prices.days[np.abs(returns[:, i]) > EXTREME]
         widest = int(np.argmax(np.abs(returns[:, i])))
         text = (
@@ -381,6 +376,8 @@ def _differing(market: Market) -> tuple[Note, ...]:
 def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:
     """Refuse a date that is no session of the calendar; note the sessions that have no row."""
     schedule = sessions(prices.days[0], prices.days[-1], calendar)
+    if np.array_equal(prices.days, schedule):
+        return ()
     given, held = prices.days.astype("int64"), schedule.astype("int64")  # numpy looks numbers up, and hashes dates
     odd = np.flatnonzero(~np.isin(given, held))
     if len(odd):

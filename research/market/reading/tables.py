@@ -216,7 +216,7 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         if bad.any():
             t = int(np.argmax(bad))
             raise DataError(f"{what} in {row(t)}: found {cut(str(labels[t]), QUOTED)}. {fix}")
-    odd = (dates < FIRST_DAY) | (dates > LAST_DAY)
+    odd = (days < FIRST_DAY.to_datetime64()) | (days > LAST_DAY.to_datetime64())
     if odd.any():
         t = int(np.argmax(odd))
         years = f"{FIRST_DAY.year} to {LAST_DAY.year}"

@@ -46,6 +46,7 @@ class Changed(CompiledRule):
             {"lower": lambda a: a + 1.0, "upper": lambda a: a + 1.0},
             "gross weights of 4.0000 at least, past the leverage",
         ),
+        ({"lower": lambda a: a + np.inf, "upper": lambda a: a + np.inf}, "gross weights of inf at least"),
     ],
 )
 def test_no_trade_bands_that_cannot_be_booked_is_refused(changes: dict[str, Any], said: str) -> None:

@@ -279,6 +279,11 @@ def test_a_path_that_looks_ahead_is_refused():
         TargetPath(("A",), rows=[[1.0]], row=[-1, 0, 0], seen=[2], allocation="HRP")
 
 
+def test_a_path_with_a_target_that_it_has_not_is_refused():
+    with pytest.raises(PolicyError, match=r"target 1 of HRP is in force, and the path has 1\."):
+        TargetPath(("A",), rows=[[1.0]], row=[-1, 0, 1], seen=[1], allocation="HRP")
+
+
 def test_an_allocation_that_hands_out_one_array_again_and_again_is_kept_as_it_answered(quiet):
     class Reuses(Recorder):
         def target(self, past):
