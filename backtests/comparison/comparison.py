@@ -403,12 +403,12 @@ def _passed_over(name: str, played: Backtest) -> list[str]:
         for offset in rule.offsets
     ]
     apart = np.diff(np.unique(np.concatenate(rows)))
-    if not len(apart) or (period := np.median(apart)) > waits:
+    if not len(apart) or (period := int(np.median(apart))) > waits:
         return []
     row = row_name(played.periods_per_year)
     return [
-        f"{name} trades at one of {waits // period + 1:.0f} of its days at the most: they are "
-        f"{counted(int(period), row)} apart, and a trade is booked {counted(waits, row)} later. With `lag: 0`, booked "
+        f"{name} trades at one of {waits // period + 1} of its days at the most: they are "
+        f"{counted(period, row)} apart, and a trade is booked {counted(waits, row)} later. With `lag: 0`, booked "
         "at the close that is seen, it trades at each."
     ]
 

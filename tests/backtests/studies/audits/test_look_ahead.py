@@ -443,7 +443,7 @@ def test_what_comes_after_is_really_another(market: Market) -> None:
 
 def exported(room: ModuleType, *methods: str) -> set[type]:
     """Classes that a room exports and that have one of the methods."""
-    classes = [value for value in vars(room).values() if inspect.isclass(value)]
+    classes = [value for name in room.__all__ if inspect.isclass(value := getattr(room, name))]
     classes = [c for c in classes if not is_protocol(c) and not inspect.isabstract(c)]
     return {c for c in classes if any(hasattr(c, method) for method in methods)}
 
