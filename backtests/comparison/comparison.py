@@ -51,6 +51,7 @@ from foundation.arguments import refuse
 from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
 from foundation.progress import bar
+from foundation.threads import one_blas_thread
 from research.allocation import Allocation, TargetPath
 from research.learning import Learned
 from research.market.calendars import row_count, row_name, scheduled
@@ -155,7 +156,8 @@ class Comparison(PairedBacktests, PlayedCandidates):
         never = [name for name, f in self.fitted.items() if traits(f.policy).family == "never"][:1]
         names = dict.fromkeys((self.recommendation.policy, self.reference, self.portfolio.policy, *never))
         policies = {name: self.fitted[name].policy for name in names if name is not None and name in self.fitted}
-        return from_today_or_why_not(self.portfolio, policies, paths=self.evidence.resampling.reps)
+        with one_blas_thread():
+            return from_today_or_why_not(self.portfolio, policies, paths=self.evidence.resampling.reps)
 
     @cached_property
     def exposure(self) -> Exposure:
@@ -211,7 +213,8 @@ class Comparison(PairedBacktests, PlayedCandidates):
     @cached_property
     def stability(self) -> Stability | None:
         """The changes that would alter the recommendation; None where there is no choice."""
-        return stability(self.portfolio, self.recommendation, self.asked, self.fitted)
+        with one_blas_thread():  # a second would wait busily between products of a few numbers
+            return stability(self.portfolio, self.recommendation, self.asked, self.fitted)
 
     @cached_property
     def stress(self) -> StressTests:
