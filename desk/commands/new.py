@@ -5,7 +5,7 @@ The text depends on the arguments and the files that they name, and on no clock:
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
@@ -101,7 +101,7 @@ def write_new(asked: NewFile) -> str:
     command = f"data import TABLE --as {asked.store}" if asked.store else f"data fetch {asked.file}"
     if asked.store in store_names():
         kept = set(named_store(asked.store).assets())
-        if absent := [s for s, one in _instruments(asked).items() if not {s, one.asset_id} & kept]:
+        if absent := [s for s, one in _instruments(asked).items() if one.asset_id not in kept]:
             notes = (*notes, f"Store {asked.store} has no prices of {', '.join(absent)}: import them into it.")
         else:
             command = f"report {asked.file}"
@@ -170,6 +170,7 @@ def _instruments(asked: NewFile) -> dict[str, Instrument]:
     stored, of_row = _stored_currencies(asked.store), held_symbols(asked.positions) if asked.positions else {}
     for symbol in _symbols(asked):
         one = known.find(symbol) or Instrument(symbol.strip().upper().replace("/", "-").replace(" ", "-"))
+        one = replace(one, asset_id=_stored_id(symbol, one.asset_id, stored))
         check_name("symbol is", one.asset_id)
         one = replace(one, currency=stored.get(one.asset_id) or one.currency or of_row.get(symbol, ""))
         if symbol in asked.classes:
@@ -193,6 +194,15 @@ def _stored_currencies(name: str) -> dict[str, str]:
         return {}
     store = named_store(name)
     return dict(zip(ids := store.assets(), store.read(ids, ()).currency, strict=True))
+
+
+def _stored_id(symbol: str, asset: str, stored: Collection[str]) -> str:
+    """The id of a symbol in a store: the symbol itself, its id `asset`, or the one that differs in case; else `asset`.
+
+    stored : the ids of the store.
+    """
+    in_any_case = {one.casefold(): one for one in stored}
+    return next((one for one in (symbol, asset) if one in stored), in_any_case.get(symbol.casefold(), asset))
 
 
 def _classed(one: Instrument, stated: str) -> Instrument:

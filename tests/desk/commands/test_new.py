@@ -196,6 +196,27 @@ def test_a_store_of_imported_prices_has_no_symbols(loaded: Loaded) -> None:
     assert loaded(("BTC=1",), store="yahoo").nav == 1e5
 
 
+def test_a_name_that_the_store_has_is_written_as_the_store_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path / "prices"))
+    at, last = np.datetime64("2023", "us"), ["2022-12-28", "2022-12-29"]
+    names = ("Aktien Welt", "gold bar", "brk.b", "SPY", "spy")
+    rows = [price_rows(name, last, [10.0, 11.0], currency="USD", source="mine", fetched_at=at) for name in names]
+    named_store("mine").add(pd.concat(rows))
+    weights = ("Aktien Welt=40", "Gold Bar=20", "brk.b=20", "spy=10", "SPY=5", "ab cd=5")
+    classes = {"Aktien Welt": "global_equity", "Gold Bar": "gold", "ab cd": "bonds"}
+    file = tmp_path / "my.yaml"
+    said = write_new(NewFile(file, weights, 1e5, store="mine", classes=classes))
+    assert list(yaml.safe_load(file.read_text())["lines"]) == [*names[:3], "spy", "SPY", "AB-CD"]
+    assert "Store mine has no prices of ab cd: import them into it." in said
+    file = tmp_path / "other.yaml"
+    write_new(
+        NewFile(file, weights[:3], 1e5, store="mine", classes={n: classes[n] for n in ("Aktien Welt", "Gold Bar")})
+    )
+    assert load_portfolio(file).market.assets == names[:3]
+
+
 def test_without_prices_the_file_is_refused_with_the_command_that_fetches_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
