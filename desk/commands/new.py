@@ -41,6 +41,7 @@ NO_CLASS = "is not in the table of instruments, or has no class there."
 OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
 ONE, HUNDRED = Decimal(1), Decimal(100)
 WEIGHT_STEP = Decimal("1e-9")  # fraction of NAV
+LEAST_BESIDE_SMALL = 90  # percent that weights add up to, from which one of at most 1 is taken for a percent too
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,10 @@ def _symbols(asked: NewFile) -> list[str]:
 
 
 def _weights(words: Iterable[str]) -> dict[str, Decimal]:
-    """Fractions by symbol, from SPY=60 or SPY=0.6. Raises ConfigError for other words, and for a sum above 1."""
+    """Fractions by symbol, from SPY=60 or SPY=0.6.
+
+    Raises : ConfigError for other words, for a sum above 1, and for fractions among percents.
+    """
     found: dict[str, Decimal] = {}
     for word in words:
         symbol, _, number = word.rpartition("=")
@@ -152,6 +156,10 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
     if total > whole:
         fix = f"Lower them by {total - whole:f} in all; cash takes what they leave."
         raise ConfigError(f"the weights add up to {total:f}, more than {whole}: found {' '.join(words)}. {fix}")
+    small = [word for word in words if not word.endswith("%") and 0 < found[word.rpartition("=")[0]] <= ONE]
+    if not fractions and small and total < LEAST_BESIDE_SMALL:
+        fix = f"Write all in percent or all as fractions, and {small[0]}% where so little is meant."
+        raise ConfigError(f"the weights are in two units, and add up to {total:f}: found {' '.join(words)}. {fix}")
     return {symbol: weight / whole for symbol, weight in found.items()}
 
 

@@ -138,6 +138,13 @@ def test_percent_and_fractions_are_one() -> None:
     assert text_of(*WORDS) == text_of("SPY=0.6", "AGG=0.3", "GLD=.1") == text_of("SPY=60%", "AGG=30%", "GLD=10%")
 
 
+def test_a_weight_below_a_percent_is_one_among_others_of_about_100_or_with_its_sign() -> None:
+    assert "{asset_class: bonds,     target: 0.005," in text_of("SPY=99.5", "AGG=0.5")
+    assert text_of("SPY=60", "AGG=0.5%") == text_of("SPY=60%", "AGG=.5%") == text_of("SPY=0.6", "AGG=0.005")
+    assert "target: 0.01," in text_of("SPY=89", "AGG=1")
+    assert "target: 0.4," in text_of("SPY=40", "AGG=0")
+
+
 def test_cash_takes_what_the_weights_leave_and_says_so(loaded: Loaded) -> None:
     assert "# The weights add up to 90 %: cash has the rest, 10 %, as its target." in text_of("SPY=60", "AGG=30")
     assert loaded(("SPY=60", "AGG=30")).strategic.weights == (0.6, 0.3)
@@ -486,6 +493,9 @@ def test_a_header_that_is_not_understood_is_told_names_that_are(tmp_path: Path) 
     [
         ({"weights": ("SPY=60", "AGG=50")}, r"add up to 110, more than 100: .*Lower them by 10 in all"),
         ({"weights": ("SPY=1", "AGG=0.5")}, r"add up to 1\.5, more than 1: "),
+        ({"weights": ("SPY=0.6", "AGG=40")}, r"in two units, and add up to 40\.6: .*as fractions, and SPY=0\.6% where"),
+        ({"weights": ("SPY=0.6", "AGG=0.4%")}, r"in two units, and add up to 1\.0: "),
+        ({"weights": ("SPY=88.9", "AGG=1")}, r"in two units, and add up to 89\.9: "),
         ({"weights": ("SPY",)}, r"'SPY' is no weight: write symbol=weight"),
         ({"weights": ("SPY=sixty",)}, r"'SPY=sixty' is no weight"),
         ({"weights": ("SPY=33,3",)}, r"'SPY=33,3' is no weight"),
