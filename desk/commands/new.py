@@ -158,7 +158,7 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
         raise ConfigError(f"the weights add up to {total:f}, more than {whole}: found {' '.join(words)}. {fix}")
     small = [word for word in words if not word.endswith("%") and 0 < found[word.rpartition("=")[0]] <= ONE]
     if not fractions and small and total < LEAST_BESIDE_SMALL:
-        fix = f"Write all in percent or all as fractions, and {small[0]}% where so little is meant."
+        fix = f"Write all in percent or all as fractions, and {small[0] + '%'} where so little is meant."
         raise ConfigError(f"the weights are in two units, and add up to {total:f}: found {' '.join(words)}. {fix}")
     return {symbol: weight / whole for symbol, weight in found.items()}
 
