@@ -448,7 +448,13 @@ def check_settings(
             f"the reference {reference!r} is not among those to compare ({', '.join(names)}): add it, or name another "
             "reference."
         )
-    tested = len(portfolio.market.dates) - portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) - 1
+    rows = len(portfolio.market.dates)
+    if rows <= LEAST_DAYS:
+        raise ConfigError(
+            f"the market of {portfolio.file} has {rows} rows, and {LEAST_DAYS + 1} at least are needed: one before the "
+            f"test, and {LEAST_DAYS} of the test. Fetch or import more of the past."
+        )
+    tested = rows - portfolio.market.row(portfolio.test_start - pd.Timedelta(days=1)) - 1
     if tested < LEAST_DAYS:
         raise ConfigError(
             f"test_start of {portfolio.file} is {portfolio.test_start:%Y-%m-%d}: it leaves {tested} sessions, and "

@@ -5,7 +5,7 @@ The text depends on the arguments and the files that they name, and on no clock:
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
@@ -41,6 +41,7 @@ NO_CLASS = "is not in the table of instruments, or has no class there."
 OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
 ONE, HUNDRED = Decimal(1), Decimal(100)
 WEIGHT_STEP = Decimal("1e-9")  # fraction of NAV
+LEAST_BESIDE_SMALL = 90  # percent that weights add up to, from which one of at most 1 is taken for a percent too
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def write_new(asked: NewFile) -> str:
     command = f"data import TABLE --as {asked.store}" if asked.store else f"data fetch {asked.file}"
     if asked.store in store_names():
         kept = set(named_store(asked.store).assets())
-        if absent := [s for s, one in _instruments(asked).items() if not {s, one.asset_id} & kept]:
+        if absent := [s for s, one in _instruments(asked).items() if one.asset_id not in kept]:
             notes = (*notes, f"Store {asked.store} has no prices of {', '.join(absent)}: import them into it.")
         else:
             command = f"report {asked.file}"
@@ -136,7 +137,10 @@ def _symbols(asked: NewFile) -> list[str]:
 
 
 def _weights(words: Iterable[str]) -> dict[str, Decimal]:
-    """Fractions by symbol, from SPY=60 or SPY=0.6. Raises ConfigError for other words, and for a sum above 1."""
+    """Fractions by symbol, from SPY=60 or SPY=0.6.
+
+    Raises : ConfigError for other words, for a sum above 1, and for fractions among percents.
+    """
     found: dict[str, Decimal] = {}
     for word in words:
         symbol, _, number = word.rpartition("=")
@@ -152,6 +156,10 @@ def _weights(words: Iterable[str]) -> dict[str, Decimal]:
     if total > whole:
         fix = f"Lower them by {total - whole:f} in all; cash takes what they leave."
         raise ConfigError(f"the weights add up to {total:f}, more than {whole}: found {' '.join(words)}. {fix}")
+    small = [word for word in words if not word.endswith("%") and 0 < found[word.rpartition("=")[0]] <= ONE]
+    if not fractions and small and total < LEAST_BESIDE_SMALL:
+        fix = f"Write all in percent or all as fractions, and {small[0] + '%'} where so little is meant."
+        raise ConfigError(f"the weights are in two units, and add up to {total:f}: found {' '.join(words)}. {fix}")
     return {symbol: weight / whole for symbol, weight in found.items()}
 
 
@@ -170,6 +178,7 @@ def _instruments(asked: NewFile) -> dict[str, Instrument]:
     stored, of_row = _stored_currencies(asked.store), held_symbols(asked.positions) if asked.positions else {}
     for symbol in _symbols(asked):
         one = known.find(symbol) or Instrument(symbol.strip().upper().replace("/", "-").replace(" ", "-"))
+        one = replace(one, asset_id=_stored_id(symbol, one.asset_id, stored))
         check_name("symbol is", one.asset_id)
         one = replace(one, currency=stored.get(one.asset_id) or one.currency or of_row.get(symbol, ""))
         if symbol in asked.classes:
@@ -193,6 +202,15 @@ def _stored_currencies(name: str) -> dict[str, str]:
         return {}
     store = named_store(name)
     return dict(zip(ids := store.assets(), store.read(ids, ()).currency, strict=True))
+
+
+def _stored_id(symbol: str, asset: str, stored: Collection[str]) -> str:
+    """The id of a symbol in a store: the symbol itself, its id `asset`, or the one that differs in case; else `asset`.
+
+    stored : the ids of the store.
+    """
+    in_any_case = {one.casefold(): one for one in stored}
+    return next((one for one in (symbol, asset) if one in stored), in_any_case.get(symbol.casefold(), asset))
 
 
 def _classed(one: Instrument, stated: str) -> Instrument:

@@ -92,6 +92,10 @@ def commands(page: str) -> list[tuple[str, list[str]]]:
     return [(command, [" ".join(part.split()) for part in output.split("…")]) for command, _, output in each]
 
 
+TOGETHER = ("docs/first_steps.md", "docs/next_month.md")  # a reader does both in one folder
+ALONE = [page for page in PAGES if commands(page) and page != TOGETHER[0]]
+
+
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty folder beside the data that ship, and a server in place of the web: it has their quotes from 2020 on."""
@@ -111,9 +115,11 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("desk")
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
-def test_commands_of_the_page_run_and_print_what_stands_below_them(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for command, parts in commands(page):
+@pytest.mark.parametrize("pages", [TOGETHER, *((page,) for page in ALONE)], ids=" and ".join)
+def test_commands_of_the_pages_run_and_print_what_stands_below_them(
+    pages: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for page, command, parts in [(each, *of) for each in pages for of in commands(each)]:
         if not command.startswith("rebalance "):
             subprocess.run(command, shell=True, check=True)
             continue

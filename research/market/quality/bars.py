@@ -88,10 +88,7 @@ def _calendar(bars: Bars) -> list[Finding]:
     if not is_daily(bars.days):
         return []
     due = sessions(bars.days[0], bars.days[-1], bars.calendar)
-    at = np.searchsorted(due, bars.days)
-    held = np.append(due, bars.days[-1:])[at] == bars.days
-    absent = np.ones(len(due), bool)
-    absent[at[held]] = False
+    held, absent = np.isin(bars.days, due), ~np.isin(due, bars.days)
     found = []
     if absent.any():
         days = due[absent]

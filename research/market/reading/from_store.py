@@ -77,7 +77,7 @@ def market_from_store(
     second   : store of the second source that repairs may take rows from.
     beside   : assets that nobody holds, such as rates of exchange: the market does not begin before the others.
     Raises   : DataError for an asset without rows, for a repair of no asset, for fewer than two sessions, for rows
-               that are months apart, and as `repair` and `market_from_frame`.
+               that are weeks or months apart, and as `repair` and `market_from_frame`.
     """
     ids = [line.asset_id for line in lines.values()]
     for each in repairs:
@@ -285,15 +285,15 @@ def _sessions(
 
 
 def _refuse_rare(name: str, index: Array, calendar: str) -> None:
-    """Raise DataError where fewer than a tenth of the sessions have a bar of any asset: the rest would be halts.
+    """Raise DataError where fewer than a third of the sessions have a bar of any asset: the rest would be halts.
 
     index : (T, n) of the assets that are held.
     """
     priced = int((~np.isnan(index)).any(axis=1).sum())
-    if 10 * priced < len(index):
+    if 3 * priced < len(index):
         raise DataError(
-            f"store {name!r} has prices on {priced:,} of {len(index):,} sessions of {calendar!r}: its rows are months "
-            "apart, and it would trade on these days alone. Read the table itself, by its own rows: "
+            f"store {name!r} has prices on {priced:,} of {len(index):,} sessions of {calendar!r}: its rows are weeks "
+            "or months apart, and it would trade on these days alone. Read the table itself, by its own rows: "
             "`market: {file: prices.csv, quotes: prices.csv, calendar: 24/7}`."
         )
 

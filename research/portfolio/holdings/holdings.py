@@ -27,6 +27,7 @@ from research.portfolio.holdings.positions import (
     read_positions,
 )
 from research.portfolio.holdings.prices import (
+    APART,
     OK,
     SPLIT_RETURN,
     Prices,
@@ -38,7 +39,6 @@ from research.portfolio.holdings.rates import PAIR, Rates
 
 NOT_HELD = "not_held"  # key of the assets that a file of positions need not have
 RATE_TOLERANCE = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
-APART = 0.1  # by which a value of a broker may differ from that at the list's price before a note says so
 
 
 def _decimal_fault(sign: str) -> str:

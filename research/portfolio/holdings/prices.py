@@ -24,6 +24,7 @@ from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, r
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency", "quoted at", "source")
+APART = 0.1  # by which a price or value may differ from that of the last close or the list before a note says so
 OK = "prices_ok"  # key of the assets and rates whose numbers are right although they are far from others
 
 
@@ -153,9 +154,8 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
         GIVEN if asset in rows else source
         for asset, source in zip(market.assets, last_closes(market).sources, strict=True)
     )
-    return Prices(
-        market.assets, values, days, sources, (*notes, *_notes(path.name, market, values, days, rows, others))
-    )
+    notes += [*_notes(path.name, market, days, rows, others), *_far_notes(path.name, market, values, rows, right)]
+    return Prices(market.assets, values, days, sources, tuple(notes))
 
 
 def far_last_closes(market: Market) -> dict[str, str]:
@@ -177,10 +177,10 @@ def right_all_the_same(assets: Sequence[str]) -> str:
     )
 
 
-def _far(market: Market, i: int, price: float) -> str:
-    """The distance of a price of asset `i` from its last close, in words; "" where it is near, or there is no close."""
+def _far(market: Market, i: int, price: float, most: float = SPLIT_RETURN) -> str:
+    """The distance of a price of asset `i` from its last close, in words; "" up to `most`, and where there is none."""
     close = market.prices[-1, i]
-    if not abs(price / close - 1.0) > SPLIT_RETURN:  # NaN is not
+    if not abs(price / close - 1.0) > most:  # NaN is not
         return ""
     return f"{percent(price / close - 1.0, 0, signed=True)} from the last close, {close:,.7g}"
 
@@ -232,16 +232,23 @@ def _faults(
         yield wrong("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
 
 
-def _notes(
-    file: str, market: Market, values: Array, days: NDArray[np.datetime64], rows: dict[str, int], others: int
-) -> Iterator[str]:
+def _notes(file: str, market: Market, days: NDArray[np.datetime64], rows: dict[str, int], others: int) -> Iterator[str]:
     if others:
         yield f"{file}: {counted(others, 'row')} of other assets {'is' if others == 1 else 'are'} ignored."
     if lacking := [asset for asset in market.assets if asset not in rows]:
         yield f"{file} has no price of {', '.join(lacking)}: the last close is taken."
     if undated := [a for a in rows if np.isnat(days[market.assets.index(a)])]:
         yield f"{file} has no date for the price of {', '.join(undated)}: its age is not known."
+
+
+def _far_notes(
+    file: str, market: Market, values: Array, rows: Collection[str], right: Collection[str]
+) -> Iterator[str]:
+    """A sentence on each price that is far from its last close and taken all the same, and on each that is apart."""
     for asset in rows:
         i = market.assets.index(asset)
+        named = f"{file}: the price of {asset}, {values[i]:,.7g}, is"
         if gap := _far(market, i, values[i]):
-            yield f"{file}: the price of {asset}, {values[i]:,.7g}, is {gap}; it is taken, as `{OK}` says."
+            yield f"{named} {gap}; it is taken, as `{OK}` says."
+        elif asset not in right and (gap := _far(market, i, values[i], APART)):
+            yield f"{named} {gap}: check its price."

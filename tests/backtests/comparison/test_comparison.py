@@ -78,6 +78,21 @@ def test_an_unknown_candidate_is_refused_by_name() -> None:
         compare(load_portfolio(FILE), only=["never", "monthly"])
 
 
+@pytest.mark.parametrize(
+    ("rows", "start", "said"),
+    [
+        (10, 3, r"the market of .*\.yaml has 10 rows, and 41 at least are needed: one before the test, and 40 of"),
+        (40, 1, r"has 40 rows, and 41 at least are needed"),
+        (41, 2, r"test_start of .*\.yaml is 2007-07-30: it leaves 39 sessions, and 40 at least are needed\. Choose an"),
+    ],
+)
+def test_a_history_that_is_too_short_for_any_test_is_told_from_a_late_start(rows: int, start: int, said: str) -> None:
+    whole = load_portfolio(FILE)
+    market = whole.market.until(whole.market.dates[rows - 1])
+    with pytest.raises(ConfigError, match=said):
+        compare(replace(whole, market=market, test_start=market.dates[start]), only=["never", "quarterly"])
+
+
 def test_an_allocation_without_a_solution_is_refused_with_the_name_of_its_policy() -> None:
     tight = {"kind": "mean_variance", "constraints": {"every_line": {"least": 0, "most": 0.1}}}
     portfolio = load_portfolio(FILE, {"policies.tight": {"rule": "calendar", "allocation": tight}})

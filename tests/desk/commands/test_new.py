@@ -138,6 +138,13 @@ def test_percent_and_fractions_are_one() -> None:
     assert text_of(*WORDS) == text_of("SPY=0.6", "AGG=0.3", "GLD=.1") == text_of("SPY=60%", "AGG=30%", "GLD=10%")
 
 
+def test_a_weight_below_a_percent_is_one_among_others_of_about_100_or_with_its_sign() -> None:
+    assert "{asset_class: bonds,     target: 0.005," in text_of("SPY=99.5", "AGG=0.5")
+    assert text_of("SPY=60", "AGG=0.5%") == text_of("SPY=60%", "AGG=.5%") == text_of("SPY=0.6", "AGG=0.005")
+    assert "target: 0.01," in text_of("SPY=89", "AGG=1")
+    assert "target: 0.4," in text_of("SPY=40", "AGG=0")
+
+
 def test_cash_takes_what_the_weights_leave_and_says_so(loaded: Loaded) -> None:
     assert "# The weights add up to 90 %: cash has the rest, 10 %, as its target." in text_of("SPY=60", "AGG=30")
     assert loaded(("SPY=60", "AGG=30")).strategic.weights == (0.6, 0.3)
@@ -194,6 +201,27 @@ def test_a_store_of_imported_prices_has_no_symbols(loaded: Loaded) -> None:
     assert "market: {store: yahoo, cash: bill, calendar: 24/7}" in text_of("BTC=1", store="yahoo")
     assert "symbol" not in text_of("BTC=1", store="yahoo")
     assert loaded(("BTC=1",), store="yahoo").nav == 1e5
+
+
+def test_a_name_that_the_store_has_is_written_as_the_store_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path / "prices"))
+    at, last = np.datetime64("2023", "us"), ["2022-12-28", "2022-12-29"]
+    names = ("Aktien Welt", "gold bar", "brk.b", "SPY", "spy")
+    rows = [price_rows(name, last, [10.0, 11.0], currency="USD", source="mine", fetched_at=at) for name in names]
+    named_store("mine").add(pd.concat(rows))
+    weights = ("Aktien Welt=40", "Gold Bar=20", "brk.b=20", "spy=10", "SPY=5", "ab cd=5")
+    classes = {"Aktien Welt": "global_equity", "Gold Bar": "gold", "ab cd": "bonds"}
+    file = tmp_path / "my.yaml"
+    said = write_new(NewFile(file, weights, 1e5, store="mine", classes=classes))
+    assert list(yaml.safe_load(file.read_text())["lines"]) == [*names[:3], "spy", "SPY", "AB-CD"]
+    assert "Store mine has no prices of ab cd: import them into it." in said
+    file = tmp_path / "other.yaml"
+    write_new(
+        NewFile(file, weights[:3], 1e5, store="mine", classes={n: classes[n] for n in ("Aktien Welt", "Gold Bar")})
+    )
+    assert load_portfolio(file).market.assets == names[:3]
 
 
 def test_without_prices_the_file_is_refused_with_the_command_that_fetches_them(
@@ -465,6 +493,9 @@ def test_a_header_that_is_not_understood_is_told_names_that_are(tmp_path: Path) 
     [
         ({"weights": ("SPY=60", "AGG=50")}, r"add up to 110, more than 100: .*Lower them by 10 in all"),
         ({"weights": ("SPY=1", "AGG=0.5")}, r"add up to 1\.5, more than 1: "),
+        ({"weights": ("SPY=0.6", "AGG=40")}, r"in two units, and add up to 40\.6: .*as fractions, and SPY=0\.6% where"),
+        ({"weights": ("SPY=0.6", "AGG=0.4%")}, r"in two units, and add up to 1\.0: "),
+        ({"weights": ("SPY=88.9", "AGG=1")}, r"in two units, and add up to 89\.9: "),
         ({"weights": ("SPY",)}, r"'SPY' is no weight: write symbol=weight"),
         ({"weights": ("SPY=sixty",)}, r"'SPY=sixty' is no weight"),
         ({"weights": ("SPY=33,3",)}, r"'SPY=33,3' is no weight"),

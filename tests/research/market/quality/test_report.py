@@ -102,3 +102,10 @@ def test_rows_that_are_rarer_than_sessions_have_no_gaps() -> None:
     quality = check(Known(("A",), np.zeros(len(days), int), days, {"close": close}))
     assert quality.findings == ()
     assert "Gaps are not checked where rows are rarer than sessions: A." in quality.unchecked
+
+
+def test_a_last_bar_on_a_day_without_a_session_is_found() -> None:
+    days = np.append(DAYS, np.datetime64("2020-01-11"))  # a Saturday
+    close = np.array([10.0, 11.0, 10.0, 11.0, 10.0, 11.0])
+    (found,) = check(Known(("A",), np.zeros(6, int), days, {"close": close})).findings
+    assert (found.kind, found.events, found.first) == ("closed", 1, np.datetime64("2020-01-11"))

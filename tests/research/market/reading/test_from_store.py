@@ -449,8 +449,10 @@ def test_the_market_begins_with_its_rates_and_a_missing_bar_of_one_is_carried(st
     assert not np.isnan(found.prices[:, 1]).any()
 
 
-def test_rows_that_are_months_apart_are_refused_with_what_reads_them(store: PriceStore) -> None:
-    days = sessions(np.datetime64("2020-01-01"), np.datetime64("2021-12-31"), "XNYS")[::21]
+@pytest.mark.parametrize("step", [5, 21])
+def test_rows_that_are_weeks_or_months_apart_are_refused_with_what_reads_them(store: PriceStore, step: int) -> None:
+    days = sessions(np.datetime64("2020-01-01"), np.datetime64("2021-12-31"), "XNYS")[::step]
     keep(store, "SPY", [str(day) for day in days], [100.0 + k for k in range(len(days))])
-    with pytest.raises(DataError, match=rf"prices on {len(days)} of \d+ sessions .*months apart.*file: prices\.csv"):
+    told = rf"prices on {len(days)} of \d+ sessions .*weeks or months apart.*file: prices\.csv"
+    with pytest.raises(DataError, match=told):
         market(store, {"SPY": "XNYS"})

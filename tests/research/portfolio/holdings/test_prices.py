@@ -84,6 +84,18 @@ def test_prices_far_from_the_last_close_are_refused_all_at_once(tmp_path: Path, 
     )
 
 
+def test_prices_that_are_apart_from_the_last_close_are_noted_until_they_are_said_to_be_right(
+    tmp_path: Path, market: Market
+) -> None:
+    text = "asset,price,date\nSPY,260,2022-12-30\nAGG,110,2022-12-30\nCOM,1,2022-12-30\n"
+    spy = "prices.csv: the price of SPY, 260, is −32 % from the last close, 383.44: check its price."
+    agg = "prices.csv: the price of AGG, 110, is +13 % from the last close, 97.45: check its price."
+    assert reading(tmp_path, text, market).notes == (spy, agg)
+    assert reading(tmp_path, text, market, right=["SPY"]).notes == (agg,)
+    near = text.replace("SPY,260", "SPY,345.2").replace("AGG,110", "AGG,107.1")  # −9.97 % and +9.90 %
+    assert reading(tmp_path, near, market).notes == ()
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path, market: Market) -> None:
     text = (
         "Symbol,Last Price,Price Date,Currency\nSPY,0,2022-12-30,USD\nSPY,383,2022-12-30,USD\nAGG,nan,12/30/2022,EUR\n"
