@@ -433,7 +433,7 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
     until = MONTHS_A_YEAR * np.arange(1, years + 1)
     ran_out = (played.ended >= 0)[:, None] & (played.ended[:, None] < until)
     by_year = tuple(Chance.of(by_then) for by_then in ran_out.T)
-    worse = (0.0, 0.0, 0.0) if is_first else (apart / paths, low, high)
+    worse = (0.0, 0.0, 0.0) if is_first else (apart / paths, max(low, -1.0), min(high, 1.0))
     real = played.nav / played.prices
     spending = played.taken[:, plan.begins // MONTHS_A_YEAR :]
     return PolicyPlan(

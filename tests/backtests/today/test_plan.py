@@ -8,8 +8,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from backtests.today.plan import Chance, Futures, PolicyPlan, check_plan, life_of_plan, with_consumer_prices
-from backtests.today.plan_paths import PlanOpening, in_months
+from backtests.today.plan import (
+    Amount,
+    Chance,
+    Futures,
+    PolicyPlan,
+    _answers,
+    check_plan,
+    life_of_plan,
+    with_consumer_prices,
+)
+from backtests.today.plan_paths import PlanOpening, PlanPaths, in_months
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs
 from research.accounting.costs import Tax
@@ -217,3 +226,13 @@ def test_a_plan_in_cash_buys_its_target_first_whatever_the_rule(tmp_path):
         assert one.safe.value == pytest.approx(borne, rel=2e-3)
     for one in flat(tmp_path, 10.0, 0.0).values():
         assert one.costs == pytest.approx(1e6 * 0.001 / 1.001, rel=1e-9)
+
+
+def test_an_interval_of_a_difference_ends_at_a_hundred_points():
+    nothing = PlanPaths(*(np.ones((100, 2)) for _ in range(7)))
+    played = replace(nothing, **{name: np.ones(100) for name in ("ended", "due", "taxes", "costs")})
+    plan, fail = Plan(spending=Spending("indexed", 1.0), inflation=0.0), np.ones(100, dtype=bool)
+    for failed, first, bound in ((fail, ~fail, (1.0, 1.0)), (~fail, fail, (-1.0, -1.0))):
+        mean, low, high = _answers(played, plan, failed, first, Amount(1.0, 1.0, 1.0), False).worse
+        assert (mean, low if mean < 0.0 else high) == bound
+        assert -1.0 <= low < high <= 1.0
