@@ -157,9 +157,10 @@ def future_words(found: FromToday) -> str:
     limit = drawdown_limits(found.limit)[0]
     names = ("loss_month", "loss_year", drawdown_name(limit))
     month, year, fall = (percent(figures[name].value) for name in names)
+    bought = ", which buys its target first" if found.unopened else ""
     return (
-        f"In {shown.paths:,} futures of a year ({shown.law}), held by policy {shown.policy}: a loss after 30 days in "
-        f"{month}, after the year in {year}; a drawdown of {100 * limit:g} % in {fall}"
+        f"In {shown.paths:,} futures of a year ({shown.law}), held by policy {shown.policy}{bought}: a loss after 30 "
+        f"days in {month}, after the year in {year}; a drawdown of {100 * limit:g} % in {fall}"
         + (f"; 5th percentile {percent(low.value, signed=True)}." if low.known else ".")
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.sheets.pages.risk_sheet import future_words
 from backtests.sheets.sections.from_today import future_parts
 from backtests.today.from_today import DAILY, ESTIMATING, FAN_LEVELS, OTHER_LAWS_EVERY, FromToday, from_today, quantile
 from backtests.today.future_paths import Opening, play_futures, shared_bands
@@ -80,6 +81,8 @@ def test_cash_that_was_never_invested_is_held_as_its_target(held, one_line):
     said = {found.unopened: future_parts(found, LineStyle("sky"))[0].text for found in (bought, held)}
     assert "Nothing is held yet: each policy first buys its target at that close" in said[True]
     assert "Nothing is held yet" not in said[False]
+    assert "held by policy never, which buys its target first: a loss" in future_words(bought)
+    assert "held by policy never: a loss" in future_words(held)
 
 
 def test_one_line_held_has_the_closed_form_of_a_lognormal(held, one_line):
