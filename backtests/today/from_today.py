@@ -19,6 +19,7 @@ from backtests.today.future_paths import (
     PlayedPaths,
     SharedBands,
     estimates,
+    first_target,
     play_future,
     play_futures,
     shared_bands,
@@ -148,6 +149,8 @@ class FromToday:
     refused  : the reason why a law could not be fitted, by its name.
     rows     : name of the rows to come: "sessions", or "weeks", "months" and so on.
     checks   : for each policy that estimates: the effect of continuing with its estimates of the last close.
+    unopened : true if nothing was ever held: each future begins after the first purchase, whose cost is in wealth and
+               in no figure of turnover or cost.
     """
 
     futures: Mapping[tuple[str, str], PolicyFuture]
@@ -165,6 +168,7 @@ class FromToday:
     refused: Mapping[str, str]
     rows: str
     checks: Mapping[str, "StandingEstimates"]
+    unopened: bool
 
     @property
     def words(self) -> dict[str, tuple[str, str]]:
@@ -225,20 +229,23 @@ def from_today(
     if not policies:
         refuse("policies are", dict(policies), "give one at least, by name.")
     opening = Opening(portfolio)
+    begun = {name: opening.begun(first_target(portfolio, policy)) for name, policy in policies.items()}
     dates, returns = sample(portfolio.market, portfolio.periods_per_year)
     refused: Mapping[str, str] = {}
     if laws is None:
         laws, refused = future_laws(portfolio.market, portfolio.periods_per_year)
-    quick = shared_bands(opening, policies)
-    found = _quick(opening, laws, quick, paths, seed, workers)
+    quick = dict[str, SharedBands]()
+    for name, policy in policies.items():
+        quick |= shared_bands(begun[name], {name: policy})
+    found = _quick(opening, begun, laws, quick, paths, seed, workers)
     first, law = next(iter(laws.items()))
     checks = {}
-    for policy, rule in policies.items():
-        if policy not in quick:
-            found[first, policy] = _slow(opening, first, law, policy, rule, paths, seed)[0]
-        elif estimates(rule):
-            exact, wealth = _slow(opening, first, law, policy, rule, paths, seed)
-            checks[policy] = _check(opening, law, quick[policy], exact, wealth, seed)
+    for name, policy in policies.items():
+        if name not in quick:
+            found[first, name] = _slow(begun[name], first, law, name, policy, paths, seed)[0]
+        elif estimates(policy):
+            exact, wealth = _slow(begun[name], first, law, name, policy, paths, seed)
+            checks[name] = _check(begun[name], law, quick[name], exact, wealth, seed)
     cash = 1.0 - float(portfolio.target.sum())
     held = np.log1p(returns @ portfolio.target + cash * (opening.cash_growth - 1.0))
     return FromToday(
@@ -257,6 +264,7 @@ def from_today(
         refused,
         "sessions" if (row := row_name(portfolio.periods_per_year)) == "day" else f"{row}s",
         checks,
+        portfolio.unopened,
     )
 
 
@@ -272,6 +280,7 @@ def from_today_or_why_not(
 
 def _quick(
     opening: Opening,
+    begun: Mapping[str, Opening],
     laws: Mapping[str, FutureLaw],
     policies: Mapping[str, SharedBands],
     paths: int,
@@ -284,8 +293,10 @@ def _quick(
         law, block, count = task
         growths = law.growths(block, opening.days, seed)[: count - block * BLOCK_PATHS]
         strategic = opening.costless(growths, opening.portfolio.target)
-        played = play_futures(opening, policies, growths)
-        return {policy: _Gathered.of(opening, one, strategic) for policy, one in played.items()}
+        return {
+            name: _Gathered.of(begun[name], play_futures(begun[name], {"": shared}, growths)[""], strategic)
+            for name, shared in policies.items()
+        }
 
     found, recommended = {}, next(iter(laws))
     with ThreadPoolExecutor(workers) as pool:
@@ -334,11 +345,12 @@ class _Gathered(NamedTuple):
     @classmethod
     def of(cls, opening: Opening, played: PlayedPaths, strategic: Array) -> "_Gathered":
         """The figures of played futures.  strategic : (P, D) returns."""
-        wealth, year = played.nav / opening.portfolio.nav, opening.portfolio.periods_per_year / opening.days
+        portfolio = opening.portfolio
+        wealth, year = played.nav / (portfolio.nav + opening.paid), portfolio.periods_per_year / opening.days
         peak = np.maximum.accumulate(wealth, axis=1)
         row = np.arange(wealth.shape[1])
         since = row - np.maximum.accumulate(np.where(wealth == peak, row, 0), axis=1)
-        apart = (played.gross - strategic).std(axis=1, ddof=1) * math.sqrt(opening.portfolio.periods_per_year)
+        apart = (played.gross - strategic).std(axis=1, ddof=1) * math.sqrt(portfolio.periods_per_year)
         return cls(
             wealth,
             (wealth / peak).min(axis=1) - 1.0,

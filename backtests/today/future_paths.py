@@ -8,9 +8,9 @@ its own, with the past that it estimates from.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -24,11 +24,11 @@ from backtests.engine.ledger import Ledger
 from backtests.engine.loop_inputs import Sessions
 from backtests.engine.python_loop import play_daily
 from backtests.engine.quiet_days import TILE_DAYS, whole
-from backtests.engine.run import play_compiled
+from backtests.engine.run import backtest, play_compiled
 from foundation.arguments import refuse
 from foundation.arrays import Array, Mask, frozen, kept
 from foundation.compiled import compiled
-from foundation.errors import DataError
+from foundation.errors import DataError, PolicyError
 from foundation.tolerances import COUNTED
 from research.accounting import Costs, Execution, Policy
 from research.allocation import EqualWeights, FixedWeights, TargetPath, target_path
@@ -37,7 +37,7 @@ from research.market.calendars import due, last_of, row_name, sessions
 from research.market.facts import extended
 from research.portfolio import Portfolio
 from research.risk.simulation.simulated import staying
-from research.rules import RegimeThreshold
+from research.rules import Never, RegimeThreshold
 from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_name, traits
 from research.rules.rule_options import BandArrays, RuleOptions
 
@@ -48,9 +48,14 @@ FEATURES = 300  # rows of the past that a policy without a window of its own may
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """Today's holdings, and the accounting by which they are played on; what it leaves out is in `left_out`."""
+    """Today's holdings, and the accounting by which they are played on; what it leaves out is in `left_out`.
+
+    portfolio : the holdings.
+    paid      : cost of a first purchase that led to them, currency.
+    """
 
     portfolio: Portfolio
+    paid: float = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse holdings that cannot be played on. Raises DataError, ConfigError."""
@@ -65,6 +70,26 @@ class Opening:
                 f"{market.assets[int(np.argmax(gone))]} is held and not listed at the last close, {market.days[-1]}: "
                 "no future of it can be simulated. Correct the holdings."
             )
+
+    def begun(self, target: Array | None) -> Self:
+        """The holdings with which a policy goes on: after the first purchase of its target (n,), as a backtest opens.
+
+        target : of `first_target`; None leaves them as they are, and so do costs that cash cannot pay.
+        """
+        if target is None:
+            return self
+        portfolio, close = self.portfolio, 1
+        try:
+            made = backtest(
+                self.skeleton.until(self.dates[1]), Never(portfolio.strategic), self.costs, start=self.dates[1],
+                nav=portfolio.nav, lag=0, start_weights=target, leverage_limit=max(1.0, float(np.abs(target).sum())),
+            ).ledger  # fmt: skip
+        except PolicyError:
+            return self
+        bought = replace(
+            portfolio, holdings=made.units[0] * self.closes[close], cash=float(made.cash[0]), last_trade=portfolio.date
+        )
+        return replace(self, portfolio=bought, paid=float(made.opening_charges.sum()))
 
     @cached_property
     def dates(self) -> pd.DatetimeIndex:
@@ -259,6 +284,14 @@ class SharedBands:
             row[:] = row[1]
         asked = _asked(opening, rule, asked, opening.skeleton, 1)
         return cls(policy, targets, bands.compiled._replace(asked=asked, row=frozen(row)), bands.options)
+
+
+def first_target(portfolio: Portfolio, policy: Policy) -> Array | None:
+    """(n,) the target that a policy buys at the last close, as a trade list does; None where anything was ever held."""
+    if not portfolio.unopened:
+        return None
+    last = len(portfolio.market.dates) - 1
+    return target_path(held_by(policy, portfolio.strategic), portfolio.market, start=last).at(last)
 
 
 def shared_bands(opening: Opening, policies: Mapping[str, Policy]) -> dict[str, SharedBands]:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from backtests.today.future_paths import Opening, SharedBands, estimates, is_played_at_once
+from backtests.today.future_paths import Opening, SharedBands, estimates, first_target, is_played_at_once
 from backtests.today.plan_paths import PlanOpening, PlanPaths, bands_in_months, play_plan
 from backtests.today.risk_paths import PLAN_PATHS
 from foundation.arguments import is_whole, refuse
@@ -399,10 +399,12 @@ def _games(
     """The games of policies by name; of the first one also that in which sheltered accounts are spent first."""
     games = dict[str, _Game]()
     for name, policy in policies.items():
-        bands = bands_in_months(opening, daily, policy)
-        games[name] = _Game(opening.accounts(True), bands, pool)
-        if len(games) == 1 and len(games[name].accounts) > 1:
-            games[f"{name}, {SHELTERED_FIRST}"] = _Game(opening.accounts(False), bands, pool)
+        target = first_target(daily.portfolio, policy)
+        bands = bands_in_months(opening.begun(target), daily.begun(target), policy)
+        taxable, sheltered = (tuple(each.begun(target) for each in opening.accounts(first)) for first in (True, False))
+        games[name] = _Game(taxable, bands, pool)
+        if len(games) == 1 and len(taxable) > 1:
+            games[f"{name}, {SHELTERED_FIRST}"] = _Game(sheltered, bands, pool)
     return games
 
 
@@ -431,7 +433,7 @@ def _answers(played: PlanPaths, plan: Plan, failed: Mask, first: Mask, safe: Amo
     until = MONTHS_A_YEAR * np.arange(1, years + 1)
     ran_out = (played.ended >= 0)[:, None] & (played.ended[:, None] < until)
     by_year = tuple(Chance.of(by_then) for by_then in ran_out.T)
-    worse = (0.0, 0.0, 0.0) if is_first else (apart / paths, low, high)
+    worse = (0.0, 0.0, 0.0) if is_first else (apart / paths, max(low, -1.0), min(high, 1.0))
     real = played.nav / played.prices
     spending = played.taken[:, plan.begins // MONTHS_A_YEAR :]
     return PolicyPlan(

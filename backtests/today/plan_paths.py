@@ -229,7 +229,7 @@ def play_plan(
     laid_out = [_Account(opening, shared, now, scale, alone=len(accounts) == 1) for opening in accounts]
     out = PlanPaths(
         np.zeros((paths, years + 1)), np.full(paths, -1), np.zeros(paths), np.zeros((paths, years)), np.zeros(paths),
-        np.zeros(paths), np.empty((paths, years + 1)),
+        np.full(paths, sum(each.paid for each in accounts)), np.empty((paths, years + 1)),
     )  # fmt: skip
     for p in range(paths):
         prices = consumer[min(p, len(consumer) - 1)]

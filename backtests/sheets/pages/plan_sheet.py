@@ -317,8 +317,8 @@ def _policies(life: LifeOfPlan) -> Block:
         Shown("worse", "against the first", "points", lambda w: _points(*w, signed=True) if any(w) else "–"),
         *(Shown("left", f"left, {100 * level:g} %", basis, partial(_of, k)) for k, level in enumerate(LEVELS)),
         Shown("taken", "spent", f"{basis} a year", amount),
-        Shown("taxes", "taxes paid", basis, amount),
-        Shown("costs", "costs", basis, amount),
+        Shown("taxes", "taxes paid", f"{basis} in all years", amount),
+        Shown("costs", "costs of trading", f"{basis} in all years", amount),
     ]
     caption = (
         "Policies on the same futures, with the interval of 95 % that their number leaves; amounts in today's money"

@@ -139,11 +139,14 @@ def loss_words(risk: HoldingsRisk) -> str:
     one = _loss(risk, risk.horizons[0])
     if one is None:
         return f"The volatility of these holdings is {percent(risk.volatility)} a year."
-    worth = f"{number(one.var * risk.portfolio.nav, 0)} {risk.portfolio.basis}"
+    verb, most = ("gained", "less") if one.var < 0.0 else ("lost", "more")
+    again = "and lost " if one.var < 0.0 < one.cvar else ""
+    worth = f"{number(abs(one.var) * risk.portfolio.nav, 0)} {risk.portfolio.basis}"
     return (
-        f"In one {risk.row} of twenty since {risk.sample[0]:%Y-%m-%d} these holdings would have lost "
-        f"{percent(one.var, 2)} ({worth}) or more, {percent(one.cvar, 2)} on average of such {risk.row}s. Their "
-        f"volatility is {percent(risk.volatility)} a year, by the last {counted(risk.window, risk.row)}."
+        f"In one {risk.row} of twenty since {risk.sample[0]:%Y-%m-%d} these holdings would have {verb} "
+        f"{percent(abs(one.var), 2)} ({worth}) or {most}, {again}{percent(abs(one.cvar), 2)} on average of such "
+        f"{risk.row}s. Their volatility is {percent(risk.volatility)} a year, by the last "
+        f"{counted(risk.window, risk.row)}."
     )
 
 
@@ -154,9 +157,10 @@ def future_words(found: FromToday) -> str:
     limit = drawdown_limits(found.limit)[0]
     names = ("loss_month", "loss_year", drawdown_name(limit))
     month, year, fall = (percent(figures[name].value) for name in names)
+    bought = ", which buys its target first" if found.unopened else ""
     return (
-        f"In {shown.paths:,} futures of a year ({shown.law}), held by policy {shown.policy}: a loss after 30 days in "
-        f"{month}, after the year in {year}; a drawdown of {100 * limit:g} % in {fall}"
+        f"In {shown.paths:,} futures of a year ({shown.law}), held by policy {shown.policy}{bought}: a loss after 30 "
+        f"days in {month}, after the year in {year}; a drawdown of {100 * limit:g} % in {fall}"
         + (f"; 5th percentile {percent(low.value, signed=True)}." if low.known else ".")
     )
 

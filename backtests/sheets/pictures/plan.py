@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, Context
 import numpy as np
 import pandas as pd
 
-from backtests.today.plan import AS_IT_IS, LEVELS, MEDIAN, OTHER_PATHS, LifeOfPlan
+from backtests.today.plan import LEVELS, MEDIAN, OTHER_PATHS, LifeOfPlan
 from foundation.paper.charts.curves import End, end_labels
 from foundation.paper.charts.panel import Axis, one_panel
 from foundation.paper.layout import AXIS
@@ -78,7 +78,7 @@ def rounded(value: float) -> str:
 def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     """The probability of failing by the amount that is spent, of the policy shown.  style : its line."""
     unit, stated = f"{life.portfolio.basis} a year{life.money}", life.plan.spending.amount or 0.0
-    failed, safe = life.changes[AS_IT_IS]
+    failed, safe = life.policies[life.shown].failed, life.policies[life.shown].safe
     amounts = [each for each, _ in life.curve]
     columns = {name: [100.0 * getattr(chance, name) for _, chance in life.curve] for name in ("value", "low", "high")}
 
@@ -101,8 +101,8 @@ def plan_amounts_picture(life: LifeOfPlan, style: LineStyle) -> Picture:
     if safe.value == 0.0:
         bears = f"however little is spent, it is more than {percent(life.plan.probability)} (dashed)"
     caption = (
-        f"With {amount(stated)} {unit} (dotted) the plan fails with a probability of {percent(failed.value)}; {bears}. "
-        f"The band is the interval of 95 % that {min(life.paths, OTHER_PATHS):,} futures leave."
+        f"With {amount(stated)} {unit} (dotted) the plan fails in {percent(failed.value)} of {life.paths:,} futures; "
+        f"{bears}. The line and its band, the interval of 95 %, are of {min(life.paths, OTHER_PATHS):,} futures."
     )
     alt = "Probability of failing by amount: " + ", ".join(
         f"{amount(each)} {percent(chance.value)}" for each, chance in life.curve

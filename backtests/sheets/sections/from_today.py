@@ -19,6 +19,10 @@ OF_LAWS = {  # what is said of a law where it is played
     FilteredFuture.name: "Over a month see filtered historical beside it, which starts from the volatility of today.",
     RegimeFuture.name: "Two regimes begin with the mean of the regime that today is likely to be in.",
 }
+BOUGHT = (
+    " Nothing is held yet: each policy first buys its target at that close, which wealth pays for; turnover and cost a "
+    "year count what is traded after it."
+)
 PROBABILITY = (100.0, "%", 1)  # factor, unit and digits as shown
 UNITS = {  # the same by name of a figure that is no probability, nor a number of rows
     **dict.fromkeys(("mean", "median", "percentile_5", "percentile_1"), (100.0, "% of NAV", 1)),
@@ -90,6 +94,7 @@ def _intro(found: FromToday) -> str:
     return (
         f"Policy {found.shown.policy}, from the holdings of {day(found.dates[0])} ({number(found.nav, 0)} "
         f"{found.basis}), loses within a year with a probability of {percent(loss.value)}{year if low.known else ''}."
+        f"{BOUGHT if found.unopened else ''}"
     )
 
 

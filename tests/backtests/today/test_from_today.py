@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.sheets.pages.risk_sheet import future_words
+from backtests.sheets.sections.from_today import future_parts
 from backtests.today.from_today import DAILY, ESTIMATING, FAN_LEVELS, OTHER_LAWS_EVERY, FromToday, from_today, quantile
 from backtests.today.future_paths import Opening, play_futures, shared_bands
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
-from research.accounting import Hold
+from foundation.paper.styles import LineStyle
+from research.accounting import Costs, Hold
 from research.allocation import FixedWeights
 from research.portfolio import Portfolio, load_portfolio
 from research.risk.simulation.future_laws import BLOCK_PATHS, future_laws
@@ -60,6 +63,26 @@ def one_line(portfolio: Portfolio) -> Portfolio:
 @pytest.fixture(scope="module")
 def held(one_line: Portfolio) -> FromToday:
     return from_today(one_line, {"never": Never(one_line.strategic)}, laws={"lognormal": Lognormal(2)}, paths=20_000)
+
+
+def test_cash_that_was_never_invested_is_held_as_its_target(held, one_line):
+    """Its wealth is that of the holdings less the cost of the purchase, which no figure a year counts."""
+    cash = replace(one_line, holdings=np.zeros(2), cash=1e6, last_trade=one_line.market.dates[0])
+    cash = replace(cash, costs=Costs.bps(2, commission=10))
+    policies = {"never": Never(cash.strategic), "daily": Calendar(cash.strategic, "day")}
+    bought = from_today(cash, policies, laws={"lognormal": Lognormal(2)}, paths=20_000)
+    assert (bought.unopened, held.unopened, bought.nav) == (True, False, 1e6)
+    mean = held.shown.figures["mean"].value
+    for name in policies:
+        figures = bought.futures["lognormal", name].figures
+        assert figures["mean"].value == pytest.approx((1.0 + mean) / 1.001 - 1.0, rel=1e-9)
+        assert figures["turnover"].value == pytest.approx(0.0, abs=1e-12)
+        assert figures["cost"].value == pytest.approx(0.0, abs=1e-12)
+    said = {found.unopened: future_parts(found, LineStyle("sky"))[0].text for found in (bought, held)}
+    assert "Nothing is held yet: each policy first buys its target at that close" in said[True]
+    assert "Nothing is held yet" not in said[False]
+    assert "held by policy never, which buys its target first: a loss" in future_words(bought)
+    assert "held by policy never: a loss" in future_words(held)
 
 
 def test_one_line_held_has_the_closed_form_of_a_lognormal(held, one_line):

@@ -8,7 +8,7 @@ import pytest
 
 from backtests.engine.run import backtest
 from backtests.today import future_paths
-from backtests.today.future_paths import Opening, estimates, is_played_at_once, play_future, shared_bands
+from backtests.today.future_paths import Opening, estimates, first_target, is_played_at_once, play_future, shared_bands
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs, Execution, Flows, Hold, Trade
 from research.accounting.costs import Tax
@@ -233,3 +233,43 @@ def test_rows_of_a_month_have_one_within_the_shorter_horizon(portfolio: Portfoli
     opening = Opening(replace(portfolio, market=monthly, periods_per_year=12))
     assert opening.month == 1
     assert f"{opening.dates[1]:%Y-%m-%d}" == "2020-06-30"
+
+
+def unopened(portfolio: Portfolio) -> Portfolio:
+    """A million in cash, with which nobody ever traded, at 10 bp a side."""
+    return replace(
+        portfolio,
+        holdings=np.zeros(2),
+        cash=1e6,
+        last_trade=portfolio.market.dates[0],
+        costs=Costs.bps(2, commission=10),
+    )
+
+
+@pytest.mark.parametrize("name", ["never", "friday", "to the edge", "in tranches", "own"])
+def test_what_was_never_invested_is_bought_to_target_whatever_the_rule(portfolio, growths, name):
+    policy, cash = (QUICK | SLOW)[name], unopened(portfolio)
+    begun = Opening(cash).begun(first_target(cash, policy))
+    after = 1e6 / (1.0 + 0.001 * 0.9)  # 0.9 of it is bought at 10 bp
+    assert begun.paid == pytest.approx(1e6 - after, rel=1e-12)
+    np.testing.assert_allclose(begun.portfolio.holdings, after * np.array([0.55, 0.35]), rtol=1e-12)
+    assert begun.portfolio.cash == pytest.approx(0.1 * after, rel=1e-12)
+    paths = play_future(begun, policy, growths[4])
+    assert paths.nav[0, 0] == pytest.approx(after, rel=1e-12)
+    assert (paths.turnover[0, :2] == 0.0).all()  # it is bought once, and no rule is asked for it again
+    held = begun.portfolio.holdings @ growths[4].prod(axis=0) + begun.portfolio.cash * begun.cash_growth**begun.days
+    assert name != "never" or paths.nav[0, -1] == pytest.approx(held, rel=1e-12)
+
+
+def test_what_holds_something_or_has_traded_begins_as_it_is(portfolio):
+    cash = unopened(portfolio)
+    assert first_target(portfolio, QUICK["never"]) is None
+    assert first_target(replace(cash, last_trade=portfolio.date), QUICK["never"]) is None
+    opening = Opening(portfolio)
+    assert opening.begun(None) is opening
+
+
+def test_a_first_purchase_that_cash_cannot_pay_is_not_made(portfolio):
+    cash = replace(unopened(portfolio), costs=replace(Costs.bps(2), ticket=np.full(2, 1e6)))
+    opening = Opening(cash)
+    assert opening.begun(first_target(cash, QUICK["never"])) is opening

@@ -1,14 +1,24 @@
 """The answers of a plan: what they must be between themselves, and what a plan that cannot begin is told."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from backtests.today.plan import Chance, Futures, PolicyPlan, check_plan, life_of_plan, with_consumer_prices
-from backtests.today.plan_paths import PlanOpening, in_months
+from backtests.today.plan import (
+    Amount,
+    Chance,
+    Futures,
+    PolicyPlan,
+    _answers,
+    check_plan,
+    life_of_plan,
+    with_consumer_prices,
+)
+from backtests.today.plan_paths import PlanOpening, PlanPaths, in_months
 from foundation.errors import ConfigError, DataError
 from research.accounting import Costs
 from research.accounting.costs import Tax
@@ -181,3 +191,48 @@ def test_more_return_and_more_inflation_are_those_of_a_year():
     moved = futures.moved(growth=0.21, inflation=0.1)
     assert moved.growths.prod() == pytest.approx(1.21**2, rel=1e-12)
     assert moved.consumer[0, -1] == pytest.approx(1.21, rel=1e-12)
+
+
+FLAT = """
+name: flat
+market: {{file: flat.csv, quotes: flat.csv, cash: 0.0, calendar: 24/7}}
+basis: USD
+cash: 1_000_000
+lines:
+  A: {{asset_class: a, target: 0.5, range: [0.4, 0.6], shares: 0}}
+  B: {{asset_class: a, target: 0.5, range: [0.4, 0.6], shares: 0}}
+costs: {{a: {{commission_bps: {bps}, half_spread_bps: 0}}}}
+policies: {{quarterly: {{rule: calendar, schedule: quarter}}, never: {{rule: never}}}}
+plan: {{years: 30, spending: {{rule: indexed, amount: {spent}}}, every: year, inflation: 0.02}}
+"""
+
+
+def flat(folder: Path, bps: float, spent: float) -> dict[str, PolicyPlan]:
+    """The answers of a million in cash, never invested, on two assets that both earn 4 % a year, whatever comes."""
+    days = pd.date_range("2008-01-31", "2022-12-31", freq="ME")
+    worth = 1.04 ** (np.arange(len(days)) / 12)
+    pd.DataFrame({"A": worth, "B": worth}, index=days).to_csv(folder / "flat.csv", index_label="date")
+    (folder / "flat.yaml").write_text(FLAT.format(bps=bps, spent=spent))
+    file = load_portfolio(folder / "flat.yaml")
+    return life_of_plan(file, file.plan, file.policies, paths=100).policies
+
+
+def test_a_plan_in_cash_buys_its_target_first_whatever_the_rule(tmp_path):
+    """Thirty payments in advance at the real return of 1.04 / 1.02, as an annuity pays them: 43,555 a year."""
+    borne = 1e6 / ((1.02 / 1.04) ** np.arange(30)).sum()
+    assert borne == pytest.approx(43_555, abs=0.5)
+    for one in flat(tmp_path, 0.0, 43_000).values():
+        assert one.failed.value == 0.0
+        assert one.safe.value == pytest.approx(borne, rel=2e-3)
+    for one in flat(tmp_path, 10.0, 0.0).values():
+        assert one.costs == pytest.approx(1e6 * 0.001 / 1.001, rel=1e-9)
+
+
+def test_an_interval_of_a_difference_ends_at_a_hundred_points():
+    nothing = PlanPaths(*(np.ones((100, 2)) for _ in range(7)))
+    played = replace(nothing, **{name: np.ones(100) for name in ("ended", "due", "taxes", "costs")})
+    plan, fail = Plan(spending=Spending("indexed", 1.0), inflation=0.0), np.ones(100, dtype=bool)
+    for failed, first, bound in ((fail, ~fail, (1.0, 1.0)), (~fail, fail, (-1.0, -1.0))):
+        mean, low, high = _answers(played, plan, failed, first, Amount(1.0, 1.0, 1.0), False).worse
+        assert (mean, low if mean < 0.0 else high) == bound
+        assert -1.0 <= low < high <= 1.0

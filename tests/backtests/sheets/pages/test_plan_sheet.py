@@ -23,7 +23,9 @@ from backtests.sheets.pages.plan_sheet import (
     policies_words,
     write_plan_sheet,
 )
-from backtests.today.plan import Amount, Chance, LifeOfPlan, life_of_plan
+from backtests.sheets.pictures.plan import plan_amounts_picture
+from backtests.today.plan import AS_IT_IS, Amount, Chance, LifeOfPlan, life_of_plan
+from foundation.paper.styles import LineStyle
 from foundation.paper.wording import amount, number, percent
 from research.accounting.spending import Spending
 from research.portfolio.plan import IncomeKeys, SavingKeys
@@ -123,6 +125,16 @@ def test_the_pictures_show_the_figures_of_the_numbers(folder: Path) -> None:
     rows = [[one["amount"], *(100 * one["failed"][key] for key in ("value", "low", "high"))] for one in found["curve"]]
     assert curve == pytest.approx(np.array(rows), rel=1e-9)
     assert set(found["pictures"]) == {"plan", "amounts"}
+
+
+def test_the_picture_of_amounts_says_the_answer_of_the_first_lines(life: LifeOfPlan) -> None:
+    one = replace(life.policies["yearly"], failed=Chance(0.052, 0.046, 0.059), safe=Amount(8_890.0, 8_540.0, 9_190.0))
+    of_few = {**life.changes, AS_IT_IS: (Chance(0.05, 0.04, 0.063), Amount(9_020.0, 8_500.0, 9_500.0))}
+    found = replace(life, paths=5_000, policies={"yearly": one}, changes=of_few)
+    caption = plan_amounts_picture(found, LineStyle("sky")).caption
+    assert "the plan fails in 5.2 % of 5,000 futures; with 8,890 it is 5.0 % (dashed)" in caption
+    assert caption.endswith(" The line and its band, the interval of 95 %, are of 1,500 futures.")
+    assert "in 5.2 % (4.6 to 5.9 %) of 5,000 futures" in answer_words(found)
 
 
 def test_more_spent_fails_no_less_often_and_a_worse_world_no_less_either(life: LifeOfPlan) -> None:

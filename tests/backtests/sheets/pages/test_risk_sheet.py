@@ -40,6 +40,20 @@ def test_what_is_not_defined_is_named_in_words(risk) -> None:
     assert "No loss (one day, historical, 0.99): too few returns." in said
 
 
+@pytest.mark.parametrize(
+    ("loss", "mean", "said"),
+    [
+        (0.0002, 0.0003, "lost 0.02 % ({}) or more, 0.03 % on average of such days."),
+        (-0.0002, -0.0001, "gained 0.02 % ({}) or less, 0.01 % on average of such days."),
+        (-0.0002, 0.0001, "gained 0.02 % ({}) or less, and lost 0.01 % on average of such days."),
+    ],
+)
+def test_a_loss_below_zero_is_a_gain_in_words(risk, loss, mean, said) -> None:
+    losses = tuple(replace(one, var=loss, cvar=mean) for one in risk.losses)
+    money = f"{0.0002 * risk.portfolio.nav:,.0f} USD"
+    assert f" these holdings would have {said.format(money)} " in loss_words(replace(risk, losses=losses))
+
+
 def test_a_file_of_weekly_rows_loses_in_weeks(tmp_path) -> None:
     """The sixty-forty portfolio on its Friday closes: each word for a row, and the 5 % quantile of weekly returns."""
     daily = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
