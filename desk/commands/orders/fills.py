@@ -42,14 +42,17 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
         if imported.book != book:
             write_book(imported.book)
         journal_fills(journal, imported.book, activity.fills)
-    return replace(imported, notes=(_booked(path, book, imported.book), *imported.notes))
+    return replace(imported, notes=(_booked(path, book, imported), *imported.notes))
 
 
-def _booked(path: Path, before: Book, after: Book) -> str:
-    """The sentence on what was booked of a file."""
+def _booked(path: Path, before: Book, imported: Imported) -> str:
+    """The sentence on what was booked of a file, and how much of it was not."""
+    after, left = imported.book, imported.left
     fills = len(after.blotter.fill_ids) - len(before.blotter.fill_ids)
     corrections = len(after.blotter.corrections) - len(before.blotter.corrections)
     entries = len(after.entries) - len(before.entries)
     words = (counted(fills, "fill"), counted(corrections, "correction"), counted(entries, "amount") + " of cash")
     booked = [word for word, count in zip(words, (fills, corrections, entries), strict=True) if count]
-    return f"{path.name}: {f'booked {listed(booked)}' if booked else 'nothing new to book'}."
+    done = [f"booked {listed(booked)}"] if booked else []
+    rest = [f"not booked: {counted(left, 'row')}, with the reason above"] if left else []
+    return f"{path.name}: {'; '.join([*done, *rest]) or 'nothing new to book'}."

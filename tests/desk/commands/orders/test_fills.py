@@ -101,7 +101,10 @@ def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path
     assert done.status == 0, done.said
     assert "broker.csv: booked 2 fills and 1 amount of cash." in done.out
     assert "2 fills booked (2 by account, asset and side, without the id of an order), 1 amount of cash" in done.out
-    other = rebalance("desk", "book", "fill", "desk", broker_file(ticket, STRAY.replace("6,", "7,"), name="other.csv"))
+    stray, again = STRAY.replace("6,", "7,"), SOLD  # which is booked
+    other = rebalance("desk", "book", "fill", "desk", broker_file(ticket, stray, again, name="other.csv"))
+    assert other.status == 1
+    assert other.out.endswith("\n\nother.csv: not booked: 1 row, with the reason above.\n")
     assert re.search(
         r"not booked \(rebalance desk book resolve desk NAME.*\n  7: fill '7' of 'GLD': asset is 'GLD'", other.out
     )
@@ -110,7 +113,7 @@ def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path
     gone = rebalance("desk", "book", "resolve", "desk", "7", "--dismiss")
     assert "not booked" not in gone.out
     again = rebalance("desk", "book", "fill", "desk", ticket.with_name("other.csv"))
-    assert again.out == f"{gone.out}\nother.csv: nothing new to book.\n"
+    assert (again.status, again.out) == (0, f"{gone.out}\nother.csv: nothing new to book.\n")
 
 
 def test_a_trade_that_is_booked_by_name_is_journalled(ticket: Path) -> None:
