@@ -61,8 +61,8 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
     made = with_waiting_flows(replace(made, items=_merged(made, items)), after)
     _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.")
-    keys = [each.key for each in (*activity.fills, *activity.corrections)] + [entry.entry_id for entry, _ in paid]
-    stated = set(map(item_name, keys))
+    keys = [*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections)]
+    stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry, _ in paid))}
     left = sum(item.name.removesuffix(RESTATED) in stated for item in made.open_items)
     return Imported(made, tuple(notes), left)
 
