@@ -72,7 +72,7 @@ def fill(
 ) -> None:
     """Book fills, corrections and amounts of cash.
 
-    What is booked is left out, and what has no order is listed.
+    What is booked is left out, and what cannot be booked is listed, with exit status 1.
     """
     with starting():
         from desk.commands.orders import fills
@@ -82,6 +82,7 @@ def fill(
     reading = Reading(symbols_of(symbol or ()), zone, day_first, decimal)
     imported = fills.fill_from(name, file, ticket, reading)
     print_text("\n\n".join(filter(None, [book_text(name), "\n".join(imported.notes)])))
+    raise typer.Exit(int(imported.left > 0))
 
 
 def show(name: NAME) -> None:

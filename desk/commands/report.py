@@ -69,6 +69,7 @@ from research.market import Market
 from research.orders import TradeList, trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.rules import Rule, Threshold
+from research.rules.protocol import RuleTraits
 
 PROGRESS = ".progress"
 TOUR = ROOT / "data" / "portfolios" / "sixty_forty.yaml"
@@ -87,10 +88,15 @@ FILES = {
 
 
 @dataclass(frozen=True)
-class NoneRecommended:
+class NoneRecommended(RuleTraits):
     """Replaces a policy if none is recommended: it holds, and gives the reason."""
 
     allocation: Allocation
+
+    @property
+    def opens(self) -> bool:
+        """False: a portfolio that holds nothing stays in cash."""
+        return False
 
     def decide(self, view: View) -> Hold:
         """Hold, always."""

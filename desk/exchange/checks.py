@@ -31,6 +31,7 @@ ISSUER = slice(6)  # of a CUSIP: the number of the issuer
 ISIN = re.compile("[A-Z]{2}[A-Z0-9]{9}[0-9]")
 SMALLEST_CASH = Decimal("-0.01")  # a balance that rounding may leave
 PAPER = "paper"
+APPROVED = "approved"  # name of the check of approvals
 
 
 Faults = Iterator[str]
@@ -310,7 +311,7 @@ def _slices(moment: Moment) -> Faults:
 ALWAYS: Mapping[str, Callable[[Moment], Iterable[str]]] = {
     "version": _version,
     "not expired": _expiry,
-    "approved": _approval,
+    APPROVED: _approval,
     "not stopped": _stop,
     "limits of the day": _day,
     "market open": _open,

@@ -4,7 +4,7 @@ Amounts of money are in whole cents of their currency, as those of a list are: t
 sum of its fills, and each fee likewise. So an order changes cash by the same amount in however many parts it is filled.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -178,9 +178,18 @@ def _check_asset(portfolio: Portfolio, fill: Fill) -> None:
         if fill.currency != of_line:
             fill.refuse("currency", fill.currency, f"{fill.asset} is quoted in {of_line}: a fill is not converted.")
     elif fill.asset not in money:
-        fill.refuse("asset", fill.asset, did_you_mean(fill.asset, assets))
+        fill.refuse("asset", fill.asset, _exchange_words(fill, money) or did_you_mean(fill.asset, assets))
     elif fill.currency not in money - {fill.asset}:
         fill.refuse("currency", fill.currency, f"Money is exchanged between {' and '.join(sorted(money))}.")
+
+
+def _exchange_words(fill: Fill, money: Collection[str]) -> str:
+    """The way to write an exchange whose fill names a pair of the portfolio's currencies, EURUSD; "" for another."""
+    currency, priced_in = fill.asset[:3], fill.asset[3:].strip("./")
+    if not {currency, priced_in} <= set(money) or currency == priced_in:
+        return ""
+    done = "bought" if fill.side == "buy" else "sold"
+    return f"Give the currency that is {done} as asset, {currency}, and that of the price as currency, {priced_in}."
 
 
 def _filled(fill: Fill, order: SentOrder) -> SentOrder:

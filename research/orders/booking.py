@@ -166,7 +166,7 @@ def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
             raise DataError(f"{name} follows {other.name}, which is not booked: book that first.")
     by, asset, opening = event.split, event.asset, book.opening
     orders = tuple(
-        replace(each, quantity=each.quantity * by, filled=each.filled * by)
+        replace(each, quantity=each.quantity * by, filled=each.filled * by, price=each.price and each.price / float(by))
         if each.asset == asset and not each.in_money
         else each
         for each in blotter.orders

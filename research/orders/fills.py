@@ -1,6 +1,6 @@
 """A fill of an order: what a venue says that it bought or sold, checked when it is made, or read from a table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -108,13 +108,21 @@ def is_table_of_fills(path: Path) -> bool:
     return False
 
 
-def read_fills(path: Path) -> list[Fill]:
+def read_fills(path: Path, check: Callable[[Fill], None] | None = None) -> list[Fill]:
     """The fills of a CSV with a header of `NEEDED_COLUMNS`, and of `OTHER_COLUMNS` where there are any.
 
     A moment is written 2022-12-30T15:00:00Z, or with another offset from UTC.
+    check  : raises DataError for a fill that is a mistake; None where any may be right.
     Raises : DataError for a file that is no such table, and for its mistakes, each with its row; all in one message.
     """
-    return read_rows(path, NEEDED_COLUMNS, OTHER_COLUMNS, fill_of)
+
+    def read(cells: Mapping[str, str]) -> Fill:
+        fill = fill_of(cells)
+        if check:
+            check(fill)
+        return fill
+
+    return read_rows(path, NEEDED_COLUMNS, OTHER_COLUMNS, read)
 
 
 def fill_of(cells: Mapping[str, str]) -> Fill:

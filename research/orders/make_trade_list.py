@@ -81,7 +81,8 @@ def trade_list(
         with_money, portfolio = with_flow(with_money, each), with_flow_in_cash(portfolio, each)
     with_money, portfolio = with_flow(with_money, request), replace(portfolio, pending=())
     bound, aim = with_wash_sale_locks(portfolio, target, with_money.weights)
-    decides = Calendar(portfolio.strategic, "day") if request.to_target or portfolio.unopened else policy
+    opening = portfolio.unopened and traits(policy).opens
+    decides = Calendar(portfolio.strategic, "day") if request.to_target or opening else policy
     flow = fsum((request.flow, *(each.flow for each in pending)))
     asked = _Asked(bound, decides, name, aim, with_money.restricted(bound.market.trading), request, flow, greedy)
     asked, answer, orders = asked.answered()

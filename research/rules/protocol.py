@@ -100,6 +100,11 @@ class RuleTraits:
         return 0
 
     @property
+    def opens(self) -> bool:
+        """True if the first trade list of a portfolio that holds nothing buys the target without asking the rule."""
+        return True
+
+    @property
     def limits_drift(self) -> bool:
         """True if it ends every drift past a limit in a week. Then its largest loss is that of its limit."""
         return False

@@ -118,8 +118,8 @@ class Stability:
         if not self.turns:
             most = number(float(MULTIPLES[-1]), 0)
             said = (
-                f"Nothing changes the answer: neither {most} times your prices or an {most}th of them, nor twice the "
-                "volatility or half of it."
+                f"Nothing changes the answer: neither {most} times your prices nor an {most}th of them, and neither "
+                "twice the volatility nor half of it."
             )
             return f"{said} {self._tried()}".strip()
         said = f"Changes the answer, with the trades as they were: {listed([one.words for one in self.turns], 'or')}."

@@ -205,15 +205,19 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
     found = [made.candidates.get(name) for name in names]
     gains = [None if name == made.now else one for name, one in zip(names, found, strict=True)]
     rows = {
-        ("limits", "Keeps target and limits", ""): [_cell("no" if name in made.broken else "yes") for name in names],
-        ("expected", "Expected loss at your prices", unit): [
-            _cell(number(one.loss if one else None, 0)) for one in found
-        ],
-        ("gain", f"Expected gain on {made.now}", unit): [
-            _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–") for one in gains
-        ],
-        ("better", "Probability of a gain", ""): [_cell(probability(one.better) if one else "–") for one in gains],
+        ("limits", "Keeps target and limits", ""): [_cell("no" if name in made.broken else "yes") for name in names]
     }
+    if made.candidates:
+        rows |= {
+            ("expected", "Expected loss at your prices", unit): [
+                _cell(number(one.loss if one else None, 0)) for one in found
+            ],
+            ("gain", f"Expected gain on {made.now}", unit): [
+                _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–")
+                for one in gains
+            ],
+            ("better", "Probability of a gain", ""): [_cell(probability(one.better) if one else "–") for one in gains],
+        }
     if not isinstance(best := comparison.above_best, NotAvailable):
         shown = [best.figures.get(name) for name in names]
         rows["above_best", "Above the best possible, at most", "%"] = [

@@ -43,7 +43,8 @@ def policies_parts(comparison: Comparison) -> list[Part]:
     places = [k for k, column in enumerate(screen["columns"]) if column["name"] in kept]
     by_key = {row["key"]: row for group in screen["groups"] for row in group["rows"]}
     grown = defined(["growth"], scores)[0].key
-    found = [by_key[grown if key == "growth" else key] for key in DECISIVE]
+    keys = (grown if key == "growth" else key for key in DECISIVE)
+    found = [by_key[key] for key in keys if key in by_key]  # expected losses are of candidates alone
     rows = [
         row
         | {

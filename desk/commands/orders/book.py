@@ -20,7 +20,7 @@ from research.orders.booking import book_after, market_entry, open_book, portfol
 from research.orders.bookkeeping.cash_booking import with_flow
 from research.orders.bookkeeping.importing import fill_of_item, with_doubts, with_item, with_waiting_flows, without_item
 from research.orders.fills import Fill
-from research.portfolio import load_portfolio
+from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
 from research.portfolio.holdings.book import Book, book_path, read_book, write_book
@@ -67,22 +67,31 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
         book = read_book(name)
         if book.blotter.ticket == ticket["hash"]:
             return book
-        _check_new(book, ticket)
         portfolio = portfolio_of(book)
-        numbers = {account.number: account.name for account in portfolio.accounts}
-        orders = tuple(_sent(ticket, numbers))
-        asked = date.fromisoformat(ticket["last_close"])
-        blotter = replace(book.blotter, asked=asked, ticket=ticket["hash"], orders=orders)
-        book = replace(book, blotter=blotter)
-        for flow in _flows(ticket, numbers, asked):
+        book = with_orders(book, portfolio, ticket)
+        for flow in _flows(ticket, _names(portfolio)):
             book = with_flow(book, flow)
         write_book(book := with_waiting_flows(book, portfolio))
     return book
 
 
-def _flows(ticket: Mapping[str, Any], numbers: Mapping[str, str], day: date) -> Iterator[CashEntry]:
+def with_orders(book: Book, portfolio: Portfolio, ticket: Mapping[str, Any]) -> Book:
+    """The book with the orders of a ticket in place of those of earlier ones. Raises DataError as `send` does."""
+    if book.blotter.ticket == ticket["hash"]:
+        return book
+    _check_new(book, ticket)
+    asked, orders = date.fromisoformat(ticket["last_close"]), tuple(_sent(ticket, _names(portfolio)))
+    return replace(book, blotter=replace(book.blotter, asked=asked, ticket=ticket["hash"], orders=orders))
+
+
+def _names(portfolio: Portfolio) -> dict[str, str]:
+    """The names of the accounts by their numbers."""
+    return {account.number: account.name for account in portfolio.accounts}
+
+
+def _flows(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[CashEntry]:
     """The money that a ticket says comes or goes, as entries of its list."""
-    event = f"list-{list_id(ticket['hash'])}"
+    event, day = f"list-{list_id(ticket['hash'])}", date.fromisoformat(ticket["last_close"])
     for number, currency, amount in flows_of(ticket):
         account, kind = numbers.get(number, ""), FLOW_KINDS[amount < 0.0]
         yield CashEntry(market_entry(event, account), kind, day, account, currency, decimal(amount), event=event)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from desk.commands.orders.execute import Ready
+from desk.exchange.checks import APPROVED
 from desk.exchange.execute import Sent
 from desk.exchange.routing import Routed
 from desk.exchange.ticket_orders import TicketOrder, cash_ladder
@@ -162,7 +163,8 @@ def _ladder_text(ready: Ready) -> str:
 
 
 def _checks_text(ready: Ready) -> str:
-    passed = ", ".join(check.name for check in ready.checks if not check.faults)
+    names = {} if ready.moment.state.approvals else {APPROVED: "approval not asked for"}
+    passed = ", ".join(names.get(check.name, check.name) for check in ready.checks if not check.faults)
     failed = (f"Failed, {check.name}: {fault}" for check in ready.checks for fault in check.faults)
     return _lines([f"Checked: {passed}.", *failed])
 

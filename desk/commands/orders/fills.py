@@ -1,9 +1,10 @@
 """Fills and cash from files into a book and the journal: a table of fills, or a broker's file of transactions."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from desk.commands.orders.book import send, writing
+from desk.commands.orders.book import send, with_orders, writing
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.journal import Journal
 from desk.tickets.formats.ticket_json import read_document
@@ -11,9 +12,11 @@ from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
 from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import Activity, read_activity
+from research.orders.bookkeeping.fill_prices import NOTED, check_price, price_gap
 from research.orders.bookkeeping.importing import Imported, with_activity
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading
-from research.orders.fills import is_table_of_fills, read_fills
+from research.orders.fills import Fill, is_table_of_fills, read_fills
+from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, read_book, write_book
 
 
@@ -24,17 +27,22 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     ticket  : the ticket whose orders they fill, if it was sent since; None for the orders that are open.
     reading : the user's statements on a broker's file.
     Returns : the book, with what could not be booked in its items, what was booked, and notes on rows.
-    Raises  : DataError as the readers and `with_activity` do; then nothing is booked.
+    Raises  : DataError as the readers and `with_activity` do, and for fills whose prices are far from those of their
+              orders (`check_price`); then nothing is booked.
     """
-    portfolio = portfolio_of(read_book(name))
-    own = is_table_of_fills(path)
-    activity = Activity(tuple(read_fills(path))) if own else read_activity(path, portfolio, reading)
-    if ticket is not None:
-        document = read_document(ticket)
-        if document["file"] != (of := Path(read_book(name).file).name):
+    book = read_book(name)
+    portfolio, document = portfolio_of(book), None if ticket is None else read_document(ticket)
+    if document is not None:
+        if document["file"] != (of := Path(book.file).name):
             raise ConfigError(
                 f"{ticket} is a list of {document['file']}, and book {name!r} belongs to {of}: give a list of that."
             )
+        portfolio = replace(portfolio, blotter=with_orders(book, portfolio, document).blotter)
+    if is_table_of_fills(path):
+        activity = Activity(tuple(read_fills(path, partial(check_price, portfolio))))
+    else:
+        activity = read_activity(path, portfolio, reading)
+    if document is not None:
         send(name, document)
     with Journal() as journal, writing(name):
         book = read_book(name)
@@ -42,14 +50,25 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
         if imported.book != book:
             write_book(imported.book)
         journal_fills(journal, imported.book, activity.fills)
-    return replace(imported, notes=(_booked(path, book, imported.book), *imported.notes))
+    new = imported.book.blotter.fill_ids - book.blotter.fill_ids
+    far = (f"{path.name}: {words}" for fill in activity.fills if fill.key in new and (words := _far(portfolio, fill)))
+    return replace(imported, notes=(_booked(path, book, imported), *far, *imported.notes))
 
 
-def _booked(path: Path, before: Book, after: Book) -> str:
-    """The sentence on what was booked of a file."""
+def _far(portfolio: Portfolio, fill: Fill) -> str:
+    """The note on the price of a fill that is more than `NOTED` from that of its order; else ""."""
+    gap = price_gap(portfolio, fill)
+    return f"{gap.words(fill)}." if gap and abs(gap.by) > NOTED else ""
+
+
+def _booked(path: Path, before: Book, imported: Imported) -> str:
+    """The sentence on what was booked of a file, and how much of it was not."""
+    after, left = imported.book, imported.left
     fills = len(after.blotter.fill_ids) - len(before.blotter.fill_ids)
     corrections = len(after.blotter.corrections) - len(before.blotter.corrections)
     entries = len(after.entries) - len(before.entries)
     words = (counted(fills, "fill"), counted(corrections, "correction"), counted(entries, "amount") + " of cash")
     booked = [word for word, count in zip(words, (fills, corrections, entries), strict=True) if count]
-    return f"{path.name}: {f'booked {listed(booked)}' if booked else 'nothing new to book'}."
+    done = [f"booked {listed(booked)}"] if booked else []
+    rest = [f"not booked: {counted(left, 'row')}, with the reason above"] if left else []
+    return f"{path.name}: {'; '.join([*done, *rest]) or 'nothing new to book'}."

@@ -180,7 +180,7 @@ def _cash(document: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[t
     only, currency, totals = document["account"], document["currency"], document["totals"]
     if rows := document.get("cash"):
         for row in rows:
-            yield numbers.get(row["account"], only), row["currency"], exact(row["before"])
+            yield numbers.get(row.get("account"), only), row["currency"], exact(row["before"])
     elif numbers:
         for row in document["accounts"]:
             yield row["number"], currency, exact(row["cash_before"]) - exact(row.get("flow", 0))

@@ -8,6 +8,7 @@ from typing import Any
 from foundation.errors import DataError, all_mistakes
 from research.orders.bookkeeping.columns import NUMBER_FIELDS, RANKED, SINGLE, TOTALS, TRANSACTIONS
 from research.orders.bookkeeping.corrections import Correction
+from research.orders.bookkeeping.fill_prices import check_price
 from research.orders.bookkeeping.moments import day_first
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
 from research.orders.fills import Fill
@@ -38,8 +39,9 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
     """The transactions in a broker's CSV file, or in a JSON list of activities.
 
     A fill or an amount without an id gets one that is made of its content, and of its number among equal ones.
-    Raises : DataError for a file that cannot be read or has no such table, for days and decimals that can be read in
-             two ways, and for its mistakes, each with its row; all in one message.
+    portfolio : with the orders that were sent, by whose prices those of fills are checked.
+    Raises    : DataError for a file that cannot be read or has no such table, for days and decimals that can be read in
+                two ways, and for its mistakes, each with its row; all in one message.
     """
     file = read_broker_file(path, ("moment",), tuple(RANKED), basis=portfolio.basis, kind=TRANSACTIONS)
     reader = _Reader(file, portfolio, reading)
@@ -111,8 +113,10 @@ class _Reader:
             like = None if row.corrects else fill
             self.rows["corrections"].append(Correction(fill.key, row.corrected, like=like))
         elif row.corrects:
+            check_price(self.source.portfolio, fill)
             self.rows["corrections"].append(Correction(fill.key, row.corrected, fill))
         else:
+            check_price(self.source.portfolio, fill)
             self.rows["fills"].append(fill)
             self.rows["entries"] += row.fees_in_others(fill)
 

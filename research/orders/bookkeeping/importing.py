@@ -30,10 +30,15 @@ NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it, or a person has to 
 
 @dataclass(frozen=True)
 class Imported:
-    """A book after a file, and what is to be said of its rows, in sentences."""
+    """A book after a file.
+
+    notes : notes on rows of the file, in sentences.
+    left  : number of its fills, corrections and amounts of cash that are not booked, but items of the book.
+    """
 
     book: Book
     notes: tuple[str, ...]
+    left: int
 
 
 def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: Mapping[str, str]) -> Imported:
@@ -56,7 +61,10 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
     made = with_waiting_flows(replace(made, items=_merged(made, items)), after)
     _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.")
-    return Imported(made, tuple(notes))
+    keys = [*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections)]
+    stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry, _ in paid))}
+    left = sum(item.name.removesuffix(RESTATED) in stated for item in made.open_items)
+    return Imported(made, tuple(notes), left)
 
 
 def _book_after(book: Book, portfolio: Portfolio) -> Book:

@@ -18,12 +18,15 @@ import yaml
 from commanded import FILE as SMALL
 from commanded import ROOT, TRADES, Done, rebalance
 
+from backtests.comparison import compare
 from backtests.runs.notebook import COMPARING
 from backtests.runs.verify import kept_run
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
 from desk.commands.made import Made
-from desk.commands.report import TOUR, ask_report, parquet, tour_text
+from desk.commands.report import TOUR, ask_report, parquet, tour_text, trades_of
+from research.orders import trade_list
+from research.portfolio import load_portfolio
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
@@ -117,6 +120,20 @@ def test_a_tour_has_all_that_it_needs() -> None:
     assert isinstance(content["market"], str)
     assert (len(content["lines"]), len(content["policies"])) == (2, 6)  # as it says
     assert {"policy", "cash"} <= set(content)
+
+
+def test_without_a_recommendation_nothing_is_bought_from_cash_and_the_list_says_why(few_simulated_tests: None) -> None:
+    """The first list of any policy buys the target; here no policy keeps the limit."""
+    keys = {"cash": 1_000_000, "limits.tracking_error": 1e-5, "last_trade": None}
+    keys |= {f"lines.{asset}.shares": 0 for asset in ("SPY", "AGG")}
+    portfolio = load_portfolio(TOUR, keys)
+    assert portfolio.unopened
+    comparison = compare(portfolio, only=["quarterly", "never"], draws=100)
+    listed = trades_of(comparison)
+    assert comparison.recommendation.policy is None
+    assert "The file's active policy is threshold; no trades are listed." in comparison.warnings
+    assert (len(listed.orders), listed.headline) == (0, "No trade: no policy is recommended.")
+    assert trade_list(portfolio, portfolio.policies["never"]).reason == "first purchase from cash"
 
 
 def test_a_report_into_a_log_file_says_how_far_it_is(reports: Path) -> None:

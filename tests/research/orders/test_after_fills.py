@@ -187,6 +187,19 @@ def test_all_that_cannot_be_booked_is_told_at_once_and_nothing_is_booked(listed:
         assert sum(piece in line for line in told) == 1, piece
 
 
+def test_a_fill_that_names_a_pair_of_currencies_is_told_how_an_exchange_is_written() -> None:
+    made = trade_list(two := load_portfolio("data/examples/orders_in_two_currencies.yaml"), two.policies["quarterly"])
+    right = exchanged(made)[0]
+    wrong = replace(right, asset=f"{right.asset}/EUR")
+    done = {"buy": "bought", "sell": "sold"}[right.side]
+    with pytest.raises(
+        DataError, match=f"'USD/EUR'. Give the currency that is {done} as asset, USD, and that of the price as .*, EUR"
+    ):
+        made.after([wrong])
+    with pytest.raises(DataError, match=r"asset is 'GBPEUR'\. Use SPY, AGG"):
+        made.after([replace(right, asset="GBPEUR")])
+
+
 def test_a_second_order_id_for_one_order_is_one_that_nobody_sent(listed: TradeList) -> None:
     first = Fill("A", "sell", 10, 100, "USD", FRIDAY, "1", order_id="x")
     with pytest.raises(DataError, match=r"order_id is 'y'\. Nobody sent the order to sell A"):

@@ -14,6 +14,7 @@ from research.orders import trade_list
 from research.orders.booking import book_after, events_since, open_book, with_event
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
+from research.portfolio.holdings.blotter import Blotter, SentOrder
 from research.portfolio.holdings.book import Book
 from research.rules import Threshold
 
@@ -41,6 +42,14 @@ def test_a_split_moves_units_and_lots_and_a_dividend_pays_for_the_new_units(two:
     paid = with_event(split, later(two), "dividend-A-2023-01-03")
     assert paid.holders[0].cash["USD"] == Decimal("5606.00")
     assert events_since(paid, later(two)) == ()
+
+
+def test_a_split_moves_the_price_of_an_open_order(two: Portfolio, book: Book) -> None:
+    """Two units for one: the order is for 20 at 50."""
+    order = SentOrder("one", "", "A", "sell", Decimal(10), price=100.0)
+    sent = replace(book, blotter=Blotter(date(2022, 12, 29), "", (order,)))
+    (after,) = with_event(sent, later(two), "split-A-2022-12-30").blotter.orders
+    assert (after.quantity, after.price) == (20, 50.0)
 
 
 def test_a_dividend_is_of_the_units_that_were_held_before_its_day(two: Portfolio, book: Book) -> None:

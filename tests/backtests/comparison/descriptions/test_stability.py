@@ -225,3 +225,8 @@ def test_learned_policies_are_asked_again_as_others_are() -> None:
     found = compare(desk, only=["quarterly", "threshold", "universal"], draws=300)
     assert found.stability.not_played == ()
     assert found.tests.names == ("quarterly", "threshold", "universal")
+
+
+def test_an_answer_that_nothing_changes_is_said_in_a_sentence() -> None:
+    said = "neither 8 times your prices nor an 8th of them, and neither twice the volatility nor half of it."
+    assert Stability("quarterly", (), (), ()).sentence == f"Nothing changes the answer: {said}"

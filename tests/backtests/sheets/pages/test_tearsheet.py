@@ -359,6 +359,9 @@ def test_without_a_recommendation_the_sheet_says_why(charged_sheet) -> None:
     assert "exceeds the limit of 0.00\u202f%" in text
     assert "Weights and drift: quarterly" in text
     assert ">recommended<" not in text
+    assert "Keeps target and limits" in text
+    for row in ("Expected loss at your prices", "Expected gain on", "Probability of a gain"):
+        assert row not in text
 
 
 def test_a_sheet_names_every_cost_and_shows_what_the_money_earned(charged, charged_sheet) -> None:

@@ -70,13 +70,21 @@ def test_a_list_is_sent_filled_booked_and_then_nothing_is_left_to_trade(ticket: 
     done = executed(ticket)
     assert done.status == 0
     assert re.search(r"cash +before +2023-01-03\nUSD +21,350\.40 +2,062\.21\n", done.out)
-    assert "Checked: version, not expired, approved, not stopped, " in done.out
+    assert "Checked: version, not expired, approval not asked for, not stopped, " in " ".join(done.out.split())
     assert "Failed" not in done.out
     assert re.search(r"sell +SPY +133 +383\.44 +50,997\.52 +USD +10\.20\n", done.out)
     assert re.search(r"cash +now\nUSD +2,062\.21\n\nNo order is open\.\n\nBooked in 'desk'", done.out)
     assert kinds(home) == ["list", "order", "order", *["acknowledgement"] * 2, *["fill"] * 2]
     assert re.search(r"^SPY +3,127$", rebalance("desk", "book", "show", "desk").out, re.MULTILINE)
     assert "No trade: " in rebalance(*TRADES, ticket.with_name("desk.yaml")).out
+
+
+def test_a_list_that_somebody_approved_is_said_to_be_approved(ticket: Path) -> None:
+    for said, other in (("approval not asked for", "approved"), ("approved", "approval not asked for")):
+        words = executed(ticket, "--dry-run").out
+        assert f"Checked: version, not expired, {said}, not stopped, " in " ".join(words.split())
+        assert other not in words
+        assert rebalance("desk", "approve", ticket).status == 0
 
 
 def test_a_ticket_that_was_sent_is_not_sent_again(ticket: Path, home: Path) -> None:

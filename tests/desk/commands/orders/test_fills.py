@@ -96,12 +96,15 @@ def test_ids_of_the_venue_in_the_journal_name_the_order(ticket: Path) -> None:
 
 
 def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path) -> None:
-    path = broker_file(ticket, SOLD, STRAY, PAID)
+    path = broker_file(ticket, SOLD, STRAY.replace("170", "97.40"), PAID)
     done = rebalance("desk", "book", "fill", "desk", path, "--ticket", ticket, "--symbol", "GLD=AGG")
     assert done.status == 0, done.said
     assert "broker.csv: booked 2 fills and 1 amount of cash." in done.out
     assert "2 fills booked (2 by account, asset and side, without the id of an order), 1 amount of cash" in done.out
-    other = rebalance("desk", "book", "fill", "desk", broker_file(ticket, STRAY.replace("6,", "7,"), name="other.csv"))
+    stray, again = STRAY.replace("6,", "7,"), SOLD  # which is booked
+    other = rebalance("desk", "book", "fill", "desk", broker_file(ticket, stray, again, name="other.csv"))
+    assert other.status == 1
+    assert other.out.endswith("\n\nother.csv: not booked: 1 row, with the reason above.\n")
     assert re.search(
         r"not booked \(rebalance desk book resolve desk NAME.*\n  7: fill '7' of 'GLD': asset is 'GLD'", other.out
     )
@@ -110,7 +113,40 @@ def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path
     gone = rebalance("desk", "book", "resolve", "desk", "7", "--dismiss")
     assert "not booked" not in gone.out
     again = rebalance("desk", "book", "fill", "desk", ticket.with_name("other.csv"))
-    assert again.out == f"{gone.out}\nother.csv: nothing new to book.\n"
+    assert (again.status, again.out) == (0, f"{gone.out}\nother.csv: nothing new to book.\n")
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["table", "broker"])
+def test_a_price_far_from_that_of_its_order_is_refused_until_the_file_says_that_it_is_right(
+    ticket: Path, *, own: bool
+) -> None:
+    """SPY was listed at 383.44, AGG at 97.38: one is ten times as high, the other 12 % lower."""
+    columns = "fill_id,moment,asset,side,quantity,price,currency\n" if own else HEADER
+    rest = "" if own else ",,,,"
+    rows = [
+        f"1,2022-12-30T15:00:00Z,{'' if own else ','}SPY,sell,133,3834.00,USD{rest}\n",
+        f"2,2022-12-30T15:01:00Z,{'' if own else ','}AGG,buy,400,85.70,USD{rest}\n",
+    ]
+    path, before = ticket.with_name("far.csv"), read_book("desk")
+    path.write_text(columns + "".join(rows))
+    words = ("desk", "book", "fill", "desk", path, "--ticket", ticket)
+    refused = rebalance(*words)
+    assert (refused.status, read_book("desk"), kinds()) == (2, before, [])
+    said = "far.csv, row 2: fill '1' of 'SPY': price is 3,834, +900 % from 383.44, that of its order. Correct it, or,"
+    assert f"{said} where it is right, write `prices_ok: [SPY]` into desk.yaml." in refused.said
+    file = ticket.with_name("desk.yaml")
+    content = file.read_text()
+    file.write_text(f"{content}prices_ok: [SPY]\n")
+    done = rebalance(*words)
+    assert done.status == 0, done.said
+    assert "far.csv: booked 2 fills.\n" in done.out
+    assert "far.csv: fill '1' of 'SPY': price is 3,834, +900 % from 383.44, that of its order.\n" in done.out
+    assert re.search(
+        r"far\.csv: fill '2' of 'AGG': price is 85\.7, −1\d % from 9\d\.\d+, that of its order\.\n", done.out
+    )
+    file.write_text(content)
+    again = rebalance(*words)
+    assert (again.status, again.out.splitlines()[-1]) == (0, "far.csv: nothing new to book.")
 
 
 def test_a_trade_that_is_booked_by_name_is_journalled(ticket: Path) -> None:

@@ -53,6 +53,26 @@ def test_at_its_own_prices_a_ticket_leaves_the_cash_and_the_units_that_it_says(n
     assert "the ticket's own prices, of 2022-12-29" in venue.notes[0]
 
 
+def test_cash_in_two_currencies_of_one_account_is_there(tmp_path: Path) -> None:
+    """The cash rows of such a ticket name no account."""
+    whole = Path("data/examples/orders_in_two_currencies.yaml").read_text()
+    one, _, _ = whole.replace("market: multi", "cash: {EUR: 8_000, USD: -1_500}\nmarket: multi").partition(
+        "\naccounts:"
+    )
+    for asset, units in {"SPY": 1_000, "AGG": 1_500}.items():
+        one = one.replace(f"{asset}: {{", f"{asset}: {{shares: {units}, ")
+    path = tmp_path / "one.yaml"
+    path.write_text(f"{one}\npolicies:\n  quarterly: {{rule: calendar}}\npolicy: quarterly\n")
+    portfolio = load_portfolio(path)
+    ticket = make_ticket(trade_list(portfolio, portfolio.policies["quarterly"]))
+    openings = {(each.account, each.item): each.amount for each in openings_of(ticket.document, {})}
+    assert openings == {("", "EUR"): 8_000, ("", "USD"): -1_500, ("", "SPY"): 1_000, ("", "AGG"): 1_500}
+    venue, states = played(ticket, tmp_path)
+    assert {state.status for state in states} == {"filled"}
+    for row in ticket.cash:
+        assert abs(venue.cash("")[row["currency"]] - Decimal(repr(row["after"]))) < Decimal("0.005")
+
+
 def test_lines_that_no_order_moves_are_held_too(desk: Callable[..., Portfolio], tmp_path: Path) -> None:
     """A is over its target and B under it; C is held as it is, and the fund without a quote in money."""
     made = desk([100.0, 50.0, 20.0, np.nan], [60, 40, 50, 1_000.0], 100.0, [0.4, 0.4, 0.1, 0.1])
