@@ -12,12 +12,13 @@ from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
 from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import Activity, read_activity
-from research.orders.bookkeeping.fill_prices import NOTED, check_price, price_gap
+from research.orders.bookkeeping.fill_prices import check_price, price_gap
 from research.orders.bookkeeping.importing import Imported, with_activity
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading
 from research.orders.fills import Fill, is_table_of_fills, read_fills
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, read_book, write_book
+from research.portfolio.holdings.prices import APART
 
 
 def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Reading = NOTHING_STATED) -> Imported:
@@ -56,9 +57,9 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
 
 
 def _far(portfolio: Portfolio, fill: Fill) -> str:
-    """The note on the price of a fill that is more than `NOTED` from that of its order; else ""."""
+    """The note on the price of a fill that is more than `APART` from that of its order; else ""."""
     gap = price_gap(portfolio, fill)
-    return f"{gap.words(fill)}." if gap and abs(gap.by) > NOTED else ""
+    return f"{gap.words(fill)}." if gap and abs(gap.by) > APART else ""
 
 
 def _booked(path: Path, before: Book, imported: Imported) -> str:

@@ -14,8 +14,6 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import Blotter, SentOrder
 from research.portfolio.holdings.prices import OK
 
-NOTED = 0.1  # from the price of its order, over which a fill is noted
-
 
 class PriceGap(NamedTuple):
     """The distance of the price of a fill from that of its order.

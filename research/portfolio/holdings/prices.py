@@ -24,7 +24,7 @@ from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, r
 
 CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency", "quoted at", "source")
-APART = 0.1  # by which a price or value may differ from that of the last close or the list before a note says so
+APART = 0.1  # by which a price or value may differ from the last close, the list or its order before a note says so
 OK = "prices_ok"  # key of the assets and rates whose numbers are right although they are far from others
 
 
