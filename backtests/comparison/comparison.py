@@ -401,18 +401,17 @@ def _passed_over(name: str, played: Backtest) -> list[str]:
     if not isinstance(rule := played.policy, Calendar):
         return []
     market, waits = played.market, played.lag + played.execution.days - 1
-    rows = [
-        np.flatnonzero(scheduled(market.days[played.first :], rule.schedule, market.calendar, offset))
-        for offset in rule.offsets
-    ]
-    apart = np.diff(np.unique(np.concatenate(rows)))
-    if not len(apart) or (period := int(np.median(apart))) > waits:
+    days = [scheduled(market.days[played.first :], rule.schedule, market.calendar, offset) for offset in rule.offsets]
+    rows, can, last = np.flatnonzero(np.any(days, axis=0)), 0, -np.inf
+    for row in rows.tolist():
+        if row - last > waits:
+            can, last = can + 1, row
+    if can == len(rows):
         return []
-    row = row_name(played.periods_per_year)
     return [
-        f"{name} trades at one of {waits // period + 1} of its days at the most: they are "
-        f"{counted(period, row)} apart, and a trade is booked {counted(waits, row)} later. With `lag: 0`, booked "
-        "at the close that is seen, it trades at each."
+        f"{name} can trade on {can:,} of its {len(rows):,} days: the others come before its last trade is booked, "
+        f"{counted(waits, row_name(played.periods_per_year))} after it is decided. With a smaller `lag`, or fewer "
+        "`days` of `execution`, it can trade on more."
     ]
 
 

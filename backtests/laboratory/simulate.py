@@ -95,7 +95,7 @@ class Laboratory:
 
     def market(self, path: int) -> Market:
         """One path as a market."""
-        if path in self._markets:
+        if self.keeps and path in self._markets:
             return self._markets[path]
         made = simulated_market(
             self.model, self.days, self.seed, path, self.cash,

@@ -123,7 +123,7 @@ def _place(error: str, traceback: str) -> str:
     error     : name of its class.
     traceback : as IPython writes it, without colours.
     """
-    files = re.findall(r"^File (.+?):(\d+)", traceback, re.MULTILINE)
+    files = re.findall(r"^File (?!.*site-packages)(.+?):(\d+)", traceback, re.MULTILINE)
     return f" ({files[-1][0]}, line {files[-1][1]})" if files and not hasattr(errors, error) else ""
 
 

@@ -46,6 +46,16 @@ def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds
     }
 
 
+def is_told_by_settings(portfolio: Portfolio) -> bool:
+    """True if the settings and the market of a portfolio hold all that its runs are made from.
+
+    False where they name files whose content may change, or a book, and where code of the user's may be read: a run of
+    these settings may be of other prices, rates, holdings or rules, so that it is made again.
+    """
+    files = any(portfolio.settings.get(key) for key in ("prices", "fx_today", "nav_history"))
+    return not (files or portfolio.pending or portfolio.blotter or portfolio.trust_code)
+
+
 def scales_with_nav(portfolio: Portfolio) -> bool:
     """True if a comparison is the same at any NAV: costs are proportional, and no work is priced in currency."""
     priced = portfolio.day_cost or portfolio.order_cost

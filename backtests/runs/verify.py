@@ -53,7 +53,7 @@ def kept_run(folder: Path) -> Verified | None:
         found = verify(folder)
     except DataError:
         return None
-    return None if found.changed else found
+    return None if found.changed or found.manifest["run"] != folder.name else found
 
 
 def _changed(folder: Path, manifest: dict[str, Any]) -> list[str]:

@@ -47,7 +47,7 @@ from backtests.runs.folder import (
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
 from backtests.runs.parameters import Plain, check_parameters, parse_parameter
-from backtests.runs.report_settings import FULL_RUN, comparison_key, settings_of
+from backtests.runs.report_settings import FULL_RUN, comparison_key, is_told_by_settings, settings_of
 from backtests.runs.trial_book import count_trials
 from backtests.runs.verify import kept_run
 from backtests.sheets.pages.policy_card import write_card
@@ -268,6 +268,7 @@ class AskedReport:
     run        : its identity.
     comparison : the comparison that it makes or shares, as `comparison_key` and the parameters tell it from others.
     trust_code : true if its portfolio file may name rules by import path.
+    is_told    : true if its name tells it from every other report (`is_told_by_settings`).
     """
 
     final: Path
@@ -275,6 +276,7 @@ class AskedReport:
     run: Run
     comparison: str
     trust_code: bool = False
+    is_told: bool = False
 
 
 def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Sequence[str]) -> dict[str, Plain]:
@@ -308,7 +310,8 @@ def ask_report(
     where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
     paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
     parameters = {**knobs, "reference": reference, "benchmark": benchmark, **paths}
-    return AskedReport(final, parameters, run, f"{comparison_key(portfolio)} {reference} {knobs}", portfolio.trust_code)
+    comparison, is_told = f"{comparison_key(portfolio)} {reference} {knobs}", is_told_by_settings(portfolio)
+    return AskedReport(final, parameters, run, comparison, portfolio.trust_code, is_told)
 
 
 def make_report(
@@ -320,7 +323,8 @@ def make_report(
 ) -> Made:
     """The report of a portfolio file: papermill executes the comparing notebook, into a run of its own.
 
-    A run of the same file, settings, data and code that is there, with every file as it was made, is not made again.
+    A run of the same settings, data and code that is there, with every file as it was made, is not made again, unless
+    the portfolio depends on more than these (`is_told_by_settings`).
 
     file       : portfolio file.
     given      : parameters of the notebook as name=value.
@@ -331,7 +335,8 @@ def make_report(
                  `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute` do.
     """
     asked = ask_report(file, given, reports, trust_code)
-    if retrain or (found := kept_run(asked.final)) is None:
+    found = kept_run(asked.final) if asked.is_told and not retrain else None
+    if found is None:
         return made_report(asked, retrain)
     said = f"Nothing was made: this run is there. --retrain makes it again.\n{found!r}"
     return Made(asked.final, f"{_said(asked.final)}\n{wrapped(said)}\n{asked.final}")

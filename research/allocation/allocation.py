@@ -95,11 +95,12 @@ class TargetPath(MadeAnew):
         """Check that no target looks ahead, and make the arrays read-only."""
         freeze_fields(self, "rows")
         freeze_fields(self, "row", "seen", dtype=np.int64)
-        if self.row.max(initial=-1) >= len(self.rows):
-            raise PolicyError(
-                f"target {self.row.max()} of {self.allocation} is in force, and the path has {len(self.rows)}. Number "
-                "them from 0, -1 for none."
-            )
+        for row in (self.row.min(initial=-1), self.row.max(initial=-1)):
+            if not -1 <= row < len(self.rows):
+                raise PolicyError(
+                    f"target {row} of {self.allocation} is in force, and the path has {len(self.rows)}. Number them "
+                    "from 0, -1 for none."
+                )
         early = self.row[: self.seen.max(initial=0)]  # no target has seen what comes after these
         ahead = np.append(self.seen, -1)[early] > np.arange(len(early))  # the last is that of -1
         if ahead.any():

@@ -18,6 +18,7 @@ from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.folder import NUMBERS_FILE, RESULTS_FILE, SUMMARY_FILE
 from backtests.runs.manifest import read_manifest
 from backtests.runs.notebook import COMPARING, DeadKernel, FailedCell, environment
+from backtests.runs.report_settings import is_told_by_settings
 from backtests.runs.verify import kept_run
 from backtests.sheets.pages.batch import PICTURE_POINTS
 from backtests.sheets.pages.client import CLIENT_PAGE
@@ -28,6 +29,7 @@ from desk.commands.report import AskedReport, ask_report, made_report
 from desk.commands.terminal import of_files
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError, PolicyError
+from research.portfolio import load_portfolio
 from research.risk.measures import BPS
 
 FAILURES = "failures"
@@ -170,9 +172,12 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
 
 
 def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:
-    """The row of a run that is there, with every file as it was made; None where it is not."""
+    """The row of a run that is there, with every file as it was made; None where it is not, or is told by more."""
+    began = time.monotonic()
     try:
-        return None if kept_run(final) is None else _whole(job, final, notebook, "found", time.monotonic())
+        if kept_run(final) is None or not is_told_by_settings(load_portfolio(job.file, trust_code=job.trust_code)):
+            return None
+        return _whole(job, final, notebook, "found", began)
     except DataError:  # of the report that it shares
         return None
 

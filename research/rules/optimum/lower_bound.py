@@ -190,9 +190,9 @@ def lower_bound(
 def _directions(covariance: Array) -> Array:
     """(k, n) directions: each asset, each cluster, summed and weighted by volatility, and of few assets each pair.
 
-    Clusters are those of a tree by average linkage of 1 - correlation. Weighted, each is also taken less one of its
-    assets: where costs differ, a dear one is left where it is while the others trade. Each direction is from 0 to 1,
-    and none is one less another: that would be the same term.
+    Clusters are those of a tree by average linkage of 1 - correlation. Weighted, each of at most `FEW` is also taken
+    less one of its assets: where costs differ, a dear one is left where it is while the others trade. Each direction is
+    from 0 to 1, and none is one less another: that would be the same term.
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
@@ -206,7 +206,8 @@ def _directions(covariance: Array) -> Array:
         for first, second in linkage(squareform(apart, checks=False), "average")[:, :2].astype(int):
             groups.append(groups[first] + groups[second])
             rows += [groups[-1], groups[-1] * volatility]
-            rows += [(groups[-1] - alone[i]) * volatility for i in np.flatnonzero(groups[-1])]
+            of = np.flatnonzero(groups[-1])
+            rows += [(groups[-1] - alone[i]) * volatility for i in of if len(of) <= FEW]
     if n <= FEW:
         rows += [alone[i] - alone[j] for i in range(n) for j in range(i)]
     found = np.array([row for row in rows if np.ptp(row) > 0.0])
@@ -335,6 +336,8 @@ def _split(directions: Array, covariance: Array, cost: Array, squared: Array) ->
         + [clarabel.PowerConeT(2.0 / 3.0)] * k,
         settings,
     ).solve()  # fmt: skip
+    if solved.status not in (clarabel.SolverStatus.Solved, clarabel.SolverStatus.AlmostSolved):
+        raise ConfigError(f"costs and tracking of lower_bound could not be divided: Clarabel ended as {solved.status}.")
     costs, charges = np.maximum(np.array(solved.x).reshape(3, k)[:2], 0.0)
     costs, charges = pays.max() * costs, scale * charges
     root = np.linalg.inv(np.linalg.cholesky(there))

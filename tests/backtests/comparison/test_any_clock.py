@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from backtests.comparison.comparison import Comparison, compare
+from backtests.comparison.comparison import Comparison, _passed_over, compare
+from backtests.engine import backtest
 from foundation.errors import ConfigError
+from research.accounting import Costs, Execution
+from research.allocation import FixedWeights
 from research.market import load_market
+from research.market.calendars import scheduled
 from research.portfolio import load_portfolio
+from research.rules import Calendar
 
 pytestmark = pytest.mark.usefixtures("few_simulated_tests")
 
@@ -56,14 +61,25 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_a_calendar_that_comes_round_before_its_trade_is_booked_is_warned_of(found: Comparison) -> None:
-    said = [words for words in found.warnings if "of its days at the most" in words]
-    months = found.portfolio.periods_per_year == 12
-    assert said == months * [
-        "monthly trades at one of 2 of its days at the most: they are 1 month apart, and a trade is booked 1 month "
-        "later. With `lag: 0`, booked at the close that is seen, it trades at each."
+    said = [words for words in found.warnings if "of its" in words]
+    days, months = len(found.backtests["monthly"].booked), len(found.backtests["monthly"].net_returns)
+    assert said == (found.portfolio.periods_per_year == 12) * [
+        f"monthly can trade on {(months + 1) // 2} of its {months} days: the others come before its last trade is "
+        "booked, 1 month after it is decided. With a smaller `lag`, or fewer `days` of `execution`, it can trade on "
+        "more."
     ]
-    a_year = len(found.backtests["monthly"].booked) / (len(found.backtests["monthly"].net_returns) / 12)
-    assert not months or a_year == pytest.approx(6.0, abs=0.2)
+    assert not said or abs(days - months / 2) <= 1.0
+
+
+@pytest.mark.parametrize(("lag", "days"), [(20, 1), (21, 1), (0, 22), (2, 1)])
+def test_it_says_on_how_many_days_a_calendar_can_trade(lag: int, days: int) -> None:
+    market = load_market("us_etf_ohlcv").select(["SPY", "AGG"])
+    rule = Calendar(FixedWeights((0.6, 0.4)), "month")
+    played = backtest(market, rule, Costs.bps(2), lag=lag, execution=Execution(days=days), start=market.dates[-1500])
+    asked, words = len(np.unique(played.ledger.asked)), _passed_over("it", played)
+    on = int(scheduled(market.days[played.first :], "month", market.calendar).sum())
+    assert bool(words) == (lag > 2 or days > 2)
+    assert abs(asked - on) <= 2 if not words else words[0].startswith(f"it can trade on {asked} of its {on} days")
 
 
 def test_volatility_and_days_of_trading_are_a_years_whatever_the_rows(found: Comparison) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +21,16 @@ from commanded import ROOT, TRADES, Done, rebalance
 
 from backtests.comparison import compare
 from backtests.runs.notebook import COMPARING
+from backtests.runs.report_settings import is_told_by_settings
 from backtests.runs.verify import kept_run
+from desk.commands import report
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
 from desk.commands.made import Made
-from desk.commands.report import TOUR, ask_report, parquet, tour_text, trades_of
+from desk.commands.report import TOUR, ask_report, make_report, parquet, tour_text, trades_of
 from research.orders import trade_list
 from research.portfolio import load_portfolio
+from research.portfolio.holdings.blotter import Blotter
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
@@ -105,6 +109,9 @@ def test_a_run_that_is_there_is_not_made_again_and_a_tour_says_what_to_look_at(r
     assert kept_run(other) is None
     (other / "manifest.json").write_text("{}")
     assert kept_run(other) is None
+    renamed = tmp_path / "desk-2022-12-29-00000000"
+    shutil.copytree(run, renamed)
+    assert kept_run(renamed) is None
     text = tour_text(run)
     summary = (run / "summary.txt").read_text()
     (verdict,) = re.findall(r"^(?:KEEP|USE) .+$", summary, re.MULTILINE)
@@ -112,6 +119,23 @@ def test_a_run_that_is_there_is_not_made_again_and_a_tour_says_what_to_look_at(r
     assert json.loads((run / "tearsheet.json").read_text())["trades"]["headline"] in " ".join(text.split())
     assert f"\n  {run / 'tearsheet.html'}\n" in text
     assert "\n  rebalance new my.yaml " in text
+
+
+def test_a_run_that_its_name_does_not_tell_is_made_again(
+    reports: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name of a run holds the names of files of prices, rates and NAV, and not what stands in them."""
+    plain = load_portfolio(SMALL)
+    assert is_told_by_settings(plain)
+    for key in ("prices", "fx_today", "nav_history"):
+        assert not is_told_by_settings(replace(plain, settings={**plain.settings, key: "table.csv"}))
+    assert not is_told_by_settings(replace(plain, trust_code=True))
+    assert not is_told_by_settings(replace(plain, blotter=Blotter()))
+    given = [reports.parent / "desk.yaml", [word for word in QUICK if "=" in word], reports]
+    assert make_report(*given).text.startswith((run_in(reports) / "summary.txt").read_text())
+    monkeypatch.setattr(report, "is_told_by_settings", lambda _: False)
+    monkeypatch.setattr(report, "made_report", lambda *_: Made(tmp_path, "made again"))
+    assert make_report(*given).text == "made again"
 
 
 def test_a_tour_has_all_that_it_needs() -> None:
