@@ -441,7 +441,7 @@ def test_the_brokers_file_of_what_was_executed_is_not_booked_again(ticket: Path,
     file.write_text("fill_id,moment,asset,side,quantity,price,currency,venue,fees\n"
                     "1,2022-12-30T21:00:00Z,AGG,buy,352,97.45,USD,ib,0\n")  # fmt: skip
     done = rebalance("desk", "book", "fill", "desk", file)
-    assert (done.status, "broker.csv: nothing new to book." in done.out) == (0, True)
+    assert (done.status, "broker.csv: not booked: 1 row, with the reason above." in done.out) == (1, True)
     assert re.search(r"ib:1: fill 1 of AGG: paper:\S+ of 2022-12-30 is booked with the same order", done.out)
     assert books.read_book("desk").holders[0].units["AGG"] == 7_460 + 352
     assert "ib:1" not in rebalance("desk", "book", "resolve", "desk", "ib:1", "--dismiss").out
