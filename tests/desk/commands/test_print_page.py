@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from commanded import FILE
 from typer.testing import CliRunner
 
 from backtests.runs.folder import MANIFEST, Run, write_json
@@ -170,11 +171,11 @@ def test_a_report_is_whole_without_chromium_and_its_print_is_asked_for(run: Path
     monkeypatch.setattr(report, "make_report", lambda *_: Made(run, "the report"))
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv(GIVEN, raising=False)
-    done = CliRunner().invoke(app, ["report", "desk.yaml", "--pdf"])
+    done = CliRunner().invoke(app, ["report", str(FILE), "--pdf"])
     assert "the report" in done.output
     assert isinstance(done.exception, ConfigError)
     assert verify(run).changed == ()
-    assert CliRunner().invoke(app, ["report", "desk.yaml"]).exception is None
+    assert CliRunner().invoke(app, ["report", str(FILE)]).exception is None
 
 
 def test_no_name_ends_the_style_or_the_string() -> None:
