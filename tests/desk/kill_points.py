@@ -196,7 +196,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
         output.write_text("{}")
 
     monkeypatch.setattr(reporting, "execute", execute)
-    made = partial(reporting.make_report, FILE, ["draws=200"], tmp_path / "reports")
+    made = partial(reporting.make_report, FILE, ["draws=200"], tmp_path / "reports", retrain=True)
     assert of_runs(made, tmp_path, "report") >= 340
 
 

@@ -48,7 +48,7 @@ COMMANDS = {
     ],
     "sweep": ["research", "sweep", "{folder}/bands.yaml", "--reports", "{folder}/sweeps"],
     "policies": ["research", "policies", "{folder}/policy"],
-    "report": ["report", "{folder}/desk.yaml", "-p", "draws=100", "--reports", "{folder}/reports"],
+    "report": ["report", "{folder}/desk.yaml", "-p", "draws=100", "--retrain", "--reports", "{folder}/reports"],
 }
 WRITTEN = {"trades": "lists", "backtest": "backtests", "sweep": "sweeps", "policies": "policy", "report": "reports"}
 
