@@ -294,7 +294,7 @@ def _quick(
         growths = law.growths(block, opening.days, seed)[: count - block * BLOCK_PATHS]
         strategic = opening.costless(growths, opening.portfolio.target)
         return {
-            name: _Gathered.of(begun[name], play_futures(begun[name], {"": shared}, growths)[""], strategic)
+            name: _Gathered.of(begun[name], play_futures(begun[name], {name: shared}, growths)[name], strategic)
             for name, shared in policies.items()
         }
 

@@ -78,7 +78,7 @@ class Opening:
         """
         if target is None:
             return self
-        portfolio, close = self.portfolio, 1
+        portfolio = self.portfolio
         try:
             made = backtest(
                 self.skeleton.until(self.dates[1]), Never(portfolio.strategic), self.costs, start=self.dates[1],
@@ -86,9 +86,8 @@ class Opening:
             ).ledger  # fmt: skip
         except PolicyError:
             return self
-        bought = replace(
-            portfolio, holdings=made.units[0] * self.closes[close], cash=float(made.cash[0]), last_trade=portfolio.date
-        )
+        values = made.units[0] * self.closes[1]  # of row 1, the last close
+        bought = replace(portfolio, holdings=values, cash=float(made.cash[0]), last_trade=portfolio.date)
         return replace(self, portfolio=bought, paid=float(made.opening_charges.sum()))
 
     @cached_property

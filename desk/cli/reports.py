@@ -81,7 +81,7 @@ def tour() -> None:
     In about a minute, with no network and no file of yours.
     """
     with starting():
-        from desk.commands.report import TOUR, ask_report, make_report, tour_text
+        from desk.commands.report import TOUR, ask_report, kept_or_made, tour_text
         from foundation.paper.text_tables import wrapped
 
     asked = ask_report(TOUR)
@@ -92,7 +92,7 @@ def tour() -> None:
         )
     )
     print_text(f"  {asked.final}\n")
-    print_text(tour_text(make_report(TOUR).folder))
+    print_text(tour_text(kept_or_made(asked).folder))
 
 
 def batch(

@@ -334,7 +334,11 @@ def make_report(
     Raises     : ConfigError for a parameter that the command sets itself, and as `check_parameters` and
                  `check_settings` do; ConfigError and DataError as `load_portfolio` and `execute` do.
     """
-    asked = ask_report(file, given, reports, trust_code)
+    return kept_or_made(ask_report(file, given, reports, trust_code), retrain)
+
+
+def kept_or_made(asked: AskedReport, retrain: bool = False) -> Made:
+    """A report that was asked for: the run that is there, as `make_report` says, or else made now."""
     found = kept_run(asked.final) if asked.is_told and not retrain else None
     if found is None:
         return made_report(asked, retrain)

@@ -77,9 +77,8 @@ SHAPES = ((1.0, 0.0), *((f, s) for f in (0.7, 1.0, 1.4) for s in (-0.25, 0.0, 0.
 # of a term: what stretches it, and what shifts it in half-widths
 SAMPLED, ROUNDS = 200, 20  # portfolios drawn at first; and programmes, of which some 15 suffice
 AGREED = 5e-4  # of the programme's value: where it is no further above the least charge, no programme follows
-PEAKS = np.geomspace(
-    1e-4, 1e4, 60
-)  # largest slopes of a term's value over its cost, less 1: from no ticket to a large one
+# Largest slopes of a term's value over its cost, less 1: from no ticket to a large one.
+PEAKS = np.geomspace(1e-4, 1e4, 60)
 FARTHEST_LOG = 6.0  # logs from its target that it takes an asset, so that no asset is all of NAV
 
 
