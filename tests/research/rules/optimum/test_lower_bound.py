@@ -18,7 +18,9 @@ from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.risk import GBM
 from research.rules import PairRegion, Threshold
+from research.rules.optimum import bound_search
 from research.rules.optimum import lower_bound as module
+from research.rules.optimum.bound_terms import beside, directions_of, divided, divided_tickets, loss_by_ticket
 from research.rules.optimum.dynamic_programming import optimal_region
 from research.rules.optimum.lower_bound import lower_bound
 
@@ -27,16 +29,17 @@ BP, WEEK = 1e-4, 1 / 52
 Market = tuple[Array, Array, Array, Array, float, float]  # as `lower_bound` takes them
 DESCENTS = """
 from threadpoolctl import threadpool_info
-from research.rules.optimum import lower_bound as module
+from research.rules.optimum import bound_search
+from research.rules.optimum.lower_bound import lower_bound
 
-drawn = module._Search.drawn
+drawn = bound_search.Search.drawn
 
 def first(*given):
     print(*(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"))
     return drawn(*given)
 
-module._Search.drawn = first
-module.lower_bound([0.5, 0.5], [0.0, 0.0], [[0.04, 0.0], [0.0, 0.04]], [0.001, 0.001], 5.0, 1 / 52, mixed=False)
+bound_search.Search.drawn = first
+lower_bound([0.5, 0.5], [0.0, 0.0], [[0.04, 0.0], [0.0, 0.04]], [0.001, 0.001], 5.0, 1 / 52, mixed=False)
 """
 
 
@@ -140,7 +143,7 @@ def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
         return sum(
             bound.shares[k, j] * stretch * alone(k, (moved[:, k] - shift * bound.width[k]) / stretch)
             for k in range(len(regions))
-            for j, (stretch, shift) in enumerate(module.SHAPES)
+            for j, (stretch, shift) in enumerate(bound_search.SHAPES)
             if bound.shares[k, j] > 0.0
         )
 
@@ -200,13 +203,13 @@ def test_no_trade_pays_terms_more_than_its_tickets(event: float) -> None:
     target, mean, covariance, cost = market.problem
     orders = rng.uniform(0.0, 0.3, 10) * BP * (rng.uniform(size=10) > 0.2)
     assert (orders == 0.0).any()
-    directions = module._directions(covariance)
-    share, _, apart = module._beside(directions, target, mean, covariance)
+    directions = directions_of(covariance)
+    share, _, apart = beside(directions, target, mean, covariance)
     squared = (share * (1.0 - share)) ** 2 * apart
-    paid, variance = module._split(directions, covariance, cost, squared)
+    paid, variance = divided(directions, covariance, cost, squared)
     kept = variance * paid > 1e-6 * (variance * paid).max()
     terms = paid[kept], 5.0 * variance[kept], squared[kept]
-    fees = module._fees(directions[kept], terms, event, orders)
+    fees = divided_tickets(directions[kept], terms, event, orders)
     traded = (np.arange(2**10)[:, None] >> np.arange(10)) % 2 == 1
     traded = traded[traded.sum(axis=1) > 1]
     weights = np.where(traded[:, None, :], directions[kept], np.nan)
@@ -219,7 +222,7 @@ def test_no_trade_pays_terms_more_than_its_tickets(event: float) -> None:
 def test_the_loss_of_a_term_by_its_ticket_is_that_of_the_programme() -> None:
     """To leading order: one asset of 30 % watched daily, at tickets of 0 to 3 bp of NAV."""
     squared = np.array([(0.3 * 0.7 * 0.15) ** 2])
-    loss, fee, slope = (found[0] for found in module._loss_by_fee(np.array([BP]), np.array([5.0 * 0.15**2]), squared))
+    loss, fee, slope = (found[0] for found in loss_by_ticket(np.array([BP]), np.array([5.0 * 0.15**2]), squared))
     for ticket in (0.0, 0.1 * BP, BP, 3.0 * BP):
         optimum = optimal_region([0.3], [0.0], [[0.15**2]], [BP], 5.0, 1 / 252, ticket=ticket).value
         assert np.interp(ticket, fee, loss) == pytest.approx(optimum, rel=0.05)
@@ -300,8 +303,8 @@ def test_how_often_a_line_is_watched_hardly_matters_where_it_drifts_slowly() -> 
 @pytest.mark.parametrize("market", [drawn(2, True), FULLY_INVESTED["six stocks and four bonds, 2 to 10 bp"].problem])
 def test_costs_and_charges_are_split_as_the_programme_in_cvxpy_has_them(market: tuple[Array, ...]) -> None:
     target, mean, covariance, cost = market[:4]
-    directions = module._directions(covariance)
-    share, _, apart = module._beside(directions, target, mean, covariance)
+    directions = directions_of(covariance)
+    share, _, apart = beside(directions, target, mean, covariance)
     squared = (share * (1.0 - share)) ** 2 * apart
     one, other = np.triu_indices(len(cost), 1)
     occurring = np.linalg.svd(np.ones((1, len(cost))))[2][1:].T
@@ -315,7 +318,7 @@ def test_costs_and_charges_are_split_as_the_programme_in_cvxpy_has_them(market: 
          occurring.T @ covariance @ occurring / scale - seen.T @ cp.diag(variance) @ seen >> 0],
     )  # fmt: skip
     programme.solve(solver=cp.CLARABEL)
-    costs, charges = module._split(directions, covariance, cost, squared)
+    costs, charges = divided(directions, covariance, cost, squared)
     found = gain @ np.cbrt((costs / cost.max()) ** 2 * charges / scale)
     assert found == pytest.approx(programme.value, rel=1e-5)
 
@@ -324,7 +327,7 @@ def test_the_order_of_the_lines_changes_nothing() -> None:
     target, mean, covariance, cost, penalty, interval = drawn(3, whole=True)
     order = np.array([2, 0, 1])
     turned = lower_bound(target[order], mean[order], covariance[np.ix_(order, order)], cost[order], penalty, interval)
-    assert turned.value == pytest.approx(lower_bound(*drawn(3, whole=True)).value, rel=2.0 * module.AGREED)
+    assert turned.value == pytest.approx(lower_bound(*drawn(3, whole=True)).value, rel=2.0 * bound_search.AGREED)
 
 
 @pytest.mark.parametrize(("ticket", "found"), [(0.0, 1e-6), (BP, 2e-3)])
@@ -332,7 +335,7 @@ def test_charges_times_four_make_four_times_the_bound(
     ticket: float, found: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a ticket the search ends in one of many low places; where it begins is drawn alike for both."""
-    monkeypatch.setattr(module, "WITH_TICKET", module.STARTS)
+    monkeypatch.setattr(module, "WITH_TICKET", bound_search.STARTS)
     target, mean, covariance, cost, penalty, interval = drawn(4, whole=True)
     there = lower_bound(target, mean, covariance, cost, penalty, interval, ticket=ticket)
     fourfold = lower_bound(target, mean, covariance, 4 * cost, 4 * penalty, interval, ticket=4 * ticket)
