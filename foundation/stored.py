@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 
 from foundation.errors import DataError
-from foundation.files import delete, write_whole
-
-PACKAGES = [Path(__file__).parent, Path(__file__).parents[1] / "research"]
+from foundation.files import ROOT, delete, write_whole
 
 
 class Stored:
@@ -25,6 +23,7 @@ class Stored:
 
     kind = "stored result"  # what messages call it
     form = "stored result, 1"  # of the file: count on when what it holds changes
+    packages: tuple[str, ...] = ("foundation", "research")  # whose code may make it
     fix = "Delete it; it is then computed anew."
 
     def __init__(self, folder: str | Path, depends_on: Any, part: str = "") -> None:
@@ -34,7 +33,8 @@ class Stored:
         depends_on : JSON values on which the result depends, beside the code.
         part       : mark that distinguishes files that depend on the same, such as "seed 7"; "" for none.
         """
-        key = hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode() + sources_digest()).hexdigest()
+        content = json.dumps(depends_on, sort_keys=True).encode() + sources_digest(self.packages)
+        key = hashlib.sha256(content).hexdigest()
         self.key = f"{key}, {part}" if part else key
         self.path = Path(folder) / f"{'-'.join([key[:16], *part.split()])}.safetensors"
 
@@ -104,9 +104,9 @@ def _checksum(record: str, arrays: Mapping[str, np.ndarray]) -> str:
 
 
 @cache
-def sources_digest() -> bytes:
-    """sha256 over all code of foundation and research, which is all that a result may be made by."""
+def sources_digest(packages: tuple[str, ...]) -> bytes:
+    """sha256 over all code of these packages of the workbench."""
     digest = hashlib.sha256()
-    for path in sorted(path for package in PACKAGES for path in package.rglob("*.py")):
+    for path in sorted(path for package in packages for path in (ROOT / package).rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.digest()

@@ -11,9 +11,11 @@ in neither.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from backtests.comparison.kept_simulations import KeptSimulation
 from backtests.comparison.simulated_tests import SimulatedTests, covariance_of_test
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
@@ -97,9 +99,12 @@ def above_best(
     tickets = np.broadcast_to(costs.ticket, len(target)) / one.ledger.nav[0]
     try:
         problem = target, still, covariance, costs.total, penalty, 1.0 / year
-        bound = BPS * lower_bound(*problem, order_tickets=tickets, mixed=len(target) <= FEW_ASSETS).value
+        options: dict[str, Any] = {"order_tickets": tickets, "mixed": len(target) <= FEW_ASSETS}
+        file = KeptSimulation(None, "bound", problem, options)
+        found = file.load() or file.save(bound=np.array([lower_bound(*problem, **options).value]))
     except ConfigError as error:
         return NotAvailable(f"Not stated: {error}")
+    bound = BPS * float(found["bound"][0])
     if not bound > 0.0:
         return NotAvailable("Not stated: the bound is zero in this market.")
     laboratory = Laboratory(
@@ -114,7 +119,9 @@ def above_best(
             missing[name] = "it never trades, and its gaps grow for ever"
             continue
         try:
-            figures[name] = estimate(play(laboratory, policy).loss).times(1.0 / bound).plus(-1.0)
+            file = KeptSimulation(policy, "loss", laboratory)
+            kept = file.load() or file.save(loss=play(laboratory, policy).loss)
+            figures[name] = estimate(kept["loss"]).times(1.0 / bound).plus(-1.0)
         except (ConfigError, DataError, PolicyError) as error:
             missing[name] = str(error).rstrip(".")
     rivals = "every rule that holds no cash" if is_fully_invested(target) else "every rule"

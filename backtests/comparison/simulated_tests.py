@@ -10,17 +10,19 @@ to be expected, with the spread between tests (`backtests.comparison.belief` wei
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from backtests.comparison.kept_simulations import KeptSimulation
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
 from backtests.inference.long_run import UNTOLD, Elasticity
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError, PolicyError
-from research.accounting import Execution
-from research.allocation import EqualWeights, FixedWeights, target_path
+from research.accounting import Costs, Execution
+from research.allocation import Allocation, EqualWeights, FixedWeights, target_path
 from research.market import Market
 from research.market.frequency import sample_rows
 from research.risk import StochasticVolatility
@@ -117,35 +119,56 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     before = min(one.first, max(sample_rows(BEFORE, year), *(traits(policy).window for policy in known.values())))
     start = one.first - before
     model = StochasticVolatility(np.zeros(len(covariance)), covariance, SPREAD, HALF_LIFE, year)
-    cost, squares, variance = np.empty((TESTS, len(known))), np.empty((TESTS, len(known))), np.empty(TESTS)
     costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else replace(one.costs, tax=None)
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
-    days, unplayable = len(market.dates) - start - 1, set[int]()
     still = _still(market, start)
-    opens = still.dates[before + 1]
+    terms = still, before, model, TESTS, SEED, costs, one.wealth, one.lag, execution, year
+    files = {name: KeptSimulation(policy, *terms) for name, policy in known.items()}
+    found = {name: kept for name, file in files.items() if (kept := file.load()) is not None}
+    missing = {name: policy for name, policy in known.items() if name not in found}
+    if missing:
+        conditions = {"nav": one.wealth, "lag": one.lag, "execution": execution, "periods_per_year": year}
+        cost, squares, variance = _played(missing, held, still, before, model, costs, conditions)
+        for p, name in enumerate(missing):
+            found[name] = files[name].save(cost=cost[:, p].copy(), squares=squares[:, p].copy(), variance=variance)
+    names = tuple(name for name in known if not np.isnan(found[name]["cost"]).any())
+    if not names:
+        return None
+    cost, squares = (np.column_stack([found[name][part] for name in names]) for part in ("cost", "squares"))
+    days = len(still.dates) - 1 - before
+    return SimulatedTests(names, cost, squares, found[names[0]]["variance"], days / year)
+
+
+def _played(
+    policies: Mapping[str, Any], held: Allocation, still: Market, before: int, model: StochasticVolatility,
+    costs: Costs, conditions: Mapping[str, Any],
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """(S, P) cost and squares, and (S,) variance, as in `SimulatedTests`; NaN of a policy that cannot be played.
+
+    policies   : P policies, by name.
+    held       : the allocation that they hold.
+    still      : market of the tests without their returns, whose tests begin after row `before`.
+    conditions : arguments of `backtest`.
+    """
+    shape, year, days = (TESTS, len(policies)), model.periods_per_year, len(still.dates) - 1
+    cost, squares, variance = np.full(shape, np.nan), np.full(shape, np.nan), np.empty(TESTS)
     targets = target_path(held, still, start=before)  # the same in each, as the assets and dates are
+    left = dict(enumerate(policies.items()))
     for test in range(TESTS):
         drawn = still.with_returns(np.vstack([still.returns[:1], model.returns(1, days, SEED, test)[0]]))
         aim = target_returns(targets, drawn, before)
         variance[test] = year * float(aim @ aim) / len(aim)
-        for p, (name, policy) in enumerate(known.items()):
-            if p in unplayable:
-                continue
+        for p, (name, policy) in tuple(left.items()):
             try:
                 found = backtest(
-                    drawn, policy, costs, start=opens, nav=one.wealth, lag=one.lag,
-                    execution=execution, targets=targets, periods_per_year=year, name=name,
-                )  # fmt: skip
+                    drawn, policy, costs, start=still.dates[before + 1], targets=targets, name=name, **conditions
+                )
             except (ConfigError, DataError, PolicyError):
-                unplayable.add(p)
+                del left[p]
                 continue
             cost[test, p] = year * BPS * found.cost_rate.mean()
             squares[test, p] = year * np.mean((found.gross_returns - aim) ** 2)
-    left = [p for p in range(len(known)) if p not in unplayable]
-    if not left:
-        return None
-    names = tuple(name for p, name in enumerate(known) if p in left)
-    return SimulatedTests(names, cost[:, left], squares[:, left], variance, len(aim) / year)
+    return cost, squares, variance
 
 
 def _is_played(policy: object, benchmark: Benchmark) -> bool:

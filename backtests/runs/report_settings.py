@@ -67,14 +67,23 @@ def comparison_key(portfolio: Portfolio) -> str:
     """The sha256, hex, of all that a comparison reads of a portfolio: portfolios with one key share one comparison.
 
     It is made from the content of every field but those in `OF_CLIENT`, and from the NAV where a comparison depends on
-    it (`scales_with_nav`). A value of an unknown kind counts by its pickle, which may differ for equal values: such
-    portfolios are compared one by one.
+    it (`scales_with_nav`). Where it has a value of an unknown kind (`content_digest`), it may be compared by itself.
+    """
+    read = [[f.name, getattr(portfolio, f.name)] for f in fields(portfolio) if f.name not in OF_CLIENT]
+    return content_digest(*read, "any" if scales_with_nav(portfolio) else portfolio.nav)
+
+
+def content_digest(*values: object) -> str:
+    """The sha256, hex, of the content of values: markets, dataclasses, arrays, tables and plain values.
+
+    A value of an unknown kind counts by its pickle, which may differ for equal values.
+
+    >>> content_digest(1.0, "SPY") == content_digest(1.0, "SPY"), content_digest(1.0) == content_digest(1)
+    (True, False)
     """
     digest = hashlib.sha256()
-    for field in fields(portfolio):
-        if field.name not in OF_CLIENT:
-            _add(digest, [field.name, getattr(portfolio, field.name)])
-    _add(digest, "any" if scales_with_nav(portfolio) else portfolio.nav)
+    for value in values:
+        _add(digest, value)
     return digest.hexdigest()
 
 

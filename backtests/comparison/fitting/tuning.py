@@ -213,7 +213,8 @@ def _fitted_kind(kind: Any) -> Any:
         day = values.pop("fitted_until")
         return with_last_day, (kind(**values), day)
 
-    name, extra = f"Fitted{kind.__name__}", {"__reduce__": reduced, "__doc__": f"A {kind.__name__} that was chosen."}
+    name, doc = f"Fitted{kind.__name__}", f"A {kind.__name__} that was chosen."
+    extra = {"__reduce__": reduced, "__doc__": doc, "__module__": kind.__module__}
     own, bases = [("fitted_until", pd.Timestamp)], (kind, FittedRule)
     return make_dataclass(name, own, bases=bases, namespace=extra, frozen=True, eq=True, kw_only=True)
 

@@ -21,6 +21,12 @@ HELD = FixedWeights((0.6, 0.4))
 COSTS = Costs.bps(2, commission=5, half_spread=5)
 
 
+@pytest.fixture(autouse=True)
+def _anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read that was simulated before."""
+    monkeypatch.setattr("backtests.comparison.kept_simulations.KeptSimulation.load", lambda self: None)
+
+
 def played(costs: Costs = COSTS, **rules: Rule) -> tuple[dict[str, Backtest], Benchmark, SimulatedTests]:
     market = world(days=800, n=2, seed=4)
     found = {name: backtest(market, rule, costs, start=market.dates[300], name=name) for name, rule in rules.items()}

@@ -28,6 +28,12 @@ HELD = FixedWeights((0.6, 0.4))
 COSTS = Costs.bps(2, commission=5, half_spread=5)
 
 
+@pytest.fixture(autouse=True)
+def _anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read that was simulated before."""
+    monkeypatch.setattr("backtests.comparison.kept_simulations.KeptSimulation.load", lambda self: None)
+
+
 @pytest.fixture(scope="module")
 def market() -> Market:
     return world(days=800, n=2, seed=4)

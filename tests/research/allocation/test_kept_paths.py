@@ -78,7 +78,7 @@ def test_whatever_a_path_depends_on_gives_it_a_place_of_its_own(noisy, tmp_path,
     ]
     for other in others:
         kept_target_path(*other, tmp_path)
-    monkeypatch.setattr(foundation.stored, "sources_digest", lambda: b"edited code")
+    monkeypatch.setattr(foundation.stored, "sources_digest", lambda packages: b"edited code")
     kept_target_path(HELD, noisy, 70, tmp_path)
     assert len(asked) == 2 + len(others) == len(list(tmp_path.iterdir()))
 

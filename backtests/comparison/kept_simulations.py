@@ -1,0 +1,55 @@
+"""What policies do in simulated markets, kept on disk: the same policy in the same markets is played once.
+
+A result is kept under a name made from the content of all that it depends on, the code, and the versions of the
+libraries that compute it. Only shipped policies are kept, whose fields say all about them: a class of a user's own may
+read a file. `make clean` deletes the folder; a damaged file is computed anew.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version
+
+from backtests.runs.report_settings import content_digest
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.stored import Stored
+from research.learning.universal.rule import Universal, trained
+from research.market.reading.tables import DATA
+
+FOLDER = DATA / "cache" / "simulations"
+SHIPPED = ("research.rules.", "research.learning.")
+LIBRARIES = ("clarabel", "numba", "numpy", "scipy")
+
+
+class _StoredSimulation(Stored):
+    kind, form = "simulated result", "simulated result, 1"
+    packages = ("foundation", "research", "backtests")
+
+
+class KeptSimulation:
+    """The arrays of one policy in simulated markets, in a file."""
+
+    def __init__(self, policy: object, *depends_on: object) -> None:
+        """The file of a policy, or of None for what depends on no policy.
+
+        depends_on : all that the result depends on beside the policy and the code; values as `content_digest` has them.
+        """
+        self._file: Stored | None = None
+        if policy is None or type(policy).__module__.startswith(SHIPPED):
+            network = trained() if isinstance(policy, Universal) else None  # which is none of its fields
+            content = content_digest(policy, network, *depends_on)
+            self._file = _StoredSimulation(FOLDER, [content, {name: version(name) for name in LIBRARIES}])
+
+    def load(self) -> Mapping[str, Array] | None:
+        """The arrays by name; None where none are kept, or the file is damaged."""
+        with suppress(DataError):
+            if self._file is not None and (found := self._file.load()) is not None:
+                return found[0]
+        return None
+
+    def save(self, **arrays: Array) -> Mapping[str, Array]:
+        """Keep arrays by name, where there is room for them; gives them back."""
+        if self._file is not None:
+            with suppress(OSError):  # a full disk, or one that cannot be written to
+                self._file.save(arrays, {})
+        return arrays
