@@ -3,10 +3,11 @@
 Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. What a rule
 loses in such a market follows from the rule, the target and the costs alone. There is no tax: it follows from gains,
 and these markets have no growth of which they would come. Nor is there what follows from volumes, quotes or the day:
-impact, commissions by the unit, and spreads other than their median (`costs_beside_tests`). Two things are learned from
-it: how the loss grows with the market's variance (its elasticity, by which a loss is stated at one volatility), and how
-large it is to be expected, with the spread between tests (`backtests.comparison.belief` weighs it against the real
-test).
+impact, commissions by the unit, spreads other than their median, flows and harvests (`costs_beside_tests`).
+
+Two things are learned from it: how the loss grows with the market's variance (its elasticity, by which a loss is stated
+at one volatility), and how large it is to be expected, with the spread between tests (`backtests.comparison.belief`
+weighs it against the real test).
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from backtests.inference.long_run import UNTOLD, Elasticity
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs, Execution
-from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT
+from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT, TAX
 from research.allocation import Allocation, EqualWeights, FixedWeights, target_path
 from research.market import Market
 from research.market.frequency import sample_rows
@@ -189,7 +190,8 @@ def costs_of_tests(played: Backtest) -> Costs:
 def costs_beside_tests(played: Backtest) -> Array:
     """(D,) costs of each test day that simulated tests do not charge, over `wealth_charged`; tax apart.
 
-    Impact, commissions by the unit, and what spreads by the day are above their median, below zero where below it.
+    Impact, commissions by the unit, and what spreads by the day are above their median, below zero where below it; and
+    all that is charged for flows, harvests and exits.
     """
     costs, book, same = played.costs, played.ledger, costs_of_tests(played)
     notional = np.abs(book.trades)
@@ -199,6 +201,8 @@ def costs_beside_tests(played: Backtest) -> Array:
         beside += book.charges[:, COMMISSION] - usual
     if costs.half_spread.ndim > 1:
         beside += book.charges[:, HALF_SPREAD] - same.half_spread * notional
+    others = book.part_of < 0
+    beside[others] = book.charges[others, :TAX].sum(axis=1)
     return played.rate_of(beside.sum(axis=1))
 
 

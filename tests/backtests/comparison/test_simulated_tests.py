@@ -24,7 +24,7 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.inference.long_run import UNTOLD
-from research.accounting import Costs, Tax
+from research.accounting import Costs, Flows, Tax
 from research.allocation import HRP, FixedWeights
 from research.market import Market
 from research.portfolio import load_portfolio
@@ -97,6 +97,14 @@ def test_what_simulated_tests_do_not_charge_stands_beside_them() -> None:
     assert found[beside.index].to_numpy() == pytest.approx(beside.to_numpy(), rel=1e-6)
     assert found.abs().sum() == pytest.approx(beside.abs().sum(), rel=1e-6)
     assert beside.sum() > same.sum() / nav.mean()  # it is most of what this portfolio pays
+
+
+def test_what_flows_cost_stands_beside_simulated_tests(market: Market) -> None:
+    """There are none in them: a rule that never trades costs what its money does."""
+    flows = Flows({market.dates[day]: -0.05 for day in (400, 500, 600)})
+    never = backtest(market, Threshold(HELD, band=0.5), COSTS, start=market.dates[300], flows=flows)
+    assert np.count_nonzero(never.cost_rate) == 3
+    assert costs_beside_tests(never) == pytest.approx(never.cost_rate, rel=1e-12)
 
 
 def test_a_commission_by_the_unit_changes_nothing_in_simulated_tests() -> None:
