@@ -191,15 +191,15 @@ class _Scale:
 
     what   : the number, in words.
     answer : the policy that is recommended at a multiple.
-    words  : the number at a multiple.
-    now    : the number that the desk has, in words, or "" where `words` say it.
+    words  : the number at a multiple, with so many digits more.
+    now    : the multiple that the desk has; None where `words` say it.
     tried  : by whether they are below it, the multiples from what the desk has on.
     """
 
     what: str
     answer: Callable[[float], str]
-    words: Callable[[float], str]
-    now: str
+    words: Callable[[float, int], str]
+    now: float | None
     tried: Mapping[bool, list[float]]
 
 
@@ -217,7 +217,10 @@ def turns(asked: Question, policy: str, currency: str) -> tuple[Turn, ...]:
         for below, multiples in one.tried.items():
             if (turn := _turn(one.answer, policy, multiples)) is not None:
                 at, to, back = turn
-                found.append(Turn(one.what, below, one.words(at), one.now, to, one.words(back) if back else ""))
+                more = int(one.now is not None and one.words(at, 0) == one.words(one.now, 0))
+                now = "" if one.now is None else one.words(one.now, more)
+                again = one.words(back, more) if back else ""
+                found.append(Turn(one.what, below, one.words(at, more), now, to, again))
     return tuple(found)
 
 
@@ -228,14 +231,14 @@ def _scales(asked: Question) -> Iterator[_Scale]:
     def at(**changed: float) -> str:
         return asked.terms.names[asked.answer(asked.losses(**changed))]  # type: ignore[arg-type]
 
-    def words(k: float) -> str:
-        return f"{k * penalty:.2g}"
+    def words(k: float, more: int) -> str:
+        return f"{k * penalty:.{2 + more}g}"
 
-    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, words(1.0), _both(MULTIPLES))
-    yield _Scale("costs", lambda k: at(costs=k), lambda k: f"{k:.3g} times yours", "", _both(MULTIPLES))
+    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, 1.0, _both(MULTIPLES))
+    yield _Scale("costs", lambda k: at(costs=k), lambda k, _: f"{k:.3g} times yours", None, _both(MULTIPLES))
     if volatility > 0.0:
-        moved = (lambda k: at(volatility=k * volatility), lambda k: percent(k * volatility))
-        yield _Scale("a volatility", *moved, percent(volatility), _both(MARKETS))
+        moved = (lambda k: at(volatility=k * volatility), lambda k, more: percent(k * volatility, 1 + more))
+        yield _Scale("a volatility", *moved, 1.0, _both(MARKETS))
 
 
 def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
@@ -252,11 +255,11 @@ def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
         def answer(k: float, price: float = price, unit: float = unit, counts: Array = counts) -> str:
             return asked.terms.names[asked.answer(losses + (k * unit - price) * counts)]
 
-        def words(k: float, unit: float = unit) -> str:
-            return f"{k * unit:,.3g} {currency}"
+        def words(k: float, more: int, unit: float = unit) -> str:
+            return f"{k * unit:,.{3 + more}g} {currency}"
 
         rising = [0.0, *(1.0 / MULTIPLES[::-1]), 1.0, *MULTIPLES]
-        yield _Scale(what, answer, words, words(1.0 if price else 0.0), _both(MULTIPLES) if price else {False: rising})
+        yield _Scale(what, answer, words, 1.0 if price else 0.0, _both(MULTIPLES) if price else {False: rising})
 
 
 def _both(multiples: Array) -> dict[bool, list[float]]:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,9 @@ from backtests.comparison.descriptions.stability import (
     _turn,
     _without,
     stability,
+    turns,
 )
+from backtests.comparison.recommendation import Question
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
@@ -210,6 +214,21 @@ def test_an_answer_that_comes_back_is_said_with_both_its_ends() -> None:
     sliver = _turn(lambda k: "a" if k < 1.2 else "b" if k < 1.25 else "c", "a", multiples)
     assert sliver[1:] == ("c", 0.0)
     assert _turn(lambda k: "a", "a", multiples) is None
+
+
+def test_a_turn_near_what_the_desk_has_is_told_from_it() -> None:
+    """With two digits it would read "a tracking penalty below 10 (now 10; then b)"."""
+    asked = SimpleNamespace(
+        tracking_penalty=10.5,
+        terms=SimpleNamespace(variance=0.0, names=("a", "b")),
+        work=[SimpleNamespace(days=0.0, orders=0.0)],
+        day_cost=0.0,
+        order_cost=0.0,
+        losses=lambda penalty=1.0, **_: penalty,
+        answer=lambda multiple: int(multiple < 0.99),
+    )
+    (turn,) = turns(cast(Question, asked), "a", "USD")
+    assert turn.words == "a tracking penalty below 10.4 (now 10.5; then b)"
 
 
 def test_where_nothing_is_recommended_nothing_is_asked() -> None:
