@@ -131,6 +131,11 @@ class Told:
         return "total_return" if short else "growth"
 
 
+def now_word(made: Recommendation, desk: Portfolio) -> str:
+    """The word for what is compared with: "now" for the file's policy, "base" for one that it does not name."""
+    return "now" if desk.policy == made.now else "base"
+
+
 def verdict_of(told: Told, changes: str = "") -> Verdict:
     """The verdict on a recommendation.
 
@@ -240,7 +245,7 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
     """Heads and rows: costs, tracking error, days and orders, growth; with the change, where another is to be used."""
     made, desk = told.made, told.portfolio
     changed = not made.is_kept
-    marks = {made.now: "now" if desk.policy == made.now else "base"}
+    marks = {made.now: now_word(made, desk)}
     if len(shown) > 1:
         marks[shown[1]] = "use" if changed else "best other"
     marks.setdefault(shown[-1], "least work")

@@ -73,7 +73,7 @@ def _first_screen(comparison: Comparison) -> Block:
         "heading": said.heading,
         "verdict": said.do,
         "figures": table(DECISION, said.heads, said.rows, texts=[0]) if said.rows else None,
-        "decision": decision_picture(made, looks.styles, desk.basis),
+        "decision": decision_picture(made, looks.styles, desk),
         "reasons": facts_blocks(
             {words: getattr(said, key) for key, words in QUESTIONS.items()} | {"Best possible": _best(comparison)}
         ),

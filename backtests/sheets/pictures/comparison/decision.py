@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from backtests.comparison.recommendation import Recommendation
+from backtests.comparison.verdict import now_word
 from foundation.paper.charts.panel import Axis, one_panel
 from foundation.paper.charts.plane import name_points
 from foundation.paper.layout import AXIS, far
@@ -12,17 +13,18 @@ from foundation.paper.picture import HALF, Format, Picture, picture
 from foundation.paper.styles import LineStyle
 from foundation.paper.svg import Canvas
 from foundation.paper.wording import listed, number
+from research.portfolio import Portfolio
 
 HEIGHT = 238.0  # px: of the panel
 MARK = 5.0  # px: diameter of a point
 
 
-def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], currency: str) -> Picture | None:
+def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk: Portfolio) -> Picture | None:
     """Days of trading and expected loss of each candidate; None of fewer than two.
 
-    made     : the recommendation.
-    styles   : of each policy.
-    currency : of the loss.
+    made   : the recommendation.
+    styles : of each policy.
+    desk   : the portfolio that it is made for.
     """
     if len(made.candidates) < 2:
         return None
@@ -35,7 +37,7 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], curr
     gone = [str(name) for name, out in zip(table.index, far(table["loss"].to_numpy()), strict=True) if out]
     gone = [name for name in gone if name not in (made.policy, made.now)]
     away = [f"{name} ({number(float(table['loss'][name]), 0)})" for name in gone]
-    best, drawn = float(table["loss"].min()), table.drop(index=gone)
+    best, drawn, currency = float(table["loss"].min()), table.drop(index=gone), desk.basis
     off = f" Off scale: {listed(away)}." if gone else ""
     caption = f"Expected loss at your prices and days with a trade. Shaded: within your margin of the best.{off}"
     each = [f"{name}: {number(days, 1)} days, {number(loss, 0)} {currency}" for name, days, loss in table.itertuples()]
@@ -52,10 +54,8 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], curr
         for name in map(str, drawn.index):
             with panel.canvas.owned_by(name):
                 panel.canvas.point(*places[names.index(name)], colour=styles[name].colour, size=MARK)
-        words = [
-            name + (" (use)" if name == made.policy and not made.is_kept else " (now)" if name == made.now else "")
-            for name in names
-        ]
+        marks = {made.now: now_word(made, desk)} | ({} if made.is_kept else {made.policy: "use"})
+        words = [f"{name} ({marks[name]})" if name in marks else name for name in names]
         name_points(panel, places, words, ["ink"] * len(names), marks=places, taken=[], paths=[])
         return panel.canvas
 

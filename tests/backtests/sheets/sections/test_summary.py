@@ -12,10 +12,13 @@ import pytest
 from written import ORIGIN
 
 from backtests.comparison import compare
+from backtests.comparison.verdict import Told, verdict_of
 from backtests.runs.folder import MAIL
 from backtests.sheets.pages.tearsheet import whole_sheet
+from backtests.sheets.pictures.comparison.decision import decision_picture
 from backtests.sheets.sections.front import downside
 from backtests.sheets.sections.summary import grid, plain, summary_markdown
+from backtests.sheets.tables import looks_of
 from desk.commands.report import trades_of
 from foundation.paper.render import per_cents
 from research.portfolio import load_portfolio
@@ -96,6 +99,17 @@ def test_it_has_verdict_figures_policies_trades_and_warnings(folder, page) -> No
     titles = re.findall(r"<h2>(.*?)</h2>", page)
     assert titles[:3] == ["Warnings", "The policies that matter", "Risk and stress"]
     assert titles[-1] == "This run"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_policy_that_the_file_does_not_name_is_a_base_in_table_and_picture(comparison, named):
+    now = comparison.recommendation.now
+    desk = replace(comparison.portfolio, policy=now if named else None)
+    drawn = decision_picture(comparison.recommendation, looks_of(comparison).styles, desk)
+    told = Told(replace(comparison, portfolio=desk), comparison.recommendation, comparison.evidence)
+    head = f"{now} ({'now' if named else 'base'})"
+    assert head in drawn.wide
+    assert head in verdict_of(told).heads
 
 
 def test_the_worst_markets_have_the_figures_of_the_appendix(comparison, folder):
