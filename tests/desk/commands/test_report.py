@@ -157,6 +157,8 @@ def test_without_a_recommendation_nothing_is_bought_from_cash_and_the_list_says_
     assert comparison.recommendation.policy is None
     assert "The file's active policy is threshold; no trades are listed." in comparison.warnings
     assert (len(listed.orders), listed.headline) == (0, "No trade: no policy is recommended.")
+    hypothetical = sorted(reason.partition(";")[0] for reason in listed.would_trade["reason"])
+    assert hypothetical == [f"{gap}.00 points under target: to its target" for gap in (40, 60)]
     assert trade_list(portfolio, portfolio.policies["never"]).reason == "first purchase from cash"
 
 
