@@ -34,6 +34,7 @@ from research.orders.tax.tax_tables import harvest_table, not_known, tax_facts, 
 from research.orders.unfinished import sent_orders
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import Blotter
+from research.portfolio.holdings.prices import overrides_first
 from research.portfolio.keys.orders import TRACKING_ERROR
 from research.risk.decomposition.ex_ante import stopped_words
 from research.rules.protocol import short_name, traits
@@ -242,15 +243,17 @@ class TradeList:
         of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
         found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
         of_data = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
-        return (
-            *self._of_pending,
-            *self._cut_offs,
-            *found,
-            *self._of_store,
-            *frozen_quotes(portfolio),
-            *stopped_words(portfolio.market, portfolio.weights),
-            *of_data,
-            *portfolio.notes,
+        return overrides_first(
+            (
+                *self._of_pending,
+                *self._cut_offs,
+                *found,
+                *self._of_store,
+                *frozen_quotes(portfolio),
+                *stopped_words(portfolio.market, portfolio.weights),
+                *of_data,
+                *portfolio.notes,
+            )
         )
 
     @property
