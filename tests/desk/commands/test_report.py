@@ -127,8 +127,10 @@ def test_a_run_that_its_name_does_not_tell_is_made_again(
     """The name of a run holds the names of files of prices, rates and NAV, and not what stands in them."""
     plain = load_portfolio(SMALL)
     assert is_told_by_settings(plain)
-    for key in ("prices", "fx_today", "nav_history"):
+    for key in ("prices", "fx", "fx_today", "nav_history"):
         assert not is_told_by_settings(replace(plain, settings={**plain.settings, key: "table.csv"}))
+    assert not is_told_by_settings(replace(plain, settings={**plain.settings, "stress": {"file": "ours.yaml"}}))
+    assert is_told_by_settings(replace(plain, settings={**plain.settings, "fx": {"EURUSD": 1.07}}))
     assert not is_told_by_settings(replace(plain, trust_code=True))
     assert not is_told_by_settings(replace(plain, blotter=Blotter()))
     given = [reports.parent / "desk.yaml", [word for word in QUICK if "=" in word], reports]
