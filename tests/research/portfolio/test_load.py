@@ -167,6 +167,8 @@ def test_market_file_is_found_from_the_portfolio_file(own: Any, monkeypatch: pyt
     assert got.holdings[0] == 100 * 104.0
     assert got.market.cash[1] > 0.0
     assert got.settings["market"] == {"file": "prices/mine.csv", "quotes": "prices/mine.csv", "cash": "bill"}
+    told = [note for note in got.market.notes if note.startswith("Returns and quotes are the same closes, mine.csv:")]
+    assert [note.warning for note in told] == [True]
 
 
 def test_a_past_day_gives_what_a_file_that_ends_on_it_gives(own: Any, tmp_path: Path) -> None:
