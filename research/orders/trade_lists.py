@@ -36,6 +36,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import Blotter
 from research.portfolio.holdings.prices import overrides_first
 from research.portfolio.keys.orders import TRACKING_ERROR
+from research.portfolio.late_listings import late_listings
 from research.risk.decomposition.ex_ante import stopped_words
 from research.rules.protocol import short_name, traits
 
@@ -248,6 +249,7 @@ class TradeList:
                 *self._of_pending,
                 *self._cut_offs,
                 *found,
+                *late_listings(portfolio),
                 *self._of_store,
                 *frozen_quotes(portfolio),
                 *stopped_words(portfolio.market, portfolio.weights),
