@@ -14,6 +14,7 @@ from foundation.paper.wording import counted, listed, percent
 from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
+from research.market.liquidity import dollar_volume
 from research.market.quality import market_warnings
 from research.orders import page
 from research.orders.accounts.household import Divided, accounts_with_flow, with_flow_in_cash
@@ -49,6 +50,8 @@ CASH_REASONS = {
     False: "cash pays the withdrawal, and the policy holds",
 }
 PENDING = " pending"
+LARGE_PART = 0.01  # of an asset's mean volume of a day: a larger order moves its price
+LARGE = 1_000_000.0  # currency: likewise, of an asset whose volume is not known
 
 CUT_OFF_NOTE = (
     "{}: an order until {} is dealt at the NAV of its day, which is struck after it. The price here is an earlier NAV: "
@@ -242,7 +245,8 @@ class TradeList:
         of_rates = rate_notes(portfolio, self.rate_ages)
         missed = self._rows.reasons(self.sized).missed
         of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
-        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
+        of_orders = (*self._impact, *self._lots, *missed, *self._reserve)
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *of_orders, *of_tax)
         of_data = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
         return overrides_first(
             (
@@ -280,6 +284,28 @@ class TradeList:
         origin = self.portfolio.market.origin
         keys = ", ".join(f"{key}: '{value}'" for key, value in origin.items())
         return (f"Rows of the store: `{keys}` in `market` reads the same again, or is refused.",) if origin else ()
+
+    @property
+    def _impact(self) -> tuple[str, ...]:
+        """A note that costs leave out the orders' effect on prices, where they are large and no impact is stated."""
+        market, sized = self.portfolio.market, self.sized if self.would is None else self.would
+        if self.portfolio.costs.impact is not None:
+            return ()
+        size = np.abs(sized.notional)
+        volume = np.full(len(size), np.nan) if market.volumes is None else dollar_volume(market)[-1]
+        part = np.divide(size, volume, out=np.full(len(size), np.nan), where=volume > 0.0)
+        large = np.flatnonzero(np.where(np.isnan(part), size > LARGE, part > LARGE_PART))
+        if not large.size:
+            return ()
+        named = [
+            f"{market.assets[i]} ({size[i]:,.0f} {self.portfolio.basis}, "
+            f"{'its volume is not known' if np.isnan(part[i]) else f'{percent(part[i])} of the mean volume of a day'})"
+            for i in large[np.argsort(-size[large], kind="stable")]
+        ]
+        return (
+            "Costs leave out market impact, by which large orders move prices against themselves: "
+            f"{listed(named, most=5)}. With volumes, `impact` in the file counts it.",
+        )
 
     @property
     def _reserve(self) -> tuple[str, ...]:
