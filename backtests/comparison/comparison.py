@@ -57,6 +57,7 @@ from research.learning import Learned
 from research.market.calendars import row_count, row_name, scheduled
 from research.market.quality import market_warnings
 from research.portfolio import Portfolio
+from research.portfolio.late_listings import late_listings
 from research.risk.decomposition.ex_ante import stopped_words
 from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Rule
@@ -377,7 +378,7 @@ def backtest_warnings(
     """
     first, last = next(iter(backtests.values())).dates[[0, -1]]
     of_data = market_warnings(portfolio.market, first, last, portfolio.file)
-    found = [*of_data, *fitted_without(portfolio, fitted)]
+    found = [*late_listings(portfolio), *of_data, *fitted_without(portfolio, fitted)]
     for name, played in backtests.items():
         found.extend(_few_trades(name, played, traits(portfolio.policies[name]).family))
         found.extend(_passed_over(name, played))

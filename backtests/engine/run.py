@@ -235,11 +235,13 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
     k = int(np.argmax(gross))
     if gross[k] > inputs.leverage_limit + TARGET_TOLERANCE:
         weights, seen = (opening, inputs.first) if k == len(targets.rows) else (targets.rows[k], int(targets.seen[k]))
-        i = int(np.argmax(np.abs(weights)))
+        rows = np.argsort(-np.abs(weights), kind="stable")[:3]
+        largest = ", ".join(f"{market.assets[i]} {weights[i]:.4f}" for i in rows if weights[i])
         raise PolicyError(
             f"policy {inputs.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
-            f"the leverage limit of {inputs.leverage_limit:g}; the largest is {market.assets[i]} with "
-            f"{weights[i]:.4f}. Lower it, or give `backtest` another leverage_limit: portfolio files have none."
+            f"the leverage limit of {inputs.leverage_limit:g}: {largest}. Gross weights add up sizes, and a weight "
+            f"below 0 is a short position. Give weights from 0 that sum to {inputs.leverage_limit:g} at most, or give "
+            "`backtest` another `leverage_limit`; a portfolio file allows neither short positions nor borrowed money."
         )
 
 

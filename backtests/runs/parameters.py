@@ -62,6 +62,13 @@ def parameters_of(notebook: Path) -> dict[str, Plain]:
     return {name: parameter.default for name, parameter in declared(notebook).items()}
 
 
+def injected(notebook: Path) -> dict[str, Any]:
+    """The parameters that papermill gave to an executed notebook, by name."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    given = next("".join(cell["source"]) for cell in cells if "".join(cell["source"]).startswith(INJECTED))
+    return {line.targets[0].id: ast.literal_eval(line.value) for line in ast.parse(given).body}  # type: ignore[attr-defined]
+
+
 def _parameters_cell(notebook: Path) -> str:
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     tagged = [c for c in cells if c["cell_type"] == "code" and "parameters" in c["metadata"].get("tags", [])]

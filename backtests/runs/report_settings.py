@@ -19,6 +19,7 @@ from research.market import Market
 from research.portfolio import Portfolio
 
 FULL_RUN = {"rl_steps": 0, "rl_seeds": 0, "draws": 10_000}  # settings of a full run; 0: as the portfolio file says
+FROM_FILE: dict[str, str | float] = {"benchmark": "", "tracking_penalty": -1.0}  # parameters that leave its keys
 OF_CLIENT = frozenset(  # fields of a portfolio that are its owner's, and of which a comparison reads the NAV alone
     {
         "name", "file", "settings", "holdings", "shares", "cash", "last_trade", "given_prices", "notes", "tax_lots",
@@ -44,6 +45,11 @@ def settings_of(portfolio: Portfolio, reference: str, *, rl_steps: int, rl_seeds
         "reference": reference,
         "candidates": list(portfolio.policies),
     }
+
+
+def overrides_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a portfolio file that the parameters of its report replace, with their values."""
+    return {name: given[name] for name, none in FROM_FILE.items() if given.get(name, none) != none}
 
 
 def is_told_by_settings(portfolio: Portfolio) -> bool:

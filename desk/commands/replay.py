@@ -9,7 +9,9 @@ from typing import Any
 
 from backtests.runs.differences import differing, run_differences
 from backtests.runs.folder import found_at
-from backtests.runs.report_settings import FULL_RUN
+from backtests.runs.notebook import COMPARING
+from backtests.runs.parameters import injected
+from backtests.runs.report_settings import FULL_RUN, overrides_of
 from backtests.runs.verify import verify
 from desk.commands.finished_run import REPLAYED
 from desk.commands.made import Made
@@ -94,8 +96,7 @@ def _made_again(
     if manifest["kind"] == "backtest":
         return make_backtest(file, settings["policy"], reports, retrain, settings.get("sheet", False), trust_code)
     parameters = [f"{name}={settings[name]}" for name in (*FULL_RUN, "reference")]
-    if (given := _given_benchmark(manifest, file, trust_code)) is not None:
-        parameters.append(f"benchmark={given}")
+    parameters += [f"{name}={value}" for name, value in _overrides(run, manifest).items()]
     return make_report(file, parameters, reports, retrain, trust_code)
 
 
@@ -129,19 +130,14 @@ def _file_of(run: Path, manifest: Mapping[str, Any]) -> Path:
     return file
 
 
-def _given_benchmark(manifest: Mapping[str, Any], file: Path, trust_code: bool | None) -> str | None:
-    """The benchmark that a report was started with, where it is not the file's; None for the file's own."""
-    own = load_portfolio(file, trust_code=trust_code).settings
-    was, now = (settings.get("benchmark") for settings in (manifest["settings"]["portfolio"], own))
-    if manifest["kind"] != "report" or was is None or was == now:
-        return None
-    return str(was["file"] if isinstance(was, dict) else was)
+def _overrides(run: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of the file that a report was started with in place of the file's own."""
+    return overrides_of(injected(run / COMPARING.name)) if manifest["kind"] == "report" else {}
 
 
 def _refuse_other_settings(run: Path, manifest: Mapping[str, Any], file: Path, trust_code: bool | None) -> None:
     """Raise ConfigError where the file has other settings than the run."""
-    given = _given_benchmark(manifest, file, trust_code)
-    overrides = {} if given is None else {"benchmark": given}
+    overrides = _overrides(run, manifest)
     was, now = manifest["settings"]["portfolio"], load_portfolio(file, overrides, trust_code=trust_code).settings
     differ = [f"{key} ({before} in the run, {after} in the file)" for key, before, after in differing(was, now)]
     if differ:

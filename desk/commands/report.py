@@ -47,7 +47,14 @@ from backtests.runs.folder import (
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
 from backtests.runs.parameters import Plain, check_parameters, parse_parameter
-from backtests.runs.report_settings import FULL_RUN, comparison_key, is_told_by_settings, settings_of
+from backtests.runs.report_settings import (
+    FROM_FILE,
+    FULL_RUN,
+    comparison_key,
+    is_told_by_settings,
+    overrides_of,
+    settings_of,
+)
 from backtests.runs.trial_book import count_trials
 from backtests.runs.verify import kept_run
 from backtests.sheets.pages.policy_card import write_card
@@ -300,8 +307,8 @@ def ask_report(
 ) -> AskedReport:
     """The inputs of a report of a portfolio file, before a kernel starts; arguments and errors of `make_report`."""
     parameters = {**FULL_RUN, **asked_parameters(COMPARING, given, SET_BY_REPORT)}
-    benchmark = str(parameters.get("benchmark", ""))
-    portfolio = load_portfolio(file, {"benchmark": benchmark} if benchmark else {}, trust_code=trust_code)
+    overrides = overrides_of(parameters)
+    portfolio = load_portfolio(file, overrides, trust_code=trust_code)
     knobs = {name: cast(int, parameters[name]) for name in FULL_RUN}
     reference = str(parameters.get("reference", "")) or portfolio.reference
     check_settings(portfolio, list(portfolio.policies), reference, **knobs)
@@ -309,7 +316,7 @@ def ask_report(
     final = (reports or reports_folder(portfolio.file)) / run.name
     where: dict[str, str | Path] = {"portfolio": portfolio.file, "run": final}
     paths = {name: os.path.relpath(path, COMPARING.parent) for name, path in where.items()}
-    parameters = {**knobs, "reference": reference, "benchmark": benchmark, **paths}
+    parameters = {**knobs, "reference": reference, **FROM_FILE, **overrides, **paths}
     comparison, is_told = f"{comparison_key(portfolio)} {reference} {knobs}", is_told_by_settings(portfolio)
     return AskedReport(final, parameters, run, comparison, portfolio.trust_code, is_told)
 

@@ -30,7 +30,7 @@ from research.orders.trade_lists import TradeList
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.household import decimal_sum
-from research.portfolio.holdings.prices import bases
+from research.portfolio.holdings.prices import bases, overrides_first
 from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.sending import SendingLimits, SlicingTerms
 
@@ -116,7 +116,7 @@ def house_ticket(
         before_after={},
         sending=replace(sending[-1], **by_asset),
         slices=slices,
-        notes=(*cross_notes(house.crosses), *notes, *slices_note(portfolio, slices)),
+        notes=(*cross_notes(house.crosses), *overrides_first(notes), *slices_note(portfolio, slices)),
         allocations=house.allocations,
         crosses=tuple(house.crosses),
         funding={

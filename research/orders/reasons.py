@@ -66,7 +66,7 @@ class Reasons:
         aim, past = self._aim(i), self._past_band(i)
         held = f"; {self._of_share}" if self._of_share else ""
         drift = f"{self._drift(i)}{held}{f', {past}' if past else ''}"
-        if not self.sized.position.weights.any():
+        if not self.holds and not self.sized.position.weights.any():
             drift = f"first purchase{held}"
         return f"{drift}: {aim}{self._cut(i)}{self._further(i)}"
 

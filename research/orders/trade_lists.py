@@ -14,6 +14,7 @@ from foundation.paper.wording import counted, listed, percent
 from research.accounting import Policy, Why
 from research.accounting.costs import BASIS_POINT, CHARGED
 from research.market.calendars import next_scheduled
+from research.market.liquidity import dollar_volume
 from research.market.quality import market_warnings
 from research.orders import page
 from research.orders.accounts.household import Divided, accounts_with_flow, with_flow_in_cash
@@ -34,7 +35,9 @@ from research.orders.tax.tax_tables import harvest_table, not_known, tax_facts, 
 from research.orders.unfinished import sent_orders
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import Blotter
+from research.portfolio.holdings.prices import overrides_first
 from research.portfolio.keys.orders import TRACKING_ERROR
+from research.portfolio.late_listings import late_listings
 from research.risk.decomposition.ex_ante import stopped_words
 from research.rules.protocol import short_name, traits
 
@@ -47,6 +50,8 @@ CASH_REASONS = {
     False: "cash pays the withdrawal, and the policy holds",
 }
 PENDING = " pending"
+LARGE_PART = 0.01  # of an asset's mean volume of a day: a larger order moves its price
+LARGE = 1_000_000.0  # currency: likewise, of an asset whose volume is not known
 
 CUT_OFF_NOTE = (
     "{}: an order until {} is dealt at the NAV of its day, which is struck after it. The price here is an earlier NAV: "
@@ -240,17 +245,21 @@ class TradeList:
         of_rates = rate_notes(portfolio, self.rate_ages)
         missed = self._rows.reasons(self.sized).missed
         of_tax = tax_notes(self._after_orders(), self.harvest) if self._has_lots else ()
-        found = (priced(portfolio, self.ages), *of_age, *of_rates, *self._lots, *missed, *self._reserve, *of_tax)
+        of_orders = (*self._impact, *self._lots, *missed, *self._reserve)
+        found = (priced(portfolio, self.ages), *of_age, *of_rates, *of_orders, *of_tax)
         of_data = market_warnings(portfolio.market, portfolio.test_start, file=portfolio.file)
-        return (
-            *self._of_pending,
-            *self._cut_offs,
-            *found,
-            *self._of_store,
-            *frozen_quotes(portfolio),
-            *stopped_words(portfolio.market, portfolio.weights),
-            *of_data,
-            *portfolio.notes,
+        return overrides_first(
+            (
+                *self._of_pending,
+                *self._cut_offs,
+                *found,
+                *late_listings(portfolio),
+                *self._of_store,
+                *frozen_quotes(portfolio),
+                *stopped_words(portfolio.market, portfolio.weights),
+                *of_data,
+                *portfolio.notes,
+            )
         )
 
     @property
@@ -275,6 +284,28 @@ class TradeList:
         origin = self.portfolio.market.origin
         keys = ", ".join(f"{key}: '{value}'" for key, value in origin.items())
         return (f"Rows of the store: `{keys}` in `market` reads the same again, or is refused.",) if origin else ()
+
+    @property
+    def _impact(self) -> tuple[str, ...]:
+        """A note that costs leave out the orders' effect on prices, where they are large and no impact is stated."""
+        market, sized = self.portfolio.market, self.sized if self.would is None else self.would
+        if self.portfolio.costs.impact is not None:
+            return ()
+        size = np.abs(sized.notional)
+        volume = np.full(len(size), np.nan) if market.volumes is None else dollar_volume(market)[-1]
+        part = np.divide(size, volume, out=np.full(len(size), np.nan), where=volume > 0.0)
+        large = np.flatnonzero(np.where(np.isnan(part), size > LARGE, part > LARGE_PART))
+        if not large.size:
+            return ()
+        named = [
+            f"{market.assets[i]} ({size[i]:,.0f} {self.portfolio.basis}, "
+            f"{'its volume is not known' if np.isnan(part[i]) else f'{percent(part[i])} of the mean volume of a day'})"
+            for i in large[np.argsort(-size[large], kind="stable")]
+        ]
+        return (
+            "Costs leave out market impact, by which large orders move prices against themselves: "
+            f"{listed(named, most=5)}. With volumes, `impact` in the file counts it.",
+        )
 
     @property
     def _reserve(self) -> tuple[str, ...]:

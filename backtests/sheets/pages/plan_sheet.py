@@ -89,16 +89,17 @@ def plan_sheet(life: LifeOfPlan, run: Mapping[str, str], notes: Sequence[str] = 
 def plan_text(life: LifeOfPlan, notes: Sequence[str] = ()) -> str:
     """The page in a few lines, for a terminal."""
     portfolio, wide = life.portfolio, max(map(len, life.policies))
+    taxes = f"taxes in {counted(life.plan.years, 'year')}"
     lines = [
         f"Plan of {portfolio.name!r}: {portfolio.nav:,.2f} {portfolio.basis} at {day(portfolio.date)}",
         *filter(None, (plan_words(life), answer_words(life), policies_words(life), doubt_words(life))), "",
-        f"{'policy':<{wide}}  fails (%)  interval      safe amount  median left    taxes",
+        f"{'policy':<{wide}}  fails (%)  interval      safe amount  median left  {taxes}",
     ]  # fmt: skip
     for name, one in life.policies.items():
         failed = one.failed
         interval = f"{number(100 * failed.low, 1)} to {number(100 * failed.high, 1)}"
         cells = f"{number(100 * failed.value, 1):>9}  {interval:<12}  {rounded(one.safe.value):>11}"
-        lines.append(f"{name:<{wide}}  {cells}  {amount(one.left[MEDIAN]):>11}  {amount(one.taxes):>7}")
+        lines.append(f"{name:<{wide}}  {cells}  {amount(one.left[MEDIAN]):>11}  {amount(one.taxes):>{len(taxes)}}")
     warned = [f"Warning: {said}" for said in plan_warnings(life, notes)]
     return "\n".join([*lines, *([""] if warned else []), *warned])
 

@@ -6,17 +6,19 @@ client gets names it. He sees the hash of the comparison, which is the same for 
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from backtests.runs.folder import NUMBERS_FILE, Run, staged
 from backtests.runs.manifest import read_manifest
+from backtests.runs.notebook import COMPARING
+from backtests.runs.report_settings import overrides_of
 from backtests.sheets.pages.client import CLIENT_PAGE, client_html
-from desk.commands.batch.plan import Job
+from desk.commands.batch.plan import Job, parameters
 from desk.commands.made import file_fact, finish
 from desk.commands.orders.trades import TRADES, TRADES_JSON, fitted_policy
 from desk.commands.report import NoneRecommended, holder_facts
@@ -68,12 +70,18 @@ def make_client(job: Job, run: Run, reports: Path) -> None:
 def _trades(job: Job, report: Path, manifest: Mapping[str, Any], run: str) -> TradeList:
     """Today's orders: of a client's file as its report would list them, of an account as `rebalance trades` does."""
     if job.account is None:
-        portfolio = load_portfolio(job.file, trust_code=job.trust_code)
+        portfolio = load_portfolio(job.file, _overrides(job.given), trust_code=job.trust_code)
         policy, name = _policy(portfolio, report, manifest, manifest["recommendation"]["policy"])
         return trade_list(portfolio, policy, name=name, run=run)
     assert job.accounts is not None
-    model, account = account_of(job.accounts, job.account, lambda _: _model(job.file, report, job.trust_code))
+    asked = partial(_model, given=job.given, report=report, trust_code=job.trust_code)
+    model, account = account_of(job.accounts, job.account, lambda _: asked(job.file))
     return replace(model, run=run).trades(replace(account, ticket=replace(account.ticket, account=job.label)))
+
+
+def _overrides(given: Sequence[str]) -> dict[str, Any]:
+    """The keys of a client's file that the parameters of the report replace."""
+    return overrides_of(parameters(COMPARING, given))
 
 
 def _policy(portfolio: Portfolio, report: Path, manifest: Mapping[str, Any], name: str | None) -> tuple[Policy, str]:
@@ -90,8 +98,8 @@ def _report(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @lru_cache(maxsize=8)
-def _model(file: Path, report: Path, trust_code: bool | None) -> Model:
+def _model(file: Path, given: tuple[str, ...], report: Path, trust_code: bool | None) -> Model:
     """The model of accounts, by the active policy of its file, or else by the recommended one."""
-    portfolio, manifest = load_portfolio(file, trust_code=trust_code), _report(report)[0]
+    portfolio, manifest = load_portfolio(file, _overrides(given), trust_code=trust_code), _report(report)[0]
     name = portfolio.policy or manifest["recommendation"]["policy"]
     return Model.of(portfolio, *_policy(portfolio, report, manifest, name))

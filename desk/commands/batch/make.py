@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -28,7 +28,18 @@ from backtests.sheets.pages.batch import STATUSES, batch_html, changes_lines
 from desk.commands.batch.clients import client_run
 from desk.commands.batch.file import Plan
 from desk.commands.batch.plan import Job
-from desk.commands.batch.run import FAILURES, Outcome, failed, found_run, name_of, outcome, report_of, row_of, table_of
+from desk.commands.batch.run import (
+    FAILURES,
+    Outcome,
+    failed,
+    found_run,
+    is_told,
+    name_of,
+    outcome,
+    report_of,
+    row_of,
+    table_of,
+)
 from desk.commands.batch.workers import on_cluster, run_all
 from desk.commands.made import Made
 from desk.commands.report import AskedReport
@@ -177,14 +188,16 @@ def _previous(final: Path) -> pd.DataFrame | None:
 
 
 def _unchanged(names: Mapping[Job, str], before: pd.DataFrame, home: Path) -> dict[Job, Outcome]:
-    """Rows of the previous batch for jobs whose runs have the same name, and so the same data, settings and code."""
+    """Rows of the previous batch for jobs whose runs have the same name, which tells their data, settings and code."""
+    told = cache(is_told)
     old: dict[Any, dict[Any, Any]] = {
         (row["run"], row["portfolio"], tuple(row["parameters"])): row for row in before.to_dict("records")
     }
     found = {}
     for job, name in names.items():
         row = old.get((name, job.portfolio, job.given))
-        if row is not None and row["status"] != "failed" and (home / name / MANIFEST).exists():
+        there = row is not None and row["status"] != "failed" and (home / name / MANIFEST).exists()
+        if row is not None and there and told(replace(job, account=None)):
             found[job] = row_of(row, "unchanged")
     return found
 

@@ -36,6 +36,7 @@ FAILURES = "failures"
 TRIES = 2  # of a run whose kernel or worker died
 SHEET = "tearsheet.html"
 BOUNDS = ("lower", "upper")  # of an interval
+FILES = ("positions", "prices", "journal")  # parameters of notebooks that name files, whose content may change
 LISTS = ("parameters", "drawdowns")  # columns with several values a row
 
 
@@ -171,11 +172,17 @@ def outcome(job: Job, *, notebook: Path, reports: Path, retrain: bool) -> Outcom
     raise AssertionError("a run is made, found or failed")
 
 
+def is_told(job: Job) -> bool:
+    """True if the name of a job's run tells all that it is made from. Raises as `ask_report` does."""
+    files = any(name in FILES and value for name, _, value in (text.partition("=") for text in job.given))
+    return not files and is_told_by_settings(load_portfolio(job.file, trust_code=job.trust_code))
+
+
 def found_run(job: Job, final: Path, notebook: Path) -> Outcome | None:
     """The row of a run that is there, with every file as it was made; None where it is not, or is told by more."""
     began = time.monotonic()
     try:
-        if kept_run(final) is None or not is_told_by_settings(load_portfolio(job.file, trust_code=job.trust_code)):
+        if kept_run(final) is None or not is_told(job):
             return None
         return _whole(job, final, notebook, "found", began)
     except DataError:  # of the report that it shares

@@ -34,6 +34,7 @@ from foundation.paper.cells import cell_text
 from foundation.paper.wording import counted
 from foundation.progress import bar
 from research.portfolio import load_portfolio
+from research.portfolio.holdings.prices import overrides_first
 
 TASK = 16  # accounts that a process is given at a time
 MODELS = 32  # that a process keeps
@@ -147,7 +148,7 @@ def list_accounts(
             left_out = f"{counted(failed, 'account')} of {file.name} without a list, which failed" if failed else ""
             ticket = as_sent(house_ticket(file.name, house, models, left_out), file, models)
             write_tickets(ticket, paths, to_tickets)
-    text = _text(asked, statuses, errors, list(notes), [*paths, orders])
+    text = _text(asked, statuses, errors, overrides_first(notes), [*paths, orders])
     return Listed(failed, text if ticket is None else f"{text}\n{ticket.headline}")
 
 

@@ -20,6 +20,8 @@ STILL_CHANCE = 1e-3  # probability of so many still days by rounding to the tick
 PEAKED = 2.0  # density of returns at zero over a normal one's of the same scale, at most: it is 1.0 to 2.0 on funds
 STUCK_CHANCE = 1e-4  # expected number of runs so long, below which a run is a finding
 IDLE = 0.5  # share of still days round a run that is taken for the asset's own, at most
+LONGEST = 126  # bars, half a year, in which any fund is valued: a run as long is a finding, whatever chance says
+CONSTANT = {"cash", "money_market", "fx"}  # asset classes whose price may stay by design, as one of 1 a unit does
 YEAR = 252  # bars before and after a run in which still days are counted
 DAILY = 200.0  # rows a year from which each session should have one
 
@@ -33,6 +35,7 @@ class Bars:
     net   : (R,) log total growth since the bar before, net of peers, 0 for the first.
     scale : (R,) its standard deviation round each bar, robust (`local_scale`).
     numbers : {column: (R,)} of the rows; "close" is among them.
+    asset_class : its class, "" where it is not known.
     """
 
     asset: str
@@ -41,6 +44,7 @@ class Bars:
     net: Array
     scale: Array
     numbers: Mapping[str, Array]
+    asset_class: str = ""
 
     @property
     def close(self) -> Array:
@@ -162,6 +166,8 @@ def _still(bars: Bars) -> list[Finding]:
         return []
     chance, found = _chance_of_rounding(bars), []
     for start, stop, expected in _stuck(still, chance):
+        if expected >= STUCK_CHANCE and (bars.asset_class in CONSTANT or bars.close[start] == 1.0):
+            continue
         still[start:stop] = False
         days = bars.days[start:stop]
         text = f"{bars.asset} keeps the close {bars.close[start]:g} for {len(days) + 1:,} sessions, {span(days)}."
@@ -181,7 +187,8 @@ def _stuck(still: Mask, chance: Array) -> list[tuple[int, int, float]]:
     """Runs of still days: first row, row after the last, and how many runs so long the rows should have.
 
     Days are taken to be still as often as rounding makes them, or as they are in the year before and the year after the
-    run, half of all at most, whichever is more; a run is stuck where fewer than `STUCK_CHANCE` are expected.
+    run, half of all at most, whichever is more; a run is stuck where fewer than `STUCK_CHANCE` are expected, or where
+    it has `LONGEST` days.
 
     still  : (R,) whether a close is equal to the one before.
     chance : (R,) probability of that by rounding.
@@ -192,7 +199,7 @@ def _stuck(still: Mask, chance: Array) -> list[tuple[int, int, float]]:
         around = np.r_[max(start - YEAR, 0) : start, stop : min(stop + YEAR, len(still))]
         often = max(min(still[around].mean(), IDLE), chance[around].mean()) if len(around) else 0.0
         expected = float(len(still) * often ** (stop - start))
-        if expected < STUCK_CHANCE:
+        if expected < STUCK_CHANCE or stop - start >= LONGEST:
             found.append((start, stop, expected))
     return found
 

@@ -153,7 +153,8 @@ def check(
     net = net_of_peers(known, growth, classes)
     for asset, part in zip(known.assets, known.slices, strict=True):
         numbers = {name: values[part] for name, values in known.numbers.items()}
-        bars = Bars(asset, of_each[asset], known.days[part], net[part], local_scale(net[part]), numbers)
+        of_class, scale = classes.get(asset, ""), local_scale(net[part])
+        bars = Bars(asset, of_each[asset], known.days[part], net[part], scale, numbers, of_class)
         found += [*own_findings(bars), *move_findings(bars), *dividend_findings(bars)]
     found += _of_the_set(known, of_each, classes, delisted)
     return Quality(tuple(found), known, _unchecked(known))

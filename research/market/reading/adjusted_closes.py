@@ -25,6 +25,11 @@ UNSTATED_CLOSES = (
     "What the prices of {0} are adjusted for is not stated: they are taken for total-return closes that also serve as "
     "quotes. State it by `rebalance data import FILE --as NAME --adjustment raw`, `split` or `total`."
 )
+ADJUSTED_QUOTES = (
+    "The quotes of {} are taken from closes adjusted for dividends: nobody could trade at them, but for the last one "
+    "where no dividend came since, and units of orders, whole lots and costs a unit are wrong. Give prices of today, "
+    "`--prices FILE` or `--quotes SOURCE`, or import closes as traded."
+)
 EVENTS_LEFT_OUT = (
     "The closes of {} are taken for total-return closes, as yfinance gives them without Adj Close: its dividends and "
     "splits are in them, and are left out."

@@ -17,7 +17,7 @@ from research.market.cash import BillRates, YearlyRates
 from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
 from research.market.notes import Note, counted
-from research.market.reading.adjusted_closes import ADJUSTMENTS, UNSTATED_CLOSES
+from research.market.reading.adjusted_closes import ADJUSTED_QUOTES, ADJUSTMENTS, UNSTATED_CLOSES
 from research.market.reading.sources import CashSource, Missing, assemble
 from research.market.reading.tables import Table
 from research.market.repairs import Repair, repair
@@ -116,6 +116,7 @@ def market_from_store(
         name=store.name,
         notes=(
             *((Note(UNSTATED_CLOSES.format(store.name), warning=True),) if not adjustment else ()),
+            *((Note(ADJUSTED_QUOTES.format(store.name), warning=True),) if adjustment in ("", "total") else ()),
             *(Note(text, warning=True) for text in store.about.get("notes", ())),
             *_clock_notes(lines, calendar, days),
             *stored.notes,

@@ -26,6 +26,10 @@ from research.market.reading.tables import Table, read_table, table_of
 Missing = Literal["error", "halt"]
 CashSource = Literal["bill"] | BillRates | YearlyRates | pd.Series | NDArray[np.float64] | None
 EXTREME = 0.4  # a move of one session past which a reader should look: a split gone wrong is -50 % or +100 %
+ONE_SERIES = (
+    "Returns and quotes are the same closes, {}: where these are adjusted for dividends, nobody could trade at them, "
+    "and units of orders are wrong; where they are not, returns leave out dividends."
+)
 AGREES = 1e-4  # between a return and its quotes, dividends and splits: vendors' adjusted prices are rounded to 5.5e-5
 
 
@@ -132,7 +136,13 @@ def market_from_file(
         missing=missing,
         currency=currency,
         name=Path(path).name.partition(".")[0] if name is None else name,
+        notes=(Note(ONE_SERIES.format(Path(path).name), warning=True),) if _is_one(path, quotes) else (),
     )
+
+
+def _is_one(path: str | Path, quotes: str | Path | None) -> bool:
+    """True if the quotes are those prices of a file from which returns come."""
+    return quotes is not None and Path(path).resolve() == Path(quotes).resolve()
 
 
 def _read_prices(path: Path) -> Table:

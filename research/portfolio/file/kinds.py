@@ -84,6 +84,8 @@ Currency = Annotated[
 ]
 Number = Annotated[float, Field(ge=-LARGEST_NUMBER, le=LARGEST_NUMBER)]
 Amount = Annotated[float, Field(ge=0.0, le=LARGEST_NUMBER)]  # currency, or units
+NO_SHORTS = "A portfolio has no short positions and borrows no money"
+HeldAmount = Annotated[Amount, Field(description=f"{NO_SHORTS}: leave a short one out, with the cash from its sale.")]
 Pair = Annotated[
     tuple[float, float],
     PlainValidator(pair_of),
@@ -91,6 +93,7 @@ Pair = Annotated[
 ]
 Penalty = Annotated[float, Field(ge=0.0, le=MOST_PENALTY)]  # the price g of squared tracking error
 Fraction = Annotated[float, Field(ge=0.0, le=1.0, description="A fraction: 5 % is 0.05.")]
+Target = Annotated[Fraction, Field(description=f"A fraction: 5 % is 0.05. {NO_SHORTS}.")]
 Share = Annotated[float, Field(gt=0.0, le=1.0, description="A fraction: 5 % is 0.05.")]
 BasisPoints = Annotated[float, Field(ge=0.0, lt=5000.0, description="Basis points of notional a side.")]
 BasisPointsAYear = Annotated[float, Field(ge=0.0, lt=5000.0, description="Basis points a year.")]

@@ -30,6 +30,7 @@ from research.portfolio.holdings.prices import (
     APART,
     OK,
     SPLIT_RETURN,
+    TAKEN,
     Prices,
     far_last_closes,
     read_prices,
@@ -295,7 +296,7 @@ def holding_notes(
     """
     right = right_names(document, market.assets)
     taken = [told for asset, told in far_last_closes(market).items() if asset in right]
-    notes = tuple(f"{told[0].upper()}{told[1:]}; it is taken, as `{OK}` says." for told in taken)
+    notes = tuple(f"{told[0].upper()}{told[1:]}; {TAKEN}" for told in taken)
     notes += () if prices is None else prices.notes
     if positions is None:
         return notes

@@ -13,7 +13,7 @@ from foundation.arrays import Array, Mask, freeze_fields
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Amount, Text, record
+from research.portfolio.file.kinds import HeldAmount, Text, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.currencies import Cash, cash_needs, check_debt, check_rates, read_balances
@@ -31,7 +31,7 @@ class AccountKeys:
 
     kind: Kind
     cash: Cash | None = None
-    shares: Annotated[Mapping[str, Amount], Field(min_length=1)] | None = None
+    shares: Annotated[Mapping[str, HeldAmount], Field(min_length=1)] | None = None
     prefers: Sequence[str] = ()
     number: Text | None = None
 

@@ -15,7 +15,7 @@ from research.market import Market
 from research.market.instruments import CUT_OFF, SMALLEST_LOT, is_cut_off
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
-from research.portfolio.file.kinds import Amount, Currency, Fraction, Pair, Text, Told, checked, record
+from research.portfolio.file.kinds import Amount, Currency, HeldAmount, Pair, Target, Text, Told, checked, record
 from research.portfolio.file.settings import plain, read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.exposures import Exposures, Split, exposure_settings, read_exposures
@@ -48,10 +48,10 @@ class LineKeys(CostKeys):
     asset_class: Text | None = None
     sector: Text | None = None
     symbol: Text | None = None
-    target: Fraction
+    target: Target
     range: Range
-    shares: Amount | None = None
-    holdings: Amount | None = None
+    shares: HeldAmount | None = None
+    holdings: HeldAmount | None = None
     lot: (
         Annotated[float, Field(ge=SMALLEST_LOT, le=LARGEST_NUMBER, description="The least number of units in a trade.")]
         | None

@@ -1,6 +1,6 @@
 """The price of each asset at which holdings are valued and orders sized: its last close, or that of a price file."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ CLOSE, GIVEN = "market close", "price file"
 REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency", "quoted at", "source")
 APART = 0.1  # by which a price or value may differ from the last close, the list or its order before a note says so
 OK = "prices_ok"  # key of the assets and rates whose numbers are right although they are far from others
+TAKEN = f"it is taken, as `{OK}` says."  # which ends the note on each of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +169,11 @@ def far_last_closes(market: Market) -> dict[str, str]:
     return found
 
 
+def overrides_first(notes: Iterable[str]) -> tuple[str, ...]:
+    """The notes, first those on numbers that are taken because `prices_ok` says so: a page may show the first alone."""
+    return tuple(sorted(notes, key=lambda note: not note.endswith(TAKEN)))
+
+
 def right_all_the_same(assets: Sequence[str]) -> str:
     """Instructions to say that numbers of these assets or rates are right although they are far from others."""
     lines = list(dict.fromkeys(assets))
@@ -249,6 +255,6 @@ def _far_notes(
         i = market.assets.index(asset)
         named = f"{file}: the price of {asset}, {values[i]:,.7g}, is"
         if gap := _far(market, i, values[i]):
-            yield f"{named} {gap}; it is taken, as `{OK}` says."
+            yield f"{named} {gap}; {TAKEN}"
         elif asset not in right and (gap := _far(market, i, values[i], APART)):
             yield f"{named} {gap}: check its price."

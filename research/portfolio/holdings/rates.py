@@ -28,7 +28,7 @@ from research.market.plausible import far_rate
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Text, checked
-from research.portfolio.holdings.prices import OK, right_all_the_same
+from research.portfolio.holdings.prices import TAKEN, right_all_the_same
 from research.portfolio.holdings.rate_files import EXAMPLE, PAIR, read_rate_file
 
 FX_TODAY = "fx_today"
@@ -219,7 +219,7 @@ def _checked(
     if not (far := far_rate(of, into, days, source.quoted[of, into][1])):
         return ()
     if pair in right:
-        return (f"{far[0].upper()}{far[1:]}; it is taken, as `{OK}` says.",)
+        return (f"{far[0].upper()}{far[1:]}; {TAKEN}",)
     fix = "Look for a slip of the decimal point, or a rate the other way round."
     with document.placing((source.key, pair), source.key):
         raise DataError(f"{far}. {fix}\n{right_all_the_same([pair])}")

@@ -474,6 +474,9 @@ def test_costs_without_a_root_and_a_wealth_that_is_gone_are_refused_with_their_d
         backtest(make_market(returns), Never(FixedWeights((1.9, 0.0))), FREE, leverage_limit=2.0)
     with pytest.raises(PolicyError, match=r"gross weights of 1\.9000 on 2018-01-02, past the leverage limit of 1"):
         backtest(make_market(returns), Never(FixedWeights((1.9, 0.0))), FREE)
+    said = r"limit of 1: \w+ 1\.3000, \w+ -0\.3000\. .* a short position\. Give weights from 0 that sum to 1 at most"
+    with pytest.raises(PolicyError, match=said):
+        backtest(make_market(returns), Never(FixedWeights((1.3, -0.3))), FREE)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from commanded import FILE, Done, rebalance
 from backtests.comparison import compare
 from backtests.runs.manifest import read_manifest
 from backtests.runs.verify import verify
+from desk.commands.batch.clients import _model
 from desk.commands.batch.file import plan_of
 from desk.commands.batch.make import named_runs
 from desk.commands.orders.trades import trades_now
@@ -54,6 +55,12 @@ def made(book: Path, files: list[Path]) -> Done:
 def table(book: Path, made: Done) -> pd.DataFrame:
     """The rows of the batch, by client."""
     return pd.read_parquet(book / "reports" / "batch" / "batch.parquet").set_index("portfolio")
+
+
+def test_the_model_of_accounts_has_the_penalty_that_the_report_was_given(book: Path, table: pd.DataFrame) -> None:
+    report = book / "reports" / table.loc["A-0", "report"]
+    for given, penalty in (((), 5.0), (("tracking_penalty=9",), 9.0)):
+        assert _model(book / "client00.yaml", given, report, None).portfolio.tracking_penalty == penalty
 
 
 def test_clients_have_a_run_each_and_one_report(book: Path, made: Done, table: pd.DataFrame) -> None:

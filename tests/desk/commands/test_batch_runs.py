@@ -169,6 +169,28 @@ def test_what_has_not_changed_is_left_alone(file: Path, reports: Path) -> None:
     assert _unchanged(names, rows_of(reports), reports) == {}
 
 
+@pytest.mark.parametrize("key", ["prices of the file", "prices as a parameter"])
+def test_a_run_whose_price_file_has_changed_is_made_again_by_a_cluster(
+    cluster: LocalCluster, file: Path, tmp_path: Path, key: str
+) -> None:
+    quotes, given = tmp_path / "quotes.csv", ("policy=quarterly", "to_target=True")
+    priced = file
+    if key == "prices of the file":
+        priced = tmp_path / "priced.yaml"
+        priced.write_text(f"{file.read_text()}\nprices: {quotes}\n")
+    else:
+        given = (*given, f"prices={quotes}")
+    parameters = [word for text in given for word in ("-p", text)]
+    words = (*TODAY, *parameters, "--reports", tmp_path / "reports", "--cluster", cluster.scheduler_address)
+    orders = list[str]()
+    for price, more in ((380, ()), (390, ("--if-changed",))):
+        quotes.write_text(f"asset,price,date\nSPY,{price},2022-12-29\n")
+        assert "1 run: 1 made, 0 found, 0 failed." in rebalance("batch", priced, *words, *more).out
+        orders.append(rows_of(tmp_path / "reports")["verdict"].item())
+    assert orders[0] != orders[1]
+    assert len(list((tmp_path / "reports").glob("*-2022-12-29-*"))) == 1  # under one name
+
+
 # -- deaths ----------------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from commanded import ROOT, TRADES, Done, rebalance
 
 from backtests.comparison import compare
 from backtests.runs.notebook import COMPARING
+from backtests.runs.parameters import injected
 from backtests.runs.report_settings import is_told_by_settings
 from backtests.runs.verify import kept_run
 from desk.commands import report
@@ -28,13 +29,14 @@ from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
 from desk.commands.made import Made
 from desk.commands.report import TOUR, ask_report, make_report, parquet, tour_text, trades_of
+from foundation.errors import ConfigError
 from research.orders import trade_list
 from research.portfolio import load_portfolio
 from research.portfolio.holdings.blotter import Blotter
 
 FILE = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 REBALANCE = [str(Path(sys.executable).parent / "rebalance")]
-QUICK = ["-p", "rl_steps=4096", "-p", "rl_seeds=1", "-p", "draws=200"]
+QUICK = ["-p", "rl_steps=4096", "-p", "rl_seeds=1", "-p", "draws=200", "-p", "tracking_penalty=6"]
 GIVEN = ("reference=tuned", "benchmark=SPY")  # of the report that is killed: neither decides what is recommended
 CARD = "policies/rl/card.html"
 SHOWN = ["tearsheet.html", "tearsheet.json", "trades.csv", "trades.json", "results.parquet", "compare_policies.ipynb"]
@@ -160,6 +162,8 @@ def test_without_a_recommendation_nothing_is_bought_from_cash_and_the_list_says_
     assert comparison.recommendation.policy is None
     assert "The file's active policy is threshold; no trades are listed." in comparison.warnings
     assert (len(listed.orders), listed.headline) == (0, "No trade: no policy is recommended.")
+    hypothetical = sorted(reason.partition(";")[0] for reason in listed.would_trade["reason"])
+    assert hypothetical == [f"{gap}.00 points under target: to its target" for gap in (40, 60)]
     assert trade_list(portfolio, portfolio.policies["never"]).reason == "first purchase from cash"
 
 
@@ -182,6 +186,17 @@ def test_the_manifest_says_what_the_run_was_made_from(reports: Path) -> None:
     assert len(manifest["fingerprint"]) == 64
     assert {"numpy", "torch", "scipy"} <= set(manifest["versions"])
     assert set(manifest["times"]) == {"started", "ended", "seconds"}
+
+
+def test_a_penalty_that_is_given_is_in_place_of_the_files_and_names_another_run(reports: Path) -> None:
+    file, run = reports.parent / "desk.yaml", run_in(reports)
+    assert json.loads((run / "manifest.json").read_text())["settings"]["portfolio"]["tracking_penalty"] == 6.0
+    assert injected(run / "compare_policies.ipynb")["tracking_penalty"] == 6.0
+    asked = [word for word in QUICK if "=" in word]
+    assert ask_report(file, asked, reports).final == run
+    assert ask_report(file, asked[:-1], reports).final != run
+    with pytest.raises(ConfigError, match=r"tracking_penalty: out of bounds .*found -2"):
+        ask_report(file, ["tracking_penalty=-2"])
 
 
 def test_the_same_run_gives_the_same_bytes(reports: Path) -> None:

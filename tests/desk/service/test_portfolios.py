@@ -278,7 +278,8 @@ def test_all_mistakes_come_at_once_each_with_its_place(signed_in: SignedIn, tmp_
     assert same.keys() == lines.keys()
     assert not any("line" in text.partition(":")[0] for text in same.values())
     (shares,) = (each for each in found.json()["errors"] if each["field"].endswith("shares"))
-    assert (shares["value"], shares["mend"]) == (-5, "Give a number that is at least 0 and at most 1e+15.")
+    assert shares["value"] == -5
+    assert shares["mend"].startswith("Give a number that is at least 0 and at most 1e+15. A portfolio has no short")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a trade list says: its tables, its reasons, what it traces back to, and the portfolio that it leaves."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from foundation.errors import ConfigError, PolicyError
+from research.accounting import Impact
 from research.allocation import target_path
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
@@ -303,3 +305,20 @@ def test_market_without_quotes_gives_notionals() -> None:
     assert len(got.orders) == 20
     assert got.orders["units"].isna().all()
     assert (got.orders["notional"] > 1_000.0).all()
+
+
+def test_orders_that_are_large_for_their_market_are_said_to_leave_out_its_impact(desk: Any) -> None:
+    def said(portfolio: Portfolio) -> str:
+        notes = trade_list(portfolio, Threshold(portfolio.strategic, 0.02)).notes
+        return "".join(note for note in notes if note.startswith("Costs leave out market impact"))
+
+    rich = desk([100.0, 50.0], [58_000, 72_000], 500_000.0, [0.5, 0.5])  # A is sold for 0.85 million, B bought for 1.35
+    assert re.search(r": B \(1,3\d\d,\d{3} USD, its volume is not known\)\. With volumes, `impact`", said(rich))
+    assert said(desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])) == ""
+    file = load_portfolio("data/portfolios/sixty_forty.yaml")
+    assert said(file) == ""
+    large = replace(file, holdings=400 * file.holdings, shares=400 * file.shares, cash=400 * file.cash)
+    day = float((file.market.volumes * file.market.prices)[-21:, 1].mean())
+    (buy,) = trade_list(large, Threshold(large.strategic, 0.02)).orders.query("asset == 'AGG'")["notional"]
+    assert said(large).partition(": ")[2].startswith(f"AGG ({buy:,.0f} USD, {100 * buy / day:.1f} % of the mean volume")
+    assert said(replace(large, costs=replace(large.costs, impact=Impact(1.0)))) == ""

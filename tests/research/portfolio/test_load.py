@@ -167,6 +167,8 @@ def test_market_file_is_found_from_the_portfolio_file(own: Any, monkeypatch: pyt
     assert got.holdings[0] == 100 * 104.0
     assert got.market.cash[1] > 0.0
     assert got.settings["market"] == {"file": "prices/mine.csv", "quotes": "prices/mine.csv", "cash": "bill"}
+    told = [note for note in got.market.notes if note.startswith("Returns and quotes are the same closes, mine.csv:")]
+    assert [note.warning for note in told] == [True]
 
 
 def test_a_past_day_gives_what_a_file_that_ends_on_it_gives(own: Any, tmp_path: Path) -> None:
@@ -292,13 +294,13 @@ ERRORS = [
      "365", "Write `periods_per_year: 252`"),
     ("test_start", "periods_per_year: 0\ntest_start", "periods_per_year", "out of bounds", "0", "least 1"),
     ("target: 0.60", "target: 60", "lines.SPY.target", "out of bounds", "60", "at least 0 and at most 1"),
-    ("target: 0.60", "target: -0.6", "lines.SPY.target", "out of bounds", "-0.6", "at least 0"),
+    ("target: 0.60", "target: -0.6", "lines.SPY.target", "out of bounds", "-0.6", "no short positions"),
     ("target: 0.60", "target: 60%", "lines.SPY.target", "not a number", "'60%'", "plain number"),
     ("target: 0.60", "target: true", "lines.SPY.target", "not a number", "True", "plain number"),
     ("target: 0.60", "target: .nan", "lines.SPY.target", "not a finite number", ".nan", "plain number"),
     ("shares: 100", "shares: 100, holdings: 5", "lines.SPY", "states shares and holdings", "{'shares': 100, '", "one"),
     (", shares: 100", "", "lines.SPY", "states neither shares nor holdings", "{'asset_class'", "State exactly one"),
-    ("shares: 100", "shares: -100", "lines.SPY.shares", "out of bounds", "-100", "at least 0"),
+    ("shares: 100", "shares: -100", "lines.SPY.shares", "out of bounds", "-100", "leave a short one out"),
     ("SPY: {asset_class: us_equity", "TLT: {asset_class: bonds", "lines.TLT.shares", "no quote on 2", "100", "as `h"),
     ("[0.55, 0.65]", "[0.61, 0.65]", "lines.SPY.range", "does not contain the target, 0.6", "[0.61, 0.65]", "between"),
     ("[0.55, 0.65]", "[0.65, 0.55]", "lines.SPY.range", "not an interval", "[0.65, 0.55]", "[lower, upper]"),

@@ -248,6 +248,9 @@ def test_what_is_left_out_is_said_on_the_page_in_the_numbers_and_in_the_terminal
     printed = plan_text(replace(life, left_out=found["left_out"]), NOTES)
     assert f"\n\nWarning: {NOTES[0]}\nWarning: {left_out}\nWarning: The plan is longer than the data" in printed
     assert "No warnings." not in page
+    heads, first = printed[printed.index("policy  ") :].splitlines()[:2]
+    assert heads.endswith(f"taxes in {life.plan.years} years")
+    assert len(first) == len(heads)
 
 
 # -- a rule without an amount ----------------------------------------------------------------------------------------

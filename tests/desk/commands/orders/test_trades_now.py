@@ -79,6 +79,7 @@ def test_a_price_that_is_far_from_the_close_is_taken_where_the_desk_says_so(tmp_
     said = rebalance(*words, "--prices-ok", "SPY")
     assert said.status == 0
     assert "the price of SPY, 38.344, is −90 % from the last close, 383.44; it is taken" in said.out
+    assert said.out.index("it is taken") < said.out.index("Prices: price file")  # a page may show the first notes alone
 
 
 def test_rates_are_those_of_the_command_line(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_forms_jobs_and_runs_in_a_browser(
     claimed = queue.claim(service.sessions, "test")
     assert claimed is not None
     assert sorted(claimed.arguments["options"]) == [f"--parameter={each}" for each in (
-        "draws=2000", "rl_seeds=0", "rl_steps=0"
+        "draws=2000", "rl_seeds=0", "rl_steps=0", "tracking_penalty=-1"
     )]  # fmt: skip
     queue.beat(service.sessions, claimed, "comparing (40 %)")
     expect(following).to_have_text("Runs: comparing (40 %).")

@@ -7,6 +7,7 @@ import pytest
 from clean_rows import clean_rows
 
 from foundation.errors import ConfigError, DataError
+from research.market.calendars import sessions
 from research.market.quality import KINDS, check
 from research.market.quality.findings import finding, score
 from research.market.store import Known, known_of_rows
@@ -50,6 +51,22 @@ def test_the_line_names_what_the_worst_asset_lost_points_for() -> None:
     quality = check(few([10.0, 11.0, 10.5, 10.0, 11.0], volume=[5.0, 0.0, 6.0, 0.0, 7.0]))
     assert quality.line() == "1 asset, 1 finding, least score A 100 (2 days without volume)."
     assert check(few([10.0, 11.0, 10.5, 10.0, 11.0])).line() == "1 asset, no findings."
+
+
+@pytest.mark.parametrize(
+    ("first", "classes", "points"),
+    [(120.0, None, 70.0), (120.0, {"A": "cash"}, 100.0), (120.0, {"A": "bonds"}, 70.0), (1.0, None, 100.0)],
+)
+def test_a_price_that_never_changes_is_stuck_unless_it_is_cash(
+    first: float, classes: dict[str, str] | None, points: float
+) -> None:
+    """Chance says nothing of it: no move shows how large moves are."""
+    days = sessions(np.datetime64("2020-01-02"), np.datetime64("2021-12-31"), "XNYS")
+    known = Known(("A",), np.zeros(len(days), int), days, {"close": np.full(len(days), first)})
+    quality = check(known, classes=classes)
+    assert quality.scores == {"A": points}
+    said = "A keeps the close 120 for 505 sessions, from 2020-01-03 to 2021-12-31."
+    assert [each.sentence for each in quality.findings] == ([said] if points < 100.0 else [])
 
 
 def test_tables_have_a_row_an_asset_and_a_row_a_finding() -> None:

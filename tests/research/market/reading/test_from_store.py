@@ -385,14 +385,19 @@ def test_prices_whose_adjustment_is_not_stated_are_used_with_a_warning(tmp_path:
     plain = PriceStore(tmp_path / "mine", "mine")
     keep(plain, "A", MONTH, [10.0] * 22)
     found = market(plain, {"A": "XNYS"})
-    [told] = [note for note in found.notes if "adjusted for" in note]
+    told, quotes = [note for note in found.notes if "adjusted for" in note]
     assert "`rebalance data import FILE --as NAME --adjustment raw`" in told
     assert told.warning
+    assert quotes.warning
     assert "total-return closes" in found.instruments["adjustment"].iloc[0]
     plain.describe(adjustment="split")
     found = market(plain, {"A": "XNYS"})
     assert [note for note in found.notes if "adjusted for" in note] == []
     assert "quotes: adjusted for splits" in found.instruments["adjustment"].iloc[0]
+    plain.describe(adjustment="total")
+    [told] = [note for note in market(plain, {"A": "XNYS"}).notes if "adjusted for" in note]
+    assert (told, told.warning) == (quotes, True)
+    assert told.startswith("The quotes of mine are taken from closes adjusted for dividends: nobody could trade")
 
 
 @pytest.mark.parametrize(
