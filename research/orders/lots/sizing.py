@@ -362,21 +362,28 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
     """(n,) units with the sells of a step extended by one share of what it leaves of their assets, to pay a withdrawal.
 
     A step sells down to the targets; a withdrawal is paid, and the reserve stays, even if the sells fill worse. All
-    assets then keep the proportions of the step, in whatever order they stand.
+    assets then keep the proportions of the step, in whatever order they stand. Where these do not suffice, as beside an
+    asset that is halted, all that may be sold is.
     """
     moved = units - position.units
-    left = np.where((moved < 0.0) & position.may(moved), np.maximum(units, 0.0), 0.0)
     room = np.maximum(position.most(np.full(len(units), -1.0)) + moved, 0.0)
-
-    def less(part: float) -> Array:
-        return units - np.minimum(part * left, room)
-
-    def short(part: float) -> float:
-        return position.short_on(less(part) - position.units, floor, np.inf)
-
-    if short(0.0) <= len(units) * CENT or short(1.0) > 0.0:
+    if position.short_on(moved, floor, np.inf) <= len(units) * CENT:
         return units
-    return less(1.0 - _largest_part(lambda left: short(1.0 - left) <= 0.0))
+    for sold in (moved < 0.0, moved <= 0.0):
+        left = np.where(sold & position.may(np.full(len(units), -1.0)), np.maximum(units, 0.0), 0.0)
+        less = partial(_less, units, left, room)
+        if position.short_on(less(1.0) - position.units, floor, np.inf) <= 0.0:
+            break
+    else:
+        return units
+    return less(
+        1.0 - _largest_part(lambda kept: position.short_on(less(1.0 - kept) - position.units, floor, np.inf) <= 0.0)
+    )
+
+
+def _less(units: Array, left: Array, room: Array, part: float) -> Array:
+    """(n,) units after a part of what is left (n,) is sold, at most what there is room for (n,)."""
+    return units - np.minimum(part * left, room)
 
 
 def within_cash(position: Position, buys: Array) -> Array:
@@ -481,8 +488,12 @@ def _exact(position: Position, trade: Trade, target: Array, policy: str) -> tupl
     pace, lots = Pace(np.empty((0, n)), position.day, 1.0), Lots.empty(n, 0)
     record = Record(np.empty((1, n)), np.empty((1, len(COST_COLUMNS), n)), 0)
     quotes = Quotes(prices, 0, 1.0, tradable)
-    charged = (position.cost_parameters, lots, Scratch.of(n), record)
+    scratch = Scratch.of(n)
+    charged = (position.cost_parameters, lots, scratch, record)
     status, nav, _, _, _ = book(units, position.cash, position.nav, quotes, box, pace, *charged)
+    if status == REFUSED and trade.cash_upper < 0.0:  # of a withdrawal `_raised` sells the rest, and what costs take
+        moves = scratch.asked != scratch.weights
+        return np.where(moves, scratch.asked * position.nav / position.prices, position.units), position.nav
     if status == REFUSED:
         raise PolicyError(
             f"the trade of policy {policy!r} cannot be paid for: its costs would take more than the assets that trade "

@@ -44,6 +44,18 @@ def test_flow_goes_to_the_largest_gap_until_it_is_as_large_as_the_next(desk: Any
     assert got.after().holdings.tolist() == [1_000.0 * each for each in left]
 
 
+def test_withdrawal_beside_a_halted_asset_is_paid_where_the_assets_that_trade_suffice(desk: Any) -> None:
+    """The rule sells down to targets, of a NAV that is nearly all halted: its box leaves cash below zero."""
+    halted, spread = [True, True, True, True, False], [0.0, 20.0, 0.0, 0.0, 0.0]
+    held, targets = [0, 15_302, 6_406, 35_587, 35_587], [0.0, 1 / 3, 1 / 3, 0.0, 1 / 3]
+    made = desk([1.0] * 5, held, 7_117.44, targets, commission=0.0, half_spread=spread, tradable=halted)
+    got = trade_list(made, Never(made.strategic), request=Request(flow=-57_999.68))
+    assert not got.sized.buys
+    assert 0.0 <= got.sized.cash < 1.0
+    assert got.after().holdings[3] == 0.0
+    assert got.after().holdings[4] == 35_587.0
+
+
 def test_deposit_that_does_not_suffice_is_part_of_the_policys_trade(free: Portfolio) -> None:
     # After the deposit B would be 4.2 points under target; two are allowed. To target each asset goes to 60,000.
     got = trade_list(free, Threshold(free.strategic, 0.02), request=Request(flow=20_000.0))
