@@ -15,9 +15,9 @@ def listed(name: str, side: str, symbol: str, quantity: float | None, price: flo
     return ListedOrder(name, side, symbol, quantity, notional, currency, "", price, "2022-12-29", "to target")
 
 
-def made(ticket: str, *orders: ListedOrder) -> Event:
+def made(ticket: str, *orders: ListedOrder, calendar: str = "") -> Event:
     """The list of a ticket."""
-    return Event(ListMade(*MADE, orders=orders), "sixty_forty", ticket)
+    return Event(ListMade(*MADE, orders=orders, calendar=calendar), "sixty_forty", ticket)
 
 
 def executed(

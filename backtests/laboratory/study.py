@@ -59,7 +59,7 @@ def optimality_gap(
     return gaps(play_rules(laboratory, {OPTIMUM: best, **rules}, workers, doing), OPTIMUM)
 
 
-def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 0.95) -> pd.DataFrame:
+def gaps(played: Mapping[str, SimulationResult], reference: str) -> pd.DataFrame:
     """A row for each rule: its figures, and its J compared with the reference's, paired over their common paths.
 
     loss, cost, tracking : bp of NAV a year.  turnover, events : a year.  loss_lower, loss_upper : bounds of the loss.
@@ -69,8 +69,8 @@ def gaps(played: Mapping[str, SimulationResult], reference: str, level: float = 
     """
     base, rows = played[reference], {}
     for name, one in played.items():
-        whole, gap = estimate(one.loss, level), difference(one, base, level=level)
-        over = ratio(one.loss, base.loss, level)
+        whole, gap = estimate(one.loss), difference(one, base)
+        over = ratio(one.loss, base.loss)
         rows[name] = {
             "loss": whole.value, "loss_lower": whole.lower, "loss_upper": whole.upper,
             **{figure: float(getattr(one, figure).mean()) for figure in PATH_FIGURES},
@@ -114,10 +114,9 @@ class ScalingLaws(NamedTuple):
     loss: float
 
 
-def scaling_laws(tracking_penalty: float = TRACKING_PENALTY) -> ScalingLaws:
+def scaling_laws() -> ScalingLaws:
     """The optimal band of the asset of a 60/40 portfolio at several costs, by dynamic programming and in closed form.
 
-    tracking_penalty : price of squared tracking error.
     Source : Janecek and Shreve (2004), as in `research.rules.optimum.one_asset`.
     """
     rows, interval, drift = [], 1.0 / CHECKS_PER_YEAR, LINE * LINE_VOLATILITY**2
@@ -127,11 +126,11 @@ def scaling_laws(tracking_penalty: float = TRACKING_PENALTY) -> ScalingLaws:
             np.array([drift]),
             np.array([[LINE_VOLATILITY**2]]),
             np.array([cost]),
-            tracking_penalty,
+            TRACKING_PENALTY,
             interval,
         )
-        h = best_half_width(LINE, cost, tracking_penalty, sigma=LINE_VOLATILITY, interval=interval)
-        closed = 1e4 * to_edge(LINE, LINE_VOLATILITY, h, interval).loss(LINE_VOLATILITY, cost, tracking_penalty)
+        h = best_half_width(LINE, cost, TRACKING_PENALTY, sigma=LINE_VOLATILITY, interval=interval)
+        closed = 1e4 * to_edge(LINE, LINE_VOLATILITY, h, interval).loss(LINE_VOLATILITY, cost, TRACKING_PENALTY)
         width = float(region.upper[0][0] - region.lower[0][0]) / 2.0
         rows.append((cost, width, 1e4 * region.value, h, closed))
     table = pd.DataFrame(rows, columns=["cost", "half_width", "loss", "closed_width", "closed_loss"])
@@ -190,10 +189,10 @@ class Study:
         """Number of paths of the fully invested markets."""
         return _fewer(self.laboratory.paths)
 
-    def sample_of_three(self, path: int = 0) -> pd.DataFrame:
-        """The same of the three fully invested assets: gaps of the first two."""
+    def sample_of_three(self) -> pd.DataFrame:
+        """The same of the first path of the three fully invested assets: gaps of the first two."""
         laboratory = THREE.laboratory(self.laboratory.paths, self.laboratory.seed)
-        return weekly_gaps(laboratory, OptimalRegion(THREE.holding, self.three), path)
+        return weekly_gaps(laboratory, OptimalRegion(THREE.holding, self.three), 0)
 
     def __repr__(self) -> str:
         """A short table and the findings."""

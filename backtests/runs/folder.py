@@ -98,9 +98,9 @@ class Run:
         return {"run": self.name, **asdict(self), **surroundings(), **facts}
 
 
-def surroundings(root: Path = ROOT) -> dict[str, Any]:
+def surroundings() -> dict[str, Any]:
     """The environment of results: versions of libraries and of Python, platform, hash of the lock."""
-    lock = root / "requirements.lock"
+    lock = ROOT / "requirements.lock"
     return {
         "versions": dict(_versions()),
         "python": platform.python_version(),

@@ -37,7 +37,7 @@ from foundation.home import TRIAL_BOOK, stated_folder
 TRIAL_KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")
 MOST_WAITING = 1_000  # backtests that wait in memory
 VERSION, ABOUT = 2, b"trials"  # of the form of a file, and where its schema says what holds for all of its trials
-NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the ids, and of the bytes
+NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the trials, and of the bytes
 LONGEST_POLICY = 240  # letters of a policy that are kept; longer ones end with their hash
 TEXTS = ("kind", "policy", "first", "last")
 KNOWN = ("active_return", "active_volatility", "skewness", "kurtosis", "loss", "cluster")  # NaN where it is not
@@ -113,7 +113,7 @@ def book_folder() -> Path:
 
 
 def count_trials(batches: Sequence[Batch], run: str = "") -> None:
-    """Write batches of trials into the book; one that is there already adds nothing.
+    """Write batches of trials into the book; one that is there already, with as much known, adds nothing.
 
     batches : those without trials are left out.
     run     : name of the run that they belong to; by default the one that this notebook is executed for.
@@ -199,7 +199,10 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _write(folder: Path, batch: Batch, run: str) -> None:
-    named = hashlib.sha256(np.sort(batch.table["id"].to_numpy()).astype("<u8").tobytes()).hexdigest()[:16]
+    order = np.argsort(ids := batch.table["id"].to_numpy())
+    known = batch.table[list(KNOWN)].notna().to_numpy()[order]
+    told = ids[order].astype("<u8").tobytes() + (known.tobytes() if known.any() else b"")
+    named = hashlib.sha256(told).hexdigest()[:16]
     if any(folder.glob(f"{named}-*.parquet")):
         return
     about = {

@@ -17,37 +17,34 @@ from research.market.quality import market_warnings
 
 Intervals = Callable[[str, Sequence[int]], Mapping[int, str]]
 
-BEST = 8
+BEST = 8  # policies of a portfolio that are shown
 KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "sharpe", "max_drawdown", "turnover", "trades")
 
 
-def sweep_text(
-    prepared: PreparedSweep, tables: Iterable[pd.DataFrame], rows: int = BEST, intervals: Intervals | None = None
-) -> str:
+def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], intervals: Intervals | None = None) -> str:
     """The summary of a sweep from its table, which may come in parts.
 
     prepared  : the sweep.
     tables    : a row for each configuration; metrics in the units of records.
-    rows      : number of policies that are shown.
     intervals : interval of J in words, by configuration, of a portfolio and some of its configurations, or None.
 
     Policies are ranked where half of those of a portfolio were played under the same conditions; else the lowest are
     told, each with its own conditions, as no ranking.
     """
     under = reference(prepared)
-    best = best_first(pd.concat(best_of(under, tables, rows).values(), ignore_index=True), "loss")
+    best = best_first(pd.concat(best_of(under, tables, BEST).values(), ignore_index=True), "loss")
     text = [headline(prepared)]
     for portfolio, part in best.groupby("portfolio", sort=False):
         now, own = under[str(portfolio)], own_conditions(prepared.setups[str(portfolio)])
         if now is None:
             reason = f"No ranking on {portfolio}: fewer than half of the policies share costs, lag and start date."
             text += ["", f"{reason}\nThe lowest J, each under its own conditions, net of costs:"]
-            text += ["", _table(part.head(rows), with_conditions=True)]
+            text += ["", _table(part.head(BEST), with_conditions=True)]
             continue
         text += ["", f"The lowest J on {portfolio} ({_words(now)}), net of costs:"]
         if now != own:
             text[-1] += f"\n(none or too few policies ran under the portfolio's own conditions, {_words(own)})"
-        shown = part.head(rows)
+        shown = part.head(BEST)
         told = {} if intervals is None else intervals(str(portfolio), shown["configuration"].tolist())
         text += ["", _table(shown, told)]
     return "\n".join(text) + warnings_text(data_warnings(prepared))

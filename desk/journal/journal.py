@@ -141,7 +141,7 @@ class Journal:
         """The entry of this identity, which is written where there is none."""
         if earlier := list(self.entries(key=entry.key)):
             unlike = {f for f, value in vars(entry.record).items() if value != getattr(earlier[0].record, f)}
-            if unlike - {"quote", "quotes"}:
+            if unlike - {"quote", "quotes", "calendar"}:  # that of a ticket is one, and old entries do not state it
                 raise DataError(
                     f"entry {earlier[0].sequence} of the journal has this {entry.kind} with another "
                     f"{', '.join(sorted(unlike))}: found {entry.content}, journalled {earlier[0].content}. Journal a "

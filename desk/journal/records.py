@@ -66,6 +66,7 @@ class ListMade:
     orders           : orders in the sequence of the ticket.
     files            : paths to which it was written.
     quotes           : by order id, the quotes of the moment.
+    calendar         : exchange calendar of its sessions, "" where its ticket does not say it.
     """
 
     kind: ClassVar[str] = "list"
@@ -82,6 +83,7 @@ class ListMade:
     orders: tuple[ListedOrder, ...]
     files: tuple[str, ...] = ()
     quotes: Mapping[str, Quote] = field(default_factory=dict)
+    calendar: str = ""
 
 
 @dataclass(frozen=True)

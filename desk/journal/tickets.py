@@ -45,9 +45,9 @@ def list_event(document: Mapping[str, Any], files: Sequence[str] = ()) -> Event:
         for row in (*document["orders"], *exchanges)
     )
     said = {name: document[name] for name in ("file", "policy", "as_of", "last_close", "data", "headline", "reason")}
-    return ticket_event(
-        document, ListMade(**said, approvals=document.get("approvals", 0), orders=orders, files=tuple(files))
-    )
+    calendar, approvals = document.get("sending", {}).get("calendar", ""), document.get("approvals", 0)
+    record = ListMade(**said, approvals=approvals, orders=orders, files=tuple(files), calendar=calendar)
+    return ticket_event(document, record)
 
 
 def cross_events(document: Mapping[str, Any]) -> list[Event]:

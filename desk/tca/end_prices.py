@@ -1,12 +1,10 @@
 """The price after an order, at which units are valued that were not filled: the close of its day in a market."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 import numpy as np
 
 from desk.tca.orders import EndPrice
-from research.market.calendars import day_at
 from research.portfolio import Portfolio
 
 
@@ -18,7 +16,7 @@ def lines_of(portfolio: Portfolio) -> dict[str, int]:
 
 
 def end_prices(portfolios: Sequence[Portfolio]) -> EndPrice:
-    """A function of symbol, currency and moment that gives the close of that day of the exchange, currency per unit.
+    """A function of symbol, currency and day that gives the close of that day, currency per unit.
 
     It is the close of the first of the portfolios that has one. None has one for a symbol of no asset, an asset in
     another currency than its own, and a day without a close: None is given.
@@ -29,12 +27,12 @@ def end_prices(portfolios: Sequence[Portfolio]) -> EndPrice:
 
 def _closes(portfolio: Portfolio) -> EndPrice:
     market, lines = portfolio.market, lines_of(portfolio)
-    quoted_in, rows = portfolio.quoted_in, {str(day): t for t, day in enumerate(market.days)}
+    quoted_in, rows = portfolio.quoted_in, {day: t for t, day in enumerate(market.days)}
 
-    def price(symbol: str, currency: str, moment: str) -> float | None:
+    def price(symbol: str, currency: str, day: np.datetime64) -> float | None:
         if symbol not in lines or not currency == quoted_in[lines[symbol]] == portfolio.basis:
             return None
-        row = rows.get(str(day_at(datetime.fromisoformat(moment), market.calendar)))
+        row = rows.get(day)
         close = np.nan if row is None else market.prices[row, lines[symbol]]
         return None if np.isnan(close) else float(close)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
@@ -17,10 +18,12 @@ from desk.journal.journal import Journal
 from desk.journal.records import Cancelled, Corrected, Filled, ListedOrder, ListMade, OrderSent, Quote, Refused
 from foundation.arguments import first_fault
 from foundation.errors import DataError
+from research.market.calendars import day_at
 from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortfall, shortfall
 
-EndPrice = Callable[[str, str, str], float | None]
+EndPrice = Callable[[str, str, np.datetime64], float | None]
 SIZES = {1e4: "below 10k", 1e5: "10k to 100k", 1e6: "100k to 1m", float("inf"): "1m and more"}  # of notional
+CALENDAR = "XNYS"  # of orders of which nobody says the exchange
 AT_FILL = 60.0  # seconds between a fill and a quote, beyond which the quote does not say where the market was
 WORDS = ("order", "ticket", "portfolio", "asset", "side", "venue", "currency", "state", "moment", "day", "hour", "size",
          "quotes")  # fmt: skip
@@ -41,11 +44,16 @@ class Orders(NamedTuple):
 
 @dataclass
 class Trace:
-    """The records of one order, in the sequence of the journal. moment : of its first entry."""
+    """The records of one order, in the sequence of the journal.
+
+    moment   : of its first entry.
+    calendar : exchange calendar of its list, "" where that is not known.
+    """
 
     ticket: str = ""
     portfolio: str = ""
     moment: str = ""
+    calendar: str = ""
     listed: ListedOrder | None = None
     sent: list[OrderSent] = field(default_factory=list)
     fills: list[Filled] = field(default_factory=list)
@@ -59,32 +67,40 @@ class Trace:
         return not is_exchange and bool(self.sent or self.fills or self.ends)
 
 
-def no_price(symbol: str, currency: str, moment: str) -> None:
+def no_price(symbol: str, currency: str, day: np.datetime64) -> None:
     """No price after an order, where no market is given."""
 
 
 def read_orders(
-    journal: Journal, *, ticket: str = "", since: str = "", delay: Delay = "wanted", end_price: EndPrice = no_price
+    journal: Journal,
+    *,
+    ticket: str = "",
+    since: str = "",
+    delay: Delay = "wanted",
+    end_price: EndPrice = no_price,
+    calendar: str = CALENDAR,
 ) -> Orders:
     """The orders of a journal with their parts.
 
     ticket    : the beginning of the hash of their list, "" for all.
     since     : first day on which they traded, YYYY-MM-DD, "" for all.
     delay     : convention of delay and opportunity, as `shortfall` takes it.
-    end_price : function of symbol, currency and moment that gives the price at which units are valued that were not
+    end_price : function of symbol, currency and day that gives the price at which units are valued that were not
                 filled, currency per unit, or None.
+    calendar  : exchange calendar of orders whose list does not say it.
 
-    In the table, `state` is filled, ended (cancelled, refused, or replaced by a later list) or open; `moment`, `day`
-    and `hour`, in UTC, are those of the first fill, else of the sending by the venue's clock, else of the first entry;
-    `quotes` is the source of the quotes at the fills. `notional`, the value of the units wanted at the decision price,
-    and `traded`, the value of the fills, are in the currency of the order, as all parts.
+    In the table, `state` is filled, ended (cancelled, refused, or replaced by a later list) or open; `moment` and
+    `hour`, in UTC, are those of the first fill, else of the sending by the venue's clock, else of the first entry, and
+    `day` is the day of the exchange at that moment; `quotes` is the source of the quotes at the fills. `notional`, the
+    value of the units wanted at the decision price, and `traded`, the value of the fills, are in the currency of the
+    order, as all parts.
     """
     rows, faults = [], []
     last = {entry.portfolio: entry.ticket for entry in journal.entries(kind=OrderSent.kind)}
     for name, trace in traces(journal).items():
         if trace.ticket.startswith(ticket) and trace.counts:
             try:
-                row = row_of(name, trace, delay, end_price)
+                row = row_of(name, trace, delay, end_price, trace.calendar or calendar)
             except DataError as error:
                 faults.append(str(error))
                 continue
@@ -102,7 +118,9 @@ def traces(journal: Journal) -> dict[str, Trace]:
         corrections.setdefault(entry.record.corrects, {}).update(entry.record.values)
     found: dict[str, Trace] = {}
     lists: dict[tuple[str, str], ListedOrder] = {}  # two lists may have one order, sized at different prices
+    calendars: dict[str, str] = {}
     for entry in journal.entries(kind=ListMade.kind):
+        calendars[entry.ticket] = entry.record.calendar
         for listed in entry.record.orders:
             lists[entry.ticket, listed.order] = listed
             found.setdefault(listed.order, Trace(entry.ticket, entry.portfolio)).listed = listed
@@ -115,6 +133,8 @@ def traces(journal: Journal) -> dict[str, Trace]:
                 if kind is OrderSent:
                     trace.ticket, trace.listed = entry.ticket, lists.get((entry.ticket, entry.order), trace.listed)
                 getattr(trace, place).append(_corrected(entry, corrections.get(entry.sequence)))
+    for trace in found.values():
+        trace.calendar = calendars.get(trace.ticket, "")
     return found
 
 
@@ -135,8 +155,8 @@ def _corrected(entry: Entry, values: Mapping[str, Any] | None) -> Any:
     return record
 
 
-def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[str, Any]:
-    """The row of an order. Raises DataError for what cannot be an order."""
+def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice, calendar: str) -> dict[str, Any]:
+    """The row of an order of an exchange. Raises DataError for what cannot be an order."""
     fills = [fill for fill in trace.fills if fill.quantity]
     records: list[OrderSent | Filled | ListedOrder] = [*trace.sent, *fills, *filter(None, [trace.listed])]
     if not records:
@@ -146,6 +166,7 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
     venue = next((record.venue for record in [*trace.sent, *trace.fills, *trace.ends]), "")
     quote = trace.sent[0].quote if trace.sent else None
     moment = fills[0].traded_at if fills else (trace.sent[0].sent_at if trace.sent else "") or trace.moment
+    day = day_at(_instant(moment), calendar)
     observed = ObservedOrder(
         name,
         of.side,
@@ -153,7 +174,7 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
         fills=tuple(_observed(fill) for fill in fills),
         decision=trace.listed.price if trace.listed else None,
         arrival=mid(quote),
-        end=end_price(of.symbol, of.currency, moment),
+        end=end_price(of.symbol, of.currency, day),
         fees=_fees(fills, of.currency),
     )
     notional = None if observed.decision is None else observed.wanted * observed.decision
@@ -167,7 +188,7 @@ def row_of(name: str, trace: Trace, delay: Delay, end_price: EndPrice) -> dict[s
         "currency": of.currency,
         "state": "filled" if not observed.rest else "ended" if trace.ends else "open",
         "moment": moment,
-        "day": moment[:10],
+        "day": str(day),
         "hour": moment[11:13],
         "size": "" if notional is None else next(words for limit, words in SIZES.items() if notional < limit),
         "quotes": next((fill.quote.source for fill in fills if fill.quote), ""),
@@ -205,15 +226,16 @@ def _wanted(name: str, trace: Trace, fills: Sequence[Filled]) -> float:
 def _observed(fill: Filled) -> ObservedFill:
     """A fill with its quote, which counts where it is of the moment of the fill, or states none."""
     quote = fill.quote
-    if quote is not None and quote.moment and abs(_seconds(quote.moment) - _seconds(fill.traded_at)) > AT_FILL:
-        quote = None
+    if quote is not None and quote.moment:
+        apart = abs(_instant(quote.moment) - _instant(fill.traded_at))
+        quote = quote if apart.total_seconds() <= AT_FILL else None
     return ObservedFill(fill.quantity, fill.price, mid(quote), half_spread(quote))
 
 
-def _seconds(moment: str) -> float:
-    """Seconds since 1970 of a moment, in UTC where it states no offset."""
+def _instant(moment: str) -> datetime:
+    """The instant of a moment, in UTC where it states no offset."""
     found = datetime.fromisoformat(moment)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _fees(fills: Sequence[Filled], currency: str) -> float | None:

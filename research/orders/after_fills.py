@@ -312,3 +312,11 @@ def lots_after(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
         tax = after_sales(tax, traded, portfolio.market.assets, pd.Timestamp(day))
         held = tuple(np.array(held) + units)
     return tax
+
+
+def lots_since(portfolio: Portfolio, opening: TaxLots) -> TaxLots | None:
+    """The tax lots after the fills of a portfolio that stand, from those at the opening of its book."""
+    rows = [] if portfolio.blotter is None else list(portfolio.blotter.standing)
+    undone = [replace(row, units=-row.units, worth=-row.worth, cash=-row.cash) for row in rows]
+    at_opening = after_rows(replace(portfolio, tax_lots=None), undone)
+    return lots_after(replace(at_opening, tax_lots=opening), rows)

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from backtests.comparison.comparison import Comparison
 from backtests.engine.result import Backtest
-from backtests.evaluation.metrics import METRICS, lower_is_better
+from backtests.evaluation.metrics import METRICS
 from backtests.sheets.tables import page_styles
 from backtests.sweeps.labels import AXIS_LABELS, CONDITIONS, SCHEDULE_LABELS, axis_value, policy_axes
 from foundation.paper.layout import limits, log_ticks, ticks
@@ -92,29 +92,27 @@ def loss_plot(comparison: Comparison) -> Figure:
     return dress(figure, "Cost against tracking error; dotted: equal J", error_title, "cost, bp a year")
 
 
-def parallel_plot(
-    table: pd.DataFrame, metric: str = "loss", beside: tuple[str, ...] = ("cost", "tracking_error")
-) -> Figure:
-    """A line a configuration of a sweep through all its axes to its metric: drag along an axis to keep some of them.
+def parallel_plot(table: pd.DataFrame) -> Figure:
+    """A line a configuration of a sweep through all its axes to its J: drag along an axis to keep some of them.
 
-    table  : a row a configuration; metrics in the units of records.
-    metric : name of a column.
-    beside : further metrics, as axes before it.
+    table : a row a configuration; metrics in the units of records.
 
-    Bright lines are the best by `metric`, shaded by rank, so that one bad corner does not hide the others.
+    Bright lines are the best by J, shaded by rank, so that one bad corner does not hide the others.
     """
     axes = [c for c in (*policy_axes(table), *CONDITIONS) if c in table and len(table[c].unique()) > 1]
-    dimensions = [axis_scale(table, axis) for axis in axes] + [metric_scale(table, m) for m in (*beside, metric)]
-    rank = table[metric].rank(pct=True, ascending=lower_is_better(metric))
+    dimensions = [axis_scale(table, axis) for axis in axes] + [
+        metric_scale(table, m) for m in ("cost", "tracking_error", "loss")
+    ]
+    rank = table["loss"].rank(pct=True)
     figure = ShownFigure(
         Parcoords(
             dimensions=dimensions,
             line={"color": 100.0 * (1.0 - rank), "colorscale": "Cividis", "cmin": 0, "cmax": 100, "showscale": True,
-                  "colorbar": {"title": {"text": f"% that have a<br>worse {METRICS[metric].name}"}}},
+                  "colorbar": {"title": {"text": f"% that have a<br>worse {METRICS['loss'].name}"}}},
             labelangle=0,
         )
     )  # fmt: skip
-    title = f"All configurations and their {METRICS[metric].phrase}"
+    title = f"All configurations and their {METRICS['loss'].phrase}"
     figure.update_layout(title=title, template="plotly_white", height=490, margin={"l": 70, "r": 40, "t": 120, "b": 30})
     return figure
 

@@ -73,9 +73,7 @@ def weights_picture(found: TargetsToday) -> Picture:
     )
 
 
-def intervals_picture(
-    name: str, title: str, caption: str, estimates: Mapping[str, Estimate], unit: str, digits: int = 2
-) -> Picture:
+def intervals_picture(name: str, title: str, caption: str, estimates: Mapping[str, Estimate], unit: str) -> Picture:
     """A row an estimate with its interval, about zero; one that leaves zero out is full.
 
     name      : name of its file.
@@ -83,7 +81,6 @@ def intervals_picture(
     caption   : sentence on what to notice.
     estimates : by the name of their row; those without an interval are left out.
     unit      : unit in words, below the axis.
-    digits    : decimals of the figures.
     """
     shown = {key: one for key, one in estimates.items() if np.isfinite([one.value, one.lower, one.upper]).all()}
     data = pd.DataFrame([(key, one.value, one.lower, one.upper) for key, one in shown.items()])
@@ -98,13 +95,13 @@ def intervals_picture(
         panel.x_title(unit)
         rows = [
             Row(key, one.value, one.lower, one.upper, LineStyle("sky", width=2.0),
-                filled=not one.lower <= 0.0 <= one.upper, figure=number(one.value, digits, signed=True))
+                filled=not one.lower <= 0.0 <= one.upper, figure=number(one.value, signed=True))
             for key, one in shown.items()
         ]  # fmt: skip
         interval_rows(panel, rows, zero=True)
         return panel.canvas
 
-    alt = "; ".join(f"{key} {one.text(digits, signed=True)}" for key, one in shown.items())
+    alt = "; ".join(f"{key} {one.text(signed=True)}" for key, one in shown.items())
     return picture(name, title, caption, f"{alt}.", data, draw)
 
 

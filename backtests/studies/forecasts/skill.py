@@ -57,12 +57,11 @@ class Skill:
         return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "lower", "upper", "p"])
 
 
-def skill_of_returns(path: ForecastPath, level: float = 0.95) -> Skill:
+def skill_of_returns(path: ForecastPath) -> Skill:
     """Rank IC, hits beyond chance, and R² and root mean squared error over the mean so far.
 
     The mean so far needs no forecast: what it foresees is drift. A forecast that expects it has no measures, and of
     another the rank IC is also given less that of the mean so far.
-    level  : level of the intervals.
     Raises : DataError for fewer than 24 dates with outcomes.
     """
     forecast, outcome, naive, horizon = path.mean, path.outcome, path.prevailing_mean, path.overlap
@@ -70,23 +69,22 @@ def skill_of_returns(path: ForecastPath, level: float = 0.95) -> Skill:
     if path.expects_mean_so_far:
         return Skill("returns", _dates(forecast, outcome), measures)
     if path.mean.shape[1] >= FEWEST_LINES:
-        measures["rank IC"] = rank_ic(forecast, outcome, horizon, level)
+        measures["rank IC"] = rank_ic(forecast, outcome, horizon)
         beyond = rank_correlations(forecast, outcome) - rank_correlations(naive, outcome)
-        measures["rank IC less that of the mean so far"] = mean_over_dates(beyond, horizon, level)
-    measures[DIRECTION] = direction(forecast, outcome, horizon, level)
-    measures["R² over the mean so far"] = out_of_sample_r2(forecast, outcome, naive, horizon, level)
-    measures["RMSE over that of the mean so far"] = rmse_ratio(forecast, outcome, naive, horizon, level)
+        measures["rank IC less that of the mean so far"] = mean_over_dates(beyond, horizon)
+    measures[DIRECTION] = direction(forecast, outcome, horizon)
+    measures["R² over the mean so far"] = out_of_sample_r2(forecast, outcome, naive, horizon)
+    measures["RMSE over that of the mean so far"] = rmse_ratio(forecast, outcome, naive, horizon)
     return Skill("returns", _dates(forecast, outcome), measures)
 
 
-def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
+def skill_of_variances(path: ForecastPath) -> Skill:
     """R² of log variance and QLIKE over the random walk, and the share of outcomes in the 90 % interval.
 
     The random walk is the realised variance of the horizon that ended. The logarithm of an expected variance lies above
     the expected logarithm: the logarithms of both are moved by their mean error so far. The gain in QLIKE is that of
     the forecast over it, above 0 where the forecast is better, of each asset and of the portfolio of equal risks, which
     takes correlations too. All are tested by Diebold and Mariano, coverage against 90 %.
-    level  : level of the intervals.
     Raises : DataError for fewer than 24 dates with outcomes.
     """
     variance, realised, last = np.square(path.deviation), path.realised, path.last_variance
@@ -95,28 +93,28 @@ def skill_of_variances(path: ForecastPath, level: float = 0.95) -> Skill:
     came, before = (np.where(values > 0.0, values, np.nan) for values in path.portfolio_realised)
     logs = _log_variances(path)
     inside = covered(*path.ends(COVERAGE), path.outcome)
-    coverage = mean_over_dates(inside - COVERAGE, path.overlap, level)
+    coverage = mean_over_dates(inside - COVERAGE, path.overlap)
     horizon = path.overlap
     theirs_lost, ours_lost = (squared_error(logs[name], logs["realised"]) for name in ("last", "forecast"))
-    ratio = out_of_sample_r2(logs["forecast"], logs["realised"], logs["last"], horizon, level)
-    ratio = replace(ratio, p=diebold_mariano(theirs_lost, ours_lost, horizon, level).p)
+    ratio = out_of_sample_r2(logs["forecast"], logs["realised"], logs["last"], horizon)
+    ratio = replace(ratio, p=diebold_mariano(theirs_lost, ours_lost, horizon).p)
     return Skill(
         "variances",
         _dates(ours, outcome),
         {
             "R² of log variance over the random walk": ratio,
-            "gain in QLIKE over the random walk": _gain(ours, theirs, outcome, horizon, level),
-            "the same of the portfolio of equal risks": _gain(path.portfolio, before, came, horizon, level),
+            "gain in QLIKE over the random walk": _gain(ours, theirs, outcome, horizon),
+            "the same of the portfolio of equal risks": _gain(path.portfolio, before, came, horizon),
             f"coverage of {percent(COVERAGE, 0)} intervals": coverage.plus(COVERAGE),
         },
     )
 
 
-def _gain(variance: Array, last: Array, outcome: Array, horizon: int, level: float) -> EstimateWithTest:
+def _gain(variance: Array, last: Array, outcome: Array, horizon: int) -> EstimateWithTest:
     """QLIKE of the random walk less that of forecasts of variances, (D,) or (D, n)."""
     known = np.isfinite(variance) & np.isfinite(last) & np.isfinite(outcome)
     ours, theirs, came = (np.where(known, values, np.nan) for values in (variance, last, outcome))
-    return diebold_mariano(qlike(theirs, came), qlike(ours, came), horizon, level)
+    return diebold_mariano(qlike(theirs, came), qlike(ours, came), horizon)
 
 
 def recentred(forecast: Array, outcome: Array, overlap: int) -> Array:

@@ -9,6 +9,7 @@ from backtests.studies.real_markets.study import Study
 from foundation.paper.wording import counted
 
 HIGHER_SHARPE = 0.15  # of the other's: the claim that a case may or may not reach
+BESIDE = "month"  # rule over which gains are claimed
 
 
 CLAIMS = {  # the metric of a case by which each is measured, and the unit of the difference; "%" of geometric means
@@ -20,18 +21,17 @@ CLAIMS = {  # the metric of a case by which each is measured, and the unit of th
 }
 
 
-def claims(study: Study, rule: str = "universal", over: str = "month") -> pd.DataFrame:
-    """A row for each claim: the gain of a rule over another, over all cases, with its interval.
+def claims(study: Study, rule: str = "universal") -> pd.DataFrame:
+    """A row for each claim: the gain of a rule over `BESIDE`, over all cases, with its interval.
 
     study : the study of real markets.
     rule  : for which it is claimed.
-    over  : beside which.
     Returns : columns claim, difference, lower, upper, unit, cases. A drawdown is below zero: a positive difference is a
               smaller one. The differences of orders, turnover and tracking error are of geometric means.
     """
     rows, found = representative_rows(study), []
     for words, (measure, unit) in CLAIMS.items():
-        pairs = paired(rows, over, measure)[rule]
+        pairs = paired(rows, BESIDE, measure)[rule]
         own, other = pairs["own"], pairs["other"]
         gains = np.log(own / other) if unit == "%" else (100.0 if unit else 1.0) * (own - other)
         mean = clustered_mean(gains, pairs["window"])
@@ -40,17 +40,17 @@ def claims(study: Study, rule: str = "universal", over: str = "month") -> pd.Dat
     return pd.DataFrame(found, columns=["claim", "difference", "lower", "upper", "unit", "cases"])
 
 
-def claim_sentences(study: Study, rule: str = "universal", over: str = "month") -> list[str]:
+def claim_sentences(study: Study, rule: str = "universal") -> list[str]:
     """The claims in words, with the number of cases in which the Sharpe ratio is higher by `HIGHER_SHARPE`."""
     told = []
-    for row in claims(study, rule, over).to_dict("records"):
+    for row in claims(study, rule).to_dict("records"):
         digits = 3 if not row["unit"] else 1
         unit = f" {row['unit']}" if row["unit"] else ""
         values = Estimate(row["difference"], row["lower"], row["upper"], INTERVAL_LEVEL).text(digits, signed=True)
         told.append(f"{row['claim']}: {values}{unit}")
-    pairs = paired(representative_rows(study), over, "sharpe")[rule]
+    pairs = paired(representative_rows(study), BESIDE, "sharpe")[rule]
     many = int((pairs["own"] - pairs["other"] >= HIGHER_SHARPE * pairs["other"].abs()).sum())
     return [
-        f"{rule} beside {over}, in {counted(len(pairs), 'case')}: {'; '.join(told)}.",
+        f"{rule} beside {BESIDE}, in {counted(len(pairs), 'case')}: {'; '.join(told)}.",
         f"Its Sharpe ratio is higher by {100.0 * HIGHER_SHARPE:.0f} % or more in {many} of {len(pairs)} cases.",
     ]

@@ -208,18 +208,17 @@ def exposure(study: Study) -> pd.DataFrame:
     return _judged(pd.concat(found, ignore_index=True), lower_is_better=False, favour="difference", neutral=0.0)
 
 
-def after_tax(study: Study, over: str = CLOSED_FORM, measure: str = "worth") -> pd.DataFrame:
-    """A row for each end and rule of the after-tax edition: its gain over another rule, bp a year, mean over cases.
+def after_tax(study: Study, measure: str = "worth") -> pd.DataFrame:
+    """A row for each end and rule of the after-tax edition: its gain over `CLOSED_FORM`, bp a year, mean over cases.
 
     study   : a study that was run after tax.
-    over    : name of a rule.
     measure : "worth", growth after all taxes less tracking, or "loss", J with the tax at the end.
     Returns : columns end, rule, gain with its interval, p, Holm's p over the rules of an end, verdict, and in how many
               cases the measure is lower.
     """
     sign, tables = 1.0 if measure == "worth" else -1.0, []
     for end, rows in study.table.groupby("end", sort=False):
-        table = _compared(rows, over, measure, lambda own, other: sign * (own - other)).rename(
+        table = _compared(rows, CLOSED_FORM, measure, lambda own, other: sign * (own - other)).rename(
             columns={"estimate": "gain"}
         )
         judged = _judged(table, lower_is_better=False, favour="gain", neutral=0.0)

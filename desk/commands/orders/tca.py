@@ -7,7 +7,7 @@ from pathlib import Path
 from desk.commands.orders.trades import policy_now
 from desk.journal.journal import Journal
 from desk.tca.end_prices import end_prices, lines_of
-from desk.tca.orders import read_orders
+from desk.tca.orders import CALENDAR, read_orders
 from desk.tca.page import main_picture, report_html
 from desk.tca.report import Report
 from desk.tca.suggestion import CostChange, changed_costs, cost_changes, policy_costs
@@ -52,8 +52,11 @@ def cost_report(
     """
     since = f"{day('since is', since):%Y-%m-%d}" if since else ""
     name = portfolios[0].name if portfolios else ""
+    calendar = portfolios[0].market.calendar if portfolios else CALENDAR
     with Journal(folder, read_only=True) as journal:
-        table, faults = read_orders(journal, ticket=ticket, since=since, delay=delay, end_price=end_prices(portfolios))
+        table, faults = read_orders(
+            journal, ticket=ticket, since=since, delay=delay, end_price=end_prices(portfolios), calendar=calendar
+        )
         place, head = journal.folder, journal.head
     if name:
         table = table[table["portfolio"] == name].reset_index(drop=True)

@@ -181,12 +181,11 @@ class MarkovSwitching(RegimeModel):
         return MarkovRegimes(self.line, tuple(means.tolist()), tuple(deviations.tolist()), moves, past.date, names)
 
 
-def number_of_states(past: Past, line: str, most: int = 4, seed: int = 0) -> pd.DataFrame:
+def number_of_states(past: Past, line: str, most: int = 4) -> pd.DataFrame:
     """A row for each number of states, 1 to `most`: log likelihood, parameters and BIC, the smallest of which counts.
 
     NaN for a number with which no regimes are found. `table["BIC"].idxmin()` is the number to take.
     line : the asset of the returns.
-    seed : seed of the starts.
     Source : Schwarz (1978), Estimating the Dimension of a Model, Annals of Statistics 6(2). The likelihood of one state
              more is not regular at the border, so the criterion is a guide and no test.
     """
@@ -198,7 +197,7 @@ def number_of_states(past: Past, line: str, most: int = 4, seed: int = 0) -> pd.
     for states in range(2, most + 1):
         try:
             fitted_history(past, line, FEWEST_STATE_RETURNS * states)
-            found = fit_hidden_markov((returns / scale)[:, None], (line,), states, STARTS, seed)
+            found = fit_hidden_markov((returns / scale)[:, None], (line,), states, STARTS)
             rows[states] = found.likelihood
         except DataError:
             rows[states] = np.nan

@@ -23,7 +23,7 @@ from research.forecast.views.equilibrium import market_caps
 from research.forecast.views.views import InvestorView, Side
 from research.market import Past
 
-LEVEL = 0.9  # of intervals
+LEVEL = 0.9  # probability that a normal error leaves a mean inside its interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,33 +181,27 @@ class Posterior(MadeAnew):
         """Make the arrays read-only."""
         freeze_fields(self, "prior_doubt", "doubt", "mean_doubt")
 
-    def lines(self, level: float = LEVEL) -> pd.DataFrame:
-        """A row an asset: prior and posterior mean, fraction a year, each with the bounds of its interval.
-
-        level : probability that a normal error leaves the mean inside its interval.
-        """
-        prior = _with_bounds("prior", self.prior.mean, _deviation(self.prior_doubt), level)
-        posterior = _with_bounds("posterior", self.moments.mean, _deviation(self.mean_doubt), level)
+    def lines(self) -> pd.DataFrame:
+        """A row an asset: prior and posterior mean, fraction a year, each with the bounds of its interval."""
+        prior = _with_bounds("prior", self.prior.mean, _deviation(self.prior_doubt))
+        posterior = _with_bounds("posterior", self.moments.mean, _deviation(self.mean_doubt))
         return pd.DataFrame({**prior, **posterior}, index=pd.Index(self.prior.assets, name="line"))
 
-    def views(self, level: float = LEVEL) -> pd.DataFrame:
-        """A row a view: the expectations of prior, view and posterior for its assets, fraction a year, with bounds.
-
-        level : as in `lines`.
-        """
+    def views(self) -> pd.DataFrame:
+        """A row a view: the expectations of prior, view and posterior for its assets, fraction a year, with bounds."""
         picks = self.rows.picks
         said = {
             "prior": (picks @ self.prior.mean, _deviation(picks @ self.prior_doubt @ picks.T)),
             "view": (self.rows.expected, self.doubt),
             "posterior": (picks @ self.moments.mean, _deviation(picks @ self.mean_doubt @ picks.T)),
         }
-        columns = {key: cell for name, pair in said.items() for key, cell in _with_bounds(name, *pair, level).items()}
+        columns = {key: cell for name, pair in said.items() for key, cell in _with_bounds(name, *pair).items()}
         index = pd.Index([view.view for view in self.rows.views], name="view")
         return pd.DataFrame(columns, index=index)
 
 
-def _with_bounds(name: str, mean: Array, deviation: Array, level: float) -> dict[str, Array]:
-    reach = NormalDist().inv_cdf((1.0 + level) / 2.0) * deviation
+def _with_bounds(name: str, mean: Array, deviation: Array) -> dict[str, Array]:
+    reach = NormalDist().inv_cdf((1.0 + LEVEL) / 2.0) * deviation
     return {name: mean, f"{name} low": mean - reach, f"{name} high": mean + reach}
 
 

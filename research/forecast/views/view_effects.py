@@ -92,14 +92,13 @@ class ViewEffects(MadeAnew):
         return pd.DataFrame(np.column_stack([prior, moves.T, posterior]), index=self._lines, columns=columns)
 
 
-def view_effects(model: WithViews, past: Past, optimiser: Optimiser, seed: int = 0) -> ViewEffects:
+def view_effects(model: WithViews, past: Past, optimiser: Optimiser) -> ViewEffects:
     """The effect of each view of a model on its means, and through an optimiser on the weights.
 
     model     : such as `BlackLitterman`; it is asked, and the optimiser with it, for each set of views that some order
                 meets: 2^m of them for up to five views.
     past      : market up to the day of interest.
     optimiser : function from moments over a year to weights (k,) in their order, such as `unconstrained_weights`.
-    seed      : seed of the orders that are drawn where there are more than five views: 60 and their reverses.
     Raises    : PolicyError for an optimiser that does not give k finite weights, and what the model raises.
     """
     known: dict[frozenset[int], tuple[Posterior, Array]] = {}
@@ -113,7 +112,7 @@ def view_effects(model: WithViews, past: Past, optimiser: Optimiser, seed: int =
     m = len(model.parts)
     everything = frozenset(range(m))
     (_, prior_weights), (posterior, weights) = ask(frozenset()), ask(everything)
-    orders = _orders(m, seed)
+    orders = _orders(m)
     moves = np.zeros((2, m, len(weights)))
     for order in orders:
         for place, part in enumerate(order):
@@ -141,10 +140,11 @@ def _moved(before: tuple[Posterior, Array], after: tuple[Posterior, Array]) -> A
     return np.array([after[0].moments.mean - before[0].moments.mean, after[1] - before[1]])
 
 
-def _orders(m: int, seed: int) -> list[tuple[int, ...]]:
+def _orders(m: int) -> list[tuple[int, ...]]:
+    """The orders of the views: all of up to five, else 60 that are drawn, and their reverses."""
     if m <= ALL_ORDERS:
         return list(permutations(range(m)))
-    drawn = [tuple(np.random.default_rng((seed, k)).permutation(m).tolist()) for k in range(SAMPLED)]
+    drawn = [tuple(np.random.default_rng((0, k)).permutation(m).tolist()) for k in range(SAMPLED)]
     return [order for one in drawn for order in (one, one[::-1])]
 
 

@@ -76,19 +76,18 @@ class Quality:
         rows = [[getattr(each, name) for name in columns] for each in self.findings]
         return pd.DataFrame(rows, columns=list(columns))
 
-    def around(self, asset: str, days: Days | None = None, rows: int = 2) -> pd.DataFrame:
-        """The bars of an asset from `rows` before each suspicious day to as many after it, by session, those marked.
+    def around(self, asset: str, days: Days | None = None) -> pd.DataFrame:
+        """The bars of an asset from two before each suspicious day to two after it, by session, those marked.
 
         asset : id.
-        days  : of one finding, increasing; by default those of all its findings.
-        rows  : bars on each side. A day without a bar has no row; its neighbours have.
+        days  : of one finding, increasing; by default those of all its findings. A day without a bar has no row.
         """
         if days is None:
             found = [each.days for each in self._by_asset[asset]]
             days = np.unique(np.concatenate(found)) if found else self.known.days[:0]
         part = self.known.slices[self.known.assets.index(asset)]
         own = self.known.days[part]
-        at = np.searchsorted(own, days)[:, None] + np.arange(-rows, rows + 1)
+        at = np.searchsorted(own, days)[:, None] + np.arange(-2, 3)
         shown = np.unique(at[(at >= 0) & (at < len(own))])
         table = pd.DataFrame({name: values[part][shown] for name, values in self.known.numbers.items()})
         table.index = pd.DatetimeIndex(own[shown].astype("datetime64[s]"), name="session")

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from foundation.errors import DataError
 from research.market.calendars import day_at
-from research.orders.after_fills import after_rows, lots_after, match_fills
+from research.orders.after_fills import after_rows, lots_since, match_fills
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, TaxLots
 from research.portfolio.holdings.blotter import BUY_OR_SELL, NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
@@ -190,19 +190,7 @@ def _lots_anew(before: Portfolio, after: Portfolio, opening: TaxLots) -> TaxLots
     before : the portfolio before the correction, by which gains that were realised are changed.
     """
     tax = before.tax_lots
-    if (
-        tax is None
-        or (lots := _from_opening(after, opening)) is None
-        or (old := _from_opening(before, opening)) is None
-    ):
+    if tax is None or (lots := lots_since(after, opening)) is None or (old := lots_since(before, opening)) is None:
         return None
     realised = tax.rules.realised + lots.rules.realised - old.rules.realised
     return replace(lots, rules=replace(tax.rules, realised=realised))
-
-
-def _from_opening(portfolio: Portfolio, opening: TaxLots) -> TaxLots | None:
-    """The tax lots at the opening after the fills of a portfolio that stand."""
-    rows = [] if portfolio.blotter is None else list(portfolio.blotter.standing)
-    undone = [replace(row, units=-row.units, worth=-row.worth, cash=-row.cash) for row in rows]
-    at_opening = after_rows(replace(portfolio, tax_lots=None), undone)
-    return lots_after(replace(at_opening, tax_lots=opening), rows)

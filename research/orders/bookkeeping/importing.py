@@ -11,16 +11,15 @@ from foundation.errors import DataError
 from foundation.paper.wording import counted, grouped
 from research.market.calendars import day_at
 from research.orders.after_fills import accounts_of, after_unsent, match_fills
-from research.orders.booking import book_after
+from research.orders.booking import book_after, opening_lots
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.cash_booking import with_entry, without_entries_of
 from research.orders.bookkeeping.corrections import Correction, after_correction
 from research.orders.fills import Fill, cells_of, fill_of
-from research.portfolio import Portfolio, TaxLots
+from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill
 from research.portfolio.holdings.book import Book, BookItem, Holder, Resolved
 from research.portfolio.holdings.cash_entries import CashEntry
-from research.portfolio.holdings.tax_file import tax_lots_of
 from research.portfolio.keys.ticket import ORDER_ID
 
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
@@ -254,13 +253,6 @@ def _corrected(book: Book, portfolio: Portfolio, corrections: Iterable[Correctio
             break
         left = [each for each in left if each.key in refused]
     return portfolio, refused
-
-
-def opening_lots(book: Book, portfolio: Portfolio) -> TaxLots | None:
-    """The tax lots when a book was opened, None where it keeps none."""
-    if book.opening is None or book.opening.lots is None or portfolio.tax_lots is None:
-        return None
-    return tax_lots_of(book.opening.lots, portfolio.tax_lots.rules, portfolio.market.assets, portfolio.accounts)
 
 
 def _correction_item(of: Correction, why: str) -> BookItem:

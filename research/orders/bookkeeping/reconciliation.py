@@ -12,7 +12,7 @@ from research.orders.booking import events_since
 from research.orders.bookkeeping.importing import fill_of_item
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
-from research.portfolio.holdings.book import Book, Holder
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.positions import Positions
 
 SAME_UNITS, SAME_CASH = Decimal("1e-9"), Decimal("0.005")  # differences that are none: fraction of units, currency
@@ -200,13 +200,8 @@ def _events(book: Book, portfolio: Portfolio) -> Iterator[Cause]:
         words = f"{event.name}, which is not booked"
         for account, cash in event.cash.items():
             yield Cause(account, event.currency, cash, words, event.name)
-        for holder in book.holders if event.split != 1 else ():
-            more = _held(holder, event.asset) * (event.split - 1)
-            yield Cause(holder.account, event.asset, more, words, event.name)
-
-
-def _held(holder: Holder, asset: str) -> Decimal:
-    return holder.units.get(asset, NO_AMOUNT)
+        for account, more in event.units.items():
+            yield Cause(account, event.asset, more, words, event.name)
 
 
 def _of_fills(book: Book) -> Iterator[Cause]:

@@ -10,7 +10,6 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from research.risk.decomposition.concentration import diversification_ratio
 from research.risk.distribution import TAIL_LEVELS
-from research.risk.simulation.covariances import taken_apart
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to correlations of one
 
@@ -19,7 +18,7 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the way to correlations of one
 class StressedRisk:
     """Risk of a portfolio ex ante, with its correlations moved.
 
-    share           : share of the way to the stressed correlations, 0 to 1.
+    share           : share of the way to correlations of one, 0 to 1.
     correlation     : mean of the correlations between assets that are held, weighted by the product of their weights
                       and volatilities; NaN for one asset.
     volatility      : a year, fraction.
@@ -35,46 +34,38 @@ class StressedRisk:
     diversification: float
 
 
-def moved_correlations(covariance: Array, share: float, toward: Array | None = None) -> Array:
-    """(n, n) the covariance with every correlation moved by a share of the way to stressed ones; volatilities stay.
+def moved_correlations(covariance: Array, share: float) -> Array:
+    """(n, n) the covariance with every correlation moved by a share of the way to one; volatilities stay.
 
     covariance : (n, n).
     share      : share of the way, 0 to 1.
-    toward     : (n, n) stressed correlations; all one where nothing is given.
-    Raises     : ConfigError for a share outside 0 to 1, and for stressed correlations that are none: of another size,
-                 not symmetric, not 1 on the diagonal, or not positive semi-definite.
+    Raises     : ConfigError for a share outside 0 to 1.
 
-    (1 - share)·R + share·S is positive semi-definite where R and S are, and 11' is.
+    (1 - share)·R + share·11' is positive semi-definite where R is.
 
     >>> moved_correlations(np.array([[0.04, 0.0], [0.0, 0.01]]), 0.5).round(12).tolist()
     [[0.04, 0.01], [0.01, 0.01]]
     """
     if not (is_number(share) and 0.0 <= share <= 1.0):
-        raise ConfigError(f"share of the way to stressed correlations is {shown(share)}: give a number from 0 to 1.")
+        raise ConfigError(f"share of the way to correlations of one is {shown(share)}: give a number from 0 to 1.")
     deviation = np.sqrt(np.diag(covariance))
-    stressed = np.ones(covariance.shape) if toward is None else _checked(toward, len(covariance))
-    found: Array = (1.0 - share) * covariance + share * stressed * np.outer(deviation, deviation)
+    found: Array = (1.0 - share) * covariance + share * np.outer(deviation, deviation)
     np.fill_diagonal(found, np.diag(covariance))
     return found
 
 
 def stressed_risk(
-    weights: Array,
-    covariance: Array,
-    periods_per_year: float,
-    shares: Sequence[float] = SHARES,
-    toward: Array | None = None,
+    weights: Array, covariance: Array, periods_per_year: float, shares: Sequence[float] = SHARES
 ) -> list[StressedRisk]:
-    """The risk of a portfolio with its correlations moved by each share of the way to stressed ones.
+    """The risk of a portfolio with its correlations moved by each share of the way to one.
 
     weights          : (n,) fraction of NAV; cash is the rest and has no risk.
     covariance       : (n, n) a period.
     periods_per_year : periods a year, by which volatility is annualised.
     shares           : shares of the way; 0 for the risk as it is.
-    toward           : (n, n) stressed correlations; all one where nothing is given.
     Raises           : DataError for a portfolio without risk; ConfigError as `moved_correlations` does.
     """
-    return [_risk(weights, moved_correlations(covariance, k, toward), periods_per_year, k) for k in shares]
+    return [_risk(weights, moved_correlations(covariance, k), periods_per_year, k) for k in shares]
 
 
 def _risk(weights: Array, covariance: Array, periods_per_year: float, share: float) -> StressedRisk:
@@ -97,15 +88,3 @@ def _risk(weights: Array, covariance: Array, periods_per_year: float, share: flo
         var99=volatility * float(ndtri(TAIL_LEVELS[1])),
         diversification=diversification_ratio(weights, covariance),
     )
-
-
-def _checked(toward: Array, n: int) -> Array:
-    """Stressed correlations (n, n). Raises ConfigError for invalid ones."""
-    found = np.asarray(toward, dtype=float)
-    if found.shape != (n, n) or not np.isfinite(found).all():
-        raise ConfigError(f"stressed correlations have shape {found.shape}: give ({n}, {n}) finite numbers.")
-    if (off := np.diag(found) != 1.0).any():
-        i = int(np.argmax(off))
-        raise ConfigError(f"the stressed correlation of asset {i} with itself is {found[i, i]:g}: it is 1.")
-    taken_apart(found, "matrix of stressed correlations")
-    return found

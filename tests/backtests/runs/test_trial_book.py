@@ -134,6 +134,17 @@ def test_the_row_whose_moments_are_known_stands(book: Path) -> None:
     assert found["sharpe"].tolist() == [0.5, 0.5]
 
 
+def test_figures_of_trials_that_were_counted_without_them_are_kept(book: Path) -> None:
+    """As where policies are backtested one by one, and then compared."""
+    known = batch(["one", "two"], active_return=0.01, active_volatility=0.02, skewness=0.0, kurtosis=3.0, cluster=1.0)
+    for each in (batch(["one", "two"], kind="backtest"), known, known, batch(["two", "one"])):
+        count_trials([each])
+    assert len(list(book.iterdir())) == 2
+    found = read_book()
+    assert found.trials["sharpe"].tolist() == [0.5, 0.5]
+    assert (found.clustered, found.effective) == (2, 1)
+
+
 def test_active_returns_that_do_not_vary_have_no_ratio() -> None:
     found = book_of_batches([batch(["one", "two"], active_return=-1e-4, active_volatility=[0.0, 0.01])]).trials
     assert np.isnan(found["sharpe"]).tolist() == [True, False]

@@ -19,6 +19,7 @@ from desk.journal.chain import Event
 from desk.journal.journal import Journal
 from desk.journal.records import Corrected, OrderSent, Quote, Refused
 from desk.journal.tickets import list_event
+from desk.tca.groups import groups
 from desk.tca.orders import COLUMNS, half_spread, mid, read_orders
 from foundation.errors import DataError
 from research.accounting.impact import Impact
@@ -44,7 +45,7 @@ def row(table: pd.DataFrame, order: str) -> dict[str, object]:
 
 def test_kissells_order_through_the_journal_costs_3080(journal: Journal) -> None:
     journal.append([made(TICKET, KISSELL), *TRADED])
-    table, faults = read_orders(journal, end_price=lambda symbol, currency, moment: 11.00)
+    table, faults = read_orders(journal, end_price=lambda symbol, currency, day: 11.00)
     found = row(table, "kissell")
     assert tuple(table.columns) == COLUMNS
     assert faults == ()
@@ -173,6 +174,39 @@ def test_orders_are_chosen_by_ticket_and_by_day(journal: Journal) -> None:
     assert list(read_orders(journal, ticket="cd").table["order"]) == ["b"]
     assert list(read_orders(journal, since="2022-12-31").table["order"]) == ["b"]
     assert read_orders(journal, ticket="ef").table.empty
+
+
+@pytest.mark.parametrize(("stated", "else_"), [("XASX", "XNYS"), ("", "XASX")])
+def test_the_day_of_an_order_is_that_of_its_exchange(journal: Journal, stated: str, else_: str) -> None:
+    """A session in Sydney goes from 23:00 to 5:00 UTC: both of its orders are of one day, and of the close of it."""
+    moments = {
+        "2024-03-05-a": "2024-03-04T23:30:00Z",
+        "2024-03-05-b": "2024-03-05T02:00:00Z",
+        "2024-03-06-a": "2024-03-05T23:30:00Z",
+        "2024-03-06-b": "2024-03-06T02:00:00Z",
+    }
+    asked = list[tuple[str, str, str]]()
+    for name, moment in moments.items():
+        order, ticket = listed(name, "buy", "BHP", 10.0, 40.00, currency="AUD"), f"{name:x<64}"
+        sending, fill = executed(order, ticket, None, [(10.0, 40.04, None)])
+        journal.append([made(ticket, order, calendar=stated), sending])
+        journal.append([replace(fill, record=replace(fill.record, traded_at=moment))])  # type: ignore[type-var]
+    table = read_orders(journal, calendar=else_, end_price=lambda *of: asked.append((*of[:2], str(of[2])))).table
+    assert {row.order: row.day for row in table.itertuples()} == {name: name[:10] for name in moments}
+    assert set(table["hour"]) == {"23", "02"}
+    assert sorted(asked) == [("BHP", "AUD", name[:10]) for name in sorted(moments)]
+    assert [group.days for group in groups(table)] == [2]
+    assert list(read_orders(journal, calendar=else_, since="2024-03-06").table["day"]) == ["2024-03-06"] * 2
+
+
+def test_a_list_has_the_exchange_of_its_ticket_and_is_the_same_as_one_that_did_not_say_it(
+    desk: Desk, journal: Journal
+) -> None:
+    document = document_of(desk([100.0], [90], 1_102.0, [0.99]), TicketTerms(account="U1"))
+    event = list_event(document)
+    assert event.record.calendar == document["sending"]["calendar"] == "XNYS"  # type: ignore[attr-defined]
+    journal.append([replace(event, record=replace(event.record, calendar=""))])  # type: ignore[type-var]
+    assert [kept.is_new for kept in journal.append([event])] == [False]
 
 
 def test_an_order_that_was_listed_and_not_sent_is_none_and_one_that_was_refused_is(journal: Journal) -> None:

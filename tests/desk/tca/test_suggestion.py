@@ -112,9 +112,9 @@ def test_the_rest_of_an_order_is_valued_at_the_close_of_its_day(tmp_path: Path, 
     close = market.prices[market.row("2022-12-28"), market.assets.index("SPY")]
     assert table["end"].tolist() == [close]
     assert table["total"].tolist() == [pytest.approx(50.0 * 1.0 + 50.0 * (close - 380.0))]
-    assert price("SPY", "EUR", "2022-12-28T15:00:00Z") is None
-    assert price("QQQ", "USD", "2022-12-28T15:00:00Z") is None
-    assert price("SPY", "USD", "2022-12-31T15:00:00Z") is None  # a Saturday
+    assert price("SPY", "EUR", np.datetime64("2022-12-28")) is None
+    assert price("QQQ", "USD", np.datetime64("2022-12-28")) is None
+    assert price("SPY", "USD", np.datetime64("2022-12-31")) is None  # a Saturday
 
 
 def test_orders_without_quotes_and_orders_of_one_day_suggest_nothing(journal: Journal, portfolio: Portfolio) -> None:

@@ -7,15 +7,20 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
-from booked import later
+from booked import later, of_book
+from by_hand import Desk
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foundation.errors import DataError
 from research.orders import trade_list
+from research.orders.after_fills import after_fills
 from research.orders.booking import book_after, events_since, open_book, with_event
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
-from research.portfolio.holdings.blotter import Blotter, SentOrder
+from research.portfolio.holdings.blotter import BUY_OR_SELL, Blotter, SentOrder, Side
 from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.household import Account
 from research.rules import Threshold
 
 
@@ -50,6 +55,123 @@ def test_a_split_moves_the_price_of_an_open_order(two: Portfolio, book: Book) ->
     sent = replace(book, blotter=Blotter(date(2022, 12, 29), "", (order,)))
     (after,) = with_event(sent, later(two), "split-A-2022-12-30").blotter.orders
     assert (after.quantity, after.price) == (20, 50.0)
+
+
+# -- fills since the day of a split that is booked after them ----------------------------------------------------------
+
+SPLIT = "split-A-2022-12-30"
+THURSDAY, FRIDAY = (datetime(2022, 12, day, 20, tzinfo=UTC) for day in (29, 30))
+TUESDAY = datetime(2023, 1, 3, 20, tzinfo=UTC)
+
+
+def fill(side: Side, units: int, *, price: int = 50, moment: datetime = FRIDAY, account: str = "") -> Fill:
+    name = f"{side}-{units}-{moment:%d}"
+    return Fill("A", side, Decimal(units), Decimal(price), "USD", moment, name, account, order_id=f"{side}{account}")
+
+
+@pytest.fixture(scope="module")
+def taxed(desk: Desk) -> Portfolio:
+    """100 of A at 90 and 500 at 95, the first in first out, and orders of the close before the split."""
+    of_a = TaxLot(pd.Timestamp("2020-01-02"), 100.0, 90.0), TaxLot(pd.Timestamp("2021-01-04"), 500.0, 95.0)
+    tax = TaxLots(TaxRules(rate=0.2, short_rate=0.3, lots="first", wash_sale_days=30), (of_a, ()))
+    orders = tuple(SentOrder(side, "", "A", side, Decimal(150), price=100.0) for side in BUY_OR_SELL)
+    two = desk([100.0, 50.0], [600, 700], 5_000.0, [0.5, 0.5])
+    return replace(two, tax_lots=tax, blotter=Blotter(date(2022, 12, 29), "", orders))
+
+
+def filled(portfolio: Portfolio, book: Book, *fills: Fill) -> Book:
+    return book_after(book, after_fills(of_book(portfolio, book), fills))
+
+
+def split_of(portfolio: Portfolio, book: Book) -> Book:
+    return with_event(book, later(of_book(portfolio, book)), SPLIT)
+
+
+def test_units_bought_since_a_split_are_not_multiplied_where_it_is_booked_after_them(taxed: Portfolio) -> None:
+    """600 × 2 + 100 are held, as 200 at 45, 1,000 at 47.50 and 100 at 50."""
+    book = split_of(taxed, filled(taxed, open_book(taxed, "desk"), fill("buy", 100)))
+    assert book.holders[0].units["A"] == 1_300
+    assert [(lot.units, lot.price) for lot in book.lots or ()] == [(200.0, 45.0), (1_000.0, 47.5), (100.0, 50.0)]
+
+
+def test_units_sold_since_a_split_are_of_lots_after_it_where_it_is_booked_after_them(taxed: Portfolio) -> None:
+    """150 are sold of 200 at 45: 150 × 5 = 750 are realised, and nothing is sold at a loss."""
+    sold = filled(taxed, open_book(taxed, "desk"), fill("sell", 150))
+    assert list(sold.sold_at_loss) == ["A"]
+    book = split_of(taxed, sold)
+    assert book.holders[0].units["A"] == 1_050
+    assert [(lot.units, lot.price) for lot in book.lots or ()] == [(50.0, 45.0), (1_000.0, 47.5)]
+    assert (book.realised["2022"], book.sold_at_loss) == (pytest.approx(750.0), {})
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(BUY_OR_SELL), st.integers(1, 30), st.sampled_from([THURSDAY, FRIDAY, TUESDAY])),
+        max_size=5,
+    )
+)
+def test_a_book_is_the_same_whether_a_split_is_booked_before_fills_since_or_after_them(
+    taxed: Portfolio, traded: list[tuple[Side, int, datetime]]
+) -> None:
+    fills = {f.key: f for f in (fill(side, units, moment=moment) for side, units, moment in traded)}.values()
+    since = [f for f in fills if f.moment > THURSDAY]
+    book = filled(taxed, open_book(taxed, "desk"), *(f for f in fills if f.moment == THURSDAY))
+    first, second = filled(taxed, split_of(taxed, book), *since), split_of(taxed, filled(taxed, book, *since))
+    assert first.holders == second.holders
+    lots = [[(lot.date, lot.account, lot.units, lot.price) for lot in book.lots or ()] for book in (first, second)]
+    assert lots[1] == [pytest.approx(lot) for lot in lots[0]]
+    assert first.blotter.fills == second.blotter.fills
+    assert first.sold_at_loss == second.sold_at_loss
+    assert sum(first.realised.values()) == pytest.approx(sum(second.realised.values()), abs=1e-9)
+
+
+def test_each_account_keeps_the_units_that_it_traded_since_a_split(taxed: Portfolio) -> None:
+    """400 × 2 - 100 and 200 × 2 + 10; the lots of the sheltered one are not taxed."""
+    none = np.zeros(2, dtype=bool)
+    accounts = (
+        Account("own", "U1", True, np.array([400.0, 700.0]), 5_000.0, none),
+        Account("ira", "U2", False, np.array([200.0, 0.0]), 0.0, none),
+    )
+    lot = TaxLot(pd.Timestamp("2020-01-02"), 400.0, 90.0, "own")
+    assert taxed.tax_lots is not None
+    tax = TaxLots(taxed.tax_lots.rules, ((lot,), ()), sheltered=((replace(lot, units=200.0, account="ira"),), ()))
+    orders = tuple(
+        SentOrder(f"{side}{name}", name, "A", side, Decimal(100)) for side, name in (("sell", "own"), ("buy", "ira"))
+    )
+    house = replace(taxed, accounts=accounts, tax_lots=tax, blotter=Blotter(date(2022, 12, 29), "", orders))
+    fills = [fill("sell", 100, account="own"), fill("buy", 10, account="ira")]
+    book = with_event(book_after(open_book(house, "desk"), after_fills(house, fills)), later(house), SPLIT)
+    assert {holder.account: holder.units["A"] for holder in book.holders} == {"own": 700, "ira": 410}
+    assert [(lot.account, lot.units, lot.price) for lot in book.lots or ()] == [
+        ("own", 700.0, 45.0), ("ira", 400.0, 45.0), ("ira", 10.0, 50.0)
+    ]  # fmt: skip
+    assert book.realised["2022"] == pytest.approx(500.0)
+
+
+def test_what_is_left_of_an_order_moves_with_a_split_and_what_was_filled_since_does_not(taxed: Portfolio) -> None:
+    """Of 150, 4 are filled before and 6 since: 8 and 6 are filled, and 280 are left."""
+    early = fill("buy", 4, price=100, moment=THURSDAY)
+    book = filled(taxed, open_book(taxed, "desk"), early, fill("buy", 6))
+    (order, _) = split_of(taxed, book).blotter.orders
+    assert (order.filled, order.left, order.price) == (14, 280, 50.0)
+    sized_since = replace(book, blotter=replace(book.blotter, asked=date(2022, 12, 30)))
+    assert split_of(taxed, sized_since).blotter.orders == book.blotter.orders
+
+
+def test_what_a_split_adds_and_a_dividend_pays_counts_fills_since_it_as_they_are(taxed: Portfolio) -> None:
+    """100 were bought on the day of the split: it adds 600, and (600 × 2 + 100) × 0.505 = 656.50 are paid then."""
+    book = filled(taxed, open_book(taxed, "desk"), fill("buy", 100))
+    split, dividend = events_since(book, later(taxed))
+    assert (split.units, dividend.cash) == ({"": 600}, {"": Decimal("656.50")})
+
+
+def test_a_sale_since_a_split_needs_the_lots_at_the_opening(taxed: Portfolio) -> None:
+    book = replace(filled(taxed, open_book(taxed, "desk"), fill("sell", 10)), opening=None)
+    with pytest.raises(DataError, match="the book does not know the tax lots at its opening"):
+        split_of(taxed, book)
+
+
+# -- dividends ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_dividend_is_of_the_units_that_were_held_before_its_day(two: Portfolio, book: Book) -> None:

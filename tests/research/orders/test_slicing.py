@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backtests.sheets.pictures.slicing import slicing_picture
 from foundation.errors import ConfigError
 from research.accounting.impact import Impact
 from research.orders.linear_impact import LinearImpact
@@ -169,12 +168,3 @@ def test_curve_of_volume_is_the_mean_of_each_sessions_parts() -> None:
 def test_what_gives_no_schedule_is_refused_with_its_value(make: object, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         make()  # type: ignore[operator]
-
-
-def test_picture_names_each_kind_with_its_cost_and_risk() -> None:
-    parent = order("1000000", sessions=5.0, impact=LinearImpact(0.95, 0.0625, 2.5e-6, 2.5e-7))
-    found = slicing_picture({"at once": sliced(parent, AtOnce(5)), "TWAP": sliced(parent, TWAP(5))}, "USD")
-    assert "at once 2,562,500 ± 0 and TWAP 662,500 ± 1,040,673" in found.caption
-    assert found.data.query("slicing == 'TWAP'")["left"].tolist() == [100.0, 80.0, 60.0, 40.0, 20.0, 0.0]
-    for drawn in (found.wide, found.narrow):
-        assert "TWAP" in drawn

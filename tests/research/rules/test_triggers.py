@@ -6,6 +6,7 @@ from dataclasses import replace
 import new_york
 import numpy as np
 import pytest
+from best_weights import best_weights
 
 from foundation.arrays import Array
 from research.accounting import Costs, Hold, Trade, View
@@ -22,7 +23,6 @@ from research.rules import (
     Within,
 )
 from research.rules.no_trade_region import half_widths
-from research.rules.optimum.best_weights import best_weights
 from research.rules.optimum.one_asset import OVERSHOOT, best_half_width
 from research.rules.optimum.region import Region, destination
 from research.rules.standard_rule import StandardRule

@@ -17,17 +17,10 @@ def covariance_of(seed: int, n: int, rank: int) -> np.ndarray:
     return root @ root.T
 
 
-@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12), st.floats(0.0, 1.0), st.booleans())
-def test_it_stays_positive_semi_definite_and_keeps_volatilities(
-    seed: int, n: int, rank: int, share: float, crisis: bool
-) -> None:
+@given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12), st.floats(0.0, 1.0))
+def test_it_stays_positive_semi_definite_and_keeps_volatilities(seed: int, n: int, rank: int, share: float) -> None:
     covariance = covariance_of(seed, n, rank)
-    other = covariance_of(seed + 1, n, n + 2)
-    toward = other / np.sqrt(np.outer(np.diag(other), np.diag(other))) if crisis else None
-    if toward is not None:
-        toward = (toward + toward.T) / 2.0
-        np.fill_diagonal(toward, 1.0)
-    found = moved_correlations(covariance, share, toward)
+    found = moved_correlations(covariance, share)
     np.testing.assert_array_equal(np.diag(found), np.diag(covariance))
     assert np.linalg.eigvalsh(found)[0] >= -1e-12 * np.trace(found)
 
@@ -52,17 +45,10 @@ def test_two_lines_by_hand() -> None:
     assert (before.correlation, after.correlation) == pytest.approx((0.0, 0.5), abs=1e-12)
 
 
-def test_what_is_no_correlation_is_refused() -> None:
+def test_what_is_no_share_and_cash_alone_are_refused() -> None:
     covariance = np.diag([1e-4, 4e-4, 1e-4])
     with pytest.raises(ConfigError, match=r"is 1\.5: give a number from 0 to 1"):
         moved_correlations(covariance, 1.5)
-    with pytest.raises(ConfigError, match=r"have shape \(2, 2\): give \(3, 3\)"):
-        moved_correlations(covariance, 0.5, np.eye(2))
-    with pytest.raises(ConfigError, match=r"of asset 1 with itself is 0\.5: it is 1"):
-        moved_correlations(covariance, 0.5, np.diag([1.0, 0.5, 1.0]))
-    apart = np.array([[1.0, -0.9, -0.9], [-0.9, 1.0, -0.9], [-0.9, -0.9, 1.0]])
-    with pytest.raises(ConfigError, match="not positive semi-definite"):
-        moved_correlations(covariance, 0.5, apart)
     with pytest.raises(DataError, match="holds cash alone"):
         stressed_risk(np.zeros(3), covariance, 252)
 

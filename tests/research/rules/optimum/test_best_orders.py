@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from best_weights import best_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
@@ -16,7 +17,6 @@ from research.rules import PairRegion
 from research.rules.no_trade_region import costs_and_widths, gap_curvature
 from research.rules.optimum.best_orders import Programme, best_orders, curve_with_tickets
 from research.rules.optimum.best_point import scratch_for
-from research.rules.optimum.best_weights import best_weights
 from tests.research.rules.test_pair_region import decided, drawn, goal_of
 
 G = 5.0

@@ -1,17 +1,16 @@
 """The best point of the no-trade region: by hand, against a conic solver, and its invariants on random portfolios."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cvxpy as cp
 import numpy as np
 import pytest
+from best_weights import best_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.destination import saving_left
-from foundation.errors import ConfigError, PolicyError
-from research.rules.optimum.best_point import best_point, scratch_for
-from research.rules.optimum.best_weights import best_weights
+from research.rules.optimum.best_point import NOT_FOUND, TOO_HIGH, TOO_LOW, best_point, scratch_for
 
 seeds = st.integers(0, 2**32 - 1)
 TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}
@@ -292,43 +291,24 @@ def test_scratch_holds_nothing_between_calls() -> None:
     assert bits(first) == once == best_weights(*first).tobytes()
 
 
-# -- refusals --------------------------------------------------------------------------------------------------------
+# -- without a best point ----------------------------------------------------------------------------------------------
 
 PAIR = np.array([0.5, 0.5]), np.array([0.6, 0.4]), np.diag([0.04, 0.04]), np.array([1e-3, 1e-3]), 2.0
+FREE = np.full(2, -np.inf), np.full(2, np.inf), 0.0, 0.0
 
 
 @pytest.mark.parametrize(
     ("bounds", "said"),
     [
-        ({"lower": 0.6}, r"lower bounds sum to 1.2, more than 1 - 0,"),
-        ({"lower": 0.45, "cash": (0.2, 0.3)}, r"lower bounds sum to 0.9, more than 1 - 0.2,"),
-        ({"upper": 0.4, "cash": (0.0, 0.1)}, r"upper bounds sum to 0.8, less than 1 - 0.1,"),
-        ({"lower": np.array([0.0, 0.7]), "upper": 0.6}, r"asset 1 has the bounds \[0.7, 0.6\]"),
-        ({"lower": np.array([0.0, np.nan])}, r"asset 1 has the bounds \[nan, inf\]"),
-        ({"cash": (0.2, 0.1)}, r"cash has the bounds \[0.2, 0.1\]"),
+        ((np.full(2, 0.6), FREE[1], 0.0, 0.0), TOO_HIGH),
+        ((np.full(2, 0.45), FREE[1], 0.2, 0.3), TOO_HIGH),
+        ((FREE[0], np.full(2, 0.4), 0.0, 0.1), TOO_LOW),
     ],
 )
-def test_bounds_that_cannot_be_met_are_named(bounds: dict[str, object], said: str) -> None:
-    with pytest.raises(PolicyError, match=said):
-        best_weights(*PAIR, **bounds)
+def test_bounds_that_cannot_be_met_have_no_best_point(bounds: tuple[Any, ...], said: int) -> None:
+    assert best_point(*PAIR, *bounds, scratch_for(2), np.empty(2)) == said
 
 
-@pytest.mark.parametrize(
-    ("at", "value", "said"),
-    [
-        (0, np.array([0.5, np.nan]), r"weights is .*: give finite numbers of shape \(2,\)"),
-        (1, np.array([1.0]), r"target is .*: give finite numbers of shape \(2,\)"),
-        (2, np.array([[0.04, 0.01], [0.02, 0.04]]), r"covariance is .*: give a symmetric one"),
-        (2, np.diag([0.04, -0.04]), r"the least variance is -0.04"),
-        (3, np.array([1e-3, -1e-3]), r"the least cost is -0.001"),
-        (4, 0.0, r"kappa is 0.0: give a finite number above 0"),
-    ],
-)
-def test_arguments_of_another_kind_are_refused(at: int, value: object, said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        best_weights(*PAIR[:at], value, *PAIR[at + 1 :])
-
-
-def test_a_covariance_that_is_none_is_refused_where_no_point_is_best() -> None:
-    with pytest.raises(PolicyError, match="positive semidefinite"):
-        best_weights(*PAIR[:2], np.array([[0.04, 0.10], [0.10, 0.04]]), *PAIR[3:])
+def test_a_covariance_that_is_not_positive_semidefinite_has_no_best_point() -> None:
+    none = np.array([[0.04, 0.10], [0.10, 0.04]])
+    assert best_point(*PAIR[:2], none, *PAIR[3:], *FREE, scratch_for(2), np.empty(2)) == NOT_FOUND

@@ -6,6 +6,7 @@ from typing import Any
 import cvxpy as cp
 import numpy as np
 import pytest
+from best_weights import best_weights
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +20,6 @@ from research.allocation.constraints import Bounds, Constraints, Group, Most, Tr
 from research.allocation.constraints.builder import build
 from research.allocation.constraints.limits import Limits
 from research.allocation.constraints.lookup import Known
-from research.rules.optimum.best_weights import best_weights
 from research.rules.optimum.periods import PlanCosts, best_plan, taxed
 
 FREE = HoldingCosts(np.zeros(5), 0.0, 0.0, 0.0, False)
