@@ -1,4 +1,4 @@
-"""What policies do in simulated markets, kept on disk: the same policy in the same markets is played once.
+"""Simulated results of policies, kept on disk: the same policy in the same markets is played once.
 
 A result is kept under a name made from the content of all that it depends on, the code, and the versions of the
 libraries that compute it. Only shipped policies are kept, whose fields say all about them: a class of a user's own may

@@ -13,8 +13,8 @@ from foundation.linear_programme import LinearProgramme
 from research.rules.optimum.dynamic_programming import QUADRATURE_NODES
 from research.rules.optimum.region import Region
 
-STARTS, WITH_TICKET = 20, 300  # of the search for the portfolio that is charged least: a ticket makes many low places
-SHAPES = ((1.0, 0.0), *((f, s) for f in (0.7, 1.0, 1.4) for s in (-0.25, 0.0, 0.25) if (f, s) != (1.0, 0.0)))
+DESCENTS, WITH_TICKET = 20, 300  # of the search for the portfolio that is charged least: a ticket makes many low places
+TERM_SHAPES = ((1.0, 0.0), *((f, s) for f in (0.7, 1.0, 1.4) for s in (-0.25, 0.0, 0.25) if (f, s) != (1.0, 0.0)))
 # of a term: what stretches it, and what shifts it in half-widths
 SAMPLED, ROUNDS = 200, 20  # portfolios drawn at first; and programmes, of which some 15 suffice
 AGREED = 5e-4  # of the programme's value: where it is no further above the least charge, no programme follows
@@ -54,11 +54,11 @@ def library_of(
     directions: Array, target: Array, mean: Array, covariance: Array, tracking_penalty: float, interval: float,
     regions: list[Region], width: Array,
 ) -> Inequality:  # fmt: skip
-    """The inequality of all terms in all of `SHAPES`, the shapes of one term after another, on one grid each."""
+    """The inequality of all terms in all of `TERM_SHAPES`, the shapes of one term after another, on one grid each."""
     from scipy.interpolate import CubicSpline
 
-    directions = np.repeat(directions, len(SHAPES), axis=0)
-    stretch, shift = np.array(SHAPES).T
+    directions = np.repeat(directions, len(TERM_SHAPES), axis=0)
+    stretch, shift = np.array(TERM_SHAPES).T
     values, grids = [], []
     for region, wide in zip(regions, width, strict=True):
         own, off = region.axes[0], shift * wide
@@ -66,13 +66,13 @@ def library_of(
         asked = (grid[:, None] - off) / stretch
         inside = np.clip(asked, own[0], own[-1])
         values.append(stretch * (CubicSpline(own, region.values)(inside) + region.cost[0] * np.abs(asked - inside)))
-        grids.append([(grid[0], grid[1] - grid[0])] * len(SHAPES))
+        grids.append([(grid[0], grid[1] - grid[0])] * len(TERM_SHAPES))
     first, step = np.concatenate(grids).T
     pieces = CubicSpline(np.arange(len(grid)), np.concatenate(values, axis=1)).c.T
     nodes, chances = np.polynomial.hermite_e.hermegauss(QUADRATURE_NODES[1])
     return Inequality(
         directions, target, covariance, np.exp(mean * interval), np.exp(covariance * interval),
-        np.repeat(np.concatenate([region.cost for region in regions]), len(SHAPES)), directions @ target,
+        np.repeat(np.concatenate([region.cost for region in regions]), len(TERM_SHAPES)), directions @ target,
         float(tracking_penalty), float(interval), np.ascontiguousarray(pieces), first.copy(), step.copy(), nodes,
         chances / chances.sum(),
     )  # fmt: skip
@@ -94,7 +94,7 @@ def mixed_terms(library: Inequality, shares: Array) -> Inequality:
 
 def plain_shares(n: int) -> Array:
     """The shares (n, shapes) of n terms as they are."""
-    return np.eye(len(SHAPES))[np.zeros(n, dtype=int)]
+    return np.eye(len(TERM_SHAPES))[np.zeros(n, dtype=int)]
 
 
 class Search(NamedTuple):
@@ -144,7 +144,7 @@ def raised(library: Inequality, search: Search, cost: Array) -> tuple[float, Arr
 
     cost : (n,) a side, of the assets and of cash, where there is some.
     """
-    shapes, target = len(SHAPES), library.target
+    shapes, target = len(TERM_SHAPES), library.target
     k, one_unit = len(library.directions) // shapes, search.scale
     one, other = np.triu_indices(len(target), 1)
     moved = np.abs(library.directions[:, one] - library.directions[:, other]).T * library.cost
@@ -159,7 +159,7 @@ def raised(library: Inequality, search: Search, cost: Array) -> tuple[float, Arr
         tracking = np.append(tracking, (np.array(charges) - terms.sum(axis=1)) / one_unit)
 
     def least(shares: Array, seed: int) -> float:
-        ends, portfolios = search.ends(mixed_terms(library, shares), STARTS, seed)
+        ends, portfolios = search.ends(mixed_terms(library, shares), DESCENTS, seed)
         add(portfolios)
         return min(float(ends.min()) / one_unit, float((charged @ shares.ravel() + tracking).min()))
 

@@ -13,7 +13,7 @@ from foundation.errors import ConfigError
 from foundation.linear_programme import LinearProgramme
 from foundation.tolerances import EIGENVALUE
 
-FEW = 12  # assets, with cash, up to which each pair is a direction too, and terms are stretched and shifted
+MOST_PAIRED = 12  # assets, with cash, up to which each pair is a direction too, and terms are stretched and shifted
 # Largest slopes of a term's value over its cost, less 1: from no ticket to a large one.
 PEAKS = np.geomspace(1e-4, 1e4, 60)
 SMALL = 1e-3  # of the bound to leading order: what a term adds at least
@@ -87,7 +87,7 @@ def _squared(share: Array, apart: Array) -> Array:
 def directions_of(covariance: Array) -> Array:
     """(k, n) directions: each asset, each cluster, summed and weighted by volatility, and of few assets each pair.
 
-    Clusters are those of a tree by average linkage of 1 - correlation. Weighted, each of at most `FEW` is also taken
+    Clusters are those of a tree by average linkage of 1 - correlation. Weighted, each of at most `MOST_PAIRED` is also taken
     less one of its assets: where costs differ, a dear one is left where it is while the others trade. Each direction is
     from 0 to 1, and none is one less another: that would be the same term.
     """
@@ -104,8 +104,8 @@ def directions_of(covariance: Array) -> Array:
             groups.append(groups[first] + groups[second])
             rows += [groups[-1], groups[-1] * volatility]
             of = np.flatnonzero(groups[-1])
-            rows += [(groups[-1] - alone[i]) * volatility for i in of if len(of) <= FEW]
-    if n <= FEW:
+            rows += [(groups[-1] - alone[i]) * volatility for i in of if len(of) <= MOST_PAIRED]
+    if n <= MOST_PAIRED:
         rows += [alone[i] - alone[j] for i in range(n) for j in range(i)]
     found = np.array([row for row in rows if np.ptp(row) > 0.0])
     found = (found - found.min(axis=1, keepdims=True)) / np.ptp(found, axis=1)[:, None]

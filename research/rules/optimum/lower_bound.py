@@ -62,8 +62,8 @@ from foundation.errors import ConfigError
 from foundation.threads import one_blas_thread
 from research.rules.bands import is_fully_invested
 from research.rules.optimum.bound_search import (
-    SHAPES,
-    STARTS,
+    DESCENTS,
+    TERM_SHAPES,
     WITH_TICKET,
     Search,
     library_of,
@@ -71,7 +71,7 @@ from research.rules.optimum.bound_search import (
     plain_shares,
     raised,
 )
-from research.rules.optimum.bound_terms import FEW, BoundTerms, bound_terms
+from research.rules.optimum.bound_terms import MOST_PAIRED, BoundTerms, bound_terms
 from research.rules.optimum.dynamic_programming import optimal_region
 from research.rules.optimum.problem_checks import checked
 from research.rules.optimum.region import Region
@@ -90,7 +90,7 @@ class LowerBound(NamedTuple):
     losses     : (k,) least loss a year of each term on its own, fraction of NAV, of slow ones with longer intervals;
                  their sum is the bound to leading order.
     width      : (k,) half-width of each term, fraction of NAV, by which it is shifted.
-    shares     : (k, shapes) of each term in each of `SHAPES`.
+    shares     : (k, shapes) of each term in each of `TERM_SHAPES`.
     """
 
     value: float
@@ -156,12 +156,12 @@ def lower_bound(
             terms.directions, target, mean, covariance, tracking_penalty, interval, regions, terms.width
         )
         losses = np.array([region.value for region in regions])
-        reach = np.abs(terms.directions - library.centre[:: len(SHAPES), None])
+        reach = np.abs(terms.directions - library.centre[:: len(TERM_SHAPES), None])
         reach *= [[np.ptp(region.axes[0]) / 2.0] for region in regions]
         search = Search(float(losses.sum()), reach.max(axis=0) / target)
-        if not mixed or terms.ticket.any() or len(target) > FEW:
+        if not mixed or terms.ticket.any() or len(target) > MOST_PAIRED:
             shares = plain_shares(len(losses))
-            starts = WITH_TICKET if terms.ticket.any() else STARTS
+            starts = WITH_TICKET if terms.ticket.any() else DESCENTS
             least = float(search.ends(mixed_terms(library, shares), starts)[0].min())
         else:
             least, shares = raised(library, search, cost)

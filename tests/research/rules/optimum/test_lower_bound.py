@@ -149,7 +149,7 @@ def test_no_held_portfolio_is_charged_less_on_drawn_returns() -> None:
         return sum(
             bound.shares[k, j] * stretch * alone(k, (moved[:, k] - shift * bound.width[k]) / stretch)
             for k in range(len(regions))
-            for j, (stretch, shift) in enumerate(bound_search.SHAPES)
+            for j, (stretch, shift) in enumerate(bound_search.TERM_SHAPES)
             if bound.shares[k, j] > 0.0
         )
 
@@ -341,7 +341,7 @@ def test_charges_times_four_make_four_times_the_bound(
     ticket: float, found: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a ticket the search ends in one of many low places; where it begins is drawn alike for both."""
-    monkeypatch.setattr(module, "WITH_TICKET", bound_search.STARTS)
+    monkeypatch.setattr(module, "WITH_TICKET", bound_search.DESCENTS)
     target, mean, covariance, cost, penalty, interval = drawn(4, whole=True)
     there = lower_bound(target, mean, covariance, cost, penalty, interval, ticket=ticket)
     fourfold = lower_bound(target, mean, covariance, 4 * cost, 4 * penalty, interval, ticket=4 * ticket)
