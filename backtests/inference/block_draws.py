@@ -18,7 +18,7 @@ from foundation.errors import DataError
 from research.market.frequency import span_rows
 
 MOST_DRAWS = 1_000_000
-SESSIONS, SHORTEST = 20, 2  # of a block: sessions, and rows where these are rarer than days
+BLOCK_SESSIONS, SHORTEST = 20, 2  # of a block: sessions, and rows where these are rarer than days
 BUCKETS = 4_096  # of the table that says where among the lengths of blocks a search begins
 
 
@@ -29,7 +29,7 @@ class Resampling:
     block : mean length of a block, days.     reps : number of draws.     seed : of the draws.
     """
 
-    block: int = SESSIONS
+    block: int = BLOCK_SESSIONS
     reps: int = 10_000
     seed: int = 0
 
@@ -49,7 +49,7 @@ class Resampling:
         >>> [Resampling.of_rows(a_year).block for a_year in (252.0, 52.0, 12.0)]
         [20, 4, 2]
         """
-        return cls(max(span_rows(SESSIONS, periods_per_year), SHORTEST), reps)
+        return cls(max(span_rows(BLOCK_SESSIONS, periods_per_year), SHORTEST), reps)
 
     def refuse_too_few(self, days: int) -> None:
         """Raise DataError for fewer days than two blocks."""

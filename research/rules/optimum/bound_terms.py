@@ -87,9 +87,9 @@ def _squared(share: Array, apart: Array) -> Array:
 def directions_of(covariance: Array) -> Array:
     """(k, n) directions: each asset, each cluster, summed and weighted by volatility, and of few assets each pair.
 
-    Clusters are those of a tree by average linkage of 1 - correlation. Weighted, each of at most `MOST_PAIRED` is also taken
-    less one of its assets: where costs differ, a dear one is left where it is while the others trade. Each direction is
-    from 0 to 1, and none is one less another: that would be the same term.
+    Clusters are those of a tree by average linkage of 1 - correlation. Weighted, each of at most `MOST_PAIRED` is also
+    taken less one of its assets: where costs differ, a dear one is left where it is while the others trade. Each
+    direction is from 0 to 1, and none is one less another: that would be the same term.
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
