@@ -388,7 +388,7 @@ def backtest_warnings(
 
 def _few_trades(name: str, played: Backtest, family: str) -> list[str]:
     """A warning where a policy that should trade did so seldom."""
-    days = int(played.counted.any(axis=1).sum())
+    days = len(played.trading_days)
     if family == "never" or days >= FEW_TRADES:
         return []
     if not days:

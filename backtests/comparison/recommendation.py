@@ -22,18 +22,16 @@ import numpy as np
 
 from backtests.comparison.belief import DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
-from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
 from backtests.inference.estimates import INTERVAL_LEVEL, WEAK_YEARS, Estimate, is_short
 from foundation.arrays import Array
 from foundation.paper.wording import percent
 from research.allocation import Allocation
-from research.market.calendars import DAYS_PER_YEAR
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.rules.protocol import complexity, held_by, traits
 
-JUDGED = ("loss", "tracking_error", "days_outside")  # the metrics that it looks at
+JUDGED = ("loss", "tracking_error", "days_outside", "trading_days", "trades")  # the metrics that it looks at
 SURE = 0.8  # probability of a gain, from which on a change is made
 OTHER_TARGET = "it holds, or was tuned for, other target weights than the candidates"
 TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
@@ -43,8 +41,8 @@ TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it dr
 class Work:
     """The work that a policy asks of the desk.
 
-    days    : days with a trade, a year.
-    orders  : orders a year.
+    days    : days with a trade, a year, as the metric `trading_days` has them.
+    orders  : orders a year, as the metric `trades` has them.
     simple  : place of its class among `research.rules.protocol.RULE_FAMILIES`, from the simplest on.
     """
 
@@ -53,11 +51,9 @@ class Work:
     simple: int
 
     @classmethod
-    def of(cls, played: Backtest, policy: object) -> "Work":
-        """The work of a policy in a backtest."""
-        years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
-        counted = played.counted
-        return cls(float(counted.any(axis=1).sum()) / years, float(counted.sum()) / years, complexity(policy))
+    def of(cls, scored: Score, policy: object) -> "Work":
+        """The work of a policy, by the scores of its backtest."""
+        return cls(scored["trading_days"], scored["trades"], complexity(policy))
 
 
 @dataclass(frozen=True)
@@ -220,7 +216,6 @@ def question(
     scores: Mapping[str, Score],
     terms: DailyTerms,
     tests: SimulatedTests | None,
-    backtests: Mapping[str, Backtest],
     held: Allocation | None = None,
 ) -> tuple[Question | None, dict[str, tuple[str, ...]]]:
     """The question that a recommendation follows from, None without a candidate; and the reasons of the others.
@@ -229,7 +224,6 @@ def question(
     scores    : scores of each policy.
     terms     : daily terms of the test, of the same policies.
     tests     : simulated tests, or None.
-    backtests : backtest of each policy.
     held      : the target that candidates hold; by default the strategic one.
     """
     held = portfolio.strategic if held is None else held
@@ -248,7 +242,7 @@ def question(
         Question(
             terms=terms.select(names),
             tests=tests,
-            work=[Work.of(backtests[name], portfolio.policies[name]) for name in names],
+            work=[Work.of(scores[name], portfolio.policies[name]) for name in names],
             eligible=eligible,
             now=names.index(portfolio.policy) if portfolio.policy in names else None,
             nav=portfolio.nav,

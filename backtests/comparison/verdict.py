@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backtests.comparison.fitting.candidates import PlayedCandidates
-from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation, Work
+from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import taxed_figures
 from backtests.evaluation.bands_in_force import bands_in_force
@@ -276,8 +276,7 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
 
 
 def _work(told: Told, name: str) -> tuple[float, float]:
-    work = Work.of(told.backtests[name], told.portfolio.policies[name])
-    return work.days, work.orders
+    return told.scores[name]["trading_days"], told.scores[name]["trades"]
 
 
 def _work_priced(told: Told, name: str) -> float:

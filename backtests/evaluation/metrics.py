@@ -155,12 +155,6 @@ class Measured:
             return risk.concentration(self.weights[0])  # which says why there is none
         return float(np.mean(np.concatenate(found)))
 
-    @cached_property
-    def traded(self) -> NDArray[np.bool_]:
-        """(k, n) whether each booking traded each asset."""
-        counted: NDArray[np.bool_] = self.backtest.counted[self.backtest.booked]
-        return counted
-
 
 def days_outside(measured: Measured) -> float:
     """Fraction of the days on which a listed asset is outside its range, after booking."""
@@ -374,11 +368,11 @@ METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in
         ),
         Metric(
             "trades", "Orders", "a year", digits=1, short="orders",
-            of=lambda m: float(m.traded.sum()) / m.years, no_interval=COUNT,
+            of=lambda m: float(m.backtest.orders) / m.years, no_interval=COUNT,
         ),
         Metric(
-            "trading_days", "Rebalancing days", "a year", digits=1, short="days",
-            of=lambda m: float(m.traded.any(axis=1).sum()) / m.years, no_interval=COUNT,
+            "trading_days", "Days with a trade", "a year", digits=1, short="days",
+            of=lambda m: float(len(m.backtest.trading_days)) / m.years, no_interval=COUNT,
         ),
         Metric(
             "tracking_error_own", "Tracking error, own target", "% a year", 100.0,

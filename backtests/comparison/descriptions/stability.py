@@ -330,7 +330,7 @@ def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: Simu
     except (ConfigError, DataError, PolicyError):
         return None
     tests = tests or simulated_tests(played, benchmark)
-    asked, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests, played)
+    asked, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests)
     return NONE if asked is None else asked.terms.names[asked.answer(asked.losses())]
 
 
