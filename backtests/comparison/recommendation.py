@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.comparison.belief import DailyTerms, belief
+from backtests.comparison.belief import DRAWS, DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.evaluation.scores import Score
 from backtests.inference.estimates import INTERVAL_LEVEL, WEAK_YEARS, Estimate, is_short
 from foundation.arrays import Array
-from foundation.paper.wording import percent
+from foundation.paper.wording import digits_apart, percent
 from research.allocation import Allocation
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
@@ -33,6 +33,7 @@ from research.rules.protocol import complexity, held_by, traits
 
 JUDGED = ("loss", "tracking_error", "days_outside", "trading_days", "trades")  # the metrics that it looks at
 SURE = 0.8  # probability of a gain, from which on a change is made
+NEAR, MORE = 0.02, 8  # a probability so near to it, three standard errors, is found by so many times the draws
 OTHER_TARGET = "it holds, or was tuned for, other target weights than the candidates"
 TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
 
@@ -163,25 +164,28 @@ class Question:
         costs: float = 1.0,
         volatility: float | None = None,
     ) -> Array:
-        """(DRAWS, P) losses in currency a year.
+        """(K, P) losses in currency a year, K of them `DRAWS`, or more where a probability is near to `SURE`.
 
         terms      : daily terms of another test; by default of this one.
         penalty    : multiple of the tracking penalty.
         costs      : multiple of the costs, with the trades as they were.
         volatility : volatility of the market, a year; by default that of the test.
         """
-        drawn = belief(
-            self.terms if terms is None else terms,
-            self.tests,
-            penalty * self.tracking_penalty,
-            costs=costs,
-            volatility=volatility,
-        )
-        of_work = [self.day_cost * one.days + self.order_cost * one.orders for one in self.work]
-        return drawn * (self.nav / BPS) + np.array(of_work)
+        of_work = np.array([self.day_cost * one.days + self.order_cost * one.orders for one in self.work])
+
+        def drawn(draws: int) -> Array:
+            terms_of = self.terms if terms is None else terms
+            prices = penalty * self.tracking_penalty
+            found = belief(terms_of, self.tests, prices, costs=costs, volatility=volatility, draws=draws)
+            return found * (self.nav / BPS) + of_work
+
+        found = drawn(DRAWS)
+        better = (found[:, [self.base]] - found > 0.0).mean(axis=0)[list(self.eligible)]
+        is_near = self.eligible[self.base] and bool((np.abs(better - SURE) < NEAR).any())
+        return drawn(MORE * DRAWS) if is_near else found
 
     def answer(self, losses: Array) -> int:
-        """The place of the policy that is recommended, given drawn losses (DRAWS, P)."""
+        """The place of the policy that is recommended, given drawn losses (K, P)."""
         return chosen(losses, self.work, self.eligible, self.base, self.margin)
 
     @property
@@ -195,7 +199,7 @@ class Question:
 def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: int, margin: float) -> int:
     """The place of the policy that is recommended.
 
-    losses   : (DRAWS, P) drawn losses, currency a year.
+    losses   : (K, P) drawn losses, currency a year.
     work     : work of the P policies.
     eligible : for each policy, True if it is a candidate; one at least is.
     base     : place of the desk's present policy.
@@ -321,8 +325,15 @@ def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tupl
     limits, found = portfolio.limits, []
     error, outside = s["tracking_error"], s["days_outside"]
     if limits.tracking_error is not None and error > limits.tracking_error:
-        found.append(f"tracking error {percent(error, 2)} exceeds the limit of {percent(limits.tracking_error, 2)}")
+        said, limit = _percents(error, limits.tracking_error, 2)
+        found.append(f"tracking error {said} exceeds the limit of {limit}")
     if outside > limits.max_days_outside:
-        allowed = percent(limits.max_days_outside)
-        found.append(f"an asset outside its range on {percent(outside)} of days, {allowed} allowed")
+        said, allowed = _percents(outside, limits.max_days_outside, 1)
+        found.append(f"an asset outside its range on {said} of days, {allowed} allowed")
     return tuple(found)
+
+
+def _percents(found: float, limit: float, digits: int) -> tuple[str, str]:
+    """A fraction and the limit that it exceeds, in per cent, with as many digits as show that it does."""
+    digits = digits_apart(100.0 * found, 100.0 * limit, digits)
+    return percent(found, digits), percent(limit, digits)

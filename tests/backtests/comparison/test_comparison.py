@@ -179,6 +179,23 @@ def test_a_probability_near_its_ends_is_not_said_to_more_digits(
     assert f"It is above zero with a probability of {said}, and" in verdict_of(told).gain
 
 
+def test_a_probability_just_below_what_a_change_asks_is_not_written_like_it(more: Comparison) -> None:
+    made = more.recommendation
+    unsure = {name: replace(one, better=0.7987) for name, one in made.candidates.items()}
+    told = Told(more, replace(made, policy="quarterly", candidates=unsure), more.evidence)
+    said = verdict_of(told).gain
+    assert "may be better, but not with the probability of 0.8 that a change asks." in said
+    assert "It is above zero with a probability of 0.799, and" in said
+
+
+def test_a_loss_just_beyond_the_margin_is_not_written_like_it(more: Comparison) -> None:
+    made = more.recommendation
+    least = made.candidates[made.best].gain.value - 0.004
+    said = verdict_of(Told(more, replace(made, margin=least), more.evidence)).gain
+    lost, margin = re.search(r"to lose ([\d,.]+) USD .* beyond your margin of ([\d,.]+) USD", said).groups()
+    assert float(lost.replace(",", "")) > float(margin.replace(",", ""))
+
+
 def test_a_best_policy_that_is_not_surely_better_is_not_given_for_the_reason(more: Comparison) -> None:
     made = more.recommendation
     best = made.best
