@@ -408,10 +408,11 @@ def _passed_over(name: str, played: Backtest) -> list[str]:
             can, last = can + 1, row
     if can == len(rows):
         return []
+    year = played.periods_per_year
     return [
-        f"{name} can trade on {can:,} of its {len(rows):,} days: the others come before its last trade is booked, "
-        f"{counted(waits, row_name(played.periods_per_year))} after it is decided. With a smaller `lag`, or fewer "
-        "`days` of `execution`, it can trade on more."
+        f"{name} can trade on {can:,} of its {row_count(len(rows), year)}: the others come before its last trade is "
+        f"booked, {counted(waits, row_name(year))} after it is decided. With a smaller `lag`, or fewer `days` of "
+        "`execution`, it can trade on more."
     ]
 
 
