@@ -38,9 +38,9 @@ OTHER_TARGET = "it holds, or was tuned for, other target weights than the candid
 TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Work:
-    """The work that a policy asks of the desk.
+    """The work that a policy asks of the desk: the less, the fewer days, then the fewer orders, then the simpler.
 
     days    : days with a trade, a year, as the metric `trading_days` has them.
     orders  : orders a year, as the metric `trades` has them.
@@ -193,7 +193,7 @@ class Question:
         """The place from which gains are taken: the desk's present policy, else the candidate with the least work."""
         if self.now is not None:
             return self.now
-        return min((p for p, one in enumerate(self.eligible) if one), key=lambda p: _least(self.work[p]))
+        return min((p for p, one in enumerate(self.eligible) if one), key=lambda p: self.work[p])
 
 
 def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: int, margin: float) -> int:
@@ -212,7 +212,7 @@ def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: 
         if not any(expected[base] - expected[p] > margin for p in candidates):
             return base
     best = min(expected[p] for p in candidates)
-    return min((p for p in candidates if expected[p] - best <= margin), key=lambda p: _least(work[p]))
+    return min((p for p in candidates if expected[p] - best <= margin), key=lambda p: work[p])
 
 
 def question(
@@ -312,10 +312,6 @@ def _prices(candidates: Mapping[str, Candidate], policy: str, day_cost: float) -
         if one.loss < own.loss and one.work.days > own.work.days
     }
     return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _least(work: Work) -> tuple[float, float, int]:
-    return work.days, work.orders, work.simple
 
 
 def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tuple[str, ...]:

@@ -233,7 +233,7 @@ def _shown(made: Recommendation) -> list[str]:
     if not made.is_kept:
         return [made.now, made.policy]
     others = sorted((n for n in made.candidates if n != made.now), key=lambda n: made.candidates[n].loss)
-    lazy = min(made.candidates, key=lambda n: made.candidates[n].work.days)
+    lazy = min(made.candidates, key=lambda n: made.candidates[n].work)
     return list(dict.fromkeys([made.now, *others[:1], lazy]))
 
 
