@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, cast
 
 import numpy as np
@@ -191,16 +192,27 @@ class _Scale:
 
     what   : the number, in words.
     answer : the policy that is recommended at a multiple.
-    words  : the number at a multiple.
-    now    : the number that the desk has, in words, or "" where `words` say it.
+    words  : the number at a multiple, with so many more digits than usual.
     tried  : by whether they are below it, the multiples from what the desk has on.
+    is_own : True if `words` say how it compares with what the desk has.
     """
 
     what: str
     answer: Callable[[float], str]
-    words: Callable[[float], str]
-    now: str
+    words: Callable[[float, int], str]
     tried: Mapping[bool, list[float]]
+    is_own: bool = False
+
+    def turn(self, policy: str, below: bool) -> Turn | None:
+        """The nearest value at which another policy is recommended, with the digits that tell it from the desk's."""
+        multiples = self.tried[below]
+        found = _turn(self.answer, policy, multiples)
+        if found is None:
+            return None
+        at, to, back = found
+        more = next(k for k in count() if self.words(at, k) != self.words(multiples[0], k))
+        now = "" if self.is_own else self.words(multiples[0], more)
+        return Turn(self.what, below, self.words(at, more), now, to, self.words(back, more) if back else "")
 
 
 def turns(asked: Question, policy: str, currency: str) -> tuple[Turn, ...]:
@@ -212,13 +224,9 @@ def turns(asked: Question, policy: str, currency: str) -> tuple[Turn, ...]:
     policy   : the recommended policy.
     currency : currency of prices.
     """
-    found = []
-    for one in (*_scales(asked), *_scales_of_work(asked, currency)):
-        for below, multiples in one.tried.items():
-            if (turn := _turn(one.answer, policy, multiples)) is not None:
-                at, to, back = turn
-                found.append(Turn(one.what, below, one.words(at), one.now, to, one.words(back) if back else ""))
-    return tuple(found)
+    scales = (*_scales(asked), *_scales_of_work(asked, currency))
+    found = (one.turn(policy, below) for one in scales for below in one.tried)
+    return tuple(turn for turn in found if turn is not None)
 
 
 def _scales(asked: Question) -> Iterator[_Scale]:
@@ -228,14 +236,19 @@ def _scales(asked: Question) -> Iterator[_Scale]:
     def at(**changed: float) -> str:
         return asked.terms.names[asked.answer(asked.losses(**changed))]  # type: ignore[arg-type]
 
-    def words(k: float) -> str:
-        return f"{k * penalty:.2g}"
+    def words(k: float, more: int) -> str:
+        return f"{k * penalty:.{2 + more}g}"
 
-    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, words(1.0), _both(MULTIPLES))
-    yield _Scale("costs", lambda k: at(costs=k), lambda k: f"{k:.3g} times yours", "", _both(MULTIPLES))
+    def times(k: float, more: int) -> str:
+        return f"{k:.{3 + more}g} times yours"
+
+    def moved(k: float, more: int) -> str:
+        return percent(k * volatility, 1 + more)
+
+    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, _both(MULTIPLES))
+    yield _Scale("costs", lambda k: at(costs=k), times, _both(MULTIPLES), is_own=True)
     if volatility > 0.0:
-        moved = (lambda k: at(volatility=k * volatility), lambda k: percent(k * volatility))
-        yield _Scale("a volatility", *moved, percent(volatility), _both(MARKETS))
+        yield _Scale("a volatility", lambda k: at(volatility=k * volatility), moved, _both(MARKETS))
 
 
 def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
@@ -253,11 +266,12 @@ def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
             priced = replace(asked, **{key: k * unit})  # type: ignore[arg-type]
             return asked.terms.names[priced.answer(priced.losses())]
 
-        def words(k: float, unit: float = unit) -> str:
-            return f"{k * unit:,.3g} {currency}"
+        def words(k: float, more: int, unit: float = unit) -> str:
+            price = k * unit
+            return f"{price:,.{more}f} {currency}" if price >= 1_000.0 else f"{price:.{3 + more}g} {currency}"
 
         rising = [0.0, *(1.0 / MULTIPLES[::-1]), 1.0, *MULTIPLES]
-        yield _Scale(what, answer, words, words(1.0 if price else 0.0), _both(MULTIPLES) if price else {False: rising})
+        yield _Scale(what, answer, words, _both(MULTIPLES) if price else {False: rising})
 
 
 def _both(multiples: Array) -> dict[bool, list[float]]:

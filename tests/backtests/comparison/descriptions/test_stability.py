@@ -13,6 +13,7 @@ from backtests.comparison.descriptions.stability import (
     Change,
     Stability,
     Turn,
+    _scales,
     _scales_of_work,
     _turn,
     _without,
@@ -210,6 +211,20 @@ def test_an_answer_that_comes_back_is_said_with_both_its_ends() -> None:
     sliver = _turn(lambda k: "a" if k < 1.2 else "b" if k < 1.25 else "c", "a", multiples)
     assert sliver[1:] == ("c", 0.0)
     assert _turn(lambda k: "a", "a", multiples) is None
+
+
+def test_a_value_close_to_what_the_desk_has_is_told_from_it(turned: Comparison) -> None:
+    """The answer changes at 1.005 times a penalty of 5, and a price of 2,000, found to a hundredth of themselves."""
+    asked = replace(turned.asked, day_cost=2_000.0)
+    scales = {one.what: one for one in (*_scales(asked), *_scales_of_work(asked, "USD"))}
+    said = {}
+    for what, one in scales.items():
+        near = replace(one, answer=lambda k: "a" if k < 1.005 else "b")
+        said[what] = near.turn("a", below=False).words
+    assert said["a tracking penalty"] == "a tracking penalty above 5.03 (now 5; then b)"
+    assert said["costs"] == "costs above 1.01 times yours (then b)"
+    assert said["a volatility"] == "a volatility above 12.45 % (now 12.37 %; then b)"
+    assert said["a trading day"] == "a trading day above 2,013 USD (now 2,000 USD; then b)"
 
 
 def test_where_nothing_is_recommended_nothing_is_asked() -> None:
