@@ -1,7 +1,8 @@
 """Files that are there whole or not at all: written beside their name, synced to the disk, then renamed.
 
 Whoever reads a file finds the earlier content or the new one, whenever the writer is killed. Drafts that a killed
-writer left beside a file are deleted by the next one.
+writer left beside a file are deleted by the next one. Files of a folder that takes its own name only when it is whole
+may wait for the disk together (`synced_later`, `sync`).
 """
 
 import errno
@@ -14,6 +15,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
@@ -23,6 +25,7 @@ from foundation.errors import ConfigError
 ROOT = Path(__file__).parents[1]  # the folder of the workbench
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
 WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and end that of its lock
+SYNCED_LATER = ContextVar("SYNCED_LATER", default=False)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
 
 
@@ -83,7 +86,8 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
                 os.fchmod(file, stat.S_IMODE(path.stat().st_mode))
             yield opened
             opened.flush()
-            os.fsync(file)
+            if not SYNCED_LATER.get():
+                os.fsync(file)
             draft.replace(path)
     except BaseException as error:
         if draft is not None:
@@ -94,7 +98,18 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and own:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    sync_names(path.parent)
+    if not SYNCED_LATER.get():
+        sync_names(path.parent)
+
+
+@contextmanager
+def synced_later() -> Iterator[None]:
+    """Files that are written within the block do not wait for the disk: their folder is to be synced as a whole."""
+    before = SYNCED_LATER.set(True)
+    try:
+        yield
+    finally:
+        SYNCED_LATER.reset(before)
 
 
 @contextmanager

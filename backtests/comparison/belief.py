@@ -7,7 +7,8 @@ variance err by their slowest waves (`backtests.inference.slow_waves`), together
 lose most, so one test's logarithm is below that of the expected J, by as much as in simulated tests.
 
 Tax is in neither of the two: it follows from the gains of the test, which simulated markets do not have, and refunds
-make it negative. What the test was charged is added, with a normal error by the same slowest waves.
+make it negative. Nor are other costs that simulated tests do not charge, such as impact. What the test was charged is
+added, with a normal error by the same slowest waves.
 
 Each policy is believed by its own theory and test, so that no other policy beside it changes its loss; only a rule of
 which no test is simulated is moved as those are that have one. Draws are shared, so that differences of two are known
@@ -17,12 +18,12 @@ as well as the two are alike. Taking what the test shows of one policy as news o
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 
-from backtests.comparison.simulated_tests import SMALLEST_LOSS, SimulatedTests, elasticities
+from backtests.comparison.simulated_tests import SMALLEST_LOSS, SimulatedTests, costs_beside_tests, elasticities
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
 from backtests.inference.slow_waves import WAVES, SlowMeans, wave_transforms
@@ -32,6 +33,7 @@ from research.risk.measures import BPS
 SPREAD, YEARS = 1.3, 3.0  # of real windows of three years round theory, in spreads of simulated ones
 VAGUE = 1.0  # spread of the logarithm of J where theory says nothing
 DRAWS = 4_000
+BY_POLICY = ("cost", "squares", "tax", "beside")  # of `DailyTerms`
 STEEPEST = 5.0  # of a drawn scale of the test's errors: Student's tails beyond it are cut
 
 
@@ -40,11 +42,12 @@ class DailyTerms:
     """The costs of P policies and their distance from the target on each of D days.
 
     names   : P policies.
-    cost    : (D, P) bp of NAV a year, without tax.
+    cost    : (D, P) bp of NAV a year, those that simulated tests charge too.
     squares : (D, P) squared tracking difference, a year.
     market  : (D,) squared return of the strategic target, a year: its mean is the variance of the market in the test.
     year    : number of days in a year.
     tax     : (D, P) bp of NAV a year; negative where it is refunded.
+    beside  : (D, P) bp of NAV a year, other costs that simulated tests do not charge; negative where they charge more.
     """
 
     names: tuple[str, ...]
@@ -53,6 +56,7 @@ class DailyTerms:
     market: Array
     year: float
     tax: Array
+    beside: Array
 
     @classmethod
     def of(cls, backtests: Mapping[str, Backtest], benchmark: Benchmark) -> "DailyTerms":
@@ -60,20 +64,19 @@ class DailyTerms:
         one, year = next(iter(backtests.values())), benchmark.periods_per_year
         aim = target_returns(benchmark.strategic, one.market, one.first)
         tax = np.column_stack([played.tax_rate * (year * BPS) for played in backtests.values()])
-        cost = np.column_stack([daily_costs(played) for played in backtests.values()]) - tax
+        beside = np.column_stack([costs_beside_tests(played) * (year * BPS) for played in backtests.values()])
+        cost = np.column_stack([daily_costs(played) for played in backtests.values()]) - tax - beside
         squares = np.column_stack([year * (played.gross_returns - aim) ** 2 for played in backtests.values()])
-        return cls(tuple(backtests), cost, squares, squared_market(benchmark, one), year, tax)
+        return cls(tuple(backtests), cost, squares, squared_market(benchmark, one), year, tax, beside)
 
     def select(self, names: Sequence[str]) -> "DailyTerms":
         """Some of the policies."""
         numbers = [self.names.index(name) for name in names]
-        cost, squares, tax = (each[:, numbers] for each in (self.cost, self.squares, self.tax))
-        return DailyTerms(tuple(names), cost, squares, self.market, self.year, tax)
+        return replace(self, names=tuple(names), **{each: getattr(self, each)[:, numbers] for each in BY_POLICY})
 
     def on(self, days: Mask) -> "DailyTerms":
         """Some of the days (D,), a mask."""
-        cost, squares, market, tax = (each[days] for each in (self.cost, self.squares, self.market, self.tax))
-        return DailyTerms(self.names, cost, squares, market, self.year, tax)
+        return replace(self, market=self.market[days], **{each: getattr(self, each)[days] for each in BY_POLICY})
 
     @property
     def variance(self) -> float:
@@ -81,7 +84,7 @@ class DailyTerms:
         return float(self.market.mean())
 
     def losses(self, tracking_penalty: float, costs: float = 1.0) -> Array:
-        """(D, P) daily terms of J without tax, bp a year; trades as they were, at this multiple of the costs."""
+        """(D, P) daily terms of J as simulated tests have it, bp a year; trades as they were, at these costs."""
         found: Array = costs * self.cost + 0.5 * tracking_penalty * BPS * self.squares
         return found
 
@@ -102,7 +105,7 @@ def belief(
     tracking_penalty : price of squared tracking error.
     costs            : multiple of the costs, with the trades as they were; tax stays.
     volatility       : volatility of the market, a year; by default the test's, to which the losses are then rescaled.
-                       Tax is not.
+                       Tax and other costs beside simulated tests are not.
     draws            : number of draws.
     """
     count, variance = len(terms.names), terms.variance
@@ -131,9 +134,10 @@ def belief(
     if volatility is not None and variance > 0.0:
         logs = logs + elasticity * (2.0 * np.log(volatility) - np.log(variance))
     found: Array = np.exp(logs)
-    if terms.tax.any():
-        away = scales * (_normal(draws, WAVES, seed=3) @ wave_transforms(terms.tax)) / math.sqrt(WAVES)
-        found += terms.tax.mean(axis=0) + (away - away.mean(axis=0))
+    charged = terms.tax + costs * terms.beside
+    if charged.any():
+        away = scales * (_normal(draws, WAVES, seed=3) @ wave_transforms(charged)) / math.sqrt(WAVES)
+        found += charged.mean(axis=0) + (away - away.mean(axis=0))
     return found
 
 

@@ -39,7 +39,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.policy_risk import PolicyRisk, policy_risk
 from backtests.evaluation.scores import Score, score
 from backtests.evaluation.worst_days import OnDay, worst_days
-from backtests.inference.block_draws import Resampling
+from backtests.inference.block_draws import SESSIONS, Resampling
 from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import Evidence
 from backtests.inference.words import tried_words
@@ -62,7 +62,7 @@ from research.risk.measures import TRACKING_PENALTY
 from research.rules import Calendar, Rule
 from research.rules.protocol import traits
 
-LEAST_DAYS = 2 * Resampling().block  # of a test: two blocks of the bootstrap
+LEAST_DAYS = 2 * SESSIONS  # rows of a test: two blocks of the bootstrap of days
 FEW_TRADES = 5  # days with a trade in the test: fewer are warned of
 MOST_STEPS = 1_000_000_000  # of training: weeks of one core
 

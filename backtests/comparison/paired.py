@@ -259,9 +259,8 @@ def evidence_of(
     """
     losses = [s.losses for s in scores.values()]
     elasticity = elasticities(list(played), tests, benchmark.tracking_penalty)
-    return evidence_between(
-        played, losses, reference, Resampling(reps=draws), benchmark=benchmark, elasticity=elasticity
-    )
+    resampling = Resampling.of_rows(benchmark.periods_per_year, draws)
+    return evidence_between(played, losses, reference, resampling, benchmark=benchmark, elasticity=elasticity)
 
 
 def loss_intervals(played: Mapping[int, Backtest], benchmark: Benchmark) -> dict[int, Estimate]:

@@ -2,9 +2,12 @@
 
 Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. What a rule
 loses in such a market follows from the rule, the target and the costs alone. There is no tax: it follows from gains,
-and these markets have no growth of which they would come. Two things are learned from it: how the
-loss grows with the market's variance (its elasticity, by which a loss is stated at one volatility), and how large it is
-to be expected, with the spread between tests (`backtests.comparison.belief` weighs it against the real test).
+and these markets have no growth of which they would come. Nor is there what follows from volumes, quotes or the day:
+impact, commissions by the unit, spreads other than their median, flows and harvests (`costs_beside_tests`).
+
+Two things are learned from it: how the loss grows with the market's variance (its elasticity, by which a loss is stated
+at one volatility), and how large it is to be expected, with the spread between tests (`backtests.comparison.belief`
+weighs it against the real test).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +25,7 @@ from backtests.inference.long_run import UNTOLD, Elasticity
 from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Costs, Execution
+from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT, TAX
 from research.allocation import Allocation, EqualWeights, FixedWeights, target_path
 from research.market import Market
 from research.market.frequency import sample_rows
@@ -119,7 +123,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     before = min(one.first, max(sample_rows(BEFORE, year), *(traits(policy).window for policy in known.values())))
     start = one.first - before
     model = StochasticVolatility(np.zeros(len(covariance)), covariance, SPREAD, HALF_LIFE, year)
-    costs = one.costs.simplified(market, 1.0) if one.costs.needs_market else replace(one.costs, tax=None)
+    costs = costs_of_tests(one)
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
     still = _still(market, start)
     terms = still, before, model, TESTS, SEED, costs, one.wealth, one.lag, execution, year
@@ -169,6 +173,37 @@ def _played(
             cost[test, p] = year * BPS * found.cost_rate.mean()
             squares[test, p] = year * np.mean((found.gross_returns - aim) ** 2)
     return cost, squares, variance
+
+
+def costs_of_tests(played: Backtest) -> Costs:
+    """The costs of simulated tests: those of a backtest, without what follows from gains, volumes, quotes or the day.
+
+    A spread by the day is its median. Raises DataError for an asset without a known spread on any day.
+    """
+    costs = replace(played.costs, tax=None)
+    if not costs.needs_market:
+        return costs
+    usual = costs.simplified(played.market, 1.0)
+    return replace(costs, half_spread=usual.half_spread, per_unit=usual.per_unit, impact=None)
+
+
+def costs_beside_tests(played: Backtest) -> Array:
+    """(D,) costs of each test day that simulated tests do not charge, over `wealth_charged`; tax apart.
+
+    Impact, commissions by the unit, and what spreads by the day are above their median, below zero where below it; and
+    all that is charged for flows, harvests and exits.
+    """
+    costs, book, same = played.costs, played.ledger, costs_of_tests(played)
+    notional = np.abs(book.trades)
+    beside = book.charges[:, IMPACT].copy()
+    if costs.per_unit.any():
+        usual = np.maximum(same.commission * notional, np.where(notional > 0.0, same.minimum, 0.0))
+        beside += book.charges[:, COMMISSION] - usual
+    if costs.half_spread.ndim > 1:
+        beside += book.charges[:, HALF_SPREAD] - same.half_spread * notional
+    others = book.part_of < 0
+    beside[others] = book.charges[others, :TAX].sum(axis=1)
+    return played.rate_of(beside.sum(axis=1))
 
 
 def _is_played(policy: object, benchmark: Benchmark) -> bool:

@@ -175,14 +175,16 @@ class Backtest:
     def cost_rate(self) -> Array:
         """(D,) cost of each test day, of trading over `wealth_charged`, of holding over yesterday's NAV."""
         held = self.ledger.holding_costs[1:].sum(axis=1) / self.ledger.nav[:-1]
-        done = np.flatnonzero(self.ledger.booked >= 0)
-        return self._per_day(self.ledger.charges.sum(axis=(1, 2)), done, self.wealth_charged) + held
+        return self.rate_of(self.ledger.charges.sum(axis=(1, 2))) + held
 
     @cached_property
     def tax_rate(self) -> Array:
         """(D,) tax of each test day over `wealth_charged`, part of `cost_rate`; negative where it is refunded."""
-        done = np.flatnonzero(self.ledger.booked >= 0)
-        return self._per_day(self.ledger.charges[:, TAX].sum(axis=1), done, self.wealth_charged)
+        return self.rate_of(self.ledger.charges[:, TAX].sum(axis=1))
+
+    def rate_of(self, charged: Array) -> Array:
+        """(D,) costs of bookings (k,), currency, on each test day, over `wealth_charged`."""
+        return self._per_day(charged, np.flatnonzero(self.ledger.booked >= 0), self.wealth_charged)
 
     @cached_property
     def wealth_charged(self) -> Array:

@@ -15,8 +15,10 @@ from foundation.arguments import is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.compiled import compiled, linked
 from foundation.errors import DataError
+from research.market.frequency import span_rows
 
 MOST_DRAWS = 1_000_000
+SESSIONS, SHORTEST = 20, 2  # of a block: sessions, and rows where these are rarer than days
 BUCKETS = 4_096  # of the table that says where among the lengths of blocks a search begins
 
 
@@ -27,7 +29,7 @@ class Resampling:
     block : mean length of a block, days.     reps : number of draws.     seed : of the draws.
     """
 
-    block: int = 20
+    block: int = SESSIONS
     reps: int = 10_000
     seed: int = 0
 
@@ -39,6 +41,15 @@ class Resampling:
             )
         if not (is_number(self.block) and self.block >= 1):
             refuse("block of a bootstrap is", self.block, "give a mean length of one day or more, such as 20.")
+
+    @classmethod
+    def of_rows(cls, periods_per_year: float, reps: int = 10_000) -> "Resampling":
+        """Blocks of 20 sessions, in rows of which a year has so many: of weeks four, of months two.
+
+        >>> [Resampling.of_rows(a_year).block for a_year in (252.0, 52.0, 12.0)]
+        [20, 4, 2]
+        """
+        return cls(max(span_rows(SESSIONS, periods_per_year), SHORTEST), reps)
 
     def refuse_too_few(self, days: int) -> None:
         """Raise DataError for fewer days than two blocks."""

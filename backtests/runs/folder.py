@@ -43,10 +43,12 @@ def code_version() -> str:
 def code_on_disk(root: Path = ROOT) -> str:
     """The commit's first 12 hex, with `+` and 8 hex over what is not committed; without git, a hash over the sources.
 
-    Notebooks count as sources; data does not, since it has a fingerprint of its own. The version is the same for every
+    Notebooks count as sources, and so do the stress tests and learned policies that come with the workbench; market
+    data does not, since it has a fingerprint of its own. The version is the same for every
     user, whoever owns the folder and whatever their settings of git are.
     """
-    sources = ["foundation", "research", "backtests", "desk", "notebooks"]
+    code, beside = ["foundation", "research", "backtests", "desk", "notebooks"], ["data/stress.yaml", "data/policies"]
+    sources = [*code, *beside]
     # git reads a folder that it is told of, whoever owns it: who runs this code trusts its owner.
     command = ["git", "-C", str(root), "--git-dir=.git", "--work-tree=.", "-c", f"core.excludesFile={os.devnull}"]
     environment = {name: value for name, value in os.environ.items() if name != "GIT_INDEX_FILE"}
@@ -62,8 +64,9 @@ def code_on_disk(root: Path = ROOT) -> str:
         changed = [root / os.fsdecode(name) for name in sorted(names.split(b"\0")) if name]
         return f"{commit}+{_hash_of(changed, root)[:8]}" if changed else commit
     except (FileNotFoundError, subprocess.CalledProcessError):  # there is no git, or no repository
-        found = (path for folder in sources for path in (root / folder).rglob("*"))
-        return f"sources-{_hash_of(sorted(p for p in found if p.suffix in ('.py', '.ipynb')), root)[:12]}"
+        found = [p for folder in code for p in (root / folder).rglob("*") if p.suffix in (".py", ".ipynb")]
+        found += [p for one in beside for p in (root / one, *(root / one).rglob("*")) if p.is_file()]
+        return f"sources-{_hash_of(sorted(found), root)[:12]}"
 
 
 def _hash_of(files: Iterable[Path], root: Path) -> str:

@@ -52,7 +52,9 @@ def is_told_by_settings(portfolio: Portfolio) -> bool:
     False where they name files whose content may change, or a book, and where code of the user's may be read: a run of
     these settings may be of other prices, rates, holdings or rules, so that it is made again.
     """
-    files = any(portfolio.settings.get(key) for key in ("prices", "fx_today", "nav_history"))
+    named = [portfolio.settings.get(key) for key in ("prices", "fx", "fx_today", "nav_history")]
+    named.append(portfolio.settings.get("stress", {}).get("file"))
+    files = any(isinstance(one, str) for one in named)
     return not (files or portfolio.pending or portfolio.blotter or portfolio.trust_code)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.evaluation.benchmark import target_returns
-from backtests.inference.block_draws import HOUSE
+from backtests.inference.block_draws import Resampling
 from backtests.inference.estimates import INTERVAL_LEVEL, EstimateWithTest, NotAvailable, or_why_not
 from backtests.inference.evidence import Difference, holm, verdict
 from backtests.inference.paired_sharpe import PairedSharpe
@@ -390,7 +390,7 @@ def _against_controls(found: TargetsToday) -> AgainstControls:
         raise DataError(" ".join(left_out.values()) or f"{listed(same)} earned the same as this target on each day.")
     excess = np.array([row for row, _ in kept])
     ratios = [sharpe(row, np.zeros(len(row)), year) for row in excess]
-    p, half = PairedSharpe(excess, year, HOUSE).tests(range(1, len(excess)), 0, INTERVAL_LEVEL)
+    p, half = PairedSharpe(excess, year, Resampling.of_rows(year)).tests(range(1, len(excess)), 0, INTERVAL_LEVEL)
     adjusted = np.full(len(p), np.nan)
     adjusted[np.isfinite(p)] = holm(p[np.isfinite(p)])
     differences = {}

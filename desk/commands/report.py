@@ -58,7 +58,7 @@ from desk.commands.orders.trades import TRADES, TRADES_JSON
 from desk.tickets import make_ticket
 from desk.tickets.formats import write_ticket
 from foundation.errors import ConfigError, DataError
-from foundation.files import ROOT, write_whole, writing
+from foundation.files import ROOT, synced_later, write_whole, writing
 from foundation.paper.formats import csv_text, plain_json
 from foundation.paper.text_tables import warnings_text, wrapped
 from foundation.paper.wording import counted
@@ -125,7 +125,7 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
             f"the notebook made {record.name}, but the run was started as {Path(run).name}: settings, data or code "
             "changed in between. Start the run again."
         )
-    with writing(folder), bar(None, "drawing the tearsheet") as progress:
+    with writing(folder), synced_later(), bar(None, "drawing the tearsheet") as progress:  # `staged` syncs it
         write_tearsheet(folder, comparison, trades, record)
         progress.stage("writing results")
         _write_results(comparison, trades, record, folder)

@@ -19,6 +19,7 @@ from foundation.files import (
     read_with_record,
     replacing,
     sync,
+    synced_later,
     work_folder,
     write_whole,
     write_with_record,
@@ -134,6 +135,19 @@ def test_a_folder_is_synced_with_all_that_it_holds(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
     sync(tmp_path)
     assert sorted(synced) == sorted(map(str, [tmp_path, *tmp_path.rglob("*")]))
+
+
+def test_files_of_a_folder_that_is_synced_as_a_whole_do_not_wait_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with synced_later():
+        write_whole(tmp_path / "a", "1")
+    assert not synced
+    write_whole(tmp_path / "a", "2")
+    assert len(synced) == 2  # the file, and its name in the folder
+    assert (tmp_path / "a").read_text() == "2"
 
 
 def _hold(path: Path, held: "multiprocessing.synchronize.Event") -> None:

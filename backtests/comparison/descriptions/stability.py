@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any, cast
 
 import numpy as np
@@ -192,27 +191,16 @@ class _Scale:
 
     what   : the number, in words.
     answer : the policy that is recommended at a multiple.
-    words  : the number at a multiple, with so many more digits than usual.
+    words  : the number at a multiple, with so many digits more.
+    now    : the multiple that the desk has; None where `words` say it.
     tried  : by whether they are below it, the multiples from what the desk has on.
-    is_own : True if `words` say how it compares with what the desk has.
     """
 
     what: str
     answer: Callable[[float], str]
     words: Callable[[float, int], str]
+    now: float | None
     tried: Mapping[bool, list[float]]
-    is_own: bool = False
-
-    def turn(self, policy: str, below: bool) -> Turn | None:
-        """The nearest value at which another policy is recommended, with the digits that tell it from the desk's."""
-        multiples = self.tried[below]
-        found = _turn(self.answer, policy, multiples)
-        if found is None:
-            return None
-        at, to, back = found
-        more = next(k for k in count() if self.words(at, k) != self.words(multiples[0], k))
-        now = "" if self.is_own else self.words(multiples[0], more)
-        return Turn(self.what, below, self.words(at, more), now, to, self.words(back, more) if back else "")
 
 
 def turns(asked: Question, policy: str, currency: str) -> tuple[Turn, ...]:
@@ -224,9 +212,16 @@ def turns(asked: Question, policy: str, currency: str) -> tuple[Turn, ...]:
     policy   : the recommended policy.
     currency : currency of prices.
     """
-    scales = (*_scales(asked), *_scales_of_work(asked, currency))
-    found = (one.turn(policy, below) for one in scales for below in one.tried)
-    return tuple(turn for turn in found if turn is not None)
+    found = []
+    for one in (*_scales(asked), *_scales_of_work(asked, currency)):
+        for below, multiples in one.tried.items():
+            if (turn := _turn(one.answer, policy, multiples)) is not None:
+                at, to, back = turn
+                more = int(one.now is not None and one.words(at, 0) == one.words(one.now, 0))
+                now = "" if one.now is None else one.words(one.now, more)
+                again = one.words(back, more) if back else ""
+                found.append(Turn(one.what, below, one.words(at, more), now, to, again))
+    return tuple(found)
 
 
 def _scales(asked: Question) -> Iterator[_Scale]:
@@ -239,16 +234,11 @@ def _scales(asked: Question) -> Iterator[_Scale]:
     def words(k: float, more: int) -> str:
         return f"{k * penalty:.{2 + more}g}"
 
-    def times(k: float, more: int) -> str:
-        return f"{k:.{3 + more}g} times yours"
-
-    def moved(k: float, more: int) -> str:
-        return percent(k * volatility, 1 + more)
-
-    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, _both(MULTIPLES))
-    yield _Scale("costs", lambda k: at(costs=k), times, _both(MULTIPLES), is_own=True)
+    yield _Scale("a tracking penalty", lambda k: at(penalty=k), words, 1.0, _both(MULTIPLES))
+    yield _Scale("costs", lambda k: at(costs=k), lambda k, _: f"{k:.3g} times yours", None, _both(MULTIPLES))
     if volatility > 0.0:
-        yield _Scale("a volatility", lambda k: at(volatility=k * volatility), moved, _both(MARKETS))
+        moved = (lambda k: at(volatility=k * volatility), lambda k, more: percent(k * volatility, 1 + more))
+        yield _Scale("a volatility", *moved, 1.0, _both(MARKETS))
 
 
 def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
@@ -271,7 +261,7 @@ def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
             return f"{price:,.{more}f} {currency}" if price >= 1_000.0 else f"{price:.{3 + more}g} {currency}"
 
         rising = [0.0, *(1.0 / MULTIPLES[::-1]), 1.0, *MULTIPLES]
-        yield _Scale(what, answer, words, _both(MULTIPLES) if price else {False: rising})
+        yield _Scale(what, answer, words, 1.0 if price else 0.0, _both(MULTIPLES) if price else {False: rising})
 
 
 def _both(multiples: Array) -> dict[bool, list[float]]:

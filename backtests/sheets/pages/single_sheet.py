@@ -357,7 +357,8 @@ def _sheet(
     scores = measured(alone, benchmark)
     losses = [one.losses for one in scores.values()]
     own = elasticities([played.name], simulated_tests(alone, benchmark), benchmark.tracking_penalty)
-    evidence = evidence_between(alone, losses, played.name, Resampling(), benchmark=benchmark, elasticity=own)
+    resampling = Resampling.of_rows(benchmark.periods_per_year)
+    evidence = evidence_between(alone, losses, played.name, resampling, benchmark=benchmark, elasticity=own)
     paired = PairedBacktests(benchmark, played.name, alone, scores, evidence)
     said = list(dict.fromkeys([*warnings, *paired.weak_test]))
     return SingleSheet(paired, title, said, settings, portfolio)

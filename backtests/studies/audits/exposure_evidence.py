@@ -92,7 +92,8 @@ def played_with_benchmarks(
         played |= {f"constant, as {how}": found[CONSTANT], f"volatility, as {how}": found[VOLATILITY]}
     benchmark = benchmark_of(portfolio, market)
     lost = [losses(one, benchmark) for one in played.values()]
-    return ExposureEvidence(portfolio, played, evidence_between(played, lost, ALWAYS_INVESTED, Resampling(reps=draws)))
+    resampling = Resampling.of_rows(portfolio.periods_per_year, draws)
+    return ExposureEvidence(portfolio, played, evidence_between(played, lost, ALWAYS_INVESTED, resampling))
 
 
 def cells(difference: Difference) -> dict[str, str]:

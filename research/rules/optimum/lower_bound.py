@@ -31,7 +31,7 @@ portfolio is linear in the shares, so a linear programme finds those for which t
 largest. Half-way to them from the best that were found, the portfolios that are charged least are added, and it is
 solved again. What is given is always the minimum over portfolios of the best h that was found, the terms as they are
 being the first, and never the value of the programme. It is worth most where the terms are loosest: one market's bound
-rose from 23 to 11 % below the optimum. At twenty and thirty assets it found nothing.
+rose from 10 to 4 % below the optimum. At twenty and thirty assets it found nothing.
 
 The minimum is over all long-only portfolios; where the target leaves nothing to cash, over those that hold none. A rule
 that lets proceeds wait in cash pays one side instead of two: with strongly negative correlations one has been below the

@@ -48,6 +48,7 @@ def measured_as(j: tuple[float, float], shares: np.ndarray, variance: float) -> 
         np.full(len(shares), variance),
         252.0,
         np.zeros(shares.shape),
+        np.zeros(shares.shape),
     )
 
 
@@ -79,7 +80,7 @@ def test_both_are_weighed_by_their_precisions() -> None:
 def test_what_errs_alike_is_known_better_in_its_difference() -> None:
     """The waves of the two go against each other, or together: only then does the test know their ratio."""
     apart = measured((2.0, 4.0), 0.2)
-    same = DailyTerms(NAMES, apart.cost[:, [0, 0]] * [1.0, 2.0], apart.squares, apart.market, 252.0, apart.tax)
+    same = replace(apart, cost=apart.cost[:, [0, 0]] * [1.0, 2.0])
     against, alike = (np.diff(np.log(belief(each, None, PENALTY))).std() for each in (apart, same))
     one = np.log(belief(same, None, PENALTY)).std(axis=0).mean()
     assert alike < 0.5 * one < one < against
@@ -100,7 +101,7 @@ def test_theory_is_taken_at_the_volatility_of_the_test_and_rescaled_to_another()
 
 def test_of_a_policy_that_no_test_was_simulated_of_only_the_test_is_known() -> None:
     terms, tests = measured((2.0, 4.0), 1e-6), simulated((9.0, 9.0), 0.3)
-    other = DailyTerms(("a", "own"), terms.cost, terms.squares, terms.market, 252.0, terms.tax)
+    other = replace(terms, names=("a", "own"))
     draws = np.log(belief(other, tests, PENALTY))
     assert draws[:, 1].mean() == pytest.approx(np.log(4.0) + 0.3**2 / 2.0, abs=0.005)  # as skew as the others
     alone = np.log(belief(at_once((2.0, 4.0)), None, PENALTY))
@@ -125,6 +126,15 @@ def test_tax_is_believed_as_the_test_charged_it_whatever_theory_says() -> None:
     assert dear == pytest.approx(drawn - plain)
 
 
+def test_costs_beside_theory_are_believed_as_charged_and_grow_with_all_costs() -> None:
+    terms, tests = measured((2.0, 4.0), 0.2), simulated((3.0, 3.0), 0.1)
+    dear = replace(terms, beside=terms.cost * [4.0, 0.5])
+    plain, drawn = belief(terms, tests, PENALTY), belief(dear, tests, PENALTY)
+    assert drawn.mean(axis=0) == pytest.approx(plain.mean(axis=0) + np.array([8.0, 2.0]), rel=1e-12)
+    twice = belief(dear, tests, PENALTY, costs=2.0) - belief(terms, tests, PENALTY, costs=2.0)
+    assert twice == pytest.approx(2.0 * (drawn - plain))
+
+
 def test_the_belief_of_a_taxed_file_lies_between_its_test_and_theory() -> None:
     """Half of the simulated tests of a monthly rule with this tax would have no cost, or a negative one."""
     found = compare(load_portfolio(EXAMPLE), draws=100)
@@ -141,7 +151,7 @@ def test_the_belief_of_a_taxed_file_lies_between_its_test_and_theory() -> None:
 
 def test_policies_that_are_one_are_believed_alike() -> None:
     terms = measured((2.0, 2.0), 0.3)
-    same = DailyTerms(NAMES, terms.cost[:, [0, 0]], terms.squares, terms.market, 252.0, terms.tax)
+    same = replace(terms, cost=terms.cost[:, [0, 0]])
     one = simulated((3.0, 3.0), 0.2)
     twins = SimulatedTests(NAMES, one.cost[:, [0, 0]], one.squares, one.variance, one.years)
     draws = belief(same, twins, PENALTY)
@@ -155,7 +165,7 @@ def test_the_same_test_is_believed_the_same_to_the_bit() -> None:
 
 def test_the_same_trades_are_believed_alike_whether_or_not_they_could_be_simulated() -> None:
     terms = measured((2.0, 2.0), 1e-6)
-    same = DailyTerms(("a", "own"), terms.cost[:, [0, 0]], terms.squares, terms.market, 252.0, terms.tax)
+    same = replace(terms, names=("a", "own"), cost=terms.cost[:, [0, 0]])
     draws = belief(same, simulated((2.0, 2.0), 0.3), PENALTY)
     assert np.log(draws).mean(axis=0) == pytest.approx(np.full(2, np.log(2.0) + 0.3**2 / 2.0), abs=0.01)
 
@@ -168,11 +178,7 @@ def test_a_market_that_stood_still_says_nothing_of_other_volatilities() -> None:
 def test_rules_of_which_none_was_simulated_have_losses_where_others_beside_them_were() -> None:
     """They are moved by the mean correction of all simulated tests, whichever policies are compared."""
     both = measured((2.0, 4.0), 1e-6)
-    own = belief(
-        DailyTerms(("mine", "own"), both.cost, both.squares, both.market, 252.0, both.tax),
-        simulated((9.0, 9.0), 0.3),
-        5.0,
-    )
+    own = belief(replace(both, names=("mine", "own")), simulated((9.0, 9.0), 0.3), 5.0)
     assert np.log(own).mean(axis=0) == pytest.approx(np.log([2.0, 4.0]) + 0.3**2 / 2.0, abs=0.005)
 
 

@@ -106,7 +106,8 @@ def terms(*j: float, days: int = 2_000) -> DailyTerms:
     daily = np.abs(np.array(j) * (1.0 + 0.1 * rng.standard_normal((days, len(j)))))
     market = 252.0 * (0.01 * rng.standard_normal(days)) ** 2
     daily *= np.array(j) / daily.mean(axis=0)
-    return DailyTerms(tuple("abcdef"[: len(j)]), daily, np.zeros_like(daily), market, 252.0, np.zeros_like(daily))
+    none = np.zeros_like(daily)
+    return DailyTerms(tuple("abcdef"[: len(j)]), daily, none, market, 252.0, none, none)
 
 
 def asked(*j: float, work: list[Work], now: int | None = 0, **changed: Any) -> Question:
@@ -190,7 +191,7 @@ def judged(
         tracking_penalty=5.0, day_cost=0.0, order_cost=0.0,
     )  # fmt: skip
     ones = np.ones((9, len(scores)))
-    named = DailyTerms(tuple(scores), ones, ones, np.ones(9), 252.0, 0.0 * ones)
+    named = DailyTerms(tuple(scores), ones, ones, np.ones(9), 252.0, 0.0 * ones, 0.0 * ones)
     return question(desk, scores, named, None)
 
 

@@ -1,17 +1,22 @@
 """Simulated tests: what closed forms say of rules in them, and whose dates, costs and assets they have."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import linregress
 from simulated import market_of, world
 
+from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.comparison.simulated_tests import (
     LEAST_SHARE,
     SMALLEST_LOSS,
     TESTS,
     SimulatedTests,
+    costs_beside_tests,
+    costs_of_tests,
     elasticities,
     simulated_tests,
 )
@@ -19,11 +24,13 @@ from backtests.engine import backtest
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.inference.long_run import UNTOLD
-from research.accounting import Costs, Tax
+from research.accounting import Costs, Flows, Tax
 from research.allocation import HRP, FixedWeights
 from research.market import Market
+from research.portfolio import load_portfolio
 from research.rules import Calendar, NoTradeRegion, Rule, Threshold
 
+EXAMPLE = Path(__file__).parents[3] / "data" / "examples" / "costs_with_impact.yaml"
 HELD = FixedWeights((0.6, 0.4))
 COSTS = Costs.bps(2, commission=5, half_spread=5)
 
@@ -70,6 +77,52 @@ def test_tax_is_in_no_simulated_test(market: Market) -> None:
     assert bare is not None
     assert taxed is not None
     assert np.array_equal(taxed.cost, bare.cost)
+
+
+def test_what_simulated_tests_do_not_charge_stands_beside_them() -> None:
+    """Impact, commissions by the unit, and spreads of the day above their median; the rest is as they charge it."""
+    portfolio = load_portfolio(EXAMPLE)
+    costs = replace(portfolio.costs, per_unit=np.full(3, 0.01))
+    played = backtest_candidate(replace(portfolio, costs=costs), portfolio.policies["monthly"], "monthly")
+    usual = np.nanmedian(costs.half_spread, axis=0)
+    assert costs_of_tests(played).half_spread == pytest.approx(usual)
+    orders = played.trades()
+    spread, fee = (orders["asset"].map(dict(zip(played.market.assets, each, strict=True)))
+                   for each in (usual, costs.commission))  # fmt: skip
+    same = orders["notional"] * (spread + fee)
+    charged = orders[["commission", "half_spread", "impact"]].sum(axis=1)
+    nav = orders["booked"].map(dict(zip(played.dates[1:], played.nav_before, strict=True)))
+    beside = ((charged - same) / nav).groupby(orders["booked"]).sum()
+    found = pd.Series(costs_beside_tests(played), played.dates[1:])
+    assert found[beside.index].to_numpy() == pytest.approx(beside.to_numpy(), rel=1e-6)
+    assert found.abs().sum() == pytest.approx(beside.abs().sum(), rel=1e-6)
+    assert beside.sum() > same.sum() / nav.mean()  # it is most of what this portfolio pays
+
+
+def test_what_flows_cost_stands_beside_simulated_tests(market: Market) -> None:
+    """There are none in them: a rule that never trades costs what its money does."""
+    flows = Flows({market.dates[day]: -0.05 for day in (400, 500, 600)})
+    never = backtest(market, Threshold(HELD, band=0.5), COSTS, start=market.dates[300], flows=flows)
+    assert np.count_nonzero(never.cost_rate) == 3
+    assert costs_beside_tests(never) == pytest.approx(never.cost_rate, rel=1e-12)
+
+
+def test_a_commission_by_the_unit_changes_nothing_in_simulated_tests() -> None:
+    """Nor does it take away what holding costs, which they charge."""
+    portfolio = load_portfolio(EXAMPLE)
+    assert portfolio.costs.half_spread.ndim == 2
+    found = []
+    for per_unit in (0.0, 0.005):
+        costs = replace(portfolio.costs, per_unit=np.full(3, per_unit), management_fee=0.002)
+        real = {
+            "monthly": backtest_candidate(replace(portfolio, costs=costs), portfolio.policies["monthly"], "monthly")
+        }
+        found.append(simulated_tests(real, Benchmark.of(real["monthly"], 5.0)))
+    one, other = found
+    assert one is not None
+    assert other is not None
+    assert np.array_equal(one.cost, other.cost)
+    assert (one.cost > 20.0).all()  # bp a year, of which the fee is twenty
 
 
 def test_a_simulated_test_without_a_loss_has_a_small_share_of_the_mean() -> None:

@@ -87,6 +87,27 @@ def test_the_code_version_is_the_commit_until_a_source_changes(tmp_path: Path) -
     assert commit != one != code_on_disk(tmp_path)
 
 
+@pytest.mark.parametrize("beside", ["data/stress.yaml", "data/policies/universal/card.json"])
+def test_stress_tests_and_policies_that_come_with_the_workbench_are_code(tmp_path: Path, beside: str) -> None:
+    (tmp_path / "research").mkdir()
+    source, data = tmp_path / beside, tmp_path / "data" / "market.csv"
+    source.parent.mkdir(parents=True)
+    source.write_text("1")
+    data.write_text("1")
+    found = [code_on_disk(tmp_path)]
+    data.write_text("2")
+    assert code_on_disk(tmp_path) == found[0]
+    source.write_text("2")
+    found.append(code_on_disk(tmp_path))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+        subprocess.run([*git, *words], check=True)
+    found.append(code_on_disk(tmp_path))
+    source.write_text("3")
+    found.append(code_on_disk(tmp_path))
+    assert len(set(found)) == 4
+
+
 def test_the_code_version_is_the_same_for_every_user_of_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

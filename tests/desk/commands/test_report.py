@@ -127,8 +127,11 @@ def test_a_run_that_its_name_does_not_tell_is_made_again(
     """The name of a run holds the names of files of prices, rates and NAV, and not what stands in them."""
     plain = load_portfolio(SMALL)
     assert is_told_by_settings(plain)
-    for key in ("prices", "fx_today", "nav_history"):
+    for key in ("prices", "fx", "fx_today", "nav_history"):
         assert not is_told_by_settings(replace(plain, settings={**plain.settings, key: "table.csv"}))
+    for stress, told in (({"file": "stress.yaml"}, False), ({"shocks": {"fall": {"SPY": -0.2}}}, True)):
+        assert is_told_by_settings(replace(plain, settings={**plain.settings, "stress": stress})) is told
+    assert is_told_by_settings(replace(plain, settings={**plain.settings, "fx": {"EURUSD": 1.06}}))
     assert not is_told_by_settings(replace(plain, trust_code=True))
     assert not is_told_by_settings(replace(plain, blotter=Blotter()))
     given = [reports.parent / "desk.yaml", [word for word in QUICK if "=" in word], reports]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import ConfigError, DataError
-from research.market import Market, Note, Past, instruments_table, load_market
+from research.market import Market, Note, Past, instruments_table, load_market, market_from_frame
 from research.market.calendars import scheduled
 from research.market.facts import FIXED
 from research.market.instruments import INSTRUMENT_COLUMNS, checked_instruments
@@ -439,6 +439,24 @@ def test_unknown_column_of_the_instruments_is_refused() -> None:
 def test_labels_and_shapes_that_do_not_fit_are_refused(small: Market, change: dict[str, Any], words: str) -> None:
     with pytest.raises(DataError, match=words):
         replace(small, **change)
+
+
+def test_rows_of_two_frequencies_are_refused_and_a_hole_is_not() -> None:
+    days = pd.bdate_range("2010-01-04", "2015-12-31")
+    parts = {"day": days, "week": days[days.weekday == 4], "month": days[days.month != np.roll(days.month, -1)]}
+    prices = pd.DataFrame({"A": 1.0 + 0.001 * np.arange(len(days))}, index=days)
+    for first, then, one, other in (
+        ("month", "day", "3.", "1"),
+        ("day", "week", "1", "7"),
+        ("week", "month", "7", "3."),
+    ):
+        both = parts[first][parts[first] < "2014"].append(parts[then][parts[then] >= "2014"])
+        with pytest.raises(DataError, match=f"from 2010.* one every {one} days, from 201[34].* one every {other}"):
+            market_from_frame(prices.loc[both], calendar="24/5")
+    for kind, rows in parts.items():
+        assert len(market_from_frame(prices.loc[rows], calendar="24/5").dates) == len(rows), kind
+        hole = rows[(rows < "2012-02") | (rows > "2012-11")]
+        assert len(market_from_frame(prices.loc[hole], calendar="24/5").dates) == len(hole), kind
 
 
 def test_import_of_the_room_is_light() -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,12 +15,13 @@ from backtests.comparison.descriptions.stability import (
     Change,
     Stability,
     Turn,
-    _scales,
     _scales_of_work,
     _turn,
     _without,
     stability,
+    turns,
 )
+from backtests.comparison.recommendation import Question
 from research.portfolio import load_portfolio
 from research.rules import Threshold
 
@@ -213,18 +216,25 @@ def test_an_answer_that_comes_back_is_said_with_both_its_ends() -> None:
     assert _turn(lambda k: "a", "a", multiples) is None
 
 
-def test_a_value_close_to_what_the_desk_has_is_told_from_it(turned: Comparison) -> None:
-    """The answer changes at 1.005 times a penalty of 5, and a price of 2,000, found to a hundredth of themselves."""
-    asked = replace(turned.asked, day_cost=2_000.0)
-    scales = {one.what: one for one in (*_scales(asked), *_scales_of_work(asked, "USD"))}
-    said = {}
-    for what, one in scales.items():
-        near = replace(one, answer=lambda k: "a" if k < 1.005 else "b")
-        said[what] = near.turn("a", below=False).words
-    assert said["a tracking penalty"] == "a tracking penalty above 5.03 (now 5; then b)"
-    assert said["costs"] == "costs above 1.01 times yours (then b)"
-    assert said["a volatility"] == "a volatility above 12.45 % (now 12.37 %; then b)"
-    assert said["a trading day"] == "a trading day above 2,013 USD (now 2,000 USD; then b)"
+def test_a_turn_near_what_the_desk_has_is_told_from_it() -> None:
+    """With two digits it would read "a tracking penalty below 10 (now 10; then b)"."""
+    asked = SimpleNamespace(
+        tracking_penalty=10.5,
+        terms=SimpleNamespace(variance=0.0, names=("a", "b")),
+        work=[SimpleNamespace(days=0.0, orders=0.0)],
+        day_cost=0.0,
+        order_cost=0.0,
+        losses=lambda penalty=1.0, **_: penalty,
+        answer=lambda multiple: int(multiple < 0.99),
+    )
+    (turn,) = turns(cast(Question, asked), "a", "USD")
+    assert turn.words == "a tracking penalty below 10.4 (now 10.5; then b)"
+
+
+def test_a_price_of_a_thousand_or_more_is_written_out(turned: Comparison) -> None:
+    of_days, of_orders = _scales_of_work(replace(turned.asked, day_cost=2_000.0, order_cost=0.5), "USD")
+    assert (of_days.words(1.0, 0), of_days.words(1.005, 1)) == ("2,000 USD", "2,010.0 USD")
+    assert of_orders.words(1.0, 0) == "0.5 USD"
 
 
 def test_where_nothing_is_recommended_nothing_is_asked() -> None:

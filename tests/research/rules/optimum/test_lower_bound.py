@@ -73,11 +73,17 @@ def test_where_lines_are_correlated_it_is_below_the_known_optimum(whole: bool) -
 
 
 def test_where_the_terms_as_they_are_are_loose_the_programme_stretches_them() -> None:
-    """Correlations of -0.8: the terms as they are are 23 % below the optimum."""
+    """Correlations of -0.8: the terms as they are are 10 % below the optimum."""
     market = drawn(163, True)
     bound, optimum = lower_bound(*market), optimal_region(*market).value
-    assert 0.88 * optimum < bound.value < optimum
+    assert 0.95 * optimum < bound.value < optimum
     assert bound.shares[:, 1:].any()
+
+
+def test_where_gaps_drift_as_far_as_their_region_in_a_week_it_is_below_the_optimum_too() -> None:
+    """Seven nodes stated 1.6 % too little of this optimum, and the bound was 1 % above it."""
+    market = drawn(197, True)
+    assert 0.99 < lower_bound(*market).value / optimal_region(*market).value < 1.0
 
 
 def test_with_unequal_costs_it_is_nearer_than_a_programme_over_single_assets_and_pairs() -> None:
