@@ -19,9 +19,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backtests.comparison.belief import DailyTerms
-from backtests.comparison.recommendation import Question, Work, chosen
+from backtests.comparison.recommendation import JUDGED, Question, Work, chosen
 from backtests.comparison.simulated_tests import simulated_tests
 from backtests.evaluation.benchmark import Benchmark
+from backtests.evaluation.scores import score
 from benchmarks.coverage import FUNDS, STOCKS, as_volatile
 from benchmarks.laws import PENALTY, YEAR, Tests, clusters, laws, rules, stock_blocks, usual_rules, weekly
 from benchmarks.timing import keep, machine, write_section
@@ -73,7 +74,7 @@ def regrets(tests: Tests, nav: float, decided: int) -> dict[float, Regrets]:
         terms = DailyTerms.of(played, benchmark)
         variances.append(terms.variance)
         losses.append(terms.losses(PENALTY).mean(axis=0))
-        work = [Work.of(played[name], tests.policies[name]) for name in names]
+        work = [Work.of(score(played[name], benchmark, JUDGED), tests.policies[name]) for name in names]
         days.append([one.days for one in work])
         if number < decided:
             theory = simulated_tests(played, benchmark)

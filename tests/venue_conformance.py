@@ -22,6 +22,15 @@ from desk.tickets.ticket import Order
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 
+def market_buy(symbol: str, quantity: float, notional: float, currency: str, **others: object) -> Order:
+    """An order to buy at the market, with nothing that a venue does not read."""
+    stated = {
+        "side": "buy", "symbol": symbol, "quantity": quantity, "order_type": "market", "notional": notional,
+        "currency": currency, "account": "",
+    }  # fmt: skip
+    return Order(**(dict.fromkeys(Order.__dataclass_fields__, None) | stated | others))  # type: ignore[arg-type]
+
+
 class VenueConformance:
     """Tests of a venue.
 

@@ -8,16 +8,30 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from math import inf
 from typing import Any, ClassVar, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from local_server import Handler, serving_locally
+from provider_server import Time
+
+from desk.feeds.pace import Clock
 
 HTML = b"<!DOCTYPE html><html><body>Service Unavailable</body></html>"
 SLOW = 5.0  # seconds
 Reply = tuple[int, Any]  # status and content: JSON, or bytes as they are
+
+
+def shared_clock(time: Time, served: Any) -> Clock:
+    """The clock of a venue whose waiting moves the moment of its server, too."""
+
+    def sleep(seconds: float) -> None:
+        time.move(seconds)
+        served.moment += timedelta(seconds=seconds)
+
+    return replace(time.clock, sleep=sleep)
 
 
 class Asked(NamedTuple):

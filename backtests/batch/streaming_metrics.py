@@ -2,7 +2,8 @@
 
 A configuration keeps twelve numbers from day to day (`Curve`) and four that only a trade changes (`Traded`). The one
 path's figures come from its ledger through the same compiled functions, so that both have the same bits; they are those
-of `backtests.evaluation.scores.score` to 1e-11. Nothing is divided on a day but 1 by the NAV.
+of `backtests.evaluation.scores.score` to 1e-11, but that only trades of decisions are counted here. Nothing is divided
+on a day but 1 by the NAV.
 """
 
 import math

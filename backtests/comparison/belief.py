@@ -96,8 +96,9 @@ def belief(
     *,
     costs: float = 1.0,
     volatility: float | None = None,
+    draws: int = DRAWS,
 ) -> Array:
-    """(DRAWS, P) J of the policies, bp a year, drawn from what theory and test say of a market of this volatility.
+    """(draws, P) J of the policies, bp a year, drawn from what theory and test say of a market of this volatility.
 
     terms            : daily terms of the test.
     tests            : simulated tests, of some of the policies or of none.
@@ -105,28 +106,29 @@ def belief(
     costs            : multiple of the costs, with the trades as they were; tax stays.
     volatility       : volatility of the market, a year; by default the test's, to which the losses are then rescaled.
                        Tax and other costs beside simulated tests are not.
+    draws            : number of draws.
     """
     count, variance = len(terms.names), terms.variance
     losses = np.maximum(terms.losses(tracking_penalty, costs), 0.0)
     elasticity = elasticities(terms.names, tests, tracking_penalty, costs).value
     measured = np.log(np.maximum(losses.mean(axis=0), SMALLEST_LOSS))
-    mean, apart = measured.copy(), VAGUE * _normal(count, seed=2)
+    mean, apart = measured.copy(), VAGUE * _normal(draws, count, seed=2)
     spread = np.full(count, VAGUE)
     if tests is not None and variance > 0.0:
         known = [name for name in terms.names if name in tests.names]
         of, of_tests = ([names.index(name) for name in known] for names in (terms.names, tests.names))
         expected, skew, left = tests.expected(variance, tracking_penalty, costs)
         left = left[:, of_tests] * (SPREAD * math.sqrt(tests.years / YEARS))
-        apart[:, of], spread[of] = _normal(len(left)) @ left, np.sqrt((left**2).sum(axis=0))
+        apart[:, of], spread[of] = _normal(draws, len(left)) @ left, np.sqrt((left**2).sum(axis=0))
         lift = np.full(count, skew.mean())  # of a policy without a simulated test, that of all that have one
         mean[of], lift[of] = expected[of_tests], skew[of_tests]
         measured += lift
     slow = SlowMeans.of(losses, np.ones(count, dtype=bool), market=terms.market, elasticity=elasticity)
     months = slow.sums()
-    scales = np.minimum(np.sqrt(WAVES / np.random.default_rng(0).chisquare(WAVES, DRAWS)), STEEPEST)[:, None]
+    scales = np.minimum(np.sqrt(WAVES / np.random.default_rng(0).chisquare(WAVES, draws)), STEEPEST)[:, None]
     # A draw from the prior moved toward the test by the gain that the test's errors leave it (Matheron's rule).
     drawn, errors = mean + apart, scales * slow.errors
-    seen = measured + errors * (_normal(months.shape[1], seed=1) @ _unit(months).T)
+    seen = measured + errors * (_normal(draws, months.shape[1], seed=1) @ _unit(months).T)
     gain = spread**2 / (spread**2 + errors**2)
     logs = drawn + gain * (seen - drawn)
     if volatility is not None and variance > 0.0:
@@ -134,16 +136,16 @@ def belief(
     found: Array = np.exp(logs)
     charged = terms.tax + costs * terms.beside
     if charged.any():
-        away = scales * (_normal(WAVES, seed=3) @ wave_transforms(charged)) / math.sqrt(WAVES)
+        away = scales * (_normal(draws, WAVES, seed=3) @ wave_transforms(charged)) / math.sqrt(WAVES)
         found += charged.mean(axis=0) + (away - away.mean(axis=0))
     return found
 
 
 @lru_cache(maxsize=8)  # one sheet asks for the same numbers a hundred times, at other prices
-def _normal(count: int, seed: int = 0) -> Array:
-    """(DRAWS, count) standard normal numbers, the first of which are the same for any count."""
+def _normal(draws: int, count: int, seed: int = 0) -> Array:
+    """(draws, count) standard normal numbers, the first of which are the same for any count."""
     rng = np.random.default_rng([seed, 2])
-    found: Array = rng.standard_normal((count, DRAWS)).T
+    found: Array = rng.standard_normal((count, draws)).T
     found.flags.writeable = False
     return found
 

@@ -389,7 +389,7 @@ def backtest_warnings(
 
 def _few_trades(name: str, played: Backtest, family: str) -> list[str]:
     """A warning where a policy that should trade did so seldom."""
-    days = int(played.counted.any(axis=1).sum())
+    days = len(played.trading_days)
     if family == "never" or days >= FEW_TRADES:
         return []
     if not days:
@@ -409,10 +409,11 @@ def _passed_over(name: str, played: Backtest) -> list[str]:
             can, last = can + 1, row
     if can == len(rows):
         return []
+    year = played.periods_per_year
     return [
-        f"{name} can trade on {can:,} of its {len(rows):,} days: the others come before its last trade is booked, "
-        f"{counted(waits, row_name(played.periods_per_year))} after it is decided. With a smaller `lag`, or fewer "
-        "`days` of `execution`, it can trade on more."
+        f"{name} can trade on {can:,} of its {row_count(len(rows), year)}: the others come before its last trade is "
+        f"booked, {counted(waits, row_name(year))} after it is decided. With a smaller `lag`, or fewer `days` of "
+        "`execution`, it can trade on more."
     ]
 
 

@@ -20,31 +20,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backtests.comparison.belief import DailyTerms, belief
+from backtests.comparison.belief import DRAWS, DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
-from backtests.engine.result import Backtest
 from backtests.evaluation.scores import Score
 from backtests.inference.estimates import INTERVAL_LEVEL, WEAK_YEARS, Estimate, is_short
 from foundation.arrays import Array
-from foundation.paper.wording import percent
+from foundation.paper.wording import digits_apart, percent
 from research.allocation import Allocation
-from research.market.calendars import DAYS_PER_YEAR
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.rules.protocol import complexity, held_by, traits
 
-JUDGED = ("loss", "tracking_error", "days_outside")  # the metrics that it looks at
+JUDGED = ("loss", "tracking_error", "days_outside", "trading_days", "trades")  # the metrics that it looks at
 SURE = 0.8  # probability of a gain, from which on a change is made
+NEAR, MORE = 0.02, 8  # a probability so near to it, three standard errors, is found by so many times the draws
 OTHER_TARGET = "it holds, or was tuned for, other target weights than the candidates"
 TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Work:
-    """The work that a policy asks of the desk.
+    """The work that a policy asks of the desk: the less, the fewer days, then the fewer orders, then the simpler.
 
-    days    : days with a trade, a year.
-    orders  : orders a year.
+    days    : days with a trade, a year, as the metric `trading_days` has them.
+    orders  : orders a year, as the metric `trades` has them.
     simple  : place of its class among `research.rules.protocol.RULE_FAMILIES`, from the simplest on.
     """
 
@@ -53,11 +52,9 @@ class Work:
     simple: int
 
     @classmethod
-    def of(cls, played: Backtest, policy: object) -> "Work":
-        """The work of a policy in a backtest."""
-        years = (played.dates[-1] - played.dates[0]).days / DAYS_PER_YEAR
-        counted = played.counted
-        return cls(float(counted.any(axis=1).sum()) / years, float(counted.sum()) / years, complexity(policy))
+    def of(cls, scored: Score, policy: object) -> "Work":
+        """The work of a policy, by the scores of its backtest."""
+        return cls(scored["trading_days"], scored["trades"], complexity(policy))
 
 
 @dataclass(frozen=True)
@@ -167,25 +164,28 @@ class Question:
         costs: float = 1.0,
         volatility: float | None = None,
     ) -> Array:
-        """(DRAWS, P) losses in currency a year.
+        """(K, P) losses in currency a year, K of them `DRAWS`, or more where a probability is near to `SURE`.
 
         terms      : daily terms of another test; by default of this one.
         penalty    : multiple of the tracking penalty.
         costs      : multiple of the costs, with the trades as they were.
         volatility : volatility of the market, a year; by default that of the test.
         """
-        drawn = belief(
-            self.terms if terms is None else terms,
-            self.tests,
-            penalty * self.tracking_penalty,
-            costs=costs,
-            volatility=volatility,
-        )
-        of_work = [self.day_cost * one.days + self.order_cost * one.orders for one in self.work]
-        return drawn * (self.nav / BPS) + np.array(of_work)
+        of_work = np.array([self.day_cost * one.days + self.order_cost * one.orders for one in self.work])
+
+        def drawn(draws: int) -> Array:
+            terms_of = self.terms if terms is None else terms
+            prices = penalty * self.tracking_penalty
+            found = belief(terms_of, self.tests, prices, costs=costs, volatility=volatility, draws=draws)
+            return found * (self.nav / BPS) + of_work
+
+        found = drawn(DRAWS)
+        better = (found[:, [self.base]] - found > 0.0).mean(axis=0)[list(self.eligible)]
+        is_near = self.eligible[self.base] and bool((np.abs(better - SURE) < NEAR).any())
+        return drawn(MORE * DRAWS) if is_near else found
 
     def answer(self, losses: Array) -> int:
-        """The place of the policy that is recommended, given drawn losses (DRAWS, P)."""
+        """The place of the policy that is recommended, given drawn losses (K, P)."""
         return chosen(losses, self.work, self.eligible, self.base, self.margin)
 
     @property
@@ -193,13 +193,13 @@ class Question:
         """The place from which gains are taken: the desk's present policy, else the candidate with the least work."""
         if self.now is not None:
             return self.now
-        return min((p for p, one in enumerate(self.eligible) if one), key=lambda p: _least(self.work[p]))
+        return min((p for p, one in enumerate(self.eligible) if one), key=lambda p: self.work[p])
 
 
 def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: int, margin: float) -> int:
     """The place of the policy that is recommended.
 
-    losses   : (DRAWS, P) drawn losses, currency a year.
+    losses   : (K, P) drawn losses, currency a year.
     work     : work of the P policies.
     eligible : for each policy, True if it is a candidate; one at least is.
     base     : place of the desk's present policy.
@@ -212,7 +212,7 @@ def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: 
         if not any(expected[base] - expected[p] > margin for p in candidates):
             return base
     best = min(expected[p] for p in candidates)
-    return min((p for p in candidates if expected[p] - best <= margin), key=lambda p: _least(work[p]))
+    return min((p for p in candidates if expected[p] - best <= margin), key=lambda p: work[p])
 
 
 def question(
@@ -220,7 +220,6 @@ def question(
     scores: Mapping[str, Score],
     terms: DailyTerms,
     tests: SimulatedTests | None,
-    backtests: Mapping[str, Backtest],
     held: Allocation | None = None,
 ) -> tuple[Question | None, dict[str, tuple[str, ...]]]:
     """The question that a recommendation follows from, None without a candidate; and the reasons of the others.
@@ -229,7 +228,6 @@ def question(
     scores    : scores of each policy.
     terms     : daily terms of the test, of the same policies.
     tests     : simulated tests, or None.
-    backtests : backtest of each policy.
     held      : the target that candidates hold; by default the strategic one.
     """
     held = portfolio.strategic if held is None else held
@@ -248,7 +246,7 @@ def question(
         Question(
             terms=terms.select(names),
             tests=tests,
-            work=[Work.of(backtests[name], portfolio.policies[name]) for name in names],
+            work=[Work.of(scores[name], portfolio.policies[name]) for name in names],
             eligible=eligible,
             now=names.index(portfolio.policy) if portfolio.policy in names else None,
             nav=portfolio.nav,
@@ -316,10 +314,6 @@ def _prices(candidates: Mapping[str, Candidate], policy: str, day_cost: float) -
     return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
-def _least(work: Work) -> tuple[float, float, int]:
-    return work.days, work.orders, work.simple
-
-
 def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tuple[str, ...]:
     """The limits that a policy breached in the test, in words; or that it holds another target."""
     if held_by(portfolio.policies[name], portfolio.strategic) != held:
@@ -327,8 +321,15 @@ def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tupl
     limits, found = portfolio.limits, []
     error, outside = s["tracking_error"], s["days_outside"]
     if limits.tracking_error is not None and error > limits.tracking_error:
-        found.append(f"tracking error {percent(error, 2)} exceeds the limit of {percent(limits.tracking_error, 2)}")
+        said, limit = _percents(error, limits.tracking_error, 2)
+        found.append(f"tracking error {said} exceeds the limit of {limit}")
     if outside > limits.max_days_outside:
-        allowed = percent(limits.max_days_outside)
-        found.append(f"an asset outside its range on {percent(outside)} of days, {allowed} allowed")
+        said, allowed = _percents(outside, limits.max_days_outside, 1)
+        found.append(f"an asset outside its range on {said} of days, {allowed} allowed")
     return tuple(found)
+
+
+def _percents(found: float, limit: float, digits: int) -> tuple[str, str]:
+    """A fraction and the limit that it exceeds, in per cent, with as many digits as show that it does."""
+    digits = digits_apart(100.0 * found, 100.0 * limit, digits)
+    return percent(found, digits), percent(limit, digits)

@@ -65,7 +65,7 @@ class LargestSaving:
 
     policy, against : names of the policy whose J is lower, and of the one with which it is compared.
     saving          : J of `against` less that of `policy`, bp a year.
-    tried           : configurations, variants counted once.
+    tried           : configurations besides `against`, variants counted once.
     luck            : saving that the best of so many, none better than `against`, exceeds half of the time, bp a year.
     probability     : probability that the best of so many shows less by luck; `alone`, that a single one does.
     """
@@ -137,9 +137,12 @@ def largest_saving(evidence: Evidence, tried: int) -> LargestSaving | None:
     The chance of one is that of the test of its pair, of the logarithm of two J by Student's t; that of the best of N
     independent ones is its N-th power (Šidák 1967), and too small where they resemble each other. None where no J is
     lower, as far as the test knows it, and where nothing was chosen among several.
+
+    tried : configurations, the reference among them, which can save nothing over itself: N is one less.
     """
     known = {name: d for name, d in evidence.differences(LOSS).items() if math.isfinite(d.upper) and d.value < 0.0}
-    if tried < 2 or not known:
+    others = tried - 1
+    if others < 2 or not known:
         return None
     name, best = min(known.items(), key=lambda item: item[1].value)
     chance = best.p / 2.0 if math.isfinite(best.lower) else best.p
@@ -150,9 +153,9 @@ def largest_saving(evidence: Evidence, tried: int) -> LargestSaving | None:
         policy=name,
         against=evidence.reference,
         saving=-best.value,
-        tried=tried,
-        luck=-base * math.expm1(-error * float(student_t(0.5 ** (1.0 / tried)))),
-        probability=(1.0 - chance) ** tried,
+        tried=others,
+        luck=-base * math.expm1(-error * float(student_t(0.5 ** (1.0 / others)))),
+        probability=(1.0 - chance) ** others,
         alone=1.0 - chance,
     )
 
@@ -162,7 +165,7 @@ def saving_words(found: LargestSaving | None) -> str:
     if found is None:
         return ""
     return (
-        f"Of {counted(found.tried, 'configuration')} that save nothing, the best shows {number(found.luck)} bp a year "
+        f"Of {found.tried:,} other configurations that save nothing, the best shows {number(found.luck)} bp a year "
         f"of J or more by luck in half of all searches. {found.policy} shows {number(found.saving)} less than "
         f"{found.against}. Luck shows less than that with a probability of {probability(found.probability)}, and with "
         f"{probability(found.alone)} had nothing else been tried."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
-from backtests.comparison.recommendation import OTHER_TARGET, TOO_SHORT
+from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT
 from backtests.evaluation.backtest_figures import KEY_FIGURES, defined
 from backtests.evaluation.metrics import METRICS
 from backtests.inference.estimates import Estimate
@@ -51,7 +51,7 @@ def _expected(comparison: Comparison) -> list[str]:
         heads += [f"gain on {made.now}", f"{level} interval", "P(gain)"]
     for name, one in made.candidates.items():
         row = [name, number(one.loss, 0), number(one.work.days, 1), number(one.work.orders, 0)]
-        gain = [number(one.gain.value, 0, signed=True), one.gain.interval(0), probability(one.better)]
+        gain = [number(one.gain.value, 0, signed=True), one.gain.interval(0), probability(one.better, SURE)]
         rows.append((row + ([""] * 3 if name == made.now else gain))[: len(heads)])
     priced = " and ".join(
         f"{one} at {price:,.6g}" for one, price in (("days", desk.day_cost), ("orders", desk.order_cost)) if price

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from backtests.comparison.fitting.candidates import PlayedCandidates
-from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation, Work
+from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import taxed_figures
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.scores import Score
 from backtests.inference.evidence import Evidence
 from foundation.arrays import Array
-from foundation.paper.wording import listed, number, percent, probability
+from foundation.paper.wording import digits_apart, listed, number, percent, probability
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.rules import Rule
@@ -102,9 +102,10 @@ class Told:
         assert self.made.policy is not None
         return self.made.policy
 
-    def money(self, value: float, *, signed: bool = False) -> str:
-        """An amount a year without its currency; below 10 with two digits."""
-        return number(value, 0 if abs(value) >= 10.0 else 2, signed=signed)
+    def money(self, value: float, *, signed: bool = False, other: float | None = None) -> str:
+        """An amount a year without its currency; below 10 with two digits, or more, to be told from another one."""
+        digits = 0 if abs(value) >= 10.0 else 2
+        return number(value, digits if other is None else digits_apart(value, other, digits), signed=signed)
 
     @property
     def charged(self) -> str:
@@ -237,7 +238,7 @@ def _shown(made: Recommendation) -> list[str]:
     if not made.is_kept:
         return [made.now, made.policy]
     others = sorted((n for n in made.candidates if n != made.now), key=lambda n: made.candidates[n].loss)
-    lazy = min(made.candidates, key=lambda n: made.candidates[n].work.days)
+    lazy = min(made.candidates, key=lambda n: made.candidates[n].work)
     return list(dict.fromkeys([made.now, *others[:1], lazy]))
 
 
@@ -281,8 +282,7 @@ def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tup
 
 
 def _work(told: Told, name: str) -> tuple[float, float]:
-    work = Work.of(told.backtests[name], told.portfolio.policies[name])
-    return work.days, work.orders
+    return told.scores[name]["trading_days"], told.scores[name]["trades"]
 
 
 def _work_priced(told: Told, name: str) -> float:
@@ -329,7 +329,7 @@ def _gain(told: Told, best: str) -> str:
         "days and orders": _work_priced(told, now) - _work_priced(told, policy),
     }
     parts = [f"{told.money(abs(v))} {'less' if v > 0.0 else 'more'} in {words}" for words, v in saved.items() if v]
-    sure, why = made.best_change, ""
+    sure, most, why = made.best_change, made.candidates[best].gain.value, ""
     if best != sure:
         why = f" {best} is better with a probability below {SURE:g}, and {sure} is the best of those above it."
     if sure != policy:
@@ -337,8 +337,8 @@ def _gain(told: Told, best: str) -> str:
         why += f" {policy} asks for the least work of those within the margin of {sure}"
         why += ", and is taken for that: its own gain is below your margin." if below else "."
     return (
-        f"{now} is expected to lose {told.money(made.candidates[best].gain.value)} {unit} a year more than "
-        f"{best}, the best: beyond your margin of {_margin(told)}.{why} {_likely(told, policy)} "
+        f"{now} is expected to lose {told.money(most, other=made.margin)} {unit} a year more than "
+        f"{best}, the best: beyond your margin of {_margin(told, other=most)}.{why} {_likely(told, policy)} "
         + (
             f"This test showed {listed(parts)}: only {told.charged} are cash."
             if parts
@@ -354,14 +354,14 @@ def _likely(told: Told, name: str) -> str:
     return (
         f"The expected gain of {name} is {told.money(one.gain.value, signed=True)} {told.portfolio.basis} a year "
         f"({percent(one.gain.level, 0)}: {ends}), at a volatility of {percent(told.made.volatility)}. It is above zero "
-        f"with a probability of {probability(one.better)}, and above the margin with {probability(one.pays)}."
+        f"with a probability of {probability(one.better, SURE)}, and above the margin with {probability(one.pays)}."
     )
 
 
-def _margin(told: Told) -> str:
-    """The smallest material difference, in currency and in bp of NAV."""
+def _margin(told: Told, other: float | None = None) -> str:
+    """The smallest material difference, in currency and in bp of NAV; told from another amount."""
     share = f"{told.portfolio.materiality:g} bp; 1 bp is 0.01 %"
-    return f"{told.money(told.made.margin)} {told.portfolio.basis} ({share})"
+    return f"{told.money(told.made.margin, other=other)} {told.portfolio.basis} ({share})"
 
 
 def _worth(told: Told) -> str:
@@ -395,7 +395,7 @@ def _kept(told: Told, best: str) -> str:
     return (
         f"No candidate is expected to lose less. The next, {best}, is expected to lose {told.money(-gain)} {unit} a "
         f"year more ({percent(one.gain.level, 0)}: {ends}). "
-        f"It is better with a probability of {probability(one.better)}."
+        f"It is better with a probability of {probability(one.better, SURE)}."
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from backtests.engine.kept import bands_of
-from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, Ledger
+from backtests.engine.ledger import EXIT_BOOKING, FLOW_BOOKING, HARVEST_BOOKING, Ledger
 from backtests.engine.reconciliation import Reconciliation
 from backtests.views import view
 from foundation.arrays import Array, Mask, Rows
@@ -239,6 +239,19 @@ class Backtest:
         lost = (book.part_of == EXIT_BOOKING)[:, None] & (book.units[1:] != book.units[:-1])  # for nothing, it may be
         counted: Mask = lost | (np.abs(book.trades) > COUNTED * book.nav_before[:, None])
         return counted
+
+    @cached_property
+    def trading_days(self) -> Rows:
+        """(d,) market rows of the days with an order of a decision, flow, delisting or harvest, in order, each once."""
+        book = self.ledger
+        return np.unique(book.booked[self.counted.any(axis=1) | (book.part_of == HARVEST_BOOKING)])
+
+    @cached_property
+    def orders(self) -> int:
+        """Number of orders: the rows of `trades()`, and a sale and a purchase of each asset harvested at a cost."""
+        book = self.ledger
+        harvested = book.charges[book.part_of == HARVEST_BOOKING].any(axis=1)
+        return int(self.counted.sum() + 2 * harvested.sum())
 
     @cached_property
     def booked_at(self) -> Array:

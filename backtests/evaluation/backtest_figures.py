@@ -34,13 +34,16 @@ GROWN = {"growth": "total_return"}  # what stands for a metric where the test is
 KEY_FIGURES = ("loss", "cost", "tracking_error", "growth", "volatility", "sharpe", "max_drawdown", "turnover")
 
 
-def metric_groups(benchmark: Benchmark | None = None) -> dict[str, list[Metric]]:
+def metric_groups(benchmark: Benchmark) -> dict[str, list[Metric]]:
     """The metrics of a backtest by group, in the order of its table: each one that `score` computes is in a group.
 
     benchmark : benchmark by which it is measured; metrics of ranges are left out where it has none.
     """
-    ranged = benchmark is None or benchmark.has_ranges
-    return {group: [m for m in metrics if ranged or m.key != OUTSIDE] for group, metrics in METRIC_GROUPS.items()}
+    ranged, year = benchmark.has_ranges, benchmark.periods_per_year
+    return {
+        group: [m.in_market(year) for m in metrics if ranged or m.key != OUTSIDE]
+        for group, metrics in METRIC_GROUPS.items()
+    }
 
 
 def defined(keys: Sequence[str], scores: Mapping[str, Score]) -> list[Metric]:
@@ -100,8 +103,8 @@ def backtest_figures(
     figures |= flow_figures(backtest) | taxed_figures(backtest, scored) | harvest_figures(backtest)
     below["growth_gross"] = (*FLOWS, *TAXED_AT_END, *HARVESTS)
     shown = [
-        metric
-        for name, group in metric_groups().items()
+        metric.in_market(backtest.periods_per_year)
+        for name, group in METRIC_GROUPS.items()
         if folded or name not in FOLDED
         for each in group
         if scored is not None or not each.of_portfolio

@@ -21,6 +21,7 @@ from foundation.tolerances import TRIGGER
 from research import risk
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.costs import HOLDING_COSTS
+from research.market.calendars import row_name
 from research.risk.measures import BPS
 
 if TYPE_CHECKING:  # a list of past runs prints metrics without the engine
@@ -155,12 +156,6 @@ class Measured:
             return risk.concentration(self.weights[0])  # which says why there is none
         return float(np.mean(np.concatenate(found)))
 
-    @cached_property
-    def traded(self) -> NDArray[np.bool_]:
-        """(k, n) whether each booking traded each asset."""
-        counted: NDArray[np.bool_] = self.backtest.counted[self.backtest.booked]
-        return counted
-
 
 def days_outside(measured: Measured) -> float:
     """Fraction of the days on which a listed asset is outside its range, after booking."""
@@ -215,6 +210,7 @@ PREDICTIVE = "range expected in another such period"
 ITS_OWN = "a description of this sample"
 COUNT = "a count of this test"
 CURRENCY = "currency"  # unit of amounts; a sheet names the currency
+PER_ROW = "% a row"  # unit of losses of one row of the market, which `Metric.in_market` names: a day, a week or a month
 WEALTH = "Wealth, net of costs"  # the group that ends with the figures of cash flows, where there are any
 
 
@@ -311,6 +307,12 @@ class Metric(Column):
         digits = self.digits if self.difference_digits is None else self.difference_digits
         return Column(self.key, self.name, self.unit.replace("%", "points"), self.factor, digits)
 
+    def in_market(self, periods_per_year: float) -> "Metric":
+        """The same with the name of a row in unit and label: a market of so many rows a year has days, or months."""
+        row = row_name(periods_per_year)
+        unit = self.unit.replace(PER_ROW, f"% a {row}")
+        return replace(self, unit=unit, label=self.label.replace("rows of", f"{row}s of"))
+
     def labelled(self, label: str) -> "Metric":
         """The same under another label, where a table's caption makes this one too long."""
         return replace(self, label=label)
@@ -365,7 +367,7 @@ METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in
             "max_drawdown", "Maximum drawdown", "%", 100.0, 1, short="drawdown", lower_is_better=False,
             of=lambda m: m.drawdown.depth, interval=PREDICTIVE,
         ),
-        Metric("cvar95", "CVaR 95 %", "% a day", 100.0, of=lambda m: risk.cvar(m.net, 0.95), interval=PREDICTIVE),
+        Metric("cvar95", "CVaR 95 %", PER_ROW, 100.0, of=lambda m: risk.cvar(m.net, 0.95), interval=PREDICTIVE),
     ),
     "Trading": (
         Metric(
@@ -374,11 +376,11 @@ METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in
         ),
         Metric(
             "trades", "Orders", "a year", digits=1, short="orders",
-            of=lambda m: float(m.traded.sum()) / m.years, no_interval=COUNT,
+            of=lambda m: float(m.backtest.orders) / m.years, no_interval=COUNT,
         ),
         Metric(
-            "trading_days", "Rebalancing days", "a year", digits=1, short="days",
-            of=lambda m: float(m.traded.any(axis=1).sum()) / m.years, no_interval=COUNT,
+            "trading_days", "Days with a trade", "a year", digits=1, short="days",
+            of=lambda m: float(len(m.backtest.trading_days)) / m.years, no_interval=COUNT,
         ),
         Metric(
             "tracking_error_own", "Tracking error, own target", "% a year", 100.0,
@@ -408,7 +410,7 @@ METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in
             of=lambda m: m.of_curve("omega", lambda: risk.omega(m.net, m.cash)),
         ),
         Metric(
-            "hit_rate", "Hit rate, days of gain", "%", 100.0, 1, lower_is_better=False,
+            "hit_rate", "Hit rate, rows of gain", "%", 100.0, 1, lower_is_better=False,
             of=lambda m: m.curve["hit_rate"],
         ),
         Metric("ulcer", "Ulcer index", "%", 100.0, proper=True, of=lambda m: m.curve["ulcer"]),
@@ -430,33 +432,33 @@ METRIC_GROUPS: Mapping[str, tuple[Metric, ...]] = {  # of a table of figures, in
             "tail_ratio", "Tail ratio, 95 % over 5 %", "", lower_is_better=False,
             of=lambda m: risk.tail_ratio(m.net),
         ),
-        Metric("var95", "VaR 95 %", "% a day", 100.0, of=lambda m: risk.var(m.net, 0.95)),
-        Metric("var95_gaussian", "VaR 95 %, Gaussian", "% a day", 100.0, of=lambda m: risk.gaussian_var(m.net, 0.95)),
+        Metric("var95", "VaR 95 %", PER_ROW, 100.0, of=lambda m: risk.var(m.net, 0.95)),
+        Metric("var95_gaussian", "VaR 95 %, Gaussian", PER_ROW, 100.0, of=lambda m: risk.gaussian_var(m.net, 0.95)),
         Metric(
-            "var95_cornish_fisher", "VaR 95 %, Cornish–Fisher", "% a day", 100.0,
+            "var95_cornish_fisher", "VaR 95 %, Cornish–Fisher", PER_ROW, 100.0,
             of=lambda m: risk.cornish_fisher_var(m.net, 0.95),
         ),
         Metric(
-            "cvar95_gaussian", "CVaR 95 %, Gaussian", "% a day", 100.0,
+            "cvar95_gaussian", "CVaR 95 %, Gaussian", PER_ROW, 100.0,
             of=lambda m: risk.gaussian_cvar(m.net, 0.95),
         ),
         Metric(
-            "cvar95_cornish_fisher", "CVaR 95 %, Cornish–Fisher", "% a day", 100.0,
+            "cvar95_cornish_fisher", "CVaR 95 %, Cornish–Fisher", PER_ROW, 100.0,
             of=lambda m: risk.cornish_fisher_cvar(m.net, 0.95),
         ),
-        Metric("var99", "VaR 99 %", "% a day", 100.0, of=lambda m: risk.var(m.net, 0.99)),
-        Metric("var99_gaussian", "VaR 99 %, Gaussian", "% a day", 100.0, of=lambda m: risk.gaussian_var(m.net, 0.99)),
+        Metric("var99", "VaR 99 %", PER_ROW, 100.0, of=lambda m: risk.var(m.net, 0.99)),
+        Metric("var99_gaussian", "VaR 99 %, Gaussian", PER_ROW, 100.0, of=lambda m: risk.gaussian_var(m.net, 0.99)),
         Metric(
-            "var99_cornish_fisher", "VaR 99 %, Cornish–Fisher", "% a day", 100.0,
+            "var99_cornish_fisher", "VaR 99 %, Cornish–Fisher", PER_ROW, 100.0,
             of=lambda m: risk.cornish_fisher_var(m.net, 0.99),
         ),
-        Metric("cvar99", "CVaR 99 %", "% a day", 100.0, of=lambda m: risk.cvar(m.net, 0.99)),
+        Metric("cvar99", "CVaR 99 %", PER_ROW, 100.0, of=lambda m: risk.cvar(m.net, 0.99)),
         Metric(
-            "cvar99_gaussian", "CVaR 99 %, Gaussian", "% a day", 100.0,
+            "cvar99_gaussian", "CVaR 99 %, Gaussian", PER_ROW, 100.0,
             of=lambda m: risk.gaussian_cvar(m.net, 0.99),
         ),
         Metric(
-            "cvar99_cornish_fisher", "CVaR 99 %, Cornish–Fisher", "% a day", 100.0,
+            "cvar99_cornish_fisher", "CVaR 99 %, Cornish–Fisher", PER_ROW, 100.0,
             of=lambda m: risk.cornish_fisher_cvar(m.net, 0.99),
         ),
     ),

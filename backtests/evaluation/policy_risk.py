@@ -14,6 +14,7 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research import risk
+from research.market.calendars import row_name
 from research.risk.distribution import TAIL_LEVELS
 from research.risk.rolling import rolling_beta
 from research.risk.series import compounding
@@ -95,7 +96,7 @@ DRAWDOWNS_SHOWN = 5  # drawdowns
 
 @dataclass(frozen=True)
 class Tail:
-    """The worst days at a level, historical. var, cvar : loss of one day, fraction; a loss is positive."""
+    """The worst rows at a level, historical. var, cvar : loss of one row, fraction; a loss is positive."""
 
     var: float
     cvar: float
@@ -114,7 +115,7 @@ class PolicyRisk:
     rolling   : by measure ("volatility", "sharpe", "tracking_error", "beta"), (D - window + 1,) of the year up to each
                 of the last days; fractions a year and ratios. Tracking error is before costs, to the strategic target;
                 beta is net of costs, to the benchmark.
-    tails     : by level, VaR and CVaR of a day.
+    tails     : by level, VaR and CVaR of a row of the market: a day, a week or a month.
     undefined : by measure and by level, the reason why there is none.
     benchmark : benchmark of beta, in words.
     extremes  : by length of period, the best and the worst.
@@ -136,6 +137,11 @@ class PolicyRisk:
     def rolling_dates(self) -> pd.DatetimeIndex:
         """Close at which each rolling year ends; none where the test is shorter."""
         return self.dates[self.window :]
+
+    @property
+    def row(self) -> str:
+        """The name of a row of the market: "day", "week" or "month"."""
+        return row_name(self.window)
 
     @property
     def constant(self) -> bool:

@@ -32,7 +32,7 @@ SHORTLY = {  # what a figure is, where it first stands on a sheet
     "growth": "compound annual growth rate",
     "volatility": "standard deviation of returns",
     "max_drawdown": "deepest fall below an earlier high",
-    "trading_days": "days on which anything is traded",
+    "trading_days": "by the policy, for cash flows, or for harvests of losses",
 }
 FURTHER = "further"
 _TERM_OF = {key: term for term, keys in TERMS.items() for key in keys}

@@ -27,15 +27,30 @@ def number(value: float | None, digits: int = 2, *, signed: bool = False) -> str
     return text.replace("-", MINUS)
 
 
-def probability(value: float) -> str:
+def digits_apart(value: float, other: float, digits: int = 2) -> int:
+    """The fewest digits, `digits` at least, at which two numbers that differ are written as two.
+
+    >>> digits_apart(0.7987, 0.8), digits_apart(0.53906, 0.53879), digits_apart(0.7, 0.8), digits_apart(0.8, 0.8)
+    (3, 4, 2, 2)
+    """
+    while value != other and number(value, digits) == number(other, digits):
+        digits += 1
+    return digits
+
+
+def probability(value: float, needed: float = 0.0) -> str:
     """A probability; near its ends to no more digits than anybody can know.
 
-    >>> probability(0.874), probability(0.9999), probability(0.0)
-    ('0.87', 'more than 0.99', 'less than 0.01')
+    needed : the least that is enough for something; what is below it is not written like it.
+
+    >>> probability(0.874), probability(0.9999), probability(0.0), probability(0.7987, 0.8)
+    ('0.87', 'more than 0.99', 'less than 0.01', '0.799')
     """
     if value >= SURELY:
         return f"more than {SURELY}"
-    return f"less than {round(1.0 - SURELY, 2)}" if value <= 1.0 - SURELY else number(value)
+    if value <= 1.0 - SURELY:
+        return f"less than {round(1.0 - SURELY, 2)}"
+    return number(value, digits_apart(value, needed) if value < needed else 2)
 
 
 def percent(value: float | None, digits: int = 1, *, signed: bool = False) -> str:

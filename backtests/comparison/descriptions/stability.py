@@ -243,20 +243,22 @@ def _scales(asked: Question) -> Iterator[_Scale]:
 
 def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
     """The prices of a day and of an order; from nothing on where they have none."""
-    losses = asked.losses()
-    for what, price, counts in (
-        ("a trading day", asked.day_cost, np.array([one.days for one in asked.work])),
-        ("an order", asked.order_cost, np.array([one.orders for one in asked.work])),
+    for what, key, most in (
+        ("a trading day", "day_cost", max(one.days for one in asked.work)),
+        ("an order", "order_cost", max(one.orders for one in asked.work)),
     ):
-        if not counts.any():
+        if not most:
             continue
-        unit = price or asked.margin / float(counts.max())  # without a price, that at which work is material
+        price = getattr(asked, key)
+        unit = price or asked.margin / most  # without a price, that at which work is material
 
-        def answer(k: float, price: float = price, unit: float = unit, counts: Array = counts) -> str:
-            return asked.terms.names[asked.answer(losses + (k * unit - price) * counts)]
+        def answer(k: float, key: str = key, unit: float = unit) -> str:
+            priced = replace(asked, **{key: k * unit})  # type: ignore[arg-type]
+            return asked.terms.names[priced.answer(priced.losses())]
 
         def words(k: float, more: int, unit: float = unit) -> str:
-            return f"{k * unit:,.{3 + more}g} {currency}"
+            price = k * unit
+            return f"{price:,.{more}f} {currency}" if price >= 1_000.0 else f"{price:.{3 + more}g} {currency}"
 
         rising = [0.0, *(1.0 / MULTIPLES[::-1]), 1.0, *MULTIPLES]
         yield _Scale(what, answer, words, 1.0 if price else 0.0, _both(MULTIPLES) if price else {False: rising})
@@ -333,7 +335,7 @@ def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: Simu
     except (ConfigError, DataError, PolicyError):
         return None
     tests = tests or simulated_tests(played, benchmark)
-    asked, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests, played)
+    asked, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests)
     return NONE if asked is None else asked.terms.names[asked.answer(asked.losses())]
 
 

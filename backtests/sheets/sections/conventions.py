@@ -10,6 +10,7 @@ from backtests.sheets.tables import Block, Shown, looks_of, records_table
 from foundation.paper.wording import counted, listed, percent
 from research.accounting import Costs
 from research.accounting.costs import USUAL
+from research.market.calendars import row_name
 from research.market.quality import check_market
 from research.risk.measures import BPS
 from research.risk.utility import RISK_AVERSION
@@ -77,6 +78,7 @@ def measure_terms(paired: "PairedBacktests") -> dict[str, str | bool]:
     benchmark = paired.benchmark
     return {
         "year": f"{benchmark.periods_per_year:g}",
+        "row": row_name(benchmark.periods_per_year),
         "tracking_penalty": f"{benchmark.tracking_penalty:g}",
         "one_percent": f"{0.5 * benchmark.tracking_penalty:g}",
         "level": percent(paired.evidence.level, 0),

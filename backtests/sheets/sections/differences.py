@@ -99,14 +99,14 @@ def _pairs(paired: PairedBacktests, looks: Looks) -> Block:
         Shown("detectable", "detectable", f"CAGR, {growth.unit}", lambda found: _known(found["growth"], growth.text)),
         Shown("detectable", "detectable", "Sharpe ratio", lambda found: _known(found["sharpe"], sharpe.text)),
         Shown("memmel", "Memmel's z", form=lambda memmel: _known(memmel, lambda found: number(found.z))),
-        *(column for key in RISKS for column in _risk_columns(key)),
+        *(column for key in RISKS for column in _risk_columns(key, paired.benchmark.periods_per_year)),
     ]
     return records_table(caption, columns, paired.pairs, looks, head="policy")
 
 
-def _risk_columns(key: str) -> list[Shown]:
+def _risk_columns(key: str, periods_per_year: float) -> list[Shown]:
     """The difference in a measure of risk, and its p-value where there is a test."""
-    shown = METRICS[key].difference
+    shown = METRICS[key].in_market(periods_per_year).difference
 
     def text(found: Estimate) -> str:
         return found.times(shown.factor).text(shown.digits, signed=True)

@@ -5,6 +5,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from backtests.comparison import Comparison, PairedBacktests
+from backtests.comparison.recommendation import SURE
 from backtests.evaluation.backtest_figures import (
     FLOWS,
     FOLDED,
@@ -216,7 +217,9 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
                 _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–")
                 for one in gains
             ],
-            ("better", "Probability of a gain", ""): [_cell(probability(one.better) if one else "–") for one in gains],
+            ("better", "Probability of a gain", ""): [
+                _cell(probability(one.better, SURE) if one else "–") for one in gains
+            ],
         }
     if not isinstance(best := comparison.above_best, NotAvailable):
         shown = [best.figures.get(name) for name in names]

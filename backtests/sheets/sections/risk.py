@@ -88,9 +88,10 @@ def _drawdowns(one: PolicyRisk) -> list[dict[str, Any]]:
 
 def _extremes(name: str, one: PolicyRisk, looks: Looks) -> Block:
     marked = any(each.incomplete for found in one.extremes.values() for each in (found.best, found.worst))
-    words = f"The best and the worst day, calendar month, quarter and year of {name}, net of costs and compounded"
+    by_length = {one.row if length == "day" else length: found for length, found in one.extremes.items()}
+    words = f"The best and the worst {listed(list(by_length))} of {name} by the calendar, net of costs and compounded"
     caption = f"{words}. {MARK} may be incomplete: the test begins or ends in it" if marked else words
-    records = [{"policy": name, "length": length, **vars(found)} for length, found in one.extremes.items()]
+    records = [{"policy": name, "length": length, **vars(found)} for length, found in by_length.items()]
     return records_table(caption, EXTREMES, records, looks)
 
 
@@ -113,8 +114,8 @@ def _notes(risk: Mapping[str, PolicyRisk]) -> list[str]:
             notes += [f"Rolling {shown.name} of {listed(names)} not available: {why}" for why, names in whose.items()]
     if first.constant:
         notes.append(
-            f"All daily returns of {next(iter(risk))} are {percent(float(first.returns[0]), 4)}: there is no "
-            "distribution to show."
+            f"All returns of a {first.row} of {next(iter(risk))} are {percent(float(first.returns[0]), 4)}: "
+            "there is no distribution to show."
         )
     return notes
 

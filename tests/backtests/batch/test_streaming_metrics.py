@@ -54,18 +54,12 @@ def test_costs_of_holding_and_flows_are_in_the_figures() -> None:
     found = dict(zip(BATCH_METRICS, batch_metrics(played, reference, reference, 5.0), strict=True))
     expected = score(played, benchmark)
     assert not played.plain
-    for name in (
-        "growth",
-        "volatility",
-        "sharpe",
-        "tracking_error",
-        "loss",
-        "turnover",
-        "cost",
-        "trades",
-        "opening_cost",
-    ):
+    for name in ("growth", "volatility", "sharpe", "tracking_error", "loss", "turnover", "cost", "opening_cost"):
         assert found[name] == pytest.approx(expected[name], rel=1e-10), name
+    of_decisions, years = played.counted[played.booked], 399 / 252
+    assert found["trades"] == pytest.approx(of_decisions.sum() / years, rel=1e-14)
+    assert found["trading_days"] == pytest.approx(of_decisions.any(axis=1).sum() / years, rel=1e-14)
+    assert expected["trading_days"] > found["trading_days"] > 0.0
 
 
 def test_path_by_hand() -> None:

@@ -1,5 +1,6 @@
 """A portfolio whose market has a row a week or a month: annual figures, schedules and words are those of its rows."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,11 @@ import pytest
 
 from backtests.comparison.comparison import Comparison, _passed_over, compare
 from backtests.engine import backtest
+from backtests.evaluation.metrics import METRICS
+from backtests.sheets.pictures.comparison.daily_returns import daily_returns_picture
+from backtests.views import view
 from foundation.errors import ConfigError
+from foundation.paper.styles import line_styles
 from research.accounting import Costs, Execution
 from research.allocation import FixedWeights
 from research.market import load_market
@@ -60,11 +65,24 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return compare(portfolio, draws=100)
 
 
+def test_losses_of_a_row_are_said_to_be_those_of_a_day_a_week_or_a_month(found: Comparison) -> None:
+    row = {252: "day", 52: "week", 12: "month"}[found.portfolio.periods_per_year]
+    page = re.sub(r"<[^>]+>", " ", str(view(found, "html")))
+    assert set(re.findall(r"(?:%|points) a (\w+)", page)) == {"year", row}
+    units = found.backtests["monthly"].summary()["unit"]
+    assert set(units[units.index.str.contains("VaR")]) == {f"% a {row}"}
+    assert f"Hit rate, {row}s of gain" in units.index
+    drawn = daily_returns_picture(found.risk, line_styles(dict.fromkeys(found.backtests, False), found.reference, None))
+    assert drawn is not None
+    assert f"of NAV a {row}; " in drawn.alt
+    assert METRICS["cvar95"].record_unit == "fraction a row"
+
+
 def test_a_calendar_that_comes_round_before_its_trade_is_booked_is_warned_of(found: Comparison) -> None:
     said = [words for words in found.warnings if "of its" in words]
     days, months = len(found.backtests["monthly"].booked), len(found.backtests["monthly"].net_returns)
     assert said == (found.portfolio.periods_per_year == 12) * [
-        f"monthly can trade on {(months + 1) // 2} of its {months} days: the others come before its last trade is "
+        f"monthly can trade on {(months + 1) // 2} of its {months} months: the others come before its last trade is "
         "booked, 1 month after it is decided. With a smaller `lag`, or fewer `days` of `execution`, it can trade on "
         "more."
     ]

@@ -10,6 +10,7 @@ import pytest
 
 from backtests.comparison.comparison import Comparison, backtest_warnings, compare
 from backtests.comparison.fitting.candidates import backtest_candidate, fit
+from backtests.comparison.recommendation import Work
 from backtests.comparison.verdict import Told, cause_words, verdict_of
 from foundation.errors import ConfigError, PolicyError
 from research.learning import GradientSettings
@@ -179,6 +180,23 @@ def test_a_probability_near_its_ends_is_not_said_to_more_digits(
     assert f"It is above zero with a probability of {said}, and" in verdict_of(told).gain
 
 
+def test_a_probability_just_below_what_a_change_asks_is_not_written_like_it(more: Comparison) -> None:
+    made = more.recommendation
+    unsure = {name: replace(one, better=0.7987) for name, one in made.candidates.items()}
+    told = Told(more, replace(made, policy="quarterly", candidates=unsure), more.evidence)
+    said = verdict_of(told).gain
+    assert "may be better, but not with the probability of 0.8 that a change asks." in said
+    assert "It is above zero with a probability of 0.799, and" in said
+
+
+def test_a_loss_just_beyond_the_margin_is_not_written_like_it(more: Comparison) -> None:
+    made = more.recommendation
+    least = made.candidates[made.best].gain.value - 0.004
+    said = verdict_of(Told(more, replace(made, margin=least), more.evidence)).gain
+    lost, margin = re.search(r"to lose ([\d,.]+) USD .* beyond your margin of ([\d,.]+) USD", said).groups()
+    assert float(lost.replace(",", "")) > float(margin.replace(",", ""))
+
+
 def test_a_best_policy_that_is_not_surely_better_is_not_given_for_the_reason(more: Comparison) -> None:
     made = more.recommendation
     best = made.best
@@ -203,6 +221,16 @@ def test_a_policy_taken_for_its_work_whose_own_gain_is_below_the_margin_says_so(
     told = Told(more, replace(made, candidates={**made.candidates, "threshold": own}), more.evidence)
     lead = f"threshold asks for the least work of those within the margin of {made.best_change}"
     assert f"{lead}{said} expected gain of threshold is +{made.margin + beyond:,.0f} USD" in verdict_of(told).gain
+
+
+def test_the_least_work_of_a_verdict_is_that_of_the_recommendation(more: Comparison) -> None:
+    """All trade on as many days, and one, not the first of the file, with fewer orders."""
+    made = more.recommendation
+    names = [name for name in made.candidates if name not in ("quarterly", made.best)]
+    works = dict.fromkeys(made.candidates, Work(2.0, 9.0, 1)) | {names[-1]: Work(2.0, 8.0, 1)}
+    alike = {name: replace(one, work=works[name]) for name, one in made.candidates.items()}
+    kept = replace(made, policy="quarterly", margin=1e9, candidates=alike)
+    assert verdict_of(Told(more, kept, more.evidence)).heads[-1] == f"{names[-1]} (least work)"
 
 
 def test_a_verdict_to_keep_names_the_policy_that_loses_more(more: Comparison) -> None:

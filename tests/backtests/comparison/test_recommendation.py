@@ -1,5 +1,6 @@
 """The decision on losses that are given: by hand, and by what must hold of any of them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backtests.comparison import belief
 from backtests.comparison.belief import DailyTerms
-from backtests.comparison.recommendation import SURE, Question, Work, chosen, question, recommend
+from backtests.comparison.recommendation import MORE, NEAR, SURE, Question, Work, chosen, question, recommend
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score
 from research.risk import Drawdown
@@ -151,6 +153,19 @@ def test_a_material_difference_to_one_desk_is_none_to_another() -> None:
     assert recommend(asked(3.0, 1.0, **plain, margin=150.0), {}).policy == "b"
 
 
+def test_a_probability_near_to_what_a_change_asks_is_found_by_more_draws() -> None:
+    """A day costs what four in five drawn gains of b on a exceed; of the gains of a on b, one in five is above zero."""
+    free = asked(8.0, 7.0, work=[YEARS, YEARS])
+    price = float(np.quantile(-np.diff(free.losses()), 0.2))
+    near = replace(free, work=[YEARS, replace(YEARS, days=YEARS.days + 1.0)], day_cost=price)
+    assert len(free.losses()) == len(replace(near, now=1).losses()) == belief.DRAWS
+    assert len(near.losses()) == MORE * belief.DRAWS
+    losses = belief.belief(near.terms, None, near.tracking_penalty, draws=MORE * belief.DRAWS) * near.nav / 1e4
+    better = (losses[:, 0] - losses[:, 1] > price).mean()
+    assert recommend(near, {}).candidates["b"].better == pytest.approx(better, abs=1e-12)
+    assert 0.0 < abs(better - SURE) < NEAR  # as it is in the few draws
+
+
 # -- who is a candidate ----------------------------------------------------------------------------------------------
 
 
@@ -162,7 +177,7 @@ class Held(RuleTraits):
 
 
 def scored(error: float = 0.005, outside: float = 0.0) -> Score:
-    figures = {"loss": 1.0, "tracking_error": error, "days_outside": outside}
+    figures = {"loss": 1.0, "tracking_error": error, "days_outside": outside, "trading_days": 2.0, "trades": 6.0}
     return Score(dict.fromkeys(METRICS, 0.0) | figures, Drawdown(0.0, 0, 0, 0), np.ones(9))
 
 
@@ -175,11 +190,9 @@ def judged(
         limits=limits, policies=policies, policy=policy, strategic="fixed", nav=1e6, materiality=1.0,
         tracking_penalty=5.0, day_cost=0.0, order_cost=0.0,
     )  # fmt: skip
-    dates = np.array(["2020-01-01", "2022-01-01"], dtype="datetime64[D]")
-    played: Any = SimpleNamespace(dates=[dates[0].item(), dates[1].item()], counted=np.ones((4, 3), dtype=bool))
     ones = np.ones((9, len(scores)))
     named = DailyTerms(tuple(scores), ones, ones, np.ones(9), 252.0, 0.0 * ones, 0.0 * ones)
-    return question(desk, scores, named, None, dict.fromkeys(scores, played))
+    return question(desk, scores, named, None)
 
 
 def test_a_policy_past_a_limit_is_no_candidate() -> None:
@@ -192,8 +205,15 @@ def test_a_policy_past_a_limit_is_no_candidate() -> None:
         "outside": ("an asset outside its range on 6.0 % of days, 5.0 % allowed",),
         "hrp": ("it holds, or was tuned for, other target weights than the candidates",),
     }
-    assert found.work[0].days == pytest.approx(4 / (731 / 365.25))
-    assert found.work[0].orders == pytest.approx(12 / (731 / 365.25))
+    assert (found.work[0].days, found.work[0].orders) == (2.0, 6.0)
+
+
+def test_a_figure_just_past_a_limit_is_written_with_the_digits_that_show_it() -> None:
+    _, broken = judged({"band": scored(error=0.0150027, outside=0.050004), "other": scored()})
+    assert broken["band"] == (
+        "tracking error 1.5003 % exceeds the limit of 1.5000 %",
+        "an asset outside its range on 5.0004 % of days, 5.0000 % allowed",
+    )
 
 
 def test_what_the_desk_does_now_is_compared_though_it_breached_a_limit_and_not_with_another_target() -> None:

@@ -50,6 +50,8 @@ def test_a_harvest_pays_both_orders_from_cash_and_lets_the_units_stay(make_marke
     np.testing.assert_array_equal(with_harvest.ledger.units[-1], without.ledger.units[-1])
     assert with_harvest.reconcile().holds
     assert without.triggers == ()
+    assert (with_harvest.trading_days.tolist(), with_harvest.orders) == ([2], 2)
+    assert (without.trading_days.tolist(), without.orders) == ([], 0)
 
 
 def test_the_figures_name_what_was_harvested_and_what_that_cost(make_market: MakeMarket) -> None:

@@ -51,7 +51,7 @@ def paired(market: Market) -> PairedBacktests:
 
 
 def test_every_metric_has_an_interval_or_says_why_not(paired: PairedBacktests) -> None:
-    shown = [metric for metrics in metric_groups().values() for metric in metrics]
+    shown = [metric for metrics in metric_groups(paired.benchmark).values() for metric in metrics]
     assert {metric.key for metric in shown if metric.interval} == set(METHODS) == set(paired.intervals)
     for metric in shown:
         if metric.interval:

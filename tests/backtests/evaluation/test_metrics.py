@@ -9,7 +9,7 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, CVAR
 from backtests.comparison.comparison import compare
 from backtests.comparison.text import comparison_text
 from backtests.engine import backtest
-from backtests.evaluation.backtest_figures import KEY_FIGURES, backtest_table, metric_groups
+from backtests.evaluation.backtest_figures import KEY_FIGURES, backtest_table
 from backtests.evaluation.benchmark import Benchmark
 from backtests.evaluation.metrics import COMPARED, METRIC_GROUPS, METRICS, Measured, Metric, lower_is_better
 from backtests.evaluation.scores import score
@@ -55,7 +55,7 @@ def test_whatever_is_computed_and_shown_is_in_the_registry() -> None:
     assert all(key == metric.key for key, metric in METRICS.items())
     assert set(BATCH_METRICS) | {CVAR} | set(KEY_FIGURES) | set(COMPARED) <= set(METRICS)
     computed = {metric.key for metric in METRICS.values() if metric.of is not None}
-    assert {metric.key for group in metric_groups().values() for metric in group} == computed
+    assert {metric.key for group in METRIC_GROUPS.values() for metric in group} == computed
 
 
 def test_which_way_is_better_is_said_once() -> None:

@@ -12,6 +12,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
 from backtests.evaluation.scores import score
 from research.accounting import Costs
+from research.accounting.execution import Flows
 from research.allocation import EqualWeights, FixedWeights, target_path
 from research.market import Market
 from research.market.market import instruments_table
@@ -50,6 +51,24 @@ def test_a_single_trade_by_hand() -> None:
     assert s["lowest_cash"] == pytest.approx(0.0, abs=1e-15)
     # active returns are zero on all days: the drifted weights earn nothing, so J is the cost alone
     assert pytest.approx(1e4 * (0.001 / 1.1) * year, rel=1e-12) == s["loss"]
+
+
+def test_a_day_with_two_bookings_is_one_day_of_work_whatever_they_are_for() -> None:
+    """Money comes on three days, on the second of which the calendar trades half of the way: two bookings."""
+    names, days = ("A", "B"), 43
+    returns = np.tile([0.01, 0.0], (days, 1))
+    market = Market(
+        pd.date_range("2020-01-01", periods=days), names, returns, np.ones((days, 2), dtype=bool), np.zeros(days),
+        instruments_table(names), np.full((days, 2), np.nan), calendar="24/7",
+    )  # fmt: skip
+    came = Flows({market.dates[row]: 0.1 for row in (10, 30, 40)})  # the last of January is row 30
+    played = backtest(market, Calendar(EqualWeights(), "month", fraction=0.5), Costs.bps(2), lag=0, flows=came)
+    s, year = score(played, measured_by(market, (0.5, 0.5))), 252 / 42
+    assert played.ledger.booked.tolist() == [10, 30, 30, 40]
+    assert played.trading_days.tolist() == [10, 30, 40]
+    assert s["trading_days"] == pytest.approx(3 * year, rel=1e-14)
+    assert played.orders == len(played.trades())
+    assert s["trades"] == pytest.approx(played.orders * year, rel=1e-14)
 
 
 def test_lowest_cash_is_what_a_fee_overdraws_most() -> None:

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from backtests.comparison import Comparison, compare
-from backtests.evaluation.backtest_figures import metric_groups
+from backtests.evaluation.metrics import METRIC_GROUPS
 from backtests.inference.pairs import METHODS
 from backtests.runs.folder import Run
 from backtests.sheets.pages.tearsheet import SCHEMA, pictures, sheet_numbers, whole_sheet
@@ -57,7 +57,7 @@ def test_a_report_obeys_it_and_every_key_is_described(schema: dict[str, Any], re
     assert next(iter(report)) == "schema"
     assert set(report) == set(schema["properties"]) == set(schema["required"])
     assert set(report["pairs"][0]["differences"]) == set(METHODS)
-    shown = {metric.key for metrics in metric_groups().values() for metric in metrics}
+    shown = {metric.key for metrics in METRIC_GROUPS.values() for metric in metrics}
     assert set(report["intervals"]) == shown
 
 

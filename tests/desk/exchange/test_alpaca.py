@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from alpaca_server import ACCOUNT, KEYS, Alpaca, alpaca_server
 from provider_server import Time
-from venue_conformance import PartialFillConformance
+from venue_conformance import PartialFillConformance, market_buy
+from venue_server import shared_clock
 
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue, check_coins
@@ -19,16 +20,11 @@ from desk.exchange.venue import NotKnown, OrderState, SymbolRules
 from desk.feeds import transport
 from desk.journal.records import Quote
 from desk.tickets.exchange_orders import ExchangeOrder
-from desk.tickets.ticket import Order
 from foundation.errors import ConfigError, DataError
 
 QUOTES = {"SPY": ("383.40", "383.50"), "AGG": ("97.40", "97.44"), "WHOLE": ("10", "11"), "BTC/USD": ("16500", "16510")}
 TIME = Time("2022-12-30T15:00:00")
-SENT = {
-    "side": "buy", "symbol": "SPY", "quantity": 12.0, "order_type": "market", "limit_price": None, "notional": 4_596.0,
-    "currency": "USD", "account": ACCOUNT,
-}  # fmt: skip
-ORDER = Order(**(dict.fromkeys(Order.__dataclass_fields__, None) | SENT))  # type: ignore[arg-type]
+ORDER = market_buy("SPY", 12.0, 4_596.0, "USD", account=ACCOUNT)
 
 
 @pytest.fixture(autouse=True)
@@ -68,11 +64,8 @@ class TestConformance(PartialFillConformance):
             yield
 
     def open_venue(self, folder: Path) -> AlpacaVenue:
-        def sleep(seconds: float) -> None:
-            TIME.move(seconds)
-            self.served.moment += timedelta(seconds=seconds)
-
-        return AlpacaVenue("alpaca", self.served.address, self.served.address, replace(TIME.clock, sleep=sleep))
+        clock = shared_clock(TIME, self.served)
+        return AlpacaVenue("alpaca", self.served.address, self.served.address, clock)
 
 
 def test_an_order_is_placed_filled_and_found_by_its_client_id(venue: AlpacaVenue, served: Alpaca) -> None:

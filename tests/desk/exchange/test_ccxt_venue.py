@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import pytest
 from binance_server import KEY, SECRET, Binance
 from executed import PLACE, document_of
 from provider_server import Time
-from venue_conformance import PartialFillConformance
-from venue_server import serving_venue
+from venue_conformance import PartialFillConformance, market_buy
+from venue_server import serving_venue, shared_clock
 
 from desk.exchange.ccxt_venue import TRADES_A_PAGE, CcxtVenue
 from desk.exchange.checks import checked
@@ -21,7 +20,6 @@ from desk.exchange.moment import moment_of
 from desk.exchange.venue import NotKnown, SymbolRules
 from desk.feeds import transport
 from desk.journal import Journal
-from desk.tickets.ticket import Order
 from foundation.errors import DataError
 from research.portfolio import TicketTerms
 from research.portfolio.keys.sending import SlicingTerms
@@ -29,11 +27,7 @@ from research.portfolio.keys.sending import SlicingTerms
 QUOTES = {"BTCEUR": ("15500.00", "15510.00"), "ETHEUR": ("1100.00", "1101.00"), "XRPEUR": ("0.33", "0.34")}
 PAIRS = ("BTC/EUR", "ETH/EUR", "XRP/EUR")
 TIME = Time("2022-12-30T15:00:00")
-SENT = {
-    "side": "buy", "symbol": "BTC/EUR", "quantity": 0.6, "order_type": "market", "limit_price": None,
-    "notional": 9_300.0, "currency": "EUR", "account": "", "client_order_id": "a",
-}  # fmt: skip
-ORDER = Order(**(dict.fromkeys(Order.__dataclass_fields__, None) | SENT))  # type: ignore[arg-type]
+ORDER = market_buy("BTC/EUR", 0.6, 9_300.0, "EUR", client_order_id="a")
 
 
 @pytest.fixture(autouse=True)
@@ -54,12 +48,7 @@ def served() -> Iterator[Binance]:
 
 def at(served: Binance, pairs: Sequence[str] = PAIRS) -> CcxtVenue:
     """The venue; its waiting moves the clock of the server, too."""
-
-    def sleep(seconds: float) -> None:
-        TIME.move(seconds)
-        served.moment += timedelta(seconds=seconds)
-
-    return CcxtVenue("binance", pairs, address=served.address, clock=replace(TIME.clock, sleep=sleep))
+    return CcxtVenue("binance", pairs, address=served.address, clock=shared_clock(TIME, served))
 
 
 class TestConformance(PartialFillConformance):

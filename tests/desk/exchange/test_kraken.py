@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,23 +9,18 @@ from typing import Any
 import pytest
 from kraken_server import KRAKEN_KEY, KRAKEN_SECRET, Kraken
 from provider_server import Time
-from venue_conformance import PartialFillConformance
-from venue_server import serving_venue
+from venue_conformance import PartialFillConformance, market_buy
+from venue_server import serving_venue, shared_clock
 
 from desk.exchange.kraken import ROWS_A_PAGE, KrakenVenue
 from desk.exchange.venue import Depth, NotKnown, SymbolRules
 from desk.feeds import transport
-from desk.tickets.ticket import Order
 from foundation.errors import DataError
 
 QUOTES = {"XBTEUR": ("15500.00", "15510.00"), "ETHEUR": ("1100.00", "1101.00"), "XRPEUR": ("0.33", "0.34")}
 PAIRS = ("BTC/EUR", "ETH/EUR", "XRP/EUR")
 TIME = Time("2022-12-30T15:00:00")
-SENT = {
-    "side": "buy", "symbol": "BTC/EUR", "quantity": 0.6, "order_type": "market", "limit_price": None,
-    "notional": 9_300.0, "currency": "EUR", "account": "", "client_order_id": "a",
-}  # fmt: skip
-ORDER = Order(**(dict.fromkeys(Order.__dataclass_fields__, None) | SENT))  # type: ignore[arg-type]
+ORDER = market_buy("BTC/EUR", 0.6, 9_300.0, "EUR", client_order_id="a")
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +41,7 @@ def served() -> Iterator[Kraken]:
 
 def at(served: Kraken) -> KrakenVenue:
     """The venue; its waiting moves the clock of the server, too."""
-
-    def sleep(seconds: float) -> None:
-        TIME.move(seconds)
-        served.moment += timedelta(seconds=seconds)
-
-    return KrakenVenue("kraken_live", PAIRS, live=True, address=served.address, clock=replace(TIME.clock, sleep=sleep))
+    return KrakenVenue("kraken_live", PAIRS, live=True, address=served.address, clock=shared_clock(TIME, served))
 
 
 class TestConformance(PartialFillConformance):

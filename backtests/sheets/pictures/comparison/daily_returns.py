@@ -1,4 +1,4 @@
-"""The distribution of daily returns, with the losses at 95 and 99 % marked."""
+"""The distribution of returns of a day, or of another row of the market, with the losses at 95 and 99 % marked."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
     if edges is None or one.constant:
         return None
     counts = {n: np.histogram(r.returns, edges)[0] for n, r in risk.items()}
-    data = pd.DataFrame({"from": edges[:-1], "to": edges[1:]} | {f"days of {n}": c for n, c in counts.items()})
+    data = pd.DataFrame({"from": edges[:-1], "to": edges[1:]} | {f"{one.row}s of {n}": c for n, c in counts.items()})
 
     def draw(f: Format) -> Canvas:
         marked, percents = _losses(one), 100.0 * edges
@@ -43,10 +43,10 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
         whole = one_panel(f, "daily_returns", above + HEIGHT, across, right=8.0, below=AXIS)
         up = Axis(0.0, most * 1.04, "root")
         panel = Panel(whole.canvas, whole.left, whole.top + above, whole.width, HEIGHT, across, up)
-        whole.title("Days", "per bar (square-root scale)")
+        whole.title(f"{one.row.capitalize()}s", "per bar (square-root scale)")
         panel.y_grid([tick for tick in panel.y.ticks() if tick == round(tick)])
         panel.x_grid(panel.x.ticks(9 if f.is_wide else 6))
-        panel.x_title("daily return, %, net of costs")
+        panel.x_title(f"return of a {one.row}, %, net of costs")
         for left, right, count in zip(percents[:-1], percents[1:], days, strict=True):
             panel.area([left, right], 0.0, float(count), styles[name].colour, SHADE)
         for other, also in others:
@@ -57,7 +57,7 @@ def daily_returns_picture(risk: Mapping[str, PolicyRisk], styles: Mapping[str, L
             _mark(panel, -100.0 * loss, whole.top + (row + 0.5) * ROW, f"{words}: {percent(loss, 2)}", dash)
         return whole.canvas
 
-    return picture("daily_returns", f"Daily returns: {name}", _caption(name, risk), _alt(risk), data, draw)
+    return picture("daily_returns", f"Returns by {one.row}: {name}", _caption(name, risk), _alt(risk), data, draw)
 
 
 def _edges(returns: Array, days: int) -> Array | None:
@@ -92,16 +92,17 @@ def _losses(risk: PolicyRisk) -> list[tuple[str, float, object]]:
 
 def _words(name: str, risk: PolicyRisk) -> str:
     each = [f"{words} {percent(loss, 2)}" for words, loss, _ in reversed(_losses(risk))]
-    return f"{name}: {', '.join(each)} of NAV a day" if each else f"{name}: too few days for a loss at a level"
+    return f"{name}: " + (f"{', '.join(each)} of NAV a {risk.row}" if each else f"too few {risk.row}s for such a loss")
 
 
 def _caption(name: str, risk: Mapping[str, PolicyRisk]) -> str:
     one = risk[name]
     worst = int(one.returns.argmin())
+    date = one.dates[worst + 1]
     text = [f"{words}." for words in (_words(n, r) for n, r in risk.items())]
-    text.append(f"Worst day of {name}: {percent(float(one.returns[worst]), 2)} on {one.dates[worst + 1]:%Y-%m-%d}.")
+    text.append(f"Worst {one.row} of {name}: {percent(float(one.returns[worst]), 2)} on {date:%Y-%m-%d}.")
     if one.tails:
-        text.append("VaR 95 % is exceeded on one day in twenty; CVaR 95 % is the mean loss of such days (historical).")
+        text.append(f"VaR 95 % is exceeded in one {one.row} of twenty; CVaR 95 % is their mean loss (historical).")
     text += [f"None at {percent(at, 0)}: {one.undefined[f'{at:g}']}" for at in TAIL_LEVELS if at not in one.tails]
     if len(risk) > 1:
         text.append(f"Bars: {name}; line: {list(risk)[1]}.")
@@ -110,11 +111,11 @@ def _caption(name: str, risk: Mapping[str, PolicyRisk]) -> str:
 
 def _alt(risk: Mapping[str, PolicyRisk]) -> str:
     each = [
-        f"{_words(name, r)}; {len(r.returns):,} days from {percent(float(r.returns.min()), 2)} to "
+        f"{_words(name, r)}; {len(r.returns):,} {r.row}s from {percent(float(r.returns.min()), 2)} to "
         f"{percent(float(r.returns.max()), 2)}, median {percent(float(np.median(r.returns)), 3)}"
         for name, r in risk.items()
     ]
-    return f"Histogram of daily returns, net of costs. {'. '.join(each)}."
+    return f"Histogram of returns by {next(iter(risk.values())).row}, net of costs. {'. '.join(each)}."
 
 
 # -- drawing ---------------------------------------------------------------------------------------------------------

@@ -231,6 +231,12 @@ def test_a_turn_near_what_the_desk_has_is_told_from_it() -> None:
     assert turn.words == "a tracking penalty below 10.4 (now 10.5; then b)"
 
 
+def test_a_price_of_a_thousand_or_more_is_written_out(turned: Comparison) -> None:
+    of_days, of_orders = _scales_of_work(replace(turned.asked, day_cost=2_000.0, order_cost=0.5), "USD")
+    assert (of_days.words(1.0, 0), of_days.words(1.005, 1)) == ("2,000 USD", "2,010.0 USD")
+    assert of_orders.words(1.0, 0) == "0.5 USD"
+
+
 def test_where_nothing_is_recommended_nothing_is_asked() -> None:
     desk = load_portfolio(FILES / "sixty_forty.yaml", {"limits.tracking_error": 1e-6})
     assert compare(desk, only=["quarterly"], draws=300).stability is None

@@ -178,7 +178,7 @@ def test_the_selection_is_that_of_the_published_formulas(written: tuple[Comparis
 def test_the_best_of_many_is_deflated_by_its_own_errors(portfolio: Portfolio) -> None:
     found = compare(portfolio, only=["quarterly", "threshold", "tuned"], draws=200)
     best = min((d.value, name) for name, d in found.evidence.against("quarterly").differences("loss").items())
-    one, many = (selection.largest_saving(found.evidence.against("quarterly"), tried) for tried in (2, 1_000))
+    one, many = (selection.largest_saving(found.evidence.against("quarterly"), tried) for tried in (3, 1_001))
     assert one is not None
     assert many is not None
     assert (-one.saving, one.policy) == best
@@ -190,7 +190,8 @@ def test_the_best_of_many_is_deflated_by_its_own_errors(portfolio: Portfolio) ->
     assert many.luck == pytest.approx(np.median(base * (1.0 - np.exp(-luck))), rel=0.02)
     assert np.mean(base * (1.0 - np.exp(-luck)) < many.saving) == pytest.approx(many.probability, abs=0.01)
     assert one.luck < many.luck
-    assert selection.largest_saving(found.evidence.against("quarterly"), 1) is None
+    assert (one.tried, one.probability) == (2, pytest.approx(one.alone**2))
+    assert selection.largest_saving(found.evidence.against("quarterly"), 2) is None  # one is the reference
     assert selection.largest_saving(found.evidence.against(one.policy), 9) is None
 
 
@@ -206,7 +207,7 @@ def test_a_cell_says_how_much_was_tried_and_a_run_does_not(
     found = compare([played[0], played[10]], draws=100)
     for shown in (" ".join(repr(found).split()), found._repr_html_()):
         assert "The trial book has 20 configurations of these assets in days of this test." in shown
-        assert "Of 20 configurations that save nothing, the best shows " in shown
+        assert "Of 19 other configurations that save nothing, the best shows " in shown
     other = compare([played[0], played[1]], draws=100)
     assert "20 configurations" in other.searched
     monkeypatch.setenv("REBALANCE_RUN", "a run")

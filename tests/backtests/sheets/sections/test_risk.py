@@ -222,7 +222,7 @@ def test_returns_that_do_not_vary_have_no_distribution(comparison, monkeypatch) 
     notes = " ".join(part.text for part in parts if isinstance(part, Words))
     assert "threshold and quarterly never fell below an earlier close: no drawdown." in notes
     assert "Rolling Sharpe ratio of threshold and quarterly not available: no ratio." in notes
-    assert f"All daily returns of threshold are {percent(0.0, 4)}: there is no distribution to show." in notes
+    assert f"All returns of a day of threshold are {percent(0.0, 4)}: there is no distribution to show." in notes
     drawn = "".join(picture.wide + picture.narrow + picture.caption for picture in pictures)
     assert not re.search(r"(?i)\bnan\b", drawn)
     assert risk_numbers(comparison.risk["threshold"])["rolling"]["sharpe"] is None
