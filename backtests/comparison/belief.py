@@ -27,7 +27,7 @@ from backtests.comparison.simulated_tests import SMALLEST_LOSS, SimulatedTests, 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
 from backtests.inference.slow_waves import WAVES, SlowMeans, wave_transforms
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array, Mask, frozen
 from research.risk.measures import BPS
 
 SPREAD, YEARS = 1.3, 3.0  # of real windows of three years round theory, in spreads of simulated ones
@@ -89,6 +89,7 @@ class DailyTerms:
         return found
 
 
+@lru_cache(maxsize=4)  # a verdict asks for the same draws at many prices of work
 def belief(
     terms: DailyTerms,
     tests: SimulatedTests | None,
@@ -98,7 +99,7 @@ def belief(
     volatility: float | None = None,
     draws: int = DRAWS,
 ) -> Array:
-    """(draws, P) J of the policies, bp a year, drawn from what theory and test say of a market of this volatility.
+    """(draws, P) J of the policies, bp a year, drawn from what theory and test say of such a market; kept, read-only.
 
     terms            : daily terms of the test.
     tests            : simulated tests, of some of the policies or of none.
@@ -138,10 +139,10 @@ def belief(
     if charged.any():
         away = scales * (_normal(draws, WAVES, seed=3) @ wave_transforms(charged)) / math.sqrt(WAVES)
         found += charged.mean(axis=0) + (away - away.mean(axis=0))
-    return found
+    return frozen(found)
 
 
-@lru_cache(maxsize=8)  # one sheet asks for the same numbers a hundred times, at other prices
+@lru_cache(maxsize=16)  # one sheet asks for the same numbers a hundred times, at other prices
 def _normal(draws: int, count: int, seed: int = 0) -> Array:
     """(draws, count) standard normal numbers, the first of which are the same for any count."""
     rng = np.random.default_rng([seed, 2])
