@@ -56,6 +56,7 @@ class TuningCard:
     possible      : the first training day by the allocations alone; costs that are known only later move `first`.
     cost_multiple : multiple of the costs at which the candidates were backtested.
     edges         : settings that lie at an end of the numbers tried, where the rule would allow numbers beyond it.
+    varied        : the rule's fields in which candidates of its class differ.
     fingerprint   : fingerprint of the market up to `seen`.
     """
 
@@ -68,6 +69,7 @@ class TuningCard:
     possible: pd.Timestamp
     cost_multiple: float
     edges: tuple[str, ...]
+    varied: tuple[str, ...]
     fingerprint: str
 
     @property
@@ -89,7 +91,9 @@ class TuningCard:
     def sentence(self) -> str:
         """The choice in words."""
         usual = {f.name: f.default for f in fields(self.rule)}  # type: ignore[arg-type]  # a dataclass, like all rules
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items() if value != usual[name])
+        settings = ", ".join(
+            f"{name}={value!r}" for name, value in self.settings.items() if name in self.varied or value != usual[name]
+        )
         costs = "" if self.cost_multiple == 1.0 else f" at {self.cost_multiple:g} times the costs"
         text = (
             f"{short_name(self.rule)}({settings}) had the lowest J of {self.trials:,} tried{costs}: {self.loss:.2f} bp "
@@ -172,6 +176,7 @@ def uncounted_tune(
         possible=possible,
         cost_multiple=cost_multiple,
         edges=_edges(origins[rules[best]], setup),
+        varied=_varied(chosen, rules),
         fingerprint=market.fingerprint,
     )
     return Tuned(with_last_day(chosen, card.seen), card, trials)
@@ -223,6 +228,12 @@ def _values(rule: Any) -> dict[str, Any]:
     if not is_dataclass(rule):
         refuse("a rule to choose is", rule, "the last day used is stored in a field of the rule: make it a dataclass.")
     return {f.name: getattr(rule, f.name) for f in fields(rule)}
+
+
+def _varied(rule: Rule, rules: Sequence[Rule]) -> tuple[str, ...]:
+    """The names of the fields of a rule in which the rules of its class differ."""
+    same = [one for one in rules if type(one) is type(rule)]
+    return tuple(name for name in _values(rule) if len({repr(getattr(one, name)) for one in same}) > 1)
 
 
 # -- candidates ------------------------------------------------------------------------------------------------------

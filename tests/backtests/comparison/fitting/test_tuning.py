@@ -251,7 +251,7 @@ def test_card_says_it_all(market: Market, tuned: Tuned) -> None:
     assert card.settings["band"] == tuned.policy.band
     assert (card.rule, card.trials, card.cost_multiple) == (threshold(HELD, 0.02, 1.0), 12, 1.0)
     assert card.sentence == (
-        f"Threshold(allocation={HELD!r}, to='edge') had the lowest J of 12 tried: "
+        f"Threshold(allocation={HELD!r}, band=0.02, to='edge') had the lowest J of 12 tried: "
         f"{card.loss:.2f} bp a year on 499 sessions from 2020-01-02 to 2021-11-30 (data {print_})."
     )
     assert repr(card) == card.sentence
