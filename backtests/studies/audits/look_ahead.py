@@ -318,7 +318,7 @@ class _Test:
 
     def _unrepeatable(self) -> str:
         """The first difference in another run on the unchanged market; "" for none."""
-        return difference(self.original, self._play(self.known), len(self.known.market.dates) - 1)
+        return difference(self.original, self._play(self.known), len(self.known.market.dates) - 1, "in the other")
 
     def _by_chance(self, t: int, which: str) -> str:
         """The first difference that also occurs on the unchanged market, or does not recur; "" for none."""
@@ -341,7 +341,7 @@ class _Test:
             if which == CALM or (which == CUT and not isinstance(error, ConfigError | DataError | PolicyError)):
                 return f"{type(error).__name__}: {error}"
             return self._difference(t, CALM)
-        return difference(self.original, other, t)
+        return difference(self.original, other, t, "with other later data")
 
     def _play(self, other: Future, last: int | None = None) -> Played:
         return Played.on(other, self.make(other.market), self.terms, last)

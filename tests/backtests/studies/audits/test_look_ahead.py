@@ -750,6 +750,12 @@ def test_one_that_does_not_repeat_itself_is_not_accused(market: Market, policy: 
     assert audit.verdict.startswith("Look-ahead test not possible: two backtests on the same market differ, first in ")
 
 
+def test_two_backtests_that_differ_on_the_same_market_differ_in_words_and_not_by_later_data(market: Market) -> None:
+    audit = look_ahead(lambda _: Unseeded(), market, COSTS, market.dates[START + 1], days=4)
+    assert re.search(r"first in answer, [\d-]{10}: (hold, and trade|trade, and hold) in the other\. ", audit.verdict)
+    assert "later data" not in audit.verdict
+
+
 def test_a_withdrawal_or_a_rest_that_only_another_future_forbids_accuses_nobody(market: Market) -> None:
     """The audit plays the flows that come by the day that it asks about; and asks again where a future is refused."""
     end, start = market.dates[-2], market.dates[START + 1]
