@@ -647,7 +647,8 @@ def test_all_decision_days_are_checked_where_none_are_given_and_they_are_few(mar
     assert audit.table["decisions"].tolist() == [(played.ledger.asked <= t).sum() for t in rows]
     assert audit.verdict == (
         f"Look-ahead test passed: {audit.table['decisions'].iloc[-1]} decisions to trade and all executed trades up to "
-        f"{audit.table.index[-1]:%Y-%m-%d} are the same, whatever the later data ({audit.scope})."
+        f"{audit.table.index[-1]:%Y-%m-%d} are the same, whatever the later data of the market "
+        f"that the policy is given ({audit.scope})."
     )
     assert audit.scope == (
         "21 of 21 decision days, 3 futures each; a one-day peek on one kind of decision day would have been found with "
