@@ -6,6 +6,7 @@ The same days in the same order as `compiled_loop.play`, through the same compil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -86,9 +87,11 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
                  to trade are passed over, compiled. Their reasons follow from the bands.
     Returns    : the trigger of each booking; the reasons to hold by market row; and by booking the orders (n,),
                  currency, that cash could not pay.
-    Raises     : PolicyError for an answer of the policy that cannot be booked.
+    Raises     : PolicyError for an answer of the policy that cannot be booked; what the policy raises, with a note of
+                 the policy and the day.
     """
-    decide, bounds = inputs.policy.decide if bands is None else bands.decision, np.empty((2, len(ledger.units[0]) + 1))
+    decide = _with_day(inputs.policy.decide, inputs.name) if bands is None else bands.decision
+    bounds = np.empty((2, len(ledger.units[0]) + 1))
     held = _Held(ledger.units[0].copy(), cash_units, float(ledger.nav[0]), last_booked=inputs.first)
     holds: dict[int, Why] = {}
     pending: _Pending | None = None
@@ -142,6 +145,19 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
         _write_decision(ledger, held, pending)
         write_unbooked(ledger, held.count, held.units, held.cash_units, held.nav)
     return tuple(held.triggers), holds, held.unpaid
+
+
+def _with_day(decide: Callable[[View], Any], name: str) -> Callable[[View], Any]:
+    """The same decisions; what they raise has a note of the policy's name and the day."""
+
+    def asked(view: View) -> Any:
+        try:
+            return decide(view)
+        except Exception as error:
+            error.add_note(f"policy {name!r} failed on {view.past.days[-1]}")
+            raise
+
+    return asked
 
 
 def _overnight(inputs: EngineInputs, held: _Held, t: int, ledger: Ledger) -> None:

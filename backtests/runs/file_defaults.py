@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foundation.arguments import refuse
 from foundation.files import ROOT, from_workbench
 from foundation.paper.wording import listed
 from research.allocation import MeanVariance
@@ -44,6 +45,28 @@ def month_before_test(portfolio: Portfolio) -> str:
     """The last close that is a month or more before the test, YYYY-MM-DD: what is fitted until then has not seen it."""
     market = portfolio.market
     return f"{market.dates[market.row(portfolio.test_start - pd.Timedelta(days=31))]:%Y-%m-%d}"
+
+
+def start_dates(portfolio: Portfolio, starts: int, apart: int) -> pd.DatetimeIndex:
+    """(starts,) the first day of its test, and later days from which tests start too.
+
+    portfolio : portfolio of the market and test.
+    starts    : number of days, 1 or more.
+    apart     : rows of the market between two of them; 0 takes a quarter of a year.
+    Raises    : ConfigError, by the name of the notebook's parameter, for numbers out of range and more days than there
+                are.
+    """
+    if starts < 1:
+        refuse("parameter starts is", starts, "give a number of start dates of 1 or more.")
+    if apart < 0:
+        refuse("parameter apart is", apart, "give rows of the market, 1 or more, or 0 for a quarter of a year.")
+    apart = apart or round(portfolio.periods_per_year / 4)
+    dates = portfolio.market.dates
+    days = dates[dates >= portfolio.test_start][::apart]
+    if starts > len(days):
+        fix = f"from {days[0]:%Y-%m-%d} on there are {len(days):,} start dates {apart:,} rows apart: give at most these"
+        refuse("parameter starts is", starts, f"{fix}, or a smaller `apart`.")
+    return days[:starts]
 
 
 def last_day(portfolio: Portfolio) -> str:

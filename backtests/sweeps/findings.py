@@ -83,6 +83,23 @@ class Findings:
         same = self.best[[c for c in ("allocation", "window") if c in self.best]]
         return (same == same.iloc[0]).all(axis=1)
 
+    @cached_property
+    def tied(self) -> pd.DataFrame:
+        """The rows with the value of the best policy under the default conditions: of several, none is better."""
+        rows = at(self.table, self.now)
+        return rows[rows[self.metric] == self.best[self.metric].iloc[0]]
+
+    @property
+    def all_equal(self) -> bool:
+        """True if all of two policies or more have the same value under the default conditions."""
+        return 1 < len(self.tied) == len(at(self.table, self.now))
+
+    @property
+    def best_name(self) -> str:
+        """The name of the best policy; of equals their number."""
+        count = len(self.tied)
+        return f"{'all' if self.all_equal else count} equal" if count > 1 else str(self.best["policy"].iloc[0])
+
     @property
     def shown(self) -> list[str]:
         """Names of these policies, the best first: they are shown in figures."""
@@ -164,17 +181,23 @@ class Findings:
                 f"{len(at(self.table, self.now))} share a cost, a lag and a start date. There is no ranking."
             )
         least = "lowest" if lower_is_better(self.metric) else "highest"
-        return (
-            f"Of {counted(count, 'policy', 'policies')}, {first['policy']} has the {least} "
-            f"{self.metric_record.phrase}: {self.metric_record.text_with_unit(float(first[self.metric]))}, at "
-            f"{conditions_words(self.now)}."
-        )
+        value = f"{self.metric_record.text_with_unit(float(first[self.metric]))}, at {conditions_words(self.now)}"
+        idle = " None of them traded." if (self.tied["trades"] == 0.0).all() else ""
+        if self.all_equal:
+            return f"All {len(self.tied):,} policies have the same {self.metric_record.phrase}: {value}.{idle}"
+        lead = f"Of {counted(count, 'policy', 'policies')}, "
+        if len(self.tied) > 1:
+            names = listed([str(name) for name in self.tied["policy"]], most=3)
+            return f"{lead}{len(self.tied):,} have the {least} {self.metric_record.phrase}, {value}: {names}.{idle}"
+        return f"{lead}{first['policy']} has the {least} {self.metric_record.phrase}: {value}."
 
     @cached_property
     def by_family(self) -> str:
         """The best policies of the other families, and the best with another target, in two sentences."""
         if not self.common:
             return "To compare policies, run them at the same costs, lags and start dates."
+        if self.all_equal:
+            return ""
         rest = [
             f"{r['policy']} {self.metric_record.text(r[self.metric])}" for r in self.rivals.iloc[1:].to_dict("records")
         ]
@@ -219,6 +242,8 @@ class Findings:
         costs = self.ladder("cost_multiple")
         if costs is None:
             return "Only one cost level was tested."
+        if len(self.tied["family"].unique()) > 1:
+            return " ".join(self.flips)
         stable = f"It is the best of all families from {costs.index[0]:g} to {costs.index[-1]:g} × today's costs."
         return " ".join([*(self.flips or [stable]), *self._lead_of_all(set(costs))])
 
@@ -269,6 +294,8 @@ class Findings:
         count = self.trials or len(self.table)
         if count <= 1:
             return "One configuration was tried: there is no selection bias."
+        if self.common and self.all_equal:
+            return f"{count:,} configurations were tried. Equal policies leave nothing to select."
         return (
             f"Selection bias: {count:,} configurations were tried. If all were equally good, the best could be "
             f"expected to look up to {number(expected_maximum(count), 1)} standard errors too good by chance."
@@ -290,7 +317,7 @@ class Findings:
         starts = self.ladder("start")
         sentences = [] if starts is None else [luck(starts, self.metric)]
         whole = self.whole_ladder("start")
-        if whole is not None and whole.shape[1] > 1:
+        if whole is not None and (whole.max(axis=1) > whole.min(axis=1)).any():
             found = picked(whole, self.metric)
             sentences.append(
                 f"Rank stability across start dates: the best of {found.policies} policies at one start has mean rank "
@@ -305,7 +332,8 @@ class Findings:
         own = self.table[self.table["family"] == first["family"]]
         for axis in ("band", "window"):
             tried = levels(own, axis) if axis in own else []
-            if len(tried) > 1 and first[axis] in (tried[0], tried[-1]):
+            matters = len(tried) > 1 and (self.tied[axis] == first[axis]).all()
+            if matters and first[axis] in (tried[0], tried[-1]):
                 which = "narrowest" if first[axis] == tried[0] else "widest"
                 which = which if axis == "band" else {"narrowest": "shortest", "widest": "longest"}[which]
                 sentences.append(f"Its {axis} is the {which} tested: a better value may lie outside the sweep.")
@@ -329,7 +357,7 @@ class Findings:
         if not self.common:
             return f"{len(self.table):,} configurations, {count} policies, no common conditions"
         return (
-            f"{len(self.table):,} configurations, {count} policies; {first['policy']}: "
+            f"{len(self.table):,} configurations, {count} policies; {self.best_name}: "
             f"{self.metric_record.text_with_unit(float(first[self.metric]))}"
         )
 

@@ -11,6 +11,7 @@ from backtests.engine.result import Backtest
 from backtests.engine.run import backtest, conditions
 from backtests.sweeps.plan import BLOCK_CONFIGURATIONS, CHUNKS, Configuration, Part, held_in_plan
 from backtests.sweeps.setup import PreparedSweep, Setup
+from foundation.arguments import shown
 from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError, DataError, PolicyError
 from research.accounting import Policy
@@ -65,7 +66,7 @@ def run_part(prepared: PreparedSweep, part: Part) -> Array:
 
     A rule with plain no-trade bands, where costs are proportional and booked at once and all assets may be traded both
     ways, is played in batches, anything else by itself, to the same bits.
-    Raises : the errors of the engine.
+    Raises : the errors of the engine; PolicyError for whatever a policy raises as it decides.
     """
     plan = prepared.plan
     places, numbers = plan.positions(part), np.arange(part.first, part.stop)
@@ -104,7 +105,16 @@ def _by_itself(prepared: PreparedSweep, c: Configuration, number: int) -> Array:
     setup = prepared.setup(c)
     strategic = target_path_returns(prepared.strategic[setup.name], setup.market)
     own = target_path_returns(prepared.targets(c), setup.market)
-    return batch_metrics(backtest_one(prepared, number), strategic, own, setup.tracking_penalty, cvar95=prepared.cvar95)
+    try:
+        played = backtest_one(prepared, number)
+    except Exception as error:
+        if not (failed := getattr(error, "__notes__", [])):  # the engine's own errors name the policy and the day
+            raise
+        raise PolicyError(
+            f"{failed[-1]}: {type(error).__name__}: {error}. It is {shown(c.policy)} on {setup.name}, costs × "
+            f"{c.cost_multiple:g}, lag {setup.lag if c.lag is None else c.lag}, from {c.start or setup.start:%Y-%m-%d}."
+        ) from error
+    return batch_metrics(played, strategic, own, setup.tracking_penalty, cvar95=prepared.cvar95)
 
 
 def _in_batch(prepared: PreparedSweep, setup: Setup, places: Rows, numbers: Rows) -> Array:

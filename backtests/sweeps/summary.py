@@ -45,6 +45,10 @@ def sweep_text(prepared: PreparedSweep, tables: Iterable[pd.DataFrame], interval
         if now != own:
             text[-1] += f"\n(none or too few policies ran under the portfolio's own conditions, {_words(own)})"
         shown = part.head(BEST)
+        equal = shown[shown["loss"] == shown["loss"].iloc[0]]
+        if len(equal) > 1:
+            idle = ", and none of them traded" if (equal["trades"] == 0.0).all() else ""
+            text[-1] += f"\n(the first {len(equal)} shown have the same J{idle})"
         told = {} if intervals is None else intervals(str(portfolio), shown["configuration"].tolist())
         text += ["", _table(shown, told)]
     return "\n".join(text) + warnings_text(data_warnings(prepared))

@@ -134,8 +134,8 @@ def audit_text(portfolio: Portfolio, audits: dict[str, LookAhead]) -> str:
         "that continue with other data; all that was decided and booked by then must be the same. Decisions: those to "
         "trade by the last of these days.",
         "Power: the least probability of finding a policy that reads the next day on "
-        f"{kinds if whole else 'every decision day'}, and that decides otherwise in one of two futures. What a policy "
-        "reads from elsewhere than its market is not found.",
+        f"{kinds if whole else 'every decision day'}, and that decides otherwise in one of two futures. Only the "
+        "market is varied: a policy that is seen to have later data from elsewhere is not judged.",
     ]
     title = f"{portfolio.name}: look-ahead audit, {portfolio.test_start:%Y-%m-%d} to {portfolio.date:%Y-%m-%d}"
     return "\n\n".join([title, text_table([HEAD, *rows], left=2), *map(wrapped, [*said, *notes])])

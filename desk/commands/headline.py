@@ -47,5 +47,4 @@ def sweep_headline(findings: "Findings") -> dict[str, Any]:
     """The result of a sweep: best, the policy with the lowest J under the portfolio's own conditions, and its loss."""
     if not findings.common:
         return {"best": ""}
-    first = findings.best.iloc[0]
-    return {"best": str(first["policy"]), "loss": float(first[findings.metric])}
+    return {"best": findings.best_name, "loss": float(findings.best[findings.metric].iloc[0])}

@@ -55,7 +55,9 @@ class TuningCard:
     sessions      : number of sessions from the first to the last.
     possible      : the first training day by the allocations alone; costs that are known only later move `first`.
     cost_multiple : multiple of the costs at which the candidates were backtested.
-    edges         : settings that lie at an end of the numbers tried, where the rule would allow numbers beyond it.
+    edges         : settings that lie at an end of the numbers tried, where the rule would allow numbers beyond it and
+                    no other number has the same J.
+    varied        : the rule's fields in which candidates of its class differ.
     fingerprint   : fingerprint of the market up to `seen`.
     """
 
@@ -68,6 +70,7 @@ class TuningCard:
     possible: pd.Timestamp
     cost_multiple: float
     edges: tuple[str, ...]
+    varied: tuple[str, ...]
     fingerprint: str
 
     @property
@@ -89,13 +92,26 @@ class TuningCard:
     def sentence(self) -> str:
         """The choice in words."""
         usual = {f.name: f.default for f in fields(self.rule)}  # type: ignore[arg-type]  # a dataclass, like all rules
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings.items() if value != usual[name])
-        costs = "" if self.cost_multiple == 1.0 else f" at {self.cost_multiple:g} times the costs"
-        text = (
-            f"{short_name(self.rule)}({settings}) had the lowest J of {self.trials:,} tried{costs}: {self.loss:.2f} bp "
-            f"a year on {self.sessions:,} sessions from {self.first:%Y-%m-%d} to {self.seen:%Y-%m-%d} (data "
-            f"{self.fingerprint[:8]})."
+        settings = ", ".join(
+            f"{name}={value!r}" for name, value in self.settings.items() if name in self.varied or value != usual[name]
         )
+        costs = "" if self.cost_multiple == 1.0 else f" at {self.cost_multiple:g} times the costs"
+        on = (
+            f"{self.loss:.2f} bp a year on {self.sessions:,} sessions from {self.first:%Y-%m-%d} to "
+            f"{self.seen:%Y-%m-%d} (data {self.fingerprint[:8]})"
+        )
+        rule, equal = f"{short_name(self.rule)}({settings})", self.tried[self.tried["loss"] == self.loss]
+        idle = (
+            f", and none of the {len(equal):,} traded" if "trades" in equal and (equal["trades"] == 0.0).all() else ""
+        )
+        kept = "the one with the fewest trades is kept, and of equals that with the widest band"
+        if len(equal) == 1:
+            text = f"{rule} had the lowest J of {self.trials:,} tried{costs}: {on}."
+        elif len(equal) == self.trials:
+            text = f"All {self.trials:,} tried have the same J{costs}{idle}: {on}. {rule} is chosen: of them {kept}."
+        else:
+            how = f"is one of {len(equal):,} that had the lowest J of {self.trials:,} tried{costs}{idle}"
+            text = f"{rule} {how}: {on}. Of them {kept}."
         if self.edges:
             text += f" It is at the edge of the grid in {' and '.join(self.edges)}: widen the grid."
         return text
@@ -161,6 +177,7 @@ def uncounted_tune(
     )
     trials = tuning_trials(setup, training, cost_multiple, rules, tried, how)
     best = _lowest(tried)
+    equal = np.flatnonzero(tried["loss"] == tried["loss"].iloc[best])
     chosen, market = setup.policy(rules[best]), training.market
     card = TuningCard(
         rule=chosen,
@@ -171,7 +188,8 @@ def uncounted_tune(
         sessions=len(market.dates) - market.row(training.start),
         possible=possible,
         cost_multiple=cost_multiple,
-        edges=_edges(origins[rules[best]], setup),
+        edges=_edges([origins[rules[k]] for k in (best, *equal)], setup),
+        varied=_varied(chosen, rules),
         fingerprint=market.fingerprint,
     )
     return Tuned(with_last_day(chosen, card.seen), card, trials)
@@ -225,6 +243,12 @@ def _values(rule: Any) -> dict[str, Any]:
     return {f.name: getattr(rule, f.name) for f in fields(rule)}
 
 
+def _varied(rule: Rule, rules: Sequence[Rule]) -> tuple[str, ...]:
+    """The names of the fields of a rule in which the rules of its class differ."""
+    same = [one for one in rules if type(one) is type(rule)]
+    return tuple(name for name in _values(rule) if len({repr(getattr(one, name)) for one in same}) > 1)
+
+
 # -- candidates ------------------------------------------------------------------------------------------------------
 
 
@@ -256,15 +280,20 @@ def _made(origin: Origin, setup: Setup) -> Any:
     return choices.made(*(() if "allocation" in choices.settings else (setup.strategic,)), **settings)
 
 
-def _edges(origin: Origin | None, setup: Setup) -> tuple[str, ...]:
-    """The settings at an end of the numbers tried beyond which the candidate's rule allows more: name and value."""
-    if origin is None:
+def _edges(origins: Sequence[Origin | None], setup: Setup) -> tuple[str, ...]:
+    """The settings at an end of the numbers tried beyond which the candidate's rule allows more: name and value.
+
+    origins : the candidate's, and those of all with its J: a setting in which these differ changes nothing there.
+    setup   : setup of the candidates.
+    """
+    if origins[0] is None:
         return ()
-    choices, settings = origin
+    choices, settings = origins[0]
     found = []
     for name, value in settings.items():
         numbers = sorted(other for other in choices.settings[name] if is_number(other))  # type: ignore[union-attr]
-        if is_number(value) and len(numbers) > 1 and value in (numbers[0], numbers[-1]):
+        same = all(one is not None and one[0] is choices and one[1][name] == value for one in origins)
+        if same and is_number(value) and len(numbers) > 1 and value in (numbers[0], numbers[-1]):
             beyond = _beyond(value, numbers[1] if value == numbers[0] else numbers[-2])
             if _allows((choices, {**settings, name: beyond}), setup):
                 found.append(f"{name} ({value:g})")

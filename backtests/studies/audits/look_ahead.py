@@ -5,8 +5,9 @@
 On its own decision days the market is cut off, and in further runs every later value is changed. All that was
 decided and booked up to that day must be the same, but for rounding. The policy is *made* from each of these markets
 too, so that anything computed in advance from the whole history is found. A policy that does not repeat itself on the
-unchanged market is not accused: it is named as such. What it reads from elsewhere cannot be changed: a policy of your
-own that opens a file or asks the network while it decides is not judged either (`backtests.studies.audits.reading`).
+unchanged market is not accused: it is named as such. What it has from elsewhere cannot be changed: a policy of your
+own that opens a file or asks the network while it decides (`backtests.studies.audits.reading`), or that can reach
+tables of later days (`backtests.studies.audits.later_data`), is not judged either.
 """
 
 from collections import Counter
@@ -19,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from backtests.studies.audits.futures import CALM, CUT, FUTURES, Future, future
+from backtests.studies.audits.later_data import later_data
 from backtests.studies.audits.recorded import Played, difference
 from foundation.arguments import day, is_whole, refuse
 from foundation.arrays import Rows
@@ -35,7 +37,7 @@ SPREAD = 6  # days that are checked of a policy that decides on none
 FEWEST_DAYS = 3  # days of a kind
 GIVEN, OTHER = "given", "other"  # kinds of day beside those of `kinds_of`
 PASSED, FAILED, IDLE, RANDOM = "passed", "failed", "no trades", "not repeatable"
-READS = "not judged"  # it reads from elsewhere
+READS = "not judged"  # it reads from elsewhere, or holds later data
 AGAIN = 4  # times that a difference must come back, and the unchanged market none
 
 
@@ -51,6 +53,7 @@ class LookAhead:
     unrepeatable : the first difference between two runs on the same market, "" for none: it is no evidence of
                    look-ahead.
     read : the sources outside the market that the policy read while it decided, in words.
+    held : the places of tables with later data than the market that the policy was made from, in words.
     """
 
     policy: str
@@ -60,6 +63,7 @@ class LookAhead:
     whole: bool
     unrepeatable: str = ""
     read: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
 
     @property
     def found(self) -> bool:
@@ -86,7 +90,7 @@ class LookAhead:
         """The result in a word or two."""
         if self.unrepeatable or self.found:
             return RANDOM if self.unrepeatable else FAILED
-        if self.read:
+        if self.read or self.held:
             return READS
         return PASSED if self.table["decisions"].iloc[-1] else IDLE
 
@@ -133,11 +137,18 @@ class LookAhead:
                 f"Look-ahead test not possible: while it decides the policy reads {listed(self.read, most=3)}, which "
                 "may tell of later days and is the same on every market. Read it before, from days before the test."
             )
+        if self.held:
+            hold = "holds" if len(self.held) == 1 else "hold"
+            return (
+                f"Look-ahead test not judged: {listed(self.held, most=3)} {hold} data after "
+                f"{self.table.index[0]:%Y-%m-%d}, the same whatever market is given. Compute it in `make`, from the "
+                "market that `make` is given."
+            )
         if self.result == IDLE:
             return f"No trade up to {last:%Y-%m-%d}: the look-ahead test shows little."
         return (
             f"Look-ahead test passed: {decisions:,} decisions to trade and all executed trades up to {last:%Y-%m-%d} "
-            f"are the same, whatever the later data ({self.scope})."
+            f"are the same, whatever the later data of the market that the policy is given ({self.scope})."
         )
 
     def __repr__(self) -> str:
@@ -173,8 +184,8 @@ def look_ahead(
 
     A policy that looks ahead on some days only is detected only if such days are checked. Where there are more
     decision days than `days`, as many of each kind are drawn (each weekday, starts and ends of months, ends of
-    quarters), half of them days on which it decided to trade. Data that it reads from elsewhere than the market it is
-    made from or sees is not found.
+    quarters), half of them days on which it decided to trade. Only the market that it is made from and sees is varied:
+    later data from elsewhere, where they are seen, leave the policy unjudged.
     make   : function that makes a policy, with its allocation, from a market. All that the policy uses must be computed
              there.
     market : the unchanged market.
@@ -209,10 +220,13 @@ def look_ahead(
     else:
         rows = _rows(market, first, days)
         sampled, whole = np.full(len(rows), GIVEN), True
-    table, unrepeatable = _Test(make, known, terms, seed, original).run(rows, progress)
+    test = _Test(make, known, terms, seed, original)
+    table, unrepeatable = test.run(rows, progress)
     table.insert(0, "kind", sampled)
     name = f"{short_name(policy)} of {short_name(held_by(policy))}"
-    return LookAhead(name, repr(market), table, len(asked), whole, unrepeatable, original.read)
+    return LookAhead(
+        name, repr(market), table, len(asked), whole, unrepeatable, original.read, test.held_after(int(rows[0]))
+    )
 
 
 def kinds_of(market: Market, rows: Rows) -> np.ndarray:
@@ -316,9 +330,18 @@ class _Test:
             unrepeatable = self._by_chance(int(rows[k]), FUTURES[which])
         return found, unrepeatable
 
+    def held_after(self, t: int) -> tuple[str, ...]:
+        """The places of later data in a policy that is made from the market up to row t; of none that cannot be."""
+        cut = future(*self.known, t, CUT).market
+        try:
+            policy = self.make(cut)
+        except Exception:  # whatever it is, `run` has told it
+            return ()
+        return later_data(policy, self.make, cut.dates[-1])
+
     def _unrepeatable(self) -> str:
         """The first difference in another run on the unchanged market; "" for none."""
-        return difference(self.original, self._play(self.known), len(self.known.market.dates) - 1)
+        return difference(self.original, self._play(self.known), len(self.known.market.dates) - 1, "in the other")
 
     def _by_chance(self, t: int, which: str) -> str:
         """The first difference that also occurs on the unchanged market, or does not recur; "" for none."""
@@ -341,7 +364,7 @@ class _Test:
             if which == CALM or (which == CUT and not isinstance(error, ConfigError | DataError | PolicyError)):
                 return f"{type(error).__name__}: {error}"
             return self._difference(t, CALM)
-        return difference(self.original, other, t)
+        return difference(self.original, other, t, "with other later data")
 
     def _play(self, other: Future, last: int | None = None) -> Played:
         return Played.on(other, self.make(other.market), self.terms, last)

@@ -63,8 +63,8 @@ def sheet_line(comparison: "Comparison") -> str:
     where = "" if sessions is None else f" of the first {sessions} test days"
     asked = listed([f"{day:%Y-%m-%d}" for day in found.table.index])
     checked = (
-        f" Decided again with other later data on {found.checked}{where} ({asked}), its decisions are the same. This "
-        f"finds {found.peek} with probability {found.probability}, and none on other days."
+        f" Decided again with other later data of its market on {found.checked}{where} ({asked}), its decisions are "
+        f"the same. This finds {found.peek} with probability {found.probability}, and none on other days."
     )
     every = f"rebalance research audit FILE --days {found.days}"
     return f"{who}: {found.result}.{checked * (found.result == PASSED)} For all days and policies: {every}"

@@ -122,8 +122,15 @@ class Played:
             recorder = kind(policy, held_by(policy), end if last is None else last, watches=last is None)
             result = backtest(market, recorder, costs, name=short_name(policy), **terms)
             rows = np.array(recorder.rows, dtype=np.int64)
-            boxes = np.array(recorder.boxes).reshape(len(rows), 2 * len(market.assets) + 3)
-            answers: Facts = {"answer": (rows, boxes), "reason": (rows, np.array(recorder.reasons))}
+            n = len(market.assets)
+            boxes = np.array(recorder.boxes).reshape(len(rows), 2 * n + 3)
+            named = dict(
+                zip(("lower bound of cash", "upper bound of cash", "fraction"), boxes[:, 2 * n :].T, strict=True)
+            )
+            answers: Facts = {"answer": (rows, np.where(np.isnan(named["fraction"]), "hold", "trade"))}
+            answers |= {"lower bound": (rows, boxes[:, :n]), "upper bound": (rows, boxes[:, n : 2 * n])}
+            answers |= {name: (rows, values) for name, values in named.items()}
+            answers["reason"] = (rows, np.array(recorder.reasons))
             return cls(result, answers, np.union1d(rows, result.targets.seen), tuple(recorder.read))
         result = backtest(market, policy, costs, **terms)
         bands = rule.no_trade_bands(market, result.targets, costs)
@@ -162,8 +169,10 @@ class Played:
         return facts | {name: (days, values[: len(days)]) for name, values in closes.items()}
 
 
-def difference(one: Played, two: Played, t: int) -> str:
-    """The first difference between two backtests, up to row t: field, asset, day and size; "" for none.
+def difference(one: Played, two: Played, t: int, where: str) -> str:
+    """The first difference between two backtests, up to row t: field, asset, day and both values; "" for none.
+
+    where : the place of the second backtest, in words.
 
     Numbers that differ by rounding alone (`ROUNDING`) are the same: a filter over the whole history rounds otherwise
     where later days are others.
@@ -175,10 +184,10 @@ def difference(one: Played, two: Played, t: int) -> str:
     if not found:
         return ""
     name = min(found, key=lambda name: found[name][0])
-    row, at, sizes = found[name]
+    row, at, values = found[name]
     assets = one.result.market.assets
-    line = f" of {assets[at]}" if at is not None and sizes and _is_by_line(ours[name][1], len(assets)) else ""
-    size = f": {sizes[0]:.9g}, and {sizes[1]:.9g} with other later data" if sizes else ""
+    line = f" of {assets[at]}" if at is not None and values and _is_by_line(ours[name][1], len(assets)) else ""
+    size = f": {values[0]}, and {values[1]} {where}" if values else ""
     return f"{name}{line}, {one.result.market.dates[row]:%Y-%m-%d}{size}"
 
 
@@ -186,7 +195,9 @@ def _is_by_line(values: np.ndarray, lines: int) -> bool:
     return values.ndim == 2 and values.shape[1] == lines
 
 
-Apart = tuple[int, int | None, tuple[float, float] | None]  # market row, column, and both numbers, where it has them
+Apart = tuple[
+    int, int | None, tuple[str, str] | None
+]  # market row, column, and both numbers or words, where it has them
 
 
 def _first_apart(one: tuple[Rows, np.ndarray], two: tuple[Rows, np.ndarray]) -> Apart | None:
@@ -202,11 +213,14 @@ def _first_apart(one: tuple[Rows, np.ndarray], two: tuple[Rows, np.ndarray]) -> 
     if apart.any():
         k = int(np.argmax(apart))
         row, same_row = int(min(rows[k], others[k])), rows[k] == others[k]
+        if a.dtype.kind == "U" and same_row:
+            return row, None, (str(a[k]), str(b[k]))
         if a.dtype.kind != "f" or not same_row:
             return row, None, None
         column = int(np.argmax(differs[k])) if a.ndim == 2 else None
         numbers = (a[k], b[k]) if column is None else (a[k, column], b[k, column])
-        return row, column, (float(np.ravel(numbers[0])[0]), float(np.ravel(numbers[1])[0]))
+        first, second = (float(np.ravel(number)[0]) for number in numbers)
+        return row, column, (f"{first:.9g}", f"{second:.9g}")
     longer = rows if len(rows) > len(others) else others
     return (int(longer[both]), None, None) if len(longer) > both else None
 

@@ -361,6 +361,22 @@ def test_holding_is_the_closed_form_of_holding(noise: Market) -> None:
 
 
 @dataclass(frozen=True)
+class Fails:
+    """A rule that cannot decide."""
+
+    allocation: FixedWeights = field(default_factory=lambda: FixedWeights((0.4, 0.3, 0.2, 0.0)))
+
+    def decide(self, view: View) -> Hold | Trade:
+        raise KeyError("oops")
+
+
+def test_what_a_policy_raises_is_told_with_its_name_and_the_day(noise: Market) -> None:
+    with pytest.raises(KeyError, match="oops") as told:
+        backtest(noise, Fails(), Costs.bps(4), start=noise.dates[5], name="mine")
+    assert told.value.__notes__ == [f"policy 'mine' failed on {noise.days[5]}"]
+
+
+@dataclass(frozen=True)
 class OnDays(CompiledRule):
     """A rule, asked on the days of a calendar only."""
 

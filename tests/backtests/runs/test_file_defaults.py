@@ -11,11 +11,13 @@ from backtests.runs.file_defaults import (
     ready_policy,
     rule_of,
     schedules_of,
+    start_dates,
     stated_views,
     window_of,
     with_plan,
     with_rules,
 )
+from foundation.errors import ConfigError
 from research.forecast import read_views
 from research.portfolio import Portfolio, load_portfolio
 
@@ -29,6 +31,28 @@ def test_defaults_are_facts_of_the_file_and_its_market() -> None:
     assert (schedules_of(daily)[0], schedules_of(monthly)[0]) == ("week", "month")
     assert last_day(daily) == last_day(monthly) == "2022-12-29"
     assert (ready_policy(daily), ready_policy(monthly)) == ("threshold", "never")
+
+
+def test_start_dates_are_rows_of_the_test_and_as_many_as_asked() -> None:
+    daily = load_portfolio(SIXTY_FORTY)
+    test = daily.market.dates[daily.market.dates >= daily.test_start]
+    assert start_dates(daily, 3, 10).tolist() == [test[0], test[10], test[20]]
+    assert start_dates(daily, 2, 0).tolist() == [test[0], test[63]]  # 252 / 4
+    assert len(start_dates(daily, 44, 63)) == 44  # 2,767 rows have 44 that are 63 apart: 44 = 1 + 2,766 // 63
+
+
+@pytest.mark.parametrize(
+    ("starts", "apart", "words"),
+    [
+        (-2, 0, "parameter starts is -2: give a number of start dates of 1 or more"),
+        (0, 0, "parameter starts is 0: give a number of start dates of 1 or more"),
+        (8, -3, "parameter apart is -3: give rows of the market, 1 or more, or 0 for a quarter of a year"),
+        (500, 0, "parameter starts is 500: from 2012-01-03 on there are 44 start dates 63 rows apart: give at most"),
+    ],
+)
+def test_numbers_of_start_dates_out_of_range_are_refused(starts: int, apart: int, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        start_dates(load_portfolio(SIXTY_FORTY), starts, apart)
 
 
 @pytest.mark.parametrize("file", [MONTHS, SIXTY_FORTY, "data/portfolios/global_multi_asset.yaml"])

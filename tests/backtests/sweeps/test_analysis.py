@@ -398,13 +398,34 @@ def test_a_best_at_the_edge_of_the_sweep_is_warned_of() -> None:
     assert not [w for w in Findings(table(*rows)).warnings if "outside the sweep" in w]
 
 
+def test_equal_policies_are_no_winners_and_no_reason_to_widen_the_sweep() -> None:
+    same = [row(band=b, loss=4.0, trades=0.0) for b in (0.6, 0.7, 0.8)]
+    found = Findings(table(*same))
+    assert found.lead == (
+        "All 3 policies have the same rebalancing loss J: 4.00 bp a year, at today's costs, a lag of 1 session, a "
+        "start on 2015-01-02. None of them traded."
+    )
+    assert (found.by_family, found.digest()) == ("", "3 configurations, 3 policies; all equal: 4.00 bp a year")
+    assert found.warnings == ["3 configurations were tried. Equal policies leave nothing to select."]
+    some = Findings(table(row(band=0.01, loss=5.0), *same))
+    assert some.lead.startswith("Of 4 policies, 3 have the lowest rebalancing loss J, 4.00 bp a year, at today's costs")
+    assert some.lead.endswith(
+        ": 60 % band to target, 70 % band to target and 80 % band to target. None of them traded."
+    )
+    assert not [w for w in some.warnings if "outside the sweep" in w]
+    assert some.digest() == "4 configurations, 4 policies; 3 equal: 4.00 bp a year"
+    costs = [row(rule, loss=4.0, cost_multiple=c) for rule in ("never", "calendar") for c in (1.0, 2.0)]
+    assert Findings(table(*costs)).headline == ""  # neither is the best of all families
+    assert "None of them traded" not in Findings(table(*costs)).lead
+
+
 def test_policies_that_were_not_played_today_are_said_to_be_missing() -> None:
     found = Findings(table(row(), row("calendar"), row("never", lag=7)))
     assert any(w.startswith("Only 2 of 3 policies ran at today's costs, a lag of 1 session") for w in found.warnings)
 
 
 def test_trials_are_all_configurations_and_the_number_is_said() -> None:
-    found = Findings(table(row(), row("never")), trials=1000)
+    found = Findings(table(row(), row("never", loss=2.0)), trials=1000)
     assert found.selection_bias.startswith("Selection bias: 1,000 configurations were tried")
     assert "3.3 standard errors" in found.selection_bias
 

@@ -19,9 +19,9 @@ from backtests.sweeps.plan import CHUNKS, Configuration, Part
 from backtests.sweeps.run_part import backtest_one, metrics, parts_of, run_part
 from backtests.sweeps.setup import prepare_sweep
 from foundation.arrays import Array
-from foundation.errors import ConfigError, DataError
-from research.accounting import Costs, Execution
-from research.allocation import HRP, FixedWeights, target_path
+from foundation.errors import ConfigError, DataError, PolicyError
+from research.accounting import Costs, Execution, Hold, View
+from research.allocation import HRP, Allocation, FixedWeights, target_path
 from research.market import Market, Past, delist
 from research.risk import growth
 from research.rules import Calendar, Never, Threshold
@@ -62,6 +62,32 @@ def test_the_metrics_are_those_of_a_score(setup: Setup, axes: Axes) -> None:
         found = dict(zip(metrics(made), row, strict=True))
         for name in set(found) - {"nav"}:
             assert found[name] == pytest.approx(of_score[name], rel=1e-9, abs=1e-11), name
+
+
+@dataclass(frozen=True)
+class Fails:
+    """A rule of one's own that fails from a day on, unless its band is narrow."""
+
+    allocation: Allocation
+    day: str
+    band: float
+
+    def decide(self, view: View) -> Hold:
+        if self.band > 0.02 and str(view.past.days[-1]) >= self.day:
+            raise KeyError("oops")
+        return Hold()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_an_own_rule_raises_is_told_with_its_configuration_and_day(setup: Setup, workers: int) -> None:
+    start, day = setup.start, str(setup.market.days[-5])
+    axes = Axes((Choices(Fails, day=day, band=(0.02, 0.03)),), cost_multiples=(2.0,), lags=(1,))
+    with pytest.raises(PolicyError) as told:
+        sweep(setup, axes, workers=workers, progress=False)
+    assert str(told.value) == (
+        f"policy 'configuration 1' failed on {day}: KeyError: 'oops'. It is Fails(allocation=Strategic(), day='{day}', "
+        f"band=0.03) on small, costs × 2, lag 1, from {start:%Y-%m-%d}."
+    )
 
 
 def test_j_may_be_measured_against_a_target_that_moves(setup: Setup) -> None:

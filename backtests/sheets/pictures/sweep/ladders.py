@@ -229,7 +229,7 @@ def long_table(ladders: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _lag_caption(ladders: Mapping[str, pd.DataFrame], conditions: str) -> str:
     lead, order = next(iter(ladders.items()))
     start, end = max(1, int(order.index[0])), int(order.index[-1])
-    if start not in order.index:
+    if start not in order.index or start == end:
         start = int(order.index[0])
     moves = []
     for metric, values in ladders.items():

@@ -251,7 +251,7 @@ def test_card_says_it_all(market: Market, tuned: Tuned) -> None:
     assert card.settings["band"] == tuned.policy.band
     assert (card.rule, card.trials, card.cost_multiple) == (threshold(HELD, 0.02, 1.0), 12, 1.0)
     assert card.sentence == (
-        f"Threshold(allocation={HELD!r}, to='edge') had the lowest J of 12 tried: "
+        f"Threshold(allocation={HELD!r}, band=0.02, to='edge') had the lowest J of 12 tried: "
         f"{card.loss:.2f} bp a year on 499 sessions from 2020-01-02 to 2021-11-30 (data {print_})."
     )
     assert repr(card) == card.sentence
@@ -274,7 +274,12 @@ def test_tried_thresholds_have_band_and_destination(tuned: Tuned) -> None:
         (Choices(threshold, band=(0.0, 0.01)), {"band": 0.0}, ()),  # there is no narrower one
         (Choices(threshold, band=0.01), {"band": 0.01}, ()),  # it was not chosen
         (Choices(threshold, band=0.01, to=(0.0, 1.0)), {"destination": 0.0}, ()),
-        (Choices(threshold, band=(0.01, 0.02), to=(0.25, 0.5)), {"band": 0.02}, ("band (0.02)", "to (0.25)")),
+        (Choices(threshold, band=(0.01, 0.02), to=(0.25, 0.5)), {"band": 0.02}, ("band (0.02)",)),  # all `to` are equal
+        (
+            Choices(threshold, band=(0.01, 0.02), to=(0.0, 0.5)),
+            {"band": 0.02, "destination": 0.01},
+            ("band (0.02)", "to (0.5)"),
+        ),
         (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 1.0}, ()),
         (Choices(Threshold, band=0.01, fraction=(0.5, 0.75, 1.0)), {"fraction": 0.5}, ("fraction (0.5)",)),
         (Choices(Calendar, schedule=("week", "month")), {"schedule": "month"}, ()),  # words have no edge
@@ -290,6 +295,17 @@ def test_card_says_when_the_grid_should_be_wider(
     card = tune(choices, desk(market), measure=measure).card
     assert card.edges == edges
     assert card.sentence.endswith(f" in {' and '.join(edges)}: widen the grid." if edges else ").")
+
+
+def test_card_of_equal_candidates_says_so_and_gives_no_advice_on_the_grid(market: Market) -> None:
+    """No weight strays by 60 points, so none of these bands ever trades; a band of 1 % does."""
+    card = tune(Choices(threshold, band=(0.6, 0.7, 0.8)), desk(market)).card
+    assert card.sentence.startswith("All 3 tried have the same J, and none of the 3 traded: ")
+    assert f"Threshold(allocation={HELD!r}, band=0.8) is chosen" in card.sentence
+    assert (card.edges, "widen" in card.sentence) == ((), False)
+    some = tune(Choices(threshold, band=(0.01, 0.6, 0.7)), desk(market, Costs.bps(3, commission=1000))).card
+    assert "band=0.7) is one of 2 that had the lowest J of 3 tried, and none of the 2 traded: " in some.sentence
+    assert (some.edges, "widen" in some.sentence) == ((), False)
 
 
 # -- at the door -----------------------------------------------------------------------------------------------------

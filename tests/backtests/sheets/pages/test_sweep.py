@@ -225,6 +225,15 @@ def test_what_a_sweep_has_one_value_of_says_why_there_is_no_picture() -> None:
         drawn["mpa_1"]
 
 
+@pytest.mark.parametrize(
+    ("lags", "ends"), [((0, 1), "0 to 1"), ((0, 1, 5), "1 to 5"), ((0, 2, 5), "0 to 5"), ((2, 5), "2 to 5")], ids=str
+)
+def test_changes_with_the_lag_are_between_two_lags_and_from_one_that_a_desk_can_have(table, lags, ends) -> None:
+    some = pd.concat([table[table["lag"] == table["lag"].min()].assign(lag=lag) for lag in lags])
+    caption = sweep_pictures(some, own={"lag": lags[-1], "start": table["start"].min()})["lag_ladder"].caption
+    assert caption.startswith(f"Largest changes from a lag of {ends}: ")
+
+
 def test_a_single_configuration_is_a_sweep_too(table) -> None:
     page = sweep_sheet(table.iloc[:1]).page
     assert "One configuration was tried: there is no selection bias." in page

@@ -225,7 +225,7 @@ def test_the_json_holds_every_number_in_full(folder, comparison) -> None:
 
 def test_the_sheet_says_whether_the_recommended_policy_looks_ahead(page, folder, comparison) -> None:
     assert comparison.look_ahead.startswith(
-        f"{comparison.recommendation.policy}: passed. Decided again with other later data on "
+        f"{comparison.recommendation.policy}: passed. Decided again with other later data of its market on "
     )
     assert html.escape(comparison.look_ahead) in page
     assert json.loads((folder / "tearsheet.json").read_text())["look_ahead"] == comparison.look_ahead

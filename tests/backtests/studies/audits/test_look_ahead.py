@@ -647,7 +647,8 @@ def test_all_decision_days_are_checked_where_none_are_given_and_they_are_few(mar
     assert audit.table["decisions"].tolist() == [(played.ledger.asked <= t).sum() for t in rows]
     assert audit.verdict == (
         f"Look-ahead test passed: {audit.table['decisions'].iloc[-1]} decisions to trade and all executed trades up to "
-        f"{audit.table.index[-1]:%Y-%m-%d} are the same, whatever the later data ({audit.scope})."
+        f"{audit.table.index[-1]:%Y-%m-%d} are the same, whatever the later data of the market "
+        f"that the policy is given ({audit.scope})."
     )
     assert audit.scope == (
         "21 of 21 decision days, 3 futures each; a one-day peek on one kind of decision day would have been found with "
@@ -748,6 +749,12 @@ def test_one_that_does_not_repeat_itself_is_not_accused(market: Market, policy: 
     audit = look_ahead(lambda _: policy, market, COSTS, market.dates[START + 1], days=4)
     assert (audit.found, audit.result) == (False, "not repeatable")
     assert audit.verdict.startswith("Look-ahead test not possible: two backtests on the same market differ, first in ")
+
+
+def test_two_backtests_that_differ_on_the_same_market_differ_in_words_and_not_by_later_data(market: Market) -> None:
+    audit = look_ahead(lambda _: Unseeded(), market, COSTS, market.dates[START + 1], days=4)
+    assert re.search(r"first in answer, [\d-]{10}: (hold, and trade|trade, and hold) in the other\. ", audit.verdict)
+    assert "later data" not in audit.verdict
 
 
 def test_a_withdrawal_or_a_rest_that_only_another_future_forbids_accuses_nobody(market: Market) -> None:

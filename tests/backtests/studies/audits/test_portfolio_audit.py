@@ -86,7 +86,7 @@ def of(portfolio: Portfolio, policy: Rule, recommended: str | None) -> str:
 
 def test_a_sheet_says_which_policy_was_audited_and_on_what(portfolio: Portfolio) -> None:
     power = "This finds a one-day peek on every decision day with probability 0.998, and none on other days"
-    again = "Decided again with other later data on"
+    again = "Decided again with other later data of its market on"
     days, every = (
         r"\((\d{4}-\d\d-\d\d(, | and )?){3}\)",
         "For all days and policies: rebalance research audit FILE --days",
