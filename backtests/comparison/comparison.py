@@ -379,6 +379,8 @@ def backtest_warnings(
     first, last = next(iter(backtests.values())).dates[[0, -1]]
     of_data = market_warnings(portfolio.market, first, last, portfolio.file)
     found = [*late_listings(portfolio), *of_data, *fitted_without(portfolio, fitted)]
+    if (row := row_name(portfolio.periods_per_year)) != "day":
+        found.append(f"Rows are {row}s: a day or session of lags, tests and worst days is a {row}.")
     for name, played in backtests.items():
         found.extend(_few_trades(name, played, traits(portfolio.policies[name]).family))
         found.extend(_passed_over(name, played))

@@ -123,3 +123,11 @@ def test_whoever_warns_of_a_market_warns_of_prices_that_must_be_looked_at(poor: 
         [said] = [text for text in texts if "must be looked at" in text]
         assert said.startswith("The prices of 1 asset must be looked at, the worst by points of 100: BB "), who
         assert said.endswith(f". `rebalance data check {'FILE' if who in nameless else 'desk.yaml'}` says why."), who
+
+
+def test_a_test_of_months_says_that_its_days_are_months() -> None:
+    months = load_portfolio("data/examples/market_of_months.yaml")
+    played = {"quarterly": backtest_candidate(months, months.policies["quarterly"], "quarterly")}
+    assert "Rows are months: a day or session of lags, tests and worst days is a month." in backtest_warnings(
+        months, {}, played
+    )
