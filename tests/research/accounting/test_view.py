@@ -1,9 +1,12 @@
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from foundation.errors import PolicyError
-from research.accounting import CASH_LINE, Costs, Trade, View, Why
+from foundation.errors import ConfigError, PolicyError
+from research.accounting import CASH_LINE, Costs, Hold, Trade, View, Why
 from research.accounting.view import check_trade
 from research.market import load_market
 
@@ -58,6 +61,28 @@ def test_a_trade_to_weights_leaves_the_rest_in_cash() -> None:
 def test_weights_that_sum_to_one_leave_no_cash_at_all() -> None:
     thirds = Trade.to(np.array([0.1] * 10), Why("learned"))
     assert thirds.cash_lower == thirds.cash_upper == 0.0
+
+
+def test_a_reason_that_is_no_why_is_refused() -> None:
+    reason: Any = "because"
+    for make in (Hold, partial(Trade.to, np.ones(1)), partial(Trade, np.ones(1), np.ones(1))):
+        with pytest.raises(PolicyError, match=r"the reason of a decision is 'because': give a Why, such as Why\('"):
+            make(reason)
+
+
+def test_weights_of_a_trade_are_numbers_without_names() -> None:
+    given: Any
+    for given, put in (
+        ({"SPY": 0.6, "AGG": 0.4}, r"\[weights\[asset\] for"),
+        (pd.Series({"SPY": 1.0}), "series.reindex"),
+    ):
+        with pytest.raises(PolicyError, match=f"weights of a trade are labelled SPY.* by position: .*with {put}"):
+            Trade.to(given)
+    given = "60/40"
+    with pytest.raises(ConfigError, match="weights of a trade are '60/40': give one number an asset"):
+        Trade.to(given)
+    given = [0.6, 0.3]
+    assert Trade.to(given).lower.tolist() == given
 
 
 def refused(lower: object, upper: object, limit: float = 1.0, **more: float) -> str:
