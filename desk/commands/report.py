@@ -122,8 +122,9 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     folder = partial_of(Path(run))
     if record.name != Path(run).name:
         raise DataError(
-            f"the notebook made {record.name}, but the run was started as {Path(run).name}: settings, data or code "
-            "changed in between. Start the run again."
+            f"`run` is {Path(run).name}, and this run is called {record.name}, after what it is made from: "
+            "`rebalance report` gives `run` itself. Leave it empty in a notebook of your own. If the command gave it, "
+            "settings, data or code changed in between: start it again."
         )
     with writing(folder), synced_later(), bar(None, "drawing the tearsheet") as progress:  # `staged` syncs it
         write_tearsheet(folder, comparison, trades, record)
