@@ -21,6 +21,7 @@ CASH_LINE = -1  # the number of the cash asset in a `Why`
 DECIMALS = range(2, 7)  # of points, in print
 TAXED = "multi_period_taxed"  # the trigger of a plan that leaves an asset over target of which a sale is taxed
 REGIONS = ("optimal", "best_point", "pair_region", "multi_period", TAXED)  # the gap that they allow is that of a trade
+LIKELY_PERCENT = 20.0  # of gross weights: past it they are no leverage that anybody has
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
 PLAIN = {  # what a trigger says when no asset is behind it
     "never": "this rule never trades",
@@ -274,6 +275,11 @@ def leverage_of(trade: Trade, weights: Array, limit: float) -> float:
     return limit if trade.by_then is None else max(limit, float(np.abs(weights).sum()))
 
 
+def in_percent(gross: float) -> str:
+    """A sentence for gross weights that are so large that they are likely per cent, "" for others."""
+    return "Weights are fractions of NAV: 0.6 is 60 %. " if gross > LIKELY_PERCENT else ""
+
+
 def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence[str], leverage_limit: float) -> None:
     """Refuse a box that cannot be booked.
 
@@ -314,5 +320,6 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
         i = int(np.argmax(least))
         raise PolicyError(
             f"{where} asks for gross weights of {least.sum():.4f} at least, past the leverage limit of "
-            f"{leverage_limit:g}; the largest is {names[i]} with {least[i]:.4f}. Lower the weights or raise the limit."
+            f"{leverage_limit:g}; the largest is {names[i]} with {least[i]:.4f}. "
+            f"{in_percent(least.sum())}Lower the weights or raise the limit."
         )

@@ -114,6 +114,11 @@ def test_a_box_past_the_leverage_limit_is_refused_with_its_largest_line() -> Non
     assert "BTC 100% with 0.7000" in message
 
 
+def test_a_box_in_per_cent_is_told_to_be_of_fractions() -> None:
+    assert "Weights are fractions of NAV: 0.6 is 60 %. Lower" in refused([60.0, 40.0], [60.0, 40.0])
+    assert "fractions" not in refused([0.6, 0.7], [0.8, 0.9])
+
+
 def test_shorts_count_toward_leverage_and_open_bounds_do_not() -> None:
     assert "gross weights of 1.4000" in refused([0.6, -np.inf], [np.inf, -0.8])
     check_trade(Trade(np.array([-np.inf, 0.9]), np.array([np.inf, 0.9]), Why("x")), 2, "Odd", DAY, NAMES, 1.0)
