@@ -46,7 +46,7 @@ from backtests.runs.folder import (
 )
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
-from backtests.runs.parameters import Plain, check_parameters, parse_parameter
+from backtests.runs.parameters import Plain, check_parameters, parse_parameters
 from backtests.runs.report_settings import FULL_RUN, comparison_key, is_told_by_settings, settings_of
 from backtests.runs.trial_book import count_trials
 from backtests.runs.verify import kept_run
@@ -283,9 +283,9 @@ class AskedReport:
 def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Sequence[str]) -> dict[str, Plain]:
     """The parameters given to a notebook as name=value, checked.
 
-    Raises : ConfigError as `parse_parameter` and `check_parameters` do, and for a parameter that the command sets.
+    Raises : ConfigError as `parse_parameters` and `check_parameters` do, and for a parameter that the command sets.
     """
-    asked = dict(parse_parameter(notebook, text) for text in given)
+    asked = parse_parameters(notebook, given)
     for name in set_by_command:
         if name in asked:
             raise ConfigError(

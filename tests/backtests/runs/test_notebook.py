@@ -18,7 +18,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backtests.runs.notebook import DeadKernel, cache_folder, execute
-from backtests.runs.parameters import check_given, check_parameters, declared, parameters_of, parse_parameter
+from backtests.runs.parameters import (
+    check_given,
+    check_parameters,
+    declared,
+    parameters_of,
+    parse_parameter,
+    parse_parameters,
+)
 from foundation.errors import ConfigError, DataError
 from research.portfolio.file.document import TRUST
 
@@ -101,6 +108,13 @@ def test_a_parameter_on_the_command_line_takes_the_type_of_its_default(tmp_path:
         parse_parameter(path, "steps=many")
     with pytest.raises(ConfigError, match="write name=value"):
         parse_parameter(path, "steps")
+
+
+def test_a_parameter_on_the_command_line_is_given_once(tmp_path: Path) -> None:
+    path = notebook(tmp_path, PARAMETERS)
+    assert parse_parameters(path, ["steps=7", "name=x"]) == {"steps": 7, "name": "x"}
+    with pytest.raises(ConfigError, match="parameter steps is given twice: give it once"):
+        parse_parameters(path, ["steps=7", "rate=1", "steps=8"])
 
 
 DECLARES = {"steps": int, "rates": list[float], "name": str, "table": object}
