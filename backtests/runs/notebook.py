@@ -127,9 +127,14 @@ def _silent_after_interrupt() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        from jupyter_core.utils import ensure_event_loop  # slow to import, and with nbclient by now
+        import asyncio  # slow to import, as nbclient is, and with papermill by now
 
-        ensure_event_loop().set_exception_handler(lambda loop, context: None)
+        from nbclient.util import run_sync
+
+        async def keep_silent() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+
+        run_sync(keep_silent)()
         raise
 
 
