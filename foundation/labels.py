@@ -56,10 +56,12 @@ def refuse_labels(subject: str, values: Any, *, error: type[ValueError] = Config
     """Refuse values that carry names, where nothing says which asset comes first. Raises `error`."""
     if type(values) is np.ndarray or (names := _names(values)) is None:
         return
-    kind = "frame[list(assets)]" if isinstance(values, pd.DataFrame) else "series.reindex(assets)"
+    kind = "frame[list(assets)].to_numpy()" if isinstance(values, pd.DataFrame) else "series.reindex(assets).to_numpy()"
+    if isinstance(values, Mapping):
+        kind = "[weights[asset] for asset in assets]"
     raise error(
         f"{subject} labelled {_few(names)}, which would be read by position: put them in the market's order first, "
-        f"with {kind}.to_numpy(), where assets is view.past.assets or market.assets."
+        f"with {kind}, where assets is view.past.assets or market.assets."
     )
 
 

@@ -19,7 +19,7 @@ from backtests.batch.streaming_metrics import BATCH_METRICS, SHARPE, Terms, chec
 from foundation.arguments import check_positive, is_number, is_whole, refuse
 from foundation.arrays import Array, Rows
 from foundation.errors import ConfigError, PolicyError
-from foundation.paper.wording import percent
+from foundation.paper.wording import counted, percent
 from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs
 from research.allocation import TargetPath
@@ -171,8 +171,8 @@ def check_batch(market: Market, batch: Batch, leverage_limit: float) -> None:
         raise ConfigError(f"lag of configuration {number} is {lag[number].item()!r}: it counts sessions, 0 or more.")
     for number in np.flatnonzero(lag >= days - 1 - first)[:1].tolist():
         raise ConfigError(
-            f"lag of configuration {number} is {lag[number]}, and {days - 1 - first[number]} sessions follow its "
-            "opening trade: nothing would ever be booked. Give a shorter lag, or more days."
+            f"lag of configuration {number} is {lag[number]}, of {counted(days - 1 - first[number], 'session')} after "
+            "its opening trade: nothing would ever be booked. Give a shorter lag, an earlier start, or more days."
         )
     shared: list[tuple[Sequence[NoTradeBands | TargetPath | Costs], Rows]] = [
         (batch.bands, batch.of_bands),

@@ -11,7 +11,7 @@ from backtests.engine.loop_inputs import Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
 from foundation.arrays import Array, Mask, Rows, frozen, kept
 from foundation.errors import ConfigError, PolicyError
-from foundation.paper.wording import percent
+from foundation.paper.wording import counted, percent
 from research.accounting import Costs, Execution, Flows, Policy
 from research.accounting.cost_parameters import COST_COLUMNS, CostParameters, Lots, Scratch, years_of
 from research.accounting.execution import Dividends, check_flows
@@ -58,8 +58,8 @@ class EngineInputs:
         check_flows(execution, self.flows)
         if self.lag >= after:
             raise ConfigError(
-                f"lag is {self.lag}, and {after} sessions follow the opening trade: nothing would ever be booked. Give "
-                "a shorter lag, or more days."
+                f"lag is {self.lag}, of {counted(after, 'session')} after the opening trade: nothing would ever be "
+                "booked. Give a shorter lag, an earlier start, or more days."
             )
         if execution.sizing == "units" and np.isnan(market.prices[self.first :]).all():
             raise ConfigError(

@@ -26,6 +26,7 @@ from foundation.tolerances import TARGET_TOLERANCE
 from research.accounting import Costs, Execution, Flows, Policy, Why
 from research.accounting.execution import Dividends
 from research.accounting.kernel import REFUSED, Record
+from research.accounting.view import in_percent
 from research.allocation import TargetPath, target_path
 from research.market import Market
 from research.market.calendars import has_rows_a_year, met, row_name, rows_a_year
@@ -88,7 +89,8 @@ def backtest(
     if not has_rows_a_year(market.days, periods_per_year):
         refuse("periods_per_year is", periods_per_year, f"market {market.name!r} has {found:g} rows a year: give that.")
     if isinstance(policy, type) or not isinstance(policy, CompiledRule | Policy | UnfittedRule):
-        refuse("policy is", policy, "give a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
+        give = "give" if hasattr(policy, "decide") else "it has no method decide(view). Give"
+        refuse("policy is", policy, f"{give} a policy, such as Calendar(FixedWeights((0.6, 0.4)), 'quarter').")
     check_year(policy, periods_per_year)
     name = name or short_name(policy)
     first = None if start is None else _row_before(market, day("start is", start))
@@ -201,7 +203,7 @@ def _check_bands(inputs: EngineInputs, bands: NoTradeBands) -> None:
         raise PolicyError(
             f"policy {inputs.name!r} has a box (row {k}) that asks for gross weights of {least[k].sum():.4f} at least, "
             f"past the leverage limit of {inputs.leverage_limit:g}; the largest is {inputs.market.assets[i]} with "
-            f"{least[k, i]:.4f}. Lower the weights or raise the limit."
+            f"{least[k, i]:.4f}. {in_percent(least[k].sum())}Lower the weights or raise the limit."
         )
 
 
@@ -239,9 +241,10 @@ def _check(inputs: EngineInputs, nav: float, opening: Array) -> None:
         largest = ", ".join(f"{market.assets[i]} {weights[i]:.4f}" for i in rows if weights[i])
         raise PolicyError(
             f"policy {inputs.name!r} is to hold gross weights of {gross[k]:.4f} on {market.dates[seen]:%Y-%m-%d}, past "
-            f"the leverage limit of {inputs.leverage_limit:g}: {largest}. Gross weights add up sizes, and a weight "
-            f"below 0 is a short position. Give weights from 0 that sum to {inputs.leverage_limit:g} at most, or give "
-            "`backtest` another `leverage_limit`; a portfolio file allows neither short positions nor borrowed money."
+            f"the leverage limit of {inputs.leverage_limit:g}: {largest}. {in_percent(gross[k])}Gross weights add up "
+            f"sizes, and a weight below 0 is a short position. Give weights from 0 that sum to "
+            f"{inputs.leverage_limit:g} at most, or give `backtest` another `leverage_limit`; a portfolio file allows "
+            "neither short positions nor borrowed money."
         )
 
 
@@ -255,8 +258,8 @@ def _check_rule(inputs: EngineInputs) -> None:
         )
     if (cooldown := traits(rule).cooldown) > 0 and cooldown >= days:
         raise ConfigError(
-            f"cooldown of {short_name(rule)} is {cooldown} sessions, and {days} follow the opening trade: it "
-            "would never trade. Give a shorter one, or more days."
+            f"cooldown of {short_name(rule)} is {cooldown} sessions, of {days} after the opening trade: it would never "
+            "trade. Give a shorter one, or more days."
         )
     check_schedules(rule, market, inputs.first)
 

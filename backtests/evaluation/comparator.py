@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from research.portfolio.keys.benchmark import NamedBenchmark
 
 RELATIVE = ("beta", "alpha", "information_ratio", "up_capture", "down_capture")  # metrics
+LARGE = 0.5  # of the median return of a day, month or year, past which returns are none
 STRATEGIC_TARGET, NO_BENCHMARK = "the strategic target", "none"
 
 
@@ -51,12 +52,19 @@ def dated_comparator(returns: pd.Series, played: "Backtest") -> Comparator:
 
     returns : simple returns, fraction, one on each day of the test; others may stand before and after.
     played  : the backtest.
-    Raises  : DataError for a day of the test without a return, for one that is no session of it, and for a return that
-              is not a number; it names the day.
+    Raises  : DataError for what is no Series with plain dates, for a day of the test without a return, for one that is
+              no session of it, for a return that is not a number, naming the day, and for levels and percentages.
     """
+    if not isinstance(returns, pd.Series):
+        raise DataError(
+            f"the benchmark is a {type(returns).__name__}: give a Series of returns by day (one column of a frame, or "
+            "pd.Series(returns, backtest.dates[1:])), or another backtest."
+        )
     name, days = str(returns.name or "a series"), played.dates[1:]
     if not isinstance(returns.index, pd.DatetimeIndex) or not returns.index.is_monotonic_increasing:
         raise DataError(f"the benchmark {name} needs dates in increasing order as its index: sort it by date.")
+    if returns.index.tz is not None:
+        raise DataError(f"the benchmark {name} has dates with a zone: give plain dates, series.tz_localize(None).")
     inside = returns[(returns.index >= days[0]) & (returns.index <= days[-1])]
     known = pd.DatetimeIndex(inside.index)
     lacking, strange = days.difference(known), known.difference(days)
@@ -71,7 +79,19 @@ def dated_comparator(returns: pd.Series, played: "Backtest") -> Comparator:
             f"the benchmark {name} is on another calendar: {day:%Y-%m-%d} is no session of the test, or stands twice. "
             "Leave out such days, and compound their returns into the next session's."
         )
-    return Comparator(name, one_series(inside.to_numpy(), f"the benchmark {name}", at_least=2))
+    return Comparator(name, _fractions(one_series(inside.to_numpy(), f"the benchmark {name}", at_least=2), name))
+
+
+def _fractions(returns: Array, name: str) -> Array:
+    """The returns (D,). Raises DataError where they are levels or percentages."""
+    if np.median(np.abs(returns)) > LARGE or returns.min() <= -1.0:
+        kind, fix = "percentages", "Give fractions, 0.01 for 1 %"
+        if returns.min() > 0.0:
+            kind, fix = "levels", "Give returns, series.pct_change()"
+        raise DataError(
+            f"the benchmark {name} has {kind} for returns: found {returns.min():g} to {returns.max():g}. {fix}."
+        )
+    return returns
 
 
 def comparator_of(named: "NamedBenchmark", first: int, play: Callable[[str], "Backtest"]) -> Comparator | None:

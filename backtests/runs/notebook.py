@@ -90,18 +90,19 @@ def execute(
             from papermill.exceptions import PapermillExecutionError
             from traitlets.config import Config
 
-            papermill.execute_notebook(
-                notebook,
-                output,
-                dict(parameters),
-                cwd=notebook.parent,
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                request_save_on_cell_execute=False,
-                config=Config(KernelManager={"connection_file": str(place / "kernel.json")}),
-                extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}; {trusting}"],
-            )
+            with _silent_after_interrupt():
+                papermill.execute_notebook(
+                    notebook,
+                    output,
+                    dict(parameters),
+                    cwd=notebook.parent,
+                    kernel_name="python3",
+                    language="python",
+                    progress_bar=False,
+                    request_save_on_cell_execute=False,
+                    config=Config(KernelManager={"connection_file": str(place / "kernel.json")}),
+                    extra_arguments=["--log-level=CRITICAL", f"--IPKernelApp.exec_lines={SELDOM}; {trusting}"],
+                )
     except PapermillExecutionError as error:
         traceback = COLOURS.sub("", "\n".join(error.traceback))
         said = f"{error.ename}: {error.evalue}{_place(error.ename, traceback)}"
@@ -115,6 +116,26 @@ def execute(
             f"the kernel that ran {notebook.name} died (was it killed, or out of memory?). Run it again."
         ) from error
     _forget_this_execution(output)
+
+
+@contextmanager
+def _silent_after_interrupt() -> Iterator[None]:
+    """Once interrupted, the event loop of this thread tells nothing of tasks that were left, such as the failed cell.
+
+    The kernel is interrupted too as it is shut down, and asyncio would print the error of its cell, with a traceback.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        import asyncio  # slow to import, as nbclient is, and with papermill by now
+
+        from nbclient.util import run_sync
+
+        async def keep_silent() -> None:
+            asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+
+        run_sync(keep_silent)()
+        raise
 
 
 def _place(error: str, traceback: str) -> str:

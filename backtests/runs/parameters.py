@@ -8,7 +8,7 @@ import ast
 import inspect
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,6 +138,17 @@ def _check_value(notebook: str, name: str, value: object, kind: str, such_as: Pl
         raise ConfigError(f"{found}, expected a number of at most {LARGEST_NUMBER:g}{example}.")
     if isinstance(value, str) and has_unseen(value):
         raise ConfigError(f"{found}, expected text on one line, without control characters.")
+
+
+def parse_parameters(notebook: Path, texts: Sequence[str]) -> dict[str, Plain]:
+    """Parameters by name. Raises ConfigError as `parse_parameter` does, and for one that is given twice."""
+    found: dict[str, Plain] = {}
+    for text in texts:
+        name, value = parse_parameter(notebook, text)
+        if name in found:
+            raise ConfigError(f"parameter {name} is given twice: give it once.")
+        found[name] = value
+    return found
 
 
 def parse_parameter(notebook: Path, text: str) -> tuple[str, Plain]:

@@ -46,7 +46,7 @@ from backtests.runs.folder import (
 )
 from backtests.runs.manifest import sign
 from backtests.runs.notebook import COMPARING, SET_BY_REPORT, execute
-from backtests.runs.parameters import Plain, check_parameters, parse_parameter
+from backtests.runs.parameters import Plain, check_parameters, parse_parameters
 from backtests.runs.report_settings import (
     FROM_FILE,
     FULL_RUN,
@@ -129,8 +129,9 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
     folder = partial_of(Path(run))
     if record.name != Path(run).name:
         raise DataError(
-            f"the notebook made {record.name}, but the run was started as {Path(run).name}: settings, data or code "
-            "changed in between. Start the run again."
+            f"`run` is {Path(run).name}, and this run is called {record.name}, after what it is made from: "
+            "`rebalance report` gives `run` itself. Leave it empty in a notebook of your own. If the command gave it, "
+            "settings, data or code changed in between: start it again."
         )
     with writing(folder), synced_later(), bar(None, "drawing the tearsheet") as progress:  # `staged` syncs it
         write_tearsheet(folder, comparison, trades, record)
@@ -289,9 +290,9 @@ class AskedReport:
 def asked_parameters(notebook: Path, given: Sequence[str], set_by_command: Sequence[str]) -> dict[str, Plain]:
     """The parameters given to a notebook as name=value, checked.
 
-    Raises : ConfigError as `parse_parameter` and `check_parameters` do, and for a parameter that the command sets.
+    Raises : ConfigError as `parse_parameters` and `check_parameters` do, and for a parameter that the command sets.
     """
-    asked = dict(parse_parameter(notebook, text) for text in given)
+    asked = parse_parameters(notebook, given)
     for name in set_by_command:
         if name in asked:
             raise ConfigError(

@@ -325,8 +325,8 @@ def _checked(name: str, given: ArrayLike, n: int) -> Array:
     if bad.any():
         found = values[bad][0]
         shown = f"{found / BASIS_POINT:g} bps" if fraction else f"{found:g} currency"
-        limit, line = " and less than 5,000 bps" if fraction else "", int(np.argwhere(bad)[0][-1])
-        raise ConfigError(f"{name} of asset {line} is {shown}: a cost is at least 0{limit}. Correct it.")
+        limit, number = " and less than 5,000 bps" if fraction else "", int(np.argwhere(bad)[0][-1]) + 1
+        raise ConfigError(f"{name} of asset {number} of {n} is {shown}: a cost is at least 0{limit}. Correct it.")
     return frozen(values)
 
 

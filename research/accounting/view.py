@@ -3,11 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from foundation.arguments import floats
+from foundation.arguments import floats, shown
 from foundation.arrays import Array, Mask
 from foundation.errors import PolicyError
 from foundation.labels import refuse_labels
@@ -21,6 +21,7 @@ CASH_LINE = -1  # the number of the cash asset in a `Why`
 DECIMALS = range(2, 7)  # of points, in print
 TAXED = "multi_period_taxed"  # the trigger of a plan that leaves an asset over target of which a sale is taxed
 REGIONS = ("optimal", "best_point", "pair_region", "multi_period", TAXED)  # the gap that they allow is that of a trade
+LIKELY_PERCENT = 20.0  # of gross weights: past it they are no leverage that anybody has
 OWN = "own"  # the trigger of a decision for which its rule gives no reason
 PLAIN = {  # what a trigger says when no asset is behind it
     "never": "this rule never trades",
@@ -188,10 +189,15 @@ NO_REASON = Why(OWN)
 class Hold:
     """Leave every unit where it is.
 
-    why : the reason; without one it is reported that the rule decided so.
+    why    : the reason; without one it is reported that the rule decided so.
+    Raises : PolicyError for a reason that is no `Why`.
     """
 
     why: Why = NO_REASON
+
+    def __post_init__(self) -> None:
+        """Refuse a reason that is no `Why`."""
+        _check_why(self.why)
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,8 +214,8 @@ class Trade:
     again      : true if the policy is asked again on the next day where `fraction` is below 1.
     by_then    : function that gives the box at the booking, from the weights (n,) and the weight of cash as drifted by
                  then, and the assets (n,) that can trade then; None if the box does not depend on them.
-    Raises     : PolicyError for bounds that carry labels, such as a pandas Series: a trade does not know which asset
-                 comes first.
+    Raises     : PolicyError for bounds that carry labels, such as a pandas Series or a mapping: a trade does not know
+                 which asset comes first; and for a reason that is no `Why`.
     """
 
     lower: Array
@@ -222,22 +228,34 @@ class Trade:
     by_then: "Callable[[Array, float, Mask], Trade] | None" = None
 
     def __post_init__(self) -> None:
-        """Refuse bounds that carry labels, and make lists arrays."""
+        """Refuse bounds that carry labels and a reason that is no `Why`, and make lists arrays."""
+        _check_why(self.why)
         if type(self.lower) is not np.ndarray or type(self.upper) is not np.ndarray:
             for name in ("lower", "upper"):
-                bounds = getattr(self, name)
-                refuse_labels("weights of a trade are", bounds, error=PolicyError)
-                object.__setattr__(self, name, floats("weights of a trade are", bounds, "give one number an asset."))
+                object.__setattr__(self, name, _plain(getattr(self, name)))
 
     @classmethod
     def to(cls, weights: Array, why: Why = NO_REASON) -> "Trade":
         """A trade to these weights (n,), fraction of NAV; cash is the rest.
 
         why : the reason; without one it is reported that the rule decided so.
-        Raises : PolicyError for weights that carry labels, as `Trade` does.
+        Raises : PolicyError as `Trade` does.
         """
+        weights = _plain(weights)
         cash = round(1.0 - float(np.sum(weights)), 12)
         return cls(weights, weights, why, cash_lower=cash, cash_upper=cash)
+
+
+def _check_why(why: object) -> None:
+    """Refuse a reason that is no `Why`. Raises PolicyError."""
+    if not isinstance(why, Why):
+        raise PolicyError(f"the reason of a decision is {shown(why)}: give a Why, such as Why('a reason in words').")
+
+
+def _plain(weights: Any) -> Array:
+    """(n,) weights as an array. Raises PolicyError for those that carry labels, ConfigError for other than numbers."""
+    refuse_labels("weights of a trade are", weights, error=PolicyError)
+    return floats("weights of a trade are", weights, "give one number an asset.")
 
 
 @runtime_checkable
@@ -255,6 +273,11 @@ def leverage_of(trade: Trade, weights: Array, limit: float) -> float:
     A trade whose box depends on the weights may leave assets where they are: their own leverage is then allowed too.
     """
     return limit if trade.by_then is None else max(limit, float(np.abs(weights).sum()))
+
+
+def in_percent(gross: float) -> str:
+    """A sentence for gross weights that are so large that they are likely per cent, "" for others."""
+    return "Weights are fractions of NAV: 0.6 is 60 %. " if gross > LIKELY_PERCENT else ""
 
 
 def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence[str], leverage_limit: float) -> None:
@@ -297,5 +320,6 @@ def check_trade(trade: Trade, n: int, policy: str, date: object, names: Sequence
         i = int(np.argmax(least))
         raise PolicyError(
             f"{where} asks for gross weights of {least.sum():.4f} at least, past the leverage limit of "
-            f"{leverage_limit:g}; the largest is {names[i]} with {least[i]:.4f}. Lower the weights or raise the limit."
+            f"{leverage_limit:g}; the largest is {names[i]} with {least[i]:.4f}. "
+            f"{in_percent(least.sum())}Lower the weights or raise the limit."
         )

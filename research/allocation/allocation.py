@@ -418,10 +418,11 @@ def _too_short(allocation: Allocation | Forecast, market: Market, start: int, co
     """The error for a history that is too short, with the first day of a test for which it is long enough."""
     known = max(start - int(np.argmax(market.listed.any(axis=1))), 0)
     ready = start + int(np.argmax(complete[start:]))
-    after = f"`test_start: {market.dates[ready] + timedelta(days=1):%Y-%m-%d}` or later, or " if complete[ready] else ""
+    opens = f"{market.dates[ready] + timedelta(days=1):%Y-%m-%d}"
+    later = f"Start the test on {opens} or later (`test_start`, in Python `start`), " if complete[ready] else ""
     name = whose or (allocation_name(allocation) if isinstance(allocation, Allocation) else type(allocation).__name__)
     return DataError(
         f"market {market.name!r} is too short for {name}: it needs {allocation.window} returns on "
-        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. Write {after}a shorter `window`, "
-        "or give the market a longer history."
+        f"{market.dates[start]:%Y-%m-%d} (row {start}), and {known} are known there. {later}"
+        f"{'or give' if later else 'Give'} a shorter `window`, or the market a longer history."
     )

@@ -247,7 +247,7 @@ def _immutable(weights: Any) -> tuple[Any, ...]:
         return _pairs(weights)
     if not weights:
         raise ConfigError("FixedWeights has no weights: found (). Give one an asset, or name them.")
-    return tuple(_number(weight, f"of asset {line}") for line, weight in enumerate(weights))
+    return tuple(_number(weight, f"of asset {k} of {len(weights)}") for k, weight in enumerate(weights, start=1))
 
 
 def _pairs(items: Iterable[tuple[str, float]]) -> tuple[tuple[str, float], ...]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import DataError
 from foundation.paper.wording import percent
-from research.market.calendars import Days, sessions
+from research.market.calendars import Days, row_name, rows_a_year, sessions
 from research.market.notes import Note, counted
 from research.market.reading.tables import DATA
 from research.market.rows import UNDATED
@@ -19,6 +19,9 @@ BILL_DAYS, BANK_YEAR = 91, 360
 LONGEST_CARRIED = 100  # calendar days for which a yearly rate serves: some are stated once a quarter
 DECIMALS = 12  # of a daily return: processors differ in the last bits of a logarithm, and a fingerprint must not
 UNPAID = "cash earns nothing"
+LOWEST_RATE, HIGHEST_RATE = -0.2, 1.0  # a year, fraction: 2 would be per cent
+HIGH_RETURN = 0.3  # a year: past it returns that were given are likely a yearly rate on each row, or per cent
+OF_BILL = "Cash in {} earns the three-month US bill: give a rate of its own as `cash`, such as 0.02 a year."
 AVERAGED = (
     "cash earns a monthly average of the bill's rate, which knows the later days of its month: interest earned, and no "
     "basis for a decision"
@@ -101,6 +104,22 @@ def rate_cash(days: Days, rates: YearlyRates) -> tuple[NDArray[np.float64], tupl
         )
     earned = np.append(0.0, np.round(rates.percent[at] / 100.0 * held / 365.0, DECIMALS))
     return earned, (Note(f"Cash earns {rates.name}, simple interest over calendar days of 365."),)
+
+
+def high_returns_note(returns: NDArray[np.float64], days: Days) -> tuple[Note, ...]:
+    """A warning where returns of cash that were given come to more than `HIGH_RETURN` a year, none where not.
+
+    returns : (T,) simple returns since the previous session.
+    days    : (T,) sessions.
+    """
+    rows, mean = rows_a_year(days), float(np.mean(returns))
+    if not mean * rows > HIGH_RETURN:  # NaN, which the market refuses, is neither
+        return ()
+    text = (
+        f"Cash earns {percent(mean * rows)} a year, with returns of {percent(mean, 2)} a {row_name(rows)} on average: "
+        "give simple returns since the previous session, or a yearly rate as one number, such as 0.02."
+    )
+    return (Note(text, warning=True),)
 
 
 @cache

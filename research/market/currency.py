@@ -8,6 +8,7 @@ import numpy as np
 
 from foundation.arrays import Array
 from foundation.errors import DataError
+from research.market.cash import OF_BILL, bill_cash
 from research.market.market import Market
 from research.market.notes import Note
 from research.market.rows import HUNDREDTHS
@@ -54,7 +55,7 @@ def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) 
     base   : the currency of the investor. Where 1 + fx is the day's rate over the previous one, a return becomes (1 +
              local)(1 + fx) - 1, on halted days too, and a delisting return likewise; quotes, bars and dividends are
              multiplied by the day's rate. Units, volumes, splits and the rates themselves stay, and so does cash,
-             which is taken as cash of `base`.
+             which is taken as cash of `base`; where that is no dollar, and it earns the US bill, a warning says so.
     Raises : DataError for a rate whose name or currency does not fit, for a currency without a rate or with a rate for
              each way, and for a rate without a quote on a day on which an asset in its currency is listed.
     """
@@ -62,10 +63,11 @@ def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) 
     own = quoted_rates(market)
     are_rates = [name for name, _ in own.values()]
     foreign = [i for i, c in enumerate(currency) if c != base and market.assets[i] not in are_rates]
+    of_cash = _foreign_bill(market, base)
     if not foreign:
-        return market
+        return replace(market, notes=(*market.notes, *of_cash)) if of_cash else market
     known = {**in_base(own, base), **in_base(rates or {}, base)}
-    returns, factor, notes = np.array(market.returns), np.ones(market.shape), list(market.notes)
+    returns, factor, notes = np.array(market.returns), np.ones(market.shape), [*market.notes, *of_cash]
     for i in foreign:
         rate, pair = _rate_of(market, i, base, known)
         held = market.listed[:-1, i] & (market.listed[1:, i] | (np.arange(1, len(rate)) == market.exits[i]))
@@ -88,6 +90,15 @@ def in_currency(market: Market, base: str = "USD", rates: Quoted | None = None) 
         instruments=market.instruments.assign(currency=currencies, delisting_return=ends),
         notes=tuple(notes),
     )
+
+
+def _foreign_bill(market: Market, base: str) -> tuple[Note, ...]:
+    """A warning where cash of another currency than the dollar earns the embedded US bill, unless one is there."""
+    text = OF_BILL.format(base)
+    if base == "USD" or text in market.notes or not market.cash.any():
+        return ()
+    bill, _ = bill_cash(market.days, market.calendar)
+    return (Note(text, warning=True),) if np.array_equal(market.cash[1:], bill[1:]) else ()
 
 
 def quoted_rates(market: Market) -> dict[Pair, tuple[str, Array]]:

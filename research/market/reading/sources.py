@@ -10,12 +10,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
+from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, is_number, refuse
 from foundation.arrays import Array, Mask, owned
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import percent
 from research.market.calendars import Days, row_name, rows_a_year, sessions
-from research.market.cash import BillRates, YearlyRates, bill_cash, rate_cash
+from research.market.cash import (
+    HIGHEST_RATE,
+    LOWEST_RATE,
+    OF_BILL,
+    BillRates,
+    YearlyRates,
+    bill_cash,
+    high_returns_note,
+    rate_cash,
+    yearly_rate,
+)
 from research.market.delisting import exit_note
 from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
@@ -24,7 +34,7 @@ from research.market.reading.price_import import import_hint
 from research.market.reading.tables import Table, read_table, table_of
 
 Missing = Literal["error", "halt"]
-CashSource = Literal["bill"] | BillRates | YearlyRates | pd.Series | NDArray[np.float64] | None
+CashSource = Literal["bill"] | float | BillRates | YearlyRates | pd.Series | NDArray[np.float64] | None
 EXTREME = 0.4  # a move of one session past which a reader should look: a split gone wrong is -50 % or +100 %
 ONE_SERIES = (
     "Returns and quotes are the same closes, {}: where these are adjusted for dividends, nobody could trade at them, "
@@ -61,8 +71,9 @@ def market_from_frame(
     splits : (T, n) units after for one unit before, on the day from which quotes are per unit after; empty where none.
              Quotes that are adjusted for splits come without them, and with dividends adjusted alike. A return that
              differs from split × (quote + dividend) / previous quote - 1 by more than 1e-4 gives a warning.
-    cash : "bill" for the embedded three-month US bill; rates of the bill or yearly ones; simple returns since the
-           previous session, as a Series on these dates or (T,); None for zero, which is noted as a warning.
+    cash : "bill" for the embedded three-month US bill; a yearly rate, fraction; rates of the bill or yearly ones;
+           simple returns since the previous session, as a Series on these dates or (T,), with a warning where they come
+           to more than 30 % a year; None for zero, which is noted as a warning.
     instruments : table by asset, any of the columns of `Market.instruments`; a missing one gets its neutral value. One
                   with `delisted` and `delisting_return` leaves on that date, and has no price from it on.
     calendar : the exchange calendar whose sessions the dates are; "24/7" for markets that never close.
@@ -322,19 +333,23 @@ def _beside(prices: Table, other: Table | None) -> Array:
 def _cash(cash: CashSource, days: Days, calendar: str, currency: str) -> tuple[Array, tuple[Note, ...]]:
     """(T,) simple return of cash since the previous session, and notes about it."""
     if cash is None:
-        bill = ", or `cash: bill`, the three-month US bill" if currency == "USD" else ""
-        text = f"Cash earns nothing: no rate was given. State it a year in `market`, such as `cash: 0.02`{bill}."
+        bill = ", or `bill`, the three-month US bill" if currency == "USD" else ""
+        text = f"Cash earns nothing: no rate was given. Give a yearly one as `cash` of the market, such as 0.02{bill}."
         return np.zeros(len(days)), (Note(text, warning=True),)
+    if is_number(cash):
+        if not LOWEST_RATE <= cash <= HIGHEST_RATE:  # type: ignore[operator]
+            refuse("cash is", cash, "give a yearly rate as a fraction, such as 0.03 for 3 %.")
+        cash = yearly_rate(float(cash))  # type: ignore[arg-type]
     if isinstance(cash, YearlyRates):
         return rate_cash(days, cash)
     if isinstance(cash, str) and cash != "bill":
         raise ConfigError(
-            f"unknown source of cash returns: found cash={cash!r}. Use 'bill', a Series, an array or None."
+            f"unknown source of cash returns: found cash={cash!r}. Use 'bill', a yearly rate, a Series, an array or "
+            "None."
         )
     if isinstance(cash, str | BillRates):
         earned, notes = bill_cash(days, calendar, *([cash] if isinstance(cash, BillRates) else ()))
-        text = f"Cash in {currency} earns the three-month US bill: give a rate of its own, such as `cash: 0.02` a year."
-        return earned, (*notes, *([Note(text, warning=True)] if currency != "USD" else ()))
+        return earned, (*notes, *([Note(OF_BILL.format(currency), warning=True)] if currency != "USD" else ()))
     if isinstance(cash, pd.Series):
         series = table_of(cash.to_frame("cash"), "cash returns")
         if not np.array_equal(series.days, days):
@@ -342,8 +357,9 @@ def _cash(cash: CashSource, days: Days, calendar: str, currency: str) -> tuple[A
                 f"cash returns are not on the {len(days)} dates of the prices: found {len(series.days)}, "
                 f"{series.days[0]} to {series.days[-1]}. Reindex them."
             )
-        return series.cells[:, 0], ()
-    return np.asarray(cash, dtype=float), ()
+        cash = series.cells[:, 0]
+    earned = np.asarray(cash, dtype=float)
+    return earned, high_returns_note(earned, days)
 
 
 def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:

@@ -97,7 +97,7 @@ def table_of(frame: pd.DataFrame, source: str = "frame", line: str = "row", fewe
             "Give one row a date and one column an asset, such as frame.pivot(index='date', columns='asset') makes."
         )
     names = _names(list(frame.columns), source)
-    days = _days(frame.index, lambda t: _row(source, line, t))
+    days = _days(frame, lambda t: _row(source, line, t))
     if len(days) < fewest:
         least = "two at least, for one return" if fewest == 2 else f"{fewest} at least"
         raise DataError(f"{source} has too few rows of data: found {len(days)}. Give {least}.")
@@ -168,11 +168,16 @@ def _frame(text: TableText, options: Mapping[str, Any]) -> pd.DataFrame:
     return frame
 
 
-def _names(names: Sequence[object], source: str) -> tuple[str, ...]:
+def _names(names: Sequence[Any], source: str) -> tuple[str, ...]:
     if not names:
         raise DataError(f"{source} has no column beside its dates. Give one column an asset.")
     seen: list[str] = []
     for number, name in enumerate(names, start=1):
+        if not (isinstance(name, str) or (pd.api.types.is_scalar(name) and pd.isna(name))):
+            raise DataError(
+                f"the name of column {number} after the dates is no text in {source}: found {quoted(name)}. Write "
+                "names as text, such as frame.rename(columns=str)."
+            )
         if not isinstance(name, str) or not name.strip() or UNNAMED.fullmatch(name):
             raise DataError(
                 f"column {number} after the dates has no name in {source}: found {quoted(name)}. Name every column."
@@ -192,8 +197,20 @@ def _names(names: Sequence[object], source: str) -> tuple[str, ...]:
     return tuple(seen)
 
 
-def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
+def _index_fix(frame: pd.DataFrame) -> str:
+    """The way to make dates the index of a frame that has others."""
+    if isinstance(frame.index, pd.PeriodIndex):
+        return "Make them dates, frame.to_timestamp(), that are sessions of the calendar."
+    dated = next((name for name in frame.columns if pd.api.types.is_datetime64_any_dtype(frame[name])), "date")
+    return (
+        "Put the dates in the first column of a file, or make them the index of a frame, such as "
+        f"frame.set_index({quoted(dated)})."
+    )
+
+
+def _days(frame: pd.DataFrame, row: Callable[[int], str]) -> Days:
     """(T,) the dates, increasing. Text must be written YYYY-MM-DD: a bare month or 03/04/2020 would be guessed."""
+    labels = frame.index
     if isinstance(labels, pd.DatetimeIndex):
         dates = labels
     elif labels.dtype == object or pd.api.types.is_string_dtype(labels.dtype):
@@ -201,8 +218,7 @@ def _days(labels: pd.Index, row: Callable[[int], str]) -> Days:
         dates = pd.DatetimeIndex(pd.to_datetime(text, format="%Y-%m-%d", errors="coerce"))
     else:
         raise DataError(
-            f"no dates in {row(0)}: found {quoted(labels[:1].tolist())} of type {labels.dtype}. Put the dates in the "
-            "first column, or make them the index of the frame."
+            f"no dates in {row(0)}: found {quoted(labels[:1].tolist())} of type {labels.dtype}. {_index_fix(frame)}"
         )
     if dates.tz is not None:
         raise DataError(

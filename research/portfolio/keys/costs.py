@@ -128,10 +128,10 @@ def costs_of_lines(document: Document, lines: Sequence[tuple[str, str, dict[str,
 def with_asset(said: str, assets: Sequence[str]) -> str:
     """A message of `Costs` about an asset, which it knows by number only, with the name of the asset's asset.
 
-    >>> with_asset("commission of asset 1 is -2 bps", ["SPY", "AGG"])
+    >>> with_asset("commission of asset 2 of 2 is -2 bps", ["SPY", "AGG"])
     'commission of AGG is -2 bps'
     """
-    return re.sub(r"\bof asset (\d+)\b", lambda found: f"of {assets[int(found[1])]}", said)
+    return re.sub(r"\bof asset (\d+) of \d+\b", lambda found: f"of {assets[int(found[1]) - 1]}", said)
 
 
 def impact_settings(costs: Costs) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from research.market.cash import HIGHEST_RATE, LOWEST_RATE
 from research.market.reading.known_instruments import Source
 from research.portfolio.file.kinds import Day, Name, Text, Told, record
 
 FRED = "fred"  # the store of rates that continue the bill
 ALPHA_VANTAGE = "alpha_vantage"  # the store of its indicators and overviews
-Rate = Annotated[float, Field(ge=-0.2, le=1.0, description="A fraction a year: 3 % is 0.03.")]
+Rate = Annotated[float, Field(ge=LOWEST_RATE, le=HIGHEST_RATE, description="A fraction a year: 3 % is 0.03.")]
 
 
 @record

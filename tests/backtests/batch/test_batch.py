@@ -183,7 +183,7 @@ def configuration(market: Market, allocation: Allocation | None = None, **how: o
     ("how", "error", "words"),
     [
         ({"lag": -1}, ConfigError, "lag of configuration 1 is -1"),
-        ({"lag": 99_999}, ConfigError, "lag of configuration 1 is 99999, and .* nothing would ever be booked"),
+        ({"lag": 99_999}, ConfigError, "lag of configuration 1 is 99999, of .* nothing would ever be booked"),
         ({"first": 99}, ConfigError, "configuration 1 opens in row 99"),
         ({"first": -1}, ConfigError, "configuration 1 opens in row -1"),
         ({"costs": replace(Costs.bps(3), ticket=np.ones(3))}, PolicyError, "configuration 1 .* not all proportional"),

@@ -440,8 +440,8 @@ def test_calendar_or_band_trades_on_every_review_and_on_bands_besides() -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (Threshold(FIVE, cooldown=500), r"cooldown of Threshold is 500 sessions, and 219 follow the opening trade"),
-        (Calendar(FIVE, cooldown=219), r"cooldown of Calendar is 219 sessions, and 219 follow"),
+        (Threshold(FIVE, cooldown=500), r"cooldown of Threshold is 500 sessions, of 219 after the opening trade"),
+        (Calendar(FIVE, cooldown=219), r"cooldown of Calendar is 219 sessions, of 219 after"),
         (TrackingError(FIVE, returns=5000), r"returns of TrackingError is 5000, and market 'made' has 219, with no"),
         (BestPoint(FIVE, returns=218), r"returns of BestPoint is 218, and market 'made' has 219, with no month's"),
         (Threshold(FIVE, kind="volatility", returns=900), r"returns of Threshold is 900"),

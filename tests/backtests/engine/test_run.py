@@ -589,7 +589,7 @@ def test_a_test_before_the_first_target_is_refused(noise: Market) -> None:
         ({"nav": np.inf}, "nav is inf"),
         ({"lag": -1}, "lag is -1"),
         ({"lag": 0.5}, "lag is 0.5"),
-        ({"lag": 99_999}, "lag is 99999, and .* sessions follow the opening trade: nothing would ever be booked"),
+        ({"lag": 99_999}, "lag is 99999, of .* sessions after the opening trade: nothing would ever be booked"),
         ({"start_weights": [0.5, 0.5]}, "start_weights are .* give 4 finite fractions"),
         ({"start_weights": [0.5, np.nan, 0.0, 0.0]}, "start_weights are .* give 4 finite fractions"),
     ],
@@ -602,6 +602,27 @@ def test_settings_that_make_no_sense_are_refused(noise: Market, settings: dict[s
 def test_start_weights_past_the_leverage_limit_are_refused(noise: Market) -> None:
     with pytest.raises(PolicyError, match=r"gross weights of 1\.2000 on 2018-01-02.*A02 with 0\.7000"):
         backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(4), start_weights=np.array([0.5, 0.0, 0.7, 0.0]))
+
+
+def test_a_start_on_the_last_day_leaves_one_session(noise: Market) -> None:
+    with pytest.raises(
+        ConfigError, match="lag is 1, of 1 session after the opening trade: nothing would ever be booked"
+    ):
+        backtest(noise, Never(HALVES_OF_FOUR), Costs.bps(4), start=noise.dates[-1])
+
+
+def test_weights_in_per_cent_are_told_to_be_fractions(noise: Market) -> None:
+    with pytest.raises(
+        PolicyError, match=r"gross weights of 100\.0000 .* Weights are fractions of NAV: 0\.6 is 60 %\."
+    ):
+        backtest(noise, Never(FixedWeights((60, 30, 10, 0))), Costs.bps(4))
+
+
+def test_a_policy_that_does_not_decide_is_told_so(noise: Market) -> None:
+    with pytest.raises(
+        ConfigError, match=r"policy is FixedWeights\(.*: it has no method decide\(view\)\. Give a policy"
+    ):
+        backtest(noise, FixedWeights((1.0, 0.0, 0.0, 0.0)), Costs.bps(4))  # type: ignore[arg-type]
 
 
 def test_costs_of_another_market_are_refused(noise: Market) -> None:

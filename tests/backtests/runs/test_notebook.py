@@ -1,6 +1,7 @@
 """Notebooks are checked before a kernel starts, and what goes wrong in one is said in a sentence."""
 
 import ast
+import gc
 import json
 import math
 import os
@@ -17,7 +18,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backtests.runs.notebook import DeadKernel, cache_folder, execute
-from backtests.runs.parameters import check_given, check_parameters, declared, parameters_of, parse_parameter
+from backtests.runs.parameters import (
+    check_given,
+    check_parameters,
+    declared,
+    parameters_of,
+    parse_parameter,
+    parse_parameters,
+)
 from foundation.errors import ConfigError, DataError
 from research.portfolio.file.document import TRUST
 
@@ -100,6 +108,13 @@ def test_a_parameter_on_the_command_line_takes_the_type_of_its_default(tmp_path:
         parse_parameter(path, "steps=many")
     with pytest.raises(ConfigError, match="write name=value"):
         parse_parameter(path, "steps")
+
+
+def test_a_parameter_on_the_command_line_is_given_once(tmp_path: Path) -> None:
+    path = notebook(tmp_path, PARAMETERS)
+    assert parse_parameters(path, ["steps=7", "name=x"]) == {"steps": 7, "name": "x"}
+    with pytest.raises(ConfigError, match="parameter steps is given twice: give it once"):
+        parse_parameters(path, ["steps=7", "rate=1", "steps=8"])
 
 
 DECLARES = {"steps": int, "rates": list[float], "name": str, "table": object}
@@ -234,6 +249,37 @@ def test_a_killed_kernel_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(DeadKernel, match=r"the kernel that ran story\.ipynb died"):
         execute(path, tmp_path / "out.ipynb", {})
     thread.join()
+
+
+LEFT_ALONE = """import pathlib, time
+kernel = get_ipython().kernel
+ends = kernel.do_shutdown
+kernel.do_shutdown = lambda restart: time.sleep(1) or ends(restart)  # so that the cell's error arrives before
+pathlib.Path({!r}).touch()
+time.sleep(300)"""
+
+
+def test_an_interrupted_run_tells_nothing_of_the_cell_that_it_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = tmp_path / "begun"
+    path = notebook(tmp_path, PARAMETERS, ("", LEFT_ALONE.format(str(begun))))
+
+    def interrupt() -> None:
+        while not begun.exists():
+            time.sleep(0.05)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    thread, before = threading.Thread(target=interrupt), signal.signal(signal.SIGINT, signal.default_int_handler)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            execute(path, tmp_path / "out.ipynb", {})
+    finally:
+        signal.signal(signal.SIGINT, before)
+    thread.join()
+    gc.collect()  # asyncio tells what a task was left with when the task is deleted
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)

@@ -207,7 +207,7 @@ RULES = "rules: {calendar: {schedule: month}}\n"
         ),
         (
             RULES + "allocations:\n  equal:\n  hrp:\n    window: [20, 99999]\n",
-            r"allocations.hrp.window \(.*line 6\): market .* needs 99999 returns on .* Write a shorter `window`",
+            r"allocations.hrp.window \(.*line 6\): market .* needs 99999 returns on .* Give a shorter `window`",
         ),
         (RULES + "allocations: {hrp: {window: 20.5}}\n", r"hrp.window: not a whole number \(.*line 3\): found 20.5"),
         (

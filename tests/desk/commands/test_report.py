@@ -11,7 +11,8 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
@@ -27,9 +28,9 @@ from backtests.runs.verify import kept_run
 from desk.commands import report
 from desk.commands.batch.plan import Job
 from desk.commands.batch.run import found_run
-from desk.commands.made import Made
-from desk.commands.report import TOUR, ask_report, make_report, parquet, tour_text, trades_of
-from foundation.errors import ConfigError
+from desk.commands.made import Made, run_for
+from desk.commands.report import TOUR, ask_report, make_report, parquet, publish, tour_text, trades_of
+from foundation.errors import ConfigError, DataError
 from research.orders import trade_list
 from research.portfolio import load_portfolio
 from research.portfolio.holdings.blotter import Blotter
@@ -165,6 +166,14 @@ def test_without_a_recommendation_nothing_is_bought_from_cash_and_the_list_says_
     hypothetical = sorted(reason.partition(";")[0] for reason in listed.would_trade["reason"])
     assert hypothetical == [f"{gap}.00 points under target: to its target" for gap in (40, 60)]
     assert trade_list(portfolio, portfolio.policies["never"]).reason == "first purchase from cash"
+
+
+def test_a_notebook_that_names_its_run_itself_is_told_who_does_and_the_name(tmp_path: Path) -> None:
+    made: Any = SimpleNamespace(portfolio=load_portfolio(SMALL), settings={"draws": 200})
+    name = run_for("report", made.portfolio, made.settings).name
+    said = rf"`run` is mine, and this run is called {name}, .* Leave it empty in a notebook of your own"
+    with pytest.raises(DataError, match=said):
+        publish(made, made, str(tmp_path / "mine"))
 
 
 def test_a_report_into_a_log_file_says_how_far_it_is(reports: Path) -> None:

@@ -28,7 +28,7 @@ def test_each_line_is_told_its_costs_by_name() -> None:
 
 @pytest.mark.parametrize("bad", [-1.0, 5_000.0, np.nan, np.inf])
 def test_a_cost_is_at_least_zero_and_less_than_half(bad: float) -> None:
-    with pytest.raises(ConfigError, match=r"half_spread of asset 1 is .* bps"):
+    with pytest.raises(ConfigError, match=r"half_spread of asset 2 of . is .* bps"):
         Costs.bps(2, half_spread=[1.0, bad])
 
 
@@ -156,8 +156,8 @@ def test_only_fractions_of_notional_are_proportional() -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"ticket": np.array([-1.0])}, "ticket of asset 0 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
-     ({"borrow": np.array([np.nan])}, "borrow of asset 0 is nan bps"), ({"management_fee": -0.1}, "management_fee")],
+    [({"ticket": np.array([-1.0])}, "ticket of asset 1 of 1 is -1 currency"), ({"financing": 0.7}, "financing is 0.7"),
+     ({"borrow": np.array([np.nan])}, "borrow of asset 1 of 1 is nan"), ({"management_fee": -0.1}, "management_fee")],
 )  # fmt: skip
 def test_amounts_and_yearly_costs_are_refused_by_name_and_value(wrong: dict[str, object], said: str) -> None:
     with pytest.raises(ConfigError, match=said):

@@ -1,9 +1,12 @@
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from foundation.errors import PolicyError
-from research.accounting import CASH_LINE, Costs, Trade, View, Why
+from foundation.errors import ConfigError, PolicyError
+from research.accounting import CASH_LINE, Costs, Hold, Trade, View, Why
 from research.accounting.view import check_trade
 from research.market import load_market
 
@@ -60,6 +63,28 @@ def test_weights_that_sum_to_one_leave_no_cash_at_all() -> None:
     assert thirds.cash_lower == thirds.cash_upper == 0.0
 
 
+def test_a_reason_that_is_no_why_is_refused() -> None:
+    reason: Any = "because"
+    for make in (Hold, partial(Trade.to, np.ones(1)), partial(Trade, np.ones(1), np.ones(1))):
+        with pytest.raises(PolicyError, match=r"the reason of a decision is 'because': give a Why, such as Why\('"):
+            make(reason)
+
+
+def test_weights_of_a_trade_are_numbers_without_names() -> None:
+    given: Any
+    for given, put in (
+        ({"SPY": 0.6, "AGG": 0.4}, r"\[weights\[asset\] for"),
+        (pd.Series({"SPY": 1.0}), "series.reindex"),
+    ):
+        with pytest.raises(PolicyError, match=f"weights of a trade are labelled SPY.* by position: .*with {put}"):
+            Trade.to(given)
+    given = "60/40"
+    with pytest.raises(ConfigError, match="weights of a trade are '60/40': give one number an asset"):
+        Trade.to(given)
+    given = [0.6, 0.3]
+    assert Trade.to(given).lower.tolist() == given
+
+
 def refused(lower: object, upper: object, limit: float = 1.0, **more: float) -> str:
     with pytest.raises(PolicyError) as error:
         check_trade(Trade(np.array(lower), np.array(upper), Why("x"), **more), 2, "Odd", DAY, NAMES, limit)
@@ -87,6 +112,11 @@ def test_a_box_past_the_leverage_limit_is_refused_with_its_largest_line() -> Non
     message = refused([0.6, 0.7], [0.8, 0.9])
     assert "gross weights of 1.3000 at least, past the leverage limit of 1" in message
     assert "BTC 100% with 0.7000" in message
+
+
+def test_a_box_in_per_cent_is_told_to_be_of_fractions() -> None:
+    assert "Weights are fractions of NAV: 0.6 is 60 %. Lower" in refused([60.0, 40.0], [60.0, 40.0])
+    assert "fractions" not in refused([0.6, 0.7], [0.8, 0.9])
 
 
 def test_shorts_count_toward_leverage_and_open_bounds_do_not() -> None:

@@ -378,12 +378,18 @@ def test_a_window_counts_for_a_line_only_while_it_is_listed(make_market):
 def test_a_market_too_short_for_the_window_says_what_is_known_and_from_when(quiet):
     with pytest.raises(DataError) as error:
         target_path(HRP(window=100), quiet, start=20)
-    for fact in ("'made'", "HRP of 100 returns", "2018-01-31 (row 20)", "and 20 are known", "2018-05-26"):
+    for fact in (
+        "'made'",
+        "HRP of 100 returns",
+        "2018-01-31 (row 20)",
+        "and 20 are known",
+        "Start the test on 2018-05-26 or later",
+    ):
         assert fact in str(error.value)
 
 
 def test_a_market_that_ends_before_the_window_is_complete_offers_no_later_start(quiet):
-    with pytest.raises(DataError, match=r"and 124 are known there. Write a shorter `window`, or give the market"):
+    with pytest.raises(DataError, match=r"and 124 are known there. Give a shorter `window`, or the market a"):
         target_path(HRP(window=300), quiet, start=124)
 
 

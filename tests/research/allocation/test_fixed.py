@@ -75,7 +75,7 @@ def test_another_number_of_weights_than_lines_is_refused(market):
     [
         ({"SPY": float("nan")}, r"weight of 'SPY' in FixedWeights is nan"),
         ({"SPY": "half"}, r"weight of 'SPY' in FixedWeights is 'half'"),
-        ((0.5, float("inf")), r"weight of asset 1 in FixedWeights is inf"),
+        ((0.5, float("inf")), r"weight of asset 2 of 2 in FixedWeights is inf"),
         ((("SPY", 0.5), ("SPY", 0.5)), r"'SPY' is named twice"),
         ({}, r"no asset is named"),
         ((), r"has no weights"),

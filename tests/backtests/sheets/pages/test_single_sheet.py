@@ -256,6 +256,11 @@ def test_a_benchmark_of_ones_own_changes_relative_figures_alone(sheet, played) -
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (lambda s: 100 * s, r"SPY has percentages for returns: found .* Give fractions, 0\.01 for 1 %"),
+        (lambda s: (1 + s).cumprod(), r"SPY has levels for returns: found .* Give returns, series\.pct_change\(\)"),
+        (lambda s: s.to_frame(), r"is a DataFrame: give a Series of returns by day \(one column of a frame"),
+        (lambda s: s.to_numpy(), "is a ndarray: give a Series of returns by day"),
+        (lambda s: s.tz_localize("UTC"), r"SPY has dates with a zone: give plain dates, series\.tz_localize\(None\)"),
         (
             lambda s: s.drop(s.index[3000]),
             "the benchmark SPY has no return on 1 of 2,767 days of the test, the first 2019-0",
@@ -268,8 +273,9 @@ def test_a_benchmark_of_ones_own_changes_relative_figures_alone(sheet, played) -
         (lambda s: s[::-1], "dates in increasing order"),
         (lambda s: s.mask(s.index == s.index[3000]), "the benchmark SPY in row .* is not a number"),
     ],
-    ids=["gap", "short", "another calendar", "backwards", "empty"],
+    ids=["percent", "levels", "frame", "array", "zone", "gap", "short", "another calendar", "backwards", "empty"],
 )
+@pytest.mark.filterwarnings("error")
 def test_a_benchmark_that_does_not_fit_is_refused(sheet, played, change, words) -> None:
     spy = pd.Series(played.market.returns[:, 0], played.market.dates, name="SPY")
     with pytest.raises(DataError, match=words):

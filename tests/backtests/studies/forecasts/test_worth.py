@@ -116,7 +116,7 @@ def test_a_window_that_is_not_full_is_said_with_the_day_that_mends_it(portfolio:
     """The day that the sentence names is the first one from which the worth can be tested."""
     long = Estimated(window=portfolio.market.row("2018-01-02") + 100)
     words = worth_words("plain", worth(portfolio, long, 9))
-    day = words.partition("`test_start: ")[2][:10]
+    day = words.partition("Start the test on ")[2][:10]
     assert words.startswith("The worth of plain was not tested: market ")
     assert f"is too short for its window: it needs {long.window} returns on " in words
     assert "Estimated(" not in words

@@ -199,7 +199,7 @@ def test_without_a_rate_cash_earns_nothing_and_a_warning_says_so(make: Callable[
     market = make({"A": [1.0] * 5})
     assert market.cash.tolist() == [0.0] * 5
     assert [str(note) for note in market.notes if note.warning] == [
-        "Cash earns nothing: no rate was given. State it a year in `market`, such as `cash: 0.02`, or `cash: bill`, "
+        "Cash earns nothing: no rate was given. Give a yearly one as `cash` of the market, such as 0.02, or `bill`, "
         "the three-month US bill."
     ]
 
@@ -217,9 +217,26 @@ def test_cash_as_given(make: Callable[..., Market], days: pd.DatetimeIndex) -> N
     assert make({"A": [1.0] * 5}, cash=pd.Series(own, index=days)).cash.tolist() == own
 
 
+def test_cash_at_a_yearly_rate_is_one_number(make: Callable[..., Market]) -> None:
+    market = make({"A": [1.0] * 5}, cash=0.0365)
+    assert market.cash.tolist() == [0.0, 1e-4, 1e-4, 1e-4, 4e-4]  # over calendar days of 365
+    assert not any(note.warning for note in market.notes)
+
+
+def test_a_yearly_rate_on_each_session_is_warned_of(make: Callable[..., Market], days: pd.DatetimeIndex) -> None:
+    for cash in (pd.Series(0.02, days), np.full(5, 0.02)):
+        assert warnings_of(make({"A": [1.0] * 5}, cash=cash)) == [
+            "Cash earns 504.0 % a year, with returns of 2.00 % a day on average: give simple returns since the "
+            "previous session, or a yearly rate as one number, such as 0.02."
+        ]
+    assert not warnings_of(make({"A": [1.0] * 5}, cash=np.full(5, 0.001)))  # 25 % a year
+
+
 def test_cash_that_does_not_fit_is_refused(make: Callable[..., Market], days: pd.DatetimeIndex) -> None:
     with pytest.raises(ConfigError, match="found cash='libor'"):
         make({"A": [1.0] * 5}, cash="libor")
+    with pytest.raises(ConfigError, match=r"cash is 2: give a yearly rate as a fraction, such as 0\.03 for 3 %"):
+        make({"A": [1.0] * 5}, cash=2)
     with pytest.raises(DataError, match="found 4, 2022-12-27 to 2022-12-30"):
         make({"A": [1.0] * 5}, cash=pd.Series([0.0] * 4, index=days[:4]))
     with pytest.raises(DataError, match=r"cash of market 'frame' has shape \(3,\)"):

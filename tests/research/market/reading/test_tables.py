@@ -164,7 +164,22 @@ DAYS = pd.DatetimeIndex(["2022-12-28", "2022-12-29"])
             pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS, columns=["A", "A"]),
             "two columns of frame have one name: found 'A'",
         ),
-        (pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS), "column 1 after the dates has no name in frame: found 0"),
+        (
+            pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS),
+            r"the name of column 1 after the dates is no text in frame: found 0\. .*frame\.rename\(columns=str\)",
+        ),
+        (
+            pd.DataFrame([[1.0, 2.0]] * 2, index=DAYS, columns=["A", None]),
+            "column 2 after the dates has no name in frame: found nan",
+        ),
+        (
+            pd.DataFrame({"A": [1.0, 2.0]}, index=DAYS.rename("day")).reset_index(),
+            r"no dates in frame, row 0: found \[0\] of type int64\. .* such as frame\.set_index\('day'\)",
+        ),
+        (
+            pd.DataFrame({"A": [1.0, 2.0]}, index=DAYS.to_period("D")),
+            r"no dates in frame, row 0: found .* of type period\[D\]\. Make them dates, frame\.to_timestamp\(\)",
+        ),
         (pd.DataFrame(index=DAYS), "frame has no column beside its dates"),
         (pd.DataFrame({"A": ["1", "x"]}, index=DAYS), r"not a number for A on 2022-12-29 \(frame, row 1\): found 'x'"),
         (

@@ -251,8 +251,8 @@ def test_a_market_without_cash_earns_nothing_and_says_so(load: Load) -> None:
 @pytest.mark.parametrize(
     ("market", "basis", "said"),
     [
-        ("{source: yahoo}", "USD", "such as `cash: 0.02`, or `cash: bill`, the three-month US bill."),
-        ("{source: yahoo}", "GBP", "State it a year in `market`, such as `cash: 0.02`."),
+        ("{source: yahoo}", "USD", "one as `cash` of the market, such as 0.02, or `bill`, the three-month US bill."),
+        ("{source: yahoo}", "GBP", "Give a yearly one as `cash` of the market, such as 0.02."),
         ("{source: yahoo, cash: bill}", "USD", ""),
         ("{source: yahoo, cash: bill}", "GBP", "Cash in GBP earns the three-month US bill: give a rate of its own"),
     ],
