@@ -18,7 +18,7 @@ from research.market.reading.tables import DATA
 
 FOLDER = DATA / "cache" / "simulations"
 SHIPPED = ("research.rules.", "research.learning.")
-LIBRARIES = ("clarabel", "numba", "numpy", "scipy")
+SIMULATION_LIBRARIES = ("clarabel", "numba", "numpy", "scipy")
 
 
 class _StoredSimulation(Stored):
@@ -38,7 +38,7 @@ class KeptSimulation:
         if policy is None or type(policy).__module__.startswith(SHIPPED):
             network = trained() if isinstance(policy, Universal) else None  # which is none of its fields
             content = content_digest(policy, network, *depends_on)
-            self._file = _StoredSimulation(FOLDER, [content, {name: version(name) for name in LIBRARIES}])
+            self._file = _StoredSimulation(FOLDER, [content, {name: version(name) for name in SIMULATION_LIBRARIES}])
 
     def load(self) -> Mapping[str, Array] | None:
         """The arrays by name; None where none are kept, or the file is damaged."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backtests.studies.audits.reading import LIBRARIES
+from backtests.studies.audits.reading import PLACES_OF_LIBRARIES
 from foundation.files import ROOT
 from research.market import Market
 
@@ -98,7 +98,7 @@ class _Search:
             named |= set(vars(base))
 
     def _function(self, function: FunctionType) -> None:
-        """What a function names: variables round it, defaults, globals, and what it names of modules."""
+        """The values that a function names: variables round it, defaults, globals, and those of modules."""
         self.walk(getattr(function, "__wrapped__", None), f"`{function.__name__}`", trusted=False)
         if _is_known(function.__code__.co_filename):
             return
@@ -129,7 +129,7 @@ class _Search:
 
 
 def _parts(value: Any) -> Iterable[Any] | None:
-    """What a collection holds, or a callable that wraps another; None for anything else."""
+    """The content of a collection, or of a callable that wraps another; None for anything else."""
     if isinstance(value, Mapping):
         return value.values()
     if isinstance(value, list | tuple | set | frozenset):
@@ -146,7 +146,7 @@ def _parts(value: Any) -> Iterable[Any] | None:
 
 
 def _names(code: CodeType) -> Iterator[tuple[str, str]]:
-    """What a piece of code loads by name, and how; with the functions and classes that are made in it."""
+    """The names that a piece of code loads, and how; with the functions and classes that are made in it."""
     for step in dis.get_instructions(code):
         if isinstance(step.argval, str):
             yield step.opname, step.argval
@@ -173,12 +173,12 @@ def _file(kind: type) -> str:
 
 
 def _is_library(file: str) -> bool:
-    return file.startswith(LIBRARIES) and not file.startswith(OURS)
+    return file.startswith(PLACES_OF_LIBRARIES) and not file.startswith(OURS)
 
 
 def _is_known(file: str) -> bool:
     """True for code of a library or of this workbench."""
-    return file.startswith((*LIBRARIES, *OURS))
+    return file.startswith((*PLACES_OF_LIBRARIES, *OURS))
 
 
 def _last_day(table: Any) -> pd.Timestamp:

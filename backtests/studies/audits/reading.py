@@ -30,7 +30,7 @@ WATCHED = {  # event of the interpreter, or our own: what is read, and the place
 CLOCKS = (
     time.time, time.time_ns, time.localtime, time.gmtime, time.ctime, time.asctime, time.strftime, time.clock_gettime,
 )  # fmt: skip
-LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
+PLACES_OF_LIBRARIES = ("<frozen", *(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")))
 NOW = ("now", "today", "utcnow")  # of `datetime` and `date`
 CODE = re.compile(r"\.(pyc?|so|nbi|nbc)(\.|$)")  # of modules that are imported while it decides
 
@@ -70,7 +70,7 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
 def _see(frame: FrameType, event: str, called: Any) -> None:
     if event != "c_call" or not (called in CLOCKS or (called.__name__ in NOW and _is_date(called.__self__))):
         return
-    if not frame.f_code.co_filename.startswith(LIBRARIES):
+    if not frame.f_code.co_filename.startswith(PLACES_OF_LIBRARIES):
         _tell(f"the clock ({called.__name__})")
 
 
