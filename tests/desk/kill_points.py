@@ -197,7 +197,7 @@ def test_a_report(compared: Comparison, tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(reporting, "execute", execute)
     made = partial(reporting.make_report, FILE, ["draws=200"], tmp_path / "reports", retrain=True)
-    assert of_runs(made, tmp_path, "report") >= 340
+    assert of_runs(made, tmp_path, "report") >= 285  # its files wait for the disk together
 
 
 def test_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -367,23 +367,22 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
     """
     moved = units - position.units
     room = np.maximum(position.most(np.full(len(units), -1.0)) + moved, 0.0)
-    if position.short_on(moved, floor, np.inf) <= len(units) * CENT:
-        return units
-    for sold in (moved < 0.0, moved <= 0.0):
-        left = np.where(sold & position.may(np.full(len(units), -1.0)), np.maximum(units, 0.0), 0.0)
-        less = partial(_less, units, left, room)
-        if position.short_on(less(1.0) - position.units, floor, np.inf) <= 0.0:
-            break
-    else:
-        return units
-    return less(
-        1.0 - _largest_part(lambda kept: position.short_on(less(1.0 - kept) - position.units, floor, np.inf) <= 0.0)
-    )
+    held = np.where(position.may(np.full(len(units), -1.0)), np.maximum(units, 0.0), 0.0)
+    left = np.where(moved < 0.0, held, 0.0)
 
+    def less(left: Array, part: float) -> Array:
+        return units - np.minimum(part * left, room)
 
-def _less(units: Array, left: Array, room: Array, part: float) -> Array:
-    """(n,) units after a part of what is left (n,) is sold, at most what there is room for (n,)."""
-    return units - np.minimum(part * left, room)
+    def short(left: Array, part: float, cash: float) -> float:
+        return position.short_on(less(left, part) - position.units, cash, np.inf)
+
+    if short(left, 0.0, floor) <= len(units) * CENT:
+        return units
+    if short(left, 1.0, min(floor, 0.0)) > 0.0:  # the reserve alone is not worth more sells
+        left = np.where(moved <= 0.0, held, 0.0)
+    if short(left, 1.0, floor) > 0.0:
+        return units
+    return less(left, 1.0 - _largest_part(lambda kept: short(left, 1.0 - kept, floor) <= 0.0))
 
 
 def within_cash(position: Position, buys: Array) -> Array:

@@ -52,8 +52,12 @@ def few_descents() -> Iterator[None]:
     """The bound is the lowest end of ten descents, and of fifty with a ticket, not of 20 and 300: it can be higher."""
     simulated_market._bound.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
-        for name, descents in (("STARTS", 10), ("WITH_TICKET", 50)):
-            patch.setattr(f"research.rules.optimum.lower_bound.{name}", descents)
+        for name, descents in (
+            ("lower_bound.DESCENTS", 10),
+            ("bound_search.DESCENTS", 10),
+            ("lower_bound.WITH_TICKET", 50),
+        ):
+            patch.setattr(f"research.rules.optimum.{name}", descents)
         yield
     simulated_market._bound.cache_clear()
 
