@@ -15,6 +15,7 @@ def fill(page: Page, **values: str) -> None:
 
 
 def press(page: Page, name: str) -> None:
+    page.wait_for_load_state()  # its scripts, which send its forms, are there
     page.get_by_role("button", name=name, exact=True).click()
 
 
