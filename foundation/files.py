@@ -25,7 +25,7 @@ from foundation.errors import ConfigError
 ROOT = Path(__file__).parents[1]  # the folder of the workbench
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
 WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and end that of its lock
-SYNCED_LATER = ContextVar("SYNCED_LATER", default=False)
+SYNCED_LATER: ContextVar[Path | None] = ContextVar("SYNCED_LATER", default=None)  # a folder that is synced as a whole
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what the system says of a place without space
 
 
@@ -86,7 +86,7 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
                 os.fchmod(file, stat.S_IMODE(path.stat().st_mode))
             yield opened
             opened.flush()
-            if not SYNCED_LATER.get():
+            if SYNCED_LATER.get() not in path.parents:
                 os.fsync(file)
             draft.replace(path)
     except BaseException as error:
@@ -98,14 +98,14 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and own:
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
-    if not SYNCED_LATER.get():
+    if SYNCED_LATER.get() not in path.parents:
         sync_names(path.parent)
 
 
 @contextmanager
-def synced_later() -> Iterator[None]:
-    """Files that are written within the block do not wait for the disk: their folder is to be synced as a whole."""
-    before = SYNCED_LATER.set(True)
+def synced_later(folder: Path) -> Iterator[None]:
+    """Files below a folder, written within the block, do not wait for the disk: it is to be synced as a whole."""
+    before = SYNCED_LATER.set(folder)
     try:
         yield
     finally:

@@ -12,18 +12,21 @@ from importlib.metadata import version
 from backtests.runs.report_settings import content_digest
 from foundation.arrays import Array
 from foundation.errors import DataError
-from foundation.stored import Stored
+from foundation.stored import Stored, sources_digest
 from research.learning.universal.rule import Universal, trained
 from research.market.reading.tables import DATA
 
 FOLDER = DATA / "cache" / "simulations"
 SHIPPED = ("research.rules.", "research.learning.")
-SIMULATION_LIBRARIES = ("clarabel", "numba", "numpy", "scipy")
+SIMULATION_LIBRARIES = ("clarabel", "exchange_calendars", "numba", "numpy", "pandas", "scipy")
 
 
 class _StoredSimulation(Stored):
     kind, form = "simulated result", "simulated result, 1"
     packages = ("foundation", "research", "backtests")
+
+
+sources_digest(_StoredSimulation.packages)  # of the code that this process has, before it is edited
 
 
 class KeptSimulation:
@@ -42,7 +45,7 @@ class KeptSimulation:
 
     def load(self) -> Mapping[str, Array] | None:
         """The arrays by name; None where none are kept, or the file is damaged."""
-        with suppress(DataError):
+        with suppress(DataError, OSError):  # of a folder of another user
             if self._file is not None and (found := self._file.load()) is not None:
                 return found[0]
         return None

@@ -133,7 +133,7 @@ def publish(comparison: Comparison, trades: TradeList, run: str) -> str:
             "`rebalance report` gives `run` itself. Leave it empty in a notebook of your own. If the command gave it, "
             "settings, data or code changed in between: start it again."
         )
-    with writing(folder), synced_later(), bar(None, "drawing the tearsheet") as progress:  # `staged` syncs it
+    with writing(folder), synced_later(folder), bar(None, "drawing the tearsheet") as progress:  # `staged` syncs it
         write_tearsheet(folder, comparison, trades, record)
         progress.stage("writing results")
         _write_results(comparison, trades, record, folder)

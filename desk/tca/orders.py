@@ -17,7 +17,7 @@ from desk.journal.chain import Entry, adapter
 from desk.journal.journal import Journal
 from desk.journal.records import Cancelled, Corrected, Filled, ListedOrder, ListMade, OrderSent, Quote, Refused
 from foundation.arguments import first_fault
-from foundation.errors import DataError
+from foundation.errors import ConfigError, DataError
 from research.market.calendars import day_at
 from research.orders.shortfall import Delay, ObservedFill, ObservedOrder, Shortfall, shortfall
 
@@ -101,7 +101,7 @@ def read_orders(
         if trace.ticket.startswith(ticket) and trace.counts:
             try:
                 row = row_of(name, trace, delay, end_price, trace.calendar or calendar)
-            except DataError as error:
+            except (ConfigError, DataError) as error:
                 faults.append(str(error))
                 continue
             is_replaced = bool(trace.portfolio) and last.get(trace.portfolio, trace.ticket) != trace.ticket

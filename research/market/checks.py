@@ -7,17 +7,14 @@ from foundation.arguments import LARGEST_NUMBER, cut, shown
 from foundation.errors import DataError
 from foundation.names import NAME_FIX, name_fault
 from foundation.printable import has_unseen
-from research.market.calendars import DAYS_PER_YEAR, row_name
 from research.market.data import MarketData
 from research.market.instruments import INSTRUMENT_COLUMNS
 
 PANELS = ("returns", "tradable", "prices", "volumes", "dividends", "splits")  # the arrays of shape (T, n)
 SPLIT = 1e6  # units for one, or one for so many units
 BARS = ("open", "high", "low")
-RUN, UNEVEN = (
-    21,
-    3.0,
-)  # rows whose usual gap is compared; the widest over the narrowest from which rows are of two kinds
+RUN = 21  # rows whose mean gap is compared
+UNEVEN = 2.8  # the widest mean gap over the narrowest from which rows are of two kinds
 
 
 def check_labels(market: MarketData) -> None:
@@ -51,19 +48,20 @@ def check_labels(market: MarketData) -> None:
 def _check_even(market: MarketData, where: str) -> None:
     """Raise DataError for rows that are days in one part and months in another: no figure a year would hold.
 
-    A hole in the data is one wide gap and leaves the usual one of its run as it is.
+    A hole in the data is the widest gap of a run of rows, which is left out.
     """
     gaps = np.diff(market.days).astype(np.int64)
-    runs = gaps[: len(gaps) - len(gaps) % RUN].reshape(-1, RUN)
-    usual = [*np.median(runs, axis=1), *([np.median(gaps[-RUN:])] if len(gaps) > RUN else [])]
-    if len(usual) < 2 or max(usual) < UNEVEN * min(usual):
+    if len(gaps) <= RUN:
         return
-    kinds = [row_name(DAYS_PER_YEAR / gap) for gap in usual]
-    later = next((k for k, kind in enumerate(kinds) if kind != kinds[0]), len(kinds) - 1)
+    runs = np.vstack([gaps[: len(gaps) - len(gaps) % RUN].reshape(-1, RUN), gaps[-RUN:]])
+    usual = (runs.sum(axis=1) - runs.max(axis=1)) / (RUN - 1)
+    if usual.max() < UNEVEN * usual.min():
+        return
+    later = int(np.argmax(np.abs(np.log(usual / usual[0]))))
     raise DataError(
-        f"rows of {where} are not of one frequency: from {market.days[0]} on there is one every {usual[0]:g} days, "
-        f"from {market.days[min(later * RUN, len(gaps))]} or so on one every {usual[later]:g}. Give rows of one "
-        "frequency, or cut the others off."
+        f"rows of {where} are not of one frequency: from {market.days[0]} on there is one every {usual[0]:.2g} days, "
+        f"round {market.days[min(later * RUN, len(gaps))]} one every {usual[later]:.2g}. Give rows of one frequency, "
+        "or cut the others off."
     )
 
 

@@ -142,9 +142,13 @@ def test_files_of_a_folder_that_is_synced_as_a_whole_do_not_wait_for_the_disk(
 ) -> None:
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
-    with synced_later():
+    with synced_later(tmp_path):
         write_whole(tmp_path / "a", "1")
-    assert not synced
+        assert not synced
+    with synced_later(tmp_path / "other"):
+        write_whole(tmp_path / "a", "1")
+    assert len(synced) == 2
+    synced.clear()
     write_whole(tmp_path / "a", "2")
     assert len(synced) == 2  # the file, and its name in the folder
     assert (tmp_path / "a").read_text() == "2"

@@ -8,6 +8,7 @@ present day. Not seen are numbers without dates, and what is held by an object o
 """
 
 import dis
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from backtests.studies.audits.reading import PLACES_OF_LIBRARIES
 from foundation.files import ROOT
 from research.market import Market
 
+DATED = re.compile(r"\d{4}-\d{2}")  # begins a date
 OURS = tuple(f"{ROOT / name}/" for name in ("foundation", "research", "backtests", "desk"))
 PLAIN = (str, bytes, bool, int, float, complex, type(None), np.ndarray, np.generic, pd.Index, pd.Timestamp, CodeType)
 COLUMNS = 50  # of a table, among which one with dates is looked for
@@ -198,6 +200,8 @@ def _last_of(index: pd.Index) -> pd.Timestamp:
         index = index.to_timestamp()
     if not isinstance(index, pd.DatetimeIndex):
         if not len(index) or index.dtype.kind not in "OUT" or isinstance(index, pd.CategoricalIndex):
+            return pd.Timestamp.min
+        if not all(isinstance(text, str) and DATED.match(text) for text in index):  # 7203 is a stock, and no year
             return pd.Timestamp.min
         try:
             index = pd.DatetimeIndex(pd.to_datetime(index, format="ISO8601"))

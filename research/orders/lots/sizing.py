@@ -378,8 +378,8 @@ def _raised(position: Position, units: Array, floor: float) -> Array:
 
     if short(left, 0.0, floor) <= len(units) * CENT:
         return units
-    if short(left, 1.0, min(floor, 0.0)) > 0.0:  # the reserve alone is not worth more sells
-        left = np.where(moved <= 0.0, held, 0.0)
+    if short(left, 1.0, min(floor, 0.0)) > 0.0:  # they pay the withdrawal, and no reserve
+        left, floor = np.where(moved <= 0.0, held, 0.0), min(floor, 0.0)
     if short(left, 1.0, floor) > 0.0:
         return units
     return less(left, 1.0 - _largest_part(lambda kept: short(left, 1.0 - kept, floor) <= 0.0))
