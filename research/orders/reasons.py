@@ -148,6 +148,8 @@ class Reasons:
         outside = max(lower - goal, goal - upper) > slack
         if kept := self._kept(i):
             return kept
+        if self._only_pays(i):
+            return f"to {percent(float(self.sized.after.weights[i]), 2)}{self._to_pay(i)}"
         if abs(goal - self.target[i]) <= slack:
             return "to its target"
         if outside and (self.limit is TRANCHE_WORDS or buys == bool(goal < lower)):
@@ -247,7 +249,7 @@ class Reasons:
         past = abs(float(sized.units[i])) - abs(float(sized.rounded[i]))
         if past <= max(float(position.lots[i]), COUNTED * position.nav / float(position.prices[i])):
             return ""
-        if abs(ends - float(sized.goal[i])) < LEAST_GAP:
+        if abs(ends - float(sized.goal[i])) < LEAST_GAP or self._only_pays(i):
             return ""
         if not self._keeps(i):
             return f", and on to {percent(ends, 2)}{why}" if (why := self._to_pay(i)) else ""
@@ -263,7 +265,12 @@ class Reasons:
         move, reserve = position.limits.adverse_move, position.limits.reserve * position.nav
         if move * sized.sells > reserve:
             return f", so that cash pays the withdrawal even if sells fill {percent(move, 2)} lower"
-        return ", so that the reserve stays in cash"
+        return ", so that the reserve stays in cash" if reserve else ", so that cash pays the withdrawal"
+
+    def _only_pays(self, i: int) -> bool:
+        """True if asset `i` is sold for a withdrawal alone: the policy would leave it where it is."""
+        moved = abs(float(self.sized.goal[i] - self.sized.position.weights[i]))
+        return self.sized.units[i] < 0.0 and moved <= self.sized.slack and bool(self._to_pay(i))
 
     # -- why it stays ----------------------------------------------------------------------------------------------
 

@@ -54,6 +54,9 @@ def test_withdrawal_beside_a_halted_asset_is_paid_where_the_assets_that_trade_su
     assert 0.0 <= got.sized.cash < 1.0
     assert got.after().holdings[3] == 0.0
     assert got.after().holdings[4] == 35_587.0
+    sold = got.orders.set_index("asset")["reason"]["C"]
+    assert sold.startswith("18.08 points under target: to ")
+    assert sold.endswith(" %, so that cash pays the withdrawal")
 
 
 def test_deposit_that_does_not_suffice_is_part_of_the_policys_trade(free: Portfolio) -> None:
