@@ -27,7 +27,7 @@ from backtests.comparison.simulated_tests import SMALLEST_LOSS, SimulatedTests, 
 from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark, daily_costs, squared_market, target_returns
 from backtests.inference.slow_waves import WAVES, SlowMeans, wave_transforms
-from foundation.arrays import Array, Mask, frozen
+from foundation.arrays import Array, Mask, owned
 from research.risk.measures import BPS
 
 SPREAD, YEARS = 1.3, 3.0  # of real windows of three years round theory, in spreads of simulated ones
@@ -139,16 +139,14 @@ def belief(
     if charged.any():
         away = scales * (_normal(draws, WAVES, seed=3) @ wave_transforms(charged)) / math.sqrt(WAVES)
         found += charged.mean(axis=0) + (away - away.mean(axis=0))
-    return frozen(found)
+    return owned(found)
 
 
 @lru_cache(maxsize=16)  # one sheet asks for the same numbers a hundred times, at other prices
 def _normal(draws: int, count: int, seed: int = 0) -> Array:
     """(draws, count) standard normal numbers, the first of which are the same for any count."""
     rng = np.random.default_rng([seed, 2])
-    found: Array = rng.standard_normal((count, draws)).T
-    found.flags.writeable = False
-    return found
+    return owned(rng.standard_normal((count, draws)).T)
 
 
 def _unit(sums: Array) -> Array:

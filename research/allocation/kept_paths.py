@@ -68,7 +68,7 @@ def kept_target_path(allocation: Allocation, market: Market, start: int = 0, fol
         return target_path(allocation, market, start)
     versions = {name: version(name) for name in ALLOCATION_LIBRARIES}
     stored = _StoredPath(folder, [market.fingerprint, settings, int(start), versions])
-    with suppress(DataError, KeyError, TypeError, ValueError):  # of a file that is damaged, whatever is wrong with it
+    with suppress(DataError, KeyError, OSError, TypeError, ValueError):  # of a damaged file, or another user's folder
         if (found := stored.load()) is not None:
             return _read(*found, allocation, market)
     path = target_path(allocation, market, start)

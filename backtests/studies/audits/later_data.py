@@ -142,9 +142,9 @@ def _parts(value: Any) -> Iterable[Any] | None:
         return (value.__self__, value.__func__)
     if isinstance(value, staticmethod | classmethod):
         return (value.__func__,)
-    return (
-        (value.fget,) if isinstance(value, property) else (value.func,) if isinstance(value, cached_property) else None
-    )
+    if isinstance(value, property):
+        return (value.fget,)
+    return (value.func,) if isinstance(value, cached_property) else None
 
 
 def _names(code: CodeType) -> Iterator[tuple[str, str]]:

@@ -195,9 +195,8 @@ def _is_by_line(values: np.ndarray, lines: int) -> bool:
     return values.ndim == 2 and values.shape[1] == lines
 
 
-Apart = tuple[
-    int, int | None, tuple[str, str] | None
-]  # market row, column, and both numbers or words, where it has them
+# market row, column, and both numbers or words, where it has them
+Apart = tuple[int, int | None, tuple[str, str] | None]
 
 
 def _first_apart(one: tuple[Rows, np.ndarray], two: tuple[Rows, np.ndarray]) -> Apart | None:
