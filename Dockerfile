@@ -3,12 +3,15 @@
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
-COPY requirements.lock ./
-# What the lock names stands complete with its hashes; --no-deps keeps out what would be resolved anew.
-RUN python -m venv .venv && .venv/bin/pip install --no-deps --require-hashes -r requirements.lock
+COPY requirements*.lock ./
+# What the locks name stands complete with its hashes; --no-deps keeps out what would be resolved anew.
+RUN python -m venv .venv && .venv/bin/pip install --no-deps --require-hashes -r requirements.lock \
+    -r requirements-learn.lock -r requirements-service.lock -r requirements-peers.lock -r requirements-cluster.lock \
+    -r requirements-torch.lock -r requirements-cuda.lock
 COPY . ./
-RUN .venv/bin/pip install --no-deps --no-build-isolation --editable . \
-    && .venv/bin/rebalance compile  # into data/cache, where any process of the image finds its kernels
+# Kernels are compiled into data/cache, where any process of the image finds them.
+RUN .venv/bin/uv pip install --no-deps --build-constraints requirements-build.lock --editable . \
+    && NUMBA_CACHE_DIR=/app/data/cache .venv/bin/rebalance compile
 
 FROM python:3.11-slim-bookworm
 # No versions: the security updates of Debian 12 are wanted.

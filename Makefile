@@ -1,6 +1,9 @@
-# The workbench's commands: `make help` lists them. Everything they write stays in this folder.
+# The workbench's commands: `make help` lists them. Everything they write stays in this folder, but compiled kernels, which
+# the user's cache folder keeps. Each sets up the packages that it needs (`.ci/setup`), and finds them at hand later.
 
 BIN := .venv/bin
+# What a command needs beyond the core stands behind this.
+PREPARE := @.ci/setup --compile
 # The longest first, so that all processors end together; last, what looks at the executed notebooks.
 TESTS := notebooks foundation research backtests desk tests tests/notebook_pages.py
 
@@ -11,7 +14,7 @@ export JUPYTER_DATA_DIR := $(CURDIR)/.cache/jupyter/data
 export JUPYTER_RUNTIME_DIR := $(CURDIR)/.cache/jupyter/runtime
 export IPYTHONDIR := $(CURDIR)/.cache/ipython
 export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
-export XDG_CACHE_HOME := $(CURDIR)/.cache
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
 export NPM_CONFIG_CACHE := $(CURDIR)/.cache/npm
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
@@ -23,85 +26,84 @@ unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-report: setup  ## play every policy of the example portfolio and write its report
+report:  ## play every policy of the example portfolio and write its report
+	$(PREPARE) learn
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
-test: setup  ## run every check: form, walls, types, tests, notebooks; those of `make check` beside the tests
+test:  ## run every check: form, walls, types, tests, notebooks; those of `make check` beside the tests
+	$(PREPARE) all test
 	$(MAKE) --no-print-directory --jobs=2 check suite COVERAGE="$(COVERAGE)"
 
-suite: setup
+suite:
+	$(PREPARE) all test
 	$(BIN)/pytest -n logical --dist loadfile --no-loadscope-reorder --nbval-lax --junitxml=.cache/tests.xml $(COVERAGE) $(TESTS)
 
-quick: setup  ## run the tests of what was edited since the last commit
+quick:  ## run the tests of what was edited since the last commit
+	$(PREPARE) all test
 	$(BIN)/python .ci/quick.py
 
 coverage: COVERAGE = --cov --cov-report=term
 coverage: test  ## the same, and print the coverage of branches, which takes twice as long
 
-arithmetics: setup  ## run every test under this processor's arithmetic and the narrowest one, and state their room
+arithmetics:  ## run every test under this processor's arithmetic and the narrowest one, and state their room
+	$(PREPARE) all test
 	$(BIN)/python .ci/arithmetics.py
 
 times:  ## after the tests: fail where a file of them took more than its share of the seconds
 	$(BIN)/python .ci/times.py
 
-mutants: setup  ## change the code of decisions and costs in 60 places, and list what no test notices
+mutants:  ## change the code of decisions and costs in 60 places, and list what no test notices
+	$(PREPARE) all test
 	$(BIN)/python .ci/mutants.py
 
-check: setup  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
+check:  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
+	@.ci/setup all test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(BIN)/mypy
 	$(BIN)/nbstripout --keep-id --keep-count --verify $(wildcard notebooks/*.ipynb)
 
-lab: setup  ## open JupyterLab on the notebooks
+lab:  ## open JupyterLab on the notebooks
+	$(PREPARE) all
 	$(BIN)/jupyter-lab notebooks
 
-setup: .venv/.ready .cache/compiled  ## make .venv from the lock and compile; nothing to do when both are up to date
+setup:  ## make .venv from the locks and compile: the core, and what SETS="learn peers" names of pyproject.toml's sets
+	$(PREPARE) $(SETS)
 
-format: setup  ## put code and notebooks into the house's form
+format:  ## put code and notebooks into the house's form
+	@.ci/setup all test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/nbstripout --keep-id --keep-count $(wildcard notebooks/*.ipynb)
 
-bench: setup .venv/.bench  ## measure against the peers
+bench:  ## measure against the peers
+	$(PREPARE) all test bench
 	$(BIN)/python -m benchmarks
 
-screens: setup  ## after the tests: pictures of each notebook as a page and in JupyterLab, in .cache/screens
+screens:  ## after the tests: pictures of each notebook as a page and in JupyterLab, in .cache/screens
+	@.ci/setup all test
 	$(BIN)/python tests/notebook_pages.py .cache/screens
 
-docs: setup .venv/.docs  ## build the site of the guide and the reference: site/index.html
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+docs:  ## build the site of the guide and the reference: site/index.html
+	@.ci/setup docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock:  ## resolve pyproject.toml anew into requirements*.lock; with KEEP=1 add to them and change no version
-	python3.11 -m venv .cache/lock
-	.cache/lock/bin/python .ci/lock.py $(if $(KEEP),--keep)
+	@.ci/setup
+	@.ci/lock
 
-licences: setup  ## list the licences of all locked packages
+licences:  ## list the licences of all locked packages
+	@.ci/setup all test
 	@$(BIN)/python .ci/licences.py
 
 advisories:  ## hold the locked versions against known vulnerabilities, by pip-audit
-	python3.11 -m venv .cache/advisories
-	.cache/advisories/bin/python -m pip install --quiet 'pip-audit>=2.9,<3'
-	.cache/advisories/bin/pip-audit --disable-pip --require-hashes --progress-spinner off $(patsubst %,-r %,$(wildcard requirements*.lock))
+	@.ci/setup
+	$(BIN)/uv venv --quiet --clear .cache/advisories
+	$(BIN)/uv pip install --quiet --python .cache/advisories 'pip-audit>=2.9,<3'
+	for lock in requirements*.lock; do \
+	    .cache/advisories/bin/pip-audit --disable-pip --require-hashes --progress-spinner off -r $$lock || exit 1; done
 
 clean:  ## delete caches; .venv, reports and the trial book stay
 	rm -rf .cache data/cache site
 	find foundation research backtests desk tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
-
-# .ready is touched last, by a set-up that reached its end, and holds the folder's own path: a copy of the folder, or one
-# whose python went away, is set up again.
-ifneq ($(shell $(BIN)/python -c '' 2>/dev/null && cat .venv/.ready 2>/dev/null),$(CURDIR))
-.PHONY: .venv/.ready
-endif
-.venv/.ready: requirements.lock requirements-cuda.lock requirements-ccxt.lock pyproject.toml
-	@.ci/setup
-
-# Kernels are compiled ahead of use. After an edit that changes none of them, this finds all of them at hand.
-.cache/compiled: .venv/.ready $(shell find foundation research backtests desk -name '*.py')
-	@$(BIN)/rebalance compile
-	@touch $@
-
-.venv/.bench .venv/.docs: .venv/.%: requirements-%.lock .venv/.ready
-	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --no-input --disable-pip-version-check -r $<
-	@touch $@

@@ -1,1 +1,5 @@
 """Code without finance that all packages use: files, arguments, arrays, tolerances, compiled kernels, progress."""
+
+from foundation.sets import answer_imports
+
+answer_imports()

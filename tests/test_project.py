@@ -23,6 +23,7 @@ from packaging.version import Version
 from recipes import CODE
 
 from desk.service.limited import IN_REQUESTS
+from foundation.sets import SETS
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -33,9 +34,10 @@ FIXED_BY_THE_USER = {
 BY_COMMAND = {"jupyterlab": "/jupyter-lab notebooks", "nbval": "--nbval-lax", "pytest": "/pytest -n"}  # in the Makefile
 USERS_CALL = ("desk.cli", "research.learning.learners.reinforcement")  # `rebalance`, and what `train` finds by name
 INSTALLERS = {"pip", "setuptools", "wheel"}
-BEYOND = ("bench", "docs")  # extras with a lock of their own
-ALONE = "ccxt"  # an extra of one package that is installed without what it requires, and has a lock of its own
-LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in ("cuda", ALONE, *BEYOND))]
+USED = ("learn", "notebooks", "service", "peers", "cluster")  # the sets beyond the core that make up `all`
+EXTRAS = (*USED, "test", "bench", "docs")  # sets whose locks hold what each adds to the core
+ALONE = "ccxt"  # a set of one package that is installed without what it requires
+LOCKS = ["requirements.lock", *(f"requirements-{name}.lock" for name in (*EXTRAS, ALONE, "torch", "cuda", "build"))]
 TAKE_ANY_PER_CENT = {
     *("research/forecast/views/views.py", "backtests/runs/file_defaults.py", "docs/views.md"),  # views as a user types
     "notebooks/black_litterman_views.ipynb",
@@ -59,9 +61,11 @@ def nodes() -> Mapping[Path, list[ast.AST]]:
     return {path: list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in paths}
 
 
-def locked(name: str = "requirements.lock") -> dict[str, str]:
-    """Version as written, by canonical name."""
-    return dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", (ROOT / name).read_text(), re.MULTILINE))
+def locked(*sets: str) -> dict[str, str]:
+    """Version as written, by canonical name, of the core and of these sets."""
+    names = ["requirements.lock", *(f"requirements-{name}.lock" for name in sets)]
+    text = "".join((ROOT / name).read_text() for name in names)
+    return dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE))
 
 
 def direct(*extras: str) -> list[Requirement]:
@@ -73,6 +77,11 @@ def direct(*extras: str) -> list[Requirement]:
 def installed() -> dict[str, Distribution]:
     """What the environment of this test holds, by canonical name."""
     return {canonicalize_name(found.metadata["Name"]): found for found in distributions()}
+
+
+def needed_here(wanted: Requirement) -> bool:
+    """True for a requirement of this Python and system."""
+    return wanted.marker is None or wanted.marker.evaluate()
 
 
 def in_force(found: Mapping[str, Distribution]) -> dict[str, list[Requirement]]:
@@ -98,59 +107,60 @@ def _required(distribution: Distribution, extras: set[str]) -> list[Requirement]
     ]
 
 
-def test_lock_satisfies_every_direct_dependency() -> None:
-    lock = locked()
-    for wanted in direct("test"):
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_locks_satisfy_every_direct_dependency(extra: str) -> None:
+    lock = locked(extra, "torch")
+    for wanted in direct(extra):
         version = lock.get(canonicalize_name(wanted.name))
-        assert version is not None, f"{wanted.name} is not in requirements.lock: run `make lock`"
+        assert version is not None, f"{wanted.name} is not locked: run `make lock KEEP=1`"
         assert wanted.specifier.contains(version), f"{wanted} is locked at {version}: run `make lock`"
 
 
-@pytest.mark.parametrize("extra", BEYOND)
-def test_lock_of_an_extra_adds_to_the_lock_and_contradicts_nothing(extra: str) -> None:
-    lock, beyond = locked(), locked(f"requirements-{extra}.lock")
-    assert not lock.keys() & beyond.keys()
-    for text in PROJECT["optional-dependencies"][extra]:
-        wanted = Requirement(text)
-        assert wanted.specifier.contains((lock | beyond)[canonicalize_name(wanted.name)])
+def test_locks_have_one_version_of_each_package_and_sets_repeat_none_of_the_core() -> None:
+    found: dict[str, set[str]] = {}
+    for name in (*EXTRAS, ALONE, "torch", "cuda", "build"):
+        for package, version in locked(name).items():
+            found.setdefault(package, set()).add(version)
+    assert {package: versions for package, versions in found.items() if len(versions) > 1} == {}
+    lines = {name: set(re.findall(r"^[a-z].*?(?= \\)", (ROOT / name).read_text(), re.MULTILINE)) for name in LOCKS}
+    core = lines.pop("requirements.lock")
+    assert {name: own & core for name, own in lines.items() if own & core and "build" not in name} == {}
 
 
-def test_locks_of_the_extras_agree() -> None:
-    bench, docs = (locked(f"requirements-{extra}.lock") for extra in BEYOND)
-    assert {name: bench[name] for name in bench.keys() & docs.keys()} == {
-        name: docs[name] for name in bench.keys() & docs.keys()
-    }
-
-
-@pytest.mark.parametrize("name", LOCKS)
-def test_lock_holds_plain_versions_only(name: str) -> None:
-    for package, version in locked(name).items():
-        assert re.fullmatch(r"[0-9][0-9a-z.]*", version), f"{package}=={version} ({name}): no local part, no range"
+def test_all_is_every_set_that_a_user_uses() -> None:
+    (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
+    assert (everything.name, everything.extras) == (PROJECT["name"], set(USED))
+    assert set(PROJECT["optional-dependencies"]) == {*EXTRAS, ALONE, "all"}
+    told = subprocess.run([ROOT / ".ci" / "setup", "nothing"], capture_output=True, text=True)
+    assert (told.returncode, set(re.findall(r"\b[a-z]+\b", told.stderr)) >= {*EXTRAS, ALONE, "all"}) == (1, True)
 
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_lock_names_the_files_of_each_version_by_their_hashes_and_nothing_else(name: str) -> None:
-    head, *lines = (ROOT / name).read_text().replace(" \\\n", "").splitlines()
+    text = (ROOT / name).read_text()
+    head, *lines = text.replace(" \\\n", "").splitlines()
     assert head.startswith("# Written by `make lock`")
-    assert len(lines) == len(locked(name))
+    assert "://" not in text, "no lock names a host"
     for line in lines:
-        assert re.fullmatch(
-            r'[a-z0-9-]+==[0-9a-z.]+(; platform_system == "Linux")?(    --hash=sha256:[0-9a-f]{64})+', line
-        )
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*( ; [^\s].*?)?(    --hash=sha256:[0-9a-f]{64})+", line)
+    assert len({line.partition("    --hash")[0] for line in lines}) == len(lines)
 
 
 def test_whatever_is_installed_from_a_lock_is_held_against_its_hashes() -> None:
-    commands = [*(ROOT / "Makefile").read_text().splitlines(), *(ROOT / ".ci" / "setup").read_text().splitlines()]
-    installs = [line for line in commands if "pip install" in line and "pip-audit" not in line]
-    assert {"--require-hashes" in line for line in installs if "--editable ." not in line} == {True}
-    assert ["--no-deps" in line for line in installs] == [True] * 3
+    lines = (ROOT / ".ci" / "setup").read_text().splitlines()
+    (project,) = (line for line in lines if "--editable ." in line)
+    assert "--no-deps" in project
+    installs = [line for line in lines if "pip install" in line or "pip sync" in line]
+    assert ["--require-hashes" in line for line in installs if line != project] == [True, True]
 
 
 def test_cudas_libraries_are_locked_for_what_the_indexs_torch_needs_on_linux_alone() -> None:
-    assert all(re.match(r"nvidia-|cuda-|triton$", name) for name in locked("requirements-cuda.lock"))
-    assert not any(re.match(r"nvidia-|cuda-|triton$", name) for name in locked())
+    others = locked(*EXTRAS)
+    cuda = locked("cuda").keys() - locked().keys()
+    assert all(re.match(r"nvidia-|cuda-|triton$", name) for name in cuda)
+    assert not any(re.match(r"nvidia-|cuda-|triton$", name) for name in others)
     asked = [Requirement(line) for line in requires("torch") or () if "platform_system" in line]
-    assert {canonicalize_name(wanted.name) for wanted in asked} - set(locked("requirements-cuda.lock")) == set()
+    assert {canonicalize_name(wanted.name) for wanted in asked} - cuda == set()
 
 
 def test_notice_names_each_direct_dependency_and_what_is_copyleft_or_says_no_licence() -> None:
@@ -160,18 +170,18 @@ def test_notice_names_each_direct_dependency_and_what_is_copyleft_or_says_no_lic
     tool = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(tool)
     said = {each.name: each.licence for each in tool.licences()}
-    assert set(said) == {name for lock in LOCKS for name in locked(lock)}
+    assert set(said) == set(locked(*EXTRAS, ALONE, "torch", "cuda", "build"))
     assert (said["hypothesis"], said["pandas"], said["cvxopt"]) == ("MPL-2.0", "BSD License", tool.UNKNOWN)
     words = {canonicalize_name(word) for word in re.findall(r"[\w.-]*\w", (ROOT / "NOTICE").read_text())}
-    assert {canonicalize_name(wanted.name) for wanted in direct("test")} - words == set()
+    assert {canonicalize_name(wanted.name) for wanted in direct(*USED, "test")} - words == set()
     doubted = {name for name, licence in said.items() if re.search(rf"GPL|MPL|Mozilla|{tool.UNKNOWN}", licence)}
     assert doubted - words == {"peewee"}  # MIT, by its file
 
 
 def test_lock_names_all_that_the_user_fixed() -> None:
     fixed = {canonicalize_name(name) for name in FIXED_BY_THE_USER}
-    assert fixed - set(locked()) == set()
-    assert fixed - {canonicalize_name(wanted.name) for wanted in direct("test")} == set()
+    assert fixed - set(locked(*USED, "torch", "test")) == set()
+    assert fixed - {canonicalize_name(wanted.name) for wanted in direct(*USED, "test")} == set()
 
 
 @pytest.mark.parametrize("name", sorted(FIXED_BY_THE_USER - set(BY_COMMAND)))
@@ -190,19 +200,18 @@ def test_what_the_user_fixed_as_a_tool_is_run_by_a_command(name: str, command: s
     assert any(command in line for line in lines), f"no command of the Makefile runs {name}"
 
 
-def test_environment_is_the_lock() -> None:
+def test_environment_is_the_locks() -> None:
     found = installed()
     versions = {name: Version(distribution.version).public for name, distribution in found.items()}
-    differ = {
-        name: (version, versions.get(name)) for name, version in locked().items() if versions.get(name) != version
-    }
+    lock = locked(*EXTRAS, ALONE, "torch", "cuda")
+    differ = {name: (lock[name], version) for name, version in versions.items() if lock.get(name, version) != version}
     assert differ == {}, "(locked, installed) differ: run `make setup`"
-    asked_for = {canonicalize_name(wanted.name) for lines in in_force(found).values() for wanted in lines}
-    beyond = {name for extra in (ALONE, *BEYOND) for name in locked(f"requirements-{extra}.lock")}
-    known = {*locked(), *beyond, *asked_for, *INSTALLERS}
-    assert set(found) - known == {canonicalize_name(PROJECT["name"])}, (
+    assert set(found) - {*lock, *INSTALLERS} == {canonicalize_name(PROJECT["name"])}, (
         "installed by hand? Remove .venv and run `make setup`"
     )
+    assert {canonicalize_name(wanted.name) for wanted in direct(*USED, "test") if needed_here(wanted)} - set(
+        found
+    ) == set()
 
 
 def test_environment_lacks_nothing_that_its_packages_require() -> None:
@@ -215,7 +224,7 @@ def test_environment_lacks_nothing_that_its_packages_require() -> None:
 
 
 def test_what_is_installed_without_its_requirements_imports_locked_packages_alone() -> None:
-    lock = locked() | locked(f"requirements-{ALONE}.lock")
+    lock = locked("service", ALONE)
     assert [wanted.name for wanted in direct(ALONE)][-1] == ALONE
     code = f"import sys, {ALONE}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -227,15 +236,16 @@ def test_what_is_installed_without_its_requirements_imports_locked_packages_alon
 
 def test_conda_users_get_the_same_python_and_the_same_lock() -> None:
     *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    assert conda == ["python=3.11", "pip"]
-    assert pip == {"pip": ["-r requirements.lock", "-r requirements-cuda.lock"]}  # `-e .` has no hash
-    assert "pip install --no-deps --no-build-isolation --editable ." in (ROOT / "environment.yml").read_text()
-    assert PROJECT["requires-python"] == "==3.11.*"
+    assert conda == ["python>=3.11,<3.14", "pip"]
+    assert pip == {"pip": [f"-r {name}" for name in LOCKS if not re.search(r"-(test|bench|docs|ccxt|build)\.", name)]}
+    assert "pip install --no-deps --editable ." in (ROOT / "environment.yml").read_text()  # `-e .` has no hash
+    assert PROJECT["requires-python"] == ">=3.11,<3.14"
 
 
 def test_whatever_the_code_imports_is_declared() -> None:
     providers = packages_distributions()
-    declared = {canonicalize_name(wanted.name) for wanted in direct()}
+    core = {canonicalize_name(wanted.name) for wanted in direct()}
+    of_set = {name: {canonicalize_name(wanted.name) for wanted in direct(name)} for name in SETS}
     for path, found in nodes().items():
         for node in found:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
@@ -243,7 +253,9 @@ def test_whatever_the_code_imports_is_declared() -> None:
                 names = [node.module or ""]
             for top in {name.partition(".")[0] for name in names} - {*CODE} - sys.stdlib_module_names:
                 provided_by = {canonicalize_name(name) for name in providers.get(top, [])}
-                assert provided_by & declared, f"{path.relative_to(ROOT)} imports {top}, which pyproject.toml lacks"
+                sets = [name for name, modules in SETS.items() if top in modules]
+                assert bool(provided_by & core) != bool(sets), f"{path.relative_to(ROOT)} imports {top}: see SETS"
+                assert all(provided_by & of_set[name] for name in sets), f"pyproject.toml lacks {top} in {sets}"
 
 
 def test_walls_between_the_rooms_hold() -> None:

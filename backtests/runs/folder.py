@@ -15,13 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, locked, sha256_of, sync, sync_names, write_whole
 from foundation.home import folder_for
+from foundation.sets import installed_versions
 
 REPORTS = "reports"  # name of the folder of runs
 MANIFEST = "manifest.json"
@@ -112,7 +112,7 @@ def surroundings() -> dict[str, Any]:
 @cache
 def _versions() -> dict[str, str]:
     """The versions of libraries, which a process has for as long as it runs."""
-    return {name: version(name) for name in LIBRARIES}
+    return installed_versions(LIBRARIES)
 
 
 def partial_of(final: Path) -> Path:

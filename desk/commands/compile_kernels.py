@@ -1,7 +1,8 @@
 """Compiling ahead of use: each job does a little of what a command does, so that its kernels are compiled and kept.
 
 The jobs go through the doors that users go through, on an embedded portfolio: the types that kernels are compiled for
-are those of the real thing by construction. Kernels that are kept already are only loaded.
+are those of the real thing by construction. Kernels that are kept already are only loaded, and what needs a set that is
+not installed waits until it is.
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,11 +26,12 @@ from foundation.errors import ConfigError
 from foundation.files import ROOT, work_folder
 from foundation.home import TRIAL_BOOK
 from foundation.progress import TOLD_IN, bar
+from foundation.sets import has_set
 from research.portfolio import Portfolio, load_portfolio
 
 PORTFOLIO = ROOT / "data" / "portfolios" / "global_multi_asset.yaml"
 FORECASTS = PORTFOLIO.with_name("forecasts.yaml")
-NOTE = "compiled.json"  # beside the folder of kept code: what the jobs used
+NOTES = ".compiled-{}.json"  # in the folder of kept code, by a hash of itself: what the jobs used
 MODULE = "desk.commands.compile_kernels"
 TEST_START = pd.Timestamp("2022-01-03")  # a short test
 
@@ -88,7 +91,7 @@ def comparison() -> None:
     from backtests.sheets.pages.tearsheet import whole_sheet
     from desk.commands.made import run_for
 
-    only = ["quarterly", "tuned", "rl", "hrp_monthly"]
+    only = ["quarterly", "tuned", "hrp_monthly", *(["rl"] if has_set("learn") else [])]
     portfolio = _short()
     found = compare(portfolio, only=only, rl_steps=1, rl_seeds=1, draws=100, progress=lambda *_: None)
     whole_sheet(found, None, run_for("report", portfolio, found.settings))
@@ -96,6 +99,8 @@ def comparison() -> None:
 
 def forecasts() -> None:
     """The allocations of the embedded portfolio with forecasts, and risk parity, asked once."""
+    if not has_set("learn"):
+        return
     from research.allocation import RiskParity
 
     portfolio = load_portfolio(FORECASTS)
@@ -114,9 +119,8 @@ def compile_kernels() -> bool:
 
     Raises : ConfigError, with the output of the job, if one failed.
     """
-    note = folders()[0][0].parent / NOTE
     with bar(None, "looking for compiled code"):
-        if _is_whole(note):
+        if any(_is_whole(note) for note in folders()[0][0].glob(NOTES.format("*"))):
             return False
     with work_folder() as folder, bar(None, "compiling for this machine, once") as progress:
         running = {name: _started(name, folder) for name in JOBS}
@@ -137,8 +141,9 @@ def compile_kernels() -> bool:
         done_by = [json.loads((folder / f"{name}.json").read_text(encoding="utf-8")) for name in JOBS]
     kernels = {kernel: made for one in done_by for kernel, made in one["kernels"].items()}
     files = sorted({file for one in done_by for file in one["files"]})
-    note.parent.mkdir(parents=True, exist_ok=True)
-    write_json(note, {"processor": processor(), "kernels": kernels, "files": files})
+    record = {"processor": processor(), "learn": has_set("learn"), "kernels": kernels, "files": files}
+    note = NOTES.format(sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16])
+    write_json(folders()[0][0] / note, record)
     return True
 
 
@@ -156,10 +161,10 @@ def _is_whole(note: Path) -> bool:
         noted = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    if not {"processor", "kernels", "files"} <= noted.keys():
+    if not {"processor", "learn", "kernels", "files"} <= noted.keys():
         return False
-    here = {path.name for folder in folders()[0][:1] if folder.exists() for path in folder.iterdir()}
-    if noted["processor"] != processor() or not here.issuperset(noted["files"]):
+    here = {path.name for path in note.parent.iterdir()}
+    if noted["processor"] != processor() or noted["learn"] < has_set("learn") or not here.issuperset(noted["files"]):
         return False
     return all((kernel := _kernel(name)) and content(kernel) == made for name, made in noted["kernels"].items())
 

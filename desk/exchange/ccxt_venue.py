@@ -17,7 +17,6 @@ from desk.exchange.connection import ConnectedVenue, Connection
 from desk.exchange.venue import Capabilities, Depth, NotKnown, OrderState, Status, SymbolRules
 from desk.exchange.venue_ids import LENGTHS, LETTERS_AND_DIGITS
 from desk.feeds.adapter import Limits
-from desk.feeds.adapters.coins import NO_CCXT
 from desk.feeds.fetching import read_key
 from desk.feeds.pace import Clock
 from desk.journal.records import Quote
@@ -57,7 +56,7 @@ class CcxtVenue(ConnectedVenue):
     live    : true for the exchange itself, false for its test network, which has keys of its own.
     address : address of a server that speaks its format, in place of both, or "".
     clock   : clock of the pace of requests, and of waiting.
-    Raises  : DataError where ccxt or a key is missing; NotKnown where the exchange gives no answer.
+    Raises  : MissingSetError without ccxt, DataError without a key; NotKnown where the exchange gives no answer.
     """
 
     exchange, path = "binance", "/api/v3"
@@ -68,10 +67,7 @@ class CcxtVenue(ConnectedVenue):
     def __init__(
         self, name: str, symbols: Iterable[str], *, live: bool = False, address: str = "", clock: Clock | None = None
     ) -> None:
-        try:
-            self._ccxt: Any = import_module("ccxt")
-        except ImportError:
-            raise DataError(NO_CCXT.format(self.exchange)) from None
+        self._ccxt: Any = import_module("ccxt")
         self.name = name
         variables = (f"{self.exchange.upper()}_API_KEY", f"{self.exchange.upper()}_API_SECRET")
         key, secret = (read_key(name, variable, f"https://www.{self.exchange}.com") for variable in variables)

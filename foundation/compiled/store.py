@@ -101,19 +101,26 @@ UNREADABLE = (EOFError, ValueError, LookupError, AttributeError, ImportError, Ty
 def folders() -> tuple[list[Path], list[Path]]:
     """The folders in which code may be kept, and further folders in which it is looked for.
 
-    It is kept in the checkout, so that it moves along with the folder, and in the user's cache directory, where other
-    checkouts find it. What `make` starts has its cache directory in the checkout, and keeps nothing outside. Where
-    the user has set NUMBA_CACHE_DIR, it is kept and looked for there only.
+    It is kept once for a user, so that a second checkout compiles nothing: in the cache directory, or where
+    NUMBA_CACHE_DIR says. A cache directory within the checkout, as `make` has one, counts as none stated. A checkout
+    may be shipped with code, as in an image, which is looked for, and used alone where there is no home to write to.
     """
+    shipped = [ROOT / "data" / "cache" / "kernels"]
     if chosen := os.environ.get("NUMBA_CACHE_DIR"):
         return [Path(chosen) / "kernels"], []
-    below = Path("rebalance-workbench") / "kernels"
-    named, home = Path(os.environ.get("XDG_CACHE_HOME", "")), Path(os.path.expanduser("~/.cache"))
-    users = named if named.is_absolute() else home
-    kept = [ROOT / "data" / "cache" / "kernels"]
-    if users.is_absolute() and not users.is_relative_to(ROOT):  # there may be no home
-        kept.append(users / below)
-    return kept, [home / below] if home.is_absolute() and home != users else []
+    stated, home = Path(os.environ.get("XDG_CACHE_HOME", "")), Path(os.path.expanduser("~/.cache"))
+    users = (
+        (stated if stated.is_absolute() and not stated.is_relative_to(ROOT) else home)
+        / "rebalance-workbench"
+        / "kernels"
+    )
+    return ([users], shipped) if users.is_absolute() and _can_write(users) else (shipped, [])
+
+
+def _can_write(folder: Path) -> bool:
+    """True where a folder can be written to, or made."""
+    place = next(place for place in (folder, *folder.parents) if place.exists())
+    return place.is_dir() and os.access(place, os.W_OK)
 
 
 class KernelStore(_Cache):  # type: ignore[misc]

@@ -8,7 +8,6 @@ class of a user's own, or a function, may read a file. `make clean` deletes the 
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, fields, is_dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import pandas as pd
 
 from foundation.arguments import is_number, is_whole
 from foundation.errors import DataError
+from foundation.sets import installed_versions
 from foundation.stored import Stored
 from research.allocation.allocation import Allocation, TargetPath, target_path
 from research.allocation.answer import Answer, Binding
@@ -45,6 +45,7 @@ ALLOCATION_LIBRARIES = (  # of allocations, and of the forecasts that they hold
     "skfolio",
     "statsmodels",
     "torch",
+    "xgboost",
     "xgboost-cpu",
 )
 FEWEST_REFITS = 12  # refits: fewer are computed as fast as a file is read
@@ -66,7 +67,7 @@ def kept_target_path(allocation: Allocation, market: Market, start: int = 0, fol
     settings = settings_of(allocation)
     if settings is None or allocation.window == 0:
         return target_path(allocation, market, start)
-    versions = {name: version(name) for name in ALLOCATION_LIBRARIES}
+    versions = installed_versions(ALLOCATION_LIBRARIES)
     stored = _StoredPath(folder, [market.fingerprint, settings, int(start), versions])
     with suppress(DataError, KeyError, OSError, TypeError, ValueError):  # of a damaged file, or another user's folder
         if (found := stored.load()) is not None:

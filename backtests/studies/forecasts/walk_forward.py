@@ -4,7 +4,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from statistics import NormalDist
 from typing import Literal
@@ -17,6 +16,7 @@ from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Rows, frozen
 from foundation.errors import DataError
 from foundation.progress import bar
+from foundation.sets import installed_versions
 from foundation.stored import Stored
 from research.allocation.kept_paths import ALLOCATION_LIBRARIES, settings_of
 from research.forecast import Forecast
@@ -179,7 +179,7 @@ def walk_forward(
     settings = settings_of(forecast)
     if settings is None or len(rows) < FEWEST_DAYS:
         return _walked(forecast, market, rows, int(horizon))
-    versions = {name: version(name) for name in ALLOCATION_LIBRARIES}
+    versions = installed_versions(ALLOCATION_LIBRARIES)
     stored = _StoredForecasts(folder, [market.fingerprint, settings, int(horizon), every, int(start), versions])
     with suppress(DataError, KeyError, TypeError, ValueError):  # of a file that is damaged, whatever is wrong with it
         if (found := stored.load()) is not None:

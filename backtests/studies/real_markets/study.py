@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +41,7 @@ from foundation.arguments import refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT, read_with_record, write_with_record
 from foundation.progress import bar
+from foundation.sets import installed_versions
 from research.allocation import FixedWeights
 from research.learning.card import LEARNING_LIBRARIES
 from research.learning.checksummed import checksum_of
@@ -206,7 +206,7 @@ def made_from(one: Case, budget: Budget) -> dict[str, Any]:
         "multiples": list(MULTIPLES),
         "calendars": list(CALENDAR_SCHEDULES),
         "families": {name: repr(choices) for name, choices in FAMILY_CHOICES.items()},
-        "libraries": {name: version(name) for name in LEARNING_LIBRARIES},
+        "libraries": installed_versions(LEARNING_LIBRARIES),
         "universal": checksum_of(FOLDER),
     }
     if budget.after_tax:

@@ -21,6 +21,7 @@ import pandas as pd
 from desk.feeds.adapter import Adapter, FeedError, Limits, Reply, Request, Wanted
 from desk.feeds.answers import Asked, Bars, at, bar_table, market_rows, over, quoted
 from foundation.errors import DataError
+from foundation.sets import MissingSetError
 from research.market.currency import CURRENCIES
 from research.market.rows import BARS
 
@@ -28,10 +29,6 @@ PAIR = re.compile(r"([A-Z0-9]{1,12})/([A-Z0-9]{2,8})")
 DAY_MS = 86_400_000  # milliseconds
 NEAR_PAIRS = 3  # of an unknown one
 BARRED = (HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS)
-NO_CCXT = (
-    "{} is read through the package ccxt, which is not installed. Run `make setup`, or "
-    "`pip install --no-deps --require-hashes --requirement requirements-ccxt.lock`."
-)
 
 
 class _NextRequest(BaseException):  # ccxt catches some errors, and would go on without the answer
@@ -118,8 +115,8 @@ class CoinExchange(Adapter):
             )
         try:
             ccxt = import_module("ccxt")
-        except ImportError:
-            raise FeedError(NO_CCXT.format(self.name), "source") from None
+        except MissingSetError as error:
+            raise FeedError(f"{self.name} is read through the package ccxt. {error}", "source") from None
         exchange = getattr(ccxt, self.name)({"enableRateLimit": False})
         exchange.has["fetchCurrencies"] = False
         exchange.parse_precision = lambda _: None  # steps of orders: ccxt writes as many zeros as an answer says

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -351,14 +351,13 @@ adds 0.40 points, carry_252 of 0 takes 0.10.
 
 
 FORMAT, BEFORE = "boosted trees 4", "boosted trees 3"  # before: of differences alone, its head beside the settings
-PACKAGES: dict[Library, str] = {"lightgbm": "lightgbm", "xgboost": "xgboost-cpu"}
 
 
 def save_boosted(fitted: FittedBoosted, path: str | Path) -> Path:
     """Write trained trees as one JSON file, whole or not at all. Raises OSError where it cannot be written."""
     record = {
         "format": FORMAT,
-        "version": version(PACKAGES[fitted.settings.library]),
+        "version": import_module(fitted.settings.library).__version__,
         "settings": asdict(fitted.settings) | {"monotone": dict(fitted.settings.monotone)},
         "seen": f"{fitted.seen:%Y-%m-%d}",
         "differences": asdict(fitted.differences),
@@ -378,10 +377,10 @@ def load_boosted(path: str | Path, past: Past) -> FittedBoosted:
     """
     record = _read(Path(path))
     settings = Boosted(**record["settings"])
-    package = PACKAGES[settings.library]
-    if record["version"] != version(package):
+    version = import_module(settings.library).__version__
+    if record["version"] != version:
         raise DataError(
-            f"{path} was written by {package} {shown(record['version'])}, and {version(package)} is installed. Fit the "
+            f"{path} was written by {settings.library} {shown(record['version'])}, and {version} is installed. Fit the "
             "trees anew, or install that version."
         )
     seen = pd.Timestamp(record["seen"])

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.errors import ConfigError, DataError
+from foundation.sets import missing
 from research.market.instruments import instruments_table
 from research.market.market import Market
 from research.market.notes import Note
@@ -253,11 +254,11 @@ SP500_NOTES = (
 def sp500_20() -> Market:
     """Twenty US stocks, 1990-01-02 to 2022-12-28, out of the skfolio package; without quotes.
 
-    Raises : DataError where that package is missing.
+    Raises : MissingSetError where that package is missing.
     """
     package = find_spec("skfolio")  # found and not imported, which would take seconds
     if package is None or package.origin is None:
-        raise DataError("market 'sp500_20' is read from the package skfolio, which is missing. Install the lock anew.")
+        raise missing("skfolio")
     prices = _embedded(Path(package.origin).parent / "datasets" / "data" / "sp500_dataset.csv.gz")
     return _stocks(prices, SP500_SECTORS, "sp500_20", SP500_NOTES)
 

@@ -83,7 +83,8 @@ def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
     together: arrays of one kind, and floats, whatever a user gives.
     """
     assert rebalance("compile").status == 0
-    compiled = json.loads((folders()[0][0].parent / made.NOTE).read_text(encoding="utf-8"))["kernels"]
+    notes = [json.loads(note.read_text(encoding="utf-8")) for note in folders()[0][0].glob(made.NOTES.format("*"))]
+    compiled = {kernel for note in notes for kernel in note["kernels"]}
     for kernel in ("risk_inference._draw_twice", "sharpe_inference._draw_studentised"):  # of a report's intervals
         assert f"backtests.inference.{kernel}" in compiled
     where = ["--reports", str(tmp_path)]
@@ -98,7 +99,7 @@ def test_what_set_up_compiled_is_all_that_is_needed(tmp_path: Path) -> None:
 
 
 def test_a_job_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made, "NOTE", "missing.json")
+    monkeypatch.setattr(made, "NOTES", "missing")
     monkeypatch.setattr(made, "JOBS", {"missing": lambda: None})
     with pytest.raises(ConfigError, match=r"(?s)kernels of missing could not be compiled.*KeyError: 'missing'"):
         made.compile_kernels()

@@ -194,21 +194,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 USERS = Path("rebalance-workbench") / "kernels"
 
 
-@pytest.mark.parametrize("named", ["", "relative/cache"])
-def test_code_is_kept_in_the_checkout_and_where_other_checkouts_find_it(
-    home: Path, monkeypatch: pytest.MonkeyPatch, named: str
+@pytest.mark.parametrize("stated", ["", "relative/cache", "checkout/.cache"])
+def test_code_is_kept_once_for_a_user_where_all_checkouts_find_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, stated: str
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", named)
-    own = home.parent / "checkout" / "data" / "cache" / "kernels"
-    assert folders() == ([own, home / ".cache" / USERS], [])
+    """A cache directory in the checkout, which make states, is that of one checkout alone."""
+    path = str(home.parent / stated) if stated.startswith("checkout") else stated
+    monkeypatch.setenv("XDG_CACHE_HOME", path)
+    shipped = home.parent / "checkout" / "data" / "cache" / "kernels"
+    assert folders() == ([home / ".cache" / USERS], [shipped])
 
 
-def test_what_make_starts_keeps_nothing_outside_the_checkout(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But it finds what the user's other checkouts compiled."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(home.parent / "checkout" / ".cache"))
-    kept, looked = folders()
-    assert kept == [home.parent / "checkout" / "data" / "cache" / "kernels"]
-    assert looked == [home / ".cache" / USERS]
+def test_code_is_kept_where_the_user_states_a_cache_directory(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home.parent / "stated"))
+    assert folders()[0] == [home.parent / "stated" / USERS]
+
+
+def test_code_is_kept_in_the_checkout_where_there_is_no_home_to_write_to(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.parent / "file").write_text("no folder can be made below it")
+    monkeypatch.setenv("HOME", str(home.parent / "file"))
+    assert folders() == ([home.parent / "checkout" / "data" / "cache" / "kernels"], [])
 
 
 def test_a_folder_that_the_user_chose_is_the_only_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,76 @@
+"""The sets of packages that the workbench can do without, and the word that installs a missing one.
+
+pyproject.toml has them as extras. An import of a package that is not installed is answered with its set, wherever the
+import stands, as an error that every command, page and notebook shows as it shows a wrong setting.
+"""
+
+import sys
+from collections.abc import Iterable
+from importlib.abc import MetaPathFinder
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import Any
+
+from foundation.errors import ConfigError
+
+SETS = {  # the modules that the workbench imports, by the set that brings them
+    "learn": (
+        *("torch", "lightgbm", "xgboost", "gymnasium", "stable_baselines3", "lightning", "pytorch_forecasting"),
+        *("sklearn", "arch", "statsmodels", "ruptures"),
+    ),
+    "service": (
+        *("fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "redis", "prometheus_client", "pymongo", "bson"),
+        *("anyio", "argon2", "cryptography", "joserfc", "authlib", "webauthn", "pywebpush", "mcp"),
+        *("feedparser", "vaderSentiment"),
+    ),
+    "peers": ("skfolio", "sklearn", "pypfopt", "riskfolio", "vectorbt", "cvxpy", "scs"),
+    "cluster": ("distributed", "dask", "cryptography"),
+    "ccxt": ("ccxt",),
+}
+
+
+class MissingSetError(ModuleNotFoundError, ConfigError):
+    """A package is asked for whose set is not installed."""
+
+
+def missing(module: str) -> MissingSetError:
+    """The error that says which set brings a module, and how to install it."""
+    first, *more = (name for name, modules in SETS.items() if module in modules)
+    also = f" (and with {' and '.join(more)})" if more else ""
+    return MissingSetError(
+        f"{module} is not installed: it comes with the set '{first}'{also}. Install that by `make setup SETS={first}` "
+        f"in the folder of the workbench, or there by `pip install -e '.[{first}]'` into an environment of your own.",
+        name=module,
+    )
+
+
+def has_set(name: str) -> bool:
+    """True where all modules of a set are installed."""
+    return all(find_spec(module) for module in SETS[name])
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of those packages that are installed, by the names under which an index has them."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class Finder(MetaPathFinder):
+    """The last that Python asks for a module: nobody has found it."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """Raise MissingSetError for an import of a module of a set; who asks only whether there is one is told no."""
+        importing = sys._getframe(2).f_code.co_name == "_find_and_load_unlocked"  # else importlib.util.find_spec
+        if importing and any(name in modules for modules in SETS.values()):
+            raise missing(name)
+
+
+def answer_imports() -> None:
+    """Answer imports of this process from now on."""
+    if not any(isinstance(finder, Finder) for finder in sys.meta_path):
+        sys.meta_path.append(Finder())
