@@ -67,7 +67,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     return result
 
 
-pytest_plugins = ["needed"]
+pytest_plugins = ["needed", "reported"]
 
 gc.disable()  # until all is imported, a million objects that stay
 

@@ -168,7 +168,7 @@ def test_an_alert_that_no_channel_took_is_said_and_tried_again(home: Path) -> No
     settle(file=str(home / "a file" / "out.jsonl"))
     for _ in range(2):
         (said,) = alert_trouble(NO_DATA, Time().clock)
-        assert said.startswith("file did not take [urgent] Steady: no data: [Errno 20] Not a directory")
+        assert said.startswith("file did not take [urgent] Steady: no data: [Errno 17] File exists")
     settle()
     assert send_waiting(Time().clock) == ["file took [urgent] Steady: no data."]
 
