@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 def processors() -> int:
-    """How many processors this process may use; of a system that does not say so, how many there are."""
+    """The number of processors that this process may use; where the system does not say so, that of all."""
     allowed = getattr(os, "sched_getaffinity", None)
     return len(allowed(0)) if allowed else os.cpu_count() or 1
 

@@ -1,4 +1,4 @@
-"""What is made for every machine: no name of one system alone, and no test that judges by a clock."""
+"""Code and tests are for every machine: they name nothing of one system alone, and no test judges by a clock."""
 
 import ast
 import re
