@@ -67,6 +67,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     return result
 
 
+pytest_plugins = ["needed", "reported"]
+
 gc.disable()  # until all is imported, a million objects that stay
 
 

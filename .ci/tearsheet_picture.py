@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from desk.commands.print_page import OPTIONS, browser
+from desk.commands.print_page import OPTIONS
 from foundation.files import work_folder
+from foundation.paper.browser import browser
 
 PICTURE = Path(__file__).parent.parent / "docs" / "tearsheet.png"
 WIDE, HIGH = 1200, 900  # px of a window: what a reader sees before scrolling

@@ -12,7 +12,6 @@ The memory of a worker after each of its runs, which must not grow with them.
 
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from backtests.evaluation.backtest_figures import HEADLINE_FIGURES
 from backtests.runs.batch_changes import changes_between
@@ -27,6 +27,7 @@ from backtests.sheets.pages.batch import batch_html
 from benchmarks.timing import keep, machine, processor_seconds, show, versions
 from desk.commands.batch.plan import Job, notebook_named
 from desk.commands.batch.run import Outcome, drawdowns, outcome, table_of
+from foundation.machine import peak_memory_of_children
 
 RUNS = 1_000
 SECONDS, BYTES, SHARE = 1.0, 300_000, 0.6  # what is to be reached
@@ -90,7 +91,7 @@ def against_single(count: int) -> dict[str, float]:
         ).sum(axis=0)
         grid = ",".join(map(str, draws))
         both = command("batch", FILE, "--grid", f"draws={grid}", "--workers", 2, "--reports", Path(folder) / "b")
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    largest = peak_memory_of_children() / 2**20
     return {
         "single": float(single[0]), "single_processor": float(single[1]), "batch": both[0], "batch_processor": both[1],
         "largest_mib": largest,
@@ -107,7 +108,7 @@ def worker_memory(count: int) -> list[float]:
             job = Job(file, ("policy=quarterly",))
             made = outcome(job, notebook=notebook_named("rebalance_now"), reports=Path(folder) / "r", retrain=False)
             assert made.status == "made", made.verdict
-            found.append(int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20)
+            found.append(psutil.Process().memory_info().rss / 2**20)
     return found
 
 

@@ -6,7 +6,6 @@ the same wealth. Seconds are the processor's. The bound is that of a plain loop:
 from the first cache for each asset and day of each configuration.
 """
 
-import resource
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from benchmarks import with_vectorbt
 from benchmarks.jobs import Job
 from benchmarks.timing import keep, machine, show, versions
 from foundation.arrays import Array
+from foundation.machine import peak_memory
 from research.accounting import Costs
 from research.allocation import Allocation, EqualWeights, FixedWeights, TargetPath, target_path
 from research.market import Market, instruments_table, load_market
@@ -233,7 +233,7 @@ def large() -> dict[str, dict[str, float]]:
         configurations, paths = same_configurations(market, Threshold(EqualWeights(), 1.0 / n), count)
         before = time.process_time()
         play_batch(market, configurations, paths, TRACKING_PENALTY, YEAR)
-        took, peak = time.process_time() - before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        took, peak = time.process_time() - before, peak_memory() / 1e9
         found[f"{n:,} assets x {days:,} days x {count:,}"] = {"seconds": took, "peak_GB": peak}
     return found
 

@@ -27,6 +27,7 @@ from desk.feeds.fetching import MIRROR
 from desk.feeds.refresh import fetch
 from foundation.files import ROOT
 from foundation.home import STORES
+from foundation.machine import peak_memory
 from research.market.calendars import sessions
 from research.market.quality import check
 from research.market.reading.from_store import StoredLine, market_from_store
@@ -158,7 +159,7 @@ def main() -> None:
         names = store.assets()
         chosen = names[:: ASSETS // CHOSEN]
         lines = {name: StoredLine(name, "XNYS") for name in chosen}
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = peak_memory()
         found = {"a market of 500, the first of a process": timed(lambda: market_from_store(store, lines))}
         found["a market of 500"] = timed(lambda: market_from_store(store, lines))
         closes = closes_store(Path(place) / "closes", store, chosen)
@@ -174,7 +175,7 @@ def main() -> None:
     rows: list[list[str]] = []
     for name, (wall, processor) in found.items():
         rows.append([name, f"{wall:.2f}", f"{processor:.2f}", f"{AIMS[name]:g}" if name in AIMS else ""])
-    notes = [f"{size:.2f} GB on disk; peak before the first market {peak / 1e6:.2f} GB. {machine()}"]
+    notes = [f"{size:.2f} GB on disk; peak before the first market {peak / 1e9:.2f} GB. {machine()}"]
     head = ["task", "seconds", "of processor", "aim"]
     show("The store of prices, 5,000 assets of 30 years", head, rows, [*notes, versions("pandas", "pyarrow")])
     keep("market_data", {name: {"seconds": wall, "processor": processor} for name, (wall, processor) in found.items()})

@@ -6,7 +6,6 @@ searched for. Seconds of the processor are those of all threads; those by the cl
 work.
 """
 
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from backtests.today.future_paths import Opening
 from backtests.today.plan import WORKERS, _Game, draw, fails
 from backtests.today.plan_paths import PlanOpening, bands_in_months
 from benchmarks.timing import keep, machine, show, versions
+from foundation.machine import peak_memory
 from research.accounting.costs import Tax
 from research.accounting.spending import Spending
 from research.portfolio import load_portfolio
@@ -77,7 +77,7 @@ def main() -> None:
             facts |= {name: (used, clock), f"{name}, safe amount": (searched, searching)}
             rows.append([name, f"{used:.1f}", f"{clock:.1f}", f"{searched:.1f}", f"{searching:.1f}"])
             rows[-1] += [f"{100 * failed.mean():.1f} %", f"{safe.value:,.0f}"]
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    memory = peak_memory() / 1e9
     total = [sum(each[k] for each in facts.values()) for k in (0, 1)]
     show(
         f"{paths:,} futures of {YEARS} years, paid each {every}, {len(market.assets)} assets, {WORKERS} threads",

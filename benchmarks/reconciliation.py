@@ -12,25 +12,22 @@ from benchmarks.timing import keep, machine, show, versions
 
 ASSETS, DAYS, AIM = 3_000, 7_560, 1.5  # the aim in GB
 ALONE = f"""
-import json, re, time
-from pathlib import Path
+import json, time
 from backtests.engine import backtest
 from benchmarks.grid import simulated
+from foundation.machine import peak_memory
 from research.accounting import Costs
 from research.allocation import EqualWeights
 from research.rules import Calendar
 
-def peak():  # of this process alone: `getrusage` counts the parent's too
-    return int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1e6
-
 market, found = simulated({DAYS}, {ASSETS}), {{}}
-found["market, GB"] = peak()
+found["market, GB"] = peak_memory() / 1e9
 played = backtest(market, Calendar(EqualWeights(), "quarter"), Costs.bps({ASSETS}, commission=10))
-found["backtest, GB"] = peak()
+found["backtest, GB"] = peak_memory() / 1e9
 before = time.process_time()
 played.reconcile()
 found["reconcile, processor seconds"] = time.process_time() - before
-found["reconcile, GB"] = peak()
+found["reconcile, GB"] = peak_memory() / 1e9
 print(json.dumps(found))
 """
 

@@ -8,7 +8,7 @@ from benchmarks.timing import keep, machine, show, versions
 
 SECONDS = 2.0  # what is to be reached, warm
 SHEET = """
-import json, resource, tempfile, time
+import json, tempfile, time
 before = time.perf_counter(), time.process_time()
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from backtests.sheets.pages.risk_sheet import write_risk_sheet
 from research.accounting import Costs
 from research.allocation import FixedWeights
 from research.market import instruments_table
+from foundation.machine import peak_memory
 from research.portfolio import load_portfolio
 from research.portfolio.portfolio import Limits
 from research.risk import Garch, simulated_market
@@ -49,7 +50,7 @@ for _ in range(3):
 print(json.dumps({
     "seconds": min(lap[0] for lap in laps), "processor_seconds": min(lap[1] for lap in laps),
     "first_seconds": laps[0][0], "import_seconds": imported[0], "import_processor_seconds": imported[1],
-    "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, "megabytes_of_page": size / 1e6,
+    "gigabytes": peak_memory() / 1e9, "megabytes_of_page": size / 1e6,
 }))
 """
 

@@ -21,10 +21,11 @@ from benchmarks.timing import keep, machine, show
 from desk.service.caller import Caller, Service
 from desk.service.pages.overviews import MadeFrom, kept_rows, refreshed
 from desk.service.store.tables import Overview, StoredPortfolio, User
+from foundation.paper.browser import browser as browser_program
 from research.market.calendars import sessions
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from browser import WIDE, chromium
+from browser import WIDE
 from people import PASSWORD
 from served import Served
 
@@ -108,7 +109,7 @@ def main(paths: tuple[str, ...] = PATHS) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         served = Served(Path(folder) / "service")
         email = served.user("manager")
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=browser_program(), args=["--no-sandbox"])
         context = browser.new_context(base_url=served.address)
         headers = {"Origin": served.address, "X-Requested-With": "benchmark"}
         asked = {"email": email, "password": PASSWORD, "cookie": True}

@@ -20,7 +20,7 @@ KEYS = {
 }
 SECONDS, GIGABYTES = 15.0, 1.5  # what is to be reached
 SHEET = """
-import json, resource, sys, tempfile, time
+import json, sys, tempfile, time
 from pathlib import Path
 from desk.commands.made import run_for
 from desk.commands.report import trades_of
@@ -28,6 +28,7 @@ from backtests.comparison import compare
 from backtests.sheets.sections.first_screen import first_screen
 from backtests.sheets.sections.sections import SECTIONS
 from backtests.sheets.pages.tearsheet import write_tearsheet
+from foundation.machine import peak_memory
 from research.portfolio import load_portfolio
 file, keys, whole = sys.argv[1:]
 compared = compare(load_portfolio(file, json.loads(keys)))
@@ -49,7 +50,7 @@ with tempfile.TemporaryDirectory() as folder:
 print(json.dumps({
     "years": len(played.net_returns) / played.periods_per_year, "policies": len(compared.backtests),
     "seconds": time.perf_counter() - clock, "processor_seconds": time.process_time() - used,
-    "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, "megabytes_of_page": size / 1e6,
+    "gigabytes": peak_memory() / 1e9, "megabytes_of_page": size / 1e6,
     "parts": parts,
 }))
 """

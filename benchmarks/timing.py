@@ -8,7 +8,6 @@ import gc
 import json
 import os
 import platform
-import re
 import resource
 import sys
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from foundation.arrays import Array
+from foundation.machine import processor_name
 
 FOLDER = Path(__file__).parent.parent / ".cache" / "benchmarks"
 TURN = 0.02  # seconds that a contestant's turn takes at least: what is short is called more often
@@ -74,13 +74,7 @@ def processor_seconds() -> float:
 
 def machine() -> str:
     """Cores and processor family, without a name of the machine."""
-    try:
-        info = Path("/proc/cpuinfo").read_text()
-        model, family = (re.search(rf"^{key}\s*: (.+)$", info, re.MULTILINE) for key in ("model name", "cpu family"))
-        processor = f"{model[1]}, family {family[1]}" if model and family else platform.machine()
-    except OSError:
-        processor = platform.processor() or platform.machine()
-    return f"{os.cpu_count()} cores of {processor}; {platform.system()}"
+    return f"{os.cpu_count()} cores of {processor_name()}; {platform.system()}"
 
 
 def versions(*packages: str) -> str:

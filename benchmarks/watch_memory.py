@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import psutil
 import yaml
 
 from desk.commands.cycle import watch
@@ -57,7 +58,7 @@ def still(folder: Path, count: int) -> tuple[Path, np.ndarray]:
 
 def resident() -> float:
     """Memory that this process occupies, MB."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+    return psutil.Process().memory_info().rss / 1e6
 
 
 def watched(folder: Path, count: int) -> float:

@@ -2,17 +2,20 @@
 
 import base64
 import re
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pytest
 from axe_playwright_python.sync_playwright import Axe
+from needed import missing
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+
+from foundation.errors import ConfigError
+from foundation.paper.browser import browser
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}  # windows of the pages of the service
 AUTHENTICATOR = {
@@ -84,13 +87,11 @@ MEASURE = """
 """
 
 
-@cache
 def chromium() -> str:
-    """Path of a browser; where there is none the test fails, since nothing else says that the page fits."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    pytest.fail("no chromium on PATH, in which pages are tested. Debian: apt-get install chromium fonts-liberation")
+    """Path of a browser; where there is none, the test is skipped as `missing` says."""
+    with suppress(ConfigError):
+        return browser()
+    return missing("a browser")
 
 
 def redrawn(block: str) -> str:
@@ -107,7 +108,7 @@ def redrawn(block: str) -> str:
 
 
 def browse(folder: Path, *options: str) -> str:
-    """Run a headless Chromium with a profile of its own, without network; gives what it prints."""
+    """Run a browser without windows, with a profile of its own, without network; gives what it prints."""
     quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
              "--disable-component-update", "--disable-sync", "--virtual-time-budget=20000"]  # fmt: skip
     command = [chromium(), *quiet, f"--user-data-dir={folder / 'profile'}", *options]
@@ -119,8 +120,9 @@ THREAD = ThreadPoolExecutor(1)  # Playwright's loop would hinder other tests in 
 
 @cache
 def shared() -> Browser:
-    """One Chromium for all pages of a process; to be used in `THREAD`. It ends with the process."""
-    return sync_playwright().start().chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+    """One browser for all pages of a process; to be used in `THREAD`. It ends with the process."""
+    program = chromium()  # first: Playwright would be left started, and starts once
+    return sync_playwright().start().chromium.launch(executable_path=program, args=["--no-sandbox"])
 
 
 def check_page(page: str, drawn: int = 51) -> None:

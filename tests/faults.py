@@ -23,6 +23,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
+from foundation.machine import path_of
+
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink")
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 KILLED = range(10, 100_000, 40)  # the operations at which a job is killed in fact
@@ -137,10 +141,10 @@ def _count(folder: Path, before: Callable[[int], object]) -> None:
 def _is_below(folder: Path, path: Any, within: Any = -1) -> bool:
     """Is an open file or a path below a folder? A path may be relative to an open folder, as in `shutil.rmtree`."""
     if isinstance(path, int):
-        path = os.readlink(f"/proc/self/fd/{path}")
+        path = path_of(path)
     if not isinstance(path, str | bytes | os.PathLike):
         return False
-    base = os.readlink(f"/proc/self/fd/{within}") if isinstance(within, int) and within >= 0 else ""
+    base = path_of(within) if isinstance(within, int) and within >= 0 else ""
     return Path(os.path.abspath(Path(base, os.fsdecode(path)))).is_relative_to(folder)
 
 
@@ -163,15 +167,10 @@ def full_at(size: int) -> Iterator[None]:
 
 def children(pid: int) -> list[int]:
     """The processes that a process has started."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(path.parent.name))
-    return found
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextmanager
@@ -188,6 +187,6 @@ def workers_forked_after(*modules: str) -> Iterator[None]:
 def alive(pid: int) -> bool:
     """Is it there, and not only its entry in the table of processes?"""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False

@@ -25,6 +25,8 @@ from browser import chromium
 from nbformat.sign import NotebookNotary
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from foundation.paper.browser import browser as browser_program
+
 ROOT = Path(__file__).parents[1]
 EXECUTED = ROOT / ".cache" / "notebooks"  # by conftest.py
 OURS = ('class="sheet', 'class="trade-list')
@@ -138,14 +140,14 @@ def wrong_in(page: Page, styled: bool = True) -> list[str]:
 
 
 def test_blocks_of_notebooks_look_in_jupyter_as_on_their_pages(tmp_path: Path) -> None:
-    notebook = first_blocks(executed_notebooks())
+    program, notebook = chromium(), first_blocks(executed_notebooks())
     blocks, trusted, untrusted = len(notebook.cells), tmp_path / "trusted.ipynb", tmp_path / "untrusted.ipynb"
     assert blocks >= 12
     for path in (trusted, untrusted):
         nbformat.write(notebook, path)
         notebook.metadata["name"] = path.name  # a signature is of the content
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium())
+        browser = playwright.chromium.launch(executable_path=program)
         page = browser.new_page()
         page.goto(as_page(notebook, tmp_path / "page.html"))
         assert wrong_in(page) == []
@@ -168,7 +170,7 @@ def pictures(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as work:
-        browser, paths = playwright.chromium.launch(executable_path=chromium()), executed_notebooks()
+        browser, paths = playwright.chromium.launch(executable_path=browser_program()), executed_notebooks()
         trusted = [Path(shutil.copy(path, work)) for path in paths]
         for path in paths:
             notebook = nbformat.read(path, 4)

@@ -18,6 +18,7 @@ from backtests.runs.tasks import DEATHS, PATIENCE, check_workers, connected
 from foundation.arguments import refuse
 from foundation.errors import ConfigError
 from foundation.files import work_folder
+from foundation.machine import processors
 
 LOCAL_HOST = "127.0.0.1"
 PAGES = "distributed.{}.http.routes"  # setting: what Dask shows to whoever asks
@@ -103,7 +104,7 @@ def join(address: str, host: str, workers: int | None) -> NoReturn:
 def _count(workers: int | None) -> int:
     """The number of workers to start."""
     if workers is None:
-        return len(os.sched_getaffinity(0))
+        return processors()
     if workers:
         check_workers(workers)
     return workers

@@ -5,11 +5,10 @@ So both are checked before a library is loaded, and a later error that comes fro
 """
 
 import errno
-import os
-import resource
 from threading import Event, Thread
 
 from foundation.errors import ConfigError
+from foundation.machine import address_space, processors
 
 LEAST_SPACE = 5 * 2**28  # bytes of address space in which the libraries can be loaded
 THREADS, OF_A_CORE = 32, 4  # threads and processes of a report, and those that libraries start besides for each core
@@ -23,7 +22,7 @@ NO_THREAD = (
 
 def check_limits() -> None:
     """Raise ConfigError where the address space or the number of threads is limited to less than commands need."""
-    space = _space()
+    space = address_space()
     if space is not None and space < LEAST_SPACE:
         raise ConfigError(
             f"The address space of this process is limited to {space >> 20:,} MiB, and the libraries alone take "
@@ -33,7 +32,7 @@ def check_limits() -> None:
         return
     ended, started = Event(), list[Thread]()
     try:
-        for _ in range(THREADS + OF_A_CORE * len(os.sched_getaffinity(0))):
+        for _ in range(THREADS + OF_A_CORE * processors()):
             started.append(Thread(target=ended.wait, daemon=True))
             started[-1].start()
     except RuntimeError as error:
@@ -52,7 +51,7 @@ def limit_reached(error: Exception) -> str:
         return NO_THREAD
     if number not in (None, errno.ENOMEM):
         return ""
-    space = _space()
+    space = address_space()
     if space is not None:
         return f"The command failed ({_text(error)}) with an address space of {space >> 20:,} MiB. {SPACE}"
     if isinstance(error, MemoryError) or number == errno.ENOMEM:
@@ -62,9 +61,3 @@ def limit_reached(error: Exception) -> str:
 
 def _text(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _space() -> int | None:
-    """Bytes to which the address space of this process is limited, or None."""
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    return None if limit == resource.RLIM_INFINITY else limit

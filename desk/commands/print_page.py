@@ -1,11 +1,10 @@
-"""Printing the page of a run as PDF, beside it, by Chromium, and drawing its pictures as PNG files.
+"""Printing the page of a run as PDF, beside it, by Chromium, Chrome or Edge, and drawing its pictures as PNG files.
 
 The PDF is what the browser's own print dialog gives. Header, page numbers and breaks come from the page's own style.
 """
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Collection
 from pathlib import Path
@@ -17,12 +16,11 @@ from desk.commands.finished_run import sheet_of
 from foundation.arguments import one_of, refuse
 from foundation.errors import ConfigError, DataError
 from foundation.files import work_folder, write_whole, writing
+from foundation.paper.browser import browser
 from foundation.paper.files import PICTURES, png_file
 from foundation.paper.wording import counted
 from foundation.progress import bar
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-GIVEN = "REBALANCE_CHROMIUM"  # environment variable: path of the browser
 SECTION = re.compile(r'<[^>]* data-section="(\w+)"')  # of a page: the element of a section with its name
 SECONDS = 120  # after which a browser that does not end is stopped
 OPTIONS = (
@@ -45,7 +43,7 @@ def print_page(run: Path, *, full: bool = False, sections: Collection[str] = ())
     full     : true to print all that is folded on the page, too.
     sections : names of the sections to print, whole; none for the page as it opens.
     Raises   : DataError for what is no run, for one without a page, and where the browser prints nothing; ConfigError
-               for a section that the page does not have, and where no Chromium is found.
+               for a section that the page does not have, and where there is no browser.
     """
     page = run if run.is_file() else _sheet(found_at(run))
     if page.suffix != ".html":
@@ -110,22 +108,6 @@ def write_pngs(run: Path, place: Path) -> str:
             write_whole(place / f"{svg.stem}.png", png_file(svg.read_text(encoding="utf-8")))
             progress.update()
     return f"Drawn into {place}: {counted(len(drawn), 'PNG file')}."
-
-
-def browser() -> str:
-    """Path of a Chromium: the one that REBALANCE_CHROMIUM names, or the first on PATH.
-
-    Raises : ConfigError, saying how to get one, where there is none.
-    """
-    given = os.environ.get(GIVEN, "")
-    found = shutil.which(given) if given else next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        where = f"{GIVEN} is {given!r}, which is no program" if given else f"none of {', '.join(NAMES)} is on PATH"
-        raise ConfigError(
-            f"a PDF is printed by Chromium, and {where}. Install one (Debian: apt-get install chromium "
-            f"fonts-liberation), or give the path of one in {GIVEN}; or print the page from any browser."
-        )
-    return found
 
 
 def write_pdf(page: Path, pdf: Path) -> None:

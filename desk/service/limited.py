@@ -18,6 +18,7 @@ from typing import Any
 from desk.service.problems import Problem, failure, place_among
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.home import HOME, STORES
+from foundation.machine import limit_address_space, processors
 from research.market.store import stores_folder
 from research.portfolio.file.document import TRUST
 
@@ -39,8 +40,8 @@ IN_REQUESTS = {  # what a message of the command line names, and what a request 
     "Run: rebalance report ": "POST /api/report for ",
 }
 TOO_LARGE = 3  # exit status of a process that met its limit of memory
-AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
-WAITING = BoundedSemaphore(min(2 * (os.cpu_count() or 1) + 4, 16))  # with those at work; reads keep their threads
+AT_ONCE = BoundedSemaphore(processors())
+WAITING = BoundedSemaphore(min(2 * processors() + 4, 16))  # with those at work; reads keep their threads
 BUSY = "The processors are busy: send it again."
 FORKS = get_context("forkserver")
 
@@ -51,7 +52,7 @@ def limited(work: Callable[..., Any], *given: Any, home: Path, memory: int = MEM
     work    : function of a module.
     given   : its arguments, which can be pickled.
     home    : folder of the tenant, which is the `REBALANCE_HOME` of the process.
-    memory  : most bytes of its addresses.
+    memory  : most bytes of its addresses, where the system can limit them.
     seconds : most processor seconds.
     Raises  : ConfigError with the message of an error in what was sent; Problem 400 where a limit is met, and 503 where
               no processor is free.
@@ -101,8 +102,8 @@ def _run(
     seconds: int,
 ) -> None:
     """Run a function within limits, and send its result or its error."""
-    for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
-        resource.setrlimit(kind, (most, most))
+    limit_address_space(memory)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     os.environ |= environment
     try:
         answer = json.dumps({"result": work(*given)}, allow_nan=False)

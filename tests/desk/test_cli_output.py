@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from commanded import FILE, ROOT, TRADES, rebalance
+from needed import LINUX
 
 from backtests.runs.tasks import MOST_WORKERS
 from desk.commands.orders import trades
@@ -197,6 +198,7 @@ def test_an_interrupted_command_says_that_nothing_was_written(monkeypatch: pytes
     assert (done.status, done.said) == (130, "Interrupted; nothing unfinished was kept.\n")
 
 
+@LINUX
 def test_a_full_disk_behind_the_output_is_said() -> None:
     for words in (["research", "policies"], [*TRADES, FILE], ["trades", "--help"], ["--version"]):  # of several lengths
         with open("/dev/full", "w") as full:

@@ -90,7 +90,7 @@ def under_permissions(folder: Path) -> Ended:
 
 def as_any_user() -> None:
     """Root, too, may then write only where the permissions say so."""
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAPABILITY_OF_ROOT, 0, 0, 0)
 
 

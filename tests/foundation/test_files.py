@@ -24,6 +24,7 @@ from foundation.files import (
     write_whole,
     write_with_record,
 )
+from foundation.machine import path_of
 
 
 def names(folder: Path) -> list[str]:
@@ -132,7 +133,7 @@ def test_a_folder_is_synced_with_all_that_it_holds(tmp_path: Path, monkeypatch: 
     for name in ("1", "a/2", "a/b/3"):
         (tmp_path / name).touch()
     synced: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(path_of(handle)))
     sync(tmp_path)
     assert sorted(synced) == sorted(map(str, [tmp_path, *tmp_path.rglob("*")]))
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from needed import LINUX
 
 ROOT = Path(__file__).parents[3]
 LIMITED = """
@@ -28,11 +29,14 @@ run_app(app)
 """
 
 
+SPACE = "The address space of this process is limited to {} MiB, and the libraries alone take"
+
+
 @pytest.mark.parametrize(
     ("kind", "limit", "said"),
     [
-        ("RLIMIT_AS", 2**30, "The address space of this process is limited to 1,024 MiB, and the libraries alone take"),
-        ("RLIMIT_AS", 2**28, "The address space of this process is limited to 256 MiB, and the libraries alone take"),
+        pytest.param("RLIMIT_AS", 2**30, SPACE.format("1,024"), marks=LINUX),
+        pytest.param("RLIMIT_AS", 2**28, SPACE.format("256"), marks=LINUX),
         ("RLIMIT_NPROC", 1, "The system starts no more threads or processes for this user: raise the limit"),
         ("RLIMIT_NPROC", 12, "The system starts no more threads or processes for this user: raise the limit"),
     ],
@@ -60,6 +64,7 @@ run_app(app)
 """
 
 
+@LINUX
 @pytest.mark.parametrize(
     ("error", "said"),
     [

@@ -12,6 +12,7 @@ from typing import Any
 import dask
 import pytest
 from distributed import Client, LocalCluster, Security
+from needed import missing
 
 from backtests.runs import cluster_access, tasks
 from backtests.runs.cluster_access import own_certificate
@@ -23,7 +24,7 @@ DOC = Path(__file__).parents[3] / "docs" / "sweeps.md"
 def made_at(folder: Path) -> dict[str, Any]:
     """A key and a certificate as the guide says to make them, and dask's settings with their paths."""
     if shutil.which("openssl") is None:
-        pytest.fail("no openssl on PATH, which makes the test's certificate. Debian: apt-get install openssl")
+        missing("openssl")
     (said,) = (line for line in DOC.read_text(encoding="utf-8").splitlines() if line.startswith("    openssl "))
     folder.mkdir()
     subprocess.run(said.split(), cwd=folder, check=True, capture_output=True)

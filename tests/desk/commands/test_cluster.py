@@ -22,6 +22,7 @@ import psutil
 import pytest
 import yaml
 from commanded import ROOT, rebalance
+from needed import missing
 from recipes import CODE
 
 from backtests.runs import cluster_access, tasks
@@ -81,6 +82,8 @@ class Machine(NamedTuple):
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with key, certificate and settings, all as the guide says."""
+    if shutil.which("openssl") is None:
+        missing("openssl")
     folder = tmp_path_factory.mktemp("dask")
     subprocess.run(in_guide("openssl req").split(), cwd=folder, check=True, capture_output=True)
     (text,) = re.findall(r"^    distributed:\n(?:     .*\n)+", GUIDE, re.MULTILINE)

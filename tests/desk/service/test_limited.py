@@ -1,25 +1,26 @@
 """Work in a limited process: its result, its errors and its limits."""
 
 import os
-import resource
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from needed import LINUX
 
 from desk.service.limited import limited
 from desk.service.portfolios.validation import read_sent, yaml_of
 from desk.service.problems import Problem
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
+from foundation.machine import address_space
 from research.portfolio.file.strict_yaml import read_yaml
 
 SIXTY_FORTY = (ROOT / "data" / "portfolios" / "sixty_forty.yaml").read_text()
 
 
 def environment() -> list[Any]:
-    return [os.environ["REBALANCE_HOME"], os.environ["REBALANCE_TRUST_CODE"], resource.getrlimit(resource.RLIMIT_AS)[1]]
+    return [os.environ["REBALANCE_HOME"], os.environ["REBALANCE_TRUST_CODE"]]
 
 
 def refuse(word: str) -> None:
@@ -45,7 +46,12 @@ def die() -> None:
 
 def test_a_result_comes_from_a_process_that_trusts_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_TRUST_CODE", "1")
-    assert limited(environment, home=tmp_path, memory=3 << 30) == [str(tmp_path), "0", 3 << 30]
+    assert limited(environment, home=tmp_path) == [str(tmp_path), "0"]
+
+
+@LINUX
+def test_the_memory_of_the_process_is_limited(tmp_path: Path) -> None:
+    assert limited(address_space, home=tmp_path, memory=3 << 30) == 3 << 30
 
 
 def test_an_error_in_what_was_sent_is_told(tmp_path: Path) -> None:
@@ -53,7 +59,9 @@ def test_an_error_in_what_was_sent_is_told(tmp_path: Path) -> None:
         limited(refuse, "SPY", home=tmp_path)
 
 
-@pytest.mark.parametrize(("work", "limits"), [(spin, {"seconds": 1}), (fill, {"memory": 3 << 30}), (die, {})])
+@pytest.mark.parametrize(
+    ("work", "limits"), [(spin, {"seconds": 1}), pytest.param(fill, {"memory": 3 << 30}, marks=LINUX), (die, {})]
+)
 def test_a_limit_is_told_and_nobody_else_is_disturbed(work: Any, limits: dict[str, int], tmp_path: Path) -> None:
     with pytest.raises(Problem, match="more than") as problem:
         limited(work, home=tmp_path, **limits)

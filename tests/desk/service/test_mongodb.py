@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bson.decimal128 import Decimal128
+from database_servers import mongod
 from fastapi import FastAPI
 from mongodb_server import Server, mongodb_server
 from sqlalchemy import select
@@ -34,6 +35,19 @@ def document(day: datetime, nav: float) -> dict[str, Any]:
     return {"name": "Sixty-forty", "day": day, "held": held, "cash": 21_350.4, "nav": nav}
 
 
+def documents() -> list[dict[str, Any]]:
+    found = [document(day, nav) for day, nav in zip(DAYS, (1.99e6, 2.0e6, 2.01e6), strict=True)]
+    return [*found, {**document(DAYS[2], 1.0), "name": "Another"}]
+
+
+def check_read(tree: dict[str, Any], folder: Path) -> None:
+    """What is read is the newest document as what is held, and all of the portfolio as its history."""
+    (folder / "p.yaml").write_text(yaml_of(read_mongodb(tree, "house", folder)))
+    found, stated = load_portfolio(folder / "p.yaml"), load_portfolio("data/portfolios/sixty_forty.yaml")
+    assert found.table().equals(stated.table())
+    assert found.nav_history.nav.tolist() == [1.99e6, 2.0e6]  # the last close is that of the holdings
+
+
 @pytest.fixture
 def tree() -> dict[str, Any]:
     """The portfolio without what it holds."""
@@ -46,22 +60,30 @@ def tree() -> dict[str, Any]:
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with mongodb_server() as (address, running):
         monkeypatch.setenv("MONGODB_HOUSE", address)
-        running.documents = [document(day, nav) for day, nav in zip(DAYS, (1.99e6, 2.0e6, 2.01e6), strict=True)]
-        running.documents += [{**document(DAYS[2], 1.0), "name": "Another"}]
+        running.documents = documents()
         yield running
 
 
 def test_the_newest_document_is_what_is_held_and_all_are_the_history(
     server: Server, tree: dict[str, Any], tmp_path: Path
 ) -> None:
-    (tmp_path / "p.yaml").write_text(yaml_of(read_mongodb(tree, "house", tmp_path)))
-    found, stated = load_portfolio(tmp_path / "p.yaml"), load_portfolio("data/portfolios/sixty_forty.yaml")
-    assert found.table().equals(stated.table())
-    assert found.nav_history.nav.tolist() == [1.99e6, 2.0e6]  # the last close is that of the holdings
+    check_read(tree, tmp_path)
     (asked,) = server.asked
     assert (asked["find"], asked["$db"], asked["filter"], asked["sort"]) == (
         "days", "desk", {"name": "Sixty-forty"}, {"day": -1},
     )  # fmt: skip
+
+
+def test_a_server_of_mongodb_itself_gives_the_same(
+    tree: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mongod() as client:
+        monkeypatch.setenv("MONGODB_HOUSE", "mongodb://{}:{}".format(*client.address or ()))
+        client["desk"]["days"].insert_many(documents()[::-1])
+        check_read(tree, tmp_path)
+        client["desk"]["days"].delete_many({"name": "Sixty-forty"})
+        with pytest.raises(DataError, match=r"desk\.days has no document of 'Sixty-forty'"):
+            read_mongodb(tree, "house", tmp_path)
 
 
 def test_of_too_many_documents_the_newest_are_read(

@@ -3,9 +3,9 @@
 import logging
 import re
 import ssl
-import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from threading import Barrier
 from typing import Any
 
@@ -76,6 +76,14 @@ def rows(service: Service) -> int:
         return session.query(PushSubscription).count()
 
 
+class At(datetime):
+    """A clock that stands still."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "At":
+        return cls(2022, 12, 30, 9, 30, tzinfo=tz)
+
+
 def settle() -> None:
     """Return once all that was to be sent is sent: a message makes its sendings, and each may wait for a thread."""
     for _ in range(2):
@@ -86,15 +94,16 @@ def settle() -> None:
 
 
 def test_a_message_is_read_by_its_browser_alone_and_signed_for_its_push_service(
-    service: Service, person: Callable[..., Any], pushes: PushService
+    service: Service, person: Callable[..., Any], pushes: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user, client = person("ann")
     browser = subscribed(client, pushes)
+    monkeypatch.setattr(web_push, "datetime", At)
     notify(service, User.id == user, HELLO)
     message, claims, headers = browser.read()
     assert message == {"title": "Hello", "text": "Something waits.", "path": "/tickets/1"}
     assert (claims["aud"], claims["sub"]) == (pushes.address, "https://desk.example")
-    assert 0 < claims["exp"] - time.time() <= 86_400  # RFC 8292, section 2
+    assert 0 < claims["exp"] - At.now(UTC).timestamp() <= 86_400  # RFC 8292, section 2
     assert (headers["ttl"], headers["content-encoding"]) == ("86400", "aes128gcm")
     with service.sessions() as session:
         row = session.query(PushSubscription).one()

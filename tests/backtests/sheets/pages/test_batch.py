@@ -10,7 +10,7 @@ from browser import browse, check_page
 
 from backtests.runs.batch_changes import Changes
 from backtests.sheets.pages.batch import HEIGHT, STEP, _trades, batch_html, curve, verdict_words
-from benchmarks.batch import BYTES, SECONDS, page, runs
+from benchmarks.batch import BYTES, page, runs
 from desk.commands.batch.run import Outcome, table_of
 
 
@@ -101,9 +101,7 @@ def test_a_verdict_says_who_and_how_much(built: str) -> None:
 
 
 def test_a_thousand_runs_are_a_small_page() -> None:
-    found = page()
-    assert found["bytes"] < BYTES
-    assert found["seconds"] < 4 * SECONDS  # of the wall, on a machine that has other work
+    assert page()["bytes"] < BYTES
 
 
 def test_a_picture_goes_through_the_drawdowns_on_the_scale_of_all_runs() -> None:

@@ -472,9 +472,9 @@ def test_it_prints_on_four_pages_at_most(folder, tmp_path) -> None:
 
 
 def test_a_browser_opens_the_appendix_by_its_anchors_and_all_of_it_without_a_script(folder) -> None:
-    sheet = (folder / "tearsheet.html").as_uri()
+    sheet, program = (folder / "tearsheet.html").as_uri(), chromium()
     with sync_playwright() as playwright:
-        window = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        window = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         shown = window.new_page(viewport=WIDE)
         shown.goto(sheet)
         assert shown.evaluate("document.documentElement.scrollHeight") <= 8_000

@@ -164,10 +164,11 @@ def test_a_channel_that_fails_has_the_alert_later_and_the_others_not_twice() -> 
 
 
 def test_an_alert_that_no_channel_took_is_said_and_tried_again(home: Path) -> None:
-    settle(file="/proc/nowhere/out.jsonl")
+    (home / "a file").touch()
+    settle(file=str(home / "a file" / "out.jsonl"))
     for _ in range(2):
         (said,) = alert_trouble(NO_DATA, Time().clock)
-        assert said.startswith("file did not take [urgent] Steady: no data: [Errno 2] No such file")
+        assert said.startswith("file did not take [urgent] Steady: no data: [Errno 17] File exists")
     settle()
     assert send_waiting(Time().clock) == ["file took [urgent] Steady: no data."]
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -405,7 +406,7 @@ def test_a_terminated_watcher_ends_cleanly_after_the_cycle_under_way(file: Path)
     if not (process := os.fork()):
         os._exit(rebalance("desk", "watch", file).status)
     while not (file.parent / "home" / "journal.head").exists() or LAST not in journalled():
-        os.sched_yield()
+        sleep(0.02)
     os.kill(process, signal.SIGTERM)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
     assert journalled() == [LAST]

@@ -1,4 +1,4 @@
-"""A service on a port of its own, in a thread, and Chromium before it: pages as a person sees them."""
+"""A service on a port of its own, in a thread, and a browser before it: pages as a person sees them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,10 +22,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium. It ends with its file: while Playwright's loop runs, no other test can run one of its own."""
+    """The browser. It ends with its file: while Playwright's loop runs, no other test can run one of its own."""
     expect.set_options(timeout=TIMEOUT)
+    program = chromium()
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        found = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield found
         found.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Elements, check_page
+from browser import Elements, check_page, chromium
 from drawn_lists import drawn_tickets
 
 from desk.commands.print_page import write_pdf
@@ -125,6 +125,7 @@ def test_a_preview_is_the_page_in_a_frame_of_its_own(limited: Ticket) -> None:
 
 
 def sheets(ticket: Ticket, folder: Path) -> int:
+    chromium()
     (folder / "ticket.html").write_bytes(printed.write(ticket))
     write_pdf(folder / "ticket.html", folder / "ticket.pdf")
     return len(re.findall(rb"/Type /Page\b", (folder / "ticket.pdf").read_bytes()))
