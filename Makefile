@@ -17,7 +17,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench docs format clean
+.PHONY: keep outputs screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -26,7 +26,7 @@ help:  ## list the commands
 report: setup  ## play every policy of the example portfolio and write its report
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
-test: setup  ## run every check: form, walls, types, tests, notebooks; those of `make check` beside the tests
+test: setup  ## run every check: form, walls, types, sizes, tests, notebooks; those of `make check` beside the tests
 	$(MAKE) --no-print-directory --jobs=2 check suite COVERAGE="$(COVERAGE)"
 
 suite: setup
@@ -47,12 +47,19 @@ times:  ## after the tests: fail where a file of them took more than its share o
 mutants: setup  ## change the code of decisions and costs in 60 places, and list what no test notices
 	$(BIN)/python .ci/mutants.py
 
-check: setup  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
+check: setup  ## run the checks of form, walls, types and sizes alone, as .pre-commit-config.yaml does
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(BIN)/mypy
 	$(BIN)/nbstripout --keep-id --keep-count --verify $(wildcard notebooks/*.ipynb)
+	$(BIN)/python .ci/ceilings.py
+
+keep: setup  ## keep the numbers of .ci/ceilings.csv that fell
+	$(BIN)/python .ci/ceilings.py --keep
+
+outputs: setup  ## compare what commands print and write with BASE's: a commit, or else the last landed one
+	$(BIN)/python .ci/outputs.py $(BASE)
 
 lab: setup  ## open JupyterLab on the notebooks
 	$(BIN)/jupyter-lab notebooks
