@@ -58,7 +58,7 @@ check: setup  ## run the checks of form, walls, types and sizes alone, as .pre-c
 keep: setup  ## keep the numbers of .ci/ceilings.csv that fell
 	$(BIN)/python .ci/ceilings.py --keep
 
-outputs: setup  ## compare what commands print and write with BASE's: a commit, or else the last landed one
+outputs: setup  ## compare what commands print and write with BASE's, a commit, or else the last landed one's
 	$(BIN)/python .ci/outputs.py $(BASE)
 
 lab: setup  ## open JupyterLab on the notebooks
