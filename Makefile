@@ -20,7 +20,7 @@ export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
 unexport PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch or a test would parse all modules anew
 
-.PHONY: screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench docs format clean
+.PHONY: keep outputs screens suite times advisories arithmetics licences mutants quick help report test coverage check lab setup lock bench docs format clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -30,7 +30,7 @@ report:  ## play every policy of the example portfolio and write its report
 	$(PREPARE) learn
 	$(BIN)/rebalance report data/portfolios/global_multi_asset.yaml
 
-test:  ## run every check: form, walls, types, tests, notebooks; those of `make check` beside the tests
+test:  ## run every check: form, walls, types, sizes, tests, notebooks; those of `make check` beside the tests
 	$(PREPARE) all test
 	$(MAKE) --no-print-directory --jobs=2 check suite COVERAGE="$(COVERAGE)"
 
@@ -56,13 +56,22 @@ mutants:  ## change the code of decisions and costs in 60 places, and list what 
 	$(PREPARE) all test
 	$(BIN)/python .ci/mutants.py
 
-check:  ## run the checks of form, walls and types alone, as .pre-commit-config.yaml does
+check:  ## run the checks of form, walls, types and sizes alone, as .pre-commit-config.yaml does
 	@.ci/setup all test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo --cache-dir .cache/import-linter
 	$(BIN)/mypy
 	$(BIN)/nbstripout --keep-id --keep-count --verify $(wildcard notebooks/*.ipynb)
+	$(BIN)/python .ci/ceilings.py
+
+keep:  ## keep the numbers of .ci/ceilings.csv that fell
+	@.ci/setup all test
+	$(BIN)/python .ci/ceilings.py --keep
+
+outputs:  ## compare what commands print and write with BASE's, a commit, or else the last landed one's
+	$(PREPARE) all test
+	$(BIN)/python .ci/outputs.py $(BASE)
 
 lab:  ## open JupyterLab on the notebooks
 	$(PREPARE) all

@@ -5,9 +5,9 @@ from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from foundation.paper.page_templates import templates
 from foundation.paper.svg import DARK, LIGHT
 from foundation.paper.wording import NARROW_SPACE
-from foundation.templates import templates
 
 if TYPE_CHECKING:
     from markupsafe import Markup

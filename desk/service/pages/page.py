@@ -20,8 +20,8 @@ from desk.service.users.passwords import LEAST as SHORTEST
 from foundation.blocks import with_minus
 from foundation.errors import ConfigError, DataError, PolicyError
 from foundation.paper import wording
+from foundation.paper.page_templates import templates
 from foundation.paper.render import PAPER_PACKAGE
-from foundation.templates import templates
 from research.orders.content import DISCLAIMER
 
 PACKAGE = "desk.service"

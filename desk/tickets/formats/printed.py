@@ -9,9 +9,9 @@ from desk.tickets.exchange_orders import ExchangeOrder
 from desk.tickets.ticket import HeldLine, Order, RatedOrder, Ticket
 from foundation.blocks import with_minus
 from foundation.paper.cells import number_text
+from foundation.paper.page_templates import templates
 from foundation.paper.render import per_cents
 from foundation.paper.wording import counted
-from foundation.templates import templates
 from research.accounting.costs import CHARGED
 from research.orders.content import DISCLAIMER, STALE, price_text
 from research.orders.tax.tax_tables import tax_words
