@@ -1,4 +1,4 @@
-# The workbench's commands: `make help` lists them. Everything they write stays in this folder, but compiled kernels, which
+# The workbench's commands: `make help` lists them. What they write stays in this folder, but for compiled kernels, which
 # the user's cache folder keeps. Each sets up the packages that it needs (`.ci/setup`), and finds them at hand later.
 
 BIN := .venv/bin
@@ -108,8 +108,8 @@ licences:  ## list the licences of all locked packages
 
 advisories:  ## hold the locked versions against known vulnerabilities, by pip-audit
 	@.ci/setup
-	$(BIN)/uv venv --quiet --clear .cache/advisories
-	$(BIN)/uv pip install --quiet --python .cache/advisories 'pip-audit>=2.9,<3'
+	$(BIN)/python -m venv --clear .cache/advisories
+	.cache/advisories/bin/python -m pip install --quiet 'pip-audit>=2.9,<3'
 	for lock in requirements*.lock; do \
 	    .cache/advisories/bin/pip-audit --disable-pip --require-hashes --progress-spinner off -r $$lock || exit 1; done
 

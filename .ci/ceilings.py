@@ -13,6 +13,7 @@ row may stand there twice: the lower number counts, and the same raise once.
 import ast
 import csv
 import re
+import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -113,7 +114,8 @@ def modules_of(root: Path) -> list[Module]:
 
 def _files(root: Path, folders: tuple[str, ...]) -> Iterator[Path]:
     found = (path for folder in folders for path in sorted((root / folder).rglob("*")) if path.is_file())
-    return (path for path in found if not {"__pycache__", ".ipynb_checkpoints"} & {*path.parts})
+    ours = (path for path in found if not {"__pycache__", ".ipynb_checkpoints"} & {*path.parts})
+    return (path for path in ours if not path.name.startswith(".") and not path.name.endswith("~"))
 
 
 def numbers(root: Path, modules: list[Module]) -> dict[Key, int]:
@@ -132,7 +134,9 @@ def numbers(root: Path, modules: list[Module]) -> dict[Key, int]:
     for path in [root / "Makefile", *_files(root, (*CODE, *BESIDE))]:
         if path.suffix not in OTHER_FORMS:
             top, form = path.relative_to(root).parts[0], path.suffix or "of no ending"
-            found[f"lines {form}", top] += sum(map(bool, map(str.strip, path.read_text("utf-8").splitlines())))
+            found[f"lines {form}", top] += sum(
+                map(bool, map(str.strip, path.read_text("utf-8", "replace").splitlines()))
+            )
     for path in (path for pattern in PAGES for path in root.glob(pattern)):
         if path.relative_to(root).as_posix() not in WRITTEN_BY_SCRIPT:
             found["words", "."] += len(re.sub(r"(?ms)^ *```.*?^ *``` *$", "", path.read_text("utf-8")).split())
@@ -216,6 +220,17 @@ def read(table: Path) -> tuple[dict[Key, int], dict[Key, list[Raise]]]:
     return kept, raises
 
 
+def landed() -> dict[Key, int]:
+    """The kept numbers of the last landed table, that of origin/main or else of HEAD; none where git has no such."""
+    for commit in ("origin/main", "HEAD"):
+        place = f"{commit}:{TABLE.relative_to(ROOT).as_posix()}"
+        found = subprocess.run(["git", "show", place], cwd=ROOT, capture_output=True, text=True)
+        if found.returncode == 0:
+            rows = (row.split(",") for row in found.stdout.splitlines()[1:])
+            return {(row[0], row[1]): int(row[2]) for row in rows if row[2].isdigit()}
+    return {}
+
+
 def lowered(kept: Mapping[Key, int], raises: Mapping[Key, list[Raise]], now: Mapping[Key, int]) -> list[list[Any]]:
     """The rows of the table with ceilings as low as today's numbers: raises go, the last first, then kept numbers."""
     rows: list[list[Any]] = []
@@ -238,6 +253,8 @@ def main(*words: str) -> int:
         return 0
     now = numbers(ROOT, modules) | {key: len(given) for key, given in by_name.items()}
     kept, raises = read(TABLE)
+    if edited := [key for key, number in kept.items() if number > landed().get(key, number)]:
+        sys.exit(f"{TABLE.name}: kept numbers fall only: {edited[0]} is above that of the last landed table.")
     if words == ("--keep",):
         with TABLE.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([HEAD, *lowered(kept, raises, now)])

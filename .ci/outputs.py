@@ -35,6 +35,8 @@ from unittest.mock import patch
 
 import yaml
 
+from foundation.compiled.store import folders
+
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / ".cache" / "outputs"
 ONLY = os.environ.get("ONLY", "")  # a part of the names of sessions, a regular expression
@@ -220,7 +222,7 @@ def _run(folder: Path) -> None:
     """Keep in a folder what the code in `TREE` gives, whole or not at all."""
     shutil.rmtree(folder, ignore_errors=True)
     part = _empty(folder.with_name("part"))
-    cache = os.environ.get("NUMBA_CACHE_DIR", str(ROOT / "data" / "cache"))  # kernels are named by their content
+    cache = str(folders()[0][0].parent)  # kernels are named by their content
     settings = {"PYTHONPATH": str(TREE), "NUMBA_CACHE_DIR": cache, "COLUMNS": "120", "SOURCE_DATE_EPOCH": "0"}
     settings |= {"OMP_NUM_THREADS": "1", "LOKY_MAX_CPU_COUNT": "1", "REBALANCE_TRUST_CODE": "1", "TZ": "UTC"}
     command = [sys.executable, __file__, "--of", str(part)]

@@ -7,7 +7,6 @@ import stands, as an error that every command, page and notebook shows as it sho
 import sys
 from collections.abc import Iterable
 from importlib.abc import MetaPathFinder
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
@@ -51,6 +50,8 @@ def has_set(name: str) -> bool:
 
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:
     """The versions of those packages that are installed, by the names under which an index has them."""
+    from importlib.metadata import PackageNotFoundError, version  # a fifth of the start of a command
+
     found = {}
     for name in packages:
         try:

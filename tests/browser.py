@@ -1,10 +1,10 @@
 """Pages in a real browser, and as the elements that they are made of."""
 
 import base64
+import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +15,7 @@ from needed import missing
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from foundation.errors import ConfigError
-from foundation.paper.browser import browser
+from foundation.paper.browser import GIVEN, browser
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}  # windows of the pages of the service
 AUTHENTICATOR = {
@@ -88,10 +88,13 @@ MEASURE = """
 
 
 def chromium() -> str:
-    """Path of a browser; where there is none, the test is skipped as `missing` says."""
-    with suppress(ConfigError):
+    """Path of a browser; where there is none, the test is skipped as `missing` says. A wrong GIVEN is an error."""
+    try:
         return browser()
-    return missing("a browser")
+    except ConfigError:
+        if os.environ.get(GIVEN):
+            raise
+        return missing("a browser")
 
 
 def redrawn(block: str) -> str:

