@@ -61,8 +61,8 @@ def test_numbers_of_numpy_are_kept_like_others(noisy, tmp_path, asked):
 
 def test_the_library_that_decides_the_days_of_refits_is_part_of_the_name(noisy, tmp_path, asked, monkeypatch):
     kept_target_path(HELD, noisy, 70, tmp_path)
-    known = kept_paths.version
-    monkeypatch.setattr(kept_paths, "version", lambda name: "0" if name == "exchange_calendars" else known(name))
+    known = kept_paths.installed_versions
+    monkeypatch.setattr(kept_paths, "installed_versions", lambda names: known(names) | {"exchange_calendars": "0"})
     kept_target_path(HELD, noisy, 70, tmp_path)
     assert len(asked) == 2
 
