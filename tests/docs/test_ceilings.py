@@ -30,7 +30,7 @@ lines,research/market,2
 nodes,.ci,9000
 nodes,desk,1
 nodes,desk/cli,44
-nodes,research/market,11
+nodes,research/market,6
 options,.,4
 words,.,4
 """
@@ -105,18 +105,13 @@ def test_one_word_keeps_what_fell_and_raises_nothing(project: Path) -> None:
 
 
 def test_a_kept_number_is_not_raised_by_hand(project: Path) -> None:
-    for words in (
-        ["init", "-q"],
-        ["add", "."],
-        ["-c", "user.name=A", "-c", "user.email=a@b.example", "commit", "-qm", "Begin"],
-    ):
+    person = ["-c", "user.name=A", "-c", "user.email=a@b.example"]
+    for words in (["init", "-q"], ["add", "."], [*person, "commit", "-qm", "Begin"]):
         subprocess.run(["git", *words], cwd=project, check=True)
     table = project / ".ci/ceilings.csv"
     table.write_text(KEPT.replace("words,.,4", "words,.,5"))
-    assert run(project) == (
-        1,
-        "ceilings.csv: kept numbers fall only: ('words', '.') is above that of the last landed table.\n",
-    )
+    status, said = run(project)
+    assert (status, "kept numbers fall only: ('words', '.') is above" in said) == (1, True)
 
 
 def test_raises_go_before_kept_numbers_the_last_first_where_a_number_falls(ceilings: ModuleType) -> None:
@@ -167,7 +162,7 @@ def test_names_of_two_modules_long_lists_of_arguments_and_small_files_are_found(
 ) -> None:
     written = {
         "research/rules/__init__.py": "from research.rules.bands import band\n",
-        "research/rules/bands.py": "A, B = 1, 2\nLOT = 2\nclass Own: ...\ndef band(a, b, c, d, e, f, g, *more, **others): ...",
+        "research/rules/bands.py": "A, B = 1, 2\nLOT = 2\nclass Own: ...\ndef band(a, b, c, d, e, f, g, *more): ...",
         "research/orders.py": "from research.rules import band\nLOT = 2\nclass Own:\n def f(self, a, b, c, d, e, f): 1",
         "desk/now.py": "from research import orders\n\ndef later():\n    import research.orders\n",
         "desk/then.py": "import research.orders\n",
