@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE  # images often set it: each process of a batch
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 report:  ## play every policy of the example portfolio and write its report
 	$(PREPARE) learn

@@ -12,7 +12,8 @@ from typing import Any
 
 from foundation.errors import ConfigError
 
-SETS = {  # the modules that the workbench imports, by the set that brings them
+SETS = {  # the modules that the workbench imports, by the set that brings them; of two sets the smaller first
+    "peers": ("skfolio", "sklearn", "pypfopt", "riskfolio", "vectorbt", "cvxpy", "scs"),
     "learn": (
         *("torch", "lightgbm", "xgboost", "gymnasium", "stable_baselines3", "lightning", "pytorch_forecasting"),
         *("sklearn", "arch", "statsmodels", "ruptures"),
@@ -22,7 +23,6 @@ SETS = {  # the modules that the workbench imports, by the set that brings them
         *("anyio", "argon2", "cryptography", "joserfc", "authlib", "webauthn", "pywebpush", "mcp"),
         *("feedparser", "vaderSentiment"),
     ),
-    "peers": ("skfolio", "sklearn", "pypfopt", "riskfolio", "vectorbt", "cvxpy", "scs"),
     "cluster": ("distributed", "dask", "cryptography"),
     "ccxt": ("ccxt",),
 }

@@ -1,11 +1,11 @@
 """The model card of a learned policy as plain JSON values: training data, settings, and its loss in simulated paths."""
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from foundation.arrays import Array, Floats
+from foundation.sets import installed_versions
 from research.learning.drift import lengths, observed
 from research.learning.settings import Learned
 from research.learning.worlds.rollouts import ActionFunction, action_function, evaluate_paths
@@ -73,7 +73,7 @@ def card(
 
 def versions() -> dict[str, str]:
     """The versions of the libraries on which a training depends, by name."""
-    return {library: version(library) for library in LEARNING_LIBRARIES}
+    return installed_versions(LEARNING_LIBRARIES)
 
 
 def features_of(days: TrainingDays, net: Network, standard: FeatureScaling) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def test_an_import_of_a_missing_package_says_which_word_installs_it(name: str) -
 
 
 def test_a_package_of_two_sets_is_said_to_be_in_both() -> None:
-    assert "the set 'learn' (and with peers)" in str(missing("sklearn"))
+    assert "the set 'peers' (and with learn)" in str(missing("sklearn"))
 
 
 def test_who_asks_only_whether_a_package_is_installed_is_told_no() -> None:
