@@ -203,20 +203,20 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         waiting += [(f"{path} {name}".strip(), each) for name, each in inside.items()]
 
 
-def read(table: Path) -> tuple[dict[Key, int], dict[Key, list[Raise]]]:
+def read(table: str) -> tuple[dict[Key, int], dict[Key, list[Raise]]]:
     """The kept numbers of a table, and the raises of their ceilings. Ends the script where a row cannot be read."""
     kept: dict[Key, int] = {}
     raises: dict[Key, list[Raise]] = defaultdict(list)
-    for row in dict.fromkeys(table.read_text("utf-8").splitlines()[1:]):
+    for row in dict.fromkeys(table.splitlines()[1:]):
         measure, place, number, *reason = next(csv.reader([row])) if row.count(",") > 1 else ("", "", "")
         if not re.fullmatch(r"\+?\d+", number):
-            sys.exit(f"{table.name}: {row!r} is no row: state a measure, a place, and a number or +number.")
+            sys.exit(f"{TABLE.name}: {row!r} is no row: state a measure, a place, and a number or +number.")
         if not number.startswith("+"):
             kept[measure, place] = min(int(number), kept.get((measure, place), int(number)))
         elif len(reason) == 2 and all(word.strip("<> ") == word != "" for word in reason):
             raises[measure, place].append((int(number), *reason))
         else:
-            sys.exit(f"{table.name}: {row!r} raises a ceiling: state the title of the issue, and why, each in quotes.")
+            sys.exit(f"{TABLE.name}: {row!r} raises a ceiling: state the title of the issue, and why, each in quotes.")
     return kept, raises
 
 
@@ -226,8 +226,7 @@ def landed() -> dict[Key, int]:
         place = f"{commit}:{TABLE.relative_to(ROOT).as_posix()}"
         found = subprocess.run(["git", "show", place], cwd=ROOT, capture_output=True, text=True)
         if found.returncode == 0:
-            rows = (row.split(",") for row in found.stdout.splitlines()[1:])
-            return {(row[0], row[1]): int(row[2]) for row in rows if row[2].isdigit()}
+            return read(found.stdout)[0]
     return {}
 
 
@@ -252,13 +251,13 @@ def main(*words: str) -> int:
         print(*(f"{measure}: {each}" for (measure, _), given in by_name.items() for each in sorted(given)), sep="\n")
         return 0
     now = numbers(ROOT, modules) | {key: len(given) for key, given in by_name.items()}
-    kept, raises = read(TABLE)
-    if edited := [key for key, number in kept.items() if number > landed().get(key, number)]:
+    before, (kept, raises) = landed(), read(TABLE.read_text("utf-8"))
+    if edited := [key for key, number in kept.items() if number > before.get(key, number)]:
         sys.exit(f"{TABLE.name}: kept numbers fall only: {edited[0]} is above that of the last landed table.")
     if words == ("--keep",):
         with TABLE.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([HEAD, *lowered(kept, raises, now)])
-        kept, raises = read(TABLE)
+        kept, raises = read(TABLE.read_text("utf-8"))
     ceilings = {key: kept.get(key, 0) + sum(by for by, *_ in raises.get(key, ())) for key in {*now, *kept, *raises}}
     above = [key for key in sorted(now) if now[key] > ceilings[key]]
     for measure, place in above:

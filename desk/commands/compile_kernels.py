@@ -120,7 +120,9 @@ def compile_kernels() -> bool:
     Raises : ConfigError, with the output of the job, if one failed.
     """
     with bar(None, "looking for compiled code"):
-        if any(_is_whole(note) for note in folders()[0][0].glob(NOTES.format("*"))):
+        notes = sorted(folders()[0][0].glob(NOTES.format("*")), key=lambda note: note.stat().st_mtime, reverse=True)
+        if (whole := next(filter(_is_whole, notes), None)) is not None:
+            os.utime(whole)  # what is unused for weeks is deleted
             return False
     with work_folder() as folder, bar(None, "compiling for this machine, once") as progress:
         running = {name: _started(name, folder) for name in JOBS}
@@ -163,7 +165,6 @@ def _is_whole(note: Path) -> bool:
         return False
     if not {"processor", "learn", "kernels", "files"} <= noted.keys():
         return False
-    os.utime(note)  # what is unused for weeks is deleted
     here = {path.name for path in note.parent.iterdir()}
     if noted["processor"] != processor() or noted["learn"] < has_set("learn") or not here.issuperset(noted["files"]):
         return False

@@ -1,6 +1,6 @@
 """The sizes of a project are held: what rises is named and needs a reason, and what fell can be kept by one word."""
 
-import importlib.util
+import importlib
 import shutil
 import subprocess
 import sys
@@ -39,12 +39,9 @@ words,.,4
 @pytest.fixture(scope="module")
 def ceilings() -> ModuleType:
     """The script as a module."""
-    specification = importlib.util.spec_from_file_location("ceilings", SCRIPT)
-    assert specification is not None
-    assert specification.loader is not None
-    sys.modules["ceilings"] = module = importlib.util.module_from_spec(specification)  # processes find it by name
-    specification.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)
+        return importlib.import_module("ceilings")  # processes find it by name
 
 
 @pytest.fixture
@@ -128,12 +125,9 @@ def test_raises_go_before_kept_numbers_the_last_first_where_a_number_falls(ceili
     assert rows(0) == []
 
 
-def test_of_two_rows_that_a_merge_left_the_lower_counts_and_the_same_raise_once(
-    ceilings: ModuleType, tmp_path: Path
-) -> None:
-    table = tmp_path / "ceilings.csv"
-    table.write_text("head\nlines,desk,90\nlines,desk,100\n" + 'lines,desk,+5,Tickets,"a format, and its tests"\n' * 2)
-    kept, raises = ceilings.read(table)
+def test_of_two_rows_that_a_merge_left_the_lower_counts_and_the_same_raise_once(ceilings: ModuleType) -> None:
+    raised = 'lines,desk,+5,Tickets,"a format, and its tests"\n'
+    kept, raises = ceilings.read("head\nlines,desk,90\nlines,desk,100\n" + raised * 2)
     assert kept == {("lines", "desk"): 90}
     assert raises == {("lines", "desk"): [(5, "Tickets", "a format, and its tests")]}
 
@@ -141,12 +135,9 @@ def test_of_two_rows_that_a_merge_left_the_lower_counts_and_the_same_raise_once(
 @pytest.mark.parametrize(
     "row", ["lines", "lines,desk,many", "lines,desk,-5", "lines,desk,+5", "lines,desk,+5,Tickets,"]
 )
-def test_a_row_that_states_no_number_or_no_reason_ends_the_script(
-    ceilings: ModuleType, tmp_path: Path, row: str
-) -> None:
-    (tmp_path / "ceilings.csv").write_text(f"head\n{row}\n")
+def test_a_row_that_states_no_number_or_no_reason_ends_the_script(ceilings: ModuleType, row: str) -> None:
     with pytest.raises(SystemExit, match=r"ceilings\.csv: .* (is no row|raises a ceiling)"):
-        ceilings.read(tmp_path / "ceilings.csv")
+        ceilings.read(f"head\n{row}\n")
 
 
 def test_comments_docstrings_and_blank_lines_are_no_lines_of_code(ceilings: ModuleType, tmp_path: Path) -> None:

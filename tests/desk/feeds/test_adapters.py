@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import sys
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
@@ -15,7 +16,6 @@ from provider_bodies import COINS, Bar, body
 
 from desk.feeds.adapter import FeedError, Reply, Request, Wanted
 from desk.feeds.adapters import ADAPTERS
-from foundation.sets import missing
 from research.market.indicators import RSI
 from research.market.reading.embedded import load_market
 from research.market.reading.known_instruments import SOURCES
@@ -435,10 +435,8 @@ def test_a_pair_that_an_exchange_does_not_list_has_near_ones() -> None:
 
 
 def test_without_ccxt_the_set_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(name: str) -> None:
-        raise missing(name)
-
-    monkeypatch.setattr("desk.feeds.adapters.coins.import_module", nowhere)
+    monkeypatch.delitem(sys.modules, "ccxt", raising=False)
+    monkeypatch.setattr(sys, "path", [])
     with pytest.raises(FeedError, match=r"kraken is read through the package ccxt\. .*`make setup SETS=ccxt`") as found:
         ADAPTERS["kraken"].requests(wish("kraken"), "")
     assert found.value.kind == "source"

@@ -1,6 +1,7 @@
 """Work in a limited process: its result, its errors and its limits."""
 
 import os
+import resource
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from desk.service.portfolios.validation import read_sent, yaml_of
 from desk.service.problems import Problem
 from foundation.errors import ConfigError, DataError
 from foundation.files import ROOT
-from foundation.machine import address_space
 from research.portfolio.file.strict_yaml import read_yaml
 
 SIXTY_FORTY = (ROOT / "data" / "portfolios" / "sixty_forty.yaml").read_text()
@@ -21,6 +21,10 @@ SIXTY_FORTY = (ROOT / "data" / "portfolios" / "sixty_forty.yaml").read_text()
 
 def environment() -> list[Any]:
     return [os.environ["REBALANCE_HOME"], os.environ["REBALANCE_TRUST_CODE"]]
+
+
+def hard_limit() -> int:
+    return resource.getrlimit(resource.RLIMIT_AS)[1]
 
 
 def refuse(word: str) -> None:
@@ -50,8 +54,8 @@ def test_a_result_comes_from_a_process_that_trusts_no_code(tmp_path: Path, monke
 
 
 @LINUX
-def test_the_memory_of_the_process_is_limited(tmp_path: Path) -> None:
-    assert limited(address_space, home=tmp_path, memory=3 << 30) == 3 << 30
+def test_the_memory_of_the_process_is_limited_for_good(tmp_path: Path) -> None:
+    assert limited(hard_limit, home=tmp_path, memory=3 << 30) == 3 << 30
 
 
 def test_an_error_in_what_was_sent_is_told(tmp_path: Path) -> None:
