@@ -51,7 +51,7 @@ def test_the_browser_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     ],
 )
 def test_a_browser_is_found_where_its_installer_puts_it(place: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"this machine has none of them.*apt-get install.*playwright install"):
+    with pytest.raises(ConfigError, match=rf"this machine has none of them.*apt-get install.*{GIVEN}"):
         browser()
     own = program(tmp_path / place)
     assert browser() == own
