@@ -19,7 +19,7 @@ SETS = {  # the modules that the workbench imports, by the set that brings them;
     ),
     "service": (
         *("fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "redis", "prometheus_client", "pymongo", "bson"),
-        *("anyio", "argon2", "cryptography", "joserfc", "authlib", "webauthn", "pywebpush", "mcp"),
+        *("anyio", "httpx", "argon2", "cryptography", "joserfc", "authlib", "webauthn", "pywebpush", "mcp"),
         *("feedparser", "vaderSentiment"),
     ),
     "cluster": ("distributed", "dask", "cryptography"),

@@ -19,7 +19,7 @@ from desk.exchange.venue import NotKnown
 from desk.feeds.adapter import Limits
 from desk.feeds.fetching import masked
 from desk.feeds.pace import Clock, Pace
-from desk.feeds.transport import UNTRUSTED, Fault, Plain
+from desk.feeds.transport import UNTRUSTED, Fault, Http
 from foundation.arguments import cut
 from foundation.errors import DataError
 
@@ -48,7 +48,7 @@ class Connection:
         self, name: str, headers: Mapping[str, str], secrets: Sequence[str], limits: Limits, clock: Clock
     ) -> None:
         self.name, self.clock, self._headers, self._secrets = name, clock, headers, secrets
-        self._pace, self._transport = Pace(name, limits, Path(), clock), Plain()
+        self._pace, self._transport = Pace(name, limits, Path(), clock), Http()
 
     def ask(
         self, method: str, url: str, params: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None

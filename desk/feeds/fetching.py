@@ -22,7 +22,7 @@ import pandas as pd
 from desk.feeds.adapter import Adapter, FeedError, Quote, Reply, Request, Wanted
 from desk.feeds.answers import retry_after
 from desk.feeds.pace import Clock, Pace
-from desk.feeds.transport import Browser, Fault, Plain, Transport
+from desk.feeds.transport import Fault, Http, Transport
 from foundation.arguments import cut, refuse, shown
 from foundation.errors import DataError
 
@@ -52,8 +52,8 @@ class Fetcher:
         self.pace = Pace(self.adapter.name, self.adapter.limits, self.folder, self.clock)
         self._sharing, self._shared = Lock(), dict[tuple[object, ...], Reply]()
         self._key, self._mirror = source_key(self.adapter), mirror()
-        by_default = Browser if self.adapter.browser else Plain
-        self._transport: Transport = getattr(self.adapter, "transport", by_default)()
+        own = getattr(self.adapter, "transport", None)
+        self._transport: Transport = own() if own else Http(browser=self.adapter.browser)
 
     def rows(self, wanted: Wanted) -> pd.DataFrame:
         """Rows of an asset as `Adapter.rows` gives them. A fault that may pass is waited out, and asked again.

@@ -3,11 +3,11 @@
 Redirections are not followed. SSL_CERT_FILE names the certificates of a proxy that signs anew, HTTPS_PROXY the proxy.
 """
 
-import logging
 import os
 import ssl
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
 
 from desk.feeds.adapter import FaultKind, Reply
@@ -62,64 +62,37 @@ def named_certificates() -> str:
     return path
 
 
-def _silent(_: logging.LogRecord) -> bool:
-    return False
+class Http:
+    """A transport of libcurl.
 
+    answer  : seconds from a connection to the end of an answer, 0 for `ANSWER`.
+    browser : true to speak TLS as a browser does: some sources answer nobody else.
+    """
 
-class Plain:
-    """A transport of httpx.  answer : seconds from a connection to the end of an answer, 0 for `ANSWER`."""
+    def __init__(self, answer: float = 0.0, *, browser: bool = False) -> None:
+        from curl_cffi import requests
 
-    def __init__(self, answer: float = 0.0) -> None:
-        import httpx
-
-        logging.getLogger("httpx").addFilter(_silent)  # it logs each URL, and some hold a key
-        named_certificates()  # which httpx reads, too
-        self.answer, self.faults = answer or ANSWER, (httpx.TimeoutException, httpx.HTTPError)
-        limits = httpx.Limits(max_connections=TOGETHER, max_keepalive_connections=TOGETHER)
-        self.client = httpx.Client(timeout=httpx.Timeout(self.answer, connect=CONNECT, pool=None), limits=limits)
+        self._errors = requests.exceptions
+        self._new: Callable[[], Any] = partial(
+            requests.Session,
+            impersonate="chrome" if browser else None,
+            headers={} if browser else {"User-Agent": AGENT},
+            timeout=(CONNECT, answer or ANSWER),
+            allow_redirects=False,
+            verify=cast(bool, named_certificates() or True),  # it would read other variables first
+        )
+        self._kept: Any = self._new()
 
     def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
         """As `Transport.get`."""
         return self.send("GET", url, headers)
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Reply | Fault:
-        """The answer to one request of any method, of any status, or why there is none. It is sent once."""
-        content, until = bytearray(), time.monotonic() + CONNECT + self.answer
-        try:
-            with self.client.stream(method, url, headers={"User-Agent": AGENT, **headers}, content=body) as answer:
-                for chunk in answer.iter_bytes():
-                    content += chunk
-                    if len(content) > LARGEST_ANSWER:
-                        return LARGE
-                    if time.monotonic() > until:  # a byte now and then keeps each read in time
-                        return SLOW
-                return Reply(answer.status_code, bytes(content), {k.lower(): v for k, v in answer.headers.items()})
-        except self.faults[0]:
-            return SLOW
-        except self.faults[1] as error:
-            return UNTRUSTED if "CERTIFICATE_VERIFY_FAILED" in str(error) else BROKEN
+        """The answer to one request of any method, of any status, or why there is none.
 
-    def close(self) -> None:
-        """As `Transport.close`."""
-        self.client.close()
-
-
-class Browser:
-    """A transport of curl_cffi, whose TLS is that of a browser: some sources answer nobody else."""
-
-    def __init__(self) -> None:
-        from curl_cffi import requests
-
-        self.errors = requests.exceptions
-        self.session: Any = requests.Session(
-            impersonate="chrome",
-            timeout=(CONNECT, ANSWER),
-            allow_redirects=False,
-            verify=cast(bool, named_certificates() or True),  # as httpx; it would read others first
-        )
-
-    def get(self, url: str, headers: Mapping[str, str]) -> Reply | Fault:
-        """As `Transport.get`."""
+        What is not a GET, such as an order, is sent once, on a connection of its own: on one that has served another
+        request and ends without an answer, libcurl sends a request again.
+        """
         content = bytearray()
 
         def take(chunk: bytes) -> int:
@@ -127,15 +100,18 @@ class Browser:
             return len(chunk) if len(content) <= LARGEST_ANSWER else WRITE_ERROR
 
         try:
-            answer = self.session.get(url, headers=dict(headers), content_callback=take)
-        except self.errors.SSLError:
+            with nullcontext(self._kept) if method == "GET" else self._new() as session:
+                answer = session.request(
+                    method, url, headers=dict(headers), data=body, content_callback=take, quote=False
+                )
+        except self._errors.CertificateVerifyError:
             return UNTRUSTED
-        except self.errors.Timeout:
+        except self._errors.Timeout:
             return SLOW
-        except self.errors.RequestException:
+        except self._errors.RequestException:
             return LARGE if len(content) > LARGEST_ANSWER else BROKEN
         return Reply(answer.status_code, bytes(content), {k.lower(): v or "" for k, v in answer.headers.items()})
 
     def close(self) -> None:
         """As `Transport.close`."""
-        self.session.close()
+        self._kept.close()

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from desk.feeds.transport import Fault, Plain
+from desk.feeds.transport import Fault, Http
 from desk.language.providers import LanguageModel, Message, ModelError
 from foundation.arguments import first_fault, shown
 from foundation.errors import DataError
@@ -75,7 +75,7 @@ def read_news(source: str) -> list[dict[str, Any]]:
     Raises : DataError for a source that cannot be read, or has none of these forms.
     """
     if source.startswith(("http://", "https://")):
-        reply = (transport := Plain()).get(source, {})
+        reply = (transport := Http()).get(source, {})
         transport.close()
         if isinstance(reply, Fault) or reply.status != 200:
             said = reply.sentence if isinstance(reply, Fault) else f"answers with status {reply.status}."

@@ -19,7 +19,7 @@ import numpy as np
 
 from desk.feeds.adapter import Reply
 from desk.feeds.answers import at, retry_after
-from desk.feeds.transport import BROKEN, LOCAL, Fault, Plain
+from desk.feeds.transport import BROKEN, LOCAL, Fault, Http
 from foundation.arguments import refuse, shown
 from foundation.errors import DataError
 
@@ -159,9 +159,9 @@ class HttpModel:
 
 
 @cache
-def _transport(seconds: float) -> Plain:
+def _transport(seconds: float) -> Http:
     """The connections to models. seconds : that they have for an answer."""
-    return Plain(seconds)
+    return Http(seconds)
 
 
 def _is_busy(status: int) -> bool:

@@ -23,7 +23,7 @@ from desk.feeds.adapter import FaultKind, FeedError
 from desk.feeds.answers import retry_after
 from desk.feeds.fetching import masked, read_key
 from desk.feeds.pace import Clock
-from desk.feeds.transport import Fault, Plain, named_certificates
+from desk.feeds.transport import Fault, Http, named_certificates
 from desk.journal.records import RAISED, Alerted
 from foundation.arguments import cut
 from foundation.canonical import content_hash
@@ -106,7 +106,7 @@ def _to_webhook(message: Message, keys: AlertKeys, clock: Clock) -> str:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     text = f"{message.title}\n{message.text}"
     body = {"id": message.id, "text": text, "notices": [_row(each) for each in message.notices]}
-    with closing(Plain()) as transport:
+    with closing(Http()) as transport:
         reply = transport.send("POST", address.replace("{token}", token), headers, json.dumps(body).encode())
     if isinstance(reply, Fault):
         raise FeedError(f"the webhook {reply.sentence}", reply.kind)

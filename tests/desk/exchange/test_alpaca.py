@@ -90,6 +90,7 @@ def test_an_id_that_is_taken_gives_the_order_that_is_there(venue: AlpacaVenue, s
 def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
     fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(transport, "CONNECT", 0.5)
     monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
     caplog.set_level(logging.DEBUG)
     with alpaca_server(QUOTES, faults={0: f"{'taken:' * taken}{fault}"}) as served:

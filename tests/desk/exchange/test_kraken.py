@@ -90,6 +90,7 @@ def test_an_open_outcome_is_not_known_and_the_client_id_tells_it(
     fault: str, taken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The third request of placing adds the order, after the questions for open and closed ones."""
+    monkeypatch.setattr(transport, "CONNECT", 0.5)
     monkeypatch.setattr(transport, "ANSWER", 0.3 if fault == "slow" else 5.0)
     with serving_venue(server(faults={2: f"{'taken:' * taken}{fault}"})) as served:
         venue = at(served)

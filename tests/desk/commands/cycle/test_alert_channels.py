@@ -135,6 +135,7 @@ def test_a_webhook_at_fault_is_told_without_its_token(
     hook: Hook, monkeypatch: pytest.MonkeyPatch, answers: list[Any], said: str, kind: str, count: int
 ) -> None:
     monkeypatch.setenv(TOKEN, "secret-1")
+    monkeypatch.setattr(transport, "CONNECT", 0.5)
     monkeypatch.setattr(transport, "ANSWER", 0.3 if answers[0][0] == 0 else 5.0)
     hook.answers = answers
     with pytest.raises(FeedError, match=said) as told:
