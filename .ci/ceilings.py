@@ -89,12 +89,13 @@ def module_of(path: Path, root: Path) -> Module:
 
 
 def _nodes(tree: ast.AST) -> list[Any]:
-    """The nodes of `ast.walk`, in a fifth of its time."""
+    """The nodes of `ast.walk`, in a fifth of its time, but for texts in f-strings, which Pythons count otherwise."""
     found = [tree]
     for node in found:
         for value in vars(node).values():
             if isinstance(value, list):
-                found += [each for each in value if isinstance(each, ast.AST)]
+                in_text = isinstance(node, ast.JoinedStr)
+                found += [v for v in value if isinstance(v, ast.AST) and not (in_text and isinstance(v, ast.Constant))]
             elif isinstance(value, ast.AST):
                 found.append(value)
     return found

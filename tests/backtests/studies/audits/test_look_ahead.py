@@ -848,7 +848,7 @@ def test_a_policy_can_be_audited_under_a_profiler() -> None:
     profiler = cProfile.Profile()
     with profiler, watched() as found:
         time.time()
-    assert found == []
+    assert found == ([] if sys.version_info < (3, 12) else ["the clock (time)"])  # of whose profilers there is one
     assert sys.getprofile() is None
 
 
