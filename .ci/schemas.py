@@ -21,7 +21,7 @@ from research.portfolio.keys.schema import portfolio_schema
 SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
 SOURCE = SCHEMAS / "tearsheet-3.json"
 PORTFOLIO = SCHEMAS / "portfolio-1.json"
-BOOK = SCHEMAS / "book-2.json"
+BOOK = SCHEMAS / "book-3.json"
 OPENAPI = SCHEMAS / "openapi-1.json"
 OWN = "#/$defs/"  # how a reference to a definition of the same file begins
 

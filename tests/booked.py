@@ -5,18 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from research.accounting.lots.ledger import LotLedger
 from research.portfolio import Portfolio
-from research.portfolio.holdings.book import Book, BookLots
-from research.portfolio.holdings.tax_file import tax_lots_of
+from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.tax_file import book_ledger, tax_lots_of
 
 
 def of_book(portfolio: Portfolio, book: Book) -> Portfolio:
     """The portfolio of one account in one currency with what a book holds."""
     (holder,), tax = book.holders, portfolio.tax_lots
     shares = np.array([float(holder.units[asset]) for asset in portfolio.market.assets])
-    if tax is not None and book.lots is not None:
-        rules = replace(tax.rules, realised=book.realised.get(f"{portfolio.trade_day:%Y}", 0.0))
-        tax = tax_lots_of(BookLots(book.lots, book.sold_at_loss), rules, portfolio.market.assets, ())
+    if tax is not None and book.opening.lots is not None:
+        ledger = ledger_of(portfolio, book)
+        tax = tax_lots_of(book, ledger, tax.rules, portfolio.market.assets, set(), f"{portfolio.trade_day:%Y}")
     return replace(
         portfolio,
         shares=shares,
@@ -26,6 +27,13 @@ def of_book(portfolio: Portfolio, book: Book) -> Portfolio:
         tax_lots=tax,
         last_trade=min(pd.Timestamp(book.last_trade), portfolio.date),
     )
+
+
+def ledger_of(portfolio: Portfolio, book: Book) -> LotLedger:
+    """The lots and sales of a book with the tax rules and the accounts of a portfolio."""
+    assert portfolio.tax_lots is not None
+    sheltered = {account.name for account in portfolio.accounts if not account.taxable}
+    return book_ledger(book, portfolio.tax_lots.rules, sheltered, lambda *_: None)
 
 
 def later(portfolio: Portfolio, split: int = 1, paid: int = 2) -> Portfolio:

@@ -31,7 +31,6 @@ from research.accounting import Flows, Policy
 from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.kernel import charge
 from research.allocation import target_path
-from research.orders.booking import events_since
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book
 from research.rules.protocol import held_by
@@ -188,7 +187,7 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
     dates, assets, n = market.dates[opened:], list(market.assets), len(market.assets)
     _check(book, portfolio)
     prices = pd.DataFrame(market.prices).ffill().fillna(1.0).to_numpy()[opened:]  # what is held has a quote
-    splits = _splits(book, portfolio, opened)
+    book, splits = book.with_splits_of(market), _splits(portfolio, opened)
     units, worth, fees = (np.zeros((len(dates) + 1, n)) for _ in range(3))  # the last row: after the last close
     cash, flows, others = (np.zeros(len(dates) + 1) for _ in range(3))
     income, costs = np.zeros((len(dates) + 1, n)), dict[str, float]()
@@ -210,6 +209,7 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
         else:
             others[row] += amount
     since = np.cumprod(np.vstack([splits[1:], np.ones(n)])[::-1], axis=0)[::-1]  # units of today for one of the day
+    units[:-1] *= since
     now = np.array([sum(float(of.units.get(asset, 0)) for of in book.holders) for asset in assets])
     of_day = now - (units[::-1].cumsum(axis=0)[::-1])[1:]
     held, traded = of_day / since * prices, units[:-1] / since * prices
@@ -259,24 +259,16 @@ def played_from(
     return backtest(market, policy, portfolio.costs, **terms, name=name)
 
 
-def _splits(book: Book, portfolio: Portfolio, opened: int) -> Array:
-    """(D + 1, n) units after for one before, on the days of the splits that the book has; else 1."""
+def _splits(portfolio: Portfolio, opened: int) -> Array:
+    """(D + 1, n) units after for one before."""
     market = portfolio.market
-    found = np.ones((len(market.dates) - opened, len(market.assets)))
-    if market.splits is not None:
-        for t, i in np.argwhere(market.splits[opened:] != 1.0).tolist():
-            if f"split-{market.assets[i]}-{market.days[opened + t]}" in book.events:
-                found[t, i] = market.splits[opened + t, i]
-    return found
+    return (
+        np.ones((len(market.dates) - opened, len(market.assets))) if market.splits is None else market.splits[opened:]
+    )
 
 
 def _check(book: Book, portfolio: Portfolio) -> None:
     """Raise DataError for what a record cannot value."""
-    if unbooked := [event.name for event in events_since(book, portfolio) if event.split != 1]:
-        raise DataError(
-            f"book {book.name} holds units before a split that is not booked: {', '.join(unbooked)}. Book it: "
-            f"rebalance desk book resolve {book.name} {' '.join(unbooked)}"
-        )
     known = [asset for asset in portfolio.market.assets if asset not in book.unquoted]
     amounts = [portfolio.basis if each.asset else each.currency for each in book.entries]
     held = [asset for of in book.holders for asset, units in of.units.items() if units]

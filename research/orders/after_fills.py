@@ -6,7 +6,7 @@ sum of its fills, and each fee likewise. So an order changes cash by the same am
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -18,10 +18,11 @@ from foundation.arrays import Array
 from foundation.canonical import decimal
 from foundation.errors import DataError, all_mistakes
 from foundation.tolerances import LOT
+from research.accounting.lots.ledger import LotTrade, lot_ledger
+from research.accounting.lots.lot import TaxLots
 from research.market.calendars import day_at, session_after
 from research.orders.fills import Fill
-from research.orders.tax.tax_lots import AccountOrders, after_sales, trade_lots
-from research.portfolio import Portfolio, TaxLots
+from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import BUY_OR_SELL, NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
 from research.portfolio.holdings.household import total_units
 from research.portfolio.holdings.rates import rounded
@@ -32,9 +33,10 @@ BookedFills = Sequence[BookedFill]
 
 
 class Matching(NamedTuple):
-    """The portfolio after the fills that have an order, and the others, each with the reason in a sentence."""
+    """The orders after the fills that are theirs, the rows of these fills, and the others, each with the reason."""
 
-    portfolio: Portfolio
+    orders: tuple[SentOrder, ...]
+    rows: tuple[BookedFill, ...]
     unmatched: tuple[tuple[Fill, str], ...]
 
 
@@ -48,17 +50,17 @@ def after_fills(portfolio: Portfolio, fills: Iterable[Fill]) -> Portfolio:
     Raises    : DataError for fills of orders that nobody sent, of more than was ordered, that were booked before, of
                 another currency, account or asset, and that sell more than is held; all of them in one message.
     """
-    after, unmatched = match_fills(portfolio, fills)
+    orders, rows, unmatched = match_fills(portfolio, fills)
     if unmatched:
         raise DataError(all_mistakes("the list of fills", [why for _, why in unmatched]))
-    return after
+    before = portfolio.blotter or Blotter()
+    return replace(after_rows(portfolio, rows), blotter=replace(before, orders=orders, fills=(*before.fills, *rows)))
 
 
 def match_fills(portfolio: Portfolio, fills: Iterable[Fill], corrects: str = "") -> Matching:
-    """The portfolio after those of the fills that have an order, as `after_fills`, and the fills that have none.
+    """The fills that have an order in the blotter of a portfolio, and those that have none.
 
     corrects : venue and id of the fill in whose place they stand, or "".
-    Raises   : DataError for fills that sell more than is held.
     """
     before = portfolio.blotter or Blotter()
     orders, rows, seen = list(before.orders), list[BookedFill](), set(before.fill_ids)
@@ -68,22 +70,20 @@ def match_fills(portfolio: Portfolio, fills: Iterable[Fill], corrects: str = "")
             if fill.key in seen:
                 fill.refuse("fill_id", fill.fill_id, "It is booked already: leave the second one out.")
             k = _order_of(portfolio, orders, places, fill)
-            done = _filled(fill, orders[k])
+            done = _filled(portfolio, fill, orders[k])
             rows += _rows(portfolio, fill, orders[k], done)
             orders[k] = done
             places.by_id.setdefault(done.order_id, k)
             seen.add(fill.key)
         except DataError as error:
             unmatched.append((fill, str(error)))
-    rows = [replace(row, corrects=corrects) for row in rows]
-    blotter = replace(before, orders=tuple(orders), fills=(*before.fills, *rows))
-    return Matching(replace(after_rows(portfolio, rows), blotter=blotter), tuple(unmatched))
+    return Matching(tuple(orders), tuple(replace(row, corrects=corrects) for row in rows), tuple(unmatched))
 
 
-def after_unsent(portfolio: Portfolio, fill: Fill) -> Portfolio:
-    """The portfolio after a fill that is of none of its orders, such as a trade that somebody made at the broker.
+def unsent_rows(portfolio: Portfolio, fill: Fill) -> tuple[BookedFill, ...]:
+    """The rows of a fill that is of no order of a portfolio, such as a trade that somebody made at the broker.
 
-    Raises : DataError for another account, asset or currency, a fill that is booked, and more sold than is held.
+    Raises : DataError for another account, asset or currency, and for a fill that is booked.
     """
     blotter = portfolio.blotter or Blotter()
     _check_asset(portfolio, fill)
@@ -95,8 +95,8 @@ def after_unsent(portfolio: Portfolio, fill: Fill) -> Portfolio:
     in_money = fill.asset in assets and bool(np.isnan(portfolio.prices.per_unit[assets.index(fill.asset)]))
     amount = fill.quantity * fill.price if in_money else fill.quantity
     order = SentOrder("", accounts[0], fill.asset, BUY_OR_SELL[fill.side == "sell"], amount, in_money)
-    rows = tuple(_rows(portfolio, replace(fill, order_id=""), order, _filled(replace(fill, order_id=""), order)))
-    return replace(after_rows(portfolio, rows), blotter=replace(blotter, fills=(*blotter.fills, *rows)))
+    fill = replace(fill, order_id="")
+    return tuple(_rows(portfolio, fill, order, _filled(portfolio, fill, order)))
 
 
 # -- one fill ----------------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def _order_of(portfolio: Portfolio, orders: Sequence[SentOrder], places: _Places
     if fill.order_id:
         like = [k for k in like if not orders[k].order_id][:1]
     elif len(like) > 1:
-        enough = [k for k in like if _amount(fill, orders[k]) <= orders[k].left]
+        enough = [k for k in like if _amount(portfolio, fill, orders[k]) <= orders[k].left]
         if len(enough) != 1:
             named = ", ".join(orders[k].order_id or orders[k].account for k in like)
             fill.refuse("order_id", "", f"Several orders may be its own, {named}: say which.")
@@ -192,9 +192,9 @@ def _exchange_words(fill: Fill, money: Collection[str]) -> str:
     return f"Give the currency that is {done} as asset, {currency}, and that of the price as currency, {priced_in}."
 
 
-def _filled(fill: Fill, order: SentOrder) -> SentOrder:
+def _filled(portfolio: Portfolio, fill: Fill, order: SentOrder) -> SentOrder:
     """The order with the fill in it. Raises DataError for more than was ordered."""
-    amount, filled = fill.quantity * fill.price, order.filled + _amount(fill, order)
+    amount, filled = fill.quantity * fill.price, order.filled + _amount(portfolio, fill, order)
     if filled > order.quantity + (ONE_CENT if order.in_money else MORE * order.quantity):
         quantity, before = (f"{amount.normalize():f}" for amount in (order.quantity, order.filled))
         fix = f"The order is for {quantity}, and {before} of it were filled before."
@@ -204,9 +204,12 @@ def _filled(fill: Fill, order: SentOrder) -> SentOrder:
     return replace(order, order_id=known, filled=filled, notional=order.notional + amount, fees=fees)
 
 
-def _amount(fill: Fill, order: SentOrder) -> Decimal:
-    """The part of the quantity of an order that a fill fills."""
-    return fill.quantity * fill.price if order.in_money else fill.quantity
+def _amount(portfolio: Portfolio, fill: Fill, order: SentOrder) -> Decimal:
+    """The part of the quantity of an order that a fill fills, in units of now."""
+    if order.in_money:
+        return fill.quantity * fill.price
+    day = day_at(fill.moment, portfolio.market.calendar).astype(date)
+    return fill.quantity * (portfolio.blotter or Blotter()).factor(fill.asset, day)
 
 
 def _rows(portfolio: Portfolio, fill: Fill, before: SentOrder, after: SentOrder) -> Iterator[BookedFill]:
@@ -221,10 +224,13 @@ def _rows(portfolio: Portfolio, fill: Fill, before: SentOrder, after: SentOrder)
     rate = fill.rate or (Decimal(1) if currencies is None else decimal(currencies.rates.rate(fill.currency)))
     amount, cash = way * fill.quantity * fill.price, way * (cents[0] - cents[1]) + fees[0] - fees[1]
     moved = (way * fill.quantity, amount * rate, fill.currency, cash)
+    moment = f"{fill.moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     by_rule = not fill.order_id
-    yield BookedFill(*about, fill.asset, *moved, amount=amount, fees=fill.fees, by_rule=by_rule)
+    yield BookedFill(
+        *about, fill.asset, *moved, amount=amount, fees=fill.fees, by_rule=by_rule, moment=moment, rate=fill.rate
+    )
     if not is_line:
-        yield BookedFill(*about, fill.asset, NO_AMOUNT, NO_AMOUNT, fill.asset, way * fill.quantity)
+        yield BookedFill(*about, fill.asset, NO_AMOUNT, NO_AMOUNT, fill.asset, way * fill.quantity, moment=moment)
 
 
 # -- the portfolio after them ------------------------------------------------------------------------------------------
@@ -250,7 +256,7 @@ def after_rows(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
         shares=np.where(np.isnan(portfolio.shares), np.nan, shares),
         last_trade=max(portfolio.last_trade, min(pd.Timestamp(max(row.day for row in rows)), portfolio.date)),
         accounts=accounts,
-        tax_lots=lots_after(portfolio, rows),
+        tax_lots=_lots_after(portfolio, rows),
     )
     return _paid(moved, rows)
 
@@ -295,28 +301,32 @@ def _paid(portfolio: Portfolio, rows: BookedFills) -> Portfolio:
     return replace(portfolio, cash=value(whole), accounts=accounts, currencies=replace(currencies, cash=whole))
 
 
-def lots_after(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
-    """The tax lots: what is filled of an asset on one day in one account is one purchase or sale."""
-    tax, bare = portfolio.tax_lots, np.isnan(portfolio.prices.per_unit)  # bare: held in units of one currency unit
+def _lots_after(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
+    """The tax lots after these fills, with the gains of the year of trade."""
+    tax, assets = portfolio.tax_lots, portfolio.market.assets
     if tax is None:
         return None
-    of_accounts = [(each.name, each.taxable, each.units) for each in portfolio.accounts]
+    bare = {asset for asset, price in zip(assets, portfolio.prices.per_unit, strict=True) if np.isnan(price)}
     whole = np.where(np.isnan(portfolio.shares), portfolio.holdings, portfolio.shares)
-    names, taxable, held = zip(*(of_accounts or [("", True, whole)]), strict=True)
-    for day in sorted({row.day for row in rows}):
-        units, worth = (of.astype(float) for of in _sums(portfolio, [row for row in rows if row.day == day]))
-        prices = np.divide(worth, units, out=np.ones_like(worth), where=(units != 0.0) & ~bare)
-        units = np.where(bare, worth, units)
-        orders = [AccountOrders(*of) for of in zip(names, taxable, held, units, prices, strict=True)]
-        traded = trade_lots(tax, orders, prices[0], pd.Timestamp(day))
-        tax = after_sales(tax, traded, portfolio.market.assets, pd.Timestamp(day))
-        held = tuple(np.array(held) + units)
-    return tax
-
-
-def lots_since(portfolio: Portfolio, opening: TaxLots) -> TaxLots | None:
-    """The tax lots after the fills of a portfolio that stand, from those at the opening of its book."""
-    rows = [] if portfolio.blotter is None else list(portfolio.blotter.standing)
-    undone = [replace(row, units=-row.units, worth=-row.worth, cash=-row.cash) for row in rows]
-    at_opening = after_rows(replace(portfolio, tax_lots=None), undone)
-    return lots_after(replace(at_opening, tax_lots=opening), rows)
+    of_accounts = {each.name: each.units for each in portfolio.accounts} or {"": whole}
+    held = {(asset, name): float(units[i]) for name, units in of_accounts.items() for i, asset in enumerate(assets)}
+    lots = [
+        (asset, lot) for of in (tax.lots, tax.sheltered) for asset, some in zip(assets, of, strict=True) for lot in some
+    ]
+    trades = [
+        LotTrade(
+            row.day, (row.moment, row.fill_id), row.asset, row.account,
+            float(row.worth if row.asset in bare else row.units), float(row.worth),
+        )
+        for row in rows if row.asset in assets
+    ]  # fmt: skip
+    sheltered = {each.name for each in portfolio.accounts if not each.taxable}
+    ledger, year = lot_ledger(lots, held, trades, tax.rules, sheltered), f"{portfolio.trade_day:%Y}"
+    lost = {asset: pd.Timestamp(day) for asset, day in ledger.sold_at_loss.items() if tax.rules.wash_sale_days}
+    after = [ledger.lots.get(asset, ()) for asset in assets]
+    return TaxLots(
+        rules=replace(tax.rules, realised=tax.rules.realised + ledger.realised.get(year, 0.0)),
+        lots=tuple(tuple(lot for lot in some if lot.account not in sheltered) for some in after),
+        sold_at_loss={**tax.sold_at_loss, **lost},
+        sheltered=tuple(tuple(lot for lot in some if lot.account in sheltered) for some in after),
+    )

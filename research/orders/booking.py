@@ -1,11 +1,10 @@
-"""Books from portfolios: opened from what is held, written after fills, and moved by the splits and dividends since."""
+"""Books from portfolios: opened from what is held, and moved by fills, and by the splits and dividends since."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import chain
-from math import prod
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,13 @@ import pandas as pd
 from foundation.arguments import did_you_mean
 from foundation.canonical import decimal
 from foundation.errors import DataError
-from research.orders.after_fills import lots_since
-from research.portfolio import Portfolio, TaxLots, load_portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, SentOrder
+from foundation.tolerances import LOT
+from research.accounting.lots.lot import TaxLots
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, BookSplit, split_name
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import rounded
-from research.portfolio.holdings.tax_file import tax_lots_of
 
 
 def portfolio_of(book: Book) -> Portfolio:
@@ -33,27 +32,40 @@ def open_book(portfolio: Portfolio, name: str) -> Book:
 
     An asset that the file states in currency, and that has a quote, is held in units from here on.
     """
-    blank = Book(name, portfolio.file, portfolio.basis, portfolio.date.date(), portfolio.last_trade.date(), ())
-    book = book_after(blank, portfolio)
-    lots = None if book.lots is None else BookLots(book.lots, book.sold_at_loss)
-    return replace(book, opening=Opening(book.last_trade, lots))
+    tax, last, assets = portfolio.tax_lots, portfolio.last_trade.date(), portfolio.market.assets
+    lots = None
+    if tax is not None:
+        at_loss = {asset: day.date() for asset, day in tax.sold_at_loss.items()}
+        realised = {f"{portfolio.trade_day:%Y}": tax.rules.realised} if tax.rules.realised else {}
+        lots = BookLots(tuple(_held_lots(tax, assets)), at_loss, realised)
+    opening = Opening(last, tuple(_holders(portfolio)), lots)
+    unquoted = tuple(asset for asset, price in zip(assets, portfolio.prices.per_unit, strict=True) if np.isnan(price))
+    sent = portfolio.blotter or Blotter()
+    about = (name, portfolio.file, portfolio.basis, portfolio.date.date(), opening, unquoted)
+    return Book(*about, sent.asked, sent.ticket, sent.orders)
 
 
-def book_after(book: Book, portfolio: Portfolio) -> Book:
-    """The book with what a portfolio holds after fills, and with its blotter."""
-    tax, days = portfolio.tax_lots, [fill.day for fill in (portfolio.blotter or Blotter()).standing]
-    quoted = ~np.isnan(portfolio.prices.per_unit)
-    realised = {} if tax is None else {f"{portfolio.trade_day:%Y}": tax.rules.realised}
-    return replace(
-        book,
-        last_trade=max([book.opening.last_trade if book.opening else book.last_trade, *days]),
-        holders=tuple(_holders(portfolio)),
-        unquoted=tuple(asset for asset, known in zip(portfolio.market.assets, quoted, strict=True) if not known),
-        lots=None if tax is None else tuple(_held_lots(tax, portfolio.market.assets)),
-        realised={**book.realised, **realised},
-        sold_at_loss={} if tax is None else {asset: day.date() for asset, day in tax.sold_at_loss.items()},
-        blotter=portfolio.blotter or Blotter(),
-    )
+def with_rows(book: Book, rows: Iterable[BookedFill]) -> Book:
+    """The book after rows of fills, whose ids an opening may have had. Raises DataError for more sold than is held."""
+    rows = tuple(rows)
+    undone = {row.fill_id for row in rows if row.undone}
+    if book.opening.lots is not None and (known := undone.intersection(book.opening.has)):
+        raise DataError(
+            f"{min(known)} was booked by an earlier version, and the tax lots at the opening of the book have it in "
+            "them. Open another from what is held now."
+        )
+    return replace(book, fills=(*book.fills, *rows)).taken_out(undone)
+
+
+def check_units(book: Book, portfolio: Portfolio, before: Book) -> None:
+    """Raise DataError where an account holds less than nothing of an asset, and less than before."""
+    lots = dict(zip(portfolio.market.assets, portfolio.limits.lots.tolist(), strict=True))
+    for old, new in zip(*(each.with_splits_of(portfolio.market).holders for each in (before, book)), strict=True):
+        for asset, units in new.units.items():
+            held = old.units.get(asset, NO_AMOUNT)
+            if units < -decimal(LOT * lots.get(asset, 1.0)) and units < held:
+                what = f"fills sell {held - units:,f} units of {asset}, and {held:,.10g} are held"
+                raise DataError(f"{what}. Correct them, or the holdings.")
 
 
 def _holders(portfolio: Portfolio) -> Iterator[Holder]:
@@ -78,7 +90,7 @@ def _exact(cash: Mapping[str, float]) -> dict[str, Decimal]:
 def _held_lots(tax: TaxLots, assets: Sequence[str]) -> Iterator[HeldLot]:
     for asset, taxed, sheltered in zip(assets, tax.lots, tax.sheltered, strict=True):
         for lot in chain(taxed, sheltered):
-            yield HeldLot(asset, lot.account, lot.date.date(), lot.units, lot.price)
+            yield HeldLot(asset, **{**vars(lot), "date": lot.date.date()})
 
 
 # -- splits and dividends since it was opened --------------------------------------------------------------------------
@@ -117,149 +129,48 @@ def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...
     """The splits and dividends since a book was opened that are not booked, by the market of the portfolio.
 
     A dividend is of the units that were held at the close before its ex-date, and is not proposed in an account in
-    which an entry of the broker booked it. Both are in the order of their days, and a split is booked before what
-    follows it in its asset.
+    which an entry of the broker booked it. Both are in the order of their days.
     """
-    paid = {(entry.event, entry.account) for entry in book.entries}
+    paid, known = {(entry.event, entry.account) for entry in book.entries}, {each.name for each in book.splits}
     rest = (
         replace(
             event, cash={account: cash for account, cash in event.cash.items() if (event.name, account) not in paid}
         )
         for event in all_events(book, portfolio)
-        if event.name not in book.events
+        if event.name not in known
     )
     return tuple(event for event in rest if event.cash or event.split != 1)
 
 
 def all_events(book: Book, portfolio: Portfolio) -> Iterator[CorporateAction]:
-    """The splits since a book was opened that are not booked, and the dividends, booked or not, by the market."""
+    """The splits and dividends since a book was opened, booked or not, by the market."""
     market, none = portfolio.market, np.zeros(portfolio.market.shape)
+    whole = book.with_splits_of(market)
     splits = none + 1.0 if market.splits is None else market.splits
     dividends = none if market.dividends is None else market.dividends
     since = (market.dates > pd.Timestamp(book.opened))[:, None]
     for t, i in np.argwhere(since & ((splits != 1.0) | (dividends != 0.0))).tolist():
         asset, day, currency = market.assets[i], market.dates[t].date(), portfolio.quoted_in[i]
-        days = {market.dates[s].date(): s for s in np.flatnonzero(since[:, 0] & (splits[:, i] != 1.0)).tolist()}
-        factors = {of: decimal(splits[s, i]) for of, s in days.items()}
-        left = {of: by for of, by in factors.items() if f"split-{asset}-{of}" not in book.events}
-        held = {holder.account: _held_before(book, holder, asset, day, left) for holder in book.holders}
-        if day in left and any(held.values()):
-            more = {account: units * (left[day] - 1) for account, units in held.items()}
-            yield CorporateAction(f"split-{asset}-{day}", asset, day, left[day], {}, currency, more)
-        paid = decimal(dividends[t, i]) * left.get(day, Decimal(1))
-        later = prod((by for of, by in factors.items() if of > day and of not in left), start=Decimal(1))
-        cash = {account: rounded(currency, units / later * paid) for account, units in held.items()}
+        held = {of.account: of.units.get(asset, NO_AMOUNT) for of in whole.holders_before(day)}
+        by = decimal(splits[t, i])
+        if by != 1 and any(held.values()):
+            more = {account: units * (by - 1) for account, units in held.items()}
+            yield CorporateAction(split_name(asset, day), asset, day, by, {}, currency, more)
+        paid = decimal(dividends[t, i]) * by
+        cash = {account: rounded(currency, units * paid) for account, units in held.items()}
         if any(cash.values()):
             yield CorporateAction(f"dividend-{asset}-{day}", asset, day, Decimal(1), cash, currency)
 
 
-def _held_before(book: Book, holder: Holder, asset: str, day: date, left: Mapping[date, Decimal]) -> Decimal:
-    """Units at the close before a day, as they count after the splits that are booked and those before the day.
-
-    left : by day, units after for one unit before of the splits of the asset that are not booked.
-    """
-    own = [fill for fill in book.blotter.fills if (fill.account, fill.asset) == (holder.account, asset)]
-    at_opening = holder.units.get(asset, NO_AMOUNT) - sum((fill.units for fill in own), NO_AMOUNT)
-    parts = ((book.opened, at_opening), *((fill.day, fill.units) for fill in own if fill.day < day))
-    return sum((units * prod(by for of, by in left.items() if since < of < day) for since, units in parts), NO_AMOUNT)
-
-
 def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
-    """The book after one of its `events_since`. Raises DataError for another name, and before an earlier split."""
+    """The book after one of its `events_since`. Raises DataError for another name."""
     found = {event.name: event for event in events_since(book, portfolio)}
     if name not in found:
         raise DataError(f"book {book.name} has no split or dividend {name!r} to be booked. {did_you_mean(name, found)}")
-    event, blotter, opening = found[name], book.blotter, book.opening
-    for other in found.values():
-        if other.asset == event.asset and other.split != 1 and other.day < event.day:
-            raise DataError(f"{name} follows {other.name}, which is not booked: book that first.")
-    fills = tuple(
-        replace(each, units=each.units * event.split) if each.asset == event.asset and each.day < event.day else each
-        for each in blotter.fills
-    )
-    after = replace(
-        book,
-        holders=tuple(_moved(holder, event) for holder in book.holders),
-        opening=opening and replace(opening, lots=opening.lots and _split_opening(opening.lots, event)),
-        entries=(*book.entries, *_dividends(event)),
-        blotter=replace(blotter, orders=tuple(_split_orders(blotter, event)), fills=fills),
-        events=(*book.events, name),
-    )
-    if book.lots is None or event.split == 1:
-        return after
-    sold = [fill for fill in _since(blotter, event) if fill.units < 0]
-    return _sold_anew(book, after, portfolio, sold) if sold else replace(after, lots=_split_lots(book.lots, event))
-
-
-def _since(blotter: Blotter, event: CorporateAction) -> Iterator[BookedFill]:
-    """The fills of its asset that stand and were filled on the day of an event or later, in the units after it."""
-    return (fill for fill in blotter.standing if fill.asset == event.asset and fill.day >= event.day)
-
-
-def _split_orders(blotter: Blotter, event: CorporateAction) -> Iterator[SentOrder]:
-    """The orders after a split: what was filled before it and what is left of those that were sized before it moves."""
-    by, sized_since = event.split, blotter.asked is not None and blotter.asked >= event.day
-    for each in blotter.orders:
-        if each.asset != event.asset or each.in_money or sized_since:
-            yield each
-            continue
-        own = (of for of in _since(blotter, event) if (of.order_id, of.account) == (each.order_id, each.account))
-        since = sum((abs(of.units) for of in own), NO_AMOUNT)
-        filled = since + (each.filled - since) * by
-        price = each.price and each.price / float(by)
-        yield replace(each, quantity=filled + (each.quantity - each.filled) * by, filled=filled, price=price)
-
-
-def _split_lots(lots: Sequence[HeldLot], event: CorporateAction) -> tuple[HeldLot, ...]:
-    """The lots after a split, which moves those that were bought before its day."""
-    by = float(event.split)
-    return tuple(
-        replace(lot, units=lot.units * by, price=lot.price / by)
-        if lot.asset == event.asset and lot.date < event.day
-        else lot
-        for lot in lots
-    )
-
-
-def _split_opening(of: BookLots, event: CorporateAction) -> BookLots:
-    return replace(of, lots=_split_lots(of.lots, event))
-
-
-def _sold_anew(before: Book, after: Book, portfolio: Portfolio, sold: Sequence[BookedFill]) -> Book:
-    """The book after a split, with lots and gains anew: sales since its day were booked as of units before it.
-
-    before, after : book before and after the split.
-    sold          : sales since its day.
-    Raises        : DataError where the lots at the opening are not known.
-    """
-    old, new = (_lots_since_opening(book, portfolio) for book in (before, after))
-    if old is None or new is None:
-        raise DataError(
-            f"{after.events[-1]} is before fills that sold {sold[0].asset}, and the book does not know the tax lots at "
-            "its opening. Open another from what is held now."
-        )
-    lots = tuple(_held_lots(new, portfolio.market.assets))
-    year, more = f"{sold[-1].day:%Y}", new.rules.realised - old.rules.realised
-    at_loss = {asset: day.date() for asset, day in new.sold_at_loss.items()}
-    realised = {**after.realised, year: after.realised.get(year, 0.0) + more}
-    return replace(after, lots=lots, realised=realised, sold_at_loss=at_loss)
-
-
-def _lots_since_opening(book: Book, portfolio: Portfolio) -> TaxLots | None:
-    """The tax lots of a book after its fills, from those at its opening; None where it keeps none."""
-    opening = opening_lots(book, portfolio)
-    units = {of.account: np.array([float(of.units.get(a, 0)) for a in portfolio.market.assets]) for of in book.holders}
-    whole = np.where(np.isnan(portfolio.shares), np.nan, sum(units.values()))
-    accounts = tuple(replace(each, units=units[each.name]) for each in portfolio.accounts)
-    holding = replace(portfolio, shares=whole, accounts=accounts, blotter=book.blotter)
-    return opening and lots_since(holding, opening)
-
-
-def opening_lots(book: Book, portfolio: Portfolio) -> TaxLots | None:
-    """The tax lots when a book was opened, None where it keeps none."""
-    if book.opening is None or book.opening.lots is None or portfolio.tax_lots is None:
-        return None
-    return tax_lots_of(book.opening.lots, portfolio.tax_lots.rules, portfolio.market.assets, portfolio.accounts)
+    event = found[name]
+    if event.split != 1:
+        return replace(book, splits=(*book.splits, BookSplit(event.asset, event.day, event.split)))
+    return replace(book, entries=(*book.entries, *_dividends(event)))
 
 
 def _dividends(event: CorporateAction) -> Iterator[CashEntry]:
@@ -272,10 +183,3 @@ def _dividends(event: CorporateAction) -> Iterator[CashEntry]:
 def market_entry(event: str, account: str) -> str:
     """The id of the entry of a dividend by the market's data."""
     return f"{event} {account}".strip()
-
-
-def _moved(holder: Holder, event: CorporateAction) -> Holder:
-    more, paid = (of.get(holder.account, NO_AMOUNT) for of in (event.units, event.cash))
-    units = {asset: held + more if asset == event.asset else held for asset, held in holder.units.items()}
-    cash = {**holder.cash, event.currency: holder.cash.get(event.currency, NO_AMOUNT) + paid} if paid else holder.cash
-    return replace(holder, units=units, cash=cash)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from foundation.quick_imports import lazy_names
 
 if TYPE_CHECKING:
-    from research.portfolio.holdings.tax_lots import TaxLot, TaxLots, TaxRules
+    from research.accounting.lots.lot import TaxLot, TaxLots, TaxRules
     from research.portfolio.keys.allocations import ALLOCATIONS
     from research.portfolio.keys.orders import NO_LIMITS, OrderLimits
     from research.portfolio.keys.policies import RULES, policy_settings

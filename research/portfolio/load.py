@@ -91,7 +91,7 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
         known=lambda: read_market(document),
         quoted=lambda: _until(of.known, as_of),
         execution=lambda: read_execution(document),
-        book=lambda: given_book(document),
+        book=lambda: _book(document, of.quoted),
         assets=lambda: read_assets(document, of.quoted),
         strategic=lambda: strategic_of(document, of.assets),
         nav_history=lambda: read_nav_history(document, of.quoted),
@@ -122,11 +122,17 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
         tax_lots=lambda: (
             read_tax_lots(document, of.market, of.held.prices, of.shares, of.held.accounts)
             if of.book is None
-            else lots_of_book(document, of.market, of.held.prices, of.book, of.held.accounts)
+            else lots_of_book(document, of.market, of.held.prices, of.book, of.held.accounts, of.held.rates)
         ),
         ticket=lambda: read_ticket(document, of.market),
     )
     return of
+
+
+def _book(document: Document, market: Market) -> Book | None:
+    """The book that the file names, with the splits that the market knows of, or None."""
+    book = given_book(document)
+    return None if book is None else book.with_splits_of(market)
 
 
 def _until(market: Market, as_of: str | pd.Timestamp | None) -> Market:

@@ -13,6 +13,7 @@ from foundation.errors import ConfigError
 from foundation.names import check_name, same_names
 from research.accounting import Costs, Execution, Flows
 from research.accounting.execution import Dividends
+from research.accounting.lots.lot import TaxLots
 from research.allocation import FixedWeights
 from research.market import Market
 from research.market.calendars import session_after
@@ -25,7 +26,6 @@ from research.portfolio.holdings.household import Account
 from research.portfolio.holdings.nav_history import NavHistory
 from research.portfolio.holdings.prices import Prices, last_closes, trade_day
 from research.portfolio.holdings.rates import Rates
-from research.portfolio.holdings.tax_lots import TaxLots
 from research.portfolio.keys.benchmark import NamedBenchmark
 from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
 from research.portfolio.keys.forecasts import StatedForecasts

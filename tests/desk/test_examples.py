@@ -22,6 +22,7 @@ from desk.tickets.formats import write_ticket
 from foundation.errors import ConfigError
 from research.accounting import Execution
 from research.accounting.execution import Use
+from research.accounting.lots.lot import Method as TaxMethod
 from research.accounting.spending import Spending
 from research.allocation.constraints import Constraints
 from research.market.indicators import INDICATORS
@@ -32,7 +33,6 @@ from research.portfolio.file import policy_keys
 from research.portfolio.file.document import TRUST
 from research.portfolio.file.settings import names_of
 from research.portfolio.holdings import holdings, household, lines, tax_file
-from research.portfolio.holdings.tax_lots import Method as TaxMethod
 from research.portfolio.keys import (
     allocations,
     costs,

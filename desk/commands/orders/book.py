@@ -13,12 +13,19 @@ from desk.exchange.ticket_orders import flows_of
 from desk.journal import Journal
 from desk.tickets.order_ids import list_id
 from foundation.canonical import decimal
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError, all_mistakes
 from foundation.files import from_workbench, locked
-from research.orders.after_fills import after_fills
-from research.orders.booking import book_after, market_entry, open_book, portfolio_of, with_event
+from research.orders.after_fills import match_fills
+from research.orders.booking import check_units, market_entry, open_book, portfolio_of, with_event, with_rows
 from research.orders.bookkeeping.cash_booking import with_flow
-from research.orders.bookkeeping.importing import fill_of_item, with_doubts, with_item, with_waiting_flows, without_item
+from research.orders.bookkeeping.importing import (
+    fill_of_item,
+    seen_by,
+    with_doubts,
+    with_item,
+    with_waiting_flows,
+    without_item,
+)
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
@@ -81,7 +88,7 @@ def with_orders(book: Book, portfolio: Portfolio, ticket: Mapping[str, Any]) -> 
         return book
     _check_new(book, ticket)
     asked, orders = date.fromisoformat(ticket["last_close"]), tuple(_sent(ticket, _names(portfolio)))
-    return replace(book, blotter=replace(book.blotter, asked=asked, ticket=ticket["hash"], orders=orders))
+    return replace(book, asked=asked, ticket=ticket["hash"], sent=orders)
 
 
 def _names(portfolio: Portfolio) -> dict[str, str]:
@@ -134,8 +141,12 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
         portfolio = portfolio_of(before)
         book, new = with_doubts(before, portfolio, fills)
         if new:
-            after = after_fills(portfolio, new)
-            book = with_waiting_flows(book_after(book, after), after)
+            _, rows, unmatched = match_fills(seen_by(book, portfolio), new)
+            if unmatched:
+                raise DataError(all_mistakes("the list of fills", [why for _, why in unmatched]))
+            book = with_rows(book, rows)
+            check_units(book, portfolio, before)
+            book = with_waiting_flows(book, seen_by(book, portfolio))
         if book != before:
             write_book(book)
     return book
@@ -158,8 +169,7 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
             elif item in {each.name for each in book.open_items}:
                 book = with_item(book, portfolio_of(book), item, order)
             elif item in {each.order_id for each in book.blotter.open}:
-                orders = tuple(each for each in book.blotter.orders if each.order_id != item)
-                book = replace(book, blotter=replace(book.blotter, orders=orders))
+                book = replace(book, sent=tuple(each for each in book.sent if each.order_id != item))
             else:
                 book = with_event(book, portfolio, item)
             write_book(book)

@@ -13,13 +13,15 @@ import numpy as np
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, PolicyError
 from foundation.tolerances import LOT
+from research.accounting.lots.lot import LotSale
+from research.accounting.lots.selection import in_order
 from research.orders.accounts.division import Division, divide
 from research.orders.accounts.division_problem import DivisionProblem
 from research.orders.lots.lot_problem import DIVISIBLE_LOT
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders, total
 from research.orders.request import Request
-from research.orders.tax.tax_lots import AccountOrders, LotSale, in_order, wash_sale_locks
+from research.orders.tax.tax_lots import AccountOrders, wash_sale_locks
 from research.orders.unfinished import Unfinished
 from research.portfolio import Portfolio, TaxLot
 from research.portfolio.holdings.household import Account, decimal_sum

@@ -8,8 +8,7 @@ from dataclasses import replace
 from foundation.errors import DataError
 from research.orders.booking import CorporateAction, all_events, market_entry
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT
-from research.portfolio.holdings.book import Book, BookItem, Holder
+from research.portfolio.holdings.book import Book, BookItem
 from research.portfolio.holdings.cash_entries import CashEntry
 
 PAY_DAYS = 90  # at most, from an ex-date to the payment of its dividend
@@ -24,7 +23,7 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
     latest of its asset whose ex-date is at most `PAY_DAYS` earlier. A deposit or a withdrawal of the broker takes the
     place of the same one of a list, at most `FLOW_DAYS` from its closes, whether this one is booked or waits.
     Raises : DataError for an entry that is booked already, of another account or currency, of units of an asset that
-             are not held or have tax lots, and for a dividend that a book of version 1 has booked by the market's data.
+             are not held or have tax lots.
     """
     _check(book, entry)
     if not entry.event and (flow := _flow_of(book, entry)):
@@ -34,10 +33,6 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
     if event is None:
         return _booked(book, entry)
     paid = [each for each in book.entries if (each.event, each.account) == (event.name, entry.account)]
-    if event.name in book.events and not paid:
-        raise DataError(
-            f"{entry.text}: {event.name} of {event.cash[entry.account]:,f} is booked by market data. Dismiss this one."
-        )
     for other in paid:
         if _is_preliminary(other):
             book = _without(book, other)
@@ -80,10 +75,8 @@ def _is_same(one: CashEntry, other: CashEntry) -> bool:
 
 def _without(book: Book, entry: CashEntry) -> Book:
     """The book without an entry and its cash, as it is where it has not booked it."""
-    if entry not in book.entries:
-        return book
-    rest = tuple(each for each in book.entries if each != entry)
-    return replace(_with_cash(book, replace(entry, amount=-entry.amount)), entries=rest)
+    book = book.taken_out([entry.entry_id])
+    return replace(book, entries=tuple(each for each in book.entries if each != entry))
 
 
 def without_entries_of(book: Book, fill: str) -> Book:
@@ -106,7 +99,7 @@ def _check(book: Book, entry: CashEntry) -> None:
     if entry.currency in holder.units:
         if holder.units[entry.currency] + entry.amount < 0:
             raise DataError(f"{entry.text}: {holder.units[entry.currency].normalize():,f} units are held.")
-        if book.lots is not None:
+        if book.opening.lots is not None:
             raise DataError(f"{entry.text}: the book has tax lots, and a fee in units of an asset is a sale of them.")
     elif entry.currency not in {code for each in book.holders for code in each.cash}:
         known = ", ".join(dict.fromkeys(code for each in book.holders for code in each.cash))
@@ -125,16 +118,4 @@ def _event_of(book: Book, portfolio: Portfolio, entry: CashEntry) -> CorporateAc
 
 
 def _booked(book: Book, entry: CashEntry) -> Book:
-    return replace(_with_cash(book, entry), entries=(*book.entries, entry))
-
-
-def _with_cash(book: Book, entry: CashEntry) -> Book:
-    """The book with the amount of an entry in its cash, or in the units of an asset."""
-    return replace(book, holders=tuple(_paid(h, entry) if h.account == entry.account else h for h in book.holders))
-
-
-def _paid(holder: Holder, entry: CashEntry) -> Holder:
-    of, amount = entry.currency, entry.amount
-    if of in holder.units:
-        return replace(holder, units={**holder.units, of: holder.units[of] + amount})
-    return replace(holder, cash={**holder.cash, of: holder.cash.get(of, NO_AMOUNT) + amount})
+    return replace(book, entries=(*book.entries, entry))

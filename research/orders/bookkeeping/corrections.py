@@ -1,7 +1,7 @@
 """Busts and corrections of fills: units, cash, order and tax lots as if the fill had never been booked, or been right.
 
 The rows of the fill stay in the book, and rows that take them back are added. Cash is what the remaining fills of the
-order leave, to the cent. Tax lots are computed anew from those at the opening of the book.
+order leave, to the cent.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,18 @@ from typing import NoReturn
 
 from foundation.errors import DataError
 from research.market.calendars import day_at
-from research.orders.after_fills import after_rows, lots_since, match_fills
+from research.orders.after_fills import match_fills
 from research.orders.fills import Fill
-from research.portfolio import Portfolio, TaxLots
-from research.portfolio.holdings.blotter import BUY_OR_SELL, NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
+from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import (
+    BUY_OR_SELL,
+    NO_AMOUNT,
+    SIGN_OF_SIDE,
+    Blotter,
+    BookedFill,
+    SentOrder,
+    is_of_order,
+)
 from research.portfolio.holdings.rates import rounded
 
 
@@ -39,26 +47,21 @@ class Correction:
         raise DataError(f"correction {self.key} of {of}: {what}")
 
 
-def after_correction(portfolio: Portfolio, correction: Correction, opening: TaxLots | None) -> Portfolio:
-    """The portfolio after a bust or a correction.
+def correction_rows(portfolio: Portfolio, correction: Correction) -> tuple[BookedFill, ...]:
+    """The rows by which a bust or a correction changes a book.
 
-    opening : tax lots when the book was opened; None where the portfolio has none.
-    Raises  : DataError for a fill that is not booked, was taken back or was booked by a book of version 1, for one
-              that several may be, for tax lots whose opening is not known, and for a right fill that its order does not
-              allow.
+    portfolio : with the blotter of the book.
+    Raises    : DataError for a fill that is not booked, was taken back or was booked by a book of version 1, for one
+                that several may be, and for a right fill that its order does not allow.
     """
     blotter = portfolio.blotter or Blotter()
     if correction.key in blotter.corrections:
         correction.refuse("it is booked already.")
     rows = blotter.rows_of(_corrected(portfolio, blotter, correction))
-    if portfolio.tax_lots is not None and opening is None:
-        correction.refuse("the book does not know the tax lots at its opening. Open another from what is held now.")
     if not rows[0].amount:
         correction.refuse("a book of version 1 has it, without its amount. Open another from what is held now.")
-    before, portfolio = portfolio, _without(portfolio, blotter, rows, correction.key)
-    if correction.fill is not None:
-        portfolio = _with_right_fill(portfolio, rows, correction)
-    return portfolio if opening is None else replace(portfolio, tax_lots=_lots_anew(before, portfolio, opening))
+    back = tuple(_back(blotter, rows, correction.key))
+    return back if correction.fill is None else (*back, *_right_rows(portfolio, blotter, rows, correction))
 
 
 def _corrected(portfolio: Portfolio, blotter: Blotter, correction: Correction) -> str:
@@ -90,19 +93,6 @@ def _is_like(portfolio: Portfolio, row: BookedFill, like: Fill) -> bool:
 def _names(portfolio: Portfolio, account: str) -> set[str]:
     """The names of an account that is named or numbered."""
     return {each.name for each in portfolio.accounts if account in (each.name, each.number)} or {""}
-
-
-def _without(portfolio: Portfolio, blotter: Blotter, rows: Sequence[BookedFill], key: str) -> Portfolio:
-    """The portfolio without the rows of one fill, but for its tax lots."""
-    back = tuple(_back(blotter, rows, key))
-    orders = tuple(_unfilled(order, rows[0]) if _is_of(order, rows[0]) else order for order in blotter.orders)
-    after = after_rows(replace(portfolio, tax_lots=None), back)
-    return replace(
-        after,
-        tax_lots=portfolio.tax_lots,
-        last_trade=portfolio.last_trade,
-        blotter=replace(blotter, orders=orders, fills=(*blotter.fills, *back)),
-    )
 
 
 def _back(blotter: Blotter, rows: Sequence[BookedFill], key: str) -> Iterator[BookedFill]:
@@ -139,58 +129,37 @@ def _cash(currency: str, rows: Sequence[BookedFill]) -> Decimal:
     return -rounded(currency, sum((row.amount for row in rows), NO_AMOUNT)) - paid
 
 
-def _is_of(order: SentOrder, row: BookedFill) -> bool:
-    """True if a row is of an order."""
-    same = (order.account, order.asset) == (row.account, row.asset)
-    return same and order.order_id == row.order_id and SIGN_OF_SIDE[order.side] * row.units > 0
-
-
-def _unfilled(order: SentOrder, row: BookedFill) -> SentOrder:
+def _unfilled(blotter: Blotter, order: SentOrder, row: BookedFill) -> SentOrder:
     """An order without one of its fills."""
     amount = abs(row.amount)
     fees = {name: fee - row.fees.get(name, NO_AMOUNT) for name, fee in order.fees.items()}
-    filled = order.filled - (amount if order.in_money else abs(row.units))
+    filled = order.filled - (amount if order.in_money else abs(row.units) * blotter.factor(row.asset, row.day))
     return replace(order, filled=filled, notional=order.notional - amount, fees=fees)
 
 
-def _with_right_fill(portfolio: Portfolio, rows: Sequence[BookedFill], correction: Correction) -> Portfolio:
-    """The portfolio with the right fill, which is of the order of the wrong one."""
+def _right_rows(
+    portfolio: Portfolio, before: Blotter, rows: Sequence[BookedFill], correction: Correction
+) -> Iterator[BookedFill]:
+    """The rows of the right fill, which is of the order of the wrong one."""
     assert correction.fill is not None
-    before, wrong = portfolio.blotter or Blotter(), rows[0]
+    wrong = rows[0]
     fill = replace(correction.fill, order_id=wrong.order_id or wrong.fill_id, account=wrong.account)
     while fill.key in before.fill_ids:
         fill = replace(fill, fill_id=f"{fill.fill_id}-right")
-    if any(_is_of(order, wrong) for order in before.orders):
-        given = before
-    else:
-        given = replace(before, orders=(_order_again(before, wrong, fill),))
-    after, unmatched = match_fills(replace(portfolio, blotter=given), [fill], wrong.fill_id)
+    orders = tuple(_unfilled(before, order, wrong) for order in before.orders if is_of_order(wrong, order))
+    orders = orders or (_order_again(before, wrong, fill),)
+    _, right, unmatched = match_fills(replace(portfolio, blotter=replace(before, orders=orders)), [fill], wrong.fill_id)
     for _, why in unmatched:
         correction.refuse(why)
-    assert after.blotter is not None
-    right = (replace(row, order_id=wrong.order_id) for row in after.blotter.fills[len(before.fills) :])
-    orders = after.blotter.orders if given is before else before.orders
-    return replace(after, blotter=replace(before, orders=orders, fills=(*before.fills, *right)))
+    yield from (replace(row, order_id=wrong.order_id) for row in right)
 
 
 def _order_again(blotter: Blotter, wrong: BookedFill, fill: Fill) -> SentOrder:
     """The order of an earlier list, as the fills of it that stand have filled it, with room for one more."""
-    rows = [row for row in blotter.standing if wrong.order_id and _order_key(row) == _order_key(wrong)]
-    filled, notional = (
-        sum((abs(x) for x in of), NO_AMOUNT) for of in ([r.units for r in rows], [r.amount for r in rows])
-    )
-    side = BUY_OR_SELL[fill.side == "sell"]
-    about = (fill.order_id, wrong.account, wrong.asset, side, filled + fill.quantity)
+    of_order = [row for row in blotter.standing if wrong.order_id and _order_key(row) == _order_key(wrong)]
+    rows = [row for row in of_order if row.fill_id != wrong.fill_id]
+    units, amounts = [r.units * blotter.factor(r.asset, r.day) for r in rows], [r.amount for r in rows]
+    filled, notional = (sum((abs(x) for x in of), NO_AMOUNT) for of in (units, amounts))
+    side, room = BUY_OR_SELL[fill.side == "sell"], fill.quantity * blotter.factor(wrong.asset, wrong.day)
+    about = (fill.order_id, wrong.account, wrong.asset, side, filled + room)
     return SentOrder(*about, filled=filled, notional=notional, fees=_fees(rows))
-
-
-def _lots_anew(before: Portfolio, after: Portfolio, opening: TaxLots) -> TaxLots | None:
-    """The tax lots after all fills that stand, from those at the opening.
-
-    before : the portfolio before the correction, by which gains that were realised are changed.
-    """
-    tax = before.tax_lots
-    if tax is None or (lots := lots_since(after, opening)) is None or (old := lots_since(before, opening)) is None:
-        return None
-    realised = tax.rules.realised + lots.rules.realised - old.rules.realised
-    return replace(lots, rules=replace(tax.rules, realised=realised))

@@ -10,11 +10,11 @@ from decimal import Decimal
 from foundation.errors import DataError
 from foundation.paper.wording import counted, grouped
 from research.market.calendars import day_at
-from research.orders.after_fills import accounts_of, after_unsent, match_fills
-from research.orders.booking import book_after, opening_lots
+from research.orders.after_fills import accounts_of, match_fills, unsent_rows
+from research.orders.booking import check_units, with_rows
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.cash_booking import with_entry, without_entries_of
-from research.orders.bookkeeping.corrections import Correction, after_correction
+from research.orders.bookkeeping.corrections import Correction, correction_rows
 from research.orders.fills import Fill, cells_of, fill_of
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill
@@ -50,15 +50,16 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     Raises    : DataError for fills that sell more than is held, and for cash below zero.
     """
     notes = list(activity.notes)
-    after, items = _with_fills(book, portfolio, activity, orders, notes)
-    made = _book_after(book, after)
+    made, items = _with_fills(book, portfolio, activity, orders, notes)
+    made, seen = _without_fees_of_undone(made), seen_by(made, portfolio)
     paid = [*((entry, True) for entry in activity.entries), *((entry, False) for entry in activity.proposals)]
     for entry, is_stated in paid:
-        made, item = _with_cash(made, after, _named(entry, portfolio), is_stated)
+        made, item = _with_cash(made, seen, _named(entry, portfolio), is_stated)
         items += [item] if item else []
     if early := sum(entry.day <= book.opened for entry, _ in paid):
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
-    made = with_waiting_flows(replace(made, items=_merged(made, items)), after)
+    made = with_waiting_flows(replace(made, items=_merged(made, items)), seen)
+    check_units(made, portfolio, book)
     _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.")
     keys = [*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections)]
     stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry, _ in paid))}
@@ -66,12 +67,16 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     return Imported(made, tuple(notes), left)
 
 
-def _book_after(book: Book, portfolio: Portfolio) -> Book:
-    """The book after fills and corrections, without the fees in other currencies of fills that were taken back."""
-    made = book_after(book, portfolio)
-    for key in dict.fromkeys(row.fill_id for row in made.blotter.fills if row.undone):
-        made = without_entries_of(made, key)
-    return made
+def seen_by(book: Book, portfolio: Portfolio) -> Portfolio:
+    """The portfolio with the orders and fills of its book, in units after the splits that its market knows of."""
+    return replace(portfolio, blotter=book.with_splits_of(portfolio.market).blotter)
+
+
+def _without_fees_of_undone(book: Book) -> Book:
+    """The book without the fees in other currencies of fills that were taken back."""
+    for key in dict.fromkeys(row.fill_id for row in book.fills if row.undone):
+        book = without_entries_of(book, key)
+    return book
 
 
 def item_name(key: str) -> str:
@@ -88,8 +93,8 @@ def _blotter(portfolio: Portfolio) -> Blotter:
 
 def _with_fills(
     book: Book, portfolio: Portfolio, activity: Activity, orders: Mapping[str, str], notes: list[str]
-) -> tuple[Portfolio, list[BookItem]]:
-    """The portfolio after the fills and corrections that can be booked, and items of the others.
+) -> tuple[Book, list[BookItem]]:
+    """The book after the fills and corrections that can be booked, and items of the others.
 
     Those that wait in the book are tried again. A correction may leave room in an order for a fill.
     """
@@ -103,15 +108,15 @@ def _with_fills(
     left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
     left = list(_since(book, portfolio, left, notes))
     before = _booked_by_day(portfolio)
-    whys = {fill.key: _split_since(book, portfolio, fill) or _doubt(portfolio, before, fill) for fill in left}
+    whys = {fill.key: _doubt(portfolio, before, fill) for fill in left}
     doubtful = {fill.key: (fill, whys[fill.key]) for fill in left if whys[fill.key]}
-    after, left = portfolio, [fill for fill in left if fill.key not in doubtful]
+    after, left = book, [fill for fill in left if fill.key not in doubtful]
     while True:
-        count = len(_blotter(after).fills)
-        after, unmatched = match_fills(after, left)
-        after, refused = _corrected(book, after, reports.values())
+        count = len(after.fills)
+        _, rows, unmatched = match_fills(seen_by(after, portfolio), left)
+        after, refused = _corrected(with_rows(after, rows), portfolio, reports.values())
         left = [fill for fill, _ in unmatched]
-        if not left or len(_blotter(after).fills) == count:
+        if not left or len(after.fills) == count:
             break
     items = [_fill_item(fill, why) for fill, why in (*unmatched, *doubtful.values())]
     items += [_correction_item(reports[key], why) for key, why in refused.items()]
@@ -203,16 +208,6 @@ def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[
         notes.append(f"Left aside: {left}, which the holdings of the book have in them.")
 
 
-def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:
-    """The reason why the units of a fill are not those of the book: a split that is booked since; else ""."""
-    of_asset, day = f"split-{fill.asset}-", _day(portfolio, fill)
-    splits = [name for name in book.events if name.startswith(of_asset)]
-    later = [name for name in splits if date.fromisoformat(name.removeprefix(of_asset)) > day]
-    if not later:
-        return ""
-    return f"{later[0]} is booked, and its units are of {day}. Dismiss it, and write a fill in units of now."
-
-
 def _restated(book: Book, fills: Iterable[Fill]) -> Iterator[BookItem]:
     """The items of fills that are booked with another amount or other fees."""
     booked = {row.fill_id: row for row in reversed(book.blotter.fills) if not row.undone}
@@ -237,22 +232,20 @@ def _day(portfolio: Portfolio, fill: Fill) -> date:
     return day
 
 
-def _corrected(book: Book, portfolio: Portfolio, corrections: Iterable[Correction]) -> tuple[Portfolio, dict[str, str]]:
-    """The portfolio after the corrections that can be booked, whichever comes first, and why the others cannot."""
-    left, refused = [c for c in corrections if c.key not in _blotter(portfolio).corrections], dict[str, str]()
+def _corrected(book: Book, portfolio: Portfolio, corrections: Iterable[Correction]) -> tuple[Book, dict[str, str]]:
+    """The book after the corrections that can be booked, whichever comes first, and why the others cannot."""
+    left, refused = [c for c in corrections if c.key not in book.blotter.corrections], dict[str, str]()
     while left:
         refused = {}
         for each in left:
             try:
-                if each.fill and (why := _split_since(book, portfolio, each.fill)):
-                    each.refuse(why)
-                portfolio = after_correction(portfolio, each, opening_lots(book, portfolio))
+                book = with_rows(book, correction_rows(seen_by(book, portfolio), each))
             except DataError as error:
                 refused[each.key] = str(error)
         if len(refused) == len(left):
             break
         left = [each for each in left if each.key in refused]
-    return portfolio, refused
+    return book, refused
 
 
 def _correction_item(of: Correction, why: str) -> BookItem:
@@ -350,22 +343,21 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
     order  : id of the order whose fill it is, or "".
     Raises : DataError for a name that is no open item, and for what cannot be booked.
     """
-    item = open_item(book, name)
+    item, seen = open_item(book, name), seen_by(book, portfolio)
     fill = fill_of(item.fill) if item.fill else None
-    if fill is not None and (why := _split_since(book, portfolio, fill)):
-        raise DataError(f"{name}: {why}")
     if correction := correction_of(item):
-        made = _book_after(book, after_correction(portfolio, correction, opening_lots(book, portfolio)))
+        made = _without_fees_of_undone(with_rows(book, correction_rows(seen, correction)))
     elif fill is None:
         assert item.entry is not None
         made = with_entry(book, portfolio, item.entry)
     elif order:
-        after, unmatched = match_fills(portfolio, [replace(fill, order_id=order)])
+        _, rows, unmatched = match_fills(seen, [replace(fill, order_id=order)])
         if unmatched:
             raise DataError(unmatched[0][1])
-        made = _book_after(book, after)
+        made = with_rows(book, rows)
     else:
-        made = _book_after(book, after_unsent(portfolio, fill))
+        made = with_rows(book, unsent_rows(seen, fill))
+    check_units(made, portfolio, book)
     _check_cash(portfolio, book, made, "Book the deposits or the sales that pay for it first; --dismiss leaves it out.")
     return _marked(made, item, "booked")
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from research.accounting.lots.selection import in_each_account
 from research.orders.lots.position import CENT, GainBudget, Position
 from research.orders.lots.sizing import Orders
-from research.orders.tax.tax_lots import in_each_account, trade_lots
+from research.orders.tax.tax_lots import trade_lots
 from research.portfolio import Portfolio, TaxLot, TaxRules
 
 Steps = tuple[Array, Array]  # units sold so far, from 0, and the gains in them, currency, at the ends of lots

@@ -12,47 +12,11 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
+from research.accounting.lots.lot import LotSale, TaxLot, TaxLots, TaxRules
+from research.accounting.lots.selection import in_each_account, newest, sell
+from research.accounting.lots.wash_sales import wash
 from research.accounting.sale_tax import SaleTax
-from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
-
-ROUNDING = 1e-9  # of an order: a lot of which less is left has been sold
-
-
-@dataclass(frozen=True)
-class LotSale:
-    """Units that are sold of one lot.
-
-    lot        : lot that is sold, with the price that counts as its cost.
-    units      : number of units of it that are sold.
-    price      : price of the sale, currency per unit.
-    long       : true if it is long-term.
-    disallowed : part of its loss that a wash sale disallows, currency, at least 0.
-    """
-
-    lot: TaxLot
-    units: float
-    price: float
-    long: bool
-    disallowed: float = 0.0
-
-    @property
-    def gain(self) -> float:
-        """Proceeds minus cost, currency."""
-        return self.units * (self.price - self.lot.price)
-
-    @property
-    def realised(self) -> float:
-        """The gain, or the loss that is allowed, currency."""
-        return self.gain + self.disallowed
-
-    @classmethod
-    def of(cls, lot: TaxLot, units: float, price: float, day: pd.Timestamp, rules: TaxRules) -> "LotSale":
-        """The sale of units of a lot on a day, without the part of a loss that is disallowed."""
-        return cls(lot, units, price, rules.is_long(lot.date, day))
-
-    def tax(self, rules: TaxRules) -> float:
-        """Tax at the rate of its term, currency; a loss saves tax, and the tax is negative."""
-        return self.realised * (rules.rate if self.long else rules.short_rate)
+from research.portfolio import Portfolio
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,37 +61,6 @@ class TradedLots:
         return sum(sale.realised for sales in self.sales for sale in sales)
 
 
-def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
-    """The lots of an asset in the order in which they are sold.
-
-    lots  : lots of the asset in one account.
-    price : price of the sale, currency per unit.
-    day   : day of the sale.
-    rules : `rules.lots` is "average": the first in are the first out, each at the mean cost of all; "highest": the
-            highest cost first; "first": the first in are the first out; "tax_minimal": the least tax a unit first,
-            which is the least tax for every number of units, since tax is linear in the units of a lot.
-    Equal ones are sold in the order of their dates, then of the file.
-    Source : average: 26 CFR 1.1012-1(e)(7), which sells the shares held longest first.
-    """
-    by_date = sorted(lots, key=lambda lot: lot.date)
-    if rules.lots == "highest":
-        return tuple(sorted(by_date, key=lambda lot: -lot.price))
-    if rules.lots == "tax_minimal":
-        return tuple(sorted(by_date, key=lambda lot: (LotSale.of(lot, 1.0, price, day, rules).tax(rules), -lot.price)))
-    if rules.lots == "average" and lots:
-        units, prices = (np.array([getattr(lot, name) for lot in by_date]) for name in ("units", "price"))
-        mean = float(units @ prices / units.sum())
-        return tuple(replace(lot, price=mean) for lot in by_date)
-    return tuple(by_date)
-
-
-def in_each_account(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
-    """The lots of an asset in all accounts, one account after the other, each `in_order`."""
-    accounts = dict.fromkeys(lot.account for lot in lots)
-    of_accounts = ([lot for lot in lots if lot.account == account] for account in accounts)
-    return tuple(lot for some in of_accounts for lot in in_order(some, price, day, rules))
-
-
 def sale_tax(portfolio: Portfolio, prices: Array, nav: float) -> SaleTax:
     """The tax on sales on the day of trade by lot, as a policy sees it. portfolio : one with lots.
 
@@ -146,71 +79,6 @@ def sale_tax(portfolio: Portfolio, prices: Array, nav: float) -> SaleTax:
             rates[i, k], gains[i, k] = sale.tax(tax.rules) / price, sale.gain / price
     sizes[:, -1] = np.maximum(portfolio.weights - sizes.sum(axis=1), 0.0)
     return SaleTax(sizes, rates, 0.0, gains, tax.rules.rate)
-
-
-def sell(
-    lots: Sequence[TaxLot], units: float, price: float, day: pd.Timestamp, rules: TaxRules
-) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...]]:
-    """The sales of lots that make up one order, and the lots that remain, both in the order of sale.
-
-    No loss is disallowed yet: see `wash`.
-    lots  : lots of the asset in one account.
-    units : number of units to be sold, at least 0 and at most those of the lots.
-    price : price of the sale, currency per unit.
-    day   : day of the sale.
-    rules : rules that choose the lots.
-    """
-    sales, kept, left = [], [], units
-    for lot in in_order(lots, price, day, rules):
-        sold = min(left, lot.units)
-        if sold > 0.0:
-            sales.append(LotSale.of(lot, sold, price, day, rules))
-        if lot.units - sold > ROUNDING * lot.units:
-            kept.append(replace(lot, units=lot.units - sold))
-        left -= sold
-    return tuple(sales), tuple(kept)
-
-
-def wash(
-    sales: Sequence[LotSale], kept: Sequence[TaxLot], day: pd.Timestamp, days: int, sheltered: Sequence[TaxLot] = ()
-) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...]]:
-    """The same sales with the losses that are disallowed, and the lots that remain with these added to their cost.
-
-    A loss is disallowed for as many units as were bought within `days` before the sale and remain after it, in any
-    account. What remains of the very purchase that is sold replaces nothing. Losses and purchases are matched in the
-    order of their purchase, those of taxable accounts first on one day. The holding period of a lot that remains is not
-    changed, and a loss that purchases of a sheltered account disallow is lost: no cost bears it.
-
-    sales     : sales of one asset, on one day.
-    kept      : lots of it that remain in taxable accounts.
-    day       : day of the sales.
-    days      : number of days of the wash sale rule; 0 for no disallowance.
-    sheltered : lots of it that remain in sheltered accounts.
-    Source : 26 USC 1091(a), (c), (d); 26 CFR 1.1091-1; IRS Publication 550, Wash Sales; the remainder of a purchase:
-             Rev. Rul. 56-602, 1956-2 C.B. 527; sheltered accounts: Rev. Rul. 2008-5, 2008-3 I.R.B. 271.
-    """
-    losses = sorted((k for k, sale in enumerate(sales) if sale.gain < 0.0), key=lambda k: sales[k].lot.date)
-    bought = [*kept, *sheltered]
-    recent = sorted((k for k, lot in enumerate(bought) if (day - lot.date).days <= days), key=lambda k: bought[k].date)
-    if not days or not losses or not recent:
-        return tuple(sales), tuple(kept)
-    open_units = {k: sales[k].units for k in losses}
-    disallowed = dict.fromkeys(losses, 0.0)
-    parts: dict[int, list[TaxLot]] = {}
-    for k in recent:
-        parts[k], free = [], bought[k].units
-        for loss in losses:
-            matched = 0.0 if _one_purchase(sales[loss].lot, bought[k]) else min(free, open_units[loss])
-            if matched > 0.0:
-                a_unit = sales[loss].lot.price - sales[loss].price
-                disallowed[loss] += matched * a_unit
-                parts[k].append(replace(bought[k], units=matched, price=bought[k].price + a_unit))
-                open_units[loss] -= matched
-                free -= matched
-        if free > ROUNDING * bought[k].units:
-            parts[k].append(replace(bought[k], units=free))
-    adjusted = tuple(replace(sale, disallowed=disallowed.get(k, 0.0)) for k, sale in enumerate(sales))
-    return adjusted, tuple(lot for k, whole in enumerate(kept) for lot in parts.get(k, [whole]))
 
 
 def trade_lots(tax: TaxLots, orders: Sequence[AccountOrders], prices: Array, day: pd.Timestamp) -> TradedLots:
@@ -242,25 +110,11 @@ def _traded_line(
             sold, lots = sell(lots, -units, at, day, tax.rules)
             sales += sold
         elif units < 0.0 and lots:
-            lots = _newest(lots, held + units)
+            lots = newest(lots, held + units)
         elif units > 0.0 and (lots or held == 0.0 or not each.taxable):
             lots = (*lots, TaxLot(day, units, at, each.account))
         after[each.taxable] += lots
-    return *wash(sales, after[True], day, tax.rules.wash_sale_days, after[False]), tuple(after[False])
-
-
-def _newest(lots: Sequence[TaxLot], units: float) -> tuple[TaxLot, ...]:
-    """The last purchases, which are at most so many units: the first in are the first out."""
-    kept: list[TaxLot] = []
-    for lot in sorted(lots, key=lambda lot: lot.date, reverse=True):
-        left = min(lot.units, units - sum(one.units for one in kept))
-        kept += [replace(lot, units=left)] if left > ROUNDING * lot.units else []
-    return tuple(reversed(kept))
-
-
-def _one_purchase(sold: TaxLot, kept: TaxLot) -> bool:
-    """True if two lots are parts of one purchase."""
-    return (sold.date, sold.price, sold.account) == (kept.date, kept.price, kept.account)
+    return wash(sales, after[True], day, tax.rules.wash_sale_days, after[False])
 
 
 def after_sales(tax: TaxLots, traded: TradedLots, assets: Sequence[str], day: pd.Timestamp) -> TaxLots:
@@ -329,6 +183,6 @@ def harvestable(
     lost = [lot.price - price > above * lot.price for lot in lots]
     sales = [LotSale.of(lot, lot.units, price, day, rules) for lot in compress(lots, lost)]
     kept = [lot for lot, at_loss in zip(lots, lost, strict=True) if not at_loss]
-    sold, _ = wash(sales, kept, day, rules.wash_sale_days, sheltered)
+    sold, _, _ = wash(sales, kept, day, rules.wash_sale_days, sheltered)
     loss = -sum(sale.realised for sale in sold)
     return sold if loss > 0.0 and loss >= (rules.harvest or 0.0) else ()

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from foundation.arrays import Array
-from research.orders.tax.tax_lots import AccountOrders, LotSale, TradedLots, harvestable, wash_sale_locks
+from research.accounting.lots.lot import LotSale
+from research.orders.tax.tax_lots import AccountOrders, TradedLots, harvestable, wash_sale_locks
 from research.portfolio import Portfolio, TaxLot, TaxRules
 
 COLUMNS = ("asset", "bought", "units", "cost_price", "price", "proceeds", "gain", "term", "disallowed", "tax")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from math import prod
 from typing import Literal
 
 Side = Literal["buy", "sell"]
@@ -61,11 +62,13 @@ class BookedFill:
     worth    : signed units times price in the currency of the portfolio, not rounded.
     currency : currency of the cash.
     cash     : signed change of cash, fees in it, in whole cents.
-    amount   : signed units times price in the currency, not rounded; 0 in books of version 1.
+    amount   : signed units times price in the currency, not rounded; 0 in fills of books of version 1.
     fees     : by name, fees in the currency, not rounded.
     by_rule  : true if account, asset and side chose its order, and no id.
     corrects : of the right fill in place of a corrected one, venue and id of that one; else "".
     undone   : of a row that takes a fill back, id of the bust or correction; else "".
+    moment   : moment of the fill in UTC, by which those of one day are in order, or "".
+    rate     : worth in the currency of the portfolio of one unit of the currency, as the broker states it, or None.
     """
 
     fill_id: str
@@ -83,6 +86,37 @@ class BookedFill:
     by_rule: bool = False
     corrects: str = ""
     undone: str = ""
+    moment: str = ""
+    rate: Decimal | None = None
+
+
+def is_of_order(row: BookedFill, order: SentOrder) -> bool:
+    """True if a row has the id, the account, the asset and the side of an order."""
+    same = (order.order_id, order.account, order.asset) == (row.order_id, row.account, row.asset)
+    return same and SIGN_OF_SIDE[order.side] * row.units >= 0
+
+
+@dataclass(frozen=True)
+class BookSplit:
+    """A split: `by` units of an asset from the open of a day on for each one before.
+
+    assumed : true while the market's data alone know it; such a split is not written.
+    """
+
+    asset: str
+    day: date
+    by: Decimal
+    assumed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name by which it is booked."""
+        return split_name(self.asset, self.day)
+
+
+def split_name(asset: str, day: date) -> str:
+    """The name of the split of an asset before the open of a day."""
+    return f"split-{asset}-{day}"
 
 
 @dataclass(frozen=True)
@@ -94,12 +128,18 @@ class Blotter:
     orders : the orders.
     fills  : the fills, in the order in which they were booked; a fill that was taken back has rows of its id that sum
              to nothing.
+    splits : splits, after which units of earlier days count as more or fewer.
     """
 
     asked: date | None = None
     ticket: str = ""
     orders: tuple[SentOrder, ...] = ()
     fills: tuple[BookedFill, ...] = ()
+    splits: tuple[BookSplit, ...] = ()
+
+    def factor(self, asset: str, day: date) -> Decimal:
+        """Units of now for one unit of an asset at the close of a day."""
+        return prod((each.by for each in self.splits if each.asset == asset and each.day > day), start=Decimal(1))
 
     @property
     def open(self) -> tuple[SentOrder, ...]:

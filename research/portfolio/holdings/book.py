@@ -1,33 +1,38 @@
-"""The book of a portfolio: what it holds after the fills that were booked, as `positions: {book: NAME}` reads it.
+"""The book of a portfolio, which `positions: {book: NAME}` reads: what it held at first, and what happened since.
 
-A book is one JSON file, `books/NAME.json` in the folder of `REBALANCE_HOME`, written whole or not at all. Its
-fingerprint is the sha256 of all else in it, so that a change by another hand is seen. The user's own file is never
-written.
+What it holds is the fold of that: events count in the order of their days, splits before trades, whenever they came to
+be known. A fill stands in units of its day. A book is one JSON file, `books/NAME.json` in the folder of
+`REBALANCE_HOME`, written whole or not at all. Its fingerprint is the sha256 of all else in it, so that a change by
+another hand is seen. The user's own file is never written.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
-from foundation.canonical import content_hash
+from foundation.canonical import content_hash, decimal
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.home import home_folder
 from foundation.names import check_name
-from research.portfolio.holdings.blotter import Blotter
+from research.market import Market
+from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, BookSplit, SentOrder, is_of_order
 from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.earlier_books import of_this_version
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 
-BOOK_SCHEMA = 2  # version of docs/schemas/book-2.json
-READ_SCHEMAS = 1, BOOK_SCHEMA  # 1 is 2 without entries, items and opening lots
+BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json
+READ_SCHEMAS = 1, 2, BOOK_SCHEMA
 FINGERPRINT = "fingerprint"
 Resolved = Literal["", "booked", "dismissed"]  # of an item of a book
 
@@ -48,37 +53,45 @@ class Holder:
 
 @dataclass(frozen=True)
 class HeldLot:
-    """Units of an asset that were bought together: `price` is currency of the portfolio per unit."""
+    """Units of an asset that were bought together, as `TaxLot`: `price` is currency of the portfolio per unit."""
 
     asset: str
     account: str
     date: date
     units: float
     price: float
+    tacked: int | None = None
+    borne: float = 0.0
 
 
 @dataclass(frozen=True)
 class BookLots:
-    """The tax lots of a book.
+    """Tax lots, and what was sold before.
 
     lots         : the lots.
     sold_at_loss : by asset, day of its last sale at a loss.
+    realised     : by year, net gains realised, currency.
     """
 
     lots: tuple[HeldLot, ...]
     sold_at_loss: Mapping[str, date]
+    realised: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Opening:
-    """The state of a book when it was opened, to which it goes back where fills are taken back.
+    """The state of a book when it was opened.
 
     last_trade : day of the last trade.
-    lots       : tax lots, in which a split that is booked later counts; None where the portfolio has none.
+    holders    : what each account held.
+    lots       : tax lots; None where the portfolio has none.
+    has        : ids of the fills and entries that it has in it: those of books of earlier versions.
     """
 
     last_trade: date
+    holders: tuple[Holder, ...]
     lots: BookLots | None = None
+    has: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,23 +118,23 @@ class BookItem:
 
 @dataclass(frozen=True)
 class Book:
-    """The holdings of a portfolio after the fills that were booked.
+    """What a portfolio held, and what happened since.
 
     name       : name of the book.
     file       : the portfolio file.
     basis      : currency of the portfolio.
     opened     : close up to which the holdings were stated when it was opened.
-    last_trade : day of the last trade.
-    holders    : what each account holds.
+    opening    : its state then.
     unquoted   : assets without a quote, which are held in currency.
-    lots       : tax lots, or None where the portfolio has none.
-    realised   : by year, net gains realised, currency.
-    sold_at_loss : by asset, day of its last sale at a loss.
-    blotter    : the orders that were sent last, and all fills that were booked.
-    events     : names of the splits and dividends that were booked.
+    asked      : close at which the orders that were sent last were sized, or None.
+    ticket     : hash of their ticket, or "".
+    sent       : these orders, as they were sent.
+    fills      : all fills that were booked, in the order in which they were booked; a fill that was taken back has rows
+                 of its id that sum to nothing.
+    splits     : splits that were booked.
     entries    : cash that came and went without an order, in the order in which it was booked.
     items      : rows of brokers' files that were not booked by themselves.
-    opening    : its state when it was opened; None in books of version 1.
+    kept_gains : by year, the gains that a book of version 2 kept, until a person takes those by the day of each sale.
     schema     : version of the file.
     """
 
@@ -131,23 +144,126 @@ class Book:
     file: str
     basis: str
     opened: date
-    last_trade: date
-    holders: tuple[Holder, ...]
+    opening: Opening
     unquoted: tuple[str, ...] = ()
-    lots: tuple[HeldLot, ...] | None = None
-    realised: Mapping[str, float] = field(default_factory=dict)
-    sold_at_loss: Mapping[str, date] = field(default_factory=dict)
-    blotter: Blotter = field(default_factory=Blotter)
-    events: tuple[str, ...] = ()
+    asked: date | None = None
+    ticket: str = ""
+    sent: tuple[SentOrder, ...] = ()
+    fills: tuple[BookedFill, ...] = ()
+    splits: tuple[BookSplit, ...] = ()
     entries: tuple[CashEntry, ...] = ()
     items: tuple[BookItem, ...] = ()
-    opening: Opening | None = None
+    kept_gains: Mapping[str, float] | None = None
     schema: int = BOOK_SCHEMA
+
+    # -- the fold ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def holders(self) -> tuple[Holder, ...]:
+        """What each account holds after all that happened."""
+        return self.holders_before(None)
+
+    def holders_before(self, day: date | None) -> tuple[Holder, ...]:
+        """What each account held before the open of a day, in units of then; None takes all days."""
+        units = {of.account: dict(of.units) for of in self.opening.holders}
+        cash = {of.account: dict(of.cash) for of in self.opening.holders}
+        for each in self._happened(day):
+            if isinstance(each, BookSplit):
+                for held in units.values():
+                    if each.asset in held:
+                        held[each.asset] *= each.by
+            elif isinstance(each, BookedFill):
+                if each.asset in units[each.account]:
+                    units[each.account][each.asset] += each.units
+                _add(cash[each.account], each.currency, each.cash)
+            else:
+                paid = units if each.currency in units[each.account] else cash
+                _add(paid[each.account], each.currency, each.amount)
+        return tuple(Holder(name, units[name], cash[name]) for name in units)
+
+    def _happened(self, day: date | None) -> Iterator[BookSplit | BookedFill | CashEntry]:
+        """What happened before a day, by day, splits first."""
+        entries = (entry for entry in self.entries if entry.entry_id not in self._has)
+        all_of: list[BookSplit | BookedFill | CashEntry] = [*self.splits, *self.new_fills, *entries]
+        for each in sorted(all_of, key=lambda each: each.day):  # which keeps splits before the rest of their day
+            if day is None or each.day < day:
+                yield each
+
+    @cached_property
+    def _has(self) -> frozenset[str]:
+        return frozenset(self.opening.has)
+
+    @property
+    def new_fills(self) -> tuple[BookedFill, ...]:
+        """The rows of fills since it was opened."""
+        return tuple(row for row in self.fills if row.fill_id not in self._has)
+
+    @cached_property
+    def blotter(self) -> Blotter:
+        """The orders that were sent last, in units of now, with what is filled of them, and all fills."""
+        blotter = Blotter(self.asked, self.ticket, (), self.fills, self.splits)
+        return replace(blotter, orders=tuple(self._orders(blotter)))
+
+    def _orders(self, blotter: Blotter) -> Iterator[SentOrder]:
+        rows: dict[str, list[BookedFill]] = {}
+        for row in Blotter(fills=self.new_fills).standing:
+            rows.setdefault(row.order_id, []).append(row)
+        for order in self.sent:
+            of_id = rows.get(order.order_id, ()) if order.order_id else ()
+            own = [row for row in of_id if is_of_order(row, order)]
+            fees = dict(order.fees)
+            for row in own:
+                for name, fee in row.fees.items():
+                    _add(fees, name, fee)
+            amounts = [abs(row.amount) for row in own]
+            units = [abs(row.units) * blotter.factor(order.asset, row.day) for row in own]
+            by = Decimal(1) if order.in_money or self.asked is None else blotter.factor(order.asset, self.asked)
+            yield replace(
+                order,
+                quantity=order.quantity * by,
+                price=order.price and order.price / float(by),
+                filled=order.filled + sum(amounts if order.in_money else units, NO_AMOUNT),
+                notional=order.notional + sum(amounts, NO_AMOUNT),
+                fees=fees,
+            )
+
+    @property
+    def last_trade(self) -> date:
+        """The day of the last trade."""
+        return max([self.opening.last_trade, *(row.day for row in self.blotter.standing)])
+
+    def with_splits_of(self, market: Market) -> "Book":
+        """The book with the splits since it was opened that are not booked, as the market's data know them."""
+        if market.splits is None:
+            return self
+        held = {asset for of in self.opening.holders for asset in of.units}
+        known, found = {each.name for each in self.splits}, list[BookSplit]()
+        since = (market.dates > pd.Timestamp(self.opened))[:, None]
+        for t, i in np.argwhere(since & (market.splits != 1.0)).tolist():
+            split = BookSplit(market.assets[i], market.dates[t].date(), decimal(market.splits[t, i]), assumed=True)
+            if split.asset in held and split.name not in known:
+                found.append(split)
+        return replace(self, splits=(*self.splits, *found)) if found else self
+
+    def taken_out(self, known: Collection[str]) -> "Book":
+        """The book with fills and entries that its opening has, by their ids, among those since."""
+        known = self._has.intersection(known)
+        if not known:
+            return self
+        of_opening = replace(self.opening, has=())
+        fills = tuple(replace(row, units=-row.units, cash=-row.cash) for row in self.fills if row.fill_id in known)
+        entries = tuple(replace(of, amount=-of.amount) for of in self.entries if of.entry_id in known)
+        before = replace(self, opening=of_opening, splits=(), fills=fills, entries=entries).holders
+        has = tuple(each for each in self.opening.has if each not in known)
+        return replace(self, opening=replace(self.opening, holders=before, has=has))
+
+    # -- what it says ------------------------------------------------------------------------------------------------
 
     @property
     def document(self) -> dict[str, Any]:
         """All that its file says, with its fingerprint, in plain JSON types."""
-        parts: dict[str, Any] = {"schema": self.schema} | book_adapter().dump_python(self, mode="json")
+        known = replace(self, splits=tuple(each for each in self.splits if not each.assumed))
+        parts: dict[str, Any] = {"schema": self.schema} | book_adapter().dump_python(known, mode="json")
         return parts | {FINGERPRINT: content_hash(parts)}
 
     @property
@@ -165,7 +281,7 @@ class Book:
 
         A list may be of the close at which the last one was made, although that was filled later.
         """
-        last = (of_list and self.blotter.asked) or self.last_trade
+        last = (of_list and self.asked) or self.last_trade
         if day < (first := max(self.opened, last)):
             traded = f" and last traded on {self.last_trade}" if self.last_trade > self.opened else ""
             raise DataError(
@@ -187,7 +303,17 @@ class Book:
             for row, of in enumerate(self.holders, 1)
             for currency, amount in of.cash.items()
         ]
-        return Positions(f"book {self.name}", tuple(held), tuple(cash), ())
+        return Positions(f"book {self.name}", tuple(held), tuple(cash), tuple(self._assumed()))
+
+    def _assumed(self) -> Iterator[str]:
+        """A sentence for each split of what is held that the market's data alone know."""
+        for split in (each for each in self.splits if each.assumed):
+            if any(of.units.get(split.asset) for of in self.holders_before(split.day)):
+                yield (
+                    f"{split.asset} was split on {split.day} by the market's data, {split.by.normalize():f} units for "
+                    f"one: units, orders and lots of book {self.name} are counted after it. Book it once the broker "
+                    f"shows it: rebalance desk book resolve {self.name} {split.name}"
+                )
 
 
 def book_path(name: str) -> Path:
@@ -208,7 +334,7 @@ def read_book(name: str, file: str = "FILE") -> Book:
         if stated != content_hash(parts):
             fix = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
             raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
-        book = book_adapter().validate_json(json.dumps(parts), strict=True)
+        book = book_adapter().validate_json(json.dumps(of_this_version(parts, path)), strict=True)
     except FileNotFoundError as error:
         fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
         raise DataError(f"there is no book {name!r} ({path}). {fix}") from error
@@ -218,11 +344,7 @@ def read_book(name: str, file: str = "FILE") -> Book:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
-    if book.schema not in READ_SCHEMAS:
-        fix = "Read it with the code that wrote it, or open the book again."
-        known = " and ".join(map(str, READ_SCHEMAS))
-        raise DataError(f"{path} has version {book.schema} of a book, and this code reads {known}. {fix}")
-    return replace(book, schema=BOOK_SCHEMA)
+    return book
 
 
 def write_book(book: Book) -> Path:
@@ -230,6 +352,10 @@ def write_book(book: Book) -> Path:
     path = book_path(book.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(path, json.dumps(book.document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _add(amounts: dict[str, Decimal], of: str, amount: Decimal) -> None:
+    amounts[of] = amounts.get(of, NO_AMOUNT) + amount
 
 
 @cache

@@ -1,30 +1,38 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
 from typing import Annotated, Literal
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.arrays import Array
 from research.accounting import Tax
+from research.accounting.lots.ledger import LotLedger, LotSplit, LotTrade, lot_ledger
+from research.accounting.lots.lot import TaxLot, TaxLots, TaxRules
 from research.accounting.tax import CALENDAR_YEAR, AtEnd
+from research.accounting.tax import Lots as Method
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, Day, Number, Text, Told, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.holdings.book import Book, BookLots
+from research.portfolio.holdings.blotter import Blotter
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
-from research.portfolio.holdings.tax_lots import Method, TaxLot, TaxLots, TaxRules
+from research.portfolio.holdings.rates import Rates
 
 BACKTESTED = ("rate", "lots", "short_rate", "long_after", "loss_limit", "at_end", "harvest_above")  # of `tax`
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of the gain, such as 0.2.")]
 AFTER_PRICES = "lies after the session that follows the last prices"
+HALF_A_CENT = 0.005
 SUM = 1e-9  # of the shares: a file gives nine digits
 
 
@@ -117,38 +125,97 @@ def read_tax_lots(
 
 
 def lots_of_book(
-    document: Document, market: Market, prices: Prices | None, book: Book, accounts: Sequence[Account]
+    document: Document, market: Market, prices: Prices | None, book: Book, accounts: Sequence[Account], rates: Rates
 ) -> TaxLots | None:
     """The lots of a book, under the rules of `tax`; None where it has none, or the file states no tax.
 
     Those that the lines of the file state were taken when the book was opened.
+    rates  : exchange rates, by whose history a purchase or sale in another currency counts at the rate of its day.
     Raises : ConfigError for a key or value of `tax` that is wrong.
     """
-    if book.lots is None or not document.has("tax"):
+    if book.opening.lots is None or not document.has("tax"):
         return None
-    keys, day = read(document, ("tax",), TaxKeys), trade_day(market, prices)
-    rules = replace(_rules(keys), realised=book.realised.get(f"{day:%Y}", 0.0))
-    return tax_lots_of(BookLots(book.lots, book.sold_at_loss), rules, market.assets, accounts)
-
-
-def tax_lots_of(held: BookLots, rules: TaxRules, assets: Sequence[str], accounts: Sequence[Account]) -> TaxLots:
-    """The lots of a book, or those at its opening, by asset, under the rules of tax.
-
-    assets   : (n,) assets.
-    accounts : accounts, which are taxable or sheltered.
-    """
+    rules, day = _rules(read(document, ("tax",), TaxKeys)), trade_day(market, prices)
     sheltered = {account.name for account in accounts if not account.taxable}
+    ledger = book_ledger(book, rules, sheltered, partial(_rate_of_day, rates, market))
+    return tax_lots_of(book, ledger, rules, market.assets, sheltered, f"{day:%Y}")
+
+
+def _rate_of_day(rates: Rates, market: Market, currency: str, day: date) -> float | None:
+    """The value of one unit of a currency at the close of a day; None where its history does not say it."""
+    _, history = rates.history.get((currency, rates.basis), ("", None))
+    if history is None or np.datetime64(day) > market.days[-1]:
+        return None
+    known = history[: int(np.searchsorted(market.days, np.datetime64(day), side="right"))]
+    known = known[~np.isnan(known)]
+    return float(known[-1]) if known.size else None
+
+
+def book_ledger(
+    book: Book, rules: TaxRules, sheltered: Collection[str], rate_of_day: Callable[[str, date], float | None]
+) -> LotLedger:
+    """The lots and the sales of a book.
+
+    rules       : which lots are sold, and the days of a wash sale.
+    sheltered   : accounts whose gains are not taxed.
+    rate_of_day : value in the basis of one unit of a currency on a day, or None for that at which a fill was booked.
+    Raises      : ValueError for a book without lots.
+    """
+    if book.opening.lots is None:
+        raise ValueError(f"book {book.name} has no tax lots")
+    bare = set(book.unquoted)  # held in units of one currency unit
+    of_file = ((vars(lot) | {"date": pd.Timestamp(lot.date)}) for lot in book.opening.lots.lots)
+    opening = [(parts.pop("asset"), TaxLot(**parts)) for parts in of_file]
+    held = {(asset, of.account): float(units) for of in book.opening.holders for asset, units in of.units.items()}
+    happened: list[LotTrade | LotSplit] = [LotSplit(each.day, each.asset, float(each.by)) for each in book.splits]
+    assets = {asset for asset, _ in held}
+    for row in Blotter(fills=book.new_fills).standing:
+        if row.asset not in assets:
+            continue
+        worth = float(row.worth)
+        if row.currency != book.basis and row.amount:
+            rate = float(row.rate) if row.rate is not None else rate_of_day(row.currency, row.day)
+            worth = worth if rate is None else float(row.amount) * rate
+        units = worth if row.asset in bare else float(row.units)
+        happened.append(LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth))
+    return lot_ledger(opening, held, happened, rules, sheltered)
+
+
+def tax_lots_of(
+    book: Book, ledger: LotLedger, rules: TaxRules, assets: Sequence[str], sheltered: Collection[str], year: str
+) -> TaxLots:
+    """The lots of a book by asset, under the rules of tax, with the gains of a year.
+
+    ledger : of the book.
+    assets : (n,) assets.
+    """
+    assert book.opening.lots is not None
 
     def of(asset: str, is_sheltered: bool) -> tuple[TaxLot, ...]:
-        lots = (lot for lot in held.lots if lot.asset == asset and (lot.account in sheltered) == is_sheltered)
-        return tuple(TaxLot(pd.Timestamp(lot.date), lot.units, lot.price, lot.account) for lot in lots)
+        return tuple(lot for lot in ledger.lots.get(asset, ()) if (lot.account in sheltered) == is_sheltered)
 
+    lost = {**book.opening.lots.sold_at_loss, **(ledger.sold_at_loss if rules.wash_sale_days else {})}
     return TaxLots(
-        rules=rules,
+        rules=replace(rules, realised=gains_by_year(book, ledger).get(year, 0.0)),
         lots=tuple(of(asset, False) for asset in assets),
-        sold_at_loss={asset: pd.Timestamp(sold) for asset, sold in held.sold_at_loss.items()},
+        sold_at_loss={asset: pd.Timestamp(sold) for asset, sold in lost.items()},
         sheltered=tuple(of(asset, True) for asset in assets),
     )
+
+
+def gains_by_year(book: Book, ledger: LotLedger) -> dict[str, float]:
+    """By year, net gains realised: those at the opening, and those of each sale since in the year of its day.
+
+    Those at the opening of a book of version 2 are all that it kept less the sales since, in the year of its opening.
+    """
+    found = dict(book.opening.lots.realised) if book.opening.lots else {}
+    since = ledger.realised
+    if book.kept_gains is not None:
+        before = sum(book.kept_gains.values()) - sum(since.values())
+        found = {f"{book.opened:%Y}": before} if abs(before) >= HALF_A_CENT else {}
+    for year, gain in since.items():
+        found[year] = found.get(year, 0.0) + gain
+    return found
 
 
 # -- the lots of an asset ----------------------------------------------------------------------------------------------

@@ -95,6 +95,6 @@ def test_what_is_open_there_may_be_filled_or_put_aside(
 ) -> None:
     book, portfolio = held
     sold = SentOrder("o1", "", "A", "sell", Decimal(10))
-    book = replace(book, blotter=replace(book.blotter, orders=(sold,)))
+    book = replace(book, sent=(sold,))
     assert bool(differences(book, portfolio, there(1_000.0, has_open=True, A=units, B=80))) == differs
     assert {each.of for each in differences(book, portfolio, there(1_000.0, A=units, B=80))} >= {"USD"}

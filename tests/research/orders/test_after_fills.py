@@ -107,7 +107,7 @@ def test_a_deposit_is_in_the_cash_that_the_fills_leave(two: Portfolio) -> None:
 
 
 def test_lots_are_sold_at_the_prices_of_the_fills_and_bought_on_their_days(two: Portfolio) -> None:
-    """A's 600 units cost 90: 100 of them are sold at 101, so 1,100 are realised."""
+    """A's 600 units cost 90: 60 of them are sold at 101 in 2022, so 660 are realised, and 40 in 2023."""
     lots = TaxLots(
         TaxRules(rate=0.2, short_rate=0.3, lots="first"),
         ((TaxLot(pd.Timestamp("2020-01-02"), 600.0, 90.0),), (TaxLot(pd.Timestamp("2021-01-04"), 700.0, 40.0),)),
@@ -118,7 +118,7 @@ def test_lots_are_sold_at_the_prices_of_the_fills_and_bought_on_their_days(two: 
         Fill("B", "buy", 50, 49, "USD", FRIDAY, "3"), Fill("B", "buy", 50, 51, "USD", FRIDAY, "4"),
     ]).tax_lots  # fmt: skip
     assert after is not None
-    assert after.rules.realised == pytest.approx(1_100.0)
+    assert after.rules.realised == pytest.approx(660.0)
     assert [(lot.units, lot.price) for lot in after.lots[0]] == [(500.0, 90.0)]
     bought = after.lots[1][-1]
     assert (bought.date, bought.units, bought.price) == (pd.Timestamp("2022-12-30"), 100.0, 50.0)

@@ -14,12 +14,12 @@ from scipy.optimize import linprog
 from foundation.errors import ConfigError, PolicyError
 from research.accounting import Costs
 from research.accounting.cost_parameters import CostParameters
+from research.accounting.lots.lot import TaxLots, TaxRules
 from research.orders import Request, TradeList, trade_list
 from research.orders.lots.conflicts import conflict
 from research.orders.lots.limited_point import limited_point
 from research.orders.lots.position import Position
 from research.portfolio import OrderLimits, Portfolio, WeightLimit, load_portfolio
-from research.portfolio.holdings.tax_lots import TaxLots, TaxRules
 from research.rules import Never, Threshold
 
 FREE = {"commission": 0.0, "half_spread": 0.0}

@@ -168,8 +168,7 @@ Trades,Data,Order,Forex,USD,EUR.USD,"2022-12-30, 10:15:32","-7,468.30",1.0664,79
     (order,) = (each for each in made.sent().blotter.orders if each.asset == "USD")  # type: ignore[union-attr]
     done = match_fills(made.sent(), got.fills)
     assert done.unmatched == ()
-    rows = done.portfolio.blotter.fills  # type: ignore[union-attr]
-    assert [(row.currency, row.cash) for row in rows] == [("EUR", Decimal("-7468.30")), ("USD", order.quantity)]
+    assert [(row.currency, row.cash) for row in done.rows] == [("EUR", Decimal("-7468.30")), ("USD", order.quantity)]
     assert [(entry.amount, entry.currency) for entry in got.entries] == [(-2, "USD")]
 
 

@@ -13,7 +13,7 @@ from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.cash_booking import with_entry, with_flow
 from research.orders.bookkeeping.importing import with_activity, with_waiting_flows
 from research.portfolio import Portfolio
-from research.portfolio.holdings.book import Book, Holder
+from research.portfolio.holdings.book import Book, Holder, Opening
 from research.portfolio.holdings.cash_entries import CashEntry
 
 EVENT = "dividend-A-2023-01-03"
@@ -70,19 +70,13 @@ def test_a_dividend_is_proposed_in_the_accounts_in_which_the_broker_did_not_pay_
         Holder(name, {"A": Decimal(units), "B": Decimal()}, {"USD": Decimal(0)})
         for name, units in (("one", 400), ("other", 200))
     )
-    book = Book("desk", "", "USD", date(2022, 12, 29), date(2022, 12, 29), holders)
+    book = Book("desk", "", "USD", date(2022, 12, 29), Opening(date(2022, 12, 29), holders))
     paid = with_entry(book, market, replace(PAID, account="one", amount=Decimal(202)))
     (event,) = events_since(paid, market)
     assert event.cash == {"other": Decimal("101.00")}
     both = with_event(paid, market, EVENT)
     assert [holder.cash["USD"] for holder in both.holders] == [202, 101]
     assert events_since(both, market) == ()
-
-
-def test_a_dividend_that_a_book_of_version_1_booked_is_not_booked_again(market: Portfolio, book: Book) -> None:
-    old = replace(with_event(book, market, EVENT), entries=())
-    with pytest.raises(DataError, match=r"dividend-A-2023-01-03 of 303\.00 is booked by market data"):
-        with_entry(old, market, PAID)
 
 
 def test_an_account_a_currency_and_units_that_are_not_there_are_refused(market: Portfolio, book: Book) -> None:

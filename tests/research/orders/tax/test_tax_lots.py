@@ -10,17 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from research.accounting.lots.selection import in_order, sell
+from research.accounting.lots.wash_sales import wash
 from research.orders import trade_list
-from research.orders.tax.tax_lots import (
-    AccountOrders,
-    after_sales,
-    harvestable,
-    in_order,
-    sale_tax,
-    sell,
-    trade_lots,
-    wash,
-)
+from research.orders.tax.tax_lots import AccountOrders, after_sales, harvestable, sale_tax, trade_lots
 from research.portfolio import TaxLot, TaxLots, TaxRules, load_portfolio
 
 DAY = pd.Timestamp("2022-12-29")
@@ -32,7 +25,8 @@ def lot(date: str, units: float, price: float) -> TaxLot:
 
 
 def after_wash(lots: list[TaxLot], units: float, price: float, day: pd.Timestamp, how: TaxRules) -> Any:
-    return wash(*sell(lots, units, price, day, how), day, how.wash_sale_days)
+    sales, kept, _ = wash(*sell(lots, units, price, day, how), day, how.wash_sale_days)
+    return sales, kept
 
 
 def one(held: list[float], units: list[float], account: str = "", taxable: bool = True) -> AccountOrders:
@@ -127,9 +121,10 @@ def test_remainder_of_a_purchase_replaces_what_was_bought_before() -> None:
 def test_loss_that_a_purchase_in_a_sheltered_account_disallows_is_lost() -> None:
     """Rev. Rul. 2008-5: 100 shares are sold at a loss, and 100 are bought in an IRA on the next day."""
     sales, kept = sell([lot("2021-01-04", 100, 20)], 60.0, 10.0, DAY, rules("first"))
-    (sale,), left = wash(sales, kept, DAY, 30, [lot("2022-12-19", 40, 11)])
+    (sale,), left, _ = wash(sales, kept, DAY, 30, [lot("2022-12-19", 40, 11)])
     assert (sale.disallowed, left) == (400.0, kept)
-    assert wash(sales, kept, DAY, 30, [lot("2022-11-28", 40, 11)]) == (sales, kept)
+    old = lot("2022-11-28", 40, 11)
+    assert wash(sales, kept, DAY, 30, [old]) == (sales, kept, (old,))
 
 
 # -- by hand ---------------------------------------------------------------------------------------------------------
@@ -170,7 +165,7 @@ def test_each_account_sells_its_own_lots_and_a_loss_is_washed_by_purchases_of_al
     # Of the 9 units in the ira, the 4 whose purchase is not stated are sold first.
     assert (sale.lot, sale.units, sale.disallowed) == (of["t1"], 10.0, 30.0)
     assert traded.lots[0] == (replace(of["t1"], units=40.0), of["t2"])
-    assert traded.sheltered[0] == (replace(of["ira"], units=3.0),)
+    assert traded.sheltered[0] == (replace(of["ira"], units=3.0, tacked=1_092),)
     bought = trade_lots(tax, [one([9.0], [2.0], "ira", taxable=False)], np.array([10.0]), DAY)
     assert bought.sheltered[0] == (of["ira"], TaxLot(DAY, 2.0, 10.0, "ira"))
 
@@ -287,7 +282,7 @@ def test_sale_is_made_up_of_lots_and_the_rest_remains(
 
 def test_nothing_is_washed_without_a_window() -> None:
     sales, kept = sell([lot("2022-12-01", 2, 9)], 1.0, 8.0, DAY, rules("first"))
-    assert wash(sales, kept, DAY, 0) == (sales, kept)
+    assert wash(sales, kept, DAY, 0) == (sales, kept, ())
 
 
 # -- what a policy sees ------------------------------------------------------------------------------------------------

@@ -14,9 +14,19 @@ from jsonschema import Draft202012Validator
 from foundation.canonical import content_hash
 from foundation.errors import ConfigError, DataError
 from research.orders import trade_list
-from research.orders.booking import book_after, open_book
+from research.orders.after_fills import after_fills, match_fills
+from research.orders.booking import open_book, with_rows
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import FINGERPRINT, Book, Holder, book_path, book_schema, read_book, write_book
+from research.portfolio.holdings.book import (
+    FINGERPRINT,
+    Book,
+    Holder,
+    Opening,
+    book_path,
+    book_schema,
+    read_book,
+    write_book,
+)
 
 FILES = (
     "sixty_forty",
@@ -37,7 +47,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def book() -> Book:
     held = Holder("", {"SPY": Decimal("3260"), "AGG": Decimal("7460")}, {"USD": Decimal("21350.40")})
-    return Book("desk", "desk.yaml", "USD", date(2022, 12, 29), date(2022, 9, 30), (held,))
+    return Book("desk", "desk.yaml", "USD", date(2022, 12, 29), Opening(date(2022, 9, 30), (held,)))
 
 
 def _path(name: str) -> str:
@@ -50,8 +60,12 @@ def test_a_portfolio_read_from_its_book_holds_what_it_held(name: str) -> None:
     stated = load_portfolio(_path(name))
     policy = next(iter(stated.policies.values())) if stated.policy is None else stated.policies[stated.policy]
     listed = trade_list(stated, policy)
-    after = listed.after(filled(listed, Decimal("0.5")))
-    written = book_after(open_book(stated, "desk"), after)
+    sent = listed.sent()
+    assert sent.blotter is not None
+    orders = tuple(replace(order, order_id=f"o{k}") for k, order in enumerate(sent.blotter.orders))
+    sent, fills = replace(sent, blotter=replace(sent.blotter, orders=orders)), filled(listed, Decimal("0.5"))
+    after = after_fills(sent, fills)
+    written = with_rows(open_book(sent, "desk"), match_fills(sent, fills).rows)
     write_book(written)
     assert read_book("desk") == written
     accounts = {f"accounts.{each.name}.{key}": None for each in stated.accounts for key in ("cash", "shares")}
@@ -77,7 +91,7 @@ def change(book: Book, **parts: Any) -> None:
 
 
 def test_a_book_that_another_hand_changed_is_refused(book: Book) -> None:
-    change(book, last_trade="2022-10-03")
+    change(book, opened="2022-10-03")
     with pytest.raises(DataError, match=r"its fingerprint is of another content.* open the book again loses its fills"):
         read_book("desk")
 
@@ -96,23 +110,71 @@ def test_a_book_cut_short_and_one_that_is_not_there_are_refused(book: Book) -> N
 
 
 def test_a_book_of_another_version_is_refused(book: Book) -> None:
-    write_book(replace(book, schema=3))
-    with pytest.raises(DataError, match=r"desk\.json has version 3 of a book, and this code reads 1 and 2\. Read it"):
+    write_book(replace(book, schema=4))
+    with pytest.raises(
+        DataError, match=r"desk\.json has version 4 of a book, and this code reads 1, 2 and 3\. Read it"
+    ):
         read_book("desk")
 
 
-def test_a_book_of_version_1_is_read_and_written_as_one_of_version_2(book: Book) -> None:
-    """Its fills state neither amount nor fees, and it has neither entries, items nor its state at the opening."""
-    row = {"fill_id": "v:1", "order_id": "", "day": "2022-12-30", "settles": "2023-01-04", "account": "",
-           "asset": "SPY", "units": "10", "worth": "3834.4", "currency": "USD", "cash": "-3834.40"}  # fmt: skip
-    parts = {name: part for name, part in replace(book, schema=1).document.items() if name not in (FINGERPRINT, *LATER)}
-    parts["blotter"] |= {"fills": [row]}
-    path = write_book(book)
+def written(parts: dict[str, Any]) -> Book:
+    """The book of these parts, as it is read from its file."""
+    path = book_path("desk")
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(parts | {FINGERPRINT: content_hash(parts)}))
-    read = read_book("desk")
-    (fill,) = read.blotter.fills
-    assert (read.schema, read.holders, fill.units, fill.amount, fill.undone) == (2, book.holders, 10, 0, "")
-    assert json.loads(write_book(read).read_text())["schema"] == 2
+    return read_book("desk")
+
+
+@pytest.fixture
+def version_2() -> dict[str, Any]:
+    """A book that version 2 wrote: half of a list is filled, and 12.34 of interest are booked since its opening."""
+    parts: dict[str, Any] = json.loads(Path(__file__).with_name("book_of_version_2.json").read_text())
+    return {name: part for name, part in parts.items() if name != FINGERPRINT}
+
+
+def test_a_book_of_version_2_is_unfolded_to_its_opening(version_2: dict[str, Any]) -> None:
+    """1,618 + 132 of SPY and 3,777 - 477 of AGG were held, and 14,123.35 - 12.34 - 50,603.96 + 46,492.95 of cash."""
+    book = written(version_2)
+    (opening,), (now,) = book.opening.holders, book.holders
+    assert dict(opening.units) == {"SPY": 1_750, "AGG": 3_300, "GLD": 200}
+    assert opening.cash["USD"] == Decimal("10000.00")
+    assert (dict(now.units), now.cash["USD"]) == ({"SPY": 1_618, "AGG": 3_777, "GLD": 200}, Decimal("14123.35"))
+    assert [order.filled for order in book.blotter.orders] == [abs(row.units) for row in book.fills]
+    assert [order["filled"] for order in version_2["blotter"]["orders"]] == ["132.0", "477.0"]
+
+
+def test_a_book_of_version_2_has_the_lots_and_gains_that_it_kept(version_2: dict[str, Any]) -> None:
+    """The sale of Friday, 30 December, is of 2022, in whichever year the next list is."""
+    written(version_2)
+    tax = load_portfolio(_path("orders_with_tax_lots"), POSITIONS).tax_lots
+    assert tax is not None
+    assert tax.rules.realised == pytest.approx(version_2["realised"]["2022"], abs=1e-9)
+    kept = {(each["asset"], each["date"], each["units"], each["price"]) for each in version_2["lots"]}
+    assets = load_portfolio(_path("orders_with_tax_lots")).market.assets
+    found = [(a, f"{x.date:%Y-%m-%d}", x.units, x.price) for a, of in zip(assets, tax.lots, strict=True) for x in of]
+    assert set(found) == kept
+
+
+def test_a_book_whose_opening_does_not_follow_opens_with_what_it_holds(version_2: dict[str, Any]) -> None:
+    """Once it is converted, its fills and entries are in its opening, and none is booked or taken out twice."""
+    book = written(version_2 | {"events": ["split-SPY-2023-01-05"]})
+    (now,) = book.holders
+    assert (dict(now.units), now.cash["USD"]) == ({"SPY": 1_618, "AGG": 3_777, "GLD": 200}, Decimal("14123.35"))
+    assert (book.opened, book.last_trade, book.opening.lots is None) == (date(2023, 1, 5), date(2022, 12, 30), False)
+    assert [order.filled for order in book.blotter.orders] == [132, 477]
+    out = book.taken_out(["b:1"])
+    assert (out.opening.holders[0].cash["USD"], out.holders) == (Decimal("14111.01"), book.holders)
+    write_book(book)
+    assert read_book("desk") == book
+
+
+def test_a_book_of_version_1_opens_with_what_it_holds(version_2: dict[str, Any]) -> None:
+    """Its fills state neither amount nor fees, and it has neither entries, items nor its state at the opening."""
+    parts = {name: part for name, part in version_2.items() if name not in LATER} | {"schema": 1}
+    rows = [{**row, "amount": "0"} for row in parts["blotter"]["fills"]]
+    book = written(parts | {"blotter": parts["blotter"] | {"fills": rows}})
+    assert (book.schema, dict(book.holders[0].units)) == (3, {"SPY": 1_618, "AGG": 3_777, "GLD": 200})
+    assert set(book.opening.has) == {row["fill_id"] for row in rows}
 
 
 def test_a_book_of_another_file_other_lines_or_another_currency_is_refused(book: Book) -> None:
@@ -120,7 +182,8 @@ def test_a_book_of_another_file_other_lines_or_another_currency_is_refused(book:
     with pytest.raises(ConfigError, match=r"the book belongs to desk\.yaml.* book open sixty_forty\.yaml --as NAME"):
         load_portfolio(_path("sixty_forty"), POSITIONS)
     book = replace(book, file="sixty_forty.yaml")
-    write_book(replace(book, holders=(Holder("", {"XYZ": Decimal(1)}, {"USD": Decimal(1)}),)))
+    other = Holder("", {"XYZ": Decimal(1)}, {"USD": Decimal(1)})
+    write_book(replace(book, opening=replace(book.opening, holders=(other,))))
     with pytest.raises(ConfigError, match=r"the book holds what is no asset of the portfolio .*found 'XYZ'"):
         load_portfolio(_path("sixty_forty"), POSITIONS)
     write_book(replace(book, basis="EUR"))

@@ -1,4 +1,4 @@
-"""The tax lots of a portfolio, and the rules by which its trade lists are taxed."""
+"""The tax lots of a portfolio, the rules by which its sales are taxed, and the sale of units of one lot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,22 @@ class TaxLot:
     units : number of units that are left of it.
     price : price paid, currency per unit.
     account : account that holds them, "" where the portfolio has no accounts.
+    tacked : days that their holding period has from units sold at a loss which they replaced (26 USC 1223(3)), or None
+             where they replaced none.
+    borne  : loss of those units in the price, currency per unit.
     """
 
     date: pd.Timestamp
     units: float
     price: float
     account: str = ""
+    tacked: int | None = None
+    borne: float = 0.0
+
+    @property
+    def held_from(self) -> pd.Timestamp:
+        """The day from which their holding period counts."""
+        return self.date - pd.Timedelta(days=self.tacked or 0)
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class TaxRules:
 
     rate           : fraction of a long-term gain.
     short_rate     : fraction of a short-term gain.
-    lots           : order in which lots are sold (`research.orders.tax.tax_lots.in_order`).
+    lots           : order in which lots are sold (`research.accounting.lots.selection.in_order`).
     long_after     : "year", or days; a lot that was held for longer is long-term.
     gain_budget    : most net gains that may be realised in a year, currency, or None.
     realised       : net gains of this year so far, currency.
@@ -82,3 +92,40 @@ class TaxLots:
         """Give each asset its lots in sheltered accounts."""
         if not self.sheltered:
             object.__setattr__(self, "sheltered", ((),) * len(self.lots))
+
+
+@dataclass(frozen=True)
+class LotSale:
+    """Units that are sold of one lot.
+
+    lot        : lot that is sold, with the price that counts as its cost.
+    units      : number of units of it that are sold.
+    price      : price of the sale, currency per unit.
+    long       : true if it is long-term.
+    disallowed : part of its loss that a wash sale disallows, currency, at least 0.
+    """
+
+    lot: TaxLot
+    units: float
+    price: float
+    long: bool
+    disallowed: float = 0.0
+
+    @property
+    def gain(self) -> float:
+        """Proceeds minus cost, currency."""
+        return self.units * (self.price - self.lot.price)
+
+    @property
+    def realised(self) -> float:
+        """The gain, or the loss that is allowed, currency."""
+        return self.gain + self.disallowed
+
+    @classmethod
+    def of(cls, lot: TaxLot, units: float, price: float, day: pd.Timestamp, rules: TaxRules) -> "LotSale":
+        """The sale of units of a lot on a day, without the part of a loss that is disallowed."""
+        return cls(lot, units, price, rules.is_long(lot.held_from, day))
+
+    def tax(self, rules: TaxRules) -> float:
+        """Tax at the rate of its term, currency; a loss saves tax, and the tax is negative."""
+        return self.realised * (rules.rate if self.long else rules.short_rate)

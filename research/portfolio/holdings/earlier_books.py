@@ -1,0 +1,91 @@
+"""The content of a book of version 1 or 2 as one of version 3.
+
+Those kept what is held, and not what was held at first. Where all that happened since is known, it is taken out of what
+is held; else the book is opened anew with what is held, and fills and entries up to then are in its opening.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from foundation.errors import DataError
+
+VERSIONS = 1, 2, 3
+
+
+def of_this_version(parts: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    """The content of the file of a book, as plain JSON, in version 3.
+
+    Raises : DataError for another version, and for what lacks a part.
+    """
+    version = parts.get("schema") if isinstance(parts, Mapping) else None
+    if version not in VERSIONS:
+        fix = "Read it with the code that wrote it, or open the book again."
+        raise DataError(f"{path} has version {version} of a book, and this code reads 1, 2 and 3. {fix}")
+    if version == VERSIONS[-1]:
+        return parts
+    try:
+        return _converted(parts)
+    except (KeyError, TypeError, ArithmeticError) as error:
+        raise DataError(f"{path} is no book of version {version}: {error!r} is wrong or missing.") from error
+
+
+def _converted(old: Mapping[str, Any]) -> dict[str, Any]:
+    blotter, entries = old["blotter"], old.get("entries", [])
+    fills = [_with_rate(row, old["basis"]) for row in blotter["fills"]]
+    lots = None if old["lots"] is None else {"lots": old["lots"], "sold_at_loss": old["sold_at_loss"]}
+    new = {
+        **{name: old[name] for name in ("name", "file", "basis", "opened", "unquoted")},
+        **{"asked": blotter["asked"], "ticket": blotter["ticket"], "sent": blotter["orders"]},
+        **{"fills": fills, "entries": entries, "items": old.get("items", []), "schema": VERSIONS[-1]},
+    }
+    if _is_known_whole(old):
+        opening = {"last_trade": old["opening"]["last_trade"], "holders": _unfolded(old["holders"], fills, entries)}
+        opening |= {"lots": old["opening"]["lots"]}
+        sent = [{**order, "filled": "0", "notional": "0", "fees": {}} for order in blotter["orders"]]
+        sold = any(Decimal(row["units"]) < 0 for row in fills)
+        if opening["lots"] is not None and not sold:
+            opening["lots"] = {**opening["lots"], "realised": old["realised"]}
+        kept = old["realised"] if opening["lots"] is not None and sold else None
+        return {**new, "opening": opening, "sent": sent, "kept_gains": kept}
+    has = [*(row["fill_id"] for row in fills), *(entry["entry_id"] for entry in entries)]
+    opening = {"last_trade": old["last_trade"], "holders": old["holders"], "has": list(dict.fromkeys(has))}
+    opening |= {"lots": lots and {**lots, "realised": old["realised"]}}
+    days = [name[-len("2020-01-01") :] for name in old["events"]]
+    return {**new, "opening": opening, "opened": max([old["opened"], old["last_trade"], *days])}
+
+
+def _is_known_whole(old: Mapping[str, Any]) -> bool:
+    """True where what was held at the opening follows: no split moved it, and each fill and dividend is stated."""
+    paid = {entry["event"] for entry in old.get("entries", [])}
+    amounts = all(Decimal(row["amount"]) or not Decimal(row["units"]) for row in old["blotter"]["fills"])
+    lots = old["lots"] is None or (old.get("opening") or {}).get("lots") is not None
+    return bool(old.get("opening")) and lots and amounts and set(old["events"]) <= paid
+
+
+def _unfolded(
+    holders: Iterable[Mapping[str, Any]], fills: Iterable[Mapping[str, Any]], entries: Iterable[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """What each account held before its fills and entries."""
+    found = {of["account"]: {part: dict(of[part]) for part in ("units", "cash")} for of in holders}
+
+    def take(account: str, part: str, of: str, amount: str) -> None:
+        held = found[account][part]
+        held[of] = str(Decimal(held.get(of, "0")) - Decimal(amount))
+
+    for row in fills:
+        if row["asset"] in found[row["account"]]["units"]:
+            take(row["account"], "units", row["asset"], row["units"])
+        take(row["account"], "cash", row["currency"], row["cash"])
+    for entry in entries:
+        part = "units" if entry["currency"] in found[entry["account"]]["units"] else "cash"
+        take(entry["account"], part, entry["currency"], entry["amount"])
+    return [{"account": account, **parts} for account, parts in found.items()]
+
+
+def _with_rate(row: Mapping[str, Any], basis: str) -> dict[str, Any]:
+    """The row of a fill, with the rate at which it was booked."""
+    amount = Decimal(row.get("amount", "0"))
+    known = row["currency"] != basis and bool(amount)
+    return {**row, "rate": str(Decimal(row["worth"]) / amount) if known else None}

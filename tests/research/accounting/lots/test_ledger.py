@@ -1,0 +1,231 @@
+"""The ledger of lots is an independent one that moves each unit by itself; what comes late changes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from research.accounting.lots.ledger import LotLedger, LotSplit, LotTrade, lot_ledger
+from research.accounting.lots.lot import TaxLot, TaxRules
+from research.accounting.tax import LongAfter, first_long_day
+
+ACCOUNTS, SHELTERED = ("own", "joint", "ira"), "ira"
+FIRST = date(2022, 11, 1)
+Event = LotTrade | LotSplit
+
+
+def traded(day: date, units: int, price: float, name: str = "", account: str = "") -> LotTrade:
+    return LotTrade(day, (name, name), "A", account, float(units), units * price)
+
+
+def after(held_lots: Sequence[TaxLot], events: Sequence[Event], **rules: Any) -> LotLedger:
+    held: dict[tuple[str, str], float] = {("A", lot.account): 0.0 for lot in held_lots}
+    for lot in held_lots:
+        held["A", lot.account] += lot.units
+    return lot_ledger([("A", lot) for lot in held_lots], held, events, TaxRules(0.2, 0.3, **rules))
+
+
+def lot(day: str, units: float, price: float) -> TaxLot:
+    return TaxLot(pd.Timestamp(day), units, price)
+
+
+# -- by hand -----------------------------------------------------------------------------------------------------------
+
+BOUGHT = (lot("2020-01-02", 400.0, 90.0), lot("2021-01-04", 600.0, 95.0))
+
+
+def test_a_gain_is_of_the_year_of_its_sale() -> None:
+    """200 x 14 on the last Friday of 2022."""
+    ledger = after(BOUGHT, [traded(date(2022, 12, 30), -200, 104.0)], lots="first")
+    assert ledger.realised == {"2022": 2_800.0}
+
+
+def test_a_split_that_is_known_after_sales_of_two_years_is_in_the_gains_of_both() -> None:
+    """100 sold at 50 and 300 at 52 cost 45 after the split, not 90."""
+    split = LotSplit(date(2022, 12, 15), "A", 2.0)
+    sales = traded(date(2022, 12, 20), -100, 50.0), traded(date(2023, 1, 10), -300, 52.0)
+    for order in ([*sales, split], [split, *sales]):
+        assert after(BOUGHT, order, lots="first").realised == {"2022": 500.0, "2023": 2_100.0}
+
+
+def test_what_is_sold_and_bought_on_one_day_is_not_one_trade_of_the_difference() -> None:
+    """590 sold at 105 cost 90 and 95: 400 x 15 + 190 x 10; the 600 bought at 100 on that day are a lot."""
+    day = date(2022, 12, 20)
+    ledger = after(BOUGHT, [traded(day, -590, 105.0, "1"), traded(day, 600, 100.0, "2")], lots="first")
+    assert ledger.realised == {"2022": 7_900.0}
+    assert [(lot.units, lot.price) for lot in ledger.lots["A"]] == [(410.0, 95.0), (600.0, 100.0)]
+
+
+def test_a_loss_is_disallowed_by_a_purchase_after_it_in_another_year_too() -> None:
+    """IRS Publication 550: 100 shares of 1,000 are sold for 750; 100 bought for 800 within 30 days cost 1,050."""
+    sold, bought = traded(date(2022, 12, 19), -100, 7.50), traded(date(2023, 1, 9), 100, 8.0)
+    ledger = after([lot("2022-03-02", 100.0, 10.0)], [sold, bought], wash_sale_days=30)
+    assert ledger.realised == {"2022": 0.0}
+    (left,) = ledger.lots["A"]
+    assert (left.units, left.price, left.held_from) == (100.0, 10.5, pd.Timestamp("2022-03-23"))
+    late = after([lot("2022-03-02", 100.0, 10.0)], [sold, bought._replace(day=date(2023, 1, 19))], wash_sale_days=30)
+    assert (late.realised, late.lots["A"][0].price) == ({"2022": -250.0}, 8.0)
+
+
+def test_a_purchase_replaces_units_once() -> None:
+    """26 CFR 1.1091-1(e): 100 bought in between disallow the first loss, and nothing of the second."""
+    sales = traded(date(2022, 12, 1), -100, 9.0), traded(date(2022, 12, 20), -100, 9.0)
+    ledger = after([lot("2020-01-02", 200.0, 10.0)], [*sales, traded(date(2022, 12, 10), 100, 9.5)], wash_sale_days=30,
+                   lots="first")  # fmt: skip
+    assert [each.sale.disallowed for each in ledger.sales] == [100.0, 0.0]
+
+
+# -- an independent ledger ---------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Unit:
+    """One unit: when it was bought, its cost, its account, the purchase that it is of, and days of one it replaced."""
+
+    bought: date
+    cost: Fraction
+    account: str
+    of: tuple[Any, ...]
+    tacked: int | None = None
+
+
+@dataclass
+class Sold:
+    """One unit that was sold."""
+
+    day: date
+    unit: Unit
+    gain: Fraction
+    disallowed: bool = False
+
+
+class ByUnit:
+    """Lots of one asset, unit by unit."""
+
+    def __init__(self, lots: Sequence[TaxLot], rules: TaxRules) -> None:
+        self.rules, self.sold = rules, list[Sold]()
+        self.units = [
+            Unit(lot.date.date(), Fraction(lot.price), lot.account, (k,)) for k, lot in enumerate(lots)
+            for _ in range(int(lot.units))
+        ]  # fmt: skip
+
+    def take(self, event: Event, number: int) -> None:
+        if isinstance(event, LotSplit):
+            by = int(event.by)
+            self.units = [replace(u, cost=u.cost / by) for u in self.units for _ in range(by)]
+            self.sold = [replace(s, gain=s.gain / by, unit=replace(s.unit)) for s in self.sold for _ in range(by)]
+            return
+        price = Fraction(event.worth) / Fraction(event.units)
+        if event.units > 0:
+            new = [Unit(event.day, price, event.account, (number,)) for _ in range(int(event.units))]
+            for unit, loss in zip(new, [s for s in self.sold if self._waits(s, event.day)], strict=False):
+                self._replaced(loss, unit)
+            self.units += new
+            return
+        own = sorted((u for u in self.units if u.account == event.account), key=lambda u: u.bought)
+        if event.account != SHELTERED and self.rules.lots == "highest":
+            own.sort(key=lambda u: -u.cost)
+        gone = own[: int(-event.units)]
+        self.units = [u for u in self.units if not any(u is g for g in gone)]
+        if event.account == SHELTERED:
+            return
+        now = [Sold(event.day, u, price - u.cost) for u in sorted(gone, key=lambda u: u.bought)]
+        self.sold += now
+        recent = [
+            u for u in self.units if u.tacked is None and (event.day - u.bought).days <= self.rules.wash_sale_days
+        ]
+        recent.sort(key=lambda u: (u.bought, u.account == SHELTERED, ACCOUNTS.index(u.account)))
+        for unit in recent if self.rules.wash_sale_days else ():
+            losses = (s for s in now if self._waits(s, event.day))
+            loss = next((s for s in losses if s.unit.of != unit.of), None)
+            if loss:
+                self._replaced(loss, unit)
+
+    def _waits(self, sold: Sold, day: date) -> bool:
+        return sold.gain < 0 and not sold.disallowed and (day - sold.day).days <= self.rules.wash_sale_days > 0
+
+    def _replaced(self, loss: Sold, unit: Unit) -> None:
+        loss.disallowed, unit.tacked = True, 0
+        if unit.account != SHELTERED:
+            unit.cost -= loss.gain
+            unit.tacked = (loss.day - loss.unit.bought).days + (loss.unit.tacked or 0)
+
+    def realised(self) -> dict[str, Fraction]:
+        found: dict[str, Fraction] = {}
+        for s in self.sold:
+            found[f"{s.day:%Y}"] = found.get(f"{s.day:%Y}", Fraction()) + (0 if s.disallowed else s.gain)
+        return found
+
+    def long(self, after: LongAfter) -> Fraction:
+        """The gains that are long-term."""
+        starts = ((s, s.unit.bought - timedelta(days=s.unit.tacked or 0)) for s in self.sold if not s.disallowed)
+        return sum((s.gain for s, start in starts if s.day >= first_long_day(start, after).astype(date)), Fraction())
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[TaxLot], list[Event]]:
+    """Lots of three accounts, and trades and splits about the end of a year, never more sold than is held."""
+    lots = [
+        TaxLot(pd.Timestamp(2021 + k % 2, 11, 3 + 2 * k), draw(st.integers(2, 8)) / 1, draw(st.integers(8, 14)) / 1, a)
+        for k, a in enumerate((*ACCOUNTS, *ACCOUNTS))
+    ]  # fmt: skip
+    held = {a: sum(int(each.units) for each in lots if each.account == a) for a in ACCOUNTS}
+    events: list[Event] = []
+    for k, days in enumerate(sorted(draw(st.lists(st.integers(20, 110), min_size=1, max_size=9)))):
+        day, account = FIRST + timedelta(days=days), draw(st.sampled_from(ACCOUNTS))
+        kind = draw(st.sampled_from(["buy", "sell", "sell", "split"]))
+        if kind == "split" and not any(each.day == day for each in events):
+            events.append(LotSplit(day, "A", 2.0))
+            held = {a: 2 * units for a, units in held.items()}
+            continue
+        units = draw(st.integers(1, 6)) if kind == "buy" else -min(draw(st.integers(1, 9)), held[account])
+        if units:
+            price = float(draw(st.integers(6, 15)) + k / 64)
+            events.append(LotTrade(day, (f"{k:02d}", "id"), "A", account, float(units), units * price))
+            held[account] += units
+    return lots, events
+
+
+def by_side(event: Event) -> tuple[Any, ...]:
+    return (event.day, "split") if isinstance(event, LotSplit) else (event.day, event.account, event.units > 0)
+
+
+@given(histories(), st.sampled_from(["first", "highest"]), st.sampled_from([0, 30]), st.randoms())
+@settings(max_examples=200, deadline=None)
+def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
+    history: tuple[list[TaxLot], list[Event]], method: Any, days: int, chance: Any
+) -> None:
+    lots, events = history
+    merged: list[Event] = []
+    for event in events:  # a run of trades of one side is one
+        last = merged[-1] if merged else None
+        if isinstance(event, LotTrade) and isinstance(last, LotTrade) and by_side(last) == by_side(event):
+            merged[-1] = last._replace(units=last.units + event.units, worth=last.worth + event.worth)
+        else:
+            merged.append(event)
+    rules = TaxRules(0.2, 0.3, lots=method, wash_sale_days=days, long_after=365)
+    held: dict[tuple[str, str], float] = dict.fromkeys((("A", a) for a in ACCOUNTS), 0.0)
+    for each in lots:
+        held["A", each.account] += each.units
+    oracle = ByUnit(lots, rules)
+    for number, event in enumerate(merged, len(lots)):
+        oracle.take(event, number)
+    chance.shuffle(events)
+    ledger = lot_ledger([("A", each) for each in lots], held, events, rules, {SHELTERED})
+    assert {y: g for y, g in ledger.realised.items() if abs(g) > 1e-9} == {
+        year: pytest.approx(float(gain), abs=1e-9) for year, gain in oracle.realised().items() if gain
+    }
+    kept = {account: [u for u in oracle.units if u.account == account] for account in ACCOUNTS}
+    for account in ACCOUNTS:
+        mine = [each for each in ledger.lots.get("A", lots) if each.account == account]
+        assert sum(each.units for each in mine) == pytest.approx(len(kept[account]), abs=1e-9)
+        cost = float(sum((u.cost for u in kept[account]), Fraction()))
+        assert sum(each.units * each.price for each in mine) == pytest.approx(cost, abs=1e-9)
+    allowed = [each.sale for each in ledger.sales]
+    assert sum(s.realised for s in allowed if s.long) == pytest.approx(float(oracle.long(365)), abs=1e-9)
