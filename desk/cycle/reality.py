@@ -6,14 +6,17 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from desk.exchange.venue import Venue, cash_entries_of
+from foundation.canonical import decimal
 from foundation.paper.wording import listed
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.importing import fill_of_item
-from research.orders.bookkeeping.reconciliation import ReconciledLine, fewest, named_causes, reconcile
+from research.orders.bookkeeping.reconciliation import SAME_UNITS, ReconciledLine, fewest, named_causes, reconcile
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, BookSplit
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
@@ -22,6 +25,7 @@ REALITY = "reality"  # name of the control of a decision
 EARNED: tuple[EntryKind, ...] = ("fee", "interest", "dividend", "tax")  # kinds of cash that are no flow
 COMES: tuple[EntryKind, ...] = ("deposit", "interest")  # kinds that cash above the book's may be of
 GOES: tuple[EntryKind, ...] = ("fee", "withdrawal")  # kinds that cash below it may be of
+PATIENT = 3  # sessions in which a venue may show a split late
 CHOICE = "-"  # follows a venue in the name of an amount that no venue states
 
 
@@ -125,6 +129,51 @@ def at_venue(venue: Venue, portfolio: Portfolio, book: Book) -> AtVenue:
     return AtVenue(Positions(venue.name, tuple(held), tuple(cash), ()), tuple(fills), open_ids, tuple(stated))
 
 
+def with_shown_splits(book: Book, portfolio: Portfolio, there: AtVenue) -> Book:
+    """The book with those of the splits that the market's data alone know which the venue shows in its units.
+
+    A split is shown where the units of its asset are those after it, and not those before.
+    """
+    names = {each.number: each.name for each in portfolio.accounts if each.number}
+    for split in (each for each in book.with_splits_of(portfolio.market).splits if each.assumed):
+        confirmed = replace(book, splits=(*book.splits, replace(split, assumed=False)))
+        before, after = (_units(each, split.asset) for each in (book, confirmed))
+        at_venue = dict.fromkeys(after, NO_AMOUNT)
+        for row in (row for row in there.positions.held if row.asset == split.asset):
+            at_venue[names.get(row.account, "" if not portfolio.accounts else row.account)] = decimal(row.units)
+        if before != after and all(abs(at_venue[name] - units) <= SAME_UNITS * units for name, units in after.items()):
+            book = confirmed
+    return book
+
+
+def _units(book: Book, asset: str) -> dict[str, Decimal]:
+    return {of.account: of.units.get(asset, NO_AMOUNT) for of in book.holders}
+
+
+def unshown_splits(book: Book, portfolio: Portfolio) -> tuple[BookSplit, ...]:
+    """The splits of what is held that the market's data know and the book has not booked, the latest last."""
+    whole = book.with_splits_of(portfolio.market)
+    return tuple(
+        each for each in whole.splits
+        if each.assumed and any(of.units.get(each.asset) for of in whole.holders_before(each.day))
+    )  # fmt: skip
+
+
+def resting(splits: Sequence[BookSplit], portfolio: Portfolio) -> tuple[BookSplit, ...]:
+    """Those of the splits that a venue may show late: `PATIENT` sessions have not passed since."""
+    days = portfolio.market.days
+    return tuple(each for each in splits if (days >= np.datetime64(each.day)).sum() <= PATIENT)
+
+
+def not_shown(split: BookSplit, book: str, venue: str) -> Difference:
+    """A split that a venue has not shown for longer than it may take. book, venue : their names."""
+    sentence = (
+        f"{split.asset}: by the market's data it has {split.by.normalize():f} units for one since {split.day}, and "
+        f"{venue} does not show it. Ask {venue}; where there was none, correct the data: {split.name} is not booked"
+    )
+    return Difference("", split.asset, False, NO_AMOUNT, NO_AMOUNT, (split.name,), NO_AMOUNT, sentence)
+
+
 def differences(book: Book, portfolio: Portfolio, there: AtVenue) -> tuple[Difference, ...]:
     """The differences of book and venue.
 
@@ -216,14 +265,18 @@ def _is_choice(name: str, venue: str) -> bool:
     return name.startswith(f"{venue}{CHOICE}")
 
 
-def reality_of(found: tuple[Difference, ...], book: str, venue: str, later: str = "") -> Reality:
+def reality_of(
+    found: tuple[Difference, ...], book: str, venue: str, later: str = "", rests: Sequence[BookSplit] = ()
+) -> Reality:
     """The outcome of a comparison.
 
     book, venue : their names.
     later       : the day of the venue where the cycle is of an earlier one, or "".
+    rests       : splits that the venue does not show yet, whose assets rest.
     """
     if not found:
-        return Reality(f"Book {book} and {venue} agree.", agrees=True)
+        late = "".join(f" {venue} does not show {each.name} yet: {each.asset} is not traded." for each in rests)
+        return Reality(f"Book {book} and {venue} agree.{late}", agrees=True)
     names = list(dict.fromkeys(name for each in found for name in each.names))
     calls = [f"rebalance desk book resolve {book} {' '.join(names)}"] if names else []
     for name in (name for each in found for name in each.choices):

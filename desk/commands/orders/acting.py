@@ -1,7 +1,7 @@
 """Acts of a cycle at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,19 @@ from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.commands.orders.trades import save_trades
 from desk.cycle.cycle import Cycle
 from desk.cycle.decision import Control, control
-from desk.cycle.reality import Reality, at_venue, differences, reality_of, stray_activity, stray_cash, without_choices
+from desk.cycle.reality import (
+    Reality,
+    at_venue,
+    differences,
+    not_shown,
+    reality_of,
+    resting,
+    stray_activity,
+    stray_cash,
+    unshown_splits,
+    with_shown_splits,
+    without_choices,
+)
 from desk.exchange.paper import PaperVenue
 from desk.exchange.stops import RESUME, alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
@@ -120,6 +132,8 @@ def compared(
         document = {"hash": "", **make_ticket(held).document}
         try:
             with venue_of(desk.venue, document, given="cycle: acts: venue is") as venue:
+                if isinstance(venue, PaperVenue):
+                    venue.take_splits(unshown_splits(book, portfolio), portfolio.ticket.symbol)
                 there, today = at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
         except NotKnown as error:
             silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"
@@ -128,6 +142,7 @@ def compared(
         known = order_ids(journal, book)  # by the ids that the venue has
         ended = frozenset(known.values()) - {known.get(each, each) for each in there.open}
         before, book = book, book if later else without_choices(book, desk.venue)
+        book = with_shown_splits(book, portfolio, there)
         if found := differences(book, portfolio, there):
             sent = journal.entries(kind=OrderSent.kind)
             others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
@@ -141,7 +156,20 @@ def compared(
             write_book(book)
             found = differences(book, portfolio := load(), there)
         ended &= {order.order_id for order in book.blotter.open}
-        return replace(reality_of(found, desk.book, desk.venue, later), ended=ended), portfolio
+        unshown = unshown_splits(book, portfolio)
+        rests = resting(unshown, portfolio)
+        found = (*found, *(not_shown(each, desk.book, desk.venue) for each in unshown if each not in rests))
+        portfolio = _at_rest(portfolio, {each.asset for each in rests})
+        return replace(reality_of(found, desk.book, desk.venue, later, rests), ended=ended), portfolio
+
+
+def _at_rest(portfolio: Portfolio, assets: Collection[str]) -> Portfolio:
+    """The portfolio with assets that may not be traded."""
+    market = portfolio.market
+    if not assets:
+        return portfolio
+    words = ["locked" if each in assets else word for each, word in zip(market.assets, market.trading, strict=True)]
+    return replace(portfolio, market=replace(market, instruments=market.instruments.assign(trading=words)))
 
 
 class Outcome(NamedTuple):

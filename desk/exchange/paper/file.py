@@ -1,4 +1,4 @@
-"""`paper.sqlite`: what accounts had when they were opened, money that came since, orders, fills, and balances.
+"""`paper.sqlite`: what accounts had when they were opened, what came without an order, orders, fills, and balances.
 
 A transaction writes an order, its fills and the balances after them, or none of them; it is on the disk when it ends.
 Balances are openings, flows and fills added up: whoever adds the rows up again has the same.
@@ -137,6 +137,28 @@ class PaperFile:
             self.rows.execute(f"INSERT INTO {place[0]} VALUES (?, ?, ?, ?)", [*place[1:], each.item, str(each.amount)])
         moved = [(account.name, *key, str(account.balances[key])) for key in sorted(account.changed)]
         self.rows.executemany("INSERT OR REPLACE INTO balances VALUES (?, ?, ?, ?, ?)", moved)
+
+    def split(self, symbol: str, day: date, by: Decimal, name: str) -> None:
+        """Multiply the units that accounts had of a symbol before a day; a flow of units of this name keeps it."""
+        held = "SELECT account, amount FROM balances WHERE kind = 'units' AND item = ? AND settles = ?"
+        since = """SELECT sign, fills.quantity FROM fills JOIN orders ON orders.number = fills."order"
+            WHERE account = ? AND item = ? AND session >= ?"""
+        for account, amount in self.rows.execute(held, [symbol, BEFORE]).fetchall():
+            (first,) = self.rows.execute("SELECT min(session) FROM orders WHERE account = ?", [account]).fetchone()
+            known = self.rows.execute(
+                "SELECT 1 FROM flows WHERE ticket = ? AND account = ?", [name, account]
+            ).fetchone()
+            if known or not first or first >= str(day):
+                continue
+            traded = self.rows.execute(since, [account, symbol, str(day)]).fetchall()
+            before = Decimal(amount) - sum((sign * Decimal(units) for sign, units in traded), Decimal())
+            more = before * (by - 1)
+            self.rows.execute("INSERT INTO flows VALUES (?, ?, ?, ?)", [name, account, symbol, str(more)])
+            place = [str(Decimal(amount) + more), account, symbol, BEFORE]
+            self.rows.execute(
+                "UPDATE balances SET amount = ? WHERE account = ? AND kind = 'units' AND item = ? AND settles = ?",
+                place,
+            )
 
     # -- orders and fills ----------------------------------------------------------------------------------------------
 

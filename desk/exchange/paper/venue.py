@@ -1,10 +1,11 @@
 """The paper venue: it plays one session by a clock of its own, and keeps accounts, orders and fills in a file.
 
 What a ticket says is held is written down with the first order of an account; from then on the account is as its orders
-left it, and the deposits and withdrawals of their tickets. Interest, dividends and splits do not reach it.
+left it, the deposits and withdrawals of their tickets, and the splits that a cycle tells it. Interest and dividends do
+not reach it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -31,7 +32,7 @@ from foundation.paper.wording import listed
 from research.market.calendars import session_after
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.blotter import NO_AMOUNT, BookSplit
 from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.ticket import ORDER_TYPES, tick
 
@@ -208,6 +209,12 @@ class PaperVenue:
     def fills(self, since: datetime | None = None) -> list[Fill]:
         """The fills since a moment, the oldest first, with the model's quotes: `order_id` is the client id."""
         return self.file.fills(since, self.name)
+
+    def take_splits(self, splits: Iterable[BookSplit], symbol: Callable[[str], str]) -> None:
+        """Let splits reach the accounts that were opened before them, each once. symbol : symbol of an asset."""
+        with self.file.transaction():
+            for each in splits:
+                self.file.split(symbol(each.asset), each.day, each.by, each.name)
 
     # -- what it knows -------------------------------------------------------------------------------------------------
 

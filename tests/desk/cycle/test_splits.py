@@ -1,0 +1,97 @@
+"""A split of what is held causes no order, whether the venue shows it at once or late; where never, a person is asked."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from commanded import rebalance
+from watched import DAYS, SETTINGS, steady, with_book
+
+from desk.commands.cycle.cycle import make_cycle
+from desk.commands.orders.book_text import book_text
+from desk.exchange.paper import PaperVenue
+from research.portfolio import load_portfolio
+from research.portfolio.holdings.book import read_book
+
+OPENED, TRADED, SPLIT = -20, -19, -15  # rows: the book is opened, and its first list is filled
+BAND = {"policies": {"band": {"rule": "threshold", "band": 0.02}}, "policy": "band"}
+ACTS = {"acts": {"venue": "paper", "notional": 1e6, "turnover": 0.5}, "worlds": 100}
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+
+
+def desk(folder: Path, by: float = 2.0, **changes: Any) -> tuple[Path, list[str]]:
+    """A desk on paper, half in A and half in B; A is split before a row, and its prices stand still."""
+    lines = {name: SETTINGS["lines"][name] | {"shares": shares} for name, shares in (("A", 60), ("B", 80))}
+    file = steady(folder, {"lines": lines, **BAND, "cycle": ACTS} | changes)
+    days = list(pd.read_csv(folder / "prices.csv")["date"])
+    split, close = np.ones(DAYS), np.full(DAYS, 100.0)
+    split[SPLIT], close[SPLIT:] = by, 100.0 / by
+    rows = [pd.DataFrame({"asset_id": "A", "session": days, "close": close, "split": split})]
+    rows += [pd.DataFrame({"asset_id": "B", "session": days, "close": 50.0, "split": 1.0})]
+    pd.concat(rows).to_csv(folder / "rows.csv", index=False)
+    made = rebalance("data", "import", folder / "rows.csv", "--as", "split", "--adjustment", "raw", "--currency", "USD")
+    assert made.status == 0, made.err
+    content = yaml.safe_load(file.read_text())
+    content["market"] = {"store": "split", "cash": 0.0}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return with_book(file, days[OPENED]), days
+
+
+def units(file: Path) -> dict[str, float]:
+    portfolio = load_portfolio(file)
+    return dict(zip(portfolio.market.assets, portfolio.shares.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("by", [2.0, 4.0, 0.5])
+def test_a_split_that_reaches_the_venue_causes_no_order(tmp_path: Path, by: float) -> None:
+    """The first list brings 60 of A at 100 to 50, which are 50 x `by` after the split."""
+    file, days = desk(tmp_path, by)
+    first = make_cycle(file, days[OPENED])
+    assert first.status == "executed", first.text
+    held = {name: float(count) for name, count in read_book("steady").holders[0].units.items()}
+    nav = load_portfolio(file, as_of=days[SPLIT - 1]).nav
+    for row in range(SPLIT - 1, SPLIT + 6):
+        ran = make_cycle(file, days[row])
+        assert (ran.status, ran.asks, ran.cycle.decision.actions) == ("finalised", False, ()), ran.text
+    assert units(file) == {"A": held["A"] * by, "B": held["B"]}
+    assert load_portfolio(file).nav == pytest.approx(nav)
+    assert [each.name for each in read_book("steady").splits] == [f"split-A-{days[SPLIT]}"]
+
+
+def test_an_asset_rests_until_the_venue_shows_its_split_and_then_a_person_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, days = desk(tmp_path)
+    make_cycle(file, days[OPENED])
+    monkeypatch.setattr(PaperVenue, "take_splits", lambda *_: None)
+    for row in range(SPLIT, SPLIT + 3):
+        ran = make_cycle(file, days[row])
+        assert (ran.status, ran.asks, ran.cycle.decision.actions) == ("finalised", False, ())
+        assert f"paper does not show split-A-{days[SPLIT]} yet: A is not traded." in " ".join(ran.text.split())
+    late = make_cycle(file, days[SPLIT + 3])
+    said = " ".join(late.text.split())
+    assert (late.asks, late.cycle.decision.is_stopped) == (True, True)
+    assert f"rebalance desk book resolve steady split-A-{days[SPLIT]}" in said
+    assert "by the market's data it has 2 units for one" in said
+
+
+def test_a_list_and_its_page_count_a_split_that_is_not_booked_and_say_so(tmp_path: Path) -> None:
+    file, days = desk(tmp_path)
+    make_cycle(file, days[OPENED])
+    listed = rebalance("trades", file, "--stale-ok")
+    assert listed.status == 0, listed.err
+    said = " ".join((listed.out + listed.err).split())
+    assert f"A was split on {days[SPLIT]} by the market's data, 2 units for one" in said
+    assert f"rebalance desk book resolve steady split-A-{days[SPLIT]}" in said
+    assert "No trade" in said or "no order" in said.lower()
+    assert f"split-A-{days[SPLIT]}: 2 units of A for each one held before" in book_text("steady")
+    booked = rebalance("desk", "book", "resolve", "steady", f"split-A-{days[SPLIT]}")
+    assert booked.status == 0
+    assert "was split on" not in rebalance("trades", file, "--stale-ok").out
