@@ -25,6 +25,7 @@ from research.portfolio.holdings.held import read_held
 from research.portfolio.holdings.holdings import given_book
 from research.portfolio.holdings.lines import check_restrictions, desk_market, read_lines, strategic_of
 from research.portfolio.holdings.nav_history import read_nav_history
+from research.portfolio.holdings.splits_since import with_splits_since
 from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.benchmark import read_benchmark
 from research.portfolio.keys.costs import read_costs
@@ -81,7 +82,8 @@ def load_portfolio(
         document.refuse(("cash",), "neither assets nor cash are held", portfolio.nav, "State what the desk holds.")
     check_restrictions(document, parts.lines, portfolio.cash)
     notes = (*portfolio.notes, *filter(None, [portfolio.nav_history.fault(portfolio.nav)]))
-    return replace(portfolio, notes=notes, settings=settings_of(document, portfolio, parts.lines))
+    portfolio = replace(portfolio, notes=notes, settings=settings_of(document, portfolio, parts.lines))
+    return portfolio if document.has("positions") else with_splits_since(document, portfolio, keys.held_on)
 
 
 def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timestamp | None) -> Parts:

@@ -27,6 +27,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
         **{key: given.get(key) for key in ("prices", "prices_ok", "fx", "fx_today", "nav_history")},
         "target_cash": float(given.get("target_cash", 0.0)),
         "last_trade": f"{portfolio.last_trade:%Y-%m-%d}",
+        "held_on": given.get("held_on"),
         "lines": {
             line.asset: line_settings(line, bool(portfolio.accounts)) | _as_given(given["lines"][line.asset])
             for line in lines

@@ -72,6 +72,7 @@ class PortfolioKeys:
     cash: Cash | None = None
     target_cash: Fraction = 0.0
     last_trade: Day | None = None
+    held_on: Day | None = None
     lines: Annotated[Mapping[Name, LineKeys], Field(min_length=1)]
     costs: Annotated[Mapping[Text, CostKeys], Field(min_length=1)]
     holding: HoldingKeys | None = None

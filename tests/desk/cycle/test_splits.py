@@ -1,4 +1,4 @@
-"""A split of what is held causes no order, whether the venue shows it at once or late; where never, a person is asked."""
+"""A split of what is held causes no order, whether the venue shows it at once or late; if never, a person is asked."""
 
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from watched import DAYS, SETTINGS, steady, with_book
 from desk.commands.cycle.cycle import make_cycle
 from desk.commands.orders.book_text import book_text
 from desk.exchange.paper import PaperVenue
+from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
 from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.splits_since import DOUBTFUL
 
 OPENED, TRADED, SPLIT = -20, -19, -15  # rows: the book is opened, and its first list is filled
 BAND = {"policies": {"band": {"rule": "threshold", "band": 0.02}}, "policy": "band"}
@@ -95,3 +97,52 @@ def test_a_list_and_its_page_count_a_split_that_is_not_booked_and_say_so(tmp_pat
     booked = rebalance("desk", "book", "resolve", "steady", f"split-A-{days[SPLIT]}")
     assert booked.status == 0
     assert "was split on" not in rebalance("trades", file, "--stale-ok").out
+
+
+# -- units in the file -------------------------------------------------------------------------------------------------
+
+
+def in_file(folder: Path, row: int | None = None) -> Path:
+    """A file of 50 of A, with a lot, and 100 of B; A is split two for one.  row : day on which they were held."""
+    file, days = desk(folder)
+    content = yaml.safe_load(file.read_text())
+    del content["positions"]
+    shares = {"A": 50, "B": 100}
+    content["lines"] = {name: line | {"shares": shares[name]} for name, line in content["lines"].items()}
+    content["lines"]["A"]["tax_lots"] = [{"date": "2021-03-01", "units": 50, "price": 80}]
+    content |= {"cash": 0, "tax": {"rate": 0.2}} | ({"held_on": days[row]} if row else {})
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return file
+
+
+def day(folder: Path, row: int) -> str:
+    return str(pd.read_csv(folder / "prices.csv")["date"].iloc[row])
+
+
+def test_units_of_a_stated_day_are_counted_after_the_splits_since(tmp_path: Path) -> None:
+    file = in_file(tmp_path, SPLIT - 1)
+    portfolio = load_portfolio(file)
+    assert (portfolio.shares.tolist(), portfolio.nav) == ([100.0, 100.0], 10_000.0)
+    assert portfolio.tax_lots is not None
+    ((lot,), _) = portfolio.tax_lots.lots
+    assert (lot.units, lot.price) == (100.0, 40.0)
+    said = " ".join(rebalance("trades", file, "--stale-ok").out.split())
+    assert f"A was split on {day(tmp_path, SPLIT)}, 2 units for one: its units of" in said
+    assert "No trade" in said
+    (tmp_path / "again.yaml").write_text(yaml.safe_dump(portfolio.settings))
+    assert load_portfolio(tmp_path / "again.yaml").shares.tolist() == [100.0, 100.0]
+
+
+def test_units_of_no_stated_day_are_refused_soon_after_a_split(tmp_path: Path) -> None:
+    file = in_file(tmp_path)
+    days = [day(tmp_path, row) for row in (SPLIT - 1, SPLIT, SPLIT + DOUBTFUL)]
+    refused = rebalance("trades", file, "--as-of", days[2])
+    assert refused.status == 2
+    said = " ".join(refused.err.split())
+    assert f"A was split on {days[1]}, 2 units for one, and the file does not say of which day its units are" in said
+    assert f"Add `held_on: {days[1]}` for units after the split, or `held_on: {days[0]}` for units before it." in said
+    for settled in ({"held_on": days[1]}, {"last_trade": days[1]}):
+        assert load_portfolio(file, settled, as_of=days[2]).shares.tolist() == [50.0, 100.0]
+    assert load_portfolio(file, as_of=day(tmp_path, SPLIT + DOUBTFUL + 1)).shares.tolist() == [50.0, 100.0]
+    with pytest.raises(ConfigError, match=r"held_on.* lies after the last close of the market"):
+        load_portfolio(file, {"held_on": days[2]}, as_of=days[1])

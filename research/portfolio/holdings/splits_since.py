@@ -1,0 +1,80 @@
+"""The splits between the day of the holdings that a portfolio file states, its key `held_on`, and the last close."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from research.accounting.lots.lot import TaxLot
+from research.market import Market
+from research.portfolio.file.document import Document
+from research.portfolio.portfolio import Portfolio
+
+DOUBTFUL = 10  # sessions after a split in which units of no stated day may be those before it
+
+
+def with_splits_since(document: Document, portfolio: Portfolio, held_on: pd.Timestamp | None) -> Portfolio:
+    """The portfolio with its units, accounts and tax lots after the splits since the day on which they were held.
+
+    held_on : day at whose close the file states them; None takes the last close.
+    Raises  : ConfigError for a day after the last close, and where no day is stated and an asset was split so lately
+              that its units may be those before the split; the day of the last trade is one on which they were held.
+    """
+    market, path = portfolio.market, ("held_on",)
+    if held_on is not None and held_on > market.dates[-1]:
+        fix = f"Give a day that is not after {portfolio.date:%Y-%m-%d}, or a market with later data."
+        document.refuse(path, "lies after the last close of the market", f"{held_on:%Y-%m-%d}", fix)
+    if held_on is None:
+        stated = portfolio.last_trade if document.has("last_trade") else market.dates[0]
+        since = max(stated, market.dates[-min(DOUBTFUL + 2, len(market.dates))])
+        for asset, day, by in _splits(portfolio, since):
+            before = market.dates[market.row(day) - 1]
+            what = (
+                f"{asset} was split on {day:%Y-%m-%d}, {by:g} units for one, and the file does not say of which day "
+                "its units are"
+            )
+            fix = (
+                f"Add `held_on: {day:%Y-%m-%d}` for units after the split, or `held_on: {before:%Y-%m-%d}` for units "
+                "before it."
+            )
+            document.refuse(path, what, None, fix)
+        return portfolio
+    found = list(_splits(portfolio, held_on))
+    if not found:
+        return portfolio
+    factors = np.ones(len(market.assets))
+    for asset, _, by in found:
+        factors[market.assets.index(asset)] *= by
+    tax = portfolio.tax_lots
+    if tax is not None:
+        lots, sheltered = (tuple(map(_split_lots, of, factors.tolist())) for of in (tax.lots, tax.sheltered))
+        tax = replace(tax, lots=lots, sheltered=sheltered)
+    return replace(
+        portfolio,
+        holdings=np.where(np.isnan(portfolio.shares), portfolio.holdings, portfolio.holdings * factors),
+        shares=portfolio.shares * factors,
+        accounts=tuple(replace(each, units=each.units * factors) for each in portfolio.accounts),
+        tax_lots=tax,
+        notes=(*portfolio.notes, *(_note(each, held_on) for each in found)),
+    )
+
+
+def _note(split: tuple[str, pd.Timestamp, float], held_on: pd.Timestamp) -> str:
+    asset, day, by = split
+    units = f"its units of {held_on:%Y-%m-%d} are counted after it"
+    return f"{asset} was split on {day:%Y-%m-%d}, {by:g} units for one: {units}."
+
+
+def _splits(portfolio: Portfolio, since: pd.Timestamp) -> Iterator[tuple[str, pd.Timestamp, float]]:
+    """Asset, day and units for one of each split, after a day, of what is held in units."""
+    market: Market = portfolio.market
+    if market.splits is not None:
+        held = np.nan_to_num(portfolio.shares) != 0.0
+        of_days = (market.dates > since)[:, None] & held & (market.splits != 1.0)
+        for t, i in np.argwhere(of_days).tolist():
+            yield market.assets[i], market.dates[t], float(market.splits[t, i])
+
+
+def _split_lots(lots: tuple[TaxLot, ...], by: float) -> tuple[TaxLot, ...]:
+    return tuple(replace(lot, units=lot.units * by, price=lot.price / by, borne=lot.borne / by) for lot in lots)
