@@ -90,6 +90,7 @@ SESSIONS = {
         desk governance desk.yaml --as-of 2022-12-30 --out governance.html
         desk watch status
         desk book fill desk fills.csv
+        desk book settle desk --dry-run
         desk book resolve desk 1 --dismiss
         desk book reconcile desk --positions data/portfolios/positions.csv
         desk journal show

@@ -67,6 +67,7 @@ BOOK: Table = {
     "fill": (book.fill, "mine fills.csv"),
     "show": (book.show, "mine"),
     "resolve": (book.resolve, "mine row-1a2b"),
+    "settle": (book.settle, "mine"),
     "reconcile": (book.reconcile, "mine --positions positions.csv"),
 }
 JOURNAL: Table = {

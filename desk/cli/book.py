@@ -1,4 +1,4 @@
-"""`rebalance desk book open | fill | show | resolve | reconcile`: what a portfolio holds after fills."""
+"""`rebalance desk book open | fill | show | resolve | settle | reconcile`: what a portfolio holds after fills."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -114,6 +114,25 @@ def resolve(
 
     resolved(name, items, order, dismiss=dismiss)
     print_text(book_text(name))
+
+
+def settle(
+    name: NAME,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be booked, and write nothing.")] = False,
+) -> None:
+    """Book what can only be one thing: trades made at the broker, of no order.
+
+    Exit status 1 where rows of brokers' files are left, which `show` lists.
+    """
+    with starting():
+        from desk.commands.orders.book import settle as settled
+        from desk.commands.orders.book_text import book_text, left_of
+
+    booked = settled(name, dry_run=dry_run)
+    done = "Would be booked" if dry_run else "Booked"
+    told = "\n".join([f"{done}:", *(f"  {each}" for each in booked)]) if booked else "Nothing can only be one thing."
+    print_text(told if dry_run else f"{told}\n\n{book_text(name)}")
+    raise typer.Exit(int(left_of(name) > (len(booked) if dry_run else 0)))
 
 
 def reconcile(

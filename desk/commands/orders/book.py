@@ -20,7 +20,9 @@ from research.orders.booking import check_units, market_entry, open_book, portfo
 from research.orders.bookkeeping.cash_booking import with_flow
 from research.orders.bookkeeping.importing import (
     fill_of_item,
+    item_name,
     seen_by,
+    with_clear_items,
     with_doubts,
     with_item,
     with_waiting_flows,
@@ -175,6 +177,26 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
             write_book(book)
         journal_fills(journal, book, fills)
     return book
+
+
+def settle(name: str, *, dry_run: bool = False) -> tuple[str, ...]:
+    """Book what `show` lists and can only be one thing, and say what, a sentence each.
+
+    dry_run : true to write nothing.
+    Raises  : DataError as `resolve` does.
+    """
+    with Journal() as journal, writing(name):
+        before = read_book(name)
+        book, booked = with_clear_items(before, portfolio_of(before))
+        fills = [fill for each in booked if (fill := fill_of_item(each))]
+        if fills and not dry_run:
+            write_book(book)
+            journal_fills(journal, book, fills)
+    return tuple(
+        f"{item_name(fill.key)}: {fill.side} {fill.quantity.normalize():f} {fill.asset} at {fill.price.normalize():f} "
+        f"{fill.currency} on {fill.moment:%Y-%m-%d}, of no order"
+        for fill in fills
+    )
 
 
 @contextmanager

@@ -25,6 +25,11 @@ def book_text(name: str) -> str:
     return "\n\n".join(filter(None, parts))
 
 
+def left_of(name: str) -> int:
+    """The number of rows of brokers' files and lists that a book lists and has not booked."""
+    return len(read_book(name).open_items)
+
+
 def _head(book: Book) -> str:
     traded = f", last traded {book.last_trade}" if book.blotter.fills else ""
     ticket = f"\nTicket: {book.blotter.ticket}" if book.blotter.ticket else ""

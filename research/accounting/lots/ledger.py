@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from research.accounting.lots.lot import LotSale, TaxLot, TaxRules
-from research.accounting.lots.selection import ROUNDING, newest, sell
+from research.accounting.lots.selection import LEFT_OVER, newest, sell
 from research.accounting.lots.wash_sales import bears, wash
 
 
@@ -130,7 +130,7 @@ def _place(event: LotTrade | LotSplit) -> tuple[date, int, tuple[str, str]]:
 
 
 def _side(event: LotTrade | LotSplit) -> tuple[date, str, str]:
-    """What trades that are one purchase or sale have in common."""
+    """The day, account and side of a trade, which those that are one purchase or sale share."""
     if isinstance(event, LotSplit):
         return event.day, "", "split"
     return event.day, event.account, "sell" if event.units < 0.0 else "buy"
@@ -206,14 +206,14 @@ class _Fold:
         for loss in self._losses:
             sold_on, asset, sale = self.sales[loss.sale]
             units = min(loss.units, left)
-            if units <= ROUNDING * sale.units or (trade.day - sold_on).days > self.rules.wash_sale_days:
+            if units <= LEFT_OVER * sale.units or (trade.day - sold_on).days > self.rules.wash_sale_days:
                 continue
             changed = replace(sale, disallowed=sale.disallowed + units * loss.a_unit)
             self.sales[loss.sale] = DatedSale(sold_on, asset, changed)
             loss.units, left = loss.units - units, left - units
             borne = loss.a_unit if is_taxable else 0.0
             self.lots.append(bears(lot, units, borne, sale, pd.Timestamp(sold_on)))
-        if left > ROUNDING * trade.units:
+        if left > LEFT_OVER * trade.units:
             self.lots.append(replace(lot, units=left))
 
     def _by_account(self, lots: Iterable[TaxLot]) -> list[TaxLot]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from research.accounting.lots.lot import LotSale, TaxLot, TaxRules
 
-ROUNDING = 1e-9  # of an order: a lot of which less is left has been sold
+LEFT_OVER = 1e-9  # of an order: a lot of which less is left has been sold
 
 
 def in_order(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxRules) -> tuple[TaxLot, ...]:
@@ -75,7 +75,7 @@ def sell(
             sales.append(LotSale.of(lots[k], sold, price, day, rules))
             kept[k] = replace(lots[k], units=lots[k].units - sold)
         left -= sold
-    return tuple(sales), tuple(of for of, lot in zip(kept, lots, strict=True) if of.units > ROUNDING * lot.units)
+    return tuple(sales), tuple(of for of, lot in zip(kept, lots, strict=True) if of.units > LEFT_OVER * lot.units)
 
 
 def newest(lots: Sequence[TaxLot], units: float) -> tuple[TaxLot, ...]:
@@ -83,5 +83,5 @@ def newest(lots: Sequence[TaxLot], units: float) -> tuple[TaxLot, ...]:
     kept: list[TaxLot] = []
     for lot in reversed(sorted(lots, key=lambda lot: lot.date)):
         left = min(lot.units, units - sum(one.units for one in kept))
-        kept += [replace(lot, units=left)] if left > ROUNDING * lot.units else []
+        kept += [replace(lot, units=left)] if left > LEFT_OVER * lot.units else []
     return tuple(reversed(kept))

@@ -8,7 +8,7 @@ from math import isclose
 import pandas as pd
 
 from research.accounting.lots.lot import LotSale, TaxLot
-from research.accounting.lots.selection import ROUNDING
+from research.accounting.lots.selection import LEFT_OVER
 
 
 def wash(
@@ -52,7 +52,7 @@ def wash(
                 parts[k].append(bears(bought[k], matched, borne, sales[loss], day))
                 open_units[loss] -= matched
                 free -= matched
-        if free > ROUNDING * bought[k].units:
+        if free > LEFT_OVER * bought[k].units:
             parts[k].append(replace(bought[k], units=free))
     adjusted = tuple(replace(sale, disallowed=disallowed.get(k, 0.0)) for k, sale in enumerate(sales))
     after = [parts.get(k, [whole]) for k, whole in enumerate(bought)]
@@ -63,7 +63,7 @@ def wash(
 def _one_purchase(sold: TaxLot, kept: TaxLot) -> bool:
     """True if two lots are parts of one purchase."""
     same = (sold.date, sold.account) == (kept.date, kept.account)
-    return same and isclose(sold.price - sold.borne, kept.price - kept.borne, rel_tol=ROUNDING)
+    return same and isclose(sold.price - sold.borne, kept.price - kept.borne, rel_tol=LEFT_OVER)
 
 
 def bears(lot: TaxLot, units: float, borne: float, sale: LotSale, day: pd.Timestamp) -> TaxLot:

@@ -362,6 +362,30 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
     return _marked(made, item, "booked")
 
 
+def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[BookItem, ...]]:
+    """The book after those of its items that can only be one thing, and these: trades that somebody made at the broker.
+
+    Their account and asset are known, no order of these that is open may be their own, and no booked fill may be the
+    same.
+    """
+    booked = list[BookItem]()
+    fills = [(item, fill) for item in book.open_items if (fill := fill_of_item(item))]
+    for item, fill in sorted(fills, key=lambda each: (each[1].moment, each[1].key)):
+        with suppress(DataError):
+            if _is_by_hand(seen_by(book, portfolio), fill):
+                book = with_item(book, portfolio, item.name)
+                booked.append(item)
+    return book, tuple(booked)
+
+
+def _is_by_hand(seen: Portfolio, fill: Fill) -> bool:
+    """True for a fill of one account, of which no open order is alike, and which no booked fill may be."""
+    accounts = accounts_of(seen, fill)
+    alike = {(order.account, order.asset, order.side) for order in _blotter(seen).open}
+    is_new = not _doubt(seen, _booked_by_day(seen), fill)
+    return len(accounts) == 1 and (accounts[0], fill.asset, fill.side) not in alike and is_new and not fill.order_id
+
+
 def with_waiting_flows(book: Book, portfolio: Portfolio) -> Book:
     """The book after the deposits of lists, and after those of their withdrawals whose cash is there by now."""
     for item in book.open_items:

@@ -32,7 +32,6 @@ from research.portfolio.holdings.earlier_books import of_this_version
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 
 BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json
-READ_SCHEMAS = 1, 2, BOOK_SCHEMA
 FINGERPRINT = "fingerprint"
 Resolved = Literal["", "booked", "dismissed"]  # of an item of a book
 
@@ -118,7 +117,7 @@ class BookItem:
 
 @dataclass(frozen=True)
 class Book:
-    """What a portfolio held, and what happened since.
+    """The holdings of a portfolio when its book was opened, and what happened since.
 
     name       : name of the book.
     file       : the portfolio file.
@@ -160,11 +159,11 @@ class Book:
 
     @cached_property
     def holders(self) -> tuple[Holder, ...]:
-        """What each account holds after all that happened."""
+        """The holdings of each account after all that happened."""
         return self.holders_before(None)
 
     def holders_before(self, day: date | None) -> tuple[Holder, ...]:
-        """What each account held before the open of a day, in units of then; None takes all days."""
+        """The holdings of each account before the open of a day, in units of then; None takes all days."""
         units = {of.account: dict(of.units) for of in self.opening.holders}
         cash = {of.account: dict(of.cash) for of in self.opening.holders}
         for each in self._happened(day):
@@ -182,7 +181,7 @@ class Book:
         return tuple(Holder(name, units[name], cash[name]) for name in units)
 
     def _happened(self, day: date | None) -> Iterator[BookSplit | BookedFill | CashEntry]:
-        """What happened before a day, by day, splits first."""
+        """The events before a day, by day, splits first."""
         entries = (entry for entry in self.entries if entry.entry_id not in self._has)
         all_of: list[BookSplit | BookedFill | CashEntry] = [*self.splits, *self.new_fills, *entries]
         for each in sorted(all_of, key=lambda each: each.day):  # which keeps splits before the rest of their day

@@ -11,7 +11,7 @@ from typing import Any
 
 from foundation.errors import DataError
 
-VERSIONS = 1, 2, 3
+READ = 1, 2, 3
 
 
 def of_this_version(parts: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
@@ -20,10 +20,10 @@ def of_this_version(parts: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     Raises : DataError for another version, and for what lacks a part.
     """
     version = parts.get("schema") if isinstance(parts, Mapping) else None
-    if version not in VERSIONS:
+    if version not in READ:
         fix = "Read it with the code that wrote it, or open the book again."
         raise DataError(f"{path} has version {version} of a book, and this code reads 1, 2 and 3. {fix}")
-    if version == VERSIONS[-1]:
+    if version == READ[-1]:
         return parts
     try:
         return _converted(parts)
@@ -38,7 +38,7 @@ def _converted(old: Mapping[str, Any]) -> dict[str, Any]:
     new = {
         **{name: old[name] for name in ("name", "file", "basis", "opened", "unquoted")},
         **{"asked": blotter["asked"], "ticket": blotter["ticket"], "sent": blotter["orders"]},
-        **{"fills": fills, "entries": entries, "items": old.get("items", []), "schema": VERSIONS[-1]},
+        **{"fills": fills, "entries": entries, "items": old.get("items", []), "schema": READ[-1]},
     }
     if _is_known_whole(old):
         opening = {"last_trade": old["opening"]["last_trade"], "holders": _unfolded(old["holders"], fills, entries)}
@@ -67,7 +67,7 @@ def _is_known_whole(old: Mapping[str, Any]) -> bool:
 def _unfolded(
     holders: Iterable[Mapping[str, Any]], fills: Iterable[Mapping[str, Any]], entries: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What each account held before its fills and entries."""
+    """The holdings of each account before its fills and entries."""
     found = {of["account"]: {part: dict(of[part]) for part in ("units", "cash")} for of in holders}
 
     def take(account: str, part: str, of: str, amount: str) -> None:

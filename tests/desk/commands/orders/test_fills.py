@@ -157,6 +157,24 @@ def test_a_trade_that_is_booked_by_name_is_journalled(ticket: Path) -> None:
     assert kinds() == [("fill", "")]
 
 
+def test_trades_by_hand_are_booked_by_one_command_and_what_may_be_another_is_left(ticket: Path) -> None:
+    """Thirty sales of AGG, which is to be bought; one of SPY is too much for the open order, and may be its."""
+    sells = [f"{100 + k},2022-12-30T16:{k:02d}:00Z,,AGG,sell,10,97.4,USD,,,,\n" for k in range(30)]
+    path = broker_file(ticket, *sells, "200,2022-12-30T15:00:00Z,,SPY,sell,500,383.5,USD,,,,\n")
+    assert rebalance("desk", "book", "fill", "desk", path, "--ticket", ticket).status == 1
+    before = read_book("desk")
+    said = rebalance("desk", "book", "settle", "desk", "--dry-run")
+    assert (said.status, read_book("desk"), said.out.count("of no order")) == (1, before, 30)
+    assert "Would be booked:\n  100: sell 10 AGG at 97.4 USD on 2022-12-30, of no order\n" in said.out
+    done = rebalance("desk", "book", "settle", "desk")
+    assert (done.status, [each.name for each in read_book("desk").open_items]) == (1, ["200"])
+    assert held(read_book("desk"))["AGG"] == held(before)["AGG"] - 300
+    assert kinds() == [("fill", "")] * 30
+    assert rebalance("desk", "book", "resolve", "desk", "200", "--dismiss").status == 0
+    again = rebalance("desk", "book", "settle", "desk")
+    assert (again.status, again.out.startswith("Nothing can only be one thing.")) == (0, True)
+
+
 def test_reconciling_says_what_differs_and_why_and_ends_with_status_1(ticket: Path) -> None:
     fill_from("desk", broker_file(ticket, SOLD), ticket)
     positions = ticket.with_name("positions.csv")
