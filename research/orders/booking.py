@@ -19,6 +19,9 @@ from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, 
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import rounded
+from research.portfolio.holdings.tax_file import gains_at_opening
+
+GAINS = "gains"  # name by which those of a book of version 2 are taken
 
 
 def portfolio_of(book: Book) -> Portfolio:
@@ -160,6 +163,15 @@ def all_events(book: Book, portfolio: Portfolio) -> Iterator[CorporateAction]:
         cash = {account: rounded(currency, units * paid) for account, units in held.items()}
         if any(cash.values()):
             yield CorporateAction(f"dividend-{asset}-{day}", asset, day, Decimal(1), cash, currency)
+
+
+def with_gains(book: Book, portfolio: Portfolio) -> Book:
+    """The book of version 2 with gains by the day of each sale in place of those that it kept."""
+    lots, tax = book.opening.lots, portfolio.tax_lots
+    if lots is None or tax is None or book.kept_gains is None:
+        raise DataError(f"book {book.name} has no gains to be taken: it has them by the day of each sale.")
+    before = gains_at_opening(book, tax.gains_since)
+    return replace(book, opening=replace(book.opening, lots=replace(lots, realised=before)), kept_gains=None)
 
 
 def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:

@@ -16,7 +16,16 @@ from foundation.canonical import decimal
 from foundation.errors import ConfigError, DataError, all_mistakes
 from foundation.files import from_workbench, locked
 from research.orders.after_fills import match_fills
-from research.orders.booking import check_units, market_entry, open_book, portfolio_of, with_event, with_rows
+from research.orders.booking import (
+    GAINS,
+    check_units,
+    market_entry,
+    open_book,
+    portfolio_of,
+    with_event,
+    with_gains,
+    with_rows,
+)
 from research.orders.bookkeeping.cash_booking import with_flow
 from research.orders.bookkeeping.importing import (
     fill_of_item,
@@ -173,7 +182,7 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
             elif item in {each.order_id for each in book.blotter.open}:
                 book = replace(book, sent=tuple(each for each in book.sent if each.order_id != item))
             else:
-                book = with_event(book, portfolio, item)
+                book = with_gains(book, portfolio) if item == GAINS else with_event(book, portfolio, item)
             write_book(book)
         journal_fills(journal, book, fills)
     return book

@@ -3,25 +3,28 @@
 Users ask for it many times a day: it imports none of what books fills.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import counted
-from research.orders.booking import CorporateAction, events_since, portfolio_of
+from research.orders.booking import GAINS, CorporateAction, events_since, portfolio_of
+from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, BookItem, read_book
+from research.portfolio.holdings.tax_file import HALF_A_CENT, gains_by_year
 
 
 def book_text(name: str) -> str:
     """A book as text: holdings, cash now and on settlement, open orders, and what is to be booked by name."""
-    book = read_book(name)
+    book, gains = read_book(name), ""
     try:
-        events: tuple[CorporateAction, ...] = events_since(book, portfolio_of(book))
-        told = ""
+        portfolio = portfolio_of(book)
+        events: tuple[CorporateAction, ...] = events_since(book, portfolio)
+        gains, told = _gains(book, portfolio), ""
     except (ConfigError, DataError) as error:
         events, told = (), f"Splits and dividends since are not known: {error}"
-    parts = [_head(book), _holdings(book), _cash(book), _open(book), _items(book), _since(events), told]
+    parts = [_head(book), _holdings(book), _cash(book), gains, _open(book), _items(book), _since(events), told]
     return "\n\n".join(filter(None, parts))
 
 
@@ -61,6 +64,24 @@ def _cash(book: Book) -> str:
         for code, cash in of.cash.items()
     ]
     return text_table([["cash", f"settled on {day}", "when all has settled"], *rows], left=1)
+
+
+def _gains(book: Book, portfolio: Portfolio) -> str:
+    """Net gains by year, and those that a book of version 2 kept where they differ."""
+    if portfolio.tax_lots is None:
+        return ""
+    gains = gains_by_year(book, portfolio.tax_lots.gains_since)
+
+    def told(of: Mapping[str, float]) -> str:
+        return ", ".join(f"{year} {gain:,.2f}" for year, gain in sorted(of.items())) or "none"
+
+    kept = book.kept_gains
+    if kept is None or all(abs(kept.get(y, 0.0) - gains.get(y, 0.0)) < HALF_A_CENT for y in {*kept, *gains}):
+        return f"Net gains by year: {told(gains)} {book.basis}" if gains else ""
+    return (
+        f"Net gains by year, by the day of each sale: {told(gains)} {book.basis}\nAs an earlier version kept them: "
+        f"{told(kept)}. Lists count the first; to take them for good: rebalance desk book resolve {book.name} {GAINS}"
+    )
 
 
 def _open(book: Book) -> str:

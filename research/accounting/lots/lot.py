@@ -81,12 +81,14 @@ class TaxLots:
     lots         : (n,) lots of each asset in taxable accounts; () where the file has none.
     sold_at_loss : asset -> day of its last sale at a loss, in any account.
     sheltered    : (n,) lots of each asset in sheltered accounts, by which a loss can be a wash sale; by default none.
+    gains_since  : by year, net gains of the sales since its book was opened.
     """
 
     rules: TaxRules
     lots: tuple[tuple[TaxLot, ...], ...]
     sold_at_loss: Mapping[str, pd.Timestamp] = field(default_factory=dict)
     sheltered: tuple[tuple[TaxLot, ...], ...] = ()
+    gains_since: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         """Give each asset its lots in sheltered accounts."""

@@ -152,13 +152,13 @@ def _rate_of_day(rates: Rates, market: Market, currency: str, day: date) -> floa
 
 
 def book_ledger(
-    book: Book, rules: TaxRules, sheltered: Collection[str], rate_of_day: Callable[[str, date], float | None]
+    book: Book, rules: TaxRules, sheltered: Collection[str], on_day: Callable[[str, date], float | None]
 ) -> LotLedger:
     """The lots and the sales of a book.
 
     rules       : which lots are sold, and the days of a wash sale.
     sheltered   : accounts whose gains are not taxed.
-    rate_of_day : value in the basis of one unit of a currency on a day, or None for that at which a fill was booked.
+    on_day      : value in the basis of one unit of a currency on a day, or None for that at which a fill was booked.
     Raises      : ValueError for a book without lots.
     """
     if book.opening.lots is None:
@@ -174,7 +174,7 @@ def book_ledger(
             continue
         worth = float(row.worth)
         if row.currency != book.basis and row.amount:
-            rate = float(row.rate) if row.rate is not None else rate_of_day(row.currency, row.day)
+            rate = float(row.rate) if row.rate is not None else on_day(row.currency, row.day)
             worth = worth if rate is None else float(row.amount) * rate
         units = worth if row.asset in bare else float(row.units)
         happened.append(LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth))
@@ -196,23 +196,29 @@ def tax_lots_of(
 
     lost = {**book.opening.lots.sold_at_loss, **(ledger.sold_at_loss if rules.wash_sale_days else {})}
     return TaxLots(
-        rules=replace(rules, realised=gains_by_year(book, ledger).get(year, 0.0)),
+        rules=replace(rules, realised=gains_by_year(book, ledger.realised).get(year, 0.0)),
         lots=tuple(of(asset, False) for asset in assets),
         sold_at_loss={asset: pd.Timestamp(sold) for asset, sold in lost.items()},
         sheltered=tuple(of(asset, True) for asset in assets),
+        gains_since=ledger.realised,
     )
 
 
-def gains_by_year(book: Book, ledger: LotLedger) -> dict[str, float]:
-    """By year, net gains realised: those at the opening, and those of each sale since in the year of its day.
+def gains_at_opening(book: Book, since: Mapping[str, float]) -> dict[str, float]:
+    """By year, net gains realised before a book was opened.
 
-    Those at the opening of a book of version 2 are all that it kept less the sales since, in the year of its opening.
+    Those of a book of version 2 are all that it kept less the sales since, in the year of its opening.
+    since : by year, gains since.
     """
-    found = dict(book.opening.lots.realised) if book.opening.lots else {}
-    since = ledger.realised
-    if book.kept_gains is not None:
-        before = sum(book.kept_gains.values()) - sum(since.values())
-        found = {f"{book.opened:%Y}": before} if abs(before) >= HALF_A_CENT else {}
+    if book.kept_gains is None:
+        return dict(book.opening.lots.realised) if book.opening.lots else {}
+    before = sum(book.kept_gains.values()) - sum(since.values())
+    return {f"{book.opened:%Y}": before} if abs(before) >= HALF_A_CENT else {}
+
+
+def gains_by_year(book: Book, since: Mapping[str, float]) -> dict[str, float]:
+    """By year, net gains realised: those at the opening, and those of each sale since in the year of its day."""
+    found = gains_at_opening(book, since)
     for year, gain in since.items():
         found[year] = found.get(year, 0.0) + gain
     return found

@@ -20,6 +20,7 @@ from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
 from research.portfolio.holdings.blotter import BUY_OR_SELL, Blotter, SentOrder, Side
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.household import Account
+from research.portfolio.holdings.tax_file import book_ledger
 
 TAX = TaxLots(TaxRules(rate=0.2, short_rate=0.3), ((TaxLot(pd.Timestamp("2020-01-02"), 600.0, 90.0),), ()))
 
@@ -195,3 +196,20 @@ def test_a_dividend_before_a_split_that_is_booked_is_of_the_units_of_its_day(two
 def test_another_name_is_refused(two: Portfolio, book: Book) -> None:
     with pytest.raises(DataError, match="book desk has no split or dividend 'split-B-2022-12-30'"):
         with_event(book, later(two), "split-B-2022-12-30")
+
+
+# -- rates of their days -----------------------------------------------------------------------------------------------
+
+
+def test_a_purchase_in_another_currency_has_the_rate_of_its_day_or_that_of_the_broker(taxed: Portfolio) -> None:
+    """100 bought at EUR 50 on a day at 1.0599 cost 52.995 each, whatever the rate was when they were booked."""
+    book = open_book(taxed, "desk")
+    (row,) = match_fills(of_book(taxed, book), [fill("buy", 100)]).rows
+    foreign = replace(row, currency="EUR", amount=Decimal(5_000), worth=Decimal("5437.5"))
+    assert taxed.tax_lots is not None
+    for stated, price in ((None, 52.995), (Decimal("1.07"), 53.5)):
+        bought = with_rows(book, [replace(foreign, rate=stated)])
+        ledger = book_ledger(bought, taxed.tax_lots.rules, set(), lambda currency, day: {FRIDAY.date(): 1.0599}[day])
+        assert ledger.lots["A"][-1].price == pytest.approx(price, rel=1e-12)
+    unknown = book_ledger(with_rows(book, [foreign]), taxed.tax_lots.rules, set(), lambda *_: None)
+    assert unknown.lots["A"][-1].price == 54.375

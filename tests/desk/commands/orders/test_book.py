@@ -1,5 +1,6 @@
 """`rebalance desk book`: opened once, shown, written after fills, and resolved by name; the user's file stays."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from desk.commands.orders.book_text import book_text
 from desk.journal import Journal
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import Ticket, make_ticket
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 from research.orders import trade_list
 from research.orders.fills import Fill
@@ -243,3 +245,31 @@ def test_a_list_of_another_file_is_not_filled(file: Path, ticket: Ticket, tmp_pa
     fills.write_text(FILLS)
     done = rebalance("desk", "book", "fill", "desk", fills, "--ticket", other)
     assert (done.status, "and book 'desk' belongs to desk.yaml: give a list of that" in done.said) == (2, True)
+
+
+# -- books of version 2 ------------------------------------------------------------------------------------------------
+
+
+def test_gains_that_version_2_kept_in_another_year_are_shown_until_a_person_takes_those_by_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """132 of SPY were sold on 30 December 2022: their gain was kept in 2023, the year of the next list."""
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path))
+    parts = json.loads((Path(__file__).parents[3] / "research/portfolio/holdings/book_of_version_2.json").read_text())
+    gain = parts["realised"]["2022"]
+    parts |= {"realised": {"2022": 0.0, "2023": gain}, "file": str(Path(parts["file"]).absolute())}
+    del parts["fingerprint"]
+    file = tmp_path / "books" / "desk.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(parts | {"fingerprint": content_hash(parts)}))
+    by_day, kept = f"2022 {gain:,.2f}", f"2022 0.00, 2023 {gain:,.2f}"
+    shown = rebalance("desk", "book", "show", "desk")
+    assert (
+        f"Net gains by year, by the day of each sale: {by_day} USD\nAs an earlier version kept them: {kept}."
+        in shown.out
+    )
+    assert "to take them for good: rebalance desk book resolve desk gains" in shown.out
+    taken = rebalance("desk", "book", "resolve", "desk", "gains")
+    assert f"Net gains by year: {by_day} USD" in taken.out
+    again = rebalance("desk", "book", "resolve", "desk", "gains")
+    assert (again.status, "has no gains to be taken" in again.said) == (2, True)
