@@ -120,19 +120,20 @@ def settle(
     name: NAME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be booked, and write nothing.")] = False,
 ) -> None:
-    """Book what can only be one thing: trades made at the broker, of no order.
+    """Book all trades by hand: fills of no order, which can be nothing else.
 
-    Exit status 1 where rows of brokers' files are left, which `show` lists.
+    Exit status 1 where rows are left, each with its reason.
     """
     with starting():
         from desk.commands.orders.book import settle as settled
-        from desk.commands.orders.book_text import book_text, left_of
+        from desk.commands.orders.book_text import book_text
 
-    booked = settled(name, dry_run=dry_run)
-    done = "Would be booked" if dry_run else "Booked"
-    told = "\n".join([f"{done}:", *(f"  {each}" for each in booked)]) if booked else "Nothing can only be one thing."
-    print_text(told if dry_run else f"{told}\n\n{book_text(name)}")
-    raise typer.Exit(int(left_of(name) > (len(booked) if dry_run else 0)))
+    booked, left = settled(name, dry_run=dry_run)
+    parts = {"Would be booked" if dry_run else "Booked": booked, "Left": left}
+    told = ["\n".join([f"{head}:", *(f"  {each}" for each in rows)]) for head, rows in parts.items() if rows]
+    told = told or ["Nothing is to be settled."]
+    print_text("\n\n".join(told if dry_run else [*told, book_text(name)]))
+    raise typer.Exit(int(bool(left)))
 
 
 def reconcile(

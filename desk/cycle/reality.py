@@ -132,18 +132,28 @@ def at_venue(venue: Venue, portfolio: Portfolio, book: Book) -> AtVenue:
 def with_shown_splits(book: Book, portfolio: Portfolio, there: AtVenue) -> Book:
     """The book with those of the splits that the market's data alone know which the venue shows in its units.
 
-    A split is shown where the units of its asset are those after it, and not those before.
+    A split is shown where the units of its asset are those after it, or whole ones below them, since a fraction is paid
+    in cash, and not those before.
     """
     names = {each.number: each.name for each in portfolio.accounts if each.number}
-    for split in (each for each in book.with_splits_of(portfolio.market).splits if each.assumed):
-        confirmed = replace(book, splits=(*book.splits, replace(split, assumed=False)))
-        before, after = (_units(each, split.asset) for each in (book, confirmed))
-        at_venue = dict.fromkeys(after, NO_AMOUNT)
-        for row in (row for row in there.positions.held if row.asset == split.asset):
-            at_venue[names.get(row.account, "" if not portfolio.accounts else row.account)] = decimal(row.units)
-        if before != after and all(abs(at_venue[name] - units) <= SAME_UNITS * units for name, units in after.items()):
-            book = confirmed
+    assumed = [each for each in book.with_splits_of(portfolio.market).splits if each.assumed]
+    for asset in dict.fromkeys(each.asset for each in assumed):
+        at_venue = {of.account: NO_AMOUNT for of in book.holders}
+        for row in (row for row in there.positions.held if row.asset == asset):
+            at_venue[names.get(row.account, row.account if portfolio.accounts else "")] = decimal(row.units)
+        own = [replace(each, assumed=False) for each in assumed if each.asset == asset]
+        for count in range(len(own), 0, -1):
+            confirmed = replace(book, splits=(*book.splits, *own[:count]))
+            before, after = (_units(each, asset) for each in (book, confirmed))
+            if before != after and all(_is_shown(at_venue[name], units) for name, units in after.items()):
+                book = confirmed
+                break
     return book
+
+
+def _is_shown(at_venue: Decimal, units: Decimal) -> bool:
+    is_same = abs(at_venue - units) <= SAME_UNITS * units
+    return is_same or (at_venue == int(at_venue) and 0 < units - at_venue < 1)
 
 
 def _units(book: Book, asset: str) -> dict[str, Decimal]:

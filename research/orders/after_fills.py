@@ -93,9 +93,8 @@ def unsent_rows(portfolio: Portfolio, fill: Fill) -> tuple[BookedFill, ...]:
         fill.refuse("account", fill.account, f"Give one of {', '.join(accounts)}.")
     assets = portfolio.market.assets
     in_money = fill.asset in assets and bool(np.isnan(portfolio.prices.per_unit[assets.index(fill.asset)]))
-    amount = fill.quantity * fill.price if in_money else fill.quantity
-    order = SentOrder("", accounts[0], fill.asset, BUY_OR_SELL[fill.side == "sell"], amount, in_money)
-    fill = replace(fill, order_id="")
+    order = SentOrder("", accounts[0], fill.asset, BUY_OR_SELL[fill.side == "sell"], NO_AMOUNT, in_money)
+    fill, order = replace(fill, order_id=""), replace(order, quantity=_amount(portfolio, fill, order))
     return tuple(_rows(portfolio, fill, order, _filled(portfolio, fill, order)))
 
 
@@ -193,9 +192,15 @@ def _exchange_words(fill: Fill, money: Collection[str]) -> str:
 
 
 def _filled(portfolio: Portfolio, fill: Fill, order: SentOrder) -> SentOrder:
-    """The order with the fill in it. Raises DataError for more than was ordered."""
+    """The order with the fill in it. Raises DataError for more than was ordered.
+
+    An order that was sent before a split may be filled on its day as it was sent, or in the units since.
+    """
     amount, filled = fill.quantity * fill.price, order.filled + _amount(portfolio, fill, order)
-    if filled > order.quantity + (ONE_CENT if order.in_money else MORE * order.quantity):
+    blotter = portfolio.blotter or Blotter()
+    by = Decimal(1) if order.in_money or blotter.asked is None else blotter.factor(order.asset, blotter.asked)
+    most = max(order.quantity, order.quantity / by)
+    if filled > most + (ONE_CENT if order.in_money else MORE * most):
         quantity, before = (f"{amount.normalize():f}" for amount in (order.quantity, order.filled))
         fix = f"The order is for {quantity}, and {before} of it were filled before."
         fill.refuse("quantity", str(fill.quantity), fix)
@@ -268,7 +273,7 @@ def _sums(portfolio: Portfolio, rows: BookedFills) -> tuple[np.ndarray, np.ndarr
     for row in rows:
         if row.asset in assets:
             at = names.index(row.account), assets.index(row.asset)
-            units[at] += row.units
+            units[at] += row.units * (portfolio.blotter or Blotter()).factor(row.asset, row.day)
             worth[at] += row.worth
     return units, worth
 

@@ -15,11 +15,10 @@ from foundation.errors import DataError
 from foundation.tolerances import LOT
 from research.accounting.lots.lot import TaxLots
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, BookSplit, split_name
+from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, BookSplit, split_name, split_ratio
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import rounded
-from research.portfolio.holdings.tax_file import gains_at_opening
 
 GAINS = "gains"  # name by which those of a book of version 2 are taken
 
@@ -45,7 +44,8 @@ def open_book(portfolio: Portfolio, name: str) -> Book:
     unquoted = tuple(asset for asset, price in zip(assets, portfolio.prices.per_unit, strict=True) if np.isnan(price))
     sent = portfolio.blotter or Blotter()
     about = (name, portfolio.file, portfolio.basis, portfolio.date.date(), opening, unquoted)
-    return Book(*about, sent.asked, sent.ticket, sent.orders)
+    orders = tuple(replace(each, order_id=each.order_id or f"order-{k}") for k, each in enumerate(sent.orders, 1))
+    return Book(*about, sent.asked, sent.ticket, orders)
 
 
 def with_rows(book: Book, rows: Iterable[BookedFill]) -> Book:
@@ -57,7 +57,8 @@ def with_rows(book: Book, rows: Iterable[BookedFill]) -> Book:
             f"{min(known)} was booked by an earlier version, and the tax lots at the opening of the book have it in "
             "them. Open another from what is held now."
         )
-    return replace(book, fills=(*book.fills, *rows)).taken_out(undone)
+    out = book.taken_out(undone)
+    return replace(out, fills=(*out.fills, *rows))
 
 
 def check_units(book: Book, portfolio: Portfolio, before: Book) -> None:
@@ -134,7 +135,8 @@ def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...
     A dividend is of the units that were held at the close before its ex-date, and is not proposed in an account in
     which an entry of the broker booked it. Both are in the order of their days.
     """
-    paid, known = {(entry.event, entry.account) for entry in book.entries}, {each.name for each in book.splits}
+    paid = {(entry.event, entry.account) for entry in book.entries}
+    known = {*(each.name for each in book.splits), *book.opening.has}
     rest = (
         replace(
             event, cash={account: cash for account, cash in event.cash.items() if (event.name, account) not in paid}
@@ -145,8 +147,8 @@ def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...
     return tuple(event for event in rest if event.cash or event.split != 1)
 
 
-def all_events(book: Book, portfolio: Portfolio) -> Iterator[CorporateAction]:
-    """The splits and dividends since a book was opened, booked or not, by the market."""
+def all_events(book: Book, portfolio: Portfolio, of: str = "") -> Iterator[CorporateAction]:
+    """The splits and dividends since a book was opened, booked or not, by the market. of : an asset; "" takes all."""
     market, none = portfolio.market, np.zeros(portfolio.market.shape)
     whole = book.with_splits_of(market)
     splits = none + 1.0 if market.splits is None else market.splits
@@ -154,8 +156,10 @@ def all_events(book: Book, portfolio: Portfolio) -> Iterator[CorporateAction]:
     since = (market.dates > pd.Timestamp(book.opened))[:, None]
     for t, i in np.argwhere(since & ((splits != 1.0) | (dividends != 0.0))).tolist():
         asset, day, currency = market.assets[i], market.dates[t].date(), portfolio.quoted_in[i]
+        if of not in ("", asset):
+            continue
         held = {of.account: of.units.get(asset, NO_AMOUNT) for of in whole.holders_before(day)}
-        by = decimal(splits[t, i])
+        by = split_ratio(float(splits[t, i]))
         if by != 1 and any(held.values()):
             more = {account: units * (by - 1) for account, units in held.items()}
             yield CorporateAction(split_name(asset, day), asset, day, by, {}, currency, more)
@@ -170,15 +174,18 @@ def with_gains(book: Book, portfolio: Portfolio) -> Book:
     lots, tax = book.opening.lots, portfolio.tax_lots
     if lots is None or tax is None or book.kept_gains is None:
         raise DataError(f"book {book.name} has no gains to be taken: it has them by the day of each sale.")
-    before = gains_at_opening(book, tax.gains_since)
-    return replace(book, opening=replace(book.opening, lots=replace(lots, realised=before)), kept_gains=None)
+    opening = replace(book.opening, lots=replace(lots, realised=tax.gains_before))
+    return replace(book, opening=opening, kept_gains=None, kept_fills=0)
 
 
 def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
     """The book after one of its `events_since`. Raises DataError for another name."""
     found = {event.name: event for event in events_since(book, portfolio)}
     if name not in found:
-        raise DataError(f"book {book.name} has no split or dividend {name!r} to be booked. {did_you_mean(name, found)}")
+        if name in {*(each.name for each in book.splits), *(each.event for each in book.entries), *book.opening.has}:
+            raise DataError(f"book {book.name} has {name} already.")
+        fix = did_you_mean(name, found) if found else "Nothing else is, either."
+        raise DataError(f"book {book.name} has no split or dividend {name!r} to be booked. {fix}")
     event = found[name]
     if event.split != 1:
         return replace(book, splits=(*book.splits, BookSplit(event.asset, event.day, event.split)))

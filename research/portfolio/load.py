@@ -53,6 +53,7 @@ def load_portfolio(
     *,
     trust_code: bool | None = None,
     as_of: str | pd.Timestamp | None = None,
+    of_now: bool = False,
 ) -> Portfolio:
     """The portfolio that a YAML file describes, on its market, checked.
 
@@ -62,6 +63,7 @@ def load_portfolio(
     trust_code : true if this file may name rules and allocations by import path, whose code then runs. None: where the
                  environment says so, as REBALANCE_TRUST_CODE=1.
     as_of      : a day of the market's history, whose later rows are left out; None, and a day after them, take all.
+    of_now     : true where others' units take the place of those of the file, and its `held_on` says nothing of them.
     Raises     : ConfigError that names file, line, key, value and fix, for whatever the file gets wrong.
 
     >>> load_portfolio("data/portfolios/sixty_forty.yaml").market.assets
@@ -78,12 +80,15 @@ def load_portfolio(
         faults.end()
     parts = _read_parts(document, keys, as_of)
     portfolio = _portfolio(document, keys, parts)
+    settings = settings_of(document, portfolio, parts.lines)
+    if not (of_now or document.has("positions")):
+        portfolio = with_splits_since(document, portfolio, keys.held_on)
     if portfolio.nav < LEAST_NAV:
         document.refuse(("cash",), "neither assets nor cash are held", portfolio.nav, "State what the desk holds.")
-    check_restrictions(document, parts.lines, portfolio.cash)
+    worth = zip(parts.lines, portfolio.holdings.tolist(), strict=True)
+    check_restrictions(document, [replace(line, holdings=value) for line, value in worth], portfolio.cash)
     notes = (*portfolio.notes, *filter(None, [portfolio.nav_history.fault(portfolio.nav)]))
-    portfolio = replace(portfolio, notes=notes, settings=settings_of(document, portfolio, parts.lines))
-    return portfolio if document.has("positions") else with_splits_since(document, portfolio, keys.held_on)
+    return replace(portfolio, notes=notes, settings=settings)
 
 
 def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timestamp | None) -> Parts:

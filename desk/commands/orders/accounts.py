@@ -254,7 +254,9 @@ class _Solver:
     def _read(self, cell: str) -> Model | ConfigError:
         try:
             path = self.file.model_path(cell)
-            portfolio = load_portfolio(path, self.overrides, trust_code=self.trust_code, as_of=self.as_of or None)
+            portfolio = load_portfolio(
+                path, self.overrides, trust_code=self.trust_code, as_of=self.as_of or None, of_now=True
+            )
             found = policy_now(portfolio, reports=self.reports)
             today = today_of(self.as_of, portfolio.market.calendar, self.now)
             return Model.of(portfolio, *found, as_of=today, stale_ok=self.stale_ok)

@@ -133,7 +133,7 @@ def compared(
         try:
             with venue_of(desk.venue, document, given="cycle: acts: venue is") as venue:
                 if isinstance(venue, PaperVenue):
-                    venue.take_splits(unshown_splits(book, portfolio), portfolio.ticket.symbol)
+                    venue.take_splits(book.with_splits_of(portfolio.market).splits, portfolio.ticket.symbol)
                 there, today = at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
         except NotKnown as error:
             silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"

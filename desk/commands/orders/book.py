@@ -175,6 +175,10 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
         book, portfolio = read_book(name), portfolio_of(read_book(name))
         fills = [fill for each in book.open_items if each.name in items and (fill := fill_of_item(each))]
         for item in items:
+            if dismiss and item in {each.name for each in book.with_splits_of(portfolio.market).splits}:
+                raise DataError(
+                    f"{item} is of the market's data, and is not dismissed: correct these, `rebalance data`."
+                )
             if dismiss:
                 book = without_item(book, item)
             elif item in {each.name for each in book.open_items}:
@@ -188,24 +192,25 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
     return book
 
 
-def settle(name: str, *, dry_run: bool = False) -> tuple[str, ...]:
-    """Book what `show` lists and can only be one thing, and say what, a sentence each.
+def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Book the trades by hand that `show` lists; a sentence on each, and on each row that is left.
 
     dry_run : true to write nothing.
     Raises  : DataError as `resolve` does.
     """
     with Journal() as journal, writing(name):
         before = read_book(name)
-        book, booked = with_clear_items(before, portfolio_of(before))
+        book, booked, left = with_clear_items(before, portfolio_of(before))
         fills = [fill for each in booked if (fill := fill_of_item(each))]
         if fills and not dry_run:
             write_book(book)
             journal_fills(journal, book, fills)
-    return tuple(
+    told = tuple(
         f"{item_name(fill.key)}: {fill.side} {fill.quantity.normalize():f} {fill.asset} at {fill.price.normalize():f} "
         f"{fill.currency} on {fill.moment:%Y-%m-%d}, of no order"
         for fill in fills
     )
+    return told, tuple(f"{item}: {why}" for item, why in left.items())
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from decimal import Decimal
 from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import text_table
 from foundation.paper.wording import counted
+from research.accounting.lots.lot import HALF_A_CENT
 from research.orders.booking import GAINS, CorporateAction, events_since, portfolio_of
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, BookItem, read_book
-from research.portfolio.holdings.tax_file import HALF_A_CENT, gains_by_year
 
 
 def book_text(name: str) -> str:
@@ -22,15 +22,11 @@ def book_text(name: str) -> str:
         portfolio = portfolio_of(book)
         events: tuple[CorporateAction, ...] = events_since(book, portfolio)
         gains, told = _gains(book, portfolio), ""
+        book = book.with_splits_of(portfolio.market)
     except (ConfigError, DataError) as error:
         events, told = (), f"Splits and dividends since are not known: {error}"
     parts = [_head(book), _holdings(book), _cash(book), gains, _open(book), _items(book), _since(events), told]
     return "\n\n".join(filter(None, parts))
-
-
-def left_of(name: str) -> int:
-    """The number of rows of brokers' files and lists that a book lists and has not booked."""
-    return len(read_book(name).open_items)
 
 
 def _head(book: Book) -> str:
@@ -70,7 +66,7 @@ def _gains(book: Book, portfolio: Portfolio) -> str:
     """Net gains by year, and those that a book of version 2 kept where they differ."""
     if portfolio.tax_lots is None:
         return ""
-    gains = gains_by_year(book, portfolio.tax_lots.gains_since)
+    gains = portfolio.tax_lots.gains
 
     def told(of: Mapping[str, float]) -> str:
         return ", ".join(f"{year} {gain:,.2f}" for year, gain in sorted(of.items())) or "none"

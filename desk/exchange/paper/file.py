@@ -139,7 +139,10 @@ class PaperFile:
         self.rows.executemany("INSERT OR REPLACE INTO balances VALUES (?, ?, ?, ?, ?)", moved)
 
     def split(self, symbol: str, day: date, by: Decimal, name: str) -> None:
-        """Multiply the units that accounts had of a symbol before a day; a flow of units of this name keeps it."""
+        """Multiply the units that accounts had of a symbol before a day; a flow of units of this name keeps it.
+
+        What opens an account is of the close before its first session.
+        """
         held = "SELECT account, amount FROM balances WHERE kind = 'units' AND item = ? AND settles = ?"
         since = """SELECT sign, fills.quantity FROM fills JOIN orders ON orders.number = fills."order"
             WHERE account = ? AND item = ? AND session >= ?"""
@@ -148,7 +151,7 @@ class PaperFile:
             known = self.rows.execute(
                 "SELECT 1 FROM flows WHERE ticket = ? AND account = ?", [name, account]
             ).fetchone()
-            if known or not first or first >= str(day):
+            if known or not first or first > str(day):
                 continue
             traded = self.rows.execute(since, [account, symbol, str(day)]).fetchall()
             before = Decimal(amount) - sum((sign * Decimal(units) for sign, units in traded), Decimal())

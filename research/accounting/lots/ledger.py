@@ -72,7 +72,7 @@ class LotLedger:
     @property
     def sold_at_loss(self) -> dict[str, date]:
         """By asset, the day of its last sale at a loss."""
-        return {asset: day for day, asset, sale in self.sales if sale.gain < 0.0}
+        return {asset: day for day, asset, sale in self.sales if sale.is_loss}
 
 
 def lot_ledger(
@@ -84,8 +84,8 @@ def lot_ledger(
 ) -> LotLedger:
     """The ledger of a book after what happened since its opening, in whatever order it is given.
 
-    What is bought, or sold, of an asset in an account on a day, without a trade to the other side between, is one
-    purchase or sale at its mean price. The lots of an asset in an account stay unknown where they are not known and the
+    What is bought, or sold, of an asset in an account on a day, one trade after the other, is one purchase or sale at
+    its mean price. The lots of an asset in an account stay unknown where they are not known and the
     account holds the asset.
 
     lots      : by asset, lots at the opening.
@@ -100,9 +100,10 @@ def lot_ledger(
     by_asset: dict[str, list[LotTrade | LotSplit]] = {}
     for each in happened:
         by_asset.setdefault(each.asset, []).append(each)
+    accounts = list(dict.fromkeys([*(account for _, account in held), *_accounts(by_asset)]))
     sales = list[DatedSale]()
     for asset, events in by_asset.items():
-        units = {account: of for (of_asset_, account), of in held.items() if of_asset_ == asset}
+        units = {account: held.get((asset, account), 0.0) for account in accounts}
         fold = _Fold(asset, rules, frozenset(sheltered), of_asset.get(asset, []), units)
         for same in _grouped(events):
             fold.take(same)
@@ -111,6 +112,10 @@ def lot_ledger(
     return LotLedger(
         {asset: tuple(some) for asset, some in of_asset.items()}, tuple(sorted(sales, key=lambda each: each.day))
     )
+
+
+def _accounts(by_asset: Mapping[str, Sequence[LotTrade | LotSplit]]) -> Iterable[str]:
+    return (each.account for events in by_asset.values() for each in events if isinstance(each, LotTrade))
 
 
 def _grouped(events: Iterable[LotTrade | LotSplit]) -> Iterable[LotTrade | LotSplit]:
@@ -124,9 +129,12 @@ def _grouped(events: Iterable[LotTrade | LotSplit]) -> Iterable[LotTrade | LotSp
             yield first._replace(units=sum(t.units for t in trades), worth=sum(t.worth for t in trades))
 
 
-def _place(event: LotTrade | LotSplit) -> tuple[date, int, tuple[str, str]]:
-    """Its place among events."""
-    return (event.day, 0, ("", "")) if isinstance(event, LotSplit) else (event.day, 1, event.place)
+def _place(event: LotTrade | LotSplit) -> tuple[date, int, str, bool, str]:
+    """Its place among events; of one moment, purchases come first."""
+    if isinstance(event, LotSplit):
+        return event.day, 0, "", False, ""
+    moment, name = event.place
+    return event.day, 1, moment, event.units < 0.0, name
 
 
 def _side(event: LotTrade | LotSplit) -> tuple[date, str, str]:
@@ -141,6 +149,7 @@ class _Loss:
     """Units that were sold at a loss which nothing disallows yet.  sale : place of the sale.  a_unit : loss a unit."""
 
     sale: int
+    day: date
     units: float
     a_unit: float
 
@@ -158,6 +167,7 @@ class _Fold:
     def __post_init__(self) -> None:
         self.sales: list[DatedSale] = []
         self._losses: list[_Loss] = []
+        self._uncovered: list[LotTrade] = []
         self._accounts = list(self.held)
 
     def take(self, event: LotTrade | LotSplit) -> None:
@@ -184,15 +194,20 @@ class _Fold:
             self.lots = self._by_account([*others, *newest(own, held + trade.units)])
             return
         day, days = pd.Timestamp(trade.day), self.rules.wash_sale_days
-        sold, left = sell(own, -trade.units, trade.worth / trade.units, day, self.rules)
+        price, known = trade.worth / trade.units, sum(lot.units for lot in own)
+        sold, left = sell(own, min(-trade.units, known), price, day, self.rules)
+        if (more := -trade.units - max(known, held)) > LEFT_OVER * -trade.units:  # of a purchase that comes later
+            self._uncovered.append(trade._replace(units=-more, worth=-more * price))
         taxable = self._by_account([*(lot for lot in others if lot.account not in self.sheltered), *left])
         apart = [lot for lot in others if lot.account in self.sheltered]
         washed, kept, sheltered = wash(sold, taxable, day, days, apart)
         for sale in sorted(washed, key=lambda each: each.lot.date):
             self.sales.append(DatedSale(trade.day, self.asset, sale))
-            if days and sale.gain < 0.0:
+            if days and sale.is_loss:
                 a_unit = -sale.gain / sale.units
-                self._losses.append(_Loss(len(self.sales) - 1, sale.units - sale.disallowed / a_unit, a_unit))
+                self._losses.append(
+                    _Loss(len(self.sales) - 1, trade.day, sale.units - sale.disallowed / a_unit, a_unit)
+                )
         self.lots = self._by_account([*kept, *sheltered])
 
     def _buy(self, trade: LotTrade) -> None:
@@ -201,12 +216,14 @@ class _Fold:
         self.held[trade.account] = held + trade.units
         if is_taxable and held > 0.0 and not own:
             return
-        day = pd.Timestamp(trade.day)
+        day, days = pd.Timestamp(trade.day), self.rules.wash_sale_days
+        self._losses = [each for each in self._losses if each.units > 0.0 and (trade.day - each.day).days <= days]
         lot, left = TaxLot(day, trade.units, trade.worth / trade.units, trade.account), trade.units
+        left = self._cover(lot, left)
         for loss in self._losses:
             sold_on, asset, sale = self.sales[loss.sale]
             units = min(loss.units, left)
-            if units <= LEFT_OVER * sale.units or (trade.day - sold_on).days > self.rules.wash_sale_days:
+            if units <= LEFT_OVER * sale.units:
                 continue
             changed = replace(sale, disallowed=sale.disallowed + units * loss.a_unit)
             self.sales[loss.sale] = DatedSale(sold_on, asset, changed)
@@ -215,6 +232,20 @@ class _Fold:
             self.lots.append(bears(lot, units, borne, sale, pd.Timestamp(sold_on)))
         if left > LEFT_OVER * trade.units:
             self.lots.append(replace(lot, units=left))
+
+    def _cover(self, lot: TaxLot, units: float) -> float:
+        """The units of a purchase that are left after those sold before it came, which are of it."""
+        waiting, self._uncovered = self._uncovered, []
+        for sold in waiting:
+            covered = min(-sold.units, units) if sold.account == lot.account else 0.0
+            if covered > 0.0:
+                sale = LotSale(replace(lot, units=covered), covered, sold.worth / sold.units, long=False)
+                self.sales.append(DatedSale(sold.day, self.asset, sale))
+            if -sold.units - covered > LEFT_OVER:
+                rest = (sold.units + covered) / sold.units
+                self._uncovered.append(sold._replace(units=sold.units * rest, worth=sold.worth * rest))
+            units -= covered
+        return units
 
     def _by_account(self, lots: Iterable[TaxLot]) -> list[TaxLot]:
         """The lots in the order of the accounts, those of one account as they are."""

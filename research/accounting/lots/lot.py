@@ -9,6 +9,8 @@ import pandas as pd
 from research.accounting.tax import CALENDAR_YEAR, LongAfter, first_long_day
 from research.accounting.tax import Lots as Method
 
+HALF_A_CENT = 0.005  # currency, below which a gain is rounding
+
 
 @dataclass(frozen=True)
 class TaxLot:
@@ -81,19 +83,27 @@ class TaxLots:
     lots         : (n,) lots of each asset in taxable accounts; () where the file has none.
     sold_at_loss : asset -> day of its last sale at a loss, in any account.
     sheltered    : (n,) lots of each asset in sheltered accounts, by which a loss can be a wash sale; by default none.
-    gains_since  : by year, net gains of the sales since its book was opened.
+    gains_before : by year, net gains before its book was opened.
+    gains_since  : by year, those of the sales since.
     """
 
     rules: TaxRules
     lots: tuple[tuple[TaxLot, ...], ...]
     sold_at_loss: Mapping[str, pd.Timestamp] = field(default_factory=dict)
     sheltered: tuple[tuple[TaxLot, ...], ...] = ()
+    gains_before: Mapping[str, float] = field(default_factory=dict, compare=False)
     gains_since: Mapping[str, float] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         """Give each asset its lots in sheltered accounts."""
         if not self.sheltered:
             object.__setattr__(self, "sheltered", ((),) * len(self.lots))
+
+    @property
+    def gains(self) -> dict[str, float]:
+        """By year, net gains realised, currency."""
+        years = sorted({*self.gains_before, *self.gains_since})
+        return {year: self.gains_before.get(year, 0.0) + self.gains_since.get(year, 0.0) for year in years}
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,11 @@ class LotSale:
     def gain(self) -> float:
         """Proceeds minus cost, currency."""
         return self.units * (self.price - self.lot.price)
+
+    @property
+    def is_loss(self) -> bool:
+        """True for a loss that is more than rounding."""
+        return self.gain <= -HALF_A_CENT
 
     @property
     def realised(self) -> float:

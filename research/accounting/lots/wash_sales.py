@@ -33,7 +33,7 @@ def wash(
              remainder of a purchase: Rev. Rul. 56-602, 1956-2 C.B. 527; sheltered accounts: Rev. Rul. 2008-5, 2008-3
              I.R.B. 271.
     """
-    losses = sorted((k for k, sale in enumerate(sales) if sale.gain < 0.0), key=lambda k: sales[k].lot.date)
+    losses = sorted((k for k, sale in enumerate(sales) if sale.is_loss), key=lambda k: sales[k].lot.date)
     bought = [*kept, *sheltered]
     recent = [k for k, lot in enumerate(bought) if (day - lot.date).days <= days and lot.tacked is None]
     if not days or not losses or not recent:

@@ -23,7 +23,7 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
     latest of its asset whose ex-date is at most `PAY_DAYS` earlier. A deposit or a withdrawal of the broker takes the
     place of the same one of a list, at most `FLOW_DAYS` from its closes, whether this one is booked or waits.
     Raises : DataError for an entry that is booked already, of another account or currency, of units of an asset that
-             are not held or have tax lots.
+             are not held or have tax lots, and for a dividend that a book of version 1 has booked by the market's data.
     """
     _check(book, entry)
     if not entry.event and (flow := _flow_of(book, entry)):
@@ -33,6 +33,10 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
     if event is None:
         return _booked(book, entry)
     paid = [each for each in book.entries if (each.event, each.account) == (event.name, entry.account)]
+    if event.name in book.opening.has and not paid:
+        raise DataError(
+            f"{entry.text}: {event.name} of {event.cash[entry.account]:,f} is booked by market data. Dismiss this one."
+        )
     for other in paid:
         if _is_preliminary(other):
             book = _without(book, other)
@@ -110,8 +114,8 @@ def _event_of(book: Book, portfolio: Portfolio, entry: CashEntry) -> CorporateAc
     """The dividend of the market's data that an entry of the broker is."""
     events = [
         event
-        for event in all_events(book, portfolio)
-        if event.asset == entry.asset and event.split == 1 and entry.account in event.cash
+        for event in (all_events(book, portfolio, entry.asset) if entry.asset else ())
+        if event.split == 1 and entry.account in event.cash
         if 0 <= (entry.day - event.day).days <= PAY_DAYS
     ]
     return events[-1] if events else None

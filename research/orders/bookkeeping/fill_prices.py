@@ -40,7 +40,9 @@ def price_gap(portfolio: Portfolio, fill: Fill) -> PriceGap | None:
     blotter = portfolio.blotter or Blotter()
     like = [order for order in blotter.orders if (order.asset, order.side) == (fill.asset, fill.side)]
     own = [order for order in like if order.order_id == fill.order_id] or like
-    prices = filter(None, (_price(portfolio, order, fill.currency) for order in own))
+    day = day_at(fill.moment, portfolio.market.calendar).astype(object)
+    by = float(blotter.factor(fill.asset, day))  # the orders are in units of now
+    prices = (price * by for price in (_price(portfolio, order, fill.currency) for order in own) if price)
     gaps = [PriceGap(price, float(fill.price) / price - 1.0) for price in prices]
     return min(gaps, key=lambda gap: abs(gap.by), default=None)
 

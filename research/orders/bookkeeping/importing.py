@@ -108,7 +108,7 @@ def _with_fills(
     left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
     left = list(_since(book, portfolio, left, notes))
     before = _booked_by_day(portfolio)
-    whys = {fill.key: _doubt(portfolio, before, fill) for fill in left}
+    whys = {fill.key: _split_since(book, portfolio, fill) or _doubt(portfolio, before, fill) for fill in left}
     doubtful = {fill.key: (fill, whys[fill.key]) for fill in left if whys[fill.key]}
     after, left = book, [fill for fill in left if fill.key not in doubtful]
     while True:
@@ -142,7 +142,7 @@ def _fill_item(fill: Fill, why: str) -> BookItem:
 
 def _booked_by_day(portfolio: Portfolio) -> Mapping[DaySide, list[BookedFill]]:
     """The fills that stand, by day, asset and side."""
-    rows = (row for row in _blotter(portfolio).standing if row.amount and row.order_id)
+    rows = (row for row in _blotter(portfolio).standing if row.amount)
     return grouped(((row.day, row.asset, row.units < 0), row) for row in rows)
 
 
@@ -208,6 +208,16 @@ def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[
         notes.append(f"Left aside: {left}, which the holdings of the book have in them.")
 
 
+def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:
+    """The reason why the units of a fill are not those of a book of version 2, which keeps units after its splits."""
+    of_asset, day = f"split-{fill.asset}-", _day(portfolio, fill)
+    splits = [name for name in book.opening.has if name.startswith(of_asset)]
+    later = [name for name in splits if date.fromisoformat(name.removeprefix(of_asset)) > day]
+    if not later:
+        return ""
+    return f"{later[0]} is booked, and its units are of {day}. Dismiss it, and write a fill in units of now."
+
+
 def _restated(book: Book, fills: Iterable[Fill]) -> Iterator[BookItem]:
     """The items of fills that are booked with another amount or other fees."""
     booked = {row.fill_id: row for row in reversed(book.blotter.fills) if not row.undone}
@@ -239,6 +249,8 @@ def _corrected(book: Book, portfolio: Portfolio, corrections: Iterable[Correctio
         refused = {}
         for each in left:
             try:
+                if each.fill and (why := _split_since(book, portfolio, each.fill)):
+                    each.refuse(why)
                 book = with_rows(book, correction_rows(seen_by(book, portfolio), each))
             except DataError as error:
                 refused[each.key] = str(error)
@@ -345,6 +357,8 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
     """
     item, seen = open_item(book, name), seen_by(book, portfolio)
     fill = fill_of(item.fill) if item.fill else None
+    if fill is not None and (why := _split_since(book, portfolio, fill)):
+        raise DataError(f"{name}: {why}")
     if correction := correction_of(item):
         made = _without_fees_of_undone(with_rows(book, correction_rows(seen, correction)))
     elif fill is None:
@@ -362,28 +376,40 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
     return _marked(made, item, "booked")
 
 
-def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[BookItem, ...]]:
-    """The book after those of its items that can only be one thing, and these: trades that somebody made at the broker.
+def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[BookItem, ...], dict[str, str]]:
+    """The book after those of its items that are trades by hand and nothing else, these, and why the others are left.
 
     Their account and asset are known, no order of these that is open may be their own, and no booked fill may be the
     same.
     """
-    booked = list[BookItem]()
+    booked, left = list[BookItem](), {item.name: "a person says what it is" for item in book.open_items}
     fills = [(item, fill) for item in book.open_items if (fill := fill_of_item(item))]
     for item, fill in sorted(fills, key=lambda each: (each[1].moment, each[1].key)):
-        with suppress(DataError):
-            if _is_by_hand(seen_by(book, portfolio), fill):
-                book = with_item(book, portfolio, item.name)
-                booked.append(item)
-    return book, tuple(booked)
+        try:
+            if why := _not_by_hand(seen_by(book, portfolio), fill):
+                left[item.name] = why
+                continue
+            book = with_item(book, portfolio, item.name)
+            booked.append(item)
+            del left[item.name]
+        except DataError as error:
+            left[item.name] = str(error)
+    return book, tuple(booked), left
 
 
-def _is_by_hand(seen: Portfolio, fill: Fill) -> bool:
-    """True for a fill of one account, of which no open order is alike, and which no booked fill may be."""
+def _not_by_hand(seen: Portfolio, fill: Fill) -> str:
+    """The reason why a fill may be something else than a trade by hand; "" where it is one."""
     accounts = accounts_of(seen, fill)
-    alike = {(order.account, order.asset, order.side) for order in _blotter(seen).open}
-    is_new = not _doubt(seen, _booked_by_day(seen), fill)
-    return len(accounts) == 1 and (accounts[0], fill.asset, fill.side) not in alike and is_new and not fill.order_id
+    alike: dict[tuple[str, str, str], str] = {
+        (order.account, order.asset, order.side): order.order_id for order in _blotter(seen).open
+    }
+    if len(accounts) != 1:
+        return f"it may be of {' or '.join(accounts)}"
+    if fill.order_id:
+        return f"it names an order, {fill.order_id}"
+    if order := alike.get((accounts[0], fill.asset, fill.side)):
+        return f"it may be of {order}, which is open"
+    return _doubt(seen, _booked_by_day(seen), fill)
 
 
 def with_waiting_flows(book: Book, portfolio: Portfolio) -> Book:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import combinations
+from itertools import chain, combinations
 from typing import NamedTuple
 
 from foundation.canonical import decimal
 from foundation.paper.wording import listed
+from research.market.calendars import day_at
 from research.orders.booking import events_since
 from research.orders.bookkeeping.importing import fill_of_item
 from research.portfolio import Portfolio
@@ -156,14 +157,21 @@ BOOKED = "booked and perhaps not at the broker"  # begins the words of a fill th
 
 def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: bool) -> Iterator[Cause]:
     """The causes that a book knows, with accounts as the comparison has them. names : by number, names of accounts."""
-    for cause in (*_open_orders(book), *_items(book, names), *_events(book, portfolio), *_of_fills(book)):
+    found = (
+        _open_orders(book),
+        _items(book, portfolio, names),
+        _events(book, portfolio),
+        _fractions(book),
+        _of_fills(book),
+    )
+    for cause in chain.from_iterable(found):
         yield cause._replace(account=_at(cause.account, cause.of, apart)[0])
 
 
 def named_causes(book: Book, portfolio: Portfolio) -> tuple[Cause, ...]:
     """The causes that a book lists by name and has not booked: splits and dividends, then its items."""
     names = {each.number: each.name for each in portfolio.accounts if each.number}
-    return (*_events(book, portfolio), *_items(book, names))
+    return (*_events(book, portfolio), *_items(book, portfolio, names))
 
 
 def _open_orders(book: Book) -> Iterator[Cause]:
@@ -179,20 +187,34 @@ def _cash_of(book: Book, account: str) -> tuple[str, ...]:
     return tuple(code for holder in book.holders if holder.account == account for code in holder.cash)
 
 
-def _items(book: Book, names: Mapping[str, str]) -> Iterator[Cause]:
+def _items(book: Book, portfolio: Portfolio, names: Mapping[str, str]) -> Iterator[Cause]:
     for item in book.open_items:
         words = f"{item.name}, which is not booked"
         if item.entry:
             yield Cause(item.entry.account, item.entry.currency, item.entry.amount, words, item.name)
         elif fill := fill_of_item(item):
             account, way = names.get(fill.account, fill.account), SIGN_OF_SIDE[fill.side]
-            yield Cause(account, fill.asset, way * fill.quantity, words, item.name)
+            day = day_at(fill.moment, portfolio.market.calendar).astype(object)
+            units = fill.quantity * book.blotter.factor(fill.asset, day)
+            yield Cause(account, fill.asset, way * units, words, item.name)
             fees = sum(fill.fees.values(), NO_AMOUNT)
             yield Cause(account, fill.currency, -way * fill.quantity * fill.price - fees, words, item.name)
         else:
             for row in book.blotter.rows_of(item.corrects):
-                yield Cause(row.account, row.asset, -row.units, words, item.name)
+                units = row.units * book.blotter.factor(row.asset, row.day)
+                yield Cause(row.account, row.asset, -units, words, item.name)
                 yield Cause(row.account, row.currency, -row.cash, words, item.name)
+
+
+def _fractions(book: Book) -> Iterator[Cause]:
+    """The fractions of a unit that splits left, which brokers pay in cash."""
+    split = {each.asset: each.name for each in book.splits}
+    for of in book.holders:
+        for asset, name in split.items():
+            if part := of.units.get(asset, NO_AMOUNT) % 1:
+                sale = f"book it as a sale of {part.normalize():f} {asset}"
+                words = f"a fraction of a unit after {name}, paid in cash: {sale}"
+                yield Cause(of.account, asset, -part, words)
 
 
 def _events(book: Book, portfolio: Portfolio) -> Iterator[Cause]:
@@ -210,5 +232,5 @@ def _of_fills(book: Book) -> Iterator[Cause]:
         yield Cause(account, currency, -cash, f"cash of fills that settle after {book.last_trade}")
     for row in book.blotter.standing:
         words = f"{BOOKED}: fill {row.fill_id.removeprefix(':')} of {row.day}"
-        yield Cause(row.account, row.asset, -row.units, words)
+        yield Cause(row.account, row.asset, -row.units * book.blotter.factor(row.asset, row.day), words)
         yield Cause(row.account, row.currency, -row.cash, words)

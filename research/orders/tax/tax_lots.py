@@ -53,7 +53,7 @@ class TradedLots:
     @property
     def at_loss(self) -> list[bool]:
         """(n,) true for an asset of which a lot is sold at a loss."""
-        return [any(sale.gain < 0.0 for sale in sales) for sales in self.sales]
+        return [any(sale.is_loss for sale in sales) for sales in self.sales]
 
     @property
     def net_gain(self) -> float:

@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from math import prod
 from typing import Literal
+
+from foundation.canonical import decimal
 
 Side = Literal["buy", "sell"]
 BUY_OR_SELL: tuple[Side, Side] = ("buy", "sell")
 SIGN_OF_SIDE: dict[str, int] = dict(zip(BUY_OR_SELL, (1, -1), strict=True))
 NO_AMOUNT = Decimal()
+LARGEST_PART, ROUNDED = 1_000, 2e-6  # of a split: into so many parts, and by which part of it a source rounds it
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,18 @@ class BookSplit:
 def split_name(asset: str, day: date) -> str:
     """The name of the split of an asset before the open of a day."""
     return f"split-{asset}-{day}"
+
+
+def split_ratio(stated: float) -> Decimal:
+    """Units after a split for one before, as the fraction of small numbers that a source rounded.
+
+    >>> split_ratio(0.333333) * 60, split_ratio(1.05)
+    (Decimal('20.00000000000000000000000000'), Decimal('1.05'))
+    """
+    near = Fraction(stated).limit_denominator(LARGEST_PART)
+    if abs(float(near) - stated) > ROUNDED * stated:
+        return decimal(stated)
+    return Decimal(near.numerator) / near.denominator
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ another hand is seen. The user's own file is never written.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -20,19 +20,28 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
-from foundation.canonical import content_hash, decimal
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.home import home_folder
 from foundation.names import check_name
 from research.market import Market
-from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, BookSplit, SentOrder, is_of_order
+from research.portfolio.holdings.blotter import (
+    NO_AMOUNT,
+    Blotter,
+    BookedFill,
+    BookSplit,
+    SentOrder,
+    is_of_order,
+    split_ratio,
+)
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.earlier_books import of_this_version
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 
 BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json
 FINGERPRINT = "fingerprint"
+EXACT = Decimal("1e-12")  # units after a split are rounded to
 Resolved = Literal["", "booked", "dismissed"]  # of an item of a book
 
 
@@ -84,7 +93,7 @@ class Opening:
     last_trade : day of the last trade.
     holders    : what each account held.
     lots       : tax lots; None where the portfolio has none.
-    has        : ids of the fills and entries that it has in it: those of books of earlier versions.
+    has        : ids of fills and entries, and names of splits and dividends, that it has in it: of earlier versions.
     """
 
     last_trade: date
@@ -134,6 +143,7 @@ class Book:
     entries    : cash that came and went without an order, in the order in which it was booked.
     items      : rows of brokers' files that were not booked by themselves.
     kept_gains : by year, the gains that a book of version 2 kept, until a person takes those by the day of each sale.
+    kept_fills : the number of rows of fills that it had then.
     schema     : version of the file.
     """
 
@@ -153,6 +163,7 @@ class Book:
     entries: tuple[CashEntry, ...] = ()
     items: tuple[BookItem, ...] = ()
     kept_gains: Mapping[str, float] | None = None
+    kept_fills: int = 0
     schema: int = BOOK_SCHEMA
 
     # -- the fold ----------------------------------------------------------------------------------------------------
@@ -170,10 +181,11 @@ class Book:
             if isinstance(each, BookSplit):
                 for held in units.values():
                     if each.asset in held:
-                        held[each.asset] *= each.by
+                        held[each.asset] = (held[each.asset] * each.by).quantize(EXACT)
             elif isinstance(each, BookedFill):
-                if each.asset in units[each.account]:
-                    units[each.account][each.asset] += each.units
+                if each.asset not in self.money:
+                    more = each.amount if each.asset in self.unquoted else each.units
+                    _add(units[each.account], each.asset, more)
                 _add(cash[each.account], each.currency, each.cash)
             else:
                 paid = units if each.currency in units[each.account] else cash
@@ -191,6 +203,12 @@ class Book:
     @cached_property
     def _has(self) -> frozenset[str]:
         return frozenset(self.opening.has)
+
+    @cached_property
+    def money(self) -> frozenset[str]:
+        """The currencies in which cash is or was."""
+        opened = {currency for of in self.opening.holders for currency in of.cash}
+        return frozenset({self.basis, *opened, *(row.currency for row in self.fills)})
 
     @property
     def new_fills(self) -> tuple[BookedFill, ...]:
@@ -221,7 +239,7 @@ class Book:
                 order,
                 quantity=order.quantity * by,
                 price=order.price and order.price / float(by),
-                filled=order.filled + sum(amounts if order.in_money else units, NO_AMOUNT),
+                filled=order.filled * by + sum(amounts if order.in_money else units, NO_AMOUNT),
                 notional=order.notional + sum(amounts, NO_AMOUNT),
                 fees=fees,
             )
@@ -235,11 +253,13 @@ class Book:
         """The book with the splits since it was opened that are not booked, as the market's data know them."""
         if market.splits is None:
             return self
-        held = {asset for of in self.opening.holders for asset in of.units}
-        known, found = {each.name for each in self.splits}, list[BookSplit]()
+        held = {asset for of in self.opening.holders for asset in of.units} | {row.asset for row in self.fills}
+        known, found = {each.name for each in self.splits} | self._has, list[BookSplit]()
         since = (market.dates > pd.Timestamp(self.opened))[:, None]
         for t, i in np.argwhere(since & (market.splits != 1.0)).tolist():
-            split = BookSplit(market.assets[i], market.dates[t].date(), decimal(market.splits[t, i]), assumed=True)
+            split = BookSplit(
+                market.assets[i], market.dates[t].date(), split_ratio(float(market.splits[t, i])), assumed=True
+            )
             if split.asset in held and split.name not in known:
                 found.append(split)
         return replace(self, splits=(*self.splits, *found)) if found else self
@@ -254,7 +274,9 @@ class Book:
         entries = tuple(replace(of, amount=-of.amount) for of in self.entries if of.entry_id in known)
         before = replace(self, opening=of_opening, splits=(), fills=fills, entries=entries).holders
         has = tuple(each for each in self.opening.has if each not in known)
-        return replace(self, opening=replace(self.opening, holders=before, has=has))
+        rows = [row for row in self.fills if row.fill_id in known]
+        sent = tuple(_without(order, [row for row in rows if is_of_order(row, order)]) for order in self.sent)
+        return replace(self, opening=replace(self.opening, holders=before, has=has), sent=sent)
 
     # -- what it says ------------------------------------------------------------------------------------------------
 
@@ -281,8 +303,10 @@ class Book:
         A list may be of the close at which the last one was made, although that was filled later.
         """
         last = (of_list and self.asked) or self.last_trade
-        if day < (first := max(self.opened, last)):
+        split = max((each for each in self.splits if not each.assumed), key=lambda each: each.day, default=None)
+        if day < (first := max(self.opened, last, split.day if split else last)):
             traded = f" and last traded on {self.last_trade}" if self.last_trade > self.opened else ""
+            traded += f", and {split.name} is booked" if split and day < split.day else ""
             raise DataError(
                 f"book {self.name!r} was opened at the close of {self.opened}{traded}: it does not say what was "
                 f"held on {day}. Give {first} or a later day."
@@ -351,6 +375,17 @@ def write_book(book: Book) -> Path:
     path = book_path(book.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_whole(path, json.dumps(book.document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _without(order: SentOrder, rows: Sequence[BookedFill]) -> SentOrder:
+    """An order whose filled part has these rows in it, without them."""
+    fees = dict(order.fees)
+    for row in rows:
+        for name, fee in row.fees.items():
+            _add(fees, name, -fee)
+    amount = sum((abs(row.amount) for row in rows), NO_AMOUNT)
+    units = amount if order.in_money else sum((abs(row.units) for row in rows), NO_AMOUNT)
+    return replace(order, filled=order.filled - units, notional=order.notional - amount, fees=fees)
 
 
 def _add(amounts: dict[str, Decimal], of: str, amount: Decimal) -> None:

@@ -1,7 +1,8 @@
 """The content of a book of version 1 or 2 as one of version 3.
 
-Those kept what is held, and not what was held at first. Where all that happened since is known, it is taken out of what
-is held; else the book is opened anew with what is held, and fills and entries up to then are in its opening.
+Those kept what is held, in units after the splits that were booked, and not what was held at first. Where the fills
+since are known with their amounts, what happened is taken out of what is held; else, in version 1, the opening of the
+book is what is held, and has fills and entries up to then in it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,34 +42,29 @@ def _converted(old: Mapping[str, Any]) -> dict[str, Any]:
         **{"fills": fills, "entries": entries, "items": old.get("items", []), "schema": READ[-1]},
     }
     if _is_known_whole(old):
-        opening = {"last_trade": old["opening"]["last_trade"], "holders": _unfolded(old["holders"], fills, entries)}
-        opening |= {"lots": old["opening"]["lots"]}
+        opening = {"last_trade": old["opening"]["last_trade"], "holders": _unfolded(old, fills, entries)}
+        opening |= {"lots": old["opening"]["lots"], "has": old["events"]}
         sent = [{**order, "filled": "0", "notional": "0", "fees": {}} for order in blotter["orders"]]
-        sold = any(Decimal(row["units"]) < 0 for row in fills)
-        if opening["lots"] is not None and not sold:
-            opening["lots"] = {**opening["lots"], "realised": old["realised"]}
-        kept = old["realised"] if opening["lots"] is not None and sold else None
-        return {**new, "opening": opening, "sent": sent, "kept_gains": kept}
-    has = [*(row["fill_id"] for row in fills), *(entry["entry_id"] for entry in entries)]
+        kept = old["realised"] if opening["lots"] is not None else None
+        return {**new, "opening": opening, "sent": sent, "kept_gains": kept, "kept_fills": len(fills)}
+    has = [*(row["fill_id"] for row in fills), *(entry["entry_id"] for entry in entries), *old["events"]]
     opening = {"last_trade": old["last_trade"], "holders": old["holders"], "has": list(dict.fromkeys(has))}
     opening |= {"lots": lots and {**lots, "realised": old["realised"]}}
-    days = [name[-len("2020-01-01") :] for name in old["events"]]
-    return {**new, "opening": opening, "opened": max([old["opened"], old["last_trade"], *days])}
+    return {**new, "opening": opening}
 
 
 def _is_known_whole(old: Mapping[str, Any]) -> bool:
-    """True where what was held at the opening follows: no split moved it, and each fill and dividend is stated."""
-    paid = {entry["event"] for entry in old.get("entries", [])}
+    """True where what was held at the opening follows: each fill is stated with its amount, and lots at the opening."""
     amounts = all(Decimal(row["amount"]) or not Decimal(row["units"]) for row in old["blotter"]["fills"])
     lots = old["lots"] is None or (old.get("opening") or {}).get("lots") is not None
-    return bool(old.get("opening")) and lots and amounts and set(old["events"]) <= paid
+    return bool(old.get("opening")) and lots and amounts
 
 
 def _unfolded(
-    holders: Iterable[Mapping[str, Any]], fills: Iterable[Mapping[str, Any]], entries: Iterable[Mapping[str, Any]]
+    old: Mapping[str, Any], fills: Iterable[Mapping[str, Any]], entries: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """The holdings of each account before its fills and entries."""
-    found = {of["account"]: {part: dict(of[part]) for part in ("units", "cash")} for of in holders}
+    found = {of["account"]: {part: dict(of[part]) for part in ("units", "cash")} for of in old["holders"]}
 
     def take(account: str, part: str, of: str, amount: str) -> None:
         held = found[account][part]
@@ -76,7 +72,8 @@ def _unfolded(
 
     for row in fills:
         if row["asset"] in found[row["account"]]["units"]:
-            take(row["account"], "units", row["asset"], row["units"])
+            part = "amount" if row["asset"] in old["unquoted"] else "units"
+            take(row["account"], "units", row["asset"], row[part])
         take(row["account"], "cash", row["currency"], row["cash"])
     for entry in entries:
         part = "units" if entry["currency"] in found[entry["account"]]["units"] else "cash"

@@ -9,6 +9,7 @@ import pandas as pd
 from research.accounting.lots.lot import TaxLot
 from research.market import Market
 from research.portfolio.file.document import Document
+from research.portfolio.holdings.blotter import split_ratio
 from research.portfolio.portfolio import Portfolio
 
 DOUBTFUL = 10  # sessions after a split in which units of no stated day may be those before it
@@ -28,17 +29,17 @@ def with_splits_since(document: Document, portfolio: Portfolio, held_on: pd.Time
     if held_on is None:
         stated = portfolio.last_trade if document.has("last_trade") else market.dates[0]
         since = max(stated, market.dates[-min(DOUBTFUL + 2, len(market.dates))])
-        for asset, day, by in _splits(portfolio, since):
-            before = market.dates[market.row(day) - 1]
-            what = (
-                f"{asset} was split on {day:%Y-%m-%d}, {by:g} units for one, and the file does not say of which day "
-                "its units are"
-            )
+        found = list(_splits(portfolio, since))
+        if found:
+            asset, first, _ = found[0]
+            told = " and ".join(f"{each} was split on {day:%Y-%m-%d}, {by:g} units for one" for each, day, by in found)
             fix = (
-                f"Add `held_on: {day:%Y-%m-%d}` for units after the split, or `held_on: {before:%Y-%m-%d}` for units "
-                "before it."
+                f"Add `held_on: {found[-1][1]:%Y-%m-%d}` for units of now, or the close at which they were held, such "
+                f"as `held_on: {market.dates[market.row(first) - 1]:%Y-%m-%d}` for those before."
             )
-            document.refuse(path, what, None, fix)
+            units = float(portfolio.shares[market.assets.index(asset)])
+            key = ("accounts",) if portfolio.accounts else ("lines", asset, "shares")
+            document.refuse(key, f"{told}, and the file does not say of which day its units are", units, fix)
         return portfolio
     found = list(_splits(portfolio, held_on))
     if not found:
@@ -73,7 +74,7 @@ def _splits(portfolio: Portfolio, since: pd.Timestamp) -> Iterator[tuple[str, pd
         held = np.nan_to_num(portfolio.shares) != 0.0
         of_days = (market.dates > since)[:, None] & held & (market.splits != 1.0)
         for t, i in np.argwhere(of_days).tolist():
-            yield market.assets[i], market.dates[t], float(market.splits[t, i])
+            yield market.assets[i], market.dates[t], float(split_ratio(float(market.splits[t, i])))
 
 
 def _split_lots(lots: tuple[TaxLot, ...], by: float) -> tuple[TaxLot, ...]:

@@ -14,7 +14,7 @@ from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.arrays import Array
 from research.accounting import Tax
 from research.accounting.lots.ledger import LotLedger, LotSplit, LotTrade, lot_ledger
-from research.accounting.lots.lot import TaxLot, TaxLots, TaxRules
+from research.accounting.lots.lot import HALF_A_CENT, TaxLot, TaxLots, TaxRules
 from research.accounting.tax import CALENDAR_YEAR, AtEnd
 from research.accounting.tax import Lots as Method
 from research.market import Market
@@ -32,7 +32,6 @@ from research.portfolio.holdings.rates import Rates
 BACKTESTED = ("rate", "lots", "short_rate", "long_after", "loss_limit", "at_end", "harvest_above")  # of `tax`
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, description="A fraction of the gain, such as 0.2.")]
 AFTER_PRICES = "lies after the session that follows the last prices"
-HALF_A_CENT = 0.005
 SUM = 1e-9  # of the shares: a file gives nine digits
 
 
@@ -137,8 +136,9 @@ def lots_of_book(
         return None
     rules, day = _rules(read(document, ("tax",), TaxKeys)), trade_day(market, prices)
     sheltered = {account.name for account in accounts if not account.taxable}
-    ledger = book_ledger(book, rules, sheltered, partial(_rate_of_day, rates, market))
-    return tax_lots_of(book, ledger, rules, market.assets, sheltered, f"{day:%Y}")
+    found = partial(book_ledger, rules=rules, sheltered=sheltered, on_day=partial(_rate_of_day, rates, market))
+    then = None if book.kept_gains is None else found(replace(book, fills=book.fills[: book.kept_fills]))
+    return tax_lots_of(book, found(book), rules, market.assets, sheltered, f"{day:%Y}", then)
 
 
 def _rate_of_day(rates: Rates, market: Market, currency: str, day: date) -> float | None:
@@ -168,60 +168,60 @@ def book_ledger(
     opening = [(parts.pop("asset"), TaxLot(**parts)) for parts in of_file]
     held = {(asset, of.account): float(units) for of in book.opening.holders for asset, units in of.units.items()}
     happened: list[LotTrade | LotSplit] = [LotSplit(each.day, each.asset, float(each.by)) for each in book.splits]
-    assets = {asset for asset, _ in held}
     for row in Blotter(fills=book.new_fills).standing:
-        if row.asset not in assets:
+        if row.asset in book.money:
             continue
         worth = float(row.worth)
         if row.currency != book.basis and row.amount:
             rate = float(row.rate) if row.rate is not None else on_day(row.currency, row.day)
             worth = worth if rate is None else float(row.amount) * rate
-        units = worth if row.asset in bare else float(row.units)
+        units = float(row.amount if row.asset in bare else row.units)
         happened.append(LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth))
     return lot_ledger(opening, held, happened, rules, sheltered)
 
 
 def tax_lots_of(
-    book: Book, ledger: LotLedger, rules: TaxRules, assets: Sequence[str], sheltered: Collection[str], year: str
+    book: Book,
+    ledger: LotLedger,
+    rules: TaxRules,
+    assets: Sequence[str],
+    sheltered: Collection[str],
+    year: str,
+    then: LotLedger | None = None,
 ) -> TaxLots:
     """The lots of a book by asset, under the rules of tax, with the gains of a year.
 
     ledger : of the book.
     assets : (n,) assets.
+    then   : of a book of version 2, its ledger when it was converted; else None.
     """
     assert book.opening.lots is not None
 
     def of(asset: str, is_sheltered: bool) -> tuple[TaxLot, ...]:
         return tuple(lot for lot in ledger.lots.get(asset, ()) if (lot.account in sheltered) == is_sheltered)
 
+    before = gains_at_opening(book, then)
     lost = {**book.opening.lots.sold_at_loss, **(ledger.sold_at_loss if rules.wash_sale_days else {})}
     return TaxLots(
-        rules=replace(rules, realised=gains_by_year(book, ledger.realised).get(year, 0.0)),
+        rules=replace(rules, realised=before.get(year, 0.0) + ledger.realised.get(year, 0.0)),
         lots=tuple(of(asset, False) for asset in assets),
         sold_at_loss={asset: pd.Timestamp(sold) for asset, sold in lost.items()},
         sheltered=tuple(of(asset, True) for asset in assets),
+        gains_before=before,
         gains_since=ledger.realised,
     )
 
 
-def gains_at_opening(book: Book, since: Mapping[str, float]) -> dict[str, float]:
+def gains_at_opening(book: Book, then: LotLedger | None) -> dict[str, float]:
     """By year, net gains realised before a book was opened.
 
-    Those of a book of version 2 are all that it kept less the sales since, in the year of its opening.
-    since : by year, gains since.
+    Those of a book of version 2 are all that it kept less its sales up to its conversion, in the year of its opening.
+    then : its ledger at its conversion, or None.
     """
-    if book.kept_gains is None:
+    if book.kept_gains is None or then is None:
         return dict(book.opening.lots.realised) if book.opening.lots else {}
-    before = sum(book.kept_gains.values()) - sum(since.values())
+    before = sum(book.kept_gains.values()) - sum(then.realised.values())
     return {f"{book.opened:%Y}": before} if abs(before) >= HALF_A_CENT else {}
-
-
-def gains_by_year(book: Book, since: Mapping[str, float]) -> dict[str, float]:
-    """By year, net gains realised: those at the opening, and those of each sale since in the year of its day."""
-    found = gains_at_opening(book, since)
-    for year, gain in since.items():
-        found[year] = found.get(year, 0.0) + gain
-    return found
 
 
 # -- the lots of an asset ----------------------------------------------------------------------------------------------

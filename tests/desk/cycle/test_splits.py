@@ -140,7 +140,8 @@ def test_units_of_no_stated_day_are_refused_soon_after_a_split(tmp_path: Path) -
     assert refused.status == 2
     said = " ".join(refused.err.split())
     assert f"A was split on {days[1]}, 2 units for one, and the file does not say of which day its units are" in said
-    assert f"Add `held_on: {days[1]}` for units after the split, or `held_on: {days[0]}` for units before it." in said
+    assert f"Add `held_on: {days[1]}` for units of now, or the close at which they were held, such as" in said
+    assert f"`held_on: {days[0]}` for those before." in said
     for settled in ({"held_on": days[1]}, {"last_trade": days[1]}):
         assert load_portfolio(file, settled, as_of=days[2]).shares.tolist() == [50.0, 100.0]
     assert load_portfolio(file, as_of=day(tmp_path, SPLIT + DOUBTFUL + 1)).shares.tolist() == [50.0, 100.0]

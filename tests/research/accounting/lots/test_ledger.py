@@ -81,6 +81,23 @@ def test_a_purchase_replaces_units_once() -> None:
     assert [each.sale.disallowed for each in ledger.sales] == [100.0, 0.0]
 
 
+@pytest.mark.parametrize("bought", [date(2022, 12, 20), date(2022, 12, 22)])
+def test_units_that_are_sold_before_their_purchase_is_stated_have_its_cost(bought: date) -> None:
+    """100 sold at 12 were bought at 10: files of days alone say no order of them; 50 more stay."""
+    sold = LotTrade(date(2022, 12, 20), ("2022-12-20T12:00", "a"), "A", "", -100.0, -1_200.0)
+    ledger = after([], [sold, LotTrade(bought, ("2022-12-20T12:00", "b"), "A", "", 150.0, 1_500.0)])
+    assert ledger.realised == {"2022": 200.0}
+    assert [(lot.units, lot.price) for lot in ledger.lots["A"]] == [(50.0, 10.0)]
+
+
+def test_a_sale_at_cost_is_none_at_a_loss() -> None:
+    """1,000 x 3 prices whose mean is rounded."""
+    lots = [lot("2020-01-02", 7.0, 10.1), lot("2020-02-03", 3.0, 10.7), lot("2020-03-04", 11.0, 9.9)]
+    mean = sum(each.units * each.price for each in lots) / 21.0
+    ledger = after(lots, [traded(date(2022, 12, 20), -21, mean)], lots="average", wash_sale_days=30)
+    assert ledger.sold_at_loss == {}
+
+
 # -- an independent ledger ---------------------------------------------------------------------------------------------
 
 

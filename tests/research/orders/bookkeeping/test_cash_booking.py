@@ -40,7 +40,7 @@ def test_the_brokers_entry_takes_the_place_of_a_dividend_that_is_proposed(market
     paid = with_entry(book, market, PAID)
     assert (usd(paid), [entry.event for entry in paid.entries]) == (Decimal("5257.55"), [EVENT])
     assert events_since(paid, market) == ()
-    with pytest.raises(DataError, match=f"book desk has no split or dividend '{EVENT}'"):
+    with pytest.raises(DataError, match=f"book desk has {EVENT} already"):
         with_event(paid, market, EVENT)
 
 

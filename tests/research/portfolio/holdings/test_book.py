@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,11 @@ from foundation.errors import ConfigError, DataError
 from research.orders import trade_list
 from research.orders.after_fills import after_fills, match_fills
 from research.orders.booking import open_book, with_rows
+from research.orders.bookkeeping.activity import Activity
+from research.orders.bookkeeping.importing import with_activity
+from research.orders.fills import Fill
 from research.portfolio import load_portfolio
+from research.portfolio.holdings.blotter import BookedFill
 from research.portfolio.holdings.book import (
     FINGERPRINT,
     Book,
@@ -155,17 +159,57 @@ def test_a_book_of_version_2_has_the_lots_and_gains_that_it_kept(version_2: dict
     assert set(found) == kept
 
 
-def test_a_book_whose_opening_does_not_follow_opens_with_what_it_holds(version_2: dict[str, Any]) -> None:
-    """Once it is converted, its fills and entries are in its opening, and none is booked or taken out twice."""
+def test_a_split_that_version_2_booked_is_in_all_that_it_kept_and_is_not_counted_again(
+    version_2: dict[str, Any],
+) -> None:
+    """It kept units after the split: an earlier fill that comes late is in others, and a person says what it is."""
     book = written(version_2 | {"events": ["split-SPY-2023-01-05"]})
     (now,) = book.holders
     assert (dict(now.units), now.cash["USD"]) == ({"SPY": 1_618, "AGG": 3_777, "GLD": 200}, Decimal("14123.35"))
-    assert (book.opened, book.last_trade, book.opening.lots is None) == (date(2023, 1, 5), date(2022, 12, 30), False)
-    assert [order.filled for order in book.blotter.orders] == [132, 477]
-    out = book.taken_out(["b:1"])
-    assert (out.opening.holders[0].cash["USD"], out.holders) == (Decimal("14111.01"), book.holders)
+    assert (book.opening.has, book.opened) == (("split-SPY-2023-01-05",), date(2022, 12, 29))
+    portfolio = load_portfolio(_path("orders_with_tax_lots"), POSITIONS)
+    late = Fill("SPY", "sell", 1, 380, "USD", datetime(2022, 12, 30, 15, tzinfo=UTC), "late")  # type: ignore[arg-type]
+    done = with_activity(book, portfolio, Activity((late,)), {}).book
+    (item,) = done.open_items
+    assert "split-SPY-2023-01-05 is booked, and its units are of 2022-12-30" in item.why
+    assert done.holders == book.holders
     write_book(book)
     assert read_book("desk") == book
+
+
+def test_a_gain_of_version_2_stays_whatever_is_sold_later(version_2: dict[str, Any]) -> None:
+    """118 of SPY, bought at 379.20, are sold at 400 in 2023."""
+    book = written(version_2)
+    tax = load_portfolio(_path("orders_with_tax_lots"), POSITIONS).tax_lots
+    row = replace(book.fills[0], fill_id="new", day=date(2023, 2, 1), units=Decimal(-118), amount=Decimal(-47_200),
+                  worth=Decimal(-47_200), cash=Decimal(47_200), moment="2023-02-01T15:00:00.000000Z")  # fmt: skip
+    write_book(with_rows(book, [row]))
+    later = load_portfolio(_path("orders_with_tax_lots"), POSITIONS).tax_lots
+    assert tax is not None
+    assert later is not None
+    assert later.gains == tax.gains | {"2023": pytest.approx(118 * 20.8)}
+
+
+def test_a_bust_of_a_fill_that_an_opening_has_takes_it_out_of_the_opening_and_of_its_order(
+    version_2: dict[str, Any],
+) -> None:
+    """132 of SPY were sold for 50,603.96 before; version 1 stated no amount of a fill, and kept no lots here."""
+    parts = {name: part for name, part in version_2.items() if name not in LATER} | {"schema": 1, "lots": None}
+    book = written(parts)
+    rows = [row for row in book.fills if row.asset == "SPY"]
+    back = [replace(row, units=-row.units, cash=-row.cash, amount=-row.amount, undone="bust") for row in rows]
+    busted = with_rows(book, back)
+    assert (busted.holders[0].units["SPY"], busted.holders[0].cash["USD"]) == (1_750, Decimal("-36480.61"))
+    assert [order.left for order in busted.blotter.orders if order.asset == "SPY"] == [264]
+
+
+def test_an_asset_that_comes_later_and_one_without_a_quote_are_held(book: Book) -> None:
+    """Ten of GLD are bought at 170, and what 50 units at 100 cost of a fund without a quote, 5,000."""
+    bought = BookedFill("v:1", "", date(2022, 12, 30), date(2023, 1, 3), "", "GLD", Decimal(10), Decimal(1_700), "USD",
+                        Decimal(-1_700), Decimal(1_700))  # fmt: skip
+    fund = replace(bought, fill_id="v:2", asset="AGG", units=Decimal(50), amount=Decimal(5_000), cash=Decimal(-5_000))
+    held = replace(book, unquoted=("AGG",), fills=(bought, fund)).holders[0]
+    assert (held.units["GLD"], held.units["AGG"], held.cash["USD"]) == (10, 12_460, Decimal("14650.40"))
 
 
 def test_a_book_of_version_1_opens_with_what_it_holds(version_2: dict[str, Any]) -> None:
