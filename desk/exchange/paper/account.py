@@ -5,7 +5,7 @@ on no day from its settlement on may cash be below zero. Units that were bought 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from desk.exchange.paper.orders import PaperOrder, exact
 from desk.exchange.paper.prices import Bar
 from desk.exchange.ticket_orders import flows_of
 from foundation.canonical import content_hash
-from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.blotter import NO_AMOUNT, BookSplit
 from research.portfolio.holdings.rates import rounded
 
 BEFORE = ""  # settlement day of what was there before: earlier than any other
@@ -158,6 +158,16 @@ def openings_of(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> tuple[O
     ticket = document.get("hash") or content_hash(document)
     flows = (Opening(account, "cash", of, exact(amount), ticket) for account, of, amount in flows_of(document))
     return (*held.values(), *flows)
+
+
+def split_opening(opening: Opening, splits: Mapping[str, BookSplit]) -> Iterator[Opening]:
+    """A balance after the split of its symbol, if there is one, and that the account has had it."""
+    split = splits.get(opening.item) if opening.kind == "units" else None
+    if split is None:
+        yield opening
+    else:
+        yield replace(opening, amount=opening.amount * split.by)
+        yield Opening(opening.account, "units", opening.item, NO_AMOUNT, split.name)
 
 
 def _openings(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> Iterator[Opening]:

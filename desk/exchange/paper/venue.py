@@ -8,12 +8,13 @@ not reach it.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from desk.exchange.paper.account import Account, Opening, bookings, openings_of, reservation
+from desk.exchange.paper.account import Account, Opening, bookings, openings_of, reservation, split_opening
 from desk.exchange.paper.file import Outcome, PaperFile
 from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, bid_and_ask, parts_of, price_at
 from desk.exchange.paper.orders import PaperOrder, paper_order
@@ -32,7 +33,7 @@ from foundation.paper.wording import listed
 from research.market.calendars import session_after
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, BookSplit
+from research.portfolio.holdings.blotter import NO_AMOUNT, BookSplit, split_ratio
 from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.ticket import ORDER_TYPES, tick
 
@@ -48,6 +49,7 @@ class PaperVenue:
     unnamed  : name of the account of orders that name none.
     model    : how orders are filled.
     folder   : folder of `paper.sqlite`, made where it is missing; None takes `home_folder()`.
+    splits   : by symbol, a split since the openings were stated, up to the open of the session.
     Raises   : NotKnown where the file cannot be read or written.
     """
 
@@ -62,9 +64,11 @@ class PaperVenue:
         unnamed: str = "",
         model: FillModel = PLAIN_MODEL,
         folder: Path | None = None,
+        splits: Mapping[str, BookSplit] | None = None,
     ) -> None:
         self.session, self.model, self.unnamed = session, model, unnamed
-        self._now, self._openings = session.opens, tuple(openings)
+        self._now, self._splits = session.opens, splits or {}
+        self._openings = tuple(chain.from_iterable(split_opening(each, self._splits) for each in openings))
         self.file = PaperFile(folder or home_folder())
 
     @classmethod
@@ -102,7 +106,9 @@ class PaperVenue:
         else:
             bars, source = bars_of_ticket(document), f"the ticket's own prices, of {document['as_of']}"
         session = Session(day, expected, calendar, bars, source)
-        return cls(session, openings_of(document, bars), unnamed=document["portfolio"], model=model, folder=folder)
+        splits = {} if portfolio is None else _splits_since(portfolio, document["last_close"], day)
+        about = {"unnamed": document["portfolio"], "model": model, "folder": folder, "splits": splits}
+        return cls(session, openings_of(document, bars), **about)
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -125,7 +131,7 @@ class PaperVenue:
             held = [each.text for each in of.opened if not each.ticket]
             if held and not is_known:
                 lines.append(f"Account {of.name!r} is new on paper: its first order opens it with {listed(held)}.")
-            for each in (each for each in of.opened if each.ticket):
+            for each in (each for each in of.opened if each.ticket and each.amount):
                 what = "deposit" if each.amount > 0 else "withdrawal"
                 money = f"{abs(each.amount):,f} {each.item}"
                 lines.append(f"Account {of.name!r} has the {what} of {money} of this list with its first order.")
@@ -155,6 +161,8 @@ class PaperVenue:
         Raises  : NotKnown where the file cannot be written; DataError for a model whose volume is not known.
         """
         with self.file.transaction():
+            for symbol, each in self._splits.items():
+                self.file.split(symbol, each.day, each.by, each.name)
             accounts = {self._key(each.account): self._account(each.account) for each in self._openings if each.ticket}
             for order, client_id in orders:
                 if self.file.number(client_id) is None:
@@ -258,3 +266,14 @@ class PaperVenue:
 
     def _states(self, where: str, *values: object) -> list[OrderState]:
         return self.file.states(self.session.day, where, *values)
+
+
+def _splits_since(portfolio: Portfolio, close: str, day: date) -> dict[str, BookSplit]:
+    """By symbol, the last split of an asset after a close, up to the open of a day, by the market of a portfolio."""
+    market, found = portfolio.market, dict[str, BookSplit]()
+    if market.splits is not None:
+        within = ((market.days > np.datetime64(close)) & (market.days <= np.datetime64(day)))[:, None]
+        for t, i in np.argwhere(within & (market.splits != 1.0)).tolist():
+            split = BookSplit(market.assets[i], market.dates[t].date(), split_ratio(float(market.splits[t, i])))
+            found[portfolio.ticket.symbol(split.asset)] = split
+    return found

@@ -1,7 +1,6 @@
 """A split of what is held causes no order, whether the venue shows it at once or late; if never, a person is asked."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,13 +27,13 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
 
 
-def desk(folder: Path, by: float = 2.0, **changes: Any) -> tuple[Path, list[str]]:
+def desk(folder: Path, by: float = 2.0, row: int = SPLIT) -> tuple[Path, list[str]]:
     """A desk on paper, half in A and half in B; A is split before a row, and its prices stand still."""
     lines = {name: SETTINGS["lines"][name] | {"shares": shares} for name, shares in (("A", 60), ("B", 80))}
-    file = steady(folder, {"lines": lines, **BAND, "cycle": ACTS} | changes)
+    file = steady(folder, {"lines": lines, **BAND, "cycle": ACTS})
     days = list(pd.read_csv(folder / "prices.csv")["date"])
     split, close = np.ones(DAYS), np.full(DAYS, 100.0)
-    split[SPLIT], close[SPLIT:] = by, 100.0 / by
+    split[row], close[row:] = by, 100.0 / by
     rows = [pd.DataFrame({"asset_id": "A", "session": days, "close": close, "split": split})]
     rows += [pd.DataFrame({"asset_id": "B", "session": days, "close": 50.0, "split": 1.0})]
     pd.concat(rows).to_csv(folder / "rows.csv", index=False)
@@ -65,6 +64,46 @@ def test_a_split_that_reaches_the_venue_causes_no_order(tmp_path: Path, by: floa
     assert units(file) == {"A": held["A"] * by, "B": held["B"]}
     assert load_portfolio(file).nav == pytest.approx(nav)
     assert [each.name for each in read_book("steady").splits] == [f"split-A-{days[SPLIT]}"]
+
+
+@pytest.mark.parametrize("by", [2.0, 0.1, 0.333333])
+def test_book_and_paper_agree_over_a_split_on_the_day_on_which_a_list_is_filled(tmp_path: Path, by: float) -> None:
+    """The list to sell 10 of 60 was sized before it; of 6 that are left of them, ten cannot be sold."""
+    file, days = desk(tmp_path, by, row=TRADED)
+    make_cycle(file, days[OPENED])
+    for row in range(TRADED, TRADED + 6):
+        ran = make_cycle(file, days[row])
+        assert (ran.status in ("executed", "finalised"), ran.asks) == (True, False), ran.text
+        assert "Book steady and paper agree." in ran.text
+    portfolio = load_portfolio(file)
+    worth = sum(units(file)[name] * price for name, price in (("A", 100 / by), ("B", 50)))
+    assert portfolio.nav == pytest.approx(worth + portfolio.cash)
+    assert 0.0 < 10_000.0 - portfolio.nav < 5.0  # of costs
+
+
+def test_no_list_is_made_of_a_day_before_a_booked_split(tmp_path: Path) -> None:
+    file, days = desk(tmp_path)
+    for row in (OPENED, SPLIT):
+        make_cycle(file, days[row])
+    refused = rebalance("trades", file, "--as-of", days[SPLIT - 1])
+    assert refused.status == 2
+    assert f"split-A-{days[SPLIT]} is booked: it does not say what was held on {days[SPLIT - 1]}" in refused.said
+
+
+def test_fills_from_before_a_split_are_held_against_the_prices_and_quantities_of_their_day(tmp_path: Path) -> None:
+    """Ten of A are sold at 100 by hand before the split, of which the book learns after it: (50 - 10) x 2 are left."""
+    file, days = desk(tmp_path)
+    for row in (OPENED, SPLIT):
+        make_cycle(file, days[row])
+    before = read_book("steady").holders[0].units["A"]
+    fills = tmp_path / "late.csv"
+    header = "fill_id,moment,asset,side,quantity,price,currency\n"
+    fills.write_text(f"{header}late,{days[SPLIT - 1]}T15:00:00Z,A,sell,10,100,USD\n")
+    assert rebalance("desk", "book", "fill", "steady", fills).status == 1
+    done = rebalance("desk", "book", "settle", "steady")
+    assert done.status == 0, done.said
+    assert read_book("steady").holders[0].units["A"] == before - 20
+    assert f"late: sell 10 A at 100 USD on {days[SPLIT - 1]}, of no order" in done.out
 
 
 def test_an_asset_rests_until_the_venue_shows_its_split_and_then_a_person_is_asked(
