@@ -179,7 +179,7 @@ def test_a_lock_goes_with_its_process_and_its_file_with_the_lock(tmp_path: Path)
 def test_who_waits_for_a_lock_gets_a_file_that_is_there(tmp_path: Path) -> None:
     """The holder deletes the file: whoever waited for it must not hold a lock of which nobody knows."""
     path = tmp_path / ".lock"
-    with multiprocessing.get_context("fork").Pool(4) as pool:
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
         assert sum(pool.map(_count_alone, [path] * 400)) == 400
     assert names(tmp_path) == []
 

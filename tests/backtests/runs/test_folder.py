@@ -413,6 +413,6 @@ def test_runs_that_start_at_one_moment_never_refuse_each_other(tmp_path: Path) -
     for k in range(20):
         (tmp_path / f".killed-{k}.lock").touch()
         (tmp_path / f".killed-{k}.partial").mkdir()
-    with multiprocessing.get_context("fork").Pool(WORKERS) as pool:
+    with multiprocessing.get_context("spawn").Pool(WORKERS) as pool:
         assert pool.starmap(_start_many, [(tmp_path, worker) for worker in range(WORKERS)]) == [0] * WORKERS
     assert list(tmp_path.iterdir()) == []
