@@ -17,10 +17,12 @@ import pandas as pd
 
 from backtests.comparison.fitting.candidates import backtest_candidate
 from backtests.engine.result import Backtest
+from desk.commands.orders.book import with_orders
 from desk.exchange.paper import PaperVenue
 from desk.tickets import make_ticket
 from research.orders import TradeList, trade_list
-from research.orders.booking import book_after, open_book
+from research.orders.after_fills import match_fills
+from research.orders.booking import open_book, with_rows
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.book import Book
@@ -60,7 +62,10 @@ def booked(portfolio: Portfolio, rule: Rule, played: Backtest, last: int, folder
     yield held.nav, book
     for t in range(first + 1, last + 1):
         if listed is not None and listed.portfolio.date == market.dates[t - portfolio.lag]:
-            book, listed = book_after(book, listed.after(fills(listed, portfolio, t, book, folder))), None
+            filled = fills(listed, portfolio, t, book, folder)
+            ticket = make_ticket(listed)
+            book = with_orders(book, portfolio, {"hash": ticket.hash, **ticket.document})
+            book, listed = with_rows(book, match_fills(replace(held, blotter=book.blotter), filled).rows), None
         state = {"shares": list(book.holders[0].units.values()), "cash": float(book.holders[0].cash["USD"])}
         held = at_close(portfolio, t, np.array(state["shares"], dtype=float), state["cash"])
         held = replace(held, last_trade=pd.Timestamp(book.last_trade), blotter=book.blotter)
