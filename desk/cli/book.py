@@ -120,9 +120,9 @@ def settle(
     name: NAME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be booked, and write nothing.")] = False,
 ) -> None:
-    """Book all trades by hand: fills of no order, which can be nothing else.
+    """Book all trades by hand.
 
-    Exit status 1 where rows are left, each with its reason.
+    Fills of no order that can be nothing else. Exit status 1 where rows are left, each with its reason.
     """
     with starting():
         from desk.commands.orders.book import settle as settled
