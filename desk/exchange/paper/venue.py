@@ -33,7 +33,8 @@ from foundation.paper.wording import listed
 from research.market.calendars import session_after
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, BookSplit, split_ratio
+from research.portfolio.holdings.blotter import NO_AMOUNT, BookSplit
+from research.portfolio.holdings.book import splits_since
 from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.ticket import ORDER_TYPES, tick
 
@@ -270,10 +271,5 @@ class PaperVenue:
 
 def _splits_since(portfolio: Portfolio, close: str, day: date) -> dict[str, BookSplit]:
     """By symbol, the last split of an asset after a close, up to the open of a day, by the market of a portfolio."""
-    market, found = portfolio.market, dict[str, BookSplit]()
-    if market.splits is not None:
-        within = ((market.days > np.datetime64(close)) & (market.days <= np.datetime64(day)))[:, None]
-        for t, i in np.argwhere(within & (market.splits != 1.0)).tolist():
-            split = BookSplit(market.assets[i], market.dates[t].date(), split_ratio(float(market.splits[t, i])))
-            found[portfolio.ticket.symbol(split.asset)] = split
-    return found
+    splits = splits_since(portfolio.market, date.fromisoformat(close))
+    return {portfolio.ticket.symbol(each.asset): each for each in splits if each.day <= day}

@@ -180,11 +180,10 @@ class _Fold:
             self._buy(event)
 
     def _split(self, by: float) -> None:
-        self.lots = [
-            replace(lot, units=lot.units * by, price=lot.price / by, borne=lot.borne / by) for lot in self.lots
-        ]
+        self.lots = [lot.split(by) for lot in self.lots]
         self.held = {account: units * by for account, units in self.held.items()}
         self._losses = [replace(loss, units=loss.units * by, a_unit=loss.a_unit / by) for loss in self._losses]
+        self._uncovered = [sold._replace(units=sold.units * by) for sold in self._uncovered]
 
     def _sell(self, trade: LotTrade) -> None:
         own, others = self._of(trade.account)

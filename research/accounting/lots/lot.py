@@ -1,7 +1,7 @@
 """The tax lots of a portfolio, the rules by which its sales are taxed, and the sale of units of one lot."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -36,6 +36,10 @@ class TaxLot:
     def held_from(self) -> pd.Timestamp:
         """The day from which their holding period counts."""
         return self.date - pd.Timedelta(days=self.tacked or 0)
+
+    def split(self, by: float) -> "TaxLot":
+        """The lot after a split. by : units after for one before."""
+        return replace(self, units=self.units * by, price=self.price / by, borne=self.borne / by)
 
 
 @dataclass(frozen=True)

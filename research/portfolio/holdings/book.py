@@ -251,15 +251,9 @@ class Book:
 
     def with_splits_of(self, market: Market) -> "Book":
         """The book with the splits since it was opened that are not booked, as the market's data know them."""
-        if market.splits is None:
-            return self
         held = {asset for of in self.opening.holders for asset in of.units} | {row.asset for row in self.fills}
         known, found = {each.name for each in self.splits} | self._has, list[BookSplit]()
-        since = (market.dates > pd.Timestamp(self.opened))[:, None]
-        for t, i in np.argwhere(since & (market.splits != 1.0)).tolist():
-            split = BookSplit(
-                market.assets[i], market.dates[t].date(), split_ratio(float(market.splits[t, i])), assumed=True
-            )
+        for split in splits_since(market, self.opened):
             if split.asset in held and split.name not in known:
                 found.append(split)
         return replace(self, splits=(*self.splits, *found)) if found else self
@@ -337,6 +331,15 @@ class Book:
                     f"one: units, orders and lots of book {self.name} are counted after it. Book it once the broker "
                     f"shows it: rebalance desk book resolve {self.name} {split.name}"
                 )
+
+
+def splits_since(market: Market, close: date) -> Iterator[BookSplit]:
+    """The splits after a close as the market's data know them, in the order of their days."""
+    if market.splits is not None:
+        since = (market.dates > pd.Timestamp(close))[:, None]
+        for t, i in np.argwhere(since & (market.splits != 1.0)).tolist():
+            by = split_ratio(float(market.splits[t, i]))
+            yield BookSplit(market.assets[i], market.dates[t].date(), by, assumed=True)
 
 
 def book_path(name: str) -> Path:

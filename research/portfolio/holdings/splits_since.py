@@ -6,10 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from research.accounting.lots.lot import TaxLot
-from research.market import Market
 from research.portfolio.file.document import Document
-from research.portfolio.holdings.blotter import split_ratio
+from research.portfolio.holdings.book import splits_since
 from research.portfolio.portfolio import Portfolio
 
 DOUBTFUL = 10  # sessions after a split in which units of no stated day may be those before it
@@ -49,7 +47,10 @@ def with_splits_since(document: Document, portfolio: Portfolio, held_on: pd.Time
         factors[market.assets.index(asset)] *= by
     tax = portfolio.tax_lots
     if tax is not None:
-        lots, sheltered = (tuple(map(_split_lots, of, factors.tolist())) for of in (tax.lots, tax.sheltered))
+        lots, sheltered = (
+            tuple(tuple(lot.split(by) for lot in some) for some, by in zip(of, factors.tolist(), strict=True))
+            for of in (tax.lots, tax.sheltered)
+        )
         tax = replace(tax, lots=lots, sheltered=sheltered)
     return replace(
         portfolio,
@@ -69,13 +70,7 @@ def _note(split: tuple[str, pd.Timestamp, float], held_on: pd.Timestamp) -> str:
 
 def _splits(portfolio: Portfolio, since: pd.Timestamp) -> Iterator[tuple[str, pd.Timestamp, float]]:
     """Asset, day and units for one of each split, after a day, of what is held in units."""
-    market: Market = portfolio.market
-    if market.splits is not None:
-        held = np.nan_to_num(portfolio.shares) != 0.0
-        of_days = (market.dates > since)[:, None] & held & (market.splits != 1.0)
-        for t, i in np.argwhere(of_days).tolist():
-            yield market.assets[i], market.dates[t], float(split_ratio(float(market.splits[t, i])))
-
-
-def _split_lots(lots: tuple[TaxLot, ...], by: float) -> tuple[TaxLot, ...]:
-    return tuple(replace(lot, units=lot.units * by, price=lot.price / by, borne=lot.borne / by) for lot in lots)
+    held = dict(zip(portfolio.market.assets, np.nan_to_num(portfolio.shares).tolist(), strict=True))
+    for each in splits_since(portfolio.market, since.date()):
+        if held[each.asset]:
+            yield each.asset, pd.Timestamp(each.day), float(each.by)

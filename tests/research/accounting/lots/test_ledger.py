@@ -90,6 +90,14 @@ def test_units_that_are_sold_before_their_purchase_is_stated_have_its_cost(bough
     assert [(lot.units, lot.price) for lot in ledger.lots["A"]] == [(50.0, 10.0)]
 
 
+def test_a_split_between_a_sale_and_its_purchase_moves_what_is_uncovered() -> None:
+    """100 sold at 12 are 200 after the split, bought at 5: 200 are realised, and 50 stay."""
+    sold, split = traded(date(2022, 12, 20), -100, 12.0), LotSplit(date(2022, 12, 21), "A", 2.0)
+    ledger = after([], [sold, split, traded(date(2022, 12, 22), 250, 5.0)])
+    assert ledger.realised == {"2022": 200.0}
+    assert [(lot.units, lot.price) for lot in ledger.lots["A"]] == [(50.0, 5.0)]
+
+
 def test_a_sale_at_cost_is_none_at_a_loss() -> None:
     """1,000 x 3 prices whose mean is rounded."""
     lots = [lot("2020-01-02", 7.0, 10.1), lot("2020-02-03", 3.0, 10.7), lot("2020-03-04", 11.0, 9.9)]
