@@ -36,6 +36,7 @@ from research.market import Market
 from research.market.calendars import due, last_of, row_name, sessions
 from research.market.facts import extended
 from research.portfolio import Portfolio
+from research.portfolio.holdings.prices import last_closes
 from research.risk.simulation.simulated import staying
 from research.rules import Never, RegimeThreshold
 from research.rules.protocol import CompiledRule, compiled_rule, held_by, short_name, traits
@@ -163,7 +164,7 @@ class Opening:
             tradable=np.vstack([tradable, np.ones((len(growths), n), dtype=bool)]),
             cash=np.concatenate([[0.0], market.cash[first + 1 :], np.full(len(growths), self.cash_growth - 1.0)]),
             instruments=self.instruments,
-            prices=np.vstack([market.prices[first:], market.prices[-1] * later]),
+            prices=np.vstack([market.prices[first:], last_closes(market).per_unit * later]),
             volumes=self._volumes(first),
             facts=None if known is None else {name: fact[first:] for name, fact in known.items()},
             calendar=market.calendar,

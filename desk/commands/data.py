@@ -46,10 +46,8 @@ from research.portfolio.keys.stored_facts import lines_of, stored_facts
 from research.portfolio.keys.stored_market import BILL, FETCH, cash_source, known_moment, line_instruments, wanted_lines
 from research.rules import Rule
 
-PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
 ROWS_SHOWN = 30  # rows of a table on a terminal
 RETURN_COLUMNS = ("close", "split", "dividend")  # of a row, those on which returns depend
-FUND_DELAY = timedelta(hours=8)  # after a close, until a fund's NAV of that day is out
 QUOTE_TEXT = "Give a file whose market is a source, such as `market: {source: yahoo}`."
 
 
@@ -99,7 +97,7 @@ def delays_of(file: Path) -> dict[str, timedelta]:
     delays = dict[str, timedelta]()
     for one in wanted_lines(document, keys).values() if _is_fetched(document, keys) else ():
         own = one.calendar or keys.sessions
-        delays[own] = max(delays.get(own, PUBLISHED), _delay(one))
+        delays[own] = max(delays.get(own, one.delay), one.delay)
     return delays
 
 
@@ -172,12 +170,7 @@ def _bars(document: Document, keys: MarketKeys, source: str, now: datetime, sinc
 def _last_over(instrument: Instrument, calendar: str, now: datetime) -> date:
     """The last session whose bar sources have."""
     own = instrument.calendar or calendar
-    return date.fromisoformat(str(last_over(now, own, {own: _delay(instrument)})))
-
-
-def _delay(instrument: Instrument) -> timedelta:
-    """The time after a close until sources have the bar of an instrument."""
-    return FUND_DELAY if instrument.kind == "fund" else PUBLISHED
+    return date.fromisoformat(str(last_over(now, own, {own: instrument.delay})))
 
 
 def fetch_data(

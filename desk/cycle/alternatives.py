@@ -24,6 +24,7 @@ from research.orders.accounts.household import Divided
 from research.orders.lots.position import Position
 from research.orders.lots.sizing import Orders
 from research.portfolio import Portfolio
+from research.portfolio.holdings.prices import last_closes
 from research.rules import Calendar, GroupThreshold, Never, Threshold
 from research.rules.protocol import held_by
 
@@ -120,7 +121,7 @@ def as_held(portfolio: Portfolio, market: Market, holdings: Array, cash: float, 
         portfolio,
         market=market,
         holdings=holdings,
-        shares=holdings / market.prices[-1],
+        shares=holdings / last_closes(market).per_unit,
         cash=cash,
         last_trade=last_trade,
         given_prices=None,

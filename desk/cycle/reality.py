@@ -25,7 +25,7 @@ REALITY = "reality"  # name of the control of a decision
 EARNED: tuple[EntryKind, ...] = ("fee", "interest", "dividend", "tax")  # kinds of cash that are no flow
 COMES: tuple[EntryKind, ...] = ("deposit", "interest")  # kinds that cash above the book's may be of
 GOES: tuple[EntryKind, ...] = ("fee", "withdrawal")  # kinds that cash below it may be of
-PATIENT = 3  # sessions in which a venue may show a split late
+PATIENT = 3  # sessions in which a venue may show a split late, or an asset have no bar, before a person is asked
 CHOICE = "-"  # follows a venue in the name of an amount that no venue states
 
 

@@ -75,15 +75,23 @@ def age_notes(portfolio: Portfolio, ages: PriceAges) -> Iterator[str]:
         yield f"{day} is no session of {market.calendar}: the orders are for the next one, {trades}."
     if stale := stale_prices(portfolio, ages):
         yield stale
-    halted = (ages.sessions > most) & ~ages.too_old & (portfolio.holdings > 0.0)
-    if halted.any():
-        yield f"Halted, and valued at an old price: {_listed(portfolio, halted, ages)}."
+    if halts := halted(portfolio, ages):
+        yield halts
     since = sessions_since(market.days[-1], day, market.calendar)
     if since > most and not ages.too_old.any():
         yield (
             f"The history of the market ends on {market.days[-1]}, {counted(since, 'session')} before "
             f"{ages.today:%Y-%m-%d}: estimates and schedules end there."
         )
+
+
+def halted(portfolio: Portfolio, ages: PriceAges, least: int = 1) -> str:
+    """A sentence on the assets that are held and have had no bar for `least` sessions or more; "" where none is."""
+    market = portfolio.market
+    halts = (ages.sessions >= least) & ~market.tradable[-1] & (portfolio.holdings > 0.0)
+    if not halts.any():
+        return ""
+    return f"Halted, valued at the last price and not traded: {_listed(portfolio, halts, ages)}."
 
 
 def stale_prices(portfolio: Portfolio, ages: PriceAges) -> str:

@@ -16,7 +16,7 @@ from desk.commands.orders.trades import check_out, policy_now, save_trades, toda
 from desk.cycle.briefing import NOT_STATED, Sending, next_steps
 from desk.cycle.cycle import Cycle, run_cycle
 from desk.cycle.decision import JOURNAL_CONTROL, OPEN_ORDERS, Control, control
-from desk.cycle.reality import NOT_COMPARED, Reality
+from desk.cycle.reality import NOT_COMPARED, PATIENT, Reality
 from desk.cycle.replay import replayed
 from desk.cycle.screen import screen, status_line, timeline
 from desk.exchange.stops import stop_words
@@ -31,10 +31,12 @@ from foundation.arguments import day
 from foundation.errors import ConfigError
 from foundation.home import home_folder
 from foundation.progress import bar
+from research.orders.price_age import halted
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.book import read_book
 
 NOT_SENT = "not sent"  # status of a decision that was to be sent, and that a check refused
+LOST = "Find out whether it was suspended, renamed, merged or delisted."
 ASKING = ("awaiting approval", "unreconciled")  # statuses of a decision in which a person is asked
 
 
@@ -126,7 +128,9 @@ def make_cycle(
     if out:
         said.append(_written(made, out, reports))
     failed = {each.name for each in made.decision.controls if each.effect != "passes"}
-    asks = status in ASKING or outcome.asks or bool(failed & {JOURNAL_CONTROL, OPEN_ORDERS})
+    halts = _halts(made)
+    said += [halts] if halts else []
+    asks = status in ASKING or outcome.asks or bool(halts) or bool(failed & {JOURNAL_CONTROL, OPEN_ORDERS})
     said.append(next_steps(document, status, sending))
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 
@@ -174,6 +178,13 @@ def _begun(
         return said, *acting.compared(desk, load, journal, today)
     except ConfigError as error:  # such as fills of a later day than that of the cycle
         raise ConfigError(f"{said}\n{error}".strip()) from error
+
+
+def _halts(made: Cycle) -> str:
+    """A sentence on what is held and has had no bar for so long that a person is asked; "" where nothing is."""
+    ages = made.decision.listed.ages
+    said = "" if ages is None else halted(made.portfolio, ages, PATIENT)
+    return f"{said} {LOST}" if said else ""
 
 
 def _journalled(journal: Journal, made: Cycle, run: str) -> tuple[Kept, dict[str, Any]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.history import history_text
-from desk.commands.data import PUBLISHED, delays_of, fetch_data, fetch_quotes, quote_source
+from desk.commands.data import delays_of, fetch_data, fetch_quotes, quote_source
 from desk.commands.orders.trades import policy_now
 from desk.commands.terminal import print_text
 from desk.cycle.alerts import URGENT, WARNING
@@ -34,6 +34,7 @@ from foundation.files import from_workbench, locked, write_whole
 from foundation.home import home_folder
 from foundation.paper.wording import counted, listed
 from research.market.calendars import row_name
+from research.market.reading.known_instruments import PUBLISHED
 from research.orders import trade_list
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
@@ -230,7 +231,9 @@ class Watcher:
         market, is_daily = portfolio.market, row_name(portfolio.periods_per_year) == "day"
         delays = {market.calendar: PUBLISHED} | own
         over = last_over(now, market.calendar, delays)
-        due = due_cycles(market.days, over, last, market.calendar if is_daily else "")
+        lacks = bool(why) and (market.tradable[-2] & ~market.tradable[-1]).any()  # what was not fetched is no halt yet
+        days = market.days[:-1] if lacks else market.days
+        due = due_cycles(days, over, last, market.calendar if is_daily else "")
         if due.awaited and why and not each.tries:
             self._say(f"{each.name}: {why}")
         acts = portfolio.cycle.acts is not None

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.arguments import did_you_mean
-from foundation.arrays import Array, Mask
+from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.paper.wording import listed
 from research.market.calendars import Days, closes, sessions
@@ -18,15 +19,13 @@ from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
 from research.market.notes import Note, counted
 from research.market.reading.adjusted_closes import ADJUSTED_QUOTES, ADJUSTMENTS, UNSTATED_CLOSES
+from research.market.reading.known_instruments import PUBLISHED
 from research.market.reading.sources import CashSource, Missing, assemble
 from research.market.reading.tables import Table
 from research.market.repairs import Repair, repair
 from research.market.rows import NUMBERS, growth
 from research.market.store import Known, PriceStore, known_of_rows
 
-HALTED_AFTER = (
-    10  # sessions by which an asset's last bar may be older than the newest one, before it is taken for halted
-)
 RATE_SESSIONS = 5  # after a bar of a rate of exchange, on which it serves where there is none
 AT_ONCE = 100  # assets whose rows are read together
 
@@ -38,11 +37,13 @@ class StoredLine:
     asset_id : id of its rows.
     calendar : calendar of its own sessions.
     is_rate  : true for a rate of exchange: the market begins with it, and its last bar serves `RATE_SESSIONS` sessions.
+    delay    : time after a close until its source has the bar.
     """
 
     asset_id: str
     calendar: str
     is_rate: bool = False
+    delay: timedelta = PUBLISHED
 
 
 def market_from_store(
@@ -60,11 +61,11 @@ def market_from_store(
     second: PriceStore | None = None,
     beside: Collection[str] = (),
 ) -> Market:
-    """A market of assets whose rows a store has, up to the last session of which all have a bar.
+    """A market of assets whose rows a store has, up to the last session of which one has a bar and all had the time.
 
     An asset stands at the last bar that ended by a session's close; of several bars since the close before, volumes,
-    dividends and splits are taken together. A session without a new bar is a halt. An asset whose last bar is more than
-    `HALTED_AFTER` sessions older than the newest one does not end the market: it stays halted.
+    dividends and splits are taken together. A session without a new bar is a halt once the delay of its source has
+    passed; an asset whose bar may yet come ends the market the session before.
 
     lines    : by the name of the asset.
     calendar : exchange calendar whose sessions are the dates.
@@ -90,9 +91,12 @@ def market_from_store(
     table = instruments_table(names) if instruments is None else instruments
     left = exit_rows(table, days) < len(days)
     held = [i for i, name in enumerate(names) if name not in beside]
-    start, stop, notes = _span(stored.ends, left, panels["index"][:, held], names, days)
+    _refuse_without_bars(stored.ends, names, days)
+    until = _until(stored.ends, list(lines.values()), days, calendar, stored.moment if known_on is None else known_on)
+    stop, notes = _stop(np.where(left, len(days), until), int(stored.ends[held].max()), names, days)
     rates = [i for i, line in enumerate(lines.values()) if line.is_rate]
-    start = max([start, *np.argmax(~np.isnan(panels["index"][:, rates]), axis=0).tolist()])
+    begins = np.argmax(~np.isnan(panels["index"]), axis=0)
+    start = int(max([begins[held].min(), *begins[rates]]))
     days, panels = days[start:stop], {name: cells[start:stop] for name, cells in panels.items()}
     _refuse_rare(store.name, panels["index"][:, held], calendar)
     panels["split"][0], panels["dividend"][0] = 1.0, 0.0  # nobody held an asset before the first day
@@ -177,8 +181,8 @@ def _stored(
             at, values = _on_sessions(bars, _places(known.days[part], every, lines[i].calendar, calendar), len(earlier))
             for name, of_bars in values.items():
                 block[name][row, at] = of_bars
-            for name in ("index", "close") if lines[i].is_rate and len(at) else ():
-                block[name][row, : at[-1]] = pd.Series(block[name][row, : at[-1]]).ffill(limit=RATE_SESSIONS)
+            for name in ("index", "close") if lines[i].is_rate else ():
+                block[name][row] = pd.Series(block[name][row]).ffill(limit=RATE_SESSIONS)
             currency[i], ends[i] = known.currency[k], at[-1] if len(at) else -1
         for name, cells in block.items():
             panels[name][:, among] = cells.T
@@ -299,32 +303,46 @@ def _refuse_rare(name: str, index: Array, calendar: str) -> None:
         )
 
 
-def _span(
-    ends: NDArray[np.int64], left: Mask, index: Array, names: Sequence[str], days: Days
-) -> tuple[int, int, tuple[Note, ...]]:
-    """The first session with a bar, the one after the last of which every asset that is not halted has a bar, and
-    notes.
-
-    ends  : (n,) last session with a new bar of each asset, -1 without.
-    index : (T, ·) of the assets with which the market begins.
-    left  : (n,) whether the asset was delisted on one of these days.
-    """
+def _refuse_without_bars(ends: NDArray[np.int64], names: Sequence[str], days: Days) -> None:
+    """Raise DataError for an asset without a bar.  ends : (n,) as in `_Stored`."""
     if (ends < 0).any():
         raise DataError(
             f"{names[int(np.argmax(ends < 0))]} has no bar on the {len(days)} sessions from {days[0]} to {days[-1]}. "
             "Begin earlier, or fetch or import its prices."
         )
-    start = int(np.argmax(~np.isnan(index).all(axis=1)))
-    live = (ends >= ends.max() - HALTED_AFTER) & ~left
-    stop = int(ends[live].min(initial=ends.max())) + 1
-    if stop == ends.max() + 1:
-        return start, stop, ()
-    behind = [names[i] for i in np.flatnonzero(live & (ends + 1 == stop)).tolist()]
+
+
+def _until(
+    ends: NDArray[np.int64], lines: Sequence[StoredLine], days: Days, calendar: str, moment: np.datetime64
+) -> NDArray[np.int64]:
+    """(n,) the last session for which each asset can be valued: that of its last bar while the next one may yet come,
+    else any, and of a rate of exchange the last that it serves.
+
+    ends   : (n,) the last session with a new bar of each asset.
+    moment : moment, in UTC, up to which their sources were asked.
+    """
+    last = len(days) - 1
+    delays = np.array([line.delay for line in lines], dtype="timedelta64[m]")
+    may_come = (ends < last) & (closes(days[np.minimum(ends + 1, last)], calendar) + delays > moment)
+    serves = np.array([RATE_SESSIONS if line.is_rate else len(days) for line in lines])
+    return ends + np.where(may_come, 0, serves)
+
+
+def _stop(until: NDArray[np.int64], newest: int, names: Sequence[str], days: Days) -> tuple[int, tuple[Note, ...]]:
+    """The session after the last one of the market, and a note where that is not the newest with a bar.
+
+    until  : (n,) the last session for which each asset can be valued.
+    newest : the last session on which an asset that is held has a new bar.
+    """
+    stop = min(newest, int(until.min())) + 1
+    if stop > newest:
+        return stop, ()
+    behind = [names[i] for i in np.flatnonzero(until < stop).tolist()]
     text = (
         f"The market ends on {days[stop - 1]}, the last session of {listed(behind, most=5)}; other assets have bars to "
-        f"{days[ends.max()]}."
+        f"{days[newest]}."
     )
-    return start, stop, (Note(text, first=days[stop - 1], warning=True),)
+    return stop, (Note(text, first=days[stop - 1], warning=True),)
 
 
 def _clock_notes(lines: Mapping[str, StoredLine], calendar: str, days: Days) -> tuple[Note, ...]:

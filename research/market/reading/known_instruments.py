@@ -7,7 +7,7 @@ An asset has one id; its symbol differs from source to source and from year to y
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
@@ -40,6 +40,8 @@ BY_RULE: Mapping[tuple[str, str], Callable[[str], str]] = {
     ("coinbase", "coin"): "{}/USD".format,
     ("kraken", "coin"): "{}/USD".format,
 }  # by source and kind, the symbol of an id where the table states none; elsewhere it is the id, save of `NO_TICKERS`
+PUBLISHED = timedelta(minutes=30)  # after a close, until sources have its bar
+NAV_OUT = timedelta(hours=8)  # after a close, until the NAV of a fund of that day is out
 NO_TICKERS = {"coin": "a coin", "fx": "a pair of currencies"}  # kinds whose ids may be tickers of other assets
 
 
@@ -83,6 +85,11 @@ class Instrument:
     delisting_return: float | None = None
     former: tuple[str, ...] = ()
     symbols: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def delay(self) -> timedelta:
+        """The time after a close until sources have its bar."""
+        return NAV_OUT if self.kind == "fund" else PUBLISHED
 
 
 @dataclass(frozen=True, eq=False)

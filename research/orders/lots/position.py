@@ -15,7 +15,7 @@ from research.accounting.kernel import charge, wealth, weigh
 from research.market import Market
 from research.market.liquidity import dollar_volume
 from research.portfolio import NO_LIMITS, OrderLimits, Portfolio
-from research.portfolio.holdings.prices import with_prices
+from research.portfolio.holdings.prices import last_closes, with_prices
 from research.portfolio.keys.orders import TRACKING_ERROR
 from research.risk.decomposition.ex_ante import ExAnte
 
@@ -94,8 +94,8 @@ class Position:
         market, last = portfolio.market, len(portfolio.market.dates) - 1
         if portfolio.currencies is not None:
             market = portfolio.currencies.at_today(market)
-        if portfolio.given_prices is not None:
-            market = with_prices(market, portfolio.given_prices)
+        if portfolio.given_prices is not None or np.isnan(market.prices[-1]).any():
+            market = with_prices(market, portfolio.given_prices or last_closes(market))
         cost_parameters, minimum = portfolio.costs.cost_parameters(market, last), portfolio.limits.minimum_trade
         made = cls.at(market, last, portfolio.holdings, portfolio.cash, portfolio.limits.lots, minimum, cost_parameters)
         money = np.ones(len(made.units)) if portfolio.currencies is None else portfolio.currencies.of_lines

@@ -59,9 +59,7 @@ class Held:
 
     def price(self, asset: str) -> float:
         """The price of an asset in the basis, per unit, NaN where it has none."""
-        if self.prices is not None:
-            return self.prices.of(asset)
-        return float(self.market.prices[-1, self.market.assets.index(asset)])
+        return (last_closes(self.market) if self.prices is None else self.prices).of(asset)
 
     def rate(self, asset: str) -> float:
         """The value of one unit of the currency of an asset in the basis."""
@@ -118,4 +116,4 @@ def _in_basis(currencies: Currencies, given: Prices | None, market: Market) -> P
     local = last_closes(currencies.quoted) if given is None else given
     prices = replace(local, per_unit=local.per_unit * currencies.of_lines)
     same = given is None and currencies.converted
-    return None if same and np.array_equal(prices.per_unit, market.prices[-1], equal_nan=True) else prices
+    return None if same and np.array_equal(prices.per_unit, last_closes(market).per_unit, equal_nan=True) else prices

@@ -33,6 +33,7 @@ from research.portfolio.holdings.prices import (
     TAKEN,
     Prices,
     far_last_closes,
+    last_closes,
     read_prices,
     right_all_the_same,
 )
@@ -225,9 +226,9 @@ def _with_option(document: Document, *path: str) -> str:
 
 def _apart(positions: Positions, quoted: Market, prices: Prices | None, most: float) -> Iterator[tuple[HeldRow, float]]:
     """The rows whose value differs by more than `most` of it from that at the price of the list, and that price."""
-    per_unit = dict(zip(quoted.assets, quoted.prices[-1] if prices is None else prices.per_unit, strict=True))
+    priced = last_closes(quoted) if prices is None else prices
     for held in positions.held:
-        price = float(per_unit[held.asset])
+        price = priced.of(held.asset)
         if held.value is not None and abs(held.units * price - held.value) > most * abs(held.value):  # NaN is not
             yield held, price
 
@@ -312,7 +313,7 @@ def holding_notes(
             f"{positions.file} has {len(positions.accounts)} accounts, {', '.join(positions.accounts)}, and {named}: "
             "state `accounts:` for orders of each."
         )
-    quoted = ~np.isnan(market.prices[-1] if prices is None else prices.per_unit)
+    quoted = ~np.isnan((last_closes(market) if prices is None else prices).per_unit)
     of_positions += [
         f"{positions.file}, row {held.row}: {held.asset} is worth {held.value:,.2f} there, and "
         f"{held.units * price:,.2f} at the price of this list: check its units and its price."

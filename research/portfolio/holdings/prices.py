@@ -56,11 +56,10 @@ class Prices:
 
 
 def last_closes(market: Market) -> Prices:
-    """The quoted closes of a market's last session; the day of an asset without one is that of its last return."""
-    values = market.prices[-1]
+    """The quoted closes of the last session on which each asset traded, and its day: of one that is halted, old."""
     traded = len(market.days) - 1 - np.argmax(market.tradable[::-1], axis=0)
-    days = np.where(np.isnan(values), market.days[traded], market.days[-1])
-    return Prices(market.assets, values, days, tuple("" if np.isnan(value) else CLOSE for value in values))
+    values = market.prices[traded, np.arange(len(traded))]
+    return Prices(market.assets, values, market.days[traded], tuple("" if np.isnan(each) else CLOSE for each in values))
 
 
 def newest_day(market: Market, prices: Prices | None) -> np.datetime64:
@@ -120,7 +119,8 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     found = read_broker_file(path, REQUIRED, OPTIONAL)
     decimal, note = found.decimal(("price",))
     mistakes, notes = list[str](), [*found.notes, *([note] if note else [])]
-    values, days, dates = np.array(market.prices[-1]), np.array(last_closes(market).days), _dates(found)
+    closes = last_closes(market)
+    values, days, dates = np.array(closes.per_unit), np.array(closes.days), _dates(found)
     rows: dict[str, int] = {}
     far: list[str] = []
     quoted: dict[str, str] = {}
@@ -152,8 +152,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
         raise DataError(all_mistakes(path.name, mistakes) + (f"\n{right_all_the_same(far)}" if far else ""))
     notes += [f"Prices are quotes of {source}, the last of {moment}." for source, moment in quoted.items()]
     sources = tuple(
-        GIVEN if asset in rows else source
-        for asset, source in zip(market.assets, last_closes(market).sources, strict=True)
+        GIVEN if asset in rows else source for asset, source in zip(market.assets, closes.sources, strict=True)
     )
     notes += [*_notes(path.name, market, days, rows, others), *_far_notes(path.name, market, values, rows, right)]
     return Prices(market.assets, values, days, sources, tuple(notes))

@@ -49,7 +49,8 @@ def stored_market(document: Document, keys: MarketKeys) -> Market:
             in_lines, is_benchmark = name in document.mapping("lines"), name == document.value("benchmark", default="")
             place = ("lines", name) if in_lines else ("benchmark",) if is_benchmark else path
             document.refuse(place, f"no prices of it in store {store.name!r}", instrument.asset_id, fix)
-        lines[name] = StoredLine(instrument.asset_id, instrument.calendar or keys.sessions, instrument.kind == "fx")
+        own = instrument.calendar or keys.sessions
+        lines[name] = StoredLine(instrument.asset_id, own, instrument.kind == "fx", instrument.delay)
     known_on = known_moment(document, keys.known_on)
     try:
         market = market_from_store(

@@ -188,6 +188,25 @@ def test_a_watcher_fetches_each_session_and_waits_for_a_late_source(
     assert f"no prices of {TOMORROW} yet" in capsys.readouterr().out
 
 
+def test_a_watcher_tells_an_asset_that_was_not_fetched_from_one_that_is_halted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """AGG has no bar of the second session: first its source fails, then it answers without one."""
+    monkeypatch.setenv("REBALANCE_HOME", str(desk.folder / "home"))
+    asked, fault = 3, 1  # exit statuses
+    assert Watcher([desk.file], desk.time.clock).run(once=True) == asked
+    desk.time.seconds = Time(f"{TOMORROW}T22:00:00").seconds
+    bars = desk.server.bars.pop("AGG")
+    desk.serve(TOMORROW)
+    del desk.server.bars["AGG"]
+    assert Watcher([desk.file], desk.time.clock).run(once=True) == fault
+    assert f"no prices of {TOMORROW} yet" in capsys.readouterr().out
+    desk.server.bars["AGG"] = bars
+    assert Watcher([desk.file], desk.time.clock).run(once=True) == asked
+    market = load_portfolio(desk.file).market
+    assert (str(market.days[-1]), market.tradable[-1].tolist()) == (TOMORROW, [True, False])
+
+
 def real_alerts(desk: Desk, **settings: int) -> Alerts:
     """Alerts that go into a file, on the clock of a desk."""
     home, clock = desk.folder / "home", desk.time.clock

@@ -152,7 +152,7 @@ def test_a_halted_line_is_noted_and_refuses_nothing(desk: Any) -> None:
     tradable = np.array([[True] * 3, [True, False, True], [True, False, True]])
     halted = replace(halted, market=replace(halted.market, tradable=tradable))
     got = listed(halted, as_of="2022-12-30")
-    assert "Halted, and valued at an old price: B of 2022-12-27, 3 sessions ago." in got.notes
+    assert "Halted, valued at the last price and not traded: B of 2022-12-27, 3 sessions ago." in got.notes
 
 
 def still(portfolio: Portfolio, prices: list[float], volumes: list[float] | None = None) -> Portfolio:

@@ -1,5 +1,6 @@
 """Markets from stores: an embedded one to twelve digits, several calendars by hand, and what was known on a day."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from foundation.errors import ConfigError, DataError
 from research.market import Market, instruments_table, load_market
 from research.market.calendars import sessions
-from research.market.reading.from_store import HALTED_AFTER, StoredLine, market_from_store
+from research.market.reading.from_store import RATE_SESSIONS, StoredLine, market_from_store
 from research.market.reading.tables import DATA
 from research.market.repairs import read_repairs
 from research.market.rows import price_rows
@@ -212,25 +213,56 @@ def test_a_session_without_a_bar_is_a_halt_and_one_whose_close_is_empty_too(stor
         market(store, dict.fromkeys("ABC", "XNYS"), missing="error")
 
 
-def test_a_line_that_is_behind_ends_the_market_and_is_named(store: PriceStore) -> None:
-    keep(store, "A", MONTH, [10.0] * 22)
-    keep(store, "B", MONTH[:-1], [5.0] * 21)
+@pytest.mark.parametrize(("known", "ends"), [("21:29", 20), ("21:30", 21)])  # New York closes at 21:00 in UTC
+def test_a_line_whose_bar_may_yet_come_ends_the_market_and_one_that_is_late_is_halted(
+    store: PriceStore, known: str, ends: int
+) -> None:
+    moment = np.datetime64(f"{MONTH[-1]}T{known}", "us")
+    keep(store, "A", MONTH, [10.0] * 22, moment)
+    keep(store, "B", MONTH[:-1], [5.0] * 21, moment)
+    keep(store, "OTHER", MONTH[-1:], [10.0])  # that it was known later says nothing of the market
     found = market(store, dict.fromkeys("AB", "XNYS"))
-    assert found.days[-1] == np.datetime64(MONTH[-2])
-    [told] = [note for note in found.notes if "The market ends" in note]
-    assert told == f"The market ends on {MONTH[-2]}, the last session of B; other assets have bars to {MONTH[-1]}."
-    assert told.warning
+    assert found.days[-1] == np.datetime64(MONTH[ends])
+    told = [note for note in found.notes if "The market ends" in note]
+    late = f"The market ends on {MONTH[20]}, the last session of B; other assets have bars to {MONTH[21]}."
+    assert told == ([late] if ends == 20 else [])
+    assert column(found, "B", "tradable") == [True] * 21 + [False] * (ends - 20)
 
 
-def test_a_line_that_ended_long_ago_stays_halted_and_ends_nothing(store: PriceStore) -> None:
+def test_the_moment_of_a_market_is_that_of_its_newest_row(store: PriceStore) -> None:
+    closed = np.datetime64(f"{MONTH[-2]}T21:00", "us")
+    keep(store, "A", MONTH[:-1], [10.0] * 21, closed)
+    keep(store, "B", MONTH[:-2], [5.0] * 20, closed)
+    assert market(store, dict.fromkeys("AB", "XNYS")).days[-1] == np.datetime64(MONTH[-3])
+    keep(store, "A", MONTH[-1:], [10.0], closed + np.timedelta64(1, "D"))  # B may have a bar of this session yet
+    found = market(store, dict.fromkeys("AB", "XNYS"))
+    assert found.days[-1] == np.datetime64(MONTH[-1])  # it had none of the session before: it is halted
+    funds = {name: StoredLine(name, "XNYS", delay=timedelta(days=2)) for name in "AB"}
+    assert market_from_store(store, funds).days[-1] == np.datetime64(MONTH[-3])
+
+
+def test_a_line_that_ended_stays_halted_and_ends_nothing(store: PriceStore) -> None:
     keep(store, "A", MONTH, [10.0] * 22)
-    keep(store, "GONE", MONTH[: -HALTED_AFTER - 1], [5.0] * (21 - HALTED_AFTER))
-    found = market(store, {"A": "XNYS", "GONE": "XNYS"})
+    keep(store, "GONE", MONTH[:-1], [5.0] * 21)
+    keep(store, "LONG_GONE", MONTH[:10], [5.0] * 10)
+    found = market(store, dict.fromkeys(("A", "GONE", "LONG_GONE"), "XNYS"))
     assert found.days[-1] == np.datetime64(MONTH[-1])
-    assert column(found, "GONE", "tradable") == [True] * (21 - HALTED_AFTER) + [False] * (HALTED_AFTER + 1)
-    assert any("GONE has no price on 11 sessions" in note and "to the end of the data" in note for note in found.notes)
-    keep(store, "HALTED_AFTER", MONTH[:-HALTED_AFTER], [5.0] * (22 - HALTED_AFTER))  # one session later it is behind
-    assert market(store, {"A": "XNYS", "HALTED_AFTER": "XNYS"}).days[-1] == np.datetime64(MONTH[-HALTED_AFTER - 1])
+    assert column(found, "GONE", "tradable") == [True] * 21 + [False]
+    assert column(found, "LONG_GONE", "tradable") == [True] * 10 + [False] * 12
+    assert any(
+        "LONG_GONE has no price on 12 sessions" in note and "to the end of the data" in note for note in found.notes
+    )
+
+
+def test_a_holiday_of_another_exchange_ends_nothing(store: PriceStore) -> None:
+    days = sessions(np.datetime64("2022-04-25"), np.datetime64("2022-05-04"), "XNYS").astype(str).tolist()
+    tokyo = sessions(np.datetime64("2022-04-25"), np.datetime64("2022-05-04"), "XTKS").astype(str).tolist()
+    keep(store, "SPY", days, [400.0] * len(days))
+    keep(store, "7203", tokyo, [2000.0] * len(tokyo), currency="JPY")
+    assert tokyo[-1] == "2022-05-02" < days[-1] == "2022-05-04"
+    found = market(store, {"SPY": "XNYS", "7203": "XTKS"})
+    assert found.days[-1] == np.datetime64("2022-05-04")
+    assert column(found, "7203", "tradable")[-2:] == [False, False]
 
 
 def test_a_line_that_was_delisted_leaves_with_its_return(store: PriceStore) -> None:
@@ -451,6 +483,12 @@ def test_the_market_begins_with_its_rates_and_a_missing_bar_of_one_is_carried(st
     lines = {"SAP": StoredLine("SAP", "XNYS"), "EURUSD": StoredLine("EURUSD", "24/5", is_rate=True)}
     found = market_from_store(store, lines, beside=["EURUSD"])
     assert found.days[0] == weekdays[1]  # a day of the rate ends after New York's close
+    assert not np.isnan(found.prices[:, 1]).any()
+
+    later = sessions(weekdays[-1] + 1, weekdays[-1] + 20, "XNYS")
+    keep(store, "SAP", later, np.full(len(later), 100.0))
+    found = market_from_store(store, lines, beside=["EURUSD"])
+    assert found.days[-1] == later[RATE_SESSIONS - 1 + 1]  # its last bar ended after the close of the session before
     assert not np.isnan(found.prices[:, 1]).any()
 
 
