@@ -187,7 +187,7 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
     dates, assets, n = market.dates[opened:], list(market.assets), len(market.assets)
     _check(book, portfolio)
     prices = pd.DataFrame(market.prices).ffill().fillna(1.0).to_numpy()[opened:]  # what is held has a quote
-    book, splits = book.with_splits_of(market), _splits(portfolio, opened)
+    book, splits = book.with_splits_of(market).with_dividends_of(market), _splits(portfolio, opened)
     units, worth, fees = (np.zeros((len(dates) + 1, n)) for _ in range(3))  # the last row: after the last close
     cash, flows, others = (np.zeros(len(dates) + 1) for _ in range(3))
     income, costs = np.zeros((len(dates) + 1, n)), dict[str, float]()
@@ -200,7 +200,7 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
         for each, paid in fill.fees.items() if 0 < at[0] < len(dates) else ():  # the days of the record
             costs[each] = costs.get(each, 0.0) + float(paid)
     for entry in book.entries:
-        row, amount = int(dates.searchsorted(pd.Timestamp(entry.day))), float(entry.amount)
+        row, amount = int(dates.searchsorted(pd.Timestamp(entry.ex_date))), float(entry.amount)
         cash[row] += amount
         if entry.kind in ("deposit", "withdrawal"):
             flows[row] += amount

@@ -13,7 +13,14 @@ from foundation.canonical import decimal
 from foundation.paper.wording import listed
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.importing import fill_of_item
-from research.orders.bookkeeping.reconciliation import SAME_UNITS, ReconciledLine, fewest, named_causes, reconcile
+from research.orders.bookkeeping.reconciliation import (
+    SAME_UNITS,
+    Cause,
+    ReconciledLine,
+    fewest,
+    named_causes,
+    reconcile,
+)
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, BookSplit
@@ -151,6 +158,25 @@ def with_shown_splits(book: Book, portfolio: Portfolio, there: AtVenue) -> Book:
     return book
 
 
+def with_shown_dividends(book: Book, portfolio: Portfolio, there: AtVenue) -> Book:
+    """The book with those of the dividends that the market's data alone know whose cash the venue shows, to the cent.
+
+    While orders are open there, none is.
+    """
+    owed = book.with_dividends_of(portfolio.quoted).owed
+    if there.open or not owed:
+        return book
+    for line in reconcile(book, portfolio, there.positions, None):
+        own = [each for each in owed if (each.account, each.currency) == (line.account, line.of)]
+        causes = [Cause(each.account, each.currency, each.amount, each.text, each.entry_id) for each in own]
+        whole = sum((each.amount for each in own), NO_AMOUNT)
+        shown = causes if whole == line.difference else fewest(line.difference, causes)
+        names = {each.name for each in shown}
+        paid = tuple(replace(each, assumed=False) for each in own if each.entry_id in names)
+        book = replace(book, entries=(*book.entries, *paid))
+    return book
+
+
 def _is_shown(at_venue: Decimal, units: Decimal) -> bool:
     is_same = abs(at_venue - units) <= SAME_UNITS * units
     return is_same or (at_venue == int(at_venue) and 0 < units - at_venue < 1)
@@ -163,10 +189,11 @@ def _units(book: Book, asset: str) -> dict[str, Decimal]:
 def unshown_splits(book: Book, portfolio: Portfolio) -> tuple[BookSplit, ...]:
     """The splits of what is held that the market's data know and the book has not booked, the latest last."""
     whole = book.with_splits_of(portfolio.market)
+    splits = [each for each in whole.splits if each.assumed]
+    before = whole.holders_before(each.day for each in splits)
     return tuple(
-        each for each in whole.splits
-        if each.assumed and any(of.units.get(each.asset) for of in whole.holders_before(each.day))
-    )  # fmt: skip
+        each for each, held in zip(splits, before, strict=True) if any(of.units.get(each.asset) for of in held)
+    )
 
 
 def resting(splits: Sequence[BookSplit], portfolio: Portfolio) -> tuple[BookSplit, ...]:

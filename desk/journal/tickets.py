@@ -11,6 +11,7 @@ from desk.journal.records import (
     Allocated,
     Approved,
     Corrected,
+    CycleRun,
     Filled,
     ListedOrder,
     ListMade,
@@ -137,6 +138,12 @@ def filled_units(journal: Journal, ticket: str) -> dict[str, Decimal]:
         units = right.get(entry.sequence, vars(entry.record))["quantity"]
         filled[entry.order] = filled.get(entry.order, Decimal()) + decimal(units)
     return {order: units for order, units in filled.items() if units}
+
+
+def newest_cycle(journal: Journal, portfolio: str) -> Entry | None:
+    """The newest cycle of the newest session of a portfolio, or None."""
+    entries = journal.entries(kind=CycleRun.kind, portfolio=portfolio)
+    return max(entries, key=lambda entry: (entry.record.session, entry.sequence), default=None)
 
 
 def execution_status(journal: Journal, ticket: str) -> str:

@@ -7,18 +7,17 @@ from decimal import Decimal
 from itertools import chain
 
 import numpy as np
-import pandas as pd
 
 from foundation.arguments import did_you_mean
 from foundation.canonical import decimal
 from foundation.errors import DataError
+from foundation.paper.wording import grouped
 from foundation.tolerances import LOT
 from research.accounting.lots.lot import TaxLots
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, BookSplit, split_name, split_ratio
-from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
-from research.portfolio.holdings.cash_entries import CashEntry
-from research.portfolio.holdings.rates import rounded
+from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, BookSplit
+from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening, splits_since
+from research.portfolio.holdings.cash_entries import CashEntry, market_entry
 
 GAINS = "gains"  # name by which those of a book of version 2 are taken
 
@@ -109,7 +108,7 @@ class CorporateAction:
     day      : its ex-date.
     split    : units after for one unit before; 1 for a dividend.
     cash     : by account, what a dividend pays, in whole cents; {} for a split.
-    currency : currency of the cash.
+    currency : currency of the cash, "" of a split.
     units    : by account, what a split adds to the units; {} for a dividend.
     """
 
@@ -149,24 +148,18 @@ def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...
 
 def all_events(book: Book, portfolio: Portfolio, of: str = "") -> Iterator[CorporateAction]:
     """The splits and dividends since a book was opened, booked or not, by the market. of : an asset; "" takes all."""
-    market, none = portfolio.market, np.zeros(portfolio.market.shape)
-    whole = book.with_splits_of(market)
-    splits = none + 1.0 if market.splits is None else market.splits
-    dividends = none if market.dividends is None else market.dividends
-    since = (market.dates > pd.Timestamp(book.opened))[:, None]
-    for t, i in np.argwhere(since & ((splits != 1.0) | (dividends != 0.0))).tolist():
-        asset, day, currency = market.assets[i], market.dates[t].date(), portfolio.quoted_in[i]
-        if of not in ("", asset):
-            continue
-        held = {of.account: of.units.get(asset, NO_AMOUNT) for of in whole.holders_before(day)}
-        by = split_ratio(float(splits[t, i]))
-        if by != 1 and any(held.values()):
-            more = {account: units * (by - 1) for account, units in held.items()}
-            yield CorporateAction(split_name(asset, day), asset, day, by, {}, currency, more)
-        paid = decimal(dividends[t, i]) * by
-        cash = {account: rounded(currency, units * paid) for account, units in held.items()}
-        if any(cash.values()):
-            yield CorporateAction(f"dividend-{asset}-{day}", asset, day, Decimal(1), cash, currency)
+    market = portfolio.quoted
+    splits = [each for each in splits_since(market, book.opened) if of in ("", each.asset)]
+    before, found = book.with_splits_of(market).holders_before(each.day for each in splits), list[CorporateAction]()
+    for each, held in zip(splits, before, strict=True):
+        more = {holder.account: holder.units.get(each.asset, NO_AMOUNT) * (each.by - 1) for holder in held}
+        if any(more.values()):
+            found.append(CorporateAction(each.name, each.asset, each.day, each.by, {}, "", more))
+    entries = grouped((each.event, each) for each in book.dividends_of(market) if of in ("", each.asset))
+    for name, paid in entries.items():
+        cash = {each.account: each.amount for each in paid}
+        found.append(CorporateAction(name, paid[0].asset, paid[0].day, Decimal(1), cash, paid[0].currency))
+    yield from sorted(found, key=lambda each: each.day)
 
 
 def with_gains(book: Book, portfolio: Portfolio) -> Book:
@@ -197,8 +190,3 @@ def _dividends(event: CorporateAction) -> Iterator[CashEntry]:
     for account, cash in ((account, cash) for account, cash in event.cash.items() if cash):
         named = market_entry(event.name, account)
         yield CashEntry(named, "dividend", event.day, account, event.currency, cash, event.asset, "", event.name)
-
-
-def market_entry(event: str, account: str) -> str:
-    """The id of the entry of a dividend by the market's data."""
-    return f"{event} {account}".strip()

@@ -104,7 +104,7 @@ def stale_prices(portfolio: Portfolio, ages: PriceAges) -> str:
 
 def frozen_quotes(portfolio: Portfolio) -> Iterator[str]:
     """A sentence for each asset whose close did not change, or that had no volume, on the last `FROZEN` sessions."""
-    market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
+    market = portfolio.quoted
     quoted = ~np.isnan(market.prices[-1])
     moved = np.where(quoted, market.prices[1:] != market.prices[:-1], market.returns[1:] != 0.0)
     idle = None if market.volumes is None else market.volumes[1:] != 0.0

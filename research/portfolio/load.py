@@ -10,6 +10,7 @@ import pandas as pd
 
 from foundation.arguments import day as given_day
 from foundation.files import from_workbench
+from foundation.paper.wording import grouped
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.market.frequency import sample_rows
@@ -23,8 +24,10 @@ from research.portfolio.file_mistakes import find_mistakes
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.held import read_held
 from research.portfolio.holdings.holdings import given_book
+from research.portfolio.holdings.household import decimal_sum
 from research.portfolio.holdings.lines import check_restrictions, desk_market, read_lines, strategic_of
 from research.portfolio.holdings.nav_history import read_nav_history
+from research.portfolio.holdings.rates import Rates
 from research.portfolio.holdings.splits_since import with_splits_since
 from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
 from research.portfolio.keys.benchmark import read_benchmark
@@ -137,9 +140,15 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
 
 
 def _book(document: Document, market: Market) -> Book | None:
-    """The book that the file names, with the splits that the market knows of, or None."""
+    """The book that the file names, with the splits and dividends that the market knows of, or None."""
     book = given_book(document)
-    return None if book is None else book.with_splits_of(market)
+    return None if book is None else book.with_splits_of(market).with_dividends_of(market)
+
+
+def _owed(book: Book, rates: Rates) -> dict[str, float]:
+    """By account, the dividends that are owed to a book, in the basis."""
+    by_account = grouped((each.account, rates.value({each.currency: float(each.amount)})) for each in book.owed)
+    return {account: decimal_sum(amounts) for account, amounts in by_account.items()}
 
 
 def _until(market: Market, as_of: str | pd.Timestamp | None) -> Market:
@@ -198,6 +207,7 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         rates=replace(of.held.rates, history={}),
         blotter=None if of.book is None else of.book.blotter,
         pending=() if of.book is None else of.book.pending,
+        owed={} if of.book is None else _owed(of.book, of.held.rates),
         trust_code=document.trust_code,
     )
 

@@ -121,6 +121,7 @@ class Portfolio:
     today            : the day on which a trade list is asked for, or None where it is not known.
     blotter          : the orders that were sent last and the fills that were booked, or None where nothing is known of
                        them.
+    owed             : by account, dividends since their ex-dates that are in its cash, and not paid yet, currency.
     pending          : deposits and withdrawals of earlier lists that are not booked yet, and so not in `cash`; trade
                        lists count them.
     trust_code       : true if its file may name classes by import path, whose code runs where it is read again.
@@ -176,6 +177,7 @@ class Portfolio:
     today: pd.Timestamp | None = None
     blotter: Blotter | None = None
     pending: tuple[CashEntry, ...] = ()
+    owed: Mapping[str, float] = field(default_factory=dict)
     trust_code: bool = False
 
     def __post_init__(self) -> None:
@@ -195,6 +197,11 @@ class Portfolio:
     def date(self) -> pd.Timestamp:
         """The last close: holdings are valued at it, and a trade list is as of it."""
         return self.market.dates[-1]
+
+    @property
+    def quoted(self) -> Market:
+        """The market of its assets in the currencies in which they are quoted."""
+        return self.market if self.currencies is None else self.currencies.quoted
 
     @property
     def prices(self) -> Prices:

@@ -98,7 +98,10 @@ def make_cycle(
         if desk is None:
             before, reality = "", _not_compared(portfolio)
         else:
+            path = None if _without(given) else acting.waiting_list(portfolio)
+            sent = "" if path is None else acting.send_waiting(desk, path, today)
             before, reality, portfolio = _begun(desk, load, journal, today, held or _without(given))
+            before = "\n\n".join(filter(None, (sent, before)))
         policy, name, run = policy_now(portfolio, "", reports)
         progress.stage("running the cycle")
         past = past_words(journal, portfolio, policy)

@@ -16,6 +16,7 @@ from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.history import history_text
 from desk.commands.data import delays_of, fetch_data, fetch_quotes, quote_source
+from desk.commands.orders.acting import waiting_list
 from desk.commands.orders.trades import policy_now
 from desk.commands.terminal import print_text
 from desk.cycle.alerts import URGENT, WARNING
@@ -27,7 +28,7 @@ from desk.feeds.pace import Clock
 from desk.journal import Journal
 from desk.journal.journal import JOURNAL, system_user, utc_now
 from desk.journal.records import Alert, CycleRun
-from desk.journal.tickets import execution_status
+from desk.journal.tickets import execution_status, newest_cycle
 from desk.tca.orders import read_orders
 from foundation.errors import ConfigError
 from foundation.files import from_workbench, locked, write_whole
@@ -212,7 +213,7 @@ class Watcher:
         return True
 
     def _due(self, each: _Watched) -> tuple[Due, Delays, str]:
-        """Fetch what is new, and find the cycles that are due; the calendar, too, of a file whose cycles send orders.
+        """Fetch what is new, and find the cycles that are due; the calendar, too, where a list is to go.
 
         The cycle of the last session runs again while its list is to be sent: in the session after it, or after a kill.
         """
@@ -236,7 +237,7 @@ class Watcher:
         due = due_cycles(days, over, last, market.calendar if is_daily else "")
         if due.awaited and why and not each.tries:
             self._say(f"{each.name}: {why}")
-        acts = portfolio.cycle.acts is not None
+        acts = portfolio.cycle.acts is not None and not waiting_list(portfolio)
         if acts and is_left:
             if due.sessions:
                 due = replace(due, unfilled=last)
@@ -367,8 +368,7 @@ def _is_held(lock: Path) -> bool:
 def last_cycle(portfolio: str) -> tuple[str, bool]:
     """The newest session of a portfolio with a cycle, YYYY-MM-DD, "" for none; true if its list is not filled yet."""
     with Journal() as journal:
-        entries = journal.entries(kind=CycleRun.kind, portfolio=portfolio)
-        newest = max(entries, key=lambda entry: (entry.record.session, entry.sequence), default=None)
+        newest = newest_cycle(journal, portfolio)
         if newest is None:
             return "", False
         is_to_go = bool(newest.ticket) and newest.record.status == "finalised"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from desk.commands.cycle.kept_path import CYCLES
 from desk.commands.orders.book import writing
 from desk.commands.orders.execute import Asked, Ready, ready
 from desk.commands.orders.execute_text import after_text, has_failed, progress_text
@@ -26,6 +27,7 @@ from desk.cycle.reality import (
     stray_activity,
     stray_cash,
     unshown_splits,
+    with_shown_dividends,
     with_shown_splits,
     without_choices,
 )
@@ -35,11 +37,12 @@ from desk.exchange.venue import NotKnown
 from desk.exchange.venues import venue_of
 from desk.journal import Journal
 from desk.journal.records import OrderSent
-from desk.journal.tickets import ticket_state
+from desk.journal.tickets import newest_cycle, ticket_state
 from desk.tickets import make_ticket
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
+from foundation.home import home_folder
 from research.market.calendars import day_at
 from research.orders import trade_list
 from research.orders.bookkeeping.importing import with_activity
@@ -133,7 +136,7 @@ def compared(
         try:
             with venue_of(desk.venue, document, given="cycle: acts: venue is") as venue:
                 if isinstance(venue, PaperVenue):
-                    venue.take_splits(book.with_splits_of(portfolio.market).splits, portfolio.ticket.symbol)
+                    venue.take_events(portfolio, book.opened)
                 there, today = at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
         except NotKnown as error:
             silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"
@@ -142,7 +145,7 @@ def compared(
         known = order_ids(journal, book)  # by the ids that the venue has
         ended = frozenset(known.values()) - {known.get(each, each) for each in there.open}
         before, book = book, book if later else without_choices(book, desk.venue)
-        book = with_shown_splits(book, portfolio, there)
+        book = with_shown_dividends(with_shown_splits(book, portfolio, there), portfolio, there)
         if found := differences(book, portfolio, there):
             sent = journal.entries(kind=OrderSent.kind)
             others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
@@ -187,17 +190,62 @@ class Outcome(NamedTuple):
     later: str = ""
 
 
+def waiting_list(portfolio: Portfolio) -> Path | None:
+    """The list of the newest cycle, where it waits on paper for the bars of its session; else None."""
+    if portfolio.cycle.acts is None or portfolio.cycle.acts.venue != PaperVenue.name:
+        return None
+    with Journal() as journal:
+        newest = newest_cycle(journal, portfolio.name)
+        if newest is None or not newest.ticket or ticket_state(journal, newest.ticket).sent:
+            return None
+    path = _list_path(home_folder() / CYCLES / portfolio.name, newest.record.session, newest.ticket)
+    return path if path.is_file() else None
+
+
+def send_waiting(desk: Desk, path: Path, today: pd.Timestamp) -> str:
+    """Send a list to paper that waits for the bars of its session; what became of it in words, "" while it waits.
+
+    today : day of the cycle.
+    """
+    document = read_document(path)
+    session, unsent = document["sending"]["expires"], f"List {list_id(document['hash'])} is not sent: "
+    asked = _asked(desk, path, [desk.venue], session)
+    if session > f"{today:%Y-%m-%d}" or asked.portfolio is None:
+        return ""
+    if why := held_back(act=True):
+        return f"{unsent}{why}."
+    try:
+        with ready(asked) as ((prepared,), *_):
+            if prepared.is_refused:
+                return f"{unsent}{' '.join(prepared.faults)}"
+            return _sent(prepared).text
+    except (ConfigError, NotKnown) as error:
+        return f"{unsent}{error}"
+
+
+def _list_path(folder: Path, close: str, ticket: str) -> Path:
+    """The path of the list of a cycle. close : YYYY-MM-DD."""
+    return folder.absolute() / f"{close}-list-{list_id(ticket)}.json"
+
+
 def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
-    """Send the list of a decision, and book its fills. today : day of the cycle, and of paper."""
+    """Send the list of a decision, and book its fills; on paper, once the market has its session.
+
+    today : day of the cycle, and of paper.
+    """
     ticket, session = made.decision.ticket, made.portfolio.trade_day
-    path = desk.folder.absolute() / f"{made.portfolio.date:%Y-%m-%d}-list-{list_id(ticket)}.json"
+    path = _list_path(desk.folder, f"{made.portfolio.date:%Y-%m-%d}", ticket)
     save_trades(made.decision.to_send, [str(path)])
     if read_document(path)["hash"] != ticket:
         changed = f"{desk.file} was changed since the list was made. Run the cycle again."
         return Outcome(f"Nothing is sent: {changed}", is_tried=True, asks=True)
+    is_paper, asked = desk.venue == PaperVenue.name, _asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")
+    if is_paper and asked.portfolio is None:
+        waits = f"Its orders wait on paper for the bars of {session:%Y-%m-%d}: the next cycle has them filled."
+        return Outcome(waits, later=f"{session:%Y-%m-%d}")
     try:
-        with ready(_asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")) as ((prepared,), *_):
-            is_paper, last = desk.venue == PaperVenue.name, read_book(desk.book).blotter
+        with ready(asked) as ((prepared,), *_):
+            last = read_book(desk.book).blotter
             now = today if is_paper else pd.Timestamp(prepared.moment.today)
             if last.asked == made.portfolio.date.date() and last.ticket != ticket:
                 said = f"list {list_id(last.ticket)} of this close was sent, and one goes by itself"

@@ -5,7 +5,8 @@ on no day from its settlement on may cash be below zero. Units that were bought 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any, Literal
@@ -15,7 +16,9 @@ from desk.exchange.paper.orders import PaperOrder, exact
 from desk.exchange.paper.prices import Bar
 from desk.exchange.ticket_orders import flows_of
 from foundation.canonical import content_hash
-from research.portfolio.holdings.blotter import NO_AMOUNT, BookSplit
+from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.book import dividends_since, splits_since
 from research.portfolio.holdings.rates import rounded
 
 BEFORE = ""  # settlement day of what was there before: earlier than any other
@@ -160,14 +163,47 @@ def openings_of(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> tuple[O
     return (*held.values(), *flows)
 
 
-def split_opening(opening: Opening, splits: Mapping[str, BookSplit]) -> Iterator[Opening]:
-    """A balance after the split of its symbol, if there is one, and that the account has had it."""
-    split = splits.get(opening.item) if opening.kind == "units" else None
-    if split is None:
-        yield opening
-    else:
-        yield replace(opening, amount=opening.amount * split.by)
-        yield Opening(opening.account, "units", opening.item, NO_AMOUNT, split.name)
+@dataclass(frozen=True)
+class PaperEvent:
+    """A split or a dividend before the open of a day.
+
+    name : of the event in a book.
+    by   : units after a split for one before.
+    paid : of a dividend, the amount of `currency` for a unit before that day's split; zero of a split.
+    """
+
+    symbol: str
+    day: date
+    name: str
+    by: Decimal = Decimal(1)
+    paid: Decimal = NO_AMOUNT
+    currency: str = ""
+
+    def flow(self, account: str, units: Decimal) -> Opening:
+        """The units or the cash that it brings to an account of so many units."""
+        if self.currency:
+            return Opening(account, "cash", self.currency, rounded(self.currency, units * self.paid), self.name)
+        return Opening(account, "units", self.symbol, units * (self.by - 1), self.name)
+
+
+def events_since(portfolio: Portfolio, close: date, last: date) -> tuple[PaperEvent, ...]:
+    """The splits and dividends after a close, up to a day, as the market of a portfolio knows them, by day."""
+    market, found = portfolio.quoted, list[PaperEvent]()
+    for each in splits_since(market, close):
+        found.append(PaperEvent(portfolio.ticket.symbol(each.asset), each.day, each.name, each.by))
+    for paid in dividends_since(market, close):
+        about = (paid.day, paid.name, Decimal(1), paid.paid, paid.currency)
+        found.append(PaperEvent(portfolio.ticket.symbol(paid.asset), *about))
+    return tuple(sorted((each for each in found if each.day <= last), key=lambda each: each.day))
+
+
+def opened_with(opening: Opening, events: Sequence[PaperEvent]) -> Iterator[Opening]:
+    """A balance that a ticket states, and what events since bring to it."""
+    yield opening
+    units = opening.amount
+    for each in (each for each in events if opening.kind == "units" and each.symbol == opening.item):
+        yield each.flow(opening.account, units)
+        units *= each.by
 
 
 def _openings(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> Iterator[Opening]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from desk.exchange.paper.account import BEFORE, Account, FillEffect, Kind, Opening
+from desk.exchange.paper.account import BEFORE, Account, FillEffect, Kind, Opening, PaperEvent
 from desk.exchange.paper.orders import PaperOrder
 from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Status
 from desk.journal.records import Quote
@@ -138,30 +138,26 @@ class PaperFile:
         moved = [(account.name, *key, str(account.balances[key])) for key in sorted(account.changed)]
         self.rows.executemany("INSERT OR REPLACE INTO balances VALUES (?, ?, ?, ?, ?)", moved)
 
-    def split(self, symbol: str, day: date, by: Decimal, name: str) -> None:
-        """Multiply the units that accounts had of a symbol before a day; a flow of units of this name keeps it.
+    def happen(self, event: PaperEvent) -> None:
+        """Let a split or a dividend reach the accounts that had units of its symbol before its day, once.
 
         What opens an account is of the close before its first session.
         """
+        symbol, day = event.symbol, str(event.day)
         held = "SELECT account, amount FROM balances WHERE kind = 'units' AND item = ? AND settles = ?"
         since = """SELECT sign, fills.quantity FROM fills JOIN orders ON orders.number = fills."order"
             WHERE account = ? AND item = ? AND session >= ?"""
         for account, amount in self.rows.execute(held, [symbol, BEFORE]).fetchall():
             (first,) = self.rows.execute("SELECT min(session) FROM orders WHERE account = ?", [account]).fetchone()
             known = self.rows.execute(
-                "SELECT 1 FROM flows WHERE ticket = ? AND account = ?", [name, account]
+                "SELECT 1 FROM flows WHERE ticket = ? AND account = ?", [event.name, account]
             ).fetchone()
-            if known or not first or first > str(day):
+            if known or not first or first > day:
                 continue
-            traded = self.rows.execute(since, [account, symbol, str(day)]).fetchall()
+            traded = self.rows.execute(since, [account, symbol, day]).fetchall()
             before = Decimal(amount) - sum((sign * Decimal(units) for sign, units in traded), Decimal())
-            more = before * (by - 1)
-            self.rows.execute("INSERT INTO flows VALUES (?, ?, ?, ?)", [name, account, symbol, str(more)])
-            place = [str(Decimal(amount) + more), account, symbol, BEFORE]
-            self.rows.execute(
-                "UPDATE balances SET amount = ? WHERE account = ? AND kind = 'units' AND item = ? AND settles = ?",
-                place,
-            )
+            reached = self.account(account, [event.flow(account, before)], event.day)
+            self.write(reached)
 
     # -- orders and fills ----------------------------------------------------------------------------------------------
 

@@ -135,7 +135,7 @@ def bars_of_market(portfolio: Portfolio, day: date) -> dict[str, Bar]:
 
     An asset that is not tradable on it is halted. Raises DataError for a market that has not this session.
     """
-    market = portfolio.market if portfolio.currencies is None else portfolio.currencies.quoted
+    market = portfolio.quoted
     rows = np.flatnonzero(market.days == np.datetime64(day, "D"))
     if not len(rows):
         raise DataError(

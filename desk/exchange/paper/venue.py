@@ -1,11 +1,11 @@
 """The paper venue: it plays one session by a clock of its own, and keeps accounts, orders and fills in a file.
 
 What a ticket says is held is written down with the first order of an account; from then on the account is as its orders
-left it, the deposits and withdrawals of their tickets, and the splits that a cycle tells it. Interest and dividends do
-not reach it.
+left it, the deposits and withdrawals of their tickets, and the splits and dividends of the market that plays it, on
+their ex-dates. Interest does not reach it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
@@ -14,7 +14,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from desk.exchange.paper.account import Account, Opening, bookings, openings_of, reservation, split_opening
+from desk.exchange.paper.account import (
+    Account,
+    Opening,
+    PaperEvent,
+    bookings,
+    events_since,
+    opened_with,
+    openings_of,
+    reservation,
+)
 from desk.exchange.paper.file import Outcome, PaperFile
 from desk.exchange.paper.fill_model import PAPER_MODEL, FillModel, bid_and_ask, parts_of, price_at
 from desk.exchange.paper.orders import PaperOrder, paper_order
@@ -33,8 +42,7 @@ from foundation.paper.wording import listed
 from research.market.calendars import session_after
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, BookSplit
-from research.portfolio.holdings.book import splits_since
+from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.ticket import ORDER_TYPES, tick
 
@@ -50,7 +58,7 @@ class PaperVenue:
     unnamed  : name of the account of orders that name none.
     model    : how orders are filled.
     folder   : folder of `paper.sqlite`, made where it is missing; None takes `home_folder()`.
-    splits   : by symbol, a split since the openings were stated, up to the open of the session.
+    events   : splits and dividends since the openings were stated, up to the open of the session, by day.
     Raises   : NotKnown where the file cannot be read or written.
     """
 
@@ -65,11 +73,11 @@ class PaperVenue:
         unnamed: str = "",
         model: FillModel = PLAIN_MODEL,
         folder: Path | None = None,
-        splits: Mapping[str, BookSplit] | None = None,
+        events: Sequence[PaperEvent] = (),
     ) -> None:
         self.session, self.model, self.unnamed = session, model, unnamed
-        self._now, self._splits = session.opens, splits or {}
-        self._openings = tuple(chain.from_iterable(split_opening(each, self._splits) for each in openings))
+        self._now, self._events = session.opens, events
+        self._openings = tuple(chain.from_iterable(opened_with(each, events) for each in openings))
         self.file = PaperFile(folder or home_folder())
 
     @classmethod
@@ -80,7 +88,7 @@ class PaperVenue:
         portfolio: Portfolio | None = None,
         quotes: Path | None = None,
         as_of: date | None = None,
-        model: FillModel = PLAIN_MODEL,
+        model: FillModel | None = None,
         folder: Path | None = None,
     ) -> Self:
         """The paper venue on the session on which a ticket is expected to trade.
@@ -89,7 +97,7 @@ class PaperVenue:
         portfolio : portfolio whose market has the bars of the session, and the calendar.
         quotes    : CSV of quotes, taken before the bars; with neither, orders fill at the prices of the ticket.
         as_of     : another session to play.
-        model     : how orders are filled.
+        model     : how orders are filled; None fills as much of a session's volume as `execution` has it.
         folder    : folder of `paper.sqlite`, or None.
         Raises    : ConfigError for a day that is no session; DataError for a market without this session, for wrong
                     quotes, and as NotKnown for the file.
@@ -107,8 +115,14 @@ class PaperVenue:
         else:
             bars, source = bars_of_ticket(document), f"the ticket's own prices, of {document['as_of']}"
         session = Session(day, expected, calendar, bars, source)
-        splits = {} if portfolio is None else _splits_since(portfolio, document["last_close"], day)
-        about = {"unnamed": document["portfolio"], "model": model, "folder": folder, "splits": splits}
+        close = date.fromisoformat(document["last_close"])
+        events = () if portfolio is None else events_since(portfolio, close, day)
+        about = {
+            "unnamed": document["portfolio"],
+            "model": model or _model_of(portfolio),
+            "folder": folder,
+            "events": events,
+        }
         return cls(session, openings_of(document, bars), **about)
 
     def __enter__(self) -> Self:
@@ -162,8 +176,8 @@ class PaperVenue:
         Raises  : NotKnown where the file cannot be written; DataError for a model whose volume is not known.
         """
         with self.file.transaction():
-            for symbol, each in self._splits.items():
-                self.file.split(symbol, each.day, each.by, each.name)
+            for each in self._events:
+                self.file.happen(each)
             accounts = {self._key(each.account): self._account(each.account) for each in self._openings if each.ticket}
             for order, client_id in orders:
                 if self.file.number(client_id) is None:
@@ -219,11 +233,11 @@ class PaperVenue:
         """The fills since a moment, the oldest first, with the model's quotes: `order_id` is the client id."""
         return self.file.fills(since, self.name)
 
-    def take_splits(self, splits: Iterable[BookSplit], symbol: Callable[[str], str]) -> None:
-        """Let splits reach the accounts that were opened before them, each once. symbol : symbol of an asset."""
+    def take_events(self, portfolio: Portfolio, since: date) -> None:
+        """Let the splits and dividends of a portfolio's market after a close reach the accounts that they found."""
         with self.file.transaction():
-            for each in splits:
-                self.file.split(symbol(each.asset), each.day, each.by, each.name)
+            for each in events_since(portfolio, since, portfolio.date.date()):
+                self.file.happen(each)
 
     # -- what it knows -------------------------------------------------------------------------------------------------
 
@@ -269,7 +283,7 @@ class PaperVenue:
         return self.file.states(self.session.day, where, *values)
 
 
-def _splits_since(portfolio: Portfolio, close: str, day: date) -> dict[str, BookSplit]:
-    """By symbol, the last split of an asset after a close, up to the open of a day, by the market of a portfolio."""
-    splits = splits_since(portfolio.market, date.fromisoformat(close))
-    return {portfolio.ticket.symbol(each.asset): each for each in splits if each.day <= day}
+def _model_of(portfolio: Portfolio | None) -> FillModel:
+    """The fills of a session by the `execution` of a portfolio; spread and impact are fees, as the list expects."""
+    most = None if portfolio is None else portfolio.execution.participation
+    return PLAIN_MODEL if most is None else FillModel(participation=most)

@@ -6,12 +6,11 @@ A dividend is known by the market's data, a deposit or a withdrawal by the list 
 from dataclasses import replace
 
 from foundation.errors import DataError
-from research.orders.booking import CorporateAction, all_events, market_entry
+from research.orders.booking import CorporateAction, all_events
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, BookItem
-from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.cash_entries import PAY_DAYS, CashEntry, market_entry
 
-PAY_DAYS = 90  # at most, from an ex-date to the payment of its dividend
 FLOW_DAYS = 10  # at most, between the closes of a list and the money that it counts on
 TAKEN_BACK = " taken back"  # ends the id of an entry that takes the fee of a fill back
 

@@ -271,15 +271,15 @@ def countable(lots: Array, units: Array) -> Array:
 
 
 def order_limits(portfolio: Portfolio, nav: float) -> OrderLimits:
-    """The limits of the orders; where amounts are rounded to the cents of several currencies, with cash for that.
+    """The limits of the orders, whose reserve has dividends that are owed, and the rounding of several currencies.
 
     nav : currency.
     """
     limits, currencies = portfolio.orders, portfolio.currencies
-    if currencies is None:
-        return limits
-    accounts = max(len(portfolio.accounts), 1)
-    return replace(limits, reserve=max(limits.reserve, accounts * currencies.rounding_bound / nav))
+    reserve = limits.reserve
+    if currencies is not None:
+        reserve = max(reserve, max(len(portfolio.accounts), 1) * currencies.rounding_bound / nav)
+    return replace(limits, reserve=reserve + sum(portfolio.owed.values()) / nav)
 
 
 def _covariance(portfolio: Portfolio) -> Array:

@@ -7,24 +7,25 @@ another hand is seen. The user's own file is never written.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
-from foundation.canonical import content_hash
+from foundation.canonical import content_hash, decimal
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.home import home_folder
 from foundation.names import check_name
+from foundation.paper.wording import listed
 from research.market import Market
 from research.portfolio.holdings.blotter import (
     NO_AMOUNT,
@@ -35,14 +36,16 @@ from research.portfolio.holdings.blotter import (
     is_of_order,
     split_ratio,
 )
-from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.cash_entries import PAY_DAYS, CashEntry, market_entry
 from research.portfolio.holdings.earlier_books import of_this_version
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
+from research.portfolio.holdings.rates import rounded
 
 BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json
 FINGERPRINT = "fingerprint"
 EXACT = Decimal("1e-12")  # units after a split are rounded to
 Resolved = Literal["", "booked", "dismissed"]  # of an item of a book
+Amounts = dict[str, dict[str, Decimal]]  # by account, of assets or currencies
 
 
 @dataclass(frozen=True)
@@ -171,34 +174,41 @@ class Book:
     @cached_property
     def holders(self) -> tuple[Holder, ...]:
         """The holdings of each account after all that happened."""
-        return self.holders_before(None)
+        (found,) = self.holders_before([date.max])
+        return found
 
-    def holders_before(self, day: date | None) -> tuple[Holder, ...]:
-        """The holdings of each account before the open of a day, in units of then; None takes all days."""
+    def holders_before(self, days: Iterable[date]) -> Iterator[tuple[Holder, ...]]:
+        """The holdings of each account before the open of each of some days, the earliest first, in units of then."""
         units = {of.account: dict(of.units) for of in self.opening.holders}
         cash = {of.account: dict(of.cash) for of in self.opening.holders}
-        for each in self._happened(day):
-            if isinstance(each, BookSplit):
-                for held in units.values():
-                    if each.asset in held:
-                        held[each.asset] = (held[each.asset] * each.by).quantize(EXACT)
-            elif isinstance(each, BookedFill):
-                if each.asset not in self.money:
-                    more = each.amount if each.asset in self.unquoted else each.units
-                    _add(units[each.account], each.asset, more)
-                _add(cash[each.account], each.currency, each.cash)
-            else:
-                paid = units if each.currency in units[each.account] else cash
-                _add(paid[each.account], each.currency, each.amount)
-        return tuple(Holder(name, units[name], cash[name]) for name in units)
+        events, k = self._happened, 0
+        for day in days:
+            while k < len(events) and events[k].day < day:
+                self._move(events[k], units, cash)
+                k += 1
+            yield tuple(Holder(name, dict(units[name]), dict(cash[name])) for name in units)
 
-    def _happened(self, day: date | None) -> Iterator[BookSplit | BookedFill | CashEntry]:
-        """The events before a day, by day, splits first."""
+    def _move(self, event: BookSplit | BookedFill | CashEntry, units: Amounts, cash: Amounts) -> None:
+        """Let an event change the units and the cash of accounts."""
+        if isinstance(event, BookSplit):
+            for held in units.values():
+                if event.asset in held:
+                    held[event.asset] = (held[event.asset] * event.by).quantize(EXACT)
+        elif isinstance(event, BookedFill):
+            if event.asset not in self.money:
+                more = event.amount if event.asset in self.unquoted else event.units
+                _add(units[event.account], event.asset, more)
+            _add(cash[event.account], event.currency, event.cash)
+        else:
+            paid = units if event.currency in units[event.account] else cash
+            _add(paid[event.account], event.currency, event.amount)
+
+    @cached_property
+    def _happened(self) -> list[BookSplit | BookedFill | CashEntry]:
+        """The events by day, splits first."""
         entries = (entry for entry in self.entries if entry.entry_id not in self._has)
         all_of: list[BookSplit | BookedFill | CashEntry] = [*self.splits, *self.new_fills, *entries]
-        for each in sorted(all_of, key=lambda each: each.day):  # which keeps splits before the rest of their day
-            if day is None or each.day < day:
-                yield each
+        return sorted(all_of, key=lambda each: each.day)  # which keeps splits before the rest of their day
 
     @cached_property
     def _has(self) -> frozenset[str]:
@@ -258,6 +268,39 @@ class Book:
                 found.append(split)
         return replace(self, splits=(*self.splits, *found)) if found else self
 
+    def dividends_of(self, market: Market) -> Iterator[CashEntry]:
+        """The dividends since it was opened as the market's data know them, one an account, by day, booked or not.
+
+        A dividend is of the units that were held before the open of its ex-date.
+        market : market of its assets, as it is quoted.
+        """
+        paid = list(dividends_since(market, self.opened))
+        before = self.with_splits_of(market).holders_before(each.day for each in paid)
+        for each, held in zip(paid, before, strict=True):
+            for of in held:
+                if cash := rounded(each.currency, of.units.get(each.asset, NO_AMOUNT) * each.paid):
+                    entry, about = market_entry(each.name, of.account), (each.currency, cash, each.asset, "", each.name)
+                    yield CashEntry(entry, "dividend", each.day, of.account, *about)
+
+    def with_dividends_of(self, market: Market) -> "Book":
+        """The book with the dividends of the last `PAY_DAYS` that are not booked: they are owed from their ex-dates on.
+
+        market : as for `dividends_of`.
+        """
+        paid = {(entry.event, entry.account) for entry in self.entries}
+        first = market.dates[-1].date() - timedelta(days=PAY_DAYS)
+        owed = [
+            replace(each, assumed=True)
+            for each in self.dividends_of(market)
+            if each.day >= first and (each.event, each.account) not in paid and each.event not in self._has
+        ]
+        return replace(self, entries=(*self.entries, *owed)) if owed else self
+
+    @property
+    def owed(self) -> tuple[CashEntry, ...]:
+        """The dividends that the market's data alone know."""
+        return tuple(each for each in self.entries if each.assumed)
+
     def taken_out(self, known: Collection[str]) -> "Book":
         """The book with fills and entries that its opening has, by their ids, among those since."""
         known = self._has.intersection(known)
@@ -277,7 +320,8 @@ class Book:
     @property
     def document(self) -> dict[str, Any]:
         """All that its file says, with its fingerprint, in plain JSON types."""
-        known = replace(self, splits=tuple(each for each in self.splits if not each.assumed))
+        splits = tuple(each for each in self.splits if not each.assumed)
+        known = replace(self, splits=splits, entries=tuple(each for each in self.entries if not each.assumed))
         parts: dict[str, Any] = {"schema": self.schema} | book_adapter().dump_python(known, mode="json")
         return parts | {FINGERPRINT: content_hash(parts)}
 
@@ -323,14 +367,21 @@ class Book:
         return Positions(f"book {self.name}", tuple(held), tuple(cash), tuple(self._assumed()))
 
     def _assumed(self) -> Iterator[str]:
-        """A sentence for each split of what is held that the market's data alone know."""
-        for split in (each for each in self.splits if each.assumed):
-            if any(of.units.get(split.asset) for of in self.holders_before(split.day)):
+        """Sentences on what the market's data alone know: each split of what is held, and the dividends."""
+        splits = [each for each in self.splits if each.assumed]
+        for split, held in zip(splits, self.holders_before(each.day for each in splits), strict=True):
+            if any(of.units.get(split.asset) for of in held):
                 yield (
                     f"{split.asset} was split on {split.day} by the market's data, {split.by.normalize():f} units for "
                     f"one: units, orders and lots of book {self.name} are counted after it. Book it once the broker "
                     f"shows it: rebalance desk book resolve {self.name} {split.name}"
                 )
+        if self.owed:
+            money = [f"{each.amount:,f} {each.currency} of {each.asset} (ex {each.day})" for each in self.owed]
+            yield (
+                f"Dividends by the market's data are owed to book {self.name}, count in NAV and are not spent: "
+                f"{listed(money, most=5)}. The broker's entries of them are booked in their place"
+            )
 
 
 def splits_since(market: Market, close: date) -> Iterator[BookSplit]:
@@ -340,6 +391,30 @@ def splits_since(market: Market, close: date) -> Iterator[BookSplit]:
         for t, i in np.argwhere(since & (market.splits != 1.0)).tolist():
             by = split_ratio(float(market.splits[t, i]))
             yield BookSplit(market.assets[i], market.dates[t].date(), by, assumed=True)
+
+
+class Dividend(NamedTuple):
+    """A dividend of the market's data.  paid : amount of `currency` for each unit held before the open of its day."""
+
+    asset: str
+    day: date
+    paid: Decimal
+    currency: str
+
+    @property
+    def name(self) -> str:
+        """The name by which it is booked."""
+        return f"dividend-{self.asset}-{self.day}"
+
+
+def dividends_since(market: Market, close: date) -> Iterator[Dividend]:
+    """The dividends after a close as the data of a market as it is quoted know them, in the order of their days."""
+    if market.dividends is not None:
+        since = (market.dates > pd.Timestamp(close))[:, None]
+        for t, i in np.argwhere(since & (market.dividends != 0.0)).tolist():
+            by = Decimal(1) if market.splits is None else split_ratio(float(market.splits[t, i]))
+            paid = decimal(market.dividends[t, i]) * by
+            yield Dividend(market.assets[i], market.dates[t].date(), paid, market.currency[i])
 
 
 def book_path(name: str) -> Path:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 EntryKind = Literal["deposit", "withdrawal", "interest", "dividend", "tax", "fee", "other"]
+PAY_DAYS = 90  # at most, from an ex-date to the payment of its dividend
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class CashEntry:
     words    : description by the broker.
     event    : name of the dividend of the market's data, or of the list whose deposit or withdrawal it is, or "".
     fill     : venue and id of the fill whose fee it is, or "".
+    assumed  : true while the market's data alone know it; such an entry is not written.
     """
 
     entry_id: str
@@ -34,6 +36,12 @@ class CashEntry:
     words: str = ""
     event: str = ""
     fill: str = ""
+    assumed: bool = False
+
+    @property
+    def ex_date(self) -> date:
+        """The ex-date of a dividend of the market's data, from which on it is earned; else the day of payment."""
+        return date.fromisoformat(self.event[-10:]) if self.kind == "dividend" and self.event else self.day
 
     @property
     def text(self) -> str:
@@ -43,3 +51,8 @@ class CashEntry:
         words = f": {self.words}" if self.words else ""
         money = f"{self.amount:,.2f}" if self.amount == round(self.amount, 2) else f"{self.amount:,f}"
         return f"{about} of {money} {self.currency} on {self.day}{where}{words}"
+
+
+def market_entry(event: str, account: str) -> str:
+    """The id of the entry of a dividend by the market's data."""
+    return f"{event} {account}".strip()

@@ -463,6 +463,54 @@ def test_what_was_executed_on_paper_is_the_backtest(tmp_path: Path) -> None:
     assert np.abs(navs / navs.iloc[0] / (tested / tested.iloc[0]) - 1.0).max() < 1e-9
 
 
+def test_a_list_on_paper_waits_for_its_bars_and_nights_are_the_days_played_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each night the market ends on the day of the cycle; later the same days are played with all bars there."""
+    file, days = uneven(tmp_path, 1e6, MOVES | {"policies": {"band": {"rule": "threshold", "band": 0.001}}})
+    with_book(file, days[0])
+    shutil.copytree(tmp_path / "home", tmp_path / "later")
+    prices = file.with_name("prices.csv")
+    rows, kept, waited = prices.read_text().splitlines(keepends=True), list[Any](), 0
+    for day in days[1:13]:
+        prices.write_text("".join(row for row in rows if not row[:10] > day or row == rows[0]))
+        ran = make_cycle(file, day)
+        assert make_cycle(file, day).document["sha256"] == ran.document["sha256"]  # and it waits once
+        assert (ran.status, ran.asks) == ("finalised", False), ran.text
+        waited += f"Its orders wait on paper for the bars of {ran.cycle.portfolio.trade_day:%Y-%m-%d}" in said(ran)
+        kept.append((ran.document["steps"][0]["output"]["nav"], ran.document["sha256"]))
+    assert waited >= 3
+    at_night = read_book("steady")
+    prices.write_text("".join(rows))
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "later"))
+    later = [make_cycle(file, day) for day in days[1:13]]
+    assert {ran.status for ran in later} == {"executed", "finalised"}
+    played = [(ran.document["steps"][0]["output"]["nav"], ran.document["sha256"]) for ran in later]
+    assert [nav for nav, _ in played] == [nav for nav, _ in kept]
+    assert played == kept
+    fills = [replace(row, fill_id="", order_id="") for row in read_book("steady").fills]
+    assert [replace(row, fill_id="", order_id="") for row in at_night.fills] == fills[: len(at_night.fills)]
+    assert len(fills) - len(at_night.fills) <= 2  # the last list waits
+
+
+def test_a_pause_keeps_a_list_that_waits_from_paper_and_the_next_cycle_decides_anew(tmp_path: Path, home: Path) -> None:
+    file, days = uneven(tmp_path, 1e6, MOVES)
+    with_book(file, days[0])
+    prices = file.with_name("prices.csv")
+    rows = prices.read_text().splitlines(keepends=True)
+    for day in days[1:]:
+        prices.write_text("".join(row for row in rows if not row[:10] > day or row == rows[0]))
+        if "wait on paper" in said(make_cycle(file, day)):
+            break
+    prices.write_text("".join(rows))
+    (home / "PAUSE").touch()
+    ran = make_cycle(file, days[days.index(day) + 1])
+    assert f"is not sent: {home / 'PAUSE'} is there" in said(ran)
+    (home / "PAUSE").unlink()
+    assert make_cycle(file, days[days.index(day) + 1]).status == "executed"
+    assert len({fill.order_id for fill in read_book("steady").fills}) == 2
+
+
 # -- kills -------------------------------------------------------------------------------------------------------------
 
 EVENTS = 39  # of a cycle that sends two orders

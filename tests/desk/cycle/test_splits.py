@@ -111,7 +111,7 @@ def test_an_asset_rests_until_the_venue_shows_its_split_and_then_a_person_is_ask
 ) -> None:
     file, days = desk(tmp_path)
     make_cycle(file, days[OPENED])
-    monkeypatch.setattr(PaperVenue, "take_splits", lambda *_: None)
+    monkeypatch.setattr(PaperVenue, "take_events", lambda *_: None)
     for row in range(SPLIT, SPLIT + 3):
         ran = make_cycle(file, days[row])
         assert (ran.status, ran.asks, ran.cycle.decision.actions) == ("finalised", False, ())

@@ -1,0 +1,107 @@
+"""A dividend is owed from its ex-date on: it counts in NAV, is not spent, and is booked as the venue pays it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from commanded import rebalance
+from watched import DAYS, SETTINGS, steady, with_book
+
+from desk.commands.cycle.cycle import make_cycle
+from desk.cycle.live import CAUSES, beside
+from desk.exchange.paper import PaperVenue
+from research.orders import trade_list
+from research.portfolio import load_portfolio
+from research.portfolio.holdings.book import read_book
+
+OPENED, TRADED, EX = -20, -19, -15  # rows: the book is opened, its first list is filled, and A pays
+PAID = 4.0  # for a unit of 100
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+
+
+def desk(folder: Path, ex: int = EX) -> tuple[Path, list[str]]:
+    """A desk on paper, half in A and half in B; A pays on a row, and its price falls by as much."""
+    lines = {name: SETTINGS["lines"][name] | {"shares": shares} for name, shares in (("A", 60), ("B", 80))}
+    band = {"policies": {"band": {"rule": "threshold", "band": 0.04}}, "policy": "band", "dividends": "cash"}
+    acts = {"acts": {"venue": "paper", "notional": 1e6, "turnover": 0.5}, "worlds": 100}
+    file = steady(folder, {"lines": lines, "cycle": acts, **band})
+    days = list(pd.read_csv(folder / "prices.csv")["date"])
+    dividend, close = np.zeros(DAYS), np.full(DAYS, 100.0)
+    dividend[ex], close[ex:] = PAID, 100.0 - PAID
+    rows = [pd.DataFrame({"asset_id": "A", "session": days, "close": close, "dividend": dividend})]
+    rows += [pd.DataFrame({"asset_id": "B", "session": days, "close": 50.0, "dividend": 0.0})]
+    pd.concat(rows).to_csv(folder / "rows.csv", index=False)
+    made = rebalance("data", "import", folder / "rows.csv", "--as", "paid", "--adjustment", "raw", "--currency", "USD")
+    assert made.status == 0, made.err
+    content = yaml.safe_load(file.read_text())
+    content["market"] = {"store": "paid", "cash": 0.0}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    return with_book(file, days[OPENED]), days
+
+
+@pytest.mark.parametrize("ex", [EX, TRADED])
+def test_paper_pays_on_the_ex_date_what_was_held_before_it_and_it_is_booked(tmp_path: Path, ex: int) -> None:
+    """On the day of the first list, 60 are held at the open and 50 at the close."""
+    file, days = desk(tmp_path, ex)
+    assert make_cycle(file, days[OPENED]).status == "executed"
+    nav = load_portfolio(file, as_of=days[TRADED]).nav
+    for row in range(TRADED, EX + 6):
+        ran = make_cycle(file, days[row])
+        assert (ran.status in ("finalised", "executed"), ran.asks) == (True, False), ran.text
+        assert "Book steady and paper agree." in ran.text
+        assert ran.cycle.portfolio.nav == pytest.approx(nav, abs=5.0)  # costs
+    (entry,) = read_book("steady").entries
+    held = 60 if ex == TRADED else 50
+    assert (entry.event, float(entry.amount)) == (f"dividend-A-{days[ex]}", PAID * held)
+
+
+def test_what_is_owed_is_in_nav_and_is_not_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, days = desk(tmp_path)
+    make_cycle(file, days[OPENED])
+    before = load_portfolio(file, as_of=days[EX - 1])
+    monkeypatch.setattr(PaperVenue, "take_events", lambda *_: None)  # it pays later
+    ran = make_cycle(file, days[EX])
+    assert (ran.status, ran.cycle.reality.agrees) == ("finalised", True)
+    owed = load_portfolio(file, as_of=days[EX])
+    assert owed.nav == pytest.approx(before.nav)
+    assert owed.owed == {"": PAID * 50}
+    assert owed.cash == pytest.approx(before.cash + PAID * 50)
+    told = f"owed to book steady, count in NAV and are not spent: 200.00 USD of A (ex {days[EX]})"
+    assert any(told in note for note in owed.notes)
+    band = {"rule": "threshold", "band": 0.001}
+    bought = trade_list(load_portfolio(file, {"policies.band": band}, as_of=days[EX]), owed.policies["band"])
+    assert bought.sized.cash >= PAID * 50
+    assert read_book("steady").entries == ()
+
+
+def test_the_amount_of_the_broker_comes_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, days = desk(tmp_path)
+    make_cycle(file, days[OPENED])
+    monkeypatch.setattr(PaperVenue, "take_events", lambda *_: None)
+    table = tmp_path / "cash.csv"
+    row = f"d1,{days[EX + 5]}T20:00:00Z,dividend,170,USD,A"  # less 15 % of tax
+    table.write_text(f"id,moment,kind,amount,currency,asset\n{row}\n")
+    assert rebalance("desk", "book", "fill", "steady", table).status == 0
+    paid = load_portfolio(file)
+    assert (paid.owed, [float(each.amount) for each in read_book("steady").entries]) == ({}, [170.0])
+
+
+def test_live_is_the_backtest_with_its_dividends(tmp_path: Path) -> None:
+    file, days = desk(tmp_path)
+    for row in range(OPENED, -1):
+        make_cycle(file, days[row])
+    portfolio, book = load_portfolio(file), read_book("steady")
+    paid, owed = (
+        beside(portfolio, portfolio.policies["band"], "band", each) for each in (book, replace(book, entries=()))
+    )
+    units_apart = 0.02  # whole lots, which the backtest does not have
+    assert paid.causes.sum(axis=0)[CAUSES.index("dividends")] == pytest.approx(0.0, abs=PAID * units_apart)
+    assert owed.live.nav == pytest.approx(paid.live.nav, rel=1e-12)
+    assert paid.live.nav[-1] == pytest.approx(portfolio.nav)
