@@ -142,6 +142,14 @@ def is_below(path: Path, *roots: Path) -> bool:
         return False
 
 
+def header_of(path: Path) -> frozenset[str]:
+    """The cells of the first row of a table that has any; none of what is no table. Raises DataError as `read_text`."""
+    text = read_text(path, guess=True)
+    with suppress(DataError):
+        return frozenset(next([cell.strip() for cell in cells] for _, cells in text.rows() if any(cells)))
+    return frozenset()
+
+
 def read_rows(
     path: Path, needed: Sequence[str], others: Sequence[str], row_of: Callable[[dict[str, str]], Read]
 ) -> list[Read]:

@@ -32,6 +32,7 @@ from research.accounting.cost_parameters import COST_COLUMNS
 from research.accounting.kernel import charge
 from research.allocation import target_path
 from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.book import Book
 from research.rules.protocol import held_by
 
@@ -179,7 +180,8 @@ def beside(portfolio: Portfolio, policy: Policy, name: str, book: Book | None) -
 def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMoney, Array]:
     """The money of a book at the market's closes, and (D + 1, n) the returns of quotes.
 
-    Units and cash of earlier days are those of today less what was booked since.
+    A dividend is of its ex-date. Units that came from elsewhere, or went there, are flows; what units become in an
+    exchange is counted with what prices do, and the cash beside it with dividends.
     opened : row of the market at which it was opened.
     Raises : DataError as `beside` does.
     """
@@ -187,37 +189,42 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
     dates, assets, n = market.dates[opened:], list(market.assets), len(market.assets)
     _check(book, portfolio)
     prices = pd.DataFrame(market.prices).ffill().fillna(1.0).to_numpy()[opened:]  # what is held has a quote
-    book, splits = book.with_splits_of(market).with_dividends_of(market), _splits(portfolio, opened)
+    book = book.with_splits_of(market).with_dividends_of(market)
+    book = replace(book, entries=tuple(replace(each, day=each.ex_date) for each in book.entries))
     units, worth, fees = (np.zeros((len(dates) + 1, n)) for _ in range(3))  # the last row: after the last close
-    cash, flows, others = (np.zeros(len(dates) + 1) for _ in range(3))
+    flows, others = (np.zeros(len(dates) + 1) for _ in range(2))
     income, costs = np.zeros((len(dates) + 1, n)), dict[str, float]()
     for fill in book.blotter.fills:
         at = dates.searchsorted(pd.Timestamp(fill.day)), assets.index(fill.asset)
         units[at] += float(fill.units)
         worth[at] += float(fill.worth)
         fees[at] -= float(fill.cash + fill.worth)
-        cash[at[0]] += float(fill.cash)
         for each, paid in fill.fees.items() if 0 < at[0] < len(dates) else ():  # the days of the record
             costs[each] = costs.get(each, 0.0) + float(paid)
     for entry in book.entries:
-        row, amount = int(dates.searchsorted(pd.Timestamp(entry.ex_date))), float(entry.amount)
-        cash[row] += amount
+        row, amount = int(dates.searchsorted(pd.Timestamp(entry.day))), float(entry.amount)
         if entry.kind in ("deposit", "withdrawal"):
             flows[row] += amount
         elif entry.asset in assets and entry.kind in ("dividend", "tax"):
             income[row, assets.index(entry.asset)] += amount
         else:
             others[row] += amount
-    since = np.cumprod(np.vstack([splits[1:], np.ones(n)])[::-1], axis=0)[::-1]  # units of today for one of the day
-    units[:-1] *= since
-    now = np.array([sum(float(of.units.get(asset, 0)) for of in book.holders) for asset in assets])
-    of_day = now - (units[::-1].cumsum(axis=0)[::-1])[1:]
-    held, traded = of_day / since * prices, units[:-1] / since * prices
-    growth = np.ones(held.shape)
-    growth[1:] = prices[1:] * splits[1:] / prices[:-1]
-    moves = np.zeros(held.shape)
-    moves[1:] = held[:-1] * (growth[1:] - 1.0)
-    money = sum(float(of.cash.get(portfolio.basis, 0)) for of in book.holders) - cash[::-1].cumsum()[::-1][1:]
+    came = np.zeros((len(dates), n))
+    for moved in (each for each in book.transfers if each.day <= dates[-1].date()):
+        row, asset = int(dates.searchsorted(pd.Timestamp(moved.day))), assets.index(moved.asset)
+        came[row, asset] += float(moved.units) * prices[row, asset]
+    closes = list(book.holders_before((day + pd.Timedelta(days=1)).date() for day in dates))
+    at_close = np.array([[sum(float(of.units.get(asset, 0)) for of in each) for asset in assets] for each in closes])
+    money = np.array([sum(float(of.cash.get(portfolio.basis, 0)) for of in each) for each in closes])
+    held, traded, growth = at_close * prices, units[:-1] * prices, np.ones(prices.shape)
+    growth[1:] = prices[1:] * _splits(portfolio, opened)[1:] / prices[:-1]
+    moves = np.diff(held, axis=0, prepend=held[:1]) - traded - came
+    moves[0] = 0.0
+    for given in book.exchanges:
+        row, asset = int(dates.searchsorted(pd.Timestamp(given.day))), assets.index(given.asset)
+        (before,) = book.holders_before([given.day])
+        income[row, asset] += sum(float(of.units.get(given.asset, NO_AMOUNT) * given.cash) for of in before)
+    flows[:-1] += came.sum(axis=1)
     filled, fees, income = traded - worth[:-1], fees[:-1], income[:-1]
     return DailyMoney(held, money, flows[:-1], traded, moves, filled, fees, income, others[:-1], costs), growth - 1.0
 

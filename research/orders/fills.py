@@ -1,7 +1,6 @@
 """A fill of an order: what a venue says that it bought or sold, checked when it is made, or read from a table."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -10,7 +9,7 @@ from typing import Any, NoReturn
 
 from foundation.arguments import shown
 from foundation.errors import DataError
-from foundation.table_files import read_rows, read_text
+from foundation.table_files import header_of, read_rows
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
@@ -100,12 +99,8 @@ class Fill:
 
 def is_table_of_fills(path: Path) -> bool:
     """True for a CSV that `read_fills` reads: its header has `fill_id` and `moment`, and no column of `CORRECTING`."""
-    text = read_text(path, guess=True)
-    with suppress(DataError):
-        _, header = next((row, cells) for row, cells in text.rows() if any(cells))
-        names = {cell.strip() for cell in header}
-        return {"fill_id", "moment"} <= names and not names & CORRECTING
-    return False
+    names = header_of(path)
+    return {"fill_id", "moment"} <= names and not names & CORRECTING
 
 
 def read_fills(path: Path, check: Callable[[Fill], None] | None = None) -> list[Fill]:

@@ -36,7 +36,7 @@ from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.book import read_book
 
 NOT_SENT = "not sent"  # status of a decision that was to be sent, and that a check refused
-LOST = "Find out whether it was suspended, renamed, merged or delisted."
+LOST = "Find out whether it was suspended, renamed, merged or delisted: docs/book.md says how each is booked."
 ASKING = ("awaiting approval", "unreconciled")  # statuses of a decision in which a person is asked
 
 

@@ -12,6 +12,7 @@ from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
 from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import Activity, read_activity
+from research.orders.bookkeeping.exchanges import is_table_of_exchanges, with_exchanges
 from research.orders.bookkeeping.fill_prices import check_price, price_gap
 from research.orders.bookkeeping.importing import Imported, with_activity
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading
@@ -24,13 +25,16 @@ from research.portfolio.holdings.prices import APART
 def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Reading = NOTHING_STATED) -> Imported:
     """Book and journal the fills, corrections and amounts of cash of a file that are not booked yet.
 
-    path    : a table of fills (`read_fills`), or a broker's file of transactions (`read_activity`).
+    path    : a table of fills (`read_fills`), a broker's file of transactions (`read_activity`), or a table of
+              exchanges or transfers of units (`with_exchanges`).
     ticket  : the ticket whose orders they fill, if it was sent since; None for the orders that are open.
     reading : the user's statements on a broker's file.
     Returns : the book, with what could not be booked in its items, what was booked, and notes on rows.
     Raises  : DataError as the readers and `with_activity` do, and for fills whose prices are far from those of their
               orders (`check_price`); then nothing is booked.
     """
+    if is_table_of_exchanges(path):
+        return _exchanged(name, path)
     book = read_book(name)
     portfolio, document = portfolio_of(book), None if ticket is None else read_document(ticket)
     if document is not None:
@@ -54,6 +58,16 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     new = imported.book.blotter.fill_ids - book.blotter.fill_ids
     far = (f"{path.name}: {words}" for fill in activity.fills if fill.key in new and (words := _far(portfolio, fill)))
     return replace(imported, notes=(_booked(path, book, imported), *far, *imported.notes))
+
+
+def _exchanged(name: str, path: Path) -> Imported:
+    """Book a table of mergers, renamings, spin-offs, delistings or transfers."""
+    with writing(name):
+        before = read_book(name)
+        book, words = with_exchanges(before, portfolio_of(before), path)
+        if book != before:
+            write_book(book)
+    return Imported(book, tuple(f"booked {each}." for each in words) or (f"{path.name}: nothing new to book.",), 0)
 
 
 def _far(portfolio: Portfolio, fill: Fill) -> str:

@@ -1,13 +1,14 @@
-"""The tax lots and the sales of a book, as the fold of all purchases, sales and splits from those at its opening.
+"""The tax lots and the sales of a book, as the fold of all that happened from those at its opening.
 
-What happened counts in the order in which it happened, whenever it came to be known: by day, splits before trades,
-trades by moment. So each gain is of the day of its sale, and of its year.
+What happened counts in the order in which it happened, whenever it came to be known: by day, splits, exchanges and
+transfers before trades, trades by moment. So each gain is of the day of its sale, and of its year.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import groupby
+from heapq import merge
+from itertools import chain, groupby
 from typing import NamedTuple
 
 import pandas as pd
@@ -40,6 +41,45 @@ class LotSplit(NamedTuple):
     day: date
     asset: str
     by: float
+
+
+class LotExchange(NamedTuple):
+    """Units that become others before the open of a day: a merger, a renaming, a spin-off or a delisting.
+
+    into  : asset that they become, "" where they are paid out in cash.
+    by    : units of it for one.
+    cash  : paid for one besides, currency of the portfolio.
+    price : of a unit of `into` on that day, by which gains on the cash are reckoned, currency of the portfolio.
+    share : fraction of their cost that goes with them: of a spin-off less than one, and the units stay, too.
+    """
+
+    day: date
+    asset: str
+    into: str
+    by: float = 1.0
+    cash: float = 0.0
+    price: float = 0.0
+    share: float = 1.0
+
+
+class LotTransfer(NamedTuple):
+    """Units that came from, or went to, an account elsewhere, before the open of a day.
+
+    units    : signed, those that came positive.
+    acquired : day on which those that came were bought.
+    price    : of those that came, cost of a unit, currency of the portfolio.
+    """
+
+    day: date
+    asset: str
+    account: str
+    units: float
+    acquired: date
+    price: float
+
+
+LotEvent = LotTrade | LotSplit | LotExchange | LotTransfer
+PHASES = (LotSplit, LotExchange, LotTransfer)  # events before the open of a day, in their order
 
 
 class DatedSale(NamedTuple):
@@ -78,7 +118,7 @@ class LotLedger:
 def lot_ledger(
     lots: Iterable[tuple[str, TaxLot]],
     held: Mapping[tuple[str, str], float],
-    happened: Iterable[LotTrade | LotSplit],
+    happened: Iterable[LotEvent],
     rules: TaxRules,
     sheltered: Collection[str] = (),
 ) -> LotLedger:
@@ -97,50 +137,55 @@ def lot_ledger(
     of_asset: dict[str, list[TaxLot]] = {}
     for asset, lot in lots:
         of_asset.setdefault(asset, []).append(lot)
-    by_asset: dict[str, list[LotTrade | LotSplit]] = {}
+    by_asset: dict[str, list[LotEvent]] = {}
     for each in happened:
         by_asset.setdefault(each.asset, []).append(each)
     accounts = list(dict.fromkeys([*(account for _, account in held), *_accounts(by_asset)]))
-    sales = list[DatedSale]()
-    for asset, events in by_asset.items():
-        units = {account: held.get((asset, account), 0.0) for account in accounts}
-        fold = _Fold(asset, rules, frozenset(sheltered), of_asset.get(asset, []), units)
-        for same in _grouped(events):
-            fold.take(same)
-        of_asset[asset] = fold.lots
-        sales += fold.sales
+    sales, folds = list[DatedSale](), dict[str, _Fold]()
+
+    def fold_of(asset: str) -> _Fold:
+        if asset not in folds:
+            units = {account: held.get((asset, account), 0.0) for account in accounts}
+            folds[asset] = _Fold(asset, rules, frozenset(sheltered), of_asset.get(asset, []), units, sales)
+        return folds[asset]
+
+    for same in merge(*map(_grouped, by_asset.values()), key=lambda each: _place(each)[:2]):
+        into = fold_of(same.into) if isinstance(same, LotExchange) and same.into else None
+        fold_of(same.asset).take(same, into)
+    left = of_asset | {asset: fold.lots for asset, fold in folds.items()}
     return LotLedger(
-        {asset: tuple(some) for asset, some in of_asset.items()}, tuple(sorted(sales, key=lambda each: each.day))
+        {asset: tuple(some) for asset, some in left.items()}, tuple(sorted(sales, key=lambda each: each.day))
     )
 
 
-def _accounts(by_asset: Mapping[str, Sequence[LotTrade | LotSplit]]) -> Iterable[str]:
-    return (each.account for events in by_asset.values() for each in events if isinstance(each, LotTrade))
+def _accounts(by_asset: Mapping[str, Sequence[LotEvent]]) -> Iterable[str]:
+    events = chain.from_iterable(by_asset.values())
+    return (each.account for each in events if isinstance(each, LotTrade | LotTransfer))
 
 
-def _grouped(events: Iterable[LotTrade | LotSplit]) -> Iterable[LotTrade | LotSplit]:
+def _grouped(events: Iterable[LotEvent]) -> Iterable[LotEvent]:
     """The events of one asset in their order, trades of one side one after the other as one."""
     for _, same in groupby(sorted(events, key=_place), _side):
         first, *more = same
-        if isinstance(first, LotSplit):
+        if not isinstance(first, LotTrade):
             yield from (first, *more)
         else:
             trades = [first, *(each for each in more if isinstance(each, LotTrade))]
             yield first._replace(units=sum(t.units for t in trades), worth=sum(t.worth for t in trades))
 
 
-def _place(event: LotTrade | LotSplit) -> tuple[date, int, str, bool, str]:
-    """Its place among events; of one moment, purchases come first."""
-    if isinstance(event, LotSplit):
-        return event.day, 0, "", False, ""
+def _place(event: LotEvent) -> tuple[date, int, str, bool, str]:
+    """Its place among events: splits, exchanges, transfers, trades; of one moment, purchases come first."""
+    if not isinstance(event, LotTrade):
+        return event.day, PHASES.index(type(event)), "", False, ""
     moment, name = event.place
-    return event.day, 1, moment, event.units < 0.0, name
+    return event.day, len(PHASES), moment, event.units < 0.0, name
 
 
-def _side(event: LotTrade | LotSplit) -> tuple[date, str, str]:
+def _side(event: LotEvent) -> tuple[date, str, str]:
     """The day, account and side of a trade, which those that are one purchase or sale share."""
-    if isinstance(event, LotSplit):
-        return event.day, "", "split"
+    if not isinstance(event, LotTrade):
+        return event.day, "", "event"
     return event.day, event.account, "sell" if event.units < 0.0 else "buy"
 
 
@@ -163,17 +208,21 @@ class _Fold:
     sheltered: frozenset[str]
     lots: list[TaxLot]
     held: dict[str, float]
+    sales: list[DatedSale]  # of all assets
 
     def __post_init__(self) -> None:
-        self.sales: list[DatedSale] = []
         self._losses: list[_Loss] = []
         self._uncovered: list[LotTrade] = []
         self._accounts = list(self.held)
 
-    def take(self, event: LotTrade | LotSplit) -> None:
-        """Take the next event."""
+    def take(self, event: LotEvent, into: "_Fold | None" = None) -> None:
+        """Take the next event. into : that of the asset that an exchange gives."""
         if isinstance(event, LotSplit):
             self._split(event.by)
+        elif isinstance(event, LotExchange):
+            self._exchange(event, into)
+        elif isinstance(event, LotTransfer):
+            self._transfer(event)
         elif event.units < 0.0:
             self._sell(event)
         elif event.units > 0.0:
@@ -184,6 +233,60 @@ class _Fold:
         self.held = {account: units * by for account, units in self.held.items()}
         self._losses = [replace(loss, units=loss.units * by, a_unit=loss.a_unit / by) for loss in self._losses]
         self._uncovered = [sold._replace(units=sold.units * by) for sold in self._uncovered]
+
+    def _exchange(self, event: LotExchange, into: "_Fold | None") -> None:
+        """Let the units become others; for cash alone they are sold.
+
+        Cost and days of purchase go with them. Of cash besides, a gain is realised, at most all of it, and no loss
+        (26 USC 354, 355, 356, 358, 1223(1)).
+        """
+        if into is None:
+            for account, units in self.held.items():
+                if units > 0.0:
+                    self._sell(LotTrade(event.day, ("", ""), self.asset, account, -units, -units * event.cash))
+            return
+        moved = [self._become(lot, event) for lot in self.lots]
+        into.lots = into._by_account([*into.lots, *moved])
+        for account, units in self.held.items():
+            into.held[account] = into.held.get(account, 0.0) + units * event.by
+        if event.share < 1.0:
+            rest = 1.0 - event.share
+            self.lots = [replace(lot, price=lot.price * rest, borne=lot.borne * rest) for lot in self.lots]
+            return
+        if not event.cash:  # what was sold at a loss before is bought again as the other
+            into._losses += [replace(each, units=each.units * event.by, a_unit=each.a_unit / event.by)
+                             for each in self._losses]  # fmt: skip
+        self.lots, self._losses, self.held = [], [], dict.fromkeys(self.held, 0.0)
+
+    def _become(self, lot: TaxLot, event: LotExchange) -> TaxLot:
+        """The lot of other units that a lot becomes; a gain on the cash that is paid besides is a sale."""
+        cost, gain = lot.price * event.share, 0.0
+        if event.cash and lot.account not in self.sheltered:
+            gain = min(max(event.by * event.price + event.cash - cost, 0.0), event.cash)
+            paid_for = replace(lot, price=event.cash - gain, borne=0.0)
+            is_long = self.rules.is_long(lot.held_from, pd.Timestamp(event.day))
+            sale = LotSale(paid_for, lot.units, event.cash, is_long)
+            self.sales += [DatedSale(event.day, self.asset, sale)] if gain else []
+        price = (cost - event.cash + gain) / event.by
+        return replace(lot, units=lot.units * event.by, price=max(price, 0.0), borne=lot.borne * event.share / event.by)
+
+    def _transfer(self, event: LotTransfer) -> None:
+        """Take in units with their cost, or let units go with theirs: nothing is realised."""
+        held = self.held.get(event.account, 0.0)
+        self.held[event.account] = held + event.units
+        own, others = self._of(event.account)
+        if event.units > 0.0:
+            if held > 0.0 and not own and event.account not in self.sheltered:
+                return  # lots that are not known stay so
+            came = TaxLot(pd.Timestamp(event.acquired), event.units, event.price, event.account)
+            self.lots = self._by_account([*self.lots, came])
+            return
+        if event.account in self.sheltered:
+            left = newest(own, held + event.units)
+        else:
+            units = min(-event.units, sum(lot.units for lot in own))
+            _, left = sell(own, units, event.price, pd.Timestamp(event.day), self.rules)
+        self.lots = self._by_account([*others, *left])
 
     def _sell(self, trade: LotTrade) -> None:
         own, others = self._of(trade.account)

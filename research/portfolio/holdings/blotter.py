@@ -123,6 +123,60 @@ def split_name(asset: str, day: date) -> str:
     return f"split-{asset}-{day}"
 
 
+@dataclass(frozen=True)
+class BookExchange:
+    """Units of an asset that become others before the open of a day: a merger, a renaming, a spin-off or a delisting.
+
+    into     : asset that they become, "" where they are paid out in cash.
+    by       : units of it for one.
+    cash     : paid for one besides, 0 for none.
+    currency : currency of the cash and of the price.
+    price    : of a unit of `into` on that day, by which gains on the cash are reckoned.
+    share    : fraction of their cost that goes with them: of a spin-off less than one, and the units stay, too.
+    """
+
+    asset: str
+    day: date
+    into: str
+    by: Decimal
+    cash: Decimal
+    currency: str
+    price: Decimal
+    share: Decimal
+
+    @property
+    def name(self) -> str:
+        """The name by which it is booked."""
+        return f"exchange-{self.asset}-{self.day}"
+
+    @property
+    def words(self) -> str:
+        """It in words."""
+        units = f"{self.by.normalize():f} {self.into}" if self.into else ""
+        cash = f"{self.cash.normalize():f} {self.currency}" if self.cash or not self.into else ""
+        stays = " beside it" if self.share < 1 else ""
+        return f"{self.name}: {' and '.join(filter(None, (units, cash)))} for each unit of {self.asset}{stays}"
+
+
+@dataclass(frozen=True)
+class BookTransfer:
+    """Units that came from, or went to, an account elsewhere, before the open of a day.
+
+    units    : signed, those that came positive.
+    acquired : day on which those that came were bought.
+    price    : of those that came, cost of a unit in `currency`.
+    """
+
+    transfer_id: str
+    day: date
+    account: str
+    asset: str
+    units: Decimal
+    acquired: date
+    price: Decimal
+    currency: str
+
+
 def split_ratio(stated: float) -> Decimal:
     """Units after a split for one before, as the fraction of small numbers that a source rounded.
 

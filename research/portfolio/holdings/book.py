@@ -31,7 +31,9 @@ from research.portfolio.holdings.blotter import (
     NO_AMOUNT,
     Blotter,
     BookedFill,
+    BookExchange,
     BookSplit,
+    BookTransfer,
     SentOrder,
     is_of_order,
     split_ratio,
@@ -45,6 +47,7 @@ BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json
 FINGERPRINT = "fingerprint"
 EXACT = Decimal("1e-12")  # units after a split are rounded to
 Resolved = Literal["", "booked", "dismissed"]  # of an item of a book
+BookEvent = BookSplit | BookExchange | BookTransfer | BookedFill | CashEntry
 Amounts = dict[str, dict[str, Decimal]]  # by account, of assets or currencies
 
 
@@ -143,6 +146,8 @@ class Book:
     fills      : all fills that were booked, in the order in which they were booked; a fill that was taken back has rows
                  of its id that sum to nothing.
     splits     : splits that were booked.
+    exchanges  : mergers, renamings, spin-offs and delistings.
+    transfers  : units that came from, or went to, other accounts.
     entries    : cash that came and went without an order, in the order in which it was booked.
     items      : rows of brokers' files that were not booked by themselves.
     kept_gains : by year, the gains that a book of version 2 kept, until a person takes those by the day of each sale.
@@ -168,6 +173,8 @@ class Book:
     kept_gains: Mapping[str, float] | None = None
     kept_fills: int = 0
     schema: int = BOOK_SCHEMA
+    exchanges: tuple[BookExchange, ...] = ()
+    transfers: tuple[BookTransfer, ...] = ()
 
     # -- the fold ----------------------------------------------------------------------------------------------------
 
@@ -188,12 +195,17 @@ class Book:
                 k += 1
             yield tuple(Holder(name, dict(units[name]), dict(cash[name])) for name in units)
 
-    def _move(self, event: BookSplit | BookedFill | CashEntry, units: Amounts, cash: Amounts) -> None:
+    def _move(self, event: BookEvent, units: Amounts, cash: Amounts) -> None:
         """Let an event change the units and the cash of accounts."""
         if isinstance(event, BookSplit):
             for held in units.values():
                 if event.asset in held:
                     held[event.asset] = (held[event.asset] * event.by).quantize(EXACT)
+        elif isinstance(event, BookExchange):
+            for account, held in units.items():
+                _exchange(event, held, cash[account])
+        elif isinstance(event, BookTransfer):
+            _add(units[event.account], event.asset, event.units)
         elif isinstance(event, BookedFill):
             if event.asset not in self.money:
                 more = event.amount if event.asset in self.unquoted else event.units
@@ -204,11 +216,11 @@ class Book:
             _add(paid[event.account], event.currency, event.amount)
 
     @cached_property
-    def _happened(self) -> list[BookSplit | BookedFill | CashEntry]:
-        """The events by day, splits first."""
+    def _happened(self) -> list[BookEvent]:
+        """The events by day; on one day splits, exchanges and transfers come before the rest."""
         entries = (entry for entry in self.entries if entry.entry_id not in self._has)
-        all_of: list[BookSplit | BookedFill | CashEntry] = [*self.splits, *self.new_fills, *entries]
-        return sorted(all_of, key=lambda each: each.day)  # which keeps splits before the rest of their day
+        all_of: list[BookEvent] = [*self.splits, *self.exchanges, *self.transfers, *self.new_fills, *entries]
+        return sorted(all_of, key=lambda each: each.day)
 
     @cached_property
     def _has(self) -> frozenset[str]:
@@ -262,6 +274,7 @@ class Book:
     def with_splits_of(self, market: Market) -> "Book":
         """The book with the splits since it was opened that are not booked, as the market's data know them."""
         held = {asset for of in self.opening.holders for asset in of.units} | {row.asset for row in self.fills}
+        held |= {each.into for each in self.exchanges} | {each.asset for each in self.transfers}
         known, found = {each.name for each in self.splits} | self._has, list[BookSplit]()
         for split in splits_since(market, self.opened):
             if split.asset in held and split.name not in known:
@@ -464,6 +477,16 @@ def _without(order: SentOrder, rows: Sequence[BookedFill]) -> SentOrder:
     amount = sum((abs(row.amount) for row in rows), NO_AMOUNT)
     units = amount if order.in_money else sum((abs(row.units) for row in rows), NO_AMOUNT)
     return replace(order, filled=order.filled - units, notional=order.notional - amount, fees=fees)
+
+
+def _exchange(event: BookExchange, held: dict[str, Decimal], cash: dict[str, Decimal]) -> None:
+    """Let the units of an account become others."""
+    before = held.get(event.asset, NO_AMOUNT)
+    if event.into:
+        _add(held, event.into, (before * event.by).quantize(EXACT))
+    if event.share == 1:
+        held[event.asset] = NO_AMOUNT
+    _add(cash, event.currency, rounded(event.currency, before * event.cash))
 
 
 def _add(amounts: dict[str, Decimal], of: str, amount: Decimal) -> None:

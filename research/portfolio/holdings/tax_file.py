@@ -12,8 +12,17 @@ from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.arrays import Array
+from foundation.errors import DataError
 from research.accounting import Tax
-from research.accounting.lots.ledger import LotLedger, LotSplit, LotTrade, lot_ledger
+from research.accounting.lots.ledger import (
+    LotEvent,
+    LotExchange,
+    LotLedger,
+    LotSplit,
+    LotTrade,
+    LotTransfer,
+    lot_ledger,
+)
 from research.accounting.lots.lot import HALF_A_CENT, TaxLot, TaxLots, TaxRules
 from research.accounting.tax import CALENDAR_YEAR, AtEnd
 from research.accounting.tax import Lots as Method
@@ -167,7 +176,22 @@ def book_ledger(
     of_file = ((vars(lot) | {"date": pd.Timestamp(lot.date)}) for lot in book.opening.lots.lots)
     opening = [(parts.pop("asset"), TaxLot(**parts)) for parts in of_file]
     held = {(asset, of.account): float(units) for of in book.opening.holders for asset, units in of.units.items()}
-    happened: list[LotTrade | LotSplit] = [LotSplit(each.day, each.asset, float(each.by)) for each in book.splits]
+    happened: list[LotEvent] = [LotSplit(each.day, each.asset, float(each.by)) for each in book.splits]
+
+    def worth_of(currency: str, day: date) -> float:
+        rate = 1.0 if currency == book.basis else on_day(currency, day)
+        if rate is None:
+            raise DataError(
+                f"no rate of {currency} on {day}, by which cost of book {book.name} counts. Give its history."
+            )
+        return rate
+
+    for each in book.exchanges:
+        cash, price = (float(amount) * worth_of(each.currency, each.day) for amount in (each.cash, each.price))
+        happened.append(LotExchange(each.day, each.asset, each.into, float(each.by), cash, price, float(each.share)))
+    for moved in book.transfers:
+        cost = float(moved.price) * worth_of(moved.currency, moved.acquired)
+        happened.append(LotTransfer(moved.day, moved.asset, moved.account, float(moved.units), moved.acquired, cost))
     for row in Blotter(fills=book.new_fills).standing:
         if row.asset in book.money:
             continue

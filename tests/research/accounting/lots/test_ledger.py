@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -11,20 +12,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from research.accounting.lots.ledger import LotLedger, LotSplit, LotTrade, lot_ledger
+from research.accounting.lots.ledger import (
+    LotEvent,
+    LotExchange,
+    LotLedger,
+    LotSplit,
+    LotTrade,
+    LotTransfer,
+    lot_ledger,
+)
 from research.accounting.lots.lot import TaxLot, TaxRules
 from research.accounting.tax import LongAfter, first_long_day
 
 ACCOUNTS, SHELTERED = ("own", "joint", "ira"), "ira"
 FIRST = date(2022, 11, 1)
-Event = LotTrade | LotSplit
 
 
 def traded(day: date, units: int, price: float, name: str = "", account: str = "") -> LotTrade:
     return LotTrade(day, (name, name), "A", account, float(units), units * price)
 
 
-def after(held_lots: Sequence[TaxLot], events: Sequence[Event], **rules: Any) -> LotLedger:
+def after(held_lots: Sequence[TaxLot], events: Sequence[LotEvent], **rules: Any) -> LotLedger:
     held: dict[tuple[str, str], float] = {("A", lot.account): 0.0 for lot in held_lots}
     for lot in held_lots:
         held["A", lot.account] += lot.units
@@ -98,6 +106,32 @@ def test_a_split_between_a_sale_and_its_purchase_moves_what_is_uncovered() -> No
     assert [(lot.units, lot.price) for lot in ledger.lots["A"]] == [(50.0, 5.0)]
 
 
+@pytest.mark.parametrize(
+    ("worth", "gain", "cost"),
+    [(100.0, 25.0, 85.0), (70.0, 10.0, 70.0), (50.0, 0.0, 60.0)],  # 26 CFR 1.356-1(c), its share of stock at 100
+)
+def test_of_cash_beside_shares_a_gain_is_realised_and_no_loss(worth: float, gain: float, cost: float) -> None:
+    merged = LotExchange(date(2022, 12, 15), "A", "B", 1.0, cash=25.0, price=worth)
+    ledger = after([lot("2020-01-02", 1.0, 85.0)], [merged])
+    assert sum(ledger.realised.values()) == gain
+    (kept,) = ledger.lots["B"]
+    assert (kept.units, kept.price, kept.date, ledger.lots["A"]) == (1.0, cost, pd.Timestamp("2020-01-02"), ())
+
+
+def test_a_spin_off_divides_the_cost_and_keeps_the_days() -> None:
+    """IRS Form 8937 of eBay, 2015: PayPal has 0.5723 of the cost; one share for one."""
+    spun = LotExchange(date(2022, 12, 15), "A", "B", share=0.5723)
+    ledger = after([lot("2020-01-02", 100.0, 60.0)], [spun])
+    assert [(each.units, round(each.price, 10), each.date.year) for each in ledger.lots["A"]] == [(100.0, 25.662, 2020)]
+    assert [(each.units, round(each.price, 10), each.date.year) for each in ledger.lots["B"]] == [(100.0, 34.338, 2020)]
+
+
+def test_a_delisting_is_a_sale_at_what_is_paid() -> None:
+    ledger = after(BOUGHT, [LotExchange(date(2022, 12, 15), "A", "", 0.0, cash=0.5)], lots="first")
+    assert ledger.realised == {"2022": 1_000 * 0.5 - 400 * 90.0 - 600 * 95.0}
+    assert ledger.lots["A"] == ()
+
+
 def test_a_sale_at_cost_is_none_at_a_loss() -> None:
     """1,000 x 3 prices whose mean is rounded."""
     lots = [lot("2020-01-02", 7.0, 10.1), lot("2020-02-03", 3.0, 10.7), lot("2020-03-04", 11.0, 9.9)]
@@ -118,6 +152,7 @@ class Unit:
     account: str
     of: tuple[Any, ...]
     tacked: int | None = None
+    asset: str = "A"
 
 
 @dataclass
@@ -131,7 +166,7 @@ class Sold:
 
 
 class ByUnit:
-    """Lots of one asset, unit by unit."""
+    """Lots, unit by unit."""
 
     def __init__(self, lots: Sequence[TaxLot], rules: TaxRules) -> None:
         self.rules, self.sold = rules, list[Sold]()
@@ -140,20 +175,21 @@ class ByUnit:
             for _ in range(int(lot.units))
         ]  # fmt: skip
 
-    def take(self, event: Event, number: int) -> None:
-        if isinstance(event, LotSplit):
-            by = int(event.by)
-            self.units = [replace(u, cost=u.cost / by) for u in self.units for _ in range(by)]
-            self.sold = [replace(s, gain=s.gain / by, unit=replace(s.unit)) for s in self.sold for _ in range(by)]
+    def take(self, event: LotEvent, number: int) -> None:
+        if isinstance(event, LotTransfer):
+            self._transfer(event, number)
+            return
+        if not isinstance(event, LotTrade):
+            self._become(event)
             return
         price = Fraction(event.worth) / Fraction(event.units)
         if event.units > 0:
-            new = [Unit(event.day, price, event.account, (number,)) for _ in range(int(event.units))]
-            for unit, loss in zip(new, [s for s in self.sold if self._waits(s, event.day)], strict=False):
+            new = [Unit(event.day, price, event.account, (number,), asset=event.asset) for _ in range(int(event.units))]
+            for unit, loss in zip(new, [s for s in self.sold if self._waits(s, event)], strict=False):
                 self._replaced(loss, unit)
             self.units += new
             return
-        own = sorted((u for u in self.units if u.account == event.account), key=lambda u: u.bought)
+        own = self._own(event)
         if event.account != SHELTERED and self.rules.lots == "highest":
             own.sort(key=lambda u: -u.cost)
         gone = own[: int(-event.units)]
@@ -162,18 +198,54 @@ class ByUnit:
             return
         now = [Sold(event.day, u, price - u.cost) for u in sorted(gone, key=lambda u: u.bought)]
         self.sold += now
-        recent = [
-            u for u in self.units if u.tacked is None and (event.day - u.bought).days <= self.rules.wash_sale_days
-        ]
+        of = [u for u in self.units if u.asset == event.asset]
+        recent = [u for u in of if u.tacked is None and (event.day - u.bought).days <= self.rules.wash_sale_days]
         recent.sort(key=lambda u: (u.bought, u.account == SHELTERED, ACCOUNTS.index(u.account)))
         for unit in recent if self.rules.wash_sale_days else ():
-            losses = (s for s in now if self._waits(s, event.day))
+            losses = (s for s in now if self._waits(s, event))
             loss = next((s for s in losses if s.unit.of != unit.of), None)
             if loss:
                 self._replaced(loss, unit)
 
-    def _waits(self, sold: Sold, day: date) -> bool:
-        return sold.gain < 0 and not sold.disallowed and (day - sold.day).days <= self.rules.wash_sale_days > 0
+    def _own(self, event: LotTrade | LotTransfer) -> list[Unit]:
+        own = (u for u in self.units if (u.account, u.asset) == (event.account, event.asset))
+        return sorted(own, key=lambda u: u.bought)
+
+    def _transfer(self, event: LotTransfer, number: int) -> None:
+        if event.units > 0:
+            about = (event.acquired, Fraction(event.price), event.account, (number,))
+            self.units += [Unit(*about, asset=event.asset) for _ in range(int(event.units))]
+            return
+        own = self._own(event)
+        if event.account != SHELTERED and self.rules.lots == "highest":
+            own.sort(key=lambda u: -u.cost)
+        gone = own[: int(-event.units)]
+        self.units = [u for u in self.units if not any(u is g for g in gone)]
+
+    def _become(self, event: LotSplit | LotExchange) -> None:
+        by, asset = int(event.by), event.asset
+        if isinstance(event, LotExchange) and not event.into:
+            for account in ACCOUNTS:
+                if held := len([u for u in self.units if (u.account, u.asset) == (account, asset)]):
+                    paid = -held * event.cash
+                    self.take(LotTrade(event.day, ("", ""), asset, account, -float(held), paid), -1)
+        elif isinstance(event, LotExchange) and event.share < 1:
+            share, own = Fraction(event.share), [u for u in self.units if u.asset == asset]
+            self.units += [replace(u, cost=u.cost * share, asset=event.into) for u in own]
+            for u in own:
+                u.cost *= 1 - share
+        else:
+            into = event.into if isinstance(event, LotExchange) else asset
+            of, rest = [u for u in self.units if u.asset == asset], [u for u in self.units if u.asset != asset]
+            self.units = [*rest, *(replace(u, cost=u.cost / by, asset=into) for u in of for _ in range(by))]
+            sold, others = ([s for s in self.sold if (s.unit.asset == asset) is own] for own in (True, False))
+            parts = [replace(s, gain=s.gain / by, unit=replace(s.unit, asset=into)) for s in sold for _ in range(by)]
+            self.sold = [*others, *parts]
+
+    def _waits(self, sold: Sold, event: LotTrade) -> bool:
+        days = (event.day - sold.day).days
+        is_open = sold.gain < 0 and not sold.disallowed and sold.unit.asset == event.asset
+        return is_open and days <= self.rules.wash_sale_days > 0
 
     def _replaced(self, loss: Sold, unit: Unit) -> None:
         loss.disallowed, unit.tacked = True, 0
@@ -194,40 +266,60 @@ class ByUnit:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[list[TaxLot], list[Event]]:
-    """Lots of three accounts, and trades and splits about the end of a year, never more sold than is held."""
+def histories(draw: st.DrawFn) -> tuple[list[TaxLot], list[LotEvent]]:
+    """Lots of three accounts, and all kinds of events about the end of a year, never more sold than is held.
+
+    What is traded has another name after a renaming or a merger; nobody trades what was spun off.
+    """
     lots = [
         TaxLot(pd.Timestamp(2021 + k % 2, 11, 3 + 2 * k), draw(st.integers(2, 8)) / 1, draw(st.integers(8, 14)) / 1, a)
         for k, a in enumerate((*ACCOUNTS, *ACCOUNTS))
     ]  # fmt: skip
     held = {a: sum(int(each.units) for each in lots if each.account == a) for a in ACCOUNTS}
-    events: list[Event] = []
+    events: list[LotEvent] = []
+    asset = "A"
     for k, days in enumerate(sorted(draw(st.lists(st.integers(20, 110), min_size=1, max_size=9)))):
         day, account = FIRST + timedelta(days=days), draw(st.sampled_from(ACCOUNTS))
-        kind = draw(st.sampled_from(["buy", "sell", "sell", "split"]))
-        if kind == "split" and not any(each.day == day for each in events):
-            events.append(LotSplit(day, "A", 2.0))
-            held = {a: 2 * units for a, units in held.items()}
+        kind = draw(st.sampled_from(["buy", "buy", "sell", "sell", "sell", "split", "merge", "spin", "come", "delist"]))
+        is_first = not any(each.day == day for each in events)
+        if kind in ("split", "merge") and is_first:
+            by, into = float(draw(st.integers(1, 2))), f"{asset}{k}"
+            events.append(LotSplit(day, asset, 2.0) if kind == "split" else LotExchange(day, asset, into, by))
+            held = {a: int(2.0 if kind == "split" else by) * units for a, units in held.items()}
+            asset = asset if kind == "split" else into
             continue
-        units = draw(st.integers(1, 6)) if kind == "buy" else -min(draw(st.integers(1, 9)), held[account])
+        if kind == "spin" and is_first:
+            events.append(LotExchange(day, asset, f"spun{k}", share=0.25))
+            continue
+        if kind == "delist" and is_first:
+            events.append(LotExchange(day, asset, "", 0.0, cash=float(draw(st.integers(6, 15)))))
+            held = dict.fromkeys(held, 0)
+            continue
+        if kind == "come" and is_first:
+            units = max(draw(st.integers(-3, 5)), -held[account])
+            cost = float(draw(st.integers(6, 15)) + k / 64)
+            events += [LotTransfer(day, asset, account, float(units), date(2020, 6, 1 + k), cost)] if units else []
+            held[account] += units
+            continue
+        units = draw(st.integers(1, 6)) if kind != "sell" else -min(draw(st.integers(1, 9)), held[account])
         if units:
             price = float(draw(st.integers(6, 15)) + k / 64)
-            events.append(LotTrade(day, (f"{k:02d}", "id"), "A", account, float(units), units * price))
+            events.append(LotTrade(day, (f"{k:02d}", "id"), asset, account, float(units), units * price))
             held[account] += units
     return lots, events
 
 
-def by_side(event: Event) -> tuple[Any, ...]:
-    return (event.day, "split") if isinstance(event, LotSplit) else (event.day, event.account, event.units > 0)
+def by_side(event: LotTrade) -> tuple[Any, ...]:
+    return event.day, event.account, event.units > 0
 
 
 @given(histories(), st.sampled_from(["first", "highest"]), st.sampled_from([0, 30]), st.randoms())
 @settings(max_examples=200, deadline=None)
 def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
-    history: tuple[list[TaxLot], list[Event]], method: Any, days: int, chance: Any
+    history: tuple[list[TaxLot], list[LotEvent]], method: Any, days: int, chance: Any
 ) -> None:
     lots, events = history
-    merged: list[Event] = []
+    merged: list[LotEvent] = []
     for event in events:  # a run of trades of one side is one
         last = merged[-1] if merged else None
         if isinstance(event, LotTrade) and isinstance(last, LotTrade) and by_side(last) == by_side(event):
@@ -246,11 +338,11 @@ def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
     assert {y: g for y, g in ledger.realised.items() if abs(g) > 1e-9} == {
         year: pytest.approx(float(gain), abs=1e-9) for year, gain in oracle.realised().items() if gain
     }
-    kept = {account: [u for u in oracle.units if u.account == account] for account in ACCOUNTS}
-    for account in ACCOUNTS:
-        mine = [each for each in ledger.lots.get("A", lots) if each.account == account]
-        assert sum(each.units for each in mine) == pytest.approx(len(kept[account]), abs=1e-9)
-        cost = float(sum((u.cost for u in kept[account]), Fraction()))
+    for account, asset in product(ACCOUNTS, {*ledger.lots, *(u.asset for u in oracle.units)}):
+        kept = [u for u in oracle.units if (u.account, u.asset) == (account, asset)]
+        mine = [each for each in ledger.lots.get(asset, ()) if each.account == account]
+        assert sum(each.units for each in mine) == pytest.approx(len(kept), abs=1e-9)
+        cost = float(sum((u.cost for u in kept), Fraction()))
         assert sum(each.units * each.price for each in mine) == pytest.approx(cost, abs=1e-9)
     allowed = [each.sale for each in ledger.sales]
     assert sum(s.realised for s in allowed if s.long) == pytest.approx(float(oracle.long(365)), abs=1e-9)

@@ -1,0 +1,128 @@
+"""Mergers, renamings, spin-offs, delistings, and units that come from other accounts, from a table, into a book."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from foundation.arguments import did_you_mean
+from foundation.errors import DataError
+from foundation.table_files import header_of, iso_day, quoted, read_rows
+from research.orders.booking import check_units
+from research.portfolio import Portfolio
+from research.portfolio.holdings.blotter import NO_AMOUNT, BookExchange, BookTransfer
+from research.portfolio.holdings.book import Book
+
+EXCHANGE = (("asset", "date", "into"), ("units", "cash", "currency", "price", "cost_share"))  # needed columns, others
+TRANSFER = (("asset", "date", "units", "acquired", "price"), ("account", "currency", "id"))
+NO_NUMBER = "Write a plain number"
+
+
+def is_table_of_exchanges(path: Path) -> bool:
+    """True for a CSV whose header has a column `into` or `acquired`."""
+    return bool({"into", "acquired"} & header_of(path))
+
+
+def with_exchanges(book: Book, portfolio: Portfolio, path: Path) -> tuple[Book, tuple[str, ...]]:
+    """The book after the events of a table that it has not, and a sentence on each.
+
+    A table of exchanges has the columns asset, date and into, and perhaps units (of `into` for one), cash (for one),
+    currency, price (of a unit of `into`) and cost_share; one of transfers asset, date, units, acquired and price, and
+    perhaps account, currency and id.
+    Raises : DataError for the mistakes of rows, all in one message, and for events that leave less than nothing.
+    """
+    reader, known = _Reader(book, portfolio), {each.transfer_id for each in book.transfers}
+    exchanges, transfers = tuple[BookExchange, ...](), tuple[BookTransfer, ...]()
+    if "into" in header_of(path):
+        read = read_rows(path, EXCHANGE[0], EXCHANGE[1], reader.exchange)
+        exchanges = tuple(each for each in read if each not in book.exchanges)
+    else:
+        came = read_rows(path, TRANSFER[0], TRANSFER[1], reader.transfer)
+        transfers = tuple(each for each in came if each.transfer_id not in known)
+    gone = {each.asset for each in exchanges if each.share == 1}
+    left = {order.order_id for order in book.blotter.open if order.asset in gone}
+    sent = tuple(order for order in book.sent if order.order_id not in left)
+    made = replace(book, exchanges=(*book.exchanges, *exchanges), transfers=(*book.transfers, *transfers), sent=sent)
+    check_units(made, portfolio, book)
+    words = [each.words for each in exchanges]
+    words += [f"{each.transfer_id}: {each.units.normalize():f} {each.asset} on {each.day}" for each in transfers]
+    return made, tuple(words)
+
+
+class _Reader:
+    """Reads the rows of a table for a book."""
+
+    def __init__(self, book: Book, portfolio: Portfolio) -> None:
+        self.book, self.portfolio = book, portfolio
+        self.assets = portfolio.market.assets
+        self.held = dict.fromkeys(asset for of in book.holders for asset in of.units) | dict.fromkeys(self.assets)
+
+    def exchange(self, cells: dict[str, str]) -> BookExchange:
+        """The exchange of a row. Raises DataError for what is wrong in it."""
+        asset, day, into = self._asset(cells), self._day(cells, "date"), cells.get("into", "")
+        if into and into not in self.assets:
+            raise DataError(f"into is {quoted(into)}, no asset of the portfolio: add it to `lines`. "
+                            f"{did_you_mean(into, self.assets)}")  # fmt: skip
+        if into == asset:
+            raise DataError(f"into is {quoted(into)}, the asset itself: a split comes from the market's data.")
+        by, cash = self._number(cells, "units"), self._number(cells, "cash")
+        share, price = self._number(cells, "cost_share", Decimal(1)), self._number(cells, "price")
+        if (by > 0) != bool(into) or not (0 < share <= 1):
+            raise DataError("units are those of `into` for one, and cost_share is above 0, at most 1. Correct the row.")
+        if not into and "cash" not in cells:
+            raise DataError("neither `into` nor cash: write what is paid for a unit, 0 where it is worthless.")
+        if into and cash and not price:
+            raise DataError(f"cash beside {into}, without its price: gains on the cash are reckoned by it. Give price.")
+        made = BookExchange(asset, day, into, by, cash, self._currency(cells), price, share)
+        same = [each for each in self.book.exchanges if each.name == made.name and each != made]
+        if same:
+            raise DataError(f"{made.name} is booked otherwise: {same[0].words}. Open the book anew to change it.")
+        return made
+
+    def transfer(self, cells: dict[str, str]) -> BookTransfer:
+        """The transfer of a row; its id is made of its content where it states none. Raises as `exchange` does."""
+        asset, day, account = self._asset(cells), self._day(cells, "date"), cells.get("account", "")
+        if account not in (names := self.portfolio.account_names):
+            raise DataError(f"account is {quoted(account)}. {did_you_mean(account, names)}")
+        units = self._number(cells, "units", least=None)
+        acquired = self._day(cells, "acquired", earlier=True)
+        if not units or acquired > day:
+            raise DataError("units that are none, or were acquired after they came. Correct the row.")
+        named = cells.get("id", "-".join(filter(None, ("transfer", asset, f"{day}", account, f"{units:f}"))))
+        return BookTransfer(named, day, account, asset, units, acquired, self._number(cells, "price"),
+                            self._currency(cells))  # fmt: skip
+
+    def _asset(self, cells: dict[str, str]) -> str:
+        asset = cells.get("asset", "")
+        if asset not in self.held:
+            raise DataError(f"asset is {quoted(asset)}, which book {self.book.name} does not hold. "
+                            f"{did_you_mean(asset, list(self.held))}")  # fmt: skip
+        return asset
+
+    def _day(self, cells: dict[str, str], name: str, *, earlier: bool = False) -> date:
+        found = iso_day(cells.get(name, ""))
+        day: date | None = None if found is None else found.astype(object)
+        if day is None:
+            raise DataError(f"{name} is {quoted(cells.get(name, ''))}. Write it as YYYY-MM-DD.")
+        if day <= self.book.opened and not earlier:
+            raise DataError(f"{name} is {day}, and the holdings of {self.book.opened} have it in them.")
+        return day
+
+    def _number(
+        self, cells: dict[str, str], name: str, none: Decimal = NO_AMOUNT, least: Decimal | None = NO_AMOUNT
+    ) -> Decimal:
+        if name not in cells:
+            return none
+        try:
+            found = Decimal(cells[name])
+        except ArithmeticError:
+            raise DataError(f"{name} is {quoted(cells[name])}. {NO_NUMBER}.") from None
+        if not found.is_finite() or (least is not None and found < least):
+            raise DataError(f"{name} is {quoted(cells[name])}. {NO_NUMBER}, at least 0.")
+        return found
+
+    def _currency(self, cells: dict[str, str]) -> str:
+        stated, known = cells.get("currency", self.book.basis).upper(), self.book.money
+        if stated not in known:
+            raise DataError(f"currency is {quoted(stated)}. The book has cash in {', '.join(sorted(known))}.")
+        return stated
