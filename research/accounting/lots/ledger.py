@@ -351,6 +351,8 @@ class _Fold:
 
     def _by_account(self, lots: Iterable[TaxLot]) -> list[TaxLot]:
         """The lots in the order of the accounts, those of one account as they are."""
+        if len(self._accounts) == 1:
+            return list(lots)
         return sorted(lots, key=lambda lot: self._accounts.index(lot.account))
 
     def _of(self, account: str) -> tuple[list[TaxLot], Sequence[TaxLot]]:

@@ -35,7 +35,7 @@ class TaxLot:
     @property
     def held_from(self) -> pd.Timestamp:
         """The day from which their holding period counts."""
-        return self.date - pd.Timedelta(days=self.tacked or 0)
+        return self.date - pd.Timedelta(days=self.tacked) if self.tacked else self.date
 
     def split(self, by: float) -> "TaxLot":
         """The lot after a split. by : units after for one before."""

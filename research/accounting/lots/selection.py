@@ -70,6 +70,8 @@ def sell(
     lots = _at_cost(lots, rules)
     sales, kept, left = [], list(lots), units
     for k in _places(lots, price, day, rules):
+        if not left > 0.0:
+            break
         sold = min(left, lots[k].units)
         if sold > 0.0:
             sales.append(LotSale.of(lots[k], sold, price, day, rules))

@@ -35,8 +35,9 @@ def wash(
     """
     losses = sorted((k for k, sale in enumerate(sales) if sale.is_loss), key=lambda k: sales[k].lot.date)
     bought = [*kept, *sheltered]
-    recent = [k for k, lot in enumerate(bought) if (day - lot.date).days <= days and lot.tacked is None]
-    if not days or not losses or not recent:
+    since = day - pd.Timedelta(days=days)
+    recent = [k for k, lot in enumerate(bought) if lot.date >= since and lot.tacked is None] if days and losses else []
+    if not recent:
         return tuple(sales), tuple(kept), tuple(sheltered)
     open_units = {k: sales[k].units for k in losses}
     disallowed = dict.fromkeys(losses, 0.0)
