@@ -4,6 +4,7 @@ It was written from the docstrings, shares no arithmetic with the kernel, and ke
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -131,8 +132,11 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
         harvest(s, p, t)
         whole = s.rule.part == 1.0 and s.execution.participation is None
         soon = order is not None and order.due == t and not at_open and order.left == 1 and whole
+        before = None
         if s.flows[t] != 0.0:
             had = p.cash
+            if s.lag == 0 and order is None and whole and s.execution.days == 1:
+                before = deepcopy(p)
             p.cash += s.flows[t]
             aim = 1.0 - target_at(market, t, s.weights).sum()
             aim = aim if s.use == "rebalance" else min(aim, 0.0)
@@ -154,6 +158,8 @@ def play(s: Setting) -> Portfolio:  # noqa: C901  (the order of a day, to be rea
                 again = outside(p, market.tradable[t], box_round(target, s.rule.band)[2], s.rule.band)
                 if again:
                     order = Order(t, t + s.lag, s.execution.days, box_round(target, s.rule.box))
+                    if before is not None:  # one booking, of the flow and the decision
+                        p, before.cash = before, before.cash + s.flows[t]
                     again = s.rule.part < 1.0 and s.rule.band > 0.0  # a calendar goes on on its next day
         p.close()
     return p

@@ -16,7 +16,7 @@ from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
 from research.accounting.box import rest_of
-from research.accounting.cost_parameters import TAX
+from research.accounting.cost_parameters import TAX, copy_lots
 from research.accounting.kernel import (
     NOTHING_MOVED,
     REFUSED,
@@ -202,6 +202,22 @@ def take_in(
     if is_overdrawn(flow, min(floor, held / nav), cash_units * cash_price, nav):
         status = REFUSED
     return status, nav, cash_units, count + 1
+
+
+@on_demand
+def keep_before(desk: Desk, units: Array) -> None:
+    """Keep what is held before a flow.  units : (n,) units held."""
+    for i in range(len(units)):
+        desk.before.units[i] = units[i]
+    copy_lots(desk.lots, desk.before.lots)
+
+
+@on_demand
+def go_back(desk: Desk, units: Array) -> None:
+    """Hold again what was held before a flow.  units : (n,) written."""
+    for i in range(len(units)):
+        units[i] = desk.before.units[i]
+    copy_lots(desk.before.lots, desk.lots)
 
 
 @inlined

@@ -2,7 +2,8 @@
 
 The order of a day is the house's: holding is charged, and cash from the last close earns its interest; dividends are
 paid and delisted assets paid out; what is due at the open is booked; the day closes, losses are harvested, and money
-comes or goes; what is due at the close is booked; the rule looks.
+comes or goes; what is due at the close is booked; the rule looks. With a lag of 0 it looks first, at what the flow
+leaves, and its trade and the flow are one booking.
 """
 
 from typing import NamedTuple
@@ -10,9 +11,11 @@ from typing import NamedTuple
 from backtests.engine.account_events import (
     NO_REASON,
     events,
+    go_back,
     harvest,
     hold,
     is_overdrawn,
+    keep_before,
     receive,
     take_in,
     use_up,
@@ -122,6 +125,7 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
     closes, cash_index, lag, harvests = sessions.closes, sessions.cash_index, desk.lag, len(desk.harvest_from) > 0
     count, pending, again, due, nav = 0, False, False, -1, ledger.nav[0]
     order = PendingDecision(-1, NO_REASON, 0, 0.0, 0.0, -1, 1, 1.0)
+    before_cash, before_count = cash_units, count
     t = first + 1
     while t < len(closes):
         if not (pending or again or desk.holding_costs.some or harvests):
@@ -143,6 +147,10 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and len(desk.spending.paid) > 0:
             settle(desk.spending, t, nav)
+        joins = lag == 0 and not (pending or rule.makes_boxes) and sessions.busy[t] and sessions.flows[t] != 0.0
+        if joins:  # a decision of this close takes the place of the booking of its flow, and uses the money
+            before_cash, before_count = cash_units, count
+            keep_before(given.desk, units)
         if sessions.busy[t] and sessions.flows[t] != 0.0:
             if pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, order.fraction):
                 cash_units, nav = receive(sessions, t, units, cash_units)  # what is booked at this close uses the money
@@ -175,6 +183,10 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
             elif looks and not pending and (again or not rests(rule, t, booked)):
                 pending, order = _look(given, units, t, booked, nav)
                 due, again = t + lag, pending and rule.again
+                if joins and pending and uses_all(given.desk, order.left, order.fraction):
+                    go_back(given.desk, units)
+                    count = before_count
+                    cash_units, nav = receive(sessions, t, units, before_cash)
         ledger.nav[t - first] = nav
         ledger.cash[t - first] = cash_units * cash_index[t]
         t += 1

@@ -7,7 +7,7 @@ import numpy as np
 
 from backtests.engine.account_events import OVERDRAFT
 from backtests.engine.ledger import Ledger
-from backtests.engine.loop_inputs import Desk, EventInputs, LoopInputs, Sessions
+from backtests.engine.loop_inputs import BeforeFlow, Desk, EventInputs, LoopInputs, Sessions
 from backtests.engine.quiet_days import tiles_of
 from foundation.arrays import Array, Mask, Rows, frozen, kept
 from foundation.errors import ConfigError, PolicyError
@@ -80,11 +80,13 @@ class EngineInputs:
         purchases = 0  # of one asset, at most
         if taxed:
             purchases = len(self.market.dates) - self.first + int(np.count_nonzero(self.sessions.flows)) + 1
+        lots = Lots.empty(len(self.market.assets), purchases, len(at_close.long_from) > 0)
         return Desk(
             cost_parameters=self._cost_parameters(True) if at_open else at_close,
             at_close=at_close,
             holding_costs=self.costs.holding_costs,
-            lots=Lots.empty(len(self.market.assets), purchases, len(at_close.long_from) > 0),
+            lots=lots,
+            before=BeforeFlow(np.empty(len(self.market.assets)), lots.room()),
             order_limits=np.array(self.execution.largest(self.market, self.first)),  # writable: bookings use it up
             days=int(self.execution.days),
             at_open=at_open,

@@ -40,6 +40,17 @@ class Sessions(NamedTuple):
     sellable: Mask
 
 
+class BeforeFlow(NamedTuple):
+    """Room for what is held before a flow: a decision of its close may take the place of its booking.
+
+    units : (n,) units held.
+    lots  : their lots.
+    """
+
+    units: Array
+    lots: Lots
+
+
 class Desk(NamedTuple):
     """The execution of decisions and its charges: see `Costs`, `Execution` and `Flows`.
 
@@ -47,6 +58,7 @@ class Desk(NamedTuple):
     at_close        : cost parameters of the opening trade and of flows, which are booked at closes.
     holding_costs   : costs of holding.
     lots            : tax lots of the units held.
+    before          : room for what is held before a flow.
     order_limits    : (T, n) orders that a session's volume still allows each asset, currency, or (0, n) if unlimited.
     days            : sessions over which an order is worked.
     at_open         : True if decisions are booked at opens.
@@ -65,6 +77,7 @@ class Desk(NamedTuple):
     at_close: CostParameters
     holding_costs: HoldingCosts
     lots: Lots
+    before: BeforeFlow
     order_limits: Array
     days: int
     at_open: bool

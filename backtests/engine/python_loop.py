@@ -13,9 +13,11 @@ import numpy as np
 from backtests.engine.account_events import (
     NO_REASON,
     events,
+    go_back,
     harvest,
     hold,
     is_overdrawn,
+    keep_before,
     receive,
     take_in,
     use_up,
@@ -114,6 +116,10 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
         held.nav = wealth(held.units, inputs.sessions.closes, t, held.cash_units, inputs.sessions.cash_index[t])
         if inputs.sessions.busy[t] and len(inputs.desk.spending.paid) > 0:
             settle(inputs.desk.spending, t, held.nav)
+        joins, before = inputs.sessions.flows[t] != 0.0 and inputs.lag == 0 and pending is None, held.cash_units
+        count = held.count
+        if joins:
+            keep_before(inputs.desk, held.units)
         if inputs.sessions.flows[t] != 0.0:
             _flow(inputs, held, t, pending, ledger)
         if not held.nav > 0.0:
@@ -139,6 +145,12 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
                         continue
                 made = trade.by_then is not None
                 pending = _Pending(trade, view.target, t, t + inputs.lag, inputs.desk.days, listed, made)
+                joins &= listed is None and not made
+                if joins and uses_all(inputs.desk, pending.left, float(trade.fraction)):
+                    go_back(inputs.desk, held.units)
+                    held.count = count
+                    del held.triggers[count:]
+                    held.cash_units, held.nav = receive(inputs.sessions, t, held.units, before)
         ledger.nav[t - inputs.first] = held.nav
         ledger.cash[t - inputs.first] = held.cash_units * inputs.sessions.cash_index[t]
     if pending is not None:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from backtests.engine.compiled_loop import play
 from backtests.engine.ledger import Ledger
+from backtests.engine.loop_inputs import BeforeFlow
 from backtests.engine.tax_at_end import tax_of_all, unwritten
 from backtests.today.future_paths import FuturePrices, Opening, SharedBands, engine_inputs, estimates, shown, typed
 from foundation.arrays import Array, Rows, frozen, kept
@@ -303,7 +304,10 @@ class _Account:
                 flows=shown(self.spending.flows), busy=frozen(busy),
                 years=frozen(np.where(np.arange(self.rows) > 1, inputs.sessions.years, 0.0)),  # what was before is over
             ),
-            desk=inputs.desk._replace(spending=self.spending, lots=self.lots, invest_flows=True),
+            desk=inputs.desk._replace(
+                spending=self.spending, lots=self.lots, before=BeforeFlow(np.empty(n), self.lots.room()),
+                invest_flows=True,
+            ),
         )  # fmt: skip
         self.held = opening.portfolio.holdings / opening.closes[1]
         self.held_cash = float(opening.portfolio.cash / opening.cash_closes[1])

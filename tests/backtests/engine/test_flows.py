@@ -12,7 +12,7 @@ import pytest
 from backtests.batch.streaming_metrics import BATCH_METRICS, batch_metrics
 from backtests.engine import backtest
 from foundation.errors import ConfigError, PolicyError
-from research.accounting import Costs, Execution, Flows, Policy
+from research.accounting import Costs, Execution, Flows, Policy, Tax
 from research.allocation import FixedWeights
 from research.market import Market
 from research.rules import Calendar, Never, Threshold
@@ -41,6 +41,26 @@ def test_flows_go_to_what_is_under_target_and_come_from_what_is_over(
     assert [*result.weights.iloc[2] * result.nav.iloc[2], result.ledger.cash[2]] == pytest.approx(left, abs=1e-12)
     assert result.triggers == ("flow",)
     assert result.turnover.tolist() == [0.0] * 3, "the turnover is of decisions"
+
+
+@pytest.mark.parametrize("daily", [False, True])
+def test_with_a_lag_of_zero_a_flow_and_the_decision_of_its_close_are_one_booking(
+    make_market: MakeMarket, by_day: Callable[[Policy], Policy], daily: bool
+) -> None:
+    """60 and 40 are halves of V after a withdrawal of 10 and a tax of a half on the gain, a sixth of what is sold of A.
+
+    60 - V / 2 is sold: V = 90 - (60 - V / 2) / 12 = 85 / (1 - 1 / 24).
+    """
+    returns = np.zeros((4, 2))
+    returns[2] = [0.2, -0.2]
+    market, costs = make_market(returns), Costs(np.zeros(2), np.zeros(2), tax=Tax(0.5, "first"))
+    policy = by_day(Calendar(HALVES, "day")) if daily else Calendar(HALVES, "day")
+    flows = Flows({market.dates[2]: -10.0})
+    result = backtest(market, policy, costs, nav=100.0, lag=0, flows=flows)
+    after = 85.0 / (1.0 - 1.0 / 24.0)
+    assert result.triggers == ("calendar",)
+    assert result.ledger.trades[0].tolist() == pytest.approx([after / 2.0 - 60.0, after / 2.0 - 40.0], abs=1e-10)
+    assert result.nav.iloc[-1] == pytest.approx(after, abs=1e-10)
 
 
 def left_by_a_flow(make_market: MakeMarket, seed: int, sign: float, cost: np.ndarray) -> tuple[np.ndarray, ...]:
