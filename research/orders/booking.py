@@ -134,12 +134,10 @@ def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...
     A dividend is of the units that were held at the close before its ex-date, and is not proposed in an account in
     which an entry of the broker booked it. Both are in the order of their days.
     """
-    paid = {(entry.event, entry.account) for entry in book.entries}
+    unpaid = {(each.event, each.account) for each in book.unpaid_of(portfolio.quoted)}
     known = {*(each.name for each in book.splits), *book.opening.has}
     rest = (
-        replace(
-            event, cash={account: cash for account, cash in event.cash.items() if (event.name, account) not in paid}
-        )
+        replace(event, cash={account: cash for account, cash in event.cash.items() if (event.name, account) in unpaid})
         for event in all_events(book, portfolio)
         if event.name not in known
     )

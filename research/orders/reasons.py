@@ -262,7 +262,7 @@ class Reasons:
         sized, position = self.sized, self.sized.position
         if sized.units[i] > 0.0 or position.cash >= -position.debt:
             return ""
-        move, reserve = position.limits.adverse_move, position.limits.reserve * position.nav
+        move, reserve = position.limits.adverse_move, position.limits.stays(position.nav)
         if move * sized.sells > reserve:
             return f", so that cash pays the withdrawal even if sells fill {percent(move, 2)} lower"
         return ", so that the reserve stays in cash" if reserve else ", so that cash pays the withdrawal"

@@ -310,11 +310,14 @@ class TradeList:
     @property
     def _reserve(self) -> tuple[str, ...]:
         """A note that cash stays below the reserve, where sells could not reach it."""
-        share, position = self.sized.position.limits.reserve, self.sized.position
-        reserve, cash, basis = share * position.nav, self.sized.cash, self.portfolio.basis
+        position, basis = self.sized.position, self.portfolio.basis
+        reserve, cash = position.limits.stays(position.nav), self.sized.cash
         if cash >= reserve - CENT:
             return ()
-        when, of_nav = " after the orders" if self.sized.moved.any() else "", f"{share / BASIS_POINT:.2f} bp of NAV"
+        when, of_nav = (
+            " after the orders" if self.sized.moved.any() else "",
+            f"{reserve / position.nav / BASIS_POINT:.2f} bp of NAV",
+        )
         return (f"Cash{when} is {cash:,.2f} {basis}, below the reserve of {reserve:,.2f} {basis} ({of_nav}).",)
 
     @property

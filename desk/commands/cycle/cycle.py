@@ -95,13 +95,14 @@ def make_cycle(
         today, held = today_of(as_of, portfolio.market.calendar), acting.held_back(act)
         assert today is not None  # a text always gives a day
         given, desk = _given(journal, portfolio), _desk(file, portfolio)
+        last = acting.Outcome("")
         if desk is None:
             before, reality = "", _not_compared(portfolio)
         else:
             path = None if _without(given) else acting.waiting_list(portfolio)
-            sent = "" if path is None else acting.send_waiting(desk, path, today)
+            last = acting.Outcome("") if path is None else acting.send_waiting(desk, path, today)
             before, reality, portfolio = _begun(desk, load, journal, today, held or _without(given))
-            before = "\n\n".join(filter(None, (sent, before)))
+            before = "\n\n".join(filter(None, (last.text, before)))
         policy, name, run = policy_now(portfolio, "", reports)
         progress.stage("running the cycle")
         past = past_words(journal, portfolio, policy)
@@ -133,7 +134,7 @@ def make_cycle(
     failed = {each.name for each in made.decision.controls if each.effect != "passes"}
     halts = _halts(made)
     said += [halts] if halts else []
-    asks = status in ASKING or outcome.asks or bool(halts) or bool(failed & {JOURNAL_CONTROL, OPEN_ORDERS})
+    asks = status in ASKING or outcome.asks or last.asks or bool(halts) or bool(failed & {JOURNAL_CONTROL, OPEN_ORDERS})
     said.append(next_steps(document, status, sending))
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 

@@ -1,10 +1,11 @@
 """Acts of a cycle at the venue of its file: it finishes its last list, holds the book beside it, and sends a list."""
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -43,11 +44,12 @@ from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError
 from foundation.home import home_folder
+from research.market import Market
 from research.market.calendars import day_at
 from research.orders import trade_list
 from research.orders.bookkeeping.importing import with_activity
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.holdings.book import read_book, write_book
+from research.portfolio.holdings.book import read_book, splits_since, write_book
 from research.rules import Never
 
 ACTS = "REBALANCE_ACTS"  # environment variable: PORTFOLIO@VENUE, with commas between several
@@ -66,6 +68,21 @@ class Desk(NamedTuple):
     book: str
     venue: str
     folder: Path
+
+
+class Outcome(NamedTuple):
+    """The outcome of a list.
+
+    text     : in words.
+    is_tried : false where it was not to be sent now.
+    asks     : true where a person is asked: a check failed, or an order was not taken.
+    later    : session in which the same cycle is to run again, to send it then; "" for none.
+    """
+
+    text: str
+    is_tried: bool = False
+    asks: bool = False
+    later: str = ""
 
 
 def held_back(act: bool) -> str:
@@ -105,7 +122,8 @@ def finish(desk: Desk, journal: Journal, held: str) -> Iterator[str]:
     why = held if is_own and venues == [desk.venue] else held or "a person sent it, and goes on with it"
     session = read_document(path).get("sending", {}).get("expires", "")
     try:
-        with ready(_asked(desk, path, venues, session)) as (prepared, _, silent):
+        has = venues == [PaperVenue.name] and _market_of(desk, session) is not None
+        with ready(Asked(path, venues, portfolio=desk.file if has else None)) as (prepared, _, silent):
             for each in prepared:
                 if why:
                     each.execution.stop = lambda: why
@@ -136,7 +154,7 @@ def compared(
         try:
             with venue_of(desk.venue, document, given="cycle: acts: venue is") as venue:
                 if isinstance(venue, PaperVenue):
-                    venue.take_events(portfolio, book.opened)
+                    venue.take_events(portfolio, book)
                 there, today = at_venue(venue, portfolio, book), day_at(venue.now(), portfolio.market.calendar)
         except NotKnown as error:
             silent = f"{desk.venue} gives no answer, and was not compared with book {desk.book}: {error}"
@@ -175,21 +193,6 @@ def _at_rest(portfolio: Portfolio, assets: Collection[str]) -> Portfolio:
     return replace(portfolio, market=replace(market, instruments=market.instruments.assign(trading=words)))
 
 
-class Outcome(NamedTuple):
-    """The outcome of a list.
-
-    text     : in words.
-    is_tried : false where it was not to be sent now.
-    asks     : true where a person is asked: a check failed, or an order was not taken.
-    later    : session in which the same cycle is to run again, to send it then; "" for none.
-    """
-
-    text: str
-    is_tried: bool = False
-    asks: bool = False
-    later: str = ""
-
-
 def waiting_list(portfolio: Portfolio) -> Path | None:
     """The list of the newest cycle, where it waits on paper for the bars of its session; else None."""
     if portfolio.cycle.acts is None or portfolio.cycle.acts.venue != PaperVenue.name:
@@ -202,25 +205,25 @@ def waiting_list(portfolio: Portfolio) -> Path | None:
     return path if path.is_file() else None
 
 
-def send_waiting(desk: Desk, path: Path, today: pd.Timestamp) -> str:
-    """Send a list to paper that waits for the bars of its session; what became of it in words, "" while it waits.
+def send_waiting(desk: Desk, path: Path, today: pd.Timestamp) -> Outcome:
+    """Send a list to paper that waits for the bars of its session; it is not tried while it waits.
 
     today : day of the cycle.
     """
     document = read_document(path)
     session, unsent = document["sending"]["expires"], f"List {list_id(document['hash'])} is not sent: "
-    asked = _asked(desk, path, [desk.venue], session)
-    if session > f"{today:%Y-%m-%d}" or asked.portfolio is None:
-        return ""
-    if why := held_back(act=True):
-        return f"{unsent}{why}."
+    market = _market_of(desk, session) if session <= f"{today:%Y-%m-%d}" else None
+    if market is None:
+        return Outcome("")
+    if why := held_back(act=True) or _split_since(market, document):
+        return Outcome(f"{unsent}{why}.")
     try:
-        with ready(asked) as ((prepared,), *_):
+        with ready(Asked(path, [desk.venue], portfolio=desk.file)) as ((prepared,), *_):
             if prepared.is_refused:
-                return f"{unsent}{' '.join(prepared.faults)}"
-            return _sent(prepared).text
+                return Outcome(f"{unsent}{' '.join(prepared.faults)}", is_tried=True, asks=True)
+            return _sent(prepared)
     except (ConfigError, NotKnown) as error:
-        return f"{unsent}{error}"
+        return Outcome(f"{unsent}{error}", is_tried=True, asks=True)
 
 
 def _list_path(folder: Path, close: str, ticket: str) -> Path:
@@ -239,12 +242,15 @@ def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
     if read_document(path)["hash"] != ticket:
         changed = f"{desk.file} was changed since the list was made. Run the cycle again."
         return Outcome(f"Nothing is sent: {changed}", is_tried=True, asks=True)
-    is_paper, asked = desk.venue == PaperVenue.name, _asked(desk, path, [desk.venue], f"{session:%Y-%m-%d}")
-    if is_paper and asked.portfolio is None:
+    is_paper = desk.venue == PaperVenue.name
+    market = _market_of(desk, f"{session:%Y-%m-%d}") if is_paper else None
+    if is_paper and market is None:
         waits = f"Its orders wait on paper for the bars of {session:%Y-%m-%d}: the next cycle has them filled."
         return Outcome(waits, later=f"{session:%Y-%m-%d}")
+    if market is not None and (why := _split_since(market, read_document(path))):
+        return Outcome(f"Nothing is sent: {why}.", is_tried=True)
     try:
-        with ready(asked) as ((prepared,), *_):
+        with ready(Asked(path, [desk.venue], portfolio=desk.file if is_paper else None)) as ((prepared,), *_):
             last = read_book(desk.book).blotter
             now = today if is_paper else pd.Timestamp(prepared.moment.today)
             if last.asked == made.portfolio.date.date() and last.ticket != ticket:
@@ -271,7 +277,19 @@ def _sent(prepared: Ready) -> Outcome:
     return Outcome(text, is_tried=True, asks=has_failed(prepared, sent))
 
 
-def _asked(desk: Desk, path: Path, venues: list[str], session: str) -> Asked:
-    """A ticket at venues; paper fills by the bars of the file's market where it has the session already."""
-    has = venues == [PaperVenue.name] and np.datetime64(session, "D") in load_portfolio(desk.file).market.days
-    return Asked(path, venues, portfolio=desk.file if has else None)
+def _market_of(desk: Desk, session: str) -> Market | None:
+    """The market of the file, by whose bars paper fills, where it has a session already."""
+    market = load_portfolio(desk.file).market
+    return market if np.datetime64(session, "D") in market.days else None
+
+
+def _split_since(market: Market, document: Mapping[str, Any]) -> str:
+    """The reason why the orders of a list are for units of before: an asset of them was split; "" where none was."""
+    ordered = {order["asset"] for order in document["orders"]}
+    session = date.fromisoformat(document["sending"]["expires"])
+    for split in splits_since(market, date.fromisoformat(document["last_close"])):
+        if split.asset in ordered and split.day <= session:
+            return (
+                f"{split.asset} was split on {split.day}, and its orders are for units of before. A cycle decides anew"
+            )
+    return ""

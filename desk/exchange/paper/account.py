@@ -4,7 +4,7 @@ A buy may be paid with the proceeds of a sale that settle no later than the buy 
 on no day from its settlement on may cash be below zero. Units that were bought may be sold at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -17,7 +17,7 @@ from desk.exchange.paper.prices import Bar
 from desk.exchange.ticket_orders import flows_of
 from foundation.canonical import content_hash
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.blotter import NO_AMOUNT, BookExchange
 from research.portfolio.holdings.book import dividends_since, splits_since
 from research.portfolio.holdings.rates import rounded
 
@@ -165,35 +165,43 @@ def openings_of(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> tuple[O
 
 @dataclass(frozen=True)
 class PaperEvent:
-    """A split or a dividend before the open of a day.
+    """A split, a dividend or an exchange of units before the open of a day.
 
-    name : of the event in a book.
-    by   : units after a split for one before.
-    paid : of a dividend, the amount of `currency` for a unit before that day's split; zero of a split.
+    name     : of the event in a book.
+    per_unit : kind, symbol or currency, and amount that come for each unit of `symbol`, or go where below zero.
     """
 
     symbol: str
     day: date
     name: str
-    by: Decimal = Decimal(1)
-    paid: Decimal = NO_AMOUNT
-    currency: str = ""
+    per_unit: tuple[tuple[Kind, str, Decimal], ...]
 
-    def flow(self, account: str, units: Decimal) -> Opening:
-        """The units or the cash that it brings to an account of so many units."""
-        if self.currency:
-            return Opening(account, "cash", self.currency, rounded(self.currency, units * self.paid), self.name)
-        return Opening(account, "units", self.symbol, units * (self.by - 1), self.name)
+    def flows(self, account: str, units: Decimal) -> Iterator[Opening]:
+        """The units and the cash that it brings to an account of so many units."""
+        for kind, item, amount in self.per_unit:
+            whole = units * amount
+            yield Opening(account, kind, item, rounded(item, whole) if kind == "cash" else whole, self.name)
 
 
-def events_since(portfolio: Portfolio, close: date, last: date) -> tuple[PaperEvent, ...]:
-    """The splits and dividends after a close, up to a day, as the market of a portfolio knows them, by day."""
-    market, found = portfolio.quoted, list[PaperEvent]()
-    for each in splits_since(market, close):
-        found.append(PaperEvent(portfolio.ticket.symbol(each.asset), each.day, each.name, each.by))
+def events_since(
+    portfolio: Portfolio, close: date, last: date, exchanges: Iterable[BookExchange] = ()
+) -> tuple[PaperEvent, ...]:
+    """The splits and dividends after a close, up to a day, by the market of a portfolio, and exchanges of its book.
+
+    They are in the order of their days; a dividend, of units before the open of its day, comes before a split.
+    """
+    market, symbol, found = portfolio.quoted, portfolio.ticket.symbol, list[PaperEvent]()
     for paid in dividends_since(market, close):
-        about = (paid.day, paid.name, Decimal(1), paid.paid, paid.currency)
-        found.append(PaperEvent(portfolio.ticket.symbol(paid.asset), *about))
+        found.append(PaperEvent(symbol(paid.asset), paid.day, paid.name, (("cash", paid.currency, paid.paid),)))
+    for split in splits_since(market, close):
+        of = symbol(split.asset)
+        found.append(PaperEvent(of, split.day, split.name, (("units", of, split.by - 1),)))
+    for each in exchanges:
+        of, into = symbol(each.asset), symbol(each.into)
+        parts: list[tuple[Kind, str, Decimal]] = [("units", into, each.by)] if into else []
+        parts += [("units", of, Decimal(-1))] if each.share == 1 else []
+        parts += [("cash", each.currency, each.cash)] if each.cash else []
+        found.append(PaperEvent(of, each.day, each.name, tuple(parts)))
     return tuple(sorted((each for each in found if each.day <= last), key=lambda each: each.day))
 
 
@@ -202,8 +210,9 @@ def opened_with(opening: Opening, events: Sequence[PaperEvent]) -> Iterator[Open
     yield opening
     units = opening.amount
     for each in (each for each in events if opening.kind == "units" and each.symbol == opening.item):
-        yield each.flow(opening.account, units)
-        units *= each.by
+        for flow in each.flows(opening.account, units):
+            yield flow
+            units += flow.amount if (flow.kind, flow.item) == ("units", opening.item) else 0
 
 
 def _openings(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> Iterator[Opening]:

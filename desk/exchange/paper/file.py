@@ -6,7 +6,7 @@ Balances are openings, flows and fills added up: whoever adds the rows up again 
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -138,8 +138,8 @@ class PaperFile:
         moved = [(account.name, *key, str(account.balances[key])) for key in sorted(account.changed)]
         self.rows.executemany("INSERT OR REPLACE INTO balances VALUES (?, ?, ?, ?, ?)", moved)
 
-    def happen(self, event: PaperEvent) -> None:
-        """Let a split or a dividend reach the accounts that had units of its symbol before its day, once.
+    def happen(self, event: PaperEvent, accounts: Collection[str]) -> None:
+        """Let an event reach those of these accounts that had units of its symbol before its day, once.
 
         What opens an account is of the close before its first session.
         """
@@ -152,12 +152,11 @@ class PaperFile:
             known = self.rows.execute(
                 "SELECT 1 FROM flows WHERE ticket = ? AND account = ?", [event.name, account]
             ).fetchone()
-            if known or not first or first > day:
+            if account not in accounts or known or not first or first > day:
                 continue
             traded = self.rows.execute(since, [account, symbol, day]).fetchall()
             before = Decimal(amount) - sum((sign * Decimal(units) for sign, units in traded), Decimal())
-            reached = self.account(account, [event.flow(account, before)], event.day)
-            self.write(reached)
+            self.write(self.account(account, event.flows(account, before), event.day))
 
     # -- orders and fills ----------------------------------------------------------------------------------------------
 

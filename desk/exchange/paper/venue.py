@@ -43,6 +43,7 @@ from research.market.calendars import session_after
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT
+from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.rates import rounded
 from research.portfolio.keys.ticket import ORDER_TYPES, tick
 
@@ -177,7 +178,7 @@ class PaperVenue:
         """
         with self.file.transaction():
             for each in self._events:
-                self.file.happen(each)
+                self.file.happen(each, self._own)
             accounts = {self._key(each.account): self._account(each.account) for each in self._openings if each.ticket}
             for order, client_id in orders:
                 if self.file.number(client_id) is None:
@@ -233,11 +234,20 @@ class PaperVenue:
         """The fills since a moment, the oldest first, with the model's quotes: `order_id` is the client id."""
         return self.file.fills(since, self.name)
 
-    def take_events(self, portfolio: Portfolio, since: date) -> None:
-        """Let the splits and dividends of a portfolio's market after a close reach the accounts that they found."""
+    def take_events(self, portfolio: Portfolio, book: Book) -> None:
+        """Let what happened since a book was opened reach the accounts that were there: by the market, and by the book.
+
+        Units that came from elsewhere, or went there, come to an account of the same number.
+        """
+        numbers = {each.name: each.number for each in portfolio.accounts}
         with self.file.transaction():
-            for each in events_since(portfolio, since, portfolio.date.date()):
-                self.file.happen(each)
+            for each in events_since(portfolio, book.opened, portfolio.date.date(), book.exchanges):
+                self.file.happen(each, self._own)
+            for moved in book.transfers:
+                account = self._key(numbers.get(moved.account, portfolio.ticket.account))
+                if self.file.knows(account):
+                    about = (account, "units", portfolio.ticket.symbol(moved.asset), moved.units, moved.transfer_id)
+                    self.file.write(self.file.account(account, [Opening(*about)], moved.day))  # type: ignore[arg-type]
 
     # -- what it knows -------------------------------------------------------------------------------------------------
 
@@ -271,6 +281,11 @@ class PaperVenue:
             symbol: SymbolRules(bar.lot, tick(bar.currency, bar.close) if bar.close and bar.currency else None)
             for symbol, bar in known.items()
         }
+
+    @property
+    def _own(self) -> set[str]:
+        """The accounts of the portfolio that it plays."""
+        return {self._key(each.account) for each in self._openings}
 
     def _key(self, account: str) -> str:
         return account or self.unnamed

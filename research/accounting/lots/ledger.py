@@ -246,7 +246,8 @@ class _Fold:
                     self._sell(LotTrade(event.day, ("", ""), self.asset, account, -units, -units * event.cash))
             return
         moved = [self._become(lot, event) for lot in self.lots]
-        into.lots = into._by_account([*into.lots, *moved])
+        unknown = {a for a in self.held if self._is_unknown(a) or into._is_unknown(a)}
+        into.lots = into._by_account(lot for lot in [*into.lots, *moved] if lot.account not in unknown)
         for account, units in self.held.items():
             into.held[account] = into.held.get(account, 0.0) + units * event.by
         if event.share < 1.0:
@@ -257,6 +258,11 @@ class _Fold:
             into._losses += [replace(each, units=each.units * event.by, a_unit=each.a_unit / event.by)
                              for each in self._losses]  # fmt: skip
         self.lots, self._losses, self.held = [], [], dict.fromkeys(self.held, 0.0)
+
+    def _is_unknown(self, account: str) -> bool:
+        """True if a taxable account has units of lots that are not known, as those that join them then are."""
+        own, _ = self._of(account)
+        return account not in self.sheltered and self.held.get(account, 0.0) > LEFT_OVER and not own
 
     def _become(self, lot: TaxLot, event: LotExchange) -> TaxLot:
         """The lot of other units that a lot becomes; a gain on the cash that is paid besides is a sale."""

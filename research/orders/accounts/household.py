@@ -208,7 +208,7 @@ def division_problem(
     cash = np.array([account.cash for account in accounts])
     owed = np.array([portfolio.owed.get(account.name, 0.0) for account in accounts])
     wealth = held @ position.prices + cash
-    reserves = (position.limits.reserve - owed.sum() / wealth.sum()) * wealth + owed
+    reserves = position.limits.reserve * wealth + owed
     if portfolio.currencies is not None:
         reserves = np.maximum(reserves, portfolio.currencies.rounding_bound)
     swaps = position.quoted & position.tradable & position.buyable & position.sellable & (request.way == 0.0)

@@ -4,6 +4,7 @@ A dividend is known by the market's data, a deposit or a withdrawal by the list 
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
 from foundation.errors import DataError
 from research.orders.booking import CorporateAction, all_events
@@ -110,14 +111,20 @@ def _check(book: Book, entry: CashEntry) -> None:
 
 
 def _event_of(book: Book, portfolio: Portfolio, entry: CashEntry) -> CorporateAction | None:
-    """The dividend of the market's data that an entry of the broker is."""
+    """The dividend of the market's data that an entry of the broker is: of those not paid the nearest amount."""
     events = [
         event
         for event in (all_events(book, portfolio, entry.asset) if entry.asset else ())
         if event.split == 1 and entry.account in event.cash
         if 0 <= (entry.day - event.day).days <= PAY_DAYS
     ]
-    return events[-1] if events else None
+    paid = {each.event for each in book.entries if each.account == entry.account and not _is_preliminary(each)}
+    unpaid = [event for event in events if event.name not in paid]
+
+    def apart(event: CorporateAction) -> Decimal:
+        return abs(entry.amount / event.cash[entry.account] - 1)
+
+    return min(reversed(unpaid), key=apart) if unpaid else events[-1] if events else None
 
 
 def _booked(book: Book, entry: CashEntry) -> Book:

@@ -1,5 +1,6 @@
 """Mergers, renamings, spin-offs, delistings, and units that come from other accounts, from a table, into a book."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -35,13 +36,18 @@ def with_exchanges(book: Book, portfolio: Portfolio, path: Path) -> tuple[Book, 
     exchanges, transfers = tuple[BookExchange, ...](), tuple[BookTransfer, ...]()
     if "into" in header_of(path):
         read = read_rows(path, EXCHANGE[0], EXCHANGE[1], reader.exchange)
-        exchanges = tuple(each for each in read if each not in book.exchanges)
+        exchanges = tuple(each for each in dict.fromkeys(read) if each not in book.exchanges)
     else:
         came = read_rows(path, TRANSFER[0], TRANSFER[1], reader.transfer)
-        transfers = tuple(each for each in came if each.transfer_id not in known)
+        ids = Counter(each.transfer_id for each in came)
+        if (twice := next((name for name, count in ids.items() if count > 1), None)) is not None:
+            raise DataError(f"{path.name}: id {twice} is there twice. Give each transfer an id of its own.")
+        transfers = tuple(each for each in came if each not in book.transfers)
+        if (same := next((each for each in transfers if each.transfer_id in known), None)) is not None:
+            raise DataError(f"{path.name}: {same.transfer_id} is booked otherwise. Give this one its own id.")
     gone = {each.asset for each in exchanges if each.share == 1}
-    left = {order.order_id for order in book.blotter.open if order.asset in gone}
-    sent = tuple(order for order in book.sent if order.order_id not in left)
+    orders = zip(book.sent, book.blotter.orders, strict=True)
+    sent = tuple(order for order, now in orders if not (now.left and order.asset in gone))
     made = replace(book, exchanges=(*book.exchanges, *exchanges), transfers=(*book.transfers, *transfers), sent=sent)
     check_units(made, portfolio, book)
     words = [each.words for each in exchanges]
@@ -74,7 +80,7 @@ class _Reader:
         if into and cash and not price:
             raise DataError(f"cash beside {into}, without its price: gains on the cash are reckoned by it. Give price.")
         made = BookExchange(asset, day, into, by, cash, self._currency(cells), price, share)
-        same = [each for each in self.book.exchanges if each.name == made.name and each != made]
+        same = [each for each in self.book.exchanges if (each.name, each.into) == (made.name, into) and each != made]
         if same:
             raise DataError(f"{made.name} is booked otherwise: {same[0].words}. Open the book anew to change it.")
         return made
@@ -88,6 +94,8 @@ class _Reader:
         acquired = self._day(cells, "acquired", earlier=True)
         if not units or acquired > day:
             raise DataError("units that are none, or were acquired after they came. Correct the row.")
+        if units > 0 and "price" not in cells:
+            raise DataError("no price: write what a unit that came had cost, 0 where it had cost nothing.")
         named = cells.get("id", "-".join(filter(None, ("transfer", asset, f"{day}", account, f"{units:f}"))))
         return BookTransfer(named, day, account, asset, units, acquired, self._number(cells, "price"),
                             self._currency(cells))  # fmt: skip

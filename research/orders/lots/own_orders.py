@@ -97,7 +97,7 @@ def _of_all(portfolio: Portfolio, orders: Orders, kept: float) -> Iterator[str]:
     if (short := position.short(units, cash_floor(position, position, kept, position.units + units))) > 0.0:
         yield (
             f"cash does not pay the orders{f' to buy {buys}' if buys else ''}: {short:,.2f} {basis} are missing, with "
-            f"their costs, the reserve of {limits.reserve * nav:,.2f} and prices worse by "
+            f"their costs, the reserve of {limits.stays(nav):,.2f} and prices worse by "
             f"{percent(limits.adverse_move, 2)}. Buy less, or sell more."
         )
     if limits.most is not None and sent > limits.most:

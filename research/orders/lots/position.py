@@ -271,7 +271,7 @@ def countable(lots: Array, units: Array) -> Array:
 
 
 def order_limits(portfolio: Portfolio, nav: float) -> OrderLimits:
-    """The limits of the orders, whose reserve has dividends that are owed, and the rounding of several currencies.
+    """The limits of the orders, with dividends that are owed, and a reserve for the rounding of several currencies.
 
     nav : currency.
     """
@@ -279,7 +279,7 @@ def order_limits(portfolio: Portfolio, nav: float) -> OrderLimits:
     reserve = limits.reserve
     if currencies is not None:
         reserve = max(reserve, max(len(portfolio.accounts), 1) * currencies.rounding_bound / nav)
-    return replace(limits, reserve=reserve + sum(portfolio.owed.values()) / nav)
+    return replace(limits, reserve=reserve, owed=sum(portfolio.owed.values()))
 
 
 def _covariance(portfolio: Portfolio) -> Array:

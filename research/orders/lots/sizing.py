@@ -318,7 +318,7 @@ def cash_floor(position: Position, state: Position, kept: float, exact: Array) -
     kept     : currency that stays, where that is more than the reserve.
     exact    : (n,) units after these orders.
     """
-    wanted = max(position.limits.reserve * position.nav, kept)
+    wanted = max(position.limits.stays(position.nav), kept)
     if position.cash < -position.debt:  # a withdrawal is owed, an earlier debt is not
         return wanted - position.debt
     if state.cash >= wanted:

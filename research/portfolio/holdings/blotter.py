@@ -147,7 +147,7 @@ class BookExchange:
     @property
     def name(self) -> str:
         """The name by which it is booked."""
-        return f"exchange-{self.asset}-{self.day}"
+        return "-".join(filter(None, ("exchange", self.asset, self.into, f"{self.day}")))
 
     @property
     def words(self) -> str:

@@ -300,14 +300,23 @@ class Book:
 
         market : as for `dividends_of`.
         """
-        paid = {(entry.event, entry.account) for entry in self.entries}
         first = market.dates[-1].date() - timedelta(days=PAY_DAYS)
-        owed = [
-            replace(each, assumed=True)
-            for each in self.dividends_of(market)
-            if each.day >= first and (each.event, each.account) not in paid and each.event not in self._has
-        ]
+        owed = [replace(each, assumed=True) for each in self.unpaid_of(market) if each.day >= first]
         return replace(self, entries=(*self.entries, *owed)) if owed else self
+
+    def unpaid_of(self, market: Market) -> Iterator[CashEntry]:
+        """Those of `dividends_of` that are not booked, nor paid by an entry that came before the data knew of them."""
+        paid = {(entry.event, entry.account) for entry in self.entries}
+        early = [each for each in self.entries if each.kind == "dividend" and not each.event]
+        for each in self.dividends_of(market):
+            if (each.event, each.account) in paid or each.event in self._has:
+                continue
+            same = [of for of in early if (of.asset, of.account) == (each.asset, each.account)]
+            near = [of for of in same if 0 <= (of.day - each.day).days <= PAY_DAYS and of.currency == each.currency]
+            if near:
+                early.remove(min(near, key=lambda of: abs(of.amount - each.amount)))
+            else:
+                yield each
 
     @property
     def owed(self) -> tuple[CashEntry, ...]:

@@ -34,6 +34,7 @@ class OrderLimits:
     objective     : quantity that whole lots minimise besides costs, their distance from the exact step: "gap", the sum
                     of the absolute distances of assets and cash, or "tracking_error", ex ante.
     max_age       : sessions since the day of a price, beyond which it is too old for orders.
+    owed          : dividends in cash that are not paid yet, which stay beside the reserve, currency.
     """
 
     reserve: float = 0.001
@@ -44,6 +45,11 @@ class OrderLimits:
     max_age: int = 2
     objective: Objective = GAP
     weights: tuple[WeightLimit, ...] = ()
+    owed: float = 0.0
+
+    def stays(self, nav: float) -> float:
+        """Cash that stays after the orders and their costs, currency."""
+        return self.reserve * nav + self.owed
 
     @property
     def once_a_close(self) -> bool:
@@ -52,7 +58,7 @@ class OrderLimits:
 
 
 NO_LIMITS = OrderLimits(reserve=0.0, adverse_move=0.0)  # cash may be spent to the last cent
-NUMBERS = tuple(f.name for f in fields(OrderLimits) if f.name != "weights")
+NUMBERS = tuple(f.name for f in fields(OrderLimits) if f.name not in ("weights", "owed"))
 
 
 @record

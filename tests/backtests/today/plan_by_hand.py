@@ -1,6 +1,6 @@
 """A plan played once more in plain Python: two funds, yearly amounts, costs, average-cost tax, a calendar or a band."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -61,6 +61,7 @@ class ByHand:
                     goes = amount / PARTS[plan.every]
             gone += goes - comes
             self.cash += comes - goes
+            held = replace(self, values=self.values.copy(), paid=self.paid.copy())
             lacking = self.tax * max(float((self.values - self.paid).sum()) - self.losses, 0.0) - self.nav
             if self.nav <= 0.0 or (self.cash < 0.0 and not self.sell_for_cash()):  # all is sold, and its gains taxed
                 taken[m // 12] += max(goes - max(lacking, 0.0), 0.0) / price
@@ -72,6 +73,8 @@ class ByHand:
             weights = self.values / self.nav
             off = max(*np.abs(weights - self.target), abs(self.cash / self.nav - (1.0 - self.target.sum())))
             if (self.months and m == 1) or (m > 0 and dates[m].month in self.months) or off > self.band:
+                for each in fields(self):  # one trade, of what came or went and of the policy
+                    setattr(self, each.name, getattr(held, each.name))
                 self.trade(self.target.copy(), 1.0 - self.target.sum())
             if m % 12 == 0:
                 navs[m // 12] = self.nav

@@ -13,7 +13,7 @@ from watched import DAYS, SETTINGS, steady, with_book
 from desk.commands.cycle.cycle import make_cycle
 from desk.cycle.live import CAUSES, beside
 from desk.exchange.paper import PaperVenue
-from research.orders import trade_list
+from research.orders import Request, trade_list
 from research.portfolio import load_portfolio
 from research.portfolio.holdings.book import read_book
 
@@ -26,17 +26,17 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
 
 
-def desk(folder: Path, ex: int = EX) -> tuple[Path, list[str]]:
-    """A desk on paper, half in A and half in B; A pays on a row, and its price falls by as much."""
+def desk(folder: Path, ex: int = EX, split: float = 1.0) -> tuple[Path, list[str]]:
+    """A desk on paper, half in A and half in B; A pays on a row, and its price falls by as much; it may split then."""
     lines = {name: SETTINGS["lines"][name] | {"shares": shares} for name, shares in (("A", 60), ("B", 80))}
     band = {"policies": {"band": {"rule": "threshold", "band": 0.04}}, "policy": "band", "dividends": "cash"}
     acts = {"acts": {"venue": "paper", "notional": 1e6, "turnover": 0.5}, "worlds": 100}
     file = steady(folder, {"lines": lines, "cycle": acts, **band})
     days = list(pd.read_csv(folder / "prices.csv")["date"])
-    dividend, close = np.zeros(DAYS), np.full(DAYS, 100.0)
-    dividend[ex], close[ex:] = PAID, 100.0 - PAID
-    rows = [pd.DataFrame({"asset_id": "A", "session": days, "close": close, "dividend": dividend})]
-    rows += [pd.DataFrame({"asset_id": "B", "session": days, "close": 50.0, "dividend": 0.0})]
+    dividend, close, by = np.zeros(DAYS), np.full(DAYS, 100.0), np.ones(DAYS)
+    dividend[ex], close[ex:], by[ex] = PAID / split, (100.0 - PAID) / split, split
+    rows = [pd.DataFrame({"asset_id": "A", "session": days, "close": close, "dividend": dividend, "split": by})]
+    rows += [pd.DataFrame({"asset_id": "B", "session": days, "close": 50.0, "dividend": 0.0, "split": 1.0})]
     pd.concat(rows).to_csv(folder / "rows.csv", index=False)
     made = rebalance("data", "import", folder / "rows.csv", "--as", "paid", "--adjustment", "raw", "--currency", "USD")
     assert made.status == 0, made.err
@@ -46,10 +46,12 @@ def desk(folder: Path, ex: int = EX) -> tuple[Path, list[str]]:
     return with_book(file, days[OPENED]), days
 
 
-@pytest.mark.parametrize("ex", [EX, TRADED])
-def test_paper_pays_on_the_ex_date_what_was_held_before_it_and_it_is_booked(tmp_path: Path, ex: int) -> None:
+@pytest.mark.parametrize(("ex", "split"), [(EX, 1.0), (TRADED, 1.0), (EX, 2.0), (EX, 0.5)])
+def test_paper_pays_on_the_ex_date_what_was_held_before_it_and_it_is_booked(
+    tmp_path: Path, ex: int, split: float
+) -> None:
     """On the day of the first list, 60 are held at the open and 50 at the close."""
-    file, days = desk(tmp_path, ex)
+    file, days = desk(tmp_path, ex, split)
     assert make_cycle(file, days[OPENED]).status == "executed"
     nav = load_portfolio(file, as_of=days[TRADED]).nav
     for row in range(TRADED, EX + 6):
@@ -60,6 +62,19 @@ def test_paper_pays_on_the_ex_date_what_was_held_before_it_and_it_is_booked(tmp_
     (entry,) = read_book("steady").entries
     held = 60 if ex == TRADED else 50
     assert (entry.event, float(entry.amount)) == (f"dividend-A-{days[ex]}", PAID * held)
+
+
+@pytest.mark.parametrize("row", ["A,{},B,2,,,,", "A,{},,,96,,,", "A,{},B,1,50,USD,50,"])
+def test_what_becomes_of_units_reaches_paper_too(tmp_path: Path, row: str) -> None:
+    file, days = desk(tmp_path)
+    make_cycle(file, days[OPENED])
+    table = tmp_path / "events.csv"
+    table.write_text(f"asset,date,into,units,cash,currency,price,cost_share\n{row.format(days[EX + 1])}\n")
+    make_cycle(file, days[EX])
+    assert rebalance("desk", "book", "fill", "steady", table).status == 0
+    ran = make_cycle(file, days[EX + 1])
+    assert "Book steady and paper agree." in ran.text
+    assert read_book("steady").holders[0].units["A"] == 0
 
 
 def test_what_is_owed_is_in_nav_and_is_not_spent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +93,8 @@ def test_what_is_owed_is_in_nav_and_is_not_spent(tmp_path: Path, monkeypatch: py
     band = {"rule": "threshold", "band": 0.001}
     bought = trade_list(load_portfolio(file, {"policies.band": band}, as_of=days[EX]), owed.policies["band"])
     assert bought.sized.cash >= PAID * 50
+    out = trade_list(owed, owed.policies["band"], request=Request(-5_000.0))
+    assert out.sized.cash >= PAID * 50
     assert read_book("steady").entries == ()
 
 

@@ -1,9 +1,10 @@
 """A dividend is booked by the broker or by the market's data, a deposit by the broker or by its list, never by both."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from booked import later
 
@@ -53,6 +54,29 @@ def test_the_brokers_entry_takes_the_place_of_a_dividend_that_is_booked(market: 
     assert usd(with_entry(paid, market, second)) == Decimal("5303.00")
     with pytest.raises(DataError, match=r"257\.55 USD on 2023-01-31: it is booked already"):
         with_entry(paid, market, PAID)
+
+
+def test_each_payment_is_of_the_dividend_whose_amount_is_nearest(two: Portfolio, book: Book) -> None:
+    """600 of A pay 1 on one day and 5 on the next; 15 % less of each comes after both."""
+    dividends = np.zeros(two.market.shape)
+    dividends[-2:, 0] = 1.0, 5.0
+    opened = replace(book, opened=two.market.dates[-3].date())
+    market = replace(two, market=replace(two.market, dividends=dividends))
+    days = [f"{day:%Y-%m-%d}" for day in two.market.dates[-2:]]
+    paid = opened
+    for number, amount in enumerate(("510", "2550"), 1):
+        day = two.market.dates[-1].date() + timedelta(days=number)
+        paid = with_entry(paid, market, replace(PAID, entry_id=f"ib:{number}", day=day, amount=Decimal(amount)))
+    assert [entry.event for entry in paid.entries] == [f"dividend-A-{day}" for day in days]
+    assert paid.with_dividends_of(market.market) == paid
+
+
+def test_a_dividend_that_was_booked_before_the_data_knew_of_it_is_not_owed(market: Portfolio, book: Book) -> None:
+    early = with_entry(book, replace(market, market=replace(market.market, dividends=None)), PAID)
+    assert [entry.event for entry in early.entries] == [""]
+    assert early.with_dividends_of(market.market) == early
+    assert events_since(early, market) == ()
+    assert book.with_dividends_of(market.market).owed
 
 
 @pytest.mark.parametrize("entry", [

@@ -63,6 +63,12 @@ def test_units_become_others_and_cash(
     assert book_adapter().validate_json(book_adapter().dump_json(after)) == after
 
 
+def test_two_spin_offs_of_one_day_and_a_row_that_is_there_twice(two: Portfolio, book: Book, tmp_path: Path) -> None:
+    row = f"A,{DAY},B,0.1,,,,0.2\n"
+    once = booked(book, two, tmp_path, INTO + row + row)
+    assert held(once)["B"] == held(book)["B"] + 60
+
+
 def test_an_order_for_what_is_gone_is_dropped(two: Portfolio, book: Book, tmp_path: Path) -> None:
     orders = tuple(SentOrder(name, "", name, "sell", Decimal(10), price=100.0) for name in "AB")
     sent = replace(book, asked=date(2022, 12, 29), sent=orders)
@@ -91,6 +97,8 @@ def test_units_from_elsewhere_come_with_their_cost_and_day(two: Portfolio, book:
         (f"{INTO}A,30.12.2022,B,1,,,,\n", "date is '30.12.2022'. Write it as YYYY-MM-DD"),
         (f"{INTO}A,2020-01-02,B,1,,,,\n", "have it in them"),
         (f"{INTO}A,{DAY},,,1,EUR,,\n", "currency is 'EUR'. The book has cash in USD"),
+        (f"{CAME}A,{DAY},5,2021-03-01,,,,\n", "no price: write what a unit that came had cost"),
+        (f"{CAME}A,{DAY},5,2021-03-01,75.5,,,t\nA,{DAY},6,2021-03-01,75.5,,,t\n", "id t is there twice"),
         (f"{CAME}A,{DAY},0,2021-03-01,75.5,,,\n", "units that are none"),
         (f"{CAME}A,{DAY},5,2023-03-01,75.5,,,\n", "acquired after they came"),
         (f"{CAME}A,{DAY},5,2021-03-01,75.5,own,,\n", "account is 'own'"),
@@ -183,11 +191,13 @@ def test_a_book_is_an_independent_fold_in_any_order_of_arrival(events: list[Even
 
 def test_the_lots_of_a_book_go_with_its_units(two: Portfolio, tmp_path: Path) -> None:
     """600 at 90, merged into half as many and 2.5 in cash: a gain of 0.5 x 200 + 2.5 - 90, at most 2.5 a unit."""
-    lots = ((TaxLot(pd.Timestamp("2020-01-02"), 600.0, 90.0),), ())
+    lots = tuple(
+        (TaxLot(pd.Timestamp("2020-01-02"), units, price),) for units, price in ((600.0, 90.0), (1_400.0, 80.0))
+    )
     taxed = replace(two, tax_lots=TaxLots(TaxRules(rate=0.2, short_rate=0.3), lots))
     merged = booked(open_book(taxed, "desk"), taxed, tmp_path, f"{INTO}A,{DAY},B,0.5,2.5,USD,200,\n")
     ledger = ledger_of(taxed, merged)
     assert ledger.realised == {"2022": pytest.approx(600 * 2.5)}
-    assert [(lot.units, lot.price) for lot in ledger.lots["B"]] == [(300.0, pytest.approx(180.0))]
+    assert [(lot.units, lot.price) for lot in ledger.lots["B"]] == [(1_400.0, 80.0), (300.0, pytest.approx(180.0))]
     came = booked(merged, taxed, tmp_path, f"{CAME}A,{DAY},40,2021-03-01,75.5,,,t1\n")
     assert [(lot.units, lot.price) for lot in ledger_of(taxed, came).lots["A"]] == [(40.0, 75.5)]
