@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from desk.cycle.monitor import NORMAL_LEVEL
+from desk.exchange.paper import PaperVenue
 from foundation.blocks import with_minus
 from foundation.paper.text_tables import wrapped
 from research.orders.content import DISCLAIMER
@@ -175,6 +176,9 @@ def _to_send(status: str, on_day: str, sending: Sending) -> Iterator[str]:
     """The steps to a list that may be sent.  on_day : command that runs the cycle."""
     if status == "finalised" and sending.held:
         yield sending.held
+    elif status == "finalised" and sending.later and sending.venue == PaperVenue.name:
+        again = on_day.partition(" --as-of")[0]
+        yield f"The next cycle, after the close of {sending.later}, has the orders filled: {again}"
     elif status == "finalised" and sending.later:
         yield f"The list goes in the session of {sending.later}, when the same cycle runs again: {on_day}"
     else:

@@ -11,11 +11,14 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any, Literal
 
+import numpy as np
+
 from desk.exchange.paper.fill_model import FillModel, Part
 from desk.exchange.paper.orders import PaperOrder, exact
 from desk.exchange.paper.prices import Bar
 from desk.exchange.ticket_orders import flows_of
-from foundation.canonical import content_hash
+from foundation.arrays import Array
+from foundation.canonical import content_hash, decimal
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, BookExchange
 from research.portfolio.holdings.book import dividends_since, splits_since
@@ -213,6 +216,22 @@ def opened_with(opening: Opening, events: Sequence[PaperEvent]) -> Iterator[Open
         for flow in each.flows(opening.account, units):
             yield flow
             units += flow.amount if (flow.kind, flow.item) == ("units", opening.item) else 0
+
+
+def openings_by(portfolio: Portfolio) -> tuple[Opening, ...]:
+    """Units and cash of the accounts of a portfolio as it has them; an asset without a quote in units of its value."""
+    symbols = [portfolio.ticket.symbol(asset) for asset in portfolio.market.assets]
+    units = np.where(np.isnan(portfolio.shares), portfolio.holdings, portfolio.shares)
+    found: list[tuple[str, Array, Mapping[str, float]]] = [
+        (each.number, each.units, each.cash_by_currency(portfolio.basis)) for each in portfolio.accounts
+    ] or [(portfolio.ticket.account, units, portfolio.cash_by_currency)]
+    held = [
+        Opening(account, "units", symbol, decimal(count))
+        for account, counts, _ in found
+        for symbol, count in zip(symbols, counts.tolist(), strict=True)
+    ]
+    cash = [Opening(account, "cash", code, decimal(amount)) for account, _, of in found for code, amount in of.items()]
+    return (*held, *cash)
 
 
 def _openings(document: Mapping[str, Any], bars: Mapping[str, Bar]) -> Iterator[Opening]:

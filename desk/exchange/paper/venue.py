@@ -21,6 +21,7 @@ from desk.exchange.paper.account import (
     bookings,
     events_since,
     opened_with,
+    openings_by,
     openings_of,
     reservation,
 )
@@ -237,8 +238,10 @@ class PaperVenue:
     def take_events(self, portfolio: Portfolio, book: Book) -> None:
         """Let what happened since a book was opened reach the accounts that were there: by the market, and by the book.
 
-        Units that came from elsewhere, or went there, come to an account of the same number.
+        What it does not know of an account is from now on as the portfolio, which its book holds, has it. Units that
+        came from elsewhere, or went there, come to an account of the same number.
         """
+        self._openings = openings_by(portfolio)
         numbers = {each.name: each.number for each in portfolio.accounts}
         with self.file.transaction():
             for each in events_since(portfolio, book.opened, portfolio.date.date(), book.exchanges):

@@ -303,6 +303,28 @@ def test_a_booking_between_the_start_of_a_cycle_and_its_comparison_stays_whole(
     assert (ran.status, ran.cycle.portfolio.cash) == ("unreconciled", pytest.approx(float(cash[0])))
 
 
+def test_accounts_on_paper_agree_with_their_book_from_the_first_night(tmp_path: Path) -> None:
+    """The ira holds A alone and trades none of it."""
+    lines = {
+        name: {key: value for key, value in line.items() if key != "shares"} for name, line in SETTINGS["lines"].items()
+    }
+    accounts = {"own": {"kind": "taxable", "cash": 900.0, "shares": {"A": 20, "B": 100}, "number": "U1"},
+                "ira": {"kind": "sheltered", "cash": 0.0, "shares": {"A": 40}, "number": "U2"}}  # fmt: skip
+    changes = {"lines": lines, **BAND, "cycle": {"worlds": 100, "acts": ACTS}}
+    file = steady(tmp_path, changes)
+    content = yaml.safe_load(file.read_text())
+    del content["cash"]
+    file.write_text(yaml.safe_dump(content | {"accounts": accounts}, sort_keys=False))
+    book.open_from(file, "steady", as_of=FIRST)
+    for account in accounts.values():
+        del account["cash"], account["shares"]
+    content = content | {"accounts": accounts, "positions": {"book": "steady"}}
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    ran = [make_cycle(file, day) for day in (FIRST, NEXT)]
+    assert ran[0].status == "executed", ran[0].text
+    assert all("Book steady and paper agree." in each.text for each in ran)
+
+
 def test_an_altered_journal_vetoes_or_is_refused(tmp_path: Path, home: Path) -> None:
     file = desk(tmp_path)
     make_cycle(file, FIRST, act=False)
