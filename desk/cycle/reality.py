@@ -149,8 +149,9 @@ def with_shown_splits(book: Book, portfolio: Portfolio, there: AtVenue) -> Book:
         for row in (row for row in there.positions.held if row.asset == asset):
             at_venue[names.get(row.account, row.account if portfolio.accounts else "")] = decimal(row.units)
         own = [replace(each, assumed=False) for each in assumed if each.asset == asset]
-        for count in range(len(own), 0, -1):
-            confirmed = replace(book, splits=(*book.splits, *own[:count]))
+        kept = [replace(each, in_lieu=None) for each in own]  # of a venue that holds fractions
+        for some in (of[:count] for count in range(len(own), 0, -1) for of in (own, kept)):
+            confirmed = replace(book, splits=(*book.splits, *some))
             before, after = (_units(each, asset) for each in (book, confirmed))
             if before != after and all(_is_shown(at_venue[name], units) for name, units in after.items()):
                 book = confirmed

@@ -15,7 +15,7 @@ from foundation.paper.wording import grouped
 from foundation.tolerances import LOT
 from research.accounting.lots.lot import TaxLots
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill, BookSplit
+from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening, splits_since
 from research.portfolio.holdings.cash_entries import CashEntry, market_entry
 
@@ -150,7 +150,8 @@ def all_events(book: Book, portfolio: Portfolio, of: str = "") -> Iterator[Corpo
     splits = [each for each in splits_since(market, book.opened) if of in ("", each.asset)]
     before, found = book.with_splits_of(market).holders_before(each.day for each in splits), list[CorporateAction]()
     for each, held in zip(splits, before, strict=True):
-        more = {holder.account: holder.units.get(each.asset, NO_AMOUNT) * (each.by - 1) for holder in held}
+        units = {holder.account: holder.units.get(each.asset, NO_AMOUNT) for holder in held}
+        more = {account: each.after(count) - count for account, count in units.items()}
         if any(more.values()):
             found.append(CorporateAction(each.name, each.asset, each.day, each.by, {}, "", more))
     entries = grouped((each.event, each) for each in book.dividends_of(market) if of in ("", each.asset))
@@ -179,7 +180,8 @@ def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
         raise DataError(f"book {book.name} has no split or dividend {name!r} to be booked. {fix}")
     event = found[name]
     if event.split != 1:
-        return replace(book, splits=(*book.splits, BookSplit(event.asset, event.day, event.split)))
+        splits = splits_since(portfolio.quoted, book.opened)
+        return replace(book, splits=(*book.splits, *(replace(s, assumed=False) for s in splits if s.name == name)))
     return replace(book, entries=(*book.entries, *_dividends(event)))
 
 

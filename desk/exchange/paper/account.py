@@ -20,7 +20,7 @@ from desk.exchange.ticket_orders import flows_of
 from foundation.arrays import Array
 from foundation.canonical import content_hash, decimal
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, BookExchange
+from research.portfolio.holdings.blotter import NO_AMOUNT, BookExchange, BookSplit
 from research.portfolio.holdings.book import dividends_since, splits_since
 from research.portfolio.holdings.rates import rounded
 
@@ -172,15 +172,22 @@ class PaperEvent:
 
     name     : of the event in a book.
     per_unit : kind, symbol or currency, and amount that come for each unit of `symbol`, or go where below zero.
+    split    : the split that it is, or None.
     """
 
     symbol: str
     day: date
     name: str
-    per_unit: tuple[tuple[Kind, str, Decimal], ...]
+    per_unit: tuple[tuple[Kind, str, Decimal], ...] = ()
+    split: BookSplit | None = None
 
     def flows(self, account: str, units: Decimal) -> Iterator[Opening]:
         """The units and the cash that it brings to an account of so many units."""
+        if self.split is not None:
+            yield Opening(account, "units", self.symbol, self.split.after(units) - units, self.name)
+            if (part := self.split.fraction(units)) and self.split.in_lieu is not None:
+                code = self.split.currency
+                yield Opening(account, "cash", code, rounded(code, part * self.split.in_lieu), self.name)
         for kind, item, amount in self.per_unit:
             whole = units * amount
             yield Opening(account, kind, item, rounded(item, whole) if kind == "cash" else whole, self.name)
@@ -198,7 +205,7 @@ def events_since(
         found.append(PaperEvent(symbol(paid.asset), paid.day, paid.name, (("cash", paid.currency, paid.paid),)))
     for split in splits_since(market, close):
         of = symbol(split.asset)
-        found.append(PaperEvent(of, split.day, split.name, (("units", of, split.by - 1),)))
+        found.append(PaperEvent(of, split.day, split.name, split=split))
     for each in exchanges:
         of, into = symbol(each.asset), symbol(each.into)
         parts: list[tuple[Kind, str, Decimal]] = [("units", into, each.by)] if into else []

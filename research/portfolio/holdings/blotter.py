@@ -14,6 +14,7 @@ Side = Literal["buy", "sell"]
 BUY_OR_SELL: tuple[Side, Side] = ("buy", "sell")
 SIGN_OF_SIDE: dict[str, int] = dict(zip(BUY_OR_SELL, (1, -1), strict=True))
 NO_AMOUNT = Decimal()
+EXACT = Decimal("1e-12")  # units after a split are rounded to
 LARGEST_PART, ROUNDED = 1_000, 2e-6  # of a split: into so many parts, and by which part of it a source rounds it
 
 
@@ -104,18 +105,30 @@ def is_of_order(row: BookedFill, order: SentOrder) -> bool:
 class BookSplit:
     """A split: `by` units of an asset from the open of a day on for each one before.
 
-    assumed : true while the market's data alone know it; such a split is not written.
+    assumed  : true while the market's data alone know it; such a split is not written.
+    in_lieu  : paid for a unit where it leaves a fraction of whole ones, or None where the fraction stays.
+    currency : currency of that cash.
     """
 
     asset: str
     day: date
     by: Decimal
     assumed: bool = False
+    in_lieu: Decimal | None = None
+    currency: str = ""
 
     @property
     def name(self) -> str:
         """The name by which it is booked."""
         return split_name(self.asset, self.day)
+
+    def fraction(self, units: Decimal) -> Decimal:
+        """The fraction of a unit that it leaves of whole units, and that is paid in cash."""
+        return NO_AMOUNT if self.in_lieu is None or units % 1 else (units * self.by).quantize(EXACT) % 1
+
+    def after(self, units: Decimal) -> Decimal:
+        """The units after it."""
+        return (units * self.by).quantize(EXACT) - self.fraction(units)
 
 
 def split_name(asset: str, day: date) -> str:

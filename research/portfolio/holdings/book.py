@@ -28,6 +28,7 @@ from foundation.names import check_name
 from foundation.paper.wording import listed
 from research.market import Market
 from research.portfolio.holdings.blotter import (
+    EXACT,
     NO_AMOUNT,
     Blotter,
     BookedFill,
@@ -45,7 +46,6 @@ from research.portfolio.holdings.rates import rounded
 
 BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json
 FINGERPRINT = "fingerprint"
-EXACT = Decimal("1e-12")  # units after a split are rounded to
 Resolved = Literal["", "booked", "dismissed"]  # of an item of a book
 BookEvent = BookSplit | BookExchange | BookTransfer | BookedFill | CashEntry
 Amounts = dict[str, dict[str, Decimal]]  # by account, of assets or currencies
@@ -198,9 +198,12 @@ class Book:
     def _move(self, event: BookEvent, units: Amounts, cash: Amounts) -> None:
         """Let an event change the units and the cash of accounts."""
         if isinstance(event, BookSplit):
-            for held in units.values():
+            for account, held in units.items():
                 if event.asset in held:
-                    held[event.asset] = (held[event.asset] * event.by).quantize(EXACT)
+                    part = event.fraction(held[event.asset])
+                    held[event.asset] = event.after(held[event.asset])
+                    if part and event.in_lieu is not None:
+                        _add(cash[account], event.currency, rounded(event.currency, part * event.in_lieu))
         elif isinstance(event, BookExchange):
             for account, held in units.items():
                 _exchange(event, held, cash[account])
@@ -407,12 +410,16 @@ class Book:
 
 
 def splits_since(market: Market, close: date) -> Iterator[BookSplit]:
-    """The splits after a close as the market's data know them, in the order of their days."""
+    """The splits after a close as the data of a market as it is quoted know them, in the order of their days.
+
+    Fractions that they leave of whole units are paid at the close of their day, as in a backtest.
+    """
     if market.splits is not None:
         since = (market.dates > pd.Timestamp(close))[:, None]
         for t, i in np.argwhere(since & (market.splits != 1.0)).tolist():
-            by = split_ratio(float(market.splits[t, i]))
-            yield BookSplit(market.assets[i], market.dates[t].date(), by, assumed=True)
+            by, close_of_day = split_ratio(float(market.splits[t, i])), float(market.prices[t, i])
+            paid = None if np.isnan(close_of_day) else decimal(close_of_day)
+            yield BookSplit(market.assets[i], market.dates[t].date(), by, True, paid, market.currency[i])
 
 
 class Dividend(NamedTuple):

@@ -1,6 +1,6 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -32,7 +32,7 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, Day, Number, Text, Told, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.holdings.blotter import Blotter
+from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
@@ -176,22 +176,7 @@ def book_ledger(
     of_file = ((vars(lot) | {"date": pd.Timestamp(lot.date)}) for lot in book.opening.lots.lots)
     opening = [(parts.pop("asset"), TaxLot(**parts)) for parts in of_file]
     held = {(asset, of.account): float(units) for of in book.opening.holders for asset, units in of.units.items()}
-    happened: list[LotEvent] = [LotSplit(each.day, each.asset, float(each.by)) for each in book.splits]
-
-    def worth_of(currency: str, day: date) -> float:
-        rate = 1.0 if currency == book.basis else on_day(currency, day)
-        if rate is None:
-            raise DataError(
-                f"no rate of {currency} on {day}, by which cost of book {book.name} counts. Give its history."
-            )
-        return rate
-
-    for each in book.exchanges:
-        cash, price = (float(amount) * worth_of(each.currency, each.day) for amount in (each.cash, each.price))
-        happened.append(LotExchange(each.day, each.asset, each.into, float(each.by), cash, price, float(each.share)))
-    for moved in book.transfers:
-        cost = float(moved.price) * worth_of(moved.currency, moved.acquired)
-        happened.append(LotTransfer(moved.day, moved.asset, moved.account, float(moved.units), moved.acquired, cost))
+    happened = list(_corporate_actions(book, on_day))
     for row in Blotter(fills=book.new_fills).standing:
         if row.asset in book.money:
             continue
@@ -202,6 +187,32 @@ def book_ledger(
         units = float(row.amount if row.asset in bare else row.units)
         happened.append(LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth))
     return lot_ledger(opening, held, happened, rules, sheltered)
+
+
+def _corporate_actions(book: Book, on_day: Callable[[str, date], float | None]) -> Iterator[LotEvent]:
+    """Splits, with the fractions that they sell, exchanges and transfers of a book. Arguments as of `book_ledger`."""
+
+    def rate_of(currency: str, day: date) -> float:
+        rate = 1.0 if currency == book.basis else on_day(currency, day)
+        if rate is None:
+            of = f"no rate of {currency} on {day}, by which costs of book {book.name} count"
+            raise DataError(f"{of}. Give its history (`fx: rates.csv`).")
+        return rate
+
+    splits = sorted(book.splits, key=lambda split: split.day)
+    for split, holders in zip(splits, book.holders_before(split.day for split in splits), strict=True):
+        yield LotSplit(split.day, split.asset, float(split.by))
+        for holder in holders:
+            part = split.fraction(holder.units.get(split.asset, NO_AMOUNT))
+            if part and split.in_lieu is not None:
+                paid = float(part * split.in_lieu) * rate_of(split.currency, split.day)
+                yield LotTrade(split.day, ("", ""), split.asset, holder.account, -float(part), -paid)
+    for each in book.exchanges:
+        cash, price = (float(amount) * rate_of(each.currency, each.day) for amount in (each.cash, each.price))
+        yield LotExchange(each.day, each.asset, each.into, float(each.by), cash, price, float(each.share))
+    for moved in book.transfers:
+        cost = float(moved.price) * rate_of(moved.currency, moved.acquired)
+        yield LotTransfer(moved.day, moved.asset, moved.account, float(moved.units), moved.acquired, cost)
 
 
 def tax_lots_of(

@@ -186,3 +186,22 @@ def test_units_of_no_stated_day_are_refused_soon_after_a_split(tmp_path: Path) -
     assert load_portfolio(file, as_of=day(tmp_path, SPLIT + DOUBTFUL + 1)).shares.tolist() == [50.0, 100.0]
     with pytest.raises(ConfigError, match=r"held_on.* lies after the last close of the market"):
         load_portfolio(file, {"held_on": days[2]}, as_of=days[1])
+
+
+def test_a_reverse_split_pays_fractions_in_cash_and_lists_go_on(tmp_path: Path) -> None:
+    """50 of A at 100 are 7 at 700, and a seventh of a unit is paid: 100 USD; later a list sells one of them."""
+    file, days = desk(tmp_path, 1 / 7)
+    make_cycle(file, days[OPENED])
+    for row in range(TRADED, SPLIT + 2):
+        ran = make_cycle(file, days[row])
+        assert "Book steady and paper agree." in ran.text
+    (holder,) = read_book("steady").holders
+    assert holder.units["A"] == 7
+    portfolio = load_portfolio(file, as_of=days[SPLIT + 1])
+    assert portfolio.nav == pytest.approx(10_000.0, abs=5.0)
+    content = yaml.safe_load(file.read_text())
+    content["lines"]["A"]["target"], content["lines"]["B"]["target"] = 0.42, 0.58
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    sold = make_cycle(file, days[SPLIT + 2])
+    assert sold.status == "executed", sold.text
+    assert read_book("steady").holders[0].units["A"] == 6

@@ -17,7 +17,7 @@ from research.orders.after_fills import match_fills, unsent_rows
 from research.orders.booking import events_since, open_book, with_event, with_rows
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
-from research.portfolio.holdings.blotter import BUY_OR_SELL, Blotter, SentOrder, Side
+from research.portfolio.holdings.blotter import BUY_OR_SELL, Blotter, BookSplit, SentOrder, Side
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.household import Account
 from research.portfolio.holdings.tax_file import book_ledger
@@ -54,6 +54,17 @@ def test_a_split_moves_units_and_lots_and_a_dividend_pays_for_the_new_units(two:
     paid = with_event(split, later(two), "dividend-A-2023-01-03")
     assert paid.holders[0].cash["USD"] == Decimal("5606.00")
     assert events_since(paid, later(two)) == ()
+
+
+def test_a_fraction_that_a_split_leaves_of_whole_units_is_sold(two: Portfolio, book: Book) -> None:
+    """600 at 90 are 85 5/7 at 630, of which 5/7 are paid at 700: 500.00, a gain of 50."""
+    split = BookSplit("A", date(2022, 12, 30), Decimal(1) / 7, in_lieu=Decimal(700), currency="USD")
+    after = replace(book, splits=(split,))
+    (holder,), (before,) = after.holders, book.holders
+    assert (holder.units["A"], holder.cash["USD"]) == (85, before.cash["USD"] + 500)
+    ledger = ledger_of(replace(two, tax_lots=TAX), after)
+    assert ledger.realised == {"2022": pytest.approx(50.0, abs=0.01)}
+    assert [(lot.units, lot.price) for lot in ledger.lots["A"]] == [(pytest.approx(85.0), pytest.approx(630.0))]
 
 
 def test_a_split_moves_the_price_of_an_open_order(two: Portfolio, book: Book) -> None:
