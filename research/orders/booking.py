@@ -185,6 +185,22 @@ def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
     return replace(book, entries=(*book.entries, *_dividends(event)))
 
 
+def without_event(book: Book, portfolio: Portfolio, name: str) -> Book | None:
+    """The book without what a name is: an exchange, a transfer, or a dividend that never comes; None for no such name.
+
+    A dividend that is dismissed is booked with nothing paid, in whose place the broker's amount still comes.
+    """
+    if name in {each.name for each in book.exchanges}:
+        return replace(book, exchanges=tuple(each for each in book.exchanges if each.name != name))
+    if name in {each.transfer_id for each in book.transfers}:
+        return replace(book, transfers=tuple(each for each in book.transfers if each.transfer_id != name))
+    event = next((event for event in events_since(book, portfolio) if event.name == name and event.cash), None)
+    if event is None:
+        return None
+    none = (replace(each, amount=NO_AMOUNT, words="never paid") for each in _dividends(event))
+    return replace(book, entries=(*book.entries, *none))
+
+
 def _dividends(event: CorporateAction) -> Iterator[CashEntry]:
     """The entries of a dividend by the market's data, one an account."""
     for account, cash in ((account, cash) for account, cash in event.cash.items() if cash):

@@ -235,7 +235,7 @@ class Watcher:
         lacks = bool(why) and (market.tradable[-2] & ~market.tradable[-1]).any()  # what was not fetched is no halt yet
         days = market.days[:-1] if lacks else market.days
         due = due_cycles(days, over, last, market.calendar if is_daily else "")
-        if due.awaited and why and not each.tries:
+        if why and not each.tries and (due.awaited or not market.tradable[-1].all()):
             self._say(f"{each.name}: {why}")
         acts = portfolio.cycle.acts is not None and not waiting_list(portfolio)
         if acts and is_left:

@@ -25,6 +25,7 @@ from research.orders.booking import (
     with_event,
     with_gains,
     with_rows,
+    without_event,
 )
 from research.orders.bookkeeping.cash_booking import with_flow
 from research.orders.bookkeeping.importing import (
@@ -168,7 +169,8 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
 
     One is booked after the other: those before one that is refused stay booked.
     order   : id of the order whose fill an item is; "" books it as a fill of none.
-    dismiss : true to leave the rows of a broker's file out for good.
+    dismiss : true to leave rows of a broker's file out for good, and dividends that never come, and to take back
+              exchanges and transfers.
     Raises  : DataError for a name that is not listed, and for what cannot be booked.
     """
     with Journal() as journal, writing(name):
@@ -180,7 +182,7 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
                     f"{item} is of the market's data, and is not dismissed: correct these, `rebalance data`."
                 )
             if dismiss:
-                book = without_item(book, item)
+                book = without_event(book, portfolio, item) or without_item(book, item)
             elif item in {each.name for each in book.open_items}:
                 book = with_item(book, portfolio_of(book), item, order)
             elif item in {each.order_id for each in book.blotter.open}:

@@ -8,7 +8,7 @@ from desk.commands.orders.book import send, with_orders, writing
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.journal import Journal
 from desk.tickets.formats.ticket_json import read_document
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import counted, listed
 from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import Activity, read_activity
@@ -67,6 +67,11 @@ def _exchanged(name: str, path: Path) -> Imported:
         book, words = with_exchanges(before, portfolio_of(before), path)
         if book != before:
             write_book(book)
+            try:
+                portfolio_of(book)
+            except (ConfigError, DataError):  # such as a cost in a currency without a rate of its day
+                write_book(before)
+                raise
     return Imported(book, tuple(f"booked {each}." for each in words) or (f"{path.name}: nothing new to book.",), 0)
 
 

@@ -9,7 +9,7 @@ import pytest
 from booked import later
 
 from foundation.errors import DataError
-from research.orders.booking import events_since, open_book, with_event
+from research.orders.booking import events_since, open_book, with_event, without_event
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.cash_booking import with_entry, with_flow
 from research.orders.bookkeeping.importing import with_activity, with_waiting_flows
@@ -77,6 +77,17 @@ def test_a_dividend_that_was_booked_before_the_data_knew_of_it_is_not_owed(marke
     assert early.with_dividends_of(market.market) == early
     assert events_since(early, market) == ()
     assert book.with_dividends_of(market.market).owed
+
+
+def test_a_dividend_that_never_comes_is_dismissed_and_the_brokers_amount_still_counts(
+    market: Portfolio, book: Book
+) -> None:
+    given_up = without_event(book, market, EVENT)
+    assert given_up is not None
+    assert (given_up.with_dividends_of(market.market), events_since(given_up, market)) == (given_up, ())
+    assert usd(given_up) == usd(book)
+    assert usd(with_entry(given_up, market, PAID)) == Decimal("5257.55")
+    assert without_event(book, market, "another") is None
 
 
 @pytest.mark.parametrize("entry", [

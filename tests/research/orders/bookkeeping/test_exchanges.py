@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
-from research.orders.booking import open_book
+from research.orders.booking import open_book, without_event
 from research.orders.bookkeeping.exchanges import is_table_of_exchanges, with_exchanges
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
 from research.portfolio.holdings.blotter import BookedFill, BookExchange, BookSplit, BookTransfer, SentOrder
@@ -60,6 +60,7 @@ def test_units_become_others_and_cash(
     after = booked(book, two, tmp_path, INTO + row + "\n")
     assert held(after) == {"A": units["A"], "B": before["B"] + units["B"], "USD": before["USD"] + cash}
     assert booked(after, two, tmp_path, INTO + row + "\n") == after  # once
+    assert without_event(after, two, after.exchanges[0].name) == book
     assert book_adapter().validate_json(book_adapter().dump_json(after)) == after
 
 
