@@ -16,7 +16,7 @@ from desk.commands.cycle import PERSON_ASKED
 from desk.commands.cycle.cycle import Ran, make_cycle
 from desk.commands.cycle.history import history_text
 from desk.commands.data import delays_of, fetch_data, fetch_quotes, quote_source
-from desk.commands.orders.acting import waiting_list
+from desk.commands.orders.acting import is_waiting
 from desk.commands.orders.trades import policy_now
 from desk.commands.terminal import print_text
 from desk.cycle.alerts import URGENT, WARNING
@@ -237,7 +237,7 @@ class Watcher:
         due = due_cycles(days, over, last, market.calendar if is_daily else "")
         if why and not each.tries and (due.awaited or not market.tradable[-1].all()):
             self._say(f"{each.name}: {why}")
-        acts = portfolio.cycle.acts is not None and not waiting_list(portfolio)
+        acts = portfolio.cycle.acts is not None and not is_waiting(portfolio)
         if acts and is_left:
             if due.sessions:
                 due = replace(due, unfilled=last)

@@ -205,6 +205,13 @@ def waiting_list(portfolio: Portfolio) -> Path | None:
     return path if path.is_file() else None
 
 
+def is_waiting(portfolio: Portfolio) -> bool:
+    """True while the list of the newest cycle waits on paper for bars that the market does not have yet."""
+    path = waiting_list(portfolio)
+    session = "" if path is None else read_document(path)["sending"]["expires"]
+    return bool(session) and np.datetime64(session, "D") not in portfolio.market.days
+
+
 def send_waiting(desk: Desk, path: Path, today: pd.Timestamp) -> Outcome:
     """Send a list to paper that waits for the bars of its session; it is not tried while it waits.
 
