@@ -16,7 +16,7 @@ from foundation.arrays import Array
 from foundation.compiled import inlined, linked, on_demand
 from foundation.tolerances import WEIGHT
 from research.accounting.box import rest_of
-from research.accounting.cost_parameters import TAX, copy_lots
+from research.accounting.cost_parameters import TAX
 from research.accounting.kernel import (
     NOTHING_MOVED,
     REFUSED,
@@ -31,7 +31,7 @@ from research.accounting.kernel import (
     weigh,
 )
 from research.accounting.self_financing import charge_order
-from research.accounting.tax_lots import capital_gains_tax, harvest_lots, harvestable, tax_return
+from research.accounting.tax_lots import capital_gains_tax, copy_lots, harvest_lots, harvestable, tax_return
 from research.rules.rule_options import NO_LINE
 
 NO_REASON = Reason(NO_LINE, 0.0, 0.0)  # of a booking that is no decision's

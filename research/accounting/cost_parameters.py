@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.arrays import Array, Rows, frozen
-from foundation.compiled import on_demand
 
 COST_COLUMNS = ("commission", "half_spread", "ticket", "impact", "tax")  # the rows of `charges` arrays; tax is the last
 COMMISSION, HALF_SPREAD, TICKET, IMPACT, TAX = range(len(COST_COLUMNS))
@@ -113,21 +112,6 @@ class Lots(NamedTuple):
         """Empty lots of the same capacity."""
         n, capacity = self.units.shape
         return Lots.empty(n, capacity, self.long_from.shape[1] > 0)
-
-
-@on_demand
-def copy_lots(of: Lots, into: Lots) -> None:
-    """Write lots over others of the same capacity."""
-    for i in range(len(of.held)):
-        for k in range(of.held[i]):
-            into.units[i, k], into.price[i, k] = of.units[i, k], of.price[i, k]
-            if of.long_from.shape[1] > 0:
-                into.long_from[i, k] = of.long_from[i, k]
-        into.held[i], into.bought[i] = of.held[i], of.bought[i]
-    for k in range(2):
-        into.carried[k] = of.carried[k]
-    for k in range(3):
-        into.year[k] = of.year[k]
 
 
 class Scratch(NamedTuple):

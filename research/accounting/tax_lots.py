@@ -6,7 +6,7 @@ long-term. Source: 26 USC 1(h), 1212(b), 1222.
 """
 
 from foundation.arrays import Array
-from foundation.compiled import inlined, linked
+from foundation.compiled import inlined, linked, on_demand
 from research.accounting.cost_parameters import (
     AVERAGE,
     AVERAGE_FIRST_IN,
@@ -327,3 +327,18 @@ def _average(lots: Lots, i: int) -> None:
     mean = lots.price[i, 0] + (lots.price[i, last] - lots.price[i, 0]) * (lots.units[i, last] / total)
     for j in range(last + 1):
         lots.price[i, j] = mean
+
+
+@on_demand
+def copy_lots(of: Lots, into: Lots) -> None:
+    """Write lots over others of the same capacity."""
+    for i in range(len(of.held)):
+        for k in range(of.held[i]):
+            into.units[i, k], into.price[i, k] = of.units[i, k], of.price[i, k]
+            if of.long_from.shape[1] > 0:
+                into.long_from[i, k] = of.long_from[i, k]
+        into.held[i], into.bought[i] = of.held[i], of.bought[i]
+    for k in range(2):
+        into.carried[k] = of.carried[k]
+    for k in range(3):
+        into.year[k] = of.year[k]
