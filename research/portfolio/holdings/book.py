@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -21,7 +20,7 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
-from foundation.canonical import canonical_json, content_hash, decimal
+from foundation.canonical import content_hash, decimal
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.home import home_folder
@@ -462,12 +461,10 @@ def read_book(name: str, file: str = "FILE") -> Book:
     try:
         parts = json.loads(path.read_bytes())
         stated = parts.pop(FINGERPRINT, None) if isinstance(parts, dict) else None
-        text = canonical_json(parts)
-        if stated != sha256(text.encode()).hexdigest():
+        if stated != content_hash(parts):
             fix = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
             raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
-        new = of_this_version(parts, path)
-        book = book_adapter().validate_json(text if new is parts else json.dumps(new), strict=True)
+        book = book_adapter().validate_json(json.dumps(of_this_version(parts, path)), strict=True)
     except FileNotFoundError as error:
         fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
         raise DataError(f"there is no book {name!r} ({path}). {fix}") from error
@@ -484,7 +481,7 @@ def write_book(book: Book) -> Path:
     """Write a book whole into its file, and give the path. Raises OSError where it cannot be written."""
     path = book_path(book.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return write_whole(path, canonical_json(book.document) + "\n")
+    return write_whole(path, json.dumps(book.document, ensure_ascii=False) + "\n")
 
 
 def _without(order: SentOrder, rows: Sequence[BookedFill]) -> SentOrder:
