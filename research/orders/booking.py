@@ -17,7 +17,7 @@ from research.accounting.lots.lot import TaxLots
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening, splits_since
-from research.portfolio.holdings.cash_entries import CashEntry, market_entry
+from research.portfolio.holdings.cash_entries import CashEntry
 
 GAINS = "gains"  # name by which those of a book of version 2 are taken
 
@@ -134,31 +134,18 @@ def events_since(book: Book, portfolio: Portfolio) -> tuple[CorporateAction, ...
     A dividend is of the units that were held at the close before its ex-date, and is not proposed in an account in
     which an entry of the broker booked it. Both are in the order of their days.
     """
-    unpaid = {(each.event, each.account) for each in book.unpaid_of(portfolio.quoted)}
-    known = {*(each.name for each in book.splits), *book.opening.has}
-    rest = (
-        replace(event, cash={account: cash for account, cash in event.cash.items() if (event.name, account) in unpaid})
-        for event in all_events(book, portfolio)
-        if event.name not in known
-    )
-    return tuple(event for event in rest if event.cash or event.split != 1)
-
-
-def all_events(book: Book, portfolio: Portfolio, of: str = "") -> Iterator[CorporateAction]:
-    """The splits and dividends since a book was opened, booked or not, by the market. of : an asset; "" takes all."""
-    market = portfolio.quoted
-    splits = [each for each in splits_since(market, book.opened) if of in ("", each.asset)]
+    market, known = portfolio.quoted, {*(each.name for each in book.splits), *book.opening.has}
+    splits = [each for each in splits_since(market, book.opened) if each.name not in known]
     before, found = book.with_splits_of(market).holders_before(each.day for each in splits), list[CorporateAction]()
     for each, held in zip(splits, before, strict=True):
         units = {holder.account: holder.units.get(each.asset, NO_AMOUNT) for holder in held}
         more = {account: each.after(count) - count for account, count in units.items()}
         if any(more.values()):
             found.append(CorporateAction(each.name, each.asset, each.day, each.by, {}, "", more))
-    entries = grouped((each.event, each) for each in book.dividends_of(market) if of in ("", each.asset))
-    for name, paid in entries.items():
-        cash = {each.account: each.amount for each in paid}
-        found.append(CorporateAction(name, paid[0].asset, paid[0].day, Decimal(1), cash, paid[0].currency))
-    yield from sorted(found, key=lambda each: each.day)
+    for name, owed in grouped((each.event, each) for each in book.unpaid_of(market)).items():
+        cash = {each.account: each.amount for each in owed}
+        found.append(CorporateAction(name, owed[0].asset, owed[0].day, Decimal(1), cash, owed[0].currency))
+    return tuple(sorted(found, key=lambda each: each.day))
 
 
 def with_gains(book: Book, portfolio: Portfolio) -> Book:
@@ -178,11 +165,8 @@ def with_event(book: Book, portfolio: Portfolio, name: str) -> Book:
             raise DataError(f"book {book.name} has {name} already.")
         fix = did_you_mean(name, found) if found else "Nothing else is, either."
         raise DataError(f"book {book.name} has no split or dividend {name!r} to be booked. {fix}")
-    event = found[name]
-    if event.split != 1:
-        splits = splits_since(portfolio.quoted, book.opened)
-        return replace(book, splits=(*book.splits, *(replace(s, assumed=False) for s in splits if s.name == name)))
-    return replace(book, entries=(*book.entries, *_dividends(event)))
+    splits = [replace(each, assumed=False) for each in splits_since(portfolio.quoted, book.opened) if each.name == name]
+    return replace(book, splits=(*book.splits, *splits), entries=(*book.entries, *_unpaid(book, portfolio, name)))
 
 
 def without_event(book: Book, portfolio: Portfolio, name: str) -> Book | None:
@@ -194,15 +178,10 @@ def without_event(book: Book, portfolio: Portfolio, name: str) -> Book | None:
         return replace(book, exchanges=tuple(each for each in book.exchanges if each.name != name))
     if name in {each.transfer_id for each in book.transfers}:
         return replace(book, transfers=tuple(each for each in book.transfers if each.transfer_id != name))
-    event = next((event for event in events_since(book, portfolio) if event.name == name and event.cash), None)
-    if event is None:
-        return None
-    none = (replace(each, amount=NO_AMOUNT, words="never paid") for each in _dividends(event))
-    return replace(book, entries=(*book.entries, *none))
+    none = [replace(each, amount=NO_AMOUNT, words="never paid") for each in _unpaid(book, portfolio, name)]
+    return replace(book, entries=(*book.entries, *none)) if none else None
 
 
-def _dividends(event: CorporateAction) -> Iterator[CashEntry]:
-    """The entries of a dividend by the market's data, one an account."""
-    for account, cash in ((account, cash) for account, cash in event.cash.items() if cash):
-        named = market_entry(event.name, account)
-        yield CashEntry(named, "dividend", event.day, account, event.currency, cash, event.asset, "", event.name)
+def _unpaid(book: Book, portfolio: Portfolio, name: str) -> list[CashEntry]:
+    """The entries of a dividend by the market's data that are not booked, one an account; [] of another name."""
+    return [each for each in book.unpaid_of(portfolio.quoted) if each.event == name]

@@ -19,7 +19,6 @@ from research.orders.after_fills import match_fills
 from research.orders.booking import (
     GAINS,
     check_units,
-    market_entry,
     open_book,
     portfolio_of,
     with_event,
@@ -43,7 +42,7 @@ from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
 from research.portfolio.holdings.book import Book, book_path, read_book, write_book
-from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
+from research.portfolio.holdings.cash_entries import CashEntry, EntryKind, market_entry
 
 FLOW_KINDS: tuple[EntryKind, EntryKind] = ("deposit", "withdrawal")
 

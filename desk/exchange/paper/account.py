@@ -185,9 +185,9 @@ class PaperEvent:
         """The units and the cash that it brings to an account of so many units."""
         if self.split is not None:
             yield Opening(account, "units", self.symbol, self.split.after(units) - units, self.name)
-            if (part := self.split.fraction(units)) and self.split.in_lieu is not None:
+            if paid := self.split.paid(units):
                 code = self.split.currency
-                yield Opening(account, "cash", code, rounded(code, part * self.split.in_lieu), self.name)
+                yield Opening(account, "cash", code, rounded(code, paid), self.name)
         for kind, item, amount in self.per_unit:
             whole = units * amount
             yield Opening(account, kind, item, rounded(item, whole) if kind == "cash" else whole, self.name)

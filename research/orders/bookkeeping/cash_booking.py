@@ -4,13 +4,11 @@ A dividend is known by the market's data, a deposit or a withdrawal by the list 
 """
 
 from dataclasses import replace
-from decimal import Decimal
 
 from foundation.errors import DataError
-from research.orders.booking import CorporateAction, all_events
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, BookItem
-from research.portfolio.holdings.cash_entries import PAY_DAYS, CashEntry, market_entry
+from research.portfolio.holdings.cash_entries import CashEntry, market_entry
 
 FLOW_DAYS = 10  # at most, between the closes of a list and the money that it counts on
 TAKEN_BACK = " taken back"  # ends the id of an entry that takes the fee of a fill back
@@ -29,18 +27,17 @@ def with_entry(book: Book, portfolio: Portfolio, entry: CashEntry) -> Book:
     if not entry.event and (flow := _flow_of(book, entry)):
         items = tuple(replace(item, resolved="booked") if item.entry == flow else item for item in book.items)
         return _booked(replace(_without(book, flow), items=items), replace(entry, event=flow.event))
-    event = _event_of(book, portfolio, entry) if entry.kind == "dividend" else None
-    if event is None:
+    dividend = _dividend_of(book, portfolio, entry) if entry.kind == "dividend" else None
+    if dividend is None:
         return _booked(book, entry)
-    paid = [each for each in book.entries if (each.event, each.account) == (event.name, entry.account)]
-    if event.name in book.opening.has and not paid:
-        raise DataError(
-            f"{entry.text}: {event.name} of {event.cash[entry.account]:,f} is booked by market data. Dismiss this one."
-        )
+    paid = [each for each in book.entries if (each.event, each.account) == (dividend.event, entry.account)]
+    if dividend.event in book.opening.has and not paid:
+        what = f"{dividend.event} of {dividend.amount:,f} is booked by market data"
+        raise DataError(f"{entry.text}: {what}. Dismiss this one.")
     for other in paid:
         if _is_preliminary(other):
             book = _without(book, other)
-    return _booked(book, replace(entry, event=event.name))
+    return _booked(book, replace(entry, event=dividend.event))
 
 
 def with_flow(book: Book, flow: CashEntry) -> Book:
@@ -110,21 +107,18 @@ def _check(book: Book, entry: CashEntry) -> None:
         raise DataError(f"{entry.text}: the book has cash in {known}. State {entry.currency} in the portfolio file.")
 
 
-def _event_of(book: Book, portfolio: Portfolio, entry: CashEntry) -> CorporateAction | None:
+def _dividend_of(book: Book, portfolio: Portfolio, entry: CashEntry) -> CashEntry | None:
     """The dividend of the market's data that an entry of the broker is: of those not paid the nearest amount."""
-    events = [
-        event
-        for event in (all_events(book, portfolio, entry.asset) if entry.asset else ())
-        if event.split == 1 and entry.account in event.cash
-        if 0 <= (entry.day - event.day).days <= PAY_DAYS
-    ]
+    own = (
+        each
+        for each in book.dividends_of(portfolio.quoted)
+        if (each.asset, each.account) == (entry.asset, entry.account)
+    )
+    known = [each for each in own if each.is_paid_by(entry.day)]
     paid = {each.event for each in book.entries if each.account == entry.account and not _is_preliminary(each)}
-    unpaid = [event for event in events if event.name not in paid]
-
-    def apart(event: CorporateAction) -> Decimal:
-        return abs(entry.amount / event.cash[entry.account] - 1)
-
-    return min(reversed(unpaid), key=apart) if unpaid else events[-1] if events else None
+    unpaid = [each for each in known if each.event not in paid]
+    nearest = min(reversed(unpaid), key=lambda each: abs(entry.amount / each.amount - 1), default=None)
+    return nearest or (known[-1] if known else None)
 
 
 def _booked(book: Book, entry: CashEntry) -> Book:

@@ -120,20 +120,19 @@ class BookSplit:
     @property
     def name(self) -> str:
         """The name by which it is booked."""
-        return split_name(self.asset, self.day)
+        return f"split-{self.asset}-{self.day}"
 
     def fraction(self, units: Decimal) -> Decimal:
         """The fraction of a unit that it leaves of whole units, and that is paid in cash."""
         return NO_AMOUNT if self.in_lieu is None or units % 1 else (units * self.by).quantize(EXACT) % 1
 
+    def paid(self, units: Decimal) -> Decimal:
+        """The cash for the fraction that it leaves of whole units, not rounded."""
+        return self.fraction(units) * (self.in_lieu or NO_AMOUNT)
+
     def after(self, units: Decimal) -> Decimal:
         """The units after it."""
         return (units * self.by).quantize(EXACT) - self.fraction(units)
-
-
-def split_name(asset: str, day: date) -> str:
-    """The name of the split of an asset before the open of a day."""
-    return f"split-{asset}-{day}"
 
 
 @dataclass(frozen=True)

@@ -200,10 +200,9 @@ class Book:
         if isinstance(event, BookSplit):
             for account, held in units.items():
                 if event.asset in held:
-                    part = event.fraction(held[event.asset])
+                    if paid := event.paid(held[event.asset]):
+                        _add(cash[account], event.currency, rounded(event.currency, paid))
                     held[event.asset] = event.after(held[event.asset])
-                    if part and event.in_lieu is not None:
-                        _add(cash[account], event.currency, rounded(event.currency, part * event.in_lieu))
         elif isinstance(event, BookExchange):
             for account, held in units.items():
                 _exchange(event, held, cash[account])
@@ -215,8 +214,8 @@ class Book:
                 _add(units[event.account], event.asset, more)
             _add(cash[event.account], event.currency, event.cash)
         else:
-            paid = units if event.currency in units[event.account] else cash
-            _add(paid[event.account], event.currency, event.amount)
+            moved = units if event.currency in units[event.account] else cash
+            _add(moved[event.account], event.currency, event.amount)
 
     @cached_property
     def _happened(self) -> list[BookEvent]:
@@ -315,7 +314,7 @@ class Book:
             if (each.event, each.account) in paid or each.event in self._has:
                 continue
             same = [of for of in early if (of.asset, of.account) == (each.asset, each.account)]
-            near = [of for of in same if 0 <= (of.day - each.day).days <= PAY_DAYS and of.currency == each.currency]
+            near = [of for of in same if each.is_paid_by(of.day) and of.currency == each.currency]
             if near:
                 early.remove(min(near, key=lambda of: abs(of.amount - each.amount)))
             else:

@@ -43,6 +43,10 @@ class CashEntry:
         """The ex-date of a dividend of the market's data, from which on it is earned; else the day of payment."""
         return date.fromisoformat(self.event[-10:]) if self.kind == "dividend" and self.event else self.day
 
+    def is_paid_by(self, day: date) -> bool:
+        """True of a dividend that an amount of a day may pay, which is earned on its own."""
+        return 0 <= (day - self.day).days <= PAY_DAYS
+
     @property
     def text(self) -> str:
         """The entry in words."""

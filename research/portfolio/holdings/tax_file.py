@@ -203,9 +203,9 @@ def _corporate_actions(book: Book, on_day: Callable[[str, date], float | None]) 
     for split, holders in zip(splits, book.holders_before(split.day for split in splits), strict=True):
         yield LotSplit(split.day, split.asset, float(split.by))
         for holder in holders:
-            part = split.fraction(holder.units.get(split.asset, NO_AMOUNT))
-            if part and split.in_lieu is not None:
-                paid = float(part * split.in_lieu) * rate_of(split.currency, split.day)
+            units = holder.units.get(split.asset, NO_AMOUNT)
+            if part := split.fraction(units):
+                paid = float(split.paid(units)) * rate_of(split.currency, split.day)
                 yield LotTrade(split.day, ("", ""), split.asset, holder.account, -float(part), -paid)
     for each in book.exchanges:
         cash, price = (float(amount) * rate_of(each.currency, each.day) for amount in (each.cash, each.price))
