@@ -147,14 +147,15 @@ def play(  # noqa: C901  (the order of a day, to be read at one place)
         nav = wealth(units, closes, t, cash_units, cash_index[t])
         if sessions.busy[t] and len(desk.spending.paid) > 0:
             settle(desk.spending, t, nav)
-        joins = lag == 0 and not (pending or rule.makes_boxes) and sessions.busy[t] and sessions.flows[t] != 0.0
-        if joins:  # a decision of this close takes the place of the booking of its flow, and uses the money
-            before_cash, before_count = cash_units, count
-            keep_before(given.desk, units)
+        joins = False  # may a decision of this close take the place of the booking of its flow?
         if sessions.busy[t] and sessions.flows[t] != 0.0:
             if pending and t == due and not rule.makes_boxes and uses_all(given.desk, order.left, order.fraction):
                 cash_units, nav = receive(sessions, t, units, cash_units)  # what is booked at this close uses the money
             else:
+                joins = lag == 0 and not (pending or rule.makes_boxes)
+                if joins:
+                    before_cash, before_count = cash_units, count
+                    keep_before(given.desk, units)
                 status, nav, cash_units, count = take_in(
                     of_events, rule.target[rule.row[t]], t, units, cash_units, count
                 )

@@ -116,11 +116,11 @@ def play_daily(  # noqa: C901  (the order of a day, to be read at one place)
         held.nav = wealth(held.units, inputs.sessions.closes, t, held.cash_units, inputs.sessions.cash_index[t])
         if inputs.sessions.busy[t] and len(inputs.desk.spending.paid) > 0:
             settle(inputs.desk.spending, t, held.nav)
-        joins, before = inputs.sessions.flows[t] != 0.0 and inputs.lag == 0 and pending is None, held.cash_units
-        count = held.count
-        if joins:
-            keep_before(inputs.desk, held.units)
+        joins, before, count = False, held.cash_units, held.count
         if inputs.sessions.flows[t] != 0.0:
+            joins = inputs.lag == 0 and pending is None
+            if joins:  # a decision of this close may take the place of the booking of its flow
+                keep_before(inputs.desk, held.units)
             _flow(inputs, held, t, pending, ledger)
         if not held.nav > 0.0:
             raise inputs.refused(t, held.nav)
