@@ -97,7 +97,7 @@ def delays_of(file: Path) -> dict[str, timedelta]:
     delays = dict[str, timedelta]()
     for one in wanted_lines(document, keys).values() if _is_fetched(document, keys) else ():
         own = one.calendar or keys.sessions
-        delays[own] = max(delays.get(own, one.delay), one.delay)
+        delays[own] = max(delays.get(own, timedelta()), one.delay)
     return delays
 
 

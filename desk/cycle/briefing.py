@@ -169,15 +169,14 @@ def _playbook(status: str, request: Mapping[str, Any], sending: Sending, *, has_
         asked = "A person looks at the flags; n" if status == "awaiting approval" else "N"
         yield f"{asked}othing is to be sent. Run the next cycle after the next close: {again}"
     else:
-        yield from _to_send(status, on_day, sending)
+        yield from _to_send(status, again, on_day, sending)
 
 
-def _to_send(status: str, on_day: str, sending: Sending) -> Iterator[str]:
-    """The steps to a list that may be sent.  on_day : command that runs the cycle."""
+def _to_send(status: str, again: str, on_day: str, sending: Sending) -> Iterator[str]:
+    """The steps to a list that may be sent.  again, on_day : commands that run the next cycle, and the same one."""
     if status == "finalised" and sending.held:
         yield sending.held
     elif status == "finalised" and sending.later and sending.venue == PaperVenue.name:
-        again = on_day.partition(" --as-of")[0]
         yield f"The next cycle, after the close of {sending.later}, has the orders filled: {again}"
     elif status == "finalised" and sending.later:
         yield f"The list goes in the session of {sending.later}, when the same cycle runs again: {on_day}"

@@ -220,9 +220,9 @@ def live_money(book: Book, portfolio: Portfolio, opened: int) -> tuple[DailyMone
     growth[1:] = prices[1:] * _splits(portfolio, opened)[1:] / prices[:-1]
     moves = np.diff(held, axis=0, prepend=held[:1]) - traded - came
     moves[0] = 0.0
-    for given in (each for each in book.exchanges if each.asset in assets):
+    exchanges = sorted((each for each in book.exchanges if each.asset in assets), key=lambda each: each.day)
+    for given, before in zip(exchanges, book.holders_before(each.day for each in exchanges), strict=True):
         row, asset = int(dates.searchsorted(pd.Timestamp(given.day))), assets.index(given.asset)
-        (before,) = book.holders_before([given.day])
         income[row, asset] += sum(float(of.units.get(given.asset, NO_AMOUNT) * given.cash) for of in before)
     flows[:-1] += came.sum(axis=1)
     filled, fees, income = traded - worth[:-1], fees[:-1], income[:-1]

@@ -143,7 +143,7 @@ def with_shown_splits(book: Book, portfolio: Portfolio, there: AtVenue) -> Book:
     in cash, and not those before.
     """
     names = {each.number: each.name for each in portfolio.accounts if each.number}
-    assumed = [each for each in book.with_splits_of(portfolio.market).splits if each.assumed]
+    assumed = [each for each in book.with_splits_of(portfolio.quoted).splits if each.assumed]
     for asset in dict.fromkeys(each.asset for each in assumed):
         at_venue = {of.account: NO_AMOUNT for of in book.holders}
         for row in (row for row in there.positions.held if row.asset == asset):
@@ -189,7 +189,7 @@ def _units(book: Book, asset: str) -> dict[str, Decimal]:
 
 def unshown_splits(book: Book, portfolio: Portfolio) -> tuple[BookSplit, ...]:
     """The splits of what is held that the market's data know and the book has not booked, the latest last."""
-    whole = book.with_splits_of(portfolio.market)
+    whole = book.with_splits_of(portfolio.quoted)
     splits = [each for each in whole.splits if each.assumed]
     before = whole.holders_before(each.day for each in splits)
     return tuple(

@@ -16,8 +16,9 @@ from foundation.tolerances import LOT
 from research.accounting.lots.lot import TaxLots
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill
-from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening, splits_since
+from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
 from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.market_events import splits_since
 
 GAINS = "gains"  # name by which those of a book of version 2 are taken
 
@@ -63,7 +64,7 @@ def with_rows(book: Book, rows: Iterable[BookedFill]) -> Book:
 def check_units(book: Book, portfolio: Portfolio, before: Book) -> None:
     """Raise DataError where an account holds less than nothing of an asset, and less than before."""
     lots = dict(zip(portfolio.market.assets, portfolio.limits.lots.tolist(), strict=True))
-    for old, new in zip(*(each.with_splits_of(portfolio.market).holders for each in (before, book)), strict=True):
+    for old, new in zip(*(each.with_splits_of(portfolio.quoted).holders for each in (before, book)), strict=True):
         for asset, units in new.units.items():
             held = old.units.get(asset, NO_AMOUNT)
             if units < -decimal(LOT * lots.get(asset, 1.0)) and units < held:

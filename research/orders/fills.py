@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from foundation.arguments import shown
 from foundation.errors import DataError
-from foundation.table_files import header_of, read_rows
+from foundation.table_files import read_rows
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
@@ -97,10 +97,9 @@ class Fill:
         return number
 
 
-def is_table_of_fills(path: Path) -> bool:
-    """True for a CSV that `read_fills` reads: its header has `fill_id` and `moment`, and no column of `CORRECTING`."""
-    names = header_of(path)
-    return {"fill_id", "moment"} <= names and not names & CORRECTING
+def is_table_of_fills(header: frozenset[str]) -> bool:
+    """True for the header of a CSV that `read_fills` reads: `fill_id` and `moment`, and no column of `CORRECTING`."""
+    return {"fill_id", "moment"} <= header and not header & CORRECTING
 
 
 def read_fills(path: Path, check: Callable[[Fill], None] | None = None) -> list[Fill]:

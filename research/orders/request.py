@@ -98,11 +98,8 @@ def flow_trade(position: Position, target: Array, market: Market, flow: float, k
     lower = np.where(moves, np.minimum(weights, target), -np.inf)
     upper = np.where(moves, np.maximum(weights, target), np.inf)
     part, room = flow / position.nav, float((upper - lower)[moves].sum())
-    stays = max(
-        position.limits.stays(position.nav) / position.nav,
-        position.limits.adverse_move * abs(part),
-        kept / position.nav,
-    )
+    limits, nav = position.limits, position.nav
+    stays = max(limits.stays(nav) / nav, limits.adverse_move * abs(part), kept / nav)
     aim, cash = 1.0 - float(target.sum()) + (0.0 if deposit else stays), position.cash_weight
     goal = max(aim, cash - min(room, part)) if deposit else min(aim, cash + min(room, stays - part))
     goal = cash if (goal - cash) * flow >= 0.0 else goal

@@ -314,10 +314,8 @@ class TradeList:
         reserve, cash = position.limits.stays(position.nav), self.sized.cash
         if cash >= reserve - CENT:
             return ()
-        when, of_nav = (
-            " after the orders" if self.sized.moved.any() else "",
-            f"{reserve / position.nav / BASIS_POINT:.2f} bp of NAV",
-        )
+        when = " after the orders" if self.sized.moved.any() else ""
+        of_nav = f"{reserve / position.nav / BASIS_POINT:.2f} bp of NAV"
         return (f"Cash{when} is {cash:,.2f} {basis}, below the reserve of {reserve:,.2f} {basis} ({of_nav}).",)
 
     @property

@@ -95,12 +95,11 @@ def make_cycle(
         today, held = today_of(as_of, portfolio.market.calendar), acting.held_back(act)
         assert today is not None  # a text always gives a day
         given, desk = _given(journal, portfolio), _desk(file, portfolio)
-        last = acting.Outcome("")
+        last = acting.NO_LIST
         if desk is None:
             before, reality = "", _not_compared(portfolio)
         else:
-            path = None if _without(given) else acting.waiting_list(portfolio)
-            last = acting.Outcome("") if path is None else acting.send_waiting(desk, path, today)
+            last = last if _without(given) else acting.send_waiting(desk, portfolio, today)
             before, reality, portfolio = _begun(desk, load, journal, today, held or _without(given))
             before = "\n\n".join(filter(None, (last.text, before)))
         policy, name, run = policy_now(portfolio, "", reports)
@@ -132,9 +131,9 @@ def make_cycle(
     if out:
         said.append(_written(made, out, reports))
     failed = {each.name for each in made.decision.controls if each.effect != "passes"}
-    halts = _halts(made)
-    said += [halts] if halts else []
-    asks = status in ASKING or outcome.asks or last.asks or bool(halts) or bool(failed & {JOURNAL_CONTROL, OPEN_ORDERS})
+    if halts := _halts(made):
+        said.append(halts)
+    asks = bool(halts or failed & {JOURNAL_CONTROL, OPEN_ORDERS}) or status in ASKING or outcome.asks or last.asks
     said.append(next_steps(document, status, sending))
     return Ran("\n\n".join(said), made, document, entry.is_new, status, asks, sending)
 

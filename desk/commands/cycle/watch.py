@@ -237,7 +237,7 @@ class Watcher:
         due = due_cycles(days, over, last, market.calendar if is_daily else "")
         if why and not each.tries and (due.awaited or not market.tradable[-1].all()):
             self._say(f"{each.name}: {why}")
-        acts = portfolio.cycle.acts is not None and not is_waiting(portfolio)
+        acts = portfolio.cycle.acts is not None and not (is_left and is_waiting(portfolio))
         if acts and is_left:
             if due.sessions:
                 due = replace(due, unfilled=last)

@@ -49,7 +49,8 @@ from research.market.calendars import day_at
 from research.orders import trade_list
 from research.orders.bookkeeping.importing import with_activity
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.holdings.book import read_book, splits_since, write_book
+from research.portfolio.holdings.book import read_book, write_book
+from research.portfolio.holdings.market_events import splits_since
 from research.rules import Never
 
 ACTS = "REBALANCE_ACTS"  # environment variable: PORTFOLIO@VENUE, with commas between several
@@ -83,6 +84,9 @@ class Outcome(NamedTuple):
     is_tried: bool = False
     asks: bool = False
     later: str = ""
+
+
+NO_LIST = Outcome("")
 
 
 def held_back(act: bool) -> str:
@@ -193,7 +197,7 @@ def _at_rest(portfolio: Portfolio, assets: Collection[str]) -> Portfolio:
     return replace(portfolio, market=replace(market, instruments=market.instruments.assign(trading=words)))
 
 
-def waiting_list(portfolio: Portfolio) -> Path | None:
+def _waiting_list(portfolio: Portfolio) -> Path | None:
     """The list of the newest cycle, where it waits on paper for the bars of its session; else None."""
     if portfolio.cycle.acts is None or portfolio.cycle.acts.venue != PaperVenue.name:
         return None
@@ -207,29 +211,28 @@ def waiting_list(portfolio: Portfolio) -> Path | None:
 
 def is_waiting(portfolio: Portfolio) -> bool:
     """True while the list of the newest cycle waits on paper for bars that the market does not have yet."""
-    path = waiting_list(portfolio)
-    session = "" if path is None else read_document(path)["sending"]["expires"]
-    return bool(session) and np.datetime64(session, "D") not in portfolio.market.days
+    path = _waiting_list(portfolio)
+    return path is not None and not _has(portfolio.market, read_document(path)["sending"]["expires"])
 
 
-def send_waiting(desk: Desk, path: Path, today: pd.Timestamp) -> Outcome:
-    """Send a list to paper that waits for the bars of its session; it is not tried while it waits.
+def send_waiting(desk: Desk, portfolio: Portfolio, today: pd.Timestamp) -> Outcome:
+    """Send the list to paper that waits for the bars of its session, if one does; it is not tried while it waits.
 
     today : day of the cycle.
     """
+    if (path := _waiting_list(portfolio)) is None:
+        return NO_LIST
     document = read_document(path)
     session, unsent = document["sending"]["expires"], f"List {list_id(document['hash'])} is not sent: "
     market = _market_of(desk, session) if session <= f"{today:%Y-%m-%d}" else None
     if market is None:
-        return Outcome("")
+        return NO_LIST
     if why := held_back(act=True) or _split_since(market, document):
         return Outcome(f"{unsent}{why}.")
     try:
         with ready(Asked(path, [desk.venue], portfolio=desk.file)) as ((prepared,), *_):
-            if prepared.is_refused:
-                return Outcome(f"{unsent}{' '.join(prepared.faults)}", is_tried=True, asks=True)
             return _sent(prepared)
-    except (ConfigError, NotKnown) as error:
+    except (ConfigError, NotKnown) as error:  # before anything was sent
         return Outcome(f"{unsent}{error}", is_tried=True, asks=True)
 
 
@@ -268,15 +271,16 @@ def send(desk: Desk, made: Cycle, today: pd.Timestamp) -> Outcome:
                 return Outcome(said, later=f"{session:%Y-%m-%d}")
             if now > session:
                 raise ConfigError(f"its session was {session:%Y-%m-%d}, and it is {now:%Y-%m-%d}.")
-            if prepared.is_refused:
-                raise ConfigError(" ".join(prepared.faults))
             return _sent(prepared)
     except (ConfigError, NotKnown) as error:  # before anything was sent
         return Outcome(f"Nothing is sent: {error}", is_tried=True, asks=True)
 
 
 def _sent(prepared: Ready) -> Outcome:
-    """Send what is left, unless someone pauses meanwhile, book the fills, and say what became of each order."""
+    """Send what is left, unless someone pauses meanwhile, book the fills, and say what became of each order.
+
+    Raises : as `Ready.send` does.
+    """
     stopped = prepared.execution.stop
     prepared.execution.stop = lambda: pause_file() or stopped()
     sent = list(prepared.send())
@@ -286,8 +290,12 @@ def _sent(prepared: Ready) -> Outcome:
 
 def _market_of(desk: Desk, session: str) -> Market | None:
     """The market of the file, by whose bars paper fills, where it has a session already."""
-    market = load_portfolio(desk.file).market
-    return market if np.datetime64(session, "D") in market.days else None
+    market = load_portfolio(desk.file).quoted
+    return market if _has(market, session) else None
+
+
+def _has(market: Market, session: str) -> bool:
+    return bool(np.datetime64(session, "D") in market.days)
 
 
 def _split_since(market: Market, document: Mapping[str, Any]) -> str:

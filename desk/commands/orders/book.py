@@ -176,7 +176,7 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
         book, portfolio = read_book(name), portfolio_of(read_book(name))
         fills = [fill for each in book.open_items if each.name in items and (fill := fill_of_item(each))]
         for item in items:
-            if dismiss and item in {each.name for each in book.with_splits_of(portfolio.market).splits}:
+            if dismiss and item in {each.name for each in book.with_splits_of(portfolio.quoted).splits}:
                 raise DataError(
                     f"{item} is of the market's data, and is not dismissed: correct these, `rebalance data`."
                 )

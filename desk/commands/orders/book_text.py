@@ -22,7 +22,7 @@ def book_text(name: str) -> str:
         portfolio = portfolio_of(book)
         events: tuple[CorporateAction, ...] = events_since(book, portfolio)
         gains, told = _gains(book, portfolio), ""
-        book = book.with_splits_of(portfolio.market)
+        book = book.with_splits_of(portfolio.quoted)
     except (ConfigError, DataError) as error:
         events, told = (), f"Splits and dividends since are not known: {error}"
     parts = [_head(book), _holdings(book), _cash(book), gains, _open(book), _items(book), _since(events), told]

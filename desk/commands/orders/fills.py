@@ -10,6 +10,7 @@ from desk.journal import Journal
 from desk.tickets.formats.ticket_json import read_document
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import counted, listed
+from foundation.table_files import header_of
 from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import Activity, read_activity
 from research.orders.bookkeeping.exchanges import is_table_of_exchanges, with_exchanges
@@ -33,7 +34,7 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     Raises  : DataError as the readers and `with_activity` do, and for fills whose prices are far from those of their
               orders (`check_price`); then nothing is booked.
     """
-    if is_table_of_exchanges(path):
+    if is_table_of_exchanges(header := header_of(path)):
         return _exchanged(name, path)
     book = read_book(name)
     portfolio, document = portfolio_of(book), None if ticket is None else read_document(ticket)
@@ -43,7 +44,7 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
                 f"{ticket} is a list of {document['file']}, and book {name!r} belongs to {of}: give a list of that."
             )
         portfolio = replace(portfolio, blotter=with_orders(book, portfolio, document).blotter)
-    if is_table_of_fills(path):
+    if is_table_of_fills(header):
         activity = Activity(tuple(read_fills(path, partial(check_price, portfolio))))
     else:
         activity = read_activity(path, portfolio, reading)

@@ -21,7 +21,7 @@ from foundation.arrays import Array
 from foundation.canonical import content_hash, decimal
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, BookExchange, BookSplit
-from research.portfolio.holdings.book import dividends_since, splits_since
+from research.portfolio.holdings.market_events import dividends_since, splits_since
 from research.portfolio.holdings.rates import rounded
 
 BEFORE = ""  # settlement day of what was there before: earlier than any other
@@ -193,7 +193,7 @@ class PaperEvent:
             yield Opening(account, kind, item, rounded(item, whole) if kind == "cash" else whole, self.name)
 
 
-def events_since(
+def paper_events(
     portfolio: Portfolio, close: date, last: date, exchanges: Iterable[BookExchange] = ()
 ) -> tuple[PaperEvent, ...]:
     """The splits and dividends after a close, up to a day, by the market of a portfolio, and exchanges of its book.

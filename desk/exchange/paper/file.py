@@ -147,12 +147,13 @@ class PaperFile:
         held = "SELECT account, amount FROM balances WHERE kind = 'units' AND item = ? AND settles = ?"
         since = """SELECT sign, fills.quantity FROM fills JOIN orders ON orders.number = fills."order"
             WHERE account = ? AND item = ? AND session >= ?"""
-        for account, amount in self.rows.execute(held, [symbol, BEFORE]).fetchall():
+        found = self.rows.execute(held, [symbol, BEFORE]).fetchall()
+        for account, amount in (row for row in found if row[0] in accounts):
             (first,) = self.rows.execute("SELECT min(session) FROM orders WHERE account = ?", [account]).fetchone()
             known = self.rows.execute(
                 "SELECT 1 FROM flows WHERE ticket = ? AND account = ?", [event.name, account]
             ).fetchone()
-            if account not in accounts or known or not first or first > day:
+            if known or not first or first > day:
                 continue
             traded = self.rows.execute(since, [account, symbol, day]).fetchall()
             before = Decimal(amount) - sum((sign * Decimal(units) for sign, units in traded), Decimal())

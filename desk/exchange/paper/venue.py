@@ -19,10 +19,10 @@ from desk.exchange.paper.account import (
     Opening,
     PaperEvent,
     bookings,
-    events_since,
     opened_with,
     openings_by,
     openings_of,
+    paper_events,
     reservation,
 )
 from desk.exchange.paper.file import Outcome, PaperFile
@@ -118,7 +118,7 @@ class PaperVenue:
             bars, source = bars_of_ticket(document), f"the ticket's own prices, of {document['as_of']}"
         session = Session(day, expected, calendar, bars, source)
         close = date.fromisoformat(document["last_close"])
-        events = () if portfolio is None else events_since(portfolio, close, day)
+        events = () if portfolio is None else paper_events(portfolio, close, day)
         about = {
             "unnamed": document["portfolio"],
             "model": model or _model_of(portfolio),
@@ -244,7 +244,7 @@ class PaperVenue:
         self._openings = openings_by(portfolio)
         numbers = {each.name: each.number for each in portfolio.accounts}
         with self.file.transaction():
-            for each in events_since(portfolio, book.opened, portfolio.date.date(), book.exchanges):
+            for each in paper_events(portfolio, book.opened, portfolio.date.date(), book.exchanges):
                 self.file.happen(each, self._own)
             for moved in book.transfers:
                 account = self._key(numbers.get(moved.account, portfolio.ticket.account))

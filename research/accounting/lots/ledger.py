@@ -260,7 +260,7 @@ class _Fold:
         self.lots, self._losses, self.held = [], [], dict.fromkeys(self.held, 0.0)
 
     def _is_unknown(self, account: str) -> bool:
-        """True if a taxable account has units of lots that are not known, as those that join them then are."""
+        """True if a taxable account has units whose lots are not known, as those of units that join them are then."""
         own, _ = self._of(account)
         return account not in self.sheltered and self.held.get(account, 0.0) > LEFT_OVER and not own
 
@@ -278,12 +278,12 @@ class _Fold:
 
     def _transfer(self, event: LotTransfer) -> None:
         """Take in units with their cost, or let units go with theirs: nothing is realised."""
-        held = self.held.get(event.account, 0.0)
+        held, is_unknown = self.held.get(event.account, 0.0), self._is_unknown(event.account)
         self.held[event.account] = held + event.units
         own, others = self._of(event.account)
         if event.units > 0.0:
-            if held > 0.0 and not own and event.account not in self.sheltered:
-                return  # lots that are not known stay so
+            if is_unknown:
+                return
             came = TaxLot(pd.Timestamp(event.acquired), event.units, event.price, event.account)
             self.lots = self._by_account([*self.lots, came])
             return

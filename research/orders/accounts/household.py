@@ -199,16 +199,14 @@ def division_problem(
     """The problem of dividing the orders over accounts, whose cash has the money that comes or goes in it.
 
     An account keeps the dividends that are owed to it, and its share of the rest of the reserve by its wealth, or the
-    cash that it has where that is less. Where tax lots
-    are known, no taxable account sells in a swap, which could realise gains that nobody asked for, or make a wash
-    sale; where only one side is asked for, there are no swaps.
+    cash that it has where that is less. Where tax lots are known, no taxable account sells in a swap, which could
+    realise gains that nobody asked for, or make a wash sale; where only one side is asked for, there are no swaps.
     """
     position, assets = listed.position, portfolio.market.assets
     held = np.array([account.units for account in accounts])
     cash = np.array([account.cash for account in accounts])
     owed = np.array([portfolio.owed.get(account.name, 0.0) for account in accounts])
-    wealth = held @ position.prices + cash
-    reserves = position.limits.reserve * wealth + owed
+    reserves = position.limits.reserve * (held @ position.prices + cash) + owed
     if portfolio.currencies is not None:
         reserves = np.maximum(reserves, portfolio.currencies.rounding_bound)
     swaps = position.quoted & position.tradable & position.buyable & position.sellable & (request.way == 0.0)

@@ -1,6 +1,7 @@
 """Mergers, renamings, spin-offs, delistings, and units that come from other accounts, from a table, into a book."""
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -19,9 +20,9 @@ TRANSFER = (("asset", "date", "units", "acquired", "price"), ("account", "curren
 NO_NUMBER = "Write a plain number"
 
 
-def is_table_of_exchanges(path: Path) -> bool:
-    """True for a CSV whose header has a column `into` or `acquired`."""
-    return bool({"into", "acquired"} & header_of(path))
+def is_table_of_exchanges(header: Collection[str]) -> bool:
+    """True for a header with a column `into` or `acquired`."""
+    return "into" in header or "acquired" in header
 
 
 def with_exchanges(book: Book, portfolio: Portfolio, path: Path) -> tuple[Book, tuple[str, ...]]:
@@ -32,19 +33,15 @@ def with_exchanges(book: Book, portfolio: Portfolio, path: Path) -> tuple[Book, 
     perhaps account, currency and id.
     Raises : DataError for the mistakes of rows, all in one message, and for events that leave less than nothing.
     """
-    reader, known = _Reader(book, portfolio), {each.transfer_id for each in book.transfers}
+    reader = _Reader(book, portfolio)
     exchanges, transfers = tuple[BookExchange, ...](), tuple[BookTransfer, ...]()
     if "into" in header_of(path):
-        read = read_rows(path, EXCHANGE[0], EXCHANGE[1], reader.exchange)
+        read = read_rows(path, *EXCHANGE, row_of=reader.exchange)
         exchanges = tuple(each for each in dict.fromkeys(read) if each not in book.exchanges)
     else:
-        came = read_rows(path, TRANSFER[0], TRANSFER[1], reader.transfer)
-        ids = Counter(each.transfer_id for each in came)
-        if (twice := next((name for name, count in ids.items() if count > 1), None)) is not None:
-            raise DataError(f"{path.name}: id {twice} is there twice. Give each transfer an id of its own.")
+        came = read_rows(path, *TRANSFER, row_of=reader.transfer)
         transfers = tuple(each for each in came if each not in book.transfers)
-        if (same := next((each for each in transfers if each.transfer_id in known), None)) is not None:
-            raise DataError(f"{path.name}: {same.transfer_id} is booked otherwise. Give this one its own id.")
+        _check_ids(path.name, came, transfers, book)
     gone = {each.asset for each in exchanges if each.share == 1}
     orders = zip(book.sent, book.blotter.orders, strict=True)
     sent = tuple(order for order, now in orders if not (now.left and order.asset in gone))
@@ -53,6 +50,17 @@ def with_exchanges(book: Book, portfolio: Portfolio, path: Path) -> tuple[Book, 
     words = [each.words for each in exchanges]
     words += [f"{each.transfer_id}: {each.units.normalize():f} {each.asset} on {each.day}" for each in transfers]
     return made, tuple(words)
+
+
+def _check_ids(file: str, came: Sequence[BookTransfer], new: Sequence[BookTransfer], book: Book) -> None:
+    """Raise DataError for an id that is there twice, and for one under which another content is booked."""
+    booked = {each.transfer_id for each in book.transfers}
+    for name, count in Counter(each.transfer_id for each in came).items():
+        if count > 1:
+            raise DataError(f"{file}: id {name} is there twice. Give each transfer an id of its own.")
+    for each in new:
+        if each.transfer_id in booked:
+            raise DataError(f"{file}: {each.transfer_id} is booked otherwise. Give this one its own id.")
 
 
 class _Reader:
@@ -80,7 +88,7 @@ class _Reader:
         if into and cash and not price:
             raise DataError(f"cash beside {into}, without its price: gains on the cash are reckoned by it. Give price.")
         made = BookExchange(asset, day, into, by, cash, self._currency(cells), price, share)
-        same = [each for each in self.book.exchanges if (each.name, each.into) == (made.name, into) and each != made]
+        same = [each for each in self.book.exchanges if each.name == made.name and each != made]
         if same:
             raise DataError(f"{made.name} is booked otherwise: {same[0].words}. Open the book anew to change it.")
         return made

@@ -69,7 +69,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
 
 def seen_by(book: Book, portfolio: Portfolio) -> Portfolio:
     """The portfolio with the orders and fills of its book, in units after the splits that its market knows of."""
-    return replace(portfolio, blotter=book.with_splits_of(portfolio.market).blotter)
+    return replace(portfolio, blotter=book.with_splits_of(portfolio.quoted).blotter)
 
 
 def _without_fees_of_undone(book: Book) -> Book:

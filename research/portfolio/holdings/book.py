@@ -13,14 +13,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
-import numpy as np
-import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
-from foundation.canonical import content_hash, decimal
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 from foundation.files import write_whole
 from foundation.home import home_folder
@@ -37,10 +35,10 @@ from research.portfolio.holdings.blotter import (
     BookTransfer,
     SentOrder,
     is_of_order,
-    split_ratio,
 )
 from research.portfolio.holdings.cash_entries import PAY_DAYS, CashEntry, market_entry
 from research.portfolio.holdings.earlier_books import of_this_version
+from research.portfolio.holdings.market_events import dividends_since, splits_since
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 from research.portfolio.holdings.rates import rounded
 
@@ -274,7 +272,10 @@ class Book:
         return max([self.opening.last_trade, *(row.day for row in self.blotter.standing)])
 
     def with_splits_of(self, market: Market) -> "Book":
-        """The book with the splits since it was opened that are not booked, as the market's data know them."""
+        """The book with the splits since it was opened that are not booked, as the market's data know them.
+
+        market : market of its assets, as it is quoted.
+        """
         held = {asset for of in self.opening.holders for asset in of.units} | {row.asset for row in self.fills}
         held |= {each.into for each in self.exchanges} | {each.asset for each in self.transfers}
         known, found = {each.name for each in self.splits} | self._has, list[BookSplit]()
@@ -406,43 +407,6 @@ class Book:
                 f"Dividends by the market's data are owed to book {self.name}, count in NAV and are not spent: "
                 f"{listed(money, most=5)}. The broker's entries of them are booked in their place"
             )
-
-
-def splits_since(market: Market, close: date) -> Iterator[BookSplit]:
-    """The splits after a close as the data of a market as it is quoted know them, in the order of their days.
-
-    Fractions that they leave of whole units are paid at the close of their day, as in a backtest.
-    """
-    if market.splits is not None:
-        since = (market.dates > pd.Timestamp(close))[:, None]
-        for t, i in np.argwhere(since & (market.splits != 1.0)).tolist():
-            by, close_of_day = split_ratio(float(market.splits[t, i])), float(market.prices[t, i])
-            paid = None if np.isnan(close_of_day) else decimal(close_of_day)
-            yield BookSplit(market.assets[i], market.dates[t].date(), by, True, paid, market.currency[i])
-
-
-class Dividend(NamedTuple):
-    """A dividend of the market's data.  paid : amount of `currency` for each unit held before the open of its day."""
-
-    asset: str
-    day: date
-    paid: Decimal
-    currency: str
-
-    @property
-    def name(self) -> str:
-        """The name by which it is booked."""
-        return f"dividend-{self.asset}-{self.day}"
-
-
-def dividends_since(market: Market, close: date) -> Iterator[Dividend]:
-    """The dividends after a close as the data of a market as it is quoted know them, in the order of their days."""
-    if market.dividends is not None:
-        since = (market.dates > pd.Timestamp(close))[:, None]
-        for t, i in np.argwhere(since & (market.dividends != 0.0)).tolist():
-            by = Decimal(1) if market.splits is None else split_ratio(float(market.splits[t, i]))
-            paid = decimal(market.dividends[t, i]) * by
-            yield Dividend(market.assets[i], market.dates[t].date(), paid, market.currency[i])
 
 
 def book_path(name: str) -> Path:

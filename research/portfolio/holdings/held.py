@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -59,7 +60,11 @@ class Held:
 
     def price(self, asset: str) -> float:
         """The price of an asset in the basis, per unit, NaN where it has none."""
-        return (last_closes(self.market) if self.prices is None else self.prices).of(asset)
+        return self._priced.of(asset)
+
+    @cached_property
+    def _priced(self) -> Prices:
+        return last_closes(self.market) if self.prices is None else self.prices
 
     def rate(self, asset: str) -> float:
         """The value of one unit of the currency of an asset in the basis."""

@@ -101,7 +101,9 @@ def bases(market: Market, prices: Prices) -> tuple[str, ...]:
 
 
 def with_prices(market: Market, prices: Prices) -> Market:
-    """The market with these prices for the quotes of its last session; its returns stay."""
+    """The market with these prices for the quotes of its last session, itself where it has them; its returns stay."""
+    if np.array_equal(prices.per_unit, market.prices[-1], equal_nan=True):
+        return market
     return replace(market, prices=np.vstack([market.prices[:-1], prices.per_unit]))
 
 

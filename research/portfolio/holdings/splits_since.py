@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from research.portfolio.file.document import Document
-from research.portfolio.holdings.book import splits_since
+from research.portfolio.holdings.market_events import splits_since
 from research.portfolio.portfolio import Portfolio
 
 DOUBTFUL = 10  # sessions after a split in which units of no stated day may be those before it

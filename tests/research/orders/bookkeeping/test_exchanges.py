@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
+from foundation.table_files import header_of
 from research.orders.booking import open_book, without_event
 from research.orders.bookkeeping.exchanges import is_table_of_exchanges, with_exchanges
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
@@ -35,7 +36,7 @@ def book(two: Portfolio) -> Book:
 def booked(book: Book, portfolio: Portfolio, folder: Path, table: str) -> Book:
     path = folder / "events.csv"
     path.write_text(table)
-    assert is_table_of_exchanges(path)
+    assert is_table_of_exchanges(header_of(path))
     return with_exchanges(book, portfolio, path)[0]
 
 
