@@ -23,7 +23,7 @@ from desk.tickets.formats.ticket_json import read_document
 from foundation.errors import ConfigError
 from research.orders import Request, trade_list
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 
 LINES, PRICES = 30, "prices-30.csv"
 FIRST_DAYS = 400  # rows of the prices of the first list, which fills on the next day: each has two days more

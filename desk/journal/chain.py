@@ -4,8 +4,6 @@ The sha256 of an entry is that of its other fields, a line each in the order of 
 No field has a line break: fields that are cut or joined otherwise have another hash.
 """
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any
@@ -17,6 +15,7 @@ from desk.tickets.order_ids import plain
 from foundation.arguments import first_fault, refuse
 from foundation.canonical import canonical_json
 from foundation.errors import DataError
+from foundation.sqlite_tables import digest
 
 
 @dataclass(frozen=True, order=True)
@@ -119,8 +118,3 @@ def entry_of(event: Event, head: Head, moment: str, user: str) -> Entry:
         return Entry(sequence=head.count + 1, sha256=sha256, **about)
     except ValueError as error:
         refuse(f"the {kind} is", values, f"it cannot be written as JSON in UTF-8 ({error}).")
-
-
-def digest(sequence: int, others: Iterable[bytes]) -> str:
-    """The sha256 of an entry, hex. others : its fields from the second to the content, UTF-8."""
-    return hashlib.sha256(b"\n".join((b"%d" % sequence, *others))).hexdigest()

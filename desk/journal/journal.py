@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from desk.journal.chain import ENTRY_FIELDS, START, Entry, Event, Head, entry_of
-from desk.journal.sqlite_tables import connected, create, transaction
 from foundation.errors import ConfigError, DataError
 from foundation.home import home_folder
 from foundation.paper.wording import counted
+from foundation.sqlite_tables import append_only, connected, create, transaction
 
 JOURNAL, HEAD = "journal.sqlite", "journal.head"
 COLUMNS = ", ".join(f'"{name}"' for name in ENTRY_FIELDS)
@@ -35,10 +35,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS by_key ON entries (key);
 CREATE INDEX IF NOT EXISTS by_ticket ON entries (ticket);
 CREATE INDEX IF NOT EXISTS by_order ON entries ("order");
 CREATE INDEX IF NOT EXISTS by_portfolio ON entries (portfolio, kind);
-CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON entries
-    BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
-CREATE TRIGGER IF NOT EXISTS never_removed BEFORE DELETE ON entries
-    BEGIN SELECT RAISE(ABORT, 'entries are never removed'); END;
+{append_only("entries")}
 COMMIT;
 """
 

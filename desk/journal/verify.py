@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from desk.journal.chain import START, Head, digest
+from desk.journal.chain import START, Head
 from desk.journal.journal import COLUMNS, Journal
 from foundation.errors import DataError
 from foundation.paper.wording import counted
+from foundation.sqlite_tables import digest
 
 NEAR = 16  # places that are tried before and after
 ROWS = f"SELECT {COLUMNS} FROM entries NOT INDEXED ORDER BY sequence"

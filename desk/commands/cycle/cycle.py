@@ -33,7 +33,7 @@ from foundation.home import home_folder
 from foundation.progress import bar
 from research.orders.price_age import halted
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 
 NOT_SENT = "not sent"  # status of a decision that was to be sent, and that a check refused
 LOST = "Find out whether it was suspended, renamed, merged or delisted: docs/book.md says how each is booked."

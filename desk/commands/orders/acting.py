@@ -37,6 +37,7 @@ from desk.exchange.stops import RESUME, alone, pause_file, stop_file
 from desk.exchange.venue import NotKnown
 from desk.exchange.venues import venue_of
 from desk.journal import Journal
+from desk.journal.journal import utc_now
 from desk.journal.records import OrderSent
 from desk.journal.tickets import newest_cycle, ticket_state
 from desk.tickets import make_ticket
@@ -49,7 +50,7 @@ from research.market.calendars import day_at
 from research.orders import trade_list
 from research.orders.bookkeeping.importing import with_activity
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.holdings.book import read_book, write_book
+from research.portfolio.holdings.book_file import read_book, write_book
 from research.portfolio.holdings.market_events import splits_since
 from research.rules import Never
 
@@ -172,13 +173,13 @@ def compared(
             sent = journal.entries(kind=OrderSent.kind)
             others = {entry.record.venue_id for entry in sent if entry.portfolio != desk.portfolio}
             strays = stray_activity(found, there, others)
-            write_book(book := with_activity(book, portfolio, strays, known).book)
+            write_book(book := with_activity(book, portfolio, strays, known).book, utc_now())
             found = differences(book, portfolio := load(), there)
             if not later:
                 book = with_activity(book, portfolio, stray_cash(found, desk.venue, day.date()), known).book
             journal_fills(journal, book, strays.fills)
         if book != before:
-            write_book(book)
+            write_book(book, utc_now())
             found = differences(book, portfolio := load(), there)
         ended &= {order.order_id for order in book.blotter.open}
         unshown = unshown_splits(book, portfolio)

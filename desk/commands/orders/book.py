@@ -11,6 +11,7 @@ from desk.commands.orders.fill_entries import journal_fills
 from desk.commands.orders.replaced_files import replaced_files
 from desk.exchange.ticket_orders import flows_of
 from desk.journal import Journal
+from desk.journal.journal import utc_now
 from desk.tickets.order_ids import list_id
 from foundation.canonical import decimal
 from foundation.errors import ConfigError, DataError, all_mistakes
@@ -41,7 +42,8 @@ from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
-from research.portfolio.holdings.book import Book, book_path, read_book, write_book
+from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_file import book_path, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind, market_entry
 
 FLOW_KINDS: tuple[EntryKind, EntryKind] = ("deposit", "withdrawal")
@@ -64,7 +66,7 @@ def open_from(
         if book_path(name).exists():
             raise ConfigError(f"book {name!r} is open already ({book_path(name)}): choose another name, --as.")
         book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()))
-        write_book(book)
+        write_book(book, utc_now())
     return book
 
 
@@ -89,7 +91,7 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
         book = with_orders(book, portfolio, ticket)
         for flow in _flows(ticket, _names(portfolio)):
             book = with_flow(book, flow)
-        write_book(book := with_waiting_flows(book, portfolio))
+        write_book(book := with_waiting_flows(book, portfolio), utc_now())
     return book
 
 
@@ -159,7 +161,7 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
             check_units(book, portfolio, before)
             book = with_waiting_flows(book, seen_by(book, portfolio))
         if book != before:
-            write_book(book)
+            write_book(book, utc_now())
     return book
 
 
@@ -188,7 +190,7 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
                 book = replace(book, sent=tuple(each for each in book.sent if each.order_id != item))
             else:
                 book = with_gains(book, portfolio) if item == GAINS else with_event(book, portfolio, item)
-            write_book(book)
+            write_book(book, utc_now())
         journal_fills(journal, book, fills)
     return book
 
@@ -204,7 +206,7 @@ def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[
         book, booked, left = with_clear_items(before, portfolio_of(before))
         fills = [fill for each in booked if (fill := fill_of_item(each))]
         if fills and not dry_run:
-            write_book(book)
+            write_book(book, utc_now())
             journal_fills(journal, book, fills)
     told = tuple(
         f"{item_name(fill.key)}: {fill.side} {fill.quantity.normalize():f} {fill.asset} at {fill.price.normalize():f} "

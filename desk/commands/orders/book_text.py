@@ -12,7 +12,8 @@ from foundation.paper.wording import counted
 from research.accounting.lots.lot import HALF_A_CENT
 from research.orders.booking import GAINS, CorporateAction, events_since, portfolio_of
 from research.portfolio import Portfolio
-from research.portfolio.holdings.book import Book, BookItem, read_book
+from research.portfolio.holdings.book import Book, BookItem
+from research.portfolio.holdings.book_file import read_book
 
 
 def book_text(name: str) -> str:

@@ -31,7 +31,7 @@ from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from research.market.calendars import day_at, session_after
 from research.orders.bookkeeping.importing import item_name
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 
 LEAST_DIGITS = 8  # of a hash that confirms a sending
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from desk.commands.orders.book import send, with_orders, writing
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.journal import Journal
+from desk.journal.journal import utc_now
 from desk.tickets.formats.ticket_json import read_document
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import counted, listed
@@ -19,7 +20,8 @@ from research.orders.bookkeeping.importing import Imported, with_activity
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading
 from research.orders.fills import Fill, is_table_of_fills, read_fills
 from research.portfolio import Portfolio
-from research.portfolio.holdings.book import Book, read_book, write_book
+from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_file import read_book, write_book
 from research.portfolio.holdings.prices import APART
 
 
@@ -54,7 +56,7 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
         book = read_book(name)
         imported = with_activity(book, portfolio_of(book), activity, order_ids(journal, book))
         if imported.book != book:
-            write_book(imported.book)
+            write_book(imported.book, utc_now())
         journal_fills(journal, imported.book, activity.fills)
     new = imported.book.blotter.fill_ids - book.blotter.fill_ids
     far = (f"{path.name}: {words}" for fill in activity.fills if fill.key in new and (words := _far(portfolio, fill)))
@@ -67,11 +69,11 @@ def _exchanged(name: str, path: Path) -> Imported:
         before = read_book(name)
         book, words = with_exchanges(before, portfolio_of(before), path)
         if book != before:
-            write_book(book)
+            write_book(book, utc_now())
             try:
                 portfolio_of(book)
             except (ConfigError, DataError):  # such as a cost in a currency without a rate of its day
-                write_book(before)
+                write_book(before, utc_now())
                 raise
     return Imported(book, tuple(f"booked {each}." for each in words) or (f"{path.name}: nothing new to book.",), 0)
 

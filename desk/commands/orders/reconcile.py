@@ -10,7 +10,8 @@ from research.orders.booking import open_book, portfolio_of
 from research.orders.bookkeeping.reconciliation import ReconciledLine
 from research.orders.bookkeeping.reconciliation import reconcile as compare
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import Book, read_book
+from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_file import read_book
 from research.portfolio.holdings.positions import read_positions
 
 

@@ -17,8 +17,8 @@ from desk.exchange.paper.account import BEFORE, Account, FillEffect, Kind, Openi
 from desk.exchange.paper.orders import PaperOrder
 from desk.exchange.venue import NotKnown, OrderState, QuotedFill, Status
 from desk.journal.records import Quote
-from desk.journal.sqlite_tables import connected, create, transaction
 from foundation.files import locked
+from foundation.sqlite_tables import connected, create, transaction
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import BUY_OR_SELL
 

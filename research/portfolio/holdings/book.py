@@ -1,28 +1,19 @@
 """The book of a portfolio, which `positions: {book: NAME}` reads: what it held at first, and what happened since.
 
 What it holds is the fold of that: events count in the order of their days, splits before trades, whenever they came to
-be known. A fill stands in units of its day. A book is one JSON file, `books/NAME.json` in the folder of
-`REBALANCE_HOME`, written whole or not at all. Its fingerprint is the sha256 of all else in it, so that a change by
-another hand is seen. The user's own file is never written.
+be known. A fill stands in units of its day.
 """
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from foundation.arguments import first_fault
-from foundation.canonical import content_hash
 from foundation.errors import DataError
-from foundation.files import write_whole
-from foundation.home import home_folder
-from foundation.names import check_name
 from foundation.paper.wording import listed
 from research.market import Market
 from research.portfolio.holdings.blotter import (
@@ -37,13 +28,11 @@ from research.portfolio.holdings.blotter import (
     is_of_order,
 )
 from research.portfolio.holdings.cash_entries import PAY_DAYS, CashEntry, market_entry
-from research.portfolio.holdings.earlier_books import of_this_version
 from research.portfolio.holdings.market_events import dividends_since, splits_since
 from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 from research.portfolio.holdings.rates import rounded
 
 BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json
-FINGERPRINT = "fingerprint"
 Resolved = Literal["", "booked", "dismissed"]  # of an item of a book
 BookEvent = BookSplit | BookExchange | BookTransfer | BookedFill | CashEntry
 Amounts = dict[str, dict[str, Decimal]]  # by account, of assets or currencies
@@ -343,12 +332,10 @@ class Book:
     # -- what it says ------------------------------------------------------------------------------------------------
 
     @property
-    def document(self) -> dict[str, Any]:
-        """All that its file says, with its fingerprint, in plain JSON types."""
+    def booked(self) -> "Book":
+        """The book without what the market's data alone know."""
         splits = tuple(each for each in self.splits if not each.assumed)
-        known = replace(self, splits=splits, entries=tuple(each for each in self.entries if not each.assumed))
-        parts: dict[str, Any] = {"schema": self.schema} | book_adapter().dump_python(known, mode="json")
-        return parts | {FINGERPRINT: content_hash(parts)}
+        return replace(self, splits=splits, entries=tuple(each for each in self.entries if not each.assumed))
 
     @property
     def open_items(self) -> tuple[BookItem, ...]:
@@ -409,44 +396,6 @@ class Book:
             )
 
 
-def book_path(name: str) -> Path:
-    """The path of a book. Raises ConfigError for what is no name."""
-    check_name("name of a book is", name)
-    return home_folder() / "books" / f"{name}.json"
-
-
-def read_book(name: str, file: str = "FILE") -> Book:
-    """The book of this name. Raises DataError for one that is not there, is damaged, or was changed by another hand.
-
-    file : portfolio file that names it, for the advice.
-    """
-    path = book_path(name)
-    try:
-        parts = json.loads(path.read_bytes())
-        stated = parts.pop(FINGERPRINT, None) if isinstance(parts, dict) else None
-        if stated != content_hash(parts):
-            fix = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
-            raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
-        book = book_adapter().validate_json(json.dumps(of_this_version(parts, path)), strict=True)
-    except FileNotFoundError as error:
-        fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
-        raise DataError(f"there is no book {name!r} ({path}). {fix}") from error
-    except ValidationError as error:
-        raise DataError(f"{path} is no book of version {BOOK_SCHEMA}: {first_fault(error)}.") from error
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
-    return book
-
-
-def write_book(book: Book) -> Path:
-    """Write a book whole into its file, and give the path. Raises OSError where it cannot be written."""
-    path = book_path(book.name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return write_whole(path, json.dumps(book.document, ensure_ascii=False) + "\n")
-
-
 def _without(order: SentOrder, rows: Sequence[BookedFill]) -> SentOrder:
     """An order whose filled part has these rows in it, without them."""
     fees = dict(order.fees)
@@ -479,10 +428,7 @@ def book_adapter() -> TypeAdapter[Book]:
 
 
 def book_schema() -> dict[str, Any]:
-    """The JSON schema of the file of a book, of draft 2020-12."""
+    """The JSON schema of a book, of draft 2020-12: each row of its file states a property, or an item of one."""
     made = book_adapter().json_schema(mode="serialization")
-    print_of = {"description": "sha256, hex, of all else in the file", "type": "string", "pattern": "^[0-9a-f]{64}$"}
-    properties = {**made["properties"], "schema": {"const": BOOK_SCHEMA}, FINGERPRINT: print_of}
-    required = [*made["properties"], FINGERPRINT]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made,
-            "properties": properties, "required": required}  # fmt: skip
+    properties = {**made["properties"], "schema": {"const": BOOK_SCHEMA}}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "properties": properties}

@@ -1,33 +1,43 @@
-"""The content of a book of version 1 or 2 as one of version 3.
+"""Books that are JSON files, as earlier code wrote them: of version 3, and of versions 1 and 2 as one of version 3.
 
-Those kept what is held, in units after the splits that were booked, and not what was held at first. Where the fills
-since are known with their amounts, what happened is taken out of what is held; else, in version 1, the opening of the
-book is what is held, and has fills and entries up to then in it.
+Versions 1 and 2 kept what is held, in units after the splits that were booked, and not what was held at first. Where
+the fills since are known with their amounts, what happened is taken out of what is held; else, in version 1, the
+opening of the book is what is held, and has fills and entries up to then in it.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from foundation.canonical import content_hash
 from foundation.errors import DataError
 
 READ = 1, 2, 3
 
 
-def of_this_version(parts: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-    """The content of the file of a book, as plain JSON, in version 3.
+def earlier_book(path: Path) -> str | None:
+    """The content of the JSON file of a book, as JSON in version 3; None where there is no file.
 
-    Raises : DataError for another version, and for what lacks a part.
+    Raises : DataError for a file that is damaged, was changed by another hand, lacks a part, or is of another version.
     """
-    version = parts.get("schema") if isinstance(parts, Mapping) else None
+    try:
+        parts = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
+    stated = parts.pop("fingerprint", None) if isinstance(parts, dict) else None
+    if stated != content_hash(parts):
+        fix = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
+        raise DataError(f"{path} was changed by another hand: its fingerprint is of another content. {fix}")
+    version = parts.get("schema")
     if version not in READ:
         fix = "Read it with the code that wrote it, or open the book again."
         raise DataError(f"{path} has version {version} of a book, and this code reads 1, 2 and 3. {fix}")
-    if version == READ[-1]:
-        return parts
     try:
-        return _converted(parts)
+        return json.dumps(parts if version == READ[-1] else _converted(parts))
     except (KeyError, TypeError, ArithmeticError) as error:
         raise DataError(f"{path} is no book of version {version}: {error!r} is wrong or missing.") from error
 

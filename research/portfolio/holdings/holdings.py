@@ -15,7 +15,8 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Name, Text, Told, checked, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.holdings.book import Book, read_book
+from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_file import read_book
 from research.portfolio.holdings.currencies import read_balances
 from research.portfolio.holdings.positions import (
     CASH_WORD,

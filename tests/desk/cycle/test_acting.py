@@ -39,7 +39,7 @@ from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 
 BAND = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
 ACTS = {"venue": "paper", "notional": 1e6, "turnover": 0.5}
@@ -535,8 +535,8 @@ def test_a_pause_keeps_a_list_that_waits_from_paper_and_the_next_cycle_decides_a
 
 # -- kills -------------------------------------------------------------------------------------------------------------
 
-EVENTS = 39  # of a cycle that sends two orders
-DURABLE = ("fcntl.flock", "os.rename")  # events of the interpreter before and after all that is written for good
+EVENTS = 60  # of a cycle that sends two orders
+DURABLE = ("fcntl.flock", "os.rename", "sqlite3.connect")  # events of the interpreter around all that is written for good
 
 
 def run_and_die(file: Path, day: str, at: int) -> bool:

@@ -15,7 +15,7 @@ from desk.cycle.live import CAUSES, beside
 from desk.exchange.paper import PaperVenue
 from research.orders import Request, trade_list
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 
 OPENED, TRADED, EX = -20, -19, -15  # rows: the book is opened, its first list is filled, and A pays
 PAID = 4.0  # for a unit of 100

@@ -12,7 +12,7 @@ from watched import DAYS, SETTINGS, steady, with_book
 from desk.commands.cycle.cycle import make_cycle
 from desk.cycle.reality import PATIENT
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 
 OPENED, LAST = -20, -10  # rows: the book is opened, and A has its last bar
 

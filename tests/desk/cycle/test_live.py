@@ -29,7 +29,8 @@ from research.orders.booking import events_since, with_event
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import BookedFill
-from research.portfolio.holdings.book import Book, read_book
+from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_file import read_book
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.nav_history import NavHistory
 

@@ -14,7 +14,7 @@ from desk.commands.orders.book_text import book_text
 from desk.exchange.paper import PaperVenue
 from foundation.errors import ConfigError
 from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 from research.portfolio.holdings.splits_since import DOUBTFUL
 
 OPENED, TRADED, SPLIT = -20, -19, -15  # rows: the book is opened, and its first list is filled

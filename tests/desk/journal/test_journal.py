@@ -10,10 +10,10 @@ from order_events import executed, listed, made
 from desk.journal.chain import START, Event
 from desk.journal.journal import HEAD, JOURNAL, Journal, journal_head, system_user
 from desk.journal.records import Corrected
-from desk.journal.sqlite_tables import SHARED
 from desk.journal.tickets import execution_status, filled_units
 from foundation.errors import ConfigError, DataError
 from foundation.home import HOME, home_folder
+from foundation.sqlite_tables import SHARED
 
 
 def test_kills_of_two_appending_processes_lose_nothing_that_was_kept_and_double_nothing(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_file_that_is_no_database_is_refused_in_a_sentence(tmp_path: Path) -> 
 def test_a_journal_that_another_program_holds_is_waited_for_and_then_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("desk.journal.sqlite_tables.WAIT", 10)
+    monkeypatch.setattr("foundation.sqlite_tables.WAIT", 10)
     with Journal(tmp_path) as journal:
         other = sqlite3.connect(tmp_path / JOURNAL, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

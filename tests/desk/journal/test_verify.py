@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from journals import IN_MEMORY, fill, order
 
-from desk.journal.chain import ENTRY_FIELDS, START, Entry, Head, digest
+from desk.journal.chain import ENTRY_FIELDS, START, Entry, Head
 from desk.journal.journal import COLUMNS, HEAD, JOURNAL, Journal
 from desk.journal.verify import NEAR, Verified, verify
 from foundation.errors import DataError
+from foundation.sqlite_tables import digest
 
 COUNT = 60  # entries
 

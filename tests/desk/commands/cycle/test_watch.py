@@ -38,7 +38,7 @@ from foundation.errors import ConfigError
 from foundation.files import locked
 from foundation.home import home_folder
 from research.portfolio.file.document import Document, read_document
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 
 LAST = "2022-08-04"  # of the prices of `steady`
 WEEK = ["2022-07-01", "2022-07-05", "2022-07-06", "2022-07-07", "2022-07-08"]  # the fourth was a holiday

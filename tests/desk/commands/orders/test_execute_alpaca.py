@@ -20,7 +20,7 @@ from desk.commands.orders.execute import Asked, ready
 from desk.exchange import alpaca
 from desk.exchange.alpaca import AlpacaVenue
 from desk.journal import Journal, verify
-from research.portfolio.holdings.book import read_book
+from research.portfolio.holdings.book_file import read_book
 
 
 @pytest.fixture

@@ -10,12 +10,14 @@ from commanded import FILE, TRADES, rebalance
 from desk.commands.orders import book as books
 from desk.commands.orders.fills import fill_from
 from desk.journal import Event, Journal
+from desk.journal.journal import utc_now
 from desk.journal.records import Acknowledged, OrderSent
 from desk.tickets.formats.ticket_json import read_document
 from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import read_activity
 from research.orders.bookkeeping.importing import with_activity
-from research.portfolio.holdings.book import Book, read_book, write_book
+from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_file import read_book, write_book
 
 HEADER = "id,moment,kind,asset,side,quantity,price,currency,fee,order_id,corrects,amount\n"
 SOLD = "1,2022-12-30T15:00:00Z,,SPY,sell,133,383.50,USD,5.10,abc,,\n"
@@ -77,7 +79,7 @@ def test_a_file_that_was_booked_and_not_journalled_is_journalled_by_the_same_cal
     path = broker_file(ticket, SOLD, RIGHT)
     books.send("desk", read_document(ticket))
     portfolio, book = portfolio_of(read_book("desk")), read_book("desk")
-    write_book(with_activity(book, portfolio, read_activity(path, portfolio), {}).book)
+    write_book(with_activity(book, portfolio, read_activity(path, portfolio), {}).book, utc_now())
     assert (len(read_book("desk").blotter.fills), kinds()) == (3, [])
     fill_from("desk", path)
     assert [kind for kind, _ in kinds()] == ["fill", "correction"]

@@ -1,8 +1,12 @@
-"""Tables of the desk in SQLite: what is written is on the disk when a transaction ends, and processes take turns."""
+"""Tables in SQLite: what is written is on the disk when a transaction ends, and processes take turns.
 
+Rows of a chained table are never changed, and each has the hash of the one before it and its own.
+"""
+
+import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,3 +40,22 @@ def transaction(rows: sqlite3.Connection) -> Iterator[None]:
     finally:
         if rows.in_transaction:
             rows.execute("ROLLBACK")
+
+
+def append_only(table: str) -> str:
+    """The statements by which a table refuses that rows are changed or removed."""
+    return f"""
+CREATE TRIGGER IF NOT EXISTS never_changed BEFORE UPDATE ON {table}
+    BEGIN SELECT RAISE(ABORT, '{table} are never changed'); END;
+CREATE TRIGGER IF NOT EXISTS never_removed BEFORE DELETE ON {table}
+    BEGIN SELECT RAISE(ABORT, '{table} are never removed'); END;
+"""
+
+
+def digest(sequence: int, others: Iterable[bytes]) -> str:
+    """The sha256 of a row of a chained table, hex.
+
+    others : its fields from the second to the last but the hash, UTF-8 without line breaks, that of the row before it
+             among them.
+    """
+    return hashlib.sha256(b"\n".join((b"%d" % sequence, *others))).hexdigest()
