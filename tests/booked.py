@@ -8,7 +8,8 @@ import pandas as pd
 from research.accounting.lots.ledger import LotLedger
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book
-from research.portfolio.holdings.tax_file import book_ledger, tax_lots_of
+from research.portfolio.holdings.book_ledger import book_ledger
+from research.portfolio.holdings.tax_file import tax_lots_of
 
 
 def of_book(portfolio: Portfolio, book: Book) -> Portfolio:

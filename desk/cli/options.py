@@ -49,9 +49,9 @@ PastDay = Annotated[
 
 
 def _known_on(given: str | None) -> str | None:
-    """The moment as of which stores are read, for this process and those that it starts."""
+    """The moment as of which stores and books are read, for this process and those that it starts."""
     if given is not None:
-        from research.portfolio.keys.stored_market import KNOWN_ON
+        from research.portfolio.file.known_on import KNOWN_ON
 
         os.environ[KNOWN_ON] = given
     return given
@@ -62,7 +62,7 @@ KnownOn = Annotated[
     typer.Option(
         "--as-known-on",
         metavar="DAY",
-        help="Read stores as of this day or UTC time. [default: now]",
+        help="Read stores and books as of this day or UTC time. [default: now]",
         callback=_known_on,
         show_default=False,
     ),

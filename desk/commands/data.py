@@ -38,12 +38,13 @@ from research.market.repairs import read_repairs
 from research.market.store import PriceStore, named_store, store_names
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import Document, read_document
+from research.portfolio.file.known_on import known_moment
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.market import market_keys
 from research.portfolio.keys.market_keys import MarketKeys, SeriesOfCash, ToolSource
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
 from research.portfolio.keys.stored_facts import lines_of, stored_facts
-from research.portfolio.keys.stored_market import BILL, FETCH, cash_source, known_moment, line_instruments, wanted_lines
+from research.portfolio.keys.stored_market import BILL, FETCH, cash_source, line_instruments, wanted_lines
 from research.rules import Rule
 
 ROWS_SHOWN = 30  # rows of a table on a terminal

@@ -18,7 +18,7 @@ from foundation.arrays import Array
 from foundation.canonical import decimal
 from foundation.errors import DataError, all_mistakes
 from foundation.tolerances import LOT
-from research.accounting.lots.ledger import LotTrade, lot_ledger
+from research.accounting.lots.ledger import LotTrade, opened_ledger
 from research.accounting.lots.lot import TaxLots
 from research.market.calendars import day_at, session_after
 from research.orders.fills import Fill
@@ -326,7 +326,7 @@ def _lots_after(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
         for row in rows if row.asset in assets
     ]  # fmt: skip
     sheltered = {each.name for each in portfolio.accounts if not each.taxable}
-    ledger, year = lot_ledger(lots, held, trades, tax.rules, sheltered), f"{portfolio.trade_day:%Y}"
+    ledger, year = opened_ledger(lots, held).after(trades, tax.rules, sheltered), f"{portfolio.trade_day:%Y}"
     lost = {asset: pd.Timestamp(day) for asset, day in ledger.sold_at_loss.items() if tax.rules.wash_sale_days}
     after = [ledger.lots.get(asset, ()) for asset in assets]
     return TaxLots(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -17,8 +18,10 @@ from research.accounting.lots.lot import TaxLots
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
+from research.portfolio.holdings.book_ledger import book_ledger
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.market_events import splits_since
+from research.portfolio.holdings.tax_file import rate_of_day
 
 GAINS = "gains"  # name by which those of a book of version 2 are taken
 
@@ -70,6 +73,15 @@ def check_units(book: Book, portfolio: Portfolio, before: Book) -> None:
             if units < -decimal(LOT * lots.get(asset, 1.0)) and units < held:
                 what = f"fills sell {held - units:,f} units of {asset}, and {held:,.10g} are held"
                 raise DataError(f"{what}. Correct them, or the holdings.")
+
+
+def check_costs(book: Book, portfolio: Portfolio) -> None:
+    """Raise DataError for costs in a currency without a rate of their day, by which tax lots of a book would count."""
+    if book.opening.lots is None or portfolio.tax_lots is None or portfolio.currencies is None:
+        return
+    on_day = partial(rate_of_day, portfolio.currencies.rates, portfolio.market)
+    sheltered = {account.name for account in portfolio.accounts if not account.taxable}
+    book_ledger(book, portfolio.tax_lots.rules, sheltered, on_day)
 
 
 def _holders(portfolio: Portfolio) -> Iterator[Holder]:

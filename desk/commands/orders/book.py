@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,10 @@ from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
 from research.portfolio.holdings.book import Book
-from research.portfolio.holdings.book_file import book_path, read_book, write_book
+from research.portfolio.holdings.book_file import book_path, has_book, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind, market_entry
 
+ZONES = timedelta(days=1)  # by which a moment may be of another day
 FLOW_KINDS: tuple[EntryKind, EntryKind] = ("deposit", "withdrawal")
 
 
@@ -63,7 +64,7 @@ def open_from(
     portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held), as_of=as_of)
     name = name or asked or portfolio.name
     with writing(name):
-        if book_path(name).exists():
+        if has_book(name):
             raise ConfigError(f"book {name!r} is open already ({book_path(name)}): choose another name, --as.")
         book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()))
         write_book(book, utc_now())
@@ -148,7 +149,8 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
     Raises : DataError as `after_fills` does.
     """
     with writing(name):
-        before, fills = read_book(name), list(fills)
+        fills = list(fills)
+        before = read_book(name, since=first_day(fills))
         if {fill.key for fill in fills} <= before.blotter.fill_ids:
             return before
         portfolio = portfolio_of(before)
@@ -163,6 +165,11 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
         if book != before:
             write_book(book, utc_now())
     return book
+
+
+def first_day(fills: Iterable[Fill]) -> date:
+    """The first day, on whichever exchange, of which fills may be."""
+    return min((fill.moment.date() for fill in fills), default=date.max) - ZONES
 
 
 def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool = False) -> Book:

@@ -1,18 +1,19 @@
 """Fills and cash from files into a book and the journal: a table of fills, or a broker's file of transactions."""
 
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
 
-from desk.commands.orders.book import send, with_orders, writing
+from desk.commands.orders.book import first_day, send, with_orders, writing
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.journal import Journal
 from desk.journal.journal import utc_now
 from desk.tickets.formats.ticket_json import read_document
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError
 from foundation.paper.wording import counted, listed
 from foundation.table_files import header_of
-from research.orders.booking import portfolio_of
+from research.orders.booking import check_costs, portfolio_of
 from research.orders.bookkeeping.activity import Activity, read_activity
 from research.orders.bookkeeping.exchanges import is_table_of_exchanges, with_exchanges
 from research.orders.bookkeeping.fill_prices import check_price, price_gap
@@ -38,7 +39,7 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     """
     if is_table_of_exchanges(header := header_of(path)):
         return _exchanged(name, path)
-    book = read_book(name)
+    book = read_book(name, since=date.max)
     portfolio, document = portfolio_of(book), None if ticket is None else read_document(ticket)
     if document is not None:
         if document["file"] != (of := Path(book.file).name):
@@ -53,7 +54,7 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     if document is not None:
         send(name, document)
     with Journal() as journal, writing(name):
-        book = read_book(name)
+        book = read_book(name, since=_first_day(activity))
         imported = with_activity(book, portfolio_of(book), activity, order_ids(journal, book))
         if imported.book != book:
             write_book(imported.book, utc_now())
@@ -63,18 +64,23 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     return replace(imported, notes=(_booked(path, book, imported), *far, *imported.notes))
 
 
+def _first_day(activity: Activity) -> date | None:
+    """The first day of which the transactions of a file are; None where they take back others, of whichever day."""
+    if activity.corrections:
+        return None
+    cash = [entry.day for entry in (*activity.entries, *activity.proposals)]
+    return min([first_day(activity.fills), *cash])
+
+
 def _exchanged(name: str, path: Path) -> Imported:
     """Book a table of mergers, renamings, spin-offs, delistings or transfers."""
     with writing(name):
         before = read_book(name)
-        book, words = with_exchanges(before, portfolio_of(before), path)
+        portfolio = portfolio_of(before)
+        book, words = with_exchanges(before, portfolio, path)
         if book != before:
+            check_costs(book, portfolio)
             write_book(book, utc_now())
-            try:
-                portfolio_of(book)
-            except (ConfigError, DataError):  # such as a cost in a currency without a rate of its day
-                write_book(before, utc_now())
-                raise
     return Imported(book, tuple(f"booked {each}." for each in words) or (f"{path.name}: nothing new to book.",), 0)
 
 

@@ -5,14 +5,17 @@ transfers before trades, trades by moment. So each gain is of the day of its sal
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from fractions import Fraction
 from heapq import merge
 from itertools import chain, groupby
+from math import fsum
 from typing import NamedTuple
 
 import pandas as pd
 
+from foundation.paper.wording import grouped
 from research.accounting.lots.lot import LotSale, TaxLot, TaxRules
 from research.accounting.lots.selection import LEFT_OVER, newest, sell
 from research.accounting.lots.wash_sales import bears, wash
@@ -91,71 +94,144 @@ class DatedSale(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LotLedger:
-    """The lots after everything that happened, and all sales of taxable accounts.
+class OpenLoss:
+    """Units that were sold at a loss which no purchase disallows yet, and one within the days of a wash sale still may.
 
-    lots  : by asset, lots of all accounts.
-    sales : sales of lots, in the order of their days.
+    asset  : asset of which a purchase does, that of the sale or what its units became.
+    sale   : place of the sale in those of the ledger.
+    day    : day of the sale.
+    units  : such units.
+    a_unit : the loss, currency per unit.
+    """
+
+    asset: str
+    sale: int
+    day: date
+    units: float
+    a_unit: float
+
+
+@dataclass(frozen=True)
+class LotLedger:
+    """The lots after everything that happened up to now, and the sales of taxable accounts.
+
+    lots      : by asset, lots of all accounts.
+    held      : by asset and account, units.
+    sales     : sales of lots, in the order of their days.
+    losses    : losses that purchases may still disallow.
+    uncovered : what was sold before its purchase came to be known.
+    earlier   : by year, the amounts whose sum is what was realised by sales that are not among `sales`, currency.
+    lost      : by asset, the day of the last of those at a loss.
     """
 
     lots: Mapping[str, tuple[TaxLot, ...]]
-    sales: tuple[DatedSale, ...]
+    held: Mapping[tuple[str, str], float]
+    sales: tuple[DatedSale, ...] = ()
+    losses: tuple[OpenLoss, ...] = ()
+    uncovered: tuple[LotTrade, ...] = ()
+    earlier: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    lost: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def realised(self) -> dict[str, float]:
         """By year, gains less the losses that are allowed, currency."""
-        found: dict[str, float] = {}
+        return {year: fsum(amounts) for year, amounts in self._amounts.items()}
+
+    @property
+    def _amounts(self) -> dict[str, list[float]]:
+        found = {year: list(amounts) for year, amounts in self.earlier.items()}
         for day, _, sale in self.sales:
-            found[f"{day:%Y}"] = found.get(f"{day:%Y}", 0.0) + sale.realised
+            found.setdefault(f"{day:%Y}", []).append(sale.realised)
         return found
 
     @property
     def sold_at_loss(self) -> dict[str, date]:
         """By asset, the day of its last sale at a loss."""
-        return {asset: day for day, asset, sale in self.sales if sale.is_loss}
+        found = dict(self.lost)
+        for day, asset, sale in self.sales:
+            if sale.is_loss:
+                found[asset] = max(day, found.get(asset, day))
+        return found
+
+    def after(self, happened: Iterable[LotEvent], rules: TaxRules, sheltered: Collection[str] = ()) -> "LotLedger":
+        """The ledger after what happened next, in whatever order it is given.
+
+        What is bought, or sold, of an asset in an account on a day, one trade after the other, is one purchase or sale
+        at its mean price. The lots of an asset in an account stay unknown where they are not known and the account
+        holds the asset.
+
+        happened  : events of later days than those before.
+        rules     : which lots are sold, when they are long-term, and the days of a wash sale.
+        sheltered : accounts whose gains are not taxed.
+        """
+        by_asset: dict[str, list[LotEvent]] = {}
+        for each in happened:
+            by_asset.setdefault(each.asset, []).append(each)
+        accounts = list(dict.fromkeys([*(account for _, account in self.held), *_accounts(by_asset)]))
+        sales, folds = list(self.sales), dict[str, _Fold]()
+
+        def fold_of(asset: str) -> _Fold:
+            if asset not in folds:
+                units = {account: self.held.get((asset, account), 0.0) for account in accounts}
+                losses = [_Loss(each.sale, each.day, each.units, each.a_unit) for each in self.losses
+                          if each.asset == asset]  # fmt: skip
+                uncovered = [sold for sold in self.uncovered if sold.asset == asset]
+                of_asset = list(self.lots.get(asset, ()))
+                folds[asset] = _Fold(asset, rules, frozenset(sheltered), of_asset, units, sales, losses, uncovered)
+            return folds[asset]
+
+        for same in merge(*map(_grouped, by_asset.values()), key=lambda each: _place(each)[:2]):
+            into = fold_of(same.into) if isinstance(same, LotExchange) and same.into else None
+            fold_of(same.asset).take(same, into)
+        order = sorted(range(len(sales)), key=lambda k: sales[k].day)
+        places = {k: place for place, k in enumerate(order)}
+        left = [each for each in self.losses if each.asset not in folds]
+        for asset, fold in folds.items():
+            left += [OpenLoss(asset, *vars(loss).values()) for loss in fold.losses if loss.units > 0.0]
+        return replace(
+            self,
+            lots={**self.lots, **{asset: tuple(fold.lots) for asset, fold in folds.items()}},
+            held={**self.held, **{(asset, of): n for asset, fold in folds.items() for of, n in fold.held.items()}},
+            sales=tuple(sales[k] for k in order),
+            losses=tuple(replace(each, sale=places[each.sale]) for each in left),
+            uncovered=tuple(
+                [sold for sold in self.uncovered if sold.asset not in folds]
+                + [sold for fold in folds.values() for sold in fold.uncovered]
+            ),
+        )
+
+    def closed(self, day: date, rules: TaxRules) -> "LotLedger":
+        """The ledger with the sales alone that a purchase after a day may change."""
+        losses = [each for each in self.losses if (day - each.day).days < rules.wash_sale_days]
+        kept = sorted({each.sale for each in losses})
+        places = {sale: place for place, sale in enumerate(kept)}
+        sales = tuple(self.sales[k] for k in kept)
+        gone = replace(self, sales=tuple(sale for k, sale in enumerate(self.sales) if k not in places))
+        return replace(
+            self,
+            sales=sales,
+            losses=tuple(replace(each, sale=places[each.sale]) for each in losses),
+            earlier={year: _exact_sum(amounts) for year, amounts in gone._amounts.items()},
+            lost=gone.sold_at_loss,
+        )
 
 
-def lot_ledger(
-    lots: Iterable[tuple[str, TaxLot]],
-    held: Mapping[tuple[str, str], float],
-    happened: Iterable[LotEvent],
-    rules: TaxRules,
-    sheltered: Collection[str] = (),
-) -> LotLedger:
-    """The ledger of a book after what happened since its opening, in whatever order it is given.
+def _exact_sum(amounts: Iterable[float]) -> tuple[float, ...]:
+    """The fewest amounts that have exactly the same sum."""
+    left, found = sum(map(Fraction, amounts), Fraction()), list[float]()
+    while left:
+        found.append(float(left))
+        left -= Fraction(found[-1])
+    return tuple(found)
 
-    What is bought, or sold, of an asset in an account on a day, one trade after the other, is one purchase or sale at
-    its mean price. The lots of an asset in an account stay unknown where they are not known and the
-    account holds the asset.
 
-    lots      : by asset, lots at the opening.
-    held      : by asset and account, units at the opening.
-    happened  : since then.
-    rules     : which lots are sold, when they are long-term, and the days of a wash sale.
-    sheltered : accounts whose gains are not taxed.
+def opened_ledger(lots: Iterable[tuple[str, TaxLot]], held: Mapping[tuple[str, str], float]) -> LotLedger:
+    """The ledger of a book at its opening.
+
+    lots : by asset, lots.
+    held : by asset and account, units.
     """
-    of_asset: dict[str, list[TaxLot]] = {}
-    for asset, lot in lots:
-        of_asset.setdefault(asset, []).append(lot)
-    by_asset: dict[str, list[LotEvent]] = {}
-    for each in happened:
-        by_asset.setdefault(each.asset, []).append(each)
-    accounts = list(dict.fromkeys([*(account for _, account in held), *_accounts(by_asset)]))
-    sales, folds = list[DatedSale](), dict[str, _Fold]()
-
-    def fold_of(asset: str) -> _Fold:
-        if asset not in folds:
-            units = {account: held.get((asset, account), 0.0) for account in accounts}
-            folds[asset] = _Fold(asset, rules, frozenset(sheltered), of_asset.get(asset, []), units, sales)
-        return folds[asset]
-
-    for same in merge(*map(_grouped, by_asset.values()), key=lambda each: _place(each)[:2]):
-        into = fold_of(same.into) if isinstance(same, LotExchange) and same.into else None
-        fold_of(same.asset).take(same, into)
-    left = of_asset | {asset: fold.lots for asset, fold in folds.items()}
-    return LotLedger(
-        {asset: tuple(some) for asset, some in left.items()}, tuple(sorted(sales, key=lambda each: each.day))
-    )
+    return LotLedger({asset: tuple(of) for asset, of in grouped(lots).items()}, held)
 
 
 def _accounts(by_asset: Mapping[str, Sequence[LotEvent]]) -> Iterable[str]:
@@ -209,10 +285,10 @@ class _Fold:
     lots: list[TaxLot]
     held: dict[str, float]
     sales: list[DatedSale]  # of all assets
+    losses: list[_Loss]
+    uncovered: list[LotTrade]
 
     def __post_init__(self) -> None:
-        self._losses: list[_Loss] = []
-        self._uncovered: list[LotTrade] = []
         self._accounts = list(self.held)
 
     def take(self, event: LotEvent, into: "_Fold | None" = None) -> None:
@@ -231,8 +307,8 @@ class _Fold:
     def _split(self, by: float) -> None:
         self.lots = [lot.split(by) for lot in self.lots]
         self.held = {account: units * by for account, units in self.held.items()}
-        self._losses = [replace(loss, units=loss.units * by, a_unit=loss.a_unit / by) for loss in self._losses]
-        self._uncovered = [sold._replace(units=sold.units * by) for sold in self._uncovered]
+        self.losses = [replace(loss, units=loss.units * by, a_unit=loss.a_unit / by) for loss in self.losses]
+        self.uncovered = [sold._replace(units=sold.units * by) for sold in self.uncovered]
 
     def _exchange(self, event: LotExchange, into: "_Fold | None") -> None:
         """Let the units become others; for cash alone they are sold.
@@ -255,9 +331,9 @@ class _Fold:
             self.lots = [replace(lot, price=lot.price * rest, borne=lot.borne * rest) for lot in self.lots]
             return
         if not event.cash:  # what was sold at a loss before is bought again as the other
-            into._losses += [replace(each, units=each.units * event.by, a_unit=each.a_unit / event.by)
-                             for each in self._losses]  # fmt: skip
-        self.lots, self._losses, self.held = [], [], dict.fromkeys(self.held, 0.0)
+            into.losses += [replace(each, units=each.units * event.by, a_unit=each.a_unit / event.by)
+                             for each in self.losses]  # fmt: skip
+        self.lots, self.losses, self.held = [], [], dict.fromkeys(self.held, 0.0)
 
     def _is_unknown(self, account: str) -> bool:
         """True if a taxable account has units whose lots are not known, as those of units that join them are then."""
@@ -305,7 +381,7 @@ class _Fold:
         price, known = trade.worth / trade.units, sum(lot.units for lot in own)
         sold, left = sell(own, min(-trade.units, known), price, day, self.rules)
         if (more := -trade.units - max(known, held)) > LEFT_OVER * -trade.units:  # of a purchase that comes later
-            self._uncovered.append(trade._replace(units=-more, worth=-more * price))
+            self.uncovered.append(trade._replace(units=-more, worth=-more * price))
         taxable = self._by_account([*(lot for lot in others if lot.account not in self.sheltered), *left])
         apart = [lot for lot in others if lot.account in self.sheltered]
         washed, kept, sheltered = wash(sold, taxable, day, days, apart)
@@ -313,9 +389,7 @@ class _Fold:
             self.sales.append(DatedSale(trade.day, self.asset, sale))
             if days and sale.is_loss:
                 a_unit = -sale.gain / sale.units
-                self._losses.append(
-                    _Loss(len(self.sales) - 1, trade.day, sale.units - sale.disallowed / a_unit, a_unit)
-                )
+                self.losses.append(_Loss(len(self.sales) - 1, trade.day, sale.units - sale.disallowed / a_unit, a_unit))
         self.lots = self._by_account([*kept, *sheltered])
 
     def _buy(self, trade: LotTrade) -> None:
@@ -325,10 +399,10 @@ class _Fold:
         if is_taxable and held > 0.0 and not own:
             return
         day, days = pd.Timestamp(trade.day), self.rules.wash_sale_days
-        self._losses = [each for each in self._losses if each.units > 0.0 and (trade.day - each.day).days <= days]
+        self.losses = [each for each in self.losses if each.units > 0.0 and (trade.day - each.day).days <= days]
         lot, left = TaxLot(day, trade.units, trade.worth / trade.units, trade.account), trade.units
         left = self._cover(lot, left)
-        for loss in self._losses:
+        for loss in self.losses:
             sold_on, asset, sale = self.sales[loss.sale]
             units = min(loss.units, left)
             if units <= LEFT_OVER * sale.units:
@@ -343,7 +417,7 @@ class _Fold:
 
     def _cover(self, lot: TaxLot, units: float) -> float:
         """The units of a purchase that are left after those sold before it came, which are of it."""
-        waiting, self._uncovered = self._uncovered, []
+        waiting, self.uncovered = self.uncovered, []
         for sold in waiting:
             covered = min(-sold.units, units) if sold.account == lot.account else 0.0
             if covered > 0.0:
@@ -351,7 +425,7 @@ class _Fold:
                 self.sales.append(DatedSale(sold.day, self.asset, sale))
             if -sold.units - covered > LEFT_OVER:
                 rest = (sold.units + covered) / sold.units
-                self._uncovered.append(sold._replace(units=sold.units * rest, worth=sold.worth * rest))
+                self.uncovered.append(sold._replace(units=sold.units * rest, worth=sold.worth * rest))
             units -= covered
         return units
 

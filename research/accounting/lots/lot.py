@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from research.accounting.tax import CALENDAR_YEAR, LongAfter, first_long_day
 from research.accounting.tax import Lots as Method
 
 HALF_A_CENT = 0.005  # currency, below which a gain is rounding
+KNOWN_DAYS = 10_000  # for which days are kept once they are reckoned: each sale asks for those of all its lots
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class TaxLot:
     @property
     def held_from(self) -> pd.Timestamp:
         """The day from which their holding period counts."""
-        return self.date - pd.Timedelta(days=self.tacked) if self.tacked else self.date
+        return _days_before(self.date, self.tacked) if self.tacked else self.date
 
     def split(self, by: float) -> "TaxLot":
         """The lot after a split. by : units after for one before."""
@@ -76,7 +78,7 @@ class TaxRules:
         >>> [rules.is_long(pd.Timestamp("2019-06-03"), pd.Timestamp(day)) for day in ("2020-06-03", "2020-06-04")]
         [False, True]
         """
-        return bool(np.datetime64(sold, "D") >= first_long_day(np.datetime64(bought, "D"), self.long_after))
+        return sold >= _first_long_day(bought, self.long_after)
 
 
 @dataclass(frozen=True)
@@ -150,3 +152,13 @@ class LotSale:
     def tax(self, rules: TaxRules) -> float:
         """Tax at the rate of its term, currency; a loss saves tax, and the tax is negative."""
         return self.realised * (rules.rate if self.long else rules.short_rate)
+
+
+@lru_cache(KNOWN_DAYS)
+def _days_before(day: pd.Timestamp, days: int) -> pd.Timestamp:
+    return day - pd.Timedelta(days=days)
+
+
+@lru_cache(KNOWN_DAYS)
+def _first_long_day(bought: pd.Timestamp, after: LongAfter) -> pd.Timestamp:
+    return pd.Timestamp(first_long_day(np.datetime64(bought, "D"), after))

@@ -81,18 +81,20 @@ class BookLots:
 
 @dataclass(frozen=True)
 class Opening:
-    """The state of a book when it was opened.
+    """The state of a book when it was opened, or at the close of a later day.
 
     last_trade : day of the last trade.
     holders    : what each account held.
     lots       : tax lots; None where the portfolio has none.
     has        : ids of fills and entries, and names of splits and dividends, that it has in it: of earlier versions.
+    day        : the later day, up to which events are in its holders, and not in its lots; else None.
     """
 
     last_trade: date
     holders: tuple[Holder, ...]
     lots: BookLots | None = None
     has: tuple[str, ...] = ()
+    day: date | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ class Book:
     kept_gains : by year, the gains that a book of version 2 kept, until a person takes those by the day of each sale.
     kept_fills : the number of rows of fills that it had then.
     schema     : version of the file.
+    rows       : number of the rows of its file that it was read from.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
@@ -162,6 +165,7 @@ class Book:
     schema: int = BOOK_SCHEMA
     exchanges: tuple[BookExchange, ...] = ()
     transfers: tuple[BookTransfer, ...] = ()
+    rows: int = field(default=0, compare=False)
 
     # -- the fold ----------------------------------------------------------------------------------------------------
 
@@ -210,6 +214,11 @@ class Book:
         entries = (entry for entry in self.entries if entry.entry_id not in self._has)
         all_of: list[BookEvent] = [*self.splits, *self.exchanges, *self.transfers, *self.new_fills, *entries]
         return sorted(all_of, key=lambda each: each.day)
+
+    @property
+    def begun(self) -> date:
+        """The day after which the events are that it has."""
+        return self.opening.day or self.opened
 
     @cached_property
     def _has(self) -> frozenset[str]:
@@ -268,7 +277,7 @@ class Book:
         held = {asset for of in self.opening.holders for asset in of.units} | {row.asset for row in self.fills}
         held |= {each.into for each in self.exchanges} | {each.asset for each in self.transfers}
         known, found = {each.name for each in self.splits} | self._has, list[BookSplit]()
-        for split in splits_since(market, self.opened):
+        for split in splits_since(market, self.begun):
             if split.asset in held and split.name not in known:
                 found.append(split)
         return replace(self, splits=(*self.splits, *found)) if found else self
@@ -279,7 +288,7 @@ class Book:
         A dividend is of the units that were held before the open of its ex-date.
         market : market of its assets, as it is quoted.
         """
-        paid = list(dividends_since(market, self.opened))
+        paid = list(dividends_since(market, self.begun))
         before = self.with_splits_of(market).holders_before(each.day for each in paid)
         for each, held in zip(paid, before, strict=True):
             for of in held:
@@ -430,5 +439,6 @@ def book_adapter() -> TypeAdapter[Book]:
 def book_schema() -> dict[str, Any]:
     """The JSON schema of a book, of draft 2020-12: each row of its file states a property, or an item of one."""
     made = book_adapter().json_schema(mode="serialization")
-    properties = {**made["properties"], "schema": {"const": BOOK_SCHEMA}}
+    properties = {name: of for name, of in made["properties"].items() if name != "rows"}
+    properties |= {"schema": {"const": BOOK_SCHEMA}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "properties": properties}

@@ -4,26 +4,30 @@
 fill, a split, an amount of cash. A later row of the same name stands in place of the earlier one, and one without
 content takes it out. Each holds the hash of the one before it, and its own, so that a change by another hand is seen.
 All rows of a change are written together or not at all. The user's own file is never written.
+
+Beside the rows stand states: what the fold of the rows up to a day gives, so that a book with many of them is read from
+there on. A state counts while no later row is of its day or before.
 """
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
 from foundation.errors import DataError
 from foundation.home import home_folder
 from foundation.names import check_name
 from foundation.sqlite_tables import append_only, connected, digest, transaction
-from research.portfolio.holdings.book import BOOK_SCHEMA, Book, book_adapter
+from research.portfolio.holdings.book import BOOK_SCHEMA, Book, Opening, book_adapter
 from research.portfolio.holdings.earlier_books import earlier_book
 
 START = "0" * 64  # in place of the hash before the first row
@@ -41,8 +45,15 @@ ROWS = f"""
 CREATE TABLE IF NOT EXISTS rows (sequence INTEGER PRIMARY KEY, known TEXT NOT NULL, day TEXT NOT NULL,
     part TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, previous TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS by_day ON rows (day);
+CREATE INDEX IF NOT EXISTS by_name ON rows (name);
+CREATE TABLE IF NOT EXISTS states (kind TEXT NOT NULL, day TEXT NOT NULL, rows INTEGER NOT NULL, content TEXT NOT NULL,
+    sha256 TEXT NOT NULL, PRIMARY KEY (kind, day)) STRICT;
 {append_only("rows")}
 """
+HELD = "holders"  # kind of the states of what is held
+RECENT = timedelta(days=200)  # before its last event, of which a book has each: dividends of its last days may be owed
+STEP = 1_000  # events between two states of what is held
+UNFOLDED = ("asked", "ticket", "sent", "items", "file")  # parts on which no state depends
 
 
 class Stated(NamedTuple):
@@ -79,53 +90,90 @@ class Row(NamedTuple):
     sha256: str
 
 
+NO_ROW = Row(0, "", "", "", "", "", "", START)
+
+
 def book_path(name: str) -> Path:
     """The path of a book. Raises ConfigError for what is no name."""
     check_name("name of a book is", name)
     return home_folder() / "books" / f"{name}.sqlite"
 
 
-def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = None) -> Book:
+def has_book(name: str) -> bool:
+    """True if there is a book of this name, also as a file of an earlier version. Raises ConfigError for no name."""
+    path = book_path(name)
+    if path.is_file():
+        with _opened(path) as rows:
+            return bool(_count(rows))
+    return path.with_suffix(".json").is_file()
+
+
+def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = None, since: date | None = None) -> Book:
     """The book of this name. Raises DataError for one that is not there, is damaged, or was changed by another hand.
 
     file     : portfolio file that names it, for the advice.
     known_on : a moment in UTC: what came to be known later is left out; None takes all.
+    since    : a day: the events before it may be left out, where they are in the opening that the book then has; those
+               of the last 200 days, and since the orders that were sent last, are there in any case. None takes all.
     """
     path = book_path(name)
+    if not has_book(name):
+        fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
+        raise DataError(f"there is no book {name!r} ({path}). {fix}")
     if not path.is_file():
-        if (earlier := earlier_book(path := path.with_suffix(".json"))) is None:
-            fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
-            raise DataError(f"there is no book {name!r} ({book_path(name)}). {fix}")
-        return _parsed(earlier, path)
+        return _parsed(earlier_book(path := path.with_suffix(".json")), path)
     with _opened(path) as rows:
-        found = list(_checked(rows, path))
-    last = "9" if known_on is None else f"{known_on.astype('datetime64[us]')}Z"
-    known = list(takewhile(lambda row: row.known <= last, found))
-    if not known:
-        fix = f"Choose a later moment than {found[0].known}." if found else "Restore the file."
-        raise DataError(f"nothing of book {name!r} was known on {known_on}. {fix}")
-    return _book(_contents(known), path)
+        count = _count(rows)
+        if known_on is not None:
+            moment = [count, f"{known_on.astype('datetime64[us]')}Z"]
+            (count,) = rows.execute("SELECT COUNT(*) FROM rows WHERE sequence <= ? AND known <= ?", moment).fetchone()
+        if not count:
+            (first,) = rows.execute("SELECT MIN(known) FROM rows").fetchone()
+            raise DataError(f"nothing of book {name!r} was known on {known_on}. Choose a later moment than {first}.")
+        state = None if since is None else _state_before(rows, HELD, min(since, _recent(rows, count)), count)
+        contents = _contents(_checked(rows, path, count, state and state[0]))
+        book, recent = _begun_at(_book(contents, path, count), state), _recent(rows, count)
+    if since is not None:
+        _keep_held(book, recent)
+    return book
+
+
+def whole(book: Book) -> Book:
+    """A book that begins at a state, with all its events since it was opened. Raises DataError as `read_book` does."""
+    if book.opening.day is None:
+        return book
+    path = book_path(book.name)
+    with _opened(path) as rows:
+        found = _book(_contents(_checked(rows, path, book.rows)), path, book.rows)
+    splits = (*found.splits, *(each for each in book.splits if each.assumed))
+    return replace(found, splits=splits, entries=(*found.entries, *book.owed))
 
 
 def write_book(book: Book, known: datetime) -> Path:
     """Append to the file of a book what changed of it, and give the path.
 
     known  : the moment, in UTC.
-    Raises : DataError for a file that is damaged, was changed by another hand, or cannot be written.
+    Raises : DataError for a file that is damaged, was changed by another hand, or cannot be written, and for a fill
+             that the file has of a day to which the book does not go back.
     """
     path = book_path(book.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _opened(path) as rows:
         rows.executescript(ROWS)
         with transaction(rows):
-            before = list(_checked(rows, path))
-            last = before[-1] if before else None
-            moment = max(f"{known.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", last.known if last else "")
-            sequence, previous = (last.sequence, last.sha256) if last else (0, START)
-            for part, stated in _changes(_contents(before), _parts(book)):
+            before = _contents(_checked(rows, path, _count(rows), book.opening.day))
+            head = rows.execute("SELECT * FROM rows ORDER BY sequence DESC LIMIT 1").fetchone()
+            last = Row._make(head) if head else NO_ROW
+            moment = max(f"{known.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", last.known)
+            sequence, previous = last.sequence, last.sha256
+            for part, stated in _changes(before, _parts(book, before)):
+                if part == FILLS and book.opening.day:
+                    _check_new(rows, book, stated)
                 sequence, fields = sequence + 1, (moment, stated.day, part, stated.name, stated.content, previous)
                 previous = digest(sequence, [field.encode() for field in fields])
                 rows.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (sequence, *fields, previous))
+                if stated.day or part not in UNFOLDED:
+                    rows.execute("DELETE FROM states WHERE day >= ?", [stated.day])
     if (earlier := path.with_suffix(".json")).is_file():
         earlier.replace(path.with_suffix(".converted.json"))
     return path
@@ -138,23 +186,39 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(connected(path)) as rows:
             rows.execute("PRAGMA synchronous = EXTRA")
             yield rows
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise DataError(f"{path} cannot be read or written as a book ({error}). {RESTORE}") from error
 
 
-def _checked(rows: sqlite3.Connection, path: Path) -> Iterator[Row]:
-    """The rows in their order. Raises DataError for one that another hand changed."""
-    previous = START
-    for count, values in enumerate(rows.execute("SELECT * FROM rows ORDER BY sequence"), 1):
-        row = Row(*values)
-        stated = digest(count, [field.encode() for field in row[1:-1]])
-        if (row.sequence, row.previous, row.sha256) != (count, previous, stated):
-            raise DataError(f"{path} was changed by another hand: row {count} is not what its hash says. {RESTORE}")
-        previous = row.sha256
+def _count(rows: sqlite3.Connection) -> int:
+    """The number of rows; 0 in a file whose writer was killed before the first one."""
+    if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'rows'").fetchone():
+        return 0
+    count: int = rows.execute("SELECT COUNT(*) FROM rows").fetchone()[0]
+    return count
+
+
+def _checked(rows: sqlite3.Connection, path: Path, count: int, after: date | None = None) -> Iterator[Row]:
+    """The first rows in their order. Raises DataError for one that another hand changed.
+
+    count : number of rows.
+    after : leaves out those of this day and before.
+    """
+    (found,) = rows.execute("SELECT COUNT(*) FROM rows WHERE sequence BETWEEN 1 AND ?", [count]).fetchone()
+    last, previous, is_whole = 0, START, found == count
+    wanted = "SELECT * FROM rows WHERE sequence <= ? AND (day = '' OR day > ?) ORDER BY sequence"
+    for row in map(Row._make, rows.execute(wanted, [count, f"{after or ''}"])):
+        is_next = row.previous == previous or (after and row.sequence > last + 1)
+        if not (is_next and row.sha256 == digest(row.sequence, ["\n".join(row[1:-1]).encode()])):
+            what = f"{path} was changed by another hand: row {row.sequence} is not what its hash says"
+            raise DataError(f"{what}. {RESTORE}")
+        last, previous = row.sequence, row.sha256
         yield row
+    if not is_whole:
+        raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE}")
 
 
-def _contents(rows: list[Row]) -> Contents:
+def _contents(rows: Iterable[Row]) -> Contents:
     """What rows state."""
     found: Contents = {}
     for row in rows:
@@ -167,15 +231,15 @@ def _contents(rows: list[Row]) -> Contents:
     return found
 
 
-def _book(contents: Contents, path: Path) -> Book:
-    """The book that rows state."""
+def _book(contents: Contents, path: Path, count: int) -> Book:
+    """The book that rows state, `count` of them with those that were left out."""
     texts = {part: [each.content for each in stated.values()] for part, stated in contents.items()}
     if texts.get("schema") != [f"{BOOK_SCHEMA}"]:
         version = " ".join(texts.get("schema", ["none"]))
         fix = "Read it with the code that wrote it."
         raise DataError(f"{path} has version {version} of a book, and this code reads {BOOK_SCHEMA}. {fix}")
     parts = (f'"{part}": ' + (f"[{', '.join(of)}]" if part in MEMBERS else of[0]) for part, of in texts.items() if of)
-    return _parsed(f"{{{', '.join(parts)}}}", path)
+    return replace(_parsed(f"{{{', '.join(parts)}}}", path), rows=count)
 
 
 def _parsed(content: str, path: Path) -> Book:
@@ -186,10 +250,20 @@ def _parsed(content: str, path: Path) -> Book:
         raise DataError(f"{path} is no book of version {BOOK_SCHEMA}: {first_fault(error)}.") from error
 
 
-def _parts(book: Book) -> Contents:
-    """What a book states, without values that are those by default."""
+def _parts(book: Book, before: Contents) -> Contents:
+    """What a book states, without values that are those by default.
+
+    before : content of its file, in which its opening stands. Raises ValueError where one that begins at a state has
+             another opening.
+    """
     book = book.booked
     values = book_adapter().dump_python(book, mode="json", exclude_defaults=True) | {"schema": book.schema}
+    values.pop("rows", None)
+    if book.opening.day:
+        opening = json.loads(before["opening"][""].content)
+        if [opening.get(name) for name in ("lots", "has")] != [values["opening"].get(name) for name in ("lots", "has")]:
+            raise ValueError(f"book {book.name} begins on {book.opening.day}, and its opening was changed")
+        values["opening"] = opening
     found: Contents = {}
     for part, value in values.items():
         if part not in MEMBERS:
@@ -212,8 +286,86 @@ def _changes(before: Contents, after: Contents) -> Iterator[tuple[str, Stated]]:
     for part in dict.fromkeys((*before, *after)):
         old, new = before.get(part, {}), after.get(part, {})
         pairs = zip((key for key in old if key in new), new, strict=False)
-        stays = {key for key, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)}
+        same = takewhile(lambda pair: pair[0] == pair[1] and old[pair[0]].day == new[pair[0]].day, pairs)  # noqa: B023
+        stays = {key for key, _ in same}
         if part == FILLS and any(new.get(key) != each for key, each in old.items()):
             raise ValueError("a fill of a book was changed or taken out: they are only appended")
         yield from ((part, each._replace(content="")) for key, each in old.items() if key not in stays)
         yield from ((part, each) for key, each in new.items() if key not in stays or old[key] != each)
+
+
+def _check_new(rows: sqlite3.Connection, book: Book, fill: Stated) -> None:
+    """Raise DataError for a fill that the file has of a day before those that a book has."""
+    found = "SELECT day FROM rows WHERE name = ? AND part = ? AND day <= ?"
+    if before := rows.execute(found, [fill.name, FILLS, f"{book.opening.day}"]).fetchone():
+        raise DataError(
+            f"fill {fill.name} of {fill.day} is booked already in book {book.name}, on {before[0]}: leave one out."
+        )
+
+
+# -- states ------------------------------------------------------------------------------------------------------------
+
+
+def lot_state(book: Book, kind: str, before: date) -> tuple[date, str] | None:
+    """The newest state of its kind of a day before another that counts for a book, as it was kept; None without one."""
+    if not book.rows:
+        return None
+    with _opened(book_path(book.name)) as rows:
+        found = _state_before(rows, kind, before, book.rows)
+    return None if found is None or found[0] < book.begun else found
+
+
+def keep_states(book: Book, kind: str, states: Iterable[tuple[date, str]]) -> None:
+    """Keep states of a book, of each month the last, for whoever reads it next, unless its file cannot be written."""
+    with suppress(DataError), _opened(book_path(book.name)) as rows, transaction(rows):
+        (sha256,) = rows.execute("SELECT sha256 FROM rows WHERE sequence = ?", [book.rows]).fetchone()
+        for day, content in states:
+            stated = digest(book.rows, [text.encode() for text in (sha256, kind, f"{day}", content)])
+            month = [kind, f"{day:%Y-%m}", f"{day}"]
+            rows.execute("DELETE FROM states WHERE kind = ? AND substr(day, 1, 7) = ? AND day < ?", month)
+            values = (kind, f"{day}", book.rows, content, stated)
+            rows.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?)", values)
+
+
+def _state_before(rows: sqlite3.Connection, kind: str, before: date, count: int) -> tuple[date, str] | None:
+    """The newest state of a kind that counts for the first `count` rows, of a day before another."""
+    kept = "SELECT states.*, rows.sha256 FROM states JOIN rows ON sequence = rows WHERE kind = ? AND states.day < ? "
+    kept += "AND rows <= ? ORDER BY states.day DESC"
+    others = ", ".join("?" * len(UNFOLDED))
+    later = "SELECT 1 FROM rows WHERE sequence > ? AND sequence <= ? AND day <= ? "
+    later += f"AND (day <> '' OR part NOT IN ({others})) LIMIT 1"
+    for _, day, made_of, content, stated, sha256 in rows.execute(kept, [kind, f"{before}", count]).fetchall():
+        is_whole = stated == digest(made_of, [text.encode() for text in (sha256, kind, day, content)])
+        if is_whole and not rows.execute(later, [made_of, count, day, *UNFOLDED]).fetchone():
+            return date.fromisoformat(day), content
+    return None
+
+
+def _recent(rows: sqlite3.Connection, count: int) -> date:
+    """The first day of which a book has all events, for dividends that are owed and for orders that are open."""
+    last = rows.execute("SELECT day FROM rows WHERE sequence <= ? ORDER BY day DESC LIMIT 1", [count]).fetchone()[0]
+    newest = date.fromisoformat(last) - RECENT if last else date.min
+    part = (
+        "SELECT content FROM rows WHERE name = '' AND part = 'asked' AND sequence <= ? ORDER BY sequence DESC LIMIT 1"
+    )
+    asked = rows.execute(part, [count]).fetchone()
+    return min(newest, date.fromisoformat(json.loads(asked[0]))) if asked and asked[0] else newest
+
+
+def _begun_at(book: Book, state: tuple[date, str] | None) -> Book:
+    """The book with what it held on the day of a state as its opening."""
+    if state is None:
+        return book
+    opening = TypeAdapter(Opening).validate_json(state[1], strict=True)
+    return replace(book, opening=replace(opening, lots=book.opening.lots, has=book.opening.has))
+
+
+def _keep_held(book: Book, recent: date) -> None:
+    """Keep what a book held before its recent days, where many events lead there."""
+    if sum(row.day < recent for row in book.fills) < STEP:
+        return
+    day = recent - timedelta(days=1)
+    (holders,) = book.holders_before([recent])
+    last = max([book.opening.last_trade, *(row.day for row in book.blotter.standing if row.day <= day)])
+    opening = TypeAdapter(Opening).dump_json(Opening(last, holders, day=day)).decode()
+    keep_states(book, HELD, [(day, opening)])

@@ -17,15 +17,13 @@ from foundation.errors import DataError
 READ = 1, 2, 3
 
 
-def earlier_book(path: Path) -> str | None:
-    """The content of the JSON file of a book, as JSON in version 3; None where there is no file.
+def earlier_book(path: Path) -> str:
+    """The content of the JSON file of a book, as JSON in version 3.
 
     Raises : DataError for a file that is damaged, was changed by another hand, lacks a part, or is of another version.
     """
     try:
         parts = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
     except ValueError as error:
         raise DataError(f"{path} is no JSON: {error}. Restore the file, or open the book again.") from error
     stated = parts.pop("fingerprint", None) if isinstance(parts, dict) else None

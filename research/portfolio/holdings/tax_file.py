@@ -1,6 +1,6 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -12,17 +12,9 @@ from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.arrays import Array
-from foundation.errors import DataError
+from foundation.canonical import content_hash
 from research.accounting import Tax
-from research.accounting.lots.ledger import (
-    LotEvent,
-    LotExchange,
-    LotLedger,
-    LotSplit,
-    LotTrade,
-    LotTransfer,
-    lot_ledger,
-)
+from research.accounting.lots.ledger import LotLedger
 from research.accounting.lots.lot import HALF_A_CENT, TaxLot, TaxLots, TaxRules
 from research.accounting.tax import CALENDAR_YEAR, AtEnd
 from research.accounting.tax import Lots as Method
@@ -32,8 +24,9 @@ from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Amount, Day, Number, Text, Told, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
-from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter
 from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_file import whole
+from research.portfolio.holdings.book_ledger import book_ledger, kept_ledger
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
 from research.portfolio.holdings.rates import Rates
@@ -145,12 +138,21 @@ def lots_of_book(
         return None
     rules, day = _rules(read(document, ("tax",), TaxKeys)), trade_day(market, prices)
     sheltered = {account.name for account in accounts if not account.taxable}
-    found = partial(book_ledger, rules=rules, sheltered=sheltered, on_day=partial(_rate_of_day, rates, market))
-    then = None if book.kept_gains is None else found(replace(book, fills=book.fills[: book.kept_fills]))
-    return tax_lots_of(book, found(book), rules, market.assets, sheltered, f"{day:%Y}", then)
+    on_day, then = partial(rate_of_day, rates, market), None
+    if book.kept_gains is not None:
+        book = whole(book)
+        then = book_ledger(replace(book, fills=book.fills[: book.kept_fills]), rules, sheltered, on_day)
+    ledger = kept_ledger(book, rules, sheltered, on_day, partial(_rates_until, rates, market))
+    return tax_lots_of(book, ledger, rules, market.assets, sheltered, f"{day:%Y}", then)
 
 
-def _rate_of_day(rates: Rates, market: Market, currency: str, day: date) -> float | None:
+def _rates_until(rates: Rates, market: Market, day: date) -> str:
+    """A hash of the exchange rates up to a day."""
+    rows = int(np.searchsorted(market.days, np.datetime64(day), side="right"))
+    return content_hash([[*pair, quoted[1][:rows].tolist()] for pair, quoted in sorted(rates.history.items())])
+
+
+def rate_of_day(rates: Rates, market: Market, currency: str, day: date) -> float | None:
     """The value of one unit of a currency at the close of a day; None where its history does not say it."""
     _, history = rates.history.get((currency, rates.basis), ("", None))
     if history is None or np.datetime64(day) > market.days[-1]:
@@ -158,61 +160,6 @@ def _rate_of_day(rates: Rates, market: Market, currency: str, day: date) -> floa
     known = history[: int(np.searchsorted(market.days, np.datetime64(day), side="right"))]
     known = known[~np.isnan(known)]
     return float(known[-1]) if known.size else None
-
-
-def book_ledger(
-    book: Book, rules: TaxRules, sheltered: Collection[str], on_day: Callable[[str, date], float | None]
-) -> LotLedger:
-    """The lots and the sales of a book.
-
-    rules       : which lots are sold, and the days of a wash sale.
-    sheltered   : accounts whose gains are not taxed.
-    on_day      : value in the basis of one unit of a currency on a day, or None for that at which a fill was booked.
-    Raises      : ValueError for a book without lots.
-    """
-    if book.opening.lots is None:
-        raise ValueError(f"book {book.name} has no tax lots")
-    bare = set(book.unquoted)  # held in units of one currency unit
-    of_file = ((vars(lot) | {"date": pd.Timestamp(lot.date)}) for lot in book.opening.lots.lots)
-    opening = [(parts.pop("asset"), TaxLot(**parts)) for parts in of_file]
-    held = {(asset, of.account): float(units) for of in book.opening.holders for asset, units in of.units.items()}
-    happened = list(_corporate_actions(book, on_day))
-    for row in Blotter(fills=book.new_fills).standing:
-        if row.asset in book.money:
-            continue
-        worth = float(row.worth)
-        if row.currency != book.basis and row.amount:
-            rate = float(row.rate) if row.rate is not None else on_day(row.currency, row.day)
-            worth = worth if rate is None else float(row.amount) * rate
-        units = float(row.amount if row.asset in bare else row.units)
-        happened.append(LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth))
-    return lot_ledger(opening, held, happened, rules, sheltered)
-
-
-def _corporate_actions(book: Book, on_day: Callable[[str, date], float | None]) -> Iterator[LotEvent]:
-    """Splits, with the fractions that they sell, exchanges and transfers of a book. Arguments as of `book_ledger`."""
-
-    def rate_of(currency: str, day: date) -> float:
-        rate = 1.0 if currency == book.basis else on_day(currency, day)
-        if rate is None:
-            of = f"no rate of {currency} on {day}, by which costs of book {book.name} count"
-            raise DataError(f"{of}. Give its history (`fx: rates.csv`).")
-        return rate
-
-    splits = sorted(book.splits, key=lambda split: split.day)
-    for split, holders in zip(splits, book.holders_before(split.day for split in splits), strict=True):
-        yield LotSplit(split.day, split.asset, float(split.by))
-        for holder in holders:
-            units = holder.units.get(split.asset, NO_AMOUNT)
-            if part := split.fraction(units):
-                paid = float(split.paid(units)) * rate_of(split.currency, split.day)
-                yield LotTrade(split.day, ("", ""), split.asset, holder.account, -float(part), -paid)
-    for each in book.exchanges:
-        cash, price = (float(amount) * rate_of(each.currency, each.day) for amount in (each.cash, each.price))
-        yield LotExchange(each.day, each.asset, each.into, float(each.by), cash, price, float(each.share))
-    for moved in book.transfers:
-        cost = float(moved.price) * rate_of(moved.currency, moved.acquired)
-        yield LotTransfer(moved.day, moved.asset, moved.account, float(moved.units), moved.acquired, cost)
 
 
 def tax_lots_of(

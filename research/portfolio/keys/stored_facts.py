@@ -18,10 +18,11 @@ from research.market.reading.stored_facts import known_values
 from research.market.rows import UNDATED
 from research.market.store import named_store, store_names
 from research.portfolio.file.document import Document
+from research.portfolio.file.known_on import known_moment
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.keys.market_keys import ALPHA_VANTAGE, FRED, MarketKeys, StoredFact, is_stored
-from research.portfolio.keys.stored_market import FETCH, known_moment, line_instruments
+from research.portfolio.keys.stored_market import FETCH, line_instruments
 
 COMPANIES = ("", "stock")  # kinds of instruments that may have an overview
 LATER = "Run `rebalance data update` after the next session, or state `lag:`, the days after which it was published."

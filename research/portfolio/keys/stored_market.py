@@ -1,9 +1,7 @@
 """The market of a portfolio file from the store of its source, or from a store of imported tables."""
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -20,9 +18,9 @@ from research.market.repairs import read_repairs
 from research.market.rows import sessions_of
 from research.market.store import named_store, store_names
 from research.portfolio.file.document import Document
+from research.portfolio.file.known_on import known_moment
 from research.portfolio.keys.market_keys import FRED, MarketKeys
 
-KNOWN_ON = "REBALANCE_KNOWN_ON"  # environment variable: a moment as of which all stores are read, see `known_on`
 BILL = "DTB3"  # the series that continues the bill
 LEAST_PERCENT = 0.2  # a year, below which the rates of a file may be fractions
 FETCH = "Run `rebalance data fetch {0}` first."
@@ -122,25 +120,6 @@ def _instruments(wanted: Mapping[str, Instrument], basis: str) -> pd.DataFrame:
         delisted=[one.delisted for one in of],
         delisting_return=[one.delisting_return for one in of],
     )
-
-
-def known_moment(document: Document, written: str | None) -> np.datetime64 | None:
-    """A moment in UTC, as the environment or else the file says; a day, minute or second is its end."""
-    written = os.environ.get(KNOWN_ON) or written or ""
-    if not written:
-        return None
-    try:
-        stated = datetime.fromisoformat(written)
-        stated = stated.astimezone(UTC).replace(tzinfo=None) if stated.tzinfo else stated
-    except (ValueError, OverflowError):  # the first hours of the calendar, in UTC, lie before it
-        what, fix = "no day and no moment", "Write YYYY-MM-DD, or a moment in UTC."
-        if os.environ.get(KNOWN_ON):
-            raise ConfigError(f"--as-known-on, or {KNOWN_ON}, is {what}: found {written!r}. {fix}") from None
-        document.refuse(("market", "known_on"), what, written, fix)
-    moment = np.datetime64(stated, "us")
-    exact = "." in written or (":" not in written and len(written) > len("2026-11-25"))
-    length = (86_400, 60, 1)[min(written[:19].count(":"), 2)]
-    return moment if exact else moment + np.timedelta64(1_000_000 * length - 1, "us")
 
 
 def cash_source(document: Document, keys: MarketKeys) -> CashSource:

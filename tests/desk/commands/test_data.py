@@ -44,7 +44,7 @@ from research.market.calendars import sessions
 from research.market.quality import Finding
 from research.market.store import named_store
 from research.portfolio import load_portfolio
-from research.portfolio.keys.stored_market import KNOWN_ON
+from research.portfolio.file.known_on import KNOWN_ON
 
 DAYS = sessions(np.datetime64("2022-06-01"), np.datetime64("2023-01-19"), "XNYS").tolist()
 TODAY, TOMORROW = "2023-01-18", "2023-01-19"  # the last session that is over, and the next one

@@ -536,7 +536,11 @@ def test_a_pause_keeps_a_list_that_waits_from_paper_and_the_next_cycle_decides_a
 # -- kills -------------------------------------------------------------------------------------------------------------
 
 EVENTS = 60  # of a cycle that sends two orders
-DURABLE = ("fcntl.flock", "os.rename", "sqlite3.connect")  # events of the interpreter around all that is written for good
+DURABLE = (
+    "fcntl.flock",
+    "os.rename",
+    "sqlite3.connect",
+)  # events of the interpreter around all that is written for good
 
 
 def run_and_die(file: Path, day: str, at: int) -> bool:

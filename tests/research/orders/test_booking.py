@@ -19,8 +19,8 @@ from research.orders.fills import Fill
 from research.portfolio import Portfolio, TaxLot, TaxLots, TaxRules
 from research.portfolio.holdings.blotter import BUY_OR_SELL, Blotter, BookSplit, SentOrder, Side
 from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_ledger import book_ledger
 from research.portfolio.holdings.household import Account
-from research.portfolio.holdings.tax_file import book_ledger
 
 TAX = TaxLots(TaxRules(rate=0.2, short_rate=0.3), ((TaxLot(pd.Timestamp("2020-01-02"), 600.0, 90.0),), ()))
 

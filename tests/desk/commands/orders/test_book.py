@@ -14,6 +14,7 @@ from desk.commands.orders import book as books
 from desk.commands.orders import fills as of_fills
 from desk.commands.orders.book_text import book_text
 from desk.journal import Journal
+from desk.journal.journal import utc_now
 from desk.tickets.formats import ticket_json
 from desk.tickets.ticket import Ticket, make_ticket
 from foundation.canonical import content_hash
@@ -21,6 +22,7 @@ from foundation.errors import DataError
 from research.orders import trade_list
 from research.orders.fills import Fill
 from research.portfolio import load_portfolio
+from research.portfolio.file.known_on import KNOWN_ON
 
 FRIDAY = datetime(2022, 12, 30, 15, 0, tzinfo=UTC)
 
@@ -84,6 +86,21 @@ def test_the_book_shows_holdings_cash_on_settlement_and_what_is_open(file: Path,
     assert re.search(r"^USD +21,350.40 +46,647.24$", shown, re.MULTILINE)  # 66 × 383.44, less 10.20 of costs
     assert re.search(r"sell +SPY +133 +67$", shown, re.MULTILINE)
     assert f"Ticket: {ticket.hash}" in shown
+
+
+def test_a_list_is_made_again_from_the_book_as_it_was_known_then(
+    file: Path, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the list is filled since."""
+    monkeypatch.setenv(KNOWN_ON, "")
+    moment, before = f"{utc_now():%Y-%m-%dT%H:%M:%S.%f}", rebalance(*TRADES, file).out
+    books.send("desk", document(ticket))
+    books.book_fills("desk", filled(ticket, 0.5))
+    assert rebalance(*TRADES, file).out != before
+    assert rebalance(*TRADES, file, "--as-known-on", moment).out == before
+    early = f"{datetime.fromisoformat(moment) - timedelta(days=1):%Y-%m-%dT%H:%M:%S.%f}"
+    unknown = rebalance(*TRADES, file, "--as-known-on", early)
+    assert (unknown.status, f"nothing of book 'desk' was known on {early}" in unknown.said) == (2, True)
 
 
 def test_an_open_order_is_dropped_by_its_id(file: Path, ticket: Ticket) -> None:

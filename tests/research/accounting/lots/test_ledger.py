@@ -19,7 +19,7 @@ from research.accounting.lots.ledger import (
     LotSplit,
     LotTrade,
     LotTransfer,
-    lot_ledger,
+    opened_ledger,
 )
 from research.accounting.lots.lot import TaxLot, TaxRules
 from research.accounting.tax import LongAfter, first_long_day
@@ -36,7 +36,7 @@ def after(held_lots: Sequence[TaxLot], events: Sequence[LotEvent], **rules: Any)
     held: dict[tuple[str, str], float] = {("A", lot.account): 0.0 for lot in held_lots}
     for lot in held_lots:
         held["A", lot.account] += lot.units
-    return lot_ledger([("A", lot) for lot in held_lots], held, events, TaxRules(0.2, 0.3, **rules))
+    return opened_ledger([("A", lot) for lot in held_lots], held).after(events, TaxRules(0.2, 0.3, **rules))
 
 
 def lot(day: str, units: float, price: float) -> TaxLot:
@@ -334,7 +334,7 @@ def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
     for number, event in enumerate(merged, len(lots)):
         oracle.take(event, number)
     chance.shuffle(events)
-    ledger = lot_ledger([("A", each) for each in lots], held, events, rules, {SHELTERED})
+    ledger = opened_ledger([("A", each) for each in lots], held).after(events, rules, {SHELTERED})
     assert {y: g for y, g in ledger.realised.items() if abs(g) > 1e-9} == {
         year: pytest.approx(float(gain), abs=1e-9) for year, gain in oracle.realised().items() if gain
     }
@@ -346,3 +346,26 @@ def test_the_ledger_is_that_of_each_unit_in_any_order_of_arrival(
         assert sum(each.units * each.price for each in mine) == pytest.approx(cost, abs=1e-9)
     allowed = [each.sale for each in ledger.sales]
     assert sum(s.realised for s in allowed if s.long) == pytest.approx(float(oracle.long(365)), abs=1e-9)
+
+
+@given(
+    histories(), st.sampled_from(["first", "tax_minimal"]), st.sampled_from([0, 5, 30]), st.sets(st.integers(0, 400))
+)
+@settings(max_examples=200, deadline=None)
+def test_a_ledger_that_goes_on_from_days_on_which_it_was_closed_is_the_same_to_the_bit(
+    history: tuple[list[TaxLot], list[LotEvent]], method: Any, days: int, cuts: set[int]
+) -> None:
+    lots, events = history
+    rules, lines = TaxRules(0.2, 0.3, lots=method, wash_sale_days=days, long_after=365), [("A", lot) for lot in lots]
+    held: dict[tuple[str, str], float] = dict.fromkeys((("A", a) for a in ACCOUNTS), 0.0)
+    for each in lots:
+        held["A", each.account] += each.units
+    whole = opened_ledger(lines, held).after(events, rules, {SHELTERED})
+    first = min((event.day for event in events), default=date(2022, 1, 3))
+    ledger, before = opened_ledger(lines, held), date.min
+    for day in [*(first + timedelta(days=cut) for cut in sorted(cuts)), date.max]:
+        some = [event for event in events if before < event.day <= day]
+        ledger, before = ledger.after(some, rules, {SHELTERED}).closed(day, rules), day
+    assert {y: g for y, g in ledger.realised.items() if g} == {y: g for y, g in whole.realised.items() if g}
+    assert (ledger.lots, ledger.sold_at_loss) == (whole.lots, whole.sold_at_loss)
+    assert not ledger.sales

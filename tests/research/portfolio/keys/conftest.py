@@ -8,7 +8,7 @@ import pytest
 
 from foundation.home import STORES
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.keys.stored_market import KNOWN_ON
+from research.portfolio.file.known_on import KNOWN_ON
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from research.market.store import PriceStore, named_store
 from research.orders import trade_list
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document
+from research.portfolio.file.known_on import KNOWN_ON
 from research.portfolio.file.settings import names_of
 from research.portfolio.keys.market import read_market
 from research.portfolio.keys.portfolio_keys import PortfolioKeys
-from research.portfolio.keys.stored_market import KNOWN_ON
 
 FILE = """\
 name: Stored
