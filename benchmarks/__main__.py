@@ -3,6 +3,7 @@
 from benchmarks import (
     allocations,
     batch,
+    book_growth,
     booked_lists,
     books,
     boosted,
@@ -68,6 +69,7 @@ if __name__ == "__main__":
     journal.main()
     tca.main()
     booked_lists.main()
+    book_growth.main()
     paper_venue.main()
     batch.main()
     books.main()

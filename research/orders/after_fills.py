@@ -24,6 +24,7 @@ from research.market.calendars import day_at, session_after
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import BUY_OR_SELL, NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
+from research.portfolio.holdings.book_ledger import named
 from research.portfolio.holdings.household import total_units
 from research.portfolio.holdings.rates import rounded
 
@@ -230,10 +231,10 @@ def _rows(portfolio: Portfolio, fill: Fill, before: SentOrder, after: SentOrder)
     amount, cash = way * fill.quantity * fill.price, way * (cents[0] - cents[1]) + fees[0] - fees[1]
     moved = (way * fill.quantity, amount * rate, fill.currency, cash)
     moment = f"{fill.moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-    by_rule = not fill.order_id
-    yield BookedFill(
-        *about, fill.asset, *moved, amount=amount, fees=fill.fees, by_rule=by_rule, moment=moment, rate=fill.rate
-    )
+    blotter = portfolio.blotter or Blotter()
+    lots = blotter.named_lots(before, fill.quantity, day.astype(date)) if is_line and way < 0 else ()
+    of_fill = {"fees": fill.fees, "by_rule": not fill.order_id, "moment": moment, "rate": fill.rate, "lots": lots}
+    yield BookedFill(*about, fill.asset, *moved, amount=amount, **of_fill)  # type: ignore[arg-type]
     if not is_line:
         yield BookedFill(*about, fill.asset, NO_AMOUNT, NO_AMOUNT, fill.asset, way * fill.quantity, moment=moment)
 
@@ -321,7 +322,7 @@ def _lots_after(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
     trades = [
         LotTrade(
             row.day, (row.moment, row.fill_id), row.asset, row.account,
-            float(row.worth if row.asset in bare else row.units), float(row.worth),
+            float(row.worth if row.asset in bare else row.units), float(row.worth), named(row),
         )
         for row in rows if row.asset in assets
     ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Books on disk: opened from what is held, and written after fills, splits and dividends."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
@@ -41,8 +41,8 @@ from research.orders.bookkeeping.importing import (
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
-from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder
-from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder, SoldLot
+from research.portfolio.holdings.book import Book, BookItem
 from research.portfolio.holdings.book_file import book_path, has_book, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind, market_entry
 
@@ -85,7 +85,7 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
     Raises : DataError for a ticket that is older than the orders of the book, or of which fills are booked.
     """
     with writing(name):
-        book = read_book(name)
+        book = read_book(name, since=date.max)
         if book.blotter.ticket == ticket["hash"]:
             return book
         portfolio = portfolio_of(book)
@@ -134,13 +134,21 @@ def _check_new(book: Book, ticket: Mapping[str, Any]) -> None:
 def _sent(ticket: Mapping[str, Any], numbers: Mapping[str, str]) -> Iterator[SentOrder]:
     """The orders of a ticket, and the money that it exchanges, with the accounts as the portfolio names them."""
     for order in ticket["orders"]:
-        in_money = order["quantity"] is None
+        in_money, account = order["quantity"] is None, numbers.get(order["account"], "")
         amount, way = order["notional"] if in_money else order["quantity"], BUY_OR_SELL[order["side"] == "sell"]
-        about = (order["client_order_id"], numbers.get(order["account"], ""), order["asset"], way, decimal(amount))
-        yield SentOrder(*about, in_money, float(order["weight_after"]), None if in_money else float(order["price"]))
+        about = (order["client_order_id"], account, order["asset"], way, decimal(amount))
+        price, lots = None if in_money else float(order["price"]), tuple(_named_lots(ticket, order["asset"], account))
+        yield SentOrder(*about, in_money, float(order["weight_after"]), price, lots=() if way == "buy" else lots)
     for each in ticket.get("fx", ()):
         account, way = numbers.get(each["account"], ""), BUY_OR_SELL[each["side"] == "sell"]
         yield SentOrder(each["client_order_id"], account, each["currency"], way, decimal(each["amount"]))
+
+
+def _named_lots(ticket: Mapping[str, Any], asset: str, account: str) -> Iterator[SoldLot]:
+    """The tax lots of an asset in an account that a ticket sells."""
+    for row in ticket.get("tax_lots", ()):
+        if (row["asset"], row.get("account", account)) == (asset, account):
+            yield SoldLot(date.fromisoformat(row["bought"]), float(row["cost_price"]), decimal(row["units"]))
 
 
 def book_fills(name: str, fills: Iterable[Fill]) -> Book:
@@ -167,9 +175,19 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
     return book
 
 
-def first_day(fills: Iterable[Fill]) -> date:
-    """The first day, on whichever exchange, of which fills may be."""
-    return min((fill.moment.date() for fill in fills), default=date.max) - ZONES
+def first_day(fills: Iterable[Fill], cash: Iterable[CashEntry] = (), items: Iterable[BookItem] = ()) -> date:
+    """The first day, on whichever exchange, of which fills, amounts of cash and items of a book may be."""
+    items = list(items)
+    fills, waiting = (*fills, *filter(None, map(fill_of_item, items))), (each.entry for each in items)
+    days = (*(fill.moment.date() for fill in fills), *(entry.day for entry in (*cash, *waiting) if entry))
+    return min(days, default=date.max) - ZONES
+
+
+def _since(book: Book, names: Collection[str]) -> date | None:
+    """The first day of what has these names in a book; None where some are no fills, cash or orders that wait."""
+    items = [each for each in book.open_items if each.name in names and not each.undoes]
+    others = {*names} - {each.name for each in items} - {each.order_id for each in book.blotter.open}
+    return None if others else first_day((), (), items)
 
 
 def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool = False) -> Book:
@@ -182,7 +200,8 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
     Raises  : DataError for a name that is not listed, and for what cannot be booked.
     """
     with Journal() as journal, writing(name):
-        book, portfolio = read_book(name), portfolio_of(read_book(name))
+        recent = read_book(name, since=date.max)
+        book, portfolio = read_book(name, since=_since(recent, items)), portfolio_of(recent)
         fills = [fill for each in book.open_items if each.name in items and (fill := fill_of_item(each))]
         for item in items:
             if dismiss and item in {each.name for each in book.with_splits_of(portfolio.quoted).splits}:
@@ -209,7 +228,8 @@ def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[
     Raises  : DataError as `resolve` does.
     """
     with Journal() as journal, writing(name):
-        before = read_book(name)
+        recent = read_book(name, since=date.max)
+        before = read_book(name, since=_since(recent, [each.name for each in recent.open_items]))
         book, booked, left = with_clear_items(before, portfolio_of(before))
         fills = [fill for each in booked if (fill := fill_of_item(each))]
         if fills and not dry_run:

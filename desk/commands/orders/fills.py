@@ -54,8 +54,9 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     if document is not None:
         send(name, document)
     with Journal() as journal, writing(name):
-        book = read_book(name, since=_first_day(activity))
-        imported = with_activity(book, portfolio_of(book), activity, order_ids(journal, book))
+        read, book = book, read_book(name, since=_first_day(book, activity))
+        portfolio = portfolio if book.rows == read.rows > 0 else portfolio_of(book)
+        imported = with_activity(book, portfolio, activity, order_ids(journal, book))
         if imported.book != book:
             write_book(imported.book, utc_now())
         journal_fills(journal, imported.book, activity.fills)
@@ -64,12 +65,11 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     return replace(imported, notes=(_booked(path, book, imported), *far, *imported.notes))
 
 
-def _first_day(activity: Activity) -> date | None:
-    """The first day of which the transactions of a file are; None where they take back others, of whichever day."""
-    if activity.corrections:
+def _first_day(book: Book, activity: Activity) -> date | None:
+    """The first day of a file's transactions and of what waits in a book; None where some take back others."""
+    if activity.corrections or any(item.undoes for item in book.open_items):
         return None
-    cash = [entry.day for entry in (*activity.entries, *activity.proposals)]
-    return min([first_day(activity.fills), *cash])
+    return first_day(activity.fills, (*activity.entries, *activity.proposals), book.open_items)
 
 
 def _exchanged(name: str, path: Path) -> Imported:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from foundation.paper.wording import grouped
 from research.accounting.lots.lot import LotSale, TaxLot, TaxRules
-from research.accounting.lots.selection import LEFT_OVER, newest, sell
+from research.accounting.lots.selection import LEFT_OVER, NamedLot, newest, sell
 from research.accounting.lots.wash_sales import bears, wash
 
 
@@ -28,6 +28,7 @@ class LotTrade(NamedTuple):
     place   : moment and id, by which trades of one day are in order.
     units   : signed, bought ones positive.
     worth   : signed units times price, currency of the portfolio.
+    lots    : lots that a sale names.
     """
 
     day: date
@@ -36,6 +37,7 @@ class LotTrade(NamedTuple):
     account: str
     units: float
     worth: float
+    lots: tuple[NamedLot, ...] = ()
 
 
 class LotSplit(NamedTuple):
@@ -247,7 +249,8 @@ def _grouped(events: Iterable[LotEvent]) -> Iterable[LotEvent]:
             yield from (first, *more)
         else:
             trades = [first, *(each for each in more if isinstance(each, LotTrade))]
-            yield first._replace(units=sum(t.units for t in trades), worth=sum(t.worth for t in trades))
+            units, worth = sum(trade.units for trade in trades), sum(trade.worth for trade in trades)
+            yield first._replace(units=units, worth=worth, lots=tuple(chain.from_iterable(t.lots for t in trades)))
 
 
 def _place(event: LotEvent) -> tuple[date, int, str, bool, str]:
@@ -379,7 +382,7 @@ class _Fold:
             return
         day, days = pd.Timestamp(trade.day), self.rules.wash_sale_days
         price, known = trade.worth / trade.units, sum(lot.units for lot in own)
-        sold, left = sell(own, min(-trade.units, known), price, day, self.rules)
+        sold, left = sell(own, min(-trade.units, known), price, day, self.rules, trade.lots)
         if (more := -trade.units - max(known, held)) > LEFT_OVER * -trade.units:  # of a purchase that comes later
             self.uncovered.append(trade._replace(units=-more, worth=-more * price))
         taxable = self._by_account([*(lot for lot in others if lot.account not in self.sheltered), *left])

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
+from math import isclose
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -43,7 +46,8 @@ def _places(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rules: TaxR
     if rules.lots == "highest":
         return sorted(by_date, key=lambda k: -lots[k].price)
     if rules.lots == "tax_minimal":
-        taxes = [LotSale.of(lot, 1.0, price, day, rules).tax(rules) for lot in lots]
+        rates = [rules.rate if rules.is_long(lot.held_from, day) else rules.short_rate for lot in lots]
+        taxes = [rate * (price - lot.price) for rate, lot in zip(rates, lots, strict=True)]
         return sorted(by_date, key=lambda k: (taxes[k], -lots[k].price))
     return by_date
 
@@ -55,8 +59,21 @@ def in_each_account(lots: Sequence[TaxLot], price: float, day: pd.Timestamp, rul
     return tuple(lot for some in of_accounts for lot in in_order(some, price, day, rules))
 
 
+class NamedLot(NamedTuple):
+    """Units of a lot that are named to be sold.  bought : day of the purchase.  price : currency per unit."""
+
+    bought: date
+    price: float
+    units: float
+
+
 def sell(
-    lots: Sequence[TaxLot], units: float, price: float, day: pd.Timestamp, rules: TaxRules
+    lots: Sequence[TaxLot],
+    units: float,
+    price: float,
+    day: pd.Timestamp,
+    rules: TaxRules,
+    named: Sequence[NamedLot] = (),
 ) -> tuple[tuple[LotSale, ...], tuple[TaxLot, ...]]:
     """The sales of lots that make up one order, in the order of sale, and the lots that remain, in that of `lots`.
 
@@ -66,17 +83,28 @@ def sell(
     price : price of the sale, currency per unit.
     day   : day of the sale.
     rules : rules that choose the lots.
+    named : lots that are sold first, of whatever cost where none of their cost is left of their day; not where all lots
+            count at their mean cost.
     """
     lots = _at_cost(lots, rules)
     sales, kept, left = [], list(lots), units
-    for k in _places(lots, price, day, rules):
-        if not left > 0.0:
-            break
-        sold = min(left, lots[k].units)
+
+    def take(k: int, most: float) -> float:
+        sold = min(most, kept[k].units)
         if sold > 0.0:
             sales.append(LotSale.of(lots[k], sold, price, day, rules))
-            kept[k] = replace(lots[k], units=lots[k].units - sold)
-        left -= sold
+            kept[k] = replace(kept[k], units=kept[k].units - sold)
+        return max(sold, 0.0)
+
+    for each in named if rules.lots != "average" else ():
+        own = [k for k, lot in enumerate(lots) if lot.date.date() == each.bought]
+        rest = min(each.units, left)
+        left -= rest
+        for k in sorted(own, key=lambda k: not isclose(lots[k].price, each.price, rel_tol=LEFT_OVER)):
+            rest -= take(k, rest)
+        left += rest
+    for k in _places(lots, price, day, rules) if left > 0.0 else ():
+        left -= take(k, left)
     return tuple(sales), tuple(of for of, lot in zip(kept, lots, strict=True) if of.units > LEFT_OVER * lot.units)
 
 

@@ -36,7 +36,7 @@ def wash(
     losses = sorted((k for k, sale in enumerate(sales) if sale.is_loss), key=lambda k: sales[k].lot.date)
     bought = [*kept, *sheltered]
     since = day - pd.Timedelta(days=days)
-    recent = [k for k, lot in enumerate(bought) if lot.date >= since and lot.tacked is None] if days and losses else []
+    recent = [k for k, lot in enumerate(bought) if lot.tacked is None and lot.date >= since] if days and losses else []
     if not recent:
         return tuple(sales), tuple(kept), tuple(sheltered)
     open_units = {k: sales[k].units for k in losses}

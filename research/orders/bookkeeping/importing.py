@@ -107,7 +107,7 @@ def _with_fills(
     reports = {key: each for key, each in reports.items() if item_name(key) not in dismissed}
     left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
     left = list(_since(book, portfolio, left, notes))
-    before = _booked_by_day(portfolio)
+    before = _booked_by_day(seen_by(book, portfolio))
     whys = {fill.key: _split_since(book, portfolio, fill) or _doubt(portfolio, before, fill) for fill in left}
     doubtful = {fill.key: (fill, whys[fill.key]) for fill in left if whys[fill.key]}
     after, left = book, [fill for fill in left if fill.key not in doubtful]
@@ -130,7 +130,7 @@ def with_doubts(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> tupl
     """
     known = book.blotter.fill_ids, {item.name for item in book.items}
     new = [fill for fill in fills if fill.key not in known[0] and item_name(fill.key) not in known[1]]
-    before = _booked_by_day(portfolio)
+    before = _booked_by_day(seen_by(book, portfolio))
     doubtful = {fill.key: _fill_item(fill, why) for fill in new if (why := _doubt(portfolio, before, fill))}
     items = (*book.items, *doubtful.values())
     return replace(book, items=items), [fill for fill in new if fill.key not in doubtful]

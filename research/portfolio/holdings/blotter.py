@@ -19,6 +19,19 @@ LARGEST_PART, ROUNDED = 1_000, 2e-6  # of a split: into so many parts, and by wh
 
 
 @dataclass(frozen=True)
+class SoldLot:
+    """Units of a tax lot that are to be sold.
+
+    bought : day of the purchase.
+    price  : cost of a unit, currency of the portfolio.
+    """
+
+    bought: date
+    price: float
+    units: Decimal
+
+
+@dataclass(frozen=True)
 class SentOrder:
     """One order, and what is filled of it.
 
@@ -33,6 +46,7 @@ class SentOrder:
     filled   : what is filled of the quantity.
     notional : sum of units times price of the fills, not rounded.
     fees     : by name, sum of the fees of the fills, not rounded.
+    lots     : tax lots that it names, in the order in which they are sold, in units of the close of the list.
     """
 
     order_id: str
@@ -46,6 +60,7 @@ class SentOrder:
     filled: Decimal = NO_AMOUNT
     notional: Decimal = NO_AMOUNT
     fees: Mapping[str, Decimal] = field(default_factory=dict)
+    lots: tuple[SoldLot, ...] = ()
 
     @property
     def left(self) -> Decimal:
@@ -74,6 +89,7 @@ class BookedFill:
     undone   : of a row that takes a fill back, id of the bust or correction; else "".
     moment   : moment of the fill in UTC, by which those of one day are in order, or "".
     rate     : worth in the currency of the portfolio of one unit of the currency, as the broker states it, or None.
+    lots     : of a sale, the tax lots that its order names, in units of its day; the rest is chosen by method.
     """
 
     fill_id: str
@@ -93,6 +109,7 @@ class BookedFill:
     undone: str = ""
     moment: str = ""
     rate: Decimal | None = None
+    lots: tuple[SoldLot, ...] = ()
 
 
 def is_of_order(row: BookedFill, order: SentOrder) -> bool:
@@ -218,6 +235,20 @@ class Blotter:
     orders: tuple[SentOrder, ...] = ()
     fills: tuple[BookedFill, ...] = ()
     splits: tuple[BookSplit, ...] = ()
+
+    def named_lots(self, order: SentOrder, units: Decimal, day: date) -> tuple[SoldLot, ...]:
+        """The lots that so many units of an order more sell on a day, as the order names them, in units of that day."""
+        if not order.lots or self.asked is None:
+            return ()
+        now = self.factor(order.asset, day)
+        by, start = self.factor(order.asset, self.asked) / now, order.filled / now
+        found, end = list[SoldLot](), start + units
+        for lot in order.lots:
+            of = lot.units * by
+            if (sold := min(of, end) - max(NO_AMOUNT, start)) > 0:
+                found.append(SoldLot(lot.bought, lot.price / float(by), sold))
+            start, end = start - of, end - of
+        return tuple(found)
 
     def factor(self, asset: str, day: date) -> Decimal:
         """Units of now for one unit of an asset at the close of a day."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache, lru_cache
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +52,7 @@ CREATE TABLE IF NOT EXISTS states (kind TEXT NOT NULL, day TEXT NOT NULL, rows I
 {append_only("rows")}
 """
 HELD = "holders"  # kind of the states of what is held
-RECENT = timedelta(days=200)  # before its last event, of which a book has each: dividends of its last days may be owed
+RECENT = timedelta(days=130)  # before its last event, of which a book has each: dividends of its last days may be owed
 STEP = 1_000  # events between two states of what is held
 UNFOLDED = ("asked", "ticket", "sent", "items", "file")  # parts on which no state depends
 
@@ -104,7 +105,7 @@ def has_book(name: str) -> bool:
     path = book_path(name)
     if path.is_file():
         with _opened(path) as rows:
-            return bool(_count(rows))
+            return bool(_count(rows, path))
     return path.with_suffix(".json").is_file()
 
 
@@ -114,7 +115,7 @@ def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = No
     file     : portfolio file that names it, for the advice.
     known_on : a moment in UTC: what came to be known later is left out; None takes all.
     since    : a day: the events before it may be left out, where they are in the opening that the book then has; those
-               of the last 200 days, and since the orders that were sent last, are there in any case. None takes all.
+               of the last 130 days, and since the orders that were sent last, are there in any case. None takes all.
     """
     path = book_path(name)
     if not has_book(name):
@@ -123,19 +124,32 @@ def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = No
     if not path.is_file():
         return _parsed(earlier_book(path := path.with_suffix(".json")), path)
     with _opened(path) as rows:
-        count = _count(rows)
+        count = _count(rows, path)
         if known_on is not None:
             moment = [count, f"{known_on.astype('datetime64[us]')}Z"]
             (count,) = rows.execute("SELECT COUNT(*) FROM rows WHERE sequence <= ? AND known <= ?", moment).fetchone()
         if not count:
             (first,) = rows.execute("SELECT MIN(known) FROM rows").fetchone()
             raise DataError(f"nothing of book {name!r} was known on {known_on}. Choose a later moment than {first}.")
-        state = None if since is None else _state_before(rows, HELD, min(since, _recent(rows, count)), count)
-        contents = _contents(_checked(rows, path, count, state and state[0]))
-        book, recent = _begun_at(_book(contents, path, count), state), _recent(rows, count)
-    if since is not None:
+        recent = None if since is None else _recent(rows, count)
+        state = None if since is None or recent is None else _state_before(rows, HELD, min(since, recent), count)
+    book = _read(path, _stamp(path), count, state)
+    if recent is not None:
         _keep_held(book, recent)
     return book
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path, stamp: tuple[int, ...], count: int, state: tuple[date, str] | None) -> Book:
+    """The book of the first rows of a file, from a state on. stamp : as `_stamp` gives it."""
+    with _opened(path) as rows:
+        return _begun_at(_book(_contents(_checked(rows, path, count, state and state[0])), path, count), state)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """What is another after each change of a file."""
+    of = path.stat()
+    return of.st_ino, of.st_size, of.st_mtime_ns
 
 
 def whole(book: Book) -> Book:
@@ -143,8 +157,7 @@ def whole(book: Book) -> Book:
     if book.opening.day is None:
         return book
     path = book_path(book.name)
-    with _opened(path) as rows:
-        found = _book(_contents(_checked(rows, path, book.rows)), path, book.rows)
+    found = _read(path, _stamp(path), book.rows, None)
     splits = (*found.splits, *(each for each in book.splits if each.assumed))
     return replace(found, splits=splits, entries=(*found.entries, *book.owed))
 
@@ -161,12 +174,13 @@ def write_book(book: Book, known: datetime) -> Path:
     with _opened(path) as rows:
         rows.executescript(ROWS)
         with transaction(rows):
-            before = _contents(_checked(rows, path, _count(rows), book.opening.day))
+            before = _contents(_checked(rows, path, _count(rows, path), book.opening.day, with_fills=False))
+            booked = _booked(rows, book)
             head = rows.execute("SELECT * FROM rows ORDER BY sequence DESC LIMIT 1").fetchone()
             last = Row._make(head) if head else NO_ROW
             moment = max(f"{known.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", last.known)
             sequence, previous = last.sequence, last.sha256
-            for part, stated in _changes(before, _parts(book, before)):
+            for part, stated in _changes(before, _parts(replace(book, fills=book.fills[booked:]), before)):
                 if part == FILLS and book.opening.day:
                     _check_new(rows, book, stated)
                 sequence, fields = sequence + 1, (moment, stated.day, part, stated.name, stated.content, previous)
@@ -190,32 +204,44 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         raise DataError(f"{path} cannot be read or written as a book ({error}). {RESTORE}") from error
 
 
-def _count(rows: sqlite3.Connection) -> int:
-    """The number of rows; 0 in a file whose writer was killed before the first one."""
+def _count(rows: sqlite3.Connection, path: Path) -> int:
+    """The number of rows; 0 where the writer was killed before the first one. Raises DataError where some lack."""
     if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'rows'").fetchone():
         return 0
     count: int = rows.execute("SELECT COUNT(*) FROM rows").fetchone()[0]
+    first, last = rows.execute("SELECT MIN(sequence), (SELECT MAX(sequence) FROM rows) FROM rows").fetchone()
+    if count and (first, last) != (1, count):
+        raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE}")
     return count
 
 
-def _checked(rows: sqlite3.Connection, path: Path, count: int, after: date | None = None) -> Iterator[Row]:
+def _booked(rows: sqlite3.Connection, book: Book) -> int:
+    """The number of fills that the file has. Raises ValueError where those of a book do not begin with them."""
+    found = "SELECT name FROM rows WHERE part = ? AND day > ? ORDER BY sequence"
+    names = [name for (name,) in rows.execute(found, [FILLS, f"{book.opening.day or ''}"])]
+    if names != [fill.fill_id for fill in book.fills[: len(names)]]:
+        raise ValueError(f"a fill of book {book.name} was taken out, or another stands before it: they are appended")
+    return len(names)
+
+
+def _checked(
+    rows: sqlite3.Connection, path: Path, count: int, after: date | None = None, *, with_fills: bool = True
+) -> Iterator[Row]:
     """The first rows in their order. Raises DataError for one that another hand changed.
 
-    count : number of rows.
-    after : leaves out those of this day and before.
+    count      : number of rows.
+    after      : leaves out those of this day and before.
+    with_fills : false to leave out fills.
     """
-    (found,) = rows.execute("SELECT COUNT(*) FROM rows WHERE sequence BETWEEN 1 AND ?", [count]).fetchone()
-    last, previous, is_whole = 0, START, found == count
-    wanted = "SELECT * FROM rows WHERE sequence <= ? AND (day = '' OR day > ?) ORDER BY sequence"
-    for row in map(Row._make, rows.execute(wanted, [count, f"{after or ''}"])):
-        is_next = row.previous == previous or (after and row.sequence > last + 1)
+    last, previous = 0, START
+    wanted = "SELECT * FROM rows WHERE sequence <= ? AND (day = '' OR day > ?) AND part <> ? ORDER BY sequence"
+    for row in map(Row._make, rows.execute(wanted, [count, f"{after or ''}", "" if with_fills else FILLS])):
+        is_next = row.previous == previous or ((after or not with_fills) and row.sequence > last + 1)
         if not (is_next and row.sha256 == digest(row.sequence, ["\n".join(row[1:-1]).encode()])):
             what = f"{path} was changed by another hand: row {row.sequence} is not what its hash says"
             raise DataError(f"{what}. {RESTORE}")
         last, previous = row.sequence, row.sha256
         yield row
-    if not is_whole:
-        raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE}")
 
 
 def _contents(rows: Iterable[Row]) -> Contents:
@@ -281,15 +307,13 @@ def _parts(book: Book, before: Contents) -> Contents:
 def _changes(before: Contents, after: Contents) -> Iterator[tuple[str, Stated]]:
     """Parts and what is to be stated of them, to bring a file from one content to another.
 
-    Members that stand in another order are taken out and stated again. Raises ValueError for a fill that was changed.
+    Members that stand in another order are taken out and stated again.
     """
     for part in dict.fromkeys((*before, *after)):
         old, new = before.get(part, {}), after.get(part, {})
         pairs = zip((key for key in old if key in new), new, strict=False)
         same = takewhile(lambda pair: pair[0] == pair[1] and old[pair[0]].day == new[pair[0]].day, pairs)  # noqa: B023
         stays = {key for key, _ in same}
-        if part == FILLS and any(new.get(key) != each for key, each in old.items()):
-            raise ValueError("a fill of a book was changed or taken out: they are only appended")
         yield from ((part, each._replace(content="")) for key, each in old.items() if key not in stays)
         yield from ((part, each) for key, each in new.items() if key not in stays or old[key] != each)
 
@@ -356,7 +380,7 @@ def _begun_at(book: Book, state: tuple[date, str] | None) -> Book:
     """The book with what it held on the day of a state as its opening."""
     if state is None:
         return book
-    opening = TypeAdapter(Opening).validate_json(state[1], strict=True)
+    opening = _openings().validate_json(state[1], strict=True)
     return replace(book, opening=replace(opening, lots=book.opening.lots, has=book.opening.has))
 
 
@@ -367,5 +391,11 @@ def _keep_held(book: Book, recent: date) -> None:
     day = recent - timedelta(days=1)
     (holders,) = book.holders_before([recent])
     last = max([book.opening.last_trade, *(row.day for row in book.blotter.standing if row.day <= day)])
-    opening = TypeAdapter(Opening).dump_json(Opening(last, holders, day=day)).decode()
+    opening = _openings().dump_json(Opening(last, holders, day=day)).decode()
     keep_states(book, HELD, [(day, opening)])
+
+
+@cache
+def _openings() -> TypeAdapter[Opening]:
+    """The reader of states of what is held."""
+    return TypeAdapter(Opening)

@@ -26,11 +26,12 @@ from research.accounting.lots.ledger import (
     opened_ledger,
 )
 from research.accounting.lots.lot import LotSale, TaxLot, TaxRules
-from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter
+from research.accounting.lots.selection import NamedLot
+from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.book_file import keep_states, lot_state, whole
 
-STEP = 200  # events between two states
+STEP = 50  # events between two states
 OnDay = Callable[[str, date], float | None]
 
 
@@ -109,7 +110,12 @@ def _events(book: Book, on_day: OnDay) -> Iterator[LotEvent]:
             rate = float(row.rate) if row.rate is not None else on_day(row.currency, row.day)
             worth = worth if rate is None else float(row.amount) * rate
         units = float(row.amount if row.asset in bare else row.units)
-        yield LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth)
+        yield LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth, named(row))
+
+
+def named(row: BookedFill) -> tuple[NamedLot, ...]:
+    """The lots that a fill names."""
+    return tuple(NamedLot(lot.bought, lot.price, float(lot.units)) for lot in row.lots)
 
 
 def _corporate_actions(book: Book, on_day: OnDay) -> Iterator[LotEvent]:

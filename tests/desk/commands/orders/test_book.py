@@ -24,6 +24,7 @@ from research.orders.fills import Fill
 from research.portfolio import load_portfolio
 from research.portfolio.file.known_on import KNOWN_ON
 
+LOTS = FILE.parents[2] / "data/examples/orders_with_tax_lots.yaml"
 FRIDAY = datetime(2022, 12, 30, 15, 0, tzinfo=UTC)
 
 
@@ -290,3 +291,36 @@ def test_gains_that_version_2_kept_in_another_year_are_shown_until_a_person_take
     assert f"Net gains by year: {by_day} USD" in taken.out
     again = rebalance("desk", "book", "resolve", "desk", "gains")
     assert (again.status, "has no gains to be taken" in again.said) == (2, True)
+
+
+# -- lots that a list names --------------------------------------------------------------------------------------------
+
+
+def test_the_lots_that_a_sent_list_names_are_sold_at_whatever_price_it_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the close those of June at 379.20 cost the least tax; at 500 it is those of 2019 at 280."""
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    file = tmp_path / "lots.yaml"
+    content = LOTS.read_text().replace("3_300", "2_000")
+    file.write_text(content)
+    books.open_from(file, "lots")
+    held = r"(?m)^ +(shares|tax_lots):.*|^      - \{.*|, shares: [0-9_]*|^cash: .*"
+    file.write_text(re.sub(held, "", content) + "\npositions: {book: lots}\n")
+    portfolio = load_portfolio(file)
+    ticket = make_ticket(trade_list(portfolio, portfolio.policies["quarterly"]))
+    named = next(row for row in ticket.tax_lots if row["asset"] == "SPY")
+    assert (named["bought"], named["cost_price"]) == ("2022-06-15", 379.2)
+    books.send("lots", document(ticket))
+    (order,) = [order for order in ticket.orders if order.asset == "SPY"]
+    for part, price in enumerate((500.0, 501.0)):
+        books.book_fills("lots", [Fill("SPY", "sell", round(order.quantity * 0.4), price, "USD", FRIDAY, f"{part}", "v",
+                                       order.client_order_id)])  # fmt: skip
+    units = 2 * round(order.quantity * 0.4)
+    gains = load_portfolio(file).tax_lots
+    assert gains is not None
+    assert gains.gains_since == {"2022": pytest.approx(units * (500.5 - 379.2))}
+    rows = books.read_book("lots").fills
+    assert [(str(lot.bought), lot.price, lot.units) for row in rows for lot in row.lots] == [
+        ("2022-06-15", 379.2, units // 2), ("2022-06-15", 379.2, units // 2)
+    ]  # fmt: skip

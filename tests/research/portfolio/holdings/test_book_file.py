@@ -112,7 +112,7 @@ def test_what_the_market_alone_knows_is_not_written(whole: Book) -> None:
 
 def test_a_fill_is_never_changed(whole: Book) -> None:
     write_book(whole, at(0))
-    with pytest.raises(ValueError, match="only appended"):
+    with pytest.raises(ValueError, match="they are appended"):
         write_book(replace(whole, fills=whole.fills[1:]), at(1))
     assert read_book("desk") == whole
 
