@@ -22,6 +22,7 @@ from research.portfolio.file.portfolio_settings import settings_of
 from research.portfolio.file.settings import names_of, read
 from research.portfolio.file_mistakes import find_mistakes
 from research.portfolio.holdings.book import Book
+from research.portfolio.holdings.book_file import with_splits_of
 from research.portfolio.holdings.held import read_held
 from research.portfolio.holdings.holdings import given_book
 from research.portfolio.holdings.household import decimal_sum
@@ -142,7 +143,7 @@ def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timesta
 def _book(document: Document, market: Market) -> Book | None:
     """The book that the file names, with the splits and dividends that the market knows of, or None."""
     book = given_book(document)
-    return None if book is None else book.with_splits_of(market).with_dividends_of(market)
+    return None if book is None else with_splits_of(book, market).with_dividends_of(market)
 
 
 def _owed(book: Book, rates: Rates) -> dict[str, float]:

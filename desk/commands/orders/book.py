@@ -41,7 +41,7 @@ from research.orders.bookkeeping.importing import (
 from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
-from research.portfolio.holdings.blotter import BUY_OR_SELL, SentOrder, SoldLot
+from research.portfolio.holdings.blotter import BUY_OR_SELL, Blotter, SentOrder, SoldLot
 from research.portfolio.holdings.book import Book, BookItem
 from research.portfolio.holdings.book_file import book_path, has_book, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind, market_entry
@@ -89,6 +89,7 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
         if book.blotter.ticket == ticket["hash"]:
             return book
         portfolio = portfolio_of(book)
+        book = read_book(name, since=first_day(portfolio, (), (), book.open_items))
         book = with_orders(book, portfolio, ticket)
         for flow in _flows(ticket, _names(portfolio)):
             book = with_flow(book, flow)
@@ -157,11 +158,11 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
     Raises : DataError as `after_fills` does.
     """
     with writing(name):
-        fills = list(fills)
-        before = read_book(name, since=first_day(fills))
-        if {fill.key for fill in fills} <= before.blotter.fill_ids:
-            return before
-        portfolio = portfolio_of(before)
+        fills, recent = list(fills), read_book(name, since=date.max)
+        if {fill.key for fill in fills} <= recent.blotter.fill_ids:
+            return recent
+        portfolio = portfolio_of(recent)
+        before = read_book(name, since=first_day(portfolio, fills))
         book, new = with_doubts(before, portfolio, fills)
         if new:
             _, rows, unmatched = match_fills(seen_by(book, portfolio), new)
@@ -175,19 +176,25 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
     return book
 
 
-def first_day(fills: Iterable[Fill], cash: Iterable[CashEntry] = (), items: Iterable[BookItem] = ()) -> date:
-    """The first day, on whichever exchange, of which fills, amounts of cash and items of a book may be."""
+def first_day(
+    portfolio: Portfolio, fills: Iterable[Fill], cash: Iterable[CashEntry] = (), items: Iterable[BookItem] = ()
+) -> date:
+    """The first day, on whichever exchange, to which a book goes back for what is to be booked.
+
+    It is that of fills, of amounts of cash, of items of the book, and of splits that are not booked.
+    """
     items = list(items)
-    fills, waiting = (*fills, *filter(None, map(fill_of_item, items))), (each.entry for each in items)
-    days = (*(fill.moment.date() for fill in fills), *(entry.day for entry in (*cash, *waiting) if entry))
+    days = [split.day for split in (portfolio.blotter or Blotter()).splits if split.assumed]
+    days += [fill.moment.date() for fill in (*fills, *filter(None, map(fill_of_item, items)))]
+    days += [entry.day for entry in (*cash, *(each.entry for each in items)) if entry]
     return min(days, default=date.max) - ZONES
 
 
-def _since(book: Book, names: Collection[str]) -> date | None:
-    """The first day of what has these names in a book; None where some are no fills, cash or orders that wait."""
+def _since(book: Book, portfolio: Portfolio, names: Collection[str]) -> date | None:
+    """Likewise for what has these names in a book; None where some are no fills, cash or orders that wait."""
     items = [each for each in book.open_items if each.name in names and not each.undoes]
     others = {*names} - {each.name for each in items} - {each.order_id for each in book.blotter.open}
-    return None if others else first_day((), (), items)
+    return None if others else first_day(portfolio, (), (), items)
 
 
 def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool = False) -> Book:
@@ -201,7 +208,8 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
     """
     with Journal() as journal, writing(name):
         recent = read_book(name, since=date.max)
-        book, portfolio = read_book(name, since=_since(recent, items)), portfolio_of(recent)
+        portfolio = portfolio_of(recent)
+        book = read_book(name, since=_since(recent, portfolio, items))
         fills = [fill for each in book.open_items if each.name in items and (fill := fill_of_item(each))]
         for item in items:
             if dismiss and item in {each.name for each in book.with_splits_of(portfolio.quoted).splits}:
@@ -229,8 +237,9 @@ def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[
     """
     with Journal() as journal, writing(name):
         recent = read_book(name, since=date.max)
-        before = read_book(name, since=_since(recent, [each.name for each in recent.open_items]))
-        book, booked, left = with_clear_items(before, portfolio_of(before))
+        portfolio = portfolio_of(recent)
+        before = read_book(name, since=_since(recent, portfolio, [each.name for each in recent.open_items]))
+        book, booked, left = with_clear_items(before, portfolio)
         fills = [fill for each in booked if (fill := fill_of_item(each))]
         if fills and not dry_run:
             write_book(book, utc_now())

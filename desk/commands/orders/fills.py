@@ -54,7 +54,7 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     if document is not None:
         send(name, document)
     with Journal() as journal, writing(name):
-        read, book = book, read_book(name, since=_first_day(book, activity))
+        read, book = book, read_book(name, since=_first_day(book, portfolio, activity))
         portfolio = portfolio if book.rows == read.rows > 0 else portfolio_of(book)
         imported = with_activity(book, portfolio, activity, order_ids(journal, book))
         if imported.book != book:
@@ -65,11 +65,11 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     return replace(imported, notes=(_booked(path, book, imported), *far, *imported.notes))
 
 
-def _first_day(book: Book, activity: Activity) -> date | None:
+def _first_day(book: Book, portfolio: Portfolio, activity: Activity) -> date | None:
     """The first day of a file's transactions and of what waits in a book; None where some take back others."""
     if activity.corrections or any(item.undoes for item in book.open_items):
         return None
-    return first_day(activity.fills, (*activity.entries, *activity.proposals), book.open_items)
+    return first_day(portfolio, activity.fills, (*activity.entries, *activity.proposals), book.open_items)
 
 
 def _exchanged(name: str, path: Path) -> Imported:

@@ -88,6 +88,8 @@ class Opening:
     lots       : tax lots; None where the portfolio has none.
     has        : ids of fills and entries, and names of splits and dividends, that it has in it: of earlier versions.
     day        : the later day, up to which events are in its holders, and not in its lots; else None.
+    earlier    : holders at the close of days before the later day, without their cash: of the first one that is known,
+                 and of each on which something happened.
     """
 
     last_trade: date
@@ -95,6 +97,7 @@ class Opening:
     lots: BookLots | None = None
     has: tuple[str, ...] = ()
     day: date | None = None
+    earlier: tuple[tuple[date, tuple[Holder, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,9 @@ class Book:
         cash = {of.account: dict(of.cash) for of in self.opening.holders}
         events, k = self._happened, 0
         for day in days:
+            if self.opening.day and day <= self.opening.day:
+                yield [holders for close, holders in self.opening.earlier if close < day][-1]
+                continue
             while k < len(events) and events[k].day < day:
                 self._move(events[k], units, cash)
                 k += 1
@@ -210,15 +216,22 @@ class Book:
 
     @cached_property
     def _happened(self) -> list[BookEvent]:
-        """The events by day; on one day splits, exchanges and transfers come before the rest."""
+        """The events by day; on one day splits, exchanges and transfers come before the rest.
+
+        Raises : ValueError where the market's data alone know a split of a day before those that the book has.
+        """
+        begun = self.opening.day or date.min
+        if any(split.assumed and split.day <= begun for split in self.splits):
+            raise ValueError(f"book {self.name} begins on {begun}, after a split that is not booked")
         entries = (entry for entry in self.entries if entry.entry_id not in self._has)
         all_of: list[BookEvent] = [*self.splits, *self.exchanges, *self.transfers, *self.new_fills, *entries]
-        return sorted(all_of, key=lambda each: each.day)
+        since = (each for each in all_of if each.day > begun or (isinstance(each, CashEntry) and each.assumed))
+        return sorted(since, key=lambda each: each.day)
 
     @property
-    def begun(self) -> date:
-        """The day after which the events are that it has."""
-        return self.opening.day or self.opened
+    def event_days(self) -> set[date]:
+        """The days of the events that it has since its opening."""
+        return {each.day for each in self._happened}
 
     @cached_property
     def _has(self) -> frozenset[str]:
@@ -277,7 +290,7 @@ class Book:
         held = {asset for of in self.opening.holders for asset in of.units} | {row.asset for row in self.fills}
         held |= {each.into for each in self.exchanges} | {each.asset for each in self.transfers}
         known, found = {each.name for each in self.splits} | self._has, list[BookSplit]()
-        for split in splits_since(market, self.begun):
+        for split in splits_since(market, self.opened):
             if split.asset in held and split.name not in known:
                 found.append(split)
         return replace(self, splits=(*self.splits, *found)) if found else self
@@ -285,10 +298,12 @@ class Book:
     def dividends_of(self, market: Market) -> Iterator[CashEntry]:
         """The dividends since it was opened as the market's data know them, one an account, by day, booked or not.
 
-        A dividend is of the units that were held before the open of its ex-date.
+        A dividend is of the units that were held before the open of its ex-date. Those of days of which a book that
+        begins later does not know what was held are not there.
         market : market of its assets, as it is quoted.
         """
-        paid = list(dividends_since(market, self.begun))
+        known = self.opening.earlier[0][0] if self.opening.day else self.opened
+        paid = list(dividends_since(market, known))
         before = self.with_splits_of(market).holders_before(each.day for each in paid)
         for each, held in zip(paid, before, strict=True):
             for of in held:

@@ -11,9 +11,10 @@ there on. A state counts while no later row is of its day or before.
 
 import json
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from itertools import takewhile
@@ -28,9 +29,11 @@ from foundation.errors import DataError
 from foundation.home import home_folder
 from foundation.names import check_name
 from foundation.sqlite_tables import append_only, connected, digest, transaction
+from research.market import Market
 from research.portfolio.holdings.book import BOOK_SCHEMA, Book, Opening, book_adapter
 from research.portfolio.holdings.earlier_books import earlier_book
 
+NO_DAY = "9"  # after each day
 START = "0" * 64  # in place of the hash before the first row
 FILLS = "fills"
 MEMBERS: Mapping[str, Callable[[Any], tuple[str, str]]] = {
@@ -41,19 +44,24 @@ MEMBERS: Mapping[str, Callable[[Any], tuple[str, str]]] = {
     "entries": lambda entry: (f"{entry.day}", entry.entry_id),
     "items": lambda item: ("", item.name),
 }  # the parts that have members, and the day and the name of one
+OTHERS = tuple(part.name for part in fields(Book) if part.name != FILLS)
 RESTORE = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
 ROWS = f"""
 CREATE TABLE IF NOT EXISTS rows (sequence INTEGER PRIMARY KEY, known TEXT NOT NULL, day TEXT NOT NULL,
     part TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, previous TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS by_day ON rows (day);
+CREATE INDEX IF NOT EXISTS by_part ON rows (part, day);
 CREATE INDEX IF NOT EXISTS by_name ON rows (name);
 CREATE TABLE IF NOT EXISTS states (kind TEXT NOT NULL, day TEXT NOT NULL, rows INTEGER NOT NULL, content TEXT NOT NULL,
     sha256 TEXT NOT NULL, PRIMARY KEY (kind, day)) STRICT;
 {append_only("rows")}
 """
 HELD = "holders"  # kind of the states of what is held
-RECENT = timedelta(days=130)  # before its last event, of which a book has each: dividends of its last days may be owed
-STEP = 1_000  # events between two states of what is held
+RECENT = timedelta(days=10)  # before its last event, of which a book has each fill
+KNOWN = timedelta(days=130)  # before a state, of which it says what was held: dividends of these days may be owed
+MONTHS = 13  # whose ends have states of what was held, for events that come late
+DAY = timedelta(days=1)
+STEP = 200  # fills between two states of what is held
 UNFOLDED = ("asked", "ticket", "sent", "items", "file")  # parts on which no state depends
 
 
@@ -114,8 +122,8 @@ def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = No
 
     file     : portfolio file that names it, for the advice.
     known_on : a moment in UTC: what came to be known later is left out; None takes all.
-    since    : a day: the events before it may be left out, where they are in the opening that the book then has; those
-               of the last 130 days, and since the orders that were sent last, are there in any case. None takes all.
+    since    : a day: fills before it may be left out, where they are in the opening that the book then has; those of
+               the last days, and since the orders that were sent last, are there in any case. None takes all.
     """
     path = book_path(name)
     if not has_book(name):
@@ -160,6 +168,13 @@ def whole(book: Book) -> Book:
     found = _read(path, _stamp(path), book.rows, None)
     splits = (*found.splits, *(each for each in book.splits if each.assumed))
     return replace(found, splits=splits, entries=(*found.entries, *book.owed))
+
+
+def with_splits_of(book: Book, market: Market) -> Book:
+    """The book as `Book.with_splits_of` gives it, with all its events where one of the splits is of a day before it."""
+    made = book.with_splits_of(market)
+    begun = book.opening.day or date.min
+    return whole(made) if any(split.assumed and split.day <= begun for split in made.splits) else made
 
 
 def write_book(book: Book, known: datetime) -> Path:
@@ -230,12 +245,18 @@ def _checked(
     """The first rows in their order. Raises DataError for one that another hand changed.
 
     count      : number of rows.
-    after      : leaves out those of this day and before.
-    with_fills : false to leave out fills.
+    after      : leaves out fills of this day and before.
+    with_fills : false to leave out all fills.
     """
     last, previous = 0, START
-    wanted = "SELECT * FROM rows WHERE sequence <= ? AND (day = '' OR day > ?) AND part <> ? ORDER BY sequence"
-    for row in map(Row._make, rows.execute(wanted, [count, f"{after or ''}", "" if with_fills else FILLS])):
+    if with_fills and after is None:
+        found = rows.execute("SELECT * FROM rows WHERE sequence <= ? ORDER BY sequence", [count])
+    else:
+        wanted = f"SELECT * FROM rows WHERE sequence <= ? AND part IN ({', '.join('?' * len(OTHERS))}) "
+        wanted += "UNION ALL SELECT * FROM rows WHERE sequence <= ? AND part = ? AND day > ? ORDER BY sequence"
+        first = f"{after or ''}" if with_fills else NO_DAY
+        found = rows.execute(wanted, [count, *OTHERS, count, FILLS, first])
+    for row in map(Row._make, found):
         is_next = row.previous == previous or ((after or not with_fills) and row.sequence > last + 1)
         if not (is_next and row.sha256 == digest(row.sequence, ["\n".join(row[1:-1]).encode()])):
             what = f"{path} was changed by another hand: row {row.sequence} is not what its hash says"
@@ -336,7 +357,7 @@ def lot_state(book: Book, kind: str, before: date) -> tuple[date, str] | None:
         return None
     with _opened(book_path(book.name)) as rows:
         found = _state_before(rows, kind, before, book.rows)
-    return None if found is None or found[0] < book.begun else found
+    return None if found is None or found[0] < (book.opening.day or date.min) else found
 
 
 def keep_states(book: Book, kind: str, states: Iterable[tuple[date, str]]) -> None:
@@ -385,14 +406,24 @@ def _begun_at(book: Book, state: tuple[date, str] | None) -> Book:
 
 
 def _keep_held(book: Book, recent: date) -> None:
-    """Keep what a book held before its recent days, where many events lead there."""
+    """Keep what a book held before its recent days, and at the ends of months before, where many fills lead there."""
     if sum(row.day < recent for row in book.fills) < STEP:
         return
-    day = recent - timedelta(days=1)
-    (holders,) = book.holders_before([recent])
-    last = max([book.opening.last_trade, *(row.day for row in book.blotter.standing if row.day <= day)])
-    opening = _openings().dump_json(Opening(last, holders, day=day)).decode()
-    keep_states(book, HELD, [(day, opening)])
+    known = book.opening.earlier[0][0] if book.opening.day else book.opened
+    closes = sorted({known, *(close for close, _ in book.opening.earlier), *book.event_days})
+    closes = [close for close in closes if known <= close < recent]
+    held = dict(zip(closes, book.holders_before(close + DAY for close in closes), strict=True))
+    months = {f"{close:%Y-%m}": close for close in closes if close > (book.opening.day or known)}
+    trades = sorted(row.day for row in book.blotter.standing)
+    states = []
+    for last in list(months.values())[-MONTHS:]:
+        before = [close for close in closes if known <= close < last]
+        first = max(bisect_right(before, last - KNOWN) - 1, 0)
+        earlier = tuple((close, tuple(replace(of, cash={}) for of in held[close])) for close in before[first:])
+        traded = trades[: bisect_right(trades, last)]
+        opening = Opening(max([book.opening.last_trade, *traded[-1:]]), held[last], day=last, earlier=earlier)
+        states.append((last, _openings().dump_json(opening).decode()))
+    keep_states(book, HELD, states)
 
 
 @cache

@@ -128,7 +128,8 @@ def _corporate_actions(book: Book, on_day: OnDay) -> Iterator[LotEvent]:
             raise DataError(f"{of}. Give its history (`fx: rates.csv`).")
         return rate
 
-    splits = sorted(book.splits, key=lambda split: split.day)
+    begun = book.opening.day or date.min
+    splits = sorted((split for split in book.splits if split.day > begun), key=lambda split: split.day)
     for split, holders in zip(splits, book.holders_before(split.day for split in splits), strict=True):
         yield LotSplit(split.day, split.asset, float(split.by))
         for holder in holders:

@@ -8,15 +8,17 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from foundation.errors import DataError
 from research.accounting.lots.ledger import LotLedger
 from research.accounting.lots.lot import TaxRules
+from research.market import Market, instruments_table
 from research.portfolio.holdings import book_file, book_ledger
 from research.portfolio.holdings.blotter import BookedFill, BookExchange, BookSplit, SentOrder
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
-from research.portfolio.holdings.book_file import book_path, read_book, whole, write_book
+from research.portfolio.holdings.book_file import book_path, read_book, whole, with_splits_of, write_book
 from research.portfolio.holdings.book_ledger import kept_ledger
 from research.portfolio.holdings.cash_entries import CashEntry
 
@@ -92,6 +94,42 @@ def history(seed: int, steps: int = 160) -> Iterator[Book]:
         book, newest = grown(chance, book, number, newest)
 
 
+def market(chance: Random, last: date) -> Market:
+    """Closes of 100 up to a day, with drawn dividends."""
+    dates = pd.bdate_range(FIRST, last)
+    shape = len(dates), 3
+    dividends = np.array([[chance.choice([0.0] * 9 + [0.51]) for _ in range(3)] for _ in dates])
+    return Market(
+        dates=dates, assets=("A", "B", "C"), returns=np.zeros(shape), tradable=np.ones(shape, bool),
+        cash=np.zeros(len(dates)), instruments=instruments_table(["A", "B", "C"]), prices=np.full(shape, 100.0),
+        dividends=dividends, splits=np.ones(shape), calendar="24/5", name="drawn",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_dividends_that_are_owed_are_those_of_the_whole_book(seed: int) -> None:
+    """Units that were held before an ex-date of up to ninety days ago are in the state."""
+    book, recent = with_states(seed)
+    assert recent.opening.day
+    quoted = market(Random(seed), max(row.day for row in book.fills) + timedelta(days=5))
+    owed = recent.with_dividends_of(quoted).owed
+    assert owed == book.with_dividends_of(quoted).owed
+    assert any(each.day <= recent.opening.day for each in owed)
+    assert recent.with_dividends_of(quoted).holders == book.with_dividends_of(quoted).holders
+
+
+def test_a_split_of_the_market_of_a_day_before_the_state_brings_back_the_whole_book() -> None:
+    book, recent = with_states(0)
+    assert recent.opening.day
+    quoted = market(Random(0), max(row.day for row in book.fills))
+    splits = np.ones(quoted.shape)
+    splits[20, 0] = 3.0
+    quoted = replace(quoted, splits=splits)
+    with pytest.raises(ValueError, match="after a split that is not booked"):
+        _ = recent.with_splits_of(quoted).holders
+    assert with_splits_of(recent, quoted).holders == book.with_splits_of(quoted).holders
+
+
 def with_states(seed: int) -> tuple[Book, Book]:
     """A book without open orders, whole and from a state."""
     *_, book = history(seed)
@@ -146,7 +184,8 @@ def test_lots_follow_other_rules_and_other_rates(monkeypatch: pytest.MonkeyPatch
 
 def test_a_split_that_the_market_knows_of_a_day_before_a_state_is_counted() -> None:
     book, recent = with_states(4)
-    split = BookSplit("A", recent.begun + timedelta(days=3), Decimal(3), assumed=True)
+    assert recent.opening.day
+    split = BookSplit("A", recent.opening.day + timedelta(days=3), Decimal(3), assumed=True)
     kept, bare = (ledger_of(replace(each, splits=(*each.splits, split))) for each in (recent, book))
     assert kept.lots == bare.lots
 
