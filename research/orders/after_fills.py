@@ -24,7 +24,7 @@ from research.market.calendars import day_at, session_after
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import BUY_OR_SELL, NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill, SentOrder
-from research.portfolio.holdings.book_ledger import named
+from research.portfolio.holdings.book_ledger import lots_named_by
 from research.portfolio.holdings.household import total_units
 from research.portfolio.holdings.rates import rounded
 
@@ -322,7 +322,7 @@ def _lots_after(portfolio: Portfolio, rows: BookedFills) -> TaxLots | None:
     trades = [
         LotTrade(
             row.day, (row.moment, row.fill_id), row.asset, row.account,
-            float(row.worth if row.asset in bare else row.units), float(row.worth), named(row),
+            float(row.worth if row.asset in bare else row.units), float(row.worth), lots_named_by(row),
         )
         for row in rows if row.asset in assets
     ]  # fmt: skip

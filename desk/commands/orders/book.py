@@ -30,7 +30,6 @@ from research.orders.booking import (
 from research.orders.bookkeeping.cash_booking import with_flow
 from research.orders.bookkeeping.importing import (
     fill_of_item,
-    item_name,
     seen_by,
     with_clear_items,
     with_doubts,
@@ -46,7 +45,7 @@ from research.portfolio.holdings.book import Book, BookItem
 from research.portfolio.holdings.book_file import book_path, has_book, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind, market_entry
 
-ZONES = timedelta(days=1)  # by which a moment may be of another day
+OTHER_DAY = timedelta(days=1)  # by which a moment may be of another day
 FLOW_KINDS: tuple[EntryKind, EntryKind] = ("deposit", "withdrawal")
 
 
@@ -187,7 +186,7 @@ def first_day(
     days = [split.day for split in (portfolio.blotter or Blotter()).splits if split.assumed]
     days += [fill.moment.date() for fill in (*fills, *filter(None, map(fill_of_item, items)))]
     days += [entry.day for entry in (*cash, *(each.entry for each in items)) if entry]
-    return min(days, default=date.max) - ZONES
+    return min(days, default=date.max) - OTHER_DAY
 
 
 def _since(book: Book, portfolio: Portfolio, names: Collection[str]) -> date | None:
@@ -230,7 +229,7 @@ def resolve(name: str, items: Sequence[str], order: str = "", *, dismiss: bool =
 
 
 def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Book the trades by hand that `show` lists; a sentence on each, and on each row that is left.
+    """Book what `show` lists and one thing alone explains; a sentence on each, and on each row that is left.
 
     dry_run : true to write nothing.
     Raises  : DataError as `resolve` does.
@@ -241,15 +240,19 @@ def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[
         before = read_book(name, since=_since(recent, portfolio, [each.name for each in recent.open_items]))
         book, booked, left = with_clear_items(before, portfolio)
         fills = [fill for each in booked if (fill := fill_of_item(each))]
-        if fills and not dry_run:
+        if booked and not dry_run:
             write_book(book, utc_now())
             journal_fills(journal, book, fills)
-    told = tuple(
-        f"{item_name(fill.key)}: {fill.side} {fill.quantity.normalize():f} {fill.asset} at {fill.price.normalize():f} "
-        f"{fill.currency} on {fill.moment:%Y-%m-%d}, of no order"
-        for fill in fills
-    )
+    told = tuple(f"{item.name}: {_settled_words(item)}" for item in booked)
     return told, tuple(f"{item}: {why}" for item, why in left.items())
+
+
+def _settled_words(item: BookItem) -> str:
+    """What an item is that is settled."""
+    if fill := fill_of_item(item):
+        what = f"{fill.side} {fill.quantity.normalize():f} {fill.asset} at {fill.price.normalize():f} {fill.currency}"
+        return f"{what} on {fill.moment:%Y-%m-%d}, of no order"
+    return f"{item.entry.text if item.entry else ''}, as the market's data have it"
 
 
 @contextmanager

@@ -71,8 +71,8 @@ class LotTransfer(NamedTuple):
     """Units that came from, or went to, an account elsewhere, before the open of a day.
 
     units    : signed, those that came positive.
-    acquired : day on which those that came were bought.
-    price    : of those that came, cost of a unit, currency of the portfolio.
+    acquired : day on which they were bought; of units that go and were not bought then, the rules choose.
+    price    : cost of a unit, currency of the portfolio.
     """
 
     day: date
@@ -370,7 +370,8 @@ class _Fold:
             left = newest(own, held + event.units)
         else:
             units = min(-event.units, sum(lot.units for lot in own))
-            _, left = sell(own, units, event.price, pd.Timestamp(event.day), self.rules)
+            stated = (NamedLot(event.acquired, event.price, units),)
+            _, left = sell(own, units, event.price, pd.Timestamp(event.day), self.rules, stated)
         self.lots = self._by_account([*others, *left])
 
     def _sell(self, trade: LotTrade) -> None:

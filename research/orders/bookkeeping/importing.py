@@ -377,10 +377,10 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
 
 
 def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[BookItem, ...], dict[str, str]]:
-    """The book after those of its items that are trades by hand and nothing else, these, and why the others are left.
+    """The book after those of its items that one thing alone explains, these, and why the others are left.
 
-    Their account and asset are known, no order of these that is open may be their own, and no booked fill may be the
-    same.
+    A trade by hand: its account and asset are known, no order of these that is open may be its own, and no booked fill
+    may be the same. A dividend: the market's data know it, to the cent.
     """
     booked, left = list[BookItem](), {item.name: "a person says what it is" for item in book.open_items}
     fills = [(item, fill) for item in book.open_items if (fill := fill_of_item(item))]
@@ -394,7 +394,19 @@ def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[Book
             del left[item.name]
         except DataError as error:
             left[item.name] = str(error)
+    for item in [each for each in book.open_items if each.entry and not each.fill]:
+        if item.entry and any(_agrees(item.entry, each) for each in book.unpaid_of(portfolio.quoted)):
+            with suppress(DataError):
+                book = with_item(book, portfolio, item.name)
+                booked.append(item)
+                del left[item.name]
     return book, tuple(booked), left
+
+
+def _agrees(entry: CashEntry, known: CashEntry) -> bool:
+    """True of an amount of the broker that is a dividend of the market's data, to the cent."""
+    same = [(of.kind, of.asset, of.account, of.currency, of.amount) for of in (entry, known)]
+    return same[0] == same[1] and known.is_paid_by(entry.day)
 
 
 def _not_by_hand(seen: Portfolio, fill: Fill) -> str:

@@ -35,17 +35,17 @@ from research.portfolio.holdings.earlier_books import earlier_book
 
 NO_DAY = "9"  # after each day
 START = "0" * 64  # in place of the hash before the first row
-FILLS = "fills"
+FILL_ROWS = "fills"
 MEMBERS: Mapping[str, Callable[[Any], tuple[str, str]]] = {
-    FILLS: lambda fill: (f"{fill.day}", fill.fill_id),
+    FILL_ROWS: lambda fill: (f"{fill.day}", fill.fill_id),
     "splits": lambda split: (f"{split.day}", split.name),
     "exchanges": lambda exchange: (f"{exchange.day}", exchange.name),
     "transfers": lambda transfer: (f"{transfer.day}", transfer.transfer_id),
     "entries": lambda entry: (f"{entry.day}", entry.entry_id),
     "items": lambda item: ("", item.name),
 }  # the parts that have members, and the day and the name of one
-OTHERS = tuple(part.name for part in fields(Book) if part.name != FILLS)
-RESTORE = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
+PARTS_BUT_FILLS = tuple(part.name for part in fields(Book) if part.name != FILL_ROWS)
+RESTORE_BOOK = "Restore the file as it was. To delete it and open the book again loses its fills and cash entries."
 ROWS = f"""
 CREATE TABLE IF NOT EXISTS rows (sequence INTEGER PRIMARY KEY, known TEXT NOT NULL, day TEXT NOT NULL,
     part TEXT NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, previous TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS states (kind TEXT NOT NULL, day TEXT NOT NULL, rows I
     sha256 TEXT NOT NULL, PRIMARY KEY (kind, day)) STRICT;
 {append_only("rows")}
 """
-HELD = "holders"  # kind of the states of what is held
+HOLDERS = "holders"  # kind of the states of what is held
 RECENT = timedelta(days=10)  # before its last event, of which a book has each fill
 KNOWN = timedelta(days=130)  # before a state, of which it says what was held: dividends of these days may be owed
 MONTHS = 13  # whose ends have states of what was held, for events that come late
@@ -99,7 +99,7 @@ class Row(NamedTuple):
     sha256: str
 
 
-NO_ROW = Row(0, "", "", "", "", "", "", START)
+BEFORE_ROWS = Row(0, "", "", "", "", "", "", START)
 
 
 def book_path(name: str) -> Path:
@@ -140,7 +140,7 @@ def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = No
             (first,) = rows.execute("SELECT MIN(known) FROM rows").fetchone()
             raise DataError(f"nothing of book {name!r} was known on {known_on}. Choose a later moment than {first}.")
         recent = None if since is None else _recent(rows, count)
-        state = None if since is None or recent is None else _state_before(rows, HELD, min(since, recent), count)
+        state = None if since is None or recent is None else _state_before(rows, HOLDERS, min(since, recent), count)
     book = _read(path, _stamp(path), count, state)
     if recent is not None:
         _keep_held(book, recent)
@@ -160,7 +160,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return of.st_ino, of.st_size, of.st_mtime_ns
 
 
-def whole(book: Book) -> Book:
+def whole_book(book: Book) -> Book:
     """A book that begins at a state, with all its events since it was opened. Raises DataError as `read_book` does."""
     if book.opening.day is None:
         return book
@@ -174,7 +174,7 @@ def with_splits_of(book: Book, market: Market) -> Book:
     """The book as `Book.with_splits_of` gives it, with all its events where one of the splits is of a day before it."""
     made = book.with_splits_of(market)
     begun = book.opening.day or date.min
-    return whole(made) if any(split.assumed and split.day <= begun for split in made.splits) else made
+    return whole_book(made) if any(split.assumed and split.day <= begun for split in made.splits) else made
 
 
 def write_book(book: Book, known: datetime) -> Path:
@@ -192,11 +192,11 @@ def write_book(book: Book, known: datetime) -> Path:
             before = _contents(_checked(rows, path, _count(rows, path), book.opening.day, with_fills=False))
             booked = _booked(rows, book)
             head = rows.execute("SELECT * FROM rows ORDER BY sequence DESC LIMIT 1").fetchone()
-            last = Row._make(head) if head else NO_ROW
+            last = Row._make(head) if head else BEFORE_ROWS
             moment = max(f"{known.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", last.known)
             sequence, previous = last.sequence, last.sha256
             for part, stated in _changes(before, _parts(replace(book, fills=book.fills[booked:]), before)):
-                if part == FILLS and book.opening.day:
+                if part == FILL_ROWS and book.opening.day:
                     _check_new(rows, book, stated)
                 sequence, fields = sequence + 1, (moment, stated.day, part, stated.name, stated.content, previous)
                 previous = digest(sequence, [field.encode() for field in fields])
@@ -216,7 +216,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             rows.execute("PRAGMA synchronous = EXTRA")
             yield rows
     except (sqlite3.Error, UnicodeError) as error:
-        raise DataError(f"{path} cannot be read or written as a book ({error}). {RESTORE}") from error
+        raise DataError(f"{path} cannot be read or written as a book ({error}). {RESTORE_BOOK}") from error
 
 
 def _count(rows: sqlite3.Connection, path: Path) -> int:
@@ -226,14 +226,14 @@ def _count(rows: sqlite3.Connection, path: Path) -> int:
     count: int = rows.execute("SELECT COUNT(*) FROM rows").fetchone()[0]
     first, last = rows.execute("SELECT MIN(sequence), (SELECT MAX(sequence) FROM rows) FROM rows").fetchone()
     if count and (first, last) != (1, count):
-        raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE}")
+        raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE_BOOK}")
     return count
 
 
 def _booked(rows: sqlite3.Connection, book: Book) -> int:
     """The number of fills that the file has. Raises ValueError where those of a book do not begin with them."""
     found = "SELECT name FROM rows WHERE part = ? AND day > ? ORDER BY sequence"
-    names = [name for (name,) in rows.execute(found, [FILLS, f"{book.opening.day or ''}"])]
+    names = [name for (name,) in rows.execute(found, [FILL_ROWS, f"{book.opening.day or ''}"])]
     if names != [fill.fill_id for fill in book.fills[: len(names)]]:
         raise ValueError(f"a fill of book {book.name} was taken out, or another stands before it: they are appended")
     return len(names)
@@ -252,15 +252,15 @@ def _checked(
     if with_fills and after is None:
         found = rows.execute("SELECT * FROM rows WHERE sequence <= ? ORDER BY sequence", [count])
     else:
-        wanted = f"SELECT * FROM rows WHERE sequence <= ? AND part IN ({', '.join('?' * len(OTHERS))}) "
+        wanted = f"SELECT * FROM rows WHERE sequence <= ? AND part IN ({', '.join('?' * len(PARTS_BUT_FILLS))}) "
         wanted += "UNION ALL SELECT * FROM rows WHERE sequence <= ? AND part = ? AND day > ? ORDER BY sequence"
         first = f"{after or ''}" if with_fills else NO_DAY
-        found = rows.execute(wanted, [count, *OTHERS, count, FILLS, first])
+        found = rows.execute(wanted, [count, *PARTS_BUT_FILLS, count, FILL_ROWS, first])
     for row in map(Row._make, found):
         is_next = row.previous == previous or ((after or not with_fills) and row.sequence > last + 1)
         if not (is_next and row.sha256 == digest(row.sequence, ["\n".join(row[1:-1]).encode()])):
             what = f"{path} was changed by another hand: row {row.sequence} is not what its hash says"
-            raise DataError(f"{what}. {RESTORE}")
+            raise DataError(f"{what}. {RESTORE_BOOK}")
         last, previous = row.sequence, row.sha256
         yield row
 
@@ -270,7 +270,7 @@ def _contents(rows: Iterable[Row]) -> Contents:
     found: Contents = {}
     for row in rows:
         stated = found.setdefault(row.part, {})
-        key = f"{len(stated)}" if row.part == FILLS else row.name
+        key = f"{len(stated)}" if row.part == FILL_ROWS else row.name
         if row.content:
             stated[key] = Stated(row.day, row.name, row.content)
         else:
@@ -320,7 +320,7 @@ def _parts(book: Book, before: Contents) -> Contents:
         stated = [
             Stated(*about, json.dumps(each, ensure_ascii=False)) for about, each in zip(members, value, strict=True)
         ]
-        keys = map(str, range(len(stated))) if part == FILLS else (each.name for each in stated)
+        keys = map(str, range(len(stated))) if part == FILL_ROWS else (each.name for each in stated)
         found[part] = dict(zip(keys, stated, strict=True))
     return found
 
@@ -342,7 +342,7 @@ def _changes(before: Contents, after: Contents) -> Iterator[tuple[str, Stated]]:
 def _check_new(rows: sqlite3.Connection, book: Book, fill: Stated) -> None:
     """Raise DataError for a fill that the file has of a day before those that a book has."""
     found = "SELECT day FROM rows WHERE name = ? AND part = ? AND day <= ?"
-    if before := rows.execute(found, [fill.name, FILLS, f"{book.opening.day}"]).fetchone():
+    if before := rows.execute(found, [fill.name, FILL_ROWS, f"{book.opening.day}"]).fetchone():
         raise DataError(
             f"fill {fill.name} of {fill.day} is booked already in book {book.name}, on {before[0]}: leave one out."
         )
@@ -423,7 +423,7 @@ def _keep_held(book: Book, recent: date) -> None:
         traded = trades[: bisect_right(trades, last)]
         opening = Opening(max([book.opening.last_trade, *traded[-1:]]), held[last], day=last, earlier=earlier)
         states.append((last, _openings().dump_json(opening).decode()))
-    keep_states(book, HELD, states)
+    keep_states(book, HOLDERS, states)
 
 
 @cache

@@ -29,7 +29,7 @@ from research.accounting.lots.lot import LotSale, TaxLot, TaxRules
 from research.accounting.lots.selection import NamedLot
 from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill
 from research.portfolio.holdings.book import Book
-from research.portfolio.holdings.book_file import keep_states, lot_state, whole
+from research.portfolio.holdings.book_file import keep_states, lot_state, whole_book
 
 STEP = 50  # events between two states
 OnDay = Callable[[str, date], float | None]
@@ -61,7 +61,7 @@ def kept_ledger(
     if found and stated.pop("rates") == until(found[0]):
         day, ledger = found[0], _ledger_of(stated)
     elif book.opening.day:
-        return kept_ledger(whole(book), rules, sheltered, on_day, until)
+        return kept_ledger(whole_book(book), rules, sheltered, on_day, until)
     else:
         day, ledger = date.min, _opened(book)
     states: dict[str, tuple[date, LotLedger]] = {}
@@ -110,10 +110,10 @@ def _events(book: Book, on_day: OnDay) -> Iterator[LotEvent]:
             rate = float(row.rate) if row.rate is not None else on_day(row.currency, row.day)
             worth = worth if rate is None else float(row.amount) * rate
         units = float(row.amount if row.asset in bare else row.units)
-        yield LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth, named(row))
+        yield LotTrade(row.day, (row.moment, row.fill_id), row.asset, row.account, units, worth, lots_named_by(row))
 
 
-def named(row: BookedFill) -> tuple[NamedLot, ...]:
+def lots_named_by(row: BookedFill) -> tuple[NamedLot, ...]:
     """The lots that a fill names."""
     return tuple(NamedLot(lot.bought, lot.price, float(lot.units)) for lot in row.lots)
 

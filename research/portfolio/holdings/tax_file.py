@@ -25,7 +25,7 @@ from research.portfolio.file.kinds import Amount, Day, Number, Text, Told, recor
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.book import Book
-from research.portfolio.holdings.book_file import whole
+from research.portfolio.holdings.book_file import whole_book
 from research.portfolio.holdings.book_ledger import book_ledger, kept_ledger
 from research.portfolio.holdings.household import Account, decimal_sum
 from research.portfolio.holdings.prices import Prices, trade_day
@@ -140,7 +140,7 @@ def lots_of_book(
     sheltered = {account.name for account in accounts if not account.taxable}
     on_day, then = partial(rate_of_day, rates, market), None
     if book.kept_gains is not None:
-        book = whole(book)
+        book = whole_book(book)
         then = book_ledger(replace(book, fills=book.fills[: book.kept_fills]), rules, sheltered, on_day)
     ledger = kept_ledger(book, rules, sheltered, on_day, partial(_rates_until, rates, market))
     return tax_lots_of(book, ledger, rules, market.assets, sheltered, f"{day:%Y}", then)

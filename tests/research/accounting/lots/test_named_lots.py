@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from research.accounting.lots.ledger import LotTransfer, opened_ledger
 from research.accounting.lots.lot import TaxLot, TaxRules
 from research.accounting.lots.selection import NamedLot, sell
 
@@ -39,6 +40,14 @@ def test_a_lot_whose_cost_is_another_by_now_is_found_by_its_day_and_one_that_is_
 
 def test_mean_cost_sells_the_first_whatever_is_named() -> None:
     assert [units for _, units in sold(12.0, ("2021-03-01", 95.0, 12.0), lots="average")] == [10.0, 2.0]
+
+
+def test_units_that_go_elsewhere_are_those_that_were_bought_on_the_day_stated() -> None:
+    opened = opened_ledger([("A", lot) for lot in LOTS], {("A", ""): 30.0})
+    gone = LotTransfer(date(2022, 5, 2), "A", "", -12.0, date(2021, 3, 1), 95.0)
+    ledger = opened.after([gone], TaxRules(0.2, 0.3, lots="first"))
+    assert [(lot.price, lot.units) for lot in ledger.lots["A"]] == [(50.0, 10.0), (90.0, 8.0)]
+    assert ledger.sales == ()
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12)), max_size=5), st.integers(1, 30))

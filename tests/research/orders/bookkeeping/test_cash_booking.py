@@ -12,9 +12,9 @@ from foundation.errors import DataError
 from research.orders.booking import events_since, open_book, with_event, without_event
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.cash_booking import with_entry, with_flow
-from research.orders.bookkeeping.importing import with_activity, with_waiting_flows
+from research.orders.bookkeeping.importing import with_activity, with_clear_items, with_waiting_flows
 from research.portfolio import Portfolio
-from research.portfolio.holdings.book import Book, Holder, Opening
+from research.portfolio.holdings.book import Book, BookItem, Holder, Opening
 from research.portfolio.holdings.cash_entries import CashEntry
 
 EVENT = "dividend-A-2023-01-03"
@@ -54,6 +54,16 @@ def test_the_brokers_entry_takes_the_place_of_a_dividend_that_is_booked(market: 
     assert usd(with_entry(paid, market, second)) == Decimal("5303.00")
     with pytest.raises(DataError, match=r"257\.55 USD on 2023-01-31: it is booked already"):
         with_entry(paid, market, PAID)
+
+
+def test_a_dividend_without_an_id_is_settled_where_the_data_know_it_to_the_cent(market: Portfolio, book: Book) -> None:
+    exact, taxed = (replace(PAID, entry_id=name, amount=Decimal(of)) for name, of in (("x", "303.00"), ("y", "257.55")))
+    for entry, names, cash in ((exact, ["x"], "5303.00"), (taxed, [], "5000.00")):
+        listed = replace(book, items=(BookItem(entry.entry_id, "no id", {}, entry),))
+        made, booked, left = with_clear_items(listed, market)
+        assert ([item.name for item in booked], usd(made)) == (names, Decimal(cash))
+        assert list(left) == [entry.entry_id] * (not names)
+        assert (events_since(made, market) == ()) == bool(names)
 
 
 def test_each_payment_is_of_the_dividend_whose_amount_is_nearest(two: Portfolio, book: Book) -> None:

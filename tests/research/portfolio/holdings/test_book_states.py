@@ -18,7 +18,7 @@ from research.market import Market, instruments_table
 from research.portfolio.holdings import book_file, book_ledger
 from research.portfolio.holdings.blotter import BookedFill, BookExchange, BookSplit, SentOrder
 from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Opening
-from research.portfolio.holdings.book_file import book_path, read_book, whole, with_splits_of, write_book
+from research.portfolio.holdings.book_file import book_path, read_book, whole_book, with_splits_of, write_book
 from research.portfolio.holdings.book_ledger import kept_ledger
 from research.portfolio.holdings.cash_entries import CashEntry
 
@@ -149,7 +149,7 @@ def test_a_book_from_a_state_is_the_whole_book(seed: int) -> None:
         begun += recent.opening.day is not None
         assert recent.holders == book.holders
         assert (recent.last_trade, recent.blotter.orders) == (book.last_trade, book.blotter.orders)
-        assert whole(recent) == book
+        assert whole_book(recent) == book
         if number % 3 == 0:
             bare = book_ledger.book_ledger(book, RULES, {"ira"}, lambda *_: RATES["then"])
             kept = ledger_of(recent)
