@@ -248,7 +248,7 @@ def settle(name: str, *, dry_run: bool = False) -> tuple[tuple[str, ...], tuple[
 
 
 def _settled_words(item: BookItem) -> str:
-    """What an item is that is settled."""
+    """An item that is settled, in words."""
     if fill := fill_of_item(item):
         what = f"{fill.side} {fill.quantity.normalize():f} {fill.asset} at {fill.price.normalize():f} {fill.currency}"
         return f"{what} on {fill.moment:%Y-%m-%d}, of no order"

@@ -155,7 +155,7 @@ def _read(path: Path, stamp: tuple[int, ...], count: int, state: tuple[date, str
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
-    """What is another after each change of a file."""
+    """Facts on a file that are others after each change of it."""
     of = path.stat()
     return of.st_ino, of.st_size, of.st_mtime_ns
 
@@ -266,7 +266,7 @@ def _checked(
 
 
 def _contents(rows: Iterable[Row]) -> Contents:
-    """What rows state."""
+    """The content that rows state."""
     found: Contents = {}
     for row in rows:
         stated = found.setdefault(row.part, {})
@@ -298,7 +298,7 @@ def _parsed(content: str, path: Path) -> Book:
 
 
 def _parts(book: Book, before: Contents) -> Contents:
-    """What a book states, without values that are those by default.
+    """The content that a book states, without values that are those by default.
 
     before : content of its file, in which its opening stands. Raises ValueError where one that begins at a state has
              another opening.

@@ -99,7 +99,7 @@ def _opened(book: Book) -> LotLedger:
 
 
 def _events(book: Book, on_day: OnDay) -> Iterator[LotEvent]:
-    """What happened since. Arguments as of `book_ledger`."""
+    """The events of a book. Arguments as of `book_ledger`."""
     bare = set(book.unquoted)  # held in units of one currency unit
     yield from _corporate_actions(book, on_day)
     for row in Blotter(fills=book.new_fills).standing:
