@@ -51,9 +51,9 @@ PastDay = Annotated[
 def _known_on(given: str | None) -> str | None:
     """The moment as of which stores and books are read, for this process and those that it starts."""
     if given is not None:
-        from research.portfolio.file.known_on import KNOWN_ON
+        from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
 
-        os.environ[KNOWN_ON] = given
+        os.environ |= dict.fromkeys((KNOWN_ON, BOOKS_KNOWN_ON), given)
     return given
 
 

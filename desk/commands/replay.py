@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +102,11 @@ def _made_again(
 
 @contextmanager
 def _known_as(manifest: Mapping[str, Any]) -> Iterator[None]:
-    """Within the block stores and books are read as they were known for a run."""
-    market, before = manifest["settings"].get("portfolio", {}).get("market"), os.environ.get(KNOWN_ON)
-    of_market = market.get("known_on") if isinstance(market, dict) else None
-    os.environ[KNOWN_ON] = max(filter(None, (manifest["times"]["started"], of_market)), key=datetime.fromisoformat)
+    """Within the block stores are read as they were known for a run."""
+    market = manifest["settings"].get("portfolio", {}).get("market")
+    before = os.environ.get(KNOWN_ON)
+    if isinstance(market, dict) and "known_on" in market:
+        os.environ[KNOWN_ON] = market["known_on"]
     try:
         yield
     finally:

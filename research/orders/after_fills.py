@@ -232,7 +232,8 @@ def _rows(portfolio: Portfolio, fill: Fill, before: SentOrder, after: SentOrder)
     moved = (way * fill.quantity, amount * rate, fill.currency, cash)
     moment = f"{fill.moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     blotter = portfolio.blotter or Blotter()
-    lots = blotter.named_lots(before, fill.quantity, day.astype(date)) if is_line and way < 0 else ()
+    of_order = fill.quantity * fill.price if before.in_money else fill.quantity
+    lots = blotter.named_lots(before, of_order, day.astype(date)) if is_line and way < 0 else ()
     of_fill = {"fees": fill.fees, "by_rule": not fill.order_id, "moment": moment, "rate": fill.rate, "lots": lots}
     yield BookedFill(*about, fill.asset, *moved, amount=amount, **of_fill)  # type: ignore[arg-type]
     if not is_line:

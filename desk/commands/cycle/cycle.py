@@ -33,6 +33,7 @@ from foundation.home import home_folder
 from foundation.progress import bar
 from research.orders.price_age import halted
 from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.file.known_on import books_moment
 from research.portfolio.holdings.book_file import read_book
 
 NOT_SENT = "not sent"  # status of a decision that was to be sent, and that a check refused
@@ -95,6 +96,9 @@ def make_cycle(
         today, held = today_of(as_of, portfolio.market.calendar), acting.held_back(act)
         assert today is not None  # a text always gives a day
         given, desk = _given(journal, portfolio), _desk(file, portfolio)
+        if desk is not None and books_moment() is not None:
+            what = f"{file} acts, and its book is read as it was known before: it would send what was sent since"
+            raise ConfigError(f"{what}. Leave --as-known-on out, or ask for the list of then: rebalance trades")
         last = acting.NO_LIST
         if desk is None:
             before, reality = "", _not_compared(portfolio)

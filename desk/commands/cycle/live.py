@@ -9,6 +9,7 @@ from foundation.files import from_workbench, write_whole, writing
 from foundation.progress import bar
 from research.portfolio import load_portfolio
 from research.portfolio.file.document import read_document
+from research.portfolio.holdings.book_file import whole_book
 from research.portfolio.holdings.holdings import given_book
 
 
@@ -23,7 +24,8 @@ def live_text(file: Path, out: Path | None = None, reports: Path | None = None, 
         portfolio = load_portfolio(file, trust_code=trust_code)
         policy, name, _ = policy_now(portfolio, "", reports)
         progress.stage("running backtests")
-        report = live_report(portfolio, policy, name, given_book(read_document(from_workbench(file))))
+        book = given_book(read_document(from_workbench(file)))
+        report = live_report(portfolio, policy, name, book and whole_book(book))
         if out is not None:
             with writing(out):
                 write_whole(out, report.page())

@@ -88,9 +88,9 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
         if book.blotter.ticket == ticket["hash"]:
             return book
         portfolio = portfolio_of(book)
-        book = read_book(name, since=first_day(portfolio, (), (), book.open_items))
-        book = with_orders(book, portfolio, ticket)
-        for flow in _flows(ticket, _names(portfolio)):
+        flows = list(_flows(ticket, _names(portfolio)))
+        book = with_orders(read_book(name, since=first_day(portfolio, (), flows, book.open_items)), portfolio, ticket)
+        for flow in flows:
             book = with_flow(book, flow)
         write_book(book := with_waiting_flows(book, portfolio), utc_now())
     return book
@@ -161,7 +161,7 @@ def book_fills(name: str, fills: Iterable[Fill]) -> Book:
         if {fill.key for fill in fills} <= recent.blotter.fill_ids:
             return recent
         portfolio = portfolio_of(recent)
-        before = read_book(name, since=first_day(portfolio, fills))
+        before = read_book(name, since=first_day(portfolio, fills, (), recent.open_items))
         book, new = with_doubts(before, portfolio, fills)
         if new:
             _, rows, unmatched = match_fills(seen_by(book, portfolio), new)

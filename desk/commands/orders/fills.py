@@ -5,12 +5,12 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-from desk.commands.orders.book import first_day, send, with_orders, writing
+from desk.commands.orders.book import OTHER_DAY, first_day, send, with_orders, writing
 from desk.commands.orders.fill_entries import journal_fills, order_ids
 from desk.journal import Journal
 from desk.journal.journal import utc_now
 from desk.tickets.formats.ticket_json import read_document
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, DataError, all_mistakes
 from foundation.paper.wording import counted, listed
 from foundation.table_files import header_of
 from research.orders.booking import check_costs, portfolio_of
@@ -51,6 +51,7 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
         activity = Activity(tuple(read_fills(path, partial(check_price, portfolio))))
     else:
         activity = read_activity(path, portfolio, reading)
+    _check_fills(path, activity)
     if document is not None:
         send(name, document)
     with Journal() as journal, writing(name):
@@ -63,6 +64,21 @@ def fill_from(name: str, path: Path, ticket: Path | None = None, reading: Readin
     new = imported.book.blotter.fill_ids - book.blotter.fill_ids
     far = (f"{path.name}: {words}" for fill in activity.fills if fill.key in new and (words := _far(portfolio, fill)))
     return replace(imported, notes=(_booked(path, book, imported), *far, *imported.notes))
+
+
+def _check_fills(path: Path, activity: Activity) -> None:
+    """Raise DataError for fills of one id that differ, and for fills and amounts of cash that are yet to come."""
+    latest, seen, faults = utc_now() + OTHER_DAY, dict[str, Fill](), list[str]()
+    for fill in activity.fills:
+        if seen.setdefault(fill.key, fill) != fill:
+            faults.append(f"id {fill.key} is there twice, with other contents: give each fill an id of its own")
+        if fill.moment > latest:
+            faults.append(f"fill {fill.fill_id} of {fill.asset} is of {fill.moment:%Y-%m-%d}, which is to come")
+    for entry in (*activity.entries, *activity.proposals):
+        if entry.day > latest.date():
+            faults.append(f"{entry.text}, which is to come")
+    if faults:
+        raise DataError(all_mistakes(path.name, faults))
 
 
 def _first_day(book: Book, portfolio: Portfolio, activity: Activity) -> date | None:

@@ -4,7 +4,7 @@ The rows of the fill stay in the book, and rows that take them back are added. C
 order leave, to the cent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NoReturn
@@ -21,6 +21,7 @@ from research.portfolio.holdings.blotter import (
     Blotter,
     BookedFill,
     SentOrder,
+    SoldLot,
     is_of_order,
 )
 from research.portfolio.holdings.rates import rounded
@@ -151,7 +152,18 @@ def _right_rows(
     _, right, unmatched = match_fills(replace(portfolio, blotter=replace(before, orders=orders)), [fill], wrong.fill_id)
     for _, why in unmatched:
         correction.refuse(why)
-    yield from (replace(row, order_id=wrong.order_id) for row in right)
+    for row in right:
+        yield replace(row, order_id=wrong.order_id, lots=_up_to(wrong.lots, abs(row.units)) if row.units else ())
+
+
+def _up_to(lots: Iterable[SoldLot], units: Decimal) -> tuple[SoldLot, ...]:
+    """The first so many units of lots."""
+    found = list[SoldLot]()
+    for lot in lots:
+        if (of := min(lot.units, units)) > 0:
+            found.append(replace(lot, units=of))
+            units -= of
+    return tuple(found)
 
 
 def _order_again(blotter: Blotter, wrong: BookedFill, fill: Fill) -> SentOrder:

@@ -42,6 +42,8 @@ def with_exchanges(book: Book, portfolio: Portfolio, path: Path) -> tuple[Book, 
         came = read_rows(path, *TRANSFER, row_of=reader.transfer)
         transfers = tuple(each for each in came if each not in book.transfers)
         _check_ids(path.name, came, transfers, book)
+    for each in exchanges:
+        _check_lots(portfolio, each)
     gone = {each.asset for each in exchanges if each.share == 1}
     orders = zip(book.sent, book.blotter.orders, strict=True)
     sent = tuple(order for order, now in orders if not (now.left and order.asset in gone))
@@ -50,6 +52,20 @@ def with_exchanges(book: Book, portfolio: Portfolio, path: Path) -> tuple[Book, 
     words = [each.words for each in exchanges]
     words += [f"{each.transfer_id}: {each.units.normalize():f} {each.asset} on {each.day}" for each in transfers]
     return made, tuple(words)
+
+
+def _check_lots(portfolio: Portfolio, exchange: BookExchange) -> None:
+    """Raise DataError for units without tax lots that become those of an asset that has some."""
+    tax, assets = portfolio.tax_lots, portfolio.market.assets
+    if tax is None or exchange.into not in assets or exchange.asset not in assets:
+        return
+    has = [bool(tax.lots[i] or tax.sheltered[i]) for i in map(assets.index, (exchange.asset, exchange.into))]
+    if has == [False, True] and portfolio.shares[assets.index(exchange.asset)] > 0:
+        raise DataError(
+            f"{exchange.words}: {exchange.asset} has no tax lots, and {exchange.into} has: cost and days of its units "
+            f"are not known. Book two transfers of units in its place, one of {exchange.asset} that goes and one of "
+            f"{exchange.into} that comes, which states `acquired` and `price`."
+        )
 
 
 def _check_ids(file: str, came: Sequence[BookTransfer], new: Sequence[BookTransfer], book: Book) -> None:

@@ -120,7 +120,7 @@ def _with_fills(
             break
     items = [_fill_item(fill, why) for fill, why in (*unmatched, *doubtful.values())]
     items += [_correction_item(reports[key], why) for key, why in refused.items()]
-    return after, [*items, *_restated(book, activity.fills)]
+    return after, [*items, *_restated(book, portfolio, activity.fills)]
 
 
 def with_doubts(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> tuple[Book, list[Fill]]:
@@ -218,18 +218,22 @@ def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:
     return f"{later[0]} is booked, and its units are of {day}. Dismiss it, and write a fill in units of now."
 
 
-def _restated(book: Book, fills: Iterable[Fill]) -> Iterator[BookItem]:
-    """The items of fills that are booked with another amount or other fees."""
+def _restated(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> Iterator[BookItem]:
+    """The items of fills that are booked with another amount, other fees or another day."""
     booked = {row.fill_id: row for row in reversed(book.blotter.fills) if not row.undone}
     resolved = {item.name for item in book.items if item.resolved}
     for fill in fills:
         row, amount = booked.get(fill.key), SIGN_OF_SIDE[fill.side] * fill.quantity * fill.price
-        if row is None or not row.amount or (row.amount, _paid(row)) == (amount, _paid(fill)):
+        if row is None or not row.amount:
+            continue
+        day = _day(portfolio, fill)
+        if (row.amount, _paid(row), row.day) == (amount, _paid(fill), day):
             continue
         right = replace(fill, fill_id=f"{fill.fill_id}{RESTATED}")
         if item_name(right.key) not in resolved:
-            money = f"{amount:,f} {fill.currency} with fees of {_paid(fill):,f}"
-            why = f"fill {fill.fill_id} of {fill.asset} is booked as {row.amount:,f} with fees of {_paid(row):,f}"
+            money = f"{abs(amount):,f} {fill.currency} with fees of {_paid(fill):,f} on {day}"
+            booked_as = f"{abs(row.amount):,f} with fees of {_paid(row):,f} on {row.day}"
+            why = f"fill {fill.fill_id} of {fill.asset} is booked as {booked_as}"
             yield _correction_item(Correction(right.key, fill.key, right), f"{why}, and the file states {money}")
 
 

@@ -185,7 +185,10 @@ class Book:
         events, k = self._happened, 0
         for day in days:
             if self.opening.day and day <= self.opening.day:
-                yield [holders for close, holders in self.opening.earlier if close < day][-1]
+                known = [holders for close, holders in self.opening.earlier if close < day]
+                if not known:
+                    raise ValueError(f"book {self.name} does not say what was held before {day}: read it whole")
+                yield known[-1]
                 continue
             while k < len(events) and events[k].day < day:
                 self._move(events[k], units, cash)

@@ -12,6 +12,7 @@ there on. A state counts while no later row is of its day or before.
 import json
 import sqlite3
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import fields, replace
@@ -26,6 +27,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from foundation.arguments import first_fault
 from foundation.errors import DataError
+from foundation.files import write_whole
 from foundation.home import home_folder
 from foundation.names import check_name
 from foundation.sqlite_tables import append_only, connected, digest, transaction
@@ -56,7 +58,8 @@ CREATE TABLE IF NOT EXISTS states (kind TEXT NOT NULL, day TEXT NOT NULL, rows I
     sha256 TEXT NOT NULL, PRIMARY KEY (kind, day)) STRICT;
 {append_only("rows")}
 """
-HOLDERS = "holders"  # kind of the states of what is held
+HEAD_KIND = ".head"  # of the file that states the number of rows and the hash of the last, as that of the journal does
+HOLDERS = "holders, 1"  # kind of the states of what is held
 RECENT = timedelta(days=10)  # before its last event, of which a book has each fill
 KNOWN = timedelta(days=130)  # before a state, of which it says what was held: dividends of these days may be owed
 MONTHS = 13  # whose ends have states of what was held, for events that come late
@@ -110,11 +113,15 @@ def book_path(name: str) -> Path:
 
 def has_book(name: str) -> bool:
     """True if there is a book of this name, also as a file of an earlier version. Raises ConfigError for no name."""
-    path = book_path(name)
-    if path.is_file():
-        with _opened(path) as rows:
-            return bool(_count(rows, path))
-    return path.with_suffix(".json").is_file()
+    return _has_rows(path := book_path(name)) or path.with_suffix(".json").is_file()
+
+
+def _has_rows(path: Path) -> bool:
+    """True if a file has rows; the writer of one without them was killed, and what was before it counts."""
+    if not path.is_file():
+        return False
+    with _opened(path) as rows:
+        return bool(_count(rows, path))
 
 
 def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = None, since: date | None = None) -> Book:
@@ -129,8 +136,11 @@ def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = No
     if not has_book(name):
         fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
         raise DataError(f"there is no book {name!r} ({path}). {fix}")
-    if not path.is_file():
-        return _parsed(earlier_book(path := path.with_suffix(".json")), path)
+    if not _has_rows(path):
+        path = path.with_suffix(".json")
+        if known_on is not None:
+            raise DataError(f"what book {name!r} knew on {known_on} is not kept: {path} does not state it.")
+        return _parsed(earlier_book(path), path)
     with _opened(path) as rows:
         count = _count(rows, path)
         if known_on is not None:
@@ -186,6 +196,8 @@ def write_book(book: Book, known: datetime) -> Path:
     """
     path = book_path(book.name)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():  # that of a book that was deleted
+        path.with_suffix(HEAD_KIND).unlink(missing_ok=True)
     with _opened(path) as rows:
         rows.executescript(ROWS)
         with transaction(rows):
@@ -196,24 +208,30 @@ def write_book(book: Book, known: datetime) -> Path:
             moment = max(f"{known.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", last.known)
             sequence, previous = last.sequence, last.sha256
             for part, stated in _changes(before, _parts(replace(book, fills=book.fills[booked:]), before)):
-                if part == FILL_ROWS and book.opening.day:
-                    _check_new(rows, book, stated)
+                if book.opening.day and stated.day:
+                    _check_new(rows, book, part, stated)
                 sequence, fields = sequence + 1, (moment, stated.day, part, stated.name, stated.content, previous)
                 previous = digest(sequence, [field.encode() for field in fields])
                 rows.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (sequence, *fields, previous))
                 if stated.day or part not in UNFOLDED:
                     rows.execute("DELETE FROM states WHERE day >= ?", [stated.day])
+    write_whole(path.with_suffix(HEAD_KIND), f"{sequence} {previous}\n")
     if (earlier := path.with_suffix(".json")).is_file():
         earlier.replace(path.with_suffix(".converted.json"))
     return path
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """The rows of a file, whose errors are sentences. Each write is on the disk when its transaction ends."""
+def _opened(path: Path, wait: int | None = None) -> Iterator[sqlite3.Connection]:
+    """The rows of a file, whose errors are sentences. Each write is on the disk when its transaction ends.
+
+    wait : milliseconds for another process's transaction; None waits as tables do.
+    """
     try:
         with closing(connected(path)) as rows:
             rows.execute("PRAGMA synchronous = EXTRA")
+            if wait is not None:
+                rows.execute(f"PRAGMA busy_timeout = {wait}")
             yield rows
     except (sqlite3.Error, UnicodeError) as error:
         raise DataError(f"{path} cannot be read or written as a book ({error}). {RESTORE_BOOK}") from error
@@ -221,13 +239,21 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _count(rows: sqlite3.Connection, path: Path) -> int:
     """The number of rows; 0 where the writer was killed before the first one. Raises DataError where some lack."""
+    head = path.with_suffix(HEAD_KIND)
+    stated, _, sha256 = (head.read_text() if head.is_file() else "0 ").strip().partition(" ")
     if not rows.execute("SELECT 1 FROM sqlite_master WHERE name = 'rows'").fetchone():
-        return 0
-    count: int = rows.execute("SELECT COUNT(*) FROM rows").fetchone()[0]
-    first, last = rows.execute("SELECT MIN(sequence), (SELECT MAX(sequence) FROM rows) FROM rows").fetchone()
+        if stated == "0":
+            return 0
+        raise DataError(f"{path} was changed by another hand: it has no rows, and had {stated}. {RESTORE_BOOK}")
+    if stated != "0":
+        found = rows.execute("SELECT sha256 FROM rows WHERE sequence = ?", [int(stated)]).fetchone()
+        if found != (sha256,):
+            raise DataError(f"{path} was changed by another hand: it is not the one of {stated} rows. {RESTORE_BOOK}")
+    ends = "(SELECT MIN(sequence) FROM rows), (SELECT MAX(sequence) FROM rows)"
+    count, first, last = rows.execute(f"SELECT COUNT(*), {ends} FROM rows").fetchone()
     if count and (first, last) != (1, count):
         raise DataError(f"{path} was changed by another hand: it lacks rows. {RESTORE_BOOK}")
-    return count
+    return int(count)
 
 
 def _booked(rows: sqlite3.Connection, book: Book) -> int:
@@ -322,6 +348,9 @@ def _parts(book: Book, before: Contents) -> Contents:
         ]
         keys = map(str, range(len(stated))) if part == FILL_ROWS else (each.name for each in stated)
         found[part] = dict(zip(keys, stated, strict=True))
+        if len(found[part]) < len(stated):
+            twice = Counter(each.name for each in stated).most_common(1)[0][0]
+            raise ValueError(f"book {book.name} has two {part} of the name {twice}")
     return found
 
 
@@ -339,8 +368,15 @@ def _changes(before: Contents, after: Contents) -> Iterator[tuple[str, Stated]]:
         yield from ((part, each) for key, each in new.items() if key not in stays or old[key] != each)
 
 
-def _check_new(rows: sqlite3.Connection, book: Book, fill: Stated) -> None:
-    """Raise DataError for a fill that the file has of a day before those that a book has."""
+def _check_new(rows: sqlite3.Connection, book: Book, part: str, fill: Stated) -> None:
+    """Raise DataError for a fill that the file has of a day before those that a book has.
+
+    Raises ValueError for an event of such a day: the book in memory does not count it.
+    """
+    if fill.day <= f"{book.opening.day}":
+        raise ValueError(f"book {book.name} begins on {book.opening.day}, and {part} {fill.name} is of {fill.day}")
+    if part != FILL_ROWS:
+        return
     found = "SELECT day FROM rows WHERE name = ? AND part = ? AND day <= ?"
     if before := rows.execute(found, [fill.name, FILL_ROWS, f"{book.opening.day}"]).fetchone():
         raise DataError(
@@ -362,7 +398,7 @@ def lot_state(book: Book, kind: str, before: date) -> tuple[date, str] | None:
 
 def keep_states(book: Book, kind: str, states: Iterable[tuple[date, str]]) -> None:
     """Keep states of a book, of each month the last, for whoever reads it next, unless its file cannot be written."""
-    with suppress(DataError), _opened(book_path(book.name)) as rows, transaction(rows):
+    with suppress(DataError), _opened(book_path(book.name), wait=0) as rows, transaction(rows):
         (sha256,) = rows.execute("SELECT sha256 FROM rows WHERE sequence = ?", [book.rows]).fetchone()
         for day, content in states:
             stated = digest(book.rows, [text.encode() for text in (sha256, kind, f"{day}", content)])
@@ -410,7 +446,8 @@ def _keep_held(book: Book, recent: date) -> None:
     if sum(row.day < recent for row in book.fills) < STEP:
         return
     known = book.opening.earlier[0][0] if book.opening.day else book.opened
-    closes = sorted({known, *(close for close, _ in book.opening.earlier), *book.event_days})
+    begun = {book.opening.day} if book.opening.day else set[date]()
+    closes = sorted({known, *(close for close, _ in book.opening.earlier), *begun, *book.event_days})
     closes = [close for close in closes if known <= close < recent]
     held = dict(zip(closes, book.holders_before(close + DAY for close in closes), strict=True))
     months = {f"{close:%Y-%m}": close for close in closes if close > (book.opening.day or known)}

@@ -31,6 +31,7 @@ from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.book_file import keep_states, lot_state, whole_book
 
+FOLD = 1  # counts changes of how lots follow from events: states of another fold do not count
 STEP = 50  # events between two states
 OnDay = Callable[[str, date], float | None]
 
@@ -54,7 +55,7 @@ def kept_ledger(
     until : a hash of the exchange rates up to a day.
     """
     chosen = {name: getattr(rules, name) for name in ("lots", "rate", "short_rate", "long_after", "wash_sale_days")}
-    kind = content_hash(chosen | {"sheltered": sorted(sheltered)})
+    kind = content_hash(chosen | {"sheltered": sorted(sheltered), "fold": FOLD})
     assumed = min((split.day for split in book.splits if split.assumed), default=date.max)
     found = lot_state(book, kind, assumed)
     stated = json.loads(found[1]) if found else {}

@@ -14,7 +14,7 @@ from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Name, Text, Told, checked, record
-from research.portfolio.file.known_on import known_moment
+from research.portfolio.file.known_on import books_moment
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.book import Book
@@ -78,7 +78,7 @@ def given_book(document: Document) -> Book | None:
         return None
     name, key = read(document, ("positions",), PositionKeys).book, ("positions", "book")
     with document.placing(key, "positions"):
-        book = read_book(name or "", str(document.file), known_moment(document), date.max)
+        book = read_book(name or "", str(document.file), books_moment(), date.max)
     if (of := Path(book.file).name) != (file := Path(document.file).name):
         document.refuse(key, f"the book belongs to {of}", name, f"Open one: rebalance desk book open {file} --as NAME")
     return book

@@ -1,5 +1,6 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,7 +13,6 @@ from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.arrays import Array
-from foundation.canonical import content_hash
 from research.accounting import Tax
 from research.accounting.lots.ledger import LotLedger
 from research.accounting.lots.lot import HALF_A_CENT, TaxLot, TaxLots, TaxRules
@@ -142,14 +142,17 @@ def lots_of_book(
     if book.kept_gains is not None:
         book = whole_book(book)
         then = book_ledger(replace(book, fills=book.fills[: book.kept_fills]), rules, sheltered, on_day)
-    ledger = kept_ledger(book, rules, sheltered, on_day, partial(_rates_until, rates, market))
+    ledger = kept_ledger(book, rules, sheltered, on_day, partial(rates_until, rates, market))
     return tax_lots_of(book, ledger, rules, market.assets, sheltered, f"{day:%Y}", then)
 
 
-def _rates_until(rates: Rates, market: Market, day: date) -> str:
+def rates_until(rates: Rates, market: Market, day: date) -> str:
     """A hash of the exchange rates up to a day."""
     rows = int(np.searchsorted(market.days, np.datetime64(day), side="right"))
-    return content_hash([[*pair, quoted[1][:rows].tolist()] for pair, quoted in sorted(rates.history.items())])
+    known = hashlib.sha256()
+    for pair, (_, history) in sorted(rates.history.items()):
+        known.update(" ".join(pair).encode() + history[:rows].tobytes())
+    return known.hexdigest()
 
 
 def rate_of_day(rates: Rates, market: Market, currency: str, day: date) -> float | None:

@@ -35,10 +35,12 @@ from desk.cycle.replay import CYCLE, replayed
 from desk.exchange.paper import PaperVenue
 from desk.exchange.ticket_orders import part_of, ticket_orders
 from desk.journal import Journal, verify
+from desk.journal.journal import utc_now
 from desk.tickets.formats.ticket_json import read_document
 from desk.tickets.order_ids import list_id
 from foundation.errors import ConfigError, DataError
 from research.portfolio import load_portfolio
+from research.portfolio.file.known_on import BOOKS_KNOWN_ON
 from research.portfolio.holdings.book_file import read_book
 
 BAND = {"policies": {"band": {"rule": "threshold", "band": 0.05}}, "policy": "band"}
@@ -531,6 +533,16 @@ def test_a_pause_keeps_a_list_that_waits_from_paper_and_the_next_cycle_decides_a
     (home / "PAUSE").unlink()
     assert make_cycle(file, days[days.index(day) + 1]).status == "executed"
     assert len({fill.order_id for fill in read_book("steady").fills}) == 2
+
+
+def test_a_file_that_acts_is_not_run_with_its_book_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would send again what was sent since."""
+    monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
+    file, days = uneven(tmp_path, 1e6, MOVES)
+    with_book(file, days[0])
+    monkeypatch.setenv(BOOKS_KNOWN_ON, f"{utc_now():%Y-%m-%dT%H:%M:%S.%f}")
+    with pytest.raises(ConfigError, match=r"its book is read as it was known before.* Leave --as-known-on out"):
+        make_cycle(file, days[2])
 
 
 # -- kills -------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,17 @@ from desk.tickets.ticket import Ticket, make_ticket
 from foundation.canonical import content_hash
 from foundation.errors import DataError
 from research.orders import trade_list
+from research.orders.bookkeeping.activity import Activity
+from research.orders.bookkeeping.corrections import Correction
+from research.orders.bookkeeping.importing import with_activity
 from research.orders.fills import Fill
 from research.portfolio import load_portfolio
-from research.portfolio.file.known_on import KNOWN_ON
+from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
+from research.portfolio.holdings import book_file
+from research.portfolio.holdings.blotter import BookedFill, SentOrder, SoldLot
+from research.portfolio.holdings.book import BookItem
+from research.portfolio.holdings.book_file import read_book, write_book
+from research.portfolio.holdings.cash_entries import CashEntry
 
 LOTS = FILE.parents[2] / "data/examples/orders_with_tax_lots.yaml"
 FRIDAY = datetime(2022, 12, 30, 15, 0, tzinfo=UTC)
@@ -93,7 +102,8 @@ def test_a_list_is_made_again_from_the_book_as_it_was_known_then(
     file: Path, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of the list is filled since."""
-    monkeypatch.setenv(KNOWN_ON, "")
+    for name in (KNOWN_ON, BOOKS_KNOWN_ON):
+        monkeypatch.setenv(name, "")
     moment, before = f"{utc_now():%Y-%m-%dT%H:%M:%S.%f}", rebalance(*TRADES, file).out
     books.send("desk", document(ticket))
     books.book_fills("desk", filled(ticket, 0.5))
@@ -296,18 +306,21 @@ def test_gains_that_version_2_kept_in_another_year_are_shown_until_a_person_take
 # -- lots that a list names --------------------------------------------------------------------------------------------
 
 
-def test_the_lots_that_a_sent_list_names_are_sold_at_whatever_price_it_is_filled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """At the close those of June at 379.20 cost the least tax; at 500 it is those of 2019 at 280."""
+@pytest.fixture
+def lots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A portfolio file with tax lots, whose book is open."""
     monkeypatch.setenv("REBALANCE_HOME", str(tmp_path / "home"))
-    file = tmp_path / "lots.yaml"
-    content = LOTS.read_text().replace("3_300", "2_000")
+    file, content = tmp_path / "lots.yaml", LOTS.read_text().replace("3_300", "2_000")
     file.write_text(content)
     books.open_from(file, "lots")
     held = r"(?m)^ +(shares|tax_lots):.*|^      - \{.*|, shares: [0-9_]*|^cash: .*"
     file.write_text(re.sub(held, "", content) + "\npositions: {book: lots}\n")
-    portfolio = load_portfolio(file)
+    return file
+
+
+def test_the_lots_that_a_sent_list_names_are_sold_at_whatever_price_it_is_filled(lots: Path) -> None:
+    """At the close those of June at 379.20 cost the least tax; at 500 it is those of 2019 at 280."""
+    portfolio = load_portfolio(lots)
     ticket = make_ticket(trade_list(portfolio, portfolio.policies["quarterly"]))
     named = next(row for row in ticket.tax_lots if row["asset"] == "SPY")
     assert (named["bought"], named["cost_price"]) == ("2022-06-15", 379.2)
@@ -317,10 +330,59 @@ def test_the_lots_that_a_sent_list_names_are_sold_at_whatever_price_it_is_filled
         books.book_fills("lots", [Fill("SPY", "sell", round(order.quantity * 0.4), price, "USD", FRIDAY, f"{part}", "v",
                                        order.client_order_id)])  # fmt: skip
     units = 2 * round(order.quantity * 0.4)
-    gains = load_portfolio(file).tax_lots
+    gains = load_portfolio(lots).tax_lots
     assert gains is not None
     assert gains.gains_since == {"2022": pytest.approx(units * (500.5 - 379.2))}
     rows = books.read_book("lots").fills
     assert [(str(lot.bought), lot.price, lot.units) for row in rows for lot in row.lots] == [
         ("2022-06-15", 379.2, units // 2), ("2022-06-15", 379.2, units // 2)
     ]  # fmt: skip
+
+
+def test_the_right_fill_in_place_of_a_wrong_one_sells_the_lots_of_that(lots: Path) -> None:
+    """The list names 10 of 2019 and 10 of 2022, and fills of 10 each: the price of the first is corrected."""
+    named = (SoldLot(date(2019, 3, 1), 280.0, Decimal(10)), SoldLot(date(2022, 6, 15), 379.2, Decimal(10)))
+    book = books.read_book("lots")
+    order = SentOrder("o1", "", "SPY", "sell", Decimal(20), price=380.0, lots=named)
+    write_book(replace(book, asked=book.opened, ticket="f" * 64, sent=(order,)), utc_now())
+    one, two, right = (Fill("SPY", "sell", Decimal(10), Decimal(price), "USD", FRIDAY, name, "v", "o1")
+                       for name, price in (("1", 380), ("2", 380), ("1c", 381)))  # fmt: skip
+    for fill in (one, two):
+        books.book_fills("lots", [fill])
+    activity = Activity((), corrections=(Correction("v:c1", "v:1", right),))
+    write_book(with_activity(books.read_book("lots"), load_portfolio(lots), activity, {}).book, utc_now())
+    tax = load_portfolio(lots).tax_lots
+    assert tax is not None
+    assert [lot.units for lot in tax.lots[0]] == [1_290, 440]
+    assert tax.gains_since == {"2022": pytest.approx(10 * (381 - 280) + 10 * (380 - 379.2))}
+
+
+def test_a_withdrawal_waits_for_its_cash_also_in_a_book_that_begins_at_a_state(
+    lots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits since a day before the state; a fill of now leaves too little cash for it."""
+    monkeypatch.setattr(book_file, "STEP", 5)
+    book = books.read_book("lots")
+    early, day = date(2022, 7, 13), date(2022, 12, 29)
+    flow = CashEntry("list-x", "withdrawal", early, "", "USD", Decimal(-80_000), event="list-x")
+    one, bought = Decimal(1), (early + timedelta(days=k) for k in range(8, 150))
+    rows = [BookedFill(f"v:{on}", "", on, day, "", "GLD", one, one, "USD", -one, one) for on in bought]
+    order = SentOrder("o1", "", "SPY", "sell", Decimal(20), price=380.0)
+    made = replace(book, opened=date(2022, 7, 1), asked=day, ticket="f" * 64, sent=(order,), fills=tuple(rows))
+    write_book(replace(made, items=(BookItem("list-x", "pending", {}, flow),)), utc_now())
+    assert all(read_book("lots", since=date.max) for _ in range(2))
+    assert read_book("lots", since=date.max).opening.day
+    fill = Fill("SPY", "sell", Decimal(10), Decimal(380), "USD", FRIDAY, "new", "v", "o1")
+    booked = books.book_fills("lots", [fill])
+    assert [item.name for item in booked.open_items] == ["list-x"]
+    assert books.read_book("lots").holders[0].cash["USD"] > 0
+
+
+def test_units_without_lots_do_not_become_those_of_an_asset_that_has_some(lots: Path, tmp_path: Path) -> None:
+    """The lots of SPY would be unknown from then on, and its gains not counted."""
+    table = tmp_path / "merger.csv"
+    table.write_text("asset,date,into,units,cash,currency,price\nGLD,2022-12-30,SPY,0.4,5,USD,390\n")
+    before = books.read_book("lots")
+    done = rebalance("desk", "book", "fill", "lots", table)
+    assert (done.status, "GLD has no tax lots, and SPY has" in done.said) == (2, True)
+    assert books.read_book("lots") == before

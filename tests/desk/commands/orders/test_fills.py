@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from desk.journal import Event, Journal
 from desk.journal.journal import utc_now
 from desk.journal.records import Acknowledged, OrderSent
 from desk.tickets.formats.ticket_json import read_document
+from foundation.errors import DataError
 from research.orders.booking import portfolio_of
 from research.orders.bookkeeping.activity import read_activity
 from research.orders.bookkeeping.importing import with_activity
@@ -196,3 +198,30 @@ def test_reconciling_says_what_differs_and_why_and_ends_with_status_1(ticket: Pa
 def test_a_symbol_without_its_line_is_refused(ticket: Path) -> None:
     done = rebalance("desk", "book", "fill", "desk", broker_file(ticket, SOLD), "--symbol", "GLD")
     assert (done.status, "write SYMBOL=ASSET, such as BRK/B=BRK.B" in done.said) == (2, True)
+
+
+def test_a_fill_whose_day_is_another_by_now_is_listed_as_restated(ticket: Path) -> None:
+    """Its gain is of another year."""
+    fill_from("desk", broker_file(ticket, SOLD), ticket)
+    other = fill_from("desk", broker_file(ticket, SOLD.replace("2022-12-30", "2022-12-29"))).book
+    (item,) = other.open_items
+    assert re.search(r"is booked as [\d,.]+ with fees of [\d.]+ on 2022-12-30, .* on 2022-12-29", item.why)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda row: row + row.replace("383.50", "383.60"), "is there twice, with other contents"),
+        (lambda row: row.replace("2022-12-30", "2099-12-30"), "of 2099-12-30, which is to come"),
+    ],
+)
+def test_a_file_that_contradicts_itself_or_is_of_days_to_come_books_nothing(
+    ticket: Path, change: Callable[[str], str], told: str
+) -> None:
+    before = read_book("desk")
+    path = ticket.with_name("own.csv")
+    row = "1,2022-12-30T15:00:00Z,SPY,sell,133,383.50,USD,5.10\n"
+    path.write_text(f"fill_id,moment,asset,side,quantity,price,currency,fees\n{change(row)}")
+    with pytest.raises(DataError, match=told):
+        fill_from("desk", path, ticket)
+    assert (read_book("desk"), kinds()) == (before, [])

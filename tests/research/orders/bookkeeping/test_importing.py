@@ -270,7 +270,9 @@ def test_a_booked_fill_that_a_file_states_otherwise_is_corrected_by_name_alone(s
     waits = imported(sent, imported(sent, done, other), other)
     (item,) = waits.open_items
     assert (item.name, held(waits)) == ("v:f-restated", held(done))
-    assert "is booked as -10,000 with fees of 1, and the file states -9,900 USD with fees of 1" in item.why
+    assert (
+        "is booked as 10,000 with fees of 1 on 2022-12-30, and the file states 9,900 USD with fees of 1 on" in item.why
+    )
     right = with_item(waits, of_book(sent, waits), "v:f-restated")
     assert held(right) == (500, 700, 14_899)
     assert imported(sent, right, other) == right

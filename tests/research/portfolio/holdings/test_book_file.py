@@ -28,7 +28,7 @@ from research.portfolio.holdings.book import (
     book_adapter,
     book_schema,
 )
-from research.portfolio.holdings.book_file import MEMBERS, Row, book_path, read_book, write_book
+from research.portfolio.holdings.book_file import MEMBERS, ROWS, Row, book_path, has_book, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry
 
 FIRST, DAY = datetime(2022, 12, 29, 21, tzinfo=UTC), date(2022, 12, 30)
@@ -166,9 +166,32 @@ def without_triggers(path: Path, change: str) -> None:
 def test_a_book_that_another_hand_changed_is_refused(whole: Book, change: str) -> None:
     without_triggers(write_book(whole, at(0)), change)
     with pytest.raises(
-        DataError, match=r"was changed by another hand: (row|it lacks) .* open the book again loses its fills"
+        DataError, match=r"was changed by another hand: (row|it) .* open the book again loses its fills"
     ):
         read_book("desk")
+
+
+@pytest.mark.parametrize("cut", ["DELETE FROM rows WHERE name = 'y'", "DROP TABLE rows"])
+def test_a_book_without_its_last_rows_is_refused(whole: Book, cut: str) -> None:
+    """As one is that was put back from yesterday, without the file that states its head."""
+    path = write_book(whole, at(0))
+    write_book(replace(whole, items=(*whole.items, BookItem("y", "why"))), at(1))
+    without_triggers(path, cut)
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"changed by another hand: it (is not the one of|has no rows)"):
+            read_book("desk")
+        path.write_bytes(b"")
+
+
+def test_a_writer_that_is_killed_before_it_states_the_head_leaves_a_whole_book(whole: Book) -> None:
+    path = write_book(whole, at(0))
+    head = path.with_suffix(".head").read_bytes()
+    done = replace(whole, entries=())
+    write_book(done, at(1))
+    path.with_suffix(".head").write_bytes(head)
+    assert read_book("desk") == done
+    path.with_suffix(".head").unlink()
+    assert read_book("desk") == done
 
 
 def test_rows_are_not_changed_or_removed(whole: Book) -> None:
@@ -232,9 +255,31 @@ def as_json(book: Book, change: Callable[[str], str] = str) -> Path:
     return path
 
 
+def test_a_kill_in_the_first_write_leaves_the_json_file_the_book(whole: Book) -> None:
+    """Neither an empty file nor one with tables and no row takes its place."""
+    as_json(whole)
+    path = book_path("desk")
+    path.touch()
+    assert read_book("desk") == whole
+    with sqlite3.connect(path) as rows:
+        rows.executescript(ROWS)
+    assert (read_book("desk"), has_book("desk"), has_book("other")) == (whole, True, False)
+    write_book(whole, at(0))
+    assert read_book("desk") == whole
+
+
+def test_two_members_of_one_name_are_not_written_as_one(whole: Book) -> None:
+    write_book(whole, at(0))
+    with pytest.raises(ValueError, match="has two entries of the name d1"):
+        write_book(replace(whole, entries=(ENTRY, ENTRY)), at(1))
+    assert read_book("desk") == whole
+
+
 def test_a_json_file_is_read_and_put_aside_when_rows_take_its_place(whole: Book) -> None:
     path = as_json(whole)
     assert read_book("desk") == whole
+    with pytest.raises(DataError, match=r"what book 'desk' knew on 2022-12-29.* is not kept"):
+        read_book("desk", known_on=known(0))
     done = replace(whole, entries=())
     write_book(done, at(0))
     assert (read_book("desk"), path.exists(), path.with_name("desk.converted.json").exists()) == (done, False, True)

@@ -21,6 +21,8 @@ from research.portfolio.holdings.book import Book, BookLots, HeldLot, Holder, Op
 from research.portfolio.holdings.book_file import book_path, read_book, whole_book, with_splits_of, write_book
 from research.portfolio.holdings.book_ledger import kept_ledger
 from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.rates import Rates
+from research.portfolio.holdings.tax_file import rates_until
 
 FIRST = date(2020, 1, 2)
 RULES = TaxRules(0.2, 0.37, lots="tax_minimal", wash_sale_days=30)
@@ -106,6 +108,28 @@ def market(chance: Random, last: date) -> Market:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_dividends_are_those_of_the_whole_book_after_states_of_states(seed: int) -> None:
+    """Each read may keep a state of what the one before gave."""
+    quoted = market(Random(seed), FIRST + timedelta(days=700))
+    for number, book in enumerate(history(seed)):
+        recent = read_book("desk", since=date.max)
+        if number % 4 == 0 and recent.opening.day:
+            known = recent.opening.earlier[0][0]
+            some = [each for each in book.dividends_of(quoted) if each.day > known]
+            assert list(recent.dividends_of(quoted)) == some
+
+
+def test_an_event_of_a_day_before_the_state_is_not_written_into_a_book_that_does_not_count_it() -> None:
+    _, recent = with_states(2)
+    assert recent.opening.day
+    late = CashEntry("late", "deposit", recent.opening.day - timedelta(days=2), "own", "USD", Decimal(5))
+    with pytest.raises(ValueError, match="entries late is of"):
+        write_book(replace(recent, entries=(*recent.entries, late)), datetime(2027, 1, 2, tzinfo=UTC))
+    with pytest.raises(ValueError, match="does not say what was held before"):
+        list(recent.holders_before([FIRST]))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_dividends_that_are_owed_are_those_of_the_whole_book(seed: int) -> None:
     """Units that were held before an ex-date of up to ninety days ago are in the state."""
@@ -180,6 +204,18 @@ def test_lots_follow_other_rules_and_other_rates(monkeypatch: pytest.MonkeyPatch
     assert kept.lots == first.lots != before.lots
     monkeypatch.setitem(RATES, "then", 1.25)
     assert ledger_of(read_book("desk", since=date.max)).lots == ledger_of(book).lots != before.lots
+
+
+def test_rates_up_to_a_day_are_told_apart_also_where_one_lacks() -> None:
+    quoted = market(Random(0), FIRST + timedelta(days=30))
+    history = np.full(len(quoted.dates), 1.1)
+    history[3] = np.nan
+    later, other = history.copy(), history.copy()
+    later[-1], other[2] = 1.2, 1.2
+    day = quoted.dates[-2].date()
+    one, two, three = (rates_until(Rates("USD", {}, {("EUR", "USD"): ("EURUSD", of)}), quoted, day)
+                       for of in (history, later, other))  # fmt: skip
+    assert one == two != three
 
 
 def test_a_split_that_the_market_knows_of_a_day_before_a_state_is_counted() -> None:
