@@ -62,7 +62,7 @@ KnownOn = Annotated[
     typer.Option(
         "--as-known-on",
         metavar="DAY",
-        help="Read stores, books as of a day or UTC time. [default: now]",
+        help="Data and book as of a day or UTC time. [default: now]",
         callback=_known_on,
         show_default=False,
     ),
