@@ -90,7 +90,7 @@ def show(name: NAME) -> None:
     with starting():
         from desk.commands.orders.book_text import book_text
 
-    print_text(book_text(name))
+    print_text(book_text(name, whole=True))
 
 
 def resolve(

@@ -4,6 +4,7 @@ Users ask for it many times a day: it imports none of what books fills.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 
 from foundation.errors import ConfigError, DataError
@@ -16,14 +17,22 @@ from research.portfolio.holdings.book import Book, BookItem
 from research.portfolio.holdings.book_file import read_book
 
 
-def book_text(name: str) -> str:
-    """A book as text: holdings, cash now and on settlement, open orders, and what is to be booked by name."""
-    book, gains = read_book(name), ""
+def book_text(name: str, *, whole: bool = False) -> str:
+    """A book as text: holdings, cash now and on settlement, open orders, and what is to be booked by name.
+
+    whole : true for all dividends that are not booked, of however long ago.
+    """
+    book, gains = read_book(name, since=None if whole else date.max), ""
     try:
         portfolio = portfolio_of(book)
+        if portfolio.blotter and any(split.assumed for split in portfolio.blotter.splits):
+            book = read_book(name)
         events: tuple[CorporateAction, ...] = events_since(book, portfolio)
         gains, told = _gains(book, portfolio), ""
         book = book.with_splits_of(portfolio.quoted)
+        if book.opening.day:
+            since = book.opening.earlier[0][0]
+            told = f"Dividends up to {since} that are not booked are in: rebalance desk book show {name}"
     except (ConfigError, DataError) as error:
         events, told = (), f"Splits and dividends since are not known: {error}"
     parts = [_head(book), _holdings(book), _cash(book), gains, _open(book), _items(book), _since(events), told]
@@ -31,13 +40,12 @@ def book_text(name: str) -> str:
 
 
 def _head(book: Book) -> str:
-    traded = f", last traded {book.last_trade}" if book.blotter.fills else ""
+    count, by_rule, undone = book.fills_until(date.max)
+    traded = f", last traded {book.last_trade}" if count or undone else ""
     ticket = f"\nTicket: {book.blotter.ticket}" if book.blotter.ticket else ""
-    standing, undone = book.blotter.standing, book.blotter.corrections
-    fills = f"{counted(len({fill.fill_id for fill in standing}), 'fill')} booked"
-    if by_rule := {fill.fill_id for fill in standing if fill.by_rule}:
-        fills += f" ({len(by_rule):,} by account, asset and side, without the id of an order)"
-    fills += f", {len(undone):,} taken back" if undone else ""
+    fills = f"{counted(count, 'fill')} booked"
+    fills += f" ({by_rule:,} by account, asset and side, without the id of an order)" if by_rule else ""
+    fills += f", {undone:,} taken back" if undone else ""
     fills += f", {counted(len(book.entries), 'amount')} of cash" if book.entries else ""
     return f"Book {book.name} of {book.file}, opened at the close of {book.opened}{traded}, {fills}.{ticket}"
 

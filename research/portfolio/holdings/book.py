@@ -90,6 +90,7 @@ class Opening:
     day        : the later day, up to which events are in its holders, and not in its lots; else None.
     earlier    : holders at the close of days before the later day, without their cash: of the first one that is known,
                  and of each on which something happened.
+    fills      : numbers of fills up to the later day, as `Book.fills_until` gives them.
     """
 
     last_trade: date
@@ -98,6 +99,7 @@ class Opening:
     has: tuple[str, ...] = ()
     day: date | None = None
     earlier: tuple[tuple[date, tuple[Holder, ...]], ...] = ()
+    fills: tuple[int, int, int] = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,13 @@ class Book:
     def last_trade(self) -> date:
         """The day of the last trade."""
         return max([self.opening.last_trade, *(row.day for row in self.blotter.standing)])
+
+    def fills_until(self, last: date) -> tuple[int, int, int]:
+        """The numbers of fills up to a day that stand, of those that no id of an order chose, of those taken back."""
+        blotter = replace(self.blotter, fills=tuple(row for row in self.fills if row.day <= last))
+        stand, by_rule = ({row.fill_id for row in blotter.standing if row.by_rule >= rule} for rule in (False, True))
+        found = len(stand), len(by_rule), len(blotter.corrections)
+        return tuple(map(sum, zip(self.opening.fills, found, strict=True)))  # type: ignore[return-value]
 
     def with_splits_of(self, market: Market) -> "Book":
         """The book with the splits since it was opened that are not booked, as the market's data know them.

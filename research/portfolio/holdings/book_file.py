@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS states (kind TEXT NOT NULL, day TEXT NOT NULL, rows I
 {append_only("rows")}
 """
 HEAD_KIND = ".head"  # of the file that states the number of rows and the hash of the last, as that of the journal does
-HOLDERS = "holders, 1"  # kind of the states of what is held
+HOLDERS = "holders, 2"  # kind of the states of what is held
 RECENT = timedelta(days=10)  # before its last event, of which a book has each fill
 KNOWN = timedelta(days=130)  # before a state, of which it says what was held: dividends of these days may be owed
 MONTHS = 13  # whose ends have states of what was held, for events that come late
@@ -458,7 +458,8 @@ def _keep_held(book: Book, recent: date) -> None:
         first = max(bisect_right(before, last - KNOWN) - 1, 0)
         earlier = tuple((close, tuple(replace(of, cash={}) for of in held[close])) for close in before[first:])
         traded = trades[: bisect_right(trades, last)]
-        opening = Opening(max([book.opening.last_trade, *traded[-1:]]), held[last], day=last, earlier=earlier)
+        traded_last, fills = max([book.opening.last_trade, *traded[-1:]]), book.fills_until(last)
+        opening = Opening(traded_last, held[last], day=last, earlier=earlier, fills=fills)
         states.append((last, _openings().dump_json(opening).decode()))
     keep_states(book, HOLDERS, states)
 

@@ -174,6 +174,7 @@ def test_a_book_from_a_state_is_the_whole_book(seed: int) -> None:
         assert recent.holders == book.holders
         assert (recent.last_trade, recent.blotter.orders) == (book.last_trade, book.blotter.orders)
         assert whole_book(recent) == book
+        assert recent.fills_until(date.max) == book.fills_until(date.max)
         if number % 3 == 0:
             bare = book_ledger.book_ledger(book, RULES, {"ira"}, lambda *_: RATES["then"])
             kept = ledger_of(recent)
