@@ -44,7 +44,7 @@ from research.market.calendars import sessions
 from research.market.quality import Finding
 from research.market.store import named_store
 from research.portfolio import load_portfolio
-from research.portfolio.file.known_on import KNOWN_ON
+from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
 
 DAYS = sessions(np.datetime64("2022-06-01"), np.datetime64("2023-01-19"), "XNYS").tolist()
 TODAY, TOMORROW = "2023-01-18", "2023-01-19"  # the last session that is over, and the next one
@@ -92,6 +92,7 @@ def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Desk]:
     monkeypatch.setenv("TQDM_DISABLE", "1")
     monkeypatch.setenv(STORES, str(tmp_path / "stores"))
     monkeypatch.setenv(KNOWN_ON, "")
+    monkeypatch.setenv(BOOKS_KNOWN_ON, "")
     monkeypatch.delenv("FRED_API_KEY", raising=False)
     with serving({}) as server:
         monkeypatch.setenv(MIRROR, server.address)
@@ -357,6 +358,7 @@ def test_a_list_as_known_on_a_day_has_the_same_bytes_after_a_revision(
     again = desk.trades(TOMORROW, "--as-known-on", TOMORROW)
     assert (again.status, again.raw) == (0, first.raw)
     monkeypatch.setenv(KNOWN_ON, "")
+    monkeypatch.setenv(BOOKS_KNOWN_ON, "")
     early = desk.trades(TOMORROW, "--as-known-on", "2023-01-18")
     assert (early.status, early.out) == (2, "")
     assert "nothing was known of AGG in store 'yahoo' by 2023-01-18" in " ".join(early.err.split())

@@ -8,13 +8,14 @@ import pytest
 
 from foundation.home import STORES
 from research.portfolio import Portfolio, load_portfolio
-from research.portfolio.file.known_on import KNOWN_ON
+from research.portfolio.file.known_on import BOOKS_KNOWN_ON, KNOWN_ON
 
 
 @pytest.fixture
 def stores(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stores of the test's own: a copy of those that its module keeps."""
     monkeypatch.delenv(KNOWN_ON, raising=False)
+    monkeypatch.delenv(BOOKS_KNOWN_ON, raising=False)
     monkeypatch.setenv(STORES, str(tmp_path / "stores"))
     return Path(shutil.copytree(kept, tmp_path / "stores"))
 
