@@ -4,7 +4,7 @@ The rows of the fill stay in the book, and rows that take them back are added. C
 order leave, to the cent.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NoReturn
@@ -21,8 +21,8 @@ from research.portfolio.holdings.blotter import (
     Blotter,
     BookedFill,
     SentOrder,
-    SoldLot,
     is_of_order,
+    lots_between,
 )
 from research.portfolio.holdings.rates import rounded
 
@@ -153,17 +153,7 @@ def _right_rows(
     for _, why in unmatched:
         correction.refuse(why)
     for row in right:
-        yield replace(row, order_id=wrong.order_id, lots=_up_to(wrong.lots, abs(row.units)) if row.units else ())
-
-
-def _up_to(lots: Iterable[SoldLot], units: Decimal) -> tuple[SoldLot, ...]:
-    """The first so many units of lots."""
-    found = list[SoldLot]()
-    for lot in lots:
-        if (of := min(lot.units, units)) > 0:
-            found.append(replace(lot, units=of))
-            units -= of
-    return tuple(found)
+        yield replace(row, order_id=wrong.order_id, lots=lots_between(wrong.lots, NO_AMOUNT, abs(row.units)))
 
 
 def _order_again(blotter: Blotter, wrong: BookedFill, fill: Fill) -> SentOrder:

@@ -1,7 +1,7 @@
 """The orders that were sent last, and the fills that were booked: what is done of a list, and what is open."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -29,6 +29,16 @@ class SoldLot:
     bought: date
     price: float
     units: Decimal
+
+
+def lots_between(lots: Iterable[SoldLot], start: Decimal, end: Decimal) -> tuple[SoldLot, ...]:
+    """The lots that are sold from one count of units, in the order of their sale, to another."""
+    found = list[SoldLot]()
+    for lot in lots:
+        if (sold := min(lot.units, end) - max(NO_AMOUNT, start)) > 0:
+            found.append(replace(lot, units=sold))
+        start, end = start - lot.units, end - lot.units
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -242,13 +252,8 @@ class Blotter:
             return ()
         now = self.factor(order.asset, day)
         by, start = self.factor(order.asset, self.asked) / now, order.filled / now
-        found, end = list[SoldLot](), start + units
-        for lot in order.lots:
-            of = lot.units * by
-            if (sold := min(of, end) - max(NO_AMOUNT, start)) > 0:
-                found.append(SoldLot(lot.bought, lot.price / float(by), sold))
-            start, end = start - of, end - of
-        return tuple(found)
+        lots = (SoldLot(lot.bought, lot.price / float(by), lot.units * by) for lot in order.lots)
+        return lots_between(lots, start, start + units)
 
     def factor(self, asset: str, day: date) -> Decimal:
         """Units of now for one unit of an asset at the close of a day."""

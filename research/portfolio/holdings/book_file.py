@@ -113,15 +113,15 @@ def book_path(name: str) -> Path:
 
 def has_book(name: str) -> bool:
     """True if there is a book of this name, also as a file of an earlier version. Raises ConfigError for no name."""
-    return _has_rows(path := book_path(name)) or path.with_suffix(".json").is_file()
+    return bool(_rows_in(path := book_path(name))) or path.with_suffix(".json").is_file()
 
 
-def _has_rows(path: Path) -> bool:
-    """True if a file has rows; the writer of one without them was killed, and what was before it counts."""
+def _rows_in(path: Path) -> int:
+    """The number of rows of a file; the writer of one without any was killed, and what was before it counts."""
     if not path.is_file():
-        return False
+        return 0
     with _opened(path) as rows:
-        return bool(_count(rows, path))
+        return _count(rows, path)
 
 
 def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = None, since: date | None = None) -> Book:
@@ -133,16 +133,15 @@ def read_book(name: str, file: str = "FILE", known_on: np.datetime64 | None = No
                the last days, and since the orders that were sent last, are there in any case. None takes all.
     """
     path = book_path(name)
-    if not has_book(name):
-        fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
-        raise DataError(f"there is no book {name!r} ({path}). {fix}")
-    if not _has_rows(path):
-        path = path.with_suffix(".json")
+    if not (count := _rows_in(path)):
+        if not (earlier := path.with_suffix(".json")).is_file():
+            fix = f"Open it from what is held now: rebalance desk book open {file} --as {name}"
+            raise DataError(f"there is no book {name!r} ({path}). {fix}")
+        path = earlier
         if known_on is not None:
             raise DataError(f"what book {name!r} knew on {known_on} is not kept: {path} does not state it.")
         return _parsed(earlier_book(path), path)
     with _opened(path) as rows:
-        count = _count(rows, path)
         if known_on is not None:
             moment = [count, f"{known_on.astype('datetime64[us]')}Z"]
             (count,) = rows.execute("SELECT COUNT(*) FROM rows WHERE sequence <= ? AND known <= ?", moment).fetchone()
@@ -423,7 +422,7 @@ def _state_before(rows: sqlite3.Connection, kind: str, before: date, count: int)
 
 
 def _recent(rows: sqlite3.Connection, count: int) -> date:
-    """The first day of which a book has all events, for dividends that are owed and for orders that are open."""
+    """The first day of which a book has each fill, for what comes late and for orders that are open."""
     last = rows.execute("SELECT day FROM rows WHERE sequence <= ? ORDER BY day DESC LIMIT 1", [count]).fetchone()[0]
     newest = date.fromisoformat(last) - RECENT if last else date.min
     part = (
