@@ -23,6 +23,7 @@ from typing import BinaryIO
 from foundation.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]  # the folder of the workbench
+DATA = ROOT.resolve() / "data"  # of the markets that come with it
 DRAFT = re.compile(r"\..+\.[0-9a-f]{16}\.part")  # the name of a file that is being written; its writer holds its lock
 WORK, LOCK = "rebalance-work-", ".lock"  # begin the name of a work folder, and end that of its lock
 SYNCED_LATER: ContextVar[Path | None] = ContextVar("SYNCED_LATER", default=None)  # a folder that is synced as a whole

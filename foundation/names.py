@@ -14,6 +14,7 @@ NAME_FIX = (
     f"Give a name of at most {LONGEST_NAME} characters without slashes, backslashes, line breaks and control "
     "characters, that neither begins with a dot or a blank nor ends with a blank."
 )
+ASSET_FIX = NAME_FIX.replace("slashes, backslashes", "quotes, backslashes, slashes at an end")
 
 
 def name_fault(name: object) -> str:
@@ -39,6 +40,19 @@ def name_fault(name: object) -> str:
     if not found and len(name.encode()) > MOST_BYTES:
         return f"has more than {MOST_BYTES} bytes"
     return found
+
+
+def asset_fault(name: object) -> str:
+    """The fault that keeps a value from being the name of an asset; "" if there is none.
+
+    No file is named after an asset, and markets write BRK/B and EUR/USD: a slash may stand between two parts.
+
+    >>> [asset_fault(name) for name in ("BRK/B", "BTC/USDT", "../x", "a//b", 'a"b')]
+    ['', '', 'has a slash', 'has a slash', 'has a quote']
+    """
+    if isinstance(name, str) and all(part.strip(". ") for part in name.split("/")):
+        return name_fault(name.replace("/", "-")) or ("has a quote" if '"' in name else "")
+    return name_fault(name)
 
 
 def same_names(names: Iterable[str]) -> tuple[str, str] | None:

@@ -386,7 +386,7 @@ def backtest_warnings(
         found.extend(_passed_over(name, played))
         found.extend(_deferred_without_tax(name, played))
         found.extend(played.warnings)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _few_trades(name: str, played: Backtest, family: str) -> list[str]:

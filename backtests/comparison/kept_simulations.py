@@ -12,9 +12,9 @@ from importlib.metadata import version
 from backtests.runs.report_settings import content_digest
 from foundation.arrays import Array
 from foundation.errors import DataError
+from foundation.files import DATA
 from foundation.stored import Stored, sources_digest
 from research.learning.universal.rule import Universal, trained
-from research.market.reading.tables import DATA
 
 FOLDER = DATA / "cache" / "simulations"
 SHIPPED = ("research.rules.", "research.learning.")

@@ -119,7 +119,7 @@ class PairedBacktests:
             if terms:
                 found.append(f"{name} and {self.reference} differ in more than the policy: {listed(terms)}.")
             found.extend(played.warnings)
-        return (*found, *self.weak_test)
+        return (*dict.fromkeys(found), *self.weak_test)
 
     @property
     def weak_test(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from research.accounting.kernel import weigh
 from research.accounting.turnover import one_way
 from research.allocation import TargetPath
 from research.market import Market
+from research.market.quality import market_warnings
 from research.risk import money_weighted, nav_path
 from research.rules.no_trade_bands import RESTS, UNSEEN
 from research.rules.protocol import compiled_rule, short_name
@@ -414,9 +415,26 @@ class Backtest:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """The warnings for a reader: targets without a solution; a learned policy on days it saw, or elsewhere."""
+        """The warnings for a reader: prices that look wrong in the test; lots that cost more than their target; targets
+        without a solution; a learned policy on days it saw, or elsewhere.
+        """
         of_use: tuple[str, ...] = view(self, "warnings")
-        return (*self.targets.remarks(self.first, self.name), *of_use)
+        of_data = market_warnings(self.market, *self.dates[[0, -1]])
+        return (*of_data, *self._never_bought(), *self.targets.remarks(self.first, self.name), *of_use)
+
+    def _never_bought(self) -> tuple[str, ...]:
+        """A warning of assets of which one lot costs more than their target, so that none is ever held."""
+        if self.execution.sizing == "fractional":
+            return ()
+        wanted = self.targets.since(self.first).max(axis=0)
+        prices = self.market.prices[self.first :]
+        cost = np.nanmin(np.where(np.isnan(prices), np.inf, prices), axis=0) * self.market.lots
+        dear = (wanted > 0.0) & ~self.ledger.units.any(axis=0) & (cost > wanted * self.ledger.nav.min())
+        return tuple(
+            f"{self.market.assets[i]} is never bought: one lot costs {cost[i]:,.2f} at the least, and its target is "
+            f"{wanted[i]:.2%} of NAV. Give more NAV, a smaller lot, or leave it out."
+            for i in np.flatnonzero(dear).tolist()
+        )
 
     def reconcile(self) -> Reconciliation:
         """The wealth of every day and every asset reconciled: start + gains + income - each cost + flows = end."""

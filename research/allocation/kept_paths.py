@@ -16,6 +16,7 @@ import pandas as pd
 
 from foundation.arguments import is_number, is_whole
 from foundation.errors import DataError
+from foundation.files import DATA
 from foundation.sets import installed_versions
 from foundation.stored import Stored
 from research.allocation.allocation import Allocation, TargetPath, target_path
@@ -23,7 +24,6 @@ from research.allocation.answer import Answer, Binding
 from research.allocation.estimator import EstimatorAllocation
 from research.allocation.estimator_words import says_all
 from research.market import Market
-from research.market.reading.tables import DATA
 
 FOLDER = DATA / "cache" / "targets"
 ALLOCATION_LIBRARIES = (  # of allocations, and of the forecasts that they hold

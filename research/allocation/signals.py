@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -10,15 +10,18 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, is_whole, one_of, refuse
-from foundation.arrays import Array
+from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from foundation.files import sha256_of
 from foundation.tolerances import FIVE_DECIMALS, TARGET_TOLERANCE
 from research.allocation.allocation import Unlisted, check_unlisted, spread_unlisted
 from research.allocation.estimated import EstimationSchedule, check_schedule, placed
 from research.market import Past
+from research.market.calendars import Days
+from research.market.notes import counted
 from research.market.reading.tables import Table, read_table, table_of
 
+EMPTY = ("zero", "no_order")
 MAPPINGS = ("weights", "positive", "rank")
 
 
@@ -55,8 +58,11 @@ class Signals:
     A row is known at the close of its date: it is in force from that close on, or from the next one where the market
     has no session on its date, until the next row.
 
-    table    : frame of dates × assets, or result of `read_signals`. An asset without a cell, or with an empty one, has
-               the weight zero; all assets empty are all in cash.
+    table    : frame of dates × assets, or result of `read_signals`. An asset without a column has the weight zero, and
+               one with an empty score none.
+    empty    : what an empty cell of weights means: "zero", the weight zero; "no_order", for rows that are empty as a
+               whole: a rule of the workbench is asked on the days of the other rows alone, and what is held drifts.
+               None refuses a table with empty cells.
     mapping  : "weights", the cells are fractions of NAV, which sum to at most 1 a row; "positive", in proportion to the
                scores above zero, and in cash where there are none; "rank", in proportion to the rank of the score, 1
                for the lowest, the mean rank for equal ones. Scores give listed assets weights that sum to 1.
@@ -78,6 +84,7 @@ class Signals:
     max_age: int | None = 100
     unlisted: Unlisted = "pro_rata"
     schedule: EstimationSchedule = "day"
+    empty: Literal["zero", "no_order"] | None = None
 
     window: ClassVar[int] = 0
 
@@ -94,6 +101,10 @@ class Signals:
             object.__setattr__(self, "table", SignalTable(table.source, content.hexdigest(), table))
         elif not isinstance(self.table, SignalTable):
             refuse("table of Signals is", self.table, "give a DataFrame of dates × assets.")
+        if self.empty is not None:
+            one_of("empty of Signals is", self.empty, EMPTY)
+        if self.mapping == "weights":
+            self._check_empty()
         sums = np.nansum(self._table.cells, axis=1)
         above = np.flatnonzero(sums > 1.0 + FIVE_DECIMALS * len(self._table.names) + TARGET_TOLERANCE)
         if self.mapping == "weights" and len(above):
@@ -102,6 +113,33 @@ class Signals:
                 f"weights sum to {sums[t]:.6g} on {self._table.days[t]} ({self._table.row(t)}). Give fractions of NAV "
                 "that sum to at most 1, 0.6 for 60 %; or state a mapping, if they are scores."
             )
+
+    def _check_empty(self) -> None:
+        """Leave out rows without an order. Raises DataError for empty cells of which nothing says what they mean."""
+        table = self._table
+        empty = np.isnan(table.cells)
+        if empty.any() and self.empty is None:
+            raise DataError(
+                f"{table.source} has {counted(int(empty.sum()), 'empty cell')} of {empty.size:,}. State what they "
+                "mean: `empty: zero`, the weight zero, or `empty: no_order`, nothing is traded on these days."
+            )
+        if self.empty == "no_order" and empty.any():
+            t = int(np.argmax(empty.any(axis=1) & ~empty.all(axis=1)))
+            if empty[t].any() and not empty[t].all():
+                found = f"{int(empty[t].sum())} of {len(empty[t])}"
+                raise DataError(
+                    f"some weights of {table.days[t]} are empty ({table.row(t)}): found {found}. A row of orders has a "
+                    "weight for each asset: give 0 where there is none, or leave the whole row empty."
+                )
+            assert isinstance(self.table, SignalTable)
+            object.__setattr__(self, "table", replace(self.table, table=table.take(np.asarray(~empty.all(axis=1)))))
+
+    def orders(self, days: Days) -> Mask | None:
+        """(T,) true on the days at whose close a row of the table is new, with `empty: no_order`; None for each day."""
+        if self.empty != "no_order":
+            return None
+        latest = np.searchsorted(self._table.days, days.astype("datetime64[D]"), side="right")
+        return np.asarray(np.diff(latest, prepend=0) > 0)
 
     @property
     def _table(self) -> Table:
@@ -151,3 +189,12 @@ class Signals:
                 f"{self.max_age}. Add the rows that are missing, or raise max_age."
             )
         return t
+
+
+def days_with_orders(allocation: object, days: Days) -> Mask | None:
+    """(T,) true on the days on which an allocation, or the one that it scales, has an order; None for each day."""
+    while allocation is not None:
+        if isinstance(allocation, Signals):
+            return allocation.orders(days)
+        allocation = getattr(allocation, "allocation", None)
+    return None

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from research.market.instruments import SHUMWAY, instruments_table
     from research.market.market import Market, Past
     from research.market.notes import Note
+    from research.market.reading.days import last_sessions
     from research.market.reading.embedded import EMBEDDED, load_market
     from research.market.reading.fact_tables import with_facts
     from research.market.reading.from_yfinance import market_from_yfinance

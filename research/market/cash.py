@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from foundation.errors import DataError
+from foundation.files import DATA
 from foundation.paper.wording import percent
 from research.market.calendars import Days, row_name, rows_a_year, sessions
 from research.market.notes import Note, counted
-from research.market.reading.tables import DATA
 from research.market.rows import UNDATED
 
 CARRIED = 5  # sessions for which the last rate serves: bond holidays have no rate of their own

@@ -5,7 +5,7 @@ import pandas as pd
 
 from foundation.arguments import LARGEST_NUMBER, cut, shown
 from foundation.errors import DataError
-from foundation.names import NAME_FIX, name_fault
+from foundation.names import ASSET_FIX, asset_fault
 from foundation.printable import has_unseen
 from research.market.data import MarketData
 from research.market.instruments import INSTRUMENT_COLUMNS
@@ -78,8 +78,8 @@ def _check_assets(assets: tuple[str, ...], where: str) -> None:
     for column, asset in enumerate(assets):
         if not isinstance(asset, str) or not asset.strip():
             raise DataError(f"column {column} of {where} has no name: found {shown(asset)}. Name every asset.")
-        if fault := name_fault(asset):
-            raise DataError(f"the name of column {column} of {where} {fault}: found {shown(asset)}. {NAME_FIX}")
+        if fault := asset_fault(asset):
+            raise DataError(f"the name of column {column} of {where} {fault}: found {shown(asset)}. {ASSET_FIX}")
         if asset in seen:
             raise DataError(f"asset {asset!r} appears twice in {where} (column {column}). Rename or drop one.")
         seen.add(asset)

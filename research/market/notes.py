@@ -5,6 +5,7 @@ from datetime import date
 
 import numpy as np
 
+EXTREME_MOVES = "look for a split or a wrong price"  # in the note of an asset with such moves
 Day = str | date | np.datetime64  # a pandas Timestamp is a `date`
 
 

@@ -17,7 +17,7 @@ from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research.risk.drawdowns import cdar
 from research.risk.measures import cvar, nav_path, var
-from research.risk.series import check_level, excess_returns, one_series
+from research.risk.series import check_level, excess_returns, in_order, one_series
 
 TAIL_LEVELS = (0.95, 0.99)
 FARTHEST = -3.72  # standard normal quantile of one in 10,000: from there on a Cornish–Fisher quantile has to rise
@@ -171,6 +171,7 @@ def tail_table(returns: ArrayLike, levels: tuple[float, ...] = TAIL_LEVELS) -> p
     levels  : between 0 and 1.
     EVaR takes seconds. A figure that the series does not have is None, with its reason in the column "not available".
     """
+    in_order(returns, "returns")
     measures = {
         "VaR, historical": lambda level: var(returns, level),
         "VaR, Gaussian": lambda level: gaussian_var(returns, level),

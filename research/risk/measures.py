@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from foundation.arguments import shown
@@ -24,6 +25,7 @@ from research.risk.series import (
     one_series,
     per_year,
     refuse,
+    same_dates,
     tail_losses,
     two_series,
 )
@@ -132,6 +134,9 @@ def _calendar(
     """Years or months in which a return ended, and the compound return of each."""
     r = compounding(returns)
     days = np.asarray(dates, dtype="datetime64[D]")
+    if isinstance(returns, pd.Series) and isinstance(returns.index, pd.DatetimeIndex) and days.shape == r.shape:
+        ends = pd.DatetimeIndex(returns.index).to_numpy().astype("datetime64[D]")
+        same_dates(dates=pd.Series(r, days), returns=pd.Series(r, ends))
     if days.shape != r.shape or np.isnat(days).any() or (np.diff(days) <= np.timedelta64(0, "D")).any():
         raise DataError(
             f"calendar {'years' if unit == 'Y' else 'months'} need one increasing date per return: found dates of "
@@ -286,6 +291,7 @@ def daily_loss(
     >>> daily_loss([0.0, 0.0002], [0.01, 0.0], tracking_penalty=5.0, periods_per_year=1.0).round(9).tolist()
     [2.5, 2.0]
     """
+    same_dates(**{"cost": cost, "active returns": active, "refunded": refunded})
     c, a = two_series(cost, "cost", active, "active returns", at_least=1)
     before = c + (1.0 + SERIES) * np.asarray(refunded)  # sums of charges, added in another order
     refuse(before < 0.0, c, "cost", "is negative: give costs of zero or more")

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.tolerances import SERIES
-from research.risk.series import compounding, excess_returns, per_year, two_series
+from research.risk.series import compounding, excess_returns, per_year, same_dates, two_series
 
 
 def beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike) -> float:
@@ -118,4 +118,5 @@ def _capture(returns: ArrayLike, benchmark: ArrayLike, sign: float, does: str) -
 
 
 def _both_over_cash(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike) -> tuple[Array, Array]:
+    same_dates(returns=returns, benchmark=benchmark, cash=cash)
     return excess_returns(returns, cash), excess_returns(benchmark, cash)

@@ -15,7 +15,7 @@ from foundation.arrays import Array
 from foundation.errors import ConfigError, DataError
 from foundation.tolerances import SERIES
 from research.risk.decomposition.factors import rolling_betas
-from research.risk.series import excess_returns, one_series, per_year
+from research.risk.series import excess_returns, one_series, per_year, same_dates
 
 
 def rolling_volatility(returns: ArrayLike, window: int, periods_per_year: float) -> Array:
@@ -90,6 +90,7 @@ def rolling_beta(returns: ArrayLike, benchmark: ArrayLike, cash: ArrayLike, wind
     >>> rolling_beta([0.02, -0.01, 0.0, 0.03], [0.01, -0.005, 0.0, 0.01], [0.0] * 4, window=2).round(12).tolist()
     [2.0, 2.0, 3.0]
     """
+    same_dates(returns=returns, benchmark=benchmark, cash=cash)
     own, other = excess_returns(returns, cash), excess_returns(benchmark, cash)
     x = _windows(other, "returns", window)
     still = np.ptp(x, axis=1) <= SERIES

@@ -13,14 +13,40 @@ from foundation.errors import ConfigError, DataError
 
 
 def one_series(values: ArrayLike, name: str, at_least: int) -> Array:
-    """`values` as (T,) floats. Raises DataError when it is not one finite series of `at_least` observations."""
+    """`values` as (T,) floats. Raises DataError when it is no finite series of `at_least` observations in order."""
     array = np.asarray(values, dtype=float)
+    in_order(values, name)
     if array.ndim != 1:
         raise DataError(f"{name} must be one series: found shape {array.shape}. Give one column at a time.")
     if len(array) < at_least:
         raise DataError(f"{name} has {len(array)} observations where {at_least} are needed. Take a longer period.")
     refuse(~np.isfinite(array), array, name, "is not a number: complete or cut the series first")
     return array
+
+
+def in_order(values: object, name: str) -> None:
+    """Raise DataError for a pandas series whose dates do not rise."""
+    if isinstance(values, pd.Series) and isinstance(values.index, pd.DatetimeIndex):
+        late = np.flatnonzero(values.index[1:] <= values.index[:-1])
+        if len(late):
+            found = values.index[late[0] + 1]
+            raise DataError(
+                f"{name} is not in order of its dates: found {found:%Y-%m-%d} in row {late[0] + 1}. Sort it."
+            )
+
+
+def same_dates(**series: object) -> None:
+    """Raise DataError where those that are pandas series, by their names, are of different dates."""
+    dated = [(name, values) for name, values in series.items() if isinstance(values, pd.Series)]
+    for two_name, two in dated[1:]:
+        one_name, one = dated[0]
+        if not one.index.equals(two.index):
+            only_one, only_two = one.index.difference(two.index), two.index.difference(one.index)
+            raise DataError(
+                f"{one_name} and {two_name} are of different dates: {len(only_one)} are only in {one_name} and "
+                f"{len(only_two)} only in {two_name}, of {len(one)} and {len(two)}. Nothing is aligned unasked: "
+                'one.align(two, join="inner") keeps what both have.'
+            )
 
 
 def two_series(one: ArrayLike, one_name: str, two: ArrayLike, two_name: str, at_least: int) -> tuple[Array, Array]:
@@ -32,13 +58,7 @@ def two_series(one: ArrayLike, one_name: str, two: ArrayLike, two_name: str, at_
     two_name : likewise.
     at_least : observations.
     """
-    if isinstance(one, pd.Series) and isinstance(two, pd.Series) and not one.index.equals(two.index):
-        only_one, only_two = one.index.difference(two.index), two.index.difference(one.index)
-        raise DataError(
-            f"{one_name} and {two_name} are of different dates: {len(only_one)} are only in {one_name} and "
-            f"{len(only_two)} only in {two_name}, of {len(one)} and {len(two)}. Nothing is aligned unasked: "
-            'one.align(two, join="inner") keeps what both have.'
-        )
+    same_dates(**{one_name: one, two_name: two})
     a, b = one_series(one, one_name, at_least), one_series(two, two_name, at_least)
     if len(a) != len(b):
         raise DataError(f"{one_name} has {len(a)} observations and {two_name} {len(b)}: give both over the same dates.")

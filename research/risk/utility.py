@@ -12,6 +12,7 @@ from foundation.errors import DataError
 from foundation.tolerances import SERIES
 from research.market.calendars import DAYS_PER_YEAR
 from research.risk.measures import nav_path, volatility
+from research.risk.series import in_order, two_series
 
 RISK_AVERSION = 3.0  # relative, of power utility, where nothing else is said: of those that investors show, 1 to 5
 MOST_AVERSION = 100.0
@@ -46,6 +47,7 @@ def utility_terms(returns: ArrayLike, risk_aversion: float) -> Array:
     """
     if not (is_number(risk_aversion) and 0.0 < risk_aversion <= MOST_AVERSION):
         refuse("risk_aversion is", risk_aversion, f"give a number above 0, {MOST_AVERSION:g} at most, such as 3.")
+    in_order(returns, "returns")
     logs = np.log1p(np.asarray(returns, dtype=float))
     return logs if risk_aversion == 1.0 else np.expm1((1.0 - risk_aversion) * logs)
 
@@ -85,7 +87,7 @@ def scaled_to_volatility(returns: ArrayLike, cash: ArrayLike, wanted: float, per
     The mix is restored every period at no cost. Its variance is a quadratic of the fraction λ that is invested,
     var(c) + 2 λ cov(c, e) + λ² var(e) with the excess returns e: the larger root is taken.
     """
-    r, c = np.asarray(returns, dtype=float), np.asarray(cash, dtype=float)
+    r, c = two_series(returns, "returns", cash, "cash", at_least=2)
     own = volatility(r, periods_per_year)
     if wanted == own:
         return Scaled(1.0, r)

@@ -13,6 +13,7 @@ from foundation.errors import ConfigError
 from research.accounting.costs import Costs
 from research.accounting.view import Hold, Trade, View, Why
 from research.allocation import Allocation, TargetPath
+from research.allocation.signals import days_with_orders
 from research.market.calendars import at_least_weekly, check_schedule, scheduled
 from research.market.market import Market, Past
 from research.rules.estimates import covariance_now, covariances, in_force, month_ends
@@ -153,13 +154,19 @@ class StandardRule(CompiledRule):
         return scheduled(days, self.schedule, calendar, self.offset)
 
     def _asked_on(self, market: Market) -> Mask:
-        """The same on all days of a market, which keeps the days of a schedule for other rules."""
+        """The same on all days of a market with an order, which keeps the days of a schedule for other rules."""
         if type(self)._asked is StandardRule._asked:
-            return market.scheduled(self.schedule, self.offset)
-        return self._asked(market.days, market.calendar)
+            asked = market.scheduled(self.schedule, self.offset)
+        else:
+            asked = self._asked(market.days, market.calendar)
+        orders = days_with_orders(held_by(self), market.days)
+        return asked if orders is None else asked & orders
 
     def _is_asked(self, past: Past) -> bool:
         """The same on the last day of a past."""
+        orders = days_with_orders(held_by(self), past.days)
+        if orders is not None and not orders[-1]:
+            return False
         if type(self)._asked is StandardRule._asked:
             return bool(past.scheduled(self.schedule, self.offset)[-1])
         return bool(self._asked(past.days[-2:], past.calendar)[-1])

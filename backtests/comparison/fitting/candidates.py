@@ -14,12 +14,12 @@ from backtests.evaluation.comparator import comparator_of
 from backtests.evaluation.scores import Score
 from backtests.sweeps import Setup
 from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.files import DATA
 from research.accounting import Costs, Execution, Policy
 from research.allocation import Allocation, TargetPath, kept_target_path, target_path
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.learning.training import check_learner
 from research.market import Market
-from research.market.reading.tables import DATA
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
 from research.rules.protocol import held_by

@@ -19,6 +19,7 @@ from foundation.arguments import is_number, refuse
 from foundation.arrays import Array
 from foundation.compiled import compiled
 from foundation.errors import ConfigError, DataError
+from foundation.files import DATA
 from foundation.paper.wording import percent
 from research.allocation import FixedWeights
 from research.learning import Learned, PPOSettings
@@ -27,7 +28,6 @@ from research.learning.training import learner_of
 from research.learning.worlds.rollouts import action_function, closed_form, measure_scaling, with_band_actions
 from research.learning.worlds.training_days import TrainingDays, training_days
 from research.market import Market, instruments_table
-from research.market.reading.tables import DATA
 from research.risk.measures import BPS
 from research.rules.optimum.region import Region, Surfaces, destination, wants
 

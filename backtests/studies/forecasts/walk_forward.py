@@ -15,6 +15,7 @@ from backtests.inference.forecast_skill import ROUNDED
 from foundation.arguments import is_whole, refuse
 from foundation.arrays import Array, Rows, frozen
 from foundation.errors import DataError
+from foundation.files import DATA
 from foundation.progress import bar
 from foundation.sets import installed_versions
 from foundation.stored import Stored
@@ -32,7 +33,6 @@ from research.forecast.predicted import (
 )
 from research.market import Market, Past
 from research.market.calendars import last_of
-from research.market.reading.tables import DATA
 
 FOLDER = DATA / "cache" / "forecasts"
 STORED = ("mean", "deviation", "portfolio")  # arrays of each day

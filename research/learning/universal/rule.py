@@ -15,11 +15,11 @@ import numpy as np
 from foundation.arguments import check_positive, refuse
 from foundation.arrays import Array, Mask, Rows, frozen
 from foundation.errors import DataError
+from foundation.files import DATA
 from foundation.tolerances import TARGET_TOLERANCE
 from research.allocation import Allocation
 from research.learning.card_shape import UNIVERSAL_FORMAT, check_card
 from research.learning.checksummed import read_checksummed
-from research.market.reading.tables import DATA
 from research.risk.measures import TRACKING_PENALTY
 from research.rules.bands import or_narrowest
 from research.rules.networks.arrays import UNIVERSAL_NETWORK, NetworkBoxes

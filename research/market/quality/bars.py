@@ -84,7 +84,14 @@ def local_scale(growth: Array) -> Array:
 
 def own_findings(bars: Bars) -> list[Finding]:
     """All defects that the bars of an asset show by themselves."""
-    return [*_calendar(bars), *_nonpositive(bars), *_repeated(bars), *_order(bars), *_volume(bars), *_still(bars)]
+    return [
+        *_calendar(bars),
+        *_nonpositive(bars),
+        *_repeated(bars),
+        *_order(bars),
+        *_volume(bars),
+        *still_findings(bars),
+    ]
 
 
 def _calendar(bars: Bars) -> list[Finding]:
@@ -157,7 +164,7 @@ def _days_of(kind: str, bars: Bars, where: Mask, what: str) -> list[Finding]:
 # -- still prices ----------------------------------------------------------------------------------------------------
 
 
-def _still(bars: Bars) -> list[Finding]:
+def still_findings(bars: Bars) -> list[Finding]:
     """Closes equal to the one before: runs that chance does not make, and more single days than rounding makes."""
     from scipy.special import pdtrc  # slow to import
 

@@ -5,6 +5,7 @@ An asset starts at 100 points. Each kind of defect costs `Kind.points` for each 
 wrong, such as a missing split, is enough for that.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -50,6 +51,9 @@ KINDS = {
     "hours": Kind("close of another hour", "closes of other hours", 0.0, 0.0),
     "survivors": Kind("set of survivors", "sets of survivors", 0.0, 0.0),
 }
+
+
+WRONG_PRICES = ("scale", "split", "reused", "spike", "jump", "stuck")  # kinds that a reader of any result must know
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,15 @@ def span(days: Days) -> str:
     ('on 2020-01-02', 'from 2020-01-02 to 2020-01-06')
     """
     return f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
+
+
+def wrong_prices(findings: Iterable[Finding], most: int = 3) -> tuple[str, ...]:
+    """The first finding of each asset whose prices look wrong, at most so many, and a count of the others."""
+    found = [each for each in findings if each.kind in WRONG_PRICES]
+    first = list({each.asset: each for each in reversed(found)}.values())[::-1]
+    more = len(found) - min(len(first), most)
+    rest = f"{more:,} more {'price looks' if more == 1 else 'prices look'} wrong in this market." if more else ""
+    return (*(each.sentence for each in first[:most]), *([rest] if rest else []))
 
 
 def score(findings: list[Finding]) -> float:

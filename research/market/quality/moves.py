@@ -94,7 +94,8 @@ def _by_factor(bars: Bars, t: int, factor: float, candidates: list[int]) -> tupl
     later = (u for u in candidates if t < u < reach)
     back = next((u for u in later if _factor(bars.net[u], bars.scale[u]) == 1.0 / factor), None)
     split = bars.split[t]
-    cause = "a split that its row does not state"
+    ratio = f"{1.0 / factor:g}:1" if factor < 1.0 else f"1:{factor:g}"
+    cause = f"a split of {ratio} that its row does not state"
     if kind == "scale":
         cause = "another unit, such as pence for pounds"
     elif split != 1.0:

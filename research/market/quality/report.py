@@ -15,9 +15,9 @@ from foundation.paper.text_tables import text_table, wrapped
 from foundation.paper.wording import percent
 from research.market.calendars import Days
 from research.market.market import Market
-from research.market.notes import Day, counted
-from research.market.quality.bars import BARS_OF_A_SCALE, Bars, is_daily, local_scale, own_findings
-from research.market.quality.findings import KINDS, LOOK, Finding, finding, score, span
+from research.market.notes import EXTREME_MOVES, Day, Note, counted
+from research.market.quality.bars import BARS_OF_A_SCALE, Bars, is_daily, local_scale, own_findings, still_findings
+from research.market.quality.findings import KINDS, LOOK, Finding, finding, score, span, wrong_prices
 from research.market.quality.moves import dividend_findings, move_findings
 from research.market.quality.peers import log_growth, net_of_peers
 from research.market.store import Known
@@ -159,6 +159,18 @@ def check(
     return Quality(tuple(found), known, _unchecked(known))
 
 
+def suspicious(known: Known) -> list[Finding]:
+    """The findings of rows by their numbers alone, of which no calendar is known; rows as `check` takes them."""
+    _, known = _one_row_a_session(known)
+    net = net_of_peers(known, log_growth(known), {})
+    found = list[Finding]()
+    for asset, part in zip(known.assets, known.slices, strict=True):
+        numbers = {name: values[part] for name, values in known.numbers.items()}
+        bars = Bars(asset, "", known.days[part], net[part], local_scale(net[part]), numbers)
+        found += [*still_findings(bars), *move_findings(bars)]
+    return found
+
+
 @lru_cache(maxsize=1)  # a report and its trade list ask of one market
 def check_market(market: Market) -> Quality:
     """Check a market: `check` of its rows (`known_of`), with its calendar, asset classes and delistings."""
@@ -170,13 +182,18 @@ def check_market(market: Market) -> Quality:
 def market_warnings(
     market: Market, first: Day | None = None, last: Day | None = None, file: str = "FILE"
 ) -> tuple[str, ...]:
-    """The warnings of a market: those of its notes on some days, and one of prices that must be looked at.
+    """The warnings of a market: those of its notes on some days, and of prices that look wrong on these.
 
     first, last : the days, both included; None where they have no beginning or no end.
     file        : path of the portfolio file that reads the market, whose check the warning names by the file's name:
                   the path as the notebook of a report has it leads nowhere from where the reader stands.
     """
-    return (*(str(note) for note in market.notes_in(first, last) if note.warning), *_poor_prices(market, file))
+    of_days = Note("", first=first, last=last)
+    wrong = [each for each in check_market(market).findings if of_days.falls_in(each.first, each.last)]
+    notes = [note for note in market.notes_in(first, last) if note.warning]
+    covered = {each.asset for each in wrong if each.kind in ("split", "scale", "jump")}
+    told = [str(note) for note in notes if not (EXTREME_MOVES in note and covered.issuperset(note.assets))]
+    return (*told, *wrong_prices(wrong), *_poor_prices(market, file))
 
 
 def _poor_prices(market: Market, file: str) -> tuple[str, ...]:

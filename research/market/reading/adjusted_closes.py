@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from foundation.arguments import cut
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from foundation.paper.wording import percent
@@ -34,6 +35,9 @@ EVENTS_LEFT_OUT = (
     "The closes of {} are taken for total-return closes, as yfinance gives them without Adj Close: its dividends and "
     "splits are in them, and are left out."
 )
+RATIOS = np.array([1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100])
+SPLIT_RATIOS = np.concatenate([[1.0], RATIOS, 1.0 / RATIOS])  # units after for one before
+OF_RATIO, TINY = 0.005, 1e-9  # relative distance from such a ratio: a dividend of that size is not so near to one
 JUMP = 0.4  # of a close without its adjusted close: a split that no column states
 MAX_DECIMALS = 6  # of prices that are written rounded
 
@@ -111,10 +115,13 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
         raise ConfigError(
             f"adjustment is {stated!r}, and {bars.file} has {beside} Adj Close: do not state it, or leave a column out."
         )
+    said: tuple[Note, ...] = ()
+    if has_close and has_total and "split" not in bars.numbers:
+        bars, said = _implied_splits(bars)
     if (has_close and has_total) or stated in ("raw", "split") or (has_events and not from_yahoo and stated is None):
         bars, stated = _with_splits(bars, stated, from_yahoo)
         bars, notes = _with_dividends(bars)
-        return bars, stated, notes
+        return bars, stated, (*said, *notes)
     neutral = {name: np.full(len(bars.days), value) for name, value in NO_EVENT.items()}
     left = any((bars.numbers.get(name, values) != values).any() for name, values in neutral.items())
     bars = bars.having(close=bars.numbers["close" if has_close else "total"], **neutral)
@@ -122,6 +129,21 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
         return bars, "total", (Note(EVENTS_LEFT_OUT.format(bars.file)),)
     adjustment = stated if has_close else "total"
     return bars, adjustment, ()
+
+
+def _implied_splits(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
+    """The bars with the splits by which closes move apart from their adjusted closes, and a note of these, if any."""
+    neutral = bars.having(split=np.ones(len(bars.days)))
+    apart = np.nan_to_num(1.0 + neutral.traded.shown, nan=1.0)
+    nearest = SPLIT_RATIOS[np.argmin(np.abs(np.log(np.maximum(apart, TINY))[:, None] - np.log(SPLIT_RATIOS)), axis=1)]
+    split = np.where((np.abs(apart / nearest - 1.0) < OF_RATIO) & (nearest != 1.0), nearest, 1.0)
+    rows = np.flatnonzero(split != 1.0)
+    if not len(rows):
+        return bars, ()
+    found = [f"{bars.assets[bars.asset[k]]} {split[k]:.4g} on {bars.days[k]}" for k in rows]
+    return bars.having(split=split), (
+        Note(f"Splits of {bars.file} are those that Close and Adj Close imply: {cut(', '.join(found))}."),
+    )
 
 
 def _with_splits(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[TableBars, str]:

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from foundation.errors import ConfigError, DataError
+from foundation.files import DATA
 from foundation.sets import missing
 from research.market.instruments import instruments_table
 from research.market.market import Market
 from research.market.notes import Note
-from research.market.reading.price_import import import_hint
+from research.market.reading.grids import A_TABLE, TABLES
 from research.market.reading.sources import Missing, assemble, market_from_file
-from research.market.reading.tables import DATA, Table, read_table, table_of
+from research.market.reading.tables import Table, read_table, table_of
 
 TOTAL = "returns: splits and dividends"
 QUOTED = "quotes: splits, not dividends"
@@ -32,10 +33,10 @@ ADJUSTED = Note(
 
 
 def load_market(source: str | Path, **of_file: Any) -> Market:
-    """A market by name, or from a wide CSV or Parquet file by path.
+    """A market by name, or from a table of prices by path.
 
-    source : "multi_asset_daily", "us_etf_ohlcv", "etf_dividends", "sp500_20", "stocks_with_exit", or a path that
-             ends in .csv, .csv.gz or .parquet.
+    source : "multi_asset_daily", "us_etf_ohlcv", "etf_dividends", "sp500_20", "stocks_with_exit", or a path of a table,
+             such as a .csv, .xlsx or .parquet file.
     of_file : arguments of `market_from_file`, for a path only: quotes, volumes, cash, calendar, missing and so on.
     Raises : ConfigError for an unknown name or option; DataError as `market_from_file` does.
 
@@ -48,11 +49,8 @@ def load_market(source: str | Path, **of_file: Any) -> Market:
         sys.audit("rebalance.load_market", str(source))  # from memory or from files: whoever watches reads hears of it
         kept = read_once(str(source))
         return replace(kept, dates=kept.dates.copy())  # a market of its own; its arrays, read-only, are those of all
-    if Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
-        raise ConfigError(
-            f"unknown market {str(source)!r}. Use {', '.join(EMBEDDED)}, or a path to a .csv or .parquet file."
-            + import_hint(Path(source))
-        )
+    if not str(source).lower().endswith(TABLES):
+        raise ConfigError(f"unknown market {str(source)!r}. Use {', '.join(EMBEDDED)}, or {A_TABLE}.")
     return market_from_file(source, **of_file)
 
 
@@ -97,7 +95,7 @@ def multi_asset_daily() -> Market:
     names = (*quotes.names, "BTC")
     return assemble(
         prices,
-        quotes=Table(quotes.days, names, np.column_stack([quotes.cells, bitcoin]), quotes.source, quotes.line),
+        quotes=Table(quotes.days, names, np.column_stack([quotes.cells, bitcoin]), quotes.source, quotes.lines),
         volumes=_embedded(folder / "volume_shares.csv"),
         cash="bill",
         instruments=instruments_table(

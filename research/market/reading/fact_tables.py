@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,14 @@ import pandas as pd
 from foundation.arguments import cut, is_number
 from foundation.errors import DataError
 from foundation.printable import has_unseen
-from foundation.table_files import iso_day, plain_number, quoted
+from foundation.table_files import plain_number, quoted
 from research.market.facts import Fact, check_fact_name
 from research.market.indicators import Indicator, Spread, indicator_fact
 from research.market.market import Market
-from research.market.reading.tables import read_frame
+from research.market.reading.days import days_of
+from research.market.reading.grids import grid_of, plain, read_grid
 
-LONG = ["date", "asset"]  # columns that a long table begins with; its third has the values
+LONG = "asset"  # the column of a long table that names assets, beside dates and values
 Source = Mapping[str, float | str] | pd.Series | pd.DataFrame | str | Path | Indicator
 
 
@@ -27,7 +27,7 @@ def with_facts(market: Market, facts: Mapping[str, Source]) -> Market:
 
     market : T days of n assets.
     facts  : facts by name. A mapping or a Series, asset -> number or word, does not change. A frame, or the path of a
-             .csv, .csv.gz or .parquet file, changes: wide, with dates down and assets across, or long, with the columns
+             table, changes: wide, with dates down and assets across, or long, with the columns
              date, asset and one more. A value is known from its date on, until the next one; an empty cell states
              nothing. An indicator is computed from the closes up to each day; a spread, from other facts by date.
     Raises : DataError naming source, row, asset, value and fix: for a name that is taken or none, an asset that the
@@ -130,56 +130,33 @@ def _says(cell: object) -> bool:
 
 def _stated(name: str, source: object) -> pd.DataFrame:
     """The statements of a table: date, asset, cell and place, without empty cells; its source is an attribute."""
-    frame, called, first = _read(name, source)
-    if [str(column).strip().lower() for column in frame.columns[:2]] == LONG:
-        if frame.shape[1] != 3:
-            found = ", ".join(map(str, frame.columns))
-            raise DataError(f"{called} has the columns {cut(found)}: give date, asset and one with the values.")
-        rows = range(len(frame))
-        long = pd.DataFrame(
-            {"date": frame.iloc[:, 0].tolist(), "asset": frame.iloc[:, 1].astype(str).tolist(),
-             "cell": frame.iloc[:, 2].tolist(), "row": rows},
-            dtype=object,
-        )  # fmt: skip
-    else:
-        names = [str(column) for column in frame.columns[1:]]
-        doubled = [name for name in names if names.count(name) > 1]
-        if not names or doubled:
-            what = f"has two columns {doubled[0]!r}" if doubled else "has no column beside its dates"
-            raise DataError(f"{called} {what}. Give one column an asset, or the columns date, asset and a value.")
-        parts = [
-            {"date": frame.iloc[:, 0].tolist(), "asset": name, "cell": frame.iloc[:, k + 1].tolist(),
-             "row": range(len(frame))}
-            for k, name in enumerate(names)
-        ]  # fmt: skip
-        long = pd.concat([pd.DataFrame(part, dtype=object) for part in parts], ignore_index=True)
-    long = long[[_says(cell) for cell in long["cell"]]].copy()
-    long["place"] = [f"{'line' if first else 'row'} {int(row) + first}" for row in long["row"]]
-    long["date"] = pd.DatetimeIndex([_day(*of, called) for of in zip(long["date"], long["place"], strict=True)])
-    long.attrs["source"] = called
-    return long.sort_values("date", kind="stable")
-
-
-def _read(name: str, source: object) -> tuple[pd.DataFrame, str, int]:
-    """A table with dates in its first column, its name in messages, and the number of its first row of data."""
-    if isinstance(source, pd.DataFrame):
-        dated = isinstance(source.index, pd.DatetimeIndex)
-        return (source.rename_axis("date").reset_index() if dated else source), f"the table of {name}", 0
-    path = Path(str(source))
     try:
-        frame, _ = read_frame(path, dtype=str, keep_default_na=False)
+        is_frame = isinstance(source, pd.DataFrame)
+        grid = (grid_of(source, f"the table of {name}") if is_frame else read_grid(Path(str(source)))).of_data()  # type: ignore[arg-type]
+        labels, at = [names[-1] for names in grid.labels], grid.dates_at
+        days, lines = days_of(grid.columns[at]).days, grid.columns[at].lines
     except DataError as error:
         raise DataError(f"fact {name!r}: {error}") from error
-    return *_read(name, frame)[:1], path.name, 0 if path.suffix.lower() == ".parquet" else 2
-
-
-def _day(cell: object, place: str, source: str) -> pd.Timestamp:
-    stamp: Any = pd.NaT
-    if isinstance(cell, str):
-        stamp = pd.Timestamp(iso_day(cell.strip()) or np.datetime64("NaT"))
-    elif isinstance(cell, date):  # a pandas Timestamp is one
-        stamp = pd.Timestamp(cell)
-    if pd.isna(stamp) or stamp.tz is not None or stamp != stamp.normalize():
-        raise DataError(f"{source}, {place}: found {quoted(cell)} for a date. Write it as YYYY-MM-DD.")
-    found: pd.Timestamp = stamp
-    return found
+    others = [k for k in range(len(labels)) if k != at]
+    assets = next((k for k in others if plain(labels[k]) == LONG), None)
+    doubled = [labels[k] for k in others if labels.count(labels[k]) > 1]
+    if assets is not None and len(others) != 2:
+        raise DataError(
+            f"{grid.name} has the columns {cut(', '.join(labels))}: give date, asset and one with the values."
+        )
+    if assets is None and (not others or doubled):
+        what = f"has two columns {doubled[0]!r}" if doubled else "has no column beside its dates"
+        raise DataError(f"{grid.name} {what}. Give one column an asset, or the columns date, asset and a value.")
+    parts = [
+        pd.DataFrame({
+            "date": pd.DatetimeIndex(days.astype("datetime64[s]")),
+            "asset": list(map(str, grid.columns[assets].entries)) if assets is not None else labels[k],
+            "cell": pd.Series(list(grid.columns[k].entries), dtype=object),
+            "place": [f"row {line}" for line in lines],
+        })
+        for k in others if k != assets
+    ]  # fmt: skip
+    long = pd.concat(parts, ignore_index=True)
+    long = long[[_says(cell) for cell in long["cell"]]].copy()
+    long.attrs["source"] = grid.name
+    return long.sort_values("date", kind="stable")

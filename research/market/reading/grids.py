@@ -1,26 +1,37 @@
 """Tables in files of any usual kind, as names above columns of cells."""
 
 import io
+import re
+import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, first_line
 from foundation.errors import DataError
 from foundation.table_files import DELIMITERS, MOST_OF_FRAMES, TableText, fault, quoted, read_bytes, read_text
 from research.market.notes import counted
-from research.market.reading.cell_forms import Cells, reads_as_day
+from research.market.reading.cells import Cells
+from research.market.reading.column_names import DATES
+from research.market.reading.days import reads_as_day
 
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 FRAMES: dict[str, Callable[[Any], pd.DataFrame]] = {".parquet": pd.read_parquet, ".feather": pd.read_feather}
 WORKBOOKS = (".xlsx", ".xlsm")
 TABLES = (*TEXTS, *FRAMES, *WORKBOOKS)  # end the names of files that are read
+A_TABLE = "a path to a table, such as a .csv, .xlsx or .parquet file"
+MOST_TITLES = 12  # rows above a header
 NAMES_OF_LEVELS = frozenset(("price", "ticker", "tickers", "date", "attributes", "symbols"))  # before a header row
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+UNNAMED = re.compile(
+    r"(?:Unnamed: [0-9]+(?:\.[0-9]+)?|level_[0-9])?(?:_level_[0-9]+)?"
+)  # what pandas writes for no name
+COUNTERS = ("", "index", "id", "row", "row id", "nr", "no", "n", "#")  # names of a column that counts rows
 
 GridRow = tuple[int, list[Any]]  # the number of a row in its file, and its cells
 
@@ -42,6 +53,57 @@ class Grid:
     delimiter: str = ""
     notes: tuple[str, ...] = ()
 
+    @property
+    def labels(self) -> list[tuple[str, ...]]:
+        """k tuples of the names above each column, from the top."""
+        return list(zip(*self.levels, strict=True))
+
+    @property
+    def dates_at(self) -> int:
+        """The column of dates: the first if it begins with one, else by its name, else the only one that has days."""
+        labels = self.labels
+        if _has_dates(self.columns[0]):
+            return 0
+        named = [k for k, names in enumerate(labels) if any(plain(name) in DATES for name in names)]
+        if named or _begins_with_day(self.columns[0]):
+            return next(iter(named), 0)
+        days = [k for k, cells in enumerate(self.columns) if _begins_with_day(cells) and not _is_short(cells)]
+        return days[0] if len(days) == 1 else 0
+
+    def of_data(self) -> "Grid":
+        """The grid without rows below the last date, such as of averages, and columns that count rows; notes say so."""
+        at, notes = self.dates_at, list(self.notes)
+        kept = len(self.columns[at].lines)
+        dates = self.columns[at].entries
+        while kept > 1 and isinstance(last := _entry(dates, kept - 1), str) and _closes(last, self.columns, kept - 1):
+            kept -= 1
+            notes.append(
+                f"{self.name}, row {self.columns[at].lines[kept]}: the row {cut(last)!r} has no date: left out."
+            )
+        of_data = [replace(cells, lines=cells.lines[:kept], entries=cells.entries[:kept]) for cells in self.columns]
+        names, columns = self.labels, list(enumerate(of_data))
+        counting = [k for k, cells in columns if k != at and _is_counter(names[k], cells)]
+        notes += [f"{self.name}: the column {cut(of_data[k].label)!r} counts rows: left out." for k in counting]
+        left = [k for k, _ in columns if k not in counting]
+        return replace(
+            self,
+            levels=tuple(tuple(level[k] for k in left) for level in self.levels),
+            columns=tuple(of_data[k] for k in left),
+            notes=tuple(notes),
+        )
+
+
+def plain(label: str) -> str:
+    """A name of a column without case, accents and signs.
+
+    >>> [plain(name) for name in ("Adj. Close**", "5. adjusted close", "<CLOSE>", "Eröffnung", "Close/Last")]
+    ['adj close', 'adjusted close', 'close', 'eroffnung', 'close last']
+    """
+    folded = unicodedata.normalize("NFKD", label.casefold().replace("ł", "l"))
+    letters = "".join(sign for sign in folded if not unicodedata.combining(sign))
+    words = re.sub(r"[_\-/.<>*:]+", " ", re.sub(r"^[0-9]+[a-z]?\. *", "", letters))
+    return unicodedata.normalize("NFC", " ".join(words.split()))
+
 
 def read_grid(path: Path) -> Grid:
     """The table of a CSV, TSV, Excel, Parquet or Feather file; of a workbook, the first sheet that is not empty.
@@ -58,7 +120,7 @@ def read_grid(path: Path) -> Grid:
     content = io.BytesIO(read_bytes(path, MOST_OF_FRAMES))
     try:
         if kind in FRAMES:
-            return _of_frame(path.name, FRAMES[kind](content))
+            return grid_of(FRAMES[kind](content), path.name)
         return _of_workbook(path.name, content)
     except DataError:
         raise
@@ -66,11 +128,19 @@ def read_grid(path: Path) -> Grid:
         raise DataError(f"{path.name} cannot be read as {kind}: found {first_line(error)}. Save it anew.") from error
 
 
-def _of_frame(name: str, frame: pd.DataFrame) -> Grid:
+def grid_of(frame: pd.DataFrame, name: str) -> Grid:
     """The grid of a frame; its index is its first columns, unless it only counts rows."""
-    if not isinstance(frame.index, pd.RangeIndex):
+    counts = pd.api.types.is_integer_dtype(frame.index.dtype) and frame.index.name is None
+    dated = [label for label in frame.columns if isinstance(label, str) and plain(label) in DATES]
+    if not (isinstance(frame.index, pd.RangeIndex) or (counts and dated)):
         frame = frame.reset_index()
-    levels = [list(map(_label, frame.columns.get_level_values(k))) for k in range(frame.columns.nlevels)]
+    if frame.shape[1] < 2:
+        found = quoted(list(frame.columns))
+        raise DataError(
+            f"{name} has one column, and no dates: found {found}. Put the dates in the first column of a file, or make "
+            "them the index of a frame, such as frame.set_index('date')."
+        )
+    levels = [list(map(_label, map(_cell, frame.columns.get_level_values(k)))) for k in range(frame.columns.nlevels)]
     columns = [frame.iloc[:, k] for k in range(frame.shape[1])]
     entries = [one if one.dtype.kind in "iufbM" else one.astype(object).map(_cell).tolist() for one in columns]
     return _grid(name, levels, entries, range(len(frame)))
@@ -103,6 +173,7 @@ def _of_text(text: TableText) -> Grid:
         filled = [(line, cells) for line, cells in rows if any(cells)]
         rows = _below_titles(filled)
         width = len(_trimmed(rows[0][1])) if rows else 0
+        rows = _with_footers(rows, width)
         if width > 1:
             fits = sum(len(_trimmed(cells)) <= width <= len(cells) for _, cells in rows) / len(rows)
             readings.append((fits, len(rows) - len(filled), width, delimiter, rows))
@@ -165,11 +236,26 @@ def _is_number(cell: object) -> bool:
 
 
 def _below_titles(rows: list[GridRow]) -> list[GridRow]:
-    """The rows from the first that has a text beside its first cell: those above are titles, or say sep=;."""
+    """The rows from the first that has a text beside its first cell: those above are titles, or say sep=;.
+
+    Rows that have a date, and rows of names below them, are titles such as of a period.
+    """
     first = next(
         (k for k, (_, cells) in enumerate(rows) if any(cell not in ("", None) for cell in cells[1:])), len(rows)
     )
-    return rows[first:]
+    rows = rows[first:]
+    dated = [any(map(reads_as_day, cells)) for _, cells in rows[:MOST_TITLES]]
+    if any(dated[:1]) and not all(dated):
+        return rows[dated.index(False) :]
+    return rows
+
+
+def _with_footers(rows: list[GridRow], width: int) -> list[GridRow]:
+    """The rows, where sentences below the table, alone in their rows, are as wide as the header."""
+    end = len(rows)
+    while end > 1 and len(rows[end - 1][1]) == 1 < width:
+        end -= 1
+    return [*rows[:end], *((line, [*cells, *[""] * (width - 1)]) for line, cells in rows[end:])]
 
 
 def _trimmed(cells: Sequence[str]) -> Sequence[str]:
@@ -195,3 +281,47 @@ def _label(value: object) -> str:
 
 def _is_empty(column: Any) -> bool:
     return bool(column.isna().all()) if isinstance(column, pd.Series) else not any(cell != "" for cell in column)
+
+
+def _entry(entries: Any, row: int) -> Any:
+    return entries.iloc[row] if isinstance(entries, pd.Series) else entries[row]
+
+
+def _begins_with_day(cells: Cells) -> bool:
+    """True for a column of which the first and the last cell read as days."""
+    count = len(cells.lines)
+    return count > 0 and reads_as_day(_entry(cells.entries, 0)) and reads_as_day(_entry(cells.entries, count - 1))
+
+
+def _is_short(cells: Cells) -> bool:
+    """True for a column that begins with a number of few digits, which is rarely a day."""
+    return len(str(_entry(cells.entries, 0)).partition(".")[0]) < len("20240102")
+
+
+def _has_dates(cells: Cells) -> bool:
+    """True for a column that begins with a date, which a number of a row or of an asset is not."""
+    first = _entry(cells.entries, 0) if len(cells.lines) else ""
+    return reads_as_day(first) and not re.fullmatch(r"[0-9.]*", str(first)[:7])
+
+
+def _closes(first: str, columns: Sequence[Cells], row: int) -> bool:
+    """True if a row below the dates is none of data: a word in place of its date, or a sentence with nothing beside."""
+    if not first or reads_as_day(first):
+        return False
+    alone = sum(_entry(cells.entries, row) not in ("", None) for cells in columns) == 1
+    return alone or (not re.search("[0-9]", first) and bool(re.search(r"[^\W\d_]{2}", first)))
+
+
+def _is_counter(names: Sequence[str], cells: Cells) -> bool:
+    """True for a column without a name, or with one of `COUNTERS`, that counts the rows."""
+    named = [plain(name) for name in names if not UNNAMED.fullmatch(name)]
+    return all(name in COUNTERS for name in named) and _counts(cells)
+
+
+def _counts(cells: Cells) -> bool:
+    """True for whole numbers that rise, or fall, by one a row."""
+    try:
+        numbers = pd.to_numeric(pd.Series(cells.entries)).to_numpy(dtype=float)
+    except (ValueError, TypeError):
+        return False
+    return len(numbers) > 1 and (np.diff(numbers) == 1.0).all() | (np.diff(numbers) == -1.0).all()

@@ -15,10 +15,10 @@ from typing import Any, Literal, get_args
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
-from foundation.names import NAME_FIX, name_fault
+from foundation.files import DATA
+from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import cell_text, fault, plain_number, quoted, read_text
 from research.market.instruments import CUT_OFF, OFFER, SMALLEST_LOT, is_cut_off
-from research.market.reading.tables import DATA
 from research.market.store import stores_folder
 
 FILE = "instruments.csv"
@@ -221,8 +221,8 @@ def _read_row(
     before : instruments of the rows above.
     """
     asset, values, faults = stated.get("asset_id", ""), dict[str, Any](stated), []
-    if name_fault(asset):
-        faults.append(("asset_id", f"it {name_fault(asset)}", asset, NAME_FIX))
+    if asset_fault(asset):
+        faults.append(("asset_id", f"it {asset_fault(asset)}", asset, ASSET_FIX))
     if asset in before:
         faults.append(("asset_id", "a second row of this id", asset, "Merge the two."))
     for column, (reader, fix) in CELLS.items():

@@ -4,27 +4,41 @@ Whatever a table leaves open is taken in the usual way and said; contradictions 
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, one_of
+from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
-from foundation.names import NAME_FIX
+from foundation.names import ASSET_FIX, asset_fault
 from foundation.paper.text_tables import text_table
 from foundation.table_files import quoted
-from research.market.calendars import Days
 from research.market.currency import SIGNS, is_currency
 from research.market.notes import Note, counted
+from research.market.quality.findings import wrong_prices
+from research.market.quality.report import suspicious
 from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, UNSTATED_CLOSES, TableBars, as_quoted
-from research.market.reading.cell_forms import DATE_ORDERS, PLAIN_SIGNS, Cells, days_of, decimal_of, numbers_of
+from research.market.reading.cells import PLAIN_SIGNS, Cells, decimal_of, numbers_of
+from research.market.reading.days import DATE_ORDERS, ReadDays, days_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
-from research.market.reading.price_shapes import PRICES, PriceColumn, PriceShape, asset_fault, shape_of
+from research.market.reading.price_content import bars_among, is_no_price, refuse_figures
+from research.market.reading.price_shapes import (
+    PRICES,
+    PriceColumn,
+    PriceShape,
+    name_of_one,
+    refuse_table,
+    shape_of,
+)  # fmt: skip
 from research.market.rows import HUNDREDTHS, NUMBERS, price_rows
+from research.market.store import Known
 
-IMPORT_COMMAND = "`rebalance data import {} --as NAME` reads such a table."
-AT_ENDS = 3  # rows first and last that are shown
+AT_ENDS, WRONG_SHOWN = 3, 10  # rows first and last, and assets with wrong prices, that are shown
+NAME_BARS = "Name the columns Open, High, Low, Close and Volume, or remove those that are none of these."
+UNSTATED = "not stated, taken for total-return closes, which serve as quotes too"
 NO_PRICE = "Give prices: returns are none, and rates of cash go into a file of their own, `cash: rates.csv`."
 
 
@@ -53,6 +67,13 @@ class Understood:
             currency=bars.currency, source=source, fetched_at=fetched_at, **others,
         )  # fmt: skip
 
+    @cached_property
+    def wrong(self) -> tuple[str, ...]:
+        """What looks wrong in its prices, in sentences: a split that is not stated, a spike, a price that stands."""
+        bars = self.bars
+        known = Known(bars.assets, bars.asset, bars.days, {k: v for k, v in bars.numbers.items() if k in NUMBERS})
+        return wrong_prices(suspicious(known), most=WRONG_SHOWN)
+
     def text(self) -> str:
         """The inferences, with the first and the last rows, for a terminal."""
         bars, count = self.bars, len(self.bars.days)
@@ -73,6 +94,7 @@ class Understood:
                 "First and last rows as understood:",
                 text_table([["asset_id", "session", *columns, "currency"], *cells], left=2, last_left=True),
                 *(f"Note: {note}" for note in self.notes),
+                *(f"Look at: {sentence}" for sentence in self.wrong),
                 *([] if self.adjustment else [f"Note: {UNSTATED_CLOSES.format(bars.file)}"]),
             ]
         )
@@ -105,52 +127,118 @@ def understand(
             one_of(f"{name} is", value, known)
     if currency is not None and not is_currency(currency):
         raise ConfigError(f"currency is {quoted(currency)}: write a code such as USD, or GBp for pence.")
-    grid = read_grid(Path(path))
-    shape = shape_of(grid)
-    days, form = days_of(shape.dates, dates)
-    numeric = [column.cells for column in shape.columns if column.field != "currency"]
-    sign, decimal_note = (decimal, "") if decimal else decimal_of(numeric, grid.delimiter)
-    bars = _one_a_session(_bars(grid, shape, days, sign, currency))
-    bars, adjustment, notes = as_quoted(bars, adjustment, shape.from_yahoo)
+    table = read_prices(read_grid(Path(path)), dates=dates, decimal=decimal)
+    bars = one_a_session(table_bars(table, currency))
+    bars, adjustment, notes = as_quoted(bars, adjustment, table.shape.from_yahoo)
     bars.refuse(bars.numbers["close"] <= 0.0, "close", "no price", NO_PRICE)
     codes = sorted(set(bars.currency.tolist()) - {""})
+    delimiter = table.grid.delimiter
     findings = (
-        shape.text,
-        *([f"{SEPARATOR_NAMES[grid.delimiter]} between cells"] if grid.delimiter else []),
-        f"dates: {form}",
-        f"decimals: after a {'comma' if sign == ',' else 'point'}",
+        table.shape.finding,
+        *([f"{SEPARATOR_NAMES[delimiter]} between cells"] if delimiter else []),
+        f"dates: {', '.join((table.days.form, *table.days.said))}",
+        f"decimals: after a {'comma' if table.decimal == ',' else 'point'}",
         f"currency: {', '.join(codes) or 'not stated, that of the portfolio is taken'}",
-        f"closes: {ADJUSTMENTS[adjustment or 'total']}",
+        f"closes: {ADJUSTMENTS[adjustment] if adjustment else UNSTATED}",
     )
-    of_file = [Note(text, warning=True) for text in (*grid.notes, decimal_note) if text]
-    return Understood(bars, adjustment, findings, (*of_file, *notes))
+    return Understood(bars, adjustment, findings, (*table.notes, *notes))
 
 
-def import_hint(path: Path) -> str:
-    """The command that reads a file, as a further sentence, or "" where it does not."""
-    try:
-        understand(path)
-    except (DataError, ConfigError):
-        return ""
-    return f" {IMPORT_COMMAND.format(cut(str(path)))}"
+@dataclass(frozen=True, eq=False)
+class PriceTable:
+    """A table of prices as it was read.
+
+    grid    : the table, without rows and columns that are none of data.
+    shape   : what its columns mean.
+    days    : the day of each row.
+    decimal : the sign before its decimals.
+    numbers : (R,) numbers of each column of the shape, and the sign of their unit; a column of currencies has none.
+    notes   : warnings about its file.
+    """
+
+    grid: Grid
+    shape: PriceShape
+    days: ReadDays
+    decimal: str
+    numbers: tuple[tuple[Array, str], ...]
+    notes: tuple[Note, ...]
+
+
+def read_prices(grid: Grid, *, dates: str | None = None, decimal: str | None = None) -> PriceTable:
+    """A table of prices of any shape: parameters as in `understand`.
+
+    Raises : DataError for cells that cannot be read, and for columns that are no prices of assets.
+    """
+    grid = grid.of_data()
+    shape = shape_of(grid)
+    days = days_of(shape.dates, dates)
+    numeric = [column.cells for column in shape.columns if column.field != "currency"]
+    sign, note = (decimal, "") if decimal else decimal_of(numeric, grid.delimiter)
+    numbers = tuple(
+        (np.empty(0), "") if column.field == "currency" else numbers_of(column.cells, sign, column.field == "volume")
+        for column in shape.columns
+    )
+    notes = tuple(Note(text, warning=True) for text in (*grid.notes, note) if text)
+    table = PriceTable(grid, shape, days, sign, numbers, notes)
+    table = _prices_alone(table) if shape.is_wide else table
+    if shape.assets is None:
+        closes = [k for k, column in enumerate(table.shape.columns) if column.field in PRICES]
+        names = [table.shape.columns[k].asset for k in closes]
+        refuse_figures(np.column_stack([table.numbers[k][0] for k in closes]), names, table.days.days, grid.name)
+    return table
+
+
+def _prices_alone(table: PriceTable) -> PriceTable:
+    """A wide table without columns that are no prices of assets: they are bars of one asset, left out, or refused."""
+    file, columns = table.grid.name, table.shape.columns
+    names = [column.asset for column in columns]
+    cells = np.column_stack([values for values, _ in table.numbers])
+    if all(unit == "%" for _, unit in table.numbers):
+        refuse_table(table.grid, "columns of figures in per cent", ", ".join(names), NO_PRICE)
+    empty: Mask = np.asarray(np.isnan(cells).all(axis=0))
+    kept = [k for k, (_, unit) in enumerate(table.numbers) if unit != "%" and (empty.all() or not empty[k])]
+    bars = bars_among(cells[:, kept], [names[k] for k in kept], file)
+    if bars is None:
+        places, asset, text = {k: "close" for k in kept}, "", table.shape.text
+    else:
+        asset = name_of_one(table.grid, names)
+        places = {kept[k]: field for field, k in bars._asdict().items() if k >= 0}
+        text = f"bars of one asset, named {asset}, by their numbers: " + ", ".join(
+            f"{cut(names[k])} is {field}" for k, field in places.items()
+        )
+    left = [k for k in range(len(columns)) if k not in places]
+    if bars is not None and any(not is_no_price(cells[:, k]) for k in left):
+        found = ", ".join(names[k] for k in left)
+        refuse_table(table.grid, "columns beside the bars of one asset", found, NAME_BARS)
+    shape = replace(
+        table.shape,
+        text=text,
+        columns=tuple(replace(columns[k], field=places[k], asset=asset or names[k]) for k in sorted(places)),
+        is_wide=bars is None,
+        left=(*table.shape.left, *(names[k] for k in left)),
+    )
+    said = f"{file}: {shape.finding}." if shape.left or bars else ""
+    notes = (*table.notes, *([Note(said, warning=True)] if said else []))
+    return replace(table, shape=shape, numbers=tuple(table.numbers[k] for k in sorted(places)), notes=notes)
 
 
 # -- bars ------------------------------------------------------------------------------------------------------------
 
 
-def _bars(grid: Grid, shape: PriceShape, days: Days, sign: str, currency: str | None) -> TableBars:
+def table_bars(table: PriceTable, currency: str | None) -> TableBars:
     """The bars of all rows of the file, for each asset."""
+    shape, days = table.shape, table.days.days
     assets = sorted({column.asset for column in shape.columns})
     size, lines = (len(assets), len(days)), np.asarray(shape.dates.lines, dtype=np.int64)
     codes = np.full(size, currency or "", dtype=object)
     numbers = {column.field: np.full(size, np.nan) for column in shape.columns if column.field != "currency"}
-    for column in shape.columns:
+    for column, (values, unit) in zip(shape.columns, table.numbers, strict=True):
         i = assets.index(column.asset)
         if column.field == "currency":
             codes[i] = _codes(column.cells, currency)
             continue
-        numbers[column.field][i], unit = numbers_of(column.cells, sign, column.field == "volume")
-        if column.field in PRICES and (code := _currency(column, unit, currency)):
+        numbers[column.field][i] = values
+        if column.field in PRICES and (code := currency_of(column, unit, currency)):
             codes[i] = np.where(codes[i] == "", code, codes[i])
     asset = np.repeat(np.arange(len(assets)), len(days))
     if shape.assets is not None:
@@ -158,7 +246,7 @@ def _bars(grid: Grid, shape: PriceShape, days: Days, sign: str, currency: str | 
         assets = names.tolist()
     flat = {name: values.ravel() for name, values in numbers.items()}
     return TableBars(
-        grid.name, tuple(assets), asset, np.tile(days, size[0]), np.tile(lines, size[0]), codes.ravel(), flat
+        table.grid.name, tuple(assets), asset, np.tile(days, size[0]), np.tile(lines, size[0]), codes.ravel(), flat
     )
 
 
@@ -167,7 +255,7 @@ def _ids(cells: Cells) -> list[str]:
     names = [f"{name:.0f}" if isinstance(name, float) else str(name) for name in cells.entries]
     for name in dict.fromkeys(names):
         if wrong := asset_fault(name):
-            cells.refuse(names.index(name), f"the name of an asset {wrong}", NAME_FIX)
+            cells.refuse(names.index(name), f"the name of an asset {wrong}", ASSET_FIX)
     return names
 
 
@@ -182,7 +270,7 @@ def _codes(cells: Cells, stated: str | None) -> list[str]:
     return codes
 
 
-def _currency(column: PriceColumn, unit: str, stated: str | None) -> str:
+def currency_of(column: PriceColumn, unit: str, stated: str | None) -> str:
     """The currency that an option, the name of a column or the sign beside its numbers states, "" where none does."""
     signs = SIGNS.get(unit, (unit,)) if unit not in ("", "%") else ()
     code = stated or column.currency or (signs[0] if len(signs) == 1 else "")
@@ -193,7 +281,7 @@ def _currency(column: PriceColumn, unit: str, stated: str | None) -> str:
     return code
 
 
-def _one_a_session(bars: TableBars) -> TableBars:
+def one_a_session(bars: TableBars) -> TableBars:
     """The bars with a close, in order of asset and session, each once."""
     numbers = dict(bars.numbers)
     if "gain" in numbers:

@@ -2,38 +2,33 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from foundation.arguments import cut
 from foundation.errors import DataError
-from foundation.names import NAME_FIX, name_fault
+from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted
 from research.market.currency import CURRENCIES
-from research.market.reading.cell_forms import Cells, reads_as_day
-from research.market.reading.grids import Grid
+from research.market.reading.cells import Cells
+from research.market.reading.column_names import ASSETS, FIELD_OF, FIGURES
+from research.market.reading.grids import TABLES, Grid, plain
 from research.market.rows import HUNDREDTHS
 
-FIELDS = {
-    "open": ("open", "opening price", "px open"),
-    "high": ("high", "px high"),
-    "low": ("low", "px low"),
-    "close": ("close", "close last", "closing price", "price", "last price", "px last", "last", "nav", "schlusskurs",
-              "value"),
-    "total": ("adj close", "adjusted close", "adjclose", "close adj", "total return", "tot return index"),
-    "volume": ("volume", "vol", "px volume"),
-    "dividend": ("dividends", "dividend", "dividend amount", "divcash", "ex dividend"),
-    "gain": ("capital gains",),
-    "split": ("stock splits", "split", "splits", "split coefficient", "splitfactor", "split ratio"),
-    "currency": ("currency", "ccy"),
-}  # fmt: skip
-FIELD_OF = {name: (field, rank) for field, names in FIELDS.items() for rank, name in enumerate(names)}
-ASSET_NAMES = ("symbol", "ticker", "asset", "asset id", "isin", "code", "instrument", "name")
-DATE_NAMES = ("date", "datetime", "timestamp", "session", "day", "time", "datum", "observation date")
+LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
+STRONG = frozenset(("rate", "yield", "weight", "rank", "beta", "return", "volatility", "score", "factor", "spread"))
+PER_CENT = re.compile(r"(?:%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
+WORDS = re.compile(r"[^\W\d_]{2,}")
+ADJUSTED = re.compile(
+    r"adj(?!\w*flag)|ajust|aggiust|bereinigt|rettific|skoryg|調整|复权"
+)  # in the name of a column of adjusted closes, or of their factors
+APART = re.compile(r"[ ._:|/-]")  # between an asset and a field in one name
 PRICES = ("close", "total")
-TICKERS_TOO = ("open", "high", "low")  # OPEN, HIGH and LOW are symbols of shares
+TICKERS_TOO = ("open", "high", "low")  # fields of which a name is a symbol, too: OPEN, HIGH, LOW, MAX, BAS, ALTO
+EVENTS = ("split", "dividend", "currency")  # fields of which a name in capitals is a symbol
+LONGEST_SYMBOL = 5  # letters of a symbol that may be a word
 OHLC = 3  # known names from which a table is one of bars, whatever other columns it has
 YAHOO = ("stock splits", "capital gains")  # columns with which yfinance marks its own tables
 STATED_UNIT = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{3}|p|pence)\s*[)\]]")
@@ -43,7 +38,7 @@ STATED_UNIT = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{3}|p|pence)\s*[)\]]")
 class PriceColumn:
     """The numbers of one field.
 
-    field    : key of `FIELDS`.
+    field    : key of `column_names.FIELDS`.
     asset    : the asset, "" where a column of the table names it.
     cells    : the numbers.
     currency : code that the name of the column states, or "".
@@ -64,6 +59,8 @@ class PriceShape:
     columns    : the columns of numbers.
     assets     : the column that names assets, if there is one.
     from_yahoo : true if the table is laid out as those of yfinance.
+    is_wide    : true if each column is one of closes, and stands for an asset.
+    left       : names of columns that are left out.
     """
 
     text: str
@@ -71,34 +68,108 @@ class PriceShape:
     columns: tuple[PriceColumn, ...]
     assets: Cells | None = None
     from_yahoo: bool = False
+    is_wide: bool = False
+    left: tuple[str, ...] = ()
+
+    @property
+    def finding(self) -> str:
+        """The shape and what is left out, in words."""
+        left = ", ".join(dict.fromkeys(self.left))
+        return self.text + (f"; left out: {cut(left)}" if left else "")
 
 
 def shape_of(grid: Grid) -> PriceShape:
-    """The shape of a table.
+    """The shape of a table, by the names of its columns.
 
-    Raises : DataError for names that are none of an asset, for two columns of one meaning, and for a table of fields
-             above assets without a close.
+    Raises : DataError for names that are none of an asset, for two columns of one meaning, for a table of fields above
+             assets without a close, and for adjusted closes of a name that is not known.
     """
-    labels = list(zip(*grid.levels, strict=True))
-    named = [k for k, names in enumerate(labels) if any(_plain(name) in DATE_NAMES for name in names)]
-    is_first = not named or (not any(labels[0]) and reads_as_day(next(iter(grid.columns[0].entries))))
-    at = 0 if is_first else named[0]
+    labels, at = grid.labels, grid.dates_at
     others = {k: names for k, names in enumerate(labels) if k != at}
     if len(grid.levels) == 2:
         return _levels(grid, others, grid.columns[at])
-    stated = {k: _unit(name) for k, (name,) in others.items()}
-    fields = {k: FIELD_OF[_plain(name)] for k, (name, _) in stated.items() if _plain(name) in FIELD_OF}
+    letters = LETTERS if LETTERS.keys() - {"v"} <= {name for (name,) in others.values()} else {}
+    stated = {k: _unit(letters.get(name, name)) for k, (name,) in others.items()}
+    fields = {k: FIELD_OF[plain(name)] for k, (name, _) in stated.items() if plain(name) in FIELD_OF}
     has_price = any(field in PRICES for field, _ in fields.values())
-    assets = next((k for k, (name, _) in stated.items() if _plain(name) in ASSET_NAMES), None)
-    is_bars = len(fields) == len(others) or len(fields) >= OHLC
+    assets = next((k for k, (name, _) in stated.items() if plain(name) in ASSETS), None)
+    whole = {name for name, _ in stated.values()}
+    no_price = {k for k, (name, _) in stated.items() if k not in fields and is_figure(name, whole)}
+    is_bars = len(fields) + len(no_price) == len(others) or len(fields) >= OHLC
     if has_price and (assets is not None or is_bars):
         return _bars(grid, stated, fields, assets, grid.columns[at])
+    left = tuple(stated[k][0] for k in no_price)
+    stated = {k: of_name for k, of_name in stated.items() if k not in no_price}
+    if columns := _assets_and_fields(grid, stated):
+        shape = PriceShape("an asset and a field in each name", grid.columns[at], tuple(columns), left=left)
+        return _checked(grid, shape)
+    if not stated:
+        refuse_table(grid, "no column of prices", ", ".join(left), "Give a column of closes for each asset.")
     for k, (name, _) in stated.items():
-        if name == labels[at][0] or (k in fields and fields[k][0] not in TICKERS_TOO):
+        is_field = k in fields and not (fields[k][0] in TICKERS_TOO or (_is_symbol(name) and fields[k][0] in EVENTS))
+        if name == labels[at][0] or is_field:
             what = "a column of dates or of bars beside columns that name assets"
             refuse_table(grid, what, name, "Remove it, or give a long table, with the asset in a column.")
     wide = tuple(PriceColumn("close", _id(grid, name), grid.columns[k], code) for k, (name, code) in stated.items())
-    return _checked(grid, PriceShape("a wide table, an asset a column", grid.columns[at], wide))
+    return _checked(
+        grid, PriceShape("a wide table, an asset a column", grid.columns[at], wide, is_wide=True, left=left)
+    )
+
+
+def is_figure(name: str, beside: Collection[str] = ()) -> bool:
+    """True for the name of a column that is no price: a figure of an asset beside it, a figure alone, or per cent.
+
+    >>> [is_figure(name, {"SPY"}) for name in ("SPY P/E", "rsi_14", "Change %", "US 3M rate", "RSI", "US Float Rate")]
+    [True, True, True, True, False, False]
+    """
+    is_symbol = _is_symbol(name)
+    if not is_symbol and PER_CENT.search(name.strip().casefold()):
+        return True
+    words = WORDS.findall(plain(name).replace("p e", "pe"))
+    if any(plain(name).startswith(f"{plain(asset)} ") for asset in beside if asset != name):
+        asset = max((one for one in beside if plain(name).startswith(f"{plain(one)} ")), key=len)
+        rest = plain(name)[len(plain(asset)) :].strip()
+        return rest not in FIELD_OF and not FIGURES.isdisjoint(WORDS.findall(rest.replace("p e", "pe")))
+    last = re.split(r"[ _]", name.strip())[-1]
+    return bool(words) and not is_symbol and (FIGURES.issuperset(words) or (len(words) > 1 and last in STRONG))
+
+
+def _is_symbol(name: str) -> bool:
+    return name.isupper() and name.isalpha() and len(name) <= LONGEST_SYMBOL
+
+
+def _assets_and_fields(grid: Grid, stated: Mapping[int, tuple[str, str]]) -> list[PriceColumn]:
+    """The columns of names such as ORRA.Close or Close_ORRA, and closes beside ORRA Volume; [] where none is so named.
+
+    A name has two parts where its asset has a close, in a column of that name or of these two parts.
+    """
+    for last in (True, False):
+        found = {k: _parts(name, last) for k, (name, _) in stated.items()}
+        whole = {name for name, _ in stated.values()}
+        parts = {k: part for k, part in found.items() if part and not (part[0] in whole and part[1] == "close")}
+        of_asset: dict[str, set[str]] = {}
+        for asset, field in parts.values():
+            of_asset.setdefault(asset, set()).add(field)
+        closed = {asset for asset, fields in of_asset.items() if asset in whole or not fields.isdisjoint(PRICES)}
+        several = {asset for asset in closed if asset in whole or len(of_asset[asset]) > 1}
+        split = {k: part for k, part in parts.items() if part[0] in closed}
+        if split and (several or len(split) == len(stated)):
+            named = {k: split.get(k, (name, "close")) for k, (name, _) in stated.items()}
+            return [
+                PriceColumn(field, _id(grid, asset), grid.columns[k], stated[k][1])
+                for k, (asset, field) in named.items()
+            ]
+    return []
+
+
+def _parts(name: str, field_is_last: bool) -> tuple[str, str] | None:
+    """The asset and the field of a name such as ORRA.Adj Close, with the longest field that there is."""
+    places = [match.start() for match in APART.finditer(name)]
+    for at in places if field_is_last else reversed(places):
+        asset, field = (name[:at], name[at + 1 :]) if field_is_last else (name[at + 1 :], name[:at])
+        if asset.strip() and (known := FIELD_OF.get(plain(field))):
+            return asset.strip(), known[0]
+    return None
 
 
 def _bars(
@@ -111,36 +182,39 @@ def _bars(
     """A table with a row for an asset and a session, or for a session where the file is of one asset."""
     best = {field: min(rank for other, rank in fields.values() if other == field) for field, _ in fields.values()}
     used = [k for k, (field, rank) in fields.items() if best[field] == rank]
-    asset = "" if assets is not None else _id(grid, Path(grid.name.removesuffix(".gz")).stem)
+    asset = "" if assets is not None else _id(grid, name_of_one(grid, [stated[k][0] for k in used]))
     columns = tuple(PriceColumn(fields[k][0], asset, grid.columns[k], stated[k][1]) for k in used)
     text = f"bars of one asset, named {asset} after the file" if asset else "a long table, an asset and a session a row"
-    left = _left(name for k, (name, _) in stated.items() if k not in used and k != assets)
-    from_yahoo = any(_plain(name) in YAHOO for name, _ in stated.values())
+    left = tuple(name for k, (name, _) in stated.items() if k not in used and k != assets)
+    for name in left:
+        if "total" not in best and ADJUSTED.search(plain(name)) and "unadj" not in plain(name):
+            what = "adjusted closes, or what they are adjusted by, in a column of a name that is not known"
+            refuse_table(grid, what, name, "Name it Adj Close if it has closes adjusted for dividends, or remove it.")
+    from_yahoo = any(plain(name) in YAHOO for name, _ in stated.values())
     rows_of = None if assets is None else grid.columns[assets]
-    return _checked(grid, PriceShape(text + left, dates, columns, rows_of, from_yahoo))
+    return _checked(grid, PriceShape(text, dates, columns, rows_of, from_yahoo, left=left))
+
+
+def name_of_one(grid: Grid, used: Sequence[str]) -> str:
+    """The name of the one asset of a table: that of its file, or in a frame that of its one column."""
+    is_file = grid.name.lower().endswith(TABLES)
+    return Path(grid.name.removesuffix(".gz")).stem if is_file else (used[0] if len(used) == 1 else grid.name)
 
 
 def _levels(grid: Grid, labels: Mapping[int, tuple[str, ...]], dates: Cells) -> PriceShape:
     """A table with fields above assets, or assets above fields, as yfinance writes it."""
-    fit = [sum(_plain(names[level]) in FIELD_OF for names in labels.values()) for level in (0, 1)]
+    fit = [sum(plain(names[level]) in FIELD_OF for names in labels.values()) for level in (0, 1)]
     level = int(fit[1] > fit[0])
-    fields = {k: FIELD_OF.get(_plain(names[level]), ("", 0))[0] for k, names in labels.items()}
+    fields = {k: FIELD_OF.get(plain(names[level]), ("", 0))[0] for k, names in labels.items()}
     columns = tuple(
         PriceColumn(field, _id(grid, labels[k][1 - level]), grid.columns[k], "") for k, field in fields.items() if field
     )
     if 0 not in labels and any(column.field in PRICES for column in columns):
-        text = "fields and assets in two rows of names" + _left(
-            labels[k][level] for k, field in fields.items() if not field
-        )
-        return _checked(grid, PriceShape(text, dates, columns, from_yahoo=True))
+        left = tuple(labels[k][level] for k, field in fields.items() if not field)
+        shape = PriceShape("fields and assets in two rows of names", dates, columns, from_yahoo=True, left=left)
+        return _checked(grid, shape)
     found = ", ".join(" ".join(names) for names in labels.values())
     refuse_table(grid, "no dates and closes below two rows of names", found, "Put dates first, and name one Close.")
-
-
-def _left(names: Iterable[str]) -> str:
-    """The columns that are left out, as the end of a sentence."""
-    text = ", ".join(dict.fromkeys(names))
-    return f"; left out: {cut(text)}" if text else ""
 
 
 def _checked(grid: Grid, shape: PriceShape) -> PriceShape:
@@ -157,11 +231,6 @@ def refuse_table(grid: Grid, what: str, found: object, fix: str) -> NoReturn:
     raise DataError(f"{grid.name}: {what}: found {quoted(found)}. {fix}")
 
 
-def _plain(label: str) -> str:
-    """A name of a column as the tables above have it: 'Adj. Close', '5. adjusted close' and Adj_Close are alike."""
-    return " ".join(re.sub(r"[_\-/.]+", " ", re.sub(r"^[0-9]+[a-z]?\. *", "", label.casefold())).split())
-
-
 def _unit(label: str) -> tuple[str, str]:
     """A name without the currency in brackets behind it, and its code, or ""."""
     if match := STATED_UNIT.fullmatch(label):
@@ -171,12 +240,7 @@ def _unit(label: str) -> tuple[str, str]:
     return label, ""
 
 
-def asset_fault(name: str) -> str:
-    """The fault that keeps a text from being the id of an asset, "" if there is none."""
-    return name_fault(name) or ("has a quote" if '"' in name else "")
-
-
 def _id(grid: Grid, name: str) -> str:
     if wrong := asset_fault(name):
-        refuse_table(grid, f"the name of an asset {wrong}", name, NAME_FIX)
+        refuse_table(grid, f"the name of an asset {wrong}", name, ASSET_FIX)
     return name

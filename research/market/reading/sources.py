@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -29,9 +29,10 @@ from research.market.cash import (
 from research.market.delisting import exit_note
 from research.market.instruments import exit_rows, instruments_table
 from research.market.market import Market
-from research.market.notes import Note, counted
-from research.market.reading.price_import import import_hint
-from research.market.reading.tables import Table, read_table, table_of
+from research.market.notes import EXTREME_MOVES, Note, counted
+from research.market.reading.grids import read_grid
+from research.market.reading.price_tables import PriceTables, price_tables, prices_alone
+from research.market.reading.tables import Table, frame_grid, read_table, table_of
 
 Missing = Literal["error", "halt"]
 CashSource = Literal["bill"] | float | BillRates | YearlyRates | pd.Series | NDArray[np.float64] | None
@@ -57,9 +58,11 @@ def market_from_frame(
     missing: Missing = "error",
     name: str = "frame",
 ) -> Market:
-    """A market from a wide table of prices: dates down, assets across, empty before an asset is listed.
+    """A market from a table of prices: dates down, assets across, empty before an asset is listed.
 
-    All tables are (T, n) on the dates of `prices`.
+    The tables are (T, n) on the dates of `prices`. In place of a wide one, `prices` may be any table that
+    `rebalance data import` reads, such as bars of one asset or the frame of `yfinance.download`: closes beside adjusted
+    closes, dividends or splits give quotes, bars, volumes and dividends, too, where the arguments give none.
 
     prices : (T, n) total-return (dividend-adjusted) prices, currency per unit, from which the returns are taken; raw
              ones leave dividends out.
@@ -89,19 +92,16 @@ def market_from_frame(
     >>> market.returns.round(4).tolist(), market.tradable[:, 1].tolist()
     ([[0.0, 0.0], [0.01, 0.0], [-0.0099, 0.02]], [False, True, True])
     """
-    return assemble(
-        table_of(prices, name),
-        quotes=None if quotes is None else table_of(quotes, f"{name} (quotes)"),
-        volumes=None if volumes is None else table_of(volumes, f"{name} (volumes)"),
-        bars={bar: table_of(table, f"{name} ({bar})") for bar, table in (bars or {}).items()},
-        dividends=None if dividends is None else table_of(dividends, f"{name} (dividends)"),
-        splits=None if splits is None else table_of(splits, f"{name} (splits)"),
-        cash=cash,
-        instruments=instruments,
-        calendar=calendar,
-        missing=missing,
-        name=name,
-    )
+    given = {
+        "quotes": None if quotes is None else prices_alone(frame_grid(quotes, f"{name} (quotes)")),
+        "volumes": None if volumes is None else table_of(volumes, f"{name} (volumes)"),
+        "bars": {bar: table_of(table, f"{name} ({bar})") for bar, table in (bars or {}).items()},
+        "dividends": None if dividends is None else table_of(dividends, f"{name} (dividends)"),
+        "splits": None if splits is None else table_of(splits, f"{name} (splits)"),
+    }
+    tables = price_tables(frame_grid(prices, name))
+    options = {"cash": cash, "instruments": instruments, "calendar": calendar, "missing": missing, "name": name}
+    return _market(tables, given, options)
 
 
 def market_from_file(
@@ -118,9 +118,9 @@ def market_from_file(
     currency: str = "USD",
     name: str | None = None,
 ) -> Market:
-    """A market from wide CSV or Parquet files: dates in the first column, one column an asset.
+    """A market from files of tables: dates in the first column, one column an asset, or as `market_from_frame` says.
 
-    path        : file of the prices.
+    path        : file of the prices, of the kinds of `read_grid`.
     quotes      : file of the same form and dates; it may be `path` itself.
     volumes     : file of the same form and dates, units a day.
     dividends   : file of the same form and dates, currency per unit.
@@ -135,33 +135,39 @@ def market_from_file(
     """
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ConfigError(f"currency is {currency!r}: write its code of three capital letters, such as EUR.")
+    given = {
+        "quotes": None if quotes is None else prices_alone(read_grid(Path(quotes))),
+        "volumes": None if volumes is None else read_table(volumes),
+        "dividends": None if dividends is None else read_table(dividends),
+        "splits": None if splits is None else read_table(splits),
+    }
+    name = Path(path).name.partition(".")[0] if name is None else name
+    notes = (Note(ONE_SERIES.format(Path(path).name), warning=True),) if _is_one(path, quotes) else ()
+    options = {"cash": cash, "instruments": instruments, "calendar": calendar, "missing": missing, "name": name}
+    return _market(price_tables(read_grid(Path(path))), given, {**options, "currency": currency, "notes": notes})
+
+
+def _market(tables: PriceTables, given: Mapping[str, Any], options: dict[str, Any]) -> Market:
+    """The market of the tables that one table of prices gives, and of those that are given beside it."""
+    beside = {name: getattr(tables, name) for name in ("quotes", "volumes", "bars", "dividends", "splits")}
+    table, basis = options["instruments"], options.get("currency", "USD")
+    told: dict[str, Any] = {"adjustment": tables.adjustment} if tables.adjustment else {}
+    if tables.currency:
+        told["currency"] = [tables.currency.get(name, basis) for name in tables.prices.names]
+    if told and table is None:
+        options["instruments"] = instruments_table(tables.prices.names, **({"currency": basis} | told))
+    elif told and set(map(str, table.index)) == set(tables.prices.names):
+        rows = instruments_table(tables.prices.names, **told).loc[list(map(str, table.index))]
+        options["instruments"] = table.assign(**{name: rows[name].tolist() for name in told if name not in table})
+    notes = (*options.pop("notes", ()), *tables.notes)
     return assemble(
-        _read_prices(Path(path)),
-        quotes=None if quotes is None else read_table(quotes),
-        volumes=None if volumes is None else read_table(volumes),
-        dividends=None if dividends is None else read_table(dividends),
-        splits=None if splits is None else read_table(splits),
-        cash=cash,
-        instruments=instruments,
-        calendar=calendar,
-        missing=missing,
-        currency=currency,
-        name=Path(path).name.partition(".")[0] if name is None else name,
-        notes=(Note(ONE_SERIES.format(Path(path).name), warning=True),) if _is_one(path, quotes) else (),
+        replace(tables.prices, notes=()), **beside | {k: v for k, v in given.items() if v}, **options, notes=notes
     )
 
 
 def _is_one(path: str | Path, quotes: str | Path | None) -> bool:
     """True if the quotes are those prices of a file from which returns come."""
     return quotes is not None and Path(path).resolve() == Path(quotes).resolve()
-
-
-def _read_prices(path: Path) -> Table:
-    """The table of a file; a refusal names the command that reads what this door does not."""
-    try:
-        return read_table(path)
-    except DataError as error:
-        raise DataError(f"{error}{import_hint(path)}") from error
 
 
 def assemble(
@@ -216,7 +222,7 @@ def assemble(
     returns = _returns(prices.cells, tradable, bool(gaps))
     earned, cash_notes = _cash(cash, prices.days, calendar, currency)
     tables = [table for table in (prices, quotes, volumes, dividends, splits) if table is not None]
-    of_files = dict.fromkeys(Note(text, warning=True) for table in tables for text in table.notes)
+    of_files = dict.fromkeys(note for table in tables for note in table.notes)
     notes = (*notes, *of_files, *cash_notes, *gaps, *_extreme_moves(prices, returns))
     if not scheduled:
         notes += _off_schedule(prices, calendar)
@@ -371,7 +377,7 @@ def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
         widest = int(np.argmax(np.abs(returns[:, i])))
         text = (
             f"{prices.names[i]} moved by more than {percent(EXTREME, 0)} on {counted(len(days), 'session')}, most on "
-            f"{prices.days[widest]} ({percent(returns[widest, i], signed=True)}): look for a split or a wrong price."
+            f"{prices.days[widest]} ({percent(returns[widest, i], signed=True)}): {EXTREME_MOVES}."
         )
         notes.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
     return tuple(notes)

@@ -19,7 +19,8 @@ from research.market.calendars import session_after
 from research.market.currency import may_be
 from research.market.notes import counted
 from research.market.plausible import SPLIT_RETURN, far_closes
-from research.market.reading.cell_forms import Cells, days_of
+from research.market.reading.cells import Cells
+from research.market.reading.days import days_of
 from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"

@@ -17,7 +17,9 @@ from foundation.arrays import Array, frozen
 from foundation.errors import DataError
 from foundation.files import sha256_of
 from research.market import Market
-from research.market.reading.tables import Table, read_table
+from research.market.reading.grids import read_grid
+from research.market.reading.price_tables import price_tables
+from research.market.reading.tables import Table
 from research.portfolio.file.document import Document
 from research.portfolio.file.kinds import Text, record
 from research.portfolio.file.settings import read
@@ -104,7 +106,7 @@ def _from_file(document: Document, market: Market, keys: SeriesKeys, test_start:
     path, file = ("benchmark",), keys.file
     where = document.folder / file
     try:
-        table = read_table(where)
+        table = price_tables(read_grid(where)).prices
     except DataError as error:
         document.refuse(path, f"the series cannot be read: {str(error).rstrip('.')}", file, "Correct the file.")
     column = _column(document, table, keys.column)

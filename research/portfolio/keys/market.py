@@ -7,7 +7,7 @@ from typing import Any
 from foundation.arguments import did_you_mean
 from research.market import EMBEDDED, Market, load_market, with_facts
 from research.market.indicators import INDICATORS, Indicator
-from research.market.reading.price_import import import_hint
+from research.market.reading.grids import A_TABLE, TABLES
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.settings import build, named, plain, read
@@ -35,10 +35,9 @@ def market_reader(document: Document) -> Callable[[], Market]:
     source, facts = str(keys.file), _facts(document, keys.facts or {}, folder)
     options = plain(keys, without=("file", "facts", "cash", "known_on", "rows"))
     options |= {key: folder / options[key] for key in ("quotes", "volumes") if key in options}
-    if not keys.of_store and source not in EMBEDDED and Path(source).suffix.lower() not in (".csv", ".gz", ".parquet"):
+    if not keys.of_store and source not in EMBEDDED and not source.lower().endswith(TABLES):
         known = did_you_mean(source, EMBEDDED).removesuffix(".")
-        fix = f"{known}, or a path to a .csv or .parquet file.{import_hint(folder / source)}"
-        document.refuse(path, "unknown market", source, fix)
+        document.refuse(path, "unknown market", source, f"{known}, or {A_TABLE}.")
 
     def loaded() -> Market:
         cash = None if keys.of_store else cash_source(document, keys)

@@ -16,8 +16,8 @@ from pydantic import Field
 
 from foundation.arguments import did_you_mean
 from foundation.errors import ConfigError
+from foundation.files import DATA
 from research.market import Market
-from research.market.reading.tables import DATA
 from research.portfolio.file.document import Document, read_document
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import Day, Text, Told, checked, record

@@ -1,6 +1,7 @@
 """Targets from tables made elsewhere: the latest row that is known, and scores mapped to weights by hand."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from simulated import every_day
 
 from backtests.engine import backtest
 from foundation.errors import ConfigError, DataError
-from research.accounting import Costs
+from research.accounting import Costs, Hold, Trade, View
 from research.allocation import FixedWeights, Signals, target_path
 from research.allocation.signals import read_signals
 from research.market import Market
@@ -103,7 +104,7 @@ def test_a_row_of_a_day_without_a_session_is_known_at_the_next_close(market: Mar
     ],
 )
 def test_a_row_is_mapped_by_hand(market: Market, mapping: str, scores: list[float], wanted: list[float]) -> None:
-    held = Signals(frame({"2020-01-02": scores}), mapping)  # type: ignore[arg-type]
+    held = Signals(frame({"2020-01-02": scores}), mapping, empty="zero")  # type: ignore[arg-type]
     assert held.target(market.past(30)).tolist() == pytest.approx(wanted, abs=1e-15)
 
 
@@ -142,15 +143,12 @@ def test_an_old_row_gives_no_target(market: Market) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (
-            ["2019-01-02,60,40"],
-            r"sum to 100 on 2019-01-02 \(signals\.csv, line 2\)\. Give fractions of NAV .* 0\.6 for",
-        ),
-        (["2019-01-02,0.6,x"], r"not a number for B on 2019-01-02 \(signals\.csv, line 2\): found 'x'\. Write a plain"),
-        (["2019-01-02,0.6,inf"], r"not a finite number for B on 2019-01-02 \(signals\.csv, line 2\): found inf"),
-        (["01/02/2019,0.6,0.4"], r"not a date in signals\.csv, line 2: found 01/02/2019\. Write dates as YYYY-MM-DD"),
-        (["2019-01-03,0.6,0.4", "2019-01-02,0.6,0.4"], r"2019-01-02 stands after a later date in signals\.csv, line 3"),
-        ([], r"signals\.csv has too few rows of data: found 0\. Give 1 at least"),
+        (["2019-01-02,60,40"], r"sum to 100 on 2019-01-02 \(signals\.csv, row 2\)\. Give fractions of NAV .* 0\.6 for"),
+        (["2019-01-02,0.6,x"], r"signals\.csv, row 2, column 'B': not a number: found 'x'\. Write it"),
+        (["2019-01-02,0.6,inf"], r"signals\.csv, row 2, column 'B': not a number: found 'inf'"),
+        (["01/02/2019,0.6,0.4"], r"row 2, column 'date': all dates read two ways"),
+        (["2019-01-02,0.6,0.4", "2019-01-02,0.5,0.5"], r"2019-01-02 appears twice in signals\.csv, row 3"),
+        ([], r"signals\.csv has 1 row of names above 0 rows"),
     ],
 )
 def test_a_mistake_of_a_file_has_its_place(tmp_path: Path, lines: list[str], said: str) -> None:
@@ -180,3 +178,58 @@ def test_tables_of_other_content_are_other_allocations(market: Market) -> None:
     one, same, other = (weights_on(market, 7, seed) for seed in (1, 1, 2))
     assert Signals(one) == Signals(same) != Signals(other)
     assert hash(Signals(one)) == hash(Signals(same))
+
+
+# -- empty cells -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EachDay:
+    """A rule whose arrays nobody asks for."""
+
+    rule: Calendar
+    allocation: Signals
+
+    def decide(self, view: View) -> Hold | Trade:
+        return self.rule.decide(view)
+
+
+def orders_at_month_ends(market: Market) -> pd.DataFrame:
+    """Weights that sum to 1 on the last day of each month, and empty rows on all others."""
+    table = weights_on(market, 1).div(weights_on(market, 1).sum(axis=1), axis=0)
+    ends = table.groupby(table.index.to_period("M")).tail(1)
+    return ends.reindex(table.index)
+
+
+def test_empty_weights_are_refused_until_the_table_says_what_they_mean(market: Market) -> None:
+    table = orders_at_month_ends(market)
+    count = int(table.isna().to_numpy().sum())
+    with pytest.raises(DataError, match=rf"has {count} empty cells of 900\. State what they mean: `empty: zero`"):
+        Signals(table)
+    with pytest.raises(ConfigError, match="empty of Signals is 'hold': use one of zero, no_order"):
+        Signals(table, empty="hold")  # type: ignore[arg-type]
+    some = table.copy()
+    some.iloc[40] = [0.5, np.nan, 0.5]
+    with pytest.raises(
+        DataError, match=r"some weights of \S+ are empty \(the frame of signals, row 40\): found 1 of 3"
+    ):
+        Signals(some, empty="no_order")
+
+
+@pytest.mark.parametrize("empty", ["zero", "no_order"])
+def test_wealth_is_the_closed_form_of_what_empty_means(market: Market, empty: str) -> None:
+    table = orders_at_month_ends(market)
+    first = int(np.flatnonzero(table.notna().all(axis=1))[0])
+    held = Signals(table, empty=empty)  # type: ignore[arg-type]
+    played = backtest(market, Calendar(held, "day"), Costs.bps(3), start=market.dates[first + 1], nav=1.0)
+    slow = backtest(market, EachDay(Calendar(held, "day"), held), Costs.bps(3), start=market.dates[first + 1], nav=1.0)
+    assert np.array_equal(played.ledger.nav, slow.ledger.nav)
+    weights, wealth = table.iloc[first].to_numpy(), [1.0]
+    for t in range(first + 1, len(market.dates)):
+        grown = weights * (1.0 + market.returns[t])
+        cash = (1.0 - weights.sum()) * (1.0 + market.cash[t])
+        wealth.append(wealth[-1] * (grown.sum() + cash))
+        asked = table.iloc[t - 1].to_numpy() if t - 1 > first else np.full(3, np.nan)
+        drifted = grown / (grown.sum() + cash)
+        weights = drifted if np.isnan(asked).all() and (empty == "no_order" or t - 1 <= first) else np.nan_to_num(asked)
+    np.testing.assert_allclose(played.ledger.nav, wealth, rtol=1e-12)

@@ -183,8 +183,9 @@ def test_a_malformed_market_file_is_refused_in_a_sentence(tmp_path: Path) -> Non
     assert found["loaded"] > 10
 
 
-def test_a_parquet_file_with_several_levels_of_labels_is_refused(tmp_path: Path) -> None:
+def test_a_parquet_file_with_dates_in_two_levels_is_read_by_the_first(tmp_path: Path) -> None:
     frame, path = table(random.Random(1)), tmp_path / "prices.parquet"
     frame.set_index(frame.index.rename("day"), append=True).to_parquet(path)
-    with pytest.raises(DataError, match=r"prices\.parquet has labels of several levels: found rows \['date', 'day'\]"):
-        load_market(path)
+    market = load_market(path)
+    assert market.assets == ("A", "B", "C")
+    assert any("left out: day" in note for note in market.notes)

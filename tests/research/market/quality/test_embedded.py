@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foundation.files import DATA
 from research.market import Market, delist, load_market
 from research.market.quality import Quality, check, check_market, differences, known_of
 from research.market.quality.report import AGREEMENT
-from research.market.reading.tables import DATA
 from research.market.store import Known
 
 

@@ -58,11 +58,15 @@ def test_of_two_splits_that_move_closes_otherwise_one_is_refused() -> None:
         as_quoted(bars(close=[500, 500, 125], split=[1, 2, 4]), None, from_yahoo=False)
 
 
-def test_a_split_without_a_column_is_refused_and_no_dividend() -> None:
+def test_a_split_without_a_column_is_that_of_the_adjusted_closes_and_another_move_is_refused() -> None:
+    quoted, adjustment, notes = as_quoted(
+        bars(close=[499.23, 129.04], total=[124.8075, 129.04]), None, from_yahoo=False
+    )
+    assert (quoted.numbers["split"].tolist(), adjustment) == ([1.0, 4.0], "raw")
+    assert not quoted.numbers["dividend"].any()
+    assert "Splits of" in notes[0]
     with pytest.raises(DataError, match="row 3: two adjustments in one series: Close moves apart from Adj Close"):
-        as_quoted(bars(close=[499.23, 129.04], total=[124.8075, 129.04]), None, from_yahoo=False)
-    with pytest.raises(DataError, match="row 3: two adjustments in one series: Close moves apart from Adj Close"):
-        as_quoted(bars(close=[10, 100], total=[100, 100]), None, from_yahoo=False)
+        as_quoted(bars(close=[10, 17], total=[100, 100]), None, from_yahoo=False)
 
 
 def test_the_rounding_of_adjusted_closes_is_no_dividend() -> None:

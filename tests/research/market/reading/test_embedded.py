@@ -344,7 +344,7 @@ def test_cash_after_the_bill_ends_is_nothing_and_a_warning_says_so(leavers: Mark
 # -- by name or by path ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["multi_asset", "prices.xlsx", ""])
+@pytest.mark.parametrize("name", ["multi_asset", "prices.doc", ""])
 def test_unknown_market_is_refused_with_the_names_there_are(name: str) -> None:
     with pytest.raises(ConfigError, match="Use multi_asset_daily, us_etf_ohlcv, etf_dividends, sp500_20, stocks"):
         load_market(name)

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from foundation.errors import ConfigError, DataError
+from foundation.files import DATA
 from research.market import Market, instruments_table, load_market
 from research.market.calendars import sessions
 from research.market.reading.from_store import RATE_SESSIONS, StoredLine, market_from_store
-from research.market.reading.tables import DATA
 from research.market.repairs import read_repairs
 from research.market.rows import price_rows
 from research.market.store import PriceStore

@@ -35,7 +35,7 @@ def test_unadjusted_quotes_give_returns_quotes_bars_volumes_and_income(group_by,
     assert np.array_equal(market.bars["open"], QUOTES - 0.5)
     assert np.array_equal(market.dividends, DIVIDENDS)
     assert set(market.instruments["adjustment"]) == {
-        "returns: adjusted for dividends and splits; quotes: adjusted for splits"
+        "returns: splits and dividends; quotes: as traded"
     }
 
 
@@ -48,7 +48,7 @@ def test_it_equals_the_market_of_the_tables_that_it_holds(days):
         volumes=tables["Volume"],
         bars={bar: tables[bar.capitalize()] for bar in ("open", "high", "low")},
         instruments=instruments_table(
-            ["AGG", "SPY"], adjustment="returns: adjusted for dividends and splits; quotes: adjusted for splits"
+            ["AGG", "SPY"], adjustment="returns: splits and dividends; quotes: adjusted for splits, not for dividends"
         ),
     )
     assert market_from_yfinance(frame).fingerprint == own.fingerprint
@@ -67,7 +67,7 @@ def test_adjusted_closes_give_returns_and_no_quotes_and_it_is_said(days):
     assert market.dividends is None
     assert np.array_equal(market.volumes, QUOTES * 10.0)
     [note] = [note for note in market.notes if note.warning]
-    assert "Download with auto_adjust=False" in note
+    assert "auto_adjust=False" in note
 
 
 def test_instruments_and_names_are_taken_and_a_gap_is_refused_or_a_halt(days):
@@ -94,6 +94,6 @@ def test_a_frame_without_closes_is_refused(days):
         market_from_yfinance(downloaded(days).drop(columns="Close", level="Price"))
 
 
-def test_dates_with_a_zone_are_refused_with_the_way_out(days):
-    with pytest.raises(DataError, match=r"carries a zone .*Use dates.tz_localize\(None\)"):
-        market_from_yfinance(downloaded(days.tz_localize("America/New_York")))
+def test_dates_with_a_zone_are_the_sessions_of_that_zone(days):
+    there = downloaded(days.tz_localize("America/New_York"))
+    assert market_from_yfinance(there).fingerprint == market_from_yfinance(downloaded(days)).fingerprint

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from foundation.errors import DataError
+from foundation.files import DATA
 from research.market.calendars import sessions
 from research.market.reading.embedded import EXIT_SECTORS, MULTI_ASSET_CLASSES, SP500_SECTORS, US_ETF_CLASSES
 from research.market.reading.known_instruments import INSTRUMENT_KINDS, Instrument, isin, known_instruments
-from research.market.reading.tables import DATA
 from research.portfolio.holdings.broker_tables import CURRENCIES
 
 KNOWN = known_instruments()

@@ -63,7 +63,7 @@ def test_symbols_that_are_words_of_bars_or_dates_or_numbers_are_assets(write: Ca
     assert understand(write(",LOW,OPEN,DAY,7203", "2020-01-02,1,2,3,4")).bars.assets == ("7203", "DAY", "LOW", "OPEN")
 
 
-@pytest.mark.parametrize("name", ["Volume", "Dividends", "Adj Close", "Date"])
+@pytest.mark.parametrize("name", ["Volume", "Dividends", "Adj Close"])
 def test_a_column_of_bars_or_dates_beside_assets_is_refused(write: Callable[..., Path], name: str) -> None:
     with pytest.raises(DataError, match=f"beside columns that name assets: found '{name}'"):
         understand(write(f"Date,SPY,QQQ,{name}", "2020-01-02,1,2,3"))

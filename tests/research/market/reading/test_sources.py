@@ -97,9 +97,14 @@ def test_price_of_zero_or_less_is_refused(make: Callable[..., Market], price: fl
         make({"A": [1.0, 1.0, price, 1.0, 1.0]})
 
 
-def test_column_without_any_price_is_refused(make: Callable[..., Market]) -> None:
-    with pytest.raises(DataError, match="B has no price at all in frame"):
-        make({"A": [1.0] * 5, "B": [NONE] * 5})
+def test_column_without_any_price_is_left_out_and_said_and_a_table_of_these_is_refused(
+    make: Callable[..., Market],
+) -> None:
+    with pytest.raises(DataError, match="A has no price at all in frame"):
+        make({"A": [NONE] * 5, "B": [NONE] * 5})
+    market = make({"A": [1.0] * 5, "B": [NONE] * 5})
+    assert market.assets == ("A",)
+    assert any("left out: B" in note for note in market.notes)
 
 
 def test_unknown_treatment_of_gaps_is_refused(make: Callable[..., Market]) -> None:
@@ -307,12 +312,12 @@ def test_file_may_be_its_own_quotes(write: WriteText) -> None:
 
 def test_missing_price_in_a_file_is_named_by_its_line(write: WriteText) -> None:
     path = write(*LINES[:3], "2022-12-30,99.9,")
-    with pytest.raises(DataError, match=r"price missing for NEW on 2022-12-30 \(prices.csv, line 4\): found nan"):
+    with pytest.raises(DataError, match=r"price missing for NEW on 2022-12-30 \(prices.csv, row 4\): found nan"):
         load_market(path)
 
 
 def test_last_line_cut_short_is_not_taken_for_a_price(write: WriteText) -> None:
-    with pytest.raises(DataError, match=r"row 4: another number of values than of names: found 2"):
+    with pytest.raises(DataError, match=r"row 4: another number of cells than the header: found 2"):
         load_market(write(*LINES[:3], "2022-12-30,99.9"))
 
 

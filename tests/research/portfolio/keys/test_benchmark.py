@@ -95,7 +95,7 @@ def test_the_settings_make_the_same_benchmark_and_know_another_file(desk, tmp_pa
         ),
         (
             lambda f: f.assign(World=f["World"].where(f.index != DAYS[3000])),
-            r"has no level for World on 2019-06-26 \(world\.csv, line 3002\)",
+            r"has no level for World on 2019-06-26 \(world\.csv, row 3002\)",
         ),
         (lambda f: f.pct_change().fillna(0.0), r"has the level .*Give levels above zero, such as closes: they are not"),
     ],

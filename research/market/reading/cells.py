@@ -1,12 +1,11 @@
-"""Days and numbers in columns of cells, whatever the form in which people write them.
+"""Columns of cells, and their numbers, whatever the form in which people write them.
 
-A form is taken from a whole column and never from one cell: what reads two ways in every row is refused.
+The sign before decimals is taken from all columns of a table: what reads two ways in every row is refused.
 """
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NoReturn
@@ -18,31 +17,16 @@ from foundation.arguments import LARGEST_NUMBER
 from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.table_files import cell_text, decimal_sign, fault, may_be_thousands, number
-from research.market.calendars import Days
 from research.market.currency import CURRENCIES, SIGNS
-from research.market.rows import FIRST_DAY, HUNDREDTHS, LAST_DAY
+from research.market.rows import HUNDREDTHS
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-MIDNIGHT = re.compile(
-    r"(?:[T ] ?(?:0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM))(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?", re.IGNORECASE
-)
-TIME = re.compile(r"(.*[0-9])([T ] ?[0-9]{1,2}:[0-9]{2}.*)", re.IGNORECASE)
-FORMS = {
-    "year-month-day": re.compile(r"(?P<y>[0-9]{4})(?P<sign>[-/.])(?P<m>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})"),
-    "yearmonthday": re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})"),
-    "two ways": re.compile(r"(?P<p>[0-9]{1,2})(?P<sign>[-/.])(?P<q>[0-9]{1,2})(?P=sign)(?P<y>[0-9]{4})"),
-    "day month year": re.compile(r"(?P<d>[0-9]{1,2})[ -]?(?P<m>[A-Za-z]{3})[a-z]*\.?,?[ -]?(?P<y>[0-9]{4})"),
-    "month day, year": re.compile(r"(?P<m>[A-Za-z]{3})[a-z]*\.? (?P<d>[0-9]{1,2}),? (?P<y>[0-9]{4})"),
-    "days since 1899-12-30": re.compile(r"(?P<serial>[1-9][0-9]{4})(?:\.0+)?"),
-}
-SERIAL_ORIGIN = date(1899, 12, 30).toordinal()  # of the serial days of spreadsheets, from March 1900 on
-DATE_ORDERS = {"dmy": "day{0}month{0}year", "mdy": "month{0}day{0}year"}
-NO_VALUE = frozenset(("na", "nan", ".", "#n/a n/a", "#n/a"))  # FRED writes a point, pandas nan
+NO_VALUE = frozenset(
+    ("na", "n.a.", "n.a", "nan", "nat", "<na>", ".", "..", "#n/a n/a", "#n/a", "#value!", "n/d")
+)  # FRED: .
 UNITS_APART = re.compile(r"\s*(GBp|ZAc|(?<=[0-9 ])[p%]$)\s*")  # which other tables of numbers do not have
 MULTIPLES = {"K": 1e3, "M": 1e6, "B": 1e9}  # after a volume
 PLAIN_SIGNS = {sign: frozenset("0123456789eE+-" + sign) for sign in ".,"}  # of numbers without separators
 ONES = str.maketrans("123456789", "1" * 9)  # numbers of one shape prove the same
-DATE_FIX = "Write dates as YYYY-MM-DD, and one form in all rows."
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,95 +48,8 @@ class Cells:
         """Raise DataError for a cell, with its place and value."""
         values = self.entries
         found = values.iloc[row] if isinstance(values, pd.Series) else values[row]
+        found = found.item() if isinstance(found, np.generic) else found
         raise DataError(fault(self.file, self.lines[row], self.label, what, found, fix))
-
-
-# -- days ------------------------------------------------------------------------------------------------------------
-
-
-def reads_as_day(value: object) -> bool:
-    """True if a cell may be a day in one of the known forms.
-
-    >>> [reads_as_day(text) for text in ("29.12.2022", "20221229", "Dec 29, 2022", "44924", "SPY", "383.44")]
-    [True, True, True, True, False, False]
-    """
-    return bool(_form(value)[0])
-
-
-def days_of(cells: Cells, order: str | None = None) -> tuple[Days, str]:
-    """(R,) the days of a column, and their form in words.
-
-    order  : "dmy" or "mdy", for dates such as 03/04/2020; None where one of the dates tells which it is.
-    Raises : DataError for a cell that is no day, carries a time, or is written otherwise than the first, and for dates
-             that read two ways in every row.
-    """
-    column = cells.entries if isinstance(cells.entries, pd.Series) else pd.Series(cells.entries, dtype=object)
-    codes, unique = pd.factorize(column)
-    if (codes < 0).any():
-        cells.refuse(int(np.argmax(codes < 0)), "no date", DATE_FIX)
-    rows = [int(row) for row in np.unique(codes, return_index=True)[1]]  # the first of each day
-    parts = [_form(value) for value in unique]
-    form = parts[0][0]
-    for row, (own, _) in zip(rows, parts, strict=True):
-        if own == "time":
-            cells.refuse(row, "a date carries a time", "Give one row a session, dated without a time.")
-        if not own or own != form:
-            cells.refuse(row, "a date of another form than the first" if own and form else "no date", DATE_FIX)
-    keys = [key for _, key in parts]
-    if form.startswith("two ways"):
-        keys, form = _ordered(cells, rows, keys, form[-1], order)
-    days = []
-    for row, key in zip(rows, keys, strict=True):
-        try:
-            days.append(pd.Timestamp(date(*key) if len(key) == 3 else date.fromordinal(SERIAL_ORIGIN + key[0])))
-        except ValueError:
-            cells.refuse(row, f"no date as {form}", "Correct it; `dates` states the order, dmy or mdy.")
-        if not FIRST_DAY <= days[-1] <= LAST_DAY:
-            cells.refuse(row, "a date out of bounds", f"Give dates of {FIRST_DAY.year} to {LAST_DAY.year}.")
-    return pd.DatetimeIndex(days).to_numpy().astype("datetime64[D]")[codes], form
-
-
-def _ordered(
-    cells: Cells, rows: Sequence[int], keys: Sequence[tuple[int, ...]], sign: str, order: str | None
-) -> tuple[list[tuple[int, ...]], str]:
-    """Year, month and day of each key, two numbers and a year, and the order in words."""
-    proofs = {
-        name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(DATE_ORDERS)
-    }
-    if all(proofs.values()):
-        what = "day and month stand in another order than in rows above"
-        cells.refuse(max(first for first, *_ in proofs.values()), what, DATE_FIX)
-    proved = order or next((name for name in DATE_ORDERS if proofs[name]), None)
-    both = [row for row, key in zip(rows, keys, strict=True) if key[0] != key[1]]
-    if proved is None and sign != "." and both:
-        what = "all dates read two ways, as day and month or as month and day"
-        cells.refuse(both[0], what, "State dmy or mdy as `dates` (`rebalance data import --dates`).")
-    order = proved or "dmy"
-    return [(y, q, p) if order == "dmy" else (y, p, q) for p, q, y in keys], DATE_ORDERS[order].format(sign)
-
-
-def _form(value: object) -> tuple[str, tuple[int, ...]]:
-    """The form of a cell's day, "" where it is none and "time" where it has one, and its numbers."""
-    if isinstance(value, date):
-        timed = isinstance(value, datetime) and value.time() != datetime.min.time()
-        return "time" if timed else "cells of dates", (value.year, value.month, value.day)
-    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
-    if (parted := TIME.fullmatch(text)) is not None:
-        text = parted[1]
-        if not MIDNIGHT.fullmatch(parted[2]):
-            return "time", ()
-    for form, written in FORMS.items():
-        if match := written.fullmatch(text):
-            found = match.groupdict()
-            if "serial" in found:
-                return form, (int(found["serial"]),)
-            if "p" in found:
-                return f"{form} {found['sign']}", (int(found["p"]), int(found["q"]), int(found["y"]))
-            month = found["m"].casefold()
-            if not month.isdigit() and month not in MONTHS:
-                return "", ()
-            return form, (int(found["y"]), MONTHS.index(month) + 1 if month in MONTHS else int(month), int(found["d"]))
-    return "", ()
 
 
 # -- numbers ---------------------------------------------------------------------------------------------------------

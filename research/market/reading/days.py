@@ -1,0 +1,352 @@
+"""Days in a column of cells, whatever the form in which people write them.
+
+A form is taken from the whole column and never from one cell: what reads two ways in every row is refused. A moment is
+the day of its row where a table has one row a day at one local time: what is written in UTC is read in the time zone in
+which this holds.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from foundation.arrays import Array, Mask
+from foundation.errors import ConfigError
+from research.market.calendars import Days, sessions
+from research.market.reading.cells import Cells
+from research.market.rows import FIRST_DAY, LAST_DAY
+
+# The first letters of the months in English, German, French, Spanish, Italian, Portuguese and Dutch.
+MONTHS = (
+    "jan ene gen", "feb fev fevr", "mar mrz maer maa", "apr avr abr", "may mai mag mei", "jun juin giu",
+    "jul juil lug", "aug aou ago", "sep set", "oct okt ott out", "nov", "dec dez dic",
+)  # fmt: skip
+MONTH_OF = {letters: month for month, names in enumerate(MONTHS, 1) for letters in names.split()}
+TIME = re.compile(
+    r"(?P<day>.*[0-9])(?:[T ]|, ?) ?(?P<h>[0-9]{1,2})(?::(?P<m>[0-9]{2})(?::(?P<s>[0-9]{2}(?:\.[0-9]+)?))?| (?=[AP]M))"
+    r" ?(?P<half>[AP]M)? ?(?P<zone>Z|[A-Z]{2,5}|[+-][0-9]{2}(?::?[0-9]{2})?)?",
+    re.IGNORECASE,
+)
+COMPACT = re.compile(r"([0-9]{8})[T ]([0-9]{2})([0-9]{2})([0-9]{2})(Z?)")  # 20240102T160000Z
+WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]? ", re.IGNORECASE)
+UTC = frozenset(("z", "utc", "gmt", "+00", "+0000"))
+NUMBERS_OF_DAYS = r"(?P<y>[0-9]{4})(?P<sign>[-/.])(?P<m>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})"
+FORMS = {
+    "year-month-day": re.compile(NUMBERS_OF_DAYS),
+    "yearmonthday": re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})"),
+    "two ways": re.compile(r"(?P<p>[0-9]{1,2})(?P<sign>[-/.])(?P<q>[0-9]{1,2})(?P=sign)(?P<y>[0-9]{4}|[0-9]{2})"),
+    "day month year": re.compile(
+        r"(?P<d>[0-9]{1,2})\.?[ /-]?(?P<m>[^\W\d_]{3,})\.?,?[ /-]?(?P<y>[0-9]{4}|(?<![0-9])[0-9]{2})"
+    ),
+    "month day, year": re.compile(r"(?P<m>[^\W\d_]{3,})\.? (?P<d>[0-9]{1,2}),? (?P<y>[0-9]{4}|[0-9]{2})"),
+    "year month day": re.compile(r"(?P<y>[0-9]{4})[ /-](?P<m>[^\W\d_]{3,})\.?[ /-](?P<d>[0-9]{1,2})"),
+    "days since 1899-12-30": re.compile(r"(?P<serial>[1-9][0-9]{4}(?:\.[0-9]+)?)"),
+    "seconds since 1970": re.compile(r"(?P<unix>[1-9][0-9]{8,9})(?:\.0+)?"),
+    "milliseconds since 1970": re.compile(r"(?P<unix>[1-9][0-9]{8,9}[0-9]{3})(?:\.0+)?"),
+    "microseconds since 1970": re.compile(r"(?P<unix>[1-9][0-9]{8,9}[0-9]{6})"),
+    "nanoseconds since 1970": re.compile(r"(?P<unix>[1-9][0-9]{8,9}[0-9]{9})"),
+    "month": re.compile(r"[0-9]{4}-?(?:[0-9]{2}|[MQ][0-9]{1,2})|[0-9]{2}/[0-9]{4}|[^\W\d_]{3,}\.? [0-9]{4}"),
+}
+UNIX_DIGITS = {"seconds": 0, "milliseconds": 3, "microseconds": 6, "nanoseconds": 9}
+SERIAL_ORIGIN, UNIX_ORIGIN = datetime(1899, 12, 30), datetime(1970, 1, 1)  # serial days of spreadsheets, from 1900-03
+DATE_ORDERS = {"dmy": "day{0}month{0}year", "mdy": "month{0}day{0}year"}
+CENTURY = 69  # the first year of two digits that is one of 19.., as POSIX has it
+ZONES = ("America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Shanghai", "Australia/Sydney")
+USUAL = 0.9  # of rows, that are of one time of day: others are of short sessions
+DATE_FIX = "Write dates as YYYY-MM-DD, and one form in all rows."
+TIME_FIX = "Give one row a session, dated without a time."
+PERIOD_FIX = (
+    "Date each row by the last session of its period: frame.index = last_sessions(frame.index), with "
+    "`from research.market import last_sessions`."
+)
+
+
+class ReadDays(NamedTuple):
+    """The days of a column.
+
+    days : (R,).
+    form : their form in words.
+    said : what was taken for a day that is more than one, in sentences without their subject.
+    """
+
+    days: Days
+    form: str
+    said: tuple[str, ...] = ()
+
+
+class _Stamp(NamedTuple):
+    """A cell: its form, "" for no day; the numbers of its day; seconds after midnight, NaN without; if it is in UTC."""
+
+    form: str
+    key: tuple[int, ...] = ()
+    seconds: float = np.nan
+    utc: bool = False
+
+
+def reads_as_day(value: object) -> bool:
+    """True if a cell may be a day in one of the known forms.
+
+    >>> [reads_as_day(text) for text in ("29.12.2022", "20221229", "Dec 29, 2022", "44924", "SPY", "383.44")]
+    [True, True, True, True, False, False]
+    """
+    return _stamp(value).form not in ("", "month")
+
+
+def days_of(cells: Cells, order: str | None = None) -> ReadDays:
+    """The days of a column.
+
+    order  : "dmy" or "mdy", for dates such as 03/04/2020; None where one of the dates tells which it is.
+    Raises : DataError for a cell that is no day or is written otherwise than the first, for dates that read two ways in
+             every row, for months and quarters, and for moments that are not one a day at one local time.
+    """
+    is_series = isinstance(cells.entries, pd.Series)
+    column: pd.Series = cells.entries if is_series else pd.Series(cells.entries, dtype=object)
+    if isinstance(column.dtype, pd.PeriodDtype):
+        if not str(column.dtype.freq.freqstr).startswith(("D", "B")):
+            cells.refuse(0, "a period, and no day", PERIOD_FIX)
+        column = pd.Series(column.dt.to_timestamp())
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+        return _of_stamps(cells, column)
+    codes, unique = pd.factorize(column)
+    if (codes < 0).any():
+        cells.refuse(int(np.argmax(codes < 0)), "no date", DATE_FIX)
+    rows = [int(row) for row in np.unique(codes, return_index=True)[1]]  # the first of each day
+    stamps = [_stamp(value) for value in unique]
+    form = stamps[0].form
+    for row, stamp in zip(rows, stamps, strict=True):
+        if stamp.form == "month":
+            cells.refuse(row, "a month or a quarter, and no day", PERIOD_FIX)
+        if not stamp.form or stamp.form != form:
+            cells.refuse(row, "a date of another form than the first" if stamp.form and form else "no date", DATE_FIX)
+    keys = [stamp.key for stamp in stamps]
+    if form.startswith("two ways"):
+        keys, form = _ordered(cells, rows, keys, form[-1], order)
+    days = []
+    for row, key in zip(rows, keys, strict=True):
+        with suppress(ValueError):
+            days.append(np.datetime64(date(*key)))
+            continue
+        cells.refuse(row, f"no date as {form}", "Correct it; `dates` states the order, dmy or mdy.")
+    found = np.array(days, dtype="datetime64[D]")
+    seconds, utc = np.array([stamp.seconds for stamp in stamps]), all(stamp.utc for stamp in stamps)
+    read = _dated(cells, rows, found, seconds, utc)
+    return ReadDays(_in_bounds(cells, rows, read.days)[codes], form, read.said)
+
+
+def _of_stamps(cells: Cells, column: pd.Series) -> ReadDays:
+    """The days of a column of moments."""
+    if column.isna().any():
+        cells.refuse(int(np.argmax(column.isna())), "no date", DATE_FIX)
+    zone = getattr(column.dtype, "tz", None)
+    local = column if zone is None else column.dt.tz_localize(None)
+    moments = local.to_numpy().astype("datetime64[us]")
+    days = moments.astype("datetime64[D]")
+    seconds = (moments - days).astype("int64") / 1e6
+    utc = zone is not None and str(zone) in ("UTC", "utc", "UTC+00:00", "Etc/UTC")
+    rows = range(len(days))
+    read = _dated(cells, rows, days, np.where(seconds == 0.0, 0.0 if utc else np.nan, seconds), utc)
+    return ReadDays(_in_bounds(cells, rows, read.days), "cells of dates", read.said)
+
+
+def _in_bounds(cells: Cells, rows: Sequence[int], days: Days) -> Days:
+    odd = (days < FIRST_DAY.to_datetime64()) | (days > LAST_DAY.to_datetime64())
+    if odd.any():
+        years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
+        cells.refuse(rows[int(np.argmax(odd))], "a date out of bounds", f"Give dates of {years}.")
+    return days
+
+
+def last_sessions(periods: pd.Index, calendar: str = "XNYS") -> pd.DatetimeIndex:
+    """(T,) the last session of each month, quarter or year: the day on which what is said of a whole period is known.
+
+    periods : (T,) periods of pandas, or texts such as "2024-02" or "2024Q1".
+    Raises  : ConfigError for a period without a session.
+
+    >>> last_sessions(pd.Index(["2024-02", "2024-03"])).strftime("%Y-%m-%d").tolist()
+    ['2024-02-29', '2024-03-28']
+    """
+    whole = periods if isinstance(periods, pd.PeriodIndex) else pd.PeriodIndex([pd.Period(each) for each in periods])
+    first, last = (each.to_numpy().astype("datetime64[D]") for each in (whole.start_time, whole.end_time))
+    held = sessions(first.min(), last.max(), calendar)
+    found = held[np.searchsorted(held, last, side="right") - 1]
+    if (found < first).any():
+        odd = whole[int(np.argmax(found < first))]
+        raise ConfigError(f"{odd} has no session of the exchange calendar {calendar!r}. Name another calendar.")
+    return pd.DatetimeIndex(found.astype("datetime64[us]"), name=periods.name)
+
+
+# -- the forms of a cell ---------------------------------------------------------------------------------------------
+
+
+def _stamp(value: Any) -> _Stamp:
+    """What a cell says of a day."""
+    if isinstance(value, datetime):
+        seconds = (value - datetime.combine(value.date(), time(), value.tzinfo)).total_seconds()
+        utc = value.tzinfo is not None and str(value.tzinfo) == "UTC"
+        return _Stamp("cells of dates", _key(value), seconds if seconds or utc else np.nan, utc)
+    if isinstance(value, date):
+        return _Stamp("cells of dates", _key(value))
+    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else " ".join(str(value).split())
+    text = WEEKDAY.sub("", text, count=1).translate(str.maketrans("年月", "--", "日"))
+    if match := COMPACT.fullmatch(text):
+        text = f"{match[1]} {match[2]}:{match[3]}:{match[4]}{match[5]}"
+    seconds, utc = np.nan, False
+    if (parted := TIME.fullmatch(text)) is not None:
+        text, zone = parted["day"].rstrip(","), (parted["zone"] or "").casefold().replace(":", "")
+        seconds, utc = _seconds(parted), zone in UTC
+        if np.isnan(seconds):
+            return _Stamp("")
+    for form, written in FORMS.items():
+        if match := written.fullmatch(text):
+            return _of_form(form, match.groupdict(), seconds, utc)
+    return _Stamp("")
+
+
+def _of_form(form: str, found: dict[str, str], seconds: float, utc: bool) -> _Stamp:
+    """The stamp of a text of a known form."""
+    if "serial" in found:
+        moment = SERIAL_ORIGIN + timedelta(days=float(found["serial"]))
+        rounded = round((moment - datetime.combine(moment.date(), time())).total_seconds())
+        return _Stamp(form, _key(moment), rounded or np.nan)
+    if "unix" in found:
+        moment = UNIX_ORIGIN + timedelta(seconds=int(found["unix"]) / 10 ** UNIX_DIGITS[form.split()[0]])
+        return _Stamp(form, _key(moment), (moment - datetime.combine(moment.date(), time())).total_seconds(), True)
+    if form == "month":
+        return _Stamp(form)
+    year = int(found["y"]) + (0 if len(found["y"]) == 4 else 1900 if int(found["y"]) >= CENTURY else 2000)
+    if "p" in found:
+        short = "" if len(found["y"]) == 4 else "short "
+        return _Stamp(f"two ways {short}{found['sign']}", (int(found["p"]), int(found["q"]), year), seconds, utc)
+    month = _month(found["m"])
+    return _Stamp(
+        form if 1 <= month <= 12 or form == "year-month-day" else "", (year, month, int(found["d"])), seconds, utc
+    )
+
+
+def _key(day: date) -> tuple[int, int, int]:
+    return day.year, day.month, day.day
+
+
+def _month(text: str) -> int:
+    """The number of a month in digits or letters, 0 for none."""
+    if text.isdigit():
+        return int(text)
+    letters = unicodedata.normalize("NFKD", text.casefold().replace("ä", "ae")).encode("ascii", "ignore").decode()
+    return MONTH_OF.get(letters[:4], MONTH_OF.get(letters[:3], 0))
+
+
+def _seconds(parted: re.Match[str]) -> float:
+    """Seconds after midnight; NaN for no time of a day."""
+    hour, half = int(parted["h"]), (parted["half"] or "").upper()
+    if half:
+        if not 1 <= hour <= 12:
+            return np.nan
+        hour = hour % 12 + 12 * (half == "PM")
+    minute, second = int(parted["m"] or 0), float(parted["s"] or 0.0)
+    return hour * 3600.0 + minute * 60.0 + second if hour < 24 and minute < 60 and second < 60.0 else np.nan
+
+
+def _ordered(
+    cells: Cells, rows: Sequence[int], keys: Sequence[tuple[int, ...]], sign: str, order: str | None
+) -> tuple[list[tuple[int, ...]], str]:
+    """Year, month and day of each key, two numbers and a year, and the order in words."""
+    if order is None and (year_first := _year_first(keys)):
+        return year_first, f"year{sign}month{sign}day"
+    proofs = {
+        name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(DATE_ORDERS)
+    }
+    if all(proofs.values()):
+        what = "day and month stand in another order than in rows above"
+        cells.refuse(max(first for first, *_ in proofs.values()), what, DATE_FIX)
+    proved = order or next((name for name in DATE_ORDERS if proofs[name]), None)
+    both = [row for row, key in zip(rows, keys, strict=True) if key[0] != key[1]]
+    if proved is None and sign != "." and both:
+        what = "all dates read two ways, as day and month or as month and day"
+        cells.refuse(both[0], what, "State dmy or mdy as `dates` (`rebalance data import --dates`).")
+    order = proved or "dmy"
+    return [(y, q, p) if order == "dmy" else (y, p, q) for p, q, y in keys], DATE_ORDERS[order].format(sign)
+
+
+def _year_first(keys: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Year, month and day of dates such as 24/03/27, [] where the column may have the year last.
+
+    The year is first where the first number changes less often than the last, or is of no day.
+    """
+    firsts, lasts = ({key[k] % 100 for key in keys} for k in (0, 2))
+    if len(firsts) < len(lasts) and max(lasts) <= 31 and all(key[1] <= 12 for key in keys):
+        return [(key[0] + (1900 if key[0] >= CENTURY else 2000), key[1], key[2] % 100) for key in keys]
+    return []
+
+
+# -- moments as days -------------------------------------------------------------------------------------------------
+
+
+def _dated(cells: Cells, rows: Sequence[int], days: Days, seconds: Array, utc: bool) -> ReadDays:
+    """The session of each moment.
+
+    rows    : (k,) row of the table of each.
+    days    : (k,) as written.
+    seconds : (k,) after midnight as written, NaN without a time.
+    utc     : true if all are in UTC.
+    """
+    if np.isnan(seconds).all() or (seconds == 0.0).all() or not (utc or np.nan_to_num(seconds).any()):
+        return ReadDays(days, "")
+    said, settled = list[str](), np.ones(len(days), bool)
+    last = int(np.argmax(days + (np.nan_to_num(seconds) * 1e6).astype("timedelta64[us]")))
+    others = np.delete(np.nan_to_num(seconds), last)
+    if len(others) and (others == others[0]).all() and np.nan_to_num(seconds[last]) != others[0]:
+        settled[last] = False
+        said.append(f"the last row is of {_clock(seconds[last])}: its session may not have closed")
+    elif np.isnan(seconds).any():
+        cells.refuse(rows[int(np.argmax(~np.isnan(seconds)))], "a date carries a time", TIME_FIX)
+    if not utc:
+        usual, often = _usual(seconds[settled])
+        if often < USUAL:
+            odd = int(np.argmax((np.nan_to_num(seconds) != usual) & settled))
+            cells.refuse(rows[odd], "a date carries a time, other than most", TIME_FIX)
+        if usual:
+            said.insert(0, f"one row a day at {_clock(usual)}, local time")
+        return ReadDays(days, "", tuple(said))
+    moments = pd.DatetimeIndex(days + (np.nan_to_num(seconds) * 1e6).astype("timedelta64[us]"))
+    for zone in ("UTC", *ZONES):
+        local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
+        of_zone = local.astype("datetime64[D]")
+        usual, often = _usual(((local - of_zone).astype("int64") / 1e6)[settled])
+        if often >= USUAL and not _is_shifted(of_zone[settled]):
+            if usual or zone != "UTC":
+                said.insert(0, f"one row a day at {_clock(usual)} in {zone}")
+            return ReadDays(of_zone, "", tuple(said))
+    return cells.refuse(rows[int(np.argmax(seconds > 0.0))], "a date carries a time", TIME_FIX)
+
+
+def _usual(seconds: Array) -> tuple[float, float]:
+    """The time of day that most moments have, and the share of these."""
+    [(usual, count)] = Counter(np.nan_to_num(seconds).tolist()).most_common(1)
+    return float(usual), count / len(seconds)
+
+
+def _is_shifted(days: Days) -> bool:
+    """True if days are on one side of a weekend, as sessions dated by another zone's clock are."""
+    monday, *_, friday, saturday, sunday = _weekdays(days)
+    return bool((sunday and not friday) or (saturday and not monday))
+
+
+def _weekdays(days: Days) -> Mask:
+    """(7,) whether there is a day of each weekday, Monday first."""
+    return np.asarray(np.bincount((days.astype("int64") + 3) % 7, minlength=7) > 0)
+
+
+def _clock(seconds: float) -> str:
+    """A time of day.
+
+    >>> _clock(57600.0), _clock(54727.0)
+    ('16:00', '15:12:07')
+    """
+    hours, rest = divmod(round(np.nan_to_num(seconds)), 3600)
+    return f"{hours:02}:{rest // 60:02}" + (f":{rest % 60:02}" if rest % 60 else "")

@@ -1,0 +1,331 @@
+"""What the columns of a wide table are by their numbers: prices of assets, or bars, volumes, changes, other figures.
+
+A price does not return to a mean within a week. Bars of one asset show themselves by their bounds: on every row the
+lowest and the highest hold the others, and are touched by one of them and then by another, or move away from them by as
+much as the price moves.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+
+from foundation.arguments import cut
+from foundation.arrays import Array
+from foundation.errors import DataError
+from foundation.paper.wording import listed
+from research.market.calendars import Days
+
+FEWEST = 20  # rows, below which numbers show nothing
+MOST_OF_BARS = 12  # columns of a table that may be bars of one asset, with others beside them
+RETURNS = 5  # rows after which a figure that returns to its mean is nearer to where it was than a price
+RETURNING = 0.45  # of the variance that the moves of a price add up to over so many rows: below it, a figure returns
+WILD = 0.1  # deviation of a daily log move, past which a figure that returns is no price
+NEAR_ONE, FORGETFUL = 0.03, 0.4  # from one: median of returns; their correlation with the row before, at most
+OF_RETURNS = 0.0025  # deviation of a gross return, at least: what a coin tied to a currency strays is less
+LEAST_LOG, LARGEST_LOG, CALM = 2.5, 12.0, 0.006  # logarithms of 12 and of 160,000; deviation by level
+MOVES_OF_SHARES = 0.004, 0.06  # deviation of a daily return
+OF_BONDS = 0.0008  # the same of each column in a table of these alone, with five decimals or more
+LARGEST_SMALL, JUMPING = 31, 0.25  # a day of a month; log move of a small whole number that no price of it makes
+BOTH_WAYS, AVERAGED = 0.1, 0.65  # share of moves up, and of moves down; correlation of a move with the one before
+ONE_UNIT = 0.001  # slope from one, within which two columns are in one unit: funds at a constant distance
+MOST_COMPARED, MORE_THAN_ROUNDING = 40, 20.0  # columns of which each is held against the others; zeros that count
+LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_loose`
+TOUCHES = 1e-9  # relative distance at which a bound is touched
+CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logarithms, at most
+BASES = {"numpy.exp(frame)": np.e, "10.0 ** frame": 10.0, "2.0 ** frame": 2.0}
+GROSS = (
+    "{0}: the columns {1} look like returns plus one, and not like prices: they lie round one and do not stay where "
+    "they move to. Give prices: frame.cumprod(), below a row of ones that is dated one session before the first."
+)
+LOGARITHMS = (
+    "{0}: the columns {1} look like logarithms of prices: {2}. Give prices: {3}. If they are prices, write them with at "
+    "most four decimals."
+)
+NO_PRICE = "{0}: the column {1!r} is no price of an asset: {2}. Remove it, or name it, as {3!r} names a volume."
+UNCLEAR_BARS = (
+    "{0}: the columns {1} look like bars of one asset: on every row {2!r} is the lowest and {3!r} the highest. Name "
+    "them Open, High, Low and Close, or leave out all but the close."
+)
+
+
+class Bars(NamedTuple):
+    """The columns of the bars of one asset, by their place in a table; `open` is -1 where there is none."""
+
+    open: int
+    high: int
+    low: int
+    close: int
+
+
+def bars_among(cells: Array, names: Sequence[str], file: str) -> Bars | None:
+    """The bars of one asset that a wide table shows, if it does.
+
+    cells  : (T, n) above zero, or NaN.
+    Raises : DataError for bars of which the numbers do not tell which column is the close.
+    """
+    count = cells.shape[1]
+    if len(cells) < FEWEST or not 3 <= count <= MOST_OF_BARS:
+        return None
+    known = cells[~np.isnan(cells).any(axis=1)]
+    if len(known) < FEWEST or not (known > 0.0).all():
+        return None
+    near = [k for k in range(count) if not _is_wild(np.log(known[:, k]))]
+    for high, low in permutations(near, 2):
+        inside = [k for k in near if k not in (high, low) and _holds(known[:, low], known[:, k], known[:, high])]
+        for pair in [[a, b] for a in inside for b in inside if a < b] + [[k] for k in inside]:
+            if _are_bars(known, high, low, pair):
+                return _named(known, Bars(pair[0], high, low, pair[-1]), len(pair), names, file)
+    return None
+
+
+def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) -> None:
+    """Refuse gross returns, logarithms of prices, and figures that are no prices.
+
+    cells  : (T, n), NaN where there is none.
+    days   : (T,) of the rows.
+    Raises : DataError naming the columns, with the mend.
+    """
+    if len(cells) < FEWEST:
+        return
+    if (empty := int(np.isnan(cells).all(axis=1).sum())) > len(cells) / 2:
+        raise DataError(
+            f"{file}: {empty} of {len(cells)} rows have no price. Remove such rows, or give prices of them."
+        )
+    known = {name: ~np.isnan(cells[:, k]) for k, name in enumerate(names)}
+    series = {name: cells[known[name], k] for k, name in enumerate(names)}
+    series = {name: values for name, values in series.items() if len(values) >= FEWEST and (values > 0.0).all()}
+    if gross := _gross(series):
+        raise DataError(GROSS.format(file, _quoted(gross)))
+    _refuse_logarithms(series, file)
+    for name, values in series.items():
+        if why := _counts(values, days[known[name]]) or _other(values):
+            raise DataError(NO_PRICE.format(file, cut(name), why, f"{next(iter(names))} Volume"))
+    if len(names) <= MOST_COMPARED:
+        _refuse_copies(cells, names, file)
+
+
+def _refuse_logarithms(series: Mapping[str, Array], file: str) -> None:
+    for mend, base in BASES.items():
+        if logarithms := [name for name, values in series.items() if _are_logarithms(values, base)]:
+            why = "powers of one base are whole cents on all rows"
+            raise DataError(LOGARITHMS.format(file, _quoted(logarithms), why, mend))
+    if logarithms := _calm(series):
+        why = "small numbers of many decimals, of which the differences are as large as returns of shares"
+        raise DataError(LOGARITHMS.format(file, _quoted(logarithms), why, next(iter(BASES))))
+
+
+def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
+    """Refuse a column that is another one of the row before, or in other units from another zero."""
+    for k, other in permutations(range(len(names)), 2):
+        both = ~np.isnan(cells[:, [k, other]]).any(axis=1)
+        values, beside = cells[both, k], cells[both, other]
+        if len(values) < FEWEST or beside.min() == beside.max():
+            continue
+        why = ""
+        if (values[1:] == beside[:-1]).all():
+            why = f"it is {names[other]!r} of the row before"
+        elif _is_affine(values, beside):
+            why = f"it is {names[other]!r} in other units from another zero"
+        if why:
+            raise DataError(NO_PRICE.format(file, cut(names[k]), why, f"{names[other]} Volume"))
+
+
+def _is_affine(values: Array, beside: Array) -> bool:
+    """True where a column is a multiple of another, other than one, plus a number that is not small."""
+    slope, zero = np.polyfit(beside - beside.mean(), values, 1)
+    zero -= slope * beside.mean()
+    rounding = _step(values) + abs(slope) * _step(beside) + 1e-9 * np.abs(values).max()
+    apart = np.abs(values - slope * beside - zero).max()
+    unsure = rounding * beside.mean() / np.ptp(beside)  # of the zero
+    is_other = abs(zero) > MORE_THAN_ROUNDING * unsure and abs(slope - 1.0) > ONE_UNIT
+    return bool(slope and apart <= rounding and is_other)
+
+
+def is_no_price(values: Array) -> bool:
+    """True for a column (R,) that is not above zero, or returns to its mean; of few rows nothing else is known."""
+    known = values[~np.isnan(values)]
+    if len(known) < FEWEST or not (known > 0.0).all():
+        return True
+    return _returning(np.log(known)) < RETURNING
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return listed([repr(cut(name)) for name in names])
+
+
+# -- single figures --------------------------------------------------------------------------------------------------
+
+
+def _counts(values: Array, days: Days) -> str:
+    """Why a column counts rows or days, "" where it does not."""
+    if not (values == np.round(values)).all():
+        return ""
+    steps, away = np.diff(values), np.diff(days.astype("int64"))
+    if steps[0] and (steps == steps[0]).all():
+        return "it counts the rows"
+    if steps[0] and (steps * away[0] == steps[0] * away).all():
+        return "it counts the days"
+    if (np.char.replace(days.astype(str), "-", "") == values.astype("int64").astype(str)).all():
+        return "it is the date"
+    if len(np.unique(values)) == len(values) == np.ptp(values) + 1:
+        return "it numbers the rows"
+    return ""
+
+
+def _other(values: Array) -> str:
+    """Why a column is another figure than a price by its moves, "" where it may be a price."""
+    logs = np.log(values)
+    moves = np.diff(logs)
+    if not moves.any():
+        return "" if values[0] == 1.0 else f"it is {values[0]:g} on all rows"
+    if _is_wild(logs):
+        return f"it returns to its mean within days, and moves by {np.std(moves):.0%} a row"
+    is_small = (values == np.round(values)).all() and values.max() <= LARGEST_SMALL
+    if is_small and (np.abs(moves).max() > JUMPING or _returning(logs) < RETURNING):
+        return f"it is a whole number up to {values.max():g}"
+    return "its moves go on from row to row, as those of an average do" if _is_smooth(moves) else ""
+
+
+def _is_smooth(moves: Array) -> bool:
+    """True for the moves of an average: each is like the one before, up and down. What only grows, such as a fund of
+    the money market, is no average.
+    """
+    ups = float(np.mean(moves > 0.0))
+    if min(ups, 1.0 - ups) < BOTH_WAYS:
+        return False
+    return _like_before(moves) > AVERAGED
+
+
+def _returning(logs: Array) -> float:
+    """The variance of moves over `RETURNS` rows over that of as many moves of one row: 1 where moves are independent.
+
+    Source: Lo and MacKinlay (1988), Stock Market Prices Do Not Follow Random Walks, equation 6, uncorrected.
+    """
+    one, several = np.diff(logs), logs[RETURNS:] - logs[:-RETURNS]
+    variance = float(np.var(one))
+    return float(np.mean((several - RETURNS * one.mean()) ** 2)) / (RETURNS * variance) if variance else 1.0
+
+
+def _like_before(values: Array) -> float:
+    """The correlation of each value with the one before: near 1 for a price, near 0 for a return; 1 for a constant."""
+    away = values - values.mean()
+    square = float(np.mean(away**2))
+    return float(np.mean(away[1:] * away[:-1])) / square if square else 1.0
+
+
+def _is_wild(logs: Array) -> bool:
+    """True for a figure that moves by more than prices do, and back: a volume, a range, a change."""
+    has_ticks = len(np.unique(logs)) < len(logs) / 2
+    return bool(not has_ticks and np.std(np.diff(logs)) > WILD and _returning(logs) < RETURNING)
+
+
+def _gross(series: Mapping[str, Array]) -> list[str]:
+    """The columns of 1 + r: round one, and independent of the row before; in a table of these alone, of bonds, too."""
+    near = {
+        name: float(np.subtract(*np.percentile(values, [84, 16]))) / 2.0  # one deviation of a normal value
+        for name, values in series.items()
+        if abs(float(np.median(values)) - 1.0) < NEAR_ONE and _like_before(values) < FORGETFUL
+    }
+    if (
+        1 < len(near) == len(series)
+        and min(near.values()) > OF_BONDS
+        and all(_step(one) < FINE for one in series.values())
+    ):
+        return list(near)
+    return [name for name, strays in near.items() if strays > OF_RETURNS]
+
+
+def _are_logarithms(values: Array, base: float) -> bool:
+    """True where powers of a base are whole cents, more nearly than the rounding of the values makes by chance."""
+    step = _step(values)
+    if values.max() > np.log(1e9) / np.log(base) or step > FINE:
+        return False
+    prices = base**values
+    rounding = 0.5 * step * np.log(base) * prices + 1e-12 * prices
+    return bool((rounding < CENTS / 10.0).all() and (np.abs(prices - np.round(prices, 2)) <= rounding).all())
+
+
+def _calm(series: Mapping[str, Array]) -> list[str]:
+    """The columns that move as logarithms of prices do, where all may be such; [] where one cannot be.
+
+    Their differences are as large as returns of shares, of which parts of their level are too small.
+    """
+    if not all(values.max() < LARGEST_LOG and _step(values) < FINE for values in series.values()):
+        return []
+    found = []
+    for name, values in series.items():
+        moves, level = float(np.std(np.diff(values))), float(np.median(values))
+        if level > LEAST_LOG and MOVES_OF_SHARES[0] < moves < MOVES_OF_SHARES[1] and moves < CALM * level:
+            found.append(name)
+    return found
+
+
+def _step(values: Array) -> float:
+    """The power of ten of which all values are multiples, 0 past twelve decimals."""
+    for decimals in range(13):
+        scaled = values * 10.0**decimals
+        if (np.abs(scaled - np.round(scaled)) <= 1e-9 * np.maximum(np.abs(scaled), 1.0)).all():
+            return float(10.0**-decimals)
+    return 0.0
+
+
+# -- bars ------------------------------------------------------------------------------------------------------------
+
+
+def _holds(low: Array, values: Array, high: Array) -> bool:
+    slack = TOUCHES * values
+    return bool((low <= values + slack).all() and (values <= high + slack).all())
+
+
+def _are_bars(cells: Array, high: int, low: int, inside: Sequence[int]) -> bool:
+    """True where two columns are the bounds of others."""
+    top, bottom = cells[:, inside].max(axis=1), cells[:, inside].min(axis=1)
+    gaps = np.log(cells[:, high] / top), np.log(bottom / cells[:, low])
+    if len(inside) == 2 and not _differ_as_prices(cells[:, inside]):
+        return False
+    return _are_touched(cells, gaps, inside) or all(map(_are_loose, gaps))
+
+
+def _differ_as_prices(pair: Array) -> bool:
+    """True where two prices of a row change places, and lie apart by as much as prices move in a day."""
+    apart = np.log(pair[:, 0] / pair[:, 1])
+    moves = np.diff(np.log(pair[:, 1]))
+    return bool(apart.min() < 0.0 < apart.max() and np.var(apart) > APART * np.var(moves))
+
+
+def _are_touched(cells: Array, gaps: tuple[Array, Array], inside: Sequence[int]) -> bool:
+    """True where each bound is touched on some rows and not on others, and by each price that it holds."""
+    for gap, bound in zip(gaps, (np.argmax, np.argmin), strict=True):
+        touched = gap <= TOUCHES
+        if not _is_rough(gap):
+            return False
+        by = bound(cells[:, inside], axis=1)[touched]
+        if not touched.any() or touched.mean() > 0.9 or (len(inside) == 2 and len(np.unique(by)) < 2):
+            return False
+    return True
+
+
+def _are_loose(gap: Array) -> bool:
+    """True where a bound comes near what it holds, and is as far on one row as it was near on the row before."""
+    if not np.median(gap) > 0.0 or np.min(gap) > LOOSE * np.median(gap):
+        return False
+    return _is_rough(gap)
+
+
+def _is_rough(gap: Array) -> bool:
+    """True where a gap says little of the next one: funds of one index drift apart, the bounds of a day do not."""
+    return _like_before(gap) < SMOOTH
+
+
+def _named(cells: Array, bars: Bars, inside: int, names: Sequence[str], file: str) -> Bars:
+    """The bars with the open and the close told apart: an open is nearer to the close of the row before."""
+    if inside == 1:
+        return bars._replace(open=-1)
+    first, second = np.log(cells[:, bars.open]), np.log(cells[:, bars.close])
+    one, other = (float(np.mean(np.abs(b[1:] - a[:-1]))) for a, b in ((second, first), (first, second)))
+    if min(one, other) > 0.8 * max(one, other):
+        found = [names[k] for k in (bars.open, bars.high, bars.low, bars.close)]
+        raise DataError(UNCLEAR_BARS.format(file, _quoted(found), names[bars.low], names[bars.high]))
+    return bars if one < other else bars._replace(open=bars.close, close=bars.open)

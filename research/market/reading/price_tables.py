@@ -1,0 +1,145 @@
+"""Tables of a market from one table of prices of any shape: what serves as prices, quotes, bars, volumes and events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from foundation.arrays import Array
+from foundation.errors import DataError
+from research.market.notes import Note
+from research.market.reading.adjusted_closes import ADJUSTMENTS, TableBars, as_quoted
+from research.market.reading.grids import Grid
+from research.market.reading.price_import import PriceTable, currency_of, one_a_session, read_prices, table_bars
+from research.market.reading.price_shapes import PRICES, refuse_table
+from research.market.reading.tables import Table, wide_table
+from research.market.rows import BARS, HUNDREDTHS, PER_UNIT, growth
+
+NO_QUOTES = (
+    "What the closes of {} are adjusted for is not stated: they are taken for total-return closes, which give returns "
+    "and no quotes, so there are no whole lots, no commission a unit and no bars. Give closes as traded beside "
+    "adjusted ones, as `yfinance.download(…, auto_adjust=False)` does, for those."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class PriceTables:
+    """The tables of a market, on the same days.
+
+    prices   : from which returns come.
+    quotes, volumes, dividends, splits : None where the table of prices has none.
+    bars     : "open", "high" and "low", or none.
+    currency : code by asset, of those that the table states.
+    notes    : notes about the table, with those of `prices`.
+    adjustment : what returns and quotes are adjusted for, in words; "" where the table does not show it.
+    """
+
+    prices: Table
+    quotes: Table | None = None
+    volumes: Table | None = None
+    dividends: Table | None = None
+    splits: Table | None = None
+    bars: Mapping[str, Table] = field(default_factory=dict)
+    currency: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    adjustment: str = ""
+
+
+def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
+    """The tables of a market that a table of prices gives.
+
+    A wide table gives prices alone. Closes beside adjusted closes, dividends or splits give quotes, too, as an import
+    does (`as_quoted`); closes of bars alone give prices and volumes.
+
+    Raises : DataError as `read_prices`, `as_quoted` and `wide_table`.
+    """
+    table = read_prices(grid)
+    facts = tuple(Note(f"{grid.name}: {said}.") for said in table.days.said)
+    notes = (*table.notes, *facts)
+    columns = table.shape.columns
+    if table.shape.is_wide:
+        names = tuple(column.asset for column in columns)
+        numbers = [values for values, _ in table.numbers]
+        codes = {
+            column.asset: code
+            for column, (_, unit) in zip(columns, table.numbers, strict=True)
+            if (code := currency_of(column, unit, None))
+        }
+        numbers = [values * _unit(codes.get(name, "")) for name, values in zip(names, numbers, strict=True)]
+        prices = wide_table(table.shape.dates, table.days, names, numbers, notes, fewest)
+        return PriceTables(prices, currency=_whole(codes), notes=notes)
+    return _of_bars(table, notes, fewest)
+
+
+def prices_alone(grid: Grid, fewest: int = 2) -> Table:
+    """The one table of a table of quotes. Raises DataError as `price_tables` does, and for one of several fields."""
+    tables = price_tables(grid, fewest)
+    if tables.quotes is not None or tables.volumes is not None:
+        refuse_table(grid, "bars in place of one price of each asset", "", "Give a wide table of closes.")
+    return tables.prices
+
+
+def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTables:
+    """The tables of a long table, of bars, and of fields above assets."""
+    bars, total = one_a_session(table_bars(table, None)), None
+    bars = bars.having(
+        **{name: bars.numbers[name] * _units(bars) for name in bars.numbers if name in (*PER_UNIT, "total")}
+    )
+    for name in PRICES:
+        if name in bars.numbers:
+            bars.refuse(
+                bars.numbers[name] <= 0.0, name, "impossible price", "A price is above zero: correct the source."
+            )
+    total = bars.numbers.get("total")
+    quoted, adjustment, more = as_quoted(bars, None, table.shape.from_yahoo)
+    days = np.unique(bars.days)
+    if len(days) < fewest:
+        raise DataError(f"{bars.file} has too few days with prices: found {len(days)}. Give {fewest} at least.")
+
+    def panel(values: Array, source: str) -> Table:
+        cells = np.full((len(days), len(bars.assets)), np.nan)
+        cells[np.searchsorted(days, bars.days), bars.asset] = values
+        return Table(days, bars.assets, cells, f"{bars.file} ({source})")
+
+    codes = {bars.assets[i]: str(bars.currency[k]) for i, k in zip(bars.asset[bars.begins], bars.begins, strict=True)}
+    found = PriceTables(
+        panel(bars.numbers["total" if total is not None else "close"], "Adj Close" if total is not None else "Close"),
+        volumes=panel(quoted.numbers["volume"], "Volume") if "volume" in quoted.numbers else None,
+        currency=_whole({asset: code for asset, code in codes.items() if code}),
+        notes=(*notes, *more),
+    )
+    if adjustment not in ("raw", "split"):
+        has_bars = not {"open", "high", "low"}.isdisjoint(bars.numbers)
+        return replace(found, notes=(*notes, *([Note(NO_QUOTES.format(bars.file), warning=True)] if has_bars else [])))
+    numbers, prices = quoted.numbers, found.prices
+    dividends: Array | None = numbers["dividend"]
+    if total is not None and "dividend" not in bars.numbers and (numbers["split"] == 1.0).all():
+        dividends, found = None, replace(found, notes=notes)  # the adjusted closes have them
+    if total is None:
+        parts = [np.split(numbers[name], quoted.begins[1:]) for name in ("close", "split", "dividend")]
+        grown = np.concatenate([np.cumprod(growth(*part)) for part in zip(*parts, strict=True)])
+        first = np.repeat(numbers["close"][quoted.begins], np.diff(np.append(quoted.begins, len(grown))))
+        prices = panel(grown * first, "Close and dividends")
+    return replace(
+        found,
+        prices=prices,
+        adjustment=f"returns: splits and dividends; quotes: {ADJUSTMENTS[adjustment]}",
+        quotes=panel(numbers["close"], "Close"),
+        dividends=panel(dividends, "Dividends") if dividends is not None and dividends.any() else None,
+        splits=panel(numbers["split"], "Stock Splits") if (numbers["split"] != 1.0).any() else None,
+        bars={name: panel(numbers[name], name.capitalize()) for name in BARS[:3] if name in numbers},
+    )
+
+
+def _unit(code: str) -> float:
+    return 0.01 if code in HUNDREDTHS else 1.0
+
+
+def _units(bars: TableBars) -> Array:
+    """(R,) units of currency for one of the numbers per unit."""
+    return np.where(np.isin(bars.currency, list(HUNDREDTHS)), 0.01, 1.0)
+
+
+def _whole(codes: Mapping[str, str]) -> dict[str, str]:
+    """Currencies without hundredths."""
+    return {asset: HUNDREDTHS.get(code, code) for asset, code in codes.items()}
