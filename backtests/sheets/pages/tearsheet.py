@@ -122,7 +122,7 @@ def paired_html(paired: PairedBacktests) -> str:
 
 
 def backtest_html(played: Backtest) -> str:
-    """Growth, figures and weights of one backtest as a block of HTML that brings its own style."""
+    """Growth, figures, weights and warnings of one backtest as a block of HTML that brings its own style."""
     style = style_alone(played.name)
     alone = ({played.name: style}, played.name, played.periods_per_year)
     return render(
@@ -133,6 +133,7 @@ def backtest_html(played: Backtest) -> str:
         weights_words=WEIGHTS_WORDS,
         figures=_alone(played),
         accounting=played.reconcile().verdict,
+        warnings=played.warnings,
     )
 
 

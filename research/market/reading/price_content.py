@@ -99,8 +99,9 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
     if gross := _gross(series):
         raise DataError(GROSS.format(file, _quoted(gross)))
     _refuse_logarithms(series, file)
+    moves = any(np.ptp(values) for values in series.values())
     for name, values in series.items():
-        if why := _counts(values, days[known[name]]) or _other(values):
+        if why := _counts(values, days[known[name]]) or _other(values, moves):
             raise DataError(NO_PRICE.format(file, cut(name), why, f"{next(iter(names))} Volume"))
     if len(names) <= MOST_COMPARED:
         _refuse_copies(cells, names, file)
@@ -140,7 +141,8 @@ def _is_affine(values: Array, beside: Array) -> bool:
     apart = np.abs(values - slope * beside - zero).max()
     unsure = rounding * beside.mean() / np.ptp(beside)  # of the zero
     is_other = abs(zero) > MORE_THAN_ROUNDING * unsure and abs(slope - 1.0) > ONE_UNIT
-    return bool(slope and apart <= rounding and is_other)
+    is_rest = abs(slope + 1.0) < ONE_UNIT and min(abs(zero - 1.0), abs(zero / 100.0 - 1.0)) < ONE_UNIT  # of a whole
+    return bool(apart <= rounding and (is_rest or (slope > 0.0 and is_other)))
 
 
 def is_no_price(values: Array) -> bool:
@@ -174,12 +176,12 @@ def _counts(values: Array, days: Days) -> str:
     return ""
 
 
-def _other(values: Array) -> str:
+def _other(values: Array, others_move: bool) -> str:
     """Why a column is another figure than a price by its moves, "" where it may be a price."""
     logs = np.log(values)
     moves = np.diff(logs)
     if not moves.any():
-        return "" if values[0] == 1.0 else f"it is {values[0]:g} on all rows"
+        return "" if values[0] == 1.0 or not others_move else f"it is {values[0]:g} on all rows"
     if _is_wild(logs):
         return f"it returns to its mean within days, and moves by {np.std(moves):.0%} a row"
     is_small = (values == np.round(values)).all() and values.max() <= LARGEST_SMALL

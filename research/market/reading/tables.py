@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.errors import DataError
+from foundation.errors import DataError, all_mistakes
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted
 from research.market.calendars import Days
@@ -126,7 +126,14 @@ def _table(grid: Grid, fewest: int) -> Table:
     names = _names([names for k, (names,) in enumerate(grid.labels) if k != at], grid.name)
     days = days_of(grid.columns[at])
     sign, note = decimal_of(columns, grid.delimiter)
-    numbers = [numbers_of(cells, sign)[0] for cells in columns]
+    numbers, mistakes = [], list[str]()
+    for cells in columns:
+        try:
+            numbers.append(numbers_of(cells, sign)[0])
+        except DataError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise DataError(all_mistakes(grid.name, mistakes))
     facts = tuple(Note(f"{grid.name}: {said}.") for said in days.said)
     notes = (*(Note(text, warning=True) for text in (*grid.notes, note) if text), *facts)
     return wide_table(grid.columns[at], days, names, numbers, notes, fewest)

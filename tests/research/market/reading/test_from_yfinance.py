@@ -34,9 +34,7 @@ def test_unadjusted_quotes_give_returns_quotes_bars_volumes_and_income(group_by,
     assert np.array_equal(market.volumes, QUOTES * 10.0)
     assert np.array_equal(market.bars["open"], QUOTES - 0.5)
     assert np.array_equal(market.dividends, DIVIDENDS)
-    assert set(market.instruments["adjustment"]) == {
-        "returns: splits and dividends; quotes: as traded"
-    }
+    assert set(market.instruments["adjustment"]) == {"returns: splits and dividends; quotes: as traded"}
 
 
 def test_it_equals_the_market_of_the_tables_that_it_holds(days):

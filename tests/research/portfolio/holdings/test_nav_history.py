@@ -76,8 +76,8 @@ def test_all_mistakes_of_a_history_are_told_at_once(portfolio: Portfolio, tmp_pa
         read_table(tmp_path / "nav.csv")
     assert [line.partition(". ")[0] for line in str(error.value).splitlines()] == [
         "nav.csv has 2 mistakes:",
-        "- not a number for nav on 2022-12-27 (nav.csv, line 2), and on 1 other day: found 'a'",
-        "- not a number for flow on 2022-12-28 (nav.csv, line 3): found 'b'",
+        "- nav.csv, row 2, column 'nav': not a number: found 'a'",
+        "- nav.csv, row 3, column 'flow': not a number: found 'b'",
     ]
 
 

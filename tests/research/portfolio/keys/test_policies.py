@@ -363,7 +363,7 @@ def test_weights_below_zero_are_refused_where_the_range_is_long_only(tmp_path: P
         return read_policy(read_document(path), ("policies", "mine"), STRATEGIC, {"ranges": ranges})
 
     with pytest.raises(
-        ConfigError, match=r"table \(.*weight below 0 for AGG on 2020-02-28 \(w.csv, line 3\): found -0.3"
+        ConfigError, match=r"table \(.*weight below 0 for AGG on 2020-02-28 \(w.csv, row 3\): found -0.3"
     ):
         read(0.0)
     assert isinstance(read(-0.5).allocation, Signals)

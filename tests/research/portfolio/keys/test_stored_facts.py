@@ -131,7 +131,7 @@ def test_a_number_of_an_overview_is_known_from_its_fetch_on_of_companies_alone(l
 
 
 def test_a_fact_of_a_store_joins_a_market_of_files_and_indicators(load: Load, tmp_path: Path) -> None:
-    rows = "".join(f"{day},{100 + k},{90 + k},{80 + k % 7}\n" for k, day in enumerate(DAYS))
+    rows = "".join(f"{day},{100 + k * k % 11},{90 + k * k % 13},{80 + k % 7}\n" for k, day in enumerate(DAYS))
     (tmp_path / "prices.csv").write_text(f"date,AAPL,MSFT,SPY\n{rows}")
     facts = "{two: {store: fred, series: DGS2}, fact: {indicator: spread, of: ten, less: two}, ten: " + TEN + "}"
     found = load(
