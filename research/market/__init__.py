@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from research.market.reading.days import last_sessions
     from research.market.reading.embedded import EMBEDDED, load_market
     from research.market.reading.fact_tables import with_facts
-    from research.market.reading.from_yfinance import market_from_yfinance
-    from research.market.reading.sources import market_from_file, market_from_frame
+    from research.market.reading.sources import market_from_file, market_from_frame, market_from_yfinance
 else:
     __getattr__, __dir__, __all__ = lazy_names(__name__)

@@ -60,10 +60,24 @@ def decimal_of(columns: Iterable[Cells], delimiter: str) -> tuple[str, str]:
     shapes, name = dict[str, str](), ""
     for column in columns:
         name = column.file
+        if delimiter == "," and _proves_point(column.entries):
+            continue
         if not isinstance(column.entries, pd.Series) or column.entries.dtype == object:
             shapes |= {text.translate(ONES): text for text in column.entries if isinstance(text, str)}
     texts = (re.sub("[KMB]$", "", UNITS_APART.sub("", text)) for text in shapes.values())
     return decimal_sign(texts, name, delimiter, 'State "." or "," as `decimal` (`rebalance data import --decimal`)')
+
+
+def _proves_point(entries: Any) -> bool:
+    """True for a column of plain numbers, one of which has other than three decimals, or none has any."""
+    try:
+        if not set("".join(entries)) <= PLAIN_SIGNS["."]:
+            return False
+    except TypeError:
+        return False
+    decimals = (text.partition(".")[2] for text in entries if "." in text)
+    first = next(decimals, None)
+    return first is None or len(first) != 3 or any(len(each) != 3 for each in decimals)
 
 
 def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[Array, str]:
@@ -107,7 +121,8 @@ def _plain_numbers(entries: Sequence[Any], decimal: str) -> Array | None:
     """(R,) the numbers where all cells are empty or without separators and signs of units, else None."""
     try:
         if set("".join(entries)) <= PLAIN_SIGNS[decimal]:
-            return np.array([float(text.replace(",", ".")) if text else np.nan for text in entries])
+            texts = entries if decimal == "." else [text.replace(",", ".") for text in entries]
+            return np.array([float(text) if text else np.nan for text in texts])
     except (TypeError, ValueError):
         pass
     return None

@@ -33,7 +33,7 @@ TIME = re.compile(
     r" ?(?P<half>[AP]M)? ?(?P<zone>Z|[A-Z]{2,5}|[+-][0-9]{2}(?::?[0-9]{2})?)?",
     re.IGNORECASE,
 )
-COMPACT = re.compile(r"([0-9]{8})[T ]([0-9]{2})([0-9]{2})([0-9]{2})(Z?)")  # 20240102T160000Z
+COMPACT_MOMENT = re.compile(r"([0-9]{8})[T ]([0-9]{2})([0-9]{2})([0-9]{2})(Z?)")  # 20240102T160000Z
 WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]? ", re.IGNORECASE)
 UTC = frozenset(("z", "utc", "gmt", "+00", "+0000"))
 NUMBERS_OF_DAYS = r"(?P<y>[0-9]{4})(?P<sign>[-/.])(?P<m>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})"
@@ -57,7 +57,7 @@ UNIX_DIGITS = {"seconds": 0, "milliseconds": 3, "microseconds": 6, "nanoseconds"
 SERIAL_ORIGIN, UNIX_ORIGIN = datetime(1899, 12, 30), datetime(1970, 1, 1)  # serial days of spreadsheets, from 1900-03
 DATE_ORDERS = {"dmy": "day{0}month{0}year", "mdy": "month{0}day{0}year"}
 CENTURY = 69  # the first year of two digits that is one of 19.., as POSIX has it
-ZONES = ("America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Shanghai", "Australia/Sydney")
+SOURCE_ZONES = ("America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Shanghai", "Australia/Sydney")
 USUAL = 0.9  # of rows, that are of one time of day: others are of short sessions
 DATE_FIX = "Write dates as YYYY-MM-DD, and one form in all rows."
 TIME_FIX = "Give one row a session, dated without a time."
@@ -113,17 +113,14 @@ def days_of(cells: Cells, order: str | None = None) -> ReadDays:
         column = pd.Series(column.dt.to_timestamp())
     if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
         return _of_stamps(cells, column)
+    if (iso := _iso_days(column)) is not None:
+        return ReadDays(_in_bounds(cells, range(len(iso)), iso), "year-month-day")
     codes, unique = pd.factorize(column)
     if (codes < 0).any():
         cells.refuse(int(np.argmax(codes < 0)), "no date", DATE_FIX)
     rows = [int(row) for row in np.unique(codes, return_index=True)[1]]  # the first of each day
     stamps = [_stamp(value) for value in unique]
-    form = stamps[0].form
-    for row, stamp in zip(rows, stamps, strict=True):
-        if stamp.form == "month":
-            cells.refuse(row, "a month or a quarter, and no day", PERIOD_FIX)
-        if not stamp.form or stamp.form != form:
-            cells.refuse(row, "a date of another form than the first" if stamp.form and form else "no date", DATE_FIX)
+    form = _one_form(cells, rows, stamps)
     keys = [stamp.key for stamp in stamps]
     if form.startswith("two ways"):
         keys, form = _ordered(cells, rows, keys, form[-1], order)
@@ -137,6 +134,28 @@ def days_of(cells: Cells, order: str | None = None) -> ReadDays:
     seconds, utc = np.array([stamp.seconds for stamp in stamps]), all(stamp.utc for stamp in stamps)
     read = _dated(cells, rows, found, seconds, utc)
     return ReadDays(_in_bounds(cells, rows, read.days)[codes], form, read.said)
+
+
+def _one_form(cells: Cells, rows: Sequence[int], stamps: Sequence[_Stamp]) -> str:
+    """The form of all stamps."""
+    form = stamps[0].form
+    for row, stamp in zip(rows, stamps, strict=True):
+        if stamp.form == "month":
+            cells.refuse(row, "a month or a quarter, and no day", PERIOD_FIX)
+        if not stamp.form or stamp.form != form:
+            cells.refuse(row, "a date of another form than the first" if stamp.form and form else "no date", DATE_FIX)
+    return form
+
+
+def _iso_days(column: pd.Series) -> Days | None:
+    """(R,) the days of texts that are all written YYYY-MM-DD, else None."""
+    texts = column.tolist()
+    if not all(isinstance(text, str) and len(text) == 10 and text[4] == text[7] == "-" for text in texts):
+        return None
+    try:
+        return np.array(texts, dtype="datetime64[D]")
+    except ValueError:  # the 30th of February, or letters: the cell is named
+        return None
 
 
 def _of_stamps(cells: Cells, column: pd.Series) -> ReadDays:
@@ -194,7 +213,7 @@ def _stamp(value: Any) -> _Stamp:
         return _Stamp("cells of dates", _key(value))
     text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else " ".join(str(value).split())
     text = WEEKDAY.sub("", text, count=1).translate(str.maketrans("年月", "--", "日"))
-    if match := COMPACT.fullmatch(text):
+    if match := COMPACT_MOMENT.fullmatch(text):
         text = f"{match[1]} {match[2]}:{match[3]}:{match[4]}{match[5]}"
     seconds, utc = np.nan, False
     if (parted := TIME.fullmatch(text)) is not None:
@@ -314,7 +333,7 @@ def _dated(cells: Cells, rows: Sequence[int], days: Days, seconds: Array, utc: b
             said.insert(0, f"one row a day at {_clock(usual)}, local time")
         return ReadDays(days, "", tuple(said))
     moments = pd.DatetimeIndex(days + (np.nan_to_num(seconds) * 1e6).astype("timedelta64[us]"))
-    for zone in ("UTC", *ZONES):
+    for zone in ("UTC", *SOURCE_ZONES):
         local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
         of_zone = local.astype("datetime64[D]")
         usual, often = _usual(((local - of_zone).astype("int64") / 1e6)[settled])

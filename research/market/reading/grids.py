@@ -6,6 +6,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ A_TABLE = "a path to a table, such as a .csv, .xlsx or .parquet file"
 MOST_TITLES = 12  # rows above a header
 NAMES_OF_LEVELS = frozenset(("price", "ticker", "tickers", "date", "attributes", "symbols"))  # before a header row
 SEPARATOR_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+BLANK = re.compile(r"[^\S\r\n]")
 UNNAMED = re.compile(
     r"(?:Unnamed: [0-9]+(?:\.[0-9]+)?|level_[0-9])?(?:_level_[0-9]+)?"
 )  # what pandas writes for no name
@@ -93,6 +95,7 @@ class Grid:
         )
 
 
+@lru_cache(maxsize=4096)
 def plain(label: str) -> str:
     """A name of a column without case, accents and signs.
 
@@ -164,9 +167,12 @@ def _of_workbook(name: str, content: io.BytesIO) -> Grid:
 
 def _of_text(text: TableText) -> Grid:
     readings, broken = [], None
+    has_blanks = BLANK.search(text.text) is not None
     for delimiter in (sign for sign in DELIMITERS if sign in text.text):
         try:
-            rows = [(line, [cell.strip() for cell in cells]) for line, cells in text.rows(delimiter)]
+            rows = list(text.rows(delimiter))
+            if has_blanks:
+                rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
         except DataError as error:
             broken = broken or error
             continue
@@ -175,7 +181,7 @@ def _of_text(text: TableText) -> Grid:
         width = len(_trimmed(rows[0][1])) if rows else 0
         rows = _with_footers(rows, width)
         if width > 1:
-            fits = sum(len(_trimmed(cells)) <= width <= len(cells) for _, cells in rows) / len(rows)
+            fits = sum(_fits(cells, width) for _, cells in rows) / len(rows)
             readings.append((fits, len(rows) - len(filled), width, delimiter, rows))
     if not readings:
         if broken:
@@ -184,10 +190,11 @@ def _of_text(text: TableText) -> Grid:
         raise DataError(fault(text.name, 1, "", what, top, "Give a header and two columns."))
     _, _, width, delimiter, rows = max(readings, key=lambda reading: reading[:3])
     for line, cells in rows:
-        if not len(_trimmed(cells)) <= width <= len(cells):
+        if not _fits(cells, width):
             what, fix = "another number of cells than the header", f"Give {width}."
             raise DataError(fault(text.name, line, "", what, len(cells), fix))
-    return _of_rows(text.name, [(line, cells[:width]) for line, cells in rows], delimiter, text.notes)
+    rows = [(line, cells if len(cells) == width else cells[:width]) for line, cells in rows]
+    return _of_rows(text.name, rows, delimiter, text.notes)
 
 
 def _of_rows(name: str, rows: Sequence[GridRow], delimiter: str = "", notes: Sequence[str] = ()) -> Grid:
@@ -256,6 +263,11 @@ def _with_footers(rows: list[GridRow], width: int) -> list[GridRow]:
     while end > 1 and len(rows[end - 1][1]) == 1 < width:
         end -= 1
     return [*rows[:end], *((line, [*cells, *[""] * (width - 1)]) for line, cells in rows[end:])]
+
+
+def _fits(cells: Sequence[str], width: int) -> bool:
+    """True for a row that is as wide as the header, but for empty cells behind it."""
+    return len(cells) == width or (len(cells) > width and len(_trimmed(cells)) <= width)
 
 
 def _trimmed(cells: Sequence[str]) -> Sequence[str]:

@@ -17,7 +17,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import listed
 from research.market.calendars import Days
 
-FEWEST = 20  # rows, below which numbers show nothing
+FEWEST, MOST_ROWS = 20, 750  # rows, below which numbers show nothing; the newest rows that are looked at
 MOST_OF_BARS = 12  # columns of a table that may be bars of one asset, with others beside them
 RETURNS = 5  # rows after which a figure that returns to its mean is nearer to where it was than a price
 RETURNING = 0.45  # of the variance that the moves of a price add up to over so many rows: below it, a figure returns
@@ -40,10 +40,10 @@ GROSS = (
     "they move to. Give prices: frame.cumprod(), below a row of ones that is dated one session before the first."
 )
 LOGARITHMS = (
-    "{0}: the columns {1} look like logarithms of prices: {2}. Give prices: {3}. If they are prices, write them with at "
-    "most four decimals."
+    "{0}: the columns {1} look like logarithms of prices: {2}. Give prices: {3}. If they are prices, write them with "
+    "at most four decimals."
 )
-NO_PRICE = "{0}: the column {1!r} is no price of an asset: {2}. Remove it, or name it, as {3!r} names a volume."
+NOT_A_PRICE = "{0}: the column {1!r} is no price of an asset: {2}. Remove it, or name it, as {3!r} names a volume."
 UNCLEAR_BARS = (
     "{0}: the columns {1} look like bars of one asset: on every row {2!r} is the lowest and {3!r} the highest. Name "
     "them Open, High, Low and Close, or leave out all but the close."
@@ -93,6 +93,7 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
         raise DataError(
             f"{file}: {empty} of {len(cells)} rows have no price. Remove such rows, or give prices of them."
         )
+    cells, days = cells[-MOST_ROWS:], days[-MOST_ROWS:]
     known = {name: ~np.isnan(cells[:, k]) for k, name in enumerate(names)}
     series = {name: cells[known[name], k] for k, name in enumerate(names)}
     series = {name: values for name, values in series.items() if len(values) >= FEWEST and (values > 0.0).all()}
@@ -102,7 +103,7 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
     moves = any(np.ptp(values) for values in series.values())
     for name, values in series.items():
         if why := _counts(values, days[known[name]]) or _other(values, moves):
-            raise DataError(NO_PRICE.format(file, cut(name), why, f"{next(iter(names))} Volume"))
+            raise DataError(NOT_A_PRICE.format(file, cut(name), why, f"{next(iter(names))} Volume"))
     if len(names) <= MOST_COMPARED:
         _refuse_copies(cells, names, file)
 
@@ -130,7 +131,7 @@ def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
         elif _is_affine(values, beside):
             why = f"it is {names[other]!r} in other units from another zero"
         if why:
-            raise DataError(NO_PRICE.format(file, cut(names[k]), why, f"{names[other]} Volume"))
+            raise DataError(NOT_A_PRICE.format(file, cut(names[k]), why, f"{names[other]} Volume"))
 
 
 def _is_affine(values: Array, beside: Array) -> bool:

@@ -127,7 +127,7 @@ def understand(
             one_of(f"{name} is", value, known)
     if currency is not None and not is_currency(currency):
         raise ConfigError(f"currency is {quoted(currency)}: write a code such as USD, or GBp for pence.")
-    table = read_prices(read_grid(Path(path)), dates=dates, decimal=decimal)
+    table = read_price_table(read_grid(Path(path)), dates=dates, decimal=decimal)
     bars = one_a_session(table_bars(table, currency))
     bars, adjustment, notes = as_quoted(bars, adjustment, table.shape.from_yahoo)
     bars.refuse(bars.numbers["close"] <= 0.0, "close", "no price", NO_PRICE)
@@ -164,7 +164,7 @@ class PriceTable:
     notes: tuple[Note, ...]
 
 
-def read_prices(grid: Grid, *, dates: str | None = None, decimal: str | None = None) -> PriceTable:
+def read_price_table(grid: Grid, *, dates: str | None = None, decimal: str | None = None) -> PriceTable:
     """A table of prices of any shape: parameters as in `understand`.
 
     Raises : DataError for cells that cannot be read, and for columns that are no prices of assets.
@@ -238,7 +238,7 @@ def table_bars(table: PriceTable, currency: str | None) -> TableBars:
             codes[i] = _codes(column.cells, currency)
             continue
         numbers[column.field][i] = values
-        if column.field in PRICES and (code := currency_of(column, unit, currency)):
+        if column.field in PRICES and (code := stated_currency(column, unit, currency)):
             codes[i] = np.where(codes[i] == "", code, codes[i])
     asset = np.repeat(np.arange(len(assets)), len(days))
     if shape.assets is not None:
@@ -270,7 +270,7 @@ def _codes(cells: Cells, stated: str | None) -> list[str]:
     return codes
 
 
-def currency_of(column: PriceColumn, unit: str, stated: str | None) -> str:
+def stated_currency(column: PriceColumn, unit: str, stated: str | None) -> str:
     """The currency that an option, the name of a column or the sign beside its numbers states, "" where none does."""
     signs = SIGNS.get(unit, (unit,)) if unit not in ("", "%") else ()
     code = stated or column.currency or (signs[0] if len(signs) == 1 else "")

@@ -17,9 +17,9 @@ from research.market.reading.column_names import ASSETS, FIELD_OF, FIGURES
 from research.market.reading.grids import TABLES, Grid, plain
 from research.market.rows import HUNDREDTHS
 
-LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
+BAR_LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
 STRONG = frozenset(("rate", "yield", "weight", "rank", "beta", "return", "volatility", "score", "factor", "spread"))
-PER_CENT = re.compile(r"(?:%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
+IN_PER_CENT = re.compile(r"(?:%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
 WORDS = re.compile(r"[^\W\d_]{2,}")
 ADJUSTED = re.compile(
     r"adj(?!\w*flag)|ajust|aggiust|bereinigt|rettific|skoryg|調整|复权"
@@ -88,12 +88,12 @@ def shape_of(grid: Grid) -> PriceShape:
     others = {k: names for k, names in enumerate(labels) if k != at}
     if len(grid.levels) == 2:
         return _levels(grid, others, grid.columns[at])
-    letters = LETTERS if LETTERS.keys() - {"v"} <= {name for (name,) in others.values()} else {}
+    letters = BAR_LETTERS if BAR_LETTERS.keys() - {"v"} <= {name for (name,) in others.values()} else {}
     stated = {k: _unit(letters.get(name, name)) for k, (name,) in others.items()}
     fields = {k: FIELD_OF[plain(name)] for k, (name, _) in stated.items() if plain(name) in FIELD_OF}
     has_price = any(field in PRICES for field, _ in fields.values())
     assets = next((k for k, (name, _) in stated.items() if plain(name) in ASSETS), None)
-    whole = {name for name, _ in stated.values()}
+    whole = {plain(name) for name, _ in stated.values()}
     no_price = {k for k, (name, _) in stated.items() if k not in fields and is_figure(name, whole)}
     is_bars = len(fields) + len(no_price) == len(others) or len(fields) >= OHLC
     if has_price and (assets is not None or is_bars):
@@ -119,19 +119,26 @@ def shape_of(grid: Grid) -> PriceShape:
 def is_figure(name: str, beside: Collection[str] = ()) -> bool:
     """True for the name of a column that is no price: a figure of an asset beside it, a figure alone, or per cent.
 
-    >>> [is_figure(name, {"SPY"}) for name in ("SPY P/E", "rsi_14", "Change %", "US 3M rate", "RSI", "US Float Rate")]
+    beside : names of all columns, as `plain` writes them.
+
+    >>> [is_figure(name, {"spy"}) for name in ("SPY P/E", "rsi_14", "Change %", "US 3M rate", "RSI", "US Float Rate")]
     [True, True, True, True, False, False]
     """
-    is_symbol = _is_symbol(name)
-    if not is_symbol and PER_CENT.search(name.strip().casefold()):
+    if _is_symbol(name):
+        return False
+    if IN_PER_CENT.search(name.strip().casefold()):
         return True
-    words = WORDS.findall(plain(name).replace("p e", "pe"))
-    if any(plain(name).startswith(f"{plain(asset)} ") for asset in beside if asset != name):
-        asset = max((one for one in beside if plain(name).startswith(f"{plain(one)} ")), key=len)
-        rest = plain(name)[len(plain(asset)) :].strip()
-        return rest not in FIELD_OF and not FIGURES.isdisjoint(WORDS.findall(rest.replace("p e", "pe")))
-    last = re.split(r"[ _]", name.strip())[-1]
-    return bool(words) and not is_symbol and (FIGURES.issuperset(words) or (len(words) > 1 and last in STRONG))
+    of_name = plain(name)
+    for parted in reversed(list(re.finditer(" ", of_name))):  # the longest name of an asset first
+        if of_name[: parted.start()] in beside:
+            rest = of_name[parted.end() :]
+            return rest not in FIELD_OF and not FIGURES.isdisjoint(_words(rest))
+    words, last = _words(of_name), re.split(r"[ _]", name.strip())[-1]
+    return bool(words) and (FIGURES.issuperset(words) or (len(words) > 1 and last in STRONG))
+
+
+def _words(of_name: str) -> list[str]:
+    return WORDS.findall(of_name.replace("p e", "pe"))
 
 
 def _is_symbol(name: str) -> bool:

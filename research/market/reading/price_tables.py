@@ -10,7 +10,13 @@ from foundation.errors import DataError
 from research.market.notes import Note
 from research.market.reading.adjusted_closes import ADJUSTMENTS, TableBars, as_quoted
 from research.market.reading.grids import Grid
-from research.market.reading.price_import import PriceTable, currency_of, one_a_session, read_prices, table_bars
+from research.market.reading.price_import import (
+    PriceTable,
+    stated_currency,
+    one_a_session,
+    read_price_table,
+    table_bars,
+)
 from research.market.reading.price_shapes import PRICES, refuse_table
 from research.market.reading.tables import Table, wide_table
 from research.market.rows import BARS, HUNDREDTHS, PER_UNIT, growth
@@ -51,9 +57,9 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
     A wide table gives prices alone. Closes beside adjusted closes, dividends or splits give quotes, too, as an import
     does (`as_quoted`); closes of bars alone give prices and volumes.
 
-    Raises : DataError as `read_prices`, `as_quoted` and `wide_table`.
+    Raises : DataError as `read_price_table`, `as_quoted` and `wide_table`.
     """
-    table = read_prices(grid)
+    table = read_price_table(grid)
     facts = tuple(Note(f"{grid.name}: {said}.") for said in table.days.said)
     notes = (*table.notes, *facts)
     columns = table.shape.columns
@@ -63,7 +69,7 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
         codes = {
             column.asset: code
             for column, (_, unit) in zip(columns, table.numbers, strict=True)
-            if (code := currency_of(column, unit, None))
+            if (code := stated_currency(column, unit, None))
         }
         numbers = [values * _unit(codes.get(name, "")) for name, values in zip(names, numbers, strict=True)]
         prices = wide_table(table.shape.dates, table.days, names, numbers, notes, fewest)
