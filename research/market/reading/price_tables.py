@@ -12,9 +12,9 @@ from research.market.reading.adjusted_closes import ADJUSTMENTS, TableBars, as_q
 from research.market.reading.grids import Grid
 from research.market.reading.price_import import (
     PriceTable,
-    stated_currency,
     one_a_session,
     read_price_table,
+    stated_currency,
     table_bars,
 )
 from research.market.reading.price_shapes import PRICES, refuse_table
