@@ -125,6 +125,29 @@ class BookItem:
 
 
 @dataclass(frozen=True)
+class FileReading:
+    """What the user said of brokers' files of a book, which counts for later ones, too.
+
+    columns  : by field, the header's name of its column.
+    symbols  : by the broker's symbol, the asset that it is, or "ignore".
+    accounts : accounts in them that are the portfolio's, where it has none by name; () for all.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """The last comparison of a book with a broker's positions: its day, the file, and how many amounts differed."""
+
+    day: date
+    file: str
+    differing: int
+
+
+@dataclass(frozen=True)
 class Book:
     """The holdings of a portfolio when its book was opened, and what happened since.
 
@@ -147,6 +170,8 @@ class Book:
     kept_gains : by year, the gains that a book of version 2 kept, until a person takes those by the day of each sale.
     kept_fills : the number of rows of fills that it had then.
     schema     : version of the file.
+    reading    : what the user said of brokers' files.
+    reconciled : the last comparison with a broker's positions, or None.
     rows       : number of the rows of its file that it was read from.
     """
 
@@ -170,6 +195,8 @@ class Book:
     schema: int = BOOK_SCHEMA
     exchanges: tuple[BookExchange, ...] = ()
     transfers: tuple[BookTransfer, ...] = ()
+    reading: FileReading = FileReading()
+    reconciled: Reconciled | None = None
     rows: int = field(default=0, compare=False)
 
     # -- the fold ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
+from foundation.paper.wording import listed
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
@@ -28,6 +29,7 @@ from research.portfolio.holdings.positions import (
     Positions,
     odd_lots,
     read_positions,
+    rounding_of,
 )
 from research.portfolio.holdings.prices import (
     APART,
@@ -41,6 +43,7 @@ from research.portfolio.holdings.prices import (
     right_all_the_same,
 )
 from research.portfolio.holdings.rates import PAIR, Rates
+from research.portfolio.holdings.statement_day import age_note
 
 NOT_HELD = "not_held"  # key of the assets that a file of positions need not have
 RATE_TOLERANCE = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
@@ -65,8 +68,8 @@ class PositionKeys:
         """Refuse neither file nor book, and what says how to read a file beside a book."""
         if (self.file is None) == (self.book is None):
             raise Told("states both a file and a book, or neither", "Give `file:`, or `book:`.")
-        if self.book is not None and (self.columns or self.symbols or self.decimal or self.not_held):
-            raise Told("a book has no columns, symbols or decimals", "Leave them out.", "book")
+        if self.book is not None and (self.columns or self.decimal or self.not_held):
+            raise Told("a book has no columns or decimals", "Leave them out.", "book")
 
 
 def given_book(document: Document) -> Book | None:
@@ -284,9 +287,13 @@ def balances_of(document: Document, positions: Positions | None, basis: str) -> 
     found = None if positions is None else positions.balances
     if found is not None:
         return ("positions", "file"), {basis: found.get(basis, 0.0)} | found
-    if positions is not None and not document.has("cash"):
+    is_older = document.is_given("positions", "file") and not document.is_given("cash")
+    if positions is not None and (is_older or not document.has("cash")):
         what = f"{positions.file} has no row of cash"
-        document.refuse(("cash",), what, None, "Add `cash:` to the portfolio file, 0 where there is none.")
+        found = document.value("cash", default=None)
+        fix = "Give the cash beside these holdings, --cash AMOUNT, or add a row of it, such as Cash,AMOUNT."
+        fix = fix if document.has("cash") else "Add `cash:` to the portfolio file, 0 where there is none."
+        document.refuse(("cash",), what, found, fix)
     return ("cash",), read_balances(document, ("cash",), basis)
 
 
@@ -309,6 +316,11 @@ def holding_notes(
         of_positions.append(f"{positions.file} does not hold {', '.join(lacking)}: zero units are taken.")
     if positions.balances is None:
         of_positions.append(f"{positions.file} has no row of cash: that of the portfolio file is taken.")
+    elif below := {code: cash for code, cash in positions.balances.items() if -rounding_of(positions) <= cash < 0.0}:
+        told = listed([f"{cash:,.2f} {code}" for code, cash in below.items()])
+        of_positions.append(f"{positions.file} has cash of {told}, less than a cent a row: it is taken for rounding.")
+    if age := age_note(positions.file, positions.days, market.dates[-1].date()):
+        of_positions.append(age)
     if len(positions.accounts) > 1 and not document.has("accounts"):
         by = document.value("ticket", "account", default=None) if document.has("ticket") else None
         named = f"every order names {by}, as `ticket` says" if by else "no order names one"

@@ -105,15 +105,15 @@ def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path
     assert done.status == 0, done.said
     assert "broker.csv: booked 2 fills and 1 amount of cash." in done.out
     assert "2 fills booked (2 by account, asset and side, without the id of an order), 1 amount of cash" in done.out
-    stray, again = STRAY.replace("6,", "7,"), SOLD  # which is booked
+    stray, again = STRAY.replace("6,", "7,").replace("GLD", "IAU"), SOLD  # which is booked
     other = rebalance("desk", "book", "fill", "desk", broker_file(ticket, stray, again, name="other.csv"))
     assert other.status == 1
     assert other.out.endswith("\n\nother.csv: not booked: 1 row, with the reason above.\n")
     assert re.search(
-        r"not booked \(rebalance desk book resolve desk NAME.*\n  7: fill '7' of 'GLD': asset is 'GLD'", other.out
+        r"not booked \(rebalance desk book resolve desk NAME.*\n  7: fill '7' of 'IAU': asset is 'IAU'", other.out
     )
     refused = rebalance("desk", "book", "resolve", "desk", "7")
-    assert (refused.status, "asset is 'GLD'" in refused.said) == (2, True)
+    assert (refused.status, "asset is 'IAU'" in refused.said) == (2, True)
     gone = rebalance("desk", "book", "resolve", "desk", "7", "--dismiss")
     assert "not booked" not in gone.out
     again = rebalance("desk", "book", "fill", "desk", ticket.with_name("other.csv"))
@@ -211,7 +211,7 @@ def test_a_fill_whose_day_is_another_by_now_is_listed_as_restated(ticket: Path) 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda row: row + row.replace("383.50", "383.60"), "is there twice, with other contents"),
+        (lambda row: row + row.replace("383.50", "383.60"), "id 1 is that of row 2, with another content"),
         (lambda row: row.replace("2022-12-30", "2099-12-30"), "of 2099-12-30, which is to come"),
     ],
 )

@@ -62,7 +62,9 @@ def test_holdings_and_cash_may_be_left_out_beside_positions(write: Any, tmp_path
 
 
 def test_cash_stays_where_the_file_has_none_and_that_is_said(write: Any) -> None:
-    got = loaded(write(), "Symbol,Quantity\nSPY,110\nAGG,30\n")
+    rows = "Symbol,Quantity\nSPY,110\nAGG,30\n"
+    assert "Give the cash beside these holdings, --cash AMOUNT" in refused(write(), rows)
+    got = loaded(write(), rows, {"cash": 1_000.50})
     assert got.cash == 1_000.50
     assert got.notes == ("positions.csv has no row of cash: that of the portfolio file is taken.",)
 
