@@ -66,7 +66,7 @@ class Solution:
     worth    : amount without fees, in its currency, above zero.
     fees     : what each fee costs, in the currency of the amount; a rebate is below zero.
     is_net   : true if the amount has the fees in it, None where there is no amount or no fee.
-    is_exact : true if the numbers fit to the cent.
+    is_exact : true if the numbers fit to the cent, or as near as the exchange rate is written.
     """
 
     terms: Terms
@@ -92,7 +92,8 @@ class Solution:
 def solved(readings: Iterable[Terms]) -> Solution | None:
     """The way to read a row that fits best, or None where none fits, and where two fit that book other amounts.
 
-    What fits to the cent goes before what rounding may explain, and usual signs before others; else the label decides.
+    What fits to the cent goes before what the digits of a rate, and then those of a price, may explain; usual signs go
+    before others; else the label decides.
     """
     ranked = sorted((each for terms in readings for each in _fitting(terms)), key=lambda each: each[0])
     if not ranked:
@@ -119,12 +120,13 @@ def _fitting(terms: Terms) -> Iterator[tuple[Rank, Solution]]:
             gap = NO_AMOUNT if terms.price is None else abs(worth - terms.worth)
             if worth <= 0 or gap > terms.rounding:
                 continue
-            is_exact = terms.price is not None and gap <= HALF * CENT
-            against = int(is_net is not None and is_net is not (True if terms.is_net is None else terms.is_net))
-            if terms.price is None and is_net is not None and terms.is_net is None:
-                against = 0  # nothing says which of the two it is
-            rank = (int(not is_exact), terms.odd + changed, against)
-            yield rank, Solution(terms, terms.worth if is_exact else worth, fees, is_net, is_exact)
+            nearness = [HALF * CENT, HALF * CENT + terms.worth * terms.rate_error]
+            blur = sum(gap > limit for limit in nearness) if terms.price is not None else len(nearness)
+            is_net_by = True if terms.is_net is None and not blur else terms.is_net
+            against = int(None not in (is_net, is_net_by) and is_net is not is_net_by)
+            is_exact = blur < len(nearness)
+            stated = terms.worth if is_exact and terms.rate == ONE else worth
+            yield (blur, terms.odd + changed, against), Solution(terms, stated, fees, is_net, is_exact)
 
 
 def _signed(fees: tuple[Decimal, ...]) -> Iterator[tuple[tuple[Decimal, ...], int]]:

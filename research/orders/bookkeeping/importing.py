@@ -21,6 +21,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill
 from research.portfolio.holdings.book import Book, BookItem, Holder, Resolved
 from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.positions import CENT
 from research.portfolio.keys.ticket import ORDER_ID
 
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
@@ -61,7 +62,8 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
     made = with_waiting_flows(replace(made, items=_merged(made, items)), seen)
     check_units(made, portfolio, book)
-    _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.")
+    rounding = CENT * (len(activity.fills) + len(paid))
+    notes += _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.", rounding)
     keys = [*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections)]
     stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry, _ in paid))}
     left = sum(item.name.removesuffix(RESTATED) in stated for item in made.open_items)
@@ -269,19 +271,25 @@ def _resolved(book: Book) -> Iterator[BookItem]:
     return (item for item in book.items if item.resolved)
 
 
-def _check_cash(portfolio: Portfolio, before: Book, after: Book, fix: str) -> None:
+def _check_cash(portfolio: Portfolio, before: Book, after: Book, fix: str, rounding: float = 0.0) -> list[str]:
     """Raise DataError where cash of all currencies of an account comes below zero, which a portfolio does not hold.
 
-    fix : advice.
+    fix      : advice.
+    rounding : amount below zero that is noted instead.
     """
+    notes = []
     for old, new in zip(before.holders, after.holders, strict=True):
         left = _cash(portfolio, new)
         if left < 0.0 and left < _cash(portfolio, old):
             where = f"account {new.account} of book {before.name}" if new.account else f"book {before.name}"
+            if left >= -rounding:
+                notes.append(f"{where} has cash of {left:,.2f} {portfolio.basis}, less than a cent a row: by rounding.")
+                continue
             raise DataError(
                 f"{where} would be left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is "
                 f"booked. {fix}"
             )
+    return notes
 
 
 def _cash(portfolio: Portfolio, holder: Holder) -> float:

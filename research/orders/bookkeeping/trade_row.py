@@ -12,7 +12,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import grouped
 from research.market.rows import HUNDREDTHS
 from research.orders.bookkeeping.columns import BUY, GROSS, NET, SELL
-from research.orders.bookkeeping.equation import ONE, Solution, Terms, rate_error, solved
+from research.orders.bookkeeping.equation import CENT, ONE, Solution, Terms, rate_error, solved
 from research.orders.bookkeeping.transaction import HUNDREDTH, Transaction
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
@@ -138,13 +138,13 @@ def _misfit(row: Transaction, fees: dict[str, Decimal]) -> str:
     if price is None:
         return f"no price, and the amount, {amount:,f}, may have its fees, {paid}, in it or not"
     worth = abs(row.units or NO_AMOUNT) * (_price(row) or NO_AMOUNT)
-    read = {column.number for column in row.table.columns.values()}
-    others = (name for k, name in enumerate(row.table.names) if k not in read and row.is_number(k))
-    fix = next((f"where it is a fee that {name!r} states, say so: --columns fees={name!r}" for name in others), "")
+    gap = abs(abs(abs(amount or NO_AMOUNT) - worth) - abs(sum(fees.values(), NO_AMOUNT)))
+    other = next((name for name, of in row.unread() if of and abs(abs(of) - gap) <= CENT), "")
+    fix = f"where {other!r} is a fee, say so: --columns fees={other!r}" if other else ""
     fix = fix or "book it by its name where units, price and fees are right, or dismiss it and write the row anew"
     return (
         f"units times price are {worth:,.2f} {row.priced_in}, fees are {paid}, and the amount is {amount:,f} "
-        f"{row.paid_in}: they do not fit, with fees or without; {fix}"
+        f"{row.paid_in}: they fit in no one way, with fees or without; {fix}"
     )
 
 

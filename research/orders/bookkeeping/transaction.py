@@ -131,13 +131,13 @@ class Transaction:
         except ValueError:
             raise DataError(f"{name} is {quoted(self.cell(name))}. Write a plain number.") from None
 
-    def is_number(self, place: int) -> bool:
-        """True if the cell of a column, by its place, is a number other than zero."""
-        with suppress(ValueError):
-            return place < len(self.row[1]) and bool(
-                (read := number(self.row[1][place], self.source.decimal)) and read[0]
-            )
-        return False
+    def unread(self) -> Iterator[tuple[str, Decimal]]:
+        """The name and the number of each cell with a number that is in no column of a field."""
+        fields = {column.number for column in self.table.columns.values()}
+        for place, (name, cell) in enumerate(zip(self.table.names, self.row[1], strict=False)):
+            with suppress(ValueError):
+                if name and place not in fields and (read := number(cell, self.source.decimal)):
+                    yield name, exact(read.value)
 
     def amount_of(self, name: str) -> Decimal | None:
         """The number of a field, exactly as it is written; None without one."""
@@ -314,6 +314,8 @@ class Transaction:
     def side(self) -> str:
         """Buy or sell, by its words, else by the signs of units and amount. Raises DataError where none says it."""
         buys, sells = self.has(BUY), self.has(SELL)
+        if not buys and not sells:  # in words
+            buys, sells = (bool(word.match(self.cell("description"))) for word in (BUY, SELL))
         if buys != sells:
             return "buy" if buys else "sell"
         if (self.units or 0) < 0:

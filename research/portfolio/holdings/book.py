@@ -443,6 +443,11 @@ class Book:
 
     def _assumed(self) -> Iterator[str]:
         """Sentences on what the market's data alone know: each split of what is held, and the dividends."""
+        if of := self.reconciled:
+            found = f"{of.differing:,} amounts differed" if of.differing else "they agreed"
+            yield f"Book {self.name} was last reconciled at the close of {of.day}, with {of.file}: {found}."
+        elif self.blotter.fills:
+            yield f"Book {self.name} was never reconciled: rebalance desk book reconcile {self.name} --positions FILE"
         splits = [each for each in self.splits if each.assumed]
         for split, held in zip(splits, self.holders_before(each.day for each in splits), strict=True):
             if any(of.units.get(split.asset) for of in held):
