@@ -16,7 +16,8 @@ from research.orders.bookkeeping.trade_row import trade_of
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_tables import BrokerFile, label_of, read_broker_file
+from research.portfolio.holdings.broker_columns import label_of
+from research.portfolio.holdings.broker_tables import BrokerFile, read_broker_file
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.symbols import AssetNames
 

@@ -21,7 +21,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill
 from research.portfolio.holdings.book import Book, BookItem, Holder, Resolved
 from research.portfolio.holdings.cash_entries import CashEntry
-from research.portfolio.holdings.positions import CENT
+from research.portfolio.holdings.held_rows import CENT
 from research.portfolio.keys.ticket import ORDER_ID
 
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked

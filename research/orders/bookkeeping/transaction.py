@@ -33,7 +33,8 @@ from research.orders.bookkeeping.columns import (
 )
 from research.orders.bookkeeping.moments import moment_of
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_tables import BrokerTable, label_of, money_of
+from research.portfolio.holdings.broker_columns import label_of, money_of
+from research.portfolio.holdings.broker_tables import BrokerTable
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.holdings.positions import CASH_NAMES, IGNORE_WORD
 from research.portfolio.holdings.symbols import AssetNames

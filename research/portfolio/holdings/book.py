@@ -28,8 +28,8 @@ from research.portfolio.holdings.blotter import (
     is_of_order,
 )
 from research.portfolio.holdings.cash_entries import PAY_DAYS, CashEntry, market_entry
+from research.portfolio.holdings.held_rows import CashLine, HeldRow, Positions
 from research.portfolio.holdings.market_events import dividends_since, splits_since
-from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 from research.portfolio.holdings.rates import rounded
 
 BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json

@@ -1,11 +1,6 @@
-"""The tables in a CSV file of a broker: its encoding, its delimiter, and the headers that stand somewhere in it.
-
-Header names are those of the exports of Schwab, Fidelity, Vanguard, E*TRADE, J.P. Morgan, Interactive Brokers,
-Questrade, Hargreaves Lansdown, DEGIRO and comdirect, and the usual words.
-"""
+"""The tables in a CSV file of a broker: its encoding, its delimiter, and the headers that stand somewhere in it."""
 
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -29,51 +24,26 @@ from foundation.table_files import (
     quoted,
     read_text,
 )
-from research.market.currency import CURRENCIES, SIGNS, may_be
-from research.market.rows import HUNDREDTHS
-
-NAMES = {
-    "asset": ("symbol", "ticker", "ticker symbol", "trading symbol", "symbol/cusip", "asset", "equity symbol",
-              "financial instrument", "symbol/isin", "symbool/isin"),
-    "units": ("quantity", "qty", "qty (quantity)", "shares", "units", "position", "number of shares", "no. of shares",
-              "qty #", "units held", "aantal", "anzahl", "stück", "stück/nom."),
-    "value": ("market value", "mkt val (market value)", "mkt val", "marketvalue", "current value", "total value",
-              "value", "positionvalue", "position value", "marktwert", "kurswert", "wert", "waarde"),
-    "price": ("price", "last price", "share price", "close price", "closing price", "mark price", "markprice",
-              "current price", "unit price", "market price", "closing", "slotkoers", "schlusskurs", "akt. kurs",
-              "aktuell"),
-    "fx_rate": ("fxratetobase", "fx rate to base", "fx rate"),
-    "currency": ("currency", "currencyprimary", "currency code", "ccy", "base ccy", "währung", "whg."),
-    "detail": ("datadiscriminator", "levelofdetail"),
-    "date": ("date", "price date", "as of date"),
-    "quoted at": ("quoted at",),
-    "source": ("source",),
-}  # fmt: skip
-NEXT = {
-    "asset": ("code", "wkn"),
-    "isin": ("isin",),
-    "units": ("amount", "menge"),
-    "value": ("local value", "lokale waarde"),
-    "price": ("last", "kurs"),
-    "account": ("account number", "account", "account id", "clientaccountid", "account #", "fund account number",
-                "account name"),
-    "description": ("description", "investment name", "security description", "security name", "fund name", "name",
-                    "equity description", "stock", "product", "produkt", "bezeichnung"),
-}  # fmt: skip
-# names that stand for a field where a header has none of those above, the first of them that it has
-AMOUNT, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
-STATED = re.compile(r"(.+?) (?:in )?\(?([$€£p]|[a-z]{3}|pence|base)\)?")
-PENCE = frozenset(("p", "P", "pence", "PENCE"))  # words for hundredths of a pound
-AT_CLOSE = re.compile("[CH](?=[0-9])")  # before a price of Trader Workstation, of a close or a halt
-OF_TRADES = frozenset((
-    "tradedate", "rundate", "settlementdate", "settledate", "transactiondate", "activitydate", "t/d", "date/time",
-    "action", "transactiontype", "activitytype", "transcode", "buy/sell",
-))  # fmt: skip  # a table with one of these columns, as `label_of` writes them, is of transactions
-ACCOUNT = "Account Information", "Data", "Account"  # before the account of a statement
-CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
-ASIDE = CASH_REPORT, ACCOUNT[0], "Statement"  # sections that are read, or say nothing of an amount
-HEADER_NAMES = 3  # names of positions by which a row is their header
-TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
+from research.market.currency import CURRENCIES, may_be
+from research.portfolio.holdings.broker_columns import (
+    ACCOUNT,
+    AMOUNT,
+    ASIDE,
+    AT_CLOSE,
+    CASH_REPORT,
+    ENDING,
+    HEADER_NAMES,
+    MOMENTS,
+    NAMES,
+    NEXT,
+    OF_TRADES,
+    STATED,
+    SYMBOL_ISIN,
+    TOTAL_CASH,
+    TRADED,
+    label_of,
+    money_of,
+)
 
 
 class Column(NamedTuple):
@@ -85,29 +55,6 @@ class Column(NamedTuple):
 
 
 Columns = dict[str, Column]  # by field
-
-
-def label_of(name: str) -> str:
-    """The name of a column without case, blanks and underscores: Trade Date, trade_date and tradeDate are one.
-
-    >>> label_of("Trade_Date"), label_of("No. of shares")
-    ('tradedate', 'no.ofshares')
-    """
-    return re.sub(r"[\s_]+", "", name.casefold())
-
-
-def money_of(code: str) -> tuple[str, bool]:
-    """The currency of a code or a sign, and true for hundredths of it.
-
-    >>> money_of("GBp"), money_of("GBP"), money_of("gbx"), money_of("usd"), money_of("£"), money_of("$")
-    (('GBP', True), ('GBP', False), ('GBP', True), ('USD', False), ('GBP', False), ('$', False))
-    """
-    if code in PENCE:
-        return "GBP", True
-    if whole := HUNDREDTHS.get(code) or HUNDREDTHS.get(code.upper()):
-        return whole, True
-    known = SIGNS.get(code, ())
-    return (known[0] if len(known) == 1 else code.upper()), False
 
 
 @dataclass(frozen=True)
@@ -198,6 +145,15 @@ class BrokerTable:
     title: str
     rows: tuple[Row, ...]
     money: Sequence[str] = POSITIONS.money
+
+    @property
+    def traded(self) -> str:
+        """A cell that says that the rows are trades, in a column of no field beside one of days; else ""."""
+        fields = {column.number for column in self.columns.values()}
+        if not MOMENTS & set(map(label_of, self.names)):
+            return ""
+        cells = (cell for _, row in self.rows for k, cell in enumerate(row) if k not in fields)
+        return next(filter(TRADED.fullmatch, cells), "")
 
     def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> str:
         """The fault of a field in a row, in a sentence.  found : text in place of that of its cell."""
@@ -310,6 +266,9 @@ def read_broker_file(
         _refuse(path, rows_by, wanted, broken)
     delimiter = max(found, key=lambda d: max(len(table.columns) for table in found[d]))
     tables, rows = found[delimiter], rows_by[delimiter]
+    if traded := "" if kind.trades else next(filter(None, (table.traded for table in tables)), ""):
+        what = f"a list of transactions, not of positions: found {quoted(traded)}. Export the positions."
+        raise DataError(f"{path.name}, row {tables[0].header}: {what}")
     notes = (*text.notes, *_asides(path.name, rows, kind))
     account = next((c[3] for _, c in rows if c[:3] == list(ACCOUNT) and len(c) > 3), "")
     titles = tuple(c for line, cells in rows for c in cells if line < tables[0].header or len(_texts(cells)) == 1)

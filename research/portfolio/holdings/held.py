@@ -21,9 +21,9 @@ from research.portfolio.holdings.currencies import (
     in_line_currencies,
     line_needs,
 )
+from research.portfolio.holdings.held_rows import Positions, rounding_of
 from research.portfolio.holdings.holdings import balances_of, given_files, holding_notes, right_names
 from research.portfolio.holdings.household import Account, decimal_sum, read_accounts
-from research.portfolio.holdings.positions import Positions, rounding_of
 from research.portfolio.holdings.prices import Prices, last_closes, newest_day
 from research.portfolio.holdings.rates import Rates, read_rates, with_named_rates
 

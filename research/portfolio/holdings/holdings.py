@@ -21,16 +21,8 @@ from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.book_file import read_book
 from research.portfolio.holdings.currencies import read_balances
-from research.portfolio.holdings.positions import (
-    CASH_WORD,
-    DECLARED,
-    IGNORE_WORD,
-    HeldRow,
-    Positions,
-    odd_lots,
-    read_positions,
-    rounding_of,
-)
+from research.portfolio.holdings.held_rows import HeldRow, Positions, rounding_of
+from research.portfolio.holdings.positions import CASH_WORD, DECLARED, IGNORE_WORD, odd_lots, read_positions
 from research.portfolio.holdings.prices import (
     APART,
     OK,

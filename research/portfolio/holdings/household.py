@@ -17,7 +17,7 @@ from research.portfolio.file.kinds import HeldAmount, Text, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.currencies import Cash, cash_needs, check_debt, check_rates, read_balances
-from research.portfolio.holdings.positions import Positions, rounding_of
+from research.portfolio.holdings.held_rows import Positions, rounding_of
 from research.portfolio.holdings.rates import Rates, has_foreign
 
 Kind = Literal["taxable", "sheltered"]

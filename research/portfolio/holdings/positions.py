@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
@@ -12,7 +11,9 @@ from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
-from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, money_of, read_broker_file
+from research.portfolio.holdings.broker_columns import money_of
+from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.held_rows import CENT, CashLine, HeldRow, Positions
 from research.portfolio.holdings.statement_day import days_in
 from research.portfolio.holdings.symbols import AssetNames
 
@@ -34,96 +35,7 @@ TOTAL = re.compile(
     r"|(?:zwischen)?summe|gesamt(?:wert|summe)?|depot(?:-?gesamt)?wert|totaal"
 )
 PART = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")  # the day of a lot, which E*TRADE has for its symbol
-CENT = 0.01  # by which each row may be rounded
 AGREE = 0.02  # by which a value may differ from units times price before a note says so
-
-
-@dataclass(frozen=True)
-class HeldRow:
-    """One row of a file that is a holding.
-
-    asset   : asset of the portfolio.
-    account : as the file names it, "" where it names none.
-    units   : zero or above.
-    value   : value in the currency of the asset, or None where the file has none.
-    price   : likewise, per unit, or None.
-    row     : line of the file, from 1.
-    fx_rate : value of one unit of that currency in the basis by the file, or None.
-    """
-
-    asset: str
-    account: str
-    units: float
-    value: float | None
-    price: float | None
-    row: int
-    fx_rate: float | None = None
-
-
-@dataclass(frozen=True)
-class CashLine:
-    """One row of a file that is cash: its symbol, its account, amount and currency, and line of the file."""
-
-    symbol: str
-    account: str
-    amount: float
-    currency: str
-    row: int
-
-
-@dataclass(frozen=True)
-class Positions:
-    """The holdings in a broker's file.
-
-    file  : its name.
-    held  : rows of assets of the portfolio, those of zero units too.
-    cash  : rows of cash.
-    notes : items that were added, taken for cash, or left aside, in sentences.
-    days  : the days that it may be of by the words around its tables.
-    """
-
-    file: str
-    held: tuple[HeldRow, ...]
-    cash: tuple[CashLine, ...]
-    notes: tuple[str, ...] = field(repr=False)
-    days: tuple[date, ...] = ()
-
-    @property
-    def units(self) -> dict[str, float]:
-        """The units of all accounts by asset; an asset without a row is not in it."""
-        units: dict[str, float] = {}
-        for row in self.held:
-            units[row.asset] = units.get(row.asset, 0.0) + row.units
-        return units
-
-    @property
-    def values(self) -> dict[str, float]:
-        """The sum of the values of each asset whose rows all have one, in the currency of the asset."""
-        without = {row.asset for row in self.held if row.value is None}
-        values: dict[str, float] = {}
-        for row in self.held:
-            if row.value is not None and row.asset not in without:
-                values[row.asset] = values.get(row.asset, 0.0) + row.value
-        return values
-
-    @property
-    def accounts(self) -> tuple[str, ...]:
-        """Names of the accounts in the order of the file."""
-        named = [row.account for row in self.held] + [row.account for row in self.cash]
-        return tuple(dict.fromkeys(name for name in named if name))
-
-    @property
-    def balances(self) -> dict[str, float] | None:
-        """The cash of all accounts by currency, or None where the file has no row of cash."""
-        found: dict[str, float] = {}
-        for row in self.cash:
-            found[row.currency] = found.get(row.currency, 0.0) + row.amount
-        return found or None
-
-
-def rounding_of(positions: Positions | None) -> float:
-    """The amount of cash below zero that is no debt: less than a cent a row, which rounding leaves."""
-    return 0.0 if positions is None else CENT * (len(positions.held) + len(positions.cash))
 
 
 def read_positions(
