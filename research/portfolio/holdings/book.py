@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import TypeAdapter
 
 from foundation.errors import DataError
-from foundation.paper.wording import listed
+from foundation.paper.wording import counted, listed
 from research.market import Market
 from research.portfolio.holdings.blotter import (
     EXACT,
@@ -444,7 +444,7 @@ class Book:
     def _assumed(self) -> Iterator[str]:
         """Sentences on what the market's data alone know: each split of what is held, and the dividends."""
         if of := self.reconciled:
-            found = f"{of.differing:,} amounts differed" if of.differing else "they agreed"
+            found = f"{counted(of.differing, 'amount')} differed" if of.differing else "they agreed"
             yield f"Book {self.name} was last reconciled at the close of {of.day}, with {of.file}: {found}."
         elif self.blotter.fills:
             yield f"Book {self.name} was never reconciled: rebalance desk book reconcile {self.name} --positions FILE"
