@@ -289,7 +289,7 @@ class _Lots:
         total, held = decimal_sum(units), holder.held
         if abs(total - held) <= SUM * max(held, 1.0) or (total < held and not holder.taxable):
             return 1.0
-        if abs(total - held) < min((last_digit(each) for each in units), default=0.0) < 1.0:
+        if abs(decimal_sum([total, -held])) < min((last_digit(each) for each in units), default=0.0) < 1.0:
             return held / total
         of = f" in {holder.account}" if holder.account else ""
         what = f"the lots of {self.asset}{of} sum to {total:.10g} units, and its shares are {held:.10g}"
