@@ -305,6 +305,9 @@ def _held(path: Path, file: Path, of_symbol: Mapping[str, Instrument], basis: st
     if lacking := [asset for asset in currencies if asset not in found.units]:
         keys.append(f"not_held: [{', '.join(map(_word, lacking))}]")
     cash = "" if found.balances else "\ncash: 0    # the export has no row of cash"
+    if not found.balances:
+        told = f"{found.file} has no row of cash, and 0 is written: state what there is as `cash:`."
+        found = replace(found, notes=(*found.notes, told))
     return f"positions: {{{', '.join(keys)}}}    # units and cash are those of the broker's export{cash}", found
 
 

@@ -24,6 +24,7 @@ from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.held_rows import CENT
 from research.portfolio.keys.ticket import ORDER_ID
 
+ASKED = "a person has to say what it is: "  # begins the reason of a row that is not booked by itself at any later time
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
 NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it, or a person has to confirm it", "its kind is not known"
 
@@ -111,7 +112,11 @@ def _with_fills(
     left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
     left = list(_since(book, portfolio, left, notes))
     doubles = doubts_of(seen_by(book, portfolio), fills.values())
-    whys = {f.key: _split_since(book, portfolio, f) or doubles.get(f.key, activity.doubts.get(f.key, "")) for f in left}
+    asked = {key: f"{ASKED}{why}" for key, why in activity.doubts.items()}
+    given = {fill.key for fill in stated}
+    asked |= {fill.key: item.why for item, fill in zip(waiting, map(fill_of_item, waiting), strict=True)
+              if fill and fill.key not in given and item.why.startswith(ASKED)}  # fmt: skip
+    whys = {f.key: _split_since(book, portfolio, f) or doubles.get(f.key, asked.get(f.key, "")) for f in left}
     doubtful = {fill.key: (fill, whys[fill.key]) for fill in left if whys[fill.key]}
     after, left = book, [fill for fill in left if fill.key not in doubtful]
     while True:
@@ -355,7 +360,7 @@ def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[Book
     fills = [(item, fill) for item in book.open_items if (fill := fill_of_item(item))]
     for item, fill in sorted(fills, key=lambda each: (each[1].moment, each[1].key)):
         try:
-            if why := _not_by_hand(seen_by(book, portfolio), fill):
+            if why := item.why if item.why.startswith(ASKED) else _not_by_hand(seen_by(book, portfolio), fill):
                 left[item.name] = why
                 continue
             book = with_item(book, portfolio, item.name)

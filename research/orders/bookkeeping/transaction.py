@@ -346,8 +346,9 @@ class Transaction:
         found = {}
         for name, column in self.table.columns.items():
             if name.partition(" ")[0] in FEE_FIELDS and (read := self.figure(name)) and read.value:
-                stated = self.cell("fee_currency").upper() or (read.unit if read.unit != "$" else "")
-                paid = exact(read.value) * (ONE if stated else self.money("amount")[1])
+                code, is_small = money_of(self.cell("fee_currency"))
+                stated = code or (read.unit if read.unit != "$" else "")
+                paid = exact(read.value) * (HUNDREDTH if is_small else ONE if stated else self.money("amount")[1])
                 sign = -1 if label_of(column.label) in self.source.negative else 1
                 found[name] = sign * paid, self.line(stated)[0] if stated else self.paid_in
         return found

@@ -13,7 +13,7 @@ import pytest
 from research.orders.booking import open_book
 from research.orders.bookkeeping.activity import Activity, read_activity
 from research.orders.bookkeeping.equation import Terms, rate_error, solved
-from research.orders.bookkeeping.importing import with_activity
+from research.orders.bookkeeping.importing import with_activity, with_clear_items, with_item
 from research.orders.bookkeeping.preview import previewed
 from research.orders.bookkeeping.transaction import Reading
 from research.portfolio import Portfolio, load_portfolio
@@ -143,6 +143,10 @@ def test_a_row_that_does_not_fit_is_listed_and_books_nothing(
     (item,) = after.open_items
     assert why in item.why
     assert after.holders == book.holders
+    again = with_activity(after, sent, Activity(()), {}).book  # nor is it booked by a later file, or settled
+    assert (again.holders, [each.why for each in again.open_items]) == (book.holders, [item.why])
+    assert with_clear_items(again, sent)[1] == ()
+    assert with_item(again, sent, item.name).open_items == ()
 
 
 def test_an_amount_within_the_rounding_of_its_price_is_not_taken_for_net_or_gross_by_chance() -> None:
