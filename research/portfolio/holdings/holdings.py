@@ -307,7 +307,8 @@ def holding_notes(
     if lacking := [asset for asset in market.assets if asset not in positions.units]:
         of_positions.append(f"{positions.file} does not hold {', '.join(lacking)}: zero units are taken.")
     if positions.balances is None:
-        of_positions.append(f"{positions.file} has no row of cash: that of the portfolio file is taken.")
+        source = "that which is given beside it" if document.is_given("cash") else "that of the portfolio file"
+        of_positions.append(f"{positions.file} has no row of cash: {source} is taken.")
     elif below := {code: cash for code, cash in positions.balances.items() if -rounding_of(positions) <= cash < 0.0}:
         told = listed([f"{cash:,.2f} {code}" for code, cash in below.items()])
         of_positions.append(f"{positions.file} has cash of {told}, less than a cent a row: it is taken for rounding.")
@@ -323,7 +324,8 @@ def holding_notes(
     quoted = ~np.isnan((last_closes(market) if prices is None else prices).per_unit)
     of_positions += [
         f"{positions.file}, row {held.row}: {held.asset} is worth {held.value:,.2f} there, and "
-        f"{held.units * price:,.2f} at the price of this list: check its units and its price."
+        f"{held.units * price:,.2f} at the price of this list, {_change(held.units * price, held.value)}: check its "
+        "units and its price, and look for a split."
         for held, price in _apart(positions, market, prices, APART)
     ]
     of_line = dict(zip(market.assets, market.currency, strict=True))
@@ -331,6 +333,11 @@ def holding_notes(
     lots = {asset: float(lot) for asset, lot, known in zip(market.assets, market.lots, quoted, strict=True) if known}
     units = {asset: held for asset, held in positions.units.items() if asset in lots}
     return (*of_positions, *odd_lots(units, lots), *notes)
+
+
+def _change(amount: float, before: float | None) -> str:
+    """The difference of an amount from another, in words."""
+    return f"{abs(amount / before - 1.0) * 100:.1f} % {'less' if amount < before else 'more'}" if before else ""
 
 
 def _odd_rates(positions: Positions, currencies: Mapping[str, str], rates: Rates) -> Iterator[str]:
