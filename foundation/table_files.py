@@ -32,7 +32,8 @@ EMPTY = frozenset(("", "-", "--", "---", "–", "—", "n/a", "#n/a", "null", "n
 NO_NUMBER = "na"  # the same in place of a number; NA is a ticker, too
 BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")  # some separate thousands
 FORMULA = re.compile(r'="(.*)"')  # how a spreadsheet is told that a cell is text, as by an apostrophe before it
-UNIT = re.compile(r"US\$|[$€£¥₹]|\b[A-Z]{3}\b")  # beside a number
+UNIT = re.compile(r"US\$|[$€£¥₹]|(?<![A-Za-z])(?:GBp|ZAc|[A-Z]{3,10})(?![A-Za-z])|(?<=[0-9.])p(?![A-Za-z])")
+# beside a number: a sign, the code of a currency, of its hundredths or of a coin; of an exponent E is a part alone
 WITHIN = re.compile(rf"[0-9.,] ?(?:{UNIT.pattern}) ?[.,]*[0-9]")  # a unit between digits, where none stands
 DIGITS = r"(?:[1-9][0-9]{0,2}(?P<group>[%s '’])[0-9]{3}(?:(?P=group)[0-9]{3})*|[0-9]+)"
 STYLES = {

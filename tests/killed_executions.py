@@ -37,7 +37,7 @@ def opened(folder: Path) -> tuple[Path, dict[str, Decimal], Decimal]:
     show_days(folder, 0)
     content = yaml.safe_load(file.read_text())
     file.write_text(yaml.safe_dump(content | {"cash": 1_000_000.0}, sort_keys=False))
-    holder = books.open_from(file, "desk").holders[0]
+    holder = books.open_from(file, "desk")[0].holders[0]
     return file, dict(holder.units), holder.cash["USD"]
 
 

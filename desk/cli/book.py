@@ -1,12 +1,13 @@
 """`rebalance desk book open | fill | show | resolve | settle | reconcile`: what a portfolio holds after fills."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from desk.cli.options import File, PastDay, Positions, starting
+from desk.cli.options import Cash, File, PastDay, Positions, starting
 from desk.commands.terminal import print_text
 from foundation.errors import ConfigError
 
@@ -26,6 +27,16 @@ def symbols_of(given: Iterable[str]) -> dict[str, str]:
     return {symbol: line for symbol, _, line in pairs}
 
 
+def columns_of(given: Iterable[str], fields: tuple[str, ...]) -> dict[str, str]:
+    """Names of columns by field, as FIELD=NAME states them, one or several after commas. Raises as `symbols_of`."""
+    pairs = [part.partition("=") for text in given for part in re.split(f",(?=(?:{'|'.join(fields)})=)", text)]
+    for name, sign, column in pairs:
+        if name not in fields or not (sign and column):
+            known = ", ".join(fields)
+            raise ConfigError(f"--columns is {name + sign + column!r}: write FIELD=NAME; the fields are {known}.")
+    return {name: column for name, _, column in pairs}
+
+
 def open_(
     file: File,
     name: Annotated[
@@ -35,6 +46,7 @@ def open_(
     not_held: Annotated[
         str, typer.Option(metavar="ASSETS", help="Assets such as GLD that are not held.", show_default=False)
     ] = "",
+    cash: Cash = None,
     as_of: PastDay = None,
 ) -> None:
     """Open a book with what FILE, or a broker's file, says is held.
@@ -45,10 +57,10 @@ def open_(
         from desk.commands.orders.book import named_in, open_from
         from desk.commands.orders.book_text import book_text
 
-    book = open_from(file, name, positions, not_held, as_of)
+    book, notes = open_from(file, name, positions, not_held, as_of, cash)
     is_read = named_in(file) == book.name
     advice = f"Write `positions: {{book: {book.name}}}` into {file}, so that its lists read it."
-    print_text("\n\n".join([book_text(book.name), *([] if is_read else [advice])]))
+    print_text("\n\n".join(filter(None, [book_text(book.name), "\n".join(notes), "" if is_read else advice])))
 
 
 def fill(
@@ -69,17 +81,35 @@ def fill(
         typer.Option("--day-first/--month-first", help="Order of day and month in 03/04/2023.", show_default=False),
     ] = None,
     decimal: Annotated[str, typer.Option(help="Sign before decimals, a point or a comma.", show_default=False)] = "",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=NAME", help="Name of a field's column, such as units=Filled; may be repeated."),
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="Account of the file that is the portfolio's, where it has others; may be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how each row would be booked; write nothing.")
+    ] = False,
 ) -> None:
     """Book fills, corrections and amounts of cash.
 
-    What is booked is left out, and what cannot be booked is listed, with exit status 1.
+    What is booked is left out, and what cannot be booked is listed, with exit status 1. Columns, symbols and accounts
+    are kept with the book.
     """
     with starting():
         from desk.commands.orders import fills
-        from desk.commands.orders.book_text import book_text
+        from desk.commands.orders.book_text import book_text, preview_text
+        from research.orders.bookkeeping.columns import RANKED
         from research.orders.bookkeeping.transaction import Reading
 
-    reading = Reading(symbols_of(symbol or ()), zone, day_first, decimal)
+    named = columns_of(columns or (), tuple(RANKED))
+    reading = Reading(symbols_of(symbol or ()), zone, day_first, decimal, named, tuple(account or ()))
+    if dry_run:
+        imported, rows = fills.preview_of(name, file, ticket, reading)
+        print_text("\n\n".join([preview_text(imported.book, rows), "\n".join(imported.notes), "Nothing is written."]))
+        raise typer.Exit(int(imported.left > 0))
     imported = fills.fill_from(name, file, ticket, reading)
     print_text("\n\n".join(filter(None, [book_text(name), "\n".join(imported.notes)])))
     raise typer.Exit(int(imported.left > 0))

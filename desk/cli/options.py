@@ -32,6 +32,10 @@ Reports = Annotated[
 ]
 BROKERS_CSV = "A broker's CSV, in place of FILE's holdings and cash."
 Positions = Annotated[Path | None, typer.Option(help=BROKERS_CSV)]
+Cash = Annotated[
+    float | None,
+    typer.Option(help="Cash in FILE's currency, where the broker's CSV has no row of it.", show_default=False),
+]
 PolicyName = Annotated[str | None, typer.Option(help="Name of a policy of FILE. [default: all]")]
 Retrain = Annotated[
     bool, typer.Option("--retrain", help="Train learned policies anew; do not take an earlier training.")

@@ -47,6 +47,12 @@ def trades(
             rich_help_panel=PRICES,
         ),
     ] = "",
+    cash: Annotated[
+        float | None,
+        typer.Option(
+            help="Cash in FILE's currency, where it has no row of it.", show_default=False, rich_help_panel=PRICES
+        ),
+    ] = None,
     prices: Annotated[
         Path | None, typer.Option(help="A CSV of asset, price and date, not the last closes.", rich_help_panel=PRICES)
     ] = None,
@@ -100,11 +106,11 @@ def trades(
 ) -> None:
     """Print today's trade list of FILE.
 
-    Its `policy` decides, else the advice of its newest run. Orders: docs/trade_lists.md; prices: docs/holdings.md;
-    accounts: docs/portfolios.md.
+    Its `policy` decides, else its newest run: docs/trade_lists.md.
     """
     of_one = {"FILE": file, "--positions": positions, "--prices": prices, "--quotes": quotes, "--prices-ok": prices_ok,
-              "--not-held": not_held, "--deploy": deploy, "--withdraw": withdraw, "--account": account,
+              "--not-held": not_held, "--cash": cash is not None, "--deploy": deploy, "--withdraw": withdraw,
+              "--account": account,
               "--buy-only": buy_only, "--sell-only": sell_only, "--to-target": to_target,
               "--review": review}  # fmt: skip
     if accounts is not None:
@@ -149,7 +155,10 @@ def trades(
         prices = fetch_quotes(file, quotes)
     with bar(None, "reading prices") as progress:
         portfolio = load_portfolio(
-            file, replaced_files(positions, prices, fx, prices_ok, not_held), trust_code=trust_code, as_of=as_of or None
+            file,
+            replaced_files(positions, prices, fx, prices_ok, not_held, cash),
+            trust_code=trust_code,
+            as_of=as_of or None,
         )
         progress.stage("making the trade list")
         listed = trades_now(portfolio, reports=reports, request=request, as_of=as_of, stale_ok=stale_ok)

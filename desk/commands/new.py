@@ -24,7 +24,8 @@ from research.market.reading.known_instruments import SOURCES, Instrument, known
 from research.market.store import named_store, store_names
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import CODE
-from research.portfolio.holdings.positions import Positions, held_symbols, read_positions
+from research.portfolio.holdings.held_rows import Positions
+from research.portfolio.holdings.positions import held_symbols, read_positions
 
 CLASS_COSTS = {
     "us_equity": 1, "bonds": 1, "fx": 1, "developed_equity": 1.5, "global_equity": 1.5, "gold": 1.5,
@@ -304,6 +305,9 @@ def _held(path: Path, file: Path, of_symbol: Mapping[str, Instrument], basis: st
     if lacking := [asset for asset in currencies if asset not in found.units]:
         keys.append(f"not_held: [{', '.join(map(_word, lacking))}]")
     cash = "" if found.balances else "\ncash: 0    # the export has no row of cash"
+    if not found.balances:
+        told = f"{found.file} has no row of cash, and 0 is written: state what there is as `cash:`."
+        found = replace(found, notes=(*found.notes, told))
     return f"positions: {{{', '.join(keys)}}}    # units and cash are those of the broker's export{cash}", found
 
 

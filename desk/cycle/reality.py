@@ -26,7 +26,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, BookSplit
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
-from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
+from research.portfolio.holdings.held_rows import CashLine, HeldRow, Positions
 
 REALITY = "reality"  # name of the control of a decision
 EARNED: tuple[EntryKind, ...] = ("fee", "interest", "dividend", "tax")  # kinds of cash that are no flow

@@ -1,22 +1,19 @@
 """A fill of an order: what a venue says that it bought or sold, checked when it is made, or read from a table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any, NoReturn
 
 from foundation.arguments import shown
 from foundation.errors import DataError
-from foundation.table_files import read_rows
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
 FEES, OF_FEE = "fees", "fees: "  # name of fees that are given in all; what begins the column of one of them
 NEEDED_COLUMNS = ("fill_id", "moment", "asset", "side", "quantity", "price", "currency")
 OTHER_COLUMNS = ("venue", "order_id", "account", FEES, "rate")
-CORRECTING = frozenset(("corrects", "fee_currency", "kind", "amount"))  # of a table that has more than fills
 
 
 @dataclass(frozen=True)
@@ -95,28 +92,6 @@ class Fill:
         if not number.is_finite():
             self.refuse(name, str(given), "Give a number.")
         return number
-
-
-def is_table_of_fills(header: frozenset[str]) -> bool:
-    """True for the header of a CSV that `read_fills` reads: `fill_id` and `moment`, and no column of `CORRECTING`."""
-    return {"fill_id", "moment"} <= header and not header & CORRECTING
-
-
-def read_fills(path: Path, check: Callable[[Fill], None] | None = None) -> list[Fill]:
-    """The fills of a CSV with a header of `NEEDED_COLUMNS`, and of `OTHER_COLUMNS` where there are any.
-
-    A moment is written 2022-12-30T15:00:00Z, or with another offset from UTC.
-    check  : raises DataError for a fill that is a mistake; None where any may be right.
-    Raises : DataError for a file that is no such table, and for its mistakes, each with its row; all in one message.
-    """
-
-    def read(cells: Mapping[str, str]) -> Fill:
-        fill = fill_of(cells)
-        if check:
-            check(fill)
-        return fill
-
-    return read_rows(path, NEEDED_COLUMNS, OTHER_COLUMNS, read)
 
 
 def fill_of(cells: Mapping[str, str]) -> Fill:

@@ -30,7 +30,7 @@ from research.portfolio.holdings.lines import check_restrictions, desk_market, r
 from research.portfolio.holdings.nav_history import read_nav_history
 from research.portfolio.holdings.rates import Rates
 from research.portfolio.holdings.splits_since import with_splits_since
-from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots
+from research.portfolio.holdings.tax_file import lots_of_book, read_tax_lots, scaled_lots
 from research.portfolio.keys.benchmark import read_benchmark
 from research.portfolio.keys.costs import read_costs
 from research.portfolio.keys.cycle import CycleKeys, GovernanceKeys
@@ -201,7 +201,7 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         forecasts=of.forecasts,
         splits=of.splits,
         given_prices=of.held.prices,
-        notes=of.held.notes(document, of.market.lots),
+        notes=(*of.held.notes(document, of.market.lots), *scaled_lots(document, of.tax_lots, of.assets)),
         accounts=of.held.accounts,
         currencies=of.held.currencies,
         nav_history=of.nav_history,

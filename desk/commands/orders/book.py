@@ -41,7 +41,7 @@ from research.orders.fills import Fill
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.file.document import read_document as read_file
 from research.portfolio.holdings.blotter import BUY_OR_SELL, Blotter, SentOrder, SoldLot
-from research.portfolio.holdings.book import Book, BookItem
+from research.portfolio.holdings.book import Book, BookItem, FileReading
 from research.portfolio.holdings.book_file import book_path, has_book, read_book, write_book
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind, market_entry
 
@@ -50,30 +50,43 @@ FLOW_KINDS: tuple[EntryKind, EntryKind] = ("deposit", "withdrawal")
 
 
 def open_from(
-    file: Path, name: str = "", positions: Path | None = None, not_held: str = "", as_of: str | None = None
-) -> Book:
-    """Open a book from what a portfolio file, or a broker's file of positions, states.
+    file: Path,
+    name: str = "",
+    positions: Path | None = None,
+    not_held: str = "",
+    as_of: str | None = None,
+    cash: float | None = None,
+) -> tuple[Book, tuple[str, ...]]:
+    """Open a book from what a portfolio file, or a broker's file of positions, states; with notes on that.
 
     name   : name of the book; "" takes that which the file names, or else the portfolio's.
     as_of  : close at which it is opened, YYYY-MM-DD; None takes the last one.
+    cash   : cash in the portfolio's currency, where the broker's file has no row of it.
     Raises : ConfigError for a book that is there already, and for what is wrong in the files.
     """
     asked = named_in(file)
     instead = {"positions": None} if asked and not positions else {}
-    portfolio = load_portfolio(file, instead | replaced_files(positions=positions, not_held=not_held), as_of=as_of)
+    instead |= replaced_files(positions=positions, not_held=not_held, cash=cash)
+    portfolio = load_portfolio(file, instead, as_of=as_of)
     name = name or asked or portfolio.name
     with writing(name):
         if has_book(name):
             raise ConfigError(f"book {name!r} is open already ({book_path(name)}): choose another name, --as.")
-        book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()))
+        kept = FileReading(symbols=named_symbols(file))
+        book = replace(open_book(portfolio, name), file=str(Path(portfolio.file).absolute()), reading=kept)
         write_book(book, utc_now())
-    return book
+    return book, portfolio.notes
 
 
 def named_in(file: Path) -> str:
     """The name of the book that a portfolio file reads, or ""."""
     document = read_file(from_workbench(file))
     return str(document.value("positions", "book")) if document.has("positions", "book") else ""
+
+
+def named_symbols(file: Path) -> dict[str, str]:
+    """The symbols of brokers that a portfolio file names, with their assets."""
+    return dict(read_file(from_workbench(file)).value("positions", "symbols", default={}))
 
 
 def send(name: str, ticket: Mapping[str, Any]) -> Book:
@@ -88,12 +101,20 @@ def send(name: str, ticket: Mapping[str, Any]) -> Book:
         if book.blotter.ticket == ticket["hash"]:
             return book
         portfolio = portfolio_of(book)
-        flows = list(_flows(ticket, _names(portfolio)))
-        book = with_orders(read_book(name, since=first_day(portfolio, (), flows, book.open_items)), portfolio, ticket)
-        for flow in flows:
-            book = with_flow(book, flow)
-        write_book(book := with_waiting_flows(book, portfolio), utc_now())
+        flows = _flows(ticket, _names(portfolio))
+        book = read_book(name, since=first_day(portfolio, (), flows, book.open_items))
+        write_book(book := with_sent(book, portfolio, ticket), utc_now())
     return book
+
+
+def with_sent(book: Book, portfolio: Portfolio, ticket: Mapping[str, Any]) -> Book:
+    """The book after the orders of a ticket were sent, with its money. Raises DataError as `send` does."""
+    if book.blotter.ticket == ticket["hash"]:
+        return book
+    made = with_orders(book, portfolio, ticket)
+    for flow in _flows(ticket, _names(portfolio)):
+        made = with_flow(made, flow)
+    return with_waiting_flows(made, portfolio)
 
 
 def with_orders(book: Book, portfolio: Portfolio, ticket: Mapping[str, Any]) -> Book:

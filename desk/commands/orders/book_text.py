@@ -6,6 +6,7 @@ Users ask for it many times a day: it imports none of what books fills.
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import text_table
@@ -15,6 +16,19 @@ from research.orders.booking import GAINS, CorporateAction, events_since, portfo
 from research.portfolio import Portfolio
 from research.portfolio.holdings.book import Book, BookItem
 from research.portfolio.holdings.book_file import read_book
+
+if TYPE_CHECKING:
+    from research.orders.bookkeeping.preview import PreviewedRow
+
+
+def preview_text(book: Book, rows: "Sequence[PreviewedRow]") -> str:
+    """How each row of a file would be booked, and what the book would hold then, as text."""
+    cells = [
+        [f"{each.row or ''}", each.what, f"{each.cash:,.2f}" if each.cash else "", each.currency, each.booking]
+        for each in rows
+    ]
+    table = text_table([["row", "what", "cash", "", "booking"], *cells], left=2, width=None) if cells else ""
+    return "\n\n".join(filter(None, [table, _holdings(book), _cash(book)]))
 
 
 def book_text(name: str, *, whole: bool = False) -> str:

@@ -62,8 +62,15 @@ def sent_text(ready: Ready) -> str:
             if ready.moment.orders or ready.moment.crossed or crossed
             else "The list has no order: there is nothing to send."
         )
+    due, asked = ready.moment.due, {each.venue_id for each in ready.moment.left}
+    is_selling = any(each.order.side == "sell" and each.venue_id not in asked for each in due)
+    waiting = {each.venue_id for each in due if is_selling and each.order.side == "buy"}
+    unknown = sum(each.venue_id not in waiting for each in ready.moment.left)
     what = "asked for and not sent, as a check failed" if ready.faults else "sent now"
-    left = f"Orders without an answer, which are {what}: {len(ready.moment.left):,}." if ready.moment.left else ""
+    then = "not sent, as a check failed" if ready.faults else "sent now if there is cash for them"
+    told = [f"Orders without an answer, which are {what}: {unknown:,}."] if unknown else []
+    told += [f"Buys that wait for cash, which are {then}: {len(waiting):,}."] if waiting else []
+    left = " ".join(told)
     since = ready.moment.replaced
     replaced = (
         f" What is not filled of it was replaced by list {list_id(since)}, which was sent since." if since else ""

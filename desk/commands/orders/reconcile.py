@@ -1,17 +1,20 @@
 """A book beside a broker's positions and its portfolio file, as a table on the terminal."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+from desk.commands.orders.book import named_symbols, writing
+from desk.journal.journal import utc_now
 from foundation.errors import ConfigError, DataError
 from foundation.paper.text_tables import text_table
 from research.orders.booking import open_book, portfolio_of
 from research.orders.bookkeeping.reconciliation import ReconciledLine
 from research.orders.bookkeeping.reconciliation import reconcile as compare
-from research.portfolio import load_portfolio
-from research.portfolio.holdings.book import Book
-from research.portfolio.holdings.book_file import read_book
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.holdings.book import Book, Reconciled
+from research.portfolio.holdings.book_file import read_book, write_book
 from research.portfolio.holdings.positions import read_positions
 
 
@@ -23,17 +26,30 @@ def reconcile(name: str, path: Path, symbols: Mapping[str, str] | None = None) -
     Raises  : as `read_book`, `load_portfolio` and `read_positions` do.
     """
     book = read_book(name)
+    symbols = {**named_symbols(Path(book.file)), **book.reading.symbols, **(symbols or {})}
     portfolio, stated = portfolio_of(book), _stated(book)
     assets = portfolio.market.assets
     currencies = dict(zip(assets, portfolio.quoted_in, strict=True))
     positions = read_positions(path, assets, portfolio.basis, currencies=currencies, symbols=symbols)
     lines = compare(book, portfolio, positions, stated)
+    _keep(book, portfolio, path, lines)
     notes = [*positions.notes, *([] if stated else [f"{book.file} states no holdings of its own."])]
     cash = {code for holder in book.holders for code in holder.cash} | {row.currency for row in positions.cash}
     differing = [line for line in lines if line.differs(line.of in cash)]
     causes = "\n".join(_cause(line) for line in differing)
     head = f"{len(differing):,} of {len(lines):,} differ between book {name} and {path.name}."
     return "\n\n".join(filter(None, [_table(lines, cash), head, causes, "\n".join(notes)])), not differing
+
+
+def _keep(book: Book, portfolio: Portfolio, path: Path, lines: Sequence[ReconciledLine]) -> None:
+    """Write into a book the last close, the file with which it was compared, and how many amounts differ."""
+    cash = {code for holder in book.holders for code in holder.cash}
+    differing = sum(line.differs(line.of in cash) for line in lines)
+    made = Reconciled(portfolio.date.date(), path.name, differing)
+    with writing(book.name):
+        now = read_book(book.name)
+        if now.reconciled != made:
+            write_book(replace(now, reconciled=made), utc_now())
 
 
 def _stated(book: Book) -> Book | None:

@@ -18,6 +18,7 @@ def replaced_files(
     fx: str | None = None,
     prices_ok: str = "",
     not_held: str = "",
+    cash: float | None = None,
 ) -> dict[str, Any]:
     """The overrides by which a portfolio file takes these for its own; "" and None leave its own.
 
@@ -27,6 +28,7 @@ def replaced_files(
     fx        : exchange rates of today, a file of rates or pairs such as "EURUSD=1.0664,GBPUSD=1.2103".
     prices_ok : lines such as "SPY,AGG" whose prices or values are right although they are far from others.
     not_held  : assets that are in no row of the positions because they are not held.
+    cash      : cash in the portfolio's currency, where the positions have no row of it.
     Raises    : ConfigError for text that is no pair with a rate, and for a pair that is there twice.
 
     >>> replaced_files(fx="EURUSD=1.0664,GBPUSD=1.2103")
@@ -37,7 +39,10 @@ def replaced_files(
     files = {key: str(Path(from_workbench(path)).absolute()) for key, path in given.items() if path}
     named = {OK: prices_ok, f"positions.{NOT_HELD}": not_held}
     lines = {key: [asset.strip() for asset in text.split(",")] for key, text in named.items() if text}
-    instead = {"positions.book": None} if positions else {}  # a file stands before the book of the portfolio
+    instead: dict[str, Any] = (
+        {"positions.book": None} if positions else {}
+    )  # a file stands before the book of the portfolio
+    instead |= {} if cash is None else {"cash": cash}
     return files | instead | ({FX_TODAY: pairs} if pairs else {}) | lines
 
 

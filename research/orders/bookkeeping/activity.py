@@ -1,20 +1,25 @@
 """Transactions from a broker's file: fills, busts and corrections of fills, and amounts of cash without an order."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from foundation.errors import DataError, all_mistakes
-from research.orders.bookkeeping.columns import NUMBER_FIELDS, RANKED, SINGLE, TOTALS, TRANSACTIONS
+from research.orders.bookkeeping.columns import NEGATIVE_FEES, NUMBER_FIELDS, RANKED, SINGLE, TOTALS, TRANSACTIONS
 from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.fill_prices import check_price
 from research.orders.bookkeeping.moments import day_first
+from research.orders.bookkeeping.trade_row import trade_of
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.broker_columns import label_of
+from research.portfolio.holdings.broker_tables import BrokerFile, read_broker_file
 from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.symbols import AssetNames
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Activity:
     entries     : amounts of cash with an id of the broker.
     proposals   : those without one, whose `entry_id` is made of their content, and those of an unknown kind.
     notes       : rows that were left aside, in sentences.
+    doubts      : by the key of a fill or the id of an amount of cash, why a person has to say what it is.
+    rows        : likewise, the row of the file.
     """
 
     fills: tuple[Fill, ...]
@@ -33,6 +40,8 @@ class Activity:
     entries: tuple[CashEntry, ...] = ()
     proposals: tuple[CashEntry, ...] = ()
     notes: tuple[str, ...] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_STATED) -> Activity:
@@ -41,58 +50,101 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
     A fill or an amount without an id gets one that is made of its content, and of its number among equal ones.
     portfolio : with the orders that were sent, by whose prices those of fills are checked.
     Raises    : DataError for a file that cannot be read or has no such table, for days and decimals that can be read in
-                two ways, and for its mistakes, each with its row; all in one message.
+                two ways, for a file of several accounts of which none is named, and for its mistakes, each with its
+                row; all in one message.
     """
-    file = read_broker_file(path, ("moment",), tuple(RANKED), basis=portfolio.basis, kind=TRANSACTIONS)
+    fields = ("moment",), tuple(name for name in RANKED if name != "moment")
+    file = read_broker_file(path, *fields, reading.columns, basis=portfolio.basis, kind=TRANSACTIONS)
     reader = _Reader(file, portfolio, reading)
-    for table in file.tables:
-        reader.read(table)
+    _check_accounts(path.name, reader, portfolio, reading)
+    reader.read()
     if reader.mistakes:
         raise DataError(all_mistakes(path.name, reader.mistakes))
-    accounts = {table.cell(cells, "account"): None for table in file.tables for _, cells in table.rows}
-    if len(named := [account for account in accounts if account]) > 1 and not portfolio.accounts:
-        reader.notes.append(f"{path.name} is of accounts {', '.join(named)}, which the portfolio has as one.")
     return reader.activity
+
+
+def _check_accounts(file: str, reader: "_Reader", portfolio: Portfolio, reading: Reading) -> None:
+    """Raise DataError for rows of several accounts of which a portfolio without accounts does not name its own."""
+    named = list(dict.fromkeys(account for row in reader.all_rows() if (account := row.stated_account)))
+    fix = f"Name its own, such as --account {named[0]}, or state `accounts:` in the portfolio file." if named else ""
+    if not named or portfolio.accounts or portfolio.ticket.account:
+        return
+    if reading.accounts and not {*reading.accounts} & {*named}:
+        raise DataError(f"{file} is of {', '.join(named)}, and not of {', '.join(reading.accounts)}. {fix}")
+    if len(named) > 1 and not reading.accounts:
+        told = f"{file} is of {len(named)} accounts, {', '.join(named)}, and the portfolio names none"
+        raise DataError(f"{told}. {fix}")
 
 
 class _Reader:
     """Reads the rows of a file one after the other."""
 
     def __init__(self, file: BrokerFile, portfolio: Portfolio, reading: Reading) -> None:
-        """Settle the signs of decimals and the order of day and month for all rows."""
-        sign, note = (reading.decimal, "") if reading.decimal else file.decimal(NUMBER_FIELDS)
+        """Settle the signs of decimals and of money, and the order of day and month, for all rows."""
+        self.file = file
+        columns = dict.fromkeys(name for table in file.tables for name in table.columns)
+        fields = [name for name in columns if name.partition(" ")[0] in NUMBER_FIELDS]
+        sign, note = (reading.decimal, "") if reading.decimal else file.decimal(fields)
         texts = [table.cell(cells, "moment") for table in file.tables for _, cells in table.rows]
         first = day_first(texts, file.tables[0].source, reading.day_first)
-        self.source = Source(portfolio, reading, sign, first, file.account)
+        names = AssetNames(portfolio.market.assets, reading.symbols)
+        self.source = Source(portfolio, reading, sign, first, file.account, names)
         self.notes, self.mistakes = [*file.notes, *([note] if note else [])], list[str]()
         self.rows: dict[str, list[Any]] = {"fills": [], "corrections": [], "entries": [], "proposals": []}
+        self.doubts, self.places = dict[str, str](), dict[str, int]()
         self._ids: Counter[str] = Counter()
-        self._seen: dict[str, tuple[int, list[str]]] = {}
+        self._seen: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self.source = self._with_signs()
+
+    def all_rows(self) -> Iterator[Transaction]:
+        """Every row of every table, but totals."""
+        for table in self.file.tables:
+            details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
+            totals = TOTALS if details & SINGLE else TOTALS - {"order"}
+            for row in table.rows:
+                if table.cell(row[1], "detail").casefold() not in totals:
+                    yield Transaction(self.source, table, row)
+
+    def _with_signs(self) -> Source:
+        """The source with the signs of fees and of money that goes, and whether amounts have fees in them."""
+        signs, shown, is_signed = dict[str, Counter[bool]](), Counter[bool](), False
+        for row in self.all_rows():
+            with suppress(DataError):
+                for label, is_below in row.signs_of_fees:
+                    signs.setdefault(label, Counter())[is_below] += 1
+                is_signed = is_signed or (not row.aside and row.shows_signs)
+        below = {label for label, of in signs.items() if of[True] > of[False]}
+        source = replace(
+            self.source, negative=frozenset(below | set(map(label_of, NEGATIVE_FEES))), is_signed=is_signed
+        )
+        for row in self.all_rows():
+            with suppress(DataError):
+                row = replace(row, source=source)
+                if not row.aside and row.is_trade and (is_net := trade_of(row).is_net) is not None:
+                    shown[is_net] += 1
+        return replace(source, is_net=None if shown[True] == shown[False] else shown[True] > shown[False])
 
     @property
     def activity(self) -> Activity:
         """All that was read."""
-        return Activity(**{name: tuple(rows) for name, rows in self.rows.items()}, notes=tuple(self.notes))
+        found = {name: tuple(rows) for name, rows in self.rows.items()}
+        return Activity(**found, notes=tuple(self.notes), doubts=self.doubts, rows=self.places)
 
-    def read(self, table: BrokerTable) -> None:
-        """Read the rows of a table."""
-        details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
-        aside = TOTALS if details & SINGLE else TOTALS - {"order"}
-        for row in table.rows:
+    def read(self) -> None:
+        """Read all rows."""
+        for row in self.all_rows():
             try:
-                if table.cell(row[1], "detail").casefold() not in aside:
-                    self._take(Transaction(self.source, table, row))
+                self._take(row)
             except DataError as error:
-                self.mistakes.append(f"{table.source}, row {row[0]}: {error}")
+                self.mistakes.append(f"{row.table.source}, row {row.number}: {error}")
 
     def _take(self, row: Transaction) -> None:
         """Take a row as a fill, a correction or cash; or leave it aside with a note."""
         if row.aside:
             self.notes.append(f"{row.table.source}, row {row.number} is left aside: {row.aside}.")
             return
-        if note := row.check():
-            self.notes.append(f"{row.table.source}, row {row.number}: {note}.")
-        first, cells = self._seen.setdefault(row.id, row.row) if row.id else row.row
+        row.check()
+        first, cells = self._seen.setdefault((row.venue, row.id), row.row) if row.id else row.row
         if cells != row.row[1]:
             raise DataError(f"id {row.id} is that of row {first}, with another content. Correct one of them.")
         if first != row.number:
@@ -102,23 +154,36 @@ class _Reader:
         elif row.is_trade:
             self._trade(row)
         else:
-            entry = row.entry
-            named = replace(entry, entry_id=row.key_of(row.id) if row.id else self._unlike(entry.entry_id))
-            self.rows["entries" if row.id and entry.kind != "other" else "proposals"].append(named)
+            self._cash(row)
+
+    def _cash(self, row: Transaction) -> None:
+        entry, doubt = row.entry, row.doubt
+        named = replace(entry, entry_id=row.key_of(row.id) if row.id else self._unlike(entry.entry_id))
+        self.places[named.entry_id] = row.number
+        if doubt:
+            self.doubts[named.entry_id] = doubt
+        self.rows["entries" if row.id and entry.kind != "other" and not doubt else "proposals"].append(named)
 
     def _trade(self, row: Transaction) -> None:
-        made = row.fill
-        fill = replace(made, fill_id=row.id or self._unlike(f"{made.fill_id}{'-bust' if row.is_bust else ''}"))
+        made = trade_of(row)
+        fill = replace(
+            made.fill, fill_id=row.id or self._unlike(f"{made.fill.fill_id}{'-bust' if row.is_bust else ''}")
+        )
+        self.places[fill.key] = row.number
         if row.is_bust:
             like = None if row.corrects else fill
             self.rows["corrections"].append(Correction(fill.key, row.corrected, like=like))
-        elif row.corrects:
-            check_price(self.source.portfolio, fill)
+            return
+        check_price(self.source.portfolio, fill)
+        if row.corrects:
             self.rows["corrections"].append(Correction(fill.key, row.corrected, fill))
-        else:
-            check_price(self.source.portfolio, fill)
-            self.rows["fills"].append(fill)
-            self.rows["entries"] += row.fees_in_others(fill)
+            return
+        if made.doubt:
+            self.doubts[fill.key] = made.doubt
+        self.rows["fills"].append(fill)
+        for entry in made.entries:
+            of_fill = entry.entry_id.removeprefix(made.fill.key)
+            self.rows["entries"].append(replace(entry, entry_id=f"{fill.key}{of_fill}", fill=fill.key))
 
     def _unlike(self, content: str) -> str:
         """An id that is made of a content, and of its number among equal rows."""

@@ -7,35 +7,49 @@ Alpaca (account activities), Binance and Kraken, of the table of fills of docs/b
 import re
 from collections.abc import Mapping
 
-from research.portfolio.holdings.broker_tables import NEXT, TableKind
+from research.portfolio.holdings.broker_columns import NEXT
+from research.portfolio.holdings.broker_tables import TableKind
 from research.portfolio.holdings.cash_entries import EntryKind
 
 FEE_FIELDS = ("commission", "fees", "taxes")
 NUMBER_FIELDS = ("units", "price", "amount", *FEE_FIELDS)
 WORD_FIELDS = ("side", "action", "type")
 RANKED = {
-    "moment": ("date/time", "datetime", "transaction_time", "date(utc)", "moment", "time", "trade date", "tradedate",
-               "run date", "date", "datum", "settle date", "day"),
-    "clock": ("trade time", "tradetime", "tijd", "uhrzeit"),
+    "moment": ("date/time", "date and time", "trade date/time", "datetime", "transaction_time", "date(utc)", "moment",
+               "timestamp", "filled time", "trade date", "t/d", "transaction date", "run date", "activity date", "date",
+               "datum", "settle date", "settlement date", "day"),
+    "clock": ("trade time", "exec time", "execution time", "tijd", "uhrzeit", "zeit", "time"),
     "id": ("fill_id", "tradeid", "trade id", "txid", "execution id", "transactionid", "entry_id", "id"),
     "order_id": ("order_id", "orderreference", "client_order_id", "client order id", "ordertxid", "order id",
-                 "iborderid"),
+                 "iborderid", "order #", "order number"),
     "corrects": ("corrects", "origtradeid", "previous_execution_id"),
-    "asset": ("symbol", "ticker", "asset", "pair", "product", "isin"),
-    "side": ("side", "buy/sell"),
-    "action": ("action", "activity_type", "transaction type", "kind", "art"),
-    "type": ("type", "transactiontype"),
-    "units": ("quantity", "qty", "units", "shares", "executed", "vol", "aantal", "anzahl", "stück"),
-    "price": ("t. price", "tradeprice", "price", "koers", "kurs"),
-    "amount": ("net_amount", "netcash", "amount", "totaal", "betrag", "bedrag", "proceeds"),
-    "currency": ("currency", "currencyprimary", "ccy", "währung", "valuta"),
-    "commission": ("comm/fee", "ibcommission", "commission", "comm", "transactiekosten en/of", "transactiekosten",
-                   "provision"),
-    "fees": ("fees", "fees & comm", "fee", "kosten", "entgelte"),
-    "taxes": ("taxes", "steuern"),
+    "asset": ("symbol", "ticker", "ticker symbol", "asset", "pair", "instrument", "symbol/ cusip", "symbol/cusip",
+              "equity symbol", "product"),
+    "isin": NEXT["isin"],
+    "side": ("side", "buy/sell", "direction"),
+    "action": ("action", "activity_type", "transaction type", "trade_type", "trans code", "transaction", "kind", "art"),
+    "type": ("type", "transactiontype", "typ"),
+    "units": ("quantity", "qty", "units", "shares", "no. of shares", "number of shares", "quantity transacted",
+              "filled", "executed", "vol", "aantal", "anzahl", "stück"),
+    "price": ("t. price", "tradeprice", "avg price", "average price", "exec price", "execution price", "price",
+              "share price", "price / share", "price per share", "unit price", "price at transaction", "koers", "kurs"),
+    "amount": ("net_amount", "netcash", "net proceeds", "net cash amount", "amount", "total amount", "total",
+               "total (inclusive of fees and/or spread)", "totaal", "betrag", "bedrag", "value", "wert",
+               "gross amount", "gross proceeds", "principal amount", "proceeds", "subtotal"),
+    "amount currency": ("currency (total)", "currency (amount)", "settlement currency"),
+    "currency": ("currency", "currencyprimary", "ccy", "currency (price / share)", "price currency",
+                 "transaction currency", "währung", "valuta"),
+    "exchange": ("exchange rate", "exchangerate", "fx rate", "wisselkoers", "wechselkurs"),
+    "commission": ("comm/fee", "ibcommission", "commission", "commissions", "comm", "commission fees",
+                   "transactiekosten en/of", "transactiekosten", "transaction and/or third party fees", "provision"),
+    "fees": ("fees", "fees & comm", "fee", "kosten", "entgelte", "costs", "charges", "fees and/or spread", "sec",
+             "taf", "nscc", "nasdaq", "finra", "sec fee", "sec fees", "reg fee", "regulatory fee", "regulatory fees",
+             "exchange fee", "clearing fee", "transaction fee", "currency conversion fee", "autofx fee",
+             "fx fee amount"),
+    "taxes": ("taxes", "tax", "steuern", "steuer", "stamp duty", "stamp duty reserve tax", "transaction tax"),
     "fee_currency": ("ibcommissioncurrency", "fee_currency", "fee coin", "commissionasset"),
     "account": (*NEXT["account"], "account_id"),
-    "description": ("description", "omschrijving", "beschreibung", "words"),
+    "description": ("description", "omschrijving", "beschreibung", "words", "name"),
     "code": ("code", "notes/codes"),
     "detail": ("datadiscriminator", "levelofdetail"),
     "venue": ("venue",),
@@ -52,11 +66,14 @@ TRANSACTION_SECTIONS = (
 )
 TRANSACTIONS = TableKind(
     {}, RANKED, TRANSACTION_SECTIONS, one_of=("price", "amount"), money=("price", "amount", *FEE_FIELDS), trades=True,
-    word="transactions",
+    several=("fees", "taxes"), word="transactions",
 )  # fmt: skip
+NET = re.compile(r"net|total \(inclusive", re.IGNORECASE)  # how the name of an amount with its fees in it begins
+GROSS = re.compile(r"gross|principal|proceeds|subtotal", re.IGNORECASE)  # and of one without them
 NEGATIVE_FEES = frozenset(
-    ("comm/fee", "comm in usd", "ibcommission", "taxes", "transactiekosten en/of", "transactiekosten")
-)  # columns in which what is paid is below zero
+    ("comm/fee", "comm in usd", "ibcommission", "transactiekosten en/of", "transactiekosten")
+)  # columns in which what is paid is below zero, whatever a file has
+OWN_COLUMNS = frozenset(("id", "fill_id")), "moment"  # of a table of docs/book.md: there a fee below zero is a rebate
 VENUES = {"activity_type": "alpaca", "ordertxid": "kraken", "date(utc)": "binance", "comm/fee": "ib",
           "ibcommission": "ib", "transactionid": "ib"}  # fmt: skip
 IN_UTC = frozenset(("date(utc)", "ordertxid"))  # columns of files whose times are in UTC
@@ -65,17 +82,23 @@ SINGLE, TOTALS = (
     frozenset(("order", "closedlot", "closed_lot", "symbol_summary", "lot")),
 )
 # details of a row: one execution; and what sums or repeats them, of which orders count where there are no executions
-BUY = re.compile(r"\b(?:buy|bought|kauf|koop|aankoop)\b", re.IGNORECASE)
-SELL = re.compile(r"\b(?:sell|sold|verkauf|verkoop)\b", re.IGNORECASE)
+BUY = re.compile(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$", re.IGNORECASE)
+SELL = re.compile(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$", re.IGNORECASE)
 BUST = re.compile(r"\b(?:trade_?bust|tradecancel|cancel\w*|storno)\b|\(ca\.?\)", re.IGNORECASE)
 CANCELLED = "Ca"  # among the codes of Interactive Brokers
 OF_CASH_FUND = re.compile(r"\b(?:core account|cash sweep|bank sweep)\b", re.IGNORECASE)
 NO_ID = frozenset(("", "0"))  # of the fill that a row corrects
+COMES = re.compile(
+    r"deposit|\bCSD\b|einzahlung|(?<!terug)storting|received", re.IGNORECASE
+)  # words of money that comes
+GOES = re.compile(r"withdraw|\bCSW\b|auszahlung|disbursement|terugstorting", re.IGNORECASE)  # and of money that goes
+REFUND = re.compile(r"refund|rebate|revers|erstattung|teruggave", re.IGNORECASE)  # of a cost that comes back
 WORDS: Mapping[EntryKind, str] = {
     "tax": r"\btax|withh|\bNRA\b|DIVNRA|DIVTW|steuer|belasting",
-    "dividend": r"\bdiv|payment in lieu|cap(?:ital)? gain|\bCGD\b",
+    "dividend": r"\bdiv|cdiv|payment in lieu|cap(?:ital)? gain|\bCGD\b",
     "interest": r"interest|^INT|zins|rente",
     "fee": r"\bfee|^FEE|charge|commission|gebühr|entgelt|kosten",
-    "deposit": r"deposit|withdraw|transfer|\bCSD\b|\bCSW\b|\bJNLC\b|funds|wire|einzahlung|auszahlung|storting",
-}  # of a kind of cash, the first that fits; a deposit below zero is a withdrawal
+    "deposit": rf"{COMES.pattern}|{GOES.pattern}|transfer|\bJNLC\b|\bACH\b|funds|wire",
+}  # of a kind of cash, the first that fits; money that goes is a withdrawal
 CASH_KINDS = {kind: re.compile(words, re.IGNORECASE) for kind, words in WORDS.items()}
+COSTS: frozenset[EntryKind] = frozenset(("fee", "tax"))

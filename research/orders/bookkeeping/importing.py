@@ -8,22 +8,24 @@ from datetime import date
 from decimal import Decimal
 
 from foundation.errors import DataError
-from foundation.paper.wording import counted, grouped
+from foundation.paper.wording import counted
 from research.market.calendars import day_at
 from research.orders.after_fills import accounts_of, match_fills, unsent_rows
 from research.orders.booking import check_units, with_rows
 from research.orders.bookkeeping.activity import Activity
 from research.orders.bookkeeping.cash_booking import with_entry, without_entries_of
 from research.orders.bookkeeping.corrections import Correction, correction_rows
+from research.orders.bookkeeping.doubles import doubts_of
 from research.orders.fills import Fill, cells_of, fill_of
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill
 from research.portfolio.holdings.book import Book, BookItem, Holder, Resolved
 from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.held_rows import CENT
 from research.portfolio.keys.ticket import ORDER_ID
 
+ASKED = "a person has to say what it is: "  # begins the reason of a row that is not booked by itself at any later time
 RESTATED = "-restated"  # ends the id of a fill that a file states otherwise than it is booked
-DaySide = tuple[date, str, bool]  # day, asset, and true for a sale
 NO_ID_STATED, UNKNOWN_KIND = "the broker states no id of it, or a person has to confirm it", "its kind is not known"
 
 
@@ -54,13 +56,15 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     made, seen = _without_fees_of_undone(made), seen_by(made, portfolio)
     paid = [*((entry, True) for entry in activity.entries), *((entry, False) for entry in activity.proposals)]
     for entry, is_stated in paid:
-        made, item = _with_cash(made, seen, _named(entry, portfolio), is_stated)
+        doubt = "" if is_stated else activity.doubts.get(entry.entry_id, "")
+        made, item = _with_cash(made, seen, _named(entry, portfolio), is_stated, doubt)
         items += [item] if item else []
     if early := sum(entry.day <= book.opened for entry, _ in paid):
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
     made = with_waiting_flows(replace(made, items=_merged(made, items)), seen)
     check_units(made, portfolio, book)
-    _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.")
+    rounding = CENT * (len(activity.fills) + len(paid))
+    notes += _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.", rounding)
     keys = [*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections)]
     stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry, _ in paid))}
     left = sum(item.name.removesuffix(RESTATED) in stated for item in made.open_items)
@@ -107,8 +111,12 @@ def _with_fills(
     reports = {key: each for key, each in reports.items() if item_name(key) not in dismissed}
     left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
     left = list(_since(book, portfolio, left, notes))
-    before = _booked_by_day(seen_by(book, portfolio))
-    whys = {fill.key: _split_since(book, portfolio, fill) or _doubt(portfolio, before, fill) for fill in left}
+    doubles = doubts_of(seen_by(book, portfolio), fills.values())
+    asked = {key: f"{ASKED}{why}" for key, why in activity.doubts.items()}
+    given = {fill.key for fill in stated}
+    asked |= {fill.key: item.why for item, fill in zip(waiting, map(fill_of_item, waiting), strict=True)
+              if fill and fill.key not in given and item.why.startswith(ASKED)}  # fmt: skip
+    whys = {f.key: _split_since(book, portfolio, f) or doubles.get(f.key, asked.get(f.key, "")) for f in left}
     doubtful = {fill.key: (fill, whys[fill.key]) for fill in left if whys[fill.key]}
     after, left = book, [fill for fill in left if fill.key not in doubtful]
     while True:
@@ -128,63 +136,17 @@ def with_doubts(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> tupl
 
     Fills that are booked, or items whether they are resolved or not, are neither.
     """
+    fills = list(fills)
     known = book.blotter.fill_ids, {item.name for item in book.items}
     new = [fill for fill in fills if fill.key not in known[0] and item_name(fill.key) not in known[1]]
-    before = _booked_by_day(seen_by(book, portfolio))
-    doubtful = {fill.key: _fill_item(fill, why) for fill in new if (why := _doubt(portfolio, before, fill))}
+    doubles = doubts_of(seen_by(book, portfolio), fills)
+    doubtful = {fill.key: _fill_item(fill, doubles[fill.key]) for fill in new if fill.key in doubles}
     items = (*book.items, *doubtful.values())
     return replace(book, items=items), [fill for fill in new if fill.key not in doubtful]
 
 
 def _fill_item(fill: Fill, why: str) -> BookItem:
     return BookItem(item_name(fill.key), why, cells_of(fill))
-
-
-def _booked_by_day(portfolio: Portfolio) -> Mapping[DaySide, list[BookedFill]]:
-    """The fills that stand, by day, asset and side."""
-    rows = (row for row in _blotter(portfolio).standing if row.amount)
-    return grouped(((row.day, row.asset, row.units < 0), row) for row in rows)
-
-
-def _doubt(portfolio: Portfolio, booked: Mapping[DaySide, list[BookedFill]], fill: Fill) -> str:
-    """The reason to ask a person whether a fill is booked under another venue's name already; else "".
-
-    Fills of one order, on one day, of the same units, at prices that are equal to the digits of the coarser one: one by
-    one, or those of the order on the day together.
-    """
-    day = _day(portfolio, fill)
-    same = (row for row in booked.get((day, fill.asset, fill.side == "sell"), ()) if _may_be(portfolio, row, fill))
-    by_order = grouped((row.order_id, row) for row in same)
-    for rows in by_order.values():
-        for own in (*([row] for row in rows), rows):
-            units = sum((row.units for row in own), NO_AMOUNT)
-            price = sum((row.amount for row in own), NO_AMOUNT) / units
-            near = max(map(_half_digit, (price, fill.price)))
-            if abs(units) == fill.quantity and abs(price - fill.price) <= near:
-                names = " and ".join(row.fill_id for row in own)
-                return (
-                    f"fill {fill.fill_id} of {fill.asset}: {names} of {day} is booked with the same order, units and "
-                    "price. Dismiss this one if it is the same, or else book it by its name."
-                )
-    return ""
-
-
-def _may_be(portfolio: Portfolio, row: BookedFill, fill: Fill) -> bool:
-    """True if a fill of another venue states the order of a booked one, or none and an account that may be its own."""
-    if row.fill_id.partition(":")[0] == fill.venue:
-        return False
-    if fill.order_id:
-        return row.order_id == fill.order_id
-    try:
-        return row.account in accounts_of(portfolio, fill)
-    except DataError:  # an account that nobody knows
-        return False
-
-
-def _half_digit(price: Decimal) -> Decimal:
-    """Half of the last digit of a price, of a whole one half a unit."""
-    exponent = price.as_tuple().exponent
-    return Decimal(5).scaleb(min(int(exponent), 0) - 1)
 
 
 def _order_id(stated: str, orders: Mapping[str, str], own: Collection[str]) -> str:
@@ -292,14 +254,16 @@ def _named(entry: CashEntry, portfolio: Portfolio) -> CashEntry:
     return replace(entry, account=names.get(entry.account, entry.account))
 
 
-def _with_cash(book: Book, portfolio: Portfolio, entry: CashEntry, is_stated: bool) -> tuple[Book, BookItem | None]:
-    """The book after an amount of cash, or the item that it is."""
+def _with_cash(
+    book: Book, portfolio: Portfolio, entry: CashEntry, is_stated: bool, doubt: str = ""
+) -> tuple[Book, BookItem | None]:
+    """The book after an amount of cash, or the item that it is. doubt : why a person has to say what it is."""
     name = item_name(entry.entry_id)
     known = {each.entry_id for each in book.entries} | {item.entry.entry_id for item in _resolved(book) if item.entry}
     if entry.entry_id in known or entry.day <= book.opened:
         return book, None
     if not is_stated:
-        return book, BookItem(name, UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED, {}, entry)
+        return book, BookItem(name, doubt or (UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED), {}, entry)
     try:
         if entry.fill and not book.blotter.rows_of(entry.fill):
             raise DataError(f"{entry.text}: its fill, {entry.fill}, is not booked.")
@@ -312,19 +276,25 @@ def _resolved(book: Book) -> Iterator[BookItem]:
     return (item for item in book.items if item.resolved)
 
 
-def _check_cash(portfolio: Portfolio, before: Book, after: Book, fix: str) -> None:
+def _check_cash(portfolio: Portfolio, before: Book, after: Book, fix: str, rounding: float = 0.0) -> list[str]:
     """Raise DataError where cash of all currencies of an account comes below zero, which a portfolio does not hold.
 
-    fix : advice.
+    fix      : advice.
+    rounding : amount below zero that is noted instead.
     """
+    notes = []
     for old, new in zip(before.holders, after.holders, strict=True):
         left = _cash(portfolio, new)
         if left < 0.0 and left < _cash(portfolio, old):
             where = f"account {new.account} of book {before.name}" if new.account else f"book {before.name}"
+            if left >= -rounding:
+                notes.append(f"{where} has cash of {left:,.2f} {portfolio.basis}, less than a cent a row: by rounding.")
+                continue
             raise DataError(
                 f"{where} would be left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is "
                 f"booked. {fix}"
             )
+    return notes
 
 
 def _cash(portfolio: Portfolio, holder: Holder) -> float:
@@ -390,7 +360,7 @@ def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[Book
     fills = [(item, fill) for item in book.open_items if (fill := fill_of_item(item))]
     for item, fill in sorted(fills, key=lambda each: (each[1].moment, each[1].key)):
         try:
-            if why := _not_by_hand(seen_by(book, portfolio), fill):
+            if why := item.why if item.why.startswith(ASKED) else _not_by_hand(seen_by(book, portfolio), fill):
                 left[item.name] = why
                 continue
             book = with_item(book, portfolio, item.name)
@@ -425,7 +395,7 @@ def _not_by_hand(seen: Portfolio, fill: Fill) -> str:
         return f"it names an order, {fill.order_id}"
     if order := alike.get((accounts[0], fill.asset, fill.side)):
         return f"it may be of {order}, which is open"
-    return _doubt(seen, _booked_by_day(seen), fill)
+    return doubts_of(seen, [fill]).get(fill.key, "")
 
 
 def with_waiting_flows(book: Book, portfolio: Portfolio) -> Book:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -14,10 +14,14 @@ from research.market.calendars import day_at
 NOON = 12  # hour in UTC of a day that is stated without a time
 ZONES = {"utc": "UTC", "gmt": "UTC", "z": "UTC", "est": "America/New_York", "edt": "America/New_York"}
 YEAR_FIRST = r"(?P<year>[0-9]{4})[-./]?(?P<month>[0-9]{2})[-./]?(?P<day>[0-9]{2})"
-YEAR_LAST = r"(?P<one>[0-9]{1,2})(?P<sign>[./-])(?P<two>[0-9]{1,2})(?P=sign)(?P<last>[0-9]{4})"
+YEAR_LAST = r"(?P<one>[0-9]{1,2})(?P<sign>[./-])(?P<two>[0-9]{1,2})(?P=sign)(?P<last>[0-9]{4}|[0-9]{2})"
+NAMED_DAY = r"(?P<d1>[0-9]{1,2})[ -](?P<m1>[A-Za-z]{3})[a-z]*|(?P<m2>[A-Za-z]{3})[a-z]* (?P<d2>[0-9]{1,2}),?"
+NAMED = rf"(?:{NAMED_DAY})[ -](?P<y>[0-9]{{4}}|[0-9]{{2}})"
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+THIS_CENTURY = 2000  # of years of two digits
 CLOCK = r"(?P<hour>[0-9]{1,2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?"
 MOMENT = re.compile(
-    rf"(?:{YEAR_FIRST}|{YEAR_LAST})(?:[ ,;T]+{CLOCK}(?: ?(?P<half>[AaPp][Mm]))?)?"
+    rf"(?:{YEAR_FIRST}|{YEAR_LAST}|{NAMED})(?:[ ,;T]+{CLOCK}(?: ?(?P<half>[AaPp][Mm]))?)?"
     r"(?: ?(?P<zone>[A-Za-z]{1,4}|[+-][0-9]{2}:?[0-9]{2}))?"
 )
 AS_OF = " as of "  # before the day that counts, where Schwab writes two
@@ -48,7 +52,7 @@ def moment_of(text: str, first: bool, zone: str, calendar: str) -> datetime:
 
     first    : true if the day stands before the month where the year stands last.
     zone     : time zone of a time that states none, such as America/New_York, or "".
-    calendar : of the market: a day without a time is a day of its exchange.
+    calendar : of the market: a day without a time, or at midnight, is a day of its exchange.
     Raises   : DataError for no moment, and for a time without a zone.
     """
     match = MOMENT.fullmatch(_last(text))
@@ -56,13 +60,14 @@ def moment_of(text: str, first: bool, zone: str, calendar: str) -> datetime:
         if match is None:
             raise ValueError
         year, month, day = _date(match, first)
-        if match["hour"] is None:
-            return _noon(datetime(year, month, day, NOON, tzinfo=UTC), calendar)
-        hour = int(match["hour"]) % 12 + 12 * (match["half"].lower() == "pm") if match["half"] else int(match["hour"])
+        hour = int(match["hour"] or 0)
+        hour = hour % 12 + 12 * (match["half"].lower() == "pm") if match["half"] else hour
         part = int((match["part"] or "0").ljust(6, "0")[:6])
-        naive = datetime(year, month, day, hour, int(match["minute"]), int(match["second"] or 0), part)
+        naive = datetime(year, month, day, hour, int(match["minute"] or 0), int(match["second"] or 0), part)
     except ValueError:
         raise DataError(f"{quoted(text)} is no day and no moment. Write it as 2022-12-30T15:00:00Z.") from None
+    if naive.time() == time():
+        return _noon(naive.replace(hour=NOON, tzinfo=UTC), calendar)
     return naive.replace(tzinfo=_zone(text, match["zone"] or zone)).astimezone(UTC)
 
 
@@ -73,8 +78,17 @@ def _last(text: str) -> str:
 def _date(match: re.Match[str], first: bool) -> tuple[int, int, int]:
     if match["year"]:
         return int(match["year"]), int(match["month"]), int(match["day"])
+    year = int(match["last"] or match["y"])
+    year += THIS_CENTURY if year < 100 else 0
+    if match["y"]:
+        return year, MONTHS.index((match["m1"] or match["m2"]).lower()) + 1, int(match["d1"] or match["d2"])
     one, two = int(match["one"]), int(match["two"])
-    return (int(match["last"]), two, one) if first else (int(match["last"]), one, two)
+    return (year, two, one) if first else (year, one, two)
+
+
+def has_clock(moment: datetime) -> bool:
+    """True if a moment is not that of a day without a time."""
+    return moment.timetz().replace(tzinfo=None) not in (time(NOON), time())
 
 
 def _noon(noon: datetime, calendar: str) -> datetime:

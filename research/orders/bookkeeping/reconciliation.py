@@ -14,7 +14,7 @@ from research.orders.bookkeeping.importing import fill_of_item
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
 from research.portfolio.holdings.book import Book
-from research.portfolio.holdings.positions import Positions
+from research.portfolio.holdings.held_rows import Positions
 
 SAME_UNITS, SAME_CASH = Decimal("1e-9"), Decimal("0.005")  # differences that are none: fraction of units, currency
 SHOWN_CAUSES = 5  # of those that may be a part of a difference

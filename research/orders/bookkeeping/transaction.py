@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -9,37 +10,39 @@ from decimal import Decimal
 from foundation.canonical import decimal
 from foundation.errors import DataError
 from foundation.table_files import Number, Row, number, quoted
-from research.market.currency import CURRENCIES, SIGNS
+from research.market.currency import CURRENCIES
 from research.orders.bookkeeping.columns import (
     BUST,
     BUY,
     CANCELLED,
     CASH_KINDS,
+    COMES,
+    COSTS,
     FEE_FIELDS,
+    GOES,
     IN_UTC,
-    NEGATIVE_FEES,
     NO_ID,
     NUMBER_FIELDS,
     OF_CASH_FUND,
+    OWN_COLUMNS,
+    REFUND,
     SELL,
     TRANSACTION_SECTIONS,
     VENUES,
     WORD_FIELDS,
 )
 from research.orders.bookkeeping.moments import moment_of
-from research.orders.fills import Fill
 from research.portfolio import Portfolio
+from research.portfolio.holdings.broker_columns import label_of, money_of
 from research.portfolio.holdings.broker_tables import BrokerTable
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.holdings.positions import CASH_NAMES, IGNORE_WORD
-from research.portfolio.holdings.rates import rounded
+from research.portfolio.holdings.symbols import AssetNames
 
-AGREE = Decimal("0.02")  # of units times price, by which an amount may differ from it besides fees
-AGREE_NOTED, CLOSE = Decimal("1e-6"), Decimal("0.01")  # likewise, without a note: a fraction, and currency
-GLUED = re.compile(r"([-+]?[0-9.,]+)([A-Z][A-Z0-9]{1,9})")  # a number and its coin, as Binance writes them
 PAIR = re.compile(r"([A-Z]{3})[./]?([A-Z]{3})")  # two currencies that are exchanged
 SPELLINGS = {"XBT": "BTC", "XXBT": "BTC", "XETH": "ETH", "ZUSD": "USD", "ZEUR": "EUR", "ZGBP": "GBP"}  # of Kraken
 IN_WORDS = re.compile(r"([A-Z0-9.]{1,6})\s?\(")  # the symbol with which a description of Interactive Brokers begins
+ONE, HUNDREDTH = Decimal(1), Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,16 @@ class Reading:
     zone      : time zone of times that state none, such as America/New_York, or "".
     day_first : true or false for dates such as 03/04/2023, or None for what the file shows.
     decimal   : sign before decimals, or "" for what the numbers show.
+    columns   : by field of `RANKED`, the header's name of its column; other fields are recognised by their names.
+    accounts  : accounts of the file that are those of the portfolio, where it has others, too; () for all.
     """
 
     symbols: Mapping[str, str] = field(default_factory=dict)
     zone: str = ""
     day_first: bool | None = None
     decimal: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    accounts: tuple[str, ...] = ()
 
 
 NOTHING_STATED = Reading()
@@ -70,6 +77,10 @@ class Source:
     decimal   : sign before decimals.
     day_first : true if the day stands before the month where the year stands last.
     account   : account that the file names for all of its rows, or "".
+    names     : the assets by their names at brokers.
+    negative  : columns of fees, by `label_of`, in which costs are below zero.
+    is_net    : true or false where other rows of the file show that amounts have fees in them or not, else None.
+    is_signed : true if money that goes is below zero in the file.
     """
 
     portfolio: Portfolio
@@ -77,18 +88,16 @@ class Source:
     decimal: str
     day_first: bool
     account: str
+    names: AssetNames
+    negative: frozenset[str] = frozenset()
+    is_net: bool | None = None
+    is_signed: bool = False
 
 
 def exact(number: float) -> Decimal:
     """A number as it is written, a whole one without decimals."""
     written = decimal(number)
     return written.to_integral_value() if written == written.to_integral_value() else written
-
-
-def _code(unit: str) -> str:
-    """The currency of a sign or a code beside a number, "" where there is none, or several have the sign."""
-    codes = SIGNS.get(unit, (unit,))
-    return codes[0] if len(codes) == 1 else ""
 
 
 @dataclass(frozen=True)
@@ -114,17 +123,22 @@ class Transaction:
         return self.table.cell(self.row[1], name)
 
     def figure(self, name: str) -> Number | None:
-        """The number of a field, with the currency or the coin beside it; None without one."""
+        """The number of a field in whole units, with the currency or the coin beside it; None without one."""
         if not self.cell(name):
             return None
-        glued = GLUED.fullmatch(self.cell(name).replace(" ", ""))
         try:
-            if glued:
-                read = number(glued[1], self.source.decimal)
-                return None if read is None else Number(read.value, glued[2])
-            return self.table.number(self.row[1], name, self.source.decimal)
+            read = self.table.number(self.row[1], name, self.source.decimal)
+            return read and read._replace(unit=money_of(read.unit)[0])
         except ValueError:
             raise DataError(f"{name} is {quoted(self.cell(name))}. Write a plain number.") from None
+
+    def unread(self) -> Iterator[tuple[str, Decimal]]:
+        """The name and the number of each cell with a number that is in no column of a field."""
+        fields = {column.number for column in self.table.columns.values()}
+        for place, (name, cell) in enumerate(zip(self.table.names, self.row[1], strict=False)):
+            with suppress(ValueError):
+                if name and place not in fields and (read := number(cell, self.source.decimal)):
+                    yield name, exact(read.value)
 
     def amount_of(self, name: str) -> Decimal | None:
         """The number of a field, exactly as it is written; None without one."""
@@ -149,6 +163,8 @@ class Transaction:
         texts = [cell for cell in self.row[1] if cell]
         if self.source.reading.symbols.get(self.cell("asset")) == IGNORE_WORD:
             return f"{self.cell('asset')} is ignored"
+        if self.source.reading.accounts and self.stated_account not in ("", *self.source.reading.accounts):
+            return f"account {self.stated_account} is another's"
         dated = any(c.isdigit() for c in self.cell("moment"))
         if len(texts) == 1 or not (dated or (self.cell("asset") and self.is_trade)):
             return f"text or a total, {quoted(texts[0])}"
@@ -160,42 +176,34 @@ class Transaction:
 
     @property
     def units(self) -> Decimal | None:
-        """Units, signed as the file signs them."""
-        return self.amount_of("units")
+        """Units, signed as the file signs them. Raises DataError for units with another coin beside them."""
+        read = self.figure("units")
+        if read is not None and read.unit and self.line(read.unit)[0] != self.asset:
+            raise DataError(f"units are {quoted(self.cell('units'))}, and the row is of {self.asset}. Correct one.")
+        return None if read is None else exact(read.value)
 
     @property
     def is_trade(self) -> bool:
-        """True if it has units and a price."""
-        return bool(self.units) and self.amount_of("price") is not None
+        """True if it has units and a price, or units and an amount for which it says that they are bought or sold."""
+        if not self.units:
+            return False
+        return self.amount_of("price") is not None or (self.has(BUY) != self.has(SELL) and bool(self.cell("amount")))
 
     @property
     def is_bust(self) -> bool:
         """True if it takes a trade back."""
         return self.has(BUST) or CANCELLED in self.cell("code").split(";")
 
-    def check(self) -> str:
-        """A note on an amount that units, price and fees do not explain, or "".
-
-        Raises : DataError for a row whose numbers may stand in other columns, or contradict each other.
-        """
+    def check(self) -> None:
+        """Raise DataError for a row whose numbers may stand in other columns, and for a trade that lacks one."""
         if shifted := self.table.shift(self.row[1], set(NUMBER_FIELDS) & set(self.table.columns)):
             raise DataError(f"{shifted}. Put numbers with separators of thousands into quotes.")
-        amount, price = self.figure("amount"), self.figure("price")
-        lacking = [name for name in ("asset", "units", "price") if not self.cell(name)]
-        if lacking and not self.corrects and (self.is_trade or self.has(BUY) != self.has(SELL)):
-            raise DataError(f"a trade without {' and '.join(lacking)}. Name its column as docs/book.md does.")
-        if not (self.is_trade and amount and price) or amount.unit not in ("", price.unit):
-            return ""
-        asset, paid = self.line(self.cell("asset"))[0], sum((fee for _, fee, _ in self.fees), Decimal())
-        worth, stated = abs(self.units or Decimal()) * exact(price.value), abs(exact(amount.value))
-        if asset not in self.source.portfolio.market.assets:
-            return ""
-        what = f"units times price are {worth:,.2f}, and the amount is {stated:,.2f}"
-        if abs(stated - worth) > abs(paid) + AGREE * worth:
-            raise DataError(f"{asset}: {what}. Correct the one that is wrong.")
-        if min(abs(abs(stated - worth) - abs(paid)), abs(stated - worth)) <= CLOSE + AGREE_NOTED * worth:
-            return ""
-        return f"{asset}: {what}: a fee may stand in a column that is not read"
+        lacking = [name for name in ("units", "price") if not self.cell(name)]
+        lacking = [*([] if self.asset else ["asset"]), *lacking]
+        if lacking and not self.corrects and not self.is_trade and self.has(BUY) != self.has(SELL):
+            raise DataError(
+                f"a trade without {' and '.join(lacking)}. Say which column has it: --columns (docs/book.md)."
+            )
 
     # -- ids and names -----------------------------------------------------------------------------------------------
 
@@ -227,13 +235,33 @@ class Transaction:
     @property
     def account(self) -> str:
         """Its account, as the file names it; that of a portfolio without accounts has no name."""
-        portfolio, named = self.source.portfolio, self.cell("account") or self.source.account
-        alone = not portfolio.accounts and not portfolio.ticket.account
-        return "" if alone else named
+        portfolio = self.source.portfolio
+        return self.stated_account if portfolio.accounts or portfolio.ticket.account else ""
+
+    @property
+    def stated_account(self) -> str:
+        """The account that its file names."""
+        return self.cell("account") or self.source.account
+
+    @property
+    def asset(self) -> str:
+        """The asset, or the currency that is exchanged; the broker's symbol where it is none."""
+        return self._line[0]
+
+    @property
+    def _line(self) -> tuple[str, str]:
+        """As `line`, of the row's symbol, its ISIN or the symbol with which its description begins."""
+        symbol, isin = self.cell("asset"), self.cell("isin")
+        texts = (symbol, isin) if symbol or isin else (m[1] if (m := IN_WORDS.match(self.cell("description"))) else "",)
+        found = self.line(texts[0]) if texts[0] else ("", "")
+        if found[0] in self.source.portfolio.market.assets and not isin:
+            return found
+        named = self.source.names.first(*texts)
+        return (named, found[1]) if named in self.source.portfolio.market.assets else (found[0] or named, found[1])
 
     def line(self, symbol: str) -> tuple[str, str]:
         """The asset, or the currency that is exchanged, of a symbol, and the currency that the symbol states or ""."""
-        symbol = self.source.reading.symbols.get(symbol, symbol)
+        symbol = self.source.names.of(symbol)
         assets = self.source.portfolio.market.assets
         if symbol in assets:
             return symbol, ""
@@ -245,14 +273,34 @@ class Transaction:
                 return SPELLINGS.get(coin, coin), SPELLINGS.get(money, money)
         return SPELLINGS.get(symbol, symbol), ""
 
-    def currency(self, asset: str, of_symbol: str) -> str:
-        """The currency of its price or its amount: as a cell, a symbol or a sign states it, else that of the asset."""
+    @property
+    def quoted_in(self) -> str:
+        """The currency in which its asset is quoted, that of the portfolio where it is none."""
         portfolio = self.source.portfolio
-        read = self.figure("price") or self.figure("amount")
-        stated = self.cell("currency").upper() or of_symbol or _code(read.unit if read else "")
-        if not stated and asset in portfolio.market.assets and portfolio.currencies is not None:
-            return portfolio.quoted_in[portfolio.market.assets.index(asset)]
-        return stated or portfolio.basis
+        if self.asset in portfolio.market.assets and portfolio.currencies is not None:
+            return portfolio.quoted_in[portfolio.market.assets.index(self.asset)]
+        return portfolio.basis
+
+    def money(self, name: str) -> tuple[str, Decimal]:
+        """The currency of a price or an amount, "" where nothing states it, and the part of it that its number counts.
+
+        It stands beside the number, in the header or in a column of its own; numbers of GBp count hundredths.
+        """
+        read = self.figure(name)
+        unit = read.unit if read is not None and read.unit in CURRENCIES else ""
+        own = self.cell("amount currency") if name == "amount" else ""
+        code, is_small = money_of(unit or own or self.cell("currency") or self._line[1])
+        return code, HUNDREDTH if is_small and not unit else ONE
+
+    @property
+    def priced_in(self) -> str:
+        """The currency of its price: as it is stated, else that of its asset."""
+        return self.money("price")[0] or self.quoted_in
+
+    @property
+    def paid_in(self) -> str:
+        """The currency of its amount: as it is stated, else that of its price."""
+        return self.money("amount")[0] or self.priced_in
 
     @property
     def moment(self) -> datetime:
@@ -267,6 +315,8 @@ class Transaction:
     def side(self) -> str:
         """Buy or sell, by its words, else by the signs of units and amount. Raises DataError where none says it."""
         buys, sells = self.has(BUY), self.has(SELL)
+        if not buys and not sells:  # in words
+            buys, sells = (bool(word.match(self.cell("description"))) for word in (BUY, SELL))
         if buys != sells:
             return "buy" if buys else "sell"
         if (self.units or 0) < 0:
@@ -278,69 +328,81 @@ class Transaction:
         )
 
     @property
-    def fees(self) -> Iterator[tuple[str, Decimal, str]]:
-        """Name, amount and currency of each fee, what is paid above zero; the currency "" is that of the price."""
-        for name in FEE_FIELDS:
-            if read := self.figure(name):
-                label = self.table.columns[name].label.casefold()
-                stated = self.cell("fee_currency").upper() or _code(read.unit)
-                paid = -exact(read.value) if label in NEGATIVE_FEES else exact(read.value)
-                if paid:
-                    yield name, paid, self.line(stated)[0]
+    def signs_of_fees(self) -> Iterator[tuple[str, bool]]:
+        """The label of each column of fees in which it has one, and true if that is below zero; none of one's own."""
+        for name, column in self.table.columns.items():
+            if not self.is_own and name.partition(" ")[0] in FEE_FIELDS and (read := self.figure(name)) and read.value:
+                yield label_of(column.label), read.value < 0
 
     @property
-    def fill(self) -> Fill:
-        """The fill; without an id it has one that is made of its content."""
-        asset, of_symbol = self.line(self.cell("asset"))
-        currency, moment, side = self.currency(asset, of_symbol), self.moment, self.side
-        units, price = abs(self.units or Decimal()), self.amount_of("price") or Decimal()
-        content = f"{moment:%Y%m%dT%H%M%S}-{self.account}-{asset}-{side}-{units}-{price}"
-        if asset == self.source.portfolio.basis and price:  # money is bought and sold for that of the portfolio
-            bought = rounded(currency, units * price)
-            asset, currency, units, price = currency, asset, bought, units / bought
-            side = "sell" if side == "buy" else "buy"
-        return Fill(
-            asset,
-            side,
-            units,
-            price,
-            currency,
-            moment,
-            self.id or content,
-            self.venue,
-            self.cell("order_id"),
-            self.account,
-            {name: paid for name, paid, of in self.fees if of in ("", currency)},
-            self.amount_of("rate"),
-        )
+    def is_own(self) -> bool:
+        """True if its table is one of docs/book.md."""
+        names = set(map(label_of, self.table.names))
+        return bool(names & set(map(label_of, OWN_COLUMNS[0]))) and OWN_COLUMNS[1] in names
 
-    def fees_in_others(self, fill: Fill) -> Iterator[CashEntry]:
-        """The fees of a fill in another currency or coin."""
-        for name, paid, of in self.fees:
-            if of not in ("", fill.currency):
-                words = f"{name} of {fill.side} {fill.quantity} {fill.asset}"
-                about = (f"{fill.key} {name}", "fee", fill.moment.date(), fill.account, of, -paid)
-                yield CashEntry(*about, words=words, fill=fill.key)  # type: ignore[arg-type]
+    @property
+    def fees(self) -> dict[str, tuple[Decimal, str]]:
+        """By name, each fee and its currency, by default that of the amount; above zero as its column states costs."""
+        found = {}
+        for name, column in self.table.columns.items():
+            if name.partition(" ")[0] in FEE_FIELDS and (read := self.figure(name)) and read.value:
+                code, is_small = money_of(self.cell("fee_currency"))
+                stated = code or (read.unit if read.unit != "$" else "")
+                paid = exact(read.value) * (HUNDREDTH if is_small else ONE if stated else self.money("amount")[1])
+                sign = -1 if label_of(column.label) in self.source.negative else 1
+                found[name] = sign * paid, self.line(stated)[0] if stated else self.paid_in
+        return found
 
     # -- cash --------------------------------------------------------------------------------------------------------
 
     @property
     def kind(self) -> EntryKind:
         """The kind of an amount of cash; "other" for words that name none."""
-        amount = self.amount_of("amount") or Decimal()
+        return self._kind[0]
+
+    @property
+    def _kind(self) -> tuple[EntryKind, str]:
+        """The kind of an amount of cash, and the text that says it; a transfer is a deposit or a withdrawal by sign."""
         for text in (*self.words, self.cell("description")):
             for kind, pattern in CASH_KINDS.items():
                 if pattern.search(text):
-                    return "withdrawal" if kind == "deposit" and amount < 0 else kind
-        return "other"
+                    goes, comes = bool(GOES.search(text)), bool(COMES.search(text))
+                    is_below = (self.amount_of("amount") or 0) < 0
+                    is_out = kind == "deposit" and (goes if goes != comes else is_below)
+                    return ("withdrawal" if is_out else kind), text
+        return "other", ""
+
+    @property
+    def is_outflow(self) -> bool:
+        """True if its words say that money goes: a cost that is no refund, or a withdrawal."""
+        kind, text = self._kind
+        return kind == "withdrawal" or (kind in COSTS and not REFUND.search(text))
+
+    @property
+    def shows_signs(self) -> bool:
+        """True if it shows that money which goes is below zero in its file."""
+        is_below = (self.amount_of("amount") or 0) < 0
+        return is_below and (self.side == "buy" if self.is_trade else self.is_outflow or self.kind == "interest")
+
+    @property
+    def doubt(self) -> str:
+        """The reason why a person has to say what an amount of cash is; else ""."""
+        kind, text = self._kind
+        if kind == "deposit" and (self.amount_of("amount") or 0) < 0:
+            return f"a deposit below zero, {quoted(text)}: it may be a withdrawal, or a deposit that was taken back"
+        return ""
 
     @property
     def entry(self) -> CashEntry:
-        """The amount of cash; without an id it has one that is made of its content."""
-        stated = self.cell("asset") or (m[1] if (m := IN_WORDS.match(self.cell("description"))) else "")
-        asset, of_symbol = self.line(stated)
-        known = asset if asset in self.source.portfolio.market.assets else ""
-        amount, day = self.amount_of("amount") or Decimal(), self.moment.date()
-        currency, kind = self.currency(known, of_symbol), self.kind
-        content = "-".join(filter(None, (kind, str(day), self.account, known, f"{amount}{currency}")))
+        """The amount of cash; without an id it has one that is made of its content.
+
+        A file that signs what goes keeps its signs, and a plus is a refund; where none is signed the word decides.
+        """
+        known = self.asset if self.asset in self.source.portfolio.market.assets else ""
+        code, part = self.money("amount")
+        amount, day, kind = (self.amount_of("amount") or Decimal()) * part, self.moment.date(), self.kind
+        if amount > 0 and self.is_outflow and not self.source.is_signed:
+            amount = -amount
+        currency = code or self.quoted_in
+        content = "-".join(filter(None, (kind, str(day), self.account, known, f"{amount:f}{currency}")))
         return CashEntry(content, kind, day, self.account, currency, amount, known, self.cell("description"))

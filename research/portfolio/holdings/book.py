@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import TypeAdapter
 
 from foundation.errors import DataError
-from foundation.paper.wording import listed
+from foundation.paper.wording import counted, listed
 from research.market import Market
 from research.portfolio.holdings.blotter import (
     EXACT,
@@ -28,8 +28,8 @@ from research.portfolio.holdings.blotter import (
     is_of_order,
 )
 from research.portfolio.holdings.cash_entries import PAY_DAYS, CashEntry, market_entry
+from research.portfolio.holdings.held_rows import CashLine, HeldRow, Positions
 from research.portfolio.holdings.market_events import dividends_since, splits_since
-from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
 from research.portfolio.holdings.rates import rounded
 
 BOOK_SCHEMA = 3  # version of docs/schemas/book-3.json
@@ -125,6 +125,29 @@ class BookItem:
 
 
 @dataclass(frozen=True)
+class FileReading:
+    """What the user said of brokers' files of a book, which counts for later ones, too.
+
+    columns  : by field, the header's name of its column.
+    symbols  : by the broker's symbol, the asset that it is, or "ignore".
+    accounts : accounts in them that are the portfolio's, where it has none by name; () for all.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    accounts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """The last comparison of a book with a broker's positions: its day, the file, and how many amounts differed."""
+
+    day: date
+    file: str
+    differing: int
+
+
+@dataclass(frozen=True)
 class Book:
     """The holdings of a portfolio when its book was opened, and what happened since.
 
@@ -147,6 +170,8 @@ class Book:
     kept_gains : by year, the gains that a book of version 2 kept, until a person takes those by the day of each sale.
     kept_fills : the number of rows of fills that it had then.
     schema     : version of the file.
+    reading    : what the user said of brokers' files.
+    reconciled : the last comparison with a broker's positions, or None.
     rows       : number of the rows of its file that it was read from.
     """
 
@@ -170,6 +195,8 @@ class Book:
     schema: int = BOOK_SCHEMA
     exchanges: tuple[BookExchange, ...] = ()
     transfers: tuple[BookTransfer, ...] = ()
+    reading: FileReading = FileReading()
+    reconciled: Reconciled | None = None
     rows: int = field(default=0, compare=False)
 
     # -- the fold ----------------------------------------------------------------------------------------------------
@@ -416,6 +443,11 @@ class Book:
 
     def _assumed(self) -> Iterator[str]:
         """Sentences on what the market's data alone know: each split of what is held, and the dividends."""
+        if of := self.reconciled:
+            found = f"{counted(of.differing, 'amount')} differed" if of.differing else "they agreed"
+            yield f"Book {self.name} was last reconciled at the close of {of.day}, with {of.file}: {found}."
+        elif self.blotter.fills:
+            yield f"Book {self.name} was never reconciled: rebalance desk book reconcile {self.name} --positions FILE"
         splits = [each for each in self.splits if each.assumed]
         for split, held in zip(splits, self.holders_before(each.day for each in splits), strict=True):
             if any(of.units.get(split.asset) for of in held):

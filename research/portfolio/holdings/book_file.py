@@ -65,7 +65,7 @@ KNOWN = timedelta(days=130)  # before a state, of which it says what was held: d
 MONTHS = 13  # whose ends have states of what was held, for events that come late
 DAY = timedelta(days=1)
 STEP = 200  # fills between two states of what is held
-UNFOLDED = ("asked", "ticket", "sent", "items", "file")  # parts on which no state depends
+UNFOLDED = ("asked", "ticket", "sent", "items", "file", "reading", "reconciled")  # parts on which no state depends
 
 
 class Stated(NamedTuple):

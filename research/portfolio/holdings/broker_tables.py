@@ -1,11 +1,6 @@
-"""The tables in a CSV file of a broker: its encoding, its delimiter, and the headers that stand somewhere in it.
-
-Header names are those of the exports of Schwab, Fidelity, Vanguard, E*TRADE, J.P. Morgan, Interactive Brokers,
-Questrade, Hargreaves Lansdown, DEGIRO and comdirect, and the usual words.
-"""
+"""The tables in a CSV file of a broker: its encoding, its delimiter, and the headers that stand somewhere in it."""
 
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -30,47 +25,25 @@ from foundation.table_files import (
     read_text,
 )
 from research.market.currency import CURRENCIES, may_be
-
-NAMES = {
-    "asset": ("symbol", "ticker", "ticker symbol", "trading symbol", "symbol/cusip", "asset", "equity symbol",
-              "financial instrument", "symbol/isin", "symbool/isin"),
-    "units": ("quantity", "qty", "qty (quantity)", "shares", "units", "position", "number of shares", "no. of shares",
-              "qty #", "units held", "aantal", "anzahl", "stück", "stück/nom."),
-    "value": ("market value", "mkt val (market value)", "mkt val", "marketvalue", "current value", "total value",
-              "value", "positionvalue", "position value", "marktwert", "kurswert", "wert", "waarde"),
-    "price": ("price", "last price", "share price", "close price", "closing price", "mark price", "markprice",
-              "current price", "unit price", "market price", "closing", "slotkoers", "schlusskurs", "akt. kurs",
-              "aktuell"),
-    "fx_rate": ("fxratetobase", "fx rate to base", "fx rate"),
-    "currency": ("currency", "currencyprimary", "currency code", "ccy", "base ccy", "währung", "whg."),
-    "detail": ("datadiscriminator", "levelofdetail"),
-    "date": ("date", "price date", "as of date"),
-    "quoted at": ("quoted at",),
-    "source": ("source",),
-}  # fmt: skip
-NEXT = {
-    "asset": ("code", "isin", "wkn"),
-    "units": ("amount", "menge"),
-    "value": ("local value", "lokale waarde"),
-    "price": ("last", "kurs"),
-    "account": ("account number", "account", "account id", "clientaccountid", "account #", "fund account number",
-                "account name"),
-    "description": ("description", "investment name", "security description", "security name", "fund name", "name",
-                    "equity description", "stock", "product", "produkt", "bezeichnung"),
-}  # fmt: skip
-# names that stand for a field where a header has none of those above, the first of them that it has
-AMOUNT, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
-STATED = re.compile(r"(.+?) (?:in )?\(?([$€£]|[a-z]{3}|pence|base)\)?")
-PENCE = "PENCE"  # hundredths of a pound
-AT_CLOSE = re.compile("[CH](?=[0-9])")  # before a price of Trader Workstation, of a close or a halt
-OF_TRADES = frozenset(
-    ("trade date", "run date", "settlement date", "date/time", "action", "transaction type", "buy/sell")
-)  # a table with one of these columns is of transactions
-ACCOUNT = "Account Information", "Data", "Account"  # before the account of a statement
-CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
-ASIDE = CASH_REPORT, ACCOUNT[0], "Statement"  # sections that are read, or say nothing of an amount
-HEADER_NAMES = 3  # names of positions by which a row is their header
-TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
+from research.portfolio.holdings.broker_columns import (
+    ACCOUNT,
+    AMOUNT,
+    ASIDE,
+    AT_CLOSE,
+    CASH_REPORT,
+    ENDING,
+    HEADER_NAMES,
+    MOMENTS,
+    NAMES,
+    NEXT,
+    OF_TRADES,
+    STATED,
+    SYMBOL_ISIN,
+    TOTAL_CASH,
+    TRADED,
+    label_of,
+    money_of,
+)
 
 
 class Column(NamedTuple):
@@ -94,6 +67,7 @@ class TableKind:
     one_of   : fields of which a header has at least one; () for no such condition.
     money    : fields whose header may state a currency, as in "Value $", "Wert in EUR", "Price (pence)".
     trades   : true for tables of transactions, which other kinds leave aside.
+    several  : fields of which each column counts; those after the best one are "fees 2" and so on.
     word     : what its rows are, in messages.
     """
 
@@ -103,9 +77,11 @@ class TableKind:
     one_of: Sequence[str] = ()
     money: Sequence[str] = ()
     trades: bool = False
+    several: Sequence[str] = ()
     word: str = "positions"
 
 
+POSITION_LABELS = frozenset(label_of(name) for of in (NAMES, NEXT) for names in of.values() for name in names)
 POSITIONS = TableKind(NAMES, NEXT, ("Open Positions", "Long Open Positions"), money=("value", "price"))
 
 
@@ -125,28 +101,28 @@ class Wanted:
         found: dict[str, tuple[str, int]] = {}
         for field in (*self.required, *self.others):
             if field not in self.declared:
-                found |= dict.fromkeys(self.kind.names.get(field, ()), (field, 0))
-                found |= {name: (field, rank) for rank, name in enumerate(self.kind.ranked.get(field, ()), 1)}
-        return found | {cell_text(name).casefold(): (field, 0) for field, name in self.declared.items()}
+                found |= {label_of(name): (field, 0) for name in self.kind.names.get(field, ())}
+                found |= {label_of(name): (field, rank) for rank, name in enumerate(self.kind.ranked.get(field, ()), 1)}
+        return found | {label_of(cell_text(name)): (field, 0) for field, name in self.declared.items()}
 
     def column(self, number: int, name: str) -> tuple[str, int, Column] | None:
         """The field and the rank of a column with this name, None where it is no field."""
-        label = name.casefold()
-        if label in self.known:
+        if (label := label_of(name)) in self.known:
             return *self.known[label], Column(number, name, "")
-        label, unit = stated.groups() if (stated := STATED.fullmatch(label)) else ("", "")
-        currency = {"pence": PENCE, "base": self.basis, "£": "GBP", "€": "EUR"}.get(unit, unit.upper())
-        field, rank = self.known.get(label, ("", 0))
-        if field not in self.kind.money or currency not in {"$", PENCE, self.basis, *CURRENCIES}:
+        label, unit = stated.groups() if (stated := STATED.fullmatch(name.casefold())) else ("", "")
+        field, rank = self.known.get(label_of(label), ("", 0))
+        currency, is_small = money_of(self.basis if unit == "base" else unit)
+        if field not in self.kind.money or currency not in {"$", self.basis, *CURRENCIES}:
             return None
-        return field, rank + len(NAMES), Column(number, name, currency)
+        return field, rank + len(NAMES), Column(number, name, unit.upper() if is_small else currency)
 
     def is_header(self, found: Collection[str]) -> bool:
-        """True if a row with these fields has all required ones. A description stands for an undeclared asset."""
+        """True if a row with these fields has all required ones. ISIN and description stand for an undeclared asset."""
         lacking = {*self.required, *self.declared} - set(found)
         if self.kind.one_of and not set(self.kind.one_of) & set(found):
             return False
-        return not lacking or (lacking == {"asset"} and "asset" not in self.declared and "description" in found)
+        named = "asset" not in self.declared and {"isin", "description"} & set(found)
+        return not lacking or (lacking == {"asset"} and bool(named))
 
 
 @dataclass(frozen=True)
@@ -169,6 +145,15 @@ class BrokerTable:
     title: str
     rows: tuple[Row, ...]
     money: Sequence[str] = POSITIONS.money
+
+    @property
+    def traded(self) -> str:
+        """A cell that says that the rows are trades, in a column of no field beside one of days; else ""."""
+        fields = {column.number for column in self.columns.values()}
+        if not MOMENTS & set(map(label_of, self.names)):
+            return ""
+        cells = (cell for _, row in self.rows for k, cell in enumerate(row) if k not in fields)
+        return next(filter(TRADED.fullmatch, cells), "")
 
     def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> str:
         """The fault of a field in a row, in a sentence.  found : text in place of that of its cell."""
@@ -201,17 +186,18 @@ class BrokerTable:
         return f"{_at(cells, at)} {_at(cells, at + 1)}".strip() if more else _at(cells, at)
 
     def number(self, cells: Sequence[str], field: str, decimal: str, of: str = "") -> Number | None:
-        """The number of a field, with the currency that its cell or its header states; None where there is none.
+        """The number of a field in whole units, with the currency that its cell or its header states; None without one.
 
         of     : currency; a number below a header that states another one is none.
         Raises : ValueError, with the text, for what is no number.
         """
         text = self.cell(cells, field)
         read = number(AT_CLOSE.sub("", text) if field == "price" else text, decimal)
-        if read is None or read.unit or not (stated := self.columns[field].currency):
+        if read is None or not (stated := read.unit or self.columns[field].currency):
             return read
-        read = Number(read.value / 100.0, "GBP") if stated == PENCE else Number(read.value, stated)
-        return None if of and not may_be(read.unit, of) else read
+        code, is_small = money_of(stated)
+        whole = Number(read.value / 100.0, code) if is_small else Number(read.value, read.unit or code)
+        return None if of and not read.unit and not may_be(code, of) else whole
 
 
 @dataclass(frozen=True)
@@ -223,6 +209,7 @@ class BrokerFile:
     cash      : line, currency and amount of cash outside of tables; no valid currency stands for the portfolio's.
     notes     : items that were left aside, in sentences.
     account   : account that a statement of Interactive Brokers names, or "".
+    titles    : texts around the tables: above them, and rows with one cell.
     """
 
     tables: tuple[BrokerTable, ...]
@@ -230,6 +217,7 @@ class BrokerFile:
     cash: tuple[tuple[int, str, str], ...]
     notes: tuple[str, ...]
     account: str = ""
+    titles: tuple[str, ...] = ()
 
     def decimal(self, fields: Sequence[str]) -> tuple[str, str]:
         """The decimal sign that numbers of these fields prove, and a note about it.
@@ -278,9 +266,13 @@ def read_broker_file(
         _refuse(path, rows_by, wanted, broken)
     delimiter = max(found, key=lambda d: max(len(table.columns) for table in found[d]))
     tables, rows = found[delimiter], rows_by[delimiter]
+    if traded := "" if kind.trades else next(filter(None, (table.traded for table in tables)), ""):
+        what = f"a list of transactions, not of positions: found {quoted(traded)}. Export the positions."
+        raise DataError(f"{path.name}, row {tables[0].header}: {what}")
     notes = (*text.notes, *_asides(path.name, rows, kind))
     account = next((c[3] for _, c in rows if c[:3] == list(ACCOUNT) and len(c) > 3), "")
-    return BrokerFile(tuple(tables), delimiter, tuple(_cash_outside(rows, tables)), notes, account)
+    titles = tuple(c for line, cells in rows for c in cells if line < tables[0].header or len(_texts(cells)) == 1)
+    return BrokerFile(tuple(tables), delimiter, tuple(_cash_outside(rows, tables)), notes, account, titles)
 
 
 def _json_rows(text: TableText) -> Iterator[Row]:
@@ -405,13 +397,17 @@ def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) ->
     for j, names in enumerate(columns):
         if (hit := next(filter(None, (wanted.column(j, name) for name in names)), None)) is not None:
             hits.setdefault(hit[0], []).append(hit[1:])
+    if wanted.kind.trades and "moment" not in hits and "clock" in hits:
+        hits["moment"] = hits.pop("clock")
     if not wanted.is_header(hits):
         return None
     found: Columns = {}
     for field, ranked in hits.items():
-        lowest = min(rank for rank, _ in ranked)
-        first, *others = [column for rank, column in ranked if rank == lowest]
-        if others and field in wanted.kind.names:
+        ranked.sort(key=lambda each: each[0])
+        first, *others = [column for rank, column in ranked if rank == ranked[0][0]]
+        if field in wanted.kind.several:
+            found |= {f"{field} {k}": column for k, (_, column) in enumerate(ranked[1:], 2)}
+        elif others and field in wanted.kind.names:
             raise DataError(
                 f"{source}, row {line}: two columns may hold the {field}: found {quoted(first.label)} and "
                 f"{quoted(others[0].label)}. Declare one of them, columns: {{{field}: {cut(first.label, QUOTED)}}}; "
@@ -420,24 +416,24 @@ def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) ->
         found[field] = first
     if wanted.kind.trades:
         return found
-    units, asset = (found[f].label.casefold() if f in found else "" for f in ("units", "asset"))
+    units, asset = (label_of(found[f].label) if f in found else "" for f in ("units", "asset"))
     return None if units == AMOUNT and asset != SYMBOL_ISIN and "units" not in wanted.declared else found
 
 
 def _is_of_trades(cells: Sequence[str], declared: Iterable[str]) -> bool:
     """True if it is the header of a table of transactions without any of the declared names."""
-    labels = {cell.casefold() for cell in cells}
-    of_asset = {*NAMES["asset"], *NEXT["description"]}
-    return bool(labels & OF_TRADES) and bool(labels & of_asset) and not labels & {name.casefold() for name in declared}
+    labels = set(map(label_of, cells))
+    of_asset = set(map(label_of, (*NAMES["asset"], *NEXT["description"], *NEXT["isin"], "instrument")))
+    return bool(labels & OF_TRADES) and bool(labels & of_asset) and not labels & set(map(label_of, declared))
 
 
 def _is_aside(cells: Sequence[str], wanted: Wanted) -> bool:
     """True if a row is the header of a table of another kind: of transactions, or of positions among transactions."""
     if not wanted.kind.trades:
         return _is_of_trades(cells, wanted.declared.values())
-    names = {name for fields in (NAMES, NEXT) for of_field in fields.values() for name in of_field}
-    known = sum(cell.casefold() in names for cell in cells)
-    return known >= HEADER_NAMES and not any(c.isdigit() for cell in cells for c in cell)
+    known = sum(label_of(cell) in POSITION_LABELS for cell in cells)
+    of_trades = _is_of_trades(cells, ())
+    return known >= HEADER_NAMES and not of_trades and not any(c.isdigit() for cell in cells for c in cell)
 
 
 def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken: DataError | None) -> NoReturn:
@@ -454,8 +450,8 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
     line, cells = max(
         rows, key=lambda row: (sum(map(bool, map(partial(wanted.column, 0), row[1]))), len(_texts(row[1])))
     )
-    labels = [cell.casefold() for cell in cells]
-    lacking = [name for name in wanted.declared.values() if cell_text(name).casefold() not in labels]
+    labels = [label_of(cell) for cell in cells]
+    lacking = [name for name in wanted.declared.values() if label_of(cell_text(name)) not in labels]
     if lacking:
         what = f"no row has the declared {'column' if len(lacking) == 1 else 'columns'} {', '.join(map(repr, lacking))}"
     else:
@@ -463,8 +459,9 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
     example = ", ".join(f"{field}: …" for field in wanted.required)
     if wanted.kind.trades:
         raise DataError(
-            f"{path.name}: no table of {wanted.kind.word}: found {_listed(cells)} in row {line}. Export the "
-            "transactions as CSV, or write a table with the columns of docs/book.md."
+            f"{path.name}: no table of {wanted.kind.word}, {what}: found {_listed(cells)} in row {line}. Export the "
+            "transactions as CSV, or say what its columns are, such as --columns moment=NAME,asset=NAME,units=NAME,"
+            "price=NAME (docs/book.md)."
         )
     known = " and ".join(NAMES[field][0].capitalize() for field in wanted.required)
     declare = (

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-EntryKind = Literal["deposit", "withdrawal", "interest", "dividend", "tax", "fee", "other"]
+EntryKind = Literal["deposit", "withdrawal", "interest", "dividend", "tax", "fee", "exchange", "other"]
 PAY_DAYS = 90  # at most, from an ex-date to the payment of its dividend
 
 

@@ -129,14 +129,15 @@ def check_rates(document: Document, rates: Rates, market: Market, needs: Iterabl
     faults.end()
 
 
-def check_debt(document: Document, path: KeyPath, what: str, cash: float) -> None:
+def check_debt(document: Document, path: KeyPath, what: str, cash: float, rounding: float = 0.0) -> None:
     """Raise ConfigError for cash that is below zero in all.
 
     path : path of the key that gives it.
     what : fault in words.
     cash : cash of all currencies, in the basis.
+    rounding : amount by which it may be below zero.
     """
-    if cash < 0.0:
+    if cash < -rounding:
         document.refuse(path, what, round(cash, 2), "Pay the debt, or correct the rows of cash.")
 
 

@@ -21,9 +21,9 @@ from research.portfolio.holdings.currencies import (
     in_line_currencies,
     line_needs,
 )
+from research.portfolio.holdings.held_rows import Positions, rounding_of
 from research.portfolio.holdings.holdings import balances_of, given_files, holding_notes, right_names
 from research.portfolio.holdings.household import Account, decimal_sum, read_accounts
-from research.portfolio.holdings.positions import Positions
 from research.portfolio.holdings.prices import Prices, last_closes, newest_day
 from research.portfolio.holdings.rates import Rates, read_rates, with_named_rates
 
@@ -107,7 +107,7 @@ def read_held(document: Document, market: Market, assets: Sequence[str], basis: 
     else:
         cash = rates.value(balances)
         by = "the cash of all currencies is negative" if positions is None else f"{positions.file} has negative cash"
-        check_debt(document, path, f"{by}, which a portfolio does not hold", cash)
+        check_debt(document, path, f"{by}, which a portfolio does not hold", cash, rounding_of(positions))
     converted = history_in_basis(document, market, assets, rates)
     per_unit = (given or last_closes(quoted)).per_unit
     currencies = currencies_of(quoted, converted is not None, per_unit, rates, balances)

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
+from foundation.paper.wording import listed
 from research.market import Market
 from research.portfolio.file.document import Document
 from research.portfolio.file.faults import Faults
@@ -20,15 +21,8 @@ from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.book_file import read_book
 from research.portfolio.holdings.currencies import read_balances
-from research.portfolio.holdings.positions import (
-    CASH_WORD,
-    DECLARED,
-    IGNORE_WORD,
-    HeldRow,
-    Positions,
-    odd_lots,
-    read_positions,
-)
+from research.portfolio.holdings.held_rows import HeldRow, Positions, rounding_of
+from research.portfolio.holdings.positions import CASH_WORD, DECLARED, IGNORE_WORD, odd_lots, read_positions
 from research.portfolio.holdings.prices import (
     APART,
     OK,
@@ -41,6 +35,7 @@ from research.portfolio.holdings.prices import (
     right_all_the_same,
 )
 from research.portfolio.holdings.rates import PAIR, Rates
+from research.portfolio.holdings.statement_day import age_note
 
 NOT_HELD = "not_held"  # key of the assets that a file of positions need not have
 RATE_TOLERANCE = 0.02  # by which a rate of a broker may differ from that of the list before a note says so
@@ -65,8 +60,8 @@ class PositionKeys:
         """Refuse neither file nor book, and what says how to read a file beside a book."""
         if (self.file is None) == (self.book is None):
             raise Told("states both a file and a book, or neither", "Give `file:`, or `book:`.")
-        if self.book is not None and (self.columns or self.symbols or self.decimal or self.not_held):
-            raise Told("a book has no columns, symbols or decimals", "Leave them out.", "book")
+        if self.book is not None and (self.columns or self.decimal or self.not_held):
+            raise Told("a book has no columns or decimals", "Leave them out.", "book")
 
 
 def given_book(document: Document) -> Book | None:
@@ -284,9 +279,13 @@ def balances_of(document: Document, positions: Positions | None, basis: str) -> 
     found = None if positions is None else positions.balances
     if found is not None:
         return ("positions", "file"), {basis: found.get(basis, 0.0)} | found
-    if positions is not None and not document.has("cash"):
+    is_older = document.is_given("positions", "file") and not document.is_given("cash")
+    if positions is not None and (is_older or not document.has("cash")):
         what = f"{positions.file} has no row of cash"
-        document.refuse(("cash",), what, None, "Add `cash:` to the portfolio file, 0 where there is none.")
+        found = document.value("cash", default=None)
+        fix = "Give the cash beside these holdings, --cash AMOUNT, or add a row of it, such as Cash,AMOUNT."
+        fix = fix if document.has("cash") else "Add `cash:` to the portfolio file, 0 where there is none."
+        document.refuse(("cash",), what, found, fix)
     return ("cash",), read_balances(document, ("cash",), basis)
 
 
@@ -308,7 +307,13 @@ def holding_notes(
     if lacking := [asset for asset in market.assets if asset not in positions.units]:
         of_positions.append(f"{positions.file} does not hold {', '.join(lacking)}: zero units are taken.")
     if positions.balances is None:
-        of_positions.append(f"{positions.file} has no row of cash: that of the portfolio file is taken.")
+        source = "that which is given beside it" if document.is_given("cash") else "that of the portfolio file"
+        of_positions.append(f"{positions.file} has no row of cash: {source} is taken.")
+    elif below := {code: cash for code, cash in positions.balances.items() if -rounding_of(positions) <= cash < 0.0}:
+        told = listed([f"{cash:,.2f} {code}" for code, cash in below.items()])
+        of_positions.append(f"{positions.file} has cash of {told}, less than a cent a row: it is taken for rounding.")
+    if age := age_note(positions.file, positions.days, market.dates[-1].date()):
+        of_positions.append(age)
     if len(positions.accounts) > 1 and not document.has("accounts"):
         by = document.value("ticket", "account", default=None) if document.has("ticket") else None
         named = f"every order names {by}, as `ticket` says" if by else "no order names one"
@@ -319,7 +324,8 @@ def holding_notes(
     quoted = ~np.isnan((last_closes(market) if prices is None else prices).per_unit)
     of_positions += [
         f"{positions.file}, row {held.row}: {held.asset} is worth {held.value:,.2f} there, and "
-        f"{held.units * price:,.2f} at the price of this list: check its units and its price."
+        f"{held.units * price:,.2f} at the price of this list, {_change(held.units * price, held.value)}: check its "
+        "units and its price, and look for a split."
         for held, price in _apart(positions, market, prices, APART)
     ]
     of_line = dict(zip(market.assets, market.currency, strict=True))
@@ -327,6 +333,11 @@ def holding_notes(
     lots = {asset: float(lot) for asset, lot, known in zip(market.assets, market.lots, quoted, strict=True) if known}
     units = {asset: held for asset, held in positions.units.items() if asset in lots}
     return (*of_positions, *odd_lots(units, lots), *notes)
+
+
+def _change(amount: float, before: float | None) -> str:
+    """The difference of an amount from another, in words."""
+    return f"{abs(amount / before - 1.0) * 100:.1f} % {'less' if amount < before else 'more'}" if before else ""
 
 
 def _odd_rates(positions: Positions, currencies: Mapping[str, str], rates: Rates) -> Iterator[str]:

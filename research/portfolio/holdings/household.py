@@ -17,7 +17,7 @@ from research.portfolio.file.kinds import HeldAmount, Text, record
 from research.portfolio.file.settings import read
 from research.portfolio.file.strict_yaml import KeyPath
 from research.portfolio.holdings.currencies import Cash, cash_needs, check_debt, check_rates, read_balances
-from research.portfolio.holdings.positions import Positions
+from research.portfolio.holdings.held_rows import Positions, rounding_of
 from research.portfolio.holdings.rates import Rates, has_foreign
 
 Kind = Literal["taxable", "sheltered"]
@@ -198,7 +198,8 @@ def _valued(
     for account in accounts:
         cash, by = rates.value(account.balances), "" if positions is None else f"{positions.file} has "
         with faults:
-            check_debt(document, ("accounts", account.name), f"{by}negative cash of this account", cash)
+            what = f"{by}negative cash of this account"
+            check_debt(document, ("accounts", account.name), what, cash, rounding_of(positions))
         found.append(replace(account, cash=cash, balances=account.balances if several else {}))
     faults.end()
     return tuple(found)

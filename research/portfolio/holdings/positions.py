@@ -1,18 +1,24 @@
 """Holdings and cash from a broker's CSV file of positions; nothing in it is guessed or left out without a note."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
+from research.portfolio.holdings.broker_columns import money_of
 from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.held_rows import CENT, CashLine, HeldRow, Positions
+from research.portfolio.holdings.statement_day import days_in
+from research.portfolio.holdings.symbols import AssetNames
 
-REQUIRED, OPTIONAL = ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "description", "detail")
+REQUIRED = ("asset", "units")
+OPTIONAL = ("value", "price", "fx_rate", "account", "currency", "isin", "description", "detail")
 DECLARED = (*REQUIRED, *OPTIONAL[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
 CASH_WORD, IGNORE_WORD = "cash", "ignore"  # what `symbols` may say besides an asset
@@ -30,87 +36,6 @@ TOTAL = re.compile(
 )
 PART = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")  # the day of a lot, which E*TRADE has for its symbol
 AGREE = 0.02  # by which a value may differ from units times price before a note says so
-
-
-@dataclass(frozen=True)
-class HeldRow:
-    """One row of a file that is a holding.
-
-    asset   : asset of the portfolio.
-    account : as the file names it, "" where it names none.
-    units   : zero or above.
-    value   : value in the currency of the asset, or None where the file has none.
-    price   : likewise, per unit, or None.
-    row     : line of the file, from 1.
-    fx_rate : value of one unit of that currency in the basis by the file, or None.
-    """
-
-    asset: str
-    account: str
-    units: float
-    value: float | None
-    price: float | None
-    row: int
-    fx_rate: float | None = None
-
-
-@dataclass(frozen=True)
-class CashLine:
-    """One row of a file that is cash: its symbol, its account, amount and currency, and line of the file."""
-
-    symbol: str
-    account: str
-    amount: float
-    currency: str
-    row: int
-
-
-@dataclass(frozen=True)
-class Positions:
-    """The holdings in a broker's file.
-
-    file  : its name.
-    held  : rows of assets of the portfolio, those of zero units too.
-    cash  : rows of cash.
-    notes : items that were added, taken for cash, or left aside, in sentences.
-    """
-
-    file: str
-    held: tuple[HeldRow, ...]
-    cash: tuple[CashLine, ...]
-    notes: tuple[str, ...] = field(repr=False)
-
-    @property
-    def units(self) -> dict[str, float]:
-        """The units of all accounts by asset; an asset without a row is not in it."""
-        units: dict[str, float] = {}
-        for row in self.held:
-            units[row.asset] = units.get(row.asset, 0.0) + row.units
-        return units
-
-    @property
-    def values(self) -> dict[str, float]:
-        """The sum of the values of each asset whose rows all have one, in the currency of the asset."""
-        without = {row.asset for row in self.held if row.value is None}
-        values: dict[str, float] = {}
-        for row in self.held:
-            if row.value is not None and row.asset not in without:
-                values[row.asset] = values.get(row.asset, 0.0) + row.value
-        return values
-
-    @property
-    def accounts(self) -> tuple[str, ...]:
-        """Names of the accounts in the order of the file."""
-        named = [row.account for row in self.held] + [row.account for row in self.cash]
-        return tuple(dict.fromkeys(name for name in named if name))
-
-    @property
-    def balances(self) -> dict[str, float] | None:
-        """The cash of all accounts by currency, or None where the file has no row of cash."""
-        found: dict[str, float] = {}
-        for row in self.cash:
-            found[row.currency] = found.get(row.currency, 0.0) + row.amount
-        return found or None
 
 
 def read_positions(
@@ -152,7 +77,8 @@ def read_positions(
             f"{path.name} holds neither units of {', '.join(assets)} nor cash: the export may have been cut "
             "short. Export it again, or state an empty portfolio by a row of cash."
         )
-    return Positions(path.name, tuple(reader.held), tuple(reader.cash), tuple(reader.notes))
+    days = days_in(found.titles)
+    return Positions(path.name, tuple(reader.held), tuple(reader.cash), tuple(reader.notes), days)
 
 
 def held_symbols(path: Path) -> dict[str, str]:
@@ -212,6 +138,7 @@ class _Reader:
         self, found: BrokerFile, assets: Mapping[str, str], basis: str, symbols: dict[str, str], decimal: str
     ) -> None:
         self.found, self.assets, self.basis, self.symbols = found, assets, basis, symbols  # assets with currencies
+        self.names = AssetNames(list(assets), symbols)
         self.held: list[HeldRow] = []
         self.cash: list[CashLine] = []
         self.mistakes: list[str] = []
@@ -225,9 +152,12 @@ class _Reader:
         of_accounts = len(titles) == len(self.found.tables) > 1 and "" not in titles
         for table in self.found.tables:
             details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
+            subtotals = self._subtotals(table)
             for row in table.rows:
                 if "summary" in details and table.cell(row[1], "detail").casefold() not in ("summary", ""):
                     what = "a part of the row above"
+                elif row[0] in subtotals:
+                    what = f"a subtotal, {quoted(_symbol(table, row[1]))}, which is left out"
                 else:
                     what = self._aside(table, row[1])
                 if what:
@@ -245,6 +175,27 @@ class _Reader:
                 named = ", ".join(accounts)
                 self.notes.append(f"{asset} is held in {len(accounts)} accounts, {named}: its units are added.")
 
+    def _subtotals(self, table: BrokerTable) -> set[int]:
+        """The rows of classes: without a symbol and units, and with the sum of the values below or above them."""
+        classes = {row for row, cells in table.rows if self._may_be_class(table, cells)}
+        values = [(row, self._amount(table.cell(cells, "value")) or 0.0) for row, cells in table.rows]
+
+        def has_sum(of: Iterable[tuple[int, float]], value: float) -> bool:
+            sums = accumulate(each for row, each in of if row not in classes)
+            return any(abs(total - value) <= CENT * count for count, total in enumerate(sums, 1))
+
+        places = [(k, row, value) for k, (row, value) in enumerate(values) if row in classes]
+        return {
+            row
+            for k, row, value in places
+            if has_sum(values[k + 1 :], value) or has_sum(values[k - 1 :: -1] if k else (), value)
+        }
+
+    def _may_be_class(self, table: BrokerTable, cells: list[str]) -> bool:
+        named, value = (table.cell(cells, name) for name in ("description", "value"))
+        others = any(table.cell(cells, name) for name in ("asset", "isin", "units", "price"))
+        return not others and bool(self._amount(value)) and "asset" in table.columns and not self._is_cash(named)
+
     # -- one row -----------------------------------------------------------------------------------------------------
 
     def _aside(self, table: BrokerTable, cells: list[str]) -> str:
@@ -253,7 +204,7 @@ class _Reader:
         if self.symbols.get(symbol) == IGNORE_WORD:
             worth = table.cell(cells, "value")
             return f"{symbol} is left aside, as `symbols` says{f', worth {worth}' if worth else ''}"
-        if symbol in self.symbols or symbol in self.assets:
+        if symbol in self.symbols or self._target(table, cells) in self.assets:
             return ""
         if any(TOTAL.fullmatch(word.casefold()) for word in (texts[0], symbol)):
             return f"a total, {quoted(texts[0])}"
@@ -267,7 +218,7 @@ class _Reader:
         """The row with its numbers. Raises _Mistake for an invalid number."""
         numbers: dict[str, Number | None] = {}
         symbol = _symbol(table, row[1])
-        currency = self.assets.get(self.symbols.get(symbol, symbol), "")
+        currency = self.assets.get(self._target(table, row[1]), "")
         if shifted := table.shift(row[1], NUMBERS):
             raise _Mistake("", shifted, "Put numbers with separators of thousands into quotes.", len(row[1]))
         for name in (*NUMBERS, "fx_rate"):
@@ -280,11 +231,22 @@ class _Reader:
                 raise _Mistake(
                     name, f"too large a number for {symbol}", f"Give at most {LARGEST_NUMBER:g}.", found.value
                 )
-        return _Row(table, row, symbol, table.cell(row[1], "account") or title, **numbers)
+        in_whole = _in_whole(money_of(table.cell(row[1], "currency"))[1], numbers)
+        return _Row(table, row, symbol, table.cell(row[1], "account") or title, **in_whole)
+
+    def _target(self, table: BrokerTable, cells: list[str]) -> str:
+        """The asset of a row, "cash" or "ignore" as it is declared; its symbol where it is none."""
+        symbol = _symbol(table, cells)
+        if symbol in self.symbols or symbol in self.assets or self._is_cash(symbol):
+            return self.symbols.get(symbol, symbol)
+        try:
+            return self.names.first(*filter(None, (table.cell(cells, "asset"), table.cell(cells, "isin")))) or symbol
+        except DataError as error:
+            raise _Mistake("asset", f"{error}".partition(". ")[0], "Say which it is by its symbol.", symbol) from error
 
     def _take(self, row: _Row) -> None:
         """Take the row as a holding, as cash, or as nothing. Raises _Mistake for a row that cannot be one."""
-        target = self.symbols.get(row.symbol, row.symbol)
+        target = self._target(row.table, row.row[1])
         is_line, is_cash = target in self.assets, target not in self.assets and self._is_cash(target)
         currency = self.assets[target] if is_line else self._currency_of_cash(row)
         if not is_line and (row.is_empty if is_cash else row.units is None and row.value is None):
@@ -394,7 +356,8 @@ class _Reader:
             return code
         value = row.value or row.units
         signs = () if value is None or may_be(value.unit, self.basis) else SIGNS.get(value.unit, (value.unit,))
-        return row.table.cell(row.row[1], "currency").upper() or (signs[0] if len(signs) == 1 else self.basis)
+        stated = money_of(row.table.cell(row.row[1], "currency"))[0]
+        return stated or (signs[0] if len(signs) == 1 else self.basis)
 
     def _amount(self, cell: str) -> float | None:
         """The number in a cell, None where there is none."""
@@ -432,7 +395,7 @@ class _Reader:
         """Raise _Mistake for a row in another currency."""
         of = "of the portfolio" if currency == self.basis else "of its asset"
         what, fix = f"{row.symbol} is not in the currency {of}", f"Give it in {currency}: a row is not converted."
-        if row.table.cell(row.row[1], "currency").upper() not in ("", currency):
+        if money_of(row.table.cell(row.row[1], "currency"))[0] not in ("", currency):
             raise _Mistake("currency", what, fix)
         for name, given in zip(NUMBERS, (row.units, row.value, row.price), strict=True):
             if given is not None and not may_be(given.unit, currency):
@@ -453,8 +416,22 @@ def _agree(amount: float, value: float) -> bool:
 
 
 def _symbol(table: BrokerTable, cells: list[str]) -> str:
-    """The broker's symbol of a row, or its description where it has none."""
-    return table.cell(cells, "asset") or table.cell(cells, "description")
+    """The broker's symbol of a row, or its ISIN or its description where it has none."""
+    return table.cell(cells, "asset") or table.cell(cells, "isin") or table.cell(cells, "description")
+
+
+def _in_whole(is_small: bool, numbers: Mapping[str, Number | None]) -> dict[str, Number | None]:
+    """The numbers of a row in units of its currency, which states hundredths: its value may be in units already."""
+    found = dict(numbers)
+    units, value, price = (numbers[name] for name in NUMBERS)
+    if not is_small:
+        return found
+    if price is not None and not price.unit:
+        found["price"] = Number(price.value / 100.0, "")
+    is_whole = units and value and price and _agree(units.value * price.value / 100.0, value.value)
+    if value is not None and not value.unit and not is_whole:
+        found["value"] = Number(value.value / 100.0, "")
+    return found
 
 
 def odd_lots(units: Mapping[str, float], lots: Mapping[str, float]) -> Iterator[str]:

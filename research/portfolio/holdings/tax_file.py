@@ -1,9 +1,10 @@
 """Tax of a portfolio file: the rate that backtests charge, and the lots and rules by which a trade list is taxed."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from functools import partial
 from typing import Annotated, Literal
 
@@ -256,7 +257,9 @@ class _Lots:
         if len(faults.found) == known:
             for holder in self.holders:
                 with faults:
-                    self._check_sum(holder, [lot.units for lot in found if lot.account == holder.account])
+                    own = [lot for lot in found if lot.account == holder.account]
+                    by = self._checked_sum(holder, [lot.units for lot in own])
+                    found = [replace(lot, units=lot.units * by) if lot in own else lot for lot in found]
         return tuple(found)
 
     def _account(self, path: KeyPath, account: str | None) -> str:
@@ -278,15 +281,40 @@ class _Lots:
             self.document.refuse(path, what, self.document.value(*path), fix)
         return held[0].account
 
-    def _check_sum(self, holder: _Holder, units: Sequence[float]) -> None:
-        """Raise ConfigError where the lots of a taxable account are not its holding, or of a sheltered one more."""
+    def _checked_sum(self, holder: _Holder, units: Sequence[float]) -> float:
+        """The factor that brings lots to the holding, which they miss by less than their last digit; else 1.
+
+        Raises : ConfigError where the lots of a taxable account are not its holding, or of a sheltered one more.
+        """
         total, held = decimal_sum(units), holder.held
         if abs(total - held) <= SUM * max(held, 1.0) or (total < held and not holder.taxable):
-            return
+            return 1.0
+        if abs(decimal_sum([total, -held])) < min((last_digit(each) for each in units), default=0.0) < 1.0:
+            return held / total
         of = f" in {holder.account}" if holder.account else ""
         what = f"the lots of {self.asset}{of} sum to {total:.10g} units, and its shares are {held:.10g}"
         fix = f"{'Add' if total < held else 'Remove'} {abs(held - total):.10g} units, or correct the shares."
         self.document.refuse(self._path, what, total, fix)
+
+
+def last_digit(number: float) -> float:
+    """One in the last digit that a number is written to: 0.01 for 60.06, and 1 for a whole one."""
+    return float(10.0 ** min(int(Decimal(repr(number)).normalize().as_tuple().exponent), 0))
+
+
+def scaled_lots(document: Document, tax: TaxLots | None, assets: Sequence[str]) -> Iterator[str]:
+    """A sentence on the lots of each asset that were scaled to its units, as `_Lots` does."""
+    for i, asset in enumerate(assets if tax is not None else ()):
+        path = ("lines", asset, "tax_lots")
+        if tax is not None and document.has(*path):
+            stated = decimal_sum(float(lot["units"]) for lot in document.value(*path))
+            lots = [lot.units for of in (tax.lots, tax.sheltered) for lot in of[i]]
+            if abs(stated - (held := decimal_sum(lots))) > SUM * max(held, 1.0):
+                told = ", ".join(f"{units:.7g}" for units in lots)
+                yield (
+                    f"The lots of {asset} sum to {stated:.10g} units, and its units are {held:.10g}: they miss by less "
+                    f"than the last digit of the lots, which are scaled to {told}."
+                )
 
 
 # -- rules -----------------------------------------------------------------------------------------------------------

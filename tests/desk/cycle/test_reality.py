@@ -15,7 +15,7 @@ from research.orders.bookkeeping.importing import with_activity
 from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import SentOrder
 from research.portfolio.holdings.book import Book
-from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
+from research.portfolio.holdings.held_rows import CashLine, HeldRow, Positions
 
 OPENED, SPLIT = "2022-07-28", "2022-08-02"
 

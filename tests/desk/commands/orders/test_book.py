@@ -222,15 +222,12 @@ def test_mistakes_of_a_table_of_fills_are_told_with_their_rows_and_nothing_is_bo
     fills.write_text(HEADER + "\n".join(rows) + "\n")
     with pytest.raises(DataError) as told:
         of_fills.fill_from("desk", fills)
-    for said in (
-        "row 2: moment is",
-        "row 3: fill '2' of 'AGG': quantity",
-        "row 4: no side. Fill the cell",
-        "row 5: 2 cells",
-    ):
+    for said in ("row 2: '2022-12-30 15:00' states no time zone", "row 4: nothing says whether AGG is bought or sold"):
         assert f"fills.csv, {said}" in str(told.value)
     fills.write_text("fill_id,moment,asset\n")
-    with pytest.raises(DataError, match=r"fills\.csv, row 1: missing columns: found 'side, quantity"):
+    with pytest.raises(
+        DataError, match=r"fills\.csv: no table of transactions, .*: found 'fill_id', 'moment', 'asset'"
+    ):
         of_fills.fill_from("desk", fills)
     assert books.read_book("desk") == before
 

@@ -105,15 +105,15 @@ def test_what_was_not_booked_is_shown_resolved_and_not_listed_again(ticket: Path
     assert done.status == 0, done.said
     assert "broker.csv: booked 2 fills and 1 amount of cash." in done.out
     assert "2 fills booked (2 by account, asset and side, without the id of an order), 1 amount of cash" in done.out
-    stray, again = STRAY.replace("6,", "7,"), SOLD  # which is booked
+    stray, again = STRAY.replace("6,", "7,").replace("GLD", "IAU"), SOLD  # which is booked
     other = rebalance("desk", "book", "fill", "desk", broker_file(ticket, stray, again, name="other.csv"))
     assert other.status == 1
     assert other.out.endswith("\n\nother.csv: not booked: 1 row, with the reason above.\n")
     assert re.search(
-        r"not booked \(rebalance desk book resolve desk NAME.*\n  7: fill '7' of 'GLD': asset is 'GLD'", other.out
+        r"not booked \(rebalance desk book resolve desk NAME.*\n  7: fill '7' of 'IAU': asset is 'IAU'", other.out
     )
     refused = rebalance("desk", "book", "resolve", "desk", "7")
-    assert (refused.status, "asset is 'GLD'" in refused.said) == (2, True)
+    assert (refused.status, "asset is 'IAU'" in refused.said) == (2, True)
     gone = rebalance("desk", "book", "resolve", "desk", "7", "--dismiss")
     assert "not booked" not in gone.out
     again = rebalance("desk", "book", "fill", "desk", ticket.with_name("other.csv"))
@@ -211,7 +211,7 @@ def test_a_fill_whose_day_is_another_by_now_is_listed_as_restated(ticket: Path) 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda row: row + row.replace("383.50", "383.60"), "is there twice, with other contents"),
+        (lambda row: row + row.replace("383.50", "383.60"), "id 1 is that of row 2, with another content"),
         (lambda row: row.replace("2022-12-30", "2099-12-30"), "of 2099-12-30, which is to come"),
     ],
 )
@@ -225,3 +225,55 @@ def test_a_file_that_contradicts_itself_or_is_of_days_to_come_books_nothing(
     with pytest.raises(DataError, match=told):
         fill_from("desk", path, ticket)
     assert (read_book("desk"), kinds()) == (before, [])
+
+
+def test_a_dry_run_shows_each_row_and_the_cash_after_it_and_writes_nothing(ticket: Path) -> None:
+    """21,350.40 + 133 × 383.50 − 5.10 − 400 × 97.40 + 1,000.00 = 34,390.80; a fill of nobody's order stays out."""
+    before, path = read_book("desk"), broker_file(ticket, SOLD, BOUGHT, PAID, STRAY)
+    words = ("desk", "book", "fill", "desk", path, "--ticket", ticket)
+    dry = rebalance(*words, "--dry-run")
+    assert (dry.status, read_book("desk"), kinds()) == (1, before, [])
+    for row in (r"2 +sell 133 SPY at 383\.5 USD, fee.? 5\.1 +51,000\.40 +USD +booked$",
+                r"3 +buy 400 AGG at 97\.4 USD +-38,960\.00 +USD +booked$",
+                r"4 +deposit of 1,000\.00 USD on 2023-01-03.* +1,000\.00 +USD +booked$",
+                r"5 +buy 10 GLD at 170 USD +USD +fill '6' of 'GLD': asset is 'GLD'"):  # fmt: skip
+        assert re.search(f"^ *{row}", dry.out, re.MULTILINE), (row, dry.out)
+    assert re.search(r"^USD .* 34,390\.80$", dry.out, re.MULTILINE)
+    assert dry.out.endswith("Nothing is written.\n")
+    assert re.search(r"^USD .* 34,390\.80$", rebalance(*words).out, re.MULTILINE)
+
+
+def test_columns_and_accounts_that_were_named_once_are_kept_with_the_book(ticket: Path) -> None:
+    """A file of two accounts is refused until one is named, and its unknown column until it is declared."""
+    header, rows = "When,Account,Way,Item,Number,Price\n", "2022-12-30,{},Buy,AGG,{},97.40\n"
+    path, before = ticket.with_name("strange.csv"), read_book("desk")
+    path.write_text(header + rows.format("P1", 100) + rows.format("P2", 50))
+    words = ("desk", "book", "fill", "desk", path)
+    named = ("--columns", "moment=When,asset=Item,units=Number", "--columns", "action=Way")
+    assert "say what its columns are, such as --columns moment=NAME" in rebalance(*words, "--ticket", ticket).said
+    refused = rebalance(*words, "--ticket", ticket, *named)
+    assert "strange.csv is of 2 accounts, P1, P2, and the portfolio names none. Name its own, such as --account P1" in (
+        refused.said
+    )
+    assert read_book("desk") == before
+    assert rebalance(*words, "--ticket", ticket, *named, "--account", "P1").status == 0
+    path.write_text(header + rows.format("P1", 90) + rows.format("P2", 60))
+    assert rebalance(*words).status == 0
+    assert held(read_book("desk"))["AGG"] == 7_650
+    path.write_text(header + rows.format("P2", 60))
+    assert "strange.csv is of P2, and not of P1" in rebalance(*words).said
+    assert "--columns is 'size=Number': write FIELD=NAME" in rebalance(*words, "--columns", "size=Number").said
+
+
+def test_lists_say_when_their_book_was_last_reconciled(ticket: Path) -> None:
+    file, held_now = ticket.with_name("desk.yaml"), ticket.with_name("held.csv")
+    assert "reconciled" not in rebalance(*TRADES, file).out
+    fill_from("desk", broker_file(ticket, SOLD), ticket)
+    days = ("trades", file, "--as-of", "2022-12-30", "--stale-ok")
+    assert "Book desk was never reconciled" in rebalance(*days).out
+    held_now.write_text("Symbol,Quantity\nSPY,3127\nAGG,7460\nUSD,72350.80\n")
+    assert rebalance("desk", "book", "reconcile", "desk", "--positions", held_now).status == 0
+    assert "was last reconciled at the close of 2022-12-29, with held.csv: they agreed." in rebalance(*days).out
+    held_now.write_text("Symbol,Quantity\nSPY,3127\nAGG,7461\nUSD,72350.80\n")
+    assert rebalance("desk", "book", "reconcile", "desk", "--positions", held_now).status == 1
+    assert "with held.csv: 1 amount differed." in rebalance(*days).out

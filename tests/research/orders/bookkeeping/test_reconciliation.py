@@ -16,7 +16,7 @@ from research.portfolio import Portfolio, load_portfolio
 from research.portfolio.holdings.blotter import Blotter, SentOrder
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.cash_entries import CashEntry
-from research.portfolio.holdings.positions import CashLine, HeldRow, Positions
+from research.portfolio.holdings.held_rows import CashLine, HeldRow, Positions
 
 FRIDAY = datetime(2022, 12, 30, 15, 0, tzinfo=UTC)
 

@@ -62,9 +62,11 @@ def test_holdings_and_cash_may_be_left_out_beside_positions(write: Any, tmp_path
 
 
 def test_cash_stays_where_the_file_has_none_and_that_is_said(write: Any) -> None:
-    got = loaded(write(), "Symbol,Quantity\nSPY,110\nAGG,30\n")
+    rows = "Symbol,Quantity\nSPY,110\nAGG,30\n"
+    assert "Give the cash beside these holdings, --cash AMOUNT" in refused(write(), rows)
+    got = loaded(write(), rows, {"cash": 1_000.50})
     assert got.cash == 1_000.50
-    assert got.notes == ("positions.csv has no row of cash: that of the portfolio file is taken.",)
+    assert got.notes == ("positions.csv has no row of cash: that which is given beside it is taken.",)
 
 
 def test_a_line_without_a_quote_is_held_by_its_value(write: Any) -> None:
@@ -153,8 +155,8 @@ def test_value_near_that_of_the_list_is_noted(write: Any) -> None:
     got = loaded(write(), "Symbol,Quantity,Market Value\nSPY,110,52000\nAGG,35,3400\nUSD,5,5\n")
     (note,) = [note for note in got.notes if "check its units" in note]
     assert note == (
-        "positions.csv, row 2: SPY is worth 52,000.00 there, and 42,178.40 at the price of this list: check its units "
-        "and its price."
+        "positions.csv, row 2: SPY is worth 52,000.00 there, and 42,178.40 at the price of this list, 18.9 % less: "
+        "check its units and its price, and look for a split."
     )
 
 

@@ -171,6 +171,28 @@ def test_lots_are_those_of_their_accounts(write: Any) -> None:
     assert got.lots[1] == got.sheltered[1] == ()
 
 
+@pytest.mark.parametrize(("units", "shares", "scaled"), [
+    ((60.06, 40.063), 100.1234, (60.06023993527961, 40.06316006472039)),  # by 0.0004, and the last digit is 0.001
+    ((60.06, 40.063), 100.1226, (60.05976006, 40.06283994)),
+    ((60.06, 40.063), 100.124, None),
+    ((60.0, 40.0), 100.4, None),  # whole units are not rounded
+])  # fmt: skip
+def test_lots_that_miss_the_units_by_less_than_their_last_digit_are_scaled_and_noted(
+    write: Any, units: tuple[float, float], shares: float, scaled: tuple[float, float] | None
+) -> None:
+    lots = [{"date": "2018-03-01", "units": each, "price": 268} for each in units]
+    given = {"lines.SPY.tax_lots": lots, "lines.SPY.shares": shares, "lines.SPY.fractional": True, "tax.rate": 0.2}
+    if scaled is None:
+        with pytest.raises(ConfigError, match="the lots of SPY sum to"):
+            load_portfolio(write(), given)
+        return
+    got = load_portfolio(write(), given)
+    assert got.tax_lots is not None
+    assert [lot.units for lot in got.tax_lots.lots[0]] == pytest.approx(scaled, rel=1e-9)
+    (note,) = (note for note in got.notes if "lots of SPY" in note)
+    assert f"sum to 100.123 units, and its units are {shares:.10g}" in note
+
+
 def test_lots_of_the_only_taxable_account_that_holds_a_line_need_not_name_it(write: Any) -> None:
     one = ACCOUNTS | {
         "t1": {"kind": "taxable", "cash": 0, "shares": {"SPY": 100}},

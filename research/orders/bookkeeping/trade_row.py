@@ -1,0 +1,185 @@
+"""A trade of a broker's file: the fill that its row is, and the money that is paid beside it in other currencies.
+
+A row may state its amount in another currency than its price: it is then sold or bought for that money at its own rate.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from foundation.canonical import decimal
+from foundation.errors import DataError
+from foundation.paper.wording import grouped
+from research.market.rows import HUNDREDTHS
+from research.orders.bookkeeping.columns import BUY, GROSS, NET, SELL
+from research.orders.bookkeeping.equation import CENT, ONE, Solution, Terms, rate_error, solved
+from research.orders.bookkeeping.transaction import HUNDREDTH, Transaction
+from research.orders.fills import Fill
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.cash_entries import CashEntry
+from research.portfolio.holdings.rates import rounded
+
+NEAR_RATE = Decimal("0.05")  # by which the rate that two amounts imply may differ from that of the portfolio
+WHOLE = frozenset(HUNDREDTHS.values())  # currencies whose prices may be in hundredths
+
+
+@dataclass(frozen=True)
+class TradeRow:
+    """A trade as a book has it.
+
+    fill    : the fill; without an id of the broker it has one that is made of its content.
+    entries : its fees in other currencies, and the money that is exchanged to pay for it.
+    is_net  : true or false where the row shows that its amount has its fees in it or not, else None.
+    doubt   : the reason why a person has to say what it is; else "".
+    """
+
+    fill: Fill
+    entries: tuple[CashEntry, ...] = ()
+    is_net: bool | None = None
+    doubt: str = ""
+
+
+def trade_of(row: Transaction) -> TradeRow:
+    """The trade of a row. Raises DataError as the properties of a row and `Fill` do."""
+    own = {name: paid for name, (paid, of) in row.fees.items() if of == row.paid_in}
+    found = solved(_readings(row, tuple(own.values())))
+    doubt = "" if row.is_bust or row.corrects else _against(row) if found else _misfit(row, own)
+    terms = Terms(row.side == "buy", abs(row.units or NO_AMOUNT), _price(row), None, tuple(own.values()), row.priced_in)
+    numbers = found or Solution(terms, terms.worth, terms.fees)
+    if found is None and terms.price is None:
+        raise DataError(f"{doubt}. Give the price, or name the amount net or gross.")
+    fees = _sums((name.partition(" ")[0], fee) for name, fee in zip(own, numbers.fees, strict=True))
+    fill, paid = _fill(row, numbers, fees), numbers.terms.currency
+    others = {name: fee for name, fee in row.fees.items() if name not in own}
+    if fill.currency != row.paid_in:
+        others |= {name: (fee, row.paid_in) for name, fee in fees.items() if fee}
+    money = row.source.portfolio.cash_by_currency
+    if not doubt and row.paid_in != paid and not {row.paid_in, paid} <= set(money):
+        doubt = f"it is paid in {row.paid_in}: state cash in {row.paid_in} and {paid} in the portfolio file, 0 of it"
+    exchanged = _exchange(row, numbers, fill) if found and not doubt and row.paid_in != paid else ()
+    is_net = numbers.is_net if found and numbers.is_exact and any(numbers.fees) else None
+    return TradeRow(fill, (*exchanged, *_paid(fill, others)), is_net, doubt)
+
+
+def _sums(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """The sum of the amounts of each name."""
+    return {name: sum(each, NO_AMOUNT) for name, each in grouped(amounts).items()}
+
+
+def _price(row: Transaction) -> Decimal | None:
+    price = row.amount_of("price")
+    return None if price is None else price * row.money("price")[1]
+
+
+def _readings(row: Transaction, fees: tuple[Decimal, ...]) -> Iterator[Terms]:
+    """Each way to read the numbers of a row: amounts in hundredths or not, and at an exchange rate or its inverse."""
+    amount, units, price, part = (
+        row.amount_of("amount"),
+        abs(row.units or NO_AMOUNT),
+        _price(row),
+        row.money("amount")[1],
+    )
+    label = row.table.columns["amount"].label if "amount" in row.table.columns else ""
+    is_net = True if NET.match(label) else False if GROSS.match(label) else row.source.is_net
+    plain = Terms(row.side == "buy", units, price, amount, fees, row.priced_in, is_net=is_net)
+    ways = [plain]
+    if amount is not None and part != ONE:
+        whole = tuple(fee / part for fee in fees)
+        ways = [replace(plain, amount=amount * by, fees=of, odd=k)
+                for k, (by, of) in enumerate(((part, fees), (part, whole), (ONE, whole), (ONE, fees)))]  # fmt: skip
+    elif price is not None and amount is not None and row.money("price")[1] == ONE and row.priced_in in WHOLE:
+        ways.append(replace(plain, price=price * HUNDREDTH, odd=1))
+    for way in ways:
+        yield from _at_rates(row, way)
+
+
+def _at_rates(row: Transaction, terms: Terms) -> Iterator[Terms]:
+    """A way to read a row at each exchange rate that it may mean, by default that of today's list."""
+    stated = row.amount_of("exchange")
+    amount, price = terms.amount, terms.price
+    if amount is None or price is None:
+        yield terms
+        return
+    if row.paid_in == terms.currency:
+        yield terms
+        if stated and row.quoted_in != terms.currency:  # one column of currencies, which is that of the amount
+            terms = replace(terms, currency=row.quoted_in, odd=terms.odd + 1)
+        else:
+            return
+    if stated:
+        for rate in dict.fromkeys((stated, 1 / stated)):
+            yield replace(terms, rate=rate, rate_error=rate_error(stated))
+    elif known := _known_rate(row, terms.currency):
+        cost = sum(terms.fees, NO_AMOUNT) * (0 if terms.is_net is False else 1 if terms.buys else -1)
+        implied = (abs(amount) - cost) / (terms.units * price)
+        if abs(implied / known - 1) < NEAR_RATE:
+            yield replace(terms, rate=implied, odd=terms.odd + 1)
+
+
+def _known_rate(row: Transaction, currency: str) -> Decimal | None:
+    """The amount's currency for one unit of another by the rates of the portfolio, None without one."""
+    currencies = row.source.portfolio.currencies
+    if currencies is None or not {row.paid_in, currency} <= {currencies.basis, *currencies.rates.today}:
+        return None
+    return decimal(currencies.rates.rate(currency) / currencies.rates.rate(row.paid_in))
+
+
+def _against(row: Transaction) -> str:
+    """The reason why a row may be no purchase, although it says so; else ""."""
+    if row.has(BUY) and not row.has(SELL) and (row.units or 0) < 0:
+        return f"it is bought, and its units are {row.units:,f}: say whether it was cancelled, or sold"
+    return ""
+
+
+def _misfit(row: Transaction, fees: dict[str, Decimal]) -> str:
+    """The reason why the numbers of a row do not fit."""
+    price, amount = row.amount_of("price"), row.amount_of("amount")
+    paid = f"{sum(fees.values(), NO_AMOUNT):,f}" if fees else "none"
+    if price is None:
+        return f"no price, and the amount, {amount:,f}, may have its fees, {paid}, in it or not"
+    worth = abs(row.units or NO_AMOUNT) * (_price(row) or NO_AMOUNT)
+    gap = abs(abs(abs(amount or NO_AMOUNT) - worth) - abs(sum(fees.values(), NO_AMOUNT)))
+    other = next((name for name, of in row.unread() if of and abs(abs(of) - gap) <= CENT), "")
+    fix = f"where {other!r} is a fee, say so: --columns fees={other!r}" if other else ""
+    fix = fix or "book it by its name where units, price and fees are right, or dismiss it and write the row anew"
+    return (
+        f"units times price are {worth:,.2f} {row.priced_in}, fees are {paid}, and the amount is {amount:,f} "
+        f"{row.paid_in}: they fit in no one way, with fees or without; {fix}"
+    )
+
+
+def _fill(row: Transaction, numbers: Solution, fees: dict[str, Decimal]) -> Fill:
+    terms, portfolio, moment, side = numbers.terms, row.source.portfolio, row.moment, row.side
+    asset, currency, units, price = row.asset, terms.currency, terms.units, numbers.price
+    stated = row.amount_of("amount") if terms.price is None else row.amount_of("price")
+    content = f"{moment:%Y%m%dT%H%M%S}-{row.account}-{asset}-{side}-{units}-{stated}"
+    is_settled = row.paid_in != currency
+    rate = row.amount_of("rate") or (numbers.rate if is_settled and row.paid_in == portfolio.basis else None)
+    if asset == portfolio.basis and price:  # money is bought and sold for that of the portfolio
+        bought = rounded(currency, units * price)
+        asset, currency, units, price = currency, asset, bought, units / bought
+        side = "sell" if side == "buy" else "buy"
+    ids = row.id or content, row.venue, row.cell("order_id"), row.account
+    return Fill(asset, side, units, price, currency, moment, *ids, fees if currency == row.paid_in else {}, rate)
+
+
+def _exchange(row: Transaction, numbers: Solution, fill: Fill) -> tuple[CashEntry, ...]:
+    """The money of the price that is bought for a purchase, or sold after a sale, and what it is exchanged for."""
+    sign, day = SIGN_OF_SIDE[fill.side], fill.moment.date()
+    amounts = {fill.currency: sign * fill.quantity * fill.price, row.paid_in: -sign * numbers.worth}
+    words = f"exchanged to {fill.side} {fill.quantity} {fill.asset}"
+    return tuple(
+        CashEntry(
+            f"{fill.key} {code}", "exchange", day, fill.account, code, rounded(code, amount), "", words, fill=fill.key
+        )
+        for code, amount in amounts.items()
+    )
+
+
+def _paid(fill: Fill, fees: dict[str, tuple[Decimal, str]]) -> tuple[CashEntry, ...]:
+    """The fees of a fill in other currencies or coins."""
+    return tuple(
+        CashEntry(f"{fill.key} {name}", "fee", fill.moment.date(), fill.account, of, -paid,
+                  words=f"{name} of {fill.side} {fill.quantity} {fill.asset}", fill=fill.key)
+        for name, (paid, of) in fees.items()
+    )  # fmt: skip

@@ -1,0 +1,78 @@
+"""Names of the columns of brokers' tables, as they are compared, and the currencies that cells and headers state.
+
+Names are those of the exports of Schwab, Fidelity, Vanguard, E*TRADE, J.P. Morgan, Interactive Brokers, Questrade,
+Hargreaves Lansdown, DEGIRO and comdirect, and the usual words.
+"""
+
+import re
+
+from research.market.currency import SIGNS
+from research.market.rows import HUNDREDTHS
+
+NAMES = {
+    "asset": ("symbol", "ticker", "ticker symbol", "trading symbol", "symbol/cusip", "asset", "equity symbol",
+              "financial instrument", "symbol/isin", "symbool/isin"),
+    "units": ("quantity", "qty", "qty (quantity)", "shares", "units", "position", "number of shares", "no. of shares",
+              "qty #", "units held", "aantal", "anzahl", "stück", "stück/nom."),
+    "value": ("market value", "mkt val (market value)", "mkt val", "marketvalue", "current value", "total value",
+              "value", "positionvalue", "position value", "marktwert", "kurswert", "wert", "waarde"),
+    "price": ("price", "last price", "share price", "close price", "closing price", "mark price", "markprice",
+              "current price", "unit price", "market price", "closing", "slotkoers", "schlusskurs", "akt. kurs",
+              "aktuell"),
+    "fx_rate": ("fxratetobase", "fx rate to base", "fx rate"),
+    "currency": ("currency", "currencyprimary", "currency code", "ccy", "base ccy", "währung", "whg."),
+    "detail": ("datadiscriminator", "levelofdetail"),
+    "date": ("date", "price date", "as of date"),
+    "quoted at": ("quoted at",),
+    "source": ("source",),
+}  # fmt: skip
+NEXT = {
+    "asset": ("code", "wkn"),
+    "isin": ("isin",),
+    "units": ("amount", "menge"),
+    "value": ("local value", "lokale waarde"),
+    "price": ("last", "kurs"),
+    "account": ("account number", "account", "account id", "clientaccountid", "account #", "fund account number",
+                "account name"),
+    "description": ("description", "investment name", "security description", "security name", "fund name", "name",
+                    "equity description", "stock", "product", "produkt", "bezeichnung"),
+}  # fmt: skip
+# names that stand for a field where a header has none of those above, the first of them that it has
+AMOUNT, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
+STATED = re.compile(r"(.+?) (?:in )?\(?([$€£p]|[a-z]{3}|pence|base)\)?")
+PENCE = frozenset(("p", "P", "pence", "PENCE"))  # words for hundredths of a pound
+AT_CLOSE = re.compile("[CH](?=[0-9])")  # before a price of Trader Workstation, of a close or a halt
+OF_TRADES = frozenset((
+    "tradedate", "rundate", "settlementdate", "settledate", "transactiondate", "activitydate", "t/d", "date/time",
+    "action", "transactiontype", "activitytype", "transcode", "buy/sell",
+))  # fmt: skip  # a table with one of these columns, as `label_of` writes them, is of transactions
+MOMENTS = frozenset(("date", "time", "datetime", "timestamp", "moment", "datum", "tradedate"))  # of a trade
+TRADED = re.compile(r"(?:buy|bought|sell|sold|kauf|verkauf|koop|verkoop|aankoop)\b.*", re.IGNORECASE)  # a cell of one
+ACCOUNT = "Account Information", "Data", "Account"  # before the account of a statement
+CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
+ASIDE = CASH_REPORT, ACCOUNT[0], "Statement"  # sections that are read, or say nothing of an amount
+HEADER_NAMES = 3  # names of positions by which a row is their header
+TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
+
+
+def label_of(name: str) -> str:
+    """The name of a column without case, blanks and underscores: Trade Date, trade_date and tradeDate are one.
+
+    >>> label_of("Trade_Date"), label_of("No. of shares")
+    ('tradedate', 'no.ofshares')
+    """
+    return re.sub(r"[\s_]+", "", name.casefold())
+
+
+def money_of(code: str) -> tuple[str, bool]:
+    """The currency of a code or a sign, and true for hundredths of it.
+
+    >>> money_of("GBp"), money_of("GBP"), money_of("gbx"), money_of("usd"), money_of("£"), money_of("$")
+    (('GBP', True), ('GBP', False), ('GBP', True), ('USD', False), ('GBP', False), ('$', False))
+    """
+    if code in PENCE:
+        return "GBP", True
+    if whole := HUNDREDTHS.get(code) or HUNDREDTHS.get(code.upper()):
+        return whole, True
+    known = SIGNS.get(code, ())
+    return (known[0] if len(known) == 1 else code.upper()), False

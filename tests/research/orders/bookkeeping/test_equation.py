@@ -1,0 +1,164 @@
+"""A row is one equation: generated rows of brokers, at each door, against the cash that their numbers mean."""
+
+import json
+import random
+import re
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from research.orders.booking import open_book
+from research.orders.bookkeeping.activity import Activity, read_activity
+from research.orders.bookkeeping.equation import Terms, rate_error, solved
+from research.orders.bookkeeping.importing import with_activity, with_clear_items, with_item
+from research.orders.bookkeeping.preview import previewed
+from research.orders.bookkeeping.transaction import Reading
+from research.portfolio import Portfolio, load_portfolio
+from research.portfolio.holdings.blotter import Blotter, SentOrder
+
+CASH = "cash: {USD: 100_000, EUR: 90_000, GBP: 80_000}\nfx: {EURUSD: 1.1, GBPUSD: 1.28}"
+CENTS, ROWS = Decimal("0.01"), 500
+MINUS = ("-{}", "({})", "{}-", "−{}")
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> Portfolio:
+    """A portfolio with cash in three currencies, whose list, to sell SPY and to buy AGG, was sent."""
+    file, text = tmp_path_factory.mktemp("desk") / "desk.yaml", Path("data/portfolios/sixty_forty.yaml").read_text()
+    file.write_text(re.sub("(?m)^cash: .*", CASH, text))
+    portfolio = load_portfolio(file)
+    orders = [(side, "", asset, side, Decimal(1_000)) for side, asset in (("sell", "SPY"), ("buy", "AGG"))]
+    return replace(portfolio, blotter=Blotter(portfolio.date.date(), "", tuple(SentOrder(*of) for of in orders)))  # type: ignore[arg-type]
+
+
+def read(tmp_path: Path, row: dict[str, str], portfolio: Portfolio, door: str = "csv") -> Activity:
+    """The row as a file: a CSV, or JSON as interfaces answer."""
+    path = tmp_path / f"row.{door}"
+    table = ",".join(row) + "\n" + ",".join(f'"{cell}"' for cell in row.values()) + "\n"
+    path.write_text(json.dumps([row]) if door == "json" else table)
+    return read_activity(path, portfolio, Reading())
+
+
+class Row:
+    """A row of a broker whose numbers are known: its cells, and the cash by currency that it moves."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+        pick = self.draw.choice
+        self.buys, self.units = pick([True, False]), Decimal(pick([7, 33, 100, 130]))
+        price = Decimal(pick(["97.4", "97.45", "98"]) if self.buys else pick(["383.5", "383.44", "384"]))
+        fee, tax = Decimal(pick(["0", "1.25", "4.95", "0.35"])), Decimal(pick(["0", "0", "2.10", "10"]))
+        currency = pick(["USD", "USD", "USD", "EUR", "GBP"])
+        rate = {
+            "USD": Decimal(1),
+            "EUR": Decimal(pick(["1.0964", "1.1021"])),
+            "GBP": Decimal(pick(["1.2811", "1.2749"])),
+        }
+        by = Decimal(100) if currency == "GBP" and pick([True, False]) else Decimal(1)
+        worth, sign = (self.units * price / rate[currency]).quantize(CENTS), 1 if self.buys else -1
+        is_net = pick([True, False])
+        amount = (worth + sign * (fee + tax) * is_net) * by
+        self.cash = {currency: -sign * worth - fee - tax}
+        name = pick(["Amount", "Total", "Net Amount" if is_net else "Gross Amount"])
+        if currency != "USD" and name in ("Amount", "Total"):  # within the digits of a rate both may fit
+            name = "Net Amount" if is_net else "Gross Amount"
+        self.notation = pick(["plain", "thousands", "power", "sign"])
+        self.cells = {
+            "Trade Date": "2022-12-30",
+            "Action": "Buy" if self.buys else "Sell", "Symbol": "AGG" if self.buys else "SPY",
+            "Quantity": self.text(self.units * (1 if self.buys else pick([1, -1])), money=False),
+            "Price": self.text(price), name: self.text(amount * pick([-sign, 1]), money=currency == "USD"),
+            "Commission": self.text(fee * pick([1, -1]) * by, money=False) if fee else "",
+            "Tax": self.text(tax * pick([1, -1]) * by, money=False) if tax else "", "Currency": "USD",
+        }  # fmt: skip
+        if currency != "USD":
+            shown = pick([rate[currency], (1 / rate[currency]).quantize(Decimal("1e-6"))])
+            del self.cells["Currency"]
+            of_amount = currency if by == 1 else pick(["GBX", "GBp"])
+            self.cells |= {"Price Currency": "USD", "Exchange Rate": str(shown), "Currency (Total)": of_amount}
+
+    def text(self, number: Decimal, *, money: bool = True) -> str:
+        """A number in the notation of the row, and any way to write a minus."""
+        size = abs(number)
+        text = {"thousands": f"{size:,f}", "power": f"{size:E}", "sign": f"${size:,f}" if money else f"{size:,f}"}
+        said = text.get(self.notation, f"{size:f}")
+        return self.draw.choice(MINUS).format(said) if number < 0 else said
+
+
+@pytest.mark.parametrize("door", ["csv", "json"])
+def test_generated_rows_book_the_cash_that_their_numbers_mean(sent: Portfolio, tmp_path: Path, door: str) -> None:
+    """Sign, net or gross, fee, tax, settlement, notation and hundredths: no silent error, and none refused."""
+    book = open_book(sent, "desk")
+    before = book.holders[0].cash
+    for seed in range(ROWS):
+        row = Row(seed)
+        activity = read(tmp_path, row.cells, sent, door)
+        after = with_activity(book, sent, activity, {}).book
+        assert after.open_items == (), (seed, row.cells)
+        moved = {code: cash - before[code] for code, cash in after.holders[0].cash.items() if cash != before[code]}
+        assert moved == {code: cash for code, cash in row.cash.items() if cash}, (seed, row.cells)
+        shown = previewed(activity, book, after)
+        assert {each.booking for each in shown} == {"booked"}
+        for code, cash in row.cash.items():
+            assert sum(each.cash for each in shown if each.currency == code) == cash
+
+
+PLAIN = {"Trade Date": "2022-12-30", "Action": "Buy", "Symbol": "AGG", "Quantity": "100", "Price": "97.4"}
+
+
+@pytest.mark.parametrize(("cells", "cash"), [
+    ({"NetCash": "-9741.25", "Commission": "-1.25"}, "-9741.25"),  # costs signed, as Interactive Brokers does
+    ({"Proceeds": "-9740", "Commission": "-1.25"}, "-9741.25"),
+    ({"Amount": "9740", "Fee": "1.5"}, "-9741.50"),
+    ({"Net Amount": "-9739.65", "Fee": "-0.35"}, "-9739.65"),  # a rebate
+    ({"Amount": "-9740.30"}, "-9740.30"),  # a price that is rounded to the cent
+    ({"Quantity": "33.3333", "Price": "97.4", "Amount": "-3246.66"}, "-3246.66"),
+    ({"Price": "", "Amount": "-9740"}, "-9740.00"),
+    ({"Price": "", "Net Amount": "-9741.25", "Fee": "1.25"}, "-9741.25"),
+])  # fmt: skip
+def test_signs_and_net_or_gross_follow_from_the_numbers(
+    sent: Portfolio, tmp_path: Path, cells: dict[str, str], cash: str
+) -> None:
+    book = open_book(sent, "desk")
+    after = with_activity(book, sent, read(tmp_path, PLAIN | cells, sent), {}).book
+    assert after.open_items == ()
+    assert after.holders[0].cash["USD"] - book.holders[0].cash["USD"] == Decimal(cash)
+
+
+@pytest.mark.parametrize(("cells", "why"), [
+    ({"Amount": "-974"}, "times price are 9,740.00 USD, fees are none, and the amount is -974 USD: they fit in no"),
+    ({"Amount": "-9744.95", "Courtage": "4.95"}, "where 'Courtage' is a fee, say so: --columns fees='Courtage'"),
+    ({"Quantity": "-100"}, "it is bought, and its units are -100: say whether it was cancelled, or sold"),
+    ({"Amount": "-7600", "Currency (Total)": "CHF"}, "they fit in no one way"),
+    ({"Amount": "-9027.03", "Exchange Rate": "0.9268", "Currency (Total)": "CHF"}, "it is paid in CHF: state cash in"),
+])  # fmt: skip
+def test_a_row_that_does_not_fit_is_listed_and_books_nothing(
+    sent: Portfolio, tmp_path: Path, cells: dict[str, str], why: str
+) -> None:
+    book = open_book(sent, "desk")
+    after = with_activity(book, sent, read(tmp_path, PLAIN | cells, sent), {}).book
+    (item,) = after.open_items
+    assert why in item.why
+    assert after.holders == book.holders
+    again = with_activity(after, sent, Activity(()), {}).book  # nor is it booked by a later file, or settled
+    assert (again.holders, [each.why for each in again.open_items]) == (book.holders, [item.why])
+    assert with_clear_items(again, sent)[1] == ()
+    assert with_item(again, sent, item.name).open_items == ()
+
+
+def test_an_amount_within_the_rounding_of_its_price_is_not_taken_for_net_or_gross_by_chance() -> None:
+    """Ten thousand units at 1.49 may be 50 apart: a fee of 4.95 does not show whether it is in an amount 20 apart."""
+
+    def found(**more: Any) -> Any:
+        terms = {"buys": True, "units": Decimal(10_000), "price": Decimal("1.49"), "amount": Decimal(14_920)}
+        return solved([Terms(**terms | more)])  # type: ignore[arg-type]
+
+    assert found(fees=(Decimal("4.95"),)) is None
+    assert found(fees=(Decimal("4.95"),), is_net=True).worth == Decimal("14915.05")
+    assert found(fees=(Decimal("4.95"),), is_net=False).worth == Decimal(14_920)
+    assert found(fees=(Decimal("4.95"),), amount=Decimal("14904.95")).is_net
+    rate = Decimal("1.1021")
+    assert found(fees=(), amount=Decimal("16421"), rate=rate, rate_error=rate_error(rate)).price == Decimal("1.49")
