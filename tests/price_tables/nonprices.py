@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-
 from price_tables.corpus import Array, Case, Days, bars_of, dice, right, sessions, table, texts, truth_of, walk
 
 ROWS = 90

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
-
 from price_tables.corpus import Array, Case, dice, sessions, truth_of, walk, wide
 
 Twin = tuple[Mapping[str, Array], int | Mapping[str, int]]  # prices by name, and the digits with which they are written

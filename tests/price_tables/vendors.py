@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-
 from price_tables.corpus import DOORS, Array, Case, Days, Right, bars_of, right, sessions, walk
 
 NAMES = ("ORRA", "TESK", "VELM")

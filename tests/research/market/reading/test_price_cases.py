@@ -58,8 +58,11 @@ RIGHT: dict[str, dict[str, tuple[float, float]]] = {
     "ok_names_with_a_stroke": {"KOR/B": (215.54, -0.6499), "EUR/USD": EUR["EURUSD"], "BTC/USDT": (48_521.65, -1.8714)},
 }  # fmt: skip
 GROWTH = {
-    "one_share_bars_volume": 17.0948, "quantmod_names": 17.0948, "sharadar_sep_dividend": 4.9074, "one_share_bars": 16.0714,
-}  # over all rows, per cent  # fmt: skip
+    "one_share_bars_volume": 17.0948,
+    "quantmod_names": 17.0948,
+    "sharadar_sep_dividend": 4.9074,
+    "one_share_bars": 16.0714,
+}  # over all rows, per cent
 REFUSED = ("gross_returns", "log_prices", "short_year_both_ways", "signals_by_month", "weights_with_empty_rows")
 
 
