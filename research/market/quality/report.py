@@ -180,20 +180,21 @@ def check_market(market: Market) -> Quality:
 
 
 def market_warnings(
-    market: Market, first: Day | None = None, last: Day | None = None, file: str = "FILE"
+    market: Market, first: Day | None = None, last: Day | None = None, file: str | None = "FILE"
 ) -> tuple[str, ...]:
     """The warnings of a market: those of its notes on some days, and of prices that look wrong on these.
 
     first, last : the days, both included; None where they have no beginning or no end.
     file        : path of the portfolio file that reads the market, whose check the warning names by the file's name:
-                  the path as the notebook of a report has it leads nowhere from where the reader stands.
+                  the path as the notebook of a report has it leads nowhere from where the reader stands. None names no
+                  check.
     """
     of_days = Note("", first=first, last=last)
     wrong = [each for each in check_market(market).findings if of_days.falls_in(each.first, each.last)]
     notes = [note for note in market.notes_in(first, last) if note.warning]
     covered = {each.asset for each in wrong if each.kind in ("split", "scale", "jump")}
     told = [str(note) for note in notes if not (EXTREME_MOVES in note and covered.issuperset(note.assets))]
-    return (*told, *wrong_prices(wrong), *_poor_prices(market, file))
+    return (*told, *wrong_prices(wrong), *(_poor_prices(market, file) if file else ()))
 
 
 def _poor_prices(market: Market, file: str) -> tuple[str, ...]:
