@@ -419,7 +419,7 @@ class Backtest:
         without a solution; a learned policy on days it saw, or elsewhere.
         """
         of_use: tuple[str, ...] = view(self, "warnings")
-        of_data = market_warnings(self.market, *self.dates[[0, -1]], None)
+        of_data = market_warnings(self.market, self.dates[0], self.dates[-1], file=None)
         return (*of_data, *self._never_bought(), *self.targets.remarks(self.first, self.name), *of_use)
 
     def _never_bought(self) -> tuple[str, ...]:
