@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def preview_text(book: Book, rows: "Sequence[PreviewedRow]") -> str:
-    """How each row of a file would be booked, and what the book would hold then, as text."""
+    """The booking of each row of a file, and what the book would hold then, as text."""
     cells = [
         [f"{each.row or ''}", each.what, f"{each.cash:,.2f}" if each.cash else "", each.currency, each.booking]
         for each in rows

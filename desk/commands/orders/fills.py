@@ -94,7 +94,7 @@ def _asked(book: Book, ticket: Path | None) -> tuple[Portfolio, Mapping[str, Any
 
 
 def _with_kept(book: Book, path: Path, reading: Reading) -> tuple[Reading, FileReading]:
-    """What is said of a file with what was said of earlier ones, and what is kept of it.
+    """The statements on a file with those on earlier ones, and those that are kept.
 
     A kept name of a column counts where the file has it.
     """
@@ -114,7 +114,7 @@ def _read(path: Path, portfolio: Portfolio, reading: Reading) -> Activity:
 
 
 def _with_notes(path: Path, portfolio: Portfolio, book: Book, imported: Imported, activity: Activity) -> Imported:
-    """What was imported, with what was booked of it and fills whose prices are apart among its notes."""
+    """The import with a note on what was booked, and notes on fills whose prices are apart."""
     new = imported.book.blotter.fill_ids - book.blotter.fill_ids
     far = (f"{path.name}: {words}" for fill in activity.fills if fill.key in new and (words := _far(portfolio, fill)))
     return replace(imported, notes=(_booked(path, book, imported), *far, *imported.notes))

@@ -1,4 +1,4 @@
-"""How each row of a broker's file is booked, and the cash after it: for whoever looks before anything is written."""
+"""The booking of each row of a broker's file, and the cash after it: for whoever looks before anything is written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

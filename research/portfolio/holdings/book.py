@@ -126,7 +126,7 @@ class BookItem:
 
 @dataclass(frozen=True)
 class FileReading:
-    """What the user said of brokers' files of a book, which counts for later ones, too.
+    """The statements of the user on brokers' files of a book, which count for later ones, too.
 
     columns  : by field, the header's name of its column.
     symbols  : by the broker's symbol, the asset that it is, or "ignore".

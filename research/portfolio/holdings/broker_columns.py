@@ -9,7 +9,7 @@ import re
 from research.market.currency import SIGNS
 from research.market.rows import HUNDREDTHS
 
-NAMES = {
+COLUMN_NAMES = {
     "asset": ("symbol", "ticker", "ticker symbol", "trading symbol", "symbol/cusip", "asset", "equity symbol",
               "financial instrument", "symbol/isin", "symbool/isin"),
     "units": ("quantity", "qty", "qty (quantity)", "shares", "units", "position", "number of shares", "no. of shares",

@@ -31,10 +31,10 @@ from research.portfolio.holdings.broker_columns import (
     ASIDE,
     AT_CLOSE,
     CASH_REPORT,
+    COLUMN_NAMES,
     ENDING,
     HEADER_NAMES,
     MOMENTS,
-    NAMES,
     NEXT,
     OF_TRADES,
     STATED,
@@ -81,8 +81,8 @@ class TableKind:
     word: str = "positions"
 
 
-POSITION_LABELS = frozenset(label_of(name) for of in (NAMES, NEXT) for names in of.values() for name in names)
-POSITIONS = TableKind(NAMES, NEXT, ("Open Positions", "Long Open Positions"), money=("value", "price"))
+POSITION_LABELS = frozenset(label_of(name) for of in (COLUMN_NAMES, NEXT) for names in of.values() for name in names)
+POSITIONS = TableKind(COLUMN_NAMES, NEXT, ("Open Positions", "Long Open Positions"), money=("value", "price"))
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Wanted:
         currency, is_small = money_of(self.basis if unit == "base" else unit)
         if field not in self.kind.money or currency not in {"$", self.basis, *CURRENCIES}:
             return None
-        return field, rank + len(NAMES), Column(number, name, unit.upper() if is_small else currency)
+        return field, rank + len(COLUMN_NAMES), Column(number, name, unit.upper() if is_small else currency)
 
     def is_header(self, found: Collection[str]) -> bool:
         """True if a row with these fields has all required ones. ISIN and description stand for an undeclared asset."""
@@ -423,7 +423,7 @@ def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) ->
 def _is_of_trades(cells: Sequence[str], declared: Iterable[str]) -> bool:
     """True if it is the header of a table of transactions without any of the declared names."""
     labels = set(map(label_of, cells))
-    of_asset = set(map(label_of, (*NAMES["asset"], *NEXT["description"], *NEXT["isin"], "instrument")))
+    of_asset = set(map(label_of, (*COLUMN_NAMES["asset"], *NEXT["description"], *NEXT["isin"], "instrument")))
     return bool(labels & OF_TRADES) and bool(labels & of_asset) and not labels & set(map(label_of, declared))
 
 
@@ -463,7 +463,7 @@ def _refuse(path: Path, rows_by: Mapping[str, list[Row]], wanted: Wanted, broken
             "transactions as CSV, or say what its columns are, such as --columns moment=NAME,asset=NAME,units=NAME,"
             "price=NAME (docs/book.md)."
         )
-    known = " and ".join(NAMES[field][0].capitalize() for field in wanted.required)
+    known = " and ".join(COLUMN_NAMES[field][0].capitalize() for field in wanted.required)
     declare = (
         f", or declare its names in the portfolio file, columns: {{{example}}}" if "units" in wanted.required else ""
     )

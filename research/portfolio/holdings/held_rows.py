@@ -1,4 +1,4 @@
-"""What a broker's file of positions, or a book, says is held: rows of assets and of cash."""
+"""Holdings by a broker's file of positions, or by a book: rows of assets and of cash."""
 
 from dataclasses import dataclass, field
 from datetime import date

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from foundation.errors import DataError
-from research.portfolio.holdings.broker_columns import NAMES, NEXT
+from research.portfolio.holdings.broker_columns import COLUMN_NAMES, NEXT
 from research.portfolio.holdings.held_rows import Positions
 from research.portfolio.holdings.positions import read_positions
 
@@ -218,5 +218,5 @@ def test_cash_with_the_sign_of_decimals_between_thousands_is_refused(tmp_path: P
 
 def test_the_guide_has_every_name_of_a_column() -> None:
     guide = (Path(__file__).parents[3] / "docs/holdings.md").read_text(encoding="utf-8").casefold()
-    names = [name for known in (NAMES, NEXT) for of_field in known.values() for name in of_field]
+    names = [name for known in (COLUMN_NAMES, NEXT) for of_field in known.values() for name in of_field]
     assert [name for name in names if name not in guide and name not in ("datadiscriminator", "levelofdetail")] == []
