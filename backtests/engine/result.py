@@ -15,6 +15,7 @@ from backtests.views import view
 from foundation.arrays import Array, Mask, Rows
 from foundation.compiled import compiled
 from foundation.errors import ConfigError
+from foundation.paper.wording import percent
 from foundation.tolerances import COUNTED
 from research.accounting import Costs, Execution, Policy, Why
 from research.accounting.cost_parameters import COST_COLUMNS, TAX
@@ -432,7 +433,7 @@ class Backtest:
         dear = (wanted > 0.0) & ~self.ledger.units.any(axis=0) & (cost > wanted * self.ledger.nav.min())
         return tuple(
             f"{self.market.assets[i]} is never bought: one lot costs {cost[i]:,.2f} at the least, and its target is "
-            f"{wanted[i]:.2%} of NAV. Give more NAV, a smaller lot, or leave it out."
+            f"{percent(wanted[i], 2)} of NAV. Give more NAV, a smaller lot, or leave it out."
             for i in np.flatnonzero(dear).tolist()
         )
 

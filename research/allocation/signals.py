@@ -103,6 +103,10 @@ class Signals:
             refuse("table of Signals is", self.table, "give a DataFrame of dates × assets.")
         if self.empty is not None:
             one_of("empty of Signals is", self.empty, EMPTY)
+        if self.empty == "no_order" and self.schedule != "day":
+            refuse(
+                "schedule of Signals is", self.schedule, "with empty: no_order a row is read on its day: leave it out."
+            )
         if self.mapping == "weights":
             self._check_empty()
         sums = np.nansum(self._table.cells, axis=1)
@@ -192,9 +196,9 @@ class Signals:
 
 
 def days_with_orders(allocation: object, days: Days) -> Mask | None:
-    """(T,) true on the days on which an allocation, or the one that it scales, has an order; None for each day."""
-    while allocation is not None:
-        if isinstance(allocation, Signals):
-            return allocation.orders(days)
-        allocation = getattr(allocation, "allocation", None)
-    return None
+    """(T,) true on the days on which an allocation, or one that it scales or mixes, has an order; None for each day."""
+    if isinstance(allocation, Signals):
+        return allocation.orders(days)
+    parts = getattr(allocation, "allocations", None) or [getattr(allocation, "allocation", None)]
+    masks = [mask for part in parts if part is not None and (mask := days_with_orders(part, days)) is not None]
+    return np.logical_or.reduce(masks) if masks else None

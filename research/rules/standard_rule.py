@@ -159,17 +159,25 @@ class StandardRule(CompiledRule):
             asked = market.scheduled(self.schedule, self.offset)
         else:
             asked = self._asked(market.days, market.calendar)
-        orders = days_with_orders(held_by(self), market.days)
-        return asked if orders is None else asked & orders
+        return self._with_orders(asked, market.days)
 
     def _is_asked(self, past: Past) -> bool:
         """The same on the last day of a past."""
-        orders = days_with_orders(held_by(self), past.days)
-        if orders is not None and not orders[-1]:
-            return False
+        if days_with_orders(held_by(self), past.days) is not None:
+            return bool(self._with_orders(self._asked(past.days, past.calendar), past.days)[-1])
         if type(self)._asked is StandardRule._asked:
             return bool(past.scheduled(self.schedule, self.offset)[-1])
         return bool(self._asked(past.days[-2:], past.calendar)[-1])
+
+    def _with_orders(self, asked: Mask, days: NDArray[np.datetime64]) -> Mask:
+        """The days (T,) on which it is asked and has an order since the last such day: all, where each day is one."""
+        orders = days_with_orders(held_by(self), days)
+        if orders is None:
+            return asked
+        counted, on = np.cumsum(orders), np.flatnonzero(asked)
+        found = np.zeros(len(asked), bool)
+        found[on] = np.diff(counted[on], prepend=0) > 0
+        return found
 
     def _today(self, view: View) -> Hold | NoTradeBands:
         """The no-trade bands of this day (K = 1); `Hold` with the reason on a day on which the rule is not asked."""

@@ -35,9 +35,9 @@ EVENTS_LEFT_OUT = (
     "The closes of {} are taken for total-return closes, as yfinance gives them without Adj Close: its dividends and "
     "splits are in them, and are left out."
 )
-RATIOS = np.array([1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100])
+RATIOS = np.array([2, 2.5, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 40, 50, 100])
 SPLIT_RATIOS = np.concatenate([[1.0], RATIOS, 1.0 / RATIOS])  # units after for one before
-OF_RATIO, TINY = 0.005, 1e-9  # relative distance from such a ratio: a dividend of that size is not so near to one
+OF_RATIO, TINY = 0.005, 1e-9  # relative distance from such a ratio; smaller ones may be special dividends
 JUMP = 0.4  # of a close without its adjusted close: a split that no column states
 MAX_DECIMALS = 6  # of prices that are written rounded
 
@@ -142,7 +142,7 @@ def _implied_splits(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
         return bars, ()
     found = [f"{bars.assets[bars.asset[k]]} {split[k]:.4g} on {bars.days[k]}" for k in rows]
     return bars.having(split=split), (
-        Note(f"Splits of {bars.file} are those that Close and Adj Close imply: {cut(', '.join(found))}."),
+        Note(f"Splits of {bars.file} are those that Close and Adj Close imply: {cut(', '.join(found))}.", warning=True),
     )
 
 

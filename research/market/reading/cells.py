@@ -61,7 +61,7 @@ def decimal_of(columns: Iterable[Cells], delimiter: str) -> tuple[str, str]:
     for column in columns:
         name = column.file
         if delimiter == "," and _proves_point(column.entries):
-            continue
+            return ".", ""
         if not isinstance(column.entries, pd.Series) or column.entries.dtype == object:
             shapes |= {text.translate(ONES): text for text in column.entries if isinstance(text, str)}
     texts = (re.sub("[KMB]$", "", UNITS_APART.sub("", text)) for text in shapes.values())
@@ -76,8 +76,7 @@ def _proves_point(entries: Any) -> bool:
     except TypeError:
         return False
     decimals = (text.partition(".")[2] for text in entries if "." in text)
-    first = next(decimals, None)
-    return first is None or len(first) != 3 or any(len(each) != 3 for each in decimals)
+    return any(len(each) != 3 for each in decimals)
 
 
 def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[Array, str]:

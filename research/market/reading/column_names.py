@@ -30,7 +30,7 @@ currency: currency, ccy, wahrung, devise
 figure: adj, adjusted, adjustflag, alpha, amount, ask, atr, ausgabepreis, average, bb, beta, bid, cap, capitalisation,
   capitalization, cent, cfacpr, change, changes, chg, cluster, cum, cumfactor, cumulative, currency, date, day, dd,
   diff, dow, drawdown, ema, epoch, eps, ewma, ex, excel, factor, flag, float, free, gross, high, id, int, interest,
-  issue, line, ln, log, logret, low, lower, ma, macd, market, marketcap, mid, mkt, month, number, numtrd, offer, oi,
+  issue, line, ln, log, logret, low, lower, ma, macd, market, marketcap, mkt, month, number, numtrd, offer, oi,
   open, openint, outstanding, pct, pe, per, percent, position, preis, prev, previous, price, quarter, range, rank,
   rate, ratio, redemption, regime, ret, return, returns, rf, risk, row, rowid, rsi, score, seq, serial, shares, side,
   sigma, signal, sma, spread, status, stoch, tick, time, timestamp, total, trades, transactions, turnover, umsatz,

@@ -60,6 +60,7 @@ CENTURY = 69  # the first year of two digits that is one of 19.., as POSIX has i
 SOURCE_ZONES = ("America/New_York", "Europe/London", "Europe/Berlin", "Asia/Tokyo", "Asia/Shanghai", "Australia/Sydney")
 USUAL = 0.9  # of rows, that are of one time of day: others are of short sessions
 DATE_FIX = "Write dates as YYYY-MM-DD, and one form in all rows."
+ZONE_FIX = "Give dates of the exchange, one row a session, without a time."
 TIME_FIX = "Give one row a session, dated without a time."
 PERIOD_FIX = (
     "Date each row by the last session of its period: frame.index = last_sessions(frame.index), with "
@@ -123,7 +124,7 @@ def days_of(cells: Cells, order: str | None = None) -> ReadDays:
     form = _one_form(cells, rows, stamps)
     keys = [stamp.key for stamp in stamps]
     if form.startswith("two ways"):
-        keys, form = _ordered(cells, rows, keys, form[-1], order)
+        keys, form = _ordered(cells, rows, keys, form, order)
     days = []
     for row, key in zip(rows, keys, strict=True):
         with suppress(ValueError):
@@ -204,7 +205,7 @@ def last_sessions(periods: pd.Index, calendar: str = "XNYS") -> pd.DatetimeIndex
 
 
 def _stamp(value: Any) -> _Stamp:
-    """What a cell says of a day."""
+    """The stamp of a cell."""
     if isinstance(value, datetime):
         seconds = (value - datetime.combine(value.date(), time(), value.tzinfo)).total_seconds()
         utc = value.tzinfo is not None and str(value.tzinfo) == "UTC"
@@ -272,10 +273,11 @@ def _seconds(parted: re.Match[str]) -> float:
 
 
 def _ordered(
-    cells: Cells, rows: Sequence[int], keys: Sequence[tuple[int, ...]], sign: str, order: str | None
+    cells: Cells, rows: Sequence[int], keys: Sequence[tuple[int, ...]], form: str, order: str | None
 ) -> tuple[list[tuple[int, ...]], str]:
     """Year, month and day of each key, two numbers and a year, and the order in words."""
-    if order is None and (year_first := _year_first(keys)):
+    sign, is_short = form[-1], "short" in form
+    if order is None and is_short and (year_first := _year_first(keys)):
         return year_first, f"year{sign}month{sign}day"
     proofs = {
         name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(DATE_ORDERS)
@@ -293,14 +295,22 @@ def _ordered(
 
 
 def _year_first(keys: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Year, month and day of dates such as 24/03/27, [] where the column may have the year last.
+    """Year, month and day of dates such as 24/03/27, [] where the year may be last.
 
-    The year is first where the first number changes less often than the last, or is of no day.
+    It is first where the dates rise, or fall, if it is, and in no other order.
     """
-    firsts, lasts = ({key[k] % 100 for key in keys} for k in (0, 2))
-    if len(firsts) < len(lasts) and max(lasts) <= 31 and all(key[1] <= 12 for key in keys):
-        return [(key[0] + (1900 if key[0] >= CENTURY else 2000), key[1], key[2] % 100) for key in keys]
-    return []
+    of_years: list[tuple[int, ...]] = [(p + (1900 if p >= CENTURY else 2000), q, y % 100) for p, q, y in keys]
+    others: Sequence[list[tuple[int, ...]]] = ([(y, q, p) for p, q, y in keys], [(y, p, q) for p, q, y in keys])
+    return of_years if _in_order(of_years) and not any(map(_in_order, others)) else []
+
+
+def _in_order(keys: Sequence[tuple[int, ...]]) -> bool:
+    """True for days that all exist, and rise or fall."""
+    try:
+        days = np.array([np.datetime64(date(*key)) for key in keys]).astype("int64")
+    except ValueError:
+        return False
+    return len(days) > 1 and bool((np.diff(days) > 0).all() or (np.diff(days) < 0).all())
 
 
 # -- moments as days -------------------------------------------------------------------------------------------------
@@ -333,15 +343,31 @@ def _dated(cells: Cells, rows: Sequence[int], days: Days, seconds: Array, utc: b
             said.insert(0, f"one row a day at {_clock(usual)}, local time")
         return ReadDays(days, "", tuple(said))
     moments = pd.DatetimeIndex(days + (np.nan_to_num(seconds) * 1e6).astype("timedelta64[us]"))
+    zone, usual, of_zone = _of_zone(moments, settled)
+    if not zone:
+        cells.refuse(rows[int(np.argmax(seconds > 0.0))], "a date carries a time in UTC", ZONE_FIX)
+    if usual or zone != "UTC":
+        said.insert(0, f"one row a day at {_clock(usual)} in {zone}")
+    return ReadDays(of_zone, "", tuple(said))
+
+
+def _of_zone(moments: pd.DatetimeIndex, settled: Mask) -> tuple[str, float, Days]:
+    """The zone in which moments are one a day at one time, that time, and the days; "" where none or several are.
+
+    Midnight of all rows counts most, then one time of all, then one of most; zones that differ in their days are no
+    answer.
+    """
+    found: dict[int, list[tuple[str, float, Days]]] = {}
     for zone in ("UTC", *SOURCE_ZONES):
         local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
-        of_zone = local.astype("datetime64[D]")
-        usual, often = _usual(((local - of_zone).astype("int64") / 1e6)[settled])
-        if often >= USUAL and not _is_shifted(of_zone[settled]):
-            if usual or zone != "UTC":
-                said.insert(0, f"one row a day at {_clock(usual)} in {zone}")
-            return ReadDays(of_zone, "", tuple(said))
-    return cells.refuse(rows[int(np.argmax(seconds > 0.0))], "a date carries a time", TIME_FIX)
+        days = local.astype("datetime64[D]")
+        usual, often = _usual(((local - days).astype("int64") / 1e6)[settled])
+        if often >= USUAL and not _is_shifted(days[settled]):
+            found.setdefault((often < 1.0) + (often < 1.0 or usual > 0.0), []).append((zone, usual, days))
+    best = found[min(found)] if found else []
+    if not best or any((days != best[0][2]).any() for _, _, days in best):
+        return "", 0.0, moments.to_numpy().astype("datetime64[D]")
+    return best[0]
 
 
 def _usual(seconds: Array) -> tuple[float, float]:
@@ -367,5 +393,5 @@ def _clock(seconds: float) -> str:
     >>> _clock(57600.0), _clock(54727.0)
     ('16:00', '15:12:07')
     """
-    hours, rest = divmod(round(np.nan_to_num(seconds)), 3600)
+    hours, rest = divmod(int(np.nan_to_num(seconds)), 3600)
     return f"{hours:02}:{rest // 60:02}" + (f":{rest % 60:02}" if rest % 60 else "")

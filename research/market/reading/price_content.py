@@ -1,4 +1,4 @@
-"""What the columns of a wide table are by their numbers: prices of assets, or bars, volumes, changes, other figures.
+"""Tell the columns of a wide table apart by their numbers: prices of assets, bars, volumes, changes, other figures.
 
 A price does not return to a mean within a week. Bars of one asset show themselves by their bounds: on every row the
 lowest and the highest hold the others, and are touched by one of them and then by another, or move away from them by as
@@ -7,30 +7,34 @@ much as the price moves.
 
 from collections.abc import Mapping, Sequence
 from itertools import permutations
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
 from foundation.arguments import cut
 from foundation.arrays import Array
 from foundation.errors import DataError
-from foundation.paper.wording import listed
+from foundation.paper.wording import listed, percent
 from research.market.calendars import Days
+from research.market.currency import CURRENCIES
 
 FEWEST, MOST_ROWS = 20, 750  # rows, below which numbers show nothing; the newest rows that are looked at
 MOST_OF_BARS = 12  # columns of a table that may be bars of one asset, with others beside them
 RETURNS = 5  # rows after which a figure that returns to its mean is nearer to where it was than a price
+ONE_IN_HUNDRED = 2.33  # deviations of a normal value
 RETURNING = 0.45  # of the variance that the moves of a price add up to over so many rows: below it, a figure returns
 WILD = 0.1  # deviation of a daily log move, past which a figure that returns is no price
-NEAR_ONE, FORGETFUL = 0.03, 0.4  # from one: median of returns; their correlation with the row before, at most
+NEAR_ONE = 0.03  # from one: median of returns
+MANY, FORGETFUL, FORGETFUL_FEW = 60, 0.4, 0.1  # rows; correlation of returns with the row before at most; of fewer rows
 OF_RETURNS = 0.0025  # deviation of a gross return, at least: what a coin tied to a currency strays is less
-LEAST_LOG, LARGEST_LOG, CALM = 2.5, 12.0, 0.006  # logarithms of 12 and of 160,000; deviation by level
-MOVES_OF_SHARES = 0.004, 0.06  # deviation of a daily return
+LEAST_LOG, MOST_LOG, LARGEST_LOG, CALM = 2.5, 7.5, 12.0, 0.006  # of 12, 1,800 and 160,000; deviation by level
+MOVES_OF_SHARES = 0.006, 0.06  # deviation of a daily return
 OF_BONDS = 0.0008  # the same of each column in a table of these alone, with five decimals or more
 LARGEST_SMALL, JUMPING = 31, 0.25  # a day of a month; log move of a small whole number that no price of it makes
 BOTH_WAYS, AVERAGED = 0.1, 0.65  # share of moves up, and of moves down; correlation of a move with the one before
 ONE_UNIT = 0.001  # slope from one, within which two columns are in one unit: funds at a constant distance
 MOST_COMPARED, MORE_THAN_ROUNDING = 40, 20.0  # columns of which each is held against the others; zeros that count
+FEWEST_LOOSE = 40  # rows, below which bounds that are not touched show nothing
 LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_loose`
 TOUCHES = 1e-9  # relative distance at which a bound is touched
 CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logarithms, at most
@@ -43,7 +47,6 @@ LOGARITHMS = (
     "{0}: the columns {1} look like logarithms of prices: {2}. Give prices: {3}. If they are prices, write them with "
     "at most four decimals."
 )
-NOT_A_PRICE = "{0}: the column {1!r} is no price of an asset: {2}. Remove it, or name it, as {3!r} names a volume."
 UNCLEAR_BARS = (
     "{0}: the columns {1} look like bars of one asset: on every row {2!r} is the lowest and {3!r} the highest. Name "
     "them Open, High, Low and Close, or leave out all but the close."
@@ -75,7 +78,10 @@ def bars_among(cells: Array, names: Sequence[str], file: str) -> Bars | None:
     for high, low in permutations(near, 2):
         inside = [k for k in near if k not in (high, low) and _holds(known[:, low], known[:, k], known[:, high])]
         for pair in [[a, b] for a in inside for b in inside if a < b] + [[k] for k in inside]:
-            if _are_bars(known, high, low, pair):
+            if (sure := _are_bars(known, high, low, pair)) is not None:
+                if not sure:
+                    found = _quoted([names[k] for k in (*pair, high, low)])
+                    raise DataError(UNCLEAR_BARS.format(file, found, names[low], names[high]))
                 return _named(known, Bars(pair[0], high, low, pair[-1]), len(pair), names, file)
     return None
 
@@ -97,15 +103,23 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
     known = {name: ~np.isnan(cells[:, k]) for k, name in enumerate(names)}
     series = {name: cells[known[name], k] for k, name in enumerate(names)}
     series = {name: values for name, values in series.items() if len(values) >= FEWEST and (values > 0.0).all()}
-    if gross := _gross(series):
+    rows = min(map(len, series.values()), default=0)
+    if gross := _gross(series, FORGETFUL if rows >= MANY else FORGETFUL_FEW):
         raise DataError(GROSS.format(file, _quoted(gross)))
     _refuse_logarithms(series, file)
     moves = any(np.ptp(values) for values in series.values())
     for name, values in series.items():
         if why := _counts(values, days[known[name]]) or _other(values, moves):
-            raise DataError(NOT_A_PRICE.format(file, cut(name), why, f"{next(iter(names))} Volume"))
+            _refuse_figure(file, name, why, names)
     if len(names) <= MOST_COMPARED:
         _refuse_copies(cells, names, file)
+
+
+def _refuse_figure(file: str, name: str, why: str, names: Sequence[str]) -> NoReturn:
+    """Raise DataError for a column that is no price; a volume is named after another column."""
+    other = next((f"{cut(one)} Volume" for one in names if one != name), "")
+    mend = f", or name it, as {other!r} names a volume" if other else ""
+    raise DataError(f"{file}: the column {cut(name)!r} is no price of an asset: {why}. Remove it{mend}.")
 
 
 def _refuse_logarithms(series: Mapping[str, Array], file: str) -> None:
@@ -131,7 +145,7 @@ def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
         elif _is_affine(values, beside):
             why = f"it is {names[other]!r} in other units from another zero"
         if why:
-            raise DataError(NOT_A_PRICE.format(file, cut(names[k]), why, f"{names[other]} Volume"))
+            _refuse_figure(file, names[k], why, [names[other]])
 
 
 def _is_affine(values: Array, beside: Array) -> bool:
@@ -162,7 +176,7 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _counts(values: Array, days: Days) -> str:
-    """Why a column counts rows or days, "" where it does not."""
+    """The reason for which a column counts rows or days, "" where it does not."""
     if not (values == np.round(values)).all():
         return ""
     steps, away = np.diff(values), np.diff(days.astype("int64"))
@@ -178,15 +192,15 @@ def _counts(values: Array, days: Days) -> str:
 
 
 def _other(values: Array, others_move: bool) -> str:
-    """Why a column is another figure than a price by its moves, "" where it may be a price."""
+    """The reason for which a column is no price by its moves, "" where it may be one."""
     logs = np.log(values)
     moves = np.diff(logs)
     if not moves.any():
-        return "" if values[0] == 1.0 or not others_move else f"it is {values[0]:g} on all rows"
+        return "" if np.log10(values[0]) % 1.0 == 0.0 or not others_move else f"it is {values[0]:g} on all rows"
     if _is_wild(logs):
-        return f"it returns to its mean within days, and moves by {np.std(moves):.0%} a row"
+        return f"it returns to its mean within days, and moves by {percent(float(np.std(moves)), 0)} a row"
     is_small = (values == np.round(values)).all() and values.max() <= LARGEST_SMALL
-    if is_small and (np.abs(moves).max() > JUMPING or _returning(logs) < RETURNING):
+    if is_small and (np.abs(moves).max() > JUMPING or _returning(logs) < _least_returning(len(logs))):
         return f"it is a whole number up to {values.max():g}"
     return "its moves go on from row to row, as those of an average do" if _is_smooth(moves) else ""
 
@@ -218,18 +232,27 @@ def _like_before(values: Array) -> float:
     return float(np.mean(away[1:] * away[:-1])) / square if square else 1.0
 
 
+def _least_returning(rows: int) -> float:
+    """The ratio of `_returning` below which one series of prices in a hundred lies, `RETURNING` at most.
+
+    Source: Lo and MacKinlay (1988), equation 10: its variance is 2 (2q − 1) (q − 1) / (3 q T) for overlapping moves.
+    """
+    q = RETURNS
+    return min(RETURNING, 1.0 - ONE_IN_HUNDRED * float(np.sqrt(2 * (2 * q - 1) * (q - 1) / (3 * q * rows))))
+
+
 def _is_wild(logs: Array) -> bool:
     """True for a figure that moves by more than prices do, and back: a volume, a range, a change."""
     has_ticks = len(np.unique(logs)) < len(logs) / 2
-    return bool(not has_ticks and np.std(np.diff(logs)) > WILD and _returning(logs) < RETURNING)
+    return bool(not has_ticks and np.std(np.diff(logs)) > WILD and _returning(logs) < _least_returning(len(logs)))
 
 
-def _gross(series: Mapping[str, Array]) -> list[str]:
+def _gross(series: Mapping[str, Array], forgetful: float) -> list[str]:
     """The columns of 1 + r: round one, and independent of the row before; in a table of these alone, of bonds, too."""
     near = {
         name: float(np.subtract(*np.percentile(values, [84, 16]))) / 2.0  # one deviation of a normal value
         for name, values in series.items()
-        if abs(float(np.median(values)) - 1.0) < NEAR_ONE and _like_before(values) < FORGETFUL
+        if abs(float(np.median(values)) - 1.0) < NEAR_ONE and _like_before(values) < forgetful
     }
     if (
         1 < len(near) == len(series)
@@ -260,7 +283,14 @@ def _calm(series: Mapping[str, Array]) -> list[str]:
     found = []
     for name, values in series.items():
         moves, level = float(np.std(np.diff(values))), float(np.median(values))
-        if level > LEAST_LOG and MOVES_OF_SHARES[0] < moves < MOVES_OF_SHARES[1] and moves < CALM * level:
+        pair = name.replace("/", "")
+        is_rate = len(pair) == 6 and {pair[:3], pair[3:]} <= CURRENCIES
+        if (
+            not is_rate
+            and LEAST_LOG < level < MOST_LOG
+            and MOVES_OF_SHARES[0] < moves < MOVES_OF_SHARES[1]
+            and moves < CALM * level
+        ):
             found.append(name)
     return found
 
@@ -282,13 +312,15 @@ def _holds(low: Array, values: Array, high: Array) -> bool:
     return bool((low <= values + slack).all() and (values <= high + slack).all())
 
 
-def _are_bars(cells: Array, high: int, low: int, inside: Sequence[int]) -> bool:
-    """True where two columns are the bounds of others."""
+def _are_bars(cells: Array, high: int, low: int, inside: Sequence[int]) -> bool | None:
+    """True where two columns are the bounds of others, False where they look so without being touched, else None."""
     top, bottom = cells[:, inside].max(axis=1), cells[:, inside].min(axis=1)
     gaps = np.log(cells[:, high] / top), np.log(bottom / cells[:, low])
     if len(inside) == 2 and not _differ_as_prices(cells[:, inside]):
-        return False
-    return _are_touched(cells, gaps, inside) or all(map(_are_loose, gaps))
+        return None
+    if _are_touched(cells, gaps, inside):
+        return True
+    return False if len(inside) == 2 and len(cells) >= FEWEST_LOOSE and all(map(_are_loose, gaps)) else None
 
 
 def _differ_as_prices(pair: Array) -> bool:

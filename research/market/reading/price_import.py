@@ -69,7 +69,7 @@ class Understood:
 
     @cached_property
     def wrong(self) -> tuple[str, ...]:
-        """What looks wrong in its prices, in sentences: a split that is not stated, a spike, a price that stands."""
+        """Sentences on prices that look wrong: a split that is not stated, a spike, a price that stands."""
         bars = self.bars
         known = Known(bars.assets, bars.asset, bars.days, {k: v for k, v in bars.numbers.items() if k in NUMBERS})
         return wrong_prices(suspicious(known), most=WRONG_SHOWN)
@@ -181,7 +181,7 @@ def read_price_table(grid: Grid, *, dates: str | None = None, decimal: str | Non
     notes = tuple(Note(text, warning=True) for text in (*grid.notes, note) if text)
     table = PriceTable(grid, shape, days, sign, numbers, notes)
     table = _prices_alone(table) if shape.is_wide else table
-    if shape.assets is None:
+    if shape.assets is None:  # else the rows are looked at by asset, see `one_a_session`
         closes = [k for k, column in enumerate(table.shape.columns) if column.field in PRICES]
         names = [table.shape.columns[k].asset for k in closes]
         refuse_figures(np.column_stack([table.numbers[k][0] for k in closes]), names, table.days.days, grid.name)
@@ -305,4 +305,8 @@ def one_a_session(bars: TableBars) -> TableBars:
     bars.refuse(again & other, price, "a second row, other than the first,", "Keep one of the two.")
     if not len(bars.days):
         raise DataError(f"{bars.file} has no prices. Give one row with a date and a price at least.")
-    return bars.take(~again)
+    bars = bars.take(~again)
+    for k, rows in enumerate(np.split(np.arange(len(bars.days)), bars.begins[1:])):
+        closes = bars.numbers[price][rows][:, None]
+        refuse_figures(closes, [bars.assets[bars.asset[bars.begins[k]]]], bars.days[rows], bars.file)
+    return bars

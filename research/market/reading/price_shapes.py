@@ -18,8 +18,14 @@ from research.market.reading.grids import TABLES, Grid, plain
 from research.market.rows import HUNDREDTHS
 
 BAR_LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
-STRONG = frozenset(("rate", "yield", "weight", "rank", "beta", "return", "volatility", "score", "factor", "spread"))
-IN_PER_CENT = re.compile(r"(?:%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
+RATES = frozenset(("rate", "yield"))  # end the name of a rate of interest
+WEAK = frozenset(("value", "first", "last", "latest", "max", "min"))  # fields that are words in names of assets
+IN_PER_CENT = re.compile(r"(?:(?<![0-9])(?<![0-9] )%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
+CODED = re.compile(r"_|[0-9]")  # in a name that a programme made
+FIGURES_ALONE = frozenset(
+    ("vwap", "sigma", "cumfactor", "cfacpr", "adj", "stoch", "bb", "macd", "rsi", "sma", "ema", "ewma", "int", "cap", "bid",
+     "ask", "eps", "spread")
+)  # words of no asset's name  # fmt: skip
 WORDS = re.compile(r"[^\W\d_]{2,}")
 ADJUSTED = re.compile(
     r"adj(?!\w*flag)|ajust|aggiust|bereinigt|rettific|skoryg|調整|复权"
@@ -106,7 +112,8 @@ def shape_of(grid: Grid) -> PriceShape:
     if not stated:
         refuse_table(grid, "no column of prices", ", ".join(left), "Give a column of closes for each asset.")
     for k, (name, _) in stated.items():
-        is_field = k in fields and not (fields[k][0] in TICKERS_TOO or (_is_symbol(name) and fields[k][0] in EVENTS))
+        is_word = plain(name) in WEAK or (k in fields and fields[k][0] in TICKERS_TOO)
+        is_field = k in fields and not (is_word or (_is_symbol(name) and fields[k][0] in EVENTS))
         if name == labels[at][0] or is_field:
             what = "a column of dates or of bars beside columns that name assets"
             refuse_table(grid, what, name, "Remove it, or give a long table, with the asset in a column.")
@@ -132,9 +139,11 @@ def is_figure(name: str, beside: Collection[str] = ()) -> bool:
     for parted in reversed(list(re.finditer(" ", of_name))):  # the longest name of an asset first
         if of_name[: parted.start()] in beside:
             rest = of_name[parted.end() :]
-            return rest not in FIELD_OF and not FIGURES.isdisjoint(_words(rest))
+            is_rate = rest.split(" ")[-1] in RATES
+            return rest not in FIELD_OF and bool(_words(rest)) and (is_rate or FIGURES.issuperset(_words(rest)))
     words, last = _words(of_name), re.split(r"[ _]", name.strip())[-1]
-    return bool(words) and (FIGURES.issuperset(words) or (len(words) > 1 and last in STRONG))
+    is_coded = FIGURES.issuperset(words) and (CODED.search(name) is not None or not FIGURES_ALONE.isdisjoint(words))
+    return bool(words) and (is_coded or (len(words) > 1 and last in RATES))
 
 
 def _words(of_name: str) -> list[str]:
@@ -157,7 +166,12 @@ def _assets_and_fields(grid: Grid, stated: Mapping[int, tuple[str, str]]) -> lis
         of_asset: dict[str, set[str]] = {}
         for asset, field in parts.values():
             of_asset.setdefault(asset, set()).add(field)
-        closed = {asset for asset, fields in of_asset.items() if asset in whole or not fields.isdisjoint(PRICES)}
+        closed = {
+            asset
+            for asset, fields in of_asset.items()
+            if (asset in whole and len(fields & {"high", "low"}) != 1)
+            or (asset not in whole and not fields.isdisjoint(PRICES))
+        }
         several = {asset for asset in closed if asset in whole or len(of_asset[asset]) > 1}
         split = {k: part for k, part in parts.items() if part[0] in closed}
         if split and (several or len(split) == len(stated)):
@@ -174,7 +188,8 @@ def _parts(name: str, field_is_last: bool) -> tuple[str, str] | None:
     places = [match.start() for match in APART.finditer(name)]
     for at in places if field_is_last else reversed(places):
         asset, field = (name[:at], name[at + 1 :]) if field_is_last else (name[at + 1 :], name[:at])
-        if asset.strip() and (known := FIELD_OF.get(plain(field))):
+        known = FIELD_OF.get(plain(field))
+        if asset.strip() and known and not (known[0] == "close" and plain(field) in WEAK):
             return asset.strip(), known[0]
     return None
 

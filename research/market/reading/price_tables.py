@@ -61,8 +61,9 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
     """
     table = read_price_table(grid)
     facts = tuple(Note(f"{grid.name}: {said}.") for said in table.days.said)
-    notes = (*table.notes, *facts)
     columns = table.shape.columns
+    left = not table.shape.is_wide and table.shape.left
+    notes = (*table.notes, *facts, *([Note(f"{grid.name}: {table.shape.finding}.", warning=True)] if left else []))
     if table.shape.is_wide:
         names = tuple(column.asset for column in columns)
         numbers = [values for values, _ in table.numbers]
@@ -87,7 +88,7 @@ def prices_alone(grid: Grid, fewest: int = 2) -> Table:
 
 def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTables:
     """The tables of a long table, of bars, and of fields above assets."""
-    bars, total = one_a_session(table_bars(table, None)), None
+    bars = one_a_session(table_bars(table, None))
     bars = bars.having(
         **{name: bars.numbers[name] * _units(bars) for name in bars.numbers if name in (*PER_UNIT, "total")}
     )

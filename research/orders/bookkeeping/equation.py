@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
 
-NO_AMOUNT, ONE, HALF, CENT = Decimal(), Decimal(1), Decimal("0.5"), Decimal("0.01")
+NO_AMOUNT, ONE, HALF, ONE_CENT = Decimal(), Decimal(1), Decimal("0.5"), Decimal("0.01")
 MAX_FEES = 6  # whose signs are tried
 MAX_ROUNDING = Decimal("0.01")  # of the worth of the units, that digits which were not written may explain
 RATE_DIGITS = 4  # at least, to which an exchange rate is written
@@ -50,12 +50,12 @@ class Terms:
     @property
     def rounding(self) -> Decimal:
         """The part of an amount that the digits of price, units and rate that are not written may explain."""
-        price, found = self.price or NO_AMOUNT, CENT * (1 + len(self.fees))
+        price, found = self.price or NO_AMOUNT, ONE_CENT * (1 + len(self.fees))
         found += self.units * _half_digit(price, 2) * self.rate
         found += self.worth * self.rate_error
         if _digits(self.units) > 2:
             found += price * _half_digit(self.units, 2) * self.rate
-        return min(found, max(MAX_ROUNDING * self.worth, CENT))
+        return min(found, max(MAX_ROUNDING * self.worth, ONE_CENT))
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _fitting(terms: Terms) -> Iterator[tuple[Rank, Solution]]:
             gap = NO_AMOUNT if terms.price is None else abs(worth - terms.worth)
             if worth <= 0 or gap > terms.rounding:
                 continue
-            nearness = [HALF * CENT, HALF * CENT + terms.worth * terms.rate_error]
+            nearness = [HALF * ONE_CENT, HALF * ONE_CENT + terms.worth * terms.rate_error]
             blur = sum(gap > limit for limit in nearness) if terms.price is not None else len(nearness)
             is_net_by = True if terms.is_net is None and not blur else terms.is_net
             against = int(None not in (is_net, is_net_by) and is_net is not is_net_by)

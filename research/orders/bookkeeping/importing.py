@@ -21,7 +21,7 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, Blotter, BookedFill
 from research.portfolio.holdings.book import Book, BookItem, Holder, Resolved
 from research.portfolio.holdings.cash_entries import CashEntry
-from research.portfolio.holdings.held_rows import CENT
+from research.portfolio.holdings.held_rows import ROW_ROUNDING
 from research.portfolio.keys.ticket import ORDER_ID
 
 ASKED = "a person has to say what it is: "  # begins the reason of a row that is not booked by itself at any later time
@@ -63,7 +63,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
     made = with_waiting_flows(replace(made, items=_merged(made, items)), seen)
     check_units(made, portfolio, book)
-    rounding = CENT * (len(activity.fills) + len(paid))
+    rounding = ROW_ROUNDING * (len(activity.fills) + len(paid))
     notes += _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.", rounding)
     keys = [*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections)]
     stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry, _ in paid))}

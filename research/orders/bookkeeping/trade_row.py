@@ -12,7 +12,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import grouped
 from research.market.rows import HUNDREDTHS
 from research.orders.bookkeeping.columns import BUY, GROSS, NET, SELL
-from research.orders.bookkeeping.equation import CENT, ONE, Solution, Terms, rate_error, solved
+from research.orders.bookkeeping.equation import ONE, ONE_CENT, Solution, Terms, rate_error, solved
 from research.orders.bookkeeping.transaction import HUNDREDTH, Transaction
 from research.orders.fills import Fill
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
@@ -139,7 +139,7 @@ def _misfit(row: Transaction, fees: dict[str, Decimal]) -> str:
         return f"no price, and the amount, {amount:,f}, may have its fees, {paid}, in it or not"
     worth = abs(row.units or NO_AMOUNT) * (_price(row) or NO_AMOUNT)
     gap = abs(abs(abs(amount or NO_AMOUNT) - worth) - abs(sum(fees.values(), NO_AMOUNT)))
-    other = next((name for name, of in row.unread() if of and abs(abs(of) - gap) <= CENT), "")
+    other = next((name for name, of in row.unread() if of and abs(abs(of) - gap) <= ONE_CENT), "")
     fix = f"where {other!r} is a fee, say so: --columns fees={other!r}" if other else ""
     fix = fix or "book it by its name where units, price and fees are right, or dismiss it and write the row anew"
     return (

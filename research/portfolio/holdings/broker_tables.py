@@ -26,8 +26,8 @@ from foundation.table_files import (
 )
 from research.market.currency import CURRENCIES, may_be
 from research.portfolio.holdings.broker_columns import (
-    ACCOUNT,
-    AMOUNT,
+    ACCOUNT_BEFORE,
+    AMOUNT_NAME,
     ASIDE,
     AT_CLOSE,
     CASH_REPORT,
@@ -270,7 +270,7 @@ def read_broker_file(
         what = f"a list of transactions, not of positions: found {quoted(traded)}. Export the positions."
         raise DataError(f"{path.name}, row {tables[0].header}: {what}")
     notes = (*text.notes, *_asides(path.name, rows, kind))
-    account = next((c[3] for _, c in rows if c[:3] == list(ACCOUNT) and len(c) > 3), "")
+    account = next((c[3] for _, c in rows if c[:3] == list(ACCOUNT_BEFORE) and len(c) > 3), "")
     titles = tuple(c for line, cells in rows for c in cells if line < tables[0].header or len(_texts(cells)) == 1)
     return BrokerFile(tuple(tables), delimiter, tuple(_cash_outside(rows, tables)), notes, account, titles)
 
@@ -417,7 +417,7 @@ def _fields(source: str, line: int, columns: list[list[str]], wanted: Wanted) ->
     if wanted.kind.trades:
         return found
     units, asset = (label_of(found[f].label) if f in found else "" for f in ("units", "asset"))
-    return None if units == AMOUNT and asset != SYMBOL_ISIN and "units" not in wanted.declared else found
+    return None if units == AMOUNT_NAME and asset != SYMBOL_ISIN and "units" not in wanted.declared else found
 
 
 def _is_of_trades(cells: Sequence[str], declared: Iterable[str]) -> bool:

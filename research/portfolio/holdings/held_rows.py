@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 
-CENT = 0.01  # by which each row may be rounded
+ROW_ROUNDING = 0.01  # by which each row may be rounded
 
 
 @dataclass(frozen=True)
@@ -91,4 +91,4 @@ class Positions:
 
 def rounding_of(positions: Positions | None) -> float:
     """The amount of cash below zero that is no debt: less than a cent a row, which rounding leaves."""
-    return 0.0 if positions is None else CENT * (len(positions.held) + len(positions.cash))
+    return 0.0 if positions is None else ROW_ROUNDING * (len(positions.held) + len(positions.cash))

@@ -13,7 +13,7 @@ from foundation.table_files import Number, Row, fault, may_be_thousands, number,
 from research.market.currency import CURRENCIES, SIGNS, may_be
 from research.portfolio.holdings.broker_columns import money_of
 from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
-from research.portfolio.holdings.held_rows import CENT, CashLine, HeldRow, Positions
+from research.portfolio.holdings.held_rows import ROW_ROUNDING, CashLine, HeldRow, Positions
 from research.portfolio.holdings.statement_day import days_in
 from research.portfolio.holdings.symbols import AssetNames
 
@@ -182,7 +182,7 @@ class _Reader:
 
         def has_sum(of: Iterable[tuple[int, float]], value: float) -> bool:
             sums = accumulate(each for row, each in of if row not in classes)
-            return any(abs(total - value) <= CENT * count for count, total in enumerate(sums, 1))
+            return any(abs(total - value) <= ROW_ROUNDING * count for count, total in enumerate(sums, 1))
 
         places = [(k, row, value) for k, (row, value) in enumerate(values) if row in classes]
         return {

@@ -19,7 +19,7 @@ from foundation.files import sha256_of
 from research.market import Market
 from research.market.reading.grids import read_grid
 from research.market.reading.price_tables import price_tables
-from research.market.reading.tables import Table
+from research.market.reading.tables import Table, read_table
 from research.portfolio.file.document import Document
 from research.portfolio.file.kinds import Text, record
 from research.portfolio.file.settings import read
@@ -106,7 +106,7 @@ def _from_file(document: Document, market: Market, keys: SeriesKeys, test_start:
     path, file = ("benchmark",), keys.file
     where = document.folder / file
     try:
-        table = price_tables(read_grid(where)).prices
+        table = price_tables(read_grid(where)).prices if keys.column is None else read_table(where)
     except DataError as error:
         document.refuse(path, f"the series cannot be read: {str(error).rstrip('.')}", file, "Correct the file.")
     column = _column(document, table, keys.column)

@@ -24,8 +24,9 @@ from research.market import Market, market_from_file, market_from_frame
 from research.market.reading.price_import import understand
 
 CASES = Path(__file__).parent / "price_cases"
-# Numbers do not tell these from prices: a true range of 14 days, and logarithms of four decimals or fewer.
-UNDECIDED = {"volatility: ATR", "only log prices 6"}
+# Neither names nor numbers tell these from prices: a true range of 14 days named as a symbol, logarithms of four
+# decimals or fewer, and a constant of 100, as a fund of cash may have.
+UNDECIDED = {"volatility: ATR", "only log prices 6", "a constant: one", "a constant: base", "a constant: units"}
 READ, OF = 135, 138  # vendors' tables that a person can read: so many of so many are read
 
 

@@ -74,3 +74,22 @@ def test_two_columns_that_may_be_the_close_are_refused_and_the_usual_name_is_tak
         understand(write("Date,Symbol,Close,Close", "2020-01-02,SPY,1,2"))
     bars = understand(write("Date,Symbol,Price,Close", "2020-01-02,SPY,1,2")).bars
     assert bars.numbers["close"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("SPY", "High Yield", "Gold"),
+        ("Small Value", "Small High", "Big Value", "Big High"),
+        ("MSCI World", "MSCI World Low", "World ex US"),
+        ("Value", "Growth", "Momentum"),
+        ("rate", "beta", "gold"),
+        ("Strategy 60%", "Strategy 40%"),
+        ("Market",),
+    ],
+)
+def test_names_that_are_words_are_assets(write: Callable[..., Path], names: Sequence[str]) -> None:
+    rows = (
+        f"2020-01-{day:02}," + ",".join(str(40 + k + day * day % 7) for k in range(len(names))) for day in (2, 3, 6)
+    )
+    assert set(understand(write("," + ",".join(names), *rows)).bars.assets) == {*names}
