@@ -25,12 +25,14 @@ ONE_IN_HUNDRED = 2.33  # deviations of a normal value
 RETURNING = 0.45  # of the variance that the moves of a price add up to over so many rows: below it, a figure returns
 WILD = 0.1  # deviation of a daily log move, past which a figure that returns is no price
 NEAR_ONE = 0.03  # from one: median of returns
+IN_HUNDREDTHS, CLIPPED = 50.0, (2.0, 98.0)  # median of returns on a base of 100; percentiles past which a tick is wrong
 MANY, FORGETFUL, FORGETFUL_FEW = 60, 0.4, 0.1  # rows; correlation of returns with the row before at most; of fewer rows
 OF_RETURNS = 0.0025  # deviation of a gross return, at least: what a coin tied to a currency strays is less
 LEAST_LOG, MOST_LOG, LARGEST_LOG, CALM = 2.5, 7.5, 12.0, 0.006  # of 12, 1,800 and 160,000; deviation by level
 MOVES_OF_SHARES = 0.006, 0.06  # deviation of a daily return
 OF_BONDS = 0.0008  # the same of each column in a table of these alone, with five decimals or more
 LARGEST_SMALL, JUMPING = 31, 0.25  # a day of a month; log move of a small whole number that no price of it makes
+TICKS_OUT = 5.0  # times the ninth decile of moves, past which a move is a wrong tick or a split
 BOTH_WAYS, AVERAGED = 0.1, 0.65  # share of moves up, and of moves down; correlation of a move with the one before
 ONE_UNIT = 0.001  # slope from one, within which two columns are in one unit: funds at a constant distance
 MOST_COMPARED, MORE_THAN_ROUNDING = 40, 20.0  # columns of which each is held against the others; zeros that count
@@ -41,7 +43,7 @@ CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logari
 BASES = {"numpy.exp(frame)": np.e, "10.0 ** frame": 10.0, "2.0 ** frame": 2.0}
 GROSS = (
     "{0}: the columns {1} look like returns plus one, and not like prices: they lie round one and do not stay where "
-    "they move to. Give prices: frame.cumprod(), below a row of ones that is dated one session before the first."
+    "they move to. Give prices: {2}.cumprod(), below a row of ones that is dated one session before the first."
 )
 LOGARITHMS = (
     "{0}: the columns {1} look like logarithms of prices: {2}. Give prices: {3}. If they are prices, write them with "
@@ -105,7 +107,8 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
     series = {name: values for name, values in series.items() if len(values) >= FEWEST and (values > 0.0).all()}
     rows = min(map(len, series.values()), default=0)
     if gross := _gross(series, FORGETFUL if rows >= MANY else FORGETFUL_FEW):
-        raise DataError(GROSS.format(file, _quoted(gross)))
+        in_hundredths = np.median(series[gross[0]]) > IN_HUNDREDTHS
+        raise DataError(GROSS.format(file, _quoted(gross), "(frame / 100.0)" if in_hundredths else "frame"))
     _refuse_logarithms(series, file)
     moves = any(np.ptp(values) for values in series.values())
     for name, values in series.items():
@@ -197,7 +200,7 @@ def _other(values: Array, others_move: bool) -> str:
     moves = np.diff(logs)
     if not moves.any():
         return "" if np.log10(values[0]) % 1.0 == 0.0 or not others_move else f"it is {values[0]:g} on all rows"
-    if _is_wild(logs):
+    if _is_wild(_calmed(logs)):
         return f"it returns to its mean within days, and moves by {percent(float(np.std(moves)), 0)} a row"
     is_small = (values == np.round(values)).all() and values.max() <= LARGEST_SMALL
     if is_small and (np.abs(moves).max() > JUMPING or _returning(logs) < _least_returning(len(logs))):
@@ -213,6 +216,13 @@ def _is_smooth(moves: Array) -> bool:
     if min(ups, 1.0 - ups) < BOTH_WAYS:
         return False
     return _like_before(moves) > AVERAGED
+
+
+def _calmed(logs: Array) -> Array:
+    """The logarithms without the few moves that are far past the others, such as of a wrong tick and back."""
+    moves = np.diff(logs)
+    bound = TICKS_OUT * float(np.quantile(np.abs(moves), 0.9))
+    return np.append(0.0, np.cumsum(np.where(np.abs(moves) > bound, 0.0, moves))) if bound else logs
 
 
 def _returning(logs: Array) -> float:
@@ -248,7 +258,12 @@ def _is_wild(logs: Array) -> bool:
 
 
 def _gross(series: Mapping[str, Array], forgetful: float) -> list[str]:
-    """The columns of 1 + r: round one, and independent of the row before; in a table of these alone, of bonds, too."""
+    """The columns of 1 + r, or of 100 (1 + r): round one, and independent of the row before.
+
+    In a table of these alone they may be returns of bonds, too.
+    """
+    of_one = {name: values / (100.0 if np.median(values) > IN_HUNDREDTHS else 1.0) for name, values in series.items()}
+    series = {name: np.clip(values, *np.percentile(values, CLIPPED)) for name, values in of_one.items()}
     near = {
         name: float(np.subtract(*np.percentile(values, [84, 16]))) / 2.0  # one deviation of a normal value
         for name, values in series.items()
@@ -257,7 +272,7 @@ def _gross(series: Mapping[str, Array], forgetful: float) -> list[str]:
     if (
         1 < len(near) == len(series)
         and min(near.values()) > OF_BONDS
-        and all(_step(one) < FINE for one in series.values())
+        and all(_step(one) < FINE for one in of_one.values())
     ):
         return list(near)
     return [name for name, strays in near.items() if strays > OF_RETURNS]

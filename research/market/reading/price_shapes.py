@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -13,19 +13,18 @@ from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted
 from research.market.currency import CURRENCIES
 from research.market.reading.cells import Cells
-from research.market.reading.column_names import ASSETS, FIELD_OF, FIGURES
+from research.market.reading.column_names import ASSETS, DATES, FIELD_OF, FIGURES
 from research.market.reading.grids import TABLES, Grid, plain
 from research.market.rows import HUNDREDTHS
 
 BAR_LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
-RATES = frozenset(("rate", "yield"))  # end the name of a rate of interest
+LAST_WORDS = frozenset(("rate", "yield", "bid", "ask", "vwap"))  # of names of figures, whatever stands before them
 WEAK = frozenset(("value", "first", "last", "latest", "max", "min"))  # fields that are words in names of assets
 IN_PER_CENT = re.compile(r"(?:(?<![0-9])(?<![0-9] )%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
 CODED = re.compile(r"_|[0-9]")  # in a name that a programme made
 FIGURES_ALONE = frozenset(
-    ("vwap", "sigma", "cumfactor", "cfacpr", "adj", "stoch", "bb", "macd", "rsi", "sma", "ema", "ewma", "int", "cap", "bid",
-     "ask", "eps", "spread")
-)  # words of no asset's name  # fmt: skip
+    "vwap sigma cumfactor cfacpr adj stoch bb macd rsi sma ema ewma int cap bid ask eps spread".split(" ")  # noqa: SIM905
+)  # words of no asset's name
 WORDS = re.compile(r"[^\W\d_]{2,}")
 ADJUSTED = re.compile(
     r"adj(?!\w*flag)|ajust|aggiust|bereinigt|rettific|skoryg|調整|复权"
@@ -105,6 +104,7 @@ def shape_of(grid: Grid) -> PriceShape:
     if has_price and (assets is not None or is_bars):
         return _bars(grid, stated, fields, assets, grid.columns[at])
     left = tuple(stated[k][0] for k in no_price)
+    _refuse_adjusted(grid, left)
     stated = {k: of_name for k, of_name in stated.items() if k not in no_price}
     if columns := _assets_and_fields(grid, stated):
         shape = PriceShape("an asset and a field in each name", grid.columns[at], tuple(columns), left=left)
@@ -136,14 +136,16 @@ def is_figure(name: str, beside: Collection[str] = ()) -> bool:
     if IN_PER_CENT.search(name.strip().casefold()):
         return True
     of_name = plain(name)
+    if of_name in DATES:
+        return True
     for parted in reversed(list(re.finditer(" ", of_name))):  # the longest name of an asset first
         if of_name[: parted.start()] in beside:
             rest = of_name[parted.end() :]
-            is_rate = rest.split(" ")[-1] in RATES
+            is_rate = rest.split(" ")[-1] in LAST_WORDS
             return rest not in FIELD_OF and bool(_words(rest)) and (is_rate or FIGURES.issuperset(_words(rest)))
     words, last = _words(of_name), re.split(r"[ _]", name.strip())[-1]
     is_coded = FIGURES.issuperset(words) and (CODED.search(name) is not None or not FIGURES_ALONE.isdisjoint(words))
-    return bool(words) and (is_coded or (len(words) > 1 and last in RATES))
+    return bool(words) and (is_coded or (len(words) > 1 and last in LAST_WORDS))
 
 
 def _words(of_name: str) -> list[str]:
@@ -208,13 +210,19 @@ def _bars(
     columns = tuple(PriceColumn(fields[k][0], asset, grid.columns[k], stated[k][1]) for k in used)
     text = f"bars of one asset, named {asset} after the file" if asset else "a long table, an asset and a session a row"
     left = tuple(name for k, (name, _) in stated.items() if k not in used and k != assets)
-    for name in left:
-        if "total" not in best and ADJUSTED.search(plain(name)) and "unadj" not in plain(name):
-            what = "adjusted closes, or what they are adjusted by, in a column of a name that is not known"
-            refuse_table(grid, what, name, "Name it Adj Close if it has closes adjusted for dividends, or remove it.")
+    if "total" not in best:
+        _refuse_adjusted(grid, left)
     from_yahoo = any(plain(name) in YAHOO for name, _ in stated.values())
     rows_of = None if assets is None else grid.columns[assets]
     return _checked(grid, PriceShape(text, dates, columns, rows_of, from_yahoo, left=left))
+
+
+def _refuse_adjusted(grid: Grid, left: Iterable[str]) -> None:
+    """Refuse columns that are left out, and would say what the closes beside them are not: adjusted for dividends."""
+    for name in left:
+        if ADJUSTED.search(plain(name)) and "unadj" not in plain(name):
+            what = "adjusted closes, or what they are adjusted by, in a column of a name that is not known"
+            refuse_table(grid, what, name, "Name it Adj Close if it has closes adjusted for dividends, or remove it.")
 
 
 def name_of_one(grid: Grid, used: Sequence[str]) -> str:

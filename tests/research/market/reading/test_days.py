@@ -1,4 +1,4 @@
-"""Days in the forms in which people write them: one form a column, moments as days of the zone that fits, or refused."""
+"""Days in the forms in which people write them: one form a column, and moments as days of the zone that fits."""
 
 import pandas as pd
 import pytest
@@ -26,7 +26,8 @@ def read(entries: object) -> list[str]:
         (["2024年1月2日", "2024年1月3日"], ["2024-01-02", "2024-01-03"]),
         (["Tue, Jan 2, 2024 4:00 PM", "Wed, Jan 3, 2024 4:00 PM"], ["2024-01-02", "2024-01-03"]),
         (["45293.6666666667", "45294.6666666667"], ["2024-01-02", "2024-01-03"]),
-        (["20240102T160000Z", "20240103T160000Z", "20240104T160000Z"], ["2024-01-02", "2024-01-03", "2024-01-04"]),
+        ([f"2024010{day}T160000Z" for day in (1, 2, 3, 4, 5)], [f"2024-01-0{day}" for day in (1, 2, 3, 4, 5)]),
+        (["2024.01.02.", "2024.01.03."], ["2024-01-02", "2024-01-03"]),
     ],
 )
 def test_a_form_is_taken_from_the_whole_column(texts: list[str], days: list[str]) -> None:
@@ -54,6 +55,6 @@ def test_moments_within_a_day_are_refused_and_so_are_zones_that_disagree() -> No
     hours = pd.Series(pd.date_range("2023-01-02 09:30", periods=20, freq="30min"))
     with pytest.raises(DataError, match="a date carries a time"):
         read(hours)
-    weekly = pd.Series(pd.date_range("2023-01-06 21:00", periods=8, freq="7D", tz="UTC"))
+    weekly = pd.Series(pd.date_range("2023-01-04 21:00", periods=8, freq="7D", tz="UTC"))
     with pytest.raises(DataError, match="a date carries a time in UTC"):
         read(weekly)

@@ -145,6 +145,7 @@ def offered(door: Callable[[], object]) -> str:
 
 
 MENDS = (
+    "(frame / 100.0).cumprod()",
     "frame.cumprod()",
     "numpy.exp(frame)",
     "10.0 ** frame",
@@ -156,9 +157,20 @@ MENDS = (
 def test_levels_made_of_gross_returns_as_told_have_their_growth() -> None:
     frame = pd.read_csv(path_of("gross_returns"), index_col=0, parse_dates=True)
     assert offered(lambda: market_from_frame(frame)) == "frame.cumprod()"
+    assert offered(lambda: market_from_frame(100.0 * frame)) == "(frame / 100.0).cumprod()"
     before = pd.DataFrame(1.0, index=pd.DatetimeIndex(["2023-12-29"]), columns=frame.columns)
     market = market_from_frame(pd.concat([before, frame]).cumprod(), cash=0.0)
     assert (100.0 * (market.index[-1] / market.index[0] - 1.0)).round(4).tolist() == [-8.1443, 0.1501]
+
+
+@pytest.mark.parametrize("times", [0.01, 0.1, 3.0, 10.0, 100.0])
+@pytest.mark.parametrize("rows", [60, 124, 500])
+def test_a_wrong_tick_is_read_and_said(times: float, rows: int) -> None:
+    rng, days = np.random.default_rng(rows), pd.bdate_range("2020-01-06", periods=rows)
+    prices = np.round(80.0 * np.exp(np.cumsum(rng.normal(0.0, 0.012, (rows, 2)), axis=0)), 2)
+    prices[rows // 2, 0] *= times
+    market = market_from_frame(pd.DataFrame(prices, days, ["ORRA", "TESK"]), cash=0.0, calendar="24/7")
+    assert any("ORRA moved by more than 40 %" in note for note in market.notes)
 
 
 def test_prices_made_of_logarithms_as_told_have_their_growth() -> None:
