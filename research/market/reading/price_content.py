@@ -41,7 +41,7 @@ LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_
 TOUCHES = 1e-9  # relative distance at which a bound is touched
 CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logarithms, at most
 BASES = {"numpy.exp(frame)": np.e, "10.0 ** frame": 10.0, "2.0 ** frame": 2.0}
-GROSS = (
+GROSS_RETURNS = (
     "{0}: the columns {1} look like returns plus one, and not like prices: they lie round one and do not stay where "
     "they move to. Give prices: {2}.cumprod(), below a row of ones that is dated one session before the first."
 )
@@ -108,7 +108,7 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
     rows = min(map(len, series.values()), default=0)
     if gross := _gross(series, FORGETFUL if rows >= MANY else FORGETFUL_FEW):
         in_hundredths = np.median(series[gross[0]]) > IN_HUNDREDTHS
-        raise DataError(GROSS.format(file, _quoted(gross), "(frame / 100.0)" if in_hundredths else "frame"))
+        raise DataError(GROSS_RETURNS.format(file, _quoted(gross), "(frame / 100.0)" if in_hundredths else "frame"))
     _refuse_logarithms(series, file)
     moves = any(np.ptp(values) for values in series.values())
     for name, values in series.items():

@@ -11,7 +11,7 @@ DATES = (
     re.compile(r"(?P<month>[A-Za-z]{3})[a-z]*\.? (?P<day>[0-9]{1,2}),? (?P<year>[0-9]{4})"),
     re.compile(r"(?P<day>[0-9]{1,2})[-. ](?P<month>[A-Za-z]{3})[a-z]*[-. ](?P<year>[0-9]{4})"),
 )
-AHEAD = timedelta(days=31)  # by which a statement may be later than the prices beside it
+DAYS_AHEAD = timedelta(days=31)  # by which a statement may be later than the prices beside it
 LATE = 7  # days before the last close from which on a statement is told to be old
 
 
@@ -45,7 +45,7 @@ def age_note(file: str, days: Iterable[date], last: date) -> str:
 
     days : the days that it may be of, of which the latest counts.
     """
-    newest = max((day for day in days if day <= last + AHEAD), default=last)
+    newest = max((day for day in days if day <= last + DAYS_AHEAD), default=last)
     if (age := (last - newest).days) <= LATE:
         return ""
     return (
