@@ -31,6 +31,7 @@ from foundation.paper.wording import counted, listed
 from research.market.calendars import day_at
 from research.market.cash import UNPAID, BillRates, YearlyRates, bill_cash, rate_cash
 from research.market.quality import Quality, SeriesQuality, check, check_market, check_series, differences
+from research.market.reading.adjusted_closes import UNSTATED_CLOSES
 from research.market.reading.from_store import repaired
 from research.market.reading.imports import Origin, import_tables, origin_of, update_tables
 from research.market.reading.known_instruments import Instrument, known_instruments
@@ -316,6 +317,8 @@ def _check_prices(
     store, second = named_store(keys.of_store), None if keys.second is None else named_store(keys.second)
     known, _ = repaired(store, calendars, known_on, read_repairs(keys.repairs or ()), second)
     quality = check(known, calendars, classes, gone)
+    if not store.about.get("adjustment"):
+        quality = replace(quality, unchecked=(*quality.unchecked, UNSTATED_CLOSES.format(store.name)))
     if against is None:
         return quality
     other = named_store(against)

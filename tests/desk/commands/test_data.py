@@ -735,9 +735,8 @@ def test_a_check_ends_with_status_one_where_something_must_be_looked_at(desk: De
 
 def test_a_check_of_a_file_is_of_its_calendar_its_moment_and_its_repairs(desk: Desk) -> None:
     days = sessions(np.datetime64("2021-06-01"), np.datetime64("2023-01-18"), "XLON")
-    table = pd.DataFrame(
-        {"Date": days} | {n: np.random.default_rng(k).normal(100, 1, len(days)) for k, n in enumerate("AB")}
-    )
+    walks = np.exp(np.cumsum(np.random.default_rng(0).normal(0.0, 0.01, (len(days), 2)), axis=0))
+    table = pd.DataFrame({"Date": days, "A": 100.0 * walks[:, 0], "B": 100.0 * walks[:, 1]})
     table["A"] = table["A"].where(table.index != 100, 1e4)
     table.to_csv(desk.folder / "london.csv", index=False)
     import_table(desk.folder / "london.csv", "london", desk.time.clock, adjustment="raw", currency="USD")
@@ -785,3 +784,10 @@ def test_the_last_session_wanted_is_one_whose_bars_sources_have(desk: Desk) -> N
     }.items():
         wanted = needs_of(desk.file, Time(moment).clock.now())["yahoo"]
         assert [str(each.last) for each in wanted] == lasts
+
+
+def test_a_check_says_that_dividends_are_unknown_where_nothing_states_what_closes_are_adjusted_for(desk: Desk) -> None:
+    import_table(table_of(desk), "mine", desk.time.clock)
+    assert "What the prices of mine are adjusted for is not stated" in " ".join(check_data("mine").text().split())
+    import_table(table_of(desk), "stated", desk.time.clock, adjustment="raw")
+    assert "not stated" not in check_data("stated").text()
