@@ -737,7 +737,7 @@ def test_a_check_of_a_file_is_of_its_calendar_its_moment_and_its_repairs(desk: D
     days = sessions(np.datetime64("2021-06-01"), np.datetime64("2023-01-18"), "XLON")
     walks = np.exp(np.cumsum(np.random.default_rng(0).normal(0.0, 0.01, (len(days), 2)), axis=0))
     table = pd.DataFrame({"Date": days, "A": 100.0 * walks[:, 0], "B": 100.0 * walks[:, 1]})
-    table["A"] = table["A"].where(table.index != 100, 1e4)
+    table["A"] = table["A"].where(table.index != 100, 100.0 * table["A"])
     table.to_csv(desk.folder / "london.csv", index=False)
     import_table(desk.folder / "london.csv", "london", desk.time.clock, adjustment="raw", currency="USD")
     text = desk.file.read_text().replace("source: yahoo", "store: london").replace("XNYS", "XLON")
