@@ -26,7 +26,7 @@ RANKED = {
     "asset": ("symbol", "ticker", "ticker symbol", "asset", "pair", "instrument", "symbol/ cusip", "symbol/cusip",
               "equity symbol", "product"),
     "isin": NEXT["isin"],
-    "side": ("side", "buy/sell", "direction"),
+    "side": ("side", "buy/sell", "direction", "kauf/verkauf", "koop/verkoop", "b/s", "seite", "richtung"),
     "action": ("action", "activity_type", "transaction type", "trade_type", "trans code", "transaction", "kind", "art"),
     "type": ("type", "transactiontype", "typ"),
     "units": ("quantity", "qty", "units", "shares", "no. of shares", "number of shares", "quantity transacted",
@@ -52,6 +52,7 @@ RANKED = {
     "description": ("description", "omschrijving", "beschreibung", "words", "name"),
     "code": ("code", "notes/codes"),
     "detail": ("datadiscriminator", "levelofdetail"),
+    "status": ("order status", "execution status", "transaction status", "status", "state", "auftragsstatus"),
     "venue": ("venue",),
     "rate": ("rate",),
 }  # fmt: skip
@@ -84,6 +85,12 @@ SINGLE, TOTALS = (
 # details of a row: one execution; and what sums or repeats them, of which orders count where there are no executions
 BUY = re.compile(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$", re.IGNORECASE)
 SELL = re.compile(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$", re.IGNORECASE)
+DONE = re.compile(
+    r"(?:fully[ _-]?|vollständig )?(?:filled|executed|done|completed?|settled|success(?:ful)?|confirmed|processed|"
+    r"posted|booked|cleared|paid|ok|ausgeführt|abgerechnet|gebucht|abgeschlossen|uitgevoerd|afgerond)",
+    re.IGNORECASE,
+)  # a status of what was done; every other one may be of an order that was not
+EXECUTION = re.compile(r"^(?:partial_)?fill$", re.IGNORECASE)  # a row is one, whatever became of the rest of its order
 BUST = re.compile(r"\b(?:trade_?bust|tradecancel|cancel\w*|storno)\b|\(ca\.?\)", re.IGNORECASE)
 CANCELLED = "Ca"  # among the codes of Interactive Brokers
 OF_CASH_FUND = re.compile(r"\b(?:core account|cash sweep|bank sweep)\b", re.IGNORECASE)

@@ -149,6 +149,50 @@ def test_a_row_that_does_not_fit_is_listed_and_books_nothing(
     assert with_item(again, sent, item.name).open_items == ()
 
 
+BUY_AGG = "2022-12-30,AGG,Buy,100,97.40"
+FILES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "status": (
+        f"""\
+Date,Symbol,Side,Qty,Price,Commission,Amount,Status
+{BUY_AGG},4.95,-9744.95,Filled
+{BUY_AGG},4.95,-9744.95,
+2022-12-30,AGG,Buy,100,40,4.95,-4004.95,Cancelled
+2022-12-30,SPY,Sell,100,383.5,4.95,38345.05,Rejected
+2022-12-30,SPY,Sell,100,,,,EXPIRED
+2022-12-30,SPY,Sell,100,383.5,4.95,38345.05,halb
+""",
+        "-19489.90",
+        ("its status is 'Cancelled'", "its status is 'Rejected'", "its status is 'EXPIRED'", "its status is 'halb'"),
+    ),
+    "order status": (
+        f"Date,Symbol,Side,Qty,Price,Order Status\n{BUY_AGG},FILLED\n{BUY_AGG},OPEN\n{BUY_AGG},pending_new\n",
+        "-9740.00",
+        ("its status is 'OPEN'", "its status is 'pending_new'"),
+    ),
+    "status in German": (
+        "Datum;Symbol;Seite;Stück;Kurs;Status\n30.12.2022;AGG;Kauf;100;97,40;ausgeführt\n"
+        "30.12.2022;AGG;Kauf;100;97,40;storniert\n",
+        "-9740.00",
+        ("its status is 'storniert'",),
+    ),
+}  # a file, the cash that it moves, and why its other rows are listed
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_rows_that_may_be_no_fill_are_listed_beside_those_that_are_booked(
+    sent: Portfolio, tmp_path: Path, name: str
+) -> None:
+    text, cash, whys = FILES[name]
+    path, book = tmp_path / "file.csv", open_book(sent, "desk")
+    path.write_text(text)
+    after = with_activity(book, sent, read_activity(path, sent), {})
+    listed = [*(item.why for item in after.book.open_items), *after.notes]
+    assert after.book.holders[0].cash["USD"] - book.holders[0].cash["USD"] == Decimal(cash), listed
+    assert [why for why in whys if not any(why in each for each in listed)] == [], listed
+    assert len(after.book.open_items) + len([each for each in after.notes if "row" in each]) == len(whys), listed
+    assert with_clear_items(after.book, sent)[0].holders == after.book.holders
+
+
 def test_an_amount_within_the_rounding_of_its_price_is_not_taken_for_net_or_gross_by_chance() -> None:
     """Ten thousand units at 1.49 may be 50 apart: a fee of 4.95 does not show whether it is in an amount 20 apart."""
 
