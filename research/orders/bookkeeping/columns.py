@@ -41,12 +41,19 @@ RANKED = {
                  "transaction currency", "währung", "valuta"),
     "exchange": ("exchange rate", "exchangerate", "fx rate", "wisselkoers", "wechselkurs"),
     "commission": ("comm/fee", "ibcommission", "commission", "commissions", "comm", "commission fees",
-                   "transactiekosten en/of", "transactiekosten", "transaction and/or third party fees", "provision"),
+                   "transactiekosten en/of", "transactiekosten", "transaction and/or third party fees", "provision",
+                   "brokerage", "brokerage fee", "brokerage commission", "broker fee", "courtage", "ordergebühr",
+                   "orderprovision"),
     "fees": ("fees", "fees & comm", "fee", "kosten", "entgelte", "costs", "charges", "fees and/or spread", "sec",
              "taf", "nscc", "nasdaq", "finra", "sec fee", "sec fees", "reg fee", "regulatory fee", "regulatory fees",
              "exchange fee", "clearing fee", "transaction fee", "currency conversion fee", "autofx fee",
-             "fx fee amount"),
-    "taxes": ("taxes", "tax", "steuern", "steuer", "stamp duty", "stamp duty reserve tax", "transaction tax"),
+             "fx fee amount", "gebühren", "gebühr", "spesen", "fremdspesen", "fremde spesen", "börsengebühr",
+             "handelsplatzgebühr", "handelsplatzentgelt", "levy", "ptm levy", "trading fee", "platform fee",
+             "settlement fee", "other fees", "other charges", "transaction charges", "exchange charges", "sebi fees",
+             "sebi charges", "dp charges", "frais", "commissie"),
+    "taxes": ("taxes", "tax", "steuern", "steuer", "stamp duty", "stamp duty reserve tax", "transaction tax",
+              "financial transaction tax", "stempelsteuer", "stempelabgabe", "stamp tax", "gst", "vat", "stt", "mwst",
+              "tob"),
     "fee_currency": ("ibcommissioncurrency", "fee_currency", "fee coin", "commissionasset"),
     "account": (*NEXT["account"], "account_id"),
     "description": ("description", "omschrijving", "beschreibung", "words", "name"),
@@ -85,6 +92,13 @@ SINGLE, TOTALS = (
 # details of a row: one execution; and what sums or repeats them, of which orders count where there are no executions
 BUY = re.compile(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$", re.IGNORECASE)
 SELL = re.compile(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$", re.IGNORECASE)
+NO_FEE = re.compile(
+    r"id|no\.?|number|#|ref\w*|dates?|time|day|year|month|qty|quantity|shares|units|filled|leaves|cum|balance|price|"
+    r"limit|stop|rate|kurs|multiplier|ratio|factor|strike|account|isin|cusip|sedol|wkn|percent|weight|position|p/?l|"
+    r"gain|loss|profit|result|basis|yield|accrued|bps|code|order|holdings?|saldo|bestand|nummer|nr\.?|menge|anzahl|"
+    r"%|mark|high|low|open|close|last|bid|ask|mid|version|series|line|row|index|seq\w*",
+    re.IGNORECASE,
+)  # words of a column's name, whose number is no cost
 DONE = re.compile(
     r"(?:fully[ _-]?|vollständig )?(?:filled|executed|done|completed?|settled|success(?:ful)?|confirmed|processed|"
     r"posted|booked|cleared|paid|ok|ausgeführt|abgerechnet|gebucht|abgeschlossen|uitgevoerd|afgerond)",

@@ -1,13 +1,18 @@
 """Rows of a broker's file that a person has to look at before they are booked: those that may be no fill at all."""
 
+import re
+
 from foundation.table_files import quoted
-from research.orders.bookkeeping.columns import BUY, DONE, EXECUTION, SELL
+from research.orders.bookkeeping.columns import BUY, DONE, EXECUTION, NO_FEE, SELL
 from research.orders.bookkeeping.transaction import Transaction
+from research.portfolio.holdings.blotter import NO_AMOUNT
+
+WORD = re.compile(r"[^\W_][^\s_()]*|[#%]")  # of the name of a column
 
 
 def doubt_of(row: Transaction) -> str:
     """The reason why a row is not booked by itself, whatever its numbers are; else ""."""
-    return unfinished(row)
+    return unfinished(row) or _unread_cost(row)
 
 
 def unfinished(row: Transaction) -> str:
@@ -21,3 +26,15 @@ def unfinished(row: Transaction) -> str:
 def unfilled(row: Transaction) -> str:
     """The status of an order that states no units with a price, in words; else ""."""
     return unfinished(row) if row.has(BUY) != row.has(SELL) and not row.is_trade else ""
+
+
+def _unread_cost(row: Transaction) -> str:
+    """The reason why a trade without an amount may have a cost in a column of another name; else ""."""
+    if not row.is_trade or row.amount_of("amount") or row.is_own:
+        return ""
+    units, price = abs(row.units or NO_AMOUNT), abs(row.amount_of("price") or NO_AMOUNT)
+    for name, paid in row.unread():
+        is_known = any(map(NO_FEE.fullmatch, WORD.findall(name))) or abs(paid) in (units, price)
+        if not is_known and NO_AMOUNT < abs(paid) < units * price:
+            return f"{name!r} is {paid:,f}, and may be a cost: where it is one, say so: --columns fees={name!r}"
+    return ""

@@ -130,7 +130,7 @@ def test_signs_and_net_or_gross_follow_from_the_numbers(
 
 @pytest.mark.parametrize(("cells", "why"), [
     ({"Amount": "-974"}, "times price are 9,740.00 USD, fees are none, and the amount is -974 USD: they fit in no"),
-    ({"Amount": "-9744.95", "Courtage": "4.95"}, "where 'Courtage' is a fee, say so: --columns fees='Courtage'"),
+    ({"Amount": "-9744.95", "Handling": "4.95"}, "where 'Handling' is a fee, say so: --columns fees='Handling'"),
     ({"Quantity": "-100"}, "it is bought, and its units are -100: say whether it was cancelled, or sold"),
     ({"Amount": "-7600", "Currency (Total)": "CHF"}, "they fit in no one way"),
     ({"Amount": "-9027.03", "Exchange Rate": "0.9268", "Currency (Total)": "CHF"}, "it is paid in CHF: state cash in"),
@@ -174,6 +174,23 @@ Date,Symbol,Side,Qty,Price,Commission,Amount,Status
         "30.12.2022;AGG;Kauf;100;97,40;storniert\n",
         "-9740.00",
         ("its status is 'storniert'",),
+    ),
+    "brokerage": (f"Date,Symbol,Side,Quantity,Price,Brokerage\n{BUY_AGG},4.95\n", "-9744.95", ()),
+    "several costs": (
+        f"Date;Symbol;Side;Quantity;Price;Brokerage;Stamp duty\n{BUY_AGG.replace(',', ';')};4.95;0.50\n",
+        "-9745.45",
+        (),
+    ),
+    "costs of three names": (
+        f"Date,Symbol,Side,Quantity,Price,Commission,GST,Clearing fee\n{BUY_AGG},4.95,0.5,0.1\n",
+        "-9745.55",
+        (),
+    ),
+    "a cost of an unknown name": (
+        f"Date,Symbol,Side,Quantity,Price,Handling,Order No,Limit Price\n{BUY_AGG},4.95,77,98\n{BUY_AGG},,78,98\n"
+        f"{BUY_AGG},0.00,79,98\n",
+        "-19480.00",
+        ("'Handling' is 4.95, and may be a cost: where it is one, say so: --columns fees='Handling'",),
     ),
 }  # a file, the cash that it moves, and why its other rows are listed
 
