@@ -32,10 +32,12 @@ RANKED = {
     "units": ("quantity", "qty", "units", "shares", "no. of shares", "number of shares", "quantity transacted",
               "filled", "executed", "vol", "aantal", "anzahl", "stück"),
     "price": ("t. price", "tradeprice", "avg price", "average price", "exec price", "execution price", "price",
-              "share price", "price / share", "price per share", "unit price", "price at transaction", "koers", "kurs"),
-    "amount": ("net_amount", "netcash", "net proceeds", "net cash amount", "amount", "total amount", "total",
-               "total (inclusive of fees and/or spread)", "totaal", "betrag", "bedrag", "value", "wert",
-               "gross amount", "gross proceeds", "principal amount", "proceeds", "subtotal"),
+              "share price", "price / share", "price per share", "unit price", "price at transaction", "koers", "kurs",
+              "quote"),
+    "amount": ("net transaction value", "gesamtpreis", "gesamtbetrag", "net_amount", "netcash", "net proceeds",
+               "net cash amount", "amount", "total amount", "total", "total (inclusive of fees and/or spread)",
+               "totaal", "betrag", "bedrag", "value", "wert", "gross amount", "gross proceeds", "principal amount",
+               "proceeds", "subtotal"),
     "amount currency": ("currency (total)", "currency (amount)", "settlement currency"),
     "currency": ("currency", "currencyprimary", "ccy", "currency (price / share)", "price currency",
                  "transaction currency", "währung", "valuta"),
@@ -74,9 +76,9 @@ TRANSACTION_SECTIONS = (
 )
 TRANSACTIONS = TableKind(
     {}, RANKED, TRANSACTION_SECTIONS, one_of=("price", "amount"), money=("price", "amount", *FEE_FIELDS), trades=True,
-    several=("fees", "taxes"), word="transactions",
+    several=("fees", "taxes", "amount"), word="transactions",
 )  # fmt: skip
-NET = re.compile(r"net|total \(inclusive", re.IGNORECASE)  # how the name of an amount with its fees in it begins
+NET = re.compile(r"net|gesamt|total \(inclusive", re.IGNORECASE)  # how the name of an amount with its fees in it begins
 GROSS = re.compile(r"gross|principal|proceeds|subtotal", re.IGNORECASE)  # and of one without them
 NEGATIVE_FEES = frozenset(
     ("comm/fee", "comm in usd", "ibcommission", "transactiekosten en/of", "transactiekosten")

@@ -4,6 +4,7 @@ A row may state its amount in another currency than its price: it is then sold o
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import rounded
 
 NEAR_RATE = Decimal("0.05")  # by which the rate that two amounts imply may differ from that of the portfolio
+OTHER_AMOUNT = "amount "  # begins the names of the columns of amounts after the best one
 WHOLE = frozenset(HUNDREDTHS.values())  # currencies whose prices may be in hundredths
 
 
@@ -81,16 +83,27 @@ def _readings(row: Transaction, fees: tuple[Decimal, ...]) -> Iterator[Terms]:
     )
     label = row.table.columns["amount"].label if "amount" in row.table.columns else ""
     is_net = True if NET.match(label) else False if GROSS.match(label) else row.source.is_net
-    plain = Terms(row.side == "buy", units, price, amount, fees, row.priced_in, is_net=is_net)
+    plain = Terms(row.side == "buy", units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
     ways = [plain]
     if amount is not None and part != ONE:
         whole = tuple(fee / part for fee in fees)
-        ways = [replace(plain, amount=amount * by, fees=of, odd=k)
+        ways = [replace(plain, amount=amount * by, fees=of, others=tuple(each * by for each in plain.others), odd=k)
                 for k, (by, of) in enumerate(((part, fees), (part, whole), (ONE, whole), (ONE, fees)))]  # fmt: skip
     elif price is not None and amount is not None and row.money("price")[1] == ONE and row.priced_in in WHOLE:
         ways.append(replace(plain, price=price * HUNDREDTH, odd=1))
     for way in ways:
         yield from _at_rates(row, way)
+
+
+def _others(row: Transaction) -> tuple[Decimal, ...]:
+    """The other amounts of a row, but those whose header states another currency than that of its amount."""
+    columns, found = row.table.columns, []
+    own = columns["amount"].currency if "amount" in columns else ""
+    for name, column in columns.items():
+        if name.startswith(OTHER_AMOUNT) and name != "amount currency" and column.currency in ("", own):
+            with suppress(DataError):  # a text there is no amount
+                found.append(row.amount_of(name))
+    return tuple(of for of in found if of)
 
 
 def _at_rates(row: Transaction, terms: Terms) -> Iterator[Terms]:
@@ -142,8 +155,9 @@ def _misfit(row: Transaction, fees: dict[str, Decimal]) -> str:
     other = next((name for name, of in row.unread() if of and abs(abs(of) - gap) <= ONE_CENT), "")
     fix = f"where {other!r} is a fee, say so: --columns fees={other!r}" if other else ""
     fix = fix or "book it by its name where units, price and fees are right, or dismiss it and write the row anew"
+    more = "".join(f" and {of:,f}" for of in _others(row))
     return (
-        f"units times price are {worth:,.2f} {row.priced_in}, fees are {paid}, and the amount is {amount:,f} "
+        f"units times price are {worth:,.2f} {row.priced_in}, fees are {paid}, and the amount is {amount:,f}{more} "
         f"{row.paid_in}: they fit in no one way, with fees or without; {fix}"
     )
 

@@ -150,6 +150,7 @@ def test_a_row_that_does_not_fit_is_listed_and_books_nothing(
 
 
 BUY_AGG = "2022-12-30,AGG,Buy,100,97.40"
+PP = "Datum;Typ;Wertpapier;ISIN;Symbol;Stück;Kurs;Betrag;Gebühren;Steuern;Gesamtpreis\n"
 FILES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "status": (
         f"""\
@@ -192,6 +193,23 @@ Date,Symbol,Side,Qty,Price,Commission,Amount,Status
         "-19480.00",
         ("'Handling' is 4.95, and may be a cost: where it is one, say so: --columns fees='Handling'",),
     ),
+    "gross and net of Portfolio Performance": (
+        f"{PP}2022-12-30T10:00;Kauf;iShares;;AGG;100;97,40;9.740,00;4,95;0,00;9.744,95\n"
+        "2022-12-30T10:01;Kauf;iShares;;AGG;100;97,40;9.740,00;4,95;7,00;9.751,95\n",
+        "-19496.90",
+        (),
+    ),
+    "an amount that no solution explains": (
+        f"{PP}2022-12-30T10:00;Kauf;iShares;;AGG;100;97,40;9.700,00;4,95;0,00;9.744,95\n",
+        "0",
+        ("the amount is 9,744.95 and 9,700 USD: they fit in no one way",),
+    ),
+    "gross and net in English": (
+        "Date,Type,Security,ISIN,Symbol,Shares,Quote,Amount,Fees,Taxes,Net Transaction Value\n"
+        '2022-12-30T10:00,Buy,iShares,,AGG,100,97.40,"9,740.00",4.95,7.00,"9,751.95"\n',
+        "-9751.95",
+        (),
+    ),
 }  # a file, the cash that it moves, and why its other rows are listed
 
 
@@ -202,7 +220,7 @@ def test_rows_that_may_be_no_fill_are_listed_beside_those_that_are_booked(
     text, cash, whys = FILES[name]
     path, book = tmp_path / "file.csv", open_book(sent, "desk")
     path.write_text(text)
-    after = with_activity(book, sent, read_activity(path, sent), {})
+    after = with_activity(book, sent, read_activity(path, sent, Reading(zone="Europe/Berlin")), {})
     listed = [*(item.why for item in after.book.open_items), *after.notes]
     assert after.book.holders[0].cash["USD"] - book.holders[0].cash["USD"] == Decimal(cash), listed
     assert [why for why in whys if not any(why in each for each in listed)] == [], listed
