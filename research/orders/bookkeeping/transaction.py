@@ -380,9 +380,9 @@ class Transaction:
 
     @property
     def shows_signs(self) -> bool:
-        """True if it shows that money which goes is below zero in its file."""
+        """True if it shows that money which goes is below zero in its file; interest, of either sign, shows nothing."""
         is_below = (self.amount_of("amount") or 0) < 0
-        return is_below and (self.side == "buy" if self.is_trade else self.is_outflow or self.kind == "interest")
+        return is_below and (self.side == "buy" if self.is_trade else self.is_outflow)
 
     @property
     def doubt(self) -> str:

@@ -210,6 +210,17 @@ Date,Symbol,Side,Qty,Price,Commission,Amount,Status
         "-9751.95",
         (),
     ),
+    "negative interest among unsigned outflows": (
+        "id,moment,kind,amount,currency\n1,2022-12-30,deposit,5000,USD\n2,2022-12-30,interest,-20,USD\n"
+        "3,2022-12-30,fee,12.50,USD\n4,2022-12-30,withdrawal,300,USD\n",
+        "4667.50",
+        (),
+    ),
+    "a negative fee among signed outflows": (
+        "id,moment,kind,amount,currency\n1,2022-12-30,fee,-2,USD\n2,2022-12-30,fee,12.50,USD\n",
+        "10.50",
+        (),
+    ),
 }  # a file, the cash that it moves, and why its other rows are listed
 
 
