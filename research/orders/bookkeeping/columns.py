@@ -27,7 +27,8 @@ RANKED = {
               "equity symbol", "product"),
     "isin": NEXT["isin"],
     "side": ("side", "buy/sell", "direction", "kauf/verkauf", "koop/verkoop", "b/s", "seite", "richtung"),
-    "action": ("action", "activity_type", "transaction type", "trade_type", "trans code", "transaction", "kind", "art"),
+    "action": ("action", "activity_type", "transaction type", "trade_type", "trans code", "transaction", "kind", "art",
+               "event"),
     "type": ("type", "transactiontype", "typ"),
     "units": ("quantity", "qty", "units", "shares", "no. of shares", "number of shares", "quantity transacted",
               "filled", "executed", "vol", "aantal", "anzahl", "stück"),
@@ -124,4 +125,16 @@ WORDS: Mapping[EntryKind, str] = {
     "deposit": rf"{COMES.pattern}|{GOES.pattern}|transfer|\bJNLC\b|\bACH\b|funds|wire",
 }  # of a kind of cash, the first that fits; money that goes is a withdrawal
 CASH_KINDS = {kind: re.compile(words, re.IGNORECASE) for kind, words in WORDS.items()}
+OF_CASH = re.compile(
+    "|".join(
+        (
+            *(WORDS[kind] for kind in ("tax", "dividend", "interest", "fee")),
+            "deposit|withdraw|einzahlung|auszahlung|storting",
+        )
+    ),
+    re.IGNORECASE,
+)  # an action that moves cash alone, whatever units and price its row has
+OF_UNITS = re.compile(
+    r"reinvest|wiederanlage|transfer|\bstock|\bshares|in kind|drip|scrip", re.IGNORECASE
+)  # one of units
 COSTS: frozenset[EntryKind] = frozenset(("fee", "tax"))

@@ -12,7 +12,7 @@ WORD = re.compile(r"[^\W_][^\s_()]*|[#%]")  # of the name of a column
 
 def doubt_of(row: Transaction) -> str:
     """The reason why a row is not booked by itself, whatever its numbers are; else ""."""
-    return unfinished(row) or _unread_cost(row)
+    return unfinished(row) or _sideless(row) or _unread_cost(row)
 
 
 def unfinished(row: Transaction) -> str:
@@ -26,6 +26,16 @@ def unfinished(row: Transaction) -> str:
 def unfilled(row: Transaction) -> str:
     """The status of an order that states no units with a price, in words; else ""."""
     return unfinished(row) if row.has(BUY) != row.has(SELL) and not row.is_trade else ""
+
+
+def _sideless(row: Transaction) -> str:
+    """The reason why a trade may be a purchase or a sale; else ""."""
+    if not row.is_trade or row.side:
+        return ""
+    return (
+        f"nothing says whether {row.cell('asset') or row.asset} is bought or sold. Name a column side: --columns "
+        "side=NAME, of buy and sell. By its name it is booked as a purchase; dismiss a sale, and write the row anew"
+    )
 
 
 def _unread_cost(row: Transaction) -> str:

@@ -42,11 +42,18 @@ class TradeRow:
 
 
 def trade_of(row: Transaction) -> TradeRow:
-    """The trade of a row. Raises DataError as the properties of a row and `Fill` do."""
+    """The trade of a row, a purchase where nothing says the side.
+
+    Raises : DataError as the properties of a row and `Fill` do, and for a row of one's own table and a correction
+             without a side.
+    """
+    if not row.side and (row.is_bust or row.corrects or row.is_own):
+        raise DataError(f"nothing says whether {row.asset} is bought or sold. Name a column side: buy or sell.")
     own = {name: paid for name, (paid, of) in row.fees.items() if of == row.paid_in}
     found = solved(_readings(row, tuple(own.values())))
     doubt = "" if row.is_bust or row.corrects else _against(row) if found else _misfit(row, own)
-    terms = Terms(row.side == "buy", abs(row.units or NO_AMOUNT), _price(row), None, tuple(own.values()), row.priced_in)
+    units, is_bought = abs(row.units or NO_AMOUNT), row.side != "sell"
+    terms = Terms(is_bought, units, _price(row), None, tuple(own.values()), row.priced_in)
     numbers = found or Solution(terms, terms.worth, terms.fees)
     if found is None and terms.price is None:
         raise DataError(f"{doubt}. Give the price, or name the amount net or gross.")
@@ -83,7 +90,7 @@ def _readings(row: Transaction, fees: tuple[Decimal, ...]) -> Iterator[Terms]:
     )
     label = row.table.columns["amount"].label if "amount" in row.table.columns else ""
     is_net = True if NET.match(label) else False if GROSS.match(label) else row.source.is_net
-    plain = Terms(row.side == "buy", units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
+    plain = Terms(row.side != "sell", units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
     ways = [plain]
     if amount is not None and part != ONE:
         whole = tuple(fee / part for fee in fees)
@@ -163,7 +170,7 @@ def _misfit(row: Transaction, fees: dict[str, Decimal]) -> str:
 
 
 def _fill(row: Transaction, numbers: Solution, fees: dict[str, Decimal]) -> Fill:
-    terms, portfolio, moment, side = numbers.terms, row.source.portfolio, row.moment, row.side
+    terms, portfolio, moment, side = numbers.terms, row.source.portfolio, row.moment, row.side or "buy"
     asset, currency, units, price = row.asset, terms.currency, terms.units, numbers.price
     stated = row.amount_of("amount") if terms.price is None else row.amount_of("price")
     content = f"{moment:%Y%m%dT%H%M%S}-{row.account}-{asset}-{side}-{units}-{stated}"

@@ -315,7 +315,6 @@ def test_mistakes_are_told_with_their_rows_all_at_once(tmp_path: Path, portfolio
         "row 2: '2022-13-30' is no day and no moment",
         "row 3: units is '1x'. Write a plain number",
         "row 4: fill '20221230T120000--AGG-buy-1-0' of 'AGG': price is '0'",
-        "row 5: nothing says whether AGG is bought or sold. Name a column side",
         "row 6: '' is no day and no moment",
         "row 8: the row has another number of cells than the header of row 1. Put numbers with separators",
     ):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from foundation.errors import DataError
 from research.orders.booking import open_book
 from research.orders.bookkeeping.activity import Activity, read_activity
 from research.orders.bookkeeping.equation import Terms, rate_error, solved
@@ -221,6 +222,24 @@ Date,Symbol,Side,Qty,Price,Commission,Amount,Status
         "10.50",
         (),
     ),
+    "a dividend with units and a price": (
+        "Action,Time,Ticker,No. of shares,Price / share,Total,ID\n"
+        "Market buy,2022-12-30 15:00:00,AGG,100,97.40,9740,E1\n"
+        "Dividend (Ordinary),2022-12-30 16:00:00,SPY,100,0.5,42.50,\n",
+        "-9740.00",
+        ("the broker states no id of it",),
+    ),
+    "a row without a side": (
+        f"Date,Symbol,Side,Quantity,Price\n{BUY_AGG}\n2022-12-30,AGG,Perhaps,100,97.40\n",
+        "-9740.00",
+        ("nothing says whether AGG is bought or sold. Name a column side",),
+    ),
+    "an unknown column of the side": (
+        "Date,Symbol,Vorfall,Quantity,Amount\n2022-12-30,AGG,Kauf,100,9740\n",
+        "0",
+        ("nothing says whether AGG is bought or sold. Name a column side",),
+    ),
+    "the side in German": ("Date,Symbol,Kauf/Verkauf,Quantity,Price\n2022-12-30,AGG,Kauf,100,97.4\n", "-9740.00", ()),
 }  # a file, the cash that it moves, and why its other rows are listed
 
 
@@ -237,6 +256,13 @@ def test_rows_that_may_be_no_fill_are_listed_beside_those_that_are_booked(
     assert [why for why in whys if not any(why in each for each in listed)] == [], listed
     assert len(after.book.open_items) + len([each for each in after.notes if "row" in each]) == len(whys), listed
     assert with_clear_items(after.book, sent)[0].holders == after.book.holders
+
+
+def test_a_trade_in_words_without_units_is_no_amount_of_cash(sent: Portfolio, tmp_path: Path) -> None:
+    for column in ("Event", "Vorfall"):
+        row = {"Date": "2022-12-30", "Symbol": "AGG", column: "Buy 100 @ 97.40 USD", "Amount": "-9740"}
+        with pytest.raises(DataError, match="a trade without units and price"):
+            read(tmp_path, row, sent)
 
 
 def test_an_amount_within_the_rounding_of_its_price_is_not_taken_for_net_or_gross_by_chance() -> None:
