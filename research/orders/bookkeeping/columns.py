@@ -63,6 +63,9 @@ RANKED = {
     "code": ("code", "notes/codes"),
     "detail": ("datadiscriminator", "levelofdetail"),
     "status": ("order status", "execution status", "transaction status", "status", "state", "auftragsstatus"),
+    "class": ("asset class", "asset category", "asset type", "instrument type", "security type", "product type",
+              "sec type"),
+    "right": ("put/call", "call/put", "call or put", "option type"),
     "venue": ("venue",),
     "rate": ("rate",),
 }  # fmt: skip
@@ -107,6 +110,18 @@ DONE = re.compile(
     r"posted|booked|cleared|paid|ok|ausgeführt|abgerechnet|gebucht|abgeschlossen|uitgevoerd|afgerond)",
     re.IGNORECASE,
 )  # a status of what was done; every other one may be of an order that was not
+DERIVATIVE = re.compile(
+    r"\b(?:opt|options?|fop|futures?|fut|warrants?|cfds?|optionsschein\w*)\b", re.IGNORECASE
+)  # a class of assets
+RIGHT = re.compile(r"[cp]|calls?|puts?", re.IGNORECASE)  # of an option
+OF_OPTION = re.compile(r"(?<![a-z])to[ _-](?:open|close)(?![a-z])|^[BS]T[OC]$", re.IGNORECASE)  # an action
+EXPIRY, STRIKE = (
+    r"(?:\d{1,2}/\d{1,2}/\d{2,4}|\d{4}-\d\d-\d\d|\d{1,2} ?[a-z]{3} ?'?\d{2,4}|[a-z]{3} \d{1,2},? '?\d{2,4})",
+    r"\$?\d+(?:\.\d+)?",
+)
+IN_OPTION = re.compile(
+    rf"\b{EXPIRY}\s+(?:{STRIKE}\s*(?:c|p|call|put)\b|(?:c|p|call|put)\s+{STRIKE})|^(?:call|put)\b.*\$\d", re.IGNORECASE
+)  # a description with the expiry, the strike and the right of an option
 EXECUTION = re.compile(r"^(?:partial_)?fill$", re.IGNORECASE)  # a row is one, whatever became of the rest of its order
 BUST = re.compile(r"\b(?:trade_?bust|tradecancel|cancel\w*|storno)\b|\(ca\.?\)", re.IGNORECASE)
 CANCELLED = "Ca"  # among the codes of Interactive Brokers

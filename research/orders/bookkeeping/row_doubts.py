@@ -12,7 +12,7 @@ WORD = re.compile(r"[^\W_][^\s_()]*|[#%]")  # of the name of a column
 
 def doubt_of(row: Transaction) -> str:
     """The reason why a row is not booked by itself, whatever its numbers are; else ""."""
-    return unfinished(row) or _sideless(row) or _unread_cost(row)
+    return unfinished(row) or _derivative(row) or _sideless(row) or _unread_cost(row)
 
 
 def unfinished(row: Transaction) -> str:
@@ -26,6 +26,14 @@ def unfinished(row: Transaction) -> str:
 def unfilled(row: Transaction) -> str:
     """The status of an order that states no units with a price, in words; else ""."""
     return unfinished(row) if row.has(BUY) != row.has(SELL) and not row.is_trade else ""
+
+
+def _derivative(row: Transaction) -> str:
+    """The reason why a trade is none of the asset that its symbol names; else ""."""
+    is_held = row.asset in row.source.portfolio.market.assets
+    if not row.is_trade or not row.derivative or is_held:
+        return ""
+    return f"{quoted(row.derivative)} is an option, a future or a warrant, and no unit of {row.cell('asset')}"
 
 
 def _sideless(row: Transaction) -> str:

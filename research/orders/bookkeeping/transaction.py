@@ -18,16 +18,20 @@ from research.orders.bookkeeping.columns import (
     CASH_KINDS,
     COMES,
     COSTS,
+    DERIVATIVE,
     FEE_FIELDS,
     GOES,
+    IN_OPTION,
     IN_UTC,
     NO_ID,
     NUMBER_FIELDS,
     OF_CASH,
     OF_CASH_FUND,
+    OF_OPTION,
     OF_UNITS,
     OWN_COLUMNS,
     REFUND,
+    RIGHT,
     SELL,
     TRANSACTION_SECTIONS,
     VENUES,
@@ -264,8 +268,20 @@ class Transaction:
 
     @property
     def asset(self) -> str:
-        """The asset, or the currency that is exchanged; the broker's symbol where it is none."""
-        return self._line[0]
+        """The asset, or the currency that is exchanged; the broker's symbol where it is none.
+
+        An option, a future or a warrant is none of its underlying: it goes by its description.
+        """
+        return self.derivative or self._line[0]
+
+    @property
+    def derivative(self) -> str:
+        """The words for an option, a future or a warrant, as the file or the user names it; "" for what is none."""
+        stated, texts = self.cell("class"), (self.cell("description"), self.cell("asset"))
+        of_class = DERIVATIVE.search(stated) if stated else self.has(OF_OPTION) or any(map(IN_OPTION.search, texts))
+        if self.is_own or not (of_class or RIGHT.fullmatch(self.cell("right"))):
+            return ""
+        return self.source.names.of(texts[0] or f"{stated} {texts[1]}".strip())
 
     @property
     def _line(self) -> tuple[str, str]:

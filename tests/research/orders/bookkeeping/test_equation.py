@@ -240,6 +240,15 @@ Date,Symbol,Side,Qty,Price,Commission,Amount,Status
         ("nothing says whether AGG is bought or sold. Name a column side",),
     ),
     "the side in German": ("Date,Symbol,Kauf/Verkauf,Quantity,Price\n2022-12-30,AGG,Kauf,100,97.4\n", "-9740.00", ()),
+    "options beside shares": (
+        "Date,Action,Symbol,Description,Quantity,Price,Fees,Asset Class\n2022-12-30,Buy,AGG,iShares,100,97.40,,ETF\n"
+        "2022-12-30,Buy to Open,AGG,AGG 03/20/2023 30.00 C,1,119.00,0.66,\n"
+        "2022-12-30,BTO,AGG,iShares,1,119.00,0.66,\n"
+        "2022-12-30,Buy,AGG,iShares,1,119.00,0.66,OPT\n"
+        "2022-12-30,Buy,AGG,CALL (AGG) ISHARES MAR 20 23 $30 (100 SHS),1,119.00,0.66,\n",
+        "-9740.00",
+        4 * ("an option, a future or a warrant, and no unit of AGG",),
+    ),
 }  # a file, the cash that it moves, and why its other rows are listed
 
 
