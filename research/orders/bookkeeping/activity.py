@@ -12,6 +12,7 @@ from research.orders.bookkeeping.columns import NEGATIVE_FEES, NUMBER_FIELDS, RA
 from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.fill_prices import check_price
 from research.orders.bookkeeping.moments import day_first
+from research.orders.bookkeeping.row_doubts import doubt_of, unfilled
 from research.orders.bookkeeping.trade_row import trade_of
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
 from research.orders.fills import Fill
@@ -140,8 +141,8 @@ class _Reader:
 
     def _take(self, row: Transaction) -> None:
         """Take a row as a fill, a correction or cash; or leave it aside with a note."""
-        if row.aside:
-            self.notes.append(f"{row.table.source}, row {row.number} is left aside: {row.aside}.")
+        if aside := unfilled(row) or row.aside:
+            self.notes.append(f"{row.table.source}, row {row.number} is left aside: {aside}.")
             return
         row.check()
         first, cells = self._seen.setdefault((row.venue, row.id), row.row) if row.id else row.row
@@ -157,7 +158,7 @@ class _Reader:
             self._cash(row)
 
     def _cash(self, row: Transaction) -> None:
-        entry, doubt = row.entry, row.doubt
+        entry, doubt = row.entry, doubt_of(row) or row.doubt
         named = replace(entry, entry_id=row.key_of(row.id) if row.id else self._unlike(entry.entry_id))
         self.places[named.entry_id] = row.number
         if doubt:
@@ -174,12 +175,14 @@ class _Reader:
             like = None if row.corrects else fill
             self.rows["corrections"].append(Correction(fill.key, row.corrected, like=like))
             return
-        check_price(self.source.portfolio, fill)
+        doubt = doubt_of(row)
+        if not doubt:
+            check_price(self.source.portfolio, fill)
         if row.corrects:
             self.rows["corrections"].append(Correction(fill.key, row.corrected, fill))
             return
-        if made.doubt:
-            self.doubts[fill.key] = made.doubt
+        if doubt := doubt or made.doubt:
+            self.doubts[fill.key] = doubt
         self.rows["fills"].append(fill)
         for entry in made.entries:
             of_fill = entry.entry_id.removeprefix(made.fill.key)

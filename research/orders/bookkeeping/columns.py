@@ -26,32 +26,46 @@ RANKED = {
     "asset": ("symbol", "ticker", "ticker symbol", "asset", "pair", "instrument", "symbol/ cusip", "symbol/cusip",
               "equity symbol", "product"),
     "isin": NEXT["isin"],
-    "side": ("side", "buy/sell", "direction"),
-    "action": ("action", "activity_type", "transaction type", "trade_type", "trans code", "transaction", "kind", "art"),
+    "side": ("side", "buy/sell", "direction", "kauf/verkauf", "koop/verkoop", "b/s", "seite", "richtung"),
+    "action": ("action", "activity_type", "transaction type", "trade_type", "trans code", "transaction", "kind", "art",
+               "event"),
     "type": ("type", "transactiontype", "typ"),
     "units": ("quantity", "qty", "units", "shares", "no. of shares", "number of shares", "quantity transacted",
               "filled", "executed", "vol", "aantal", "anzahl", "stück"),
     "price": ("t. price", "tradeprice", "avg price", "average price", "exec price", "execution price", "price",
-              "share price", "price / share", "price per share", "unit price", "price at transaction", "koers", "kurs"),
-    "amount": ("net_amount", "netcash", "net proceeds", "net cash amount", "amount", "total amount", "total",
-               "total (inclusive of fees and/or spread)", "totaal", "betrag", "bedrag", "value", "wert",
-               "gross amount", "gross proceeds", "principal amount", "proceeds", "subtotal"),
+              "share price", "price / share", "price per share", "unit price", "price at transaction", "koers", "kurs",
+              "quote"),
+    "amount": ("net transaction value", "gesamtpreis", "gesamtbetrag", "net_amount", "netcash", "net proceeds",
+               "net cash amount", "amount", "total amount", "total", "total (inclusive of fees and/or spread)",
+               "totaal", "betrag", "bedrag", "value", "wert", "gross amount", "gross proceeds", "principal amount",
+               "proceeds", "subtotal"),
     "amount currency": ("currency (total)", "currency (amount)", "settlement currency"),
     "currency": ("currency", "currencyprimary", "ccy", "currency (price / share)", "price currency",
                  "transaction currency", "währung", "valuta"),
     "exchange": ("exchange rate", "exchangerate", "fx rate", "wisselkoers", "wechselkurs"),
     "commission": ("comm/fee", "ibcommission", "commission", "commissions", "comm", "commission fees",
-                   "transactiekosten en/of", "transactiekosten", "transaction and/or third party fees", "provision"),
+                   "transactiekosten en/of", "transactiekosten", "transaction and/or third party fees", "provision",
+                   "brokerage", "brokerage fee", "brokerage commission", "broker fee", "courtage", "ordergebühr",
+                   "orderprovision"),
     "fees": ("fees", "fees & comm", "fee", "kosten", "entgelte", "costs", "charges", "fees and/or spread", "sec",
              "taf", "nscc", "nasdaq", "finra", "sec fee", "sec fees", "reg fee", "regulatory fee", "regulatory fees",
              "exchange fee", "clearing fee", "transaction fee", "currency conversion fee", "autofx fee",
-             "fx fee amount"),
-    "taxes": ("taxes", "tax", "steuern", "steuer", "stamp duty", "stamp duty reserve tax", "transaction tax"),
+             "fx fee amount", "gebühren", "gebühr", "spesen", "fremdspesen", "fremde spesen", "börsengebühr",
+             "handelsplatzgebühr", "handelsplatzentgelt", "levy", "ptm levy", "trading fee", "platform fee",
+             "settlement fee", "other fees", "other charges", "transaction charges", "exchange charges", "sebi fees",
+             "sebi charges", "dp charges", "frais", "commissie"),
+    "taxes": ("taxes", "tax", "steuern", "steuer", "stamp duty", "stamp duty reserve tax", "transaction tax",
+              "financial transaction tax", "stempelsteuer", "stempelabgabe", "stamp tax", "gst", "vat", "stt", "mwst",
+              "tob"),
     "fee_currency": ("ibcommissioncurrency", "fee_currency", "fee coin", "commissionasset"),
     "account": (*NEXT["account"], "account_id"),
     "description": ("description", "omschrijving", "beschreibung", "words", "name"),
     "code": ("code", "notes/codes"),
     "detail": ("datadiscriminator", "levelofdetail"),
+    "status": ("order status", "execution status", "transaction status", "status", "state", "auftragsstatus"),
+    "class": ("asset class", "asset category", "asset type", "instrument type", "security type", "product type",
+              "sec type"),
+    "right": ("put/call", "call/put", "call or put", "option type"),
     "venue": ("venue",),
     "rate": ("rate",),
 }  # fmt: skip
@@ -66,9 +80,9 @@ TRANSACTION_SECTIONS = (
 )
 TRANSACTIONS = TableKind(
     {}, RANKED, TRANSACTION_SECTIONS, one_of=("price", "amount"), money=("price", "amount", *FEE_FIELDS), trades=True,
-    several=("fees", "taxes"), word="transactions",
+    several=("fees", "taxes", "amount"), word="transactions",
 )  # fmt: skip
-NET = re.compile(r"net|total \(inclusive", re.IGNORECASE)  # how the name of an amount with its fees in it begins
+NET = re.compile(r"net|gesamt|total \(inclusive", re.IGNORECASE)  # how the name of an amount with its fees in it begins
 GROSS = re.compile(r"gross|principal|proceeds|subtotal", re.IGNORECASE)  # and of one without them
 NEGATIVE_FEES = frozenset(
     ("comm/fee", "comm in usd", "ibcommission", "transactiekosten en/of", "transactiekosten")
@@ -84,6 +98,31 @@ SINGLE, TOTALS = (
 # details of a row: one execution; and what sums or repeats them, of which orders count where there are no executions
 BUY = re.compile(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$", re.IGNORECASE)
 SELL = re.compile(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$", re.IGNORECASE)
+NO_FEE = re.compile(
+    r"id|no\.?|number|#|ref\w*|dates?|time|day|year|month|qty|quantity|shares|units|filled|leaves|cum|balance|price|"
+    r"limit|stop|rate|kurs|multiplier|ratio|factor|strike|account|isin|cusip|sedol|wkn|percent|weight|position|p/?l|"
+    r"gain|loss|profit|result|basis|yield|accrued|bps|code|order|holdings?|saldo|bestand|nummer|nr\.?|menge|anzahl|"
+    r"%|mark|high|low|open|close|last|bid|ask|mid|version|series|line|row|index|seq\w*",
+    re.IGNORECASE,
+)  # words of a column's name, whose number is no cost
+DONE = re.compile(
+    r"(?:fully[ _-]?|vollständig )?(?:filled|executed|done|completed?|settled|success(?:ful)?|confirmed|processed|"
+    r"posted|booked|cleared|paid|ok|ausgeführt|abgerechnet|gebucht|abgeschlossen|uitgevoerd|afgerond)",
+    re.IGNORECASE,
+)  # a status of what was done; every other one may be of an order that was not
+DERIVATIVE = re.compile(
+    r"\b(?:opt|options?|fop|futures?|fut|warrants?|cfds?|optionsschein\w*)\b", re.IGNORECASE
+)  # a class of assets
+RIGHT = re.compile(r"[cp]|calls?|puts?", re.IGNORECASE)  # of an option
+OF_OPTION = re.compile(r"(?<![a-z])to[ _-](?:open|close)(?![a-z])|^[BS]T[OC]$", re.IGNORECASE)  # an action
+EXPIRY, STRIKE = (
+    r"(?:\d{1,2}/\d{1,2}/\d{2,4}|\d{4}-\d\d-\d\d|\d{1,2} ?[a-z]{3} ?'?\d{2,4}|[a-z]{3} \d{1,2},? '?\d{2,4})",
+    r"\$?\d+(?:\.\d+)?",
+)
+IN_OPTION = re.compile(
+    rf"\b{EXPIRY}\s+(?:{STRIKE}\s*(?:c|p|call|put)\b|(?:c|p|call|put)\s+{STRIKE})|^(?:call|put)\b.*\$\d", re.IGNORECASE
+)  # a description with the expiry, the strike and the right of an option
+EXECUTION = re.compile(r"^(?:partial_)?fill$", re.IGNORECASE)  # a row is one, whatever became of the rest of its order
 BUST = re.compile(r"\b(?:trade_?bust|tradecancel|cancel\w*|storno)\b|\(ca\.?\)", re.IGNORECASE)
 CANCELLED = "Ca"  # among the codes of Interactive Brokers
 OF_CASH_FUND = re.compile(r"\b(?:core account|cash sweep|bank sweep)\b", re.IGNORECASE)
@@ -101,4 +140,16 @@ WORDS: Mapping[EntryKind, str] = {
     "deposit": rf"{COMES.pattern}|{GOES.pattern}|transfer|\bJNLC\b|\bACH\b|funds|wire",
 }  # of a kind of cash, the first that fits; money that goes is a withdrawal
 CASH_KINDS = {kind: re.compile(words, re.IGNORECASE) for kind, words in WORDS.items()}
+OF_CASH = re.compile(
+    "|".join(
+        (
+            *(WORDS[kind] for kind in ("tax", "dividend", "interest", "fee")),
+            "deposit|withdraw|einzahlung|auszahlung|storting",
+        )
+    ),
+    re.IGNORECASE,
+)  # an action that moves cash alone, whatever units and price its row has
+OF_UNITS = re.compile(
+    r"reinvest|wiederanlage|transfer|\bstock|\bshares|in kind|drip|scrip", re.IGNORECASE
+)  # one of units
 COSTS: frozenset[EntryKind] = frozenset(("fee", "tax"))

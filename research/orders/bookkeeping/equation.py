@@ -28,6 +28,7 @@ class Terms:
     rate   : amount's currency for one unit of the price's.
     rate_error : fraction by which the digits of the rate that are not written may change it.
     is_net : True or False where its label says that the amount has the fees in it or not; None where it is not clear.
+    others : its other amounts, of which each has all of the fees in it or none.
     odd    : number of assumptions in this way to read the row, beyond what the file states.
     """
 
@@ -40,6 +41,7 @@ class Terms:
     rate: Decimal = ONE
     rate_error: Decimal = NO_AMOUNT
     is_net: bool | None = None
+    others: tuple[Decimal, ...] = ()
     odd: int = 0
 
     @property
@@ -118,7 +120,7 @@ def _fitting(terms: Terms) -> Iterator[tuple[Rank, Solution]]:
         for is_net in (True, False) if cost else (None,):
             worth = amount - side * cost if is_net else amount
             gap = NO_AMOUNT if terms.price is None else abs(worth - terms.worth)
-            if worth <= 0 or gap > terms.rounding:
+            if worth <= 0 or gap > terms.rounding or not _agree(terms, worth, side * cost):
                 continue
             nearness = [HALF * ONE_CENT, HALF * ONE_CENT + terms.worth * terms.rate_error]
             blur = sum(gap > limit for limit in nearness) if terms.price is not None else len(nearness)
@@ -127,6 +129,12 @@ def _fitting(terms: Terms) -> Iterator[tuple[Rank, Solution]]:
             is_exact = blur < len(nearness)
             stated = terms.worth if is_exact and terms.rate == ONE else worth
             yield (blur, terms.odd + changed, against), Solution(terms, stated, fees, is_net, is_exact)
+
+
+def _agree(terms: Terms, worth: Decimal, cost: Decimal) -> bool:
+    """True if each other amount of a row is its worth, with the cost or without it, in either currency."""
+    known = [of / rate for of in (worth, worth + cost) for rate in (ONE, terms.rate)]
+    return all(min(abs(abs(other) - of) for of in known) <= terms.rounding for other in terms.others)
 
 
 def _signed(fees: tuple[Decimal, ...]) -> Iterator[tuple[tuple[Decimal, ...], int]]:

@@ -4,6 +4,7 @@ A row may state its amount in another currency than its price: it is then sold o
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import rounded
 
 NEAR_RATE = Decimal("0.05")  # by which the rate that two amounts imply may differ from that of the portfolio
+OTHER_AMOUNT = "amount "  # begins the names of the columns of amounts after the best one
 WHOLE = frozenset(HUNDREDTHS.values())  # currencies whose prices may be in hundredths
 
 
@@ -40,11 +42,18 @@ class TradeRow:
 
 
 def trade_of(row: Transaction) -> TradeRow:
-    """The trade of a row. Raises DataError as the properties of a row and `Fill` do."""
+    """The trade of a row, a purchase where nothing says the side.
+
+    Raises : DataError as the properties of a row and `Fill` do, and for a row of one's own table and a correction
+             without a side.
+    """
+    if not row.side and (row.is_bust or row.corrects or row.is_own):
+        raise DataError(f"nothing says whether {row.asset} is bought or sold. Name a column side: buy or sell.")
     own = {name: paid for name, (paid, of) in row.fees.items() if of == row.paid_in}
     found = solved(_readings(row, tuple(own.values())))
     doubt = "" if row.is_bust or row.corrects else _against(row) if found else _misfit(row, own)
-    terms = Terms(row.side == "buy", abs(row.units or NO_AMOUNT), _price(row), None, tuple(own.values()), row.priced_in)
+    units, is_bought = abs(row.units or NO_AMOUNT), row.side != "sell"
+    terms = Terms(is_bought, units, _price(row), None, tuple(own.values()), row.priced_in)
     numbers = found or Solution(terms, terms.worth, terms.fees)
     if found is None and terms.price is None:
         raise DataError(f"{doubt}. Give the price, or name the amount net or gross.")
@@ -81,16 +90,27 @@ def _readings(row: Transaction, fees: tuple[Decimal, ...]) -> Iterator[Terms]:
     )
     label = row.table.columns["amount"].label if "amount" in row.table.columns else ""
     is_net = True if NET.match(label) else False if GROSS.match(label) else row.source.is_net
-    plain = Terms(row.side == "buy", units, price, amount, fees, row.priced_in, is_net=is_net)
+    plain = Terms(row.side != "sell", units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
     ways = [plain]
     if amount is not None and part != ONE:
         whole = tuple(fee / part for fee in fees)
-        ways = [replace(plain, amount=amount * by, fees=of, odd=k)
+        ways = [replace(plain, amount=amount * by, fees=of, others=tuple(each * by for each in plain.others), odd=k)
                 for k, (by, of) in enumerate(((part, fees), (part, whole), (ONE, whole), (ONE, fees)))]  # fmt: skip
     elif price is not None and amount is not None and row.money("price")[1] == ONE and row.priced_in in WHOLE:
         ways.append(replace(plain, price=price * HUNDREDTH, odd=1))
     for way in ways:
         yield from _at_rates(row, way)
+
+
+def _others(row: Transaction) -> tuple[Decimal, ...]:
+    """The other amounts of a row, but those whose header states another currency than that of its amount."""
+    columns, found = row.table.columns, []
+    own = columns["amount"].currency if "amount" in columns else ""
+    for name, column in columns.items():
+        if name.startswith(OTHER_AMOUNT) and name != "amount currency" and column.currency in ("", own):
+            with suppress(DataError):  # a text there is no amount
+                found.append(row.amount_of(name))
+    return tuple(of for of in found if of)
 
 
 def _at_rates(row: Transaction, terms: Terms) -> Iterator[Terms]:
@@ -142,14 +162,15 @@ def _misfit(row: Transaction, fees: dict[str, Decimal]) -> str:
     other = next((name for name, of in row.unread() if of and abs(abs(of) - gap) <= ONE_CENT), "")
     fix = f"where {other!r} is a fee, say so: --columns fees={other!r}" if other else ""
     fix = fix or "book it by its name where units, price and fees are right, or dismiss it and write the row anew"
+    more = "".join(f" and {of:,f}" for of in _others(row))
     return (
-        f"units times price are {worth:,.2f} {row.priced_in}, fees are {paid}, and the amount is {amount:,f} "
+        f"units times price are {worth:,.2f} {row.priced_in}, fees are {paid}, and the amount is {amount:,f}{more} "
         f"{row.paid_in}: they fit in no one way, with fees or without; {fix}"
     )
 
 
 def _fill(row: Transaction, numbers: Solution, fees: dict[str, Decimal]) -> Fill:
-    terms, portfolio, moment, side = numbers.terms, row.source.portfolio, row.moment, row.side
+    terms, portfolio, moment, side = numbers.terms, row.source.portfolio, row.moment, row.side or "buy"
     asset, currency, units, price = row.asset, terms.currency, terms.units, numbers.price
     stated = row.amount_of("amount") if terms.price is None else row.amount_of("price")
     content = f"{moment:%Y%m%dT%H%M%S}-{row.account}-{asset}-{side}-{units}-{stated}"

@@ -18,14 +18,20 @@ from research.orders.bookkeeping.columns import (
     CASH_KINDS,
     COMES,
     COSTS,
+    DERIVATIVE,
     FEE_FIELDS,
     GOES,
+    IN_OPTION,
     IN_UTC,
     NO_ID,
     NUMBER_FIELDS,
+    OF_CASH,
     OF_CASH_FUND,
+    OF_OPTION,
+    OF_UNITS,
     OWN_COLUMNS,
     REFUND,
+    RIGHT,
     SELL,
     TRANSACTION_SECTIONS,
     VENUES,
@@ -33,7 +39,7 @@ from research.orders.bookkeeping.columns import (
 )
 from research.orders.bookkeeping.moments import moment_of
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_columns import label_of, money_of
+from research.portfolio.holdings.broker_columns import TRADED, label_of, money_of
 from research.portfolio.holdings.broker_tables import BrokerTable
 from research.portfolio.holdings.cash_entries import CashEntry, EntryKind
 from research.portfolio.holdings.positions import CASH_NAMES, IGNORE_WORD
@@ -171,7 +177,7 @@ class Transaction:
         if self.has(OF_CASH_FUND) or (self.cell("asset").casefold() in CASH_NAMES and self.units):
             return f"cash in its fund, {quoted(self.words[0])}"
         if not self.is_trade and not self.amount_of("amount") and not self.corrects:
-            return "no amount, and no units with a price"
+            return "no amount" if self.moves_cash else "no amount, and no units with a price"
         return ""
 
     @property
@@ -184,10 +190,26 @@ class Transaction:
 
     @property
     def is_trade(self) -> bool:
-        """True if it has units and a price, or units and an amount for which it says that they are bought or sold."""
-        if not self.units:
+        """True if it has units, and a price or, where it is bought or sold or of no known kind, an amount of an asset.
+
+        A row whose action moves cash alone, such as a dividend, may state the units and the price by which it is paid.
+        """
+        if not self.units or self.moves_cash:
             return False
-        return self.amount_of("price") is not None or (self.has(BUY) != self.has(SELL) and bool(self.cell("amount")))
+        if self.amount_of("price") is not None:
+            return True
+        return bool(self.cell("amount")) and (self.has(BUY) != self.has(SELL) or self.is_unknown)
+
+    @property
+    def moves_cash(self) -> bool:
+        """True if its words name an amount of cash, and no purchase, sale or move of units."""
+        return self.has(OF_CASH) and not (self.has(BUY) or self.has(SELL) or self.has(OF_UNITS))
+
+    @property
+    def is_unknown(self) -> bool:
+        """True of an amount of an asset that no word calls cash: with units it is a trade without a side."""
+        is_asset = self.asset in self.source.portfolio.market.assets
+        return is_asset and self.kind == "other" and bool(self.amount_of("amount"))
 
     @property
     def is_bust(self) -> bool:
@@ -200,7 +222,8 @@ class Transaction:
             raise DataError(f"{shifted}. Put numbers with separators of thousands into quotes.")
         lacking = [name for name in ("units", "price") if not self.cell(name)]
         lacking = [*([] if self.asset else ["asset"]), *lacking]
-        if lacking and not self.corrects and not self.is_trade and self.has(BUY) != self.has(SELL):
+        says_trade = self.has(BUY) != self.has(SELL) or (self.is_unknown and any(map(TRADED.fullmatch, self.row[1])))
+        if lacking and not self.corrects and not self.is_trade and says_trade:
             raise DataError(
                 f"a trade without {' and '.join(lacking)}. Say which column has it: --columns (docs/book.md)."
             )
@@ -245,8 +268,20 @@ class Transaction:
 
     @property
     def asset(self) -> str:
-        """The asset, or the currency that is exchanged; the broker's symbol where it is none."""
-        return self._line[0]
+        """The asset, or the currency that is exchanged; the broker's symbol where it is none.
+
+        An option, a future or a warrant is none of its underlying: it goes by its description.
+        """
+        return self.derivative or self._line[0]
+
+    @property
+    def derivative(self) -> str:
+        """The words for an option, a future or a warrant, as the file or the user names it; "" for what is none."""
+        stated, texts = self.cell("class"), (self.cell("description"), self.cell("asset"))
+        of_class = DERIVATIVE.search(stated) if stated else self.has(OF_OPTION) or any(map(IN_OPTION.search, texts))
+        if self.is_own or not (of_class or RIGHT.fullmatch(self.cell("right"))):
+            return ""
+        return self.source.names.of(texts[0] or f"{stated} {texts[1]}".strip())
 
     @property
     def _line(self) -> tuple[str, str]:
@@ -313,7 +348,7 @@ class Transaction:
 
     @property
     def side(self) -> str:
-        """Buy or sell, by its words, else by the signs of units and amount. Raises DataError where none says it."""
+        """Buy or sell, by its words, else by the signs of units and amount; "" where none says it."""
         buys, sells = self.has(BUY), self.has(SELL)
         if not buys and not sells:  # in words
             buys, sells = (bool(word.match(self.cell("description"))) for word in (BUY, SELL))
@@ -321,11 +356,7 @@ class Transaction:
             return "buy" if buys else "sell"
         if (self.units or 0) < 0:
             return "sell"
-        if (self.amount_of("amount") or 0) < 0:
-            return "buy"
-        raise DataError(
-            f"nothing says whether {self.cell('asset')} is bought or sold. Name a column side: buy or sell."
-        )
+        return "buy" if (self.amount_of("amount") or 0) < 0 else ""
 
     @property
     def signs_of_fees(self) -> Iterator[tuple[str, bool]]:
@@ -380,9 +411,9 @@ class Transaction:
 
     @property
     def shows_signs(self) -> bool:
-        """True if it shows that money which goes is below zero in its file."""
+        """True if it shows that money which goes is below zero in its file; interest, of either sign, shows nothing."""
         is_below = (self.amount_of("amount") or 0) < 0
-        return is_below and (self.side == "buy" if self.is_trade else self.is_outflow or self.kind == "interest")
+        return is_below and (self.side == "buy" if self.is_trade else self.is_outflow)
 
     @property
     def doubt(self) -> str:

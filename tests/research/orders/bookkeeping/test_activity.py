@@ -315,7 +315,6 @@ def test_mistakes_are_told_with_their_rows_all_at_once(tmp_path: Path, portfolio
         "row 2: '2022-13-30' is no day and no moment",
         "row 3: units is '1x'. Write a plain number",
         "row 4: fill '20221230T120000--AGG-buy-1-0' of 'AGG': price is '0'",
-        "row 5: nothing says whether AGG is bought or sold. Name a column side",
         "row 6: '' is no day and no moment",
         "row 8: the row has another number of cells than the header of row 1. Put numbers with separators",
     ):
@@ -337,14 +336,14 @@ def test_a_row_whose_numbers_do_not_fit_is_listed_with_the_column_that_may_be_a_
 ) -> None:
     head, row = "Date,Action,Symbol,Quantity,Price,{},Amount\n", "2023-01-03,Buy,AGG,100,97.4,4.95,-9744.95\n"
     assert read(tmp_path, head.format("Commission") + row, portfolio).doubts == {}
-    (why,) = read(tmp_path, head.format("Courtage") + row, portfolio).doubts.values()
+    (why,) = read(tmp_path, head.format("Handling") + row, portfolio).doubts.values()
     assert (
         "units times price are 9,740.00 USD, fees are none, and the amount is -9,744.95 USD: they fit in no one way"
         in why
     )
-    assert why.endswith("where 'Courtage' is a fee, say so: --columns fees='Courtage'")
-    said = Reading(columns={"fees": "Courtage"})
-    assert trades(read(tmp_path, head.format("Courtage") + row, portfolio, said))[0][-1] == {"fees": "4.95"}
+    assert why.endswith("where 'Handling' is a fee, say so: --columns fees='Handling'")
+    said = Reading(columns={"fees": "Handling"})
+    assert trades(read(tmp_path, head.format("Handling") + row, portfolio, said))[0][-1] == {"fees": "4.95"}
 
 
 def test_a_split_is_left_aside_and_cash_of_an_unknown_kind_is_proposed(tmp_path: Path, portfolio: Portfolio) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from foundation.errors import DataError
 from research.orders.booking import open_book
 from research.orders.bookkeeping.activity import Activity, read_activity
 from research.orders.bookkeeping.equation import Terms, rate_error, solved
@@ -130,7 +131,7 @@ def test_signs_and_net_or_gross_follow_from_the_numbers(
 
 @pytest.mark.parametrize(("cells", "why"), [
     ({"Amount": "-974"}, "times price are 9,740.00 USD, fees are none, and the amount is -974 USD: they fit in no"),
-    ({"Amount": "-9744.95", "Courtage": "4.95"}, "where 'Courtage' is a fee, say so: --columns fees='Courtage'"),
+    ({"Amount": "-9744.95", "Handling": "4.95"}, "where 'Handling' is a fee, say so: --columns fees='Handling'"),
     ({"Quantity": "-100"}, "it is bought, and its units are -100: say whether it was cancelled, or sold"),
     ({"Amount": "-7600", "Currency (Total)": "CHF"}, "they fit in no one way"),
     ({"Amount": "-9027.03", "Exchange Rate": "0.9268", "Currency (Total)": "CHF"}, "it is paid in CHF: state cash in"),
@@ -147,6 +148,130 @@ def test_a_row_that_does_not_fit_is_listed_and_books_nothing(
     assert (again.holders, [each.why for each in again.open_items]) == (book.holders, [item.why])
     assert with_clear_items(again, sent)[1] == ()
     assert with_item(again, sent, item.name).open_items == ()
+
+
+BUY_AGG = "2022-12-30,AGG,Buy,100,97.40"
+PP = "Datum;Typ;Wertpapier;ISIN;Symbol;Stück;Kurs;Betrag;Gebühren;Steuern;Gesamtpreis\n"
+FILES: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "status": (
+        f"""\
+Date,Symbol,Side,Qty,Price,Commission,Amount,Status
+{BUY_AGG},4.95,-9744.95,Filled
+{BUY_AGG},4.95,-9744.95,
+2022-12-30,AGG,Buy,100,40,4.95,-4004.95,Cancelled
+2022-12-30,SPY,Sell,100,383.5,4.95,38345.05,Rejected
+2022-12-30,SPY,Sell,100,,,,EXPIRED
+2022-12-30,SPY,Sell,100,383.5,4.95,38345.05,halb
+""",
+        "-19489.90",
+        ("its status is 'Cancelled'", "its status is 'Rejected'", "its status is 'EXPIRED'", "its status is 'halb'"),
+    ),
+    "order status": (
+        f"Date,Symbol,Side,Qty,Price,Order Status\n{BUY_AGG},FILLED\n{BUY_AGG},OPEN\n{BUY_AGG},pending_new\n",
+        "-9740.00",
+        ("its status is 'OPEN'", "its status is 'pending_new'"),
+    ),
+    "status in German": (
+        "Datum;Symbol;Seite;Stück;Kurs;Status\n30.12.2022;AGG;Kauf;100;97,40;ausgeführt\n"
+        "30.12.2022;AGG;Kauf;100;97,40;storniert\n",
+        "-9740.00",
+        ("its status is 'storniert'",),
+    ),
+    "brokerage": (f"Date,Symbol,Side,Quantity,Price,Brokerage\n{BUY_AGG},4.95\n", "-9744.95", ()),
+    "several costs": (
+        f"Date;Symbol;Side;Quantity;Price;Brokerage;Stamp duty\n{BUY_AGG.replace(',', ';')};4.95;0.50\n",
+        "-9745.45",
+        (),
+    ),
+    "costs of three names": (
+        f"Date,Symbol,Side,Quantity,Price,Commission,GST,Clearing fee\n{BUY_AGG},4.95,0.5,0.1\n",
+        "-9745.55",
+        (),
+    ),
+    "a cost of an unknown name": (
+        f"Date,Symbol,Side,Quantity,Price,Handling,Order No,Limit Price\n{BUY_AGG},4.95,77,98\n{BUY_AGG},,78,98\n"
+        f"{BUY_AGG},0.00,79,98\n",
+        "-19480.00",
+        ("'Handling' is 4.95, and may be a cost: where it is one, say so: --columns fees='Handling'",),
+    ),
+    "gross and net of Portfolio Performance": (
+        f"{PP}2022-12-30T10:00;Kauf;iShares;;AGG;100;97,40;9.740,00;4,95;0,00;9.744,95\n"
+        "2022-12-30T10:01;Kauf;iShares;;AGG;100;97,40;9.740,00;4,95;7,00;9.751,95\n",
+        "-19496.90",
+        (),
+    ),
+    "an amount that no solution explains": (
+        f"{PP}2022-12-30T10:00;Kauf;iShares;;AGG;100;97,40;9.700,00;4,95;0,00;9.744,95\n",
+        "0",
+        ("the amount is 9,744.95 and 9,700 USD: they fit in no one way",),
+    ),
+    "gross and net in English": (
+        "Date,Type,Security,ISIN,Symbol,Shares,Quote,Amount,Fees,Taxes,Net Transaction Value\n"
+        '2022-12-30T10:00,Buy,iShares,,AGG,100,97.40,"9,740.00",4.95,7.00,"9,751.95"\n',
+        "-9751.95",
+        (),
+    ),
+    "negative interest among unsigned outflows": (
+        "id,moment,kind,amount,currency\n1,2022-12-30,deposit,5000,USD\n2,2022-12-30,interest,-20,USD\n"
+        "3,2022-12-30,fee,12.50,USD\n4,2022-12-30,withdrawal,300,USD\n",
+        "4667.50",
+        (),
+    ),
+    "a negative fee among signed outflows": (
+        "id,moment,kind,amount,currency\n1,2022-12-30,fee,-2,USD\n2,2022-12-30,fee,12.50,USD\n",
+        "10.50",
+        (),
+    ),
+    "a dividend with units and a price": (
+        "Action,Time,Ticker,No. of shares,Price / share,Total,ID\n"
+        "Market buy,2022-12-30 15:00:00,AGG,100,97.40,9740,E1\n"
+        "Dividend (Ordinary),2022-12-30 16:00:00,SPY,100,0.5,42.50,\n",
+        "-9740.00",
+        ("the broker states no id of it",),
+    ),
+    "a row without a side": (
+        f"Date,Symbol,Side,Quantity,Price\n{BUY_AGG}\n2022-12-30,AGG,Perhaps,100,97.40\n",
+        "-9740.00",
+        ("nothing says whether AGG is bought or sold. Name a column side",),
+    ),
+    "an unknown column of the side": (
+        "Date,Symbol,Vorfall,Quantity,Amount\n2022-12-30,AGG,Kauf,100,9740\n",
+        "0",
+        ("nothing says whether AGG is bought or sold. Name a column side",),
+    ),
+    "the side in German": ("Date,Symbol,Kauf/Verkauf,Quantity,Price\n2022-12-30,AGG,Kauf,100,97.4\n", "-9740.00", ()),
+    "options beside shares": (
+        "Date,Action,Symbol,Description,Quantity,Price,Fees,Asset Class\n2022-12-30,Buy,AGG,iShares,100,97.40,,ETF\n"
+        "2022-12-30,Buy to Open,AGG,AGG 03/20/2023 30.00 C,1,119.00,0.66,\n"
+        "2022-12-30,BTO,AGG,iShares,1,119.00,0.66,\n"
+        "2022-12-30,Buy,AGG,iShares,1,119.00,0.66,OPT\n"
+        "2022-12-30,Buy,AGG,CALL (AGG) ISHARES MAR 20 23 $30 (100 SHS),1,119.00,0.66,\n",
+        "-9740.00",
+        4 * ("an option, a future or a warrant, and no unit of AGG",),
+    ),
+}  # a file, the cash that it moves, and why its other rows are listed
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_rows_that_may_be_no_fill_are_listed_beside_those_that_are_booked(
+    sent: Portfolio, tmp_path: Path, name: str
+) -> None:
+    text, cash, whys = FILES[name]
+    path, book = tmp_path / "file.csv", open_book(sent, "desk")
+    path.write_text(text)
+    after = with_activity(book, sent, read_activity(path, sent, Reading(zone="Europe/Berlin")), {})
+    listed = [*(item.why for item in after.book.open_items), *after.notes]
+    assert after.book.holders[0].cash["USD"] - book.holders[0].cash["USD"] == Decimal(cash), listed
+    assert [why for why in whys if not any(why in each for each in listed)] == [], listed
+    assert len(after.book.open_items) + len([each for each in after.notes if "row" in each]) == len(whys), listed
+    assert with_clear_items(after.book, sent)[0].holders == after.book.holders
+
+
+def test_a_trade_in_words_without_units_is_no_amount_of_cash(sent: Portfolio, tmp_path: Path) -> None:
+    for column in ("Event", "Vorfall"):
+        row = {"Date": "2022-12-30", "Symbol": "AGG", column: "Buy 100 @ 97.40 USD", "Amount": "-9740"}
+        with pytest.raises(DataError, match="a trade without units and price"):
+            read(tmp_path, row, sent)
 
 
 def test_an_amount_within_the_rounding_of_its_price_is_not_taken_for_net_or_gross_by_chance() -> None:
