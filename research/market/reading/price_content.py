@@ -32,6 +32,7 @@ LEAST_LOG, MOST_LOG, LARGEST_LOG, CALM = 2.5, 7.5, 12.0, 0.006  # of 12, 1,800 a
 MOVES_OF_SHARES = 0.006, 0.06  # deviation of a daily return
 OF_BONDS = 0.0008  # the same of each column in a table of these alone, with five decimals or more
 LARGEST_SMALL, JUMPING = 31, 0.25  # a day of a month; log move of a small whole number that no price of it makes
+PLAIN_PRICES = 0.05, 1e5  # currency, between which a number that stays may be a price
 TICKS_OUT = 5.0  # times the ninth decile of moves, past which a move is a wrong tick or a split
 BOTH_WAYS, AVERAGED = 0.1, 0.65  # share of moves up, and of moves down; correlation of a move with the one before
 ONE_UNIT = 0.001  # slope from one, within which two columns are in one unit: funds at a constant distance
@@ -199,7 +200,8 @@ def _other(values: Array, others_move: bool) -> str:
     logs = np.log(values)
     moves = np.diff(logs)
     if not moves.any():
-        return "" if np.log10(values[0]) % 1.0 == 0.0 or not others_move else f"it is {values[0]:g} on all rows"
+        is_price = PLAIN_PRICES[0] <= values[0] <= PLAIN_PRICES[1]  # as of a share that is halted
+        return "" if is_price or not others_move else f"it is {values[0]:g} on all rows"
     if _is_wild(_calmed(logs)):
         return f"it returns to its mean within days, and moves by {percent(float(np.std(moves)), 0)} a row"
     is_small = (values == np.round(values)).all() and values.max() <= LARGEST_SMALL
