@@ -74,7 +74,7 @@ def test_a_schedule_of_least_cost_and_risk_needs_an_impact_and_sends_more_at_fir
 def test_rows_that_are_weeks_give_the_volatility_of_a_session(desk: Any) -> None:
     """A week is 252/52 sessions; half of the order bears the risk of half a session."""
     days = pd.date_range("2021-01-06", "2022-12-28", freq="W-WED")
-    swings = 100.0 * np.where(np.arange(len(days)) % 2, 1.02, 1.0)[::-1]
+    swings = 80.0 * np.where(np.arange(len(days)) % 2, 1.02, 1.0)[::-1]
     frame = pd.DataFrame({"A": swings, "B": 50.0 + np.arange(len(days)) % 3}, index=days)
     weekly = market_from_frame(frame, quotes=frame)
     portfolio = replace(
@@ -85,6 +85,6 @@ def test_rows_that_are_weeks_give_the_volatility_of_a_session(desk: Any) -> None
     made = make_ticket(trade_list(portfolio, Threshold(portfolio.strategic, 0.0)))
     order = made.orders[0]
     found = made.slices[order.client_order_id]
-    deviation = weekly.returns[-63:, 0].std(ddof=1) * 100.0 / np.sqrt(252 / 52)
+    deviation = weekly.returns[-63:, 0].std(ddof=1) * 80.0 / np.sqrt(252 / 52)
     assert order.asset == "A"
     assert found.risk == pytest.approx(deviation * found.slices[1][1] * np.sqrt(0.5), rel=1e-5)

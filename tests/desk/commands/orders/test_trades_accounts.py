@@ -200,6 +200,6 @@ def test_what_is_known_of_the_prices_of_a_model_stands_beside_its_lists(file: Pa
         opened.write("\nprices_ok: [SPY]\n")
     said = list_accounts(asked, tmp_path / "o.csv")
     assert said.failed == 0
-    assert "\ndesk.yaml: SPY moved by more than 40 % on 1 session" in said.text
+    assert "\ndesk.yaml: SPY on 2022-12-29 is worth" in said.text
     assert "\ndesk.yaml: The last close of SPY, of 2022-12-29, 3,834.4, is +893 % from" in said.text
-    assert said.text.index("The last close of SPY") < said.text.index("SPY moved by more")
+    assert said.text.index("The last close of SPY") < said.text.index("SPY on 2022-12-29 is")
