@@ -23,7 +23,7 @@ WEAK = frozenset(("value", "first", "last", "latest", "max", "min"))  # fields t
 IN_PER_CENT = re.compile(r"(?:(?<![0-9])(?<![0-9] )%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
 CODED = re.compile(r"_|[0-9]")  # in a name that a programme made
 FIGURES_ALONE = frozenset(
-    "vwap sigma cumfactor cfacpr adj stoch bb macd rsi sma ema ewma int cap bid ask eps spread".split(" ")  # noqa: SIM905
+    "line seq vwap sigma cumfactor cfacpr adj stoch bb macd rsi sma ema ewma int cap bid ask eps spread".split(" ")  # noqa: SIM905
 )  # words of no asset's name
 WORDS = re.compile(r"[^\W\d_]{2,}")
 ADJUSTED = re.compile(
