@@ -13,7 +13,7 @@ import pandas as pd
 from foundation.arguments import cut, one_of
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
-from foundation.names import ASSET_FIX, asset_fault
+from foundation.names import ASSET_FIX
 from foundation.paper.text_tables import text_table
 from foundation.table_files import quoted
 from research.market.currency import SIGNS, is_currency
@@ -29,6 +29,7 @@ from research.market.reading.price_shapes import (
     PRICES,
     PriceColumn,
     PriceShape,
+    imported_fault,
     name_of_one,
     refuse_table,
     shape_of,
@@ -254,7 +255,7 @@ def _ids(cells: Cells) -> list[str]:
     """(R,) the asset of each row."""
     names = [f"{name:.0f}" if isinstance(name, float) else str(name) for name in cells.entries]
     for name in dict.fromkeys(names):
-        if wrong := asset_fault(name):
+        if wrong := imported_fault(name):
             cells.refuse(names.index(name), f"the name of an asset {wrong}", ASSET_FIX)
     return names
 

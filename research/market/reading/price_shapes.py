@@ -270,7 +270,12 @@ def _unit(label: str) -> tuple[str, str]:
     return label, ""
 
 
+def imported_fault(name: str) -> str:
+    """The fault that keeps a text of a table from being the name of an asset, "" if there is none."""
+    return asset_fault(name) or ("has a quote" if '"' in name else "")
+
+
 def _id(grid: Grid, name: str) -> str:
-    if wrong := asset_fault(name):
+    if wrong := imported_fault(name):
         refuse_table(grid, f"the name of an asset {wrong}", name, ASSET_FIX)
     return name
