@@ -128,8 +128,9 @@ class Signals:
                 "mean: `empty: zero`, the weight zero, or `empty: no_order`, nothing is traded on these days."
             )
         if self.empty == "no_order" and empty.any():
-            t = int(np.argmax(empty.any(axis=1) & ~empty.all(axis=1)))
-            if empty[t].any() and not empty[t].all():
+            some = empty.any(axis=1) & ~empty.all(axis=1)
+            if some.any():
+                t = int(np.argmax(some))
                 found = f"{int(empty[t].sum())} of {len(empty[t])}"
                 raise DataError(
                     f"some weights of {table.days[t]} are empty ({table.row(t)}): found {found}. A row of orders has a "

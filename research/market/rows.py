@@ -57,12 +57,17 @@ def price_rows(
     texts = {"asset_id": asset_id, "currency": codes, "source": source}
     columns: dict[str, Any] = {name: np.broadcast_to(np.asarray(given[name], dtype=float), count) for name in NUMBERS}
     columns |= {name: _repeated(text, count) for name, text in texts.items()}
-    if hundredths := set(codes.ravel().tolist()) & HUNDREDTHS.keys():
-        columns |= {name: columns[name] * np.where(np.isin(codes, [*hundredths]), 0.01, 1.0) for name in PER_UNIT}
+    if set(codes.ravel().tolist()) & HUNDREDTHS.keys():
+        columns |= {name: columns[name] * units_of(codes) for name in PER_UNIT}
         columns["currency"] = [HUNDREDTHS.get(code, code) for code in columns["currency"].tolist()]
     columns["session"] = days.astype("datetime64[s]")
     columns["fetched_at"] = np.full(count, fetched_at.astype("datetime64[us]"))
     return checked_rows(pd.DataFrame({name: columns[name] for name in ROW_COLUMNS}), source)
+
+
+def units_of(codes: ArrayLike) -> Array:
+    """Units of currency, of the shape of the codes, for one of a number in their currencies: 0.01 for hundredths."""
+    return np.where(np.isin(np.asarray(codes, dtype=object), [*HUNDREDTHS]), 0.01, 1.0)
 
 
 def checked_rows(rows: pd.DataFrame, where: str) -> pd.DataFrame:

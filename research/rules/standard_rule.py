@@ -153,18 +153,18 @@ class StandardRule(CompiledRule):
         """(T,) true on the days on which the rule is asked."""
         return scheduled(days, self.schedule, calendar, self.offset)
 
-    def _asked_on(self, market: Market) -> Mask:
-        """The same on all days of a market with an order, which keeps the days of a schedule for other rules."""
+    def _asked_on(self, world: Market | Past) -> Mask:
+        """The same on all days with an order of a market, which keeps the days of a schedule for other rules."""
         if type(self)._asked is StandardRule._asked:
-            asked = market.scheduled(self.schedule, self.offset)
+            asked = world.scheduled(self.schedule, self.offset)
         else:
-            asked = self._asked(market.days, market.calendar)
-        return self._with_orders(asked, market.days)
+            asked = self._asked(world.days, world.calendar)
+        return self._with_orders(asked, world.days)
 
     def _is_asked(self, past: Past) -> bool:
         """The same on the last day of a past."""
         if days_with_orders(held_by(self), past.days) is not None:
-            return bool(self._with_orders(self._asked(past.days, past.calendar), past.days)[-1])
+            return bool(self._asked_on(past)[-1])
         if type(self)._asked is StandardRule._asked:
             return bool(past.scheduled(self.schedule, self.offset)[-1])
         return bool(self._asked(past.days[-2:], past.calendar)[-1])

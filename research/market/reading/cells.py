@@ -44,10 +44,13 @@ class Cells:
     lines: Sequence[int]
     entries: Any
 
+    def entry(self, row: int) -> Any:
+        """One entry."""
+        return self.entries.iloc[row] if isinstance(self.entries, pd.Series) else self.entries[row]
+
     def refuse(self, row: int, what: str, fix: str) -> NoReturn:
         """Raise DataError for a cell, with its place and value."""
-        values = self.entries
-        found = values.iloc[row] if isinstance(values, pd.Series) else values[row]
+        found = self.entry(row)
         found = found.item() if isinstance(found, np.generic) else found
         raise DataError(fault(self.file, self.lines[row], self.label, what, found, fix))
 

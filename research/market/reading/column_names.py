@@ -1,7 +1,8 @@
 """The names of columns of tables of prices, as `grids.plain` writes them, in the languages in which people export them.
 
 Of several names of one field the first that a table has is taken. A figure is no price of an asset: its words make up
-the name of such a column, or stand behind the name of an asset.
+the name of such a column, or stand behind the name of an asset; those alone are in no name of an asset, and those last
+end the name of a figure, whatever stands before. Weak names of fields are words in names of assets, too.
 """
 
 NAMES = """
@@ -40,6 +41,10 @@ figure: adj, adjusted, adjustflag, alpha, amount, ask, atr, ausgabepreis, averag
   timestamp, total, trades, transactions, turnover, umsatz, upper, var, variation, variazione,
   veranderung, vol, volatility, vwap, weekday, weight, weights, wma, wochentag, year, yield,
   yyyymmdd, zmiana, zscore, 成交额, 振幅, 换手率, 涨跌幅, 涨跌额
+figure alone: line, seq, vwap, sigma, cumfactor, cfacpr, adj, stoch, bb, macd, rsi, sma, ema, ewma, int,
+  cap, bid, ask, eps, spread
+figure last: rate, yield, bid, ask, vwap
+weak: value, first, last, latest, max, min
 """
 
 
@@ -51,4 +56,5 @@ def _listed() -> dict[str, tuple[str, ...]]:
 
 FIELDS = _listed()
 DATES, ASSETS, FIGURES = FIELDS.pop("date"), FIELDS.pop("asset"), frozenset(FIELDS.pop("figure"))
+FIGURES_ALONE, LAST_WORDS, WEAK = (frozenset(FIELDS.pop(name)) for name in ("figure alone", "figure last", "weak"))
 FIELD_OF = {name: (field, rank) for field, names in FIELDS.items() for rank, name in enumerate(names)}

@@ -19,6 +19,7 @@ import pandas as pd
 from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError
 from research.market.calendars import Days, sessions
+from research.market.notes import Note
 from research.market.reading.cells import Cells
 from research.market.rows import FIRST_DAY, LAST_DAY
 
@@ -79,6 +80,10 @@ class ReadDays(NamedTuple):
     days: Days
     form: str
     said: tuple[str, ...] = ()
+
+    def facts(self, file: str) -> tuple[Note, ...]:
+        """Notes of what was taken for a day in a file, which are no warnings."""
+        return tuple(Note(f"{file}: {said}.") for said in self.said)
 
 
 class _Stamp(NamedTuple):

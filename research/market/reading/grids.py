@@ -76,8 +76,8 @@ class Grid:
         """The grid without rows below the last date, such as of averages, and columns that count rows; notes say so."""
         at, notes = self.dates_at, list(self.notes)
         kept = len(self.columns[at].lines)
-        dates = self.columns[at].entries
-        while kept > 1 and isinstance(last := _entry(dates, kept - 1), str) and _closes(last, self.columns, kept - 1):
+        dates = self.columns[at]
+        while kept > 1 and isinstance(last := dates.entry(kept - 1), str) and _closes(last, self.columns, kept - 1):
             kept -= 1
             notes.append(
                 f"{self.name}, row {self.columns[at].lines[kept]}: the row {cut(last)!r} has no date: left out."
@@ -295,24 +295,20 @@ def _is_empty(column: Any) -> bool:
     return bool(column.isna().all()) if isinstance(column, pd.Series) else not any(cell != "" for cell in column)
 
 
-def _entry(entries: Any, row: int) -> Any:
-    return entries.iloc[row] if isinstance(entries, pd.Series) else entries[row]
-
-
 def _begins_with_day(cells: Cells) -> bool:
     """True for a column of which the first and the last cell read as days."""
     count = len(cells.lines)
-    return count > 0 and reads_as_day(_entry(cells.entries, 0)) and reads_as_day(_entry(cells.entries, count - 1))
+    return count > 0 and reads_as_day(cells.entry(0)) and reads_as_day(cells.entry(count - 1))
 
 
 def _is_short(cells: Cells) -> bool:
     """True for a column that begins with a number of few digits, which is rarely a day."""
-    return len(str(_entry(cells.entries, 0)).partition(".")[0]) < len("20240102")
+    return len(str(cells.entry(0)).partition(".")[0]) < len("20240102")
 
 
 def _has_dates(cells: Cells) -> bool:
     """True for a column that begins with a date, which a number of a row or of an asset is not."""
-    first = _entry(cells.entries, 0) if len(cells.lines) else ""
+    first = cells.entry(0) if len(cells.lines) else ""
     return reads_as_day(first) and not re.fullmatch(r"[0-9.]*", str(first)[:7])
 
 
@@ -320,7 +316,7 @@ def _closes(first: str, columns: Sequence[Cells], row: int) -> bool:
     """True if a row below the dates is none of data: a word in place of its date, or a sentence with nothing beside."""
     if not first or reads_as_day(first):
         return False
-    alone = sum(_entry(cells.entries, row) not in ("", None) for cells in columns) == 1
+    alone = sum(cells.entry(row) not in ("", None) for cells in columns) == 1
     return alone or (not re.search("[0-9]", first) and bool(re.search(r"[^\W\d_]{2}", first)))
 
 

@@ -13,18 +13,13 @@ from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted
 from research.market.currency import CURRENCIES
 from research.market.reading.cells import Cells
-from research.market.reading.column_names import ASSETS, DATES, FIELD_OF, FIGURES
+from research.market.reading.column_names import ASSETS, DATES, FIELD_OF, FIGURES, FIGURES_ALONE, LAST_WORDS, WEAK
 from research.market.reading.grids import TABLES, Grid, plain
 from research.market.rows import HUNDREDTHS
 
 BAR_LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
-LAST_WORDS = frozenset(("rate", "yield", "bid", "ask", "vwap"))  # of names of figures, whatever stands before them
-WEAK = frozenset(("value", "first", "last", "latest", "max", "min"))  # fields that are words in names of assets
 IN_PER_CENT = re.compile(r"(?:(?<![0-9])(?<![0-9] )%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
 CODED = re.compile(r"_|[0-9]")  # in a name that a programme made
-FIGURES_ALONE = frozenset(
-    "line seq vwap sigma cumfactor cfacpr adj stoch bb macd rsi sma ema ewma int cap bid ask eps spread".split(" ")  # noqa: SIM905
-)  # words of no asset's name
 WORDS = re.compile(r"[^\W\d_]{2,}")
 ADJUSTED = re.compile(
     r"adj(?!\w*flag)|ajust|aggiust|bereinigt|rettific|skoryg|調整|复权"

@@ -8,7 +8,7 @@ import numpy as np
 from foundation.arrays import Array
 from foundation.errors import DataError
 from research.market.notes import Note
-from research.market.reading.adjusted_closes import ADJUSTMENTS, TableBars, as_quoted
+from research.market.reading.adjusted_closes import ADJUSTMENTS, as_quoted
 from research.market.reading.grids import Grid
 from research.market.reading.price_import import (
     PriceTable,
@@ -17,9 +17,9 @@ from research.market.reading.price_import import (
     stated_currency,
     table_bars,
 )
-from research.market.reading.price_shapes import PRICES, refuse_table
+from research.market.reading.price_shapes import PRICES
 from research.market.reading.tables import Table, wide_table
-from research.market.rows import BARS, HUNDREDTHS, PER_UNIT, growth
+from research.market.rows import BARS, HUNDREDTHS, PER_UNIT, growth, units_of
 
 NO_QUOTES = (
     "What the closes of {} are adjusted for is not stated: they are taken for total-return closes, which give returns "
@@ -60,10 +60,13 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
     Raises : DataError as `read_price_table`, `as_quoted` and `wide_table`.
     """
     table = read_price_table(grid)
-    facts = tuple(Note(f"{grid.name}: {said}.") for said in table.days.said)
     columns = table.shape.columns
     left = not table.shape.is_wide and table.shape.left
-    notes = (*table.notes, *facts, *([Note(f"{grid.name}: {table.shape.finding}.", warning=True)] if left else []))
+    notes = (
+        *table.notes,
+        *table.days.facts(grid.name),
+        *([Note(f"{grid.name}: {table.shape.finding}.", warning=True)] if left else []),
+    )
     if table.shape.is_wide:
         names = tuple(column.asset for column in columns)
         numbers = [values for values, _ in table.numbers]
@@ -72,17 +75,18 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
             for column, (_, unit) in zip(columns, table.numbers, strict=True)
             if (code := stated_currency(column, unit, None))
         }
-        numbers = [values * _unit(codes.get(name, "")) for name, values in zip(names, numbers, strict=True)]
+        numbers = [values * units_of(codes.get(name, "")) for name, values in zip(names, numbers, strict=True)]
         prices = wide_table(table.shape.dates, table.days, names, numbers, notes, fewest)
         return PriceTables(prices, currency=_whole(codes), notes=notes)
     return _of_bars(table, notes, fewest)
 
 
-def prices_alone(grid: Grid, fewest: int = 2) -> Table:
-    """The one table of a table of quotes. Raises DataError as `price_tables` does, and for one of several fields."""
-    tables = price_tables(grid, fewest)
+def prices_alone(tables: PriceTables) -> Table:
+    """The one table of a table of quotes. Raises DataError for one of several fields."""
     if tables.quotes is not None or tables.volumes is not None:
-        refuse_table(grid, "bars in place of one price of each asset", "", "Give a wide table of closes.")
+        raise DataError(
+            f"{tables.prices.source}: bars in place of one price of each asset. Give a wide table of closes."
+        )
     return tables.prices
 
 
@@ -90,7 +94,7 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTa
     """The tables of a long table, of bars, and of fields above assets."""
     bars = one_a_session(table_bars(table, None))
     bars = bars.having(
-        **{name: bars.numbers[name] * _units(bars) for name in bars.numbers if name in (*PER_UNIT, "total")}
+        **{name: bars.numbers[name] * units_of(bars.currency) for name in bars.numbers if name in (*PER_UNIT, "total")}
     )
     for name in PRICES:
         if name in bars.numbers:
@@ -136,15 +140,6 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTa
         splits=panel(numbers["split"], "Stock Splits") if (numbers["split"] != 1.0).any() else None,
         bars={name: panel(numbers[name], name.capitalize()) for name in BARS[:3] if name in numbers},
     )
-
-
-def _unit(code: str) -> float:
-    return 0.01 if code in HUNDREDTHS else 1.0
-
-
-def _units(bars: TableBars) -> Array:
-    """(R,) units of currency for one of the numbers per unit."""
-    return np.where(np.isin(bars.currency, list(HUNDREDTHS)), 0.01, 1.0)
 
 
 def _whole(codes: Mapping[str, str]) -> dict[str, str]:

@@ -93,7 +93,7 @@ def market_from_frame(
     ([[0.0, 0.0], [0.01, 0.0], [-0.0099, 0.02]], [False, True, True])
     """
     given = {
-        "quotes": None if quotes is None else prices_alone(frame_grid(quotes, f"{name} (quotes)")),
+        "quotes": None if quotes is None else prices_alone(price_tables(frame_grid(quotes, f"{name} (quotes)"))),
         "volumes": None if volumes is None else table_of(volumes, f"{name} (volumes)"),
         "bars": {bar: table_of(table, f"{name} ({bar})") for bar, table in (bars or {}).items()},
         "dividends": None if dividends is None else table_of(dividends, f"{name} (dividends)"),
@@ -135,16 +135,17 @@ def market_from_file(
     """
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ConfigError(f"currency is {currency!r}: write its code of three capital letters, such as EUR.")
+    tables, is_one = price_tables(read_grid(Path(path))), _is_one(path, quotes)
     given = {
-        "quotes": None if quotes is None else prices_alone(read_grid(Path(quotes))),
+        "quotes": None if quotes is None else prices_alone(tables if is_one else price_tables(read_grid(Path(quotes)))),
         "volumes": None if volumes is None else read_table(volumes),
         "dividends": None if dividends is None else read_table(dividends),
         "splits": None if splits is None else read_table(splits),
     }
     name = Path(path).name.partition(".")[0] if name is None else name
-    notes = (Note(ONE_SERIES.format(Path(path).name), warning=True),) if _is_one(path, quotes) else ()
+    notes = (Note(ONE_SERIES.format(Path(path).name), warning=True),) if is_one else ()
     options = {"cash": cash, "instruments": instruments, "calendar": calendar, "missing": missing, "name": name}
-    return _market(price_tables(read_grid(Path(path))), given, {**options, "currency": currency, "notes": notes})
+    return _market(tables, given, {**options, "currency": currency, "notes": notes})
 
 
 def market_from_yfinance(

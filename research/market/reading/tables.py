@@ -134,8 +134,7 @@ def _table(grid: Grid, fewest: int) -> Table:
             mistakes.append(str(error))
     if mistakes:
         raise DataError(all_mistakes(grid.name, mistakes))
-    facts = tuple(Note(f"{grid.name}: {said}.") for said in days.said)
-    notes = (*(Note(text, warning=True) for text in (*grid.notes, note) if text), *facts)
+    notes = (*(Note(text, warning=True) for text in (*grid.notes, note) if text), *days.facts(grid.name))
     return wide_table(grid.columns[at], days, names, numbers, notes, fewest)
 
 

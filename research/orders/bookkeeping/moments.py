@@ -10,6 +10,7 @@ import numpy as np
 from foundation.errors import DataError
 from foundation.table_files import quoted
 from research.market.calendars import day_at
+from research.portfolio.holdings.statement_day import MONTH_LETTERS
 
 NOON = 12  # hour in UTC of a day that is stated without a time
 ZONES = {"utc": "UTC", "gmt": "UTC", "z": "UTC", "est": "America/New_York", "edt": "America/New_York"}
@@ -17,7 +18,6 @@ YEAR_FIRST = r"(?P<year>[0-9]{4})[-./]?(?P<month>[0-9]{2})[-./]?(?P<day>[0-9]{2}
 YEAR_LAST = r"(?P<one>[0-9]{1,2})(?P<sign>[./-])(?P<two>[0-9]{1,2})(?P=sign)(?P<last>[0-9]{4}|[0-9]{2})"
 NAMED_DAY = r"(?P<d1>[0-9]{1,2})[ -](?P<m1>[A-Za-z]{3})[a-z]*|(?P<m2>[A-Za-z]{3})[a-z]* (?P<d2>[0-9]{1,2}),?"
 NAMED = rf"(?:{NAMED_DAY})[ -](?P<y>[0-9]{{4}}|[0-9]{{2}})"
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 THIS_CENTURY = 2000  # of years of two digits
 CLOCK = r"(?P<hour>[0-9]{1,2}):?(?P<minute>[0-9]{2})(?::?(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?"
 MOMENT = re.compile(
@@ -81,7 +81,7 @@ def _date(match: re.Match[str], first: bool) -> tuple[int, int, int]:
     year = int(match["last"] or match["y"])
     year += THIS_CENTURY if year < 100 else 0
     if match["y"]:
-        return year, MONTHS.index((match["m1"] or match["m2"]).lower()) + 1, int(match["d1"] or match["d2"])
+        return year, MONTH_LETTERS.index((match["m1"] or match["m2"]).lower()) + 1, int(match["d1"] or match["d2"])
     one, two = int(match["one"]), int(match["two"])
     return (year, two, one) if first else (year, one, two)
 

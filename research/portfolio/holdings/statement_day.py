@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+MONTH_LETTERS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DATES = (
     re.compile(r"(?<![0-9])(?P<year>[0-9]{4})[-/.](?P<one>[0-9]{1,2})[-/.](?P<two>[0-9]{1,2})(?![0-9])"),
     re.compile(r"(?<![0-9])(?P<one>[0-9]{1,2})[-/.](?P<two>[0-9]{1,2})[-/.](?P<year>[0-9]{4})(?![0-9])"),
@@ -29,7 +29,7 @@ def _days(parts: dict[str, str]) -> Iterator[date]:
     year = int(parts["year"])
     if "month" in parts:
         month = parts["month"].lower()
-        pairs = [(MONTHS.index(month) + 1, int(parts["day"]))] if month in MONTHS else []
+        pairs = [(MONTH_LETTERS.index(month) + 1, int(parts["day"]))] if month in MONTH_LETTERS else []
     else:
         one, two = int(parts["one"]), int(parts["two"])
         pairs = [(one, two), (two, one)]

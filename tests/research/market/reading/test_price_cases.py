@@ -226,8 +226,8 @@ def test_a_column_named_as_told_is_left_out_of_the_prices() -> None:
     beside = frame.assign(x=np.round(1e6 * np.exp(rng.normal(0.0, 0.5, len(frame)))))
     with pytest.raises(DataError, match=r"the column 'x' is no price of an asset") as refusal:
         market_from_frame(beside)
-    told = re.search(r"as '([^']+)' names a volume", str(refusal.value))
-    assert told is not None
-    market = market_from_frame(beside.rename(columns={"x": told[1]}), cash=0.0)
+    [named] = re.findall(r"as '([^']+)' names a volume", str(refusal.value))
+    assert named == "ORRA Volume"
+    market = market_from_frame(beside.rename(columns={"x": named}), cash=0.0)
     assert market.assets == ("ORRA", "TESK", "VELM")
     assert market.volumes is not None
