@@ -430,12 +430,13 @@ def transactions(rng: random.Random) -> Case:
 
 
 def read_transactions_of(path: Path, portfolio: Any, content: bytes, truth: Any) -> str:
-    """What becomes of a broker's file of transactions; a trade of an asset that is no asset is listed, not booked."""
+    """What becomes of a broker's file of transactions; a trade in doubt, or of no asset, is listed and not booked."""
     put(path, content)
     try:
         got = read_activity(path, portfolio)
     except DataError:
         return "refused"
+    booked = [f for f in got.fills if f.asset in LINES and f.key not in got.doubts]
     trades = [
         (
             f"{f.moment:%Y-%m-%d}",
@@ -445,16 +446,15 @@ def read_transactions_of(path: Path, portfolio: Any, content: bytes, truth: Any)
             round(100 * f.price),
             round(100 * sum(f.fees.values())),
         )
-        for f in got.fills
-        if f.asset in LINES
+        for f in booked
     ]
     cash = [(str(e.day), e.asset, "", round(100 * e.amount)) for e in (*got.entries, *got.proposals)]
-    found, strange = Counter([*trades, *cash]), any(f.asset not in LINES for f in got.fills)
+    found, listed = Counter([*trades, *cash]), len(booked) < len(got.fills)
     odd = ("left aside: no amount", "left aside: text", "a fee may stand in a column that is not read", *ODD)
     notes = [note for note in got.notes if "'Transactions Total'" not in note]
     if found == truth:
         return "right"
-    return "noted" if (strange and found <= truth) or any(each in note for note in notes for each in odd) else "wrong"
+    return "noted" if (listed and found <= truth) or any(each in note for note in notes for each in odd) else "wrong"
 
 
 # -- what must hold --------------------------------------------------------------------------------------------------

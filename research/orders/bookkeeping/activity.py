@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.errors import DataError, all_mistakes
+from foundation.paper.wording import counted
 from research.orders.bookkeeping.columns import NEGATIVE_FEES, NUMBER_FIELDS, RANKED, SINGLE, TOTALS, TRANSACTIONS
 from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.fill_prices import check_price
@@ -94,6 +95,7 @@ class _Reader:
         self.rows: dict[str, list[Any]] = {"fills": [], "corrections": [], "entries": [], "proposals": []}
         self.doubts, self.places = dict[str, str](), dict[str, int]()
         self._ids: Counter[str] = Counter()
+        self._rounded: list[str] = []
         self._seen: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self.source = self._with_signs()
 
@@ -138,6 +140,9 @@ class _Reader:
                 self._take(row)
             except DataError as error:
                 self.mistakes.append(f"{row.table.source}, row {row.number}: {error}")
+        if rounded := self._rounded:
+            told = f"{counted(len(rounded), 'row')} booked at the price that the amount implies, such as {rounded[0]}"
+            self.notes.append(f"{told}: stated prices are rounded, or a fee may stand in a column that is not read.")
 
     def _take(self, row: Transaction) -> None:
         """Take a row as a fill, a correction or cash; or leave it aside with a note."""
@@ -184,6 +189,8 @@ class _Reader:
         if doubt := doubt or made.doubt:
             self.doubts[fill.key] = doubt
         self.rows["fills"].append(fill)
+        if made.rounded is not None:
+            self._rounded.append(f"row {row.number} at {fill.price:.10g} for {made.rounded}")
         for entry in made.entries:
             of_fill = entry.entry_id.removeprefix(made.fill.key)
             self.rows["entries"].append(replace(entry, entry_id=f"{fill.key}{of_fill}", fill=fill.key))

@@ -81,9 +81,14 @@ class Solution:
     def price(self) -> Decimal:
         """The price of a unit in its own currency: as it is stated, or as the amount implies it, to all its digits."""
         terms = self.terms
-        if terms.price is not None and (self.is_exact or terms.rate != ONE):
+        if terms.price is not None and not self.is_rounded:
             return terms.price
         return self.worth / (terms.units * terms.rate)
+
+    @property
+    def is_rounded(self) -> bool:
+        """True if the amount implies more digits of the price than are written."""
+        return self.terms.price is not None and not self.is_exact and self.terms.rate == ONE
 
     @property
     def rate(self) -> Decimal:

@@ -33,12 +33,14 @@ class TradeRow:
     entries : its fees in other currencies, and the money that is exchanged to pay for it.
     is_net  : true or false where the row shows that its amount has its fees in it or not, else None.
     doubt   : the reason why a person has to say what it is; else "".
+    rounded : the stated price, where the fill has the one that the amount implies; else None.
     """
 
     fill: Fill
     entries: tuple[CashEntry, ...] = ()
     is_net: bool | None = None
     doubt: str = ""
+    rounded: Decimal | None = None
 
 
 def trade_of(row: Transaction) -> TradeRow:
@@ -67,7 +69,8 @@ def trade_of(row: Transaction) -> TradeRow:
         doubt = f"it is paid in {row.paid_in}: state cash in {row.paid_in} and {paid} in the portfolio file, 0 of it"
     exchanged = _exchange(row, numbers, fill) if found and not doubt and row.paid_in != paid else ()
     is_net = numbers.is_net if found and numbers.is_exact and any(numbers.fees) else None
-    return TradeRow(fill, (*exchanged, *_paid(fill, others)), is_net, doubt)
+    stated = numbers.terms.price if numbers.is_rounded else None
+    return TradeRow(fill, (*exchanged, *_paid(fill, others)), is_net, doubt, stated)
 
 
 def _sums(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
