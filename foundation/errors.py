@@ -1,27 +1,94 @@
-"""The three ways in which input can be wrong. Each message says what, where, the value found, and how to fix it."""
+"""The three ways in which input can be wrong. Each message says what, where, the value found, and how to fix it.
 
+What is wrong is data, too: an error has `findings`, which a service or a page shows in parts.
+"""
+
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 MOST_TOLD = 30  # mistakes of one file
+PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?): ")
 
 
-class DataError(ValueError):
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong in an input; as text, a sentence of all parts.
+
+    meaning : what is wrong.
+    mend    : how to mend it; "" where the meaning says it.
+    value   : value found, as a message quotes it; "" where there is none.
+    place   : file, row and column; "" where the meaning says it, or it is the whole input.
+    """
+
+    meaning: str
+    mend: str = ""
+    value: str = ""
+    place: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> "Finding":
+        """The parts of a message, which together are its text again; else the text as one part.
+
+        >>> Finding.of("a.csv, row 5: the price is no number: found 'x'. Write a plain number.")
+        Finding(meaning='the price is no number', mend='Write a plain number.', value="'x'", place='a.csv, row 5')
+        """
+        place = PLACE.match(text)
+        rest = text[place.end() :] if place else text
+        meaning, found, tail = rest.partition(": found ")
+        value, _, mend = tail.partition(". ")
+        if not found:
+            meaning, _, mend = rest.rpartition(". ")
+        made = cls(meaning, mend, value, place[1] if place else "")
+        return made if str(made) == text else cls(text)
+
+    def __str__(self) -> str:
+        """The message."""
+        said = f"{f'{self.place}: ' if self.place else ''}{self.meaning}{f': found {self.value}' if self.value else ''}"
+        return f"{said}. {self.mend}" if self.mend else said
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is wrong in one input.  text : their message."""
+
+    text: str
+    each: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        """The message."""
+        return self.text
+
+
+class InputError(ValueError):
+    """An input or a request is wrong.  It is raised with a text, a `Finding` or `Findings`."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, in parts."""
+        told = self.args[0] if self.args else ""
+        if isinstance(told, Findings):
+            return told.each
+        return (told,) if isinstance(told, Finding) else tuple(map(Finding.of, str(self).splitlines()))
+
+
+class DataError(InputError):
     """An input is wrong: a file, a date, a price, a name."""
 
 
-class ConfigError(ValueError):
+class ConfigError(InputError):
     """A request is wrong: a setting, a key, a parameter."""
 
 
-class PolicyError(ValueError):
+class PolicyError(InputError):
     """The answer of a policy cannot be booked: weights that are not finite, of the wrong length, past a limit."""
 
 
-def all_mistakes(file: str, mistakes: Sequence[str]) -> str:
-    """The mistakes of a file as one message."""
-    if len(mistakes) == 1:
-        return mistakes[0]
-    told = [f"- {mistake}" for mistake in mistakes[:MOST_TOLD]]
-    if len(mistakes) > MOST_TOLD:
-        told.append(f"- and {len(mistakes) - MOST_TOLD:,} more.")
-    return "\n".join([f"{file} has {len(mistakes)} mistakes:", *told])
+def all_mistakes(file: str, mistakes: Sequence[Finding | str], after: str = "") -> Findings:
+    """The mistakes of a file as one message.  after : last line of the message."""
+    each = tuple(Finding.of(one) if isinstance(one, str) else one for one in mistakes)
+    told = [f"- {one}" for one in each[:MOST_TOLD]]
+    if len(each) > MOST_TOLD:
+        told.append(f"- and {len(each) - MOST_TOLD:,} more.")
+    lines = [str(each[0])] if len(each) == 1 else [f"{file} has {len(each)} mistakes:", *told]
+    return Findings("\n".join([*lines, *([after] if after else [])]), each)

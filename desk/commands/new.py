@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from textwrap import wrap
+from typing import NamedTuple
 
 import yaml
 
@@ -22,6 +23,7 @@ from foundation.names import check_name
 from foundation.table_files import plain_number
 from research.market.reading.known_instruments import SOURCES, Instrument, known_instruments
 from research.market.store import named_store, store_names
+from research.portfolio import load_portfolio
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.held_rows import Positions
@@ -72,6 +74,14 @@ class NewFile:
     currency: str = ""
 
 
+class NewText(NamedTuple):
+    """The text of a new file, sentences on it, and the positions that it is made from, if any."""
+
+    text: str
+    notes: tuple[str, ...]
+    positions: Positions | None
+
+
 @dataclass(frozen=True)
 class _Draft:
     """The content of the file.
@@ -81,7 +91,7 @@ class _Draft:
     targets     : by id, fraction of NAV; with target_cash they are 1.
     holdings    : the keys that state what is held.
     notes       : sentences on what was set and assumed, which the file repeats.
-    on_reading  : sentences on the rows of the positions, which are those of this day.
+    positions   : positions of this day, None without a broker's file.
     """
 
     asked: NewFile
@@ -91,14 +101,14 @@ class _Draft:
     target_cash: Decimal
     holdings: str
     notes: tuple[str, ...]
-    on_reading: tuple[str, ...]
+    positions: Positions | None
 
 
 def write_new(asked: NewFile) -> str:
     """Write the file, and give what is to be said of it. Raises ConfigError for a file that is there, as `new_text`."""
     if asked.file.exists():
         raise ConfigError(f"{asked.file} is there already, and is not overwritten. Give another name, or remove it.")
-    text, notes = new_text(asked)
+    text, notes, _ = new_text(asked)
     write_whole(asked.file, text)
     command = f"data import TABLE --as {asked.store}" if asked.store else f"data fetch {asked.file}"
     if asked.store in store_names():
@@ -107,18 +117,28 @@ def write_new(asked: NewFile) -> str:
             notes = (*notes, f"Store {asked.store} has no prices of {', '.join(absent)}: import them into it.")
         else:
             command = f"report {asked.file}"
-    return "\n".join([*notes, f"Written to {asked.file}.", f"Next: rebalance {command}"])
+            notes = (*notes, *_on_loading(asked.file))
+    return "\n".join([*dict.fromkeys(notes), f"Written to {asked.file}.", f"Next: rebalance {command}"])
 
 
-def new_text(asked: NewFile) -> tuple[str, tuple[str, ...]]:
-    """The text of the file, and sentences on what was set and assumed.
+def _on_loading(file: Path) -> tuple[str, ...]:
+    """The sentences on a file and its prices, such as on the age of positions; the error of one that is not read."""
+    try:
+        return load_portfolio(file).notes
+    except ConfigError as error:
+        return (str(error),)
+
+
+def new_text(asked: NewFile) -> NewText:
+    """The text of the file, with sentences on what was set and assumed, and the positions.
 
     Raises : ConfigError for what is wrong in the arguments or in the seed, and for assets that nobody holds or knows;
              DataError for what is wrong in the positions or in the table of instruments.
     """
     draft = _draft(asked)
     blocks = [_head(draft), _lines(draft), _costs(draft), _judging(draft), _policies(draft)]
-    return "\n\n".join(blocks) + "\n", (*draft.on_reading, *draft.notes)
+    on_reading = draft.positions.notes if draft.positions else ()
+    return NewText("\n\n".join(blocks) + "\n", (*on_reading, *draft.notes), draft.positions)
 
 
 def unknown_symbols(asked: NewFile) -> dict[str, str]:
@@ -267,10 +287,10 @@ def _draft(asked: NewFile) -> _Draft:
         if asset in weights:
             raise ConfigError(f"{symbol} is {asset}, which has a weight already: give it once.")
         weights[asset] = weight
-    on_reading: tuple[str, ...] = ()
+    found = None
     if asked.positions:
         holdings, found = _held(asked.positions, asked.file, of_symbol, settings.basis)
-        weights, on_reading = weights or _present_weights(found, assets, settings.basis), found.notes
+        weights = weights or _present_weights(found, assets, settings.basis)
     else:
         holdings = f"cash: {_plain(Decimal(str(asked.nav)))}    # nothing is held yet: the first trade list buys"
     targets, rest, more = _targets({asset: weights.get(asset, Decimal(0)) for asset in assets}, settings)
@@ -279,7 +299,7 @@ def _draft(asked: NewFile) -> _Draft:
     if unplaced := [asset for asset, one in assets.items() if not one.calendar]:
         notes += (f"{', '.join(unplaced)}: taken to trade on the sessions of `calendar`, which may be changed.",)
     return _Draft(
-        asked, settings, assets, targets, rest, holdings, (*notes, *_names(of_symbol), *in_basis, *more), on_reading
+        asked, settings, assets, targets, rest, holdings, (*notes, *_names(of_symbol), *in_basis, *more), found
     )
 
 

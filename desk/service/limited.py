@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 from collections.abc import Callable
+from dataclasses import asdict
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,7 +17,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from desk.service.problems import Problem, failure, place_among
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, Finding, Findings, InputError
 from foundation.home import HOME, STORES
 from foundation.machine import limit_address_space, processors
 from research.market.store import stores_folder
@@ -79,7 +80,8 @@ def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memor
             process.kill()
             process.join()
     if "error" in answer:
-        raise ConfigError(answer["error"])
+        findings = tuple(Finding(**each) for each in answer["findings"])
+        raise ConfigError(Findings(answer["error"], findings))
     if "result" in answer:
         return answer["result"]
     if not answered:
@@ -107,8 +109,9 @@ def _run(
     os.environ |= environment
     try:
         answer = json.dumps({"result": work(*given)}, allow_nan=False)
-    except (ConfigError, DataError, PolicyError) as error:
-        answer = json.dumps({"error": _in_requests(str(error))})
+    except InputError as error:
+        findings = [Finding.of(_in_requests(str(each))) for each in error.findings]
+        answer = json.dumps({"error": _in_requests(str(error)), "findings": [asdict(each) for each in findings]})
     except MemoryError:
         raise SystemExit(TOO_LARGE) from None
     except Exception as error:  # its traceback would quote in the log what was sent

@@ -123,7 +123,7 @@ def test_a_day_is_written_in_one_way() -> None:
 
 @given(st.text(max_size=500))
 def test_a_message_quotes_a_short_piece_on_one_line(text: str) -> None:
-    said = fault("t.csv", 3, text, "wrong", text, "Mend it.")
+    said = str(fault("t.csv", 3, text, "wrong", text, "Mend it."))
     assert len(quoted(text)) <= QUOTED
     assert len(said) <= 2 * QUOTED + 60
     assert said.isprintable()

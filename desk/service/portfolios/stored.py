@@ -19,10 +19,11 @@ from desk.service.caller import APPROVALS, Caller, Service
 from desk.service.folders import PORTFOLIOS
 from desk.service.limited import limited
 from desk.service.portfolios.mongodb import read_mongodb
-from desk.service.portfolios.validation import MONGODB, POSITIONS, from_positions, read_sent, yaml_of
+from desk.service.portfolios.validation import MONGODB, from_positions, read_sent, yaml_of
 from desk.service.problems import FieldMistake, Problem, refused
 from desk.service.store.tables import PortfolioVersion, Share, StoredPortfolio, now
 from foundation.arguments import shown
+from foundation.errors import ConfigError
 from foundation.files import work_folder, write_whole
 from foundation.names import NAME_FIX, name_fault
 
@@ -128,18 +129,27 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
     return Content(found["name"], text, found["tree"], files)
 
 
-def from_broker(service: Service, caller: Caller, name: str, positions: str, asked: Mapping[str, Any]) -> Content:
-    """A new portfolio with a broker's positions, made in a limited process as `rebalance new` makes it, and checked.
+def from_broker(
+    service: Service, caller: Caller, name: str, positions: str, asked: Mapping[str, Any], look: bool = False
+) -> dict[str, Any]:
+    """A new portfolio with a broker's positions, made in a limited process as `rebalance new` makes it.
 
-    positions : text of the broker's file.
-    asked     : further fields of `NewFile`.
-    Raises    : as `from_positions` and `checked` do; Problem 400 for a name that is none.
+    Arguments and result are those of `from_positions`.
+    Raises : as `from_positions` does; Problem 400 for a name that is none, and with each mistake of the broker's file.
     """
     if fault := name_fault(name):
         raise refused([FieldMistake("/name", f"no name: it {fault}", name, NAME_FIX)])
     with work_folder() as folder:
-        text = limited(from_positions, str(folder), name, positions, asked, home=service.root(caller.tenant))
-    return checked(service, caller, text, True, {POSITIONS: positions.encode()})
+        given = str(folder), name, positions, asked, look
+        try:
+            found: dict[str, Any] = limited(from_positions, *given, home=service.root(caller.tenant))
+        except ConfigError as error:
+            if not (told := [each for each in error.findings if each.place]):
+                raise
+            raise refused(
+                [FieldMistake("/positions", f"{each.place}: {each.meaning}", each.value, each.mend) for each in told]
+            ) from None
+    return found
 
 
 def created(service: Service, caller: Caller, client: str, content: Content) -> str:

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from desk.commands.new import NewFile, new_text
 from desk.service.problems import IN_JSON, FieldMistake, pointer, shown_value
 from foundation.arguments import shown
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, Finding
 from foundation.files import ROOT, write_whole
 from foundation.names import name_fault
 from research.portfolio import load_portfolio
@@ -55,17 +55,25 @@ def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
     return {"name": name, "tree": tree}
 
 
-def from_positions(folder: str, name: str, positions: str, asked: dict[str, Any]) -> str:
-    """The text of a new portfolio with a broker's positions, which are written beside it.
+def from_positions(folder: str, name: str, positions: str, asked: dict[str, Any], look: bool = False) -> dict[str, Any]:
+    """A new portfolio with a broker's positions, which are written beside it.
 
     folder    : folder in which both are to stand.
     positions : text of the broker's file.
     asked     : further fields of `NewFile`.
-    Raises    : ConfigError and DataError as `new_text` does.
+    look      : read the portfolio too, for what is odd about it.
+    Returns   : its `text`, `notes` on it, and the rows of `held` and of `cash`.
+    Raises    : ConfigError and DataError as `new_text` does, and `load_portfolio` for a look.
     """
     os.chdir(folder)
     write_whole(POSITIONS, positions)
-    return new_text(NewFile(Path(f"{name}.yaml"), positions=Path(POSITIONS), **asked))[0]
+    made = new_text(NewFile(file := Path(f"{name}.yaml"), positions=Path(POSITIONS), **asked))
+    notes = dict.fromkeys(made.notes)
+    if look:
+        write_whole(file, made.text)
+        notes |= dict.fromkeys(load_portfolio(file, trust_code=False).notes)
+    rows = asdict(made.positions) if made.positions else {}
+    return {"text": made.text, "notes": [*notes], "held": rows["held"], "cash": rows["cash"]}
 
 
 def yaml_of(tree: dict[str, Any]) -> str:
@@ -80,19 +88,14 @@ def field_mistake(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> FieldMis
     for key in one.path:
         with suppress(ValueError, IndexError):
             found = found.get(key) if isinstance(found, dict) else found[int(key)] if isinstance(found, list) else None
-    what, fix = (one.what, one.fix) if one.what else _parts(one.text)
+    parts = Finding.of(one.text)
+    what, fix = (one.what, one.fix) if one.what else (str(replace(parts, mend="")), parts.mend)
     fix = NO_CODE if TRUST in fix else fix if is_yaml else IN_JSON.get(fix, fix)
     fix = fix.replace(f", as seen from {Path.cwd()}", ", and send it with the portfolio, as one of `files`")
     line = f"line {one.line}: " if is_yaml and 0 < one.line < inf and one.what else ""
     return FieldMistake(
         pointer(one.path), line + what, None if found is None or not one.path else shown_value(found), fix
     )
-
-
-def _parts(text: str) -> tuple[str, str]:
-    """A message without its last sentence, and that sentence, which says how to mend it."""
-    what, stop, fix = text.rpartition(". ")
-    return (f"{what}.", fix) if stop else (text, "")
 
 
 def _book_of_another(tree: dict[str, Any], name: object) -> Iterator[FieldMistake]:

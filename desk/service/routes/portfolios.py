@@ -25,9 +25,11 @@ from desk.service.portfolios.stored import (
     seen,
     seen_by,
 )
+from desk.service.portfolios.validation import POSITIONS
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 from research.market.reading.known_instruments import SOURCES
+from research.portfolio.holdings.held_rows import CashLine, HeldRow
 
 router = APIRouter(prefix="/api/portfolios", tags=["portfolios"], route_class=JsonRoute)
 YAML, FORM = "text/yaml", "multipart/form-data"
@@ -136,6 +138,28 @@ class PositionsBody(Body):
     weights: tuple[Pair, ...] = Field((), max_length=1_000)
     classes: tuple[Pair, ...] = Field((), max_length=1_000)
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The fields of a new file."""
+        classes = dict((symbol, word) for symbol, _, word in (each.rpartition("=") for each in self.classes))
+        prices = {"source" if self.prices in SOURCES else "store": self.prices}
+        return {"profile": self.profile, "weights": self.weights, "classes": classes, **prices}
+
+
+class PositionsPreview(BaseModel):
+    """A new portfolio before it is stored.
+
+    text  : its YAML.
+    notes : sentences on what was set, assumed, added or left aside, and on what is odd, such as old positions.
+    held  : each row of an asset.
+    cash  : each row of cash.
+    """
+
+    text: str
+    notes: list[str]
+    held: list[HeldRow]
+    cash: list[CashLine]
+
 
 class ShareBody(Body):
     """Whether a user may change a portfolio, too."""
@@ -231,13 +255,17 @@ def create_portfolio(
 @router.post("/from-positions", status_code=201, responses=TAKEN)
 def import_positions(service: InService, caller: Writer, response: Response, body: PositionsBody) -> PortfolioRecord:
     """Store a new portfolio with a broker's positions: targets, ranges, limits and policies by a risk profile."""
-    classes = dict((symbol, word) for symbol, _, word in (each.rpartition("=") for each in body.classes))
-    prices = {"source" if body.prices in SOURCES else "store": body.prices}
-    asked = {"profile": body.profile, "weights": body.weights, "classes": classes, **prices}
-    content = from_broker(service, caller, body.name, body.positions, asked)
+    text = from_broker(service, caller, body.name, body.positions, body.asked)["text"]
+    content = checked(service, caller, text, True, {POSITIONS: body.positions.encode()})
     portfolio = created(service, caller, body.client, content)
     response.headers["Location"] = f"{router.prefix}/{portfolio}"
     return record_of(service, caller, portfolio, None, response)
+
+
+@router.post("/from-positions/preview")
+def preview_positions(service: InService, caller: Writer, body: PositionsBody) -> PositionsPreview:
+    """Give the portfolio that a broker's positions make, and each row as it is read; nothing is stored."""
+    return PositionsPreview(**from_broker(service, caller, body.name, body.positions, body.asked, look=True))
 
 
 @router.get("/{portfolio}", responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}})

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.errors import DataError, all_mistakes
+from foundation.errors import DataError, Finding, all_mistakes
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted
 from research.market.calendars import Days
@@ -126,12 +126,12 @@ def _table(grid: Grid, fewest: int) -> Table:
     names = _names([names for k, (names,) in enumerate(grid.labels) if k != at], grid.name)
     days = days_of(grid.columns[at])
     sign, note = decimal_of(columns, grid.delimiter)
-    numbers, mistakes = [], list[str]()
+    numbers, mistakes = [], list[Finding]()
     for cells in columns:
         try:
             numbers.append(numbers_of(cells, sign)[0])
         except DataError as error:
-            mistakes.append(str(error))
+            mistakes += error.findings
     if mistakes:
         raise DataError(all_mistakes(grid.name, mistakes))
     notes = (*(Note(text, warning=True) for text in (*grid.notes, note) if text), *days.facts(grid.name))

@@ -10,7 +10,7 @@ from statistics import mode
 from typing import NamedTuple, NoReturn
 
 from foundation.arguments import cut
-from foundation.errors import DataError
+from foundation.errors import DataError, Finding
 from foundation.table_files import (
     DELIMITERS,
     QUOTED,
@@ -155,8 +155,8 @@ class BrokerTable:
         cells = (cell for _, row in self.rows for k, cell in enumerate(row) if k not in fields)
         return next(filter(TRADED.fullmatch, cells), "")
 
-    def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> str:
-        """The fault of a field in a row, in a sentence.  found : text in place of that of its cell."""
+    def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> Finding:
+        """The fault of a field in a row.  found : text in place of that of its cell."""
         label = self.columns[field].label if field in self.columns else ""
         return fault(self.source, row[0], label, what, self.cell(row[1], field) if found is None else found, fix)
 

@@ -245,7 +245,7 @@ def _check_worth(
         ]
         same = right_all_the_same([held.asset for held, _ in far])
         with document.placing(("positions", "file"), _with_option(document, "positions", "file")):
-            raise DataError(f"{all_mistakes(positions.file, told)}\n{same}")
+            raise DataError(all_mistakes(positions.file, told, same))
 
 
 def held_by(

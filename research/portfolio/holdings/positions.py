@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
-from foundation.errors import DataError, all_mistakes
+from foundation.errors import DataError, Finding, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
 from research.portfolio.holdings.broker_columns import money_of
@@ -141,7 +141,7 @@ class _Reader:
         self.names = AssetNames(list(assets), symbols)
         self.held: list[HeldRow] = []
         self.cash: list[CashLine] = []
-        self.mistakes: list[str] = []
+        self.mistakes: list[Finding] = []
         self.decimal, note = (decimal, "") if decimal else found.decimal(NUMBERS)
         self.declared, self.notes = bool(decimal), [*found.notes, *([note] if note else [])]
         self._seen: dict[tuple[str, str], int] = {}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import Array, freeze_fields
-from foundation.errors import DataError, all_mistakes
+from foundation.errors import DataError, Finding, all_mistakes
 from foundation.paper.wording import percent
 from foundation.table_files import Number, Row, iso_day
 from research.market import Market
@@ -121,7 +121,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     path = Path(path)
     found = read_broker_file(path, REQUIRED, OPTIONAL)
     decimal, note = found.decimal(("price",))
-    mistakes, notes = list[str](), [*found.notes, *([note] if note else [])]
+    mistakes, notes = list[Finding | str](), [*found.notes, *([note] if note else [])]
     closes = last_closes(market)
     values, days, dates = np.array(closes.per_unit), np.array(closes.days), _dates(found)
     rows: dict[str, int] = {}
@@ -152,7 +152,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
         fix = f"Name them as the portfolio does: {', '.join(market.assets[:10])}."
         mistakes.append(f"{path.name} has none of the assets among its {counted(others, 'row')}. {fix}")
     if mistakes:
-        raise DataError(all_mistakes(path.name, mistakes) + (f"\n{right_all_the_same(far)}" if far else ""))
+        raise DataError(all_mistakes(path.name, mistakes, right_all_the_same(far) if far else ""))
     notes += [f"Prices are quotes of {source}, the last of {moment}." for source, moment in quoted.items()]
     sources = tuple(
         GIVEN if asset in rows else source for asset, source in zip(market.assets, closes.sources, strict=True)
@@ -219,8 +219,8 @@ def _faults(
     currency: str,
     rows: Mapping[str, int],
     dates: Mapping[str, np.datetime64],
-) -> Iterator[str]:
-    """The faults of the row of an asset, in sentences."""
+) -> Iterator[Finding]:
+    """The faults of the row of an asset."""
     cells, wrong = row[1], partial(table.fault, row)
     asset = table.cell(cells, "asset")
     if shifted := table.shift(cells, ("price",)):

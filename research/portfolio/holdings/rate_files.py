@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
-from foundation.errors import DataError, all_mistakes
+from foundation.errors import DataError, Finding, all_mistakes
 from foundation.table_files import TableText, fault, iso_day, plain_number, read_text
 from research.market.currency import Quoted
 
@@ -39,10 +39,10 @@ def read_rate_file(path: Path) -> tuple[NDArray[np.datetime64], Quoted, tuple[st
     text = read_text(path)
     columns, rows = _table(text)
     found: dict[str, dict[np.datetime64, float]] = {}
-    mistakes: list[str] = []
+    mistakes: list[Finding] = []
     for line, cells in rows:
         for each in _quotes(path.name, line, columns, cells):
-            if isinstance(each, str):
+            if isinstance(each, Finding):
                 mistakes.append(each)
             elif each.day in found.get(each.pair, {}):
                 what = f"a second rate of {each.pair} on {each.day}"
@@ -73,8 +73,8 @@ def _table(text: TableText) -> tuple[list[str], Rows]:
     return columns, rows
 
 
-def _quotes(file: str, line: int, columns: list[str], cells: list[str]) -> Iterator[_Quote | str]:
-    """The rates of a row, and its faults in sentences; an empty cell below a pair is no rate."""
+def _quotes(file: str, line: int, columns: list[str], cells: list[str]) -> Iterator[_Quote | Finding]:
+    """The rates of a row, and its faults; an empty cell below a pair is no rate."""
     if len(cells) != len(columns):
         yield fault(file, line, "", "another number of cells than of columns", len(cells), f"Give {len(columns)}.")
         return

@@ -185,12 +185,12 @@ def test_a_file_has_the_currency_of_its_store_unless_another_is_asked_for(
     (tmp_path / "p.csv").write_text("date,SPY,MA\n2020-01-02,1,5\n2020-01-03,2,6\n")
     rebalance("data", "import", tmp_path / "p.csv", "--as", "mine", "--adjustment", "total", "--currency", "EUR")
     asked = NewFile(tmp_path / "my.yaml", ("SPY=60", "MA=40"), 1e5, source="", store="mine")
-    text, notes = new_text(asked)
+    text, notes, _ = new_text(asked)
     assert "basis: EUR" in text
     assert "currency: EUR" not in text
     named = "SPY is SPDR S&P 500 ETF Trust; MA is Mastercard Incorporated."
     assert f"Taken from the table of instruments: {named}" in notes
-    text, _ = new_text(replace(asked, currency="CHF"))
+    text, *_ = new_text(replace(asked, currency="CHF"))
     assert "basis: CHF" in text
     assert text.count("currency: EUR") == 2
     with pytest.raises(ConfigError, match="--currency: no currency: found 'eur'"):
@@ -329,7 +329,7 @@ def test_a_key_without_a_counterpart_is_named_with_the_reason_in_the_file_and_on
     tmp_path: Path, seed: str, said: str
 ) -> None:
     (tmp_path / "seed.yaml").write_text(seed)
-    text, notes = new_text(NewFile(tmp_path / "my.yaml", WORDS, 1e5, seed=tmp_path / "seed.yaml"))
+    text, notes, _ = new_text(NewFile(tmp_path / "my.yaml", WORDS, 1e5, seed=tmp_path / "seed.yaml"))
     assert any(note.startswith(said) for note in notes)
     assert f"# {said[:60]}" in text
 
@@ -452,6 +452,21 @@ def test_an_export_without_cash_has_none(loaded: Loaded, tmp_path: Path) -> None
     assert sum(found.strategic.weights) == pytest.approx(1.0, abs=1e-12)
 
 
+def test_the_age_and_a_split_of_an_export_are_told_where_its_prices_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBALANCE_DATA", str(tmp_path / "prices"))
+    days = ["2022-12-27", "2022-12-28", "2022-12-29"]
+    facts = {"currency": "USD", "source": "mine", "fetched_at": np.datetime64("2023", "us")}
+    for asset, closes in {"SPY": [381.4, 376.7, 383.44], "AGG": [97.2, 96.9, 97.45]}.items():
+        named_store("mine").add(price_rows(asset, days, closes, **facts))
+    export = "Positions as of 2022/09/29\n\nSymbol,Quantity,Value\nSPY,10,3834.40\nAGG,20,2923.50\nCash,,500\n"
+    (tmp_path / "held.csv").write_text(export)
+    said = write_new(NewFile(tmp_path / "my.yaml", positions=tmp_path / "held.csv", store="mine"))
+    assert "held.csv is of 2022-09-29 by its own words, 91 days before the last close, 2022-12-29" in said
+    assert "row 5: AGG is worth 2,923.50 there, and 1,949.00 at the price of this list, 33.3 % less" in said
+
+
 def test_an_unknown_symbol_of_an_export_is_refused_with_its_option(tmp_path: Path) -> None:
     (tmp_path / "held.csv").write_text("Symbol,Quantity,Price\nSPY,10,383.44\nQZX,30,97.45\nSPAXX**,5,1\n")
     with pytest.raises(ConfigError, match=r"^QZX is not in the table of instruments, .*--class QZX=us_equity"):
@@ -459,7 +474,7 @@ def test_an_unknown_symbol_of_an_export_is_refused_with_its_option(tmp_path: Pat
 
 
 def test_the_account_numbers_of_an_export_do_not_go_into_the_file() -> None:
-    text, notes = new_text(NewFile(Path("my.yaml"), positions=BROKER))
+    text, notes, _ = new_text(NewFile(Path("my.yaml"), positions=BROKER))
     assert any("Z10000001" in note for note in notes)
     assert "Z10000001" not in text
 
@@ -470,11 +485,11 @@ GERMAN = "Symbol;Menge;Kurs;Währung;Kurswert\nMEUD;1.500;383,44;EUR;575.160,00\
 def test_an_export_in_german_and_euros_makes_a_portfolio_in_euros(tmp_path: Path) -> None:
     (tmp_path / "depot.csv").write_text(GERMAN, encoding="cp1252")
     asked = NewFile(tmp_path / "my.yaml", positions=tmp_path / "depot.csv", classes={"MEUD": "developed_equity"})
-    text, notes = new_text(asked)
+    text, notes, _ = new_text(asked)
     assert "basis: EUR" in text
     assert "All amounts are in EUR, the currency of all assets." in notes
     assert yaml.safe_load(text)["lines"]["MEUD"]["target"] == pytest.approx(575_160 / 587_505.67, abs=1e-4)
-    text, _ = new_text(replace(asked, weights=("SPY=50", "MEUD=50")))
+    text, *_ = new_text(replace(asked, weights=("SPY=50", "MEUD=50")))
     assert "basis: USD" in text
     assert yaml.safe_load(text)["lines"]["MEUD"]["currency"] == "EUR"  # as its rows say
 

@@ -232,7 +232,7 @@ def test_positions_become_the_portfolio_that_the_command_line_makes(
     assert made.status_code == 201, made.text
     monkeypatch.chdir(tmp_path)
     Path(POSITIONS).write_text(EXPORT)
-    text, _ = new_text(NewFile(Path("Mine.yaml"), positions=Path(POSITIONS), profile="conservative"))
+    text, *_ = new_text(NewFile(Path("Mine.yaml"), positions=Path(POSITIONS), profile="conservative"))
     assert client.get(made.headers["Location"], headers={"Accept": "text/yaml"}).text == text
     assert (made.json()["client"], made.json()["files"]) == ("Smith", [POSITIONS])
     assert client.post("/api/portfolios/from-positions", json=asked).status_code == 409
@@ -256,6 +256,32 @@ def test_positions_that_are_wrong_are_refused_with_their_place(
     answer = signed_in().post("/api/portfolios/from-positions", json=asked)
     assert answer.status_code == 400
     assert told in answer.text.replace('\\"', '"')
+
+
+def test_each_mistake_of_positions_is_told_in_parts(signed_in: SignedIn, stores: Path) -> None:
+    text = EXPORT.replace('"7,460"', '"many"').replace('"3,260"', '"-3,260"')
+    errors = signed_in().post("/api/portfolios/from-positions", json={"name": "M", "positions": text}).json()["errors"]
+    told = {each["detail"].partition(": ")[0]: (each["field"], each["value"]) for each in errors}
+    assert told == {
+        "positions.csv, row 4, column 'Qty (Quantity)'": ("/positions", "'many'"),
+        "positions.csv, row 5, column 'Qty (Quantity)'": ("/positions", "-3260.0"),
+    }
+    assert all(each["mend"] for each in errors)
+
+
+def test_a_preview_of_positions_says_what_is_odd_and_stores_nothing(signed_in: SignedIn, stores: Path) -> None:
+    old = EXPORT.replace("2022/12/29", "2022/09/29").replace('"7,460"', '"4,973"')
+    client = signed_in()
+    made = client.post("/api/portfolios/from-positions/preview", json={"name": "Mine", "positions": old})
+    assert made.status_code == 200, made.text
+    found = made.json()
+    assert [(row["row"], row["asset"], row["units"]) for row in found["held"]] == [(4, "AGG", 4_973), (5, "SPY", 3_260)]
+    assert [row["amount"] for row in found["cash"]] == [21_350.40]
+    assert "\nname: Mine\n" in found["text"]
+    said = " ".join(found["notes"])
+    assert "is of 2022-09-29 by its own words, 91 days before the last close" in said
+    assert "AGG is worth 726,977.00 there, and 484,618.85 at the price of this list, 33.3 % less" in said
+    assert client.get("/api/portfolios").json() == []
 
 
 @pytest.mark.parametrize("amount", ["", "0", "-5", "many", "nan", "50,5"])
