@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MOST_TOLD = 30  # mistakes of one file
-PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?): ")
+PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?|[^:\s]+\.[A-Za-z]{2,7}): ")
 
 
 @dataclass(frozen=True)

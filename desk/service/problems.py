@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, DataError, Finding, PolicyError
 from foundation.paper.wording import counted
 from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at
 
@@ -164,6 +164,12 @@ def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) ->
         found = None if fault.found is None or is_secret else shown_value(fault.found)
         told.append(FieldMistake(pointer(at), fault.what, found, mend))
     return told
+
+
+def of_finding(found: Finding, field: str) -> FieldMistake:
+    """What is wrong in a file as a mistake of the field that names or has it."""
+    detail = f"{found.place}: {found.meaning}" if found.place else found.meaning
+    return FieldMistake(field, detail, found.value or None, found.mend)
 
 
 def pointer(at: Sequence[str]) -> str:

@@ -75,7 +75,7 @@ class AccountsFile:
             if place < len(cells) and cells[place]:
                 found.setdefault(cells[place], []).append(number)
         if count == 0:
-            raise ConfigError(f"{path} has a header and no accounts: add one row an account.")
+            raise ConfigError(f"{path} has a header and no accounts. Add one row an account.")
         repeated = {name: tuple(rows) for name, rows in found.items() if len(rows) > 1}
         return cls(path, columns, count, repeated, text.notes)
 

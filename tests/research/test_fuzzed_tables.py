@@ -22,7 +22,7 @@ from mutated_tables import Sheet
 
 from desk.tickets.accounts import Model, account_of
 from desk.tickets.accounts_file import AccountsFile
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError, InputError
 from research.market import Market, load_market, market_from_frame
 from research.market.plausible import far_closes
 from research.market.reading.sources import assemble
@@ -82,6 +82,13 @@ def judged(right: bool, notes: Callable[[], Iterable[str]]) -> str:
     if right:
         return "right"
     return "noted" if any(odd in note for note in notes() for odd in ODD) else "wrong"
+
+
+def refused(error: InputError) -> str:
+    """The outcome of a refusal, of which each finding says how to mend it."""
+    assert error.findings
+    assert all(each.mend for each in error.findings), error.findings
+    return "refused"
 
 
 # -- brokers ---------------------------------------------------------------------------------------------------------
@@ -234,8 +241,8 @@ def read_positions_of(path: Path, markets: dict[str, Market], content: bytes, tr
     try:
         found, prices = given_files(document, quoted, currency)
         _, balances = balances_of(document, found, currency)
-    except ConfigError:
-        return "refused"
+    except InputError as error:
+        return refused(error)
     assert found is not None
     right = found.units == pytest.approx(held, abs=1e-9) and balances == pytest.approx({currency: cash}, abs=1e-9)
     return judged(right, lambda: holding_notes(document, quoted, found, prices, Rates(currency, {}, {})))
@@ -302,8 +309,8 @@ def read_closes(path: Path, content: bytes, truth: Any) -> str:
             warnings.simplefilter("error")
             table = read_table(path)
             market = assemble(table, quotes=table, missing="halt")
-    except (DataError, ConfigError):
-        return "refused"
+    except InputError as error:
+        return refused(error)
     if far_closes(market):
         return "refused"
     read = {
@@ -341,8 +348,8 @@ def read_rates_of(path: Path, market: Market, content: bytes, truth: Any) -> str
     document = Document(str(path.with_suffix(".yaml")), {"fx": path.name}, {})
     try:
         found = read_rates(document, market, "USD", market.days[-1])
-    except ConfigError:
-        return "refused"
+    except InputError as error:
+        return refused(error)
     read = [((str(rate.day), rate.pair), rate.value) for rate in found.today.values()]
     for pair, quotes in found.history.values():
         read += [((str(day), pair), x) for day, x in zip(market.days, quotes.tolist(), strict=True) if not np.isnan(x)]
@@ -388,13 +395,13 @@ def read_accounts_of(path: Path, model: Model, content: bytes, truth: Any) -> st
     outcomes = []
     try:
         file = AccountsFile.read(path)
-    except (ConfigError, DataError):
-        return "refused"
+    except InputError as error:
+        return refused(error)
     for row in file.rows():
         try:
             _, found = account_of(file, row, model_of)
-        except ConfigError:
-            outcomes.append("refused")
+        except InputError as error:
+            outcomes.append(refused(error))
             continue
         cash = found.currencies.cash if found.currencies is not None else {"USD": found.cash}
         read = [*np.nan_to_num(found.shares).tolist(), cash.get("USD", 0.0), cash.get("EUR", 0.0)]
@@ -434,8 +441,8 @@ def read_transactions_of(path: Path, portfolio: Any, content: bytes, truth: Any)
     put(path, content)
     try:
         got = read_activity(path, portfolio)
-    except DataError:
-        return "refused"
+    except InputError as error:
+        return refused(error)
     booked = [f for f in got.fills if f.asset in LINES and f.key not in got.doubts]
     trades = [
         (

@@ -20,7 +20,7 @@ from desk.service.folders import PORTFOLIOS
 from desk.service.limited import limited
 from desk.service.portfolios.mongodb import read_mongodb
 from desk.service.portfolios.validation import MONGODB, from_positions, read_sent, yaml_of
-from desk.service.problems import FieldMistake, Problem, refused
+from desk.service.problems import FieldMistake, Problem, of_finding, refused
 from desk.service.store.tables import PortfolioVersion, Share, StoredPortfolio, now
 from foundation.arguments import shown
 from foundation.errors import ConfigError
@@ -146,9 +146,7 @@ def from_broker(
         except ConfigError as error:
             if not (told := [each for each in error.findings if each.place]):
                 raise
-            raise refused(
-                [FieldMistake("/positions", f"{each.place}: {each.meaning}", each.value, each.mend) for each in told]
-            ) from None
+            raise refused([of_finding(each, "/positions") for each in told]) from None
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from desk.commands.new import NewFile, new_text
-from desk.service.problems import IN_JSON, FieldMistake, pointer, shown_value
+from desk.service.problems import IN_JSON, FieldMistake, of_finding, pointer, shown_value
 from foundation.arguments import shown
 from foundation.errors import ConfigError, Finding
 from foundation.files import ROOT, write_whole
@@ -48,10 +48,10 @@ def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
         if MONGODB not in tree:
             load_portfolio(file, trust_code=False)
     except Mistakes as error:
-        found = [field_mistake(one, tree, is_yaml) for one in error.each if one.text]
+        found = [each for one in error.each if one.text for each in field_mistakes(one, tree, is_yaml)]
         return {"mistakes": [asdict(one) for one in found]}
     except ConfigError as error:
-        return {"mistakes": [asdict(field_mistake(Mistake(str(error)), tree, is_yaml))]}
+        return {"mistakes": [asdict(each) for each in field_mistakes(Mistake(str(error)), tree, is_yaml)]}
     return {"name": name, "tree": tree}
 
 
@@ -82,8 +82,13 @@ def yaml_of(tree: dict[str, Any]) -> str:
     return LINE_BREAKS.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
-def field_mistake(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> FieldMistake:
-    """A mistake of a file as one of a payload.  tree : the mapping, out of which its value is taken."""
+def field_mistakes(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> list[FieldMistake]:
+    """A mistake of a file as those of a payload, one for each of the file that its value names.
+
+    tree : the mapping, out of which its value is taken.
+    """
+    if one.findings:
+        return [of_finding(each, pointer(one.path)) for each in one.findings]
     found: Any = tree
     for key in one.path:
         with suppress(ValueError, IndexError):
@@ -93,9 +98,8 @@ def field_mistake(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> FieldMis
     fix = NO_CODE if TRUST in fix else fix if is_yaml else IN_JSON.get(fix, fix)
     fix = fix.replace(f", as seen from {Path.cwd()}", ", and send it with the portfolio, as one of `files`")
     line = f"line {one.line}: " if is_yaml and 0 < one.line < inf and one.what else ""
-    return FieldMistake(
-        pointer(one.path), line + what, None if found is None or not one.path else shown_value(found), fix
-    )
+    value = None if found is None or not one.path else shown_value(found)
+    return [FieldMistake(pointer(one.path), line + what, value, fix)]
 
 
 def _book_of_another(tree: dict[str, Any], name: object) -> Iterator[FieldMistake]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from foundation.errors import ConfigError
+from foundation.errors import ConfigError, Finding
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Mistake:
     path : keys from the top of the file to the wrong value, () where they are not known.
     name : unknown name of an asset, which several keys have where the asset itself is named wrongly; else "".
     what, found, fix : the message in its parts, for forms: fault, value and correction; "" where it has no parts.
+    findings : the mistakes of the file that the value names, where they are what is wrong.
     """
 
     text: str
@@ -26,6 +27,7 @@ class Mistake:
     what: str = ""
     found: Any = field(default=None, compare=False)  # it may be a list, which has no hash
     fix: str = ""
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
 
 class Mistakes(ConfigError):
@@ -38,6 +40,11 @@ class Mistakes(ConfigError):
     def __str__(self) -> str:
         """The messages, a line each."""
         return "\n".join(one.text for one in self.each if one.text)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong, in parts."""
+        return tuple(part for one in self.each if one.text for part in one.findings or (Finding.of(one.text),))
 
 
 class Faults:

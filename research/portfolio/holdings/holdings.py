@@ -128,9 +128,9 @@ def _names(document: Document, path: KeyPath, assets: tuple[str, ...], *, pairs:
 def _check_closes(document: Document, quoted: Market, right: Collection[str]) -> None:
     """Raise ConfigError for last closes that are far from where they should be, all of them at once."""
     if far := {asset: told for asset, told in far_last_closes(quoted).items() if asset not in right}:
-        told = all_mistakes("the market", [f"{words}. Look for a split or a wrong price." for words in far.values()])
+        told = [f"{words}. Look for a split or a wrong price." for words in far.values()]
         with document.placing(("market",)):
-            raise DataError(f"{told}\n{right_all_the_same(list(far))}")
+            raise DataError(all_mistakes("the market", told, right_all_the_same(list(far))))
 
 
 def position_keys(document: Document, assets: tuple[str, ...]) -> PositionKeys:

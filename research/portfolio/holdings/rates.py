@@ -21,7 +21,7 @@ from pydantic import Field
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
 from foundation.canonical import decimal
-from foundation.errors import ConfigError, DataError
+from foundation.errors import ConfigError, DataError, all_mistakes
 from research.market import Market
 from research.market.currency import CURRENCIES, FX, PAIR_ORDER, Pair, Quoted, in_base, quoted_rates
 from research.market.plausible import far_rate
@@ -222,7 +222,7 @@ def _checked(
         return (f"{far[0].upper()}{far[1:]}; {TAKEN}",)
     fix = "Look for a slip of the decimal point, or a rate the other way round."
     with document.placing((source.key, pair), source.key):
-        raise DataError(f"{far}. {fix}\n{right_all_the_same([pair])}")
+        raise DataError(all_mistakes("", [f"{far}. {fix}"], right_all_the_same([pair])))
 
 
 def _sources(document: Document, market: Market, basis: str) -> Iterator[_Source]:

@@ -19,7 +19,7 @@ from price_tables.nonprices import non_prices
 from price_tables.twins import twins
 from price_tables.vendors import vendors
 
-from foundation.errors import ConfigError, DataError
+from foundation.errors import InputError
 from research.market import Market, market_from_file, market_from_frame
 from research.market.reading.price_import import understand
 
@@ -112,7 +112,10 @@ def outcome(door: str, case: Case, folder: Path) -> str:
         warnings.simplefilter("ignore")
         try:
             return "right" if is_right(seen_at(door, case, path), case) else "wrong"
-        except (DataError, ConfigError) as error:
+        except InputError as error:
+            told = [(each, str(each)) for each in error.findings]
+            assert told, case.name
+            assert all(each.mend and (case.file in text or "frame" in text) for each, text in told), (case.name, told)
             return f"refused: {error}"
 
 
