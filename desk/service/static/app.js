@@ -98,6 +98,7 @@ async function api(method, path, body, headers = {}) {
 }
 
 const sentence = ({ detail, mend }, before = "") => `${before && `${before}: `}${detail.replace(/\.$/, "")}. ${mend}`;
+const inFile = ({ detail, value, mend }) => sentence({ detail: value === null ? detail : `${detail}, found ${value}`, mend });
 
 function tell(form, error) {
   for (const old of form.querySelectorAll(".mistake")) old.remove();
@@ -106,7 +107,8 @@ function tell(form, error) {
   for (const each of error ? error.mistakes : []) {
     const raw = form.dataset.text ? form.elements.namedItem("text") : null; // a whole file, whose places are not fields
     const field = raw ?? form.elements.namedItem(each.field.split("/").pop());
-    const text = raw ? sentence(each, each.field) : `It is ${sentence(each)}`;
+    const isFile = !raw && form.querySelector(`[data-into="${field?.name}"]`); // its mistakes begin with their rows
+    const text = raw ? sentence(each, each.field) : isFile ? inFile(each) : `It is ${sentence(each)}`;
     if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(sentence(each, each.field)); continue; }
     const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}-${form.querySelectorAll(".mistake").length}` });
     field.setAttribute("aria-invalid", "true");

@@ -263,7 +263,7 @@ def test_each_mistake_of_positions_is_told_in_parts(signed_in: SignedIn, stores:
     errors = signed_in().post("/api/portfolios/from-positions", json={"name": "M", "positions": text}).json()["errors"]
     told = {each["detail"].partition(": ")[0]: (each["field"], each["value"]) for each in errors}
     assert told == {
-        "positions.csv, row 4, column 'Qty (Quantity)'": ("/positions", "'many'"),
+        "positions.csv, row 4, column 'Qty (Quantity)'": ("/positions", "many"),
         "positions.csv, row 5, column 'Qty (Quantity)'": ("/positions", "-3260.0"),
     }
     assert all(each["mend"] for each in errors)

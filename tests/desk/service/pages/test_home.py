@@ -39,7 +39,9 @@ def test_from_a_brokers_file_to_a_ticket_in_a_browser(
     page.get_by_label("Name of the portfolio").fill("Mine")
     page.get_by_label("Its rows").fill(export.replace('"7,460"', '"many"'))
     page.get_by_role("button", name="Create the portfolio").first.click()
-    expect(page.get_by_role("status")).to_contain_text("row 4, column 'Qty (Quantity)'")
+    expect(page.locator("#positions ~ .mistake")).to_contain_text(
+        re.compile("^positions.csv, row 4, column 'Qty \\(Quantity\\)': .*, found many. ")
+    )
     assert violations(page) == []
     page.get_by_label("Its rows").fill(export)
     page.get_by_role("button", name="Create the portfolio").first.click()
