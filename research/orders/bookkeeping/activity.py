@@ -9,7 +9,7 @@ from typing import Any
 
 from foundation.errors import DataError, all_mistakes
 from foundation.paper.wording import counted
-from research.orders.bookkeeping.columns import NEGATIVE_FEES, NUMBER_FIELDS, RANKED, SINGLE, TOTALS, TRANSACTIONS
+from research.orders.bookkeeping.columns import NEGATIVE_FEES, NUMBER_FIELDS, SINGLE, TOTALS, TRANSACTIONS
 from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.fill_prices import check_price
 from research.orders.bookkeeping.moments import day_first
@@ -55,8 +55,7 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
                 two ways, for a file of several accounts of which none is named, and for its mistakes, each with its
                 row; all in one message.
     """
-    fields = ("moment",), tuple(name for name in RANKED if name != "moment")
-    file = read_broker_file(path, *fields, reading.columns, basis=portfolio.basis, kind=TRANSACTIONS)
+    file = read_broker_file(path, TRANSACTIONS, reading.columns, portfolio.basis)
     reader = _Reader(file, portfolio, reading)
     _check_accounts(path.name, reader, portfolio, reading)
     reader.read()
@@ -86,12 +85,12 @@ class _Reader:
         self.file = file
         columns = dict.fromkeys(name for table in file.tables for name in table.columns)
         fields = [name for name in columns if name.partition(" ")[0] in NUMBER_FIELDS]
-        sign, note = (reading.decimal, "") if reading.decimal else file.decimal(fields)
+        sign, self.notes = file.decimal(fields, reading.decimal)
         texts = [table.cell(cells, "moment") for table in file.tables for _, cells in table.rows]
         first = day_first(texts, file.tables[0].source, reading.day_first)
         names = AssetNames(portfolio.market.assets, reading.symbols)
         self.source = Source(portfolio, reading, sign, first, file.account, names)
-        self.notes, self.mistakes = [*file.notes, *([note] if note else [])], list[str]()
+        self.mistakes = list[str]()
         self.rows: dict[str, list[Any]] = {"fills": [], "corrections": [], "entries": [], "proposals": []}
         self.doubts, self.places = dict[str, str](), dict[str, int]()
         self._ids: Counter[str] = Counter()

@@ -79,9 +79,16 @@ TRANSACTION_SECTIONS = (
     "Transaction Fees",
 )
 TRANSACTIONS = TableKind(
-    {}, RANKED, TRANSACTION_SECTIONS, one_of=("price", "amount"), money=("price", "amount", *FEE_FIELDS), trades=True,
-    several=("fees", "taxes", "amount"), word="transactions",
-)  # fmt: skip
+    ("moment",),
+    tuple(RANKED)[1:],
+    RANKED,
+    TRANSACTION_SECTIONS,
+    one_of=("price", "amount"),
+    money=("price", "amount", *FEE_FIELDS),
+    trades=True,
+    several=("fees", "taxes", "amount"),
+    word="transactions",
+)
 NET = re.compile(r"net|gesamt|total \(inclusive", re.IGNORECASE)  # how the name of an amount with its fees in it begins
 GROSS = re.compile(r"gross|principal|proceeds|subtotal", re.IGNORECASE)  # and of one without them
 NEGATIVE_FEES = frozenset(
