@@ -112,8 +112,8 @@ class _Reader:
         signs, shown, is_signed = dict[str, Counter[bool]](), Counter[bool](), False
         for row in self.all_rows():
             with suppress(DataError):
-                for label, is_below in row.signs_of_fees:
-                    signs.setdefault(label, Counter())[is_below] += 1
+                for _, label, read in () if row.is_own else row.stated_fees:
+                    signs.setdefault(label, Counter())[read.value < 0] += 1
                 is_signed = is_signed or (not row.aside and row.shows_signs)
         below = {label for label, of in signs.items() if of[True] > of[False]}
         source = replace(

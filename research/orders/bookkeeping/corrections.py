@@ -23,6 +23,7 @@ from research.portfolio.holdings.blotter import (
     SentOrder,
     is_of_order,
     lots_between,
+    summed,
 )
 from research.portfolio.holdings.rates import rounded
 
@@ -116,12 +117,7 @@ def _order_key(row: BookedFill) -> tuple[str, str, str, str]:
 
 
 def _fees(rows: Sequence[BookedFill]) -> dict[str, Decimal]:
-    """By name, the sum of the fees of some fills."""
-    fees: dict[str, Decimal] = {}
-    for row in rows:
-        for name, fee in row.fees.items():
-            fees[name] = fees.get(name, NO_AMOUNT) + fee
-    return fees
+    return summed(fee for row in rows for fee in row.fees.items())
 
 
 def _cash(currency: str, rows: Sequence[BookedFill]) -> Decimal:

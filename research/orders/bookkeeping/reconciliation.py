@@ -12,7 +12,7 @@ from research.market.calendars import day_at
 from research.orders.booking import events_since
 from research.orders.bookkeeping.importing import fill_of_item
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, summed
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.held_rows import Positions
 
@@ -98,12 +98,11 @@ def reconcile(
 
 def _amounts(book: Book | None, apart: bool) -> dict[tuple[str, str], Decimal]:
     """By account, and asset or currency, the amounts of a book; summed over accounts where these are not apart."""
-    amounts: dict[tuple[str, str], Decimal] = {}
-    for holder in () if book is None else book.holders:
-        for of, amount in (*holder.units.items(), *holder.cash.items()):
-            at = _at(holder.account, of, apart)
-            amounts[at] = amounts.get(at, NO_AMOUNT) + amount
-    return amounts
+    return summed(
+        (_at(holder.account, of, apart), amount)
+        for holder in (() if book is None else book.holders)
+        for of, amount in (*holder.units.items(), *holder.cash.items())
+    )
 
 
 def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
@@ -113,13 +112,9 @@ def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
 def _of_broker(positions: Positions, names: Mapping[str, str], apart: bool) -> dict[tuple[str, str], Decimal]:
     """The same of a broker's file. names : by number, names of accounts."""
     total = ALL_ACCOUNTS if names else ""
-    amounts: dict[tuple[str, str], Decimal] = {}
     rows = [(row.account, row.asset, row.units) for row in positions.held]
     rows += [(row.account, row.currency, row.amount) for row in positions.cash]
-    for account, of, amount in rows:
-        at = (names.get(account, account) if apart else total), of
-        amounts[at] = amounts.get(at, NO_AMOUNT) + decimal(amount)
-    return amounts
+    return summed(((names.get(account, account) if apart else total, of), decimal(n)) for account, of, n in rows)
 
 
 def _without_row(line: ReconciledLine, of_broker: Mapping[tuple[str, str], Decimal]) -> tuple[str, ...]:

@@ -30,8 +30,7 @@ def unfilled(row: Transaction) -> str:
 
 def _derivative(row: Transaction) -> str:
     """The reason why a trade is none of the asset that its symbol names; else ""."""
-    is_held = row.asset in row.source.portfolio.market.assets
-    if not row.is_trade or not row.derivative or is_held:
+    if not row.is_trade or not row.derivative or row.is_held:
         return ""
     return f"{quoted(row.derivative)} is an option, a future or a warrant, and no unit of {row.cell('asset')}"
 

@@ -140,16 +140,20 @@ class Transaction:
 
     def unread(self) -> Iterator[tuple[str, Decimal]]:
         """The name and the number of each cell with a number that is in no column of a field."""
-        fields = {column.number for column in self.table.columns.values()}
-        for place, (name, cell) in enumerate(zip(self.table.names, self.row[1], strict=False)):
+        for name, cell in self.table.unread(self.row[1]):
             with suppress(ValueError):
-                if name and place not in fields and (read := number(cell, self.source.decimal)):
+                if name and (read := number(cell, self.source.decimal)):
                     yield name, exact(read.value)
 
     def amount_of(self, name: str) -> Decimal | None:
         """The number of a field, exactly as it is written; None without one."""
         read = self.figure(name)
         return None if read is None else exact(read.value)
+
+    @property
+    def is_negative(self) -> bool:
+        """True if its amount is below zero."""
+        return (self.amount_of("amount") or 0) < 0
 
     @property
     def words(self) -> list[str]:
@@ -208,8 +212,7 @@ class Transaction:
     @property
     def is_unknown(self) -> bool:
         """True of an amount of an asset that no word calls cash: with units it is a trade without a side."""
-        is_asset = self.asset in self.source.portfolio.market.assets
-        return is_asset and self.kind == "other" and bool(self.amount_of("amount"))
+        return self.is_held and self.kind[0] == "other" and bool(self.amount_of("amount"))
 
     @property
     def is_bust(self) -> bool:
@@ -275,6 +278,11 @@ class Transaction:
         return self.derivative or self._line[0]
 
     @property
+    def is_held(self) -> bool:
+        """True if its asset is one of the portfolio."""
+        return self.asset in self.source.portfolio.market.assets
+
+    @property
     def derivative(self) -> str:
         """The words for an option, a future or a warrant, as the file or the user names it; "" for what is none."""
         stated, texts = self.cell("class"), (self.cell("description"), self.cell("asset"))
@@ -288,11 +296,11 @@ class Transaction:
         """As `line`, of the row's symbol, its ISIN or the symbol with which its description begins."""
         symbol, isin = self.cell("asset"), self.cell("isin")
         texts = (symbol, isin) if symbol or isin else (m[1] if (m := IN_WORDS.match(self.cell("description"))) else "",)
-        found = self.line(texts[0]) if texts[0] else ("", "")
-        if found[0] in self.source.portfolio.market.assets and not isin:
-            return found
+        (found, money), assets = self.line(texts[0]) if texts[0] else ("", ""), self.source.portfolio.market.assets
+        if found in assets and not isin:
+            return found, money
         named = self.source.names.first(*texts)
-        return (named, found[1]) if named in self.source.portfolio.market.assets else (found[0] or named, found[1])
+        return named if named in assets or not found else found, money
 
     def line(self, symbol: str) -> tuple[str, str]:
         """The asset, or the currency that is exchanged, of a symbol, and the currency that the symbol states or ""."""
@@ -312,7 +320,7 @@ class Transaction:
     def quoted_in(self) -> str:
         """The currency in which its asset is quoted, that of the portfolio where it is none."""
         portfolio = self.source.portfolio
-        if self.asset in portfolio.market.assets and portfolio.currencies is not None:
+        if self.is_held and portfolio.currencies is not None:
             return portfolio.quoted_in[portfolio.market.assets.index(self.asset)]
         return portfolio.basis
 
@@ -356,14 +364,7 @@ class Transaction:
             return "buy" if buys else "sell"
         if (self.units or 0) < 0:
             return "sell"
-        return "buy" if (self.amount_of("amount") or 0) < 0 else ""
-
-    @property
-    def signs_of_fees(self) -> Iterator[tuple[str, bool]]:
-        """The label of each column of fees in which it has one, and true if that is below zero; none of one's own."""
-        for name, column in self.table.columns.items():
-            if not self.is_own and name.partition(" ")[0] in FEE_FIELDS and (read := self.figure(name)) and read.value:
-                yield label_of(column.label), read.value < 0
+        return "buy" if self.is_negative else ""
 
     @property
     def is_own(self) -> bool:
@@ -375,51 +376,53 @@ class Transaction:
     def fees(self) -> dict[str, tuple[Decimal, str]]:
         """By name, each fee and its currency, by default that of the amount; above zero as its column states costs."""
         found = {}
+        for name, label, read in self.stated_fees:
+            code, is_small = money_of(self.cell("fee_currency"))
+            stated = code or (read.unit if read.unit != "$" else "")
+            paid = exact(read.value) * (HUNDREDTH if is_small else ONE if stated else self.money("amount")[1])
+            paid = -paid if label in self.source.negative else paid
+            found[name] = paid, self.line(stated)[0] if stated else self.paid_in
+        return found
+
+    @property
+    def stated_fees(self) -> Iterator[tuple[str, str, Number]]:
+        """The name, the label of the column and the number of each fee, but zeros."""
         for name, column in self.table.columns.items():
             if name.partition(" ")[0] in FEE_FIELDS and (read := self.figure(name)) and read.value:
-                code, is_small = money_of(self.cell("fee_currency"))
-                stated = code or (read.unit if read.unit != "$" else "")
-                paid = exact(read.value) * (HUNDREDTH if is_small else ONE if stated else self.money("amount")[1])
-                sign = -1 if label_of(column.label) in self.source.negative else 1
-                found[name] = sign * paid, self.line(stated)[0] if stated else self.paid_in
-        return found
+                yield name, label_of(column.label), read
 
     # -- cash --------------------------------------------------------------------------------------------------------
 
     @property
-    def kind(self) -> EntryKind:
-        """The kind of an amount of cash; "other" for words that name none."""
-        return self._kind[0]
+    def kind(self) -> tuple[EntryKind, str]:
+        """The kind of an amount of cash, and the text that says it; a transfer is a deposit or a withdrawal by sign.
 
-    @property
-    def _kind(self) -> tuple[EntryKind, str]:
-        """The kind of an amount of cash, and the text that says it; a transfer is a deposit or a withdrawal by sign."""
+        Words that name none are of the kind "other".
+        """
         for text in (*self.words, self.cell("description")):
             for kind, pattern in CASH_KINDS.items():
                 if pattern.search(text):
                     goes, comes = bool(GOES.search(text)), bool(COMES.search(text))
-                    is_below = (self.amount_of("amount") or 0) < 0
-                    is_out = kind == "deposit" and (goes if goes != comes else is_below)
+                    is_out = kind == "deposit" and (goes if goes != comes else self.is_negative)
                     return ("withdrawal" if is_out else kind), text
         return "other", ""
 
     @property
     def is_outflow(self) -> bool:
         """True if its words say that money goes: a cost that is no refund, or a withdrawal."""
-        kind, text = self._kind
+        kind, text = self.kind
         return kind == "withdrawal" or (kind in COSTS and not REFUND.search(text))
 
     @property
     def shows_signs(self) -> bool:
         """True if it shows that money which goes is below zero in its file; interest, of either sign, shows nothing."""
-        is_below = (self.amount_of("amount") or 0) < 0
-        return is_below and (self.side == "buy" if self.is_trade else self.is_outflow)
+        return self.is_negative and (self.side == "buy" if self.is_trade else self.is_outflow)
 
     @property
     def doubt(self) -> str:
         """The reason why a person has to say what an amount of cash is; else ""."""
-        kind, text = self._kind
-        if kind == "deposit" and (self.amount_of("amount") or 0) < 0:
+        kind, text = self.kind
+        if kind == "deposit" and self.is_negative:
             return f"a deposit below zero, {quoted(text)}: it may be a withdrawal, or a deposit that was taken back"
         return ""
 
@@ -429,9 +432,9 @@ class Transaction:
 
         A file that signs what goes keeps its signs, and a plus is a refund; where none is signed the word decides.
         """
-        known = self.asset if self.asset in self.source.portfolio.market.assets else ""
+        known = self.asset if self.is_held else ""
         code, part = self.money("amount")
-        amount, day, kind = (self.amount_of("amount") or Decimal()) * part, self.moment.date(), self.kind
+        amount, day, kind = (self.amount_of("amount") or Decimal()) * part, self.moment.date(), self.kind[0]
         if amount > 0 and self.is_outflow and not self.source.is_signed:
             amount = -amount
         currency = code or self.quoted_in

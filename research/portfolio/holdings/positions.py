@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, chain
 from pathlib import Path
 
@@ -234,7 +234,8 @@ class _Reader:
             if found is not None and abs(found.value) > LARGEST_NUMBER:
                 fix = f"Give at most {LARGEST_NUMBER:g}."
                 raise _Mistake(name, f"too large a number for {symbol}", fix, found.value)
-        return replace(row, **(_in_whole(numbers) if money_of(row.cell("currency"))[1] else numbers))
+        numbers = _in_whole(numbers) if money_of(row.cell("currency"))[1] else numbers
+        return _Row(row.table, row.row, row.account, **numbers)
 
     def _target(self, row: _Row) -> str:
         """The asset of a row, "cash" or "ignore" as it is declared; its symbol where it is none."""
