@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from foundation.canonical import decimal
 from foundation.paper.wording import listed
-from research.market.calendars import day_at
 from research.orders.booking import events_since
-from research.orders.bookkeeping.importing import fill_of_item
+from research.orders.bookkeeping.importing import fill_of_item, names_by_number
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, summed
 from research.portfolio.holdings.book import Book
@@ -79,7 +78,7 @@ def reconcile(
     positions : the broker's.
     stated    : a book of what the portfolio file states, or None where it states no holdings.
     """
-    names = {each.number: each.name for each in portfolio.accounts if each.number}
+    names = names_by_number(portfolio)
     apart = bool(portfolio.accounts) and bool(positions.accounts)
     of_book, of_file = (_amounts(each, apart) for each in (book, stated))
     of_broker = _of_broker(positions, names, apart)
@@ -91,7 +90,8 @@ def reconcile(
         line = ReconciledLine(account, of, *amounts, of_file.get((account, of)))
         if line.differs(of in currencies):
             here = [cause for cause in causes if (cause.account, cause.of) == (account, of)]
-            line = replace(line, causes=(*_explained(line.difference, here), *_without_row(line, of_broker)))
+            without = () if (account, of) in of_broker else ("the broker's file has no row of it",)
+            line = replace(line, causes=(*_explained(line.difference, here), *without))
         lines.append(line)
     return tuple(lines)
 
@@ -117,10 +117,6 @@ def _of_broker(positions: Positions, names: Mapping[str, str], apart: bool) -> d
     return summed(((names.get(account, account) if apart else total, of), decimal(n)) for account, of, n in rows)
 
 
-def _without_row(line: ReconciledLine, of_broker: Mapping[tuple[str, str], Decimal]) -> tuple[str, ...]:
-    return () if (line.account, line.of) in of_broker else ("the broker's file has no row of it",)
-
-
 # -- causes ------------------------------------------------------------------------------------------------------------
 
 
@@ -128,9 +124,10 @@ def _explained(difference: Decimal, causes: Sequence[Cause]) -> tuple[str, ...]:
     """The causes of just this difference; else the fewest that are together; else those that may be a part of it."""
     if exact := [cause.words for cause in causes if cause.amount == difference]:
         return tuple(exact)
-    if some := fewest(difference, [cause for cause in causes if not cause.words.startswith(BOOKED)]):
+    causes = [cause for cause in causes if not cause.words.startswith(BOOKED)]
+    parts = [cause.words for cause in causes]
+    if some := fewest(difference, causes):
         return (f"together {listed([cause.words for cause in some])}",)
-    parts = [cause.words for cause in causes if not cause.words.startswith(BOOKED)]
     if not parts:
         return ("nothing that the book knows explains it",)
     more = [f"{len(parts) - SHOWN_CAUSES:,} more"] if len(parts) > SHOWN_CAUSES else []
@@ -152,21 +149,14 @@ BOOKED = "booked and perhaps not at the broker"  # begins the words of a fill th
 
 def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: bool) -> Iterator[Cause]:
     """The causes that a book knows, with accounts as the comparison has them. names : by number, names of accounts."""
-    found = (
-        _open_orders(book),
-        _items(book, portfolio, names),
-        _events(book, portfolio),
-        _fractions(book),
-        _of_fills(book),
-    )
-    for cause in chain.from_iterable(found):
+    found = (_open_orders(book), _items(book, portfolio, names), _events(book, portfolio), _fractions(book))
+    for cause in chain(*found, _of_fills(book)):
         yield cause._replace(account=_at(cause.account, cause.of, apart)[0])
 
 
 def named_causes(book: Book, portfolio: Portfolio) -> tuple[Cause, ...]:
     """The causes that a book lists by name and has not booked: splits and dividends, then its items."""
-    names = {each.number: each.name for each in portfolio.accounts if each.number}
-    return (*_events(book, portfolio), *_items(book, portfolio, names))
+    return (*_events(book, portfolio), *_items(book, portfolio, names_by_number(portfolio)))
 
 
 def _open_orders(book: Book) -> Iterator[Cause]:
@@ -174,12 +164,8 @@ def _open_orders(book: Book) -> Iterator[Cause]:
         left = f"{order.left.normalize():,f}"
         words = f"a fill of {order.order_id or 'an order'} to {order.side} {order.asset}, of which {left} is open"
         yield Cause(order.account, order.asset, SIGN_OF_SIDE[order.side] * order.left, words)
-        for currency in _cash_of(book, order.account):
+        for currency in (code for of in book.holders if of.account == order.account for code in of.cash):
             yield Cause(order.account, currency, None, words)
-
-
-def _cash_of(book: Book, account: str) -> tuple[str, ...]:
-    return tuple(code for holder in book.holders if holder.account == account for code in holder.cash)
 
 
 def _items(book: Book, portfolio: Portfolio, names: Mapping[str, str]) -> Iterator[Cause]:
@@ -189,8 +175,7 @@ def _items(book: Book, portfolio: Portfolio, names: Mapping[str, str]) -> Iterat
             yield Cause(item.entry.account, item.entry.currency, item.entry.amount, words, item.name)
         elif fill := fill_of_item(item):
             account, way = names.get(fill.account, fill.account), SIGN_OF_SIDE[fill.side]
-            day = day_at(fill.moment, portfolio.market.calendar).astype(object)
-            units = fill.quantity * book.blotter.factor(fill.asset, day)
+            units = fill.quantity * book.blotter.factor(fill.asset, fill.day(portfolio.market.calendar))
             yield Cause(account, fill.asset, way * units, words, item.name)
             fees = sum(fill.fees.values(), NO_AMOUNT)
             yield Cause(account, fill.currency, -way * fill.quantity * fill.price - fees, words, item.name)
