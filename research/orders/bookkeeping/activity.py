@@ -18,7 +18,6 @@ from research.orders.bookkeeping.trade_row import trade_of
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_columns import label_of
 from research.portfolio.holdings.broker_tables import BrokerFile, read_broker_file
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.symbols import AssetNames
@@ -57,24 +56,11 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
     """
     file = read_broker_file(path, TRANSACTIONS, reading.columns, portfolio.basis)
     reader = _Reader(file, portfolio, reading)
-    _check_accounts(path.name, reader, portfolio, reading)
+    reader.check_accounts(path.name)
     reader.read()
     if reader.mistakes:
         raise DataError(all_mistakes(path.name, reader.mistakes))
     return reader.activity
-
-
-def _check_accounts(file: str, reader: "_Reader", portfolio: Portfolio, reading: Reading) -> None:
-    """Raise DataError for rows of several accounts of which a portfolio without accounts does not name its own."""
-    named = list(dict.fromkeys(account for row in reader.all_rows() if (account := row.stated_account)))
-    fix = f"Name its own, such as --account {named[0]}, or state `accounts:` in the portfolio file." if named else ""
-    if not named or portfolio.accounts or portfolio.ticket.account:
-        return
-    if reading.accounts and not {*reading.accounts} & {*named}:
-        raise DataError(f"{file} is of {', '.join(named)}, and not of {', '.join(reading.accounts)}. {fix}")
-    if len(named) > 1 and not reading.accounts:
-        told = f"{file} is of {len(named)} accounts, {', '.join(named)}, and the portfolio names none"
-        raise DataError(f"{told}. {fix}")
 
 
 class _Reader:
@@ -107,6 +93,19 @@ class _Reader:
                 if table.cell(row[1], "detail").casefold() not in totals:
                     yield Transaction(self.source, table, row)
 
+    def check_accounts(self, file: str) -> None:
+        """Raise DataError for rows of several accounts of which a portfolio without accounts does not name its own."""
+        portfolio, own = self.source.portfolio, self.source.reading.accounts
+        named = list(dict.fromkeys(account for row in self.all_rows() if (account := row.stated_account)))
+        if not named or portfolio.accounts or portfolio.ticket.account:
+            return
+        fix = f"Name its own, such as --account {named[0]}, or state `accounts:` in the portfolio file."
+        if own and not {*own} & {*named}:
+            raise DataError(f"{file} is of {', '.join(named)}, and not of {', '.join(own)}. {fix}")
+        if len(named) > 1 and not own:
+            told = f"{file} is of {len(named)} accounts, {', '.join(named)}, and the portfolio names none"
+            raise DataError(f"{told}. {fix}")
+
     def _with_signs(self) -> Source:
         """The source with the signs of fees and of money that goes, and whether amounts have fees in them."""
         signs, shown, is_signed = dict[str, Counter[bool]](), Counter[bool](), False
@@ -116,9 +115,7 @@ class _Reader:
                     signs.setdefault(label, Counter())[read.value < 0] += 1
                 is_signed = is_signed or (not row.aside and row.shows_signs)
         below = {label for label, of in signs.items() if of[True] > of[False]}
-        source = replace(
-            self.source, negative=frozenset(below | set(map(label_of, NEGATIVE_FEES))), is_signed=is_signed
-        )
+        source = replace(self.source, negative=frozenset(below | NEGATIVE_FEES), is_signed=is_signed)
         for row in self.all_rows():
             with suppress(DataError):
                 row = replace(row, source=source)

@@ -64,7 +64,7 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     check_units(made, portfolio, book)
     rounding = ROW_ROUNDING * (len(activity.fills) + len(paid))
     notes += _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.", rounding)
-    keys = (each.key for each in (*activity.fills, *activity.corrections))
+    keys = (*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections))
     stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry in paid))}
     left = sum(item.name.removesuffix(RESTATED) in stated for item in made.open_items)
     return Imported(made, tuple(notes), left)

@@ -29,7 +29,7 @@ from research.orders.bookkeeping.columns import (
     OF_CASH_FUND,
     OF_OPTION,
     OF_UNITS,
-    OWN_COLUMNS,
+    OWN_IDS,
     REFUND,
     RIGHT,
     SELL,
@@ -370,7 +370,7 @@ class Transaction:
     def is_own(self) -> bool:
         """True if its table is one of docs/book.md."""
         names = set(map(label_of, self.table.names))
-        return bool(names & set(map(label_of, OWN_COLUMNS[0]))) and OWN_COLUMNS[1] in names
+        return bool(names & OWN_IDS) and "moment" in names
 
     @property
     def fees(self) -> dict[str, tuple[Decimal, str]]:

@@ -157,8 +157,8 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     sources = tuple(
         GIVEN if asset in rows else source for asset, source in zip(market.assets, closes.sources, strict=True)
     )
-    notes += [*_notes(path.name, market, days, rows, others), *_far_notes(path.name, market, values, rows, right)]
-    return Prices(market.assets, values, days, sources, tuple(notes))
+    made = Prices(market.assets, values, days, sources)
+    return replace(made, notes=(*notes, *_notes(path.name, market, made, rows, others, right)))
 
 
 def far_last_closes(market: Market) -> dict[str, str]:
@@ -240,23 +240,20 @@ def _faults(
         yield wrong("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
 
 
-def _notes(file: str, market: Market, days: NDArray[np.datetime64], rows: dict[str, int], others: int) -> Iterator[str]:
+def _notes(
+    file: str, market: Market, prices: Prices, rows: Collection[str], others: int, right: Collection[str]
+) -> Iterator[str]:
+    """Sentences on other assets, on what lacks, on prices taken although they are far, and on those that are apart."""
     if others:
         yield f"{file}: {counted(others, 'row')} of other assets {'is' if others == 1 else 'are'} ignored."
     if lacking := [asset for asset in market.assets if asset not in rows]:
         yield f"{file} has no price of {', '.join(lacking)}: the last close is taken."
-    if undated := [a for a in rows if np.isnat(days[market.assets.index(a)])]:
+    if undated := [a for a in rows if np.isnat(prices.days[market.assets.index(a)])]:
         yield f"{file} has no date for the price of {', '.join(undated)}: its age is not known."
-
-
-def _far_notes(
-    file: str, market: Market, values: Array, rows: Collection[str], right: Collection[str]
-) -> Iterator[str]:
-    """A sentence on each price that is far from its last close and taken all the same, and on each that is apart."""
     for asset in rows:
-        i = market.assets.index(asset)
-        named = f"{file}: the price of {asset}, {values[i]:,.7g}, is"
-        if gap := _far(market, i, values[i]):
+        i, price = market.assets.index(asset), prices.of(asset)
+        named = f"{file}: the price of {asset}, {price:,.7g}, is"
+        if gap := _far(market, i, price):
             yield f"{named} {gap}; {TAKEN}"
-        elif asset not in right and (gap := _far(market, i, values[i], APART)):
+        elif asset not in right and (gap := _far(market, i, price, APART)):
             yield f"{named} {gap}: check its price."
