@@ -3,7 +3,7 @@
 import re
 
 from foundation.table_files import quoted
-from research.orders.bookkeeping.columns import BUY, DONE, EXECUTION, NO_FEE, SELL
+from research.orders.bookkeeping.columns import DONE, EXECUTION, NO_FEE
 from research.orders.bookkeeping.transaction import Transaction
 from research.portfolio.holdings.blotter import NO_AMOUNT
 
@@ -25,7 +25,7 @@ def unfinished(row: Transaction) -> str:
 
 def unfilled(row: Transaction) -> str:
     """The status of an order that states no units with a price, in words; else ""."""
-    return unfinished(row) if row.has(BUY) != row.has(SELL) and not row.is_trade else ""
+    return unfinished(row) if row.says_side and not row.is_trade else ""
 
 
 def _derivative(row: Transaction) -> str:

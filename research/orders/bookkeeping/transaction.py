@@ -11,32 +11,7 @@ from foundation.canonical import decimal
 from foundation.errors import DataError
 from foundation.table_files import Number, Row, number, quoted
 from research.market.currency import CURRENCIES
-from research.orders.bookkeeping.columns import (
-    BUST,
-    BUY,
-    CANCELLED,
-    CASH_KINDS,
-    COMES,
-    COSTS,
-    DERIVATIVE,
-    FEE_FIELDS,
-    GOES,
-    IN_OPTION,
-    IN_UTC,
-    NO_ID,
-    NUMBER_FIELDS,
-    OF_CASH,
-    OF_CASH_FUND,
-    OF_OPTION,
-    OF_UNITS,
-    OWN_IDS,
-    REFUND,
-    RIGHT,
-    SELL,
-    TRANSACTION_SECTIONS,
-    VENUES,
-    WORD_FIELDS,
-)
+from research.orders.bookkeeping import columns as words
 from research.orders.bookkeeping.moments import moment_of
 from research.portfolio import Portfolio
 from research.portfolio.holdings.broker_columns import TRADED, label_of, money_of
@@ -158,8 +133,8 @@ class Transaction:
     @property
     def words(self) -> list[str]:
         """The texts that say what kind of row it is."""
-        section = self.row[1][0] if self.row[1] and self.row[1][0] in TRANSACTION_SECTIONS else ""
-        return [text for text in (*map(self.cell, WORD_FIELDS), section) if text]
+        section = self.row[1][0] if self.row[1] and self.row[1][0] in words.TRANSACTION_SECTIONS else ""
+        return [text for text in (*map(self.cell, words.WORD_FIELDS), section) if text]
 
     def has(self, pattern: re.Pattern[str]) -> bool:
         """True if one of these texts has a word."""
@@ -178,7 +153,7 @@ class Transaction:
         dated = any(c.isdigit() for c in self.cell("moment"))
         if len(texts) == 1 or not (dated or (self.cell("asset") and self.is_trade)):
             return f"text or a total, {quoted(texts[0])}"
-        if self.has(OF_CASH_FUND) or (self.cell("asset").casefold() in CASH_NAMES and self.units):
+        if self.has(words.OF_CASH_FUND) or (self.cell("asset").casefold() in CASH_NAMES and self.units):
             return f"cash in its fund, {quoted(self.words[0])}"
         if not self.is_trade and not self.amount_of("amount") and not self.corrects:
             return "no amount" if self.moves_cash else "no amount, and no units with a price"
@@ -202,12 +177,12 @@ class Transaction:
             return False
         if self.amount_of("price") is not None:
             return True
-        return bool(self.cell("amount")) and (self.has(BUY) != self.has(SELL) or self.is_unknown)
+        return bool(self.cell("amount")) and (self.says_side or self.is_unknown)
 
     @property
     def moves_cash(self) -> bool:
         """True if its words name an amount of cash, and no purchase, sale or move of units."""
-        return self.has(OF_CASH) and not (self.has(BUY) or self.has(SELL) or self.has(OF_UNITS))
+        return self.has(words.OF_CASH) and not any(map(self.has, (words.BUY, words.SELL, words.OF_UNITS)))
 
     @property
     def is_unknown(self) -> bool:
@@ -215,17 +190,22 @@ class Transaction:
         return self.is_held and self.kind[0] == "other" and bool(self.amount_of("amount"))
 
     @property
+    def says_side(self) -> bool:
+        """True if its words say whether it is bought or sold."""
+        return self.has(words.BUY) != self.has(words.SELL)
+
+    @property
     def is_bust(self) -> bool:
         """True if it takes a trade back."""
-        return self.has(BUST) or CANCELLED in self.cell("code").split(";")
+        return self.has(words.BUST) or words.CANCELLED in self.cell("code").split(";")
 
     def check(self) -> None:
         """Raise DataError for a row whose numbers may stand in other columns, and for a trade that lacks one."""
-        if shifted := self.table.shift(self.row[1], set(NUMBER_FIELDS) & set(self.table.columns)):
+        if shifted := self.table.shift(self.row[1], set(words.NUMBER_FIELDS) & set(self.table.columns)):
             raise DataError(f"{shifted}. Put numbers with separators of thousands into quotes.")
-        lacking = [name for name in ("units", "price") if not self.cell(name)]
-        lacking = [*([] if self.asset else ["asset"]), *lacking]
-        says_trade = self.has(BUY) != self.has(SELL) or (self.is_unknown and any(map(TRADED.fullmatch, self.row[1])))
+        stated = {"asset": self.asset, "units": self.cell("units"), "price": self.cell("price")}
+        lacking = [name for name, text in stated.items() if not text]
+        says_trade = self.says_side or (self.is_unknown and any(map(TRADED.fullmatch, self.row[1])))
         if lacking and not self.corrects and not self.is_trade and says_trade:
             raise DataError(
                 f"a trade without {' and '.join(lacking)}. Say which column has it: --columns (docs/book.md)."
@@ -237,7 +217,7 @@ class Transaction:
     def venue(self) -> str:
         """The venue of its ids."""
         labels = [name.casefold() for name in self.table.names]
-        return self.cell("venue") or next((venue for label, venue in VENUES.items() if label in labels), "")
+        return self.cell("venue") or next((venue for label, venue in words.VENUES.items() if label in labels), "")
 
     @property
     def id(self) -> str:
@@ -251,7 +231,7 @@ class Transaction:
     @property
     def corrects(self) -> str:
         """The id of the fill that it corrects, or ""."""
-        return "" if self.cell("corrects") in NO_ID else self.cell("corrects")
+        return "" if self.cell("corrects") in words.NO_ID else self.cell("corrects")
 
     @property
     def corrected(self) -> str:
@@ -286,8 +266,9 @@ class Transaction:
     def derivative(self) -> str:
         """The words for an option, a future or a warrant, as the file or the user names it; "" for what is none."""
         stated, texts = self.cell("class"), (self.cell("description"), self.cell("asset"))
-        of_class = DERIVATIVE.search(stated) if stated else self.has(OF_OPTION) or any(map(IN_OPTION.search, texts))
-        if self.is_own or not (of_class or RIGHT.fullmatch(self.cell("right"))):
+        in_words = self.has(words.OF_OPTION) or any(map(words.IN_OPTION.search, texts))
+        of_class = words.DERIVATIVE.search(stated) if stated else in_words
+        if self.is_own or not (of_class or words.RIGHT.fullmatch(self.cell("right"))):
             return ""
         return self.source.names.of(texts[0] or f"{stated} {texts[1]}".strip())
 
@@ -348,7 +329,7 @@ class Transaction:
     @property
     def moment(self) -> datetime:
         """Its moment, in UTC."""
-        zone = "UTC" if IN_UTC & {name.casefold() for name in self.table.names} else self.source.reading.zone
+        zone = "UTC" if words.IN_UTC & {name.casefold() for name in self.table.names} else self.source.reading.zone
         text = f"{self.cell('moment')} {self.cell('clock')}".strip()
         return moment_of(text, self.source.day_first, zone, self.source.portfolio.market.calendar)
 
@@ -357,9 +338,9 @@ class Transaction:
     @property
     def side(self) -> str:
         """Buy or sell, by its words, else by the signs of units and amount; "" where none says it."""
-        buys, sells = self.has(BUY), self.has(SELL)
+        buys, sells = self.has(words.BUY), self.has(words.SELL)
         if not buys and not sells:  # in words
-            buys, sells = (bool(word.match(self.cell("description"))) for word in (BUY, SELL))
+            buys, sells = (bool(word.match(self.cell("description"))) for word in (words.BUY, words.SELL))
         if buys != sells:
             return "buy" if buys else "sell"
         if (self.units or 0) < 0:
@@ -370,7 +351,7 @@ class Transaction:
     def is_own(self) -> bool:
         """True if its table is one of docs/book.md."""
         names = set(map(label_of, self.table.names))
-        return bool(names & OWN_IDS) and "moment" in names
+        return bool(names & words.OWN_IDS) and "moment" in names
 
     @property
     def fees(self) -> dict[str, tuple[Decimal, str]]:
@@ -388,7 +369,7 @@ class Transaction:
     def stated_fees(self) -> Iterator[tuple[str, str, Number]]:
         """The name, the label of the column and the number of each fee, but zeros."""
         for name, column in self.table.columns.items():
-            if name.partition(" ")[0] in FEE_FIELDS and (read := self.figure(name)) and read.value:
+            if name.partition(" ")[0] in words.FEE_FIELDS and (read := self.figure(name)) and read.value:
                 yield name, label_of(column.label), read
 
     # -- cash --------------------------------------------------------------------------------------------------------
@@ -400,9 +381,9 @@ class Transaction:
         Words that name none are of the kind "other".
         """
         for text in (*self.words, self.cell("description")):
-            for kind, pattern in CASH_KINDS.items():
+            for kind, pattern in words.CASH_KINDS.items():
                 if pattern.search(text):
-                    goes, comes = bool(GOES.search(text)), bool(COMES.search(text))
+                    goes, comes = bool(words.GOES.search(text)), bool(words.COMES.search(text))
                     is_out = kind == "deposit" and (goes if goes != comes else self.is_negative)
                     return ("withdrawal" if is_out else kind), text
         return "other", ""
@@ -411,7 +392,7 @@ class Transaction:
     def is_outflow(self) -> bool:
         """True if its words say that money goes: a cost that is no refund, or a withdrawal."""
         kind, text = self.kind
-        return kind == "withdrawal" or (kind in COSTS and not REFUND.search(text))
+        return kind == "withdrawal" or (kind in words.COSTS and not words.REFUND.search(text))
 
     @property
     def shows_signs(self) -> bool:

@@ -1,6 +1,7 @@
 """The tables in a CSV file of a broker: its encoding, its delimiter, and the headers that stand somewhere in it."""
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -25,25 +26,21 @@ from foundation.table_files import (
     read_text,
 )
 from research.market.currency import CURRENCIES, may_be
-from research.portfolio.holdings.broker_columns import (
-    ACCOUNT_BEFORE,
-    AMOUNT_NAME,
-    ASIDE,
-    AT_CLOSE,
-    CASH_REPORT,
-    COLUMN_NAMES,
-    ENDING,
-    HEADER_NAMES,
-    MOMENTS,
-    NEXT,
-    OF_TRADES,
-    STATED,
-    SYMBOL_ISIN,
-    TOTAL_CASH,
-    TRADED,
-    label_of,
-    money_of,
-)
+from research.portfolio.holdings.broker_columns import COLUMN_NAMES, NEXT, TRADED, label_of, money_of
+
+AMOUNT_NAME, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
+STATED = re.compile(r"(.+?) (?:in )?\(?([$€£p]|[a-z]{3}|pence|base)\)?")
+AT_CLOSE = re.compile("[CH](?=[0-9])")  # before a price of Trader Workstation, of a close or a halt
+OF_TRADES = frozenset((
+    "tradedate", "rundate", "settlementdate", "settledate", "transactiondate", "activitydate", "t/d", "date/time",
+    "action", "transactiontype", "activitytype", "transcode", "buy/sell",
+))  # fmt: skip  # a table with one of these columns, as `label_of` writes them, is of transactions
+MOMENTS = frozenset(("date", "time", "datetime", "timestamp", "moment", "datum", "tradedate"))  # of a trade
+ACCOUNT_BEFORE = "Account Information", "Data", "Account"  # before the account of a statement
+CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
+ASIDE = CASH_REPORT, ACCOUNT_BEFORE[0], "Statement"  # sections that are read, or say nothing of an amount
+HEADER_NAMES = 3  # names of positions by which a row is their header
+TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
 
 
 class Column(NamedTuple):
@@ -109,26 +106,15 @@ class TableKind:
             return None
         return field, rank + len(COLUMN_NAMES), Column(number, name, unit.upper() if is_small else currency)
 
-    def is_header(self, found: Collection[str]) -> bool:
-        """True if a row with these fields has all required ones. ISIN and description stand for an undeclared asset."""
-        lacking = {*self.required, *self.declared} - set(found)
-        if self.one_of and not set(self.one_of) & set(found):
-            return False
-        named = "asset" not in self.declared and {"isin", "description"} & set(found)
-        return not lacking or (lacking == {"asset"} and bool(named))
-
 
 POSITIONS = TableKind(
-    ("asset", "units"),
-    ("value", "price", "fx_rate", "account", "currency", "isin", "description", "detail"),
-    NEXT,
-    ("Open Positions", "Long Open Positions"),
-    COLUMN_NAMES,
-    money=("value", "price"),
-)
+    ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "isin", "description", "detail"), NEXT,
+    ("Open Positions", "Long Open Positions"), COLUMN_NAMES, money=("value", "price"),
+)  # fmt: skip
 POSITION_LABELS = frozenset(label_of(name) for of in (COLUMN_NAMES, NEXT) for names in of.values() for name in names)
-ASSET_NAMES = (*COLUMN_NAMES["asset"], *NEXT["description"], *NEXT["isin"], "instrument")  # among transactions
-ASSET_LABELS = frozenset(map(label_of, ASSET_NAMES))
+ASSET_LABELS = frozenset(
+    map(label_of, (*COLUMN_NAMES["asset"], *NEXT["description"], *NEXT["isin"], "instrument"))
+)  # of assets beside those of transactions
 
 
 @dataclass(frozen=True)
@@ -398,7 +384,10 @@ def _fields(source: str, line: int, columns: list[list[str]], kind: TableKind) -
             hits.setdefault(hit[0], []).append(hit[1:])
     if kind.trades and "moment" not in hits and "clock" in hits:
         hits["moment"] = hits.pop("clock")
-    if not kind.is_header(hits):
+    lacking = {*kind.required, *kind.declared} - set(hits)
+    if "asset" not in kind.declared and not {"isin", "description"}.isdisjoint(hits):
+        lacking -= {"asset"}  # for which they stand
+    if lacking or (kind.one_of and set(kind.one_of).isdisjoint(hits)):
         return None
     found: Columns = {}
     for name, ranked in hits.items():

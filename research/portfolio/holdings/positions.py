@@ -188,7 +188,9 @@ class _Reader:
     def _subtotals(self, rows: Sequence[_Row]) -> set[int]:
         """The places of classes: without a symbol and units, and with the sum of the values below or above them."""
         values = [self._amount(row.cell("value")) or 0.0 for row in rows]
-        classes = {k for k, row in enumerate(rows) if values[k] and self._may_be_class(row)}
+        others = [any(map(row.cell, ("asset", "isin", "units", "price"))) for row in rows]
+        named = {k for k, row in enumerate(rows) if "asset" in row.table.columns and not others[k] and values[k]}
+        classes = {k for k in named if not self._is_cash(rows[k].cell("description"))}
 
         def has_sum(places: Iterable[int], value: float) -> bool:
             sums = accumulate(values[k] for k in places if k not in classes)
@@ -196,10 +198,6 @@ class _Reader:
 
         around = {k: (range(k + 1, len(rows)), range(k - 1, -1, -1)) for k in classes}
         return {k for k, ways in around.items() if any(has_sum(places, values[k]) for places in ways)}
-
-    def _may_be_class(self, row: _Row) -> bool:
-        others = any(map(row.cell, ("asset", "isin", "units", "price")))
-        return not others and "asset" in row.table.columns and not self._is_cash(row.cell("description"))
 
     # -- one row -----------------------------------------------------------------------------------------------------
 
@@ -342,8 +340,9 @@ class _Reader:
 
     def is_position(self, row: _Row) -> bool:
         """True if a row has a symbol with units, not zero, and is neither cash nor around the positions."""
-        has_units = bool(row.symbol and self._amount(row.cell("units")))
-        return has_units and not self._aside(row) and not self._is_cash(row.symbol)
+        if not row.symbol or not self._amount(row.cell("units")):
+            return False
+        return not self._aside(row) and not self._is_cash(row.symbol)
 
     def _is_cash(self, symbol: str) -> bool:
         named = symbol == CASH_WORD or symbol.casefold() in CASH_NAMES or symbol.casefold().startswith(CASH_FUND)
