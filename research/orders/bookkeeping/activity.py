@@ -60,7 +60,8 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
     reader.read()
     if reader.mistakes:
         raise DataError(all_mistakes(path.name, reader.mistakes))
-    return reader.activity
+    found = {name: tuple(rows) for name, rows in reader.rows.items()}
+    return Activity(**found, notes=tuple(reader.notes), doubts=reader.doubts, rows=reader.places)
 
 
 class _Reader:
@@ -122,12 +123,6 @@ class _Reader:
                 if not row.aside and row.is_trade and (is_net := trade_of(row).is_net) is not None:
                     shown[is_net] += 1
         return replace(source, is_net=None if shown[True] == shown[False] else shown[True] > shown[False])
-
-    @property
-    def activity(self) -> Activity:
-        """All that was read."""
-        found = {name: tuple(rows) for name, rows in self.rows.items()}
-        return Activity(**found, notes=tuple(self.notes), doubts=self.doubts, rows=self.places)
 
     def read(self) -> None:
         """Read all rows."""

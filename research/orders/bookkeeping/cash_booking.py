@@ -79,12 +79,13 @@ def _without(book: Book, entry: CashEntry) -> Book:
     return replace(book, entries=tuple(each for each in book.entries if each != entry))
 
 
-def without_entries_of(book: Book, fill: str) -> Book:
-    """The book without the fees in another currency of a fill that was taken back. fill : its venue and id."""
-    of_fill = [entry for entry in book.entries if entry.fill == fill]
-    if not any(entry.entry_id.endswith(TAKEN_BACK) for entry in of_fill):
-        for entry in of_fill:
-            book = _booked(book, replace(entry, entry_id=f"{entry.entry_id}{TAKEN_BACK}", amount=-entry.amount))
+def without_fees_of_undone(book: Book) -> Book:
+    """The book without the fees in other currencies of fills that were taken back."""
+    for key in dict.fromkeys(row.fill_id for row in book.fills if row.undone):
+        of_fill = [entry for entry in book.entries if entry.fill == key]
+        if not any(entry.entry_id.endswith(TAKEN_BACK) for entry in of_fill):
+            for entry in of_fill:
+                book = _booked(book, replace(entry, entry_id=f"{entry.entry_id}{TAKEN_BACK}", amount=-entry.amount))
     return book
 
 

@@ -83,7 +83,6 @@ def _corrected(portfolio: Portfolio, blotter: Blotter, correction: Correction) -
 
 
 def _is_like(portfolio: Portfolio, row: BookedFill, like: Fill) -> bool:
-    """True if a booked row is that of a fill with this content."""
     units = SIGN_OF_SIDE[like.side] * like.quantity
     same = (row.asset, row.units, row.amount) == (like.asset, units, units * like.price)
     of_day = row.day == like.day(portfolio.market.calendar)
@@ -121,7 +120,6 @@ def _cash(currency: str, rows: Sequence[BookedFill]) -> Decimal:
 
 
 def _unfilled(blotter: Blotter, order: SentOrder, row: BookedFill) -> SentOrder:
-    """An order without one of its fills."""
     amount = abs(row.amount)
     fees = {name: fee - row.fees.get(name, NO_AMOUNT) for name, fee in order.fees.items()}
     filled = order.filled - (amount if order.in_money else abs(row.units) * blotter.factor(row.asset, row.day))

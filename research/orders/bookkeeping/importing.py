@@ -1,7 +1,7 @@
 """The transactions of a broker's file in a book: what has an order or an id is booked, the rest is listed by name."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -12,7 +12,7 @@ from foundation.paper.wording import counted
 from research.orders.after_fills import accounts_of, match_fills, unsent_rows
 from research.orders.booking import check_units, with_rows
 from research.orders.bookkeeping.activity import Activity
-from research.orders.bookkeeping.cash_booking import with_entry, without_entries_of
+from research.orders.bookkeeping.cash_booking import with_entry, without_fees_of_undone
 from research.orders.bookkeeping.corrections import Correction, correction_rows
 from research.orders.bookkeeping.doubles import doubts_of
 from research.orders.fills import Fill, cells_of, fill_of
@@ -52,11 +52,11 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     """
     notes = list(activity.notes)
     made, items = _with_fills(book, portfolio, activity, orders, notes)
-    made, seen, names = _without_fees_of_undone(made), seen_by(made, portfolio), names_by_number(portfolio)
+    made, seen, names = without_fees_of_undone(made), seen_by(made, portfolio), names_by_number(portfolio)
     paid = [replace(of, account=names.get(of.account, of.account)) for of in (*activity.entries, *activity.proposals)]
     for k, entry in enumerate(paid):
-        why = "" if k < len(activity.entries) else activity.doubts.get(entry.entry_id, "") or _unsure(entry)
-        made, item = _with_cash(made, seen, entry, why)
+        why = activity.doubts.get(entry.entry_id) or (UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED)
+        made, item = _with_cash(made, seen, entry, "" if k < len(activity.entries) else why)
         items += [item] if item else []
     if early := sum(entry.day <= book.opened for entry in paid):
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
@@ -90,18 +90,7 @@ def item_name(key: str) -> str:
     return key.removeprefix(":").replace(" ", "-")
 
 
-def _without_fees_of_undone(book: Book) -> Book:
-    """The book without the fees in other currencies of fills that were taken back."""
-    for key in dict.fromkeys(row.fill_id for row in book.fills if row.undone):
-        book = without_entries_of(book, key)
-    return book
-
-
 # -- fills and corrections ---------------------------------------------------------------------------------------------
-
-
-def _blotter(portfolio: Portfolio) -> Blotter:
-    return portfolio.blotter or Blotter()
 
 
 def _with_fills(
@@ -113,8 +102,10 @@ def _with_fills(
     """
     dismissed = {item.name for item in book.items if item.resolved == "dismissed"}
     waiting = [item for item in book.open_items if not item.undoes.endswith(RESTATED)]
-    own = {order.order_id for order in _blotter(portfolio).orders}
-    stated = {fill.key: replace(fill, order_id=_order_id(fill.order_id, orders, own)) for fill in activity.fills}
+    own, stated = {order.order_id for order in (portfolio.blotter or Blotter()).orders}, dict[str, Fill]()
+    for fill in activity.fills:
+        is_known = fill.order_id in own or re.fullmatch(ORDER_ID, fill.order_id)  # else it is one of an unknown order
+        stated[fill.key] = replace(fill, order_id=orders.get(fill.order_id, fill.order_id if is_known else ""))
     listed = {fill.key: (fill, item.why) for item in waiting if (fill := fill_of_item(item))}
     fills = {key: fill for key, (fill, _) in listed.items()} | stated
     reports = {each.key: each for each in (*filter(None, map(correction_of, waiting)), *activity.corrections)}
@@ -159,11 +150,6 @@ def with_doubts(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> tupl
 
 def _fill_item(fill: Fill, why: str) -> BookItem:
     return BookItem(item_name(fill.key), why, cells_of(fill))
-
-
-def _order_id(stated: str, orders: Mapping[str, str], own: Collection[str]) -> str:
-    """The id of an order in its ticket, by that of the venue; "" where nobody knows the venue's."""
-    return orders.get(stated, stated if stated in own or re.fullmatch(ORDER_ID, stated) else "")
 
 
 def _is_early(book: Book, portfolio: Portfolio, fill: Fill) -> bool:
@@ -235,19 +221,12 @@ def fill_of_item(item: BookItem) -> Fill | None:
 
 def correction_of(item: BookItem) -> Correction | None:
     """The correction that an item is, None where it is none."""
-    if not item.undoes:
-        return None
-    content = fill_of(item.fill) if item.fill else None
+    content = fill_of(item.fill) if item.undoes and item.fill else None
     right, like = (content, None) if item.corrects else (None, content)
-    return Correction(item.undoes, item.corrects, right, like)
+    return Correction(item.undoes, item.corrects, right, like) if item.undoes else None
 
 
 # -- cash --------------------------------------------------------------------------------------------------------------
-
-
-def _unsure(entry: CashEntry) -> str:
-    """The reason why an amount of cash without an id is not booked by itself."""
-    return UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED
 
 
 def _with_cash(book: Book, portfolio: Portfolio, entry: CashEntry, why: str) -> tuple[Book, BookItem | None]:
@@ -279,10 +258,8 @@ def _check_cash(portfolio: Portfolio, before: Book, after: Book, fix: str, round
             if left >= -rounding:
                 notes.append(f"{where} has cash of {left:,.2f} {portfolio.basis}, less than a cent a row: by rounding.")
                 continue
-            raise DataError(
-                f"{where} would be left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is "
-                f"booked. {fix}"
-            )
+            told = f"{where} would be left with {left:,.2f} {portfolio.basis} of cash, and holds no debt"
+            raise DataError(f"{told}: nothing is booked. {fix}")
     return notes
 
 
@@ -321,7 +298,7 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
     if fill is not None and (why := _split_since(book, portfolio, fill)):
         raise DataError(f"{name}: {why}")
     if correction := correction_of(item):
-        made = _without_fees_of_undone(with_rows(book, correction_rows(seen, correction)))
+        made = without_fees_of_undone(with_rows(book, correction_rows(seen, correction)))
     elif fill is None:
         assert item.entry is not None
         made = with_entry(book, portfolio, item.entry)
@@ -348,8 +325,7 @@ def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[Book
     for item, fill in sorted(fills, key=lambda each: (each[1].moment, each[1].key)):
         try:
             if why := item.why if item.why.startswith(ASKED) else _not_by_hand(seen_by(book, portfolio), fill):
-                left[item.name] = why
-                continue
+                raise DataError(why)
             book = with_item(book, portfolio, item.name)
             booked.append(item)
             del left[item.name]
@@ -373,7 +349,9 @@ def _agrees(entry: CashEntry, known: CashEntry) -> bool:
 def _not_by_hand(seen: Portfolio, fill: Fill) -> str:
     """The reason why a fill may be something else than a trade by hand; "" where it is one."""
     accounts = accounts_of(seen, fill)
-    alike = {(order.account, order.asset, f"{order.side}"): order.order_id for order in _blotter(seen).open}
+    alike = {
+        (order.account, order.asset, f"{order.side}"): order.order_id for order in (seen.blotter or Blotter()).open
+    }
     if len(accounts) != 1:
         return f"it may be of {' or '.join(accounts)}"
     if fill.order_id:

@@ -148,7 +148,6 @@ def _against(row: Transaction) -> str:
 
 
 def _misfit(row: Transaction, plain: Terms) -> str:
-    """The reason why the numbers of a row do not fit."""
     amount, fees = plain.amount, sum(plain.fees, NO_AMOUNT)
     paid = f"{fees:,f}" if plain.fees else "none"
     if plain.price is None:

@@ -290,7 +290,6 @@ def _at(cells: Sequence[str], number: int) -> str:
 
 
 def _texts(cells: Sequence[str]) -> list[str]:
-    """The cells that hold something."""
     return [cell for cell in cells if cell]
 
 

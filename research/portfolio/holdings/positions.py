@@ -105,7 +105,6 @@ class _Row:
     fx_rate: Number | None = None
 
     def cell(self, name: str) -> str:
-        """The text of a field."""
         return self.table.cell(self.row[1], name)
 
     @property
@@ -115,7 +114,6 @@ class _Row:
 
     @property
     def numbers(self) -> tuple[float | None, float | None, float | None]:
-        """Its units, value and price."""
         units, value, price = (None if each is None else each.value for each in (self.units, self.value, self.price))
         return units, value, price
 
@@ -126,7 +124,6 @@ class _Row:
 
     @property
     def place(self) -> str:
-        """The place of the row, in words."""
         return f"{self.table.source}, row {self.row[0]}"
 
 
@@ -390,7 +387,6 @@ class _Reader:
                 raise _Mistake(name, what, f"Declare `decimal: {self.decimal!r}`, or its own.")
 
     def _check_currency(self, row: _Row, currency: str) -> None:
-        """Raise _Mistake for a row in another currency."""
         of = "of the portfolio" if currency == self.basis else "of its asset"
         what, fix = f"{row.symbol} is not in the currency {of}", f"Give it in {currency}: a row is not converted."
         if money_of(row.cell("currency"))[0] not in ("", currency):
@@ -400,7 +396,6 @@ class _Reader:
                 raise _Mistake(name, what, fix, given.unit)
 
     def _check_first(self, row: _Row, asset: str) -> None:
-        """Raise _Mistake for a second row of an asset and account."""
         first = self._seen.setdefault((asset, row.account), row.row[0])
         if first != row.row[0]:
             where = f" of account {row.account}" if row.account else ""

@@ -220,7 +220,6 @@ def _faults(
     rows: Mapping[str, int],
     dates: Mapping[str, np.datetime64],
 ) -> Iterator[str]:
-    """The faults of the row of an asset, in sentences."""
     cells, wrong = row[1], partial(table.fault, row)
     asset = table.cell(cells, "asset")
     if shifted := table.shift(cells, ("price",)):
