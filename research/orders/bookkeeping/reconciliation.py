@@ -78,12 +78,12 @@ def reconcile(
     positions : the broker's.
     stated    : a book of what the portfolio file states, or None where it states no holdings.
     """
-    names = names_by_number(portfolio)
     apart = bool(portfolio.accounts) and bool(positions.accounts)
     of_book, of_file = (_amounts(each, apart) for each in (book, stated))
-    of_broker = _of_broker(positions, names, apart)
+    of_broker = _of_broker(positions, names_by_number(portfolio), apart)
     currencies = {code for holder in book.holders for code in holder.cash} | {row.currency for row in positions.cash}
-    causes = list(_causes(book, portfolio, names, apart))
+    known = (_open_orders(book), _items(book, portfolio), _events(book, portfolio), _fractions(book), _of_fills(book))
+    causes = [cause._replace(account=_where(cause.account, apart)) for cause in chain(*known)]
     lines = []
     for account, of in dict.fromkeys((*of_book, *of_broker)):
         amounts = (of_book.get((account, of), NO_AMOUNT), of_broker.get((account, of), NO_AMOUNT))
@@ -99,14 +99,14 @@ def reconcile(
 def _amounts(book: Book | None, apart: bool) -> dict[tuple[str, str], Decimal]:
     """By account, and asset or currency, the amounts of a book; summed over accounts where these are not apart."""
     return summed(
-        (_at(holder.account, of, apart), amount)
+        ((_where(holder.account, apart), of), amount)
         for holder in (() if book is None else book.holders)
         for of, amount in (*holder.units.items(), *holder.cash.items())
     )
 
 
-def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
-    return (account if apart or not account else ALL_ACCOUNTS), of
+def _where(account: str, apart: bool) -> str:
+    return account if apart or not account else ALL_ACCOUNTS
 
 
 def _of_broker(positions: Positions, names: Mapping[str, str], apart: bool) -> dict[tuple[str, str], Decimal]:
@@ -147,16 +147,9 @@ def fewest(difference: Decimal, causes: Sequence[Cause], rounding: Decimal = NO_
 BOOKED = "booked and perhaps not at the broker"  # begins the words of a fill that stands in the book
 
 
-def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: bool) -> Iterator[Cause]:
-    """The causes that a book knows, with accounts as the comparison has them. names : by number, names of accounts."""
-    found = (_open_orders(book), _items(book, portfolio, names), _events(book, portfolio), _fractions(book))
-    for cause in chain(*found, _of_fills(book)):
-        yield cause._replace(account=_at(cause.account, cause.of, apart)[0])
-
-
 def named_causes(book: Book, portfolio: Portfolio) -> tuple[Cause, ...]:
     """The causes that a book lists by name and has not booked: splits and dividends, then its items."""
-    return (*_events(book, portfolio), *_items(book, portfolio, names_by_number(portfolio)))
+    return (*_events(book, portfolio), *_items(book, portfolio))
 
 
 def _open_orders(book: Book) -> Iterator[Cause]:
@@ -168,7 +161,8 @@ def _open_orders(book: Book) -> Iterator[Cause]:
             yield Cause(order.account, currency, None, words)
 
 
-def _items(book: Book, portfolio: Portfolio, names: Mapping[str, str]) -> Iterator[Cause]:
+def _items(book: Book, portfolio: Portfolio) -> Iterator[Cause]:
+    names = names_by_number(portfolio)
     for item in book.open_items:
         words = f"{item.name}, which is not booked"
         if item.entry:

@@ -248,16 +248,14 @@ def read_broker_file(
     for delimiter in DELIMITERS:
         try:
             listed = _json_rows(text) if text.text.lstrip().startswith("[") else text.rows(delimiter)
-            rows = [(line, list(map(cell_text, cells))) for line, cells in listed]
+            rows = rows_by[delimiter] = [(line, list(map(cell_text, cells))) for line, cells in listed]
         except DataError as error:
             broken = broken or error
-            continue
-        rows_by[delimiter] = rows
-        if tables := list(_tables(path.name, _of_statement(rows, kind) or rows, kind)):
-            found[delimiter] = tables
-    if not found:
+        else:
+            found[delimiter] = list(_tables(path.name, _of_statement(rows, kind) or rows, kind))
+    if not any(found.values()):
         _refuse(path, rows_by, kind, broken)
-    delimiter = max(found, key=lambda d: max(len(table.columns) for table in found[d]))
+    delimiter = max(found, key=lambda d: max((len(table.columns) for table in found[d]), default=0))
     tables, rows = found[delimiter], rows_by[delimiter]
     if traded := "" if kind.trades else next(filter(None, (table.traded for table in tables)), ""):
         raise _other_kind(path, tables[0].header, kind, quoted(traded))

@@ -154,9 +154,8 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     if mistakes:
         raise DataError(all_mistakes(path.name, mistakes) + (f"\n{right_all_the_same(far)}" if far else ""))
     notes += [f"Prices are quotes of {source}, the last of {moment}." for source, moment in quoted.items()]
-    sources = tuple(
-        GIVEN if asset in rows else source for asset, source in zip(market.assets, closes.sources, strict=True)
-    )
+    of_close = zip(market.assets, closes.sources, strict=True)
+    sources = tuple(GIVEN if asset in rows else source for asset, source in of_close)
     made = Prices(market.assets, values, days, sources)
     return replace(made, notes=(*notes, *_notes(path.name, market, made, rows, others, right)))
 
@@ -227,14 +226,13 @@ def _faults(
         return
     if asset in rows:
         yield wrong("asset", f"a second price of one asset, after row {rows[asset]}", "Keep one of the two.")
+    other = f"the price of {asset} is in another currency"
     if price is None:
         yield wrong("price", f"no price of {asset}", "Give a number above zero, or remove the row.")
     elif not may_be(price.unit, currency):
-        yield wrong(
-            "price", f"the price of {asset} is in another currency", f"Give it in {currency}: none is converted."
-        )
+        yield wrong("price", other, f"Give it in {currency}: none is converted.")
     if table.cell(cells, "currency").upper() not in ("", currency):
-        yield wrong("currency", f"the price of {asset} is in another currency", f"Give it in {currency}.")
+        yield wrong("currency", other, f"Give it in {currency}.")
     if (text := table.cell(cells, "date")) and text not in dates:
         yield wrong("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
 
