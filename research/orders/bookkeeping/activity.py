@@ -114,7 +114,8 @@ class _Reader:
             with suppress(DataError):
                 for _, label, read in () if row.is_own else row.stated_fees:
                     signs.setdefault(label, Counter())[read.value < 0] += 1
-                is_signed = is_signed or (not row.aside and row.shows_signs)
+                if not (is_signed or row.aside) and row.is_negative:  # interest, of either sign, shows nothing
+                    is_signed = row.side == "buy" if row.is_trade else row.is_outflow
         below = {label for label, of in signs.items() if of[True] > of[False]}
         source = replace(self.source, negative=frozenset(below | NEGATIVE_FEES), is_signed=is_signed)
         for row in self.all_rows():
@@ -154,7 +155,7 @@ class _Reader:
             self._cash(row)
 
     def _cash(self, row: Transaction) -> None:
-        entry, doubt = row.entry, doubt_of(row) or row.doubt
+        entry, doubt = row.entry, doubt_of(row)
         named = replace(entry, entry_id=row.key_of(row.id) if row.id else self._unlike(entry.entry_id))
         self.places[named.entry_id] = row.number
         if doubt:

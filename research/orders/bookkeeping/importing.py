@@ -106,7 +106,7 @@ def _with_fills(
     for fill in activity.fills:
         is_known = fill.order_id in own or re.fullmatch(ORDER_ID, fill.order_id)  # else it is one of an unknown order
         stated[fill.key] = replace(fill, order_id=orders.get(fill.order_id, fill.order_id if is_known else ""))
-    listed = {fill.key: (fill, item.why) for item in waiting if (fill := fill_of_item(item))}
+    listed = {of.key: (of, item.why) for item in waiting if (of := fill_of_item(item))}
     fills = {key: fill for key, (fill, _) in listed.items()} | stated
     reports = {each.key: each for each in (*filter(None, map(correction_of, waiting)), *activity.corrections)}
     reports = {key: each for key, each in reports.items() if item_name(key) not in dismissed}

@@ -71,18 +71,13 @@ def trade_of(row: Transaction) -> TradeRow:
     return TradeRow(fill, (*exchanged, *_paid(fill, others)), is_net, doubt, stated)
 
 
-def _price(row: Transaction) -> Decimal | None:
-    price = row.amount_of("price")
-    return None if price is None else price * row.money("price")[1]
-
-
 def _plain(row: Transaction, fees: tuple[Decimal, ...]) -> Terms:
     """The numbers of a row as they are written."""
     label = row.table.columns["amount"].label if "amount" in row.table.columns else ""
     is_net = True if NET.match(label) else False if GROSS.match(label) else row.source.is_net
-    units, amount = abs(row.units or NO_AMOUNT), row.amount_of("amount")
-    buys, currency = row.side != "sell", row.priced_in
-    return Terms(buys, units, _price(row), amount, fees, currency, is_net=is_net, others=_others(row))
+    units, price, amount = abs(row.units or NO_AMOUNT), row.amount_of("price"), row.amount_of("amount")
+    price, buys = None if price is None else price * row.money("price")[1], row.side != "sell"
+    return Terms(buys, units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
 
 
 def _readings(row: Transaction, plain: Terms) -> Iterator[Terms]:

@@ -395,19 +395,6 @@ class Transaction:
         return kind == "withdrawal" or (kind in words.COSTS and not words.REFUND.search(text))
 
     @property
-    def shows_signs(self) -> bool:
-        """True if it shows that money which goes is below zero in its file; interest, of either sign, shows nothing."""
-        return self.is_negative and (self.side == "buy" if self.is_trade else self.is_outflow)
-
-    @property
-    def doubt(self) -> str:
-        """The reason why a person has to say what an amount of cash is; else ""."""
-        kind, text = self.kind
-        if kind == "deposit" and self.is_negative:
-            return f"a deposit below zero, {quoted(text)}: it may be a withdrawal, or a deposit that was taken back"
-        return ""
-
-    @property
     def entry(self) -> CashEntry:
         """The amount of cash; without an id it has one that is made of its content.
 
