@@ -9,7 +9,7 @@ from typing import Any
 
 from foundation.errors import DataError, all_mistakes
 from foundation.paper.wording import counted
-from research.orders.bookkeeping.columns import NEGATIVE_FEES, NUMBER_FIELDS, SINGLE, TOTALS, TRANSACTIONS
+from research.orders.bookkeeping.columns import EXECUTIONS, NEGATIVE_FEES, NUMBER_FIELDS, TOTALS, TRANSACTIONS
 from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.fill_prices import check_price
 from research.orders.bookkeeping.moments import day_first
@@ -89,7 +89,7 @@ class _Reader:
         """Every row of every table, but totals."""
         for table in self.file.tables:
             details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
-            totals = TOTALS if details & SINGLE else TOTALS - {"order"}
+            totals = TOTALS if details & EXECUTIONS else TOTALS - {"order"}
             for row in table.rows:
                 if table.cell(row[1], "detail").casefold() not in totals:
                     yield Transaction(self.source, table, row)
@@ -109,14 +109,14 @@ class _Reader:
 
     def _with_signs(self) -> Source:
         """The source with the signs of fees and of money that goes, and whether amounts have fees in them."""
-        signs, shown, is_signed = dict[str, Counter[bool]](), Counter[bool](), False
+        signs, shown, is_signed = Counter[str](), Counter[bool](), False
         for row in self.all_rows():
             with suppress(DataError):
                 for _, label, read in () if row.is_own else row.stated_fees:
-                    signs.setdefault(label, Counter())[read.value < 0] += 1
+                    signs[label] += 1 if read.value < 0 else -1
                 if not (is_signed or row.aside) and row.is_negative:  # interest, of either sign, shows nothing
                     is_signed = row.side == "buy" if row.is_trade else row.is_outflow
-        below = {label for label, of in signs.items() if of[True] > of[False]}
+        below = {label for label, most in signs.items() if most > 0}
         source = replace(self.source, negative=frozenset(below | NEGATIVE_FEES), is_signed=is_signed)
         for row in self.all_rows():
             with suppress(DataError):

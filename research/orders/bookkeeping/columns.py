@@ -91,7 +91,7 @@ OWN_IDS = frozenset(("id", "fillid"))
 VENUES = {"activity_type": "alpaca", "ordertxid": "kraken", "date(utc)": "binance", "comm/fee": "ib",
           "ibcommission": "ib", "transactionid": "ib"}  # fmt: skip
 IN_UTC = frozenset(("date(utc)", "ordertxid"))  # columns of files whose times are in UTC
-SINGLE = frozenset(("execution", "trade"))  # details of a row: one execution, beside which an order is a sum,
+EXECUTIONS = frozenset(("execution", "trade"))  # details of a row: one execution, beside which an order is a sum,
 TOTALS = frozenset(("order", "closedlot", "closed_lot", "symbol_summary", "lot"))  # and what sums or repeats some
 BUY = _any_case(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$")
 SELL = _any_case(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$")
@@ -129,7 +129,9 @@ WORDS: Mapping[EntryKind, str] = {
     "deposit": rf"{COMES.pattern}|{GOES.pattern}|transfer|\bJNLC\b|\bACH\b|funds|wire",
 }  # of a kind of cash, the first that fits; money that goes is a withdrawal
 CASH_KINDS = {kind: _any_case(words) for kind, words in WORDS.items()}
-ALONE = {**WORDS, "deposit": "deposit|withdraw|einzahlung|auszahlung|storting"}
-OF_CASH = _any_case("|".join(ALONE.values()))  # an action that moves cash alone, whatever units and price its row has
+OWN_WORDS = {**WORDS, "deposit": "deposit|withdraw|einzahlung|auszahlung|storting"}
+OF_CASH = _any_case(
+    "|".join(OWN_WORDS.values())
+)  # an action that moves cash alone, whatever units and price its row has
 OF_UNITS = _any_case(r"reinvest|wiederanlage|transfer|\bstock|\bshares|in kind|drip|scrip")  # one of units
 COSTS: frozenset[EntryKind] = frozenset(("fee", "tax"))

@@ -112,7 +112,7 @@ def _with_fills(
     reports = {key: each for key, each in reports.items() if item_name(key) not in dismissed}
     known = book.blotter.fill_ids
     new = [fill for key, fill in fills.items() if item_name(key) not in dismissed and key not in known]
-    left = [fill for fill in new if not _is_early(book, portfolio, fill)]
+    left = [f for f in new if (f.day(portfolio.market.calendar), bool(f.order_id)) > (book.opened, False)]
     if early := len(new) - len(left):
         told = f"{counted(early, 'fill')} of {book.opened} or before"
         notes.append(f"Left aside: {told}, which the holdings of the book have in them.")
@@ -150,12 +150,6 @@ def with_doubts(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> tupl
 
 def _fill_item(fill: Fill, why: str) -> BookItem:
     return BookItem(item_name(fill.key), why, cells_of(fill))
-
-
-def _is_early(book: Book, portfolio: Portfolio, fill: Fill) -> bool:
-    """True of a fill that the holdings of a book have in them."""
-    day = fill.day(portfolio.market.calendar)
-    return day < book.opened or (day == book.opened and not fill.order_id)
 
 
 def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:

@@ -317,9 +317,7 @@ def _asides(source: str, rows: list[Row], kind: TableKind) -> Iterator[str]:
         others = dict.fromkeys(c[0] for _, c in rows if len(c) > 1 and c[1] == "Header")
         if names := [name for name in others if name not in (*kind.sections, *ASIDE)]:
             yield f"{source}: sections other than {kind.word} and cash are ignored: {cut(', '.join(names))}."
-    elif kind.trades:
-        return
-    elif trades := next((line for line, cells in rows if _is_of_trades(cells, ())), 0):
+    elif trades := 0 if kind.trades else next((line for line, cells in rows if _is_of_trades(cells, ())), 0):
         yield f"{source}, row {trades}: a table of transactions begins here and is ignored."
 
 
