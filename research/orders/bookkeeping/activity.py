@@ -109,7 +109,7 @@ class _Reader:
 
     def _with_signs(self) -> Source:
         """The source with the signs of fees and of money that goes, and whether amounts have fees in them."""
-        signs, shown, is_signed = Counter[str](), Counter[bool](), False
+        signs, shown, is_signed = Counter[str](), 0, False
         for row in self.all_rows():
             with suppress(DataError):
                 for _, label, read in () if row.is_own else row.stated_fees:
@@ -122,8 +122,8 @@ class _Reader:
             with suppress(DataError):
                 row = replace(row, source=source)
                 if not row.aside and row.is_trade and (is_net := trade_of(row).is_net) is not None:
-                    shown[is_net] += 1
-        return replace(source, is_net=None if shown[True] == shown[False] else shown[True] > shown[False])
+                    shown += 1 if is_net else -1
+        return replace(source, is_net=shown > 0 if shown else None)
 
     def read(self) -> None:
         """Read all rows."""
@@ -164,9 +164,8 @@ class _Reader:
 
     def _trade(self, row: Transaction) -> None:
         made = trade_of(row)
-        fill = replace(
-            made.fill, fill_id=row.id or self._unlike(f"{made.fill.fill_id}{'-bust' if row.is_bust else ''}")
-        )
+        end = "-bust" if row.is_bust else ""
+        fill = replace(made.fill, fill_id=row.id or self._unlike(f"{made.fill.fill_id}{end}"))
         self.places[fill.key] = row.number
         if row.is_bust:
             like = None if row.corrects else fill

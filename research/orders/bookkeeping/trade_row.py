@@ -175,13 +175,11 @@ def _fill(row: Transaction, numbers: Solution, fees: dict[str, Decimal]) -> Fill
 
 def _exchange(row: Transaction, numbers: Solution, fill: Fill) -> tuple[CashEntry, ...]:
     """The money of the price that is bought for a purchase, or sold after a sale, and what it is exchanged for."""
-    sign, day = SIGN_OF_SIDE[fill.side], fill.moment.date()
+    sign, at = SIGN_OF_SIDE[fill.side], (fill.moment.date(), fill.account)
     amounts = {fill.currency: sign * fill.quantity * fill.price, row.paid_in: -sign * numbers.worth}
     words = f"exchanged to {fill.side} {fill.quantity} {fill.asset}"
     return tuple(
-        CashEntry(
-            f"{fill.key} {code}", "exchange", day, fill.account, code, rounded(code, amount), "", words, fill=fill.key
-        )
+        CashEntry(f"{fill.key} {code}", "exchange", *at, code, rounded(code, amount), "", words, fill=fill.key)
         for code, amount in amounts.items()
     )
 

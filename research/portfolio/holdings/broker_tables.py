@@ -107,7 +107,7 @@ class TableKind:
         return field, rank + len(COLUMN_NAMES), Column(number, name, unit.upper() if is_small else currency)
 
 
-POSITIONS = TableKind(
+POSITION_TABLES = TableKind(
     ("asset", "units"), ("value", "price", "fx_rate", "account", "currency", "isin", "description", "detail"), NEXT,
     ("Open Positions", "Long Open Positions"), COLUMN_NAMES, money=("value", "price"),
 )  # fmt: skip

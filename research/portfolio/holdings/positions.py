@@ -12,12 +12,12 @@ from foundation.errors import DataError, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
 from research.portfolio.holdings.broker_columns import money_of
-from research.portfolio.holdings.broker_tables import POSITIONS, BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.broker_tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
 from research.portfolio.holdings.held_rows import ROW_ROUNDING, CashLine, HeldRow, Positions
 from research.portfolio.holdings.statement_day import days_in
 from research.portfolio.holdings.symbols import AssetNames
 
-DECLARED = (*POSITIONS.required, *POSITIONS.others[:-1])  # fields whose column can be declared
+DECLARED = (*POSITION_TABLES.required, *POSITION_TABLES.others[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
 CASH_WORD, IGNORE_WORD = "cash", "ignore"  # what `symbols` may say besides an asset
 PENDING = "pending activity"  # of Fidelity
@@ -65,7 +65,7 @@ def read_positions(
               of them in one message, each with file, row, column, value and how to mend it.
     """
     path = Path(path)
-    found = read_broker_file(path, POSITIONS, columns, basis)
+    found = read_broker_file(path, POSITION_TABLES, columns, basis)
     reader = _Reader(found, currencies or dict.fromkeys(assets, basis), basis, symbols or {}, decimal)
     reader.read()
     if reader.mistakes:
@@ -85,7 +85,7 @@ def held_symbols(path: Path) -> dict[str, str]:
     Returns : by symbol, the currency that its first row states, "" for none.
     Raises : DataError for a file that cannot be read or is not one of positions.
     """
-    reader, held = _Reader(read_broker_file(path, POSITIONS), {}, "", {}, ""), dict[str, str]()
+    reader, held = _Reader(read_broker_file(path, POSITION_TABLES), {}, "", {}, ""), dict[str, str]()
     for row in filter(reader.is_position, chain.from_iterable(reader.rows())):
         code = row.cell("currency").upper()
         held.setdefault(row.symbol, code if code in CURRENCIES else "")

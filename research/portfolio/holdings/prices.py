@@ -21,10 +21,10 @@ from research.market.notes import counted
 from research.market.plausible import SPLIT_RETURN, far_closes
 from research.market.reading.cells import Cells
 from research.market.reading.days import days_of
-from research.portfolio.holdings.broker_tables import POSITIONS, BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.broker_tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
-PRICES = replace(POSITIONS, required=("asset", "price"), others=("date", "currency", "quoted at", "source"))
+PRICES = replace(POSITION_TABLES, required=("asset", "price"), others=("date", "currency", "quoted at", "source"))
 APART = 0.1  # by which a price or value may differ from the last close, the list or its order before a note says so
 OK = "prices_ok"  # key of the assets and rates whose numbers are right although they are far from others
 TAKEN = f"it is taken, as `{OK}` says."  # which ends the note on each of them
