@@ -151,7 +151,7 @@ def _order_of(portfolio: Portfolio, orders: Sequence[SentOrder], places: _Places
 def _check_sized(portfolio: Portfolio, fill: Fill, fix: str) -> None:
     """Raise DataError for a fill of a day before the close at which the orders were sized. fix : advice."""
     asked = portfolio.blotter and portfolio.blotter.asked
-    if asked and (day := day_at(fill.moment, portfolio.market.calendar)) < np.datetime64(asked):
+    if asked and (day := fill.day(portfolio.market.calendar)) < asked:
         fill.refuse("moment", str(day), f"The order was sized at the close of {asked}: {fix}.")
 
 
@@ -214,8 +214,8 @@ def _amount(portfolio: Portfolio, fill: Fill, order: SentOrder) -> Decimal:
     """The part of the quantity of an order that a fill fills, in units of now."""
     if order.in_money:
         return fill.quantity * fill.price
-    day = day_at(fill.moment, portfolio.market.calendar).astype(date)
-    return fill.quantity * (portfolio.blotter or Blotter()).factor(fill.asset, day)
+    factor = (portfolio.blotter or Blotter()).factor(fill.asset, fill.day(portfolio.market.calendar))
+    return fill.quantity * factor
 
 
 def _rows(portfolio: Portfolio, fill: Fill, before: SentOrder, after: SentOrder) -> Iterator[BookedFill]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from foundation.arguments import shown
 from foundation.errors import DataError
+from research.market.calendars import day_at
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.blotter import SIGN_OF_SIDE
 
@@ -69,6 +70,11 @@ class Fill:
     def key(self) -> str:
         """Venue and id of the fill, by which it is booked once."""
         return f"{self.venue}:{self.fill_id}"
+
+    def day(self, calendar: str) -> date:
+        """The day of the exchange of a calendar on which it was filled."""
+        day: date = day_at(self.moment, calendar).astype(date)
+        return day
 
     def fault(self, field: str, found: object, fix: str) -> str:
         """The fault of a field in a sentence."""

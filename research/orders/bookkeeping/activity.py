@@ -9,7 +9,7 @@ from typing import Any
 
 from foundation.errors import DataError, all_mistakes
 from foundation.paper.wording import counted
-from research.orders.bookkeeping.columns import NEGATIVE_FEES, NUMBER_FIELDS, RANKED, SINGLE, TOTALS, TRANSACTIONS
+from research.orders.bookkeeping.columns import EXECUTIONS, NEGATIVE_FEES, NUMBER_FIELDS, TOTALS, TRANSACTIONS
 from research.orders.bookkeeping.corrections import Correction
 from research.orders.bookkeeping.fill_prices import check_price
 from research.orders.bookkeeping.moments import day_first
@@ -18,7 +18,6 @@ from research.orders.bookkeeping.trade_row import trade_of
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_columns import label_of
 from research.portfolio.holdings.broker_tables import BrokerFile, read_broker_file
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.symbols import AssetNames
@@ -55,27 +54,14 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
                 two ways, for a file of several accounts of which none is named, and for its mistakes, each with its
                 row; all in one message.
     """
-    fields = ("moment",), tuple(name for name in RANKED if name != "moment")
-    file = read_broker_file(path, *fields, reading.columns, basis=portfolio.basis, kind=TRANSACTIONS)
+    file = read_broker_file(path, TRANSACTIONS, reading.columns, portfolio.basis)
     reader = _Reader(file, portfolio, reading)
-    _check_accounts(path.name, reader, portfolio, reading)
+    reader.check_accounts(path.name)
     reader.read()
     if reader.mistakes:
         raise DataError(all_mistakes(path.name, reader.mistakes))
-    return reader.activity
-
-
-def _check_accounts(file: str, reader: "_Reader", portfolio: Portfolio, reading: Reading) -> None:
-    """Raise DataError for rows of several accounts of which a portfolio without accounts does not name its own."""
-    named = list(dict.fromkeys(account for row in reader.all_rows() if (account := row.stated_account)))
-    fix = f"Name its own, such as --account {named[0]}, or state `accounts:` in the portfolio file." if named else ""
-    if not named or portfolio.accounts or portfolio.ticket.account:
-        return
-    if reading.accounts and not {*reading.accounts} & {*named}:
-        raise DataError(f"{file} is of {', '.join(named)}, and not of {', '.join(reading.accounts)}. {fix}")
-    if len(named) > 1 and not reading.accounts:
-        told = f"{file} is of {len(named)} accounts, {', '.join(named)}, and the portfolio names none"
-        raise DataError(f"{told}. {fix}")
+    found = {name: tuple(rows) for name, rows in reader.rows.items()}
+    return Activity(**found, notes=tuple(reader.notes), doubts=reader.doubts, rows=reader.places)
 
 
 class _Reader:
@@ -86,12 +72,12 @@ class _Reader:
         self.file = file
         columns = dict.fromkeys(name for table in file.tables for name in table.columns)
         fields = [name for name in columns if name.partition(" ")[0] in NUMBER_FIELDS]
-        sign, note = (reading.decimal, "") if reading.decimal else file.decimal(fields)
+        sign, self.notes = file.decimal(fields, reading.decimal)
         texts = [table.cell(cells, "moment") for table in file.tables for _, cells in table.rows]
         first = day_first(texts, file.tables[0].source, reading.day_first)
         names = AssetNames(portfolio.market.assets, reading.symbols)
         self.source = Source(portfolio, reading, sign, first, file.account, names)
-        self.notes, self.mistakes = [*file.notes, *([note] if note else [])], list[str]()
+        self.mistakes = list[str]()
         self.rows: dict[str, list[Any]] = {"fills": [], "corrections": [], "entries": [], "proposals": []}
         self.doubts, self.places = dict[str, str](), dict[str, int]()
         self._ids: Counter[str] = Counter()
@@ -103,35 +89,41 @@ class _Reader:
         """Every row of every table, but totals."""
         for table in self.file.tables:
             details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
-            totals = TOTALS if details & SINGLE else TOTALS - {"order"}
+            totals = TOTALS if details & EXECUTIONS else TOTALS - {"order"}
             for row in table.rows:
                 if table.cell(row[1], "detail").casefold() not in totals:
                     yield Transaction(self.source, table, row)
 
+    def check_accounts(self, file: str) -> None:
+        """Raise DataError for rows of several accounts of which a portfolio without accounts does not name its own."""
+        portfolio, own = self.source.portfolio, self.source.reading.accounts
+        named = list(dict.fromkeys(account for row in self.all_rows() if (account := row.stated_account)))
+        if not named or portfolio.accounts or portfolio.ticket.account:
+            return
+        fix = f"Name its own, such as --account {named[0]}, or state `accounts:` in the portfolio file."
+        if own and not {*own} & {*named}:
+            raise DataError(f"{file} is of {', '.join(named)}, and not of {', '.join(own)}. {fix}")
+        if len(named) > 1 and not own:
+            told = f"{file} is of {len(named)} accounts, {', '.join(named)}, and the portfolio names none"
+            raise DataError(f"{told}. {fix}")
+
     def _with_signs(self) -> Source:
         """The source with the signs of fees and of money that goes, and whether amounts have fees in them."""
-        signs, shown, is_signed = dict[str, Counter[bool]](), Counter[bool](), False
+        signs, shown, is_signed = Counter[str](), 0, False
         for row in self.all_rows():
             with suppress(DataError):
-                for label, is_below in row.signs_of_fees:
-                    signs.setdefault(label, Counter())[is_below] += 1
-                is_signed = is_signed or (not row.aside and row.shows_signs)
-        below = {label for label, of in signs.items() if of[True] > of[False]}
-        source = replace(
-            self.source, negative=frozenset(below | set(map(label_of, NEGATIVE_FEES))), is_signed=is_signed
-        )
+                for _, label, read in () if row.is_own else row.stated_fees:
+                    signs[label] += 1 if read.value < 0 else -1
+                if not (is_signed or row.aside) and row.is_negative:  # interest, of either sign, shows nothing
+                    is_signed = row.side == "buy" if row.is_trade else row.is_outflow
+        below = {label for label, most in signs.items() if most > 0}
+        source = replace(self.source, negative=frozenset(below | NEGATIVE_FEES), is_signed=is_signed)
         for row in self.all_rows():
             with suppress(DataError):
                 row = replace(row, source=source)
                 if not row.aside and row.is_trade and (is_net := trade_of(row).is_net) is not None:
-                    shown[is_net] += 1
-        return replace(source, is_net=None if shown[True] == shown[False] else shown[True] > shown[False])
-
-    @property
-    def activity(self) -> Activity:
-        """All that was read."""
-        found = {name: tuple(rows) for name, rows in self.rows.items()}
-        return Activity(**found, notes=tuple(self.notes), doubts=self.doubts, rows=self.places)
+                    shown += 1 if is_net else -1
+        return replace(source, is_net=shown > 0 if shown else None)
 
     def read(self) -> None:
         """Read all rows."""
@@ -163,7 +155,7 @@ class _Reader:
             self._cash(row)
 
     def _cash(self, row: Transaction) -> None:
-        entry, doubt = row.entry, doubt_of(row) or row.doubt
+        entry, doubt = row.entry, doubt_of(row)
         named = replace(entry, entry_id=row.key_of(row.id) if row.id else self._unlike(entry.entry_id))
         self.places[named.entry_id] = row.number
         if doubt:
@@ -172,9 +164,8 @@ class _Reader:
 
     def _trade(self, row: Transaction) -> None:
         made = trade_of(row)
-        fill = replace(
-            made.fill, fill_id=row.id or self._unlike(f"{made.fill.fill_id}{'-bust' if row.is_bust else ''}")
-        )
+        end = "-bust" if row.is_bust else ""
+        fill = replace(made.fill, fill_id=row.id or self._unlike(f"{made.fill.fill_id}{end}"))
         self.places[fill.key] = row.number
         if row.is_bust:
             like = None if row.corrects else fill

@@ -70,8 +70,7 @@ def _is_preliminary(entry: CashEntry) -> bool:
 
 
 def _is_same(one: CashEntry, other: CashEntry) -> bool:
-    kinds = {(each.kind, each.account, each.currency, each.amount) for each in (one, other)}
-    return len(kinds) == 1
+    return len({(each.kind, each.account, each.currency, each.amount) for each in (one, other)}) == 1
 
 
 def _without(book: Book, entry: CashEntry) -> Book:
@@ -80,12 +79,13 @@ def _without(book: Book, entry: CashEntry) -> Book:
     return replace(book, entries=tuple(each for each in book.entries if each != entry))
 
 
-def without_entries_of(book: Book, fill: str) -> Book:
-    """The book without the fees in another currency of a fill that was taken back. fill : its venue and id."""
-    of_fill = [entry for entry in book.entries if entry.fill == fill]
-    if not any(entry.entry_id.endswith(TAKEN_BACK) for entry in of_fill):
-        for entry in of_fill:
-            book = _booked(book, replace(entry, entry_id=f"{entry.entry_id}{TAKEN_BACK}", amount=-entry.amount))
+def without_fees_of_undone(book: Book) -> Book:
+    """The book without the fees in other currencies of fills that were taken back."""
+    for key in dict.fromkeys(row.fill_id for row in book.fills if row.undone):
+        of_fill = [entry for entry in book.entries if entry.fill == key]
+        if not any(entry.entry_id.endswith(TAKEN_BACK) for entry in of_fill):
+            for entry in of_fill:
+                book = _booked(book, replace(entry, entry_id=f"{entry.entry_id}{TAKEN_BACK}", amount=-entry.amount))
     return book
 
 
@@ -102,18 +102,15 @@ def _check(book: Book, entry: CashEntry) -> None:
             raise DataError(f"{entry.text}: {holder.units[entry.currency].normalize():,f} units are held.")
         if book.opening.lots is not None:
             raise DataError(f"{entry.text}: the book has tax lots, and a fee in units of an asset is a sale of them.")
-    elif entry.currency not in {code for each in book.holders for code in each.cash}:
-        known = ", ".join(dict.fromkeys(code for each in book.holders for code in each.cash))
-        raise DataError(f"{entry.text}: the book has cash in {known}. State {entry.currency} in the portfolio file.")
+    elif entry.currency not in (known := dict.fromkeys(code for each in book.holders for code in each.cash)):
+        what = f"the book has cash in {', '.join(known)}. State {entry.currency} in the portfolio file."
+        raise DataError(f"{entry.text}: {what}")
 
 
 def _dividend_of(book: Book, portfolio: Portfolio, entry: CashEntry) -> CashEntry | None:
     """The dividend of the market's data that an entry of the broker is: of those not paid the nearest amount."""
-    own = (
-        each
-        for each in book.dividends_of(portfolio.quoted)
-        if (each.asset, each.account) == (entry.asset, entry.account)
-    )
+    of = entry.asset, entry.account
+    own = (each for each in book.dividends_of(portfolio.quoted) if (each.asset, each.account) == of)
     known = [each for each in own if each.is_paid_by(entry.day)]
     paid = {each.event for each in book.entries if each.account == entry.account and not _is_preliminary(each)}
     unpaid = [each for each in known if each.event not in paid]

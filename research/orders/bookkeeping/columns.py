@@ -70,68 +70,57 @@ RANKED = {
     "rate": ("rate",),
 }  # fmt: skip
 TRANSACTION_SECTIONS = (
-    "Trades",
-    "Deposits & Withdrawals",
-    "Dividends",
-    "Withholding Tax",
-    "Interest",
-    "Fees",
-    "Transaction Fees",
-)
-TRANSACTIONS = TableKind(
-    {}, RANKED, TRANSACTION_SECTIONS, one_of=("price", "amount"), money=("price", "amount", *FEE_FIELDS), trades=True,
-    several=("fees", "taxes", "amount"), word="transactions",
+    "Trades", "Deposits & Withdrawals", "Dividends", "Withholding Tax", "Interest", "Fees", "Transaction Fees"
 )  # fmt: skip
-NET = re.compile(r"net|gesamt|total \(inclusive", re.IGNORECASE)  # how the name of an amount with its fees in it begins
-GROSS = re.compile(r"gross|principal|proceeds|subtotal", re.IGNORECASE)  # and of one without them
-NEGATIVE_FEES = frozenset(
-    ("comm/fee", "comm in usd", "ibcommission", "transactiekosten en/of", "transactiekosten")
-)  # columns in which what is paid is below zero, whatever a file has
-OWN_COLUMNS = frozenset(("id", "fill_id")), "moment"  # of a table of docs/book.md: there a fee below zero is a rebate
+TRANSACTIONS = TableKind(
+    ("moment",), tuple(RANKED)[1:], RANKED, TRANSACTION_SECTIONS, one_of=("price", "amount"), trades=True,
+    money=("price", "amount", *FEE_FIELDS), several=("fees", "taxes", "amount"), word="transactions",
+)  # fmt: skip
+
+
+def _any_case(words: str) -> re.Pattern[str]:
+    return re.compile(words, re.IGNORECASE)
+
+
+NET = _any_case(r"net|gesamt|total \(inclusive")  # how the name of an amount with its fees in it begins
+GROSS = _any_case(r"gross|principal|proceeds|subtotal")  # and of one without them
+NEGATIVE_FEES = frozenset(("comm/fee", "comminusd", "ibcommission", "transactiekostenen/of", "transactiekosten"))
+# labels of columns in which what is paid is below zero, whatever a file has
+OWN_IDS = frozenset(("id", "fillid"))
+# labels beside a moment in a table of docs/book.md: there a fee below zero is a rebate
 VENUES = {"activity_type": "alpaca", "ordertxid": "kraken", "date(utc)": "binance", "comm/fee": "ib",
           "ibcommission": "ib", "transactionid": "ib"}  # fmt: skip
 IN_UTC = frozenset(("date(utc)", "ordertxid"))  # columns of files whose times are in UTC
-SINGLE, TOTALS = (
-    frozenset(("execution", "trade")),
-    frozenset(("order", "closedlot", "closed_lot", "symbol_summary", "lot")),
-)
-# details of a row: one execution; and what sums or repeats them, of which orders count where there are no executions
-BUY = re.compile(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$", re.IGNORECASE)
-SELL = re.compile(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$", re.IGNORECASE)
-NO_FEE = re.compile(
+EXECUTIONS = frozenset(("execution", "trade"))  # details of a row: one execution, beside which an order is a sum,
+TOTALS = frozenset(("order", "closedlot", "closed_lot", "symbol_summary", "lot"))  # and what sums or repeats some
+BUY = _any_case(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$")
+SELL = _any_case(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$")
+NO_FEE = _any_case(
     r"id|no\.?|number|#|ref\w*|dates?|time|day|year|month|qty|quantity|shares|units|filled|leaves|cum|balance|price|"
     r"limit|stop|rate|kurs|multiplier|ratio|factor|strike|account|isin|cusip|sedol|wkn|percent|weight|position|p/?l|"
     r"gain|loss|profit|result|basis|yield|accrued|bps|code|order|holdings?|saldo|bestand|nummer|nr\.?|menge|anzahl|"
-    r"%|mark|high|low|open|close|last|bid|ask|mid|version|series|line|row|index|seq\w*",
-    re.IGNORECASE,
+    r"%|mark|high|low|open|close|last|bid|ask|mid|version|series|line|row|index|seq\w*"
 )  # words of a column's name, whose number is no cost
-DONE = re.compile(
+DONE = _any_case(
     r"(?:fully[ _-]?|vollständig )?(?:filled|executed|done|completed?|settled|success(?:ful)?|confirmed|processed|"
-    r"posted|booked|cleared|paid|ok|ausgeführt|abgerechnet|gebucht|abgeschlossen|uitgevoerd|afgerond)",
-    re.IGNORECASE,
+    r"posted|booked|cleared|paid|ok|ausgeführt|abgerechnet|gebucht|abgeschlossen|uitgevoerd|afgerond)"
 )  # a status of what was done; every other one may be of an order that was not
-DERIVATIVE = re.compile(
-    r"\b(?:opt|options?|fop|futures?|fut|warrants?|cfds?|optionsschein\w*)\b", re.IGNORECASE
-)  # a class of assets
-RIGHT = re.compile(r"[cp]|calls?|puts?", re.IGNORECASE)  # of an option
-OF_OPTION = re.compile(r"(?<![a-z])to[ _-](?:open|close)(?![a-z])|^[BS]T[OC]$", re.IGNORECASE)  # an action
-EXPIRY, STRIKE = (
-    r"(?:\d{1,2}/\d{1,2}/\d{2,4}|\d{4}-\d\d-\d\d|\d{1,2} ?[a-z]{3} ?'?\d{2,4}|[a-z]{3} \d{1,2},? '?\d{2,4})",
-    r"\$?\d+(?:\.\d+)?",
-)
-IN_OPTION = re.compile(
-    rf"\b{EXPIRY}\s+(?:{STRIKE}\s*(?:c|p|call|put)\b|(?:c|p|call|put)\s+{STRIKE})|^(?:call|put)\b.*\$\d", re.IGNORECASE
+DERIVATIVE = _any_case(r"\b(?:opt|options?|fop|futures?|fut|warrants?|cfds?|optionsschein\w*)\b")  # a class of assets
+RIGHT = _any_case(r"[cp]|calls?|puts?")  # of an option
+OF_OPTION = _any_case(r"(?<![a-z])to[ _-](?:open|close)(?![a-z])|^[BS]T[OC]$")  # an action
+EXPIRY = r"(?:\d{1,2}/\d{1,2}/\d{2,4}|\d{4}-\d\d-\d\d|\d{1,2} ?[a-z]{3} ?'?\d{2,4}|[a-z]{3} \d{1,2},? '?\d{2,4})"
+STRIKE = r"\$?\d+(?:\.\d+)?"
+IN_OPTION = _any_case(
+    rf"\b{EXPIRY}\s+(?:{STRIKE}\s*(?:c|p|call|put)\b|(?:c|p|call|put)\s+{STRIKE})|^(?:call|put)\b.*\$\d"
 )  # a description with the expiry, the strike and the right of an option
-EXECUTION = re.compile(r"^(?:partial_)?fill$", re.IGNORECASE)  # a row is one, whatever became of the rest of its order
-BUST = re.compile(r"\b(?:trade_?bust|tradecancel|cancel\w*|storno)\b|\(ca\.?\)", re.IGNORECASE)
+EXECUTION = _any_case(r"^(?:partial_)?fill$")  # a row is one, whatever became of the rest of its order
+BUST = _any_case(r"\b(?:trade_?bust|tradecancel|cancel\w*|storno)\b|\(ca\.?\)")
 CANCELLED = "Ca"  # among the codes of Interactive Brokers
-OF_CASH_FUND = re.compile(r"\b(?:core account|cash sweep|bank sweep)\b", re.IGNORECASE)
+OF_CASH_FUND = _any_case(r"\b(?:core account|cash sweep|bank sweep)\b")
 NO_ID = frozenset(("", "0"))  # of the fill that a row corrects
-COMES = re.compile(
-    r"deposit|\bCSD\b|einzahlung|(?<!terug)storting|received", re.IGNORECASE
-)  # words of money that comes
-GOES = re.compile(r"withdraw|\bCSW\b|auszahlung|disbursement|terugstorting", re.IGNORECASE)  # and of money that goes
-REFUND = re.compile(r"refund|rebate|revers|erstattung|teruggave", re.IGNORECASE)  # of a cost that comes back
+COMES = _any_case(r"deposit|\bCSD\b|einzahlung|(?<!terug)storting|received")  # words of money that comes
+GOES = _any_case(r"withdraw|\bCSW\b|auszahlung|disbursement|terugstorting")  # and of money that goes
+REFUND = _any_case(r"refund|rebate|revers|erstattung|teruggave")  # of a cost that comes back
 WORDS: Mapping[EntryKind, str] = {
     "tax": r"\btax|withh|\bNRA\b|DIVNRA|DIVTW|steuer|belasting",
     "dividend": r"\bdiv|cdiv|payment in lieu|cap(?:ital)? gain|\bCGD\b",
@@ -139,17 +128,10 @@ WORDS: Mapping[EntryKind, str] = {
     "fee": r"\bfee|^FEE|charge|commission|gebühr|entgelt|kosten",
     "deposit": rf"{COMES.pattern}|{GOES.pattern}|transfer|\bJNLC\b|\bACH\b|funds|wire",
 }  # of a kind of cash, the first that fits; money that goes is a withdrawal
-CASH_KINDS = {kind: re.compile(words, re.IGNORECASE) for kind, words in WORDS.items()}
-OF_CASH = re.compile(
-    "|".join(
-        (
-            *(WORDS[kind] for kind in ("tax", "dividend", "interest", "fee")),
-            "deposit|withdraw|einzahlung|auszahlung|storting",
-        )
-    ),
-    re.IGNORECASE,
+CASH_KINDS = {kind: _any_case(words) for kind, words in WORDS.items()}
+OWN_WORDS = {**WORDS, "deposit": "deposit|withdraw|einzahlung|auszahlung|storting"}
+OF_CASH = _any_case(
+    "|".join(OWN_WORDS.values())
 )  # an action that moves cash alone, whatever units and price its row has
-OF_UNITS = re.compile(
-    r"reinvest|wiederanlage|transfer|\bstock|\bshares|in kind|drip|scrip", re.IGNORECASE
-)  # one of units
+OF_UNITS = _any_case(r"reinvest|wiederanlage|transfer|\bstock|\bshares|in kind|drip|scrip")  # one of units
 COSTS: frozenset[EntryKind] = frozenset(("fee", "tax"))

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import NoReturn
 
 from foundation.errors import DataError
-from research.market.calendars import day_at
 from research.orders.after_fills import match_fills
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
@@ -23,6 +22,7 @@ from research.portfolio.holdings.blotter import (
     SentOrder,
     is_of_order,
     lots_between,
+    summed,
 )
 from research.portfolio.holdings.rates import rounded
 
@@ -67,8 +67,7 @@ def correction_rows(portfolio: Portfolio, correction: Correction) -> tuple[Booke
 
 def _corrected(portfolio: Portfolio, blotter: Blotter, correction: Correction) -> str:
     """The key of the fill that stands and that is corrected: the right one, where it was corrected before."""
-    if correction.like is not None:
-        like = correction.like
+    if (like := correction.like) is not None:
         rows = [row for row in blotter.standing if _is_like(portfolio, row, like)]
         if len({(_order_key(row), *sorted(row.fees.items())) for row in rows}) != 1:  # equal fills leave the same
             correction.refuse(f"{len(rows)} booked fills are like it. Name it by its id, or dismiss the correction.")
@@ -84,16 +83,11 @@ def _corrected(portfolio: Portfolio, blotter: Blotter, correction: Correction) -
 
 
 def _is_like(portfolio: Portfolio, row: BookedFill, like: Fill) -> bool:
-    """True if a booked row is that of a fill with this content."""
     units = SIGN_OF_SIDE[like.side] * like.quantity
     same = (row.asset, row.units, row.amount) == (like.asset, units, units * like.price)
-    of_day = row.day == day_at(like.moment, portfolio.market.calendar).astype(object)
-    return same and of_day and (not like.account or row.account in _names(portfolio, like.account))
-
-
-def _names(portfolio: Portfolio, account: str) -> set[str]:
-    """The names of an account that is named or numbered."""
-    return {each.name for each in portfolio.accounts if account in (each.name, each.number)} or {""}
+    of_day = row.day == like.day(portfolio.market.calendar)
+    names = {each.name for each in portfolio.accounts if like.account in (each.name, each.number)} or {""}
+    return same and of_day and (not like.account or row.account in names)
 
 
 def _back(blotter: Blotter, rows: Sequence[BookedFill], key: str) -> Iterator[BookedFill]:
@@ -116,12 +110,7 @@ def _order_key(row: BookedFill) -> tuple[str, str, str, str]:
 
 
 def _fees(rows: Sequence[BookedFill]) -> dict[str, Decimal]:
-    """By name, the sum of the fees of some fills."""
-    fees: dict[str, Decimal] = {}
-    for row in rows:
-        for name, fee in row.fees.items():
-            fees[name] = fees.get(name, NO_AMOUNT) + fee
-    return fees
+    return summed(fee for row in rows for fee in row.fees.items())
 
 
 def _cash(currency: str, rows: Sequence[BookedFill]) -> Decimal:
@@ -131,7 +120,6 @@ def _cash(currency: str, rows: Sequence[BookedFill]) -> Decimal:
 
 
 def _unfilled(blotter: Blotter, order: SentOrder, row: BookedFill) -> SentOrder:
-    """An order without one of its fills."""
     amount = abs(row.amount)
     fees = {name: fee - row.fees.get(name, NO_AMOUNT) for name, fee in order.fees.items()}
     filled = order.filled - (amount if order.in_money else abs(row.units) * blotter.factor(row.asset, row.day))

@@ -7,21 +7,18 @@ content of the row, an order or its executions. Two ids that brokers gave in one
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from foundation.errors import DataError
 from foundation.paper.wording import grouped
-from research.market.calendars import day_at
 from research.orders.after_fills import accounts_of
+from research.orders.bookkeeping.equation import HALF_CENT, half_digit
 from research.orders.bookkeeping.moments import has_clock
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
 from research.portfolio.holdings.blotter import NO_AMOUNT, Blotter, BookedFill
 
 OF_CONTENT = re.compile(r"[0-9]{8}T[0-9]{6}-")  # how an id begins that is made of the content of a row
-HALF_CENT = Decimal("0.005")
-Runs = Callable[[Sequence[Any]], Iterator[Sequence[Any]]]
 Same = Callable[[Portfolio, Sequence[Fill], Sequence[BookedFill]], bool]
 MINUTE = timedelta(minutes=1)  # by which the times of one trade may differ in two exports of a venue
 
@@ -38,14 +35,9 @@ def doubts_of(portfolio: Portfolio, fills: Iterable[Fill]) -> dict[str, str]:
     booked = grouped(((row.day, row.asset, row.units < 0), row) for row in rows)
     new = [fill for fill in fills if fill.key not in blotter.fill_ids]
     found: dict[str, str] = {}
-    for at, own in grouped(((_day(portfolio, f), f.asset, f.side == "sell"), f) for f in new).items():
+    for at, own in grouped(((f.day(portfolio.market.calendar), f.asset, f.side == "sell"), f) for f in new).items():
         found |= _pairs(portfolio, at[0], own, booked.get(at, []))
     return found
-
-
-def _day(portfolio: Portfolio, fill: Fill) -> date:
-    day: date = day_at(fill.moment, portfolio.market.calendar).astype(object)
-    return day
 
 
 def _pairs(portfolio: Portfolio, day: date, fills: Sequence[Fill], rows: Sequence[BookedFill]) -> dict[str, str]:
@@ -55,25 +47,22 @@ def _pairs(portfolio: Portfolio, day: date, fills: Sequence[Fill], rows: Sequenc
     """
     found, fills = dict[str, str](), sorted(fills, key=lambda fill: (fill.moment, fill.key))
     free = sorted(rows, key=lambda row: (row.moment, row.fill_id))
-    ways: tuple[tuple[Runs, Runs, Same], ...] = (
-        (_single, _single, _is_same), (_single, _runs, _is_same), (_runs, _single, _is_same),
-        (_single, _single, _is_part),
+    ways: tuple[tuple[bool, bool, Same], ...] = (
+        (False, False, _is_same), (False, True, _is_same), (True, False, _is_same), (False, False, _is_part)
     )  # fmt: skip
     for of_fills, of_rows, is_same in ways:
-        for some in list(of_fills([fill for fill in fills if fill.key not in found])):
-            if own := next((own for own in of_rows(free) if is_same(portfolio, some, own)), None):
+        for some in list(_parts([fill for fill in fills if fill.key not in found], of_fills)):
+            if own := next((own for own in _parts(free, of_rows) if is_same(portfolio, some, own)), None):
                 free = [row for row in free if row not in own]
                 found |= {fill.key: _words(fill, own, day) for fill in some if fill.key not in found}
     return found
 
 
-def _single(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Each item by itself."""
-    return ([item] for item in items)
-
-
-def _runs(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Two or more items of one order, one after the other; all of them first."""
+def _parts(items: Sequence[Any], are_together: bool) -> Iterator[Sequence[Any]]:
+    """Each item by itself; or two or more of one order, one after the other, all of them first."""
+    if not are_together:
+        yield from ([item] for item in items)
+        return
     for of_order in grouped((item.order_id, item) for item in items).values():
         count = len(of_order)
         yield from (of_order[k : k + size] for size in range(count, 1, -1) for k in range(count - size + 1))
@@ -86,7 +75,7 @@ def _is_same(portfolio: Portfolio, fills: Sequence[Fill], rows: Sequence[BookedF
         return False
     of_fills = sum((fill.quantity * fill.price for fill in fills), NO_AMOUNT)
     of_rows = abs(sum((row.amount for row in rows), NO_AMOUNT))
-    near = max(map(_half_digit, (of_fills / units, of_rows / units)))
+    near = max(map(half_digit, (of_fills / units, of_rows / units)))
     return abs(of_fills - of_rows) <= near * units + HALF_CENT and _may_be(portfolio, fills, rows)
 
 
@@ -128,12 +117,6 @@ def _is_of_order(portfolio: Portfolio, row: BookedFill, fill: Fill) -> bool:
         return row.account in accounts_of(portfolio, fill)
     except DataError:  # an account that nobody knows
         return False
-
-
-def _half_digit(price: Decimal) -> Decimal:
-    """Half of the last digit of a price, of a whole one half a unit."""
-    exponent = price.as_tuple().exponent
-    return Decimal(5).scaleb(min(int(exponent), 0) - 1)
 
 
 def _words(fill: Fill, rows: Sequence[BookedFill], day: date) -> str:

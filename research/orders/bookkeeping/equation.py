@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import product
 
-NO_AMOUNT, ONE, HALF, ONE_CENT = Decimal(), Decimal(1), Decimal("0.5"), Decimal("0.01")
+NO_AMOUNT, ONE, ONE_CENT, HALF_CENT = Decimal(), Decimal(1), Decimal("0.01"), Decimal("0.005")
 MAX_FEES = 6  # whose signs are tried
 MAX_ROUNDING = Decimal("0.01")  # of the worth of the units, that digits which were not written may explain
 RATE_DIGITS = 4  # at least, to which an exchange rate is written
@@ -53,10 +53,10 @@ class Terms:
     def rounding(self) -> Decimal:
         """The part of an amount that the digits of price, units and rate that are not written may explain."""
         price, found = self.price or NO_AMOUNT, ONE_CENT * (1 + len(self.fees))
-        found += self.units * _half_digit(price, 2) * self.rate
+        found += self.units * half_digit(price.normalize(), 2) * self.rate
         found += self.worth * self.rate_error
-        if _digits(self.units) > 2:
-            found += price * _half_digit(self.units, 2) * self.rate
+        if (of_units := half_digit(self.units.normalize(), 2)) < HALF_CENT:
+            found += price * of_units * self.rate
         return min(found, max(MAX_ROUNDING * self.worth, ONE_CENT))
 
 
@@ -127,7 +127,7 @@ def _fitting(terms: Terms) -> Iterator[tuple[Rank, Solution]]:
             gap = NO_AMOUNT if terms.price is None else abs(worth - terms.worth)
             if worth <= 0 or gap > terms.rounding or not _agree(terms, worth, side * cost):
                 continue
-            nearness = [HALF * ONE_CENT, HALF * ONE_CENT + terms.worth * terms.rate_error]
+            nearness = [HALF_CENT, HALF_CENT + terms.worth * terms.rate_error]
             blur = sum(gap > limit for limit in nearness) if terms.price is not None else len(nearness)
             is_net_by = True if terms.is_net is None and not blur else terms.is_net
             against = int(None not in (is_net, is_net_by) and is_net is not is_net_by)
@@ -148,15 +148,11 @@ def _signed(fees: tuple[Decimal, ...]) -> Iterator[tuple[tuple[Decimal, ...], in
         yield tuple(by * fee for by, fee in zip(factors, fees, strict=True)), sum(by != 1 for by in factors)
 
 
-def _digits(number: Decimal) -> int:
-    return max(-int(number.normalize().as_tuple().exponent), 0)
-
-
-def _half_digit(number: Decimal, least: int) -> Decimal:
-    """Half of the last digit of a number, which has at least so many decimals."""
-    return HALF.scaleb(-max(_digits(number), least))
+def half_digit(number: Decimal, least: int = 0) -> Decimal:
+    """Half of the last digit of a number as it is written, which has at least so many decimals."""
+    return Decimal(5).scaleb(min(int(number.as_tuple().exponent), -least) - 1)
 
 
 def rate_error(rate: Decimal) -> Decimal:
     """The fraction by which an exchange rate, as it is written, may differ from the exact one."""
-    return _half_digit(rate, RATE_DIGITS) / rate
+    return half_digit(rate.normalize(), RATE_DIGITS) / rate

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -38,12 +38,12 @@ def with_exchanges(book: Book, portfolio: Portfolio, path: Path) -> tuple[Book, 
     if "into" in header_of(path):
         read = read_rows(path, *EXCHANGE, row_of=reader.exchange)
         exchanges = tuple(each for each in dict.fromkeys(read) if each not in book.exchanges)
+        for each in exchanges:
+            _check_lots(portfolio, each)
     else:
         came = read_rows(path, *TRANSFER, row_of=reader.transfer)
         transfers = tuple(each for each in came if each not in book.transfers)
         _check_ids(path.name, came, transfers, book)
-    for each in exchanges:
-        _check_lots(portfolio, each)
     gone = {each.asset for each in exchanges if each.share == 1}
     orders = zip(book.sent, book.blotter.orders, strict=True)
     sent = tuple(order for order, now in orders if not (now.left and order.asset in gone))
@@ -79,20 +79,19 @@ def _check_ids(file: str, came: Sequence[BookTransfer], new: Sequence[BookTransf
             raise DataError(f"{file}: {each.transfer_id} is booked otherwise. Give this one its own id.")
 
 
+@dataclass(frozen=True)
 class _Reader:
     """Reads the rows of a table for a book."""
 
-    def __init__(self, book: Book, portfolio: Portfolio) -> None:
-        self.book, self.portfolio = book, portfolio
-        self.assets = portfolio.market.assets
-        self.held = dict.fromkeys(asset for of in book.holders for asset in of.units) | dict.fromkeys(self.assets)
+    book: Book
+    portfolio: Portfolio
 
     def exchange(self, cells: dict[str, str]) -> BookExchange:
         """The exchange of a row. Raises DataError for what is wrong in it."""
         asset, day, into = self._asset(cells), self._day(cells, "date"), cells.get("into", "")
-        if into and into not in self.assets:
-            raise DataError(f"into is {quoted(into)}, no asset of the portfolio: add it to `lines`. "
-                            f"{did_you_mean(into, self.assets)}")  # fmt: skip
+        if into and into not in (assets := self.portfolio.market.assets):
+            told = f"into is {quoted(into)}, no asset of the portfolio: add it to `lines`."
+            raise DataError(f"{told} {did_you_mean(into, assets)}")
         if into == asset:
             raise DataError(f"into is {quoted(into)}, the asset itself: a split comes from the market's data.")
         by, cash = self._number(cells, "units"), self._number(cells, "cash")
@@ -104,8 +103,7 @@ class _Reader:
         if into and cash and not price:
             raise DataError(f"cash beside {into}, without its price: gains on the cash are reckoned by it. Give price.")
         made = BookExchange(asset, day, into, by, cash, self._currency(cells), price, share)
-        same = [each for each in self.book.exchanges if each.name == made.name and each != made]
-        if same:
+        if same := [each for each in self.book.exchanges if each.name == made.name and each != made]:
             raise DataError(f"{made.name} is booked otherwise: {same[0].words}. Open the book anew to change it.")
         return made
 
@@ -126,16 +124,16 @@ class _Reader:
 
     def _asset(self, cells: dict[str, str]) -> str:
         asset = cells.get("asset", "")
-        if asset not in self.held:
-            raise DataError(f"asset is {quoted(asset)}, which book {self.book.name} does not hold. "
-                            f"{did_you_mean(asset, list(self.held))}")  # fmt: skip
+        held = dict.fromkeys((*(a for of in self.book.holders for a in of.units), *self.portfolio.market.assets))
+        if asset not in held:
+            told = f"asset is {quoted(asset)}, which book {self.book.name} does not hold."
+            raise DataError(f"{told} {did_you_mean(asset, list(held))}")
         return asset
 
     def _day(self, cells: dict[str, str], name: str, *, earlier: bool = False) -> date:
-        found = iso_day(cells.get(name, ""))
-        day: date | None = None if found is None else found.astype(object)
-        if day is None:
+        if (found := iso_day(cells.get(name, ""))) is None:
             raise DataError(f"{name} is {quoted(cells.get(name, ''))}. Write it as YYYY-MM-DD.")
+        day: date = found.astype(object)
         if day <= self.book.opened and not earlier:
             raise DataError(f"{name} is {day}, and the holdings of {self.book.opened} have it in them.")
         return day

@@ -2,12 +2,9 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from foundation.arguments import shown
 from foundation.errors import DataError
 from foundation.paper.wording import percent
-from research.market.calendars import day_at
 from research.market.plausible import SPLIT_RETURN
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
@@ -40,8 +37,7 @@ def price_gap(portfolio: Portfolio, fill: Fill) -> PriceGap | None:
     blotter = portfolio.blotter or Blotter()
     like = [order for order in blotter.orders if (order.asset, order.side) == (fill.asset, fill.side)]
     own = [order for order in like if order.order_id == fill.order_id] or like
-    day = day_at(fill.moment, portfolio.market.calendar).astype(object)
-    by = float(blotter.factor(fill.asset, day))  # the orders are in units of now
+    by = float(blotter.factor(fill.asset, fill.day(portfolio.market.calendar)))  # the orders are in units of now
     prices = (price * by for price in (_price(portfolio, order, fill.currency) for order in own) if price)
     gaps = [PriceGap(price, float(fill.price) / price - 1.0) for price in prices]
     return min(gaps, key=lambda gap: abs(gap.by), default=None)
@@ -66,7 +62,7 @@ def check_price(portfolio: Portfolio, fill: Fill) -> None:
     gap, blotter, pair = price_gap(portfolio, fill), portfolio.blotter or Blotter(), f"{fill.asset}{fill.currency}"
     if gap is None or abs(gap.by) <= SPLIT_RETURN or fill.key in blotter.fill_ids:
         return
-    if blotter.asked and day_at(fill.moment, portfolio.market.calendar) < np.datetime64(blotter.asked):
+    if blotter.asked and fill.day(portfolio.market.calendar) < blotter.asked:
         return
     name = fill.asset if fill.asset in portfolio.market.assets else pair
     if {name, f"{fill.currency}{fill.asset}"} & set(portfolio.settings.get(OK, ())):

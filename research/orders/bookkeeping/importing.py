@@ -1,7 +1,7 @@
 """The transactions of a broker's file in a book: what has an order or an id is booked, the rest is listed by name."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -9,11 +9,10 @@ from decimal import Decimal
 
 from foundation.errors import DataError
 from foundation.paper.wording import counted
-from research.market.calendars import day_at
 from research.orders.after_fills import accounts_of, match_fills, unsent_rows
 from research.orders.booking import check_units, with_rows
 from research.orders.bookkeeping.activity import Activity
-from research.orders.bookkeeping.cash_booking import with_entry, without_entries_of
+from research.orders.bookkeeping.cash_booking import with_entry, without_fees_of_undone
 from research.orders.bookkeeping.corrections import Correction, correction_rows
 from research.orders.bookkeeping.doubles import doubts_of
 from research.orders.fills import Fill, cells_of, fill_of
@@ -53,20 +52,20 @@ def with_activity(book: Book, portfolio: Portfolio, activity: Activity, orders: 
     """
     notes = list(activity.notes)
     made, items = _with_fills(book, portfolio, activity, orders, notes)
-    made, seen = _without_fees_of_undone(made), seen_by(made, portfolio)
-    paid = [*((entry, True) for entry in activity.entries), *((entry, False) for entry in activity.proposals)]
-    for entry, is_stated in paid:
-        doubt = "" if is_stated else activity.doubts.get(entry.entry_id, "")
-        made, item = _with_cash(made, seen, _named(entry, portfolio), is_stated, doubt)
+    made, seen, names = without_fees_of_undone(made), seen_by(made, portfolio), names_by_number(portfolio)
+    paid = [replace(of, account=names.get(of.account, of.account)) for of in (*activity.entries, *activity.proposals)]
+    for k, entry in enumerate(paid):
+        why = activity.doubts.get(entry.entry_id) or (UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED)
+        made, item = _with_cash(made, seen, entry, "" if k < len(activity.entries) else why)
         items += [item] if item else []
-    if early := sum(entry.day <= book.opened for entry, _ in paid):
+    if early := sum(entry.day <= book.opened for entry in paid):
         notes.append(f"Left aside: {counted(early, 'amount')} of cash of {book.opened} or before.")
     made = with_waiting_flows(replace(made, items=_merged(made, items)), seen)
     check_units(made, portfolio, book)
     rounding = ROW_ROUNDING * (len(activity.fills) + len(paid))
     notes += _check_cash(portfolio, book, made, "Give the deposits or the sales that pay for it, too.", rounding)
-    keys = [*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections)]
-    stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry, _ in paid))}
+    keys = (*(fill.key for fill in activity.fills), *(each.key for each in activity.corrections))
+    stated = {item_name(key) for key in (*keys, *(entry.entry_id for entry in paid))}
     left = sum(item.name.removesuffix(RESTATED) in stated for item in made.open_items)
     return Imported(made, tuple(notes), left)
 
@@ -76,11 +75,14 @@ def seen_by(book: Book, portfolio: Portfolio) -> Portfolio:
     return replace(portfolio, blotter=book.with_splits_of(portfolio.quoted).blotter)
 
 
-def _without_fees_of_undone(book: Book) -> Book:
-    """The book without the fees in other currencies of fills that were taken back."""
-    for key in dict.fromkeys(row.fill_id for row in book.fills if row.undone):
-        book = without_entries_of(book, key)
-    return book
+def names_by_number(portfolio: Portfolio) -> dict[str, str]:
+    """By number, the names of the accounts that have one."""
+    return {each.number: each.name for each in portfolio.accounts if each.number}
+
+
+def keys_of(book: Book) -> frozenset[str]:
+    """The keys of all fills, corrections and amounts of cash that are booked."""
+    return book.blotter.fill_ids | book.blotter.corrections | {entry.entry_id for entry in book.entries}
 
 
 def item_name(key: str) -> str:
@@ -89,10 +91,6 @@ def item_name(key: str) -> str:
 
 
 # -- fills and corrections ---------------------------------------------------------------------------------------------
-
-
-def _blotter(portfolio: Portfolio) -> Blotter:
-    return portfolio.blotter or Blotter()
 
 
 def _with_fills(
@@ -104,18 +102,23 @@ def _with_fills(
     """
     dismissed = {item.name for item in book.items if item.resolved == "dismissed"}
     waiting = [item for item in book.open_items if not item.undoes.endswith(RESTATED)]
-    own = {order.order_id for order in _blotter(portfolio).orders}
-    stated = [replace(fill, order_id=_order_id(fill.order_id, orders, own)) for fill in activity.fills]
-    fills = {fill.key: fill for fill in (*filter(None, map(fill_of_item, waiting)), *stated)}
+    own, stated = {order.order_id for order in (portfolio.blotter or Blotter()).orders}, dict[str, Fill]()
+    for fill in activity.fills:
+        is_known = fill.order_id in own or re.fullmatch(ORDER_ID, fill.order_id)  # else it is one of an unknown order
+        stated[fill.key] = replace(fill, order_id=orders.get(fill.order_id, fill.order_id if is_known else ""))
+    listed = {of.key: (of, item.why) for item in waiting if (of := fill_of_item(item))}
+    fills = {key: fill for key, (fill, _) in listed.items()} | stated
     reports = {each.key: each for each in (*filter(None, map(correction_of, waiting)), *activity.corrections)}
     reports = {key: each for key, each in reports.items() if item_name(key) not in dismissed}
-    left = [fill for key, fill in fills.items() if item_name(key) not in dismissed]
-    left = list(_since(book, portfolio, left, notes))
+    known = book.blotter.fill_ids
+    new = [fill for key, fill in fills.items() if item_name(key) not in dismissed and key not in known]
+    left = [f for f in new if (f.day(portfolio.market.calendar), bool(f.order_id)) > (book.opened, False)]
+    if early := len(new) - len(left):
+        told = f"{counted(early, 'fill')} of {book.opened} or before"
+        notes.append(f"Left aside: {told}, which the holdings of the book have in them.")
     doubles = doubts_of(seen_by(book, portfolio), fills.values())
     asked = {key: f"{ASKED}{why}" for key, why in activity.doubts.items()}
-    given = {fill.key for fill in stated}
-    asked |= {fill.key: item.why for item, fill in zip(waiting, map(fill_of_item, waiting), strict=True)
-              if fill and fill.key not in given and item.why.startswith(ASKED)}  # fmt: skip
+    asked |= {key: why for key, (_, why) in listed.items() if key not in stated and why.startswith(ASKED)}
     whys = {f.key: _split_since(book, portfolio, f) or doubles.get(f.key, asked.get(f.key, "")) for f in left}
     doubtful = {fill.key: (fill, whys[fill.key]) for fill in left if whys[fill.key]}
     after, left = book, [fill for fill in left if fill.key not in doubtful]
@@ -149,30 +152,9 @@ def _fill_item(fill: Fill, why: str) -> BookItem:
     return BookItem(item_name(fill.key), why, cells_of(fill))
 
 
-def _order_id(stated: str, orders: Mapping[str, str], own: Collection[str]) -> str:
-    """The id of an order in its ticket, by that of the venue; "" where nobody knows the venue's."""
-    return orders.get(stated, stated if stated in own or re.fullmatch(ORDER_ID, stated) else "")
-
-
-def _since(book: Book, portfolio: Portfolio, fills: Iterable[Fill], notes: list[str]) -> Iterator[Fill]:
-    """The fills that are not in the holdings of a book; a note says how many were when it was opened."""
-    early, booked = 0, book.blotter.fill_ids
-    for fill in fills:
-        if fill.key in booked:
-            continue
-        day = _day(portfolio, fill)
-        if day < book.opened or (day == book.opened and not fill.order_id):
-            early += 1
-        else:
-            yield fill
-    if early:
-        left = f"{counted(early, 'fill')} of {book.opened} or before"
-        notes.append(f"Left aside: {left}, which the holdings of the book have in them.")
-
-
 def _split_since(book: Book, portfolio: Portfolio, fill: Fill) -> str:
     """The reason why the units of a fill are not those of a book of version 2, which keeps units after its splits."""
-    of_asset, day = f"split-{fill.asset}-", _day(portfolio, fill)
+    of_asset, day = f"split-{fill.asset}-", fill.day(portfolio.market.calendar)
     splits = [name for name in book.opening.has if name.startswith(of_asset)]
     later = [name for name in splits if date.fromisoformat(name.removeprefix(of_asset)) > day]
     if not later:
@@ -188,7 +170,7 @@ def _restated(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> Iterat
         row, amount = booked.get(fill.key), SIGN_OF_SIDE[fill.side] * fill.quantity * fill.price
         if row is None or not row.amount:
             continue
-        day = _day(portfolio, fill)
+        day = fill.day(portfolio.market.calendar)
         if (row.amount, _paid(row), row.day) == (amount, _paid(fill), day):
             continue
         right = replace(fill, fill_id=f"{fill.fill_id}{RESTATED}")
@@ -201,11 +183,6 @@ def _restated(book: Book, portfolio: Portfolio, fills: Iterable[Fill]) -> Iterat
 
 def _paid(row: BookedFill | Fill) -> Decimal:
     return sum(row.fees.values(), NO_AMOUNT)
-
-
-def _day(portfolio: Portfolio, fill: Fill) -> date:
-    day: date = day_at(fill.moment, portfolio.market.calendar).astype(object)
-    return day
 
 
 def _corrected(book: Book, portfolio: Portfolio, corrections: Iterable[Correction]) -> tuple[Book, dict[str, str]]:
@@ -238,42 +215,27 @@ def fill_of_item(item: BookItem) -> Fill | None:
 
 def correction_of(item: BookItem) -> Correction | None:
     """The correction that an item is, None where it is none."""
-    if not item.undoes:
-        return None
-    content = fill_of(item.fill) if item.fill else None
-    is_like = not item.corrects
-    return Correction(item.undoes, item.corrects, None if is_like else content, content if is_like else None)
+    content = fill_of(item.fill) if item.undoes and item.fill else None
+    right, like = (content, None) if item.corrects else (None, content)
+    return Correction(item.undoes, item.corrects, right, like) if item.undoes else None
 
 
 # -- cash --------------------------------------------------------------------------------------------------------------
 
 
-def _named(entry: CashEntry, portfolio: Portfolio) -> CashEntry:
-    """The entry with its account as the portfolio names it."""
-    names = {each.number: each.name for each in portfolio.accounts if each.number}
-    return replace(entry, account=names.get(entry.account, entry.account))
-
-
-def _with_cash(
-    book: Book, portfolio: Portfolio, entry: CashEntry, is_stated: bool, doubt: str = ""
-) -> tuple[Book, BookItem | None]:
-    """The book after an amount of cash, or the item that it is. doubt : why a person has to say what it is."""
-    name = item_name(entry.entry_id)
-    known = {each.entry_id for each in book.entries} | {item.entry.entry_id for item in _resolved(book) if item.entry}
-    if entry.entry_id in known or entry.day <= book.opened:
+def _with_cash(book: Book, portfolio: Portfolio, entry: CashEntry, why: str) -> tuple[Book, BookItem | None]:
+    """The book after an amount of cash, or the item that it is. why : the reason why it is not booked, or ""."""
+    resolved = {item.entry.entry_id for item in book.items if item.resolved and item.entry}
+    if entry.entry_id in {*resolved, *(each.entry_id for each in book.entries)} or entry.day <= book.opened:
         return book, None
-    if not is_stated:
-        return book, BookItem(name, doubt or (UNKNOWN_KIND if entry.kind == "other" else NO_ID_STATED), {}, entry)
     try:
-        if entry.fill and not book.blotter.rows_of(entry.fill):
+        if not why and entry.fill and not book.blotter.rows_of(entry.fill):
             raise DataError(f"{entry.text}: its fill, {entry.fill}, is not booked.")
-        return with_entry(book, portfolio, entry), None
+        if not why:
+            return with_entry(book, portfolio, entry), None
     except DataError as error:
-        return book, BookItem(name, str(error), {}, entry)
-
-
-def _resolved(book: Book) -> Iterator[BookItem]:
-    return (item for item in book.items if item.resolved)
+        why = str(error)
+    return book, BookItem(item_name(entry.entry_id), why, {}, entry)
 
 
 def _check_cash(portfolio: Portfolio, before: Book, after: Book, fix: str, rounding: float = 0.0) -> list[str]:
@@ -290,10 +252,8 @@ def _check_cash(portfolio: Portfolio, before: Book, after: Book, fix: str, round
             if left >= -rounding:
                 notes.append(f"{where} has cash of {left:,.2f} {portfolio.basis}, less than a cent a row: by rounding.")
                 continue
-            raise DataError(
-                f"{where} would be left with {left:,.2f} {portfolio.basis} of cash, and holds no debt: nothing is "
-                f"booked. {fix}"
-            )
+            told = f"{where} would be left with {left:,.2f} {portfolio.basis} of cash, and holds no debt"
+            raise DataError(f"{told}: nothing is booked. {fix}")
     return notes
 
 
@@ -310,14 +270,12 @@ def _cash(portfolio: Portfolio, holder: Holder) -> float:
 def _merged(book: Book, items: Iterable[BookItem]) -> tuple[BookItem, ...]:
     """The items of the book, with these in place of open ones of their names; those that are booked now say so."""
     new = {item.name: item for item in items}
-    booked = book.blotter.fill_ids | book.blotter.corrections | {entry.entry_id for entry in book.entries}
-    keys = {item_name(key) for key in booked}
-    merged = []
-    for item in book.items:
-        if not item.resolved and item.name in keys:
-            merged.append(replace(item, resolved="booked"))
-        elif item.resolved or item.name not in new:
-            merged.append(item)
+    keys = set(map(item_name, keys_of(book)))
+    merged = [
+        replace(item, resolved="booked") if not item.resolved and item.name in keys else item
+        for item in book.items
+        if item.resolved or item.name in keys or item.name not in new
+    ]
     names = {item.name for item in merged}
     return (*merged, *(item for item in new.values() if item.name not in names))
 
@@ -334,7 +292,7 @@ def with_item(book: Book, portfolio: Portfolio, name: str, order: str = "") -> B
     if fill is not None and (why := _split_since(book, portfolio, fill)):
         raise DataError(f"{name}: {why}")
     if correction := correction_of(item):
-        made = _without_fees_of_undone(with_rows(book, correction_rows(seen, correction)))
+        made = without_fees_of_undone(with_rows(book, correction_rows(seen, correction)))
     elif fill is None:
         assert item.entry is not None
         made = with_entry(book, portfolio, item.entry)
@@ -361,8 +319,7 @@ def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[Book
     for item, fill in sorted(fills, key=lambda each: (each[1].moment, each[1].key)):
         try:
             if why := item.why if item.why.startswith(ASKED) else _not_by_hand(seen_by(book, portfolio), fill):
-                left[item.name] = why
-                continue
+                raise DataError(why)
             book = with_item(book, portfolio, item.name)
             booked.append(item)
             del left[item.name]
@@ -386,8 +343,8 @@ def _agrees(entry: CashEntry, known: CashEntry) -> bool:
 def _not_by_hand(seen: Portfolio, fill: Fill) -> str:
     """The reason why a fill may be something else than a trade by hand; "" where it is one."""
     accounts = accounts_of(seen, fill)
-    alike: dict[tuple[str, str, str], str] = {
-        (order.account, order.asset, order.side): order.order_id for order in _blotter(seen).open
+    alike = {
+        (order.account, order.asset, f"{order.side}"): order.order_id for order in (seen.blotter or Blotter()).open
     }
     if len(accounts) != 1:
         return f"it may be of {' or '.join(accounts)}"

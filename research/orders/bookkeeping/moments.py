@@ -36,9 +36,8 @@ def day_first(texts: Iterable[str], file: str, stated: bool | None) -> bool:
     dates = [match for text in texts if (match := MOMENT.fullmatch(_last(text))) and match["sign"]]
     if stated is not None or not dates:
         return bool(stated)
-    shown = {True for m in dates if m["sign"] == "." or int(m["one"]) > 12} | {
-        False for m in dates if int(m["two"]) > 12
-    }
+    shown = {True for m in dates if m["sign"] == "." or int(m["one"]) > 12}
+    shown |= {False for m in dates if int(m["two"]) > 12}
     if len(shown) != 1:
         raise DataError(
             f"{file}: the day or the month may stand first: found {quoted(dates[0][0])}. Say so: --day-first or "
@@ -67,7 +66,9 @@ def moment_of(text: str, first: bool, zone: str, calendar: str) -> datetime:
     except ValueError:
         raise DataError(f"{quoted(text)} is no day and no moment. Write it as 2022-12-30T15:00:00Z.") from None
     if naive.time() == time():
-        return _noon(naive.replace(hour=NOON, tzinfo=UTC), calendar)
+        noon = naive.replace(hour=NOON, tzinfo=UTC)
+        is_later = day_at(noon, calendar) != np.datetime64(noon.date())  # of an exchange where it is the day after
+        return noon - timedelta(hours=NOON) if is_later else noon
     return naive.replace(tzinfo=_zone(text, match["zone"] or zone)).astimezone(UTC)
 
 
@@ -89,12 +90,6 @@ def _date(match: re.Match[str], first: bool) -> tuple[int, int, int]:
 def has_clock(moment: datetime) -> bool:
     """True if a moment is not that of a day without a time."""
     return moment.timetz().replace(tzinfo=None) not in (time(NOON), time())
-
-
-def _noon(noon: datetime, calendar: str) -> datetime:
-    """A moment that is on this day at the exchange: noon in UTC, or midnight where that is the day after."""
-    same = day_at(noon, calendar) == np.datetime64(noon.date())
-    return noon if same else noon - timedelta(hours=NOON)
 
 
 def _zone(text: str, name: str) -> ZoneInfo | timezone:

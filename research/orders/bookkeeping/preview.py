@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from research.orders.bookkeeping.activity import Activity
-from research.orders.bookkeeping.importing import RESTATED, item_name
+from research.orders.bookkeeping.importing import RESTATED, item_name, keys_of
 from research.portfolio.holdings.blotter import NO_AMOUNT
 from research.portfolio.holdings.book import Book
 
@@ -37,13 +37,11 @@ def previewed(activity: Activity, before: Book, after: Book) -> tuple[PreviewedR
 
 def _rows(activity: Activity, before: Book, after: Book) -> Iterator[PreviewedRow]:
     whys = {item.name.removesuffix(RESTATED): item.why for item in after.open_items}
-    old = before.blotter.fill_ids | before.blotter.corrections | {entry.entry_id for entry in before.entries}
-    booked = {row.fill_id: row for row in after.fills} | {entry.entry_id: entry for entry in after.entries}
-    undone = after.blotter.corrections
+    old = keys_of(before)
+    new = keys_of(after) - old
 
     def booking(key: str) -> str:
-        is_new = key not in old and (key in booked or key in undone)
-        return "booked" if is_new else whys.get(item_name(key), KNOWN)
+        return "booked" if key in new else whys.get(item_name(key), KNOWN)
 
     for fill in activity.fills:
         rows = [row for row in after.fills if row.fill_id == fill.key and fill.key not in old]

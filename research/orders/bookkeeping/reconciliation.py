@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from foundation.canonical import decimal
 from foundation.paper.wording import listed
-from research.market.calendars import day_at
 from research.orders.booking import events_since
-from research.orders.bookkeeping.importing import fill_of_item
+from research.orders.bookkeeping.importing import fill_of_item, names_by_number
 from research.portfolio import Portfolio
-from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, summed
 from research.portfolio.holdings.book import Book
 from research.portfolio.holdings.held_rows import Positions
 
@@ -79,51 +78,43 @@ def reconcile(
     positions : the broker's.
     stated    : a book of what the portfolio file states, or None where it states no holdings.
     """
-    names = {each.number: each.name for each in portfolio.accounts if each.number}
     apart = bool(portfolio.accounts) and bool(positions.accounts)
     of_book, of_file = (_amounts(each, apart) for each in (book, stated))
-    of_broker = _of_broker(positions, names, apart)
+    of_broker = _of_broker(positions, names_by_number(portfolio), apart)
     currencies = {code for holder in book.holders for code in holder.cash} | {row.currency for row in positions.cash}
-    causes = list(_causes(book, portfolio, names, apart))
+    known = (_open_orders(book), _items(book, portfolio), _events(book, portfolio), _fractions(book), _of_fills(book))
+    causes = [cause._replace(account=_where(cause.account, apart)) for cause in chain(*known)]
     lines = []
     for account, of in dict.fromkeys((*of_book, *of_broker)):
         amounts = (of_book.get((account, of), NO_AMOUNT), of_broker.get((account, of), NO_AMOUNT))
         line = ReconciledLine(account, of, *amounts, of_file.get((account, of)))
         if line.differs(of in currencies):
             here = [cause for cause in causes if (cause.account, cause.of) == (account, of)]
-            line = replace(line, causes=(*_explained(line.difference, here), *_without_row(line, of_broker)))
+            without = () if (account, of) in of_broker else ("the broker's file has no row of it",)
+            line = replace(line, causes=(*_explained(line.difference, here), *without))
         lines.append(line)
     return tuple(lines)
 
 
 def _amounts(book: Book | None, apart: bool) -> dict[tuple[str, str], Decimal]:
     """By account, and asset or currency, the amounts of a book; summed over accounts where these are not apart."""
-    amounts: dict[tuple[str, str], Decimal] = {}
-    for holder in () if book is None else book.holders:
-        for of, amount in (*holder.units.items(), *holder.cash.items()):
-            at = _at(holder.account, of, apart)
-            amounts[at] = amounts.get(at, NO_AMOUNT) + amount
-    return amounts
+    return summed(
+        ((_where(holder.account, apart), of), amount)
+        for holder in (() if book is None else book.holders)
+        for of, amount in (*holder.units.items(), *holder.cash.items())
+    )
 
 
-def _at(account: str, of: str, apart: bool) -> tuple[str, str]:
-    return (account if apart or not account else ALL_ACCOUNTS), of
+def _where(account: str, apart: bool) -> str:
+    return account if apart or not account else ALL_ACCOUNTS
 
 
 def _of_broker(positions: Positions, names: Mapping[str, str], apart: bool) -> dict[tuple[str, str], Decimal]:
     """The same of a broker's file. names : by number, names of accounts."""
     total = ALL_ACCOUNTS if names else ""
-    amounts: dict[tuple[str, str], Decimal] = {}
     rows = [(row.account, row.asset, row.units) for row in positions.held]
     rows += [(row.account, row.currency, row.amount) for row in positions.cash]
-    for account, of, amount in rows:
-        at = (names.get(account, account) if apart else total), of
-        amounts[at] = amounts.get(at, NO_AMOUNT) + decimal(amount)
-    return amounts
-
-
-def _without_row(line: ReconciledLine, of_broker: Mapping[tuple[str, str], Decimal]) -> tuple[str, ...]:
-    return () if (line.account, line.of) in of_broker else ("the broker's file has no row of it",)
+    return summed(((names.get(account, account) if apart else total, of), decimal(n)) for account, of, n in rows)
 
 
 # -- causes ------------------------------------------------------------------------------------------------------------
@@ -133,9 +124,10 @@ def _explained(difference: Decimal, causes: Sequence[Cause]) -> tuple[str, ...]:
     """The causes of just this difference; else the fewest that are together; else those that may be a part of it."""
     if exact := [cause.words for cause in causes if cause.amount == difference]:
         return tuple(exact)
-    if some := fewest(difference, [cause for cause in causes if not cause.words.startswith(BOOKED)]):
+    causes = [cause for cause in causes if not cause.words.startswith(BOOKED)]
+    parts = [cause.words for cause in causes]
+    if some := fewest(difference, causes):
         return (f"together {listed([cause.words for cause in some])}",)
-    parts = [cause.words for cause in causes if not cause.words.startswith(BOOKED)]
     if not parts:
         return ("nothing that the book knows explains it",)
     more = [f"{len(parts) - SHOWN_CAUSES:,} more"] if len(parts) > SHOWN_CAUSES else []
@@ -155,23 +147,9 @@ def fewest(difference: Decimal, causes: Sequence[Cause], rounding: Decimal = NO_
 BOOKED = "booked and perhaps not at the broker"  # begins the words of a fill that stands in the book
 
 
-def _causes(book: Book, portfolio: Portfolio, names: Mapping[str, str], apart: bool) -> Iterator[Cause]:
-    """The causes that a book knows, with accounts as the comparison has them. names : by number, names of accounts."""
-    found = (
-        _open_orders(book),
-        _items(book, portfolio, names),
-        _events(book, portfolio),
-        _fractions(book),
-        _of_fills(book),
-    )
-    for cause in chain.from_iterable(found):
-        yield cause._replace(account=_at(cause.account, cause.of, apart)[0])
-
-
 def named_causes(book: Book, portfolio: Portfolio) -> tuple[Cause, ...]:
     """The causes that a book lists by name and has not booked: splits and dividends, then its items."""
-    names = {each.number: each.name for each in portfolio.accounts if each.number}
-    return (*_events(book, portfolio), *_items(book, portfolio, names))
+    return (*_events(book, portfolio), *_items(book, portfolio))
 
 
 def _open_orders(book: Book) -> Iterator[Cause]:
@@ -179,23 +157,19 @@ def _open_orders(book: Book) -> Iterator[Cause]:
         left = f"{order.left.normalize():,f}"
         words = f"a fill of {order.order_id or 'an order'} to {order.side} {order.asset}, of which {left} is open"
         yield Cause(order.account, order.asset, SIGN_OF_SIDE[order.side] * order.left, words)
-        for currency in _cash_of(book, order.account):
+        for currency in (code for of in book.holders if of.account == order.account for code in of.cash):
             yield Cause(order.account, currency, None, words)
 
 
-def _cash_of(book: Book, account: str) -> tuple[str, ...]:
-    return tuple(code for holder in book.holders if holder.account == account for code in holder.cash)
-
-
-def _items(book: Book, portfolio: Portfolio, names: Mapping[str, str]) -> Iterator[Cause]:
+def _items(book: Book, portfolio: Portfolio) -> Iterator[Cause]:
+    names = names_by_number(portfolio)
     for item in book.open_items:
         words = f"{item.name}, which is not booked"
         if item.entry:
             yield Cause(item.entry.account, item.entry.currency, item.entry.amount, words, item.name)
         elif fill := fill_of_item(item):
             account, way = names.get(fill.account, fill.account), SIGN_OF_SIDE[fill.side]
-            day = day_at(fill.moment, portfolio.market.calendar).astype(object)
-            units = fill.quantity * book.blotter.factor(fill.asset, day)
+            units = fill.quantity * book.blotter.factor(fill.asset, fill.day(portfolio.market.calendar))
             yield Cause(account, fill.asset, way * units, words, item.name)
             fees = sum(fill.fees.values(), NO_AMOUNT)
             yield Cause(account, fill.currency, -way * fill.quantity * fill.price - fees, words, item.name)

@@ -3,7 +3,7 @@
 import re
 
 from foundation.table_files import quoted
-from research.orders.bookkeeping.columns import BUY, DONE, EXECUTION, NO_FEE, SELL
+from research.orders.bookkeeping.columns import DONE, EXECUTION, NO_FEE
 from research.orders.bookkeeping.transaction import Transaction
 from research.portfolio.holdings.blotter import NO_AMOUNT
 
@@ -12,7 +12,20 @@ WORD = re.compile(r"[^\W_][^\s_()]*|[#%]")  # of the name of a column
 
 def doubt_of(row: Transaction) -> str:
     """The reason why a row is not booked by itself, whatever its numbers are; else ""."""
-    return unfinished(row) or _derivative(row) or _sideless(row) or _unread_cost(row)
+    if doubt := unfinished(row):
+        return doubt
+    if not row.is_trade:
+        kind, text = row.kind
+        told = f"a deposit below zero, {quoted(text)}: it may be a withdrawal, or a deposit that was taken back"
+        return told if kind == "deposit" and row.is_negative else ""
+    if row.derivative and not row.is_held:
+        return f"{quoted(row.derivative)} is an option, a future or a warrant, and no unit of {row.cell('asset')}"
+    if not row.side:
+        return (
+            f"nothing says whether {row.cell('asset') or row.asset} is bought or sold. Name a column side: --columns "
+            "side=NAME, of buy and sell. By its name it is booked as a purchase; dismiss a sale, and write the row anew"
+        )
+    return _unread_cost(row)
 
 
 def unfinished(row: Transaction) -> str:
@@ -25,30 +38,12 @@ def unfinished(row: Transaction) -> str:
 
 def unfilled(row: Transaction) -> str:
     """The status of an order that states no units with a price, in words; else ""."""
-    return unfinished(row) if row.has(BUY) != row.has(SELL) and not row.is_trade else ""
-
-
-def _derivative(row: Transaction) -> str:
-    """The reason why a trade is none of the asset that its symbol names; else ""."""
-    is_held = row.asset in row.source.portfolio.market.assets
-    if not row.is_trade or not row.derivative or is_held:
-        return ""
-    return f"{quoted(row.derivative)} is an option, a future or a warrant, and no unit of {row.cell('asset')}"
-
-
-def _sideless(row: Transaction) -> str:
-    """The reason why a trade may be a purchase or a sale; else ""."""
-    if not row.is_trade or row.side:
-        return ""
-    return (
-        f"nothing says whether {row.cell('asset') or row.asset} is bought or sold. Name a column side: --columns "
-        "side=NAME, of buy and sell. By its name it is booked as a purchase; dismiss a sale, and write the row anew"
-    )
+    return unfinished(row) if row.says_side and not row.is_trade else ""
 
 
 def _unread_cost(row: Transaction) -> str:
     """The reason why a trade without an amount may have a cost in a column of another name; else ""."""
-    if not row.is_trade or row.amount_of("amount") or row.is_own:
+    if row.amount_of("amount") or row.is_own:
         return ""
     units, price = abs(row.units or NO_AMOUNT), abs(row.amount_of("price") or NO_AMOUNT)
     for name, paid in row.unread():

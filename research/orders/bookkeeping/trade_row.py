@@ -3,20 +3,19 @@
 A row may state its amount in another currency than its price: it is then sold or bought for that money at its own rate.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from foundation.canonical import decimal
 from foundation.errors import DataError
-from foundation.paper.wording import grouped
 from research.market.rows import HUNDREDTHS
 from research.orders.bookkeeping.columns import BUY, GROSS, NET, SELL
 from research.orders.bookkeeping.equation import ONE, ONE_CENT, Solution, Terms, rate_error, solved
 from research.orders.bookkeeping.transaction import HUNDREDTH, Transaction
 from research.orders.fills import Fill
-from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE
+from research.portfolio.holdings.blotter import NO_AMOUNT, SIGN_OF_SIDE, summed
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.rates import rounded
 
@@ -52,14 +51,13 @@ def trade_of(row: Transaction) -> TradeRow:
     if not row.side and (row.is_bust or row.corrects or row.is_own):
         raise DataError(f"nothing says whether {row.asset} is bought or sold. Name a column side: buy or sell.")
     own = {name: paid for name, (paid, of) in row.fees.items() if of == row.paid_in}
-    found = solved(_readings(row, tuple(own.values())))
-    doubt = "" if row.is_bust or row.corrects else _against(row) if found else _misfit(row, own)
-    units, is_bought = abs(row.units or NO_AMOUNT), row.side != "sell"
-    terms = Terms(is_bought, units, _price(row), None, tuple(own.values()), row.priced_in)
-    numbers = found or Solution(terms, terms.worth, terms.fees)
-    if found is None and terms.price is None:
+    plain = _plain(row, tuple(own.values()))
+    found = solved(_readings(row, plain))
+    doubt = "" if row.is_bust or row.corrects else _against(row) if found else _misfit(row, plain)
+    numbers = found or Solution(plain, plain.worth, plain.fees)
+    if found is None and plain.price is None:
         raise DataError(f"{doubt}. Give the price, or name the amount net or gross.")
-    fees = _sums((name.partition(" ")[0], fee) for name, fee in zip(own, numbers.fees, strict=True))
+    fees = summed((name.partition(" ")[0], fee) for name, fee in zip(own, numbers.fees, strict=True))
     fill, paid = _fill(row, numbers, fees), numbers.terms.currency
     others = {name: fee for name, fee in row.fees.items() if name not in own}
     if fill.currency != row.paid_in:
@@ -73,33 +71,24 @@ def trade_of(row: Transaction) -> TradeRow:
     return TradeRow(fill, (*exchanged, *_paid(fill, others)), is_net, doubt, stated)
 
 
-def _sums(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
-    """The sum of the amounts of each name."""
-    return {name: sum(each, NO_AMOUNT) for name, each in grouped(amounts).items()}
-
-
-def _price(row: Transaction) -> Decimal | None:
-    price = row.amount_of("price")
-    return None if price is None else price * row.money("price")[1]
-
-
-def _readings(row: Transaction, fees: tuple[Decimal, ...]) -> Iterator[Terms]:
-    """Each way to read the numbers of a row: amounts in hundredths or not, and at an exchange rate or its inverse."""
-    amount, units, price, part = (
-        row.amount_of("amount"),
-        abs(row.units or NO_AMOUNT),
-        _price(row),
-        row.money("amount")[1],
-    )
+def _plain(row: Transaction, fees: tuple[Decimal, ...]) -> Terms:
+    """The numbers of a row as they are written."""
     label = row.table.columns["amount"].label if "amount" in row.table.columns else ""
     is_net = True if NET.match(label) else False if GROSS.match(label) else row.source.is_net
-    plain = Terms(row.side != "sell", units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
+    units, price, amount = abs(row.units or NO_AMOUNT), row.amount_of("price"), row.amount_of("amount")
+    price, buys = None if price is None else price * row.money("price")[1], row.side != "sell"
+    return Terms(buys, units, price, amount, fees, row.priced_in, is_net=is_net, others=_others(row))
+
+
+def _readings(row: Transaction, plain: Terms) -> Iterator[Terms]:
+    """Each way to read the numbers of a row: amounts in hundredths or not, and at an exchange rate or its inverse."""
+    amount, price, fees, part = plain.amount, plain.price, plain.fees, row.money("amount")[1]
     ways = [plain]
     if amount is not None and part != ONE:
         whole = tuple(fee / part for fee in fees)
         ways = [replace(plain, amount=amount * by, fees=of, others=tuple(each * by for each in plain.others), odd=k)
                 for k, (by, of) in enumerate(((part, fees), (part, whole), (ONE, whole), (ONE, fees)))]  # fmt: skip
-    elif price is not None and amount is not None and row.money("price")[1] == ONE and row.priced_in in WHOLE:
+    elif price is not None and amount is not None and row.money("price")[1] == ONE and plain.currency in WHOLE:
         ways.append(replace(plain, price=price * HUNDREDTH, odd=1))
     for way in ways:
         yield from _at_rates(row, way)
@@ -125,10 +114,9 @@ def _at_rates(row: Transaction, terms: Terms) -> Iterator[Terms]:
         return
     if row.paid_in == terms.currency:
         yield terms
-        if stated and row.quoted_in != terms.currency:  # one column of currencies, which is that of the amount
-            terms = replace(terms, currency=row.quoted_in, odd=terms.odd + 1)
-        else:
+        if not stated or row.quoted_in == terms.currency:
             return
+        terms = replace(terms, currency=row.quoted_in, odd=terms.odd + 1)  # one column of currencies: the amount's
     if stated:
         for rate in dict.fromkeys((stated, 1 / stated)):
             yield replace(terms, rate=rate, rate_error=rate_error(stated))
@@ -154,21 +142,19 @@ def _against(row: Transaction) -> str:
     return ""
 
 
-def _misfit(row: Transaction, fees: dict[str, Decimal]) -> str:
-    """The reason why the numbers of a row do not fit."""
-    price, amount = row.amount_of("price"), row.amount_of("amount")
-    paid = f"{sum(fees.values(), NO_AMOUNT):,f}" if fees else "none"
-    if price is None:
+def _misfit(row: Transaction, plain: Terms) -> str:
+    amount, fees = plain.amount, sum(plain.fees, NO_AMOUNT)
+    paid = f"{fees:,f}" if plain.fees else "none"
+    if plain.price is None:
         return f"no price, and the amount, {amount:,f}, may have its fees, {paid}, in it or not"
-    worth = abs(row.units or NO_AMOUNT) * (_price(row) or NO_AMOUNT)
-    gap = abs(abs(abs(amount or NO_AMOUNT) - worth) - abs(sum(fees.values(), NO_AMOUNT)))
+    gap = abs(abs(abs(amount or NO_AMOUNT) - plain.worth) - abs(fees))
     other = next((name for name, of in row.unread() if of and abs(abs(of) - gap) <= ONE_CENT), "")
     fix = f"where {other!r} is a fee, say so: --columns fees={other!r}" if other else ""
     fix = fix or "book it by its name where units, price and fees are right, or dismiss it and write the row anew"
-    more = "".join(f" and {of:,f}" for of in _others(row))
+    more = "".join(f" and {of:,f}" for of in plain.others)
     return (
-        f"units times price are {worth:,.2f} {row.priced_in}, fees are {paid}, and the amount is {amount:,f}{more} "
-        f"{row.paid_in}: they fit in no one way, with fees or without; {fix}"
+        f"units times price are {plain.worth:,.2f} {plain.currency}, fees are {paid}, and the amount is "
+        f"{amount:,f}{more} {row.paid_in}: they fit in no one way, with fees or without; {fix}"
     )
 
 
@@ -189,13 +175,11 @@ def _fill(row: Transaction, numbers: Solution, fees: dict[str, Decimal]) -> Fill
 
 def _exchange(row: Transaction, numbers: Solution, fill: Fill) -> tuple[CashEntry, ...]:
     """The money of the price that is bought for a purchase, or sold after a sale, and what it is exchanged for."""
-    sign, day = SIGN_OF_SIDE[fill.side], fill.moment.date()
+    sign, at = SIGN_OF_SIDE[fill.side], (fill.moment.date(), fill.account)
     amounts = {fill.currency: sign * fill.quantity * fill.price, row.paid_in: -sign * numbers.worth}
     words = f"exchanged to {fill.side} {fill.quantity} {fill.asset}"
     return tuple(
-        CashEntry(
-            f"{fill.key} {code}", "exchange", day, fill.account, code, rounded(code, amount), "", words, fill=fill.key
-        )
+        CashEntry(f"{fill.key} {code}", "exchange", *at, code, rounded(code, amount), "", words, fill=fill.key)
         for code, amount in amounts.items()
     )
 

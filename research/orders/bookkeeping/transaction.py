@@ -11,32 +11,7 @@ from foundation.canonical import decimal
 from foundation.errors import DataError
 from foundation.table_files import Number, Row, number, quoted
 from research.market.currency import CURRENCIES
-from research.orders.bookkeeping.columns import (
-    BUST,
-    BUY,
-    CANCELLED,
-    CASH_KINDS,
-    COMES,
-    COSTS,
-    DERIVATIVE,
-    FEE_FIELDS,
-    GOES,
-    IN_OPTION,
-    IN_UTC,
-    NO_ID,
-    NUMBER_FIELDS,
-    OF_CASH,
-    OF_CASH_FUND,
-    OF_OPTION,
-    OF_UNITS,
-    OWN_COLUMNS,
-    REFUND,
-    RIGHT,
-    SELL,
-    TRANSACTION_SECTIONS,
-    VENUES,
-    WORD_FIELDS,
-)
+from research.orders.bookkeeping import columns as words
 from research.orders.bookkeeping.moments import moment_of
 from research.portfolio import Portfolio
 from research.portfolio.holdings.broker_columns import TRADED, label_of, money_of
@@ -140,10 +115,9 @@ class Transaction:
 
     def unread(self) -> Iterator[tuple[str, Decimal]]:
         """The name and the number of each cell with a number that is in no column of a field."""
-        fields = {column.number for column in self.table.columns.values()}
-        for place, (name, cell) in enumerate(zip(self.table.names, self.row[1], strict=False)):
+        for name, cell in self.table.unread(self.row[1]):
             with suppress(ValueError):
-                if name and place not in fields and (read := number(cell, self.source.decimal)):
+                if name and (read := number(cell, self.source.decimal)):
                     yield name, exact(read.value)
 
     def amount_of(self, name: str) -> Decimal | None:
@@ -152,10 +126,15 @@ class Transaction:
         return None if read is None else exact(read.value)
 
     @property
+    def is_negative(self) -> bool:
+        """True if its amount is below zero."""
+        return (self.amount_of("amount") or 0) < 0
+
+    @property
     def words(self) -> list[str]:
         """The texts that say what kind of row it is."""
-        section = self.row[1][0] if self.row[1] and self.row[1][0] in TRANSACTION_SECTIONS else ""
-        return [text for text in (*map(self.cell, WORD_FIELDS), section) if text]
+        section = self.row[1][0] if self.row[1] and self.row[1][0] in words.TRANSACTION_SECTIONS else ""
+        return [text for text in (*map(self.cell, words.WORD_FIELDS), section) if text]
 
     def has(self, pattern: re.Pattern[str]) -> bool:
         """True if one of these texts has a word."""
@@ -174,7 +153,7 @@ class Transaction:
         dated = any(c.isdigit() for c in self.cell("moment"))
         if len(texts) == 1 or not (dated or (self.cell("asset") and self.is_trade)):
             return f"text or a total, {quoted(texts[0])}"
-        if self.has(OF_CASH_FUND) or (self.cell("asset").casefold() in CASH_NAMES and self.units):
+        if self.has(words.OF_CASH_FUND) or (self.cell("asset").casefold() in CASH_NAMES and self.units):
             return f"cash in its fund, {quoted(self.words[0])}"
         if not self.is_trade and not self.amount_of("amount") and not self.corrects:
             return "no amount" if self.moves_cash else "no amount, and no units with a price"
@@ -198,31 +177,35 @@ class Transaction:
             return False
         if self.amount_of("price") is not None:
             return True
-        return bool(self.cell("amount")) and (self.has(BUY) != self.has(SELL) or self.is_unknown)
+        return bool(self.cell("amount")) and (self.says_side or self.is_unknown)
 
     @property
     def moves_cash(self) -> bool:
         """True if its words name an amount of cash, and no purchase, sale or move of units."""
-        return self.has(OF_CASH) and not (self.has(BUY) or self.has(SELL) or self.has(OF_UNITS))
+        return self.has(words.OF_CASH) and not any(map(self.has, (words.BUY, words.SELL, words.OF_UNITS)))
 
     @property
     def is_unknown(self) -> bool:
         """True of an amount of an asset that no word calls cash: with units it is a trade without a side."""
-        is_asset = self.asset in self.source.portfolio.market.assets
-        return is_asset and self.kind == "other" and bool(self.amount_of("amount"))
+        return self.is_held and self.kind[0] == "other" and bool(self.amount_of("amount"))
+
+    @property
+    def says_side(self) -> bool:
+        """True if its words say whether it is bought or sold."""
+        return self.has(words.BUY) != self.has(words.SELL)
 
     @property
     def is_bust(self) -> bool:
         """True if it takes a trade back."""
-        return self.has(BUST) or CANCELLED in self.cell("code").split(";")
+        return self.has(words.BUST) or words.CANCELLED in self.cell("code").split(";")
 
     def check(self) -> None:
         """Raise DataError for a row whose numbers may stand in other columns, and for a trade that lacks one."""
-        if shifted := self.table.shift(self.row[1], set(NUMBER_FIELDS) & set(self.table.columns)):
+        if shifted := self.table.shift(self.row[1], set(words.NUMBER_FIELDS) & set(self.table.columns)):
             raise DataError(f"{shifted}. Put numbers with separators of thousands into quotes.")
-        lacking = [name for name in ("units", "price") if not self.cell(name)]
-        lacking = [*([] if self.asset else ["asset"]), *lacking]
-        says_trade = self.has(BUY) != self.has(SELL) or (self.is_unknown and any(map(TRADED.fullmatch, self.row[1])))
+        stated = {"asset": self.asset, "units": self.cell("units"), "price": self.cell("price")}
+        lacking = [name for name, text in stated.items() if not text]
+        says_trade = self.says_side or (self.is_unknown and any(map(TRADED.fullmatch, self.row[1])))
         if lacking and not self.corrects and not self.is_trade and says_trade:
             raise DataError(
                 f"a trade without {' and '.join(lacking)}. Say which column has it: --columns (docs/book.md)."
@@ -234,7 +217,7 @@ class Transaction:
     def venue(self) -> str:
         """The venue of its ids."""
         labels = [name.casefold() for name in self.table.names]
-        return self.cell("venue") or next((venue for label, venue in VENUES.items() if label in labels), "")
+        return self.cell("venue") or next((venue for label, venue in words.VENUES.items() if label in labels), "")
 
     @property
     def id(self) -> str:
@@ -248,7 +231,7 @@ class Transaction:
     @property
     def corrects(self) -> str:
         """The id of the fill that it corrects, or ""."""
-        return "" if self.cell("corrects") in NO_ID else self.cell("corrects")
+        return "" if self.cell("corrects") in words.NO_ID else self.cell("corrects")
 
     @property
     def corrected(self) -> str:
@@ -275,11 +258,17 @@ class Transaction:
         return self.derivative or self._line[0]
 
     @property
+    def is_held(self) -> bool:
+        """True if its asset is one of the portfolio."""
+        return self.asset in self.source.portfolio.market.assets
+
+    @property
     def derivative(self) -> str:
         """The words for an option, a future or a warrant, as the file or the user names it; "" for what is none."""
         stated, texts = self.cell("class"), (self.cell("description"), self.cell("asset"))
-        of_class = DERIVATIVE.search(stated) if stated else self.has(OF_OPTION) or any(map(IN_OPTION.search, texts))
-        if self.is_own or not (of_class or RIGHT.fullmatch(self.cell("right"))):
+        in_words = self.has(words.OF_OPTION) or any(map(words.IN_OPTION.search, texts))
+        of_class = words.DERIVATIVE.search(stated) if stated else in_words
+        if self.is_own or not (of_class or words.RIGHT.fullmatch(self.cell("right"))):
             return ""
         return self.source.names.of(texts[0] or f"{stated} {texts[1]}".strip())
 
@@ -288,11 +277,11 @@ class Transaction:
         """As `line`, of the row's symbol, its ISIN or the symbol with which its description begins."""
         symbol, isin = self.cell("asset"), self.cell("isin")
         texts = (symbol, isin) if symbol or isin else (m[1] if (m := IN_WORDS.match(self.cell("description"))) else "",)
-        found = self.line(texts[0]) if texts[0] else ("", "")
-        if found[0] in self.source.portfolio.market.assets and not isin:
-            return found
+        (found, money), assets = self.line(texts[0]) if texts[0] else ("", ""), self.source.portfolio.market.assets
+        if found in assets and not isin:
+            return found, money
         named = self.source.names.first(*texts)
-        return (named, found[1]) if named in self.source.portfolio.market.assets else (found[0] or named, found[1])
+        return named if named in assets or not found else found, money
 
     def line(self, symbol: str) -> tuple[str, str]:
         """The asset, or the currency that is exchanged, of a symbol, and the currency that the symbol states or ""."""
@@ -312,7 +301,7 @@ class Transaction:
     def quoted_in(self) -> str:
         """The currency in which its asset is quoted, that of the portfolio where it is none."""
         portfolio = self.source.portfolio
-        if self.asset in portfolio.market.assets and portfolio.currencies is not None:
+        if self.is_held and portfolio.currencies is not None:
             return portfolio.quoted_in[portfolio.market.assets.index(self.asset)]
         return portfolio.basis
 
@@ -340,7 +329,7 @@ class Transaction:
     @property
     def moment(self) -> datetime:
         """Its moment, in UTC."""
-        zone = "UTC" if IN_UTC & {name.casefold() for name in self.table.names} else self.source.reading.zone
+        zone = "UTC" if words.IN_UTC & {name.casefold() for name in self.table.names} else self.source.reading.zone
         text = f"{self.cell('moment')} {self.cell('clock')}".strip()
         return moment_of(text, self.source.day_first, zone, self.source.portfolio.market.calendar)
 
@@ -349,79 +338,61 @@ class Transaction:
     @property
     def side(self) -> str:
         """Buy or sell, by its words, else by the signs of units and amount; "" where none says it."""
-        buys, sells = self.has(BUY), self.has(SELL)
+        buys, sells = self.has(words.BUY), self.has(words.SELL)
         if not buys and not sells:  # in words
-            buys, sells = (bool(word.match(self.cell("description"))) for word in (BUY, SELL))
+            buys, sells = (bool(word.match(self.cell("description"))) for word in (words.BUY, words.SELL))
         if buys != sells:
             return "buy" if buys else "sell"
         if (self.units or 0) < 0:
             return "sell"
-        return "buy" if (self.amount_of("amount") or 0) < 0 else ""
-
-    @property
-    def signs_of_fees(self) -> Iterator[tuple[str, bool]]:
-        """The label of each column of fees in which it has one, and true if that is below zero; none of one's own."""
-        for name, column in self.table.columns.items():
-            if not self.is_own and name.partition(" ")[0] in FEE_FIELDS and (read := self.figure(name)) and read.value:
-                yield label_of(column.label), read.value < 0
+        return "buy" if self.is_negative else ""
 
     @property
     def is_own(self) -> bool:
         """True if its table is one of docs/book.md."""
         names = set(map(label_of, self.table.names))
-        return bool(names & set(map(label_of, OWN_COLUMNS[0]))) and OWN_COLUMNS[1] in names
+        return bool(names & words.OWN_IDS) and "moment" in names
 
     @property
     def fees(self) -> dict[str, tuple[Decimal, str]]:
         """By name, each fee and its currency, by default that of the amount; above zero as its column states costs."""
         found = {}
-        for name, column in self.table.columns.items():
-            if name.partition(" ")[0] in FEE_FIELDS and (read := self.figure(name)) and read.value:
-                code, is_small = money_of(self.cell("fee_currency"))
-                stated = code or (read.unit if read.unit != "$" else "")
-                paid = exact(read.value) * (HUNDREDTH if is_small else ONE if stated else self.money("amount")[1])
-                sign = -1 if label_of(column.label) in self.source.negative else 1
-                found[name] = sign * paid, self.line(stated)[0] if stated else self.paid_in
+        for name, label, read in self.stated_fees:
+            code, is_small = money_of(self.cell("fee_currency"))
+            stated = code or (read.unit if read.unit != "$" else "")
+            paid = exact(read.value) * (HUNDREDTH if is_small else ONE if stated else self.money("amount")[1])
+            paid = -paid if label in self.source.negative else paid
+            found[name] = paid, self.line(stated)[0] if stated else self.paid_in
         return found
+
+    @property
+    def stated_fees(self) -> Iterator[tuple[str, str, Number]]:
+        """The name, the label of the column and the number of each fee, but zeros."""
+        for name, column in self.table.columns.items():
+            if name.partition(" ")[0] in words.FEE_FIELDS and (read := self.figure(name)) and read.value:
+                yield name, label_of(column.label), read
 
     # -- cash --------------------------------------------------------------------------------------------------------
 
     @property
-    def kind(self) -> EntryKind:
-        """The kind of an amount of cash; "other" for words that name none."""
-        return self._kind[0]
+    def kind(self) -> tuple[EntryKind, str]:
+        """The kind of an amount of cash, and the text that says it; a transfer is a deposit or a withdrawal by sign.
 
-    @property
-    def _kind(self) -> tuple[EntryKind, str]:
-        """The kind of an amount of cash, and the text that says it; a transfer is a deposit or a withdrawal by sign."""
+        Words that name none are of the kind "other".
+        """
         for text in (*self.words, self.cell("description")):
-            for kind, pattern in CASH_KINDS.items():
+            for kind, pattern in words.CASH_KINDS.items():
                 if pattern.search(text):
-                    goes, comes = bool(GOES.search(text)), bool(COMES.search(text))
-                    is_below = (self.amount_of("amount") or 0) < 0
-                    is_out = kind == "deposit" and (goes if goes != comes else is_below)
+                    goes, comes = bool(words.GOES.search(text)), bool(words.COMES.search(text))
+                    is_out = kind == "deposit" and (goes if goes != comes else self.is_negative)
                     return ("withdrawal" if is_out else kind), text
         return "other", ""
 
     @property
     def is_outflow(self) -> bool:
         """True if its words say that money goes: a cost that is no refund, or a withdrawal."""
-        kind, text = self._kind
-        return kind == "withdrawal" or (kind in COSTS and not REFUND.search(text))
-
-    @property
-    def shows_signs(self) -> bool:
-        """True if it shows that money which goes is below zero in its file; interest, of either sign, shows nothing."""
-        is_below = (self.amount_of("amount") or 0) < 0
-        return is_below and (self.side == "buy" if self.is_trade else self.is_outflow)
-
-    @property
-    def doubt(self) -> str:
-        """The reason why a person has to say what an amount of cash is; else ""."""
-        kind, text = self._kind
-        if kind == "deposit" and (self.amount_of("amount") or 0) < 0:
-            return f"a deposit below zero, {quoted(text)}: it may be a withdrawal, or a deposit that was taken back"
-        return ""
+        kind, text = self.kind
+        return kind == "withdrawal" or (kind in words.COSTS and not words.REFUND.search(text))
 
     @property
     def entry(self) -> CashEntry:
@@ -429,9 +400,9 @@ class Transaction:
 
         A file that signs what goes keeps its signs, and a plus is a refund; where none is signed the word decides.
         """
-        known = self.asset if self.asset in self.source.portfolio.market.assets else ""
+        known = self.asset if self.is_held else ""
         code, part = self.money("amount")
-        amount, day, kind = (self.amount_of("amount") or Decimal()) * part, self.moment.date(), self.kind
+        amount, day, kind = (self.amount_of("amount") or Decimal()) * part, self.moment.date(), self.kind[0]
         if amount > 0 and self.is_outflow and not self.source.is_signed:
             amount = -amount
         currency = code or self.quoted_in

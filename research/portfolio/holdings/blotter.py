@@ -1,21 +1,35 @@
 """The orders that were sent last, and the fills that were booked: what is done of a list, and what is open."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from math import prod
-from typing import Literal
+from typing import Literal, TypeVar
 
 from foundation.canonical import decimal
 
+Key = TypeVar("Key", bound=Hashable)
+Amount = TypeVar("Amount", float, Decimal)
 Side = Literal["buy", "sell"]
 BUY_OR_SELL: tuple[Side, Side] = ("buy", "sell")
 SIGN_OF_SIDE: dict[str, int] = dict(zip(BUY_OR_SELL, (1, -1), strict=True))
 NO_AMOUNT = Decimal()
 EXACT = Decimal("1e-12")  # units after a split are rounded to
 LARGEST_PART, ROUNDED = 1_000, 2e-6  # of a split: into so many parts, and by which part of it a source rounds it
+
+
+def summed(amounts: Iterable[tuple[Key, Amount]]) -> dict[Key, Amount]:
+    """The sum of the amounts of each key.
+
+    >>> summed([("fee", 1.0), ("tax", 2.0), ("fee", 0.5)])
+    {'fee': 1.5, 'tax': 2.0}
+    """
+    found: dict[Key, Amount] = {}
+    for key, amount in amounts:
+        found[key] = found.get(key, 0) + amount
+    return found
 
 
 @dataclass(frozen=True)
@@ -287,9 +301,4 @@ class Blotter:
 
     def unsettled(self, day: date) -> dict[tuple[str, str], Decimal]:
         """By account and currency, the part of today's cash that comes, or below zero goes, after a day."""
-        found: dict[tuple[str, str], Decimal] = {}
-        for fill in self.fills:
-            if fill.settles > day:
-                at = (fill.account, fill.currency)
-                found[at] = found.get(at, NO_AMOUNT) + fill.cash
-        return found
+        return summed(((fill.account, fill.currency), fill.cash) for fill in self.fills if fill.settles > day)

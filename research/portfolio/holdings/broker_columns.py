@@ -38,21 +38,8 @@ NEXT = {
                     "equity description", "stock", "product", "produkt", "bezeichnung"),
 }  # fmt: skip
 # names that stand for a field where a header has none of those above, the first of them that it has
-AMOUNT_NAME, SYMBOL_ISIN = "amount", "symbol/isin"  # an amount is one of units beside this name, which DEGIRO uses
-STATED = re.compile(r"(.+?) (?:in )?\(?([$€£p]|[a-z]{3}|pence|base)\)?")
 PENCE = frozenset(("p", "P", "pence", "PENCE"))  # words for hundredths of a pound
-AT_CLOSE = re.compile("[CH](?=[0-9])")  # before a price of Trader Workstation, of a close or a halt
-OF_TRADES = frozenset((
-    "tradedate", "rundate", "settlementdate", "settledate", "transactiondate", "activitydate", "t/d", "date/time",
-    "action", "transactiontype", "activitytype", "transcode", "buy/sell",
-))  # fmt: skip  # a table with one of these columns, as `label_of` writes them, is of transactions
-MOMENTS = frozenset(("date", "time", "datetime", "timestamp", "moment", "datum", "tradedate"))  # of a trade
 TRADED = re.compile(r"(?:buy|bought|sell|sold|kauf|verkauf|koop|verkoop|aankoop)\b.*", re.IGNORECASE)  # a cell of one
-ACCOUNT_BEFORE = "Account Information", "Data", "Account"  # before the account of a statement
-CASH_REPORT, ENDING = "Cash Report", "Ending Cash"
-ASIDE = CASH_REPORT, ACCOUNT_BEFORE[0], "Statement"  # sections that are read, or say nothing of an amount
-HEADER_NAMES = 3  # names of positions by which a row is their header
-TOTAL_CASH = "total cash:"  # above the table of Hargreaves Lansdown
 
 
 def label_of(name: str) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import date
 
+from research.portfolio.holdings.blotter import summed
+
 ROW_ROUNDING = 0.01  # by which each row may be rounded
 
 
@@ -59,34 +61,24 @@ class Positions:
     @property
     def units(self) -> dict[str, float]:
         """The units of all accounts by asset; an asset without a row is not in it."""
-        units: dict[str, float] = {}
-        for row in self.held:
-            units[row.asset] = units.get(row.asset, 0.0) + row.units
-        return units
+        return summed((row.asset, row.units) for row in self.held)
 
     @property
     def values(self) -> dict[str, float]:
         """The sum of the values of each asset whose rows all have one, in the currency of the asset."""
         without = {row.asset for row in self.held if row.value is None}
-        values: dict[str, float] = {}
-        for row in self.held:
-            if row.value is not None and row.asset not in without:
-                values[row.asset] = values.get(row.asset, 0.0) + row.value
-        return values
+        return summed((row.asset, row.value or 0.0) for row in self.held if row.asset not in without)
 
     @property
     def accounts(self) -> tuple[str, ...]:
         """Names of the accounts in the order of the file."""
-        named = [row.account for row in self.held] + [row.account for row in self.cash]
-        return tuple(dict.fromkeys(name for name in named if name))
+        rows: tuple[HeldRow | CashLine, ...] = (*self.held, *self.cash)
+        return tuple(dict.fromkeys(row.account for row in rows if row.account))
 
     @property
     def balances(self) -> dict[str, float] | None:
         """The cash of all accounts by currency, or None where the file has no row of cash."""
-        found: dict[str, float] = {}
-        for row in self.cash:
-            found[row.currency] = found.get(row.currency, 0.0) + row.amount
-        return found or None
+        return summed((row.currency, row.amount) for row in self.cash) or None
 
 
 def rounding_of(positions: Positions | None) -> float:

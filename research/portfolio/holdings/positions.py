@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
@@ -12,14 +12,12 @@ from foundation.errors import DataError, Finding, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
 from research.portfolio.holdings.broker_columns import money_of
-from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.broker_tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
 from research.portfolio.holdings.held_rows import ROW_ROUNDING, CashLine, HeldRow, Positions
 from research.portfolio.holdings.statement_day import days_in
 from research.portfolio.holdings.symbols import AssetNames
 
-REQUIRED = ("asset", "units")
-OPTIONAL = ("value", "price", "fx_rate", "account", "currency", "isin", "description", "detail")
-DECLARED = (*REQUIRED, *OPTIONAL[:-1])  # fields whose column can be declared
+DECLARED = (*POSITION_TABLES.required, *POSITION_TABLES.others[:-1])  # fields whose column can be declared
 NUMBERS = ("units", "value", "price")  # in the units or the currency of their row
 CASH_WORD, IGNORE_WORD = "cash", "ignore"  # what `symbols` may say besides an asset
 PENDING = "pending activity"  # of Fidelity
@@ -67,8 +65,8 @@ def read_positions(
               of them in one message, each with file, row, column, value and how to mend it.
     """
     path = Path(path)
-    found = read_broker_file(path, REQUIRED, OPTIONAL, columns, basis)
-    reader = _Reader(found, currencies or dict.fromkeys(assets, basis), basis, dict(symbols or {}), decimal)
+    found = read_broker_file(path, POSITION_TABLES, columns, basis)
+    reader = _Reader(found, currencies or dict.fromkeys(assets, basis), basis, symbols or {}, decimal)
     reader.read()
     if reader.mistakes:
         raise DataError(all_mistakes(path.name, reader.mistakes))
@@ -87,32 +85,35 @@ def held_symbols(path: Path) -> dict[str, str]:
     Returns : by symbol, the currency that its first row states, "" for none.
     Raises : DataError for a file that cannot be read or is not one of positions.
     """
-    found = read_broker_file(path, REQUIRED, OPTIONAL)
-    reader = _Reader(found, {}, "", {}, "")
-    rows = [(table, cells) for table in found.tables for _, cells in table.rows if reader.is_position(table, cells)]
-    held = dict[str, str]()
-    for table, cells in rows:
-        code = table.cell(cells, "currency").upper()
-        held.setdefault(_symbol(table, cells), code if code in CURRENCIES else "")
+    reader, held = _Reader(read_broker_file(path, POSITION_TABLES), {}, "", {}, ""), dict[str, str]()
+    for row in filter(reader.is_position, chain.from_iterable(reader.rows())):
+        code = row.cell("currency").upper()
+        held.setdefault(row.symbol, code if code in CURRENCIES else "")
     return held
 
 
 @dataclass(frozen=True)
 class _Row:
-    """A row that may be a holding or cash, with its numbers read."""
+    """A row that may be a holding or cash, its account, and its numbers once they are read."""
 
     table: BrokerTable
     row: Row
-    symbol: str
-    account: str
-    units: Number | None
-    value: Number | None
-    price: Number | None
-    fx_rate: Number | None
+    account: str = ""
+    units: Number | None = None
+    value: Number | None = None
+    price: Number | None = None
+    fx_rate: Number | None = None
+
+    def cell(self, name: str) -> str:
+        return self.table.cell(self.row[1], name)
+
+    @property
+    def symbol(self) -> str:
+        """The broker's symbol, or the ISIN or the description where there is none."""
+        return self.cell("asset") or self.cell("isin") or self.cell("description")
 
     @property
     def numbers(self) -> tuple[float | None, float | None, float | None]:
-        """Its units, value and price."""
         units, value, price = (None if each is None else each.value for each in (self.units, self.value, self.price))
         return units, value, price
 
@@ -123,7 +124,6 @@ class _Row:
 
     @property
     def place(self) -> str:
-        """The place of the row, in words."""
         return f"{self.table.source}, row {self.row[0]}"
 
 
@@ -135,38 +135,42 @@ class _Reader:
     """Goes through the rows once, and collects holdings, cash, notes and mistakes."""
 
     def __init__(
-        self, found: BrokerFile, assets: Mapping[str, str], basis: str, symbols: dict[str, str], decimal: str
+        self, found: BrokerFile, assets: Mapping[str, str], basis: str, symbols: Mapping[str, str], decimal: str
     ) -> None:
         self.found, self.assets, self.basis, self.symbols = found, assets, basis, symbols  # assets with currencies
         self.names = AssetNames(list(assets), symbols)
         self.held: list[HeldRow] = []
         self.cash: list[CashLine] = []
         self.mistakes: list[Finding] = []
-        self.decimal, note = (decimal, "") if decimal else found.decimal(NUMBERS)
-        self.declared, self.notes = bool(decimal), [*found.notes, *([note] if note else [])]
+        self.declared = bool(decimal)
+        self.decimal, self.notes = found.decimal(NUMBERS, decimal)
         self._seen: dict[tuple[str, str], int] = {}
 
-    def read(self) -> None:
-        """Read every row of every table."""
+    def rows(self) -> Iterator[list[_Row]]:
+        """The rows of each table; tables that each have a title of their own are of the accounts that these name."""
         titles = {table.title for table in self.found.tables}
         of_accounts = len(titles) == len(self.found.tables) > 1 and "" not in titles
         for table in self.found.tables:
-            details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
-            subtotals = self._subtotals(table)
-            for row in table.rows:
-                if "summary" in details and table.cell(row[1], "detail").casefold() not in ("summary", ""):
-                    what = "a part of the row above"
-                elif row[0] in subtotals:
-                    what = f"a subtotal, {quoted(_symbol(table, row[1]))}, which is left out"
-                else:
-                    what = self._aside(table, row[1])
-                if what:
-                    self.notes.append(f"{table.source}, row {row[0]} is no position: {what}.")
-                else:
-                    try:
-                        self._take(self._read(table, row, table.title if of_accounts else ""))
-                    except _Mistake as mistake:
-                        self.mistakes.append(table.fault(row, *mistake.args))
+            title = table.title if of_accounts else ""
+            yield [_Row(table, row, table.cell(row[1], "account") or title) for row in table.rows]
+
+    def read(self) -> None:
+        """Read every row of every table."""
+        for rows in self.rows():
+            details = [row.cell("detail").casefold() for row in rows]
+            subtotals = self._subtotals(rows)
+            for k, each in enumerate(rows):
+                is_part = "summary" in details and details[k] not in ("summary", "")
+                what = "a part of the row above" if is_part else ""
+                if not is_part and k in subtotals:
+                    what = f"a subtotal, {quoted(each.symbol)}, which is left out"
+                try:
+                    if what := what or self._aside(each):
+                        self.notes.append(f"{each.place} is no position: {what}.")
+                    else:
+                        self._take(self._read(each))
+                except _Mistake as mistake:
+                    self.mistakes.append(each.table.fault(each.row, *mistake.args))
         if not self.cash:
             self._cash_outside()
         for asset in dict.fromkeys(row.asset for row in self.held):
@@ -175,78 +179,69 @@ class _Reader:
                 named = ", ".join(accounts)
                 self.notes.append(f"{asset} is held in {len(accounts)} accounts, {named}: its units are added.")
 
-    def _subtotals(self, table: BrokerTable) -> set[int]:
-        """The rows of classes: without a symbol and units, and with the sum of the values below or above them."""
-        classes = {row for row, cells in table.rows if self._may_be_class(table, cells)}
-        values = [(row, self._amount(table.cell(cells, "value")) or 0.0) for row, cells in table.rows]
+    def _subtotals(self, rows: Sequence[_Row]) -> set[int]:
+        """The places of classes: without a symbol and units, and with the sum of the values below or above them."""
+        values = [self._amount(row.cell("value")) or 0.0 for row in rows]
+        others = [any(map(row.cell, ("asset", "isin", "units", "price"))) for row in rows]
+        named = {k for k, row in enumerate(rows) if "asset" in row.table.columns and not others[k] and values[k]}
+        classes = {k for k in named if not self._is_cash(rows[k].cell("description"))}
 
-        def has_sum(of: Iterable[tuple[int, float]], value: float) -> bool:
-            sums = accumulate(each for row, each in of if row not in classes)
+        def has_sum(places: Iterable[int], value: float) -> bool:
+            sums = accumulate(values[k] for k in places if k not in classes)
             return any(abs(total - value) <= ROW_ROUNDING * count for count, total in enumerate(sums, 1))
 
-        places = [(k, row, value) for k, (row, value) in enumerate(values) if row in classes]
-        return {
-            row
-            for k, row, value in places
-            if has_sum(values[k + 1 :], value) or has_sum(values[k - 1 :: -1] if k else (), value)
-        }
-
-    def _may_be_class(self, table: BrokerTable, cells: list[str]) -> bool:
-        named, value = (table.cell(cells, name) for name in ("description", "value"))
-        others = any(table.cell(cells, name) for name in ("asset", "isin", "units", "price"))
-        return not others and bool(self._amount(value)) and "asset" in table.columns and not self._is_cash(named)
+        around = {k: (range(k + 1, len(rows)), range(k - 1, -1, -1)) for k in classes}
+        return {k for k, ways in around.items() if any(has_sum(places, values[k]) for places in ways)}
 
     # -- one row -----------------------------------------------------------------------------------------------------
 
-    def _aside(self, table: BrokerTable, cells: list[str]) -> str:
+    def _aside(self, row: _Row) -> str:
         """The reason why a row is no position: left aside, a total, a part or text around the table; else ""."""
-        texts, symbol = [cell for cell in cells if cell], _symbol(table, cells)
+        texts, symbol = [cell for cell in row.row[1] if cell], row.symbol
         if self.symbols.get(symbol) == IGNORE_WORD:
-            worth = table.cell(cells, "value")
+            worth = row.cell("value")
             return f"{symbol} is left aside, as `symbols` says{f', worth {worth}' if worth else ''}"
-        if symbol in self.symbols or self._target(table, cells) in self.assets:
+        if symbol in self.symbols or self._target(row) in self.assets:
             return ""
         if any(TOTAL.fullmatch(word.casefold()) for word in (texts[0], symbol)):
             return f"a total, {quoted(texts[0])}"
         if PART.fullmatch(symbol):
             return "a part of the row above"
-        if len(texts) == 1 and not any(table.cell(cells, name) for name in NUMBERS):
+        if len(texts) == 1 and not any(map(row.cell, NUMBERS)):
             return f"text, {quoted(texts[0])}"
         return ""
 
-    def _read(self, table: BrokerTable, row: Row, title: str) -> _Row:
+    def _read(self, row: _Row) -> _Row:
         """The row with its numbers. Raises _Mistake for an invalid number."""
         numbers: dict[str, Number | None] = {}
-        symbol = _symbol(table, row[1])
-        currency = self.assets.get(self._target(table, row[1]), "")
-        if shifted := table.shift(row[1], NUMBERS):
-            raise _Mistake("", shifted, "Put numbers with separators of thousands into quotes.", len(row[1]))
+        cells, symbol, currency = row.row[1], row.symbol, self.assets.get(self._target(row), "")
+        if shifted := row.table.shift(cells, NUMBERS):
+            raise _Mistake("", shifted, "Put numbers with separators of thousands into quotes.", len(cells))
         for name in (*NUMBERS, "fx_rate"):
             try:
-                found = numbers[name] = table.number(row[1], name, self.decimal, currency)
+                found = numbers[name] = row.table.number(cells, name, self.decimal, currency)
             except ValueError as error:
                 fix = f"Write a plain number, with {self.decimal!r} before its decimals."
                 raise _Mistake(name, f"not a number for {symbol}", fix, str(error)) from error
             if found is not None and abs(found.value) > LARGEST_NUMBER:
-                raise _Mistake(
-                    name, f"too large a number for {symbol}", f"Give at most {LARGEST_NUMBER:g}.", found.value
-                )
-        in_whole = _in_whole(money_of(table.cell(row[1], "currency"))[1], numbers)
-        return _Row(table, row, symbol, table.cell(row[1], "account") or title, **in_whole)
+                fix = f"Give at most {LARGEST_NUMBER:g}."
+                raise _Mistake(name, f"too large a number for {symbol}", fix, found.value)
+        numbers = _in_whole(numbers) if money_of(row.cell("currency"))[1] else numbers
+        return _Row(row.table, row.row, row.account, **numbers)
 
-    def _target(self, table: BrokerTable, cells: list[str]) -> str:
+    def _target(self, row: _Row) -> str:
         """The asset of a row, "cash" or "ignore" as it is declared; its symbol where it is none."""
-        symbol = _symbol(table, cells)
+        symbol = row.symbol
         if symbol in self.symbols or symbol in self.assets or self._is_cash(symbol):
             return self.symbols.get(symbol, symbol)
         try:
-            return self.names.first(*filter(None, (table.cell(cells, "asset"), table.cell(cells, "isin")))) or symbol
+            return self.names.first(*filter(None, map(row.cell, ("asset", "isin")))) or symbol
         except DataError as error:
             raise _Mistake("asset", f"{error}".partition(". ")[0], "Say which it is by its symbol.", symbol) from error
 
     def _take(self, row: _Row) -> None:
         """Take the row as a holding, as cash, or as nothing. Raises _Mistake for a row that cannot be one."""
-        target = self._target(row.table, row.row[1])
+        target = self._target(row)
         is_line, is_cash = target in self.assets, target not in self.assets and self._is_cash(target)
         currency = self.assets[target] if is_line else self._currency_of_cash(row)
         if not is_line and (row.is_empty if is_cash else row.units is None and row.value is None):
@@ -337,12 +332,11 @@ class _Reader:
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
-    def is_position(self, table: BrokerTable, cells: list[str]) -> bool:
+    def is_position(self, row: _Row) -> bool:
         """True if a row has a symbol with units, not zero, and is neither cash nor around the positions."""
-        symbol = _symbol(table, cells)
-        if not symbol or not self._amount(table.cell(cells, "units")):
+        if not row.symbol or not self._amount(row.cell("units")):
             return False
-        return not self._aside(table, cells) and not self._is_cash(symbol)
+        return not self._aside(row) and not self._is_cash(row.symbol)
 
     def _is_cash(self, symbol: str) -> bool:
         named = symbol == CASH_WORD or symbol.casefold() in CASH_NAMES or symbol.casefold().startswith(CASH_FUND)
@@ -356,7 +350,7 @@ class _Reader:
             return code
         value = row.value or row.units
         signs = () if value is None or may_be(value.unit, self.basis) else SIGNS.get(value.unit, (value.unit,))
-        stated = money_of(row.table.cell(row.row[1], "currency"))[0]
+        stated = money_of(row.cell("currency"))[0]
         return stated or (signs[0] if len(signs) == 1 else self.basis)
 
     def _amount(self, cell: str) -> float | None:
@@ -367,9 +361,7 @@ class _Reader:
 
     def _check_unread(self, row: _Row) -> None:
         """Raise _Mistake where a row has a number in a column that is not read; a zero is none."""
-        read = {column.number for column in row.table.columns.values()}
-        cells = enumerate(zip(row.table.names, row.row[1], strict=False))
-        for name, cell in (pair for k, pair in cells if k not in read and self._amount(pair[1])):
+        for name, cell in (pair for pair in row.table.unread(row.row[1]) if self._amount(pair[1])):
             what = f"{row.symbol or 'a row without a symbol'} has a number in a column that is not read, {quoted(name)}"
             fix = f"Declare it, columns: {{value: {name!r}}}, or ignore the row, "
             fix += f"symbols: {{{row.symbol!r}: {IGNORE_WORD}}}."
@@ -387,22 +379,20 @@ class _Reader:
             fix = f"Say what it is: symbols: {{{row.symbol}: {CASH_WORD}}}, the name of an asset, or {IGNORE_WORD}."
             raise _Mistake("price", what, fix, price)
         for name in ("units", "value") if not self.declared else ():
-            if may_be_thousands(row.table.cell(row.row[1], name), self.decimal):
+            if may_be_thousands(row.cell(name), self.decimal):
                 what = f"{row.symbol} has three decimals, or the sign of decimals between thousands"
                 raise _Mistake(name, what, f"Declare `decimal: {self.decimal!r}`, or its own.")
 
     def _check_currency(self, row: _Row, currency: str) -> None:
-        """Raise _Mistake for a row in another currency."""
         of = "of the portfolio" if currency == self.basis else "of its asset"
         what, fix = f"{row.symbol} is not in the currency {of}", f"Give it in {currency}: a row is not converted."
-        if money_of(row.table.cell(row.row[1], "currency"))[0] not in ("", currency):
+        if money_of(row.cell("currency"))[0] not in ("", currency):
             raise _Mistake("currency", what, fix)
         for name, given in zip(NUMBERS, (row.units, row.value, row.price), strict=True):
             if given is not None and not may_be(given.unit, currency):
                 raise _Mistake(name, what, fix, given.unit)
 
     def _check_first(self, row: _Row, asset: str) -> None:
-        """Raise _Mistake for a second row of an asset and account."""
         first = self._seen.setdefault((asset, row.account), row.row[0])
         if first != row.row[0]:
             where = f" of account {row.account}" if row.account else ""
@@ -415,23 +405,12 @@ def _agree(amount: float, value: float) -> bool:
     return abs(amount - value) <= AGREE * abs(value)
 
 
-def _symbol(table: BrokerTable, cells: list[str]) -> str:
-    """The broker's symbol of a row, or its ISIN or its description where it has none."""
-    return table.cell(cells, "asset") or table.cell(cells, "isin") or table.cell(cells, "description")
-
-
-def _in_whole(is_small: bool, numbers: Mapping[str, Number | None]) -> dict[str, Number | None]:
-    """The numbers of a row in units of its currency, which states hundredths: its value may be in units already."""
-    found = dict(numbers)
+def _in_whole(numbers: dict[str, Number | None]) -> dict[str, Number | None]:
+    """The numbers of a row whose currency states hundredths in units of it: its value may be in units already."""
     units, value, price = (numbers[name] for name in NUMBERS)
-    if not is_small:
-        return found
-    if price is not None and not price.unit:
-        found["price"] = Number(price.value / 100.0, "")
     is_whole = units and value and price and _agree(units.value * price.value / 100.0, value.value)
-    if value is not None and not value.unit and not is_whole:
-        found["value"] = Number(value.value / 100.0, "")
-    return found
+    small = {"price": price, "value": None if is_whole else value}
+    return numbers | {name: Number(of.value / 100.0, "") for name, of in small.items() if of and not of.unit}
 
 
 def odd_lots(units: Mapping[str, float], lots: Mapping[str, float]) -> Iterator[str]:

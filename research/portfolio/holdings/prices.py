@@ -21,10 +21,10 @@ from research.market.notes import counted
 from research.market.plausible import SPLIT_RETURN, far_closes
 from research.market.reading.cells import Cells
 from research.market.reading.days import days_of
-from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, read_broker_file
+from research.portfolio.holdings.broker_tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
 
 CLOSE, GIVEN = "market close", "price file"
-REQUIRED, OPTIONAL = ("asset", "price"), ("date", "currency", "quoted at", "source")
+PRICES = replace(POSITION_TABLES, required=("asset", "price"), others=("date", "currency", "quoted at", "source"))
 APART = 0.1  # by which a price or value may differ from the last close, the list or its order before a note says so
 OK = "prices_ok"  # key of the assets and rates whose numbers are right although they are far from others
 TAKEN = f"it is taken, as `{OK}` says."  # which ends the note on each of them
@@ -119,9 +119,9 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
              above zero, a price far from the last close, no date, or another currency; all of them in one message.
     """
     path = Path(path)
-    found = read_broker_file(path, REQUIRED, OPTIONAL)
-    decimal, note = found.decimal(("price",))
-    mistakes, notes = list[Finding | str](), [*found.notes, *([note] if note else [])]
+    found = read_broker_file(path, PRICES)
+    decimal, notes = found.decimal(("price",))
+    mistakes = list[Finding | str]()
     closes = last_closes(market)
     values, days, dates = np.array(closes.per_unit), np.array(closes.days), _dates(found)
     rows: dict[str, int] = {}
@@ -154,11 +154,10 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     if mistakes:
         raise DataError(all_mistakes(path.name, mistakes, right_all_the_same(far) if far else ""))
     notes += [f"Prices are quotes of {source}, the last of {moment}." for source, moment in quoted.items()]
-    sources = tuple(
-        GIVEN if asset in rows else source for asset, source in zip(market.assets, closes.sources, strict=True)
-    )
-    notes += [*_notes(path.name, market, days, rows, others), *_far_notes(path.name, market, values, rows, right)]
-    return Prices(market.assets, values, days, sources, tuple(notes))
+    of_close = zip(market.assets, closes.sources, strict=True)
+    sources = tuple(GIVEN if asset in rows else source for asset, source in of_close)
+    made = Prices(market.assets, values, days, sources)
+    return replace(made, notes=(*notes, *_notes(path.name, market, made, rows, others, right)))
 
 
 def far_last_closes(market: Market) -> dict[str, str]:
@@ -220,7 +219,6 @@ def _faults(
     rows: Mapping[str, int],
     dates: Mapping[str, np.datetime64],
 ) -> Iterator[Finding]:
-    """The faults of the row of an asset."""
     cells, wrong = row[1], partial(table.fault, row)
     asset = table.cell(cells, "asset")
     if shifted := table.shift(cells, ("price",)):
@@ -228,35 +226,31 @@ def _faults(
         return
     if asset in rows:
         yield wrong("asset", f"a second price of one asset, after row {rows[asset]}", "Keep one of the two.")
+    other = f"the price of {asset} is in another currency"
     if price is None:
         yield wrong("price", f"no price of {asset}", "Give a number above zero, or remove the row.")
     elif not may_be(price.unit, currency):
-        yield wrong(
-            "price", f"the price of {asset} is in another currency", f"Give it in {currency}: none is converted."
-        )
+        yield wrong("price", other, f"Give it in {currency}: none is converted.")
     if table.cell(cells, "currency").upper() not in ("", currency):
-        yield wrong("currency", f"the price of {asset} is in another currency", f"Give it in {currency}.")
+        yield wrong("currency", other, f"Give it in {currency}.")
     if (text := table.cell(cells, "date")) and text not in dates:
         yield wrong("date", f"no date of the price of {asset}", "Write it as YYYY-MM-DD.")
 
 
-def _notes(file: str, market: Market, days: NDArray[np.datetime64], rows: dict[str, int], others: int) -> Iterator[str]:
+def _notes(
+    file: str, market: Market, prices: Prices, rows: Collection[str], others: int, right: Collection[str]
+) -> Iterator[str]:
+    """Sentences on other assets, on what lacks, on prices taken although they are far, and on those that are apart."""
     if others:
         yield f"{file}: {counted(others, 'row')} of other assets {'is' if others == 1 else 'are'} ignored."
     if lacking := [asset for asset in market.assets if asset not in rows]:
         yield f"{file} has no price of {', '.join(lacking)}: the last close is taken."
-    if undated := [a for a in rows if np.isnat(days[market.assets.index(a)])]:
+    if undated := [a for a in rows if np.isnat(prices.days[market.assets.index(a)])]:
         yield f"{file} has no date for the price of {', '.join(undated)}: its age is not known."
-
-
-def _far_notes(
-    file: str, market: Market, values: Array, rows: Collection[str], right: Collection[str]
-) -> Iterator[str]:
-    """A sentence on each price that is far from its last close and taken all the same, and on each that is apart."""
     for asset in rows:
-        i = market.assets.index(asset)
-        named = f"{file}: the price of {asset}, {values[i]:,.7g}, is"
-        if gap := _far(market, i, values[i]):
+        i, price = market.assets.index(asset), prices.of(asset)
+        named = f"{file}: the price of {asset}, {price:,.7g}, is"
+        if gap := _far(market, i, price):
             yield f"{named} {gap}; {TAKEN}"
-        elif asset not in right and (gap := _far(market, i, values[i], APART)):
+        elif asset not in right and (gap := _far(market, i, price, APART)):
             yield f"{named} {gap}: check its price."

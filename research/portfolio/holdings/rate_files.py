@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
 from foundation.errors import DataError, Finding, all_mistakes
-from foundation.table_files import TableText, fault, iso_day, plain_number, read_text
+from foundation.table_files import Row, TableText, fault, iso_day, plain_number, read_text
 from research.market.currency import Quoted
 
 PAIR = re.compile("[A-Z]{6}")
 LONG = ("date", "pair", "rate")  # columns of a file with one rate a row
 EXAMPLE = "such as EURUSD for US dollars per euro"
-Rows = list[tuple[int, list[str]]]  # with their lines in the file, from 1
 
 
 class _Quote(NamedTuple):
@@ -58,7 +57,7 @@ def read_rate_file(path: Path) -> tuple[NDArray[np.datetime64], Quoted, tuple[st
     return table.index.to_numpy().astype("datetime64[D]"), quoted, text.notes
 
 
-def _table(text: TableText) -> tuple[list[str], Rows]:
+def _table(text: TableText) -> tuple[list[str], list[Row]]:
     """The names of the columns, and the rows below them that are not empty."""
     lines = [(line, [cell.strip() for cell in cells]) for line, cells in text.rows()]
     (first, header), *rows = [(line, cells) for line, cells in lines if any(cells)] or [(1, [])]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date, timedelta
 
 MONTH_LETTERS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -34,10 +35,8 @@ def _days(parts: dict[str, str]) -> Iterator[date]:
         one, two = int(parts["one"]), int(parts["two"])
         pairs = [(one, two), (two, one)]
     for month_of, day in dict.fromkeys(pairs):
-        try:
+        with suppress(ValueError):
             yield date(year, month_of, day)
-        except ValueError:
-            continue
 
 
 def age_note(file: str, days: Iterable[date], last: date) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from foundation.errors import DataError
+from foundation.paper.wording import grouped
 from research.market.reading.known_instruments import known_instruments
 
 OF_CLASS = re.compile(r"([A-Z]{1,5})[-./ ]([A-Z])")  # a share and its class, which some write together: BRK-B, BRKB
@@ -55,10 +56,8 @@ class AssetNames:
     @cached_property
     def _by_id(self) -> dict[str, str]:
         """The asset of each instrument that only one is."""
-        known, found = known_instruments(), dict[str, list[str]]()
-        for asset in self.assets:
-            if one := known.find(asset):
-                found.setdefault(one.asset_id, []).append(asset)
+        known = known_instruments()
+        found = grouped((one.asset_id, asset) for asset in self.assets if (one := known.find(asset)))
         return {id: own[0] for id, own in found.items() if len(own) == 1}
 
     @cached_property
