@@ -48,6 +48,11 @@ def test_positions_are_of_the_asset_that_a_row_names(tmp_path: Path, text: str) 
     assert (got.units, got.balances) == ({"SPY": 3.0, "BRK-B": 4.0}, {"USD": 5.0})
 
 
+def test_a_row_of_two_assets_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"^positions\.csv, row 3, .*the row names two assets"):
+        reading(tmp_path, "Symbol,ISIN,Quantity\nSPY,US78462F1030,3\nBRKB,US78462F1030,4\nCash,,5\n")
+
+
 def test_subtotals_of_classes_are_left_out_and_said_and_other_rows_without_a_symbol_are_not(tmp_path: Path) -> None:
     head, rows = "Name,Symbol,Shares,Market Value\n", ("Fund A,SPY,3,900.00\n", "Share D,BRK-B,4,600.50\n")
     above, below = "Equity,,,1500.50\n", "All shares,,,1500.50\n"
