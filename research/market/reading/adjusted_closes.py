@@ -14,6 +14,7 @@ from foundation.table_files import fault
 from research.market.calendars import Days
 from research.market.corporate_actions import YIELD_WARNED, TradedCloses, as_traded, unadjusted
 from research.market.notes import Note, counted
+from research.market.reading.cells import step_of
 from research.market.rows import SOURCE_ROUNDING
 
 ADJUSTMENTS = {
@@ -180,7 +181,7 @@ def _with_dividends(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
         return bars, tuple(_differing(bars))
     shown = np.nan_to_num(bars.traded.shown)
     implied, grown = shown * close, (1.0 + shown) * np.nan_to_num(bars.traded.moved)
-    rounding = close * (SOURCE_ROUNDING + 0.5 * _step(total) / total * (1.0 + grown))
+    rounding = close * (SOURCE_ROUNDING + 0.5 * step_of(total, MAX_DECIMALS, 1e-4) / total * (1.0 + grown))
     far = (implied > JUMP * close) | (implied < -np.maximum(rounding, YIELD_WARNED.least * close))
     fix = "Correct it, give a column of splits, or leave Close or Adj Close out."
     bars.refuse(far, "close", "two adjustments in one series: Close moves apart from Adj Close: close", fix)
@@ -205,12 +206,3 @@ def _differing(bars: TableBars) -> Iterator[Note]:
             f"{bars.days[worst]} ({percent(apart[worst], 2)}): look for a dividend that is missing."
         )
         yield Note(text, [asset], warning=True)
-
-
-def _step(values: Array) -> float:
-    """The power of ten of which all values are multiples, 0 where they have more than `MAX_DECIMALS` decimals."""
-    for decimals in range(MAX_DECIMALS + 1):
-        scaled = values * 10.0**decimals
-        if (np.abs(scaled - np.round(scaled)) < 1e-4).all():
-            return float(10.0**-decimals)
-    return 0.0

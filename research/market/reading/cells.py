@@ -161,3 +161,15 @@ def _check_groups(cells: Cells, decimal: str) -> None:
     has_decimals = any(decimal in text for text in texts.values())
     if grouped and has_decimals and all(may_be_thousands(texts[row], group) for row in grouped):
         cells.refuse(grouped[0], f"a number with {group!r} beside others with {decimal!r}", "Write it as the others.")
+
+
+def step_of(values: Array, decimals: int, absolute: float, relative: float = 0.0) -> float:
+    """The power of ten of which all values (R,) are multiples, 0 where they have more than so many decimals.
+
+    absolute, relative : how far a multiple of the step may be from a whole one; the larger of the two counts.
+    """
+    for places in range(decimals + 1):
+        scaled = values * 10.0**places
+        if (np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))).all():
+            return float(10.0**-places)
+    return 0.0

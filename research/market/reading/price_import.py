@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, one_of
-from foundation.arrays import Array, Mask
+from foundation.arrays import Mask
 from foundation.errors import ConfigError, DataError
 from foundation.names import ASSET_FIX
 from foundation.paper.text_tables import text_table
@@ -21,7 +21,7 @@ from research.market.notes import Note, counted
 from research.market.quality.findings import wrong_prices
 from research.market.quality.report import suspicious
 from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, UNSTATED_CLOSES, TableBars, as_quoted
-from research.market.reading.cells import PLAIN_SIGNS, Cells, decimal_of, numbers_of
+from research.market.reading.cells import PLAIN_SIGNS, Cells, decimal_of
 from research.market.reading.days import DATE_ORDERS, ReadDays, days_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
 from research.market.reading.price_content import bars_among, is_no_price, refuse_figures
@@ -150,10 +150,9 @@ class PriceTable:
     """A table of prices as it was read.
 
     grid    : the table, without rows and columns that are none of data.
-    shape   : what its columns mean.
+    shape   : what its columns mean, with their numbers.
     days    : the day of each row.
     decimal : the sign before its decimals.
-    numbers : (R,) numbers of each column of the shape, and the sign of their unit; a column of currencies has none.
     notes   : warnings about its file.
     """
 
@@ -161,7 +160,6 @@ class PriceTable:
     shape: PriceShape
     days: ReadDays
     decimal: str
-    numbers: tuple[tuple[Array, str], ...]
     notes: tuple[Note, ...]
 
 
@@ -175,52 +173,44 @@ def read_price_table(grid: Grid, *, dates: str | None = None, decimal: str | Non
     days = days_of(shape.dates, dates)
     numeric = [column.cells for column in shape.columns if column.field != "currency"]
     sign, note = (decimal, "") if decimal else decimal_of(numeric, grid.delimiter)
-    numbers = tuple(
-        (np.empty(0), "") if column.field == "currency" else numbers_of(column.cells, sign, column.field == "volume")
-        for column in shape.columns
-    )
+    shape = replace(shape, columns=tuple(column.read(sign) for column in shape.columns))
     notes = tuple(Note(text, warning=True) for text in (*grid.notes, note) if text)
-    table = PriceTable(grid, shape, days, sign, numbers, notes)
+    table = PriceTable(grid, shape, days, sign, notes)
     table = _prices_alone(table) if shape.is_wide else table
     if shape.assets is None:  # else the rows are looked at by asset, see `one_a_session`
-        closes = [k for k, column in enumerate(table.shape.columns) if column.field in PRICES]
-        names = [table.shape.columns[k].asset for k in closes]
-        refuse_figures(np.column_stack([table.numbers[k][0] for k in closes]), names, table.days.days, grid.name)
+        closes = [column for column in table.shape.columns if column.field in PRICES]
+        cells, names = np.column_stack([column.numbers for column in closes]), [column.asset for column in closes]
+        refuse_figures(cells, names, days.days, grid.name)
     return table
 
 
 def _prices_alone(table: PriceTable) -> PriceTable:
     """A wide table without columns that are no prices of assets: they are bars of one asset, left out, or refused."""
-    file, columns = table.grid.name, table.shape.columns
+    grid, columns = table.grid, table.shape.columns
     names = [column.asset for column in columns]
-    cells = np.column_stack([values for values, _ in table.numbers])
-    if all(unit == "%" for _, unit in table.numbers):
-        refuse_table(table.grid, "columns of figures in per cent", ", ".join(names), NO_PRICE)
+    if all(column.unit == "%" for column in columns):
+        refuse_table(grid, "columns of figures in per cent", ", ".join(names), NO_PRICE)
+    cells = np.column_stack([column.numbers for column in columns])
     empty: Mask = np.asarray(np.isnan(cells).all(axis=0))
-    kept = [k for k, (_, unit) in enumerate(table.numbers) if unit != "%" and (empty.all() or not empty[k])]
-    bars = bars_among(cells[:, kept], [names[k] for k in kept], file)
+    kept = [k for k, column in enumerate(columns) if column.unit != "%" and (empty.all() or not empty[k])]
+    bars = bars_among(cells[:, kept], [names[k] for k in kept], grid.name)
     if bars is None:
-        places, asset, text = {k: "close" for k in kept}, "", table.shape.text
+        left = [k for k in range(len(columns)) if k not in kept]
+        shape = replace(table.shape, columns=tuple(columns[k] for k in kept))
     else:
-        asset = name_of_one(table.grid, names)
+        asset = name_of_one(grid, names)
         places = {kept[k]: field for field, k in bars._asdict().items() if k >= 0}
-        text = f"bars of one asset, named {asset}, by their numbers: " + ", ".join(
-            f"{cut(names[k])} is {field}" for k, field in places.items()
-        )
-    left = [k for k in range(len(columns)) if k not in places]
-    if bars is not None and any(not is_no_price(cells[:, k]) for k in left):
-        found = ", ".join(names[k] for k in left)
-        refuse_table(table.grid, "columns beside the bars of one asset", found, NAME_BARS)
-    shape = replace(
-        table.shape,
-        text=text,
-        columns=tuple(replace(columns[k], field=places[k], asset=asset or names[k]) for k in sorted(places)),
-        is_wide=bars is None,
-        left=(*table.shape.left, *(names[k] for k in left)),
-    )
-    said = f"{file}: {shape.finding}." if shape.left or bars else ""
-    notes = (*table.notes, *([Note(said, warning=True)] if said else []))
-    return replace(table, shape=shape, numbers=tuple(table.numbers[k] for k in sorted(places)), notes=notes)
+        told = ", ".join(f"{cut(names[k])} is {field}" for k, field in places.items())
+        left = [k for k in range(len(columns)) if k not in places]
+        if any(not is_no_price(cells[:, k]) for k in left):
+            found = ", ".join(names[k] for k in left)
+            refuse_table(grid, "columns beside the bars of one asset", found, NAME_BARS)
+        of_bars = tuple(columns[k]._replace(field=places[k], asset=asset) for k in sorted(places))
+        text = f"bars of one asset, named {asset}, by their numbers: {told}"
+        shape = replace(table.shape, text=text, columns=of_bars, is_wide=False)
+    shape = replace(shape, left=(*shape.left, *(names[k] for k in left)))
+    said = [Note(f"{grid.name}: {shape.finding}.", warning=True)] if shape.left or bars else []
+    return replace(table, shape=shape, notes=(*table.notes, *said))
 
 
 # -- bars ------------------------------------------------------------------------------------------------------------
@@ -233,13 +223,13 @@ def table_bars(table: PriceTable, currency: str | None) -> TableBars:
     size, lines = (len(assets), len(days)), np.asarray(shape.dates.lines, dtype=np.int64)
     codes = np.full(size, currency or "", dtype=object)
     numbers = {column.field: np.full(size, np.nan) for column in shape.columns if column.field != "currency"}
-    for column, (values, unit) in zip(shape.columns, table.numbers, strict=True):
+    for column in shape.columns:
         i = assets.index(column.asset)
         if column.field == "currency":
             codes[i] = _codes(column.cells, currency)
             continue
-        numbers[column.field][i] = values
-        if column.field in PRICES and (code := stated_currency(column, unit, currency)):
+        numbers[column.field][i] = column.numbers
+        if column.field in PRICES and (code := stated_currency(column, currency)):
             codes[i] = np.where(codes[i] == "", code, codes[i])
     asset = np.repeat(np.arange(len(assets)), len(days))
     if shape.assets is not None:
@@ -271,9 +261,9 @@ def _codes(cells: Cells, stated: str | None) -> list[str]:
     return codes
 
 
-def stated_currency(column: PriceColumn, unit: str, stated: str | None) -> str:
+def stated_currency(column: PriceColumn, stated: str | None = None) -> str:
     """The currency that an option, the name of a column or the sign beside its numbers states, "" where none does."""
-    signs = SIGNS.get(unit, (unit,)) if unit not in ("", "%") else ()
+    signs = SIGNS.get(column.unit, (column.unit,)) if column.unit not in ("", "%") else ()
     code = stated or column.currency or (signs[0] if len(signs) == 1 else "")
     for said in ((column.currency,), signs):
         if code and any(said) and code not in said and HUNDREDTHS.get(code, code) not in map(HUNDREDTHS.get, said):

@@ -68,14 +68,9 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
         *([Note(f"{grid.name}: {table.shape.finding}.", warning=True)] if left else []),
     )
     if table.shape.is_wide:
+        codes = {column.asset: code for column in columns if (code := stated_currency(column))}
+        numbers = [column.numbers * units_of(codes.get(column.asset, "")) for column in columns]
         names = tuple(column.asset for column in columns)
-        numbers = [values for values, _ in table.numbers]
-        codes = {
-            column.asset: code
-            for column, (_, unit) in zip(columns, table.numbers, strict=True)
-            if (code := stated_currency(column, unit, None))
-        }
-        numbers = [values * units_of(codes.get(name, "")) for name, values in zip(names, numbers, strict=True)]
         prices = wide_table(table.shape.dates, table.days, names, numbers, notes, fewest)
         return PriceTables(prices, currency=_whole(codes), notes=notes)
     return _of_bars(table, notes, fewest)
