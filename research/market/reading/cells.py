@@ -37,12 +37,14 @@ class Cells:
     label   : its name in messages.
     lines   : (R,) the row of the file in which each cell stands.
     entries : (R,) texts without blanks around them, numbers, dates, or None.
+    names   : the names above it, from the top.
     """
 
     file: str
     label: str
     lines: Sequence[int]
     entries: Any
+    names: tuple[str, ...] = ()
 
     def entry(self, row: int) -> Any:
         """One entry."""

@@ -51,6 +51,7 @@ FIELDS = {
     field: tuple(names.split(", "))
     for field, _, names in (line.partition(": ") for line in NAMES.strip().replace("\n  ", " ").splitlines())
 }
-DATES, ASSETS, FIGURES = FIELDS.pop("date"), FIELDS.pop("asset"), frozenset(FIELDS.pop("figure"))
-FIGURES_ALONE, LAST_WORDS, WEAK = (frozenset(FIELDS.pop(name)) for name in ("figure alone", "figure last", "weak"))
+DATES, ASSETS, FIGURES, FIGURES_ALONE, LAST_WORDS, WEAK = (
+    frozenset(FIELDS.pop(name)) for name in ("date", "asset", "figure", "figure alone", "figure last", "weak")
+)
 FIELD_OF = {name: field for field, names in FIELDS.items() for name in names}

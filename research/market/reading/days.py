@@ -193,12 +193,13 @@ def _stamp(value: Any) -> _Stamp:
             return _Stamp("")
     for form, written in FORMS.items():
         if match := written.fullmatch(text):
-            break
-    else:
-        return _Stamp("")
+            return _of_form(form, match.groupdict(), seconds, utc)
+    return _Stamp("")
+
+
+def _of_form(form: str, found: dict[str, str], seconds: float, utc: bool) -> _Stamp:
     if form == "month":
         return _Stamp(form)
-    found = match.groupdict()
     if "serial" in found:
         stamp = _of_moment(form, SERIAL_ORIGIN + timedelta(days=float(found["serial"])))
         return stamp._replace(seconds=round(np.nan_to_num(stamp.seconds)) or np.nan)

@@ -107,8 +107,8 @@ def shape_of(grid: Grid) -> PriceShape:
              assets without a close, and for adjusted closes of a name that is not known.
     """
     at = grid.dates_at
-    labels = {k: names for k, names in enumerate(grid.labels) if k != at}
-    shape = (_levels if len(grid.levels) == 2 else _one_level)(grid, labels, grid.columns[at])
+    others = {k: cells for k, cells in enumerate(grid.columns) if k != at}
+    shape = (_levels if len(grid.levels) == 2 else _one_level)(grid, others, grid.columns[at])
     seen = Counter((column.asset, column.field) for column in shape.columns)
     for column in shape.columns:
         if seen[column.asset, column.field] > 1:
@@ -116,10 +116,10 @@ def shape_of(grid: Grid) -> PriceShape:
     return shape
 
 
-def _one_level(grid: Grid, labels: Mapping[int, tuple[str, ...]], dates: Cells) -> PriceShape:
+def _one_level(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
     """A table with one row of names."""
-    letters = BAR_LETTERS if BAR_LETTERS.keys() - {"v"} <= {name for (name,) in labels.values()} else {}
-    columns = {k: _named(letters.get(name, name), grid.columns[k]) for k, (name,) in labels.items()}
+    letters = BAR_LETTERS if BAR_LETTERS.keys() - {"v"} <= {cells.names[0] for cells in others.values()} else {}
+    columns = {k: _named(letters.get(cells.names[0], cells.names[0]), cells) for k, cells in others.items()}
     whole = {plain(column.asset) for column in columns.values()}
     known = {k: column for k, column in columns.items() if column.field}
     assets = next((k for k, column in columns.items() if plain(column.asset) in ASSETS), None)
@@ -135,11 +135,10 @@ def _one_level(grid: Grid, labels: Mapping[int, tuple[str, ...]], dates: Cells) 
         return PriceShape("an asset and a field in each name", dates, parted, left=left)
     if not closes:
         refuse_table(grid, "no column of prices", ", ".join(left), "Give a column of closes for each asset.")
-    (of_dates,) = grid.labels[grid.dates_at]
     for column in closes:
         is_ticker = column.field in TICKERS_TOO or (column.field in EVENTS and _is_symbol(column.asset))
         is_field = column.field and not (is_ticker or plain(column.asset) in WEAK)
-        if is_field or column.asset == of_dates:
+        if is_field or (column.asset,) == dates.names:
             what = "a column of dates or of bars beside columns that name assets"
             refuse_table(grid, what, column.asset, "Remove it, or give a long table, with the asset in a column.")
     wide = tuple(column._replace(field="close", asset=_id(grid, column.asset)) for column in closes)
@@ -251,18 +250,18 @@ def name_of_one(grid: Grid, used: Sequence[str]) -> str:
     return Path(grid.name.removesuffix(".gz")).stem if is_file else (used[0] if len(used) == 1 else grid.name)
 
 
-def _levels(grid: Grid, labels: Mapping[int, tuple[str, ...]], dates: Cells) -> PriceShape:
+def _levels(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
     """A table with fields above assets, or assets above fields, as yfinance writes it."""
-    fit = [sum(plain(names[level]) in FIELD_OF for names in labels.values()) for level in (0, 1)]
+    fit = [sum(plain(cells.names[level]) in FIELD_OF for cells in others.values()) for level in (0, 1)]
     level = int(fit[1] > fit[0])
-    fields = {k: FIELD_OF.get(plain(names[level]), "") for k, names in labels.items()}
+    fields = {k: FIELD_OF.get(plain(cells.names[level]), "") for k, cells in others.items()}
     columns = tuple(
-        PriceColumn(name, _id(grid, labels[k][1 - level]), grid.columns[k]) for k, name in fields.items() if name
+        PriceColumn(fields[k], _id(grid, cells.names[1 - level]), cells) for k, cells in others.items() if fields[k]
     )
-    if 0 not in labels and any(column.field in PRICES for column in columns):
-        left = tuple(labels[k][level] for k, name in fields.items() if not name)
+    if 0 not in others and any(column.field in PRICES for column in columns):
+        left = tuple(cells.names[level] for k, cells in others.items() if not fields[k])
         return PriceShape("fields and assets in two rows of names", dates, columns, from_yahoo=True, left=left)
-    found = ", ".join(" ".join(names) for names in labels.values())
+    found = ", ".join(" ".join(cells.names) for cells in others.values())
     refuse_table(grid, "no dates and closes below two rows of names", found, "Put dates first, and name one Close.")
 
 
