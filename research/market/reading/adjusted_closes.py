@@ -89,10 +89,8 @@ class TableBars:
     @property
     def traded(self) -> TradedCloses:
         """The closes, as traded, beside their splits and adjusted closes."""
-        close = self.numbers["close"]
-        return TradedCloses(
-            close, self.numbers["split"], self.numbers.get("total", np.full(len(close), np.nan)), self.begins
-        )
+        total = self.numbers.get("total", np.full(len(self.days), np.nan))
+        return TradedCloses(self.numbers["close"], self.numbers["split"], total, self.begins)
 
 
 def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[TableBars, str | None, tuple[Note, ...]]:
@@ -108,9 +106,8 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
     Raises     : ConfigError for another statement than the columns make; DataError for closes of which some are
                  adjusted and others are not, and for prices below zero beside splits or adjusted closes.
     """
-    has_close, has_total, has_events = (
-        bool(names & bars.numbers.keys()) for names in ({"close"}, {"total"}, set(NO_EVENT))
-    )
+    has_close, has_total = (name in bars.numbers for name in ("close", "total"))
+    has_events = not NO_EVENT.keys().isdisjoint(bars.numbers)
     if has_total and stated and (stated == "total" or not has_close):
         beside = "Close beside" if has_close else "only"
         raise ConfigError(
@@ -128,8 +125,7 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
     bars = bars.having(close=bars.numbers["close" if has_close else "total"], **neutral)
     if left:
         return bars, "total", (Note(EVENTS_LEFT_OUT.format(bars.file)),)
-    adjustment = stated if has_close else "total"
-    return bars, adjustment, ()
+    return bars, stated if has_close else "total", ()
 
 
 def _implied_splits(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
