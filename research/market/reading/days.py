@@ -178,10 +178,9 @@ def last_sessions(periods: pd.Index, calendar: str = "XNYS") -> pd.DatetimeIndex
 
 
 def _stamp(value: Any) -> _Stamp:
-    if isinstance(value, datetime):
-        return _of_moment("cells of dates", value, str(value.tzinfo) == "UTC")
     if isinstance(value, date):
-        return _Stamp("cells of dates", _key(value))
+        moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+        return _of_moment("cells of dates", moment, str(moment.tzinfo) == "UTC")
     text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else " ".join(str(value).split())
     text = WEEKDAY.sub("", text, count=1).translate(str.maketrans("年月", "--", "日"))
     text = COMPACT_MOMENT.sub(r"\1 \2:\3:\4\5", text)
@@ -206,9 +205,8 @@ def _of_form(form: str, found: dict[str, str], seconds: float, utc: bool) -> _St
     if "unix" in found:
         since = int(found["unix"]) / 10 ** UNIX_DIGITS[form.split()[0]]
         return _of_moment(form, UNIX_ORIGIN + timedelta(seconds=since), utc=True)
-    year = int(found["y"]) + (0 if len(found["y"]) == 4 else 1900 if int(found["y"]) >= CENTURY else 2000)
+    year, short = (int(found["y"]), "") if len(found["y"]) == 4 else (_year(int(found["y"])), "short ")
     if "p" in found:
-        short = "" if len(found["y"]) == 4 else "short "
         return _Stamp(f"two ways {short}{found['sign']}", (int(found["p"]), int(found["q"]), year), seconds, utc)
     month = _month(found["m"])
     is_day = 1 <= month <= 12 or form == "year-month-day"
@@ -217,11 +215,7 @@ def _of_form(form: str, found: dict[str, str], seconds: float, utc: bool) -> _St
 
 def _of_moment(form: str, moment: datetime, utc: bool = False) -> _Stamp:
     seconds = (moment - datetime.combine(moment.date(), time(), moment.tzinfo)).total_seconds()
-    return _Stamp(form, _key(moment), seconds if seconds or utc else np.nan, utc)
-
-
-def _key(day: date) -> tuple[int, int, int]:
-    return day.year, day.month, day.day
+    return _Stamp(form, (moment.year, moment.month, moment.day), seconds if seconds or utc else np.nan, utc)
 
 
 def _month(text: str) -> int:
@@ -244,33 +238,36 @@ def _seconds(parted: re.Match[str]) -> float:
 def _ordered(
     cells: Cells, rows: Sequence[int], keys: Sequence[tuple[int, ...]], form: str, order: str | None
 ) -> tuple[list[tuple[int, ...]], str]:
-    """Year, month and day of each key, two numbers and a year, and the order in words."""
-    sign, is_short = form[-1], "short" in form
-    if order is None and is_short and (year_first := _year_first(keys)):
+    """Year, month and day of each key, two numbers and a year, and the order in words.
+
+    A year of two digits is first where the dates rise, or fall, if it is, and in no other order.
+    """
+    sign = form[-1]
+    readings: dict[str, list[tuple[int, ...]]] = {
+        "dmy": [(y, q, p) for p, q, y in keys],
+        "mdy": [(y, p, q) for p, q, y in keys],
+    }
+    year_first: list[tuple[int, ...]] = [(_year(p), q, y % 100) for p, q, y in keys]
+    if order is None and "short" in form and _in_order(year_first) and not any(map(_in_order, readings.values())):
         return year_first, f"year{sign}month{sign}day"
     proofs = {
-        name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(DATE_ORDERS)
+        name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(readings)
     }
     if all(proofs.values()):
         what = "day and month stand in another order than in rows above"
         cells.refuse(max(first for first, *_ in proofs.values()), what, DATE_FIX)
-    proved = order or next((name for name in DATE_ORDERS if proofs[name]), None)
+    proved = order or next((name for name in readings if proofs[name]), None)
     both = [row for row, key in zip(rows, keys, strict=True) if key[0] != key[1]]
     if proved is None and sign != "." and both:
         what = "all dates read two ways, as day and month or as month and day"
         cells.refuse(both[0], what, "State dmy or mdy as `dates` (`rebalance data import --dates`).")
     order = proved or "dmy"
-    return [(y, q, p) if order == "dmy" else (y, p, q) for p, q, y in keys], DATE_ORDERS[order].format(sign)
+    return readings[order], DATE_ORDERS[order].format(sign)
 
 
-def _year_first(keys: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Year, month and day of dates such as 24/03/27, [] where the year may be last.
-
-    It is first where the dates rise, or fall, if it is, and in no other order.
-    """
-    of_years: list[tuple[int, ...]] = [(p + (1900 if p >= CENTURY else 2000), q, y % 100) for p, q, y in keys]
-    others: Sequence[list[tuple[int, ...]]] = ([(y, q, p) for p, q, y in keys], [(y, p, q) for p, q, y in keys])
-    return of_years if _in_order(of_years) and not any(map(_in_order, others)) else []
+def _year(digits: int) -> int:
+    """The year that two digits stand for."""
+    return digits + (1900 if digits >= CENTURY else 2000)
 
 
 def _in_order(keys: Sequence[tuple[int, ...]]) -> bool:

@@ -216,7 +216,7 @@ def _prices_alone(table: PriceTable) -> PriceTable:
 # -- bars ------------------------------------------------------------------------------------------------------------
 
 
-def table_bars(table: PriceTable, currency: str | None) -> TableBars:
+def table_bars(table: PriceTable, currency: str | None = None) -> TableBars:
     """The bars of all rows of the file, for each asset."""
     shape, days = table.shape, table.days.days
     assets = sorted({column.asset for column in shape.columns})

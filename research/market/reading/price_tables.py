@@ -60,20 +60,15 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
     Raises : DataError as `read_price_table`, `as_quoted` and `wide_table`.
     """
     table = read_price_table(grid)
-    columns = table.shape.columns
-    left = not table.shape.is_wide and table.shape.left
-    notes = (
-        *table.notes,
-        *table.days.facts(grid.name),
-        *([Note(f"{grid.name}: {table.shape.finding}.", warning=True)] if left else []),
-    )
-    if table.shape.is_wide:
-        codes = {column.asset: code for column in columns if (code := stated_currency(column))}
-        numbers = [column.numbers * units_of(codes.get(column.asset, "")) for column in columns]
-        names = tuple(column.asset for column in columns)
-        prices = wide_table(table.shape.dates, table.days, names, numbers, notes, fewest)
-        return PriceTables(prices, currency=_whole(codes), notes=notes)
-    return _of_bars(table, notes, fewest)
+    shape, notes = table.shape, (*table.notes, *table.days.facts(grid.name))
+    if not shape.is_wide:
+        left = [Note(f"{grid.name}: {shape.finding}.", warning=True)] if shape.left else []
+        return _of_bars(table, (*notes, *left), fewest)
+    names = tuple(column.asset for column in shape.columns)
+    codes = {column.asset: code for column in shape.columns if (code := stated_currency(column))}
+    numbers = [column.numbers * units_of(codes.get(column.asset, "")) for column in shape.columns]
+    prices = wide_table(shape.dates, table.days, names, numbers, notes, fewest)
+    return PriceTables(prices, currency={name: HUNDREDTHS.get(code, code) for name, code in codes.items()}, notes=notes)
 
 
 def prices_alone(tables: PriceTables) -> Table:
@@ -87,18 +82,15 @@ def prices_alone(tables: PriceTables) -> Table:
 
 def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTables:
     """The tables of a long table, of bars, and of fields above assets."""
-    bars = one_a_session(table_bars(table, None))
-    bars = bars.having(
-        **{name: bars.numbers[name] * units_of(bars.currency) for name in bars.numbers if name in (*PER_UNIT, "total")}
-    )
+    bars = one_a_session(table_bars(table))
+    units = units_of(bars.currency)
+    bars = bars.having(**{name: bars.numbers[name] * units for name in (*PER_UNIT, "total") if name in bars.numbers})
     for name in PRICES:
         if name in bars.numbers:
-            bars.refuse(
-                bars.numbers[name] <= 0.0, name, "impossible price", "A price is above zero: correct the source."
-            )
-    total = bars.numbers.get("total")
+            fix = "A price is above zero: correct the source."
+            bars.refuse(bars.numbers[name] <= 0.0, name, "impossible price", fix)
     quoted, adjustment, more = as_quoted(bars, None, table.shape.from_yahoo)
-    days = np.unique(bars.days)
+    days, total = np.unique(bars.days), bars.numbers.get("total")
     if len(days) < fewest:
         raise DataError(f"{bars.file} has too few days with prices: found {len(days)}. Give {fewest} at least.")
 
@@ -107,11 +99,11 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTa
         cells[np.searchsorted(days, bars.days), bars.asset] = values
         return Table(days, bars.assets, cells, f"{bars.file} ({source})")
 
-    codes = {bars.assets[i]: str(bars.currency[k]) for i, k in zip(bars.asset[bars.begins], bars.begins, strict=True)}
+    currency = {bars.assets[i]: bars.currency[k] for i, k in zip(bars.asset[bars.begins], bars.begins, strict=True)}
     found = PriceTables(
-        panel(bars.numbers["total" if total is not None else "close"], "Adj Close" if total is not None else "Close"),
+        panel(bars.numbers["close"], "Close") if total is None else panel(total, "Adj Close"),
         volumes=panel(quoted.numbers["volume"], "Volume") if "volume" in quoted.numbers else None,
-        currency=_whole({asset: code for asset, code in codes.items() if code}),
+        currency={asset: HUNDREDTHS.get(code, str(code)) for asset, code in currency.items() if code},
         notes=(*notes, *more),
     )
     if adjustment not in ("raw", "split"):
@@ -135,8 +127,3 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTa
         splits=panel(numbers["split"], "Stock Splits") if (numbers["split"] != 1.0).any() else None,
         bars={name: panel(numbers[name], name.capitalize()) for name in BARS[:3] if name in numbers},
     )
-
-
-def _whole(codes: Mapping[str, str]) -> dict[str, str]:
-    """Currencies without hundredths."""
-    return {asset: HUNDREDTHS.get(code, code) for asset, code in codes.items()}
