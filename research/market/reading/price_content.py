@@ -157,9 +157,7 @@ def _is_affine(values: Array, beside: Array) -> bool:
 def is_no_price(values: Array) -> bool:
     """True for a column (R,) that is not above zero, or returns to its mean; of few rows nothing else is known."""
     known = values[~np.isnan(values)]
-    if len(known) < FEWEST or not (known > 0.0).all():
-        return True
-    return _returning(np.log(known)) < RETURNING
+    return len(known) < FEWEST or not (known > 0.0).all() or _returning(np.log(known)) < RETURNING
 
 
 def _quoted(names: Sequence[str]) -> str:

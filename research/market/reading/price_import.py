@@ -129,7 +129,7 @@ def understand(
     if currency is not None and not is_currency(currency):
         raise ConfigError(f"currency is {quoted(currency)}: write a code such as USD, or GBp for pence.")
     table = read_price_table(read_grid(Path(path)), dates=dates, decimal=decimal)
-    bars = one_a_session(table_bars(table, currency))
+    bars = session_bars(table, currency)
     bars, adjustment, notes = as_quoted(bars, adjustment, table.shape.from_yahoo)
     bars.refuse(bars.numbers["close"] <= 0.0, "close", "no price", NO_PRICE)
     codes = sorted(set(bars.currency.tolist()) - {""})
@@ -177,7 +177,7 @@ def read_price_table(grid: Grid, *, dates: str | None = None, decimal: str | Non
     notes = tuple(Note(text, warning=True) for text in (*grid.notes, note) if text)
     table = PriceTable(grid, shape, days, sign, notes)
     table = _prices_alone(table) if shape.is_wide else table
-    if shape.assets is None:  # else the rows are looked at by asset, see `one_a_session`
+    if shape.assets is None:  # else the rows are looked at by asset, see `session_bars`
         closes = [column for column in table.shape.columns if column.field in PRICES]
         cells, names = np.column_stack([column.numbers for column in closes]), [column.asset for column in closes]
         refuse_figures(cells, names, days.days, grid.name)
@@ -216,8 +216,12 @@ def _prices_alone(table: PriceTable) -> PriceTable:
 # -- bars ------------------------------------------------------------------------------------------------------------
 
 
-def table_bars(table: PriceTable, currency: str | None = None) -> TableBars:
-    """The bars of all rows of the file, for each asset."""
+def session_bars(table: PriceTable, currency: str | None = None) -> TableBars:
+    """The bars with a close, in order of asset and session, each once.
+
+    currency : the code that an option states.
+    Raises   : DataError for two codes, two bars of a session, events without a close, and figures that are no prices.
+    """
     shape, days = table.shape, table.days.days
     assets = sorted({column.asset for column in shape.columns})
     size, lines = (len(assets), len(days)), np.asarray(shape.dates.lines, dtype=np.int64)
@@ -236,9 +240,8 @@ def table_bars(table: PriceTable, currency: str | None = None) -> TableBars:
         names, asset = np.unique(_ids(shape.assets), return_inverse=True)
         assets = names.tolist()
     flat = {name: values.ravel() for name, values in numbers.items()}
-    return TableBars(
-        table.grid.name, tuple(assets), asset, np.tile(days, size[0]), np.tile(lines, size[0]), codes.ravel(), flat
-    )
+    all_days, all_lines = np.tile(days, size[0]), np.tile(lines, size[0])
+    return _one_a_session(TableBars(table.grid.name, tuple(assets), asset, all_days, all_lines, codes.ravel(), flat))
 
 
 def _ids(cells: Cells) -> list[str]:
@@ -272,8 +275,7 @@ def stated_currency(column: PriceColumn, stated: str | None = None) -> str:
     return code
 
 
-def one_a_session(bars: TableBars) -> TableBars:
-    """The bars with a close, in order of asset and session, each once."""
+def _one_a_session(bars: TableBars) -> TableBars:
     numbers = dict(bars.numbers)
     if "gain" in numbers:
         numbers["dividend"] = np.nan_to_num(numbers.pop("gain")) + np.nan_to_num(numbers.get("dividend", 0.0))
@@ -284,20 +286,21 @@ def one_a_session(bars: TableBars) -> TableBars:
         numbers[name] = np.where(values == 0.0, NO_EVENT[name], values)  # yfinance writes 0 for no split
         lost = empty & (numbers[name] != NO_EVENT[name])
         bars.having(**numbers).refuse(lost, name, f"no close beside a {name}", "Give the close of that day.")
-    bars = replace(bars, numbers=numbers)
-    bars = bars.take(~empty)
+    bars = replace(bars, numbers=numbers).take(~empty)
     bars = bars.take(np.lexsort((bars.lines, bars.days, bars.asset)))
-    of_same = np.append(False, bars.asset[1:] == bars.asset[:-1])
-    turned = of_same & (bars.currency != np.roll(bars.currency, 1))
-    bars.refuse(turned, price, "another currency than in the session before", "Give one currency to an asset.")
-    again, other = of_same & (bars.days == np.roll(bars.days, 1)), np.zeros(len(bars.days), bool)
-    for values in bars.numbers.values():
-        other |= ~((values == np.roll(values, 1)) | (np.isnan(values) & np.isnan(np.roll(values, 1))))
-    bars.refuse(again & other, price, "a second row, other than the first,", "Keep one of the two.")
     if not len(bars.days):
         raise DataError(f"{bars.file} has no prices. Give one row with a date and a price at least.")
+    before = bars.take(np.arange(len(bars.days)) - 1)
+    of_same = bars.asset == before.asset
+    of_same[0] = False
+    turned = of_same & (bars.currency != before.currency)
+    bars.refuse(turned, price, "another currency than in the session before", "Give one currency to an asset.")
+    both = [(values, before.numbers[name]) for name, values in bars.numbers.items()]
+    same = np.all([(one == other) | (np.isnan(one) & np.isnan(other)) for one, other in both], axis=0)
+    again = of_same & (bars.days == before.days)
+    bars.refuse(again & ~same, price, "a second row, other than the first,", "Keep one of the two.")
     bars = bars.take(~again)
-    for k, rows in enumerate(np.split(np.arange(len(bars.days)), bars.begins[1:])):
-        closes = bars.numbers[price][rows][:, None]
-        refuse_figures(closes, [bars.assets[bars.asset[bars.begins[k]]]], bars.days[rows], bars.file)
+    for rows in np.split(np.arange(len(bars.days)), bars.begins[1:]):
+        closes, name = bars.numbers[price][rows], bars.assets[bars.asset[rows[0]]]
+        refuse_figures(closes[:, None], [name], bars.days[rows], bars.file)
     return bars

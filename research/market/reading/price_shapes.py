@@ -145,7 +145,7 @@ def _one_level(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceSh
     return PriceShape("a wide table, an asset a column", dates, wide, is_wide=True, left=left)
 
 
-def is_figure(name: str, beside: Collection[str] = ()) -> bool:
+def is_figure(name: str, beside: Collection[str]) -> bool:
     """True for the name of a column that is no price: a figure of an asset beside it, a figure alone, or per cent.
 
     beside : names of all columns, as `plain` writes them.

@@ -10,13 +10,7 @@ from foundation.errors import DataError
 from research.market.notes import Note
 from research.market.reading.adjusted_closes import ADJUSTMENTS, as_quoted
 from research.market.reading.grids import Grid
-from research.market.reading.price_import import (
-    PriceTable,
-    one_a_session,
-    read_price_table,
-    stated_currency,
-    table_bars,
-)
+from research.market.reading.price_import import PriceTable, read_price_table, session_bars, stated_currency
 from research.market.reading.price_shapes import PRICES
 from research.market.reading.tables import Table, wide_table
 from research.market.rows import BARS, HUNDREDTHS, PER_UNIT, growth, units_of
@@ -51,7 +45,7 @@ class PriceTables:
     adjustment: str = ""
 
 
-def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
+def price_tables(grid: Grid) -> PriceTables:
     """The tables of a market that a table of prices gives.
 
     A wide table gives prices alone. Closes beside adjusted closes, dividends or splits give quotes, too, as an import
@@ -63,11 +57,11 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
     shape, notes = table.shape, (*table.notes, *table.days.facts(grid.name))
     if not shape.is_wide:
         left = [Note(f"{grid.name}: {shape.finding}.", warning=True)] if shape.left else []
-        return _of_bars(table, (*notes, *left), fewest)
+        return _of_bars(table, (*notes, *left))
     names = tuple(column.asset for column in shape.columns)
     codes = {column.asset: code for column in shape.columns if (code := stated_currency(column))}
     numbers = [column.numbers * units_of(codes.get(column.asset, "")) for column in shape.columns]
-    prices = wide_table(shape.dates, table.days, names, numbers, notes, fewest)
+    prices = wide_table(shape.dates, table.days, names, numbers, notes, 2)
     return PriceTables(prices, currency={name: HUNDREDTHS.get(code, code) for name, code in codes.items()}, notes=notes)
 
 
@@ -80,9 +74,9 @@ def prices_alone(tables: PriceTables) -> Table:
     return tables.prices
 
 
-def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTables:
+def _of_bars(table: PriceTable, notes: tuple[Note, ...]) -> PriceTables:
     """The tables of a long table, of bars, and of fields above assets."""
-    bars = one_a_session(table_bars(table))
+    bars = session_bars(table)
     units = units_of(bars.currency)
     bars = bars.having(**{name: bars.numbers[name] * units for name in (*PER_UNIT, "total") if name in bars.numbers})
     for name in PRICES:
@@ -91,8 +85,8 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTa
             bars.refuse(bars.numbers[name] <= 0.0, name, "impossible price", fix)
     quoted, adjustment, more = as_quoted(bars, None, table.shape.from_yahoo)
     days, total = np.unique(bars.days), bars.numbers.get("total")
-    if len(days) < fewest:
-        raise DataError(f"{bars.file} has too few days with prices: found {len(days)}. Give {fewest} at least.")
+    if len(days) < 2:
+        raise DataError(f"{bars.file} has too few days with prices: found {len(days)}. Give 2 at least.")
 
     def panel(values: Array, source: str) -> Table:
         cells = np.full((len(days), len(bars.assets)), np.nan)

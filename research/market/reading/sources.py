@@ -288,8 +288,9 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
     quoted = () if quotes is None else quotes.names
     quotes_of = {name: "quotes: as given" if name in quoted else "no quotes" for name in prices.names}
     adjustment = [f"returns: as given; {quotes_of[name]}" for name in prices.names]
+    neutral = {"adjustment": adjustment, "currency": currency}
     if given is None:
-        return instruments_table(prices.names, adjustment=adjustment, currency=currency)
+        return instruments_table(prices.names, **neutral)
     if sorted(map(str, given.index)) != sorted(prices.names):
         odd = [name for name in (*prices.names, *given.index) if [*given.index, *prices.names].count(name) != 2]
         raise DataError(
@@ -297,7 +298,6 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
             f"{', '.join(map(str, given.index))}. Correct {odd[0]!r}."
         )
     rows = given.loc[list(prices.names)]
-    neutral = {"adjustment": adjustment, "currency": currency}
     return instruments_table(prices.names, **(neutral | {c: rows[c].tolist() for c in rows.columns}))
 
 
