@@ -133,7 +133,7 @@ def _implied_splits(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
     neutral = bars.having(split=np.ones(len(bars.days)))
     apart = np.nan_to_num(1.0 + neutral.traded.shown, nan=1.0)
     nearest = SPLIT_RATIOS[np.argmin(np.abs(np.log(np.maximum(apart, TINY))[:, None] - np.log(SPLIT_RATIOS)), axis=1)]
-    split = np.where((np.abs(apart / nearest - 1.0) < OF_RATIO) & (nearest != 1.0), nearest, 1.0)
+    split = np.where(np.abs(apart / nearest - 1.0) < OF_RATIO, nearest, 1.0)
     rows = np.flatnonzero(split != 1.0)
     if not len(rows):
         return bars, ()

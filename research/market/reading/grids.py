@@ -136,7 +136,7 @@ def grid_of(frame: pd.DataFrame, name: str) -> Grid:
             "them the index of a frame, such as frame.set_index('date')."
         )
     levels = [[str(_cell(name)) for name in frame.columns.get_level_values(k)] for k in range(frame.columns.nlevels)]
-    columns = [frame.iloc[:, k] for k in range(frame.shape[1])]
+    columns = (column for _, column in frame.items())
     entries = [one if one.dtype.kind in "iufbM" else one.astype(object).map(_cell).tolist() for one in columns]
     return _grid(name, levels, entries, range(len(frame)))
 

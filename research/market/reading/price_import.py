@@ -4,14 +4,13 @@ Whatever a table leaves open is taken in the usual way and said; contradictions 
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from foundation.arguments import cut, one_of
-from foundation.arrays import Mask
+from foundation.arrays import Array, Mask
 from foundation.errors import ConfigError, DataError
 from foundation.names import ASSET_FIX
 from foundation.paper.text_tables import text_table
@@ -62,27 +61,22 @@ class Understood:
     def rows(self, fetched_at: np.datetime64, source: str) -> pd.DataFrame:
         """(R, ·) rows of the store, known at a moment in UTC.  Raises DataError as `price_rows` does."""
         bars, ids = self.bars, np.array(self.bars.assets, dtype=object)
-        others = {name: values for name, values in bars.numbers.items() if name in NUMBERS and name != "close"}
         return price_rows(
-            ids[bars.asset], bars.days, bars.numbers["close"],
-            currency=bars.currency, source=source, fetched_at=fetched_at, **others,
-        )  # fmt: skip
+            ids[bars.asset], bars.days, **self._numbers, currency=bars.currency, source=source, fetched_at=fetched_at
+        )
 
-    @cached_property
-    def wrong(self) -> tuple[str, ...]:
-        """Sentences on prices that look wrong: a split that is not stated, a spike, a price that stands."""
-        bars = self.bars
-        known = Known(bars.assets, bars.asset, bars.days, {k: v for k, v in bars.numbers.items() if k in NUMBERS})
-        return wrong_prices(suspicious(known), most=WRONG_SHOWN)
+    @property
+    def _numbers(self) -> dict[str, Array]:
+        return {name: self.bars.numbers[name] for name in NUMBERS if name in self.bars.numbers}
 
     def text(self) -> str:
         """The inferences, with the first and the last rows, for a terminal."""
-        bars, count = self.bars, len(self.bars.days)
-        says = {name: (~np.isnan(v) & (v != NO_EVENT.get(name, np.nan))).any() for name, v in bars.numbers.items()}
-        columns = [name for name in NUMBERS if says.get(name)]
+        bars, count, numbers = self.bars, len(self.bars.days), self._numbers
+        wrong = wrong_prices(suspicious(Known(bars.assets, bars.asset, bars.days, numbers)), most=WRONG_SHOWN)
+        columns = [name for name, v in numbers.items() if (~np.isnan(v) & (v != NO_EVENT.get(name, np.nan))).any()]
         shown = sorted({*range(count)[:AT_ENDS], *range(count)[-AT_ENDS:]})
         cells = [
-            [bars.assets[bars.asset[k]], str(bars.days[k]), *(f"{bars.numbers[name][k]:,.10g}" for name in columns),
+            [bars.assets[bars.asset[k]], str(bars.days[k]), *(f"{numbers[name][k]:,.10g}" for name in columns),
              bars.currency[k]]
             for k in shown
         ]  # fmt: skip
@@ -95,7 +89,7 @@ class Understood:
                 "First and last rows as understood:",
                 text_table([["asset_id", "session", *columns, "currency"], *cells], left=2, last_left=True),
                 *(f"Note: {note}" for note in self.notes),
-                *(f"Look at: {sentence}" for sentence in self.wrong),
+                *(f"Look at: {sentence}" for sentence in wrong),
                 *([] if self.adjustment else [f"Note: {UNSTATED_CLOSES.format(bars.file)}"]),
             ]
         )

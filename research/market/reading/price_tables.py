@@ -108,10 +108,9 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...]) -> PriceTables:
     if total is not None and "dividend" not in bars.numbers and (numbers["split"] == 1.0).all():
         dividends, found = None, replace(found, notes=notes)  # the adjusted closes have them
     if total is None:
-        parts = [np.split(numbers[name], quoted.begins[1:]) for name in ("close", "split", "dividend")]
-        grown = np.concatenate([np.cumprod(growth(*part)) for part in zip(*parts, strict=True)])
-        first = np.repeat(numbers["close"][quoted.begins], np.diff(np.append(quoted.begins, len(grown))))
-        prices = panel(grown * first, "Close and dividends")
+        parts = (np.split(numbers[name], quoted.begins[1:]) for name in ("close", "split", "dividend"))
+        grown = [part[0][0] * np.cumprod(growth(*part)) for part in zip(*parts, strict=True)]
+        prices = panel(np.concatenate(grown), "Close and dividends")
     return replace(
         found,
         prices=prices,

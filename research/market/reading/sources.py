@@ -126,10 +126,8 @@ def market_from_file(
     """A market from files of tables: dates in the first column, one column an asset, or as `market_from_frame` says.
 
     path        : file of the prices, of the kinds of `read_grid`.
-    quotes      : file of the same form and dates; it may be `path` itself.
-    volumes     : file of the same form and dates, units a day.
-    dividends   : file of the same form and dates, currency per unit.
-    splits      : file of the same form and dates, units after for one unit before.
+    quotes, volumes, dividends, splits : files of the same form and dates, in the units of `market_from_frame`; quotes
+                  may be `path` itself.
     cash, instruments, calendar, missing : as in `market_from_frame`.
     currency    : currency of its assets, three capital letters, where the instruments do not say another.
     name        : name of the market in a report; by default the file's name.
