@@ -36,9 +36,8 @@ TIME = re.compile(
 COMPACT_MOMENT = re.compile(r"^([0-9]{8})[T ]([0-9]{2})([0-9]{2})([0-9]{2})(Z?)$")  # 20240102T160000Z
 WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]? ", re.IGNORECASE)
 UTC = frozenset(("z", "utc", "gmt", "+00", "+0000"))
-NUMBERS_OF_DAYS = r"(?P<y>[0-9]{4})(?P<sign>[-/.])(?P<m>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})\.?"
 FORMS = {
-    "year-month-day": re.compile(NUMBERS_OF_DAYS),
+    "year-month-day": re.compile(r"(?P<y>[0-9]{4})(?P<sign>[-/.])(?P<m>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})\.?"),
     "yearmonthday": re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})"),
     "two ways": re.compile(r"(?P<p>[0-9]{1,2})(?P<sign>[-/.])(?P<q>[0-9]{1,2})(?P=sign)(?P<y>[0-9]{4}|[0-9]{2})"),
     "day month year": re.compile(

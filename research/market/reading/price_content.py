@@ -172,16 +172,14 @@ def _counts(values: Array, days: Days) -> str:
     if not (values == np.round(values)).all():
         return ""
     steps, away = np.diff(values), np.diff(days.astype("int64"))
-    if steps[0] and (steps == steps[0]).all() and values.min() <= 1.0:  # a made price may rise by one a day
-        return "it counts the rows"
-    if steps[0] and len(set(away)) > 1 and (steps * away[0] == steps[0] * away).all():
-        return "it counts the days"
-    if (np.char.replace(days.astype(str), "-", "") == values.astype("int64").astype(str)).all():
-        return "it is the date"
     is_ramp = (steps > 0.0).all() or (steps < 0.0).all()
-    if len(np.unique(values)) == len(values) == np.ptp(values) + 1 and not is_ramp:
-        return "it numbers the rows"
-    return ""
+    found = {
+        "it counts the rows": steps[0] and (steps == steps[0]).all() and values.min() <= 1.0,  # a price may rise by one
+        "it counts the days": steps[0] and len(set(away)) > 1 and (steps * away[0] == steps[0] * away).all(),
+        "it is the date": (np.char.replace(days.astype(str), "-", "") == values.astype("int64").astype(str)).all(),
+        "it numbers the rows": not is_ramp and len(np.unique(values)) == len(values) == np.ptp(values) + 1,
+    }
+    return next((why for why, counts in found.items() if counts), "")
 
 
 def _other(values: Array, others_move: bool) -> str:
