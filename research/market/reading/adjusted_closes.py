@@ -14,6 +14,7 @@ from foundation.table_files import fault
 from research.market.calendars import Days
 from research.market.corporate_actions import YIELD_WARNED, TradedCloses, as_traded, unadjusted
 from research.market.notes import Note, counted
+from research.market.reading.cells import step_of
 from research.market.rows import SOURCE_ROUNDING
 
 ADJUSTMENTS = {
@@ -88,10 +89,8 @@ class TableBars:
     @property
     def traded(self) -> TradedCloses:
         """The closes, as traded, beside their splits and adjusted closes."""
-        close = self.numbers["close"]
-        return TradedCloses(
-            close, self.numbers["split"], self.numbers.get("total", np.full(len(close), np.nan)), self.begins
-        )
+        total = self.numbers.get("total", np.full(len(self.days), np.nan))
+        return TradedCloses(self.numbers["close"], self.numbers["split"], total, self.begins)
 
 
 def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[TableBars, str | None, tuple[Note, ...]]:
@@ -107,9 +106,8 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
     Raises     : ConfigError for another statement than the columns make; DataError for closes of which some are
                  adjusted and others are not, and for prices below zero beside splits or adjusted closes.
     """
-    has_close, has_total, has_events = (
-        bool(names & bars.numbers.keys()) for names in ({"close"}, {"total"}, set(NO_EVENT))
-    )
+    has_close, has_total = (name in bars.numbers for name in ("close", "total"))
+    has_events = not NO_EVENT.keys().isdisjoint(bars.numbers)
     if has_total and stated and (stated == "total" or not has_close):
         beside = "Close beside" if has_close else "only"
         raise ConfigError(
@@ -127,8 +125,7 @@ def as_quoted(bars: TableBars, stated: str | None, from_yahoo: bool) -> tuple[Ta
     bars = bars.having(close=bars.numbers["close" if has_close else "total"], **neutral)
     if left:
         return bars, "total", (Note(EVENTS_LEFT_OUT.format(bars.file)),)
-    adjustment = stated if has_close else "total"
-    return bars, adjustment, ()
+    return bars, stated if has_close else "total", ()
 
 
 def _implied_splits(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
@@ -136,7 +133,7 @@ def _implied_splits(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
     neutral = bars.having(split=np.ones(len(bars.days)))
     apart = np.nan_to_num(1.0 + neutral.traded.shown, nan=1.0)
     nearest = SPLIT_RATIOS[np.argmin(np.abs(np.log(np.maximum(apart, TINY))[:, None] - np.log(SPLIT_RATIOS)), axis=1)]
-    split = np.where((np.abs(apart / nearest - 1.0) < OF_RATIO) & (nearest != 1.0), nearest, 1.0)
+    split = np.where(np.abs(apart / nearest - 1.0) < OF_RATIO, nearest, 1.0)
     rows = np.flatnonzero(split != 1.0)
     if not len(rows):
         return bars, ()
@@ -180,7 +177,7 @@ def _with_dividends(bars: TableBars) -> tuple[TableBars, tuple[Note, ...]]:
         return bars, tuple(_differing(bars))
     shown = np.nan_to_num(bars.traded.shown)
     implied, grown = shown * close, (1.0 + shown) * np.nan_to_num(bars.traded.moved)
-    rounding = close * (SOURCE_ROUNDING + 0.5 * _step(total) / total * (1.0 + grown))
+    rounding = close * (SOURCE_ROUNDING + 0.5 * step_of(total, MAX_DECIMALS, 1e-4) / total * (1.0 + grown))
     far = (implied > JUMP * close) | (implied < -np.maximum(rounding, YIELD_WARNED.least * close))
     fix = "Correct it, give a column of splits, or leave Close or Adj Close out."
     bars.refuse(far, "close", "two adjustments in one series: Close moves apart from Adj Close: close", fix)
@@ -205,12 +202,3 @@ def _differing(bars: TableBars) -> Iterator[Note]:
             f"{bars.days[worst]} ({percent(apart[worst], 2)}): look for a dividend that is missing."
         )
         yield Note(text, [asset], warning=True)
-
-
-def _step(values: Array) -> float:
-    """The power of ten of which all values are multiples, 0 where they have more than `MAX_DECIMALS` decimals."""
-    for decimals in range(MAX_DECIMALS + 1):
-        scaled = values * 10.0**decimals
-        if (np.abs(scaled - np.round(scaled)) < 1e-4).all():
-            return float(10.0**-decimals)
-    return 0.0

@@ -5,6 +5,7 @@ The sign before decimals is taken from all columns of a table: what reads two wa
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -37,12 +38,14 @@ class Cells:
     label   : its name in messages.
     lines   : (R,) the row of the file in which each cell stands.
     entries : (R,) texts without blanks around them, numbers, dates, or None.
+    names   : the names above it, from the top.
     """
 
     file: str
     label: str
     lines: Sequence[int]
     entries: Any
+    names: tuple[str, ...] = ()
 
     def entry(self, row: int) -> Any:
         """One entry."""
@@ -62,24 +65,25 @@ def decimal_of(columns: Iterable[Cells], delimiter: str) -> tuple[str, str]:
     """The decimal sign of all numbers of a file, and a note about it.  Raises DataError where it reads two ways."""
     shapes, name = dict[str, str](), ""
     for column in columns:
-        name = column.file
-        if delimiter == "," and _proves_point(column.entries):
-            return ".", ""
-        if not isinstance(column.entries, pd.Series) or column.entries.dtype == object:
-            shapes |= {text.translate(ONES): text for text in column.entries if isinstance(text, str)}
+        name, entries = column.file, column.entries
+        if (
+            delimiter == ","
+            and _are_plain(entries, ".")
+            and any("." in each and each[-4:-3] != "." for each in entries)
+        ):
+            return ".", ""  # one has other than three decimals
+        if not isinstance(entries, pd.Series) or entries.dtype == object:
+            shapes |= {text.translate(ONES): text for text in entries if isinstance(text, str)}
     texts = (re.sub("[KMB]$", "", UNITS_APART.sub("", text)) for text in shapes.values())
     return decimal_sign(texts, name, delimiter, 'State "." or "," as `decimal` (`rebalance data import --decimal`)')
 
 
-def _proves_point(entries: Any) -> bool:
-    """True for a column of plain numbers, one of which has other than three decimals, or none has any."""
+def _are_plain(entries: Any, decimal: str) -> bool:
+    """True where all cells are empty or texts without separators and signs of units."""
     try:
-        if not set("".join(entries)) <= PLAIN_SIGNS["."]:
-            return False
+        return set("".join(entries)) <= PLAIN_SIGNS[decimal]
     except TypeError:
         return False
-    decimals = (text.partition(".")[2] for text in entries if "." in text)
-    return any(len(each) != 3 for each in decimals)
 
 
 def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[Array, str]:
@@ -91,22 +95,29 @@ def numbers_of(cells: Cells, decimal: str, are_volumes: bool = False) -> tuple[A
     are_volumes : true if 1.2M may stand for 1,200,000.
     Raises      : DataError for a cell that is no number, for one that reads two ways beside others, and for two units.
     """
-    array, unit = _read_numbers(cells, decimal, are_volumes)
+    array, unit = _plain_numbers(cells.entries, decimal), ""
+    if array is None:
+        array, unit = _marked_numbers(cells, decimal, are_volumes)
     if (large := np.abs(array) > LARGEST_NUMBER).any():
-        cells.refuse(
-            int(np.argmax(large)), "too large a number", f"Give at most {LARGEST_NUMBER:g}, or leave it empty."
-        )
+        fix = f"Give at most {LARGEST_NUMBER:g}, or leave it empty."
+        cells.refuse(int(np.argmax(large)), "too large a number", fix)
     return array, unit
 
 
-def _read_numbers(cells: Cells, decimal: str, are_volumes: bool) -> tuple[Array, str]:
-    entries = cells.entries
+def _plain_numbers(entries: Any, decimal: str) -> Array | None:
+    """(R,) the numbers of a column that has no other cells than plain ones, else None."""
     if isinstance(entries, pd.Series) and entries.dtype.kind in "iuf":
-        return entries.to_numpy(dtype=float, na_value=np.nan), ""
-    if (plain := _plain_numbers(entries, decimal)) is not None:
-        return plain, ""
-    array, units = np.full(len(entries), np.nan), dict[str, int]()
-    for row, entry in enumerate(entries):
+        return entries.to_numpy(dtype=float, na_value=np.nan)
+    if _are_plain(entries, decimal):
+        texts = entries if decimal == "." else [text.replace(",", ".") for text in entries]
+        with suppress(ValueError):
+            return np.array([float(text) if text else np.nan for text in texts])
+    return None
+
+
+def _marked_numbers(cells: Cells, decimal: str, are_volumes: bool) -> tuple[Array, str]:
+    array, units = np.full(len(cells.entries), np.nan), dict[str, int]()
+    for row, entry in enumerate(cells.entries):
         try:
             array[row], unit = _number(entry, decimal, are_volumes)
         except ValueError:
@@ -115,19 +126,13 @@ def _read_numbers(cells: Cells, decimal: str, are_volumes: bool) -> tuple[Array,
             units.setdefault(unit, row)
     if len(units) > 1 and (len(units) > 2 or "" not in units or not units.keys() - {""} <= SIGNS.keys()):
         cells.refuse(max(units.values()), "another unit than in rows above", "Give one unit to all cells of a column.")
-    _check_groups(cells, decimal)
+    texts = {row: text for row, text in enumerate(cells.entries) if isinstance(text, str)}
+    group = "," if decimal == "." else "."
+    grouped = [row for row, text in texts.items() if group in text]
+    has_decimals = any(decimal in text for text in texts.values())
+    if grouped and has_decimals and all(may_be_thousands(texts[row], group) for row in grouped):  # none is 1,234.50
+        cells.refuse(grouped[0], f"a number with {group!r} beside others with {decimal!r}", "Write it as the others.")
     return array, next(iter(units.keys() - {""}), "")
-
-
-def _plain_numbers(entries: Sequence[Any], decimal: str) -> Array | None:
-    """(R,) the numbers where all cells are empty or without separators and signs of units, else None."""
-    try:
-        if set("".join(entries)) <= PLAIN_SIGNS[decimal]:
-            texts = entries if decimal == "." else [text.replace(",", ".") for text in entries]
-            return np.array([float(text) if text else np.nan for text in texts])
-    except (TypeError, ValueError):
-        pass
-    return None
 
 
 def _number(value: Any, decimal: str, is_volume: bool) -> tuple[float, str]:
@@ -153,11 +158,13 @@ def _number(value: Any, decimal: str, is_volume: bool) -> tuple[float, str]:
     return (read.value / 100.0 if unit == "%" else read.value * scale), unit or read.unit
 
 
-def _check_groups(cells: Cells, decimal: str) -> None:
-    """Refuse 1,234 beside 1.25 where no number, such as 1,234.50, proves that thousands are separated."""
-    texts = {row: text for row, text in enumerate(cells.entries) if isinstance(text, str)}
-    group = "," if decimal == "." else "."
-    grouped = [row for row, text in texts.items() if group in text]
-    has_decimals = any(decimal in text for text in texts.values())
-    if grouped and has_decimals and all(may_be_thousands(texts[row], group) for row in grouped):
-        cells.refuse(grouped[0], f"a number with {group!r} beside others with {decimal!r}", "Write it as the others.")
+def step_of(values: Array, decimals: int, absolute: float, relative: float = 0.0) -> float:
+    """The power of ten of which all values (R,) are multiples, 0 where they have more than so many decimals.
+
+    absolute, relative : how far a multiple of the step may be from a whole one; the larger of the two counts.
+    """
+    for places in range(decimals + 1):
+        scaled = values * 10.0**places
+        if (np.abs(scaled - np.round(scaled)) <= np.maximum(absolute, relative * np.abs(scaled))).all():
+            return float(10.0**-places)
+    return 0.0

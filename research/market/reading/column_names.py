@@ -47,14 +47,11 @@ figure last: rate, yield, bid, ask, vwap
 weak: value, first, last, latest, max, min
 """
 
-
-def _listed() -> dict[str, tuple[str, ...]]:
-    lines = NAMES.strip().replace("\n  ", " ").splitlines()
-    parted = (line.partition(": ") for line in lines)
-    return {field: tuple(names.split(", ")) for field, _, names in parted}
-
-
-FIELDS = _listed()
-DATES, ASSETS, FIGURES = FIELDS.pop("date"), FIELDS.pop("asset"), frozenset(FIELDS.pop("figure"))
-FIGURES_ALONE, LAST_WORDS, WEAK = (frozenset(FIELDS.pop(name)) for name in ("figure alone", "figure last", "weak"))
-FIELD_OF = {name: (field, rank) for field, names in FIELDS.items() for rank, name in enumerate(names)}
+FIELDS = {
+    field: tuple(names.split(", "))
+    for field, _, names in (line.partition(": ") for line in NAMES.strip().replace("\n  ", " ").splitlines())
+}
+DATES, ASSETS, FIGURES, FIGURES_ALONE, LAST_WORDS, WEAK = (
+    frozenset(FIELDS.pop(name)) for name in ("date", "asset", "figure", "figure alone", "figure last", "weak")
+)
+FIELD_OF = {name: field for field, names in FIELDS.items() for name in names}

@@ -9,7 +9,6 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -34,12 +33,11 @@ TIME = re.compile(
     r" ?(?P<half>[AP]M)? ?(?P<zone>Z|[A-Z]{2,5}|[+-][0-9]{2}(?::?[0-9]{2})?)?",
     re.IGNORECASE,
 )
-COMPACT_MOMENT = re.compile(r"([0-9]{8})[T ]([0-9]{2})([0-9]{2})([0-9]{2})(Z?)")  # 20240102T160000Z
+COMPACT_MOMENT = re.compile(r"^([0-9]{8})[T ]([0-9]{2})([0-9]{2})([0-9]{2})(Z?)$")  # 20240102T160000Z
 WEEKDAY = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]? ", re.IGNORECASE)
 UTC = frozenset(("z", "utc", "gmt", "+00", "+0000"))
-NUMBERS_OF_DAYS = r"(?P<y>[0-9]{4})(?P<sign>[-/.])(?P<m>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})\.?"
 FORMS = {
-    "year-month-day": re.compile(NUMBERS_OF_DAYS),
+    "year-month-day": re.compile(r"(?P<y>[0-9]{4})(?P<sign>[-/.])(?P<m>[0-9]{1,2})(?P=sign)(?P<d>[0-9]{1,2})\.?"),
     "yearmonthday": re.compile(r"(?P<y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})"),
     "two ways": re.compile(r"(?P<p>[0-9]{1,2})(?P<sign>[-/.])(?P<q>[0-9]{1,2})(?P=sign)(?P<y>[0-9]{4}|[0-9]{2})"),
     "day month year": re.compile(
@@ -113,44 +111,36 @@ def days_of(cells: Cells, order: str | None = None) -> ReadDays:
     """
     is_series = isinstance(cells.entries, pd.Series)
     column: pd.Series = cells.entries if is_series else pd.Series(cells.entries, dtype=object)
-    if isinstance(column.dtype, pd.PeriodDtype):
-        if not str(column.dtype.freq.freqstr).startswith(("D", "B")):
-            cells.refuse(0, "a period, and no day", PERIOD_FIX)
-        column = pd.Series(column.dt.to_timestamp())
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
-        return _of_stamps(cells, column)
+    if (empty := column.isna()).any():
+        cells.refuse(int(np.argmax(empty)), "no date", DATE_FIX)
+    if column.dtype.kind == "M":
+        zone = getattr(column.dtype, "tz", None)
+        moments = (column if zone is None else column.dt.tz_localize(None)).to_numpy().astype("datetime64[us]")
+        days, utc = moments.astype("datetime64[D]"), str(zone) in ("UTC", "utc", "UTC+00:00", "Etc/UTC")
+        seconds = (moments - days).astype("int64") / 1e6
+        seconds = np.where(seconds == 0.0, 0.0 if utc else np.nan, seconds)
+        return _dated(cells, range(len(days)), "cells of dates", days, seconds, utc)
     if (iso := _iso_days(column)) is not None:
-        return ReadDays(_in_bounds(cells, range(len(iso)), iso), "year-month-day")
+        return _dated(cells, range(len(iso)), "year-month-day", iso, np.full(len(iso), np.nan), False)
     codes, unique = pd.factorize(column)
-    if (codes < 0).any():
-        cells.refuse(int(np.argmax(codes < 0)), "no date", DATE_FIX)
-    rows = [int(row) for row in np.unique(codes, return_index=True)[1]]  # the first of each day
+    rows = np.unique(codes, return_index=True)[1].tolist()  # the first of each day
     stamps = [_stamp(value) for value in unique]
-    form = _one_form(cells, rows, stamps)
-    keys = [stamp.key for stamp in stamps]
-    if form.startswith("two ways"):
-        keys, form = _ordered(cells, rows, keys, form, order)
-    days = []
-    for row, key in zip(rows, keys, strict=True):
-        with suppress(ValueError):
-            days.append(np.datetime64(date(*key)))
-            continue
-        cells.refuse(row, f"no date as {form}", "Correct it; `dates` states the order, dmy or mdy.")
-    found = np.array(days, dtype="datetime64[D]")
-    seconds, utc = np.array([stamp.seconds for stamp in stamps]), all(stamp.utc for stamp in stamps)
-    read = _dated(cells, rows, found, seconds, utc)
-    return ReadDays(_in_bounds(cells, rows, read.days)[codes], form, read.said)
-
-
-def _one_form(cells: Cells, rows: Sequence[int], stamps: Sequence[_Stamp]) -> str:
-    """The form of all stamps."""
-    form = stamps[0].form
+    form, keys, found = stamps[0].form, [stamp.key for stamp in stamps], list[date]()
     for row, stamp in zip(rows, stamps, strict=True):
         if stamp.form == "month":
             cells.refuse(row, "a month or a quarter, and no day", PERIOD_FIX)
         if not stamp.form or stamp.form != form:
             cells.refuse(row, "a date of another form than the first" if stamp.form and form else "no date", DATE_FIX)
-    return form
+    if form.startswith("two ways"):
+        keys, form = _ordered(cells, rows, keys, form, order)
+    for row, key in zip(rows, keys, strict=True):
+        try:
+            found.append(date(*key))
+        except ValueError:
+            cells.refuse(row, f"no date as {form}", "Correct it; `dates` states the order, dmy or mdy.")
+    seconds, utc = np.array([stamp.seconds for stamp in stamps]), all(stamp.utc for stamp in stamps)
+    read = _dated(cells, rows, form, np.array(found, dtype="datetime64[D]"), seconds, utc)
+    return read._replace(days=read.days[codes])
 
 
 def _iso_days(column: pd.Series) -> Days | None:
@@ -162,29 +152,6 @@ def _iso_days(column: pd.Series) -> Days | None:
         return np.array(texts, dtype="datetime64[D]")
     except ValueError:  # the 30th of February, or letters: the cell is named
         return None
-
-
-def _of_stamps(cells: Cells, column: pd.Series) -> ReadDays:
-    """The days of a column of moments."""
-    if column.isna().any():
-        cells.refuse(int(np.argmax(column.isna())), "no date", DATE_FIX)
-    zone = getattr(column.dtype, "tz", None)
-    local = column if zone is None else column.dt.tz_localize(None)
-    moments = local.to_numpy().astype("datetime64[us]")
-    days = moments.astype("datetime64[D]")
-    seconds = (moments - days).astype("int64") / 1e6
-    utc = zone is not None and str(zone) in ("UTC", "utc", "UTC+00:00", "Etc/UTC")
-    rows = range(len(days))
-    read = _dated(cells, rows, days, np.where(seconds == 0.0, 0.0 if utc else np.nan, seconds), utc)
-    return ReadDays(_in_bounds(cells, rows, read.days), "cells of dates", read.said)
-
-
-def _in_bounds(cells: Cells, rows: Sequence[int], days: Days) -> Days:
-    odd = (days < FIRST_DAY.to_datetime64()) | (days > LAST_DAY.to_datetime64())
-    if odd.any():
-        years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
-        cells.refuse(rows[int(np.argmax(odd))], "a date out of bounds", f"Give dates of {years}.")
-    return days
 
 
 def last_sessions(periods: pd.Index, calendar: str = "XNYS") -> pd.DatetimeIndex:
@@ -210,17 +177,12 @@ def last_sessions(periods: pd.Index, calendar: str = "XNYS") -> pd.DatetimeIndex
 
 
 def _stamp(value: Any) -> _Stamp:
-    """The stamp of a cell."""
-    if isinstance(value, datetime):
-        seconds = (value - datetime.combine(value.date(), time(), value.tzinfo)).total_seconds()
-        utc = value.tzinfo is not None and str(value.tzinfo) == "UTC"
-        return _Stamp("cells of dates", _key(value), seconds if seconds or utc else np.nan, utc)
     if isinstance(value, date):
-        return _Stamp("cells of dates", _key(value))
+        moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+        return _of_moment("cells of dates", moment, str(moment.tzinfo) == "UTC")
     text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else " ".join(str(value).split())
     text = WEEKDAY.sub("", text, count=1).translate(str.maketrans("年月", "--", "日"))
-    if match := COMPACT_MOMENT.fullmatch(text):
-        text = f"{match[1]} {match[2]}:{match[3]}:{match[4]}{match[5]}"
+    text = COMPACT_MOMENT.sub(r"\1 \2:\3:\4\5", text)
     seconds, utc = np.nan, False
     if (parted := TIME.fullmatch(text)) is not None:
         text, zone = parted["day"].rstrip(","), (parted["zone"] or "").casefold().replace(":", "")
@@ -234,28 +196,25 @@ def _stamp(value: Any) -> _Stamp:
 
 
 def _of_form(form: str, found: dict[str, str], seconds: float, utc: bool) -> _Stamp:
-    """The stamp of a text of a known form."""
-    if "serial" in found:
-        moment = SERIAL_ORIGIN + timedelta(days=float(found["serial"]))
-        rounded = round((moment - datetime.combine(moment.date(), time())).total_seconds())
-        return _Stamp(form, _key(moment), rounded or np.nan)
-    if "unix" in found:
-        moment = UNIX_ORIGIN + timedelta(seconds=int(found["unix"]) / 10 ** UNIX_DIGITS[form.split()[0]])
-        return _Stamp(form, _key(moment), (moment - datetime.combine(moment.date(), time())).total_seconds(), True)
     if form == "month":
         return _Stamp(form)
-    year = int(found["y"]) + (0 if len(found["y"]) == 4 else 1900 if int(found["y"]) >= CENTURY else 2000)
+    if "serial" in found:
+        stamp = _of_moment(form, SERIAL_ORIGIN + timedelta(days=float(found["serial"])))
+        return stamp._replace(seconds=round(np.nan_to_num(stamp.seconds)) or np.nan)
+    if "unix" in found:
+        since = int(found["unix"]) / 10 ** UNIX_DIGITS[form.split()[0]]
+        return _of_moment(form, UNIX_ORIGIN + timedelta(seconds=since), utc=True)
+    year, short = (int(found["y"]), "") if len(found["y"]) == 4 else (_year(int(found["y"])), "short ")
     if "p" in found:
-        short = "" if len(found["y"]) == 4 else "short "
         return _Stamp(f"two ways {short}{found['sign']}", (int(found["p"]), int(found["q"]), year), seconds, utc)
     month = _month(found["m"])
-    return _Stamp(
-        form if 1 <= month <= 12 or form == "year-month-day" else "", (year, month, int(found["d"])), seconds, utc
-    )
+    is_day = 1 <= month <= 12 or form == "year-month-day"
+    return _Stamp(form if is_day else "", (year, month, int(found["d"])), seconds, utc)
 
 
-def _key(day: date) -> tuple[int, int, int]:
-    return day.year, day.month, day.day
+def _of_moment(form: str, moment: datetime, utc: bool = False) -> _Stamp:
+    seconds = (moment - datetime.combine(moment.date(), time(), moment.tzinfo)).total_seconds()
+    return _Stamp(form, (moment.year, moment.month, moment.day), seconds if seconds or utc else np.nan, utc)
 
 
 def _month(text: str) -> int:
@@ -270,9 +229,7 @@ def _seconds(parted: re.Match[str]) -> float:
     """Seconds after midnight; NaN for no time of a day."""
     hour, half = int(parted["h"]), (parted["half"] or "").upper()
     if half:
-        if not 1 <= hour <= 12:
-            return np.nan
-        hour = hour % 12 + 12 * (half == "PM")
+        hour = hour % 12 + 12 * (half == "PM") if 1 <= hour <= 12 else 24
     minute, second = int(parted["m"] or 0), float(parted["s"] or 0.0)
     return hour * 3600.0 + minute * 60.0 + second if hour < 24 and minute < 60 and second < 60.0 else np.nan
 
@@ -280,80 +237,86 @@ def _seconds(parted: re.Match[str]) -> float:
 def _ordered(
     cells: Cells, rows: Sequence[int], keys: Sequence[tuple[int, ...]], form: str, order: str | None
 ) -> tuple[list[tuple[int, ...]], str]:
-    """Year, month and day of each key, two numbers and a year, and the order in words."""
-    sign, is_short = form[-1], "short" in form
-    if order is None and is_short and (year_first := _year_first(keys)):
+    """Year, month and day of each key, two numbers and a year, and the order in words.
+
+    A year of two digits is first where the dates rise, or fall, if it is, and in no other order.
+    """
+    sign = form[-1]
+    readings: dict[str, list[tuple[int, ...]]] = {
+        "dmy": [(y, q, p) for p, q, y in keys],
+        "mdy": [(y, p, q) for p, q, y in keys],
+    }
+    year_first: list[tuple[int, ...]] = [(_year(p), q, y % 100) for p, q, y in keys]
+    if order is None and "short" in form and _in_order(year_first) and not any(map(_in_order, readings.values())):
         return year_first, f"year{sign}month{sign}day"
     proofs = {
-        name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(DATE_ORDERS)
+        name: [row for row, key in zip(rows, keys, strict=True) if key[k] > 12] for k, name in enumerate(readings)
     }
     if all(proofs.values()):
         what = "day and month stand in another order than in rows above"
         cells.refuse(max(first for first, *_ in proofs.values()), what, DATE_FIX)
-    proved = order or next((name for name in DATE_ORDERS if proofs[name]), None)
+    proved = order or next((name for name in readings if proofs[name]), None)
     both = [row for row, key in zip(rows, keys, strict=True) if key[0] != key[1]]
     if proved is None and sign != "." and both:
         what = "all dates read two ways, as day and month or as month and day"
         cells.refuse(both[0], what, "State dmy or mdy as `dates` (`rebalance data import --dates`).")
     order = proved or "dmy"
-    return [(y, q, p) if order == "dmy" else (y, p, q) for p, q, y in keys], DATE_ORDERS[order].format(sign)
+    return readings[order], DATE_ORDERS[order].format(sign)
 
 
-def _year_first(keys: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
-    """Year, month and day of dates such as 24/03/27, [] where the year may be last.
-
-    It is first where the dates rise, or fall, if it is, and in no other order.
-    """
-    of_years: list[tuple[int, ...]] = [(p + (1900 if p >= CENTURY else 2000), q, y % 100) for p, q, y in keys]
-    others: Sequence[list[tuple[int, ...]]] = ([(y, q, p) for p, q, y in keys], [(y, p, q) for p, q, y in keys])
-    return of_years if _in_order(of_years) and not any(map(_in_order, others)) else []
+def _year(digits: int) -> int:
+    """The year that two digits stand for."""
+    return digits + (1900 if digits >= CENTURY else 2000)
 
 
 def _in_order(keys: Sequence[tuple[int, ...]]) -> bool:
     """True for days that all exist, and rise or fall."""
     try:
-        days = np.array([np.datetime64(date(*key)) for key in keys]).astype("int64")
+        steps = np.diff([date(*key).toordinal() for key in keys])
     except ValueError:
         return False
-    return len(days) > 1 and bool((np.diff(days) > 0).all() or (np.diff(days) < 0).all())
+    return len(keys) > 1 and bool((steps > 0).all() or (steps < 0).all())
 
 
 # -- moments as days -------------------------------------------------------------------------------------------------
 
 
-def _dated(cells: Cells, rows: Sequence[int], days: Days, seconds: Array, utc: bool) -> ReadDays:
+def _dated(cells: Cells, rows: Sequence[int], form: str, days: Days, seconds: Array, utc: bool) -> ReadDays:
     """The session of each moment.
 
     rows    : (k,) row of the table of each.
     days    : (k,) as written.
     seconds : (k,) after midnight as written, NaN without a time.
-    utc     : true if all are in UTC.
+    utc     : true if all are in UTC, and have a time.
     """
-    if np.isnan(seconds).all() or (seconds == 0.0).all() or not (utc or np.nan_to_num(seconds).any()):
-        return ReadDays(days, "")
-    said, settled = list[str](), np.ones(len(days), bool)
-    last = int(np.argmax(days + (np.nan_to_num(seconds) * 1e6).astype("timedelta64[us]")))
-    others = np.delete(np.nan_to_num(seconds), last)
-    if len(others) and (others == others[0]).all() and np.nan_to_num(seconds[last]) != others[0]:
-        settled[last] = False
-        said.append(f"the last row is of {_clock(seconds[last])}: its session may not have closed")
-    elif np.isnan(seconds).any():
-        cells.refuse(rows[int(np.argmax(~np.isnan(seconds)))], "a date carries a time", TIME_FIX)
-    if not utc:
-        usual, often = _usual(seconds[settled])
-        if often < USUAL:
-            odd = int(np.argmax((np.nan_to_num(seconds) != usual) & settled))
-            cells.refuse(rows[odd], "a date carries a time, other than most", TIME_FIX)
-        if usual:
-            said.insert(0, f"one row a day at {_clock(usual)}, local time")
-        return ReadDays(days, "", tuple(said))
-    moments = pd.DatetimeIndex(days + (np.nan_to_num(seconds) * 1e6).astype("timedelta64[us]"))
-    zone, usual, of_zone = _of_zone(moments, settled)
-    if not zone:
-        cells.refuse(rows[int(np.argmax(seconds > 0.0))], "a date carries a time in UTC", ZONE_FIX)
-    if usual or zone != "UTC":
-        said.insert(0, f"one row a day at {_clock(usual)} in {zone}")
-    return ReadDays(of_zone, "", tuple(said))
+    clock, said, settled = np.nan_to_num(seconds), list[str](), np.ones(len(days), bool)
+    if clock.any():
+        moments = days + (clock * 1e6).astype("timedelta64[us]")
+        last = int(np.argmax(moments))
+        others = np.delete(clock, last)
+        if len(others) and (others == others[0]).all() and clock[last] != others[0]:
+            settled[last] = False
+            said.append(f"the last row is of {_clock(clock[last])}: its session may not have closed")
+        elif np.isnan(seconds).any():
+            cells.refuse(rows[int(np.argmax(~np.isnan(seconds)))], "a date carries a time", TIME_FIX)
+        if utc:
+            zone, usual, days = _of_zone(pd.DatetimeIndex(moments, tz="UTC"), settled)
+            if not zone:
+                cells.refuse(rows[int(np.argmax(clock > 0.0))], "a date carries a time in UTC", ZONE_FIX)
+            place = f" in {zone}" if usual or zone != "UTC" else ""
+        else:
+            usual, often = _usual(clock[settled])
+            if often < USUAL:
+                odd = int(np.argmax((clock != usual) & settled))
+                cells.refuse(rows[odd], "a date carries a time, other than most", TIME_FIX)
+            place = ", local time" if usual else ""
+        if place:
+            said.insert(0, f"one row a day at {_clock(usual)}{place}")
+    odd_days = (days < FIRST_DAY.to_datetime64()) | (days > LAST_DAY.to_datetime64())
+    if odd_days.any():
+        years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
+        cells.refuse(rows[int(np.argmax(odd_days))], "a date out of bounds", f"Give dates of {years}.")
+    return ReadDays(days, form, tuple(said))
 
 
 def _of_zone(moments: pd.DatetimeIndex, settled: Mask) -> tuple[str, float, Days]:
@@ -364,32 +327,21 @@ def _of_zone(moments: pd.DatetimeIndex, settled: Mask) -> tuple[str, float, Days
     """
     found: dict[int, list[tuple[str, float, Days]]] = {}
     for zone in ("UTC", *SOURCE_ZONES):
-        local = moments.tz_localize("UTC").tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
+        local = moments.tz_convert(zone).tz_localize(None).to_numpy().astype("datetime64[us]")
         days = local.astype("datetime64[D]")
         usual, often = _usual(((local - days).astype("int64") / 1e6)[settled])
-        if often >= USUAL and not _is_shifted(days[settled]):
+        monday, *_, friday, saturday, sunday = np.bincount((days[settled].astype("int64") + 3) % 7, minlength=7) > 0
+        is_shifted = (sunday and not friday) or (saturday and not monday)  # as sessions dated by another clock are
+        if often >= USUAL and not is_shifted:
             found.setdefault((often < 1.0) + (often < 1.0 or usual > 0.0), []).append((zone, usual, days))
-    best = found[min(found)] if found else []
-    if not best or any((days != best[0][2]).any() for _, _, days in best):
-        return "", 0.0, moments.to_numpy().astype("datetime64[D]")
-    return best[0]
+    best = found[min(found)] if found else [("", 0.0, days)]
+    return best[0] if all((days == best[0][2]).all() for _, _, days in best) else ("", 0.0, days)
 
 
 def _usual(seconds: Array) -> tuple[float, float]:
     """The time of day that most moments have, and the share of these."""
-    [(usual, count)] = Counter(np.nan_to_num(seconds).tolist()).most_common(1)
+    [(usual, count)] = Counter(seconds.tolist()).most_common(1)
     return float(usual), count / len(seconds)
-
-
-def _is_shifted(days: Days) -> bool:
-    """True if days are on one side of a weekend, as sessions dated by another zone's clock are."""
-    monday, *_, friday, saturday, sunday = _weekdays(days)
-    return bool((sunday and not friday) or (saturday and not monday))
-
-
-def _weekdays(days: Days) -> Mask:
-    """(7,) whether there is a day of each weekday, Monday first."""
-    return np.asarray(np.bincount((days.astype("int64") + 3) % 7, minlength=7) > 0)
 
 
 def _clock(seconds: float) -> str:
@@ -398,5 +350,5 @@ def _clock(seconds: float) -> str:
     >>> _clock(57600.0), _clock(54727.0)
     ('16:00', '15:12:07')
     """
-    hours, rest = divmod(int(np.nan_to_num(seconds)), 3600)
+    hours, rest = divmod(int(seconds), 3600)
     return f"{hours:02}:{rest // 60:02}" + (f":{rest % 60:02}" if rest % 60 else "")

@@ -133,7 +133,7 @@ def _stated(name: str, source: object) -> pd.DataFrame:
     try:
         is_frame = isinstance(source, pd.DataFrame)
         grid = (grid_of(source, f"the table of {name}") if is_frame else read_grid(Path(str(source)))).of_data()  # type: ignore[arg-type]
-        labels, at = [names[-1] for names in grid.labels], grid.dates_at
+        labels, at = grid.levels[-1], grid.dates_at
         days, lines = days_of(grid.columns[at]).days, grid.columns[at].lines
     except DataError as error:
         raise DataError(f"fact {name!r}: {error}") from error

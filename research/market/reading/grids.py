@@ -43,56 +43,48 @@ class Grid:
     """A table as its file holds it.
 
     name      : name of the file.
-    levels    : one or two rows of names, (k,) each.
-    columns   : k columns below them.
+    columns   : k columns, with one or two names above each.
     delimiter : the sign between cells of a text, "" for other files.
     notes     : notes on the file, in sentences.
     """
 
     name: str
-    levels: tuple[tuple[str, ...], ...]
     columns: tuple[Cells, ...]
     delimiter: str = ""
     notes: tuple[str, ...] = ()
 
     @property
-    def labels(self) -> list[tuple[str, ...]]:
-        """k tuples of the names above each column, from the top."""
-        return list(zip(*self.levels, strict=True))
+    def levels(self) -> tuple[tuple[str, ...], ...]:
+        """One or two rows of names, (k,) each."""
+        return tuple(zip(*(cells.names for cells in self.columns), strict=True))
 
     @property
     def dates_at(self) -> int:
         """The column of dates: the first if it begins with one, else by its name, else the only one that has days."""
-        labels = self.labels
-        if _has_dates(self.columns[0]):
+        first = self.columns[0].entry(0)
+        if reads_as_day(first) and not re.fullmatch(r"[0-9.]*", str(first)[:7]):  # a number of a row or of an asset
             return 0
-        named = [k for k, names in enumerate(labels) if any(plain(name) in DATES for name in names)]
-        if named or _begins_with_day(self.columns[0]):
+        named = [k for k, cells in enumerate(self.columns) if not DATES.isdisjoint(map(plain, cells.names))]
+        if named or _has_days(self.columns[0]):
             return next(iter(named), 0)
-        days = [k for k, cells in enumerate(self.columns) if _begins_with_day(cells) and not _is_short(cells)]
+        days = [k for k, cells in enumerate(self.columns) if _has_days(cells, len("20240102"))]
         return days[0] if len(days) == 1 else 0
 
     def of_data(self) -> "Grid":
         """The grid without rows below the last date, such as of averages, and columns that count rows; notes say so."""
-        at, notes = self.dates_at, list(self.notes)
-        kept = len(self.columns[at].lines)
+        at, notes, columns = self.dates_at, list(self.notes), list[Cells]()
         dates = self.columns[at]
+        kept = len(dates.lines)
         while kept > 1 and isinstance(last := dates.entry(kept - 1), str) and _closes(last, self.columns, kept - 1):
             kept -= 1
-            notes.append(
-                f"{self.name}, row {self.columns[at].lines[kept]}: the row {cut(last)!r} has no date: left out."
-            )
-        of_data = [replace(cells, lines=cells.lines[:kept], entries=cells.entries[:kept]) for cells in self.columns]
-        names, columns = self.labels, list(enumerate(of_data))
-        counting = [k for k, cells in columns if k != at and _is_counter(names[k], cells)]
-        notes += [f"{self.name}: the column {cut(of_data[k].label)!r} counts rows: left out." for k in counting]
-        left = [k for k, _ in columns if k not in counting]
-        return replace(
-            self,
-            levels=tuple(tuple(level[k] for k in left) for level in self.levels),
-            columns=tuple(of_data[k] for k in left),
-            notes=tuple(notes),
-        )
+            notes.append(f"{self.name}, row {dates.lines[kept]}: the row {cut(last)!r} has no date: left out.")
+        for k, whole in enumerate(self.columns):
+            cells = replace(whole, lines=whole.lines[:kept], entries=whole.entries[:kept])
+            if k != at and _is_counter(cells):
+                notes.append(f"{self.name}: the column {cut(cells.label)!r} counts rows: left out.")
+            else:
+                columns.append(cells)
+        return replace(self, columns=tuple(columns), notes=tuple(notes))
 
 
 @lru_cache(maxsize=4096)
@@ -143,8 +135,8 @@ def grid_of(frame: pd.DataFrame, name: str) -> Grid:
             f"{name} has one column, and no dates: found {found}. Put the dates in the first column of a file, or make "
             "them the index of a frame, such as frame.set_index('date')."
         )
-    levels = [list(map(_label, map(_cell, frame.columns.get_level_values(k)))) for k in range(frame.columns.nlevels)]
-    columns = [frame.iloc[:, k] for k in range(frame.shape[1])]
+    levels = [[str(_cell(name)) for name in frame.columns.get_level_values(k)] for k in range(frame.columns.nlevels)]
+    columns = (column for _, column in frame.items())
     entries = [one if one.dtype.kind in "iufbM" else one.astype(object).map(_cell).tolist() for one in columns]
     return _grid(name, levels, entries, range(len(frame)))
 
@@ -171,16 +163,16 @@ def _of_text(text: TableText) -> Grid:
     for delimiter in (sign for sign in DELIMITERS if sign in text.text):
         try:
             rows = list(text.rows(delimiter))
-            if has_blanks:
-                rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
         except DataError as error:
             broken = broken or error
             continue
+        if has_blanks:
+            rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
         filled = [(line, cells) for line, cells in rows if any(cells)]
         rows = _below_titles(filled)
-        width = len(_trimmed(rows[0][1])) if rows else 0
-        rows = _with_footers(rows, width)
+        width = _width(rows[0][1]) if rows else 0
         if width > 1:
+            rows = _with_footers(rows, width)
             fits = sum(_fits(cells, width) for _, cells in rows) / len(rows)
             readings.append((fits, len(rows) - len(filled), width, delimiter, rows))
     if not readings:
@@ -193,8 +185,7 @@ def _of_text(text: TableText) -> Grid:
         if not _fits(cells, width):
             what, fix = "another number of cells than the header", f"Give {width}."
             raise DataError(fault(text.name, line, "", what, len(cells), fix))
-    rows = [(line, cells if len(cells) == width else cells[:width]) for line, cells in rows]
-    return _of_rows(text.name, rows, delimiter, text.notes)
+    return _of_rows(text.name, [(line, cells[:width]) for line, cells in rows], delimiter, text.notes)
 
 
 def _of_rows(name: str, rows: Sequence[GridRow], delimiter: str = "", notes: Sequence[str] = ()) -> Grid:
@@ -204,7 +195,7 @@ def _of_rows(name: str, rows: Sequence[GridRow], delimiter: str = "", notes: Seq
         what, fix = "no header above the first date", "Name the columns in a row of their own."
         raise DataError(fault(name, line, "", what, ", ".join(map(str, first)), fix))
     head = next((k for k, (_, cells) in enumerate(rows) if k and not _is_head(cells)), len(rows))
-    levels = [[_label(cell) for cell in cells] for _, cells in rows[:head]]
+    levels = [list(map(str, cells)) for _, cells in rows[:head]]
     if len(levels) > 1:  # of cells that a workbook merged, the first alone has its text
         for k in range(2, len(first)):
             levels[0][k] = levels[0][k] or (levels[0][k - 1] if levels[1][k] and not delimiter else "")
@@ -226,15 +217,17 @@ def _grid(
         what = f"{counted(len(names), 'row')} of names above {counted(len(lines), 'row')} with dates and prices"
         raise DataError(f"{name} has {what}. Give one row of names, and one row with a date and prices at least.")
     names[-1][0] = next((row[0] for row in reversed(levels) if row[0]), "")  # such as Date, below Price and Ticker
-    kept = [k for k, column in enumerate(columns) if any(row[k] for row in names) or not _is_empty(column)]
-    labels = [" ".join(dict.fromkeys(row[k] for row in names if row[k])) or f"number {k + 1}" for k in kept]
-    cells = [Cells(name, label, lines, columns[k]) for label, k in zip(labels, kept, strict=True)]
-    return Grid(name, tuple(tuple(row[k] for k in kept) for row in names), tuple(cells), delimiter, tuple(notes))
+    found = []
+    for k, (of_column, entries) in enumerate(zip(zip(*names, strict=True), columns, strict=True)):
+        if any(of_column) or not _is_empty(entries):
+            label = " ".join(dict.fromkeys(filter(None, of_column))) or f"number {k + 1}"
+            found.append(Cells(name, label, lines, entries, of_column))
+    return Grid(name, tuple(found), delimiter, tuple(notes))
 
 
 def _is_head(cells: Sequence[Any]) -> bool:
     """True for a row without a day that has no number, or begins as the rows of names of yfinance do."""
-    has_numbers = any(map(_is_number, cells)) and _label(cells[0]).casefold() not in NAMES_OF_LEVELS
+    has_numbers = any(map(_is_number, cells)) and str(cells[0]).casefold() not in NAMES_OF_LEVELS
     return not has_numbers and not any(map(reads_as_day, cells))
 
 
@@ -247,9 +240,7 @@ def _below_titles(rows: list[GridRow]) -> list[GridRow]:
 
     Rows that have a date, and rows of names below them, are titles such as of a period.
     """
-    first = next(
-        (k for k, (_, cells) in enumerate(rows) if any(cell not in ("", None) for cell in cells[1:])), len(rows)
-    )
+    first = next((k for k, (_, cells) in enumerate(rows) if any(cell != "" for cell in cells[1:])), len(rows))
     rows = rows[first:]
     dated = [any(map(reads_as_day, cells)) for _, cells in rows[:MOST_TITLES]]
     if any(dated[:1]) and not all(dated):
@@ -267,69 +258,45 @@ def _with_footers(rows: list[GridRow], width: int) -> list[GridRow]:
 
 def _fits(cells: Sequence[str], width: int) -> bool:
     """True for a row that is as wide as the header, but for empty cells behind it."""
-    return len(cells) == width or (len(cells) > width and len(_trimmed(cells)) <= width)
+    return len(cells) == width or _width(cells) <= width < len(cells)
 
 
-def _trimmed(cells: Sequence[str]) -> Sequence[str]:
-    """The cells up to the last that is not empty."""
-    end = len(cells)
-    while end and not cells[end - 1]:
-        end -= 1
-    return cells[:end]
+def _width(cells: Sequence[str]) -> int:
+    """The number of cells up to the last that is not empty."""
+    return max((k for k, cell in enumerate(cells, 1) if cell), default=0)
 
 
 def _cell(value: object) -> object:
     """A cell of a workbook or a frame: its text without blanks around it, its number or date, "" for none."""
     if isinstance(value, str):
         return value.strip()
-    return (
-        "" if value is None or value is pd.NaT or value is pd.NA or value != value else value
-    )  # NaN alone is not itself
-
-
-def _label(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    return "" if value is None or value is pd.NaT or value is pd.NA or value != value else value  # NaN is not itself
 
 
 def _is_empty(column: Any) -> bool:
     return bool(column.isna().all()) if isinstance(column, pd.Series) else not any(cell != "" for cell in column)
 
 
-def _begins_with_day(cells: Cells) -> bool:
-    """True for a column of which the first and the last cell read as days."""
-    count = len(cells.lines)
-    return count > 0 and reads_as_day(cells.entry(0)) and reads_as_day(cells.entry(count - 1))
-
-
-def _is_short(cells: Cells) -> bool:
-    """True for a column that begins with a number of few digits, which is rarely a day."""
-    return len(str(cells.entry(0)).partition(".")[0]) < len("20240102")
-
-
-def _has_dates(cells: Cells) -> bool:
-    """True for a column that begins with a date, which a number of a row or of an asset is not."""
-    first = cells.entry(0) if len(cells.lines) else ""
-    return reads_as_day(first) and not re.fullmatch(r"[0-9.]*", str(first)[:7])
+def _has_days(cells: Cells, fewest: int = 0) -> bool:
+    """True for a column of which the first and the last cell read as days, the first with so many digits at least."""
+    first, last = cells.entry(0), cells.entry(len(cells.lines) - 1)
+    return reads_as_day(first) and reads_as_day(last) and len(str(first).partition(".")[0]) >= fewest
 
 
 def _closes(first: str, columns: Sequence[Cells], row: int) -> bool:
     """True if a row below the dates is none of data: a word in place of its date, or a sentence with nothing beside."""
     if not first or reads_as_day(first):
         return False
-    alone = sum(cells.entry(row) not in ("", None) for cells in columns) == 1
+    alone = sum(cells.entry(row) != "" for cells in columns) == 1
     return alone or (not re.search("[0-9]", first) and bool(re.search(r"[^\W\d_]{2}", first)))
 
 
-def _is_counter(names: Sequence[str], cells: Cells) -> bool:
-    """True for a column without a name, or with one of `COUNTERS`, that counts the rows."""
-    named = [plain(name) for name in names if not UNNAMED.fullmatch(name)]
-    return all(name in COUNTERS for name in named) and _counts(cells)
-
-
-def _counts(cells: Cells) -> bool:
-    """True for whole numbers that rise, or fall, by one a row."""
+def _is_counter(cells: Cells) -> bool:
+    """True for whole numbers that rise, or fall, by one a row, without a name or with one of `COUNTERS`."""
+    if any(plain(name) not in COUNTERS for name in cells.names if not UNNAMED.fullmatch(name)):
+        return False
     try:
-        numbers = pd.to_numeric(pd.Series(cells.entries)).to_numpy(dtype=float)
+        steps = np.diff(pd.to_numeric(pd.Series(cells.entries)).to_numpy(dtype=float))
     except (ValueError, TypeError):
         return False
-    return len(numbers) > 1 and (np.diff(numbers) == 1.0).all() | (np.diff(numbers) == -1.0).all()
+    return len(steps) > 0 and bool((steps == 1.0).all() or (steps == -1.0).all())

@@ -44,31 +44,23 @@ class Origin:
     options: Mapping[str, str]
     read: Mapping[str, str]
 
-    def files(self) -> list[Path]:
-        """The tables, by name. Raises DataError where there is none, and for a folder that cannot be read."""
+    def files(self) -> tuple[list[Path], list[str]]:
+        """The tables, by name, and the names of the other files of a folder.
+
+        Raises : DataError where there is no table, and for a folder that cannot be read.
+        """
         if not self.path.is_dir():
-            return [self.path]
-        files = [file for file in self._visible() if _is_table(file)]
-        if not files:
-            raise DataError(f"{self.path} has no tables. Name a table, or a folder of tables.")
-        return files
-
-    def others(self) -> list[str]:
-        """The names of the files of a folder that are no tables. Raises DataError as `files` does."""
-        return [file.name for file in self._visible() if not _is_table(file)] if self.path.is_dir() else []
-
-    def _visible(self) -> list[Path]:
+            return [self.path], []
         try:
             found = sorted(self.path.iterdir())
         except OSError as error:
             raise DataError(f"{self.path} cannot be read ({error.strerror}). Allow reading it.") from error
-        return [file for file in found if not (file.name.startswith(BESIDE_FILES) or file.is_dir())]
-
-
-def _is_table(file: Path) -> bool:
-    """True if a table would have such a name."""
-    name = file.name.lower()
-    return name.endswith(TABLES) and not name.startswith(PROSE)
+        found = [file for file in found if not (file.name.startswith(BESIDE_FILES) or file.is_dir())]
+        named = {file: file.name.lower() for file in found}
+        tables = [file for file, name in named.items() if name.endswith(TABLES) and not name.startswith(PROSE)]
+        if not tables:
+            raise DataError(f"{self.path} has no tables. Name a table, or a folder of tables.")
+        return tables, [file.name for file in found if file not in tables]
 
 
 class ImportedTable(NamedTuple):
@@ -100,15 +92,15 @@ def import_tables(store: PriceStore, path: Path, moment: np.datetime64, options:
               currency than the store's; ConfigError for closes that are adjusted otherwise than those of the store.
     """
     origin = Origin(path.resolve(), options, {})
-    tables, failed = _read_tables(store, origin.files(), options, moment)
+    files, others = origin.files()
+    tables, failed = _read_tables(store, files, options, moment)
     if failed:
-        raise next(iter(failed.values()))
+        raise failed[0]
     texts = [
         f"{table.understood.text()}\n\n{len(kept):,} rows were new or changed; store {store.name!r} has them."
         for table, kept in zip(tables, _take(store, origin, tables), strict=True)
     ]
-    others = "\n".join(_listed(LEFT_OUT, origin.others()))
-    return [*texts, others] if others else texts
+    return [*texts, "\n".join(_listed(LEFT_OUT, others))] if others else texts
 
 
 def update_tables(
@@ -125,7 +117,7 @@ def update_tables(
             f"{origin.path}, from which store {store.name!r} was imported, is not there. Put it back, or import the "
             f"tables from their new place: `rebalance data import PATH --as {store.name}`."
         )
-    files = origin.files()
+    files, others = origin.files()
     changed = [file for file in files if not (digest := _digest(file)) or digest != origin.read.get(file.name)]
     said = f"{counted(len(changed), 'file')} of {origin.path} ({len(files) - len(changed):,} more as before)"
     if dry_run:
@@ -144,9 +136,9 @@ def update_tables(
             f"{store.name}: {counted(len(rows), 'row')} new or changed, from {said}.",
             *_listed(counted(len(revisions), "number") + " of the past changed", revision_texts(revisions)),
             *_listed("new assets", sorted({*rows["asset_id"]} - before)),
-            *_listed("refused, and nothing of them taken", map(str, failed.values())),
+            *_listed("refused, and nothing of them taken", map(str, failed)),
             *_listed("gone, while their rows stay in the store", gone),
-            *_listed(LEFT_OUT, origin.others()),
+            *_listed(LEFT_OUT, others),
         ]
     ), not failed
 
@@ -166,9 +158,9 @@ def _read_tables(
     options: Mapping[str, str],
     moment: np.datetime64,
     check: Callable[[Path], None] | None = None,
-) -> tuple[list[ImportedTable], dict[str, DataError | ConfigError]]:
+) -> tuple[list[ImportedTable], list[DataError | ConfigError]]:
     """The tables that the store may take, each known a microsecond after the one before, and why it may not others."""
-    tables, failed = list[ImportedTable](), dict[str, DataError | ConfigError]()
+    tables, failed = list[ImportedTable](), list[DataError | ConfigError]()
     before = store.about.get("adjustment", "") if store.parts else None
     for place, file in enumerate(files):
         try:
@@ -177,13 +169,18 @@ def _read_tables(
             digest, understood = _digest(file), understand(file, **options)
             rows = understood.rows(moment + np.timedelta64(place, "us"), store.name)
             stated = understood.adjustment or ""
-            refuse_other_adjustment(stated, stated if before is None else before, file.name, store.name)
+            if before not in (stated, None):
+                raise ConfigError(
+                    f"the closes of {file.name} are {stated or NOT_STATED}, and those of store {store.name!r} are "
+                    f"{before or NOT_STATED}: one series has one adjustment. Import the table under another name, or "
+                    "correct --adjustment."
+                )
             known = _known(store, understood.bars.assets, tables)
-            refuse_other_rows(known, rows, file.name, moment, store.name)
+            _refuse_other_rows(known, rows, file.name, moment, store.name)
             if stated != "raw":
-                refuse_adjusted_since(known, rows, file.name, store.name)
+                _refuse_adjusted_since(known, rows, file.name, store.name)
         except (DataError, ConfigError) as error:
-            failed[file.name] = error
+            failed.append(error)
         else:
             tables.append(ImportedTable(understood, rows, digest))
             before = stated
@@ -226,21 +223,8 @@ def _refuse_cut(file: Path) -> None:
 # -- what a store does not take --------------------------------------------------------------------------------------
 
 
-def refuse_other_adjustment(stated: str, before: str, file: str, store: str) -> None:
-    """Raise ConfigError for a table whose closes are adjusted otherwise than those of the store; "" is not stated."""
-    if stated != before:
-        raise ConfigError(
-            f"the closes of {file} are {stated or NOT_STATED}, and those of store {store!r} are "
-            f"{before or NOT_STATED}: one series has one adjustment. Import the table under another name, or correct "
-            "--adjustment."
-        )
-
-
-def refuse_other_rows(known: pd.DataFrame, rows: pd.DataFrame, file: str, moment: np.datetime64, store: str) -> None:
-    """Raise DataError for a day that lies ahead in UTC, and for an asset in another currency than in the store.
-
-    known : the rows in force of a store of this name.
-    """
+def _refuse_other_rows(known: pd.DataFrame, rows: pd.DataFrame, file: str, moment: np.datetime64, store: str) -> None:
+    """Raise DataError for a day that lies ahead in UTC, and for an asset in another currency than in the store."""
     late = rows[rows["session"].to_numpy() > moment.astype("datetime64[D]")]
     if len(late):
         row = late.iloc[0]
@@ -260,12 +244,10 @@ def refuse_other_rows(known: pd.DataFrame, rows: pd.DataFrame, file: str, moment
         )
 
 
-def refuse_adjusted_since(known: pd.DataFrame, rows: pd.DataFrame, file: str, store: str) -> None:
+def _refuse_adjusted_since(known: pd.DataFrame, rows: pd.DataFrame, file: str, store: str) -> None:
     """Raise ConfigError for adjusted closes that differ from the store's where they first meet, and leave some of them.
 
     A dividend since changes all closes before it by one factor: so only a table of the whole past may have it.
-
-    known : the rows in force of a store of this name.
     """
     both = known.merge(rows, on=["asset_id", "session"], suffixes=("_before", ""))
     first = both.drop_duplicates("asset_id").set_index("asset_id")

@@ -6,8 +6,8 @@ much as the price moves.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import permutations
-from typing import NamedTuple, NoReturn
+from itertools import combinations, permutations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from foundation.errors import DataError
 from foundation.paper.wording import listed, percent
 from research.market.calendars import Days
 from research.market.currency import CURRENCIES
+from research.market.reading.cells import step_of
 
 FEWEST, MOST_ROWS = 20, 750  # rows, below which numbers show nothing; the newest rows that are looked at
 MOST_OF_BARS = 12  # columns of a table that may be bars of one asset, with others beside them
@@ -38,7 +39,7 @@ BOTH_WAYS, AVERAGED = 0.1, 0.65  # share of moves up, and of moves down; correla
 ONE_UNIT = 0.001  # slope from one, within which two columns are in one unit: funds at a constant distance
 MOST_COMPARED, MORE_THAN_ROUNDING = 40, 20.0  # columns of which each is held against the others; zeros that count
 FEWEST_LOOSE = 40  # rows, below which bounds that are not touched show nothing
-LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_loose`
+LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_are_bars`
 TOUCHES = 1e-9  # relative distance at which a bound is touched
 CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logarithms, at most
 BASES = {"numpy.exp(frame)": np.e, "10.0 ** frame": 10.0, "2.0 ** frame": 2.0}
@@ -71,21 +72,22 @@ def bars_among(cells: Array, names: Sequence[str], file: str) -> Bars | None:
     cells  : (T, n) above zero, or NaN.
     Raises : DataError for bars of which the numbers do not tell which column is the close.
     """
-    count = cells.shape[1]
-    if len(cells) < FEWEST or not 3 <= count <= MOST_OF_BARS:
-        return None
     known = cells[~np.isnan(cells).any(axis=1)]
-    if len(known) < FEWEST or not (known > 0.0).all():
+    if not 3 <= cells.shape[1] <= MOST_OF_BARS or len(known) < FEWEST or not (known > 0.0).all():
         return None
-    near = [k for k in range(count) if not _is_wild(np.log(known[:, k]))]
+    near = [k for k in range(cells.shape[1]) if not _is_wild(np.log(known[:, k]))]
+    slack = TOUCHES * known
+    reach = known + slack
     for high, low in permutations(near, 2):
-        inside = [k for k in near if k not in (high, low) and _holds(known[:, low], known[:, k], known[:, high])]
-        for pair in [[a, b] for a in inside for b in inside if a < b] + [[k] for k in inside]:
-            if (sure := _are_bars(known, high, low, pair)) is not None:
-                if not sure:
-                    found = _quoted([names[k] for k in (*pair, high, low)])
-                    raise DataError(UNCLEAR_BARS.format(file, found, names[low], names[high]))
-                return _named(known, Bars(pair[0], high, low, pair[-1]), len(pair), names, file)
+        fits = np.all((known[:, [low]] <= reach) & (known <= known[:, [high]] + slack), axis=0)
+        inside = [k for k in near if fits[k] and k not in (high, low)]
+        for held in (*combinations(inside, 2), *combinations(inside, 1)):
+            if (sure := _are_bars(known, high, low, held)) is None:
+                continue
+            if (close := _close_of(known, held) if sure else None) is None:
+                order = (held[0], high, low, held[1]) if sure else (*held, high, low)
+                raise DataError(UNCLEAR_BARS.format(file, _quoted([names[k] for k in order]), names[low], names[high]))
+            return Bars(next((k for k in held if k != close), -1), high, low, close)
     return None
 
 
@@ -106,11 +108,12 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
     known = {name: ~np.isnan(cells[:, k]) for k, name in enumerate(names)}
     series = {name: cells[known[name], k] for k, name in enumerate(names)}
     series = {name: values for name, values in series.items() if len(values) >= FEWEST and (values > 0.0).all()}
-    rows = min(map(len, series.values()), default=0)
-    if gross := _gross(series, FORGETFUL if rows >= MANY else FORGETFUL_FEW):
+    if gross := _gross(series):
         in_hundredths = np.median(series[gross[0]]) > IN_HUNDREDTHS
         raise DataError(GROSS_RETURNS.format(file, _quoted(gross), "(frame / 100.0)" if in_hundredths else "frame"))
-    _refuse_logarithms(series, file)
+    logarithms, why, mend = _logarithms(series)
+    if logarithms:
+        raise DataError(LOGARITHMS.format(file, _quoted(logarithms), why, mend))
     moves = any(np.ptp(values) for values in series.values())
     for name, values in series.items():
         if why := _counts(values, days[known[name]]) or _other(values, moves):
@@ -119,21 +122,11 @@ def refuse_figures(cells: Array, names: Sequence[str], days: Days, file: str) ->
         _refuse_copies(cells, names, file)
 
 
-def _refuse_figure(file: str, name: str, why: str, names: Sequence[str]) -> NoReturn:
+def _refuse_figure(file: str, name: str, why: str, names: Sequence[str]) -> None:
     """Raise DataError for a column that is no price; a volume is named after another column."""
     other = next((f"{cut(one)} Volume" for one in names if one != name), "")
     mend = f", or name it, as {other!r} names a volume" if other else ""
     raise DataError(f"{file}: the column {cut(name)!r} is no price of an asset: {why}. Remove it{mend}.")
-
-
-def _refuse_logarithms(series: Mapping[str, Array], file: str) -> None:
-    for mend, base in BASES.items():
-        if logarithms := [name for name, values in series.items() if _are_logarithms(values, base)]:
-            why = "powers of one base are whole cents on all rows"
-            raise DataError(LOGARITHMS.format(file, _quoted(logarithms), why, mend))
-    if logarithms := _calm(series):
-        why = "small numbers of many decimals, of which the differences are as large as returns of shares"
-        raise DataError(LOGARITHMS.format(file, _quoted(logarithms), why, next(iter(BASES))))
 
 
 def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
@@ -143,13 +136,10 @@ def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
         values, beside = cells[both, k], cells[both, other]
         if len(values) < FEWEST or beside.min() == beside.max():
             continue
-        why = ""
         if (values[1:] == beside[:-1]).all():
-            why = f"it is {names[other]!r} of the row before"
-        elif _is_affine(values, beside):
-            why = f"it is {names[other]!r} in other units from another zero"
-        if why:
-            _refuse_figure(file, names[k], why, [names[other]])
+            _refuse_figure(file, names[k], f"it is {names[other]!r} of the row before", [names[other]])
+        if _is_affine(values, beside):
+            _refuse_figure(file, names[k], f"it is {names[other]!r} in other units from another zero", [names[other]])
 
 
 def _is_affine(values: Array, beside: Array) -> bool:
@@ -167,9 +157,7 @@ def _is_affine(values: Array, beside: Array) -> bool:
 def is_no_price(values: Array) -> bool:
     """True for a column (R,) that is not above zero, or returns to its mean; of few rows nothing else is known."""
     known = values[~np.isnan(values)]
-    if len(known) < FEWEST or not (known > 0.0).all():
-        return True
-    return _returning(np.log(known)) < RETURNING
+    return len(known) < FEWEST or not (known > 0.0).all() or _returning(np.log(known)) < RETURNING
 
 
 def _quoted(names: Sequence[str]) -> str:
@@ -184,16 +172,14 @@ def _counts(values: Array, days: Days) -> str:
     if not (values == np.round(values)).all():
         return ""
     steps, away = np.diff(values), np.diff(days.astype("int64"))
-    if steps[0] and (steps == steps[0]).all() and values.min() <= 1.0:  # a made price may rise by one a day
-        return "it counts the rows"
-    if steps[0] and len(set(away)) > 1 and (steps * away[0] == steps[0] * away).all():
-        return "it counts the days"
-    if (np.char.replace(days.astype(str), "-", "") == values.astype("int64").astype(str)).all():
-        return "it is the date"
     is_ramp = (steps > 0.0).all() or (steps < 0.0).all()
-    if len(np.unique(values)) == len(values) == np.ptp(values) + 1 and not is_ramp:
-        return "it numbers the rows"
-    return ""
+    found = {
+        "it counts the rows": steps[0] and (steps == steps[0]).all() and values.min() <= 1.0,  # a price may rise by one
+        "it counts the days": steps[0] and len(set(away)) > 1 and (steps * away[0] == steps[0] * away).all(),
+        "it is the date": (np.char.replace(days.astype(str), "-", "") == values.astype("int64").astype(str)).all(),
+        "it numbers the rows": not is_ramp and len(np.unique(values)) == len(values) == np.ptp(values) + 1,
+    }
+    return next((why for why, counts in found.items() if counts), "")
 
 
 def _other(values: Array, others_move: bool) -> str:
@@ -203,29 +189,17 @@ def _other(values: Array, others_move: bool) -> str:
     if not moves.any():
         is_price = PLAIN_PRICES[0] <= values[0] <= PLAIN_PRICES[1]  # as of a share that is halted
         return "" if is_price or not others_move else f"it is {values[0]:g} on all rows"
-    if _is_wild(_calmed(logs)):
+    bound = TICKS_OUT * float(np.quantile(np.abs(moves), 0.9))
+    calmed = np.where(np.abs(moves) > bound, 0.0, moves)  # without those of a wrong tick and back
+    if _is_wild(np.append(0.0, np.cumsum(calmed)) if bound else logs):
         return f"it returns to its mean within days, and moves by {percent(float(np.std(moves)), 0)} a row"
     is_small = (values == np.round(values)).all() and values.max() <= LARGEST_SMALL
     if is_small and (np.abs(moves).max() > JUMPING or _returning(logs) < _least_returning(len(logs))):
         return f"it is a whole number up to {values.max():g}"
-    return "its moves go on from row to row, as those of an average do" if _is_smooth(moves) else ""
-
-
-def _is_smooth(moves: Array) -> bool:
-    """True for the moves of an average: each is like the one before, up and down. What only grows, such as a fund of
-    the money market, is no average.
-    """
-    ups = float(np.mean(moves > 0.0))
-    if min(ups, 1.0 - ups) < BOTH_WAYS:
-        return False
-    return _like_before(moves) > AVERAGED
-
-
-def _calmed(logs: Array) -> Array:
-    """The logarithms without the few moves that are far past the others, such as of a wrong tick and back."""
-    moves = np.diff(logs)
-    bound = TICKS_OUT * float(np.quantile(np.abs(moves), 0.9))
-    return np.append(0.0, np.cumsum(np.where(np.abs(moves) > bound, 0.0, moves))) if bound else logs
+    ups = float(np.mean(moves > 0.0))  # what only grows, such as a fund of the money market, is no average
+    if min(ups, 1.0 - ups) >= BOTH_WAYS and _like_before(moves) > AVERAGED:
+        return "its moves go on from row to row, as those of an average do"
+    return ""
 
 
 def _returning(logs: Array) -> float:
@@ -260,25 +234,39 @@ def _is_wild(logs: Array) -> bool:
     return bool(not has_ticks and np.std(np.diff(logs)) > WILD and _returning(logs) < _least_returning(len(logs)))
 
 
-def _gross(series: Mapping[str, Array], forgetful: float) -> list[str]:
+def _gross(series: Mapping[str, Array]) -> list[str]:
     """The columns of 1 + r, or of 100 (1 + r): round one, and independent of the row before.
 
     In a table of these alone they may be returns of bonds, too.
     """
+    forgetful = FORGETFUL if min(map(len, series.values()), default=0) >= MANY else FORGETFUL_FEW
     of_one = {name: values / (100.0 if np.median(values) > IN_HUNDREDTHS else 1.0) for name, values in series.items()}
-    series = {name: np.clip(values, *np.percentile(values, CLIPPED)) for name, values in of_one.items()}
-    near = {
-        name: float(np.subtract(*np.percentile(values, [84, 16]))) / 2.0  # one deviation of a normal value
-        for name, values in series.items()
-        if abs(float(np.median(values)) - 1.0) < NEAR_ONE and _like_before(values) < forgetful
-    }
-    if (
-        1 < len(near) == len(series)
-        and min(near.values()) > OF_BONDS
-        and all(_step(one) < FINE for one in of_one.values())
-    ):
-        return list(near)
-    return [name for name, strays in near.items() if strays > OF_RETURNS]
+    strays = {}
+    for name, values in of_one.items():
+        calmed = np.clip(values, *np.percentile(values, CLIPPED))
+        if abs(float(np.median(calmed)) - 1.0) < NEAR_ONE and _like_before(calmed) < forgetful:
+            strays[name] = float(np.subtract(*np.percentile(calmed, [84, 16]))) / 2.0  # a deviation of a normal value
+    are_alone = 1 < len(strays) == len(series) and all(_step(values) < FINE for values in of_one.values())
+    least = OF_BONDS if are_alone and min(strays.values()) > OF_BONDS else OF_RETURNS
+    return [name for name, stray in strays.items() if stray > least]
+
+
+def _logarithms(series: Mapping[str, Array]) -> tuple[list[str], str, str]:
+    """The columns that look like logarithms of prices, the reason, and the mend.
+
+    They move as such do where all columns may be such: their differences are as large as returns of shares, of which
+    parts of their level are too small.
+    """
+    for mend, base in BASES.items():
+        if found := [name for name, values in series.items() if _are_logarithms(values, base)]:
+            return found, "powers of one base are whole cents on all rows", mend
+    may_be = all(values.max() < LARGEST_LOG and _step(values) < FINE for values in series.values())
+    found = [name for name, values in series.items() if may_be and _moves_as_logarithm(name, values)]
+    return (
+        found,
+        "small numbers of many decimals, of which the differences are as large as returns of shares",
+        next(iter(BASES)),
+    )
 
 
 def _are_logarithms(values: Array, base: float) -> bool:
@@ -291,94 +279,51 @@ def _are_logarithms(values: Array, base: float) -> bool:
     return bool((rounding < CENTS / 10.0).all() and (np.abs(prices - np.round(prices, 2)) <= rounding).all())
 
 
-def _calm(series: Mapping[str, Array]) -> list[str]:
-    """The columns that move as logarithms of prices do, where all may be such; [] where one cannot be.
-
-    Their differences are as large as returns of shares, of which parts of their level are too small.
-    """
-    if not all(values.max() < LARGEST_LOG and _step(values) < FINE for values in series.values()):
-        return []
-    found = []
-    for name, values in series.items():
-        moves, level = float(np.std(np.diff(values))), float(np.median(values))
-        pair = name.replace("/", "")
-        is_rate = len(pair) == 6 and {pair[:3], pair[3:]} <= CURRENCIES
-        if (
-            not is_rate
-            and LEAST_LOG < level < MOST_LOG
-            and MOVES_OF_SHARES[0] < moves < MOVES_OF_SHARES[1]
-            and moves < CALM * level
-        ):
-            found.append(name)
-    return found
+def _moves_as_logarithm(name: str, values: Array) -> bool:
+    moves, level, pair = float(np.std(np.diff(values))), float(np.median(values)), name.replace("/", "")
+    is_rate = len(pair) == 6 and {pair[:3], pair[3:]} <= CURRENCIES
+    is_calm = MOVES_OF_SHARES[0] < moves < MOVES_OF_SHARES[1] and moves < CALM * level
+    return not is_rate and LEAST_LOG < level < MOST_LOG and is_calm
 
 
 def _step(values: Array) -> float:
-    """The power of ten of which all values are multiples, 0 past twelve decimals."""
-    for decimals in range(13):
-        scaled = values * 10.0**decimals
-        if (np.abs(scaled - np.round(scaled)) <= 1e-9 * np.maximum(np.abs(scaled), 1.0)).all():
-            return float(10.0**-decimals)
-    return 0.0
+    return step_of(values, 12, 1e-9, 1e-9)
 
 
 # -- bars ------------------------------------------------------------------------------------------------------------
 
 
-def _holds(low: Array, values: Array, high: Array) -> bool:
-    slack = TOUCHES * values
-    return bool((low <= values + slack).all() and (values <= high + slack).all())
+def _are_bars(cells: Array, high: int, low: int, held: Sequence[int]) -> bool | None:
+    """True where two columns are the bounds of others, False where they look so without being touched, else None.
 
-
-def _are_bars(cells: Array, high: int, low: int, inside: Sequence[int]) -> bool | None:
-    """True where two columns are the bounds of others, False where they look so without being touched, else None."""
-    top, bottom = cells[:, inside].max(axis=1), cells[:, inside].min(axis=1)
-    gaps = np.log(cells[:, high] / top), np.log(bottom / cells[:, low])
-    if len(inside) == 2 and not _differ_as_prices(cells[:, inside]):
+    Two prices that are held change places, and lie apart by as much as prices move in a day. What a bound is away says
+    little of the next row: funds of one index drift apart. A bound is touched on some rows and not on others, and by
+    each price that it holds; or it comes near, and is as far on one row as it was near on the row before.
+    """
+    inside = cells[:, held]
+    bounds = (
+        (np.log(cells[:, high] / inside.max(axis=1)), inside.argmax(axis=1)),
+        (np.log(inside.min(axis=1) / cells[:, low]), inside.argmin(axis=1)),
+    )
+    if len(held) == 2:
+        apart, moves = np.log(inside[:, 0] / inside[:, 1]), np.diff(np.log(inside[:, 1]))
+        if not (apart.min() < 0.0 < apart.max() and np.var(apart) > APART * np.var(moves)):
+            return None
+    if any(_like_before(gap) >= SMOOTH for gap, _ in bounds):
         return None
-    if _are_touched(cells, gaps, inside):
+    touched = [(gap <= TOUCHES, by) for gap, by in bounds]
+    if all(0.0 < on.mean() <= 0.9 and len(np.unique(by[on])) == len(held) for on, by in touched):
         return True
-    return False if len(inside) == 2 and len(cells) >= FEWEST_LOOSE and all(map(_are_loose, gaps)) else None
+    is_near = all(np.median(gap) > 0.0 and np.min(gap) <= LOOSE * np.median(gap) for gap, _ in bounds)
+    return False if len(held) == 2 and len(cells) >= FEWEST_LOOSE and is_near else None
 
 
-def _differ_as_prices(pair: Array) -> bool:
-    """True where two prices of a row change places, and lie apart by as much as prices move in a day."""
-    apart = np.log(pair[:, 0] / pair[:, 1])
-    moves = np.diff(np.log(pair[:, 1]))
-    return bool(apart.min() < 0.0 < apart.max() and np.var(apart) > APART * np.var(moves))
-
-
-def _are_touched(cells: Array, gaps: tuple[Array, Array], inside: Sequence[int]) -> bool:
-    """True where each bound is touched on some rows and not on others, and by each price that it holds."""
-    for gap, bound in zip(gaps, (np.argmax, np.argmin), strict=True):
-        touched = gap <= TOUCHES
-        if not _is_rough(gap):
-            return False
-        by = bound(cells[:, inside], axis=1)[touched]
-        if not touched.any() or touched.mean() > 0.9 or (len(inside) == 2 and len(np.unique(by)) < 2):
-            return False
-    return True
-
-
-def _are_loose(gap: Array) -> bool:
-    """True where a bound comes near what it holds, and is as far on one row as it was near on the row before."""
-    if not np.median(gap) > 0.0 or np.min(gap) > LOOSE * np.median(gap):
-        return False
-    return _is_rough(gap)
-
-
-def _is_rough(gap: Array) -> bool:
-    """True where a gap says little of the next one: funds of one index drift apart, the bounds of a day do not."""
-    return _like_before(gap) < SMOOTH
-
-
-def _named(cells: Array, bars: Bars, inside: int, names: Sequence[str], file: str) -> Bars:
-    """The bars with the open and the close told apart: an open is nearer to the close of the row before."""
-    if inside == 1:
-        return bars._replace(open=-1)
-    first, second = np.log(cells[:, bars.open]), np.log(cells[:, bars.close])
-    one, other = (float(np.mean(np.abs(b[1:] - a[:-1]))) for a, b in ((second, first), (first, second)))
-    if min(one, other) > 0.8 * max(one, other):
-        found = [names[k] for k in (bars.open, bars.high, bars.low, bars.close)]
-        raise DataError(UNCLEAR_BARS.format(file, _quoted(found), names[bars.low], names[bars.high]))
-    return bars if one < other else bars._replace(open=bars.close, close=bars.open)
+def _close_of(cells: Array, held: Sequence[int]) -> int | None:
+    """The close of an open and a close, None where it is unclear: an open is nearer to the close of the row before."""
+    if len(held) == 1:
+        return held[0]
+    first, second = np.log(cells[:, held]).T
+    as_told, turned = (float(np.mean(np.abs(b[1:] - a[:-1]))) for a, b in ((second, first), (first, second)))
+    if min(as_told, turned) > 0.8 * max(as_told, turned):
+        return None
+    return held[1] if as_told < turned else held[0]

@@ -4,7 +4,6 @@ Whatever a table leaves open is taken in the usual way and said; contradictions 
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from research.market.notes import Note, counted
 from research.market.quality.findings import wrong_prices
 from research.market.quality.report import suspicious
 from research.market.reading.adjusted_closes import ADJUSTMENTS, NO_EVENT, UNSTATED_CLOSES, TableBars, as_quoted
-from research.market.reading.cells import PLAIN_SIGNS, Cells, decimal_of, numbers_of
+from research.market.reading.cells import PLAIN_SIGNS, Cells, decimal_of
 from research.market.reading.days import DATE_ORDERS, ReadDays, days_of
 from research.market.reading.grids import SEPARATOR_NAMES, Grid, read_grid
 from research.market.reading.price_content import bars_among, is_no_price, refuse_figures
@@ -62,27 +61,22 @@ class Understood:
     def rows(self, fetched_at: np.datetime64, source: str) -> pd.DataFrame:
         """(R, ·) rows of the store, known at a moment in UTC.  Raises DataError as `price_rows` does."""
         bars, ids = self.bars, np.array(self.bars.assets, dtype=object)
-        others = {name: values for name, values in bars.numbers.items() if name in NUMBERS and name != "close"}
         return price_rows(
-            ids[bars.asset], bars.days, bars.numbers["close"],
-            currency=bars.currency, source=source, fetched_at=fetched_at, **others,
-        )  # fmt: skip
+            ids[bars.asset], bars.days, **self._numbers, currency=bars.currency, source=source, fetched_at=fetched_at
+        )
 
-    @cached_property
-    def wrong(self) -> tuple[str, ...]:
-        """Sentences on prices that look wrong: a split that is not stated, a spike, a price that stands."""
-        bars = self.bars
-        known = Known(bars.assets, bars.asset, bars.days, {k: v for k, v in bars.numbers.items() if k in NUMBERS})
-        return wrong_prices(suspicious(known), most=WRONG_SHOWN)
+    @property
+    def _numbers(self) -> dict[str, Array]:
+        return {name: self.bars.numbers[name] for name in NUMBERS if name in self.bars.numbers}
 
     def text(self) -> str:
         """The inferences, with the first and the last rows, for a terminal."""
-        bars, count = self.bars, len(self.bars.days)
-        says = {name: (~np.isnan(v) & (v != NO_EVENT.get(name, np.nan))).any() for name, v in bars.numbers.items()}
-        columns = [name for name in NUMBERS if says.get(name)]
+        bars, count, numbers = self.bars, len(self.bars.days), self._numbers
+        wrong = wrong_prices(suspicious(Known(bars.assets, bars.asset, bars.days, numbers)), most=WRONG_SHOWN)
+        columns = [name for name, v in numbers.items() if (~np.isnan(v) & (v != NO_EVENT.get(name, np.nan))).any()]
         shown = sorted({*range(count)[:AT_ENDS], *range(count)[-AT_ENDS:]})
         cells = [
-            [bars.assets[bars.asset[k]], str(bars.days[k]), *(f"{bars.numbers[name][k]:,.10g}" for name in columns),
+            [bars.assets[bars.asset[k]], str(bars.days[k]), *(f"{numbers[name][k]:,.10g}" for name in columns),
              bars.currency[k]]
             for k in shown
         ]  # fmt: skip
@@ -95,7 +89,7 @@ class Understood:
                 "First and last rows as understood:",
                 text_table([["asset_id", "session", *columns, "currency"], *cells], left=2, last_left=True),
                 *(f"Note: {note}" for note in self.notes),
-                *(f"Look at: {sentence}" for sentence in self.wrong),
+                *(f"Look at: {sentence}" for sentence in wrong),
                 *([] if self.adjustment else [f"Note: {UNSTATED_CLOSES.format(bars.file)}"]),
             ]
         )
@@ -129,7 +123,7 @@ def understand(
     if currency is not None and not is_currency(currency):
         raise ConfigError(f"currency is {quoted(currency)}: write a code such as USD, or GBp for pence.")
     table = read_price_table(read_grid(Path(path)), dates=dates, decimal=decimal)
-    bars = one_a_session(table_bars(table, currency))
+    bars = session_bars(table, currency)
     bars, adjustment, notes = as_quoted(bars, adjustment, table.shape.from_yahoo)
     bars.refuse(bars.numbers["close"] <= 0.0, "close", "no price", NO_PRICE)
     codes = sorted(set(bars.currency.tolist()) - {""})
@@ -150,10 +144,9 @@ class PriceTable:
     """A table of prices as it was read.
 
     grid    : the table, without rows and columns that are none of data.
-    shape   : what its columns mean.
+    shape   : what its columns mean, with their numbers.
     days    : the day of each row.
     decimal : the sign before its decimals.
-    numbers : (R,) numbers of each column of the shape, and the sign of their unit; a column of currencies has none.
     notes   : warnings about its file.
     """
 
@@ -161,7 +154,6 @@ class PriceTable:
     shape: PriceShape
     days: ReadDays
     decimal: str
-    numbers: tuple[tuple[Array, str], ...]
     notes: tuple[Note, ...]
 
 
@@ -175,80 +167,75 @@ def read_price_table(grid: Grid, *, dates: str | None = None, decimal: str | Non
     days = days_of(shape.dates, dates)
     numeric = [column.cells for column in shape.columns if column.field != "currency"]
     sign, note = (decimal, "") if decimal else decimal_of(numeric, grid.delimiter)
-    numbers = tuple(
-        (np.empty(0), "") if column.field == "currency" else numbers_of(column.cells, sign, column.field == "volume")
-        for column in shape.columns
-    )
+    shape = replace(shape, columns=tuple(column.read(sign) for column in shape.columns))
     notes = tuple(Note(text, warning=True) for text in (*grid.notes, note) if text)
-    table = PriceTable(grid, shape, days, sign, numbers, notes)
+    table = PriceTable(grid, shape, days, sign, notes)
     table = _prices_alone(table) if shape.is_wide else table
-    if shape.assets is None:  # else the rows are looked at by asset, see `one_a_session`
-        closes = [k for k, column in enumerate(table.shape.columns) if column.field in PRICES]
-        names = [table.shape.columns[k].asset for k in closes]
-        refuse_figures(np.column_stack([table.numbers[k][0] for k in closes]), names, table.days.days, grid.name)
+    if shape.assets is None:  # else the rows are looked at by asset, see `session_bars`
+        closes = [column for column in table.shape.columns if column.field in PRICES]
+        cells, names = np.column_stack([column.numbers for column in closes]), [column.asset for column in closes]
+        refuse_figures(cells, names, days.days, grid.name)
     return table
 
 
 def _prices_alone(table: PriceTable) -> PriceTable:
     """A wide table without columns that are no prices of assets: they are bars of one asset, left out, or refused."""
-    file, columns = table.grid.name, table.shape.columns
+    grid, columns = table.grid, table.shape.columns
     names = [column.asset for column in columns]
-    cells = np.column_stack([values for values, _ in table.numbers])
-    if all(unit == "%" for _, unit in table.numbers):
-        refuse_table(table.grid, "columns of figures in per cent", ", ".join(names), NO_PRICE)
+    if all(column.unit == "%" for column in columns):
+        refuse_table(grid, "columns of figures in per cent", ", ".join(names), NO_PRICE)
+    cells = np.column_stack([column.numbers for column in columns])
     empty: Mask = np.asarray(np.isnan(cells).all(axis=0))
-    kept = [k for k, (_, unit) in enumerate(table.numbers) if unit != "%" and (empty.all() or not empty[k])]
-    bars = bars_among(cells[:, kept], [names[k] for k in kept], file)
+    kept = [k for k, column in enumerate(columns) if column.unit != "%" and (empty.all() or not empty[k])]
+    bars = bars_among(cells[:, kept], [names[k] for k in kept], grid.name)
     if bars is None:
-        places, asset, text = {k: "close" for k in kept}, "", table.shape.text
+        left = [k for k in range(len(columns)) if k not in kept]
+        shape = replace(table.shape, columns=tuple(columns[k] for k in kept))
     else:
-        asset = name_of_one(table.grid, names)
+        asset = name_of_one(grid, names)
         places = {kept[k]: field for field, k in bars._asdict().items() if k >= 0}
-        text = f"bars of one asset, named {asset}, by their numbers: " + ", ".join(
-            f"{cut(names[k])} is {field}" for k, field in places.items()
-        )
-    left = [k for k in range(len(columns)) if k not in places]
-    if bars is not None and any(not is_no_price(cells[:, k]) for k in left):
-        found = ", ".join(names[k] for k in left)
-        refuse_table(table.grid, "columns beside the bars of one asset", found, NAME_BARS)
-    shape = replace(
-        table.shape,
-        text=text,
-        columns=tuple(replace(columns[k], field=places[k], asset=asset or names[k]) for k in sorted(places)),
-        is_wide=bars is None,
-        left=(*table.shape.left, *(names[k] for k in left)),
-    )
-    said = f"{file}: {shape.finding}." if shape.left or bars else ""
-    notes = (*table.notes, *([Note(said, warning=True)] if said else []))
-    return replace(table, shape=shape, numbers=tuple(table.numbers[k] for k in sorted(places)), notes=notes)
+        told = ", ".join(f"{cut(names[k])} is {field}" for k, field in places.items())
+        left = [k for k in range(len(columns)) if k not in places]
+        if any(not is_no_price(cells[:, k]) for k in left):
+            found = ", ".join(names[k] for k in left)
+            refuse_table(grid, "columns beside the bars of one asset", found, NAME_BARS)
+        of_bars = tuple(columns[k]._replace(field=places[k], asset=asset) for k in sorted(places))
+        text = f"bars of one asset, named {asset}, by their numbers: {told}"
+        shape = replace(table.shape, text=text, columns=of_bars, is_wide=False)
+    shape = replace(shape, left=(*shape.left, *(names[k] for k in left)))
+    said = [Note(f"{grid.name}: {shape.finding}.", warning=True)] if shape.left or bars else []
+    return replace(table, shape=shape, notes=(*table.notes, *said))
 
 
 # -- bars ------------------------------------------------------------------------------------------------------------
 
 
-def table_bars(table: PriceTable, currency: str | None) -> TableBars:
-    """The bars of all rows of the file, for each asset."""
+def session_bars(table: PriceTable, currency: str | None = None) -> TableBars:
+    """The bars with a close, in order of asset and session, each once.
+
+    currency : the code that an option states.
+    Raises   : DataError for two codes, two bars of a session, events without a close, and figures that are no prices.
+    """
     shape, days = table.shape, table.days.days
     assets = sorted({column.asset for column in shape.columns})
     size, lines = (len(assets), len(days)), np.asarray(shape.dates.lines, dtype=np.int64)
     codes = np.full(size, currency or "", dtype=object)
     numbers = {column.field: np.full(size, np.nan) for column in shape.columns if column.field != "currency"}
-    for column, (values, unit) in zip(shape.columns, table.numbers, strict=True):
+    for column in shape.columns:
         i = assets.index(column.asset)
         if column.field == "currency":
             codes[i] = _codes(column.cells, currency)
             continue
-        numbers[column.field][i] = values
-        if column.field in PRICES and (code := stated_currency(column, unit, currency)):
+        numbers[column.field][i] = column.numbers
+        if column.field in PRICES and (code := stated_currency(column, currency)):
             codes[i] = np.where(codes[i] == "", code, codes[i])
     asset = np.repeat(np.arange(len(assets)), len(days))
     if shape.assets is not None:
         names, asset = np.unique(_ids(shape.assets), return_inverse=True)
         assets = names.tolist()
     flat = {name: values.ravel() for name, values in numbers.items()}
-    return TableBars(
-        table.grid.name, tuple(assets), asset, np.tile(days, size[0]), np.tile(lines, size[0]), codes.ravel(), flat
-    )
+    all_days, all_lines = np.tile(days, size[0]), np.tile(lines, size[0])
+    return _one_a_session(TableBars(table.grid.name, tuple(assets), asset, all_days, all_lines, codes.ravel(), flat))
 
 
 def _ids(cells: Cells) -> list[str]:
@@ -271,9 +258,9 @@ def _codes(cells: Cells, stated: str | None) -> list[str]:
     return codes
 
 
-def stated_currency(column: PriceColumn, unit: str, stated: str | None) -> str:
+def stated_currency(column: PriceColumn, stated: str | None = None) -> str:
     """The currency that an option, the name of a column or the sign beside its numbers states, "" where none does."""
-    signs = SIGNS.get(unit, (unit,)) if unit not in ("", "%") else ()
+    signs = SIGNS.get(column.unit, (column.unit,)) if column.unit not in ("", "%") else ()
     code = stated or column.currency or (signs[0] if len(signs) == 1 else "")
     for said in ((column.currency,), signs):
         if code and any(said) and code not in said and HUNDREDTHS.get(code, code) not in map(HUNDREDTHS.get, said):
@@ -282,8 +269,7 @@ def stated_currency(column: PriceColumn, unit: str, stated: str | None) -> str:
     return code
 
 
-def one_a_session(bars: TableBars) -> TableBars:
-    """The bars with a close, in order of asset and session, each once."""
+def _one_a_session(bars: TableBars) -> TableBars:
     numbers = dict(bars.numbers)
     if "gain" in numbers:
         numbers["dividend"] = np.nan_to_num(numbers.pop("gain")) + np.nan_to_num(numbers.get("dividend", 0.0))
@@ -294,20 +280,21 @@ def one_a_session(bars: TableBars) -> TableBars:
         numbers[name] = np.where(values == 0.0, NO_EVENT[name], values)  # yfinance writes 0 for no split
         lost = empty & (numbers[name] != NO_EVENT[name])
         bars.having(**numbers).refuse(lost, name, f"no close beside a {name}", "Give the close of that day.")
-    bars = replace(bars, numbers=numbers)
-    bars = bars.take(~empty)
+    bars = replace(bars, numbers=numbers).take(~empty)
     bars = bars.take(np.lexsort((bars.lines, bars.days, bars.asset)))
-    of_same = np.append(False, bars.asset[1:] == bars.asset[:-1])
-    turned = of_same & (bars.currency != np.roll(bars.currency, 1))
-    bars.refuse(turned, price, "another currency than in the session before", "Give one currency to an asset.")
-    again, other = of_same & (bars.days == np.roll(bars.days, 1)), np.zeros(len(bars.days), bool)
-    for values in bars.numbers.values():
-        other |= ~((values == np.roll(values, 1)) | (np.isnan(values) & np.isnan(np.roll(values, 1))))
-    bars.refuse(again & other, price, "a second row, other than the first,", "Keep one of the two.")
     if not len(bars.days):
         raise DataError(f"{bars.file} has no prices. Give one row with a date and a price at least.")
+    before = bars.take(np.arange(len(bars.days)) - 1)
+    of_same = bars.asset == before.asset
+    of_same[0] = False
+    turned = of_same & (bars.currency != before.currency)
+    bars.refuse(turned, price, "another currency than in the session before", "Give one currency to an asset.")
+    both = [(values, before.numbers[name]) for name, values in bars.numbers.items()]
+    same = np.all([(one == other) | (np.isnan(one) & np.isnan(other)) for one, other in both], axis=0)
+    again = of_same & (bars.days == before.days)
+    bars.refuse(again & ~same, price, "a second row, other than the first,", "Keep one of the two.")
     bars = bars.take(~again)
-    for k, rows in enumerate(np.split(np.arange(len(bars.days)), bars.begins[1:])):
-        closes = bars.numbers[price][rows][:, None]
-        refuse_figures(closes, [bars.assets[bars.asset[bars.begins[k]]]], bars.days[rows], bars.file)
+    for rows in np.split(np.arange(len(bars.days)), bars.begins[1:]):
+        closes, name = bars.numbers[price][rows], bars.assets[bars.asset[rows[0]]]
+        refuse_figures(closes[:, None], [name], bars.days[rows], bars.file)
     return bars

@@ -5,15 +5,27 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
+
+import numpy as np
 
 from foundation.arguments import cut
+from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted
 from research.market.currency import CURRENCIES
-from research.market.reading.cells import Cells
-from research.market.reading.column_names import ASSETS, DATES, FIELD_OF, FIGURES, FIGURES_ALONE, LAST_WORDS, WEAK
+from research.market.reading.cells import Cells, numbers_of
+from research.market.reading.column_names import (
+    ASSETS,
+    DATES,
+    FIELD_OF,
+    FIELDS,
+    FIGURES,
+    FIGURES_ALONE,
+    LAST_WORDS,
+    WEAK,
+)
 from research.market.reading.grids import TABLES, Grid, plain
 from research.market.rows import HUNDREDTHS
 
@@ -34,20 +46,30 @@ YAHOO = ("stock splits", "capital gains")  # columns with which yfinance marks i
 STATED_UNIT = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{3}|p|pence)\s*[)\]]")
 
 
-@dataclass(frozen=True, eq=False)
-class PriceColumn:
+class PriceColumn(NamedTuple):
     """The numbers of one field.
 
-    field    : key of `column_names.FIELDS`.
-    asset    : the asset, "" where a column of the table names it.
-    cells    : the numbers.
+    field    : key of `column_names.FIELDS`, "" while it is not known.
+    asset    : the asset, "" where a column of the table names it; its own name while it is not known.
+    cells    : the numbers as they are written.
     currency : code that the name of the column states, or "".
+    numbers  : (R,) the numbers once they are read; a column of currencies has none.
+    unit     : the sign of their unit, or "".
     """
 
     field: str
     asset: str
     cells: Cells
-    currency: str
+    currency: str = ""
+    numbers: Array = np.empty(0)
+    unit: str = ""
+
+    def read(self, decimal: str) -> "PriceColumn":
+        """The column with its numbers.  Raises DataError as `numbers_of` does."""
+        if self.field == "currency":
+            return self
+        numbers, unit = numbers_of(self.cells, decimal, self.field == "volume")
+        return self._replace(numbers=numbers, unit=unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,41 +106,46 @@ def shape_of(grid: Grid) -> PriceShape:
     Raises : DataError for names that are none of an asset, for two columns of one meaning, for a table of fields above
              assets without a close, and for adjusted closes of a name that is not known.
     """
-    labels, at = grid.labels, grid.dates_at
-    others = {k: names for k, names in enumerate(labels) if k != at}
-    if len(grid.levels) == 2:
-        return _levels(grid, others, grid.columns[at])
-    letters = BAR_LETTERS if BAR_LETTERS.keys() - {"v"} <= {name for (name,) in others.values()} else {}
-    stated = {k: _unit(letters.get(name, name)) for k, (name,) in others.items()}
-    fields = {k: FIELD_OF[plain(name)] for k, (name, _) in stated.items() if plain(name) in FIELD_OF}
-    has_price = any(field in PRICES for field, _ in fields.values())
-    assets = next((k for k, (name, _) in stated.items() if plain(name) in ASSETS), None)
-    whole = {plain(name) for name, _ in stated.values()}
-    no_price = {k for k, (name, _) in stated.items() if k not in fields and is_figure(name, whole)}
-    is_bars = len(fields) + len(no_price) == len(others) or len(fields) >= OHLC
+    at = grid.dates_at
+    others = {k: cells for k, cells in enumerate(grid.columns) if k != at}
+    shape = (_levels if len(grid.levels) == 2 else _one_level)(grid, others, grid.columns[at])
+    seen = Counter((column.asset, column.field) for column in shape.columns)
+    for column in shape.columns:
+        if seen[column.asset, column.field] > 1:
+            refuse_table(grid, "two columns of one name or meaning", column.cells.label, "Rename or remove one.")
+    return shape
+
+
+def _one_level(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
+    """A table with one row of names."""
+    letters = BAR_LETTERS if BAR_LETTERS.keys() - {"v"} <= {cells.names[0] for cells in others.values()} else {}
+    columns = {k: _named(letters.get(cells.names[0], cells.names[0]), cells) for k, cells in others.items()}
+    whole = {plain(column.asset) for column in columns.values()}
+    known = {k: column for k, column in columns.items() if column.field}
+    assets = next((k for k, column in columns.items() if plain(column.asset) in ASSETS), None)
+    no_price = {k for k, column in columns.items() if not column.field and is_figure(column.asset, whole)}
+    has_price = any(column.field in PRICES for column in known.values())
+    is_bars = len(known) + len(no_price) == len(columns) or len(known) >= OHLC
     if has_price and (assets is not None or is_bars):
-        return _bars(grid, stated, fields, assets, grid.columns[at])
-    left = tuple(stated[k][0] for k in no_price)
+        return _bars(grid, columns, whole, assets, dates)
+    left = tuple(columns[k].asset for k in no_price)
     _refuse_adjusted(grid, left)
-    stated = {k: of_name for k, of_name in stated.items() if k not in no_price}
-    if columns := _assets_and_fields(grid, stated):
-        shape = PriceShape("an asset and a field in each name", grid.columns[at], tuple(columns), left=left)
-        return _checked(grid, shape)
-    if not stated:
+    closes = [column for k, column in columns.items() if k not in no_price]
+    if parted := _assets_and_fields(grid, closes):
+        return PriceShape("an asset and a field in each name", dates, parted, left=left)
+    if not closes:
         refuse_table(grid, "no column of prices", ", ".join(left), "Give a column of closes for each asset.")
-    for k, (name, _) in stated.items():
-        is_word = plain(name) in WEAK or (k in fields and fields[k][0] in TICKERS_TOO)
-        is_field = k in fields and not (is_word or (_is_symbol(name) and fields[k][0] in EVENTS))
-        if name == labels[at][0] or is_field:
+    for column in closes:
+        is_ticker = column.field in TICKERS_TOO or (column.field in EVENTS and _is_symbol(column.asset))
+        is_field = column.field and not (is_ticker or plain(column.asset) in WEAK)
+        if is_field or (column.asset,) == dates.names:
             what = "a column of dates or of bars beside columns that name assets"
-            refuse_table(grid, what, name, "Remove it, or give a long table, with the asset in a column.")
-    wide = tuple(PriceColumn("close", _id(grid, name), grid.columns[k], code) for k, (name, code) in stated.items())
-    return _checked(
-        grid, PriceShape("a wide table, an asset a column", grid.columns[at], wide, is_wide=True, left=left)
-    )
+            refuse_table(grid, what, column.asset, "Remove it, or give a long table, with the asset in a column.")
+    wide = tuple(column._replace(field="close", asset=_id(grid, column.asset)) for column in closes)
+    return PriceShape("a wide table, an asset a column", dates, wide, is_wide=True, left=left)
 
 
-def is_figure(name: str, beside: Collection[str] = ()) -> bool:
+def is_figure(name: str, beside: Collection[str]) -> bool:
     """True for the name of a column that is no price: a figure of an asset beside it, a figure alone, or per cent.
 
     beside : names of all columns, as `plain` writes them.
@@ -151,33 +178,30 @@ def _is_symbol(name: str) -> bool:
     return name.isupper() and name.isalpha() and len(name) <= LONGEST_SYMBOL
 
 
-def _assets_and_fields(grid: Grid, stated: Mapping[int, tuple[str, str]]) -> list[PriceColumn]:
-    """The columns of names such as ORRA.Close or Close_ORRA, and closes beside ORRA Volume; [] where none is so named.
+def _assets_and_fields(grid: Grid, columns: Sequence[PriceColumn]) -> tuple[PriceColumn, ...]:
+    """The columns of names such as ORRA.Close or Close_ORRA, and closes beside ORRA Volume; () where none is so named.
 
     A name has two parts where its asset has a close, in a column of that name or of these two parts.
     """
+    whole = {column.asset for column in columns}
     for last in (True, False):
-        found = {k: _parts(name, last) for k, (name, _) in stated.items()}
-        whole = {name for name, _ in stated.values()}
-        parts = {k: part for k, part in found.items() if part and not (part[0] in whole and part[1] == "close")}
+        found = [_parts(column.asset, last) for column in columns]
+        parts = [None if part and part[0] in whole and part[1] == "close" else part for part in found]
         of_asset: dict[str, set[str]] = {}
-        for asset, field in parts.values():
-            of_asset.setdefault(asset, set()).add(field)
+        for asset, name in filter(None, parts):
+            of_asset.setdefault(asset, set()).add(name)
         closed = {
             asset
-            for asset, fields in of_asset.items()
-            if (asset in whole and len(fields & {"high", "low"}) != 1)
-            or (asset not in whole and not fields.isdisjoint(PRICES))
+            for asset, names in of_asset.items()
+            if (len(names & {"high", "low"}) != 1 if asset in whole else not names.isdisjoint(PRICES))
         }
-        several = {asset for asset in closed if asset in whole or len(of_asset[asset]) > 1}
-        split = {k: part for k, part in parts.items() if part[0] in closed}
-        if split and (several or len(split) == len(stated)):
-            named = {k: split.get(k, (name, "close")) for k, (name, _) in stated.items()}
-            return [
-                PriceColumn(field, _id(grid, asset), grid.columns[k], stated[k][1])
-                for k, (asset, field) in named.items()
-            ]
-    return []
+        parts = [part if part and part[0] in closed else None for part in parts]
+        if any(asset in whole or len(of_asset[asset]) > 1 for asset in closed) or (closed and all(parts)):
+            return tuple(
+                column._replace(asset=_id(grid, part[0] if part else column.asset), field=part[1] if part else "close")
+                for column, part in zip(columns, parts, strict=True)
+            )
+    return ()
 
 
 def _parts(name: str, field_is_last: bool) -> tuple[str, str] | None:
@@ -186,30 +210,30 @@ def _parts(name: str, field_is_last: bool) -> tuple[str, str] | None:
     for at in places if field_is_last else reversed(places):
         asset, field = (name[:at], name[at + 1 :]) if field_is_last else (name[at + 1 :], name[:at])
         known = FIELD_OF.get(plain(field))
-        if asset.strip() and known and not (known[0] == "close" and plain(field) in WEAK):
-            return asset.strip(), known[0]
+        if asset.strip() and known and not (known == "close" and plain(field) in WEAK):
+            return asset.strip(), known
     return None
 
 
 def _bars(
-    grid: Grid,
-    stated: Mapping[int, tuple[str, str]],
-    fields: Mapping[int, tuple[str, int]],
-    assets: int | None,
-    dates: Cells,
+    grid: Grid, columns: Mapping[int, PriceColumn], whole: set[str], assets: int | None, dates: Cells
 ) -> PriceShape:
-    """A table with a row for an asset and a session, or for a session where the file is of one asset."""
-    best = {field: min(rank for other, rank in fields.values() if other == field) for field, _ in fields.values()}
-    used = [k for k, (field, rank) in fields.items() if best[field] == rank]
-    asset = "" if assets is not None else _id(grid, name_of_one(grid, [stated[k][0] for k in used]))
-    columns = tuple(PriceColumn(fields[k][0], asset, grid.columns[k], stated[k][1]) for k in used)
+    """A table with a row for an asset and a session, or for a session where the file is of one asset.
+
+    whole  : plain names of all columns.
+    assets : the column that names assets, if there is one.
+    """
+    best = {name: next((each for each in names if each in whole), "") for name, names in FIELDS.items()}
+    used = {k: column for k, column in columns.items() if column.field and plain(column.asset) == best[column.field]}
+    asset = "" if assets is not None else _id(grid, name_of_one(grid, [column.asset for column in used.values()]))
     text = f"bars of one asset, named {asset} after the file" if asset else "a long table, an asset and a session a row"
-    left = tuple(name for k, (name, _) in stated.items() if k not in used and k != assets)
-    if "total" not in best:
+    left = tuple(column.asset for k, column in columns.items() if k not in used and k != assets)
+    if not best["total"]:
         _refuse_adjusted(grid, left)
-    from_yahoo = any(plain(name) in YAHOO for name, _ in stated.values())
+    from_yahoo = not whole.isdisjoint(YAHOO)
     rows_of = None if assets is None else grid.columns[assets]
-    return _checked(grid, PriceShape(text, dates, columns, rows_of, from_yahoo, left=left))
+    found = tuple(column._replace(asset=asset) for column in used.values())
+    return PriceShape(text, dates, found, rows_of, from_yahoo, left=left)
 
 
 def _refuse_adjusted(grid: Grid, left: Iterable[str]) -> None:
@@ -226,29 +250,19 @@ def name_of_one(grid: Grid, used: Sequence[str]) -> str:
     return Path(grid.name.removesuffix(".gz")).stem if is_file else (used[0] if len(used) == 1 else grid.name)
 
 
-def _levels(grid: Grid, labels: Mapping[int, tuple[str, ...]], dates: Cells) -> PriceShape:
+def _levels(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
     """A table with fields above assets, or assets above fields, as yfinance writes it."""
-    fit = [sum(plain(names[level]) in FIELD_OF for names in labels.values()) for level in (0, 1)]
+    fit = [sum(plain(cells.names[level]) in FIELD_OF for cells in others.values()) for level in (0, 1)]
     level = int(fit[1] > fit[0])
-    fields = {k: FIELD_OF.get(plain(names[level]), ("", 0))[0] for k, names in labels.items()}
+    fields = {k: FIELD_OF.get(plain(cells.names[level]), "") for k, cells in others.items()}
     columns = tuple(
-        PriceColumn(field, _id(grid, labels[k][1 - level]), grid.columns[k], "") for k, field in fields.items() if field
+        PriceColumn(fields[k], _id(grid, cells.names[1 - level]), cells) for k, cells in others.items() if fields[k]
     )
-    if 0 not in labels and any(column.field in PRICES for column in columns):
-        left = tuple(labels[k][level] for k, field in fields.items() if not field)
-        shape = PriceShape("fields and assets in two rows of names", dates, columns, from_yahoo=True, left=left)
-        return _checked(grid, shape)
-    found = ", ".join(" ".join(names) for names in labels.values())
+    if 0 not in others and any(column.field in PRICES for column in columns):
+        left = tuple(cells.names[level] for k, cells in others.items() if not fields[k])
+        return PriceShape("fields and assets in two rows of names", dates, columns, from_yahoo=True, left=left)
+    found = ", ".join(" ".join(cells.names) for cells in others.values())
     refuse_table(grid, "no dates and closes below two rows of names", found, "Put dates first, and name one Close.")
-
-
-def _checked(grid: Grid, shape: PriceShape) -> PriceShape:
-    """The shape, of which no two columns mean the same."""
-    seen = Counter((column.asset, column.field) for column in shape.columns)
-    for column in shape.columns:
-        if seen[column.asset, column.field] > 1:
-            refuse_table(grid, "two columns of one name or meaning", column.cells.label, "Rename or remove one.")
-    return shape
 
 
 def refuse_table(grid: Grid, what: str, found: object, fix: str) -> NoReturn:
@@ -256,13 +270,14 @@ def refuse_table(grid: Grid, what: str, found: object, fix: str) -> NoReturn:
     raise DataError(f"{grid.name}: {what}: found {quoted(found)}. {fix}")
 
 
-def _unit(label: str) -> tuple[str, str]:
-    """A name without the currency in brackets behind it, and its code, or ""."""
+def _named(label: str, cells: Cells) -> PriceColumn:
+    """A column by its name, which may have a currency in brackets behind it."""
+    name, currency = label, ""
     if match := STATED_UNIT.fullmatch(label):
         code = "GBp" if match[2] in ("p", "pence") else match[2]
         if code in CURRENCIES or code in HUNDREDTHS:
-            return match[1], code
-    return label, ""
+            name, currency = match[1], code
+    return PriceColumn(FIELD_OF.get(plain(name), ""), name, cells, currency)
 
 
 def imported_fault(name: str) -> str:

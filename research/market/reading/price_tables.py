@@ -10,13 +10,7 @@ from foundation.errors import DataError
 from research.market.notes import Note
 from research.market.reading.adjusted_closes import ADJUSTMENTS, as_quoted
 from research.market.reading.grids import Grid
-from research.market.reading.price_import import (
-    PriceTable,
-    one_a_session,
-    read_price_table,
-    stated_currency,
-    table_bars,
-)
+from research.market.reading.price_import import PriceTable, read_price_table, session_bars, stated_currency
 from research.market.reading.price_shapes import PRICES
 from research.market.reading.tables import Table, wide_table
 from research.market.rows import BARS, HUNDREDTHS, PER_UNIT, growth, units_of
@@ -51,7 +45,7 @@ class PriceTables:
     adjustment: str = ""
 
 
-def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
+def price_tables(grid: Grid) -> PriceTables:
     """The tables of a market that a table of prices gives.
 
     A wide table gives prices alone. Closes beside adjusted closes, dividends or splits give quotes, too, as an import
@@ -60,25 +54,15 @@ def price_tables(grid: Grid, fewest: int = 2) -> PriceTables:
     Raises : DataError as `read_price_table`, `as_quoted` and `wide_table`.
     """
     table = read_price_table(grid)
-    columns = table.shape.columns
-    left = not table.shape.is_wide and table.shape.left
-    notes = (
-        *table.notes,
-        *table.days.facts(grid.name),
-        *([Note(f"{grid.name}: {table.shape.finding}.", warning=True)] if left else []),
-    )
-    if table.shape.is_wide:
-        names = tuple(column.asset for column in columns)
-        numbers = [values for values, _ in table.numbers]
-        codes = {
-            column.asset: code
-            for column, (_, unit) in zip(columns, table.numbers, strict=True)
-            if (code := stated_currency(column, unit, None))
-        }
-        numbers = [values * units_of(codes.get(name, "")) for name, values in zip(names, numbers, strict=True)]
-        prices = wide_table(table.shape.dates, table.days, names, numbers, notes, fewest)
-        return PriceTables(prices, currency=_whole(codes), notes=notes)
-    return _of_bars(table, notes, fewest)
+    shape, notes = table.shape, (*table.notes, *table.days.facts(grid.name))
+    if not shape.is_wide:
+        left = [Note(f"{grid.name}: {shape.finding}.", warning=True)] if shape.left else []
+        return _of_bars(table, (*notes, *left))
+    names = tuple(column.asset for column in shape.columns)
+    codes = {column.asset: code for column in shape.columns if (code := stated_currency(column))}
+    numbers = [column.numbers * units_of(codes.get(column.asset, "")) for column in shape.columns]
+    prices = wide_table(shape.dates, table.days, names, numbers, notes, 2)
+    return PriceTables(prices, currency={name: HUNDREDTHS.get(code, code) for name, code in codes.items()}, notes=notes)
 
 
 def prices_alone(tables: PriceTables) -> Table:
@@ -90,33 +74,30 @@ def prices_alone(tables: PriceTables) -> Table:
     return tables.prices
 
 
-def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTables:
+def _of_bars(table: PriceTable, notes: tuple[Note, ...]) -> PriceTables:
     """The tables of a long table, of bars, and of fields above assets."""
-    bars = one_a_session(table_bars(table, None))
-    bars = bars.having(
-        **{name: bars.numbers[name] * units_of(bars.currency) for name in bars.numbers if name in (*PER_UNIT, "total")}
-    )
+    bars = session_bars(table)
+    units = units_of(bars.currency)
+    bars = bars.having(**{name: bars.numbers[name] * units for name in (*PER_UNIT, "total") if name in bars.numbers})
     for name in PRICES:
         if name in bars.numbers:
-            bars.refuse(
-                bars.numbers[name] <= 0.0, name, "impossible price", "A price is above zero: correct the source."
-            )
-    total = bars.numbers.get("total")
+            fix = "A price is above zero: correct the source."
+            bars.refuse(bars.numbers[name] <= 0.0, name, "impossible price", fix)
     quoted, adjustment, more = as_quoted(bars, None, table.shape.from_yahoo)
-    days = np.unique(bars.days)
-    if len(days) < fewest:
-        raise DataError(f"{bars.file} has too few days with prices: found {len(days)}. Give {fewest} at least.")
+    days, total = np.unique(bars.days), bars.numbers.get("total")
+    if len(days) < 2:
+        raise DataError(f"{bars.file} has too few days with prices: found {len(days)}. Give 2 at least.")
 
     def panel(values: Array, source: str) -> Table:
         cells = np.full((len(days), len(bars.assets)), np.nan)
         cells[np.searchsorted(days, bars.days), bars.asset] = values
         return Table(days, bars.assets, cells, f"{bars.file} ({source})")
 
-    codes = {bars.assets[i]: str(bars.currency[k]) for i, k in zip(bars.asset[bars.begins], bars.begins, strict=True)}
+    currency = {bars.assets[i]: bars.currency[k] for i, k in zip(bars.asset[bars.begins], bars.begins, strict=True)}
     found = PriceTables(
-        panel(bars.numbers["total" if total is not None else "close"], "Adj Close" if total is not None else "Close"),
+        panel(bars.numbers["close"], "Close") if total is None else panel(total, "Adj Close"),
         volumes=panel(quoted.numbers["volume"], "Volume") if "volume" in quoted.numbers else None,
-        currency=_whole({asset: code for asset, code in codes.items() if code}),
+        currency={asset: HUNDREDTHS.get(code, str(code)) for asset, code in currency.items() if code},
         notes=(*notes, *more),
     )
     if adjustment not in ("raw", "split"):
@@ -127,10 +108,9 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTa
     if total is not None and "dividend" not in bars.numbers and (numbers["split"] == 1.0).all():
         dividends, found = None, replace(found, notes=notes)  # the adjusted closes have them
     if total is None:
-        parts = [np.split(numbers[name], quoted.begins[1:]) for name in ("close", "split", "dividend")]
-        grown = np.concatenate([np.cumprod(growth(*part)) for part in zip(*parts, strict=True)])
-        first = np.repeat(numbers["close"][quoted.begins], np.diff(np.append(quoted.begins, len(grown))))
-        prices = panel(grown * first, "Close and dividends")
+        parts = (np.split(numbers[name], quoted.begins[1:]) for name in ("close", "split", "dividend"))
+        grown = [part[0][0] * np.cumprod(growth(*part)) for part in zip(*parts, strict=True)]
+        prices = panel(np.concatenate(grown), "Close and dividends")
     return replace(
         found,
         prices=prices,
@@ -140,8 +120,3 @@ def _of_bars(table: PriceTable, notes: tuple[Note, ...], fewest: int) -> PriceTa
         splits=panel(numbers["split"], "Stock Splits") if (numbers["split"] != 1.0).any() else None,
         bars={name: panel(numbers[name], name.capitalize()) for name in BARS[:3] if name in numbers},
     )
-
-
-def _whole(codes: Mapping[str, str]) -> dict[str, str]:
-    """Currencies without hundredths."""
-    return {asset: HUNDREDTHS.get(code, code) for asset, code in codes.items()}

@@ -1,7 +1,7 @@
 """Markets from tables of prices: listings, halts and returns, with notes about the data."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,11 @@ EXTREME = 0.4  # a move of one session past which a reader should look: a split 
 ONE_SERIES = (
     "Returns and quotes are the same closes, {}: where these are adjusted for dividends, nobody could trade at them, "
     "and units of orders are wrong; where they are not, returns leave out dividends."
+)
+MOVED = f"{{}} moved by more than {percent(EXTREME, 0)} on {{}}, most on {{}} ({{}}): {EXTREME_MOVES}."
+DIFFERS = (
+    "{} returned other than its quotes, dividends and splits say on {}, most on {} ({}): look for a dividend or a "
+    "split that is missing, doubled, dated otherwise or not adjusted alike."
 )
 AGREES = 1e-4  # between a return and its quotes, dividends and splits: vendors' adjusted prices are rounded to 5.5e-5
 
@@ -121,21 +126,17 @@ def market_from_file(
     """A market from files of tables: dates in the first column, one column an asset, or as `market_from_frame` says.
 
     path        : file of the prices, of the kinds of `read_grid`.
-    quotes      : file of the same form and dates; it may be `path` itself.
-    volumes     : file of the same form and dates, units a day.
-    dividends   : file of the same form and dates, currency per unit.
-    splits      : file of the same form and dates, units after for one unit before.
-    cash        : as in `market_from_frame`.
-    instruments : (n, ·) table by asset, as in `market_from_frame`.
-    calendar    : as in `market_from_frame`.
-    missing     : as in `market_from_frame`.
+    quotes, volumes, dividends, splits : files of the same form and dates, in the units of `market_from_frame`; quotes
+                  may be `path` itself.
+    cash, instruments, calendar, missing : as in `market_from_frame`.
     currency    : currency of its assets, three capital letters, where the instruments do not say another.
     name        : name of the market in a report; by default the file's name.
     Raises      : as `market_from_frame`.
     """
     if not re.fullmatch("[A-Z]{3}", currency):
         raise ConfigError(f"currency is {currency!r}: write its code of three capital letters, such as EUR.")
-    tables, is_one = price_tables(read_grid(Path(path))), _is_one(path, quotes)
+    tables = price_tables(read_grid(Path(path)))
+    is_one = quotes is not None and Path(path).resolve() == Path(quotes).resolve()
     given = {
         "quotes": None if quotes is None else prices_alone(tables if is_one else price_tables(read_grid(Path(quotes)))),
         "volumes": None if volumes is None else read_table(volumes),
@@ -198,11 +199,6 @@ def _market(tables: PriceTables, given: Mapping[str, Any], options: dict[str, An
     )
 
 
-def _is_one(path: str | Path, quotes: str | Path | None) -> bool:
-    """True if the quotes are those prices of a file from which returns come."""
-    return quotes is not None and Path(path).resolve() == Path(quotes).resolve()
-
-
 def assemble(
     prices: Table,
     *,
@@ -230,25 +226,18 @@ def assemble(
     origin      : where the rows of a store came from, see `MarketData`.
     Raises      : as `market_from_frame`.
     """
-    if volumes is not None:
-        volumes.refuse(volumes.cells < 0.0, "impossible volume", "A volume is zero or above: correct the source.")
+    _refuse(volumes, lambda cells: cells < 0.0, "impossible volume", "A volume is zero or above: correct the source.")
+    of_price = f"A price is {SMALLEST_NUMBER:g} to {LARGEST_NUMBER:g}: correct the source."
     for table in (prices, quotes, *(bars or {}).values()):
-        if table is not None:
-            table.refuse(table.cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
-            fix = f"A price is {SMALLEST_NUMBER:g} to {LARGEST_NUMBER:g}: correct the source."
-            table.refuse((table.cells < SMALLEST_NUMBER) | (table.cells > LARGEST_NUMBER), "impossible price", fix)
+        _refuse(table, lambda cells: cells <= 0.0, "impossible price", "A price is above zero: correct the source.")
+        _refuse(table, lambda cells: (cells < SMALLEST_NUMBER) | (cells > LARGEST_NUMBER), "impossible price", of_price)
     for table in (volumes, dividends, splits):
-        if table is not None:
-            table.refuse(
-                table.cells > LARGEST_NUMBER,
-                "too large a number",
-                f"Give at most {LARGEST_NUMBER:g}: correct the source.",
-            )
-    if dividends is not None:
-        fix = "A dividend is zero or above: correct the source."
-        dividends.refuse(dividends.cells < 0.0, "impossible dividend", fix)
-    if splits is not None:
-        splits.refuse(splits.cells <= 0.0, "impossible split factor", "It is above zero, 1 or empty where none.")
+        fix = f"Give at most {LARGEST_NUMBER:g}: correct the source."
+        _refuse(table, lambda cells: cells > LARGEST_NUMBER, "too large a number", fix)
+    _refuse(
+        dividends, lambda cells: cells < 0.0, "impossible dividend", "A dividend is zero or above: correct the source."
+    )
+    _refuse(splits, lambda cells: cells <= 0.0, "impossible split factor", "It is above zero, 1 or empty where none.")
     lines = _instruments(prices, quotes, instruments, currency)
     exits = exit_rows(lines, prices.days)
     tradable, gaps = _tradable(prices, missing, exits)
@@ -256,7 +245,8 @@ def assemble(
     earned, cash_notes = _cash(cash, prices.days, calendar, currency)
     tables = [table for table in (prices, quotes, volumes, dividends, splits) if table is not None]
     of_files = dict.fromkeys(note for table in tables for note in table.notes)
-    notes = (*notes, *of_files, *cash_notes, *gaps, *_extreme_moves(prices, returns))
+    notes = (*notes, *of_files, *cash_notes, *gaps)
+    notes += tuple(_far_moves(prices.names, prices.days, returns, EXTREME, MOVED, 1))
     if not scheduled:
         notes += _off_schedule(prices, calendar)
     for i in np.flatnonzero(exits < len(returns)).tolist():
@@ -280,7 +270,15 @@ def assemble(
         notes=notes,
         origin=origin or {},
     )
-    return replace(market, notes=(*notes, *differing)) if (differing := _differing(market)) else market
+    if dividends is None and splits is None:
+        return market
+    differing = tuple(_far_moves(market.assets, market.days[1:], _apart(market), AGREES, DIFFERS, 2))
+    return replace(market, notes=(*notes, *differing)) if differing else market
+
+
+def _refuse(table: Table | None, bad: Callable[[Array], Mask], what: str, fix: str) -> None:
+    if table is not None:
+        table.refuse(bad(table.cells), what, fix)
 
 
 def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None, currency: str) -> pd.DataFrame:
@@ -288,8 +286,9 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
     quoted = () if quotes is None else quotes.names
     quotes_of = {name: "quotes: as given" if name in quoted else "no quotes" for name in prices.names}
     adjustment = [f"returns: as given; {quotes_of[name]}" for name in prices.names]
+    neutral = {"adjustment": adjustment, "currency": currency}
     if given is None:
-        return instruments_table(prices.names, adjustment=adjustment, currency=currency)
+        return instruments_table(prices.names, **neutral)
     if sorted(map(str, given.index)) != sorted(prices.names):
         odd = [name for name in (*prices.names, *given.index) if [*given.index, *prices.names].count(name) != 2]
         raise DataError(
@@ -297,7 +296,6 @@ def _instruments(prices: Table, quotes: Table | None, given: pd.DataFrame | None
             f"{', '.join(map(str, given.index))}. Correct {odd[0]!r}."
         )
     rows = given.loc[list(prices.names)]
-    neutral = {"adjustment": adjustment, "currency": currency}
     return instruments_table(prices.names, **(neutral | {c: rows[c].tolist() for c in rows.columns}))
 
 
@@ -321,17 +319,16 @@ def _tradable(prices: Table, missing: Missing, exits: NDArray[np.int64]) -> tupl
     if missing == "error":
         fix = "Correct the source, leave the asset out, or say missing='halt': then it is marked at its last price."
         prices.refuse(gaps, "price missing", fix)
-    return quoted, tuple(_halt(prices, i, gaps[:, i]) for i in np.flatnonzero(gaps.any(axis=0)).tolist())
-
-
-def _halt(prices: Table, i: int, gaps: NDArray[np.bool_]) -> Note:
-    days = prices.days[gaps]
-    end = ", to the end of the data" if gaps[-1] else ""
-    text = (
-        f"{prices.names[i]} has no price on {counted(len(days), 'session')}, {days[0]} to {days[-1]}{end}: taken for a "
-        "halt, marked at the last price."
-    )
-    return Note(text, [prices.names[i]], days[0], days[-1], warning=True)
+    halts = []
+    for i in np.flatnonzero(gaps.any(axis=0)).tolist():
+        days = prices.days[gaps[:, i]]
+        end = ", to the end of the data" if gaps[-1, i] else ""
+        text = (
+            f"{prices.names[i]} has no price on {counted(len(days), 'session')}, {days[0]} to {days[-1]}{end}: taken "
+            "for a halt, marked at the last price."
+        )
+        halts.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
+    return quoted, tuple(halts)
 
 
 def _returns(prices: Array, tradable: Mask, halts: bool) -> Array:
@@ -401,41 +398,27 @@ def _cash(cash: CashSource, days: Days, calendar: str, currency: str) -> tuple[A
     return earned, high_returns_note(earned, days)
 
 
-def _extreme_moves(prices: Table, returns: Array) -> tuple[Note, ...]:
-    """A warning an asset whose price moved past `EXTREME` in one session: shown, never repaired."""
-    notes = []
-    cells = np.flatnonzero((returns > EXTREME) | (returns < -EXTREME))
-    for i in np.unique(cells % returns.shape[1]).tolist():
-        days = prices.days[np.abs(returns[:, i]) > EXTREME]
-        widest = int(np.argmax(np.abs(returns[:, i])))
-        text = (
-            f"{prices.names[i]} moved by more than {percent(EXTREME, 0)} on {counted(len(days), 'session')}, most on "
-            f"{prices.days[widest]} ({percent(returns[widest, i], signed=True)}): {EXTREME_MOVES}."
-        )
-        notes.append(Note(text, [prices.names[i]], days[0], days[-1], warning=True))
-    return tuple(notes)
+def _far_moves(names: Sequence[str], days: Days, moves: Array, most: float, text: str, digits: int) -> Iterator[Note]:
+    """A warning for each of n names that has moves (T, n) past `most`, either way: shown, never repaired.
+
+    days : (T,) of the moves.
+    text : of a note, with places for the name, the count of days, the day of the widest move, and that move.
+    """
+    sizes = np.abs(moves)
+    for i in np.flatnonzero((sizes > most).any(axis=0)).tolist():
+        found, worst = days[sizes[:, i] > most], int(np.argmax(sizes[:, i]))
+        widest = percent(moves[worst, i], digits, signed=True)
+        told = text.format(names[i], counted(len(found), "session"), days[worst], widest)
+        yield Note(told, [names[i]], found[0], found[-1], warning=True)
 
 
-def _differing(market: Market) -> tuple[Note, ...]:
-    """A warning an asset whose returns are not those of its quotes, dividends and splits, where these are given."""
-    if market.dividends is None and market.splits is None:
-        return ()
+def _apart(market: Market) -> Array:
+    """(T - 1, n) returns above those of quotes, dividends and splits, 0 where these are not known."""
     income = 0.0 if market.dividends is None else market.dividends[1:]
     factor = 1.0 if market.splits is None else market.splits[1:]
     traded = market.tradable[1:] & market.tradable[:-1]
     implied = factor * (market.prices[1:] + income) / market.prices[:-1] - 1.0
-    apart = np.where(traded & ~np.isnan(implied), market.returns[1:] - implied, 0.0)
-    notes = []
-    for i in np.flatnonzero((np.abs(apart) > AGREES).any(axis=0)).tolist():
-        days, worst = market.days[1:][np.abs(apart[:, i]) > AGREES], int(np.argmax(np.abs(apart[:, i])))
-        text = (
-            f"{market.assets[i]} returned other than its quotes, dividends and splits say on "
-            f"{counted(len(days), 'session')}, most on {market.days[worst + 1]} "
-            f"({percent(apart[worst, i], 2, signed=True)}): look for a dividend or a split that is missing, doubled, "
-            "dated otherwise or not adjusted alike."
-        )
-        notes.append(Note(text, [market.assets[i]], days[0], days[-1], warning=True))
-    return tuple(notes)
+    return np.where(traded & ~np.isnan(implied), market.returns[1:] - implied, 0.0)
 
 
 def _off_schedule(prices: Table, calendar: str) -> tuple[Note, ...]:

@@ -123,7 +123,7 @@ def _table(grid: Grid, fewest: int) -> Table:
     grid = grid.of_data()
     at = grid.dates_at
     columns = [cells for k, cells in enumerate(grid.columns) if k != at]
-    names = _names([names for k, (names,) in enumerate(grid.labels) if k != at], grid.name)
+    names = _names([cells.names[0] for cells in columns], grid.name)
     days = days_of(grid.columns[at])
     sign, note = decimal_of(columns, grid.delimiter)
     numbers, mistakes = [], list[Finding]()
