@@ -31,6 +31,11 @@ from research.market.rows import HUNDREDTHS
 
 BAR_LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
 IN_PER_CENT = re.compile(r"(?:(?<![0-9])(?<![0-9] )%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
+RATES = re.compile(  # symbols of interest rates: of governments by their years, at FRED, of banks
+    r"(?:US|UST|UK|GB|DE|JP|FR|IT|ES|CH|CA|AU|NZ|CN|EU|SE|NO|KR|IN|BR)[0-9]{1,2}[YM]T?|[0-9]{1,2}Y"
+    r"|TNX|\^(?:TNX|IRX|FVX|TYX)|D?GS[0-9]{1,2}M?O?|D?TB(?:[136]|4WK|1YR?|[136]MS)|T[0-9]{1,2}Y(?:[0-9]{1,2}[YM]|IE)"
+    r"|FEDFUNDS|DFF|EFFR|(?:EURIBOR|LIBOR|SONIA|EONIA|ESTER)\w*"
+)
 CODED = re.compile(r"_|[0-9]")  # in a name that a programme made
 WORDS = re.compile(r"[^\W\d_]{2,}")
 ADJUSTED = re.compile(
@@ -152,7 +157,11 @@ def is_figure(name: str, beside: Collection[str]) -> bool:
 
     >>> [is_figure(name, {"spy"}) for name in ("SPY P/E", "rsi_14", "Change %", "US 3M rate", "RSI", "US Float Rate")]
     [True, True, True, True, False, False]
+    >>> [is_figure(name, {"spy", "dgs2"}) for name in ("US10Y", "DGS10", "^TNX", "GS", "SOFR", "GS10")]
+    [True, True, True, False, False, True]
     """
+    if RATES.fullmatch(name):
+        return not all(RATES.fullmatch(each.upper()) for each in beside)  # alone they are series of their own
     if _is_symbol(name):
         return False
     if IN_PER_CENT.search(name.strip().casefold()):
