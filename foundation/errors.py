@@ -5,7 +5,7 @@ What is wrong is data, too: an error has `findings`, which a service or a page s
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MOST_TOLD = 30  # mistakes of one file
 PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?|[^:\s]+\.[A-Za-z]{2,7}): ")
@@ -69,7 +69,7 @@ class InputError(ValueError):
         told = self.args[0] if self.args else ""
         if isinstance(told, Findings):
             return told.each
-        return (told,) if isinstance(told, Finding) else tuple(map(Finding.of, str(self).splitlines()))
+        return (told if isinstance(told, Finding) else Finding.of(str(self)),)
 
 
 class DataError(InputError):
@@ -85,10 +85,12 @@ class PolicyError(InputError):
 
 
 def all_mistakes(file: str, mistakes: Sequence[Finding | str], after: str = "") -> Findings:
-    """The mistakes of a file as one message.  after : last line of the message."""
+    """The mistakes of a file as one message.  after : last line of the message, with which the last mend ends."""
     each = tuple(Finding.of(one) if isinstance(one, str) else one for one in mistakes)
     told = [f"- {one}" for one in each[:MOST_TOLD]]
     if len(each) > MOST_TOLD:
         told.append(f"- and {len(each) - MOST_TOLD:,} more.")
     lines = [str(each[0])] if len(each) == 1 else [f"{file} has {len(each)} mistakes:", *told]
-    return Findings("\n".join([*lines, *([after] if after else [])]), each)
+    if after:
+        lines, each = [*lines, after], (*each[:-1], replace(each[-1], mend=f"{each[-1].mend} {after}".strip()))
+    return Findings("\n".join(lines), each)

@@ -40,6 +40,7 @@ NOBODY_HOLDS = {
 }  # kinds that nobody holds
 NO_EXCHANGE = ("24/7", "24/5")  # calendars of no exchange
 US_SESSIONS = "XNYS"
+NOT_YET = "It cannot be read yet. "
 NO_CLASS = "is not in the table of instruments, or has no class there."
 OWN_TABLE = "instruments.csv beside the stores of prices (docs/data.md)"
 ONE, HUNDRED = Decimal(1), Decimal(100)
@@ -116,17 +117,18 @@ def write_new(asked: NewFile) -> str:
         if absent := [s for s, one in _instruments(asked).items() if one.asset_id not in kept]:
             notes = (*notes, f"Store {asked.store} has no prices of {', '.join(absent)}: import them into it.")
         else:
-            command = f"report {asked.file}"
-            notes = (*notes, *_on_loading(asked.file))
+            said = on_loading(asked.file)
+            notes = (*notes, *said)
+            command = f"{'check' if said and said[0].startswith(NOT_YET) else 'report'} {asked.file}"
     return "\n".join([*dict.fromkeys(notes), f"Written to {asked.file}.", f"Next: rebalance {command}"])
 
 
-def _on_loading(file: Path) -> tuple[str, ...]:
-    """The sentences on a file and its prices, such as on the age of positions; the error of one that is not read."""
+def on_loading(file: Path) -> tuple[str, ...]:
+    """The sentences on a new file and its prices, such as on the age of positions, or on why it cannot be read yet."""
     try:
-        return load_portfolio(file).notes
+        return load_portfolio(file, trust_code=False).notes
     except ConfigError as error:
-        return (str(error),)
+        return (f"{NOT_YET}{error}",)
 
 
 def new_text(asked: NewFile) -> NewText:

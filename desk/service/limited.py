@@ -110,8 +110,8 @@ def _run(
     try:
         answer = json.dumps({"result": work(*given)}, allow_nan=False)
     except InputError as error:
-        findings = [Finding.of(_in_requests(str(each))) for each in error.findings]
-        answer = json.dumps({"error": _in_requests(str(error)), "findings": [asdict(each) for each in findings]})
+        findings = [{part: _in_requests(text) for part, text in asdict(each).items()} for each in error.findings]
+        answer = json.dumps({"error": _in_requests(str(error)), "findings": findings})
     except MemoryError:
         raise SystemExit(TOO_LARGE) from None
     except Exception as error:  # its traceback would quote in the log what was sent

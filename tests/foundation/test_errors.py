@@ -32,12 +32,12 @@ def test_an_error_has_the_mistakes_of_its_file_apart() -> None:
         "- a.csv, row 4: no day. Give one.",
         "See the guide.",
     ]
-    assert error.findings == (made, Finding("no day", "Give one.", "", "a.csv, row 4"))
+    assert error.findings == (made, Finding("no day", "Give one. See the guide.", "", "a.csv, row 4"))
     many = DataError(all_mistakes("a.csv", [made] * (MOST_TOLD + 2)))
     assert (len(many.findings), str(many).splitlines()[-1]) == (MOST_TOLD + 2, "- and 2 more.")
 
 
-def test_an_error_of_a_text_has_a_finding_for_each_line() -> None:
-    error = ConfigError("a: unknown: found 'x'. Did you mean b?\nc is missing. Add it.")
-    assert error.findings == (Finding("a: unknown", "Did you mean b?", "'x'"), Finding("c is missing", "Add it."))
-    assert DataError().findings == ()
+def test_an_error_of_a_text_has_one_finding() -> None:
+    error = ConfigError("a: unknown: found 'x'. Did you mean b?")
+    assert error.findings == (Finding("a: unknown", "Did you mean b?", "'x'"),)
+    assert DataError().findings == (Finding(""),)

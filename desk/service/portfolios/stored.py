@@ -19,7 +19,7 @@ from desk.service.caller import APPROVALS, Caller, Service
 from desk.service.folders import PORTFOLIOS
 from desk.service.limited import limited
 from desk.service.portfolios.mongodb import read_mongodb
-from desk.service.portfolios.validation import MONGODB, from_positions, read_sent, yaml_of
+from desk.service.portfolios.validation import MONGODB, POSITIONS, from_positions, read_sent, yaml_of
 from desk.service.problems import FieldMistake, Problem, of_finding, refused
 from desk.service.store.tables import PortfolioVersion, Share, StoredPortfolio, now
 from foundation.arguments import shown
@@ -130,7 +130,7 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
 
 
 def from_broker(
-    service: Service, caller: Caller, name: str, positions: str, asked: Mapping[str, Any], look: bool = False
+    service: Service, caller: Caller, name: str, positions: str, asked: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A new portfolio with a broker's positions, made in a limited process as `rebalance new` makes it.
 
@@ -140,13 +140,13 @@ def from_broker(
     if fault := name_fault(name):
         raise refused([FieldMistake("/name", f"no name: it {fault}", name, NAME_FIX)])
     with work_folder() as folder:
-        given = str(folder), name, positions, asked, look
+        given = str(folder), name, positions, asked
         try:
             found: dict[str, Any] = limited(from_positions, *given, home=service.root(caller.tenant))
         except ConfigError as error:
-            if not (told := [each for each in error.findings if each.place]):
+            if not all(each.place.startswith(POSITIONS) for each in error.findings):
                 raise
-            raise refused([of_finding(each, "/positions") for each in told]) from None
+            raise refused([of_finding(each, "/positions") for each in error.findings]) from None
     return found
 
 

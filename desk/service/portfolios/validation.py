@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from desk.commands.new import NewFile, new_text
+from desk.commands.new import NewFile, new_text, on_loading
 from desk.service.problems import IN_JSON, FieldMistake, of_finding, pointer, shown_value
 from foundation.arguments import shown
 from foundation.errors import ConfigError, Finding
@@ -55,24 +55,21 @@ def read_sent(folder: str, text: str, is_yaml: bool) -> dict[str, Any]:
     return {"name": name, "tree": tree}
 
 
-def from_positions(folder: str, name: str, positions: str, asked: dict[str, Any], look: bool = False) -> dict[str, Any]:
+def from_positions(folder: str, name: str, positions: str, asked: dict[str, Any]) -> dict[str, Any]:
     """A new portfolio with a broker's positions, which are written beside it.
 
     folder    : folder in which both are to stand.
     positions : text of the broker's file.
     asked     : further fields of `NewFile`.
-    look      : read the portfolio too, for what is odd about it.
     Returns   : its `text`, `notes` on it, and the rows of `held` and of `cash`.
-    Raises    : ConfigError and DataError as `new_text` does, and `load_portfolio` for a look.
+    Raises    : ConfigError and DataError as `new_text` does.
     """
     os.chdir(folder)
     write_whole(POSITIONS, positions)
     made = new_text(NewFile(file := Path(f"{name}.yaml"), positions=Path(POSITIONS), **asked))
-    notes = dict.fromkeys(made.notes)
-    if look:
-        write_whole(file, made.text)
-        notes |= dict.fromkeys(load_portfolio(file, trust_code=False).notes)
-    rows = asdict(made.positions) if made.positions else {}
+    write_whole(file, made.text)
+    rows = {"held": [], "cash": []} if made.positions is None else asdict(made.positions)
+    notes = dict.fromkeys((*made.notes, *on_loading(file)))
     return {"text": made.text, "notes": [*notes], "held": rows["held"], "cash": rows["cash"]}
 
 

@@ -265,7 +265,7 @@ def import_positions(service: InService, caller: Writer, response: Response, bod
 @router.post("/from-positions/preview")
 def preview_positions(service: InService, caller: Writer, body: PositionsBody) -> PositionsPreview:
     """Give the portfolio that a broker's positions make, and each row as it is read; nothing is stored."""
-    return PositionsPreview(**from_broker(service, caller, body.name, body.positions, body.asked, look=True))
+    return PositionsPreview(**from_broker(service, caller, body.name, body.positions, body.asked))
 
 
 @router.get("/{portfolio}", responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}})

@@ -107,7 +107,7 @@ function tell(form, error) {
   for (const each of error ? error.mistakes : []) {
     const raw = form.dataset.text ? form.elements.namedItem("text") : null; // a whole file, whose places are not fields
     const field = raw ?? form.elements.namedItem(each.field.split("/").pop());
-    const isFile = !raw && form.querySelector(`[data-into="${field?.name}"]`); // its mistakes begin with their rows
+    const isFile = !raw && /, row \d+/.test(each.detail); // a mistake of a file begins with its place
     const text = raw ? sentence(each, each.field) : isFile ? inFile(each) : `It is ${sentence(each)}`;
     if (!(field instanceof HTMLElement) || field.type === "hidden") { others.push(sentence(each, each.field)); continue; }
     const line = Object.assign(document.createElement("p"), { className: "mistake", textContent: text, id: `mistake-${field.name}-${form.querySelectorAll(".mistake").length}` });

@@ -17,8 +17,8 @@ high: high, px high, max, hoch, tageshoch, hochst, haut, plus haut, maximo, mass
   maxima, najwyzszy, hoog, 最高, 最高价, 高値, 고가
 low: low, px low, min, tief, tagestief, tiefst, bas, plus bas, minimo, basso, bajo, baixa,
   minima, najnizszy, laag, 最低, 最低价, 安値, 저가
-close: close, close last, closing price, price close, price, last price, px last, last, latest,
-  nav, schlusskurs, schluss, letzter, zuletzt, kurs, rucknahmepreis, clot, cloture, dernier,
+close: close, close last, close price, closing price, price close, price, last price, px last, last, latest,
+  nav, nav per share, schlusskurs, schluss, letzter, zuletzt, kurs, rucknahmepreis, clot, cloture, dernier,
   cierre, ultimo, chiusura, fechamento, zamkniecie, slotkoers, slot, 收盘, 收盘价, 終値, 종가, settle,
   prc, prccd, trade close, value
 total: adj close, adjusted close, adjclose, close adj, closeadj, adjusted, adj price, adj close
@@ -26,7 +26,8 @@ total: adj close, adjusted close, adjclose, close adj, closeadj, adjusted, adj p
   return index net dvds, 調整後終値, 后复权, 前复权
 volume: volume, vol, px volume, total volume, shares traded, stucke, stuecke, stuck, volumen,
   umsatz stuck, wolumen, volumes, tick volume, tickvol, acvol 1, cshtrd, 成交量, 出来高, 거래량
-dividend: dividends, dividend, dividend amount, divcash, ex dividend, div cash
+dividend: dividends, dividend, dividend amount, divcash, ex dividend, ex dividends, div cash, distribution,
+  distributions, ausschuttung
 gain: capital gains
 split: stock splits, split, splits, split coefficient, splitfactor, split factor, split ratio
 currency: currency, ccy, wahrung, devise
@@ -42,7 +43,7 @@ figure: adj, adjusted, adjustflag, alpha, amount, ask, atr, ausgabepreis, averag
   veranderung, vol, volatility, vwap, weekday, weight, weights, wma, wochentag, year, yield,
   yyyymmdd, zmiana, zscore, 成交额, 振幅, 换手率, 涨跌幅, 涨跌额
 figure alone: line, seq, vwap, sigma, cumfactor, cfacpr, adj, stoch, bb, macd, rsi, sma, ema, ewma, int,
-  cap, bid, ask, eps, spread
+  cap, bid, ask, eps, spread, outstanding
 figure last: rate, yield, bid, ask, vwap
 weak: value, first, last, latest, max, min
 """

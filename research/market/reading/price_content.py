@@ -5,6 +5,7 @@ lowest and the highest hold the others, and are touched by one of them and then 
 much as the price moves.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
 from typing import NamedTuple
@@ -43,6 +44,7 @@ LOOSE, SMOOTH, APART = 0.25, 0.6, 0.05  # of bounds that are not touched, see `_
 TOUCHES = 1e-9  # relative distance at which a bound is touched
 CENTS, FINE = 0.01, 1e-4  # currency: prices are multiples of it; step of logarithms, at most
 BASES = {"numpy.exp(frame)": np.e, "10.0 ** frame": 10.0, "2.0 ** frame": 2.0}
+SUM = re.compile("avg|average|mean|total|sum|durchschnitt|mittelwert|summe", re.IGNORECASE)  # the name of a column
 GROSS_RETURNS = (
     "{0}: the columns {1} look like returns plus one, and not like prices: they lie round one and do not stay where "
     "they move to. Give prices: {2}.cumprod(), below a row of ones that is dated one session before the first."
@@ -130,14 +132,22 @@ def _refuse_figure(file: str, name: str, why: str, names: Sequence[str]) -> None
 
 
 def _refuse_copies(cells: Array, names: Sequence[str], file: str) -> None:
-    """Refuse a column that is another one of the row before, or in other units from another zero."""
+    """Refuse a sum or mean of all others, another one of the row before, or in other units from another zero."""
+    whole = cells[~np.isnan(cells).any(axis=1)]
+    sums = [k for k, name in enumerate(names) if SUM.fullmatch(name.strip())]
+    for k in sums if len(names) > 2 and len(whole) >= FEWEST else ():
+        rest = whole.sum(axis=1) - whole[:, k]
+        for what, made in (("sum", rest), ("mean", rest / (len(names) - 1))):
+            if np.abs(whole[:, k] - made).max() <= _step(whole[:, k]) + 1e-9 * np.abs(made).max():
+                _refuse_figure(file, names[k], f"it is the {what} of the other columns", [])
     for k, other in permutations(range(len(names)), 2):
         both = ~np.isnan(cells[:, [k, other]]).any(axis=1)
         values, beside = cells[both, k], cells[both, other]
         if len(values) < FEWEST or beside.min() == beside.max():
             continue
         if (values[1:] == beside[:-1]).all():
-            _refuse_figure(file, names[k], f"it is {names[other]!r} of the row before", [names[other]])
+            what = f"the column {cut(names[k])!r} is {cut(names[other])!r} of the row before"
+            raise DataError(f"{file}: {what}. Remove the one of the two that is not the close of its own day.")
         if _is_affine(values, beside):
             _refuse_figure(file, names[k], f"it is {names[other]!r} in other units from another zero", [names[other]])
 

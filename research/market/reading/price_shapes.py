@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -14,7 +14,7 @@ from foundation.arrays import Array
 from foundation.errors import DataError
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted
-from research.market.currency import CURRENCIES
+from research.market.currency import CURRENCIES, SIGNS
 from research.market.reading.cells import Cells, numbers_of
 from research.market.reading.column_names import (
     ASSETS,
@@ -26,15 +26,17 @@ from research.market.reading.column_names import (
     LAST_WORDS,
     WEAK,
 )
+from research.market.reading.days import reads_as_day
 from research.market.reading.grids import TABLES, Grid, plain
 from research.market.rows import HUNDREDTHS
 
 BAR_LETTERS = {"o": "open", "h": "high", "l": "low", "c": "close", "v": "volume"}  # of bars of services, all together
 IN_PER_CENT = re.compile(r"(?:(?<![0-9])(?<![0-9] )%|\bpct|\bpercent)\W*$|^\W*(?:%|pct\b)")
 RATES = re.compile(  # symbols of interest rates: of governments by their years, at FRED, of banks
-    r"(?:US|UST|UK|GB|DE|JP|FR|IT|ES|CH|CA|AU|NZ|CN|EU|SE|NO|KR|IN|BR)[0-9]{1,2}[YM]T?|[0-9]{1,2}Y"
-    r"|TNX|\^(?:TNX|IRX|FVX|TYX)|D?GS[0-9]{1,2}M?O?|D?TB(?:[136]|4WK|1YR?|[136]MS)|T[0-9]{1,2}Y(?:[0-9]{1,2}[YM]|IE)"
-    r"|FEDFUNDS|DFF|EFFR|(?:EURIBOR|LIBOR|SONIA|EONIA|ESTER)\w*"
+    r"(?:US|UST|UK|GB|DE|JP|FR|IT|ES|CH|CA|AU|NZ|CN|EU|SE|NO|KR|IN|BR)[0-9]{1,2}YT?|[0-9]{1,2}Y|US[1-9]M"
+    r"|\^(?:TNX|IRX|FVX|TYX)|D?GS[0-9]{1,2}(?:M?O)?|D?TB(?:[136]|4WK|1YR?|[136]MS)|T[0-9]{1,2}Y(?:[0-9]{1,2}[YM]|IE)"
+    r"|FEDFUNDS|EFFR|(?:EURIBOR|LIBOR)[ _-]?[0-9]+[MWD]",
+    re.IGNORECASE,
 )
 CODED = re.compile(r"_|[0-9]")  # in a name that a programme made
 WORDS = re.compile(r"[^\W\d_]{2,}")
@@ -44,11 +46,12 @@ ADJUSTED = re.compile(
 APART = re.compile(r"[ ._:|/-]")  # between an asset and a field in one name
 PRICES = ("close", "total")
 TICKERS_TOO = ("open", "high", "low")  # fields of which a name is a symbol, too: OPEN, HIGH, LOW, MAX, BAS, ALTO
+BESIDE = ("volume", "dividend", "split")  # fields of an asset that has a close, too
 EVENTS = ("split", "dividend", "currency")  # fields of which a name in capitals is a symbol
 LONGEST_SYMBOL = 5  # letters of a symbol that may be a word
 OHLC = 3  # known names from which a table is one of bars, whatever other columns it has
 YAHOO = ("stock splits", "capital gains")  # columns with which yfinance marks its own tables
-STATED_UNIT = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{3}|p|pence)\s*[)\]]")
+STATED_UNIT = re.compile(r"(.+?)\s*[(\[]\s*([A-Za-z]{3}|p|pence|[€£₹])\s*[)\]]")
 
 
 class PriceColumn(NamedTuple):
@@ -113,12 +116,29 @@ def shape_of(grid: Grid) -> PriceShape:
     """
     at = grid.dates_at
     others = {k: cells for k, cells in enumerate(grid.columns) if k != at}
-    shape = (_levels if len(grid.levels) == 2 else _one_level)(grid, others, grid.columns[at])
+    shape = _without_rates((_levels if len(grid.levels) == 2 else _one_level)(grid, others, grid.columns[at]))
     seen = Counter((column.asset, column.field) for column in shape.columns)
+    if lacking := {asset for asset, _ in seen} - {column.asset for column in shape.columns if column.field in PRICES}:
+        refuse_table(
+            grid, "columns of an asset without a close", min(lacking), "Name its close after it, or remove them."
+        )
     for column in shape.columns:
         if seen[column.asset, column.field] > 1:
             refuse_table(grid, "two columns of one name or meaning", column.cells.label, "Rename or remove one.")
     return shape
+
+
+def _without_rates(shape: PriceShape) -> PriceShape:
+    """The shape without the columns of interest rates beside prices; alone they are series of their own.
+
+    >>> [bool(RATES.fullmatch(name)) for name in ("US10Y", "DGS10", "^TNX", "GS10", "GS", "TNX", "SOFR")]
+    [True, True, True, True, False, False, False]
+    """
+    rates = {column.asset for column in shape.columns if RATES.fullmatch(column.asset) and not column.currency}
+    if not rates or rates == {column.asset for column in shape.columns}:
+        return shape
+    prices = tuple(column for column in shape.columns if column.asset not in rates)
+    return replace(shape, columns=prices, left=(*shape.left, *sorted(rates)))
 
 
 def _one_level(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceShape:
@@ -134,6 +154,11 @@ def _one_level(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceSh
     if has_price and (assets is not None or is_bars):
         return _bars(grid, columns, whole, assets, dates)
     left = tuple(columns[k].asset for k in no_price)
+    for column in (columns[k] for k in no_price if plain(columns[k].asset) in DATES):
+        stated = zip(column.cells.entries, dates.entries, strict=True)
+        if any(reads_as_day(one) and str(one) != str(other) for one, other in stated):
+            what, fix = "a second column of other dates", "Give one date for all columns of a row, or a file an asset."
+            refuse_table(grid, what, column.asset, fix)
     _refuse_adjusted(grid, left)
     closes = [column for k, column in columns.items() if k not in no_price]
     if parted := _assets_and_fields(grid, closes):
@@ -143,6 +168,10 @@ def _one_level(grid: Grid, others: Mapping[int, Cells], dates: Cells) -> PriceSh
     for column in closes:
         is_ticker = column.field in TICKERS_TOO or (column.field in EVENTS and _is_symbol(column.asset))
         is_field = column.field and not (is_ticker or plain(column.asset) in WEAK)
+        unknown = [each.asset for each in closes if not each.field]
+        if is_field and column.field in PRICES and unknown:
+            what = f"columns that are not known beside {cut(column.asset)!r}, as of one asset"
+            refuse_table(grid, what, ", ".join(unknown), "Remove them; or name the close after its asset.")
         if is_field or (column.asset,) == dates.names:
             what = "a column of dates or of bars beside columns that name assets"
             refuse_table(grid, what, column.asset, "Remove it, or give a long table, with the asset in a column.")
@@ -157,11 +186,7 @@ def is_figure(name: str, beside: Collection[str]) -> bool:
 
     >>> [is_figure(name, {"spy"}) for name in ("SPY P/E", "rsi_14", "Change %", "US 3M rate", "RSI", "US Float Rate")]
     [True, True, True, True, False, False]
-    >>> [is_figure(name, {"spy", "dgs2"}) for name in ("US10Y", "DGS10", "^TNX", "GS", "SOFR", "GS10")]
-    [True, True, True, False, False, True]
     """
-    if RATES.fullmatch(name):
-        return not all(RATES.fullmatch(each.upper()) for each in beside)  # alone they are series of their own
     if _is_symbol(name):
         return False
     if IN_PER_CENT.search(name.strip().casefold()):
@@ -206,6 +231,7 @@ def _assets_and_fields(grid: Grid, columns: Sequence[PriceColumn]) -> tuple[Pric
         }
         parts = [part if part and part[0] in closed else None for part in parts]
         if any(asset in whole or len(of_asset[asset]) > 1 for asset in closed) or (closed and all(parts)):
+            parts = [one or (of if of and of[1] in BESIDE else None) for one, of in zip(parts, found, strict=True)]
             return tuple(
                 column._replace(asset=_id(grid, part[0] if part else column.asset), field=part[1] if part else "close")
                 for column, part in zip(columns, parts, strict=True)
@@ -283,7 +309,7 @@ def _named(label: str, cells: Cells) -> PriceColumn:
     """A column by its name, which may have a currency in brackets behind it."""
     name, currency = label, ""
     if match := STATED_UNIT.fullmatch(label):
-        code = "GBp" if match[2] in ("p", "pence") else match[2]
+        code = "GBp" if match[2] in ("p", "pence") else SIGNS.get(match[2], (match[2],))[0]
         if code in CURRENCIES or code in HUNDREDTHS:
             name, currency = match[1], code
     return PriceColumn(FIELD_OF.get(plain(name), ""), name, cells, currency)

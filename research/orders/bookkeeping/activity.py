@@ -1,7 +1,7 @@
 """Transactions from a broker's file: fills, busts and corrections of fills, and amounts of cash without an order."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from research.orders.bookkeeping.trade_row import trade_of
 from research.orders.bookkeeping.transaction import NOTHING_STATED, Reading, Source, Transaction
 from research.orders.fills import Fill
 from research.portfolio import Portfolio
-from research.portfolio.holdings.broker_tables import BrokerFile, read_broker_file
+from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, Column, read_broker_file
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.symbols import AssetNames
 
@@ -55,6 +55,7 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
                 row; all in one message.
     """
     file = read_broker_file(path, TRANSACTIONS, reading.columns, portfolio.basis)
+    file = replace(file, tables=tuple(map(_with_amounts, file.tables)))
     reader = _Reader(file, portfolio, reading)
     reader.check_accounts(path.name)
     reader.read()
@@ -62,6 +63,25 @@ def read_activity(path: Path, portfolio: Portfolio, reading: Reading = NOTHING_S
         raise DataError(all_mistakes(path.name, reader.mistakes))
     found = {name: tuple(rows) for name, rows in reader.rows.items()}
     return Activity(**found, notes=tuple(reader.notes), doubts=reader.doubts, rows=reader.places)
+
+
+def _with_amounts(table: BrokerTable) -> BrokerTable:
+    """The table with a column of amounts in place of debits and credits, where it has no other."""
+    parts = [(sign, table.columns[of]) for of, sign in (("debit", "-"), ("credit", "")) if of in table.columns]
+    if "amount" in table.columns or not parts:
+        return table
+    width = len(table.names)
+
+    def amount(cells: Sequence[str]) -> str:
+        stated = ((sign, cell) for sign, column in parts for cell in cells[column.number : column.number + 1])
+        return next((cell if cell[0] in "-(" else sign + cell for sign, cell in stated if cell.strip("0.,")), "")
+
+    rows = tuple(
+        (line, [*cells[:width], *[""] * (width - len(cells)), amount(cells), *cells[width:]])
+        for line, cells in table.rows
+    )
+    column = Column(width, "Amount", parts[0][1].currency)
+    return replace(table, names=(*table.names, "Amount"), columns={**table.columns, "amount": column}, rows=rows)
 
 
 class _Reader:
@@ -88,10 +108,11 @@ class _Reader:
     def all_rows(self) -> Iterator[Transaction]:
         """Every row of every table, but totals."""
         for table in self.file.tables:
-            details = {table.cell(cells, "detail").casefold() for _, cells in table.rows}
-            totals = TOTALS if details & EXECUTIONS else TOTALS - {"order"}
-            for row in table.rows:
-                if table.cell(row[1], "detail").casefold() not in totals:
+            details = [table.cell(cells, "detail").casefold() for _, cells in table.rows]
+            assets = [table.cell(cells, "asset") for _, cells in table.rows]
+            executed = {asset for asset, detail in zip(assets, details, strict=True) if detail in EXECUTIONS}
+            for row, asset, detail in zip(table.rows, assets, details, strict=True):
+                if detail not in TOTALS or (detail == "order" and asset not in executed):
                     yield Transaction(self.source, table, row)
 
     def check_accounts(self, file: str) -> None:
@@ -133,7 +154,7 @@ class _Reader:
             except DataError as error:
                 self.mistakes.append(f"{row.table.source}, row {row.number}: {error}")
         if rounded := self._rounded:
-            told = f"{counted(len(rounded), 'row')} booked at the price that the amount implies, such as {rounded[0]}"
+            told = f"{counted(len(rounded), 'row')} read at the price that the amount implies, such as {rounded[0]}"
             self.notes.append(f"{told}: stated prices are rounded, or a fee may stand in a column that is not read.")
 
     def _take(self, row: Transaction) -> None:
@@ -180,7 +201,7 @@ class _Reader:
         if doubt := doubt or made.doubt:
             self.doubts[fill.key] = doubt
         self.rows["fills"].append(fill)
-        if made.rounded is not None:
+        if made.rounded is not None and not doubt:
             self._rounded.append(f"row {row.number} at {fill.price:.10g} for {made.rounded}")
         for entry in made.entries:
             of_fill = entry.entry_id.removeprefix(made.fill.key)

@@ -30,15 +30,19 @@ RANKED = {
     "action": ("action", "activity_type", "transaction type", "trade_type", "trans code", "transaction", "kind", "art",
                "event"),
     "type": ("type", "transactiontype", "typ"),
-    "units": ("quantity", "qty", "units", "shares", "no. of shares", "number of shares", "quantity transacted",
-              "filled", "executed", "vol", "aantal", "anzahl", "stück"),
-    "price": ("t. price", "tradeprice", "avg price", "average price", "exec price", "execution price", "price",
+    "units": ("filled", "filled qty", "filled quantity", "fill qty", "fill quantity", "executed", "executed qty",
+              "executed quantity", "exec qty", "cum qty", "qty filled", "quantity filled", "quantity", "qty", "units",
+              "shares", "no. of shares", "number of shares", "quantity transacted", "vol", "aantal", "anzahl", "stück"),
+    "price": ("t. price", "tradeprice", "avg price", "average price", "avg fill price", "average fill price",
+              "fill price", "filled price", "avg. price", "exec price", "execution price", "executed price", "price",
               "share price", "price / share", "price per share", "unit price", "price at transaction", "koers", "kurs",
               "quote"),
     "amount": ("net transaction value", "gesamtpreis", "gesamtbetrag", "net_amount", "netcash", "net proceeds",
                "net cash amount", "amount", "total amount", "total", "total (inclusive of fees and/or spread)",
                "totaal", "betrag", "bedrag", "value", "wert", "gross amount", "gross proceeds", "principal amount",
                "proceeds", "subtotal"),
+    "debit": ("debit", "debit amount", "dr", "soll", "belastung", "money out", "paid out"),
+    "credit": ("credit", "credit amount", "cr", "haben", "gutschrift", "money in", "paid in"),
     "amount currency": ("currency (total)", "currency (amount)", "settlement currency"),
     "currency": ("currency", "currencyprimary", "ccy", "currency (price / share)", "price currency",
                  "transaction currency", "währung", "valuta"),
@@ -73,8 +77,8 @@ TRANSACTION_SECTIONS = (
     "Trades", "Deposits & Withdrawals", "Dividends", "Withholding Tax", "Interest", "Fees", "Transaction Fees"
 )  # fmt: skip
 TRANSACTIONS = TableKind(
-    ("moment",), tuple(RANKED)[1:], RANKED, TRANSACTION_SECTIONS, one_of=("price", "amount"), trades=True,
-    money=("price", "amount", *FEE_FIELDS), several=("fees", "taxes", "amount"), word="transactions",
+    ("moment",), tuple(RANKED)[1:], RANKED, TRANSACTION_SECTIONS, one_of=("price", "amount", "debit", "credit"),
+    money=("price", "amount", *FEE_FIELDS), trades=True, several=("fees", "taxes", "amount"), word="transactions",
 )  # fmt: skip
 
 
@@ -95,6 +99,7 @@ EXECUTIONS = frozenset(("execution", "trade"))  # details of a row: one executio
 TOTALS = frozenset(("order", "closedlot", "closed_lot", "symbol_summary", "lot"))  # and what sums or repeats some
 BUY = _any_case(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$")
 SELL = _any_case(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$")
+PER_UNIT = _any_case(r"\b(?:bps?|basis points|per (?:share|unit|contract))\b|%")  # a cost that is no amount of money
 NO_FEE = _any_case(
     r"id|no\.?|number|#|ref\w*|dates?|time|day|year|month|qty|quantity|shares|units|filled|leaves|cum|balance|price|"
     r"limit|stop|rate|kurs|multiplier|ratio|factor|strike|account|isin|cusip|sedol|wkn|percent|weight|position|p/?l|"
@@ -114,12 +119,15 @@ IN_OPTION = _any_case(
     rf"\b{EXPIRY}\s+(?:{STRIKE}\s*(?:c|p|call|put)\b|(?:c|p|call|put)\s+{STRIKE})|^(?:call|put)\b.*\$\d"
 )  # a description with the expiry, the strike and the right of an option
 EXECUTION = _any_case(r"^(?:partial_)?fill$")  # a row is one, whatever became of the rest of its order
-BUST = _any_case(r"\b(?:trade_?bust|tradecancel|cancel\w*|storno)\b|\(ca\.?\)")
+BUST = _any_case(r"\b(?:trade_?bust|busted|bust|tradecancel|cancel\w*|cxl|void\w*|revers(?:al|ed)|storno)\b|\(ca\.?\)")
+WAITING = _any_case(r"\b(?:pending|open|working|queued|corrections?)\b(?<!to open)")  # a side that is not done
 CANCELLED = "Ca"  # among the codes of Interactive Brokers
 OF_CASH_FUND = _any_case(r"\b(?:core account|cash sweep|bank sweep)\b")
 NO_ID = frozenset(("", "0"))  # of the fill that a row corrects
-COMES = _any_case(r"deposit|\bCSD\b|einzahlung|(?<!terug)storting|received")  # words of money that comes
-GOES = _any_case(r"withdraw|\bCSW\b|auszahlung|disbursement|terugstorting")  # and of money that goes
+COMES = _any_case(r"deposit|\bCSD\b|einzahlung|(?<!terug)storting|received")  # words of money that comes, or goes
+GOES = _any_case(r"withdraw|\bCSW\b|auszahlung|disbursement|terugstorting|\bout(?:going|bound)?\b|\bsent\b")
+OWED = _any_case(r"\b(?:margin|debit|overdraft|loan|charged|expense)\b|paid on short|sollzins")  # by the account
+PAID = _any_case(r"\bpaid\b")  # by the account, or to it
 REFUND = _any_case(r"refund|rebate|revers|erstattung|teruggave")  # of a cost that comes back
 WORDS: Mapping[EntryKind, str] = {
     "tax": r"\btax|withh|\bNRA\b|DIVNRA|DIVTW|steuer|belasting",

@@ -317,9 +317,10 @@ def with_clear_items(book: Book, portfolio: Portfolio) -> tuple[Book, tuple[Book
     booked, left = list[BookItem](), {item.name: "a person says what it is" for item in book.open_items}
     fills = [(item, fill) for item in book.open_items if (fill := fill_of_item(item))]
     for item, fill in sorted(fills, key=lambda each: (each[1].moment, each[1].key)):
+        if why := item.why if item.why.startswith(ASKED) else _not_by_hand(seen_by(book, portfolio), fill):
+            left[item.name] = why
+            continue
         try:
-            if why := item.why if item.why.startswith(ASKED) else _not_by_hand(seen_by(book, portfolio), fill):
-                raise DataError(why)
             book = with_item(book, portfolio, item.name)
             booked.append(item)
             del left[item.name]
@@ -343,9 +344,8 @@ def _agrees(entry: CashEntry, known: CashEntry) -> bool:
 def _not_by_hand(seen: Portfolio, fill: Fill) -> str:
     """The reason why a fill may be something else than a trade by hand; "" where it is one."""
     accounts = accounts_of(seen, fill)
-    alike = {
-        (order.account, order.asset, f"{order.side}"): order.order_id for order in (seen.blotter or Blotter()).open
-    }
+    orders = (seen.blotter or Blotter()).open
+    alike: dict[tuple[str, str, str], str] = {(one.account, one.asset, one.side): one.order_id for one in orders}
     if len(accounts) != 1:
         return f"it may be of {' or '.join(accounts)}"
     if fill.order_id:

@@ -390,9 +390,10 @@ class Transaction:
 
     @property
     def is_outflow(self) -> bool:
-        """True if its words say that money goes: a cost that is no refund, or a withdrawal."""
+        """True if its words say that money goes: a cost that is no refund, a withdrawal, or what is owed."""
         kind, text = self.kind
-        return kind == "withdrawal" or (kind in words.COSTS and not words.REFUND.search(text))
+        is_owed = kind in ("interest", "dividend") and words.OWED.search(text) is not None
+        return kind == "withdrawal" or ((kind in words.COSTS or is_owed) and not words.REFUND.search(text))
 
     @property
     def entry(self) -> CashEntry:

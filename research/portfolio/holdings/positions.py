@@ -11,7 +11,7 @@ from foundation.arguments import LARGEST_NUMBER, did_you_mean
 from foundation.errors import DataError, Finding, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
-from research.portfolio.holdings.broker_columns import money_of
+from research.portfolio.holdings.broker_columns import label_of, money_of
 from research.portfolio.holdings.broker_tables import POSITION_TABLES, BrokerFile, BrokerTable, read_broker_file
 from research.portfolio.holdings.held_rows import ROW_ROUNDING, CashLine, HeldRow, Positions
 from research.portfolio.holdings.statement_day import days_in
@@ -30,8 +30,13 @@ CORE = "**"  # with which Fidelity marks the fund that holds an account's cash
 US_DOLLAR = {"US DOLLAR": "USD"}  # of J.P. Morgan
 TOTAL = re.compile(
     r"\W*(?:(?:grand|sub|account|positions?|portfolio)[ -]?)?totals?(?: (?:account |market )?value)?\W*"
-    r"|(?:zwischen)?summe|gesamt(?:wert|summe)?|depot(?:-?gesamt)?wert|totaal"
+    r"|(?:zwischen)?summe|gesamt(?:wert|summe)?|depot(?:-?gesamt)?wert|totaal|all (?:accounts|portfolios)|combined"
 )
+NOT_HELD = re.compile(r"\b(?:orders|closed|realized|watch ?list)\b", re.IGNORECASE)  # in the title of a table
+OF_ORDERS = frozenset(("limitprice", "stopprice", "ordertype", "orderstatus", "timeinforce", "tif"))
+SHORT = frozenset(("short", "short position", "sold short"))  # a cell of a row that is one
+SIDES, SOLD = frozenset(("side", "direction", "l/s", "long/short", "b/s")), frozenset(("s", "sell", "sold"))
+TERMS = re.compile("term|holding", re.IGNORECASE)  # of a lot: how long it is held
 PART = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}")  # the day of a lot, which E*TRADE has for its symbol
 AGREE = 0.02  # by which a value may differ from units times price before a note says so
 
@@ -148,9 +153,18 @@ class _Reader:
 
     def rows(self) -> Iterator[list[_Row]]:
         """The rows of each table; tables that each have a title of their own are of the accounts that these name."""
-        titles = {table.title for table in self.found.tables}
-        of_accounts = len(titles) == len(self.found.tables) > 1 and "" not in titles
-        for table in self.found.tables:
+        others = [
+            table
+            for table in self.found.tables[1:]
+            if NOT_HELD.search(table.title) or not OF_ORDERS.isdisjoint(map(label_of, table.names))
+        ]
+        for table in others:
+            told = f"row {table.header}: a table of what is not held begins here and is ignored"
+            self.notes.append(f"{table.source}, {told}{f', {quoted(table.title)}' if table.title else ''}.")
+        tables = [table for table in self.found.tables if table not in others]
+        titles = {table.title for table in tables}
+        of_accounts = len(titles) == len(tables) > 1 and "" not in titles
+        for table in tables:
             title = table.title if of_accounts else ""
             yield [_Row(table, row, table.cell(row[1], "account") or title) for row in table.rows]
 
@@ -201,6 +215,8 @@ class _Reader:
         if self.symbols.get(symbol) == IGNORE_WORD:
             worth = row.cell("value")
             return f"{symbol} is left aside, as `symbols` says{f', worth {worth}' if worth else ''}"
+        if TOTAL.fullmatch(row.account.casefold()):
+            return f"a total, {quoted(row.account)}"
         if symbol in self.symbols or self._target(row) in self.assets:
             return ""
         if any(TOTAL.fullmatch(word.casefold()) for word in (texts[0], symbol)):
@@ -275,10 +291,13 @@ class _Reader:
         units, value, price = row.numbers
         if units is None:
             raise _Mistake("units", f"no units of {row.symbol}", "Give its units, 0 where none is held.", "")
-        if units < 0.0:
+        stated = ((name, cell.casefold()) for name, cell in row.table.unread(row.row[1]) if not TERMS.search(name))
+        if units < 0.0 or any(cell in SHORT or (label_of(name) in SIDES and cell in SOLD) for name, cell in stated):
             fix = "A portfolio holds no short positions: correct the row, or leave it aside, "
             fix += f"symbols: {{…: {IGNORE_WORD}}}."
-            raise _Mistake("units", f"negative units of {row.symbol}", fix, units)
+            raise _Mistake(
+                "units", f"{'negative units' if units < 0.0 else 'a short position'} of {row.symbol}", fix, units
+            )
         if value is not None and price and not _agree(units * price, value):
             self.notes.append(
                 f"{row.place}: the value of {row.symbol} is {value:,.2f}, and units times price are "

@@ -63,7 +63,25 @@ def test_symbols_that_are_words_of_bars_or_dates_or_numbers_are_assets(write: Ca
     assert understand(write(",LOW,OPEN,DAY,7203", "2020-01-02,1,2,3,4")).bars.assets == ("7203", "DAY", "LOW", "OPEN")
 
 
-@pytest.mark.parametrize("name", ["Volume", "Dividends", "Adj Close"])
+def test_columns_beside_a_close_that_are_not_known_are_told_and_the_close_is_not(write: Callable[..., Path]) -> None:
+    with pytest.raises(DataError, match=r"beside 'NAV', as of one asset: found 'AUM'\. Remove them; or name the close"):
+        understand(write("Date,NAV,AUM", "2020-01-02,10,900", "2020-01-03,11,901"))
+
+
+@pytest.mark.parametrize("header", ["Date,ORRA,Date,TESK", "Date,ORRA,Day,TESK"])
+def test_a_second_column_of_other_dates_is_refused(write: Callable[..., Path], header: str) -> None:
+    rows = "2020-01-02,10,2020-01-02,20", "2020-01-03,11,2020-01-06,21"
+    with pytest.raises(DataError, match=r"a second column of other dates: found 'Da(te|y)'\. Give one date for all"):
+        understand(write(header, *rows))
+    assert understand(write(header, *(row.replace("06", "03") for row in rows))).bars.assets == ("ORRA", "TESK")
+
+
+def test_a_volume_without_a_close_is_refused(write: Callable[..., Path]) -> None:
+    with pytest.raises(DataError, match=r"columns of an asset without a close: found 'TESK'"):
+        understand(write("Date,ORRA.Close,ORRA.Volume,TESK.Volume", "2020-01-02,10,900,800", "2020-01-03,11,901,800"))
+
+
+@pytest.mark.parametrize("name", ["Volume", "Dividends"])
 def test_a_column_of_bars_or_dates_beside_assets_is_refused(write: Callable[..., Path], name: str) -> None:
     with pytest.raises(DataError, match=f"beside columns that name assets: found '{name}'"):
         understand(write(f"Date,SPY,QQQ,{name}", "2020-01-02,1,2,3"))

@@ -346,6 +346,86 @@ def test_a_row_whose_numbers_do_not_fit_is_listed_with_the_column_that_may_be_a_
     assert trades(read(tmp_path, head.format("Handling") + row, portfolio, said))[0][-1] == {"fees": "4.95"}
 
 
+CASH = "Trade ID,Date,Type,Symbol,Amount\n"
+
+
+@pytest.mark.parametrize(("words", "amount"), [
+    ("Margin Interest", -5), ("Interest Charged", -5), ("Overdraft Interest", -5), ("Credit Interest", 5),
+    ("Wire Out", -5), ("Transfer Out", -5), ("Wire In", 5), ("Dividend Paid on Short", -5), ("Fee Rebate", 5),
+])  # fmt: skip
+def test_unsigned_money_goes_or_comes_by_its_words(
+    tmp_path: Path, portfolio: Portfolio, words: str, amount: int
+) -> None:
+    found = read(tmp_path, f"{CASH}N1,2022-12-30,{words},,5\n", portfolio)
+    assert [entry.amount for entry in (*found.entries, *found.proposals)] == [amount]
+    assert found.doubts == {}
+
+
+def test_interest_that_may_have_come_or_gone_is_listed(tmp_path: Path, portfolio: Portfolio) -> None:
+    found = read(tmp_path, f"{CASH}N1,2022-12-30,Interest Paid,,5\n", portfolio)
+    assert "may have come or gone" in found.doubts[":N1"]
+
+
+TRADE = "Trade ID,Date,Symbol,Side,Quantity,"
+
+
+@pytest.mark.parametrize(("header", "row"), [
+    ("Filled,Price,Commission", "200,100,149.00,5"),
+    ("Filled Qty,Price,Avg Fill Price,Commission", "200,100,150.00,149.00,5"),
+    ("Price,Execution Price,Filled Quantity,Commission", "200,150.00,149.00,100,5"),
+])  # fmt: skip
+def test_what_was_filled_goes_before_what_was_ordered(
+    tmp_path: Path, portfolio: Portfolio, header: str, row: str
+) -> None:
+    (fill,) = read(tmp_path, f"{TRADE}{header}\nT1,2022-12-30,SPY,Buy,{row}\n", portfolio).fills
+    assert (fill.quantity, fill.price, sum(fill.fees.values())) == (100, 149, 5)
+
+
+@pytest.mark.parametrize(("header", "row", "said"), [
+    ("Price,Booked Amount", "100,149.00,-14903.00", "may be the amount: where it is, say so: --columns amount='Booked"),
+    ("Price,Commission (bps)", "100,149.00,5", "a cost that is no amount of money"),
+    ("Price,Commission %", "100,149.00,0.05", "a cost that is no amount of money"),
+])  # fmt: skip
+def test_a_trade_beside_an_amount_or_a_rate_of_cost_is_listed(
+    tmp_path: Path, portfolio: Portfolio, header: str, row: str, said: str
+) -> None:
+    found = read(tmp_path, f"{TRADE}{header}\nT1,2022-12-30,SPY,Buy,{row}\n", portfolio)
+    assert said in found.doubts[":T1"]
+
+
+@pytest.mark.parametrize("side", ["Pending Buy", "Buy Pending", "Open Sell Order", "Buy Correction"])
+def test_a_side_that_is_not_done_is_listed(tmp_path: Path, portfolio: Portfolio, side: str) -> None:
+    found = read(tmp_path, f"{TRADE}Price\nT1,2022-12-30,SPY,{side},100,149.00\n", portfolio)
+    assert "book it by its name only where it was done" in found.doubts[":T1"]
+
+
+@pytest.mark.parametrize("side", ["Buy Reversal", "Buy - Busted", "Void Buy", "Cxl Buy"])
+def test_a_side_that_was_undone_is_no_fill(tmp_path: Path, portfolio: Portfolio, side: str) -> None:
+    found = read(tmp_path, f"{TRADE}Price\nT1,2022-12-30,SPY,{side},100,149.00\n", portfolio)
+    assert (found.fills, len(found.corrections)) == ((), 1)
+
+
+def test_debits_and_credits_are_amounts(tmp_path: Path, portfolio: Portfolio) -> None:
+    text = "Trade ID,Date,Type,Symbol,Shares,Price,Fee,Debit,Credit\n"
+    text += "R1,2022-12-30,Buy,SPY,100,149.00,5.00,14905.00,\nR2,2022-12-30,Sell,AGG,50,116.50,5.00,,5820.00\n"
+    text += "R3,2022-12-30,Interest,,,,,,1.11\nR4,2022-12-30,Fee,,,,,12.00,\nR5,2022-12-30,Deposit,,,,,0.00,5000.00\n"
+    found = read(tmp_path, text, portfolio)
+    assert [sum(fill.fees.values()) for fill in found.fills] == [5, 5]
+    assert [entry.amount for entry in found.entries] == [Decimal("1.11"), -12, 5_000]
+    assert found.doubts == {}
+
+
+def test_an_order_without_executions_of_its_asset_is_a_fill(tmp_path: Path, portfolio: Portfolio) -> None:
+    text = (
+        "Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm/Fee\n"
+    )
+    for row in ("Order,SPY,100,149,-14900,-1.5", "Trade,SPY,100,149,-14900,-1.5", "Order,AGG,200,116.5,-23300,-1"):
+        kind, symbol, units, price, proceeds, fee = row.split(",")
+        text += f'Trades,Data,{kind},Stocks,USD,{symbol},"2022-12-30, 10:05:01",{units},{price},{proceeds},{fee}\n'
+    found = read(tmp_path, text, portfolio)
+    assert [(fill.asset, fill.quantity) for fill in found.fills] == [("SPY", 100), ("AGG", 200)]
+
+
 def test_a_split_is_left_aside_and_cash_of_an_unknown_kind_is_proposed(tmp_path: Path, portfolio: Portfolio) -> None:
     rows = (
         "id,Date,Action,Symbol,Quantity,Price,Amount\n1,2023-01-03,Stock Split,SPY,10,,\n2,2023-01-03,Journal,,,,12\n"

@@ -53,6 +53,29 @@ def test_a_row_of_two_assets_is_told_with_its_place(tmp_path: Path) -> None:
         reading(tmp_path, "Symbol,ISIN,Quantity\nSPY,US78462F1030,3\nBRKB,US78462F1030,4\nCash,,5\n")
 
 
+@pytest.mark.parametrize(("column", "cell"), [
+    ("Side", "Short"), ("Long/Short", "Short"), ("L/S", "S"), ("Direction", "SELL"), ("Account Type", "Short"),
+])  # fmt: skip
+def test_a_short_position_in_words_is_refused_and_the_term_of_a_lot_is_none(
+    tmp_path: Path, column: str, cell: str
+) -> None:
+    with pytest.raises(DataError, match=r"^positions\.csv, row 3, column 'Quantity': a short position of BRK B"):
+        reading(tmp_path, f"Symbol,{column},Quantity\nSPY,Long,3\nBRK B,{cell},4\nCash,,5\n")
+    assert reading(tmp_path, "Symbol,Term,Quantity\nSPY,Short,3\nCash,,5\n").units == {"SPY": 3.0}
+
+
+def test_totals_of_accounts_and_tables_of_orders_and_closed_positions_are_not_held(tmp_path: Path) -> None:
+    rows = "Account,Symbol,Quantity\nU1,SPY,1\nU2,SPY,2\nAll accounts,SPY,3\nU1,Cash,5\n"
+    got = reading(tmp_path, rows)
+    assert (got.units, got.balances) == ({"SPY": 3.0}, {"USD": 5.0})
+    held = "Symbol,Quantity\nSPY,3\nCash,5\n\n"
+    for more in ("Open orders\nSymbol,Quantity,Side\nSPY,300,Buy\n", "Symbol,Quantity,Limit Price\nSPY,300,150\n",
+                 "Closed positions\nSymbol,Quantity\nSPY,300\n"):  # fmt: skip
+        got = reading(tmp_path, held + more)
+        assert (got.units, got.balances) == ({"SPY": 3.0}, {"USD": 5.0})
+        assert any("a table of what is not held begins here and is ignored" in note for note in got.notes)
+
+
 def test_subtotals_of_classes_are_left_out_and_said_and_other_rows_without_a_symbol_are_not(tmp_path: Path) -> None:
     head, rows = "Name,Symbol,Shares,Market Value\n", ("Fund A,SPY,3,900.00\n", "Share D,BRK-B,4,600.50\n")
     above, below = "Equity,,,1500.50\n", "All shares,,,1500.50\n"
