@@ -12,7 +12,7 @@ PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?|[^:\s]
 
 
 @dataclass(frozen=True)
-class Finding:
+class InputFault:
     """What is wrong in an input; as text, a sentence of all parts.
 
     meaning : what is wrong.
@@ -27,11 +27,11 @@ class Finding:
     place: str = ""
 
     @classmethod
-    def of(cls, text: str) -> "Finding":
+    def of(cls, text: str) -> "InputFault":
         """The parts of a message, which together are its text again; else the text as one part.
 
-        >>> Finding.of("a.csv, row 5: the price is no number: found 'x'. Write a plain number.")
-        Finding(meaning='the price is no number', mend='Write a plain number.', value="'x'", place='a.csv, row 5')
+        >>> InputFault.of("a.csv, row 5: the price is no number: found 'x'. Write a plain number.")
+        InputFault(meaning='the price is no number', mend='Write a plain number.', value="'x'", place='a.csv, row 5')
         """
         place = PLACE.match(text)
         rest = text[place.end() :] if place else text
@@ -49,11 +49,11 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Findings:
+class InputFaults:
     """What is wrong in one input.  text : their message."""
 
     text: str
-    each: tuple[Finding, ...]
+    each: tuple[InputFault, ...]
 
     def __str__(self) -> str:
         """The message."""
@@ -61,15 +61,15 @@ class Findings:
 
 
 class InputError(ValueError):
-    """An input or a request is wrong.  It is raised with a text, a `Finding` or `Findings`."""
+    """An input or a request is wrong.  It is raised with a text, an `InputFault` or `InputFaults`."""
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[InputFault, ...]:
         """What is wrong, in parts."""
         told = self.args[0] if self.args else ""
-        if isinstance(told, Findings):
+        if isinstance(told, InputFaults):
             return told.each
-        return (told if isinstance(told, Finding) else Finding.of(str(self)),)
+        return (told if isinstance(told, InputFault) else InputFault.of(str(self)),)
 
 
 class DataError(InputError):
@@ -84,13 +84,13 @@ class PolicyError(InputError):
     """The answer of a policy cannot be booked: weights that are not finite, of the wrong length, past a limit."""
 
 
-def all_mistakes(file: str, mistakes: Sequence[Finding | str], after: str = "") -> Findings:
+def all_mistakes(file: str, mistakes: Sequence[InputFault | str], after: str = "") -> InputFaults:
     """The mistakes of a file as one message.  after : last line of the message, with which the last mend ends."""
-    each = tuple(Finding.of(one) if isinstance(one, str) else one for one in mistakes)
+    each = tuple(InputFault.of(one) if isinstance(one, str) else one for one in mistakes)
     told = [f"- {one}" for one in each[:MOST_TOLD]]
     if len(each) > MOST_TOLD:
         told.append(f"- and {len(each) - MOST_TOLD:,} more.")
     lines = [str(each[0])] if len(each) == 1 else [f"{file} has {len(each)} mistakes:", *told]
     if after:
         lines, each = [*lines, after], (*each[:-1], replace(each[-1], mend=f"{each[-1].mend} {after}".strip()))
-    return Findings("\n".join(lines), each)
+    return InputFaults("\n".join(lines), each)

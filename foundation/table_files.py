@@ -20,7 +20,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from foundation.arguments import cut, shown
-from foundation.errors import DataError, Finding, all_mistakes
+from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.printable import has_unseen
 
 MOST_BYTES, MOST_OF_FRAMES = 10_000_000, 1_000_000_000  # of a table read cell by cell; of one that pandas reads
@@ -190,13 +190,13 @@ def quoted(value: object) -> str:
     return cut(shown(value), QUOTED)
 
 
-def fault(file: str, row: int, column: str, what: str, found: object, fix: str) -> Finding:
+def fault(file: str, row: int, column: str, what: str, found: object, fix: str) -> InputFault:
     """The fault of a cell, with its place, the value found, and the fix.
 
     column : name of the column, or "" for the whole row.
     """
     place = f", column {cut(column, QUOTED)!r}" if column else ""
-    return Finding(what, fix, quoted(found), f"{file}, row {row}{place}")
+    return InputFault(what, fix, quoted(found), f"{file}, row {row}{place}")
 
 
 def cell_text(cell: str) -> str:

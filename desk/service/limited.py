@@ -17,7 +17,7 @@ from threading import BoundedSemaphore
 from typing import Any
 
 from desk.service.problems import Problem, failure, place_among
-from foundation.errors import ConfigError, Finding, Findings, InputError
+from foundation.errors import ConfigError, InputError, InputFault, InputFaults
 from foundation.home import HOME, STORES
 from foundation.machine import limit_address_space, processors
 from research.market.store import stores_folder
@@ -80,8 +80,8 @@ def _limited(work: Callable[..., Any], given: tuple[Any, ...], home: Path, memor
             process.kill()
             process.join()
     if "error" in answer:
-        findings = tuple(Finding(**each) for each in answer["findings"])
-        raise ConfigError(Findings(answer["error"], findings))
+        findings = tuple(InputFault(**each) for each in answer["findings"])
+        raise ConfigError(InputFaults(answer["error"], findings))
     if "result" in answer:
         return answer["result"]
     if not answered:

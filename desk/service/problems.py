@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
-from foundation.errors import ConfigError, DataError, Finding, PolicyError
+from foundation.errors import ConfigError, DataError, InputFault, PolicyError
 from foundation.paper.wording import counted
 from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at
 
@@ -166,7 +166,7 @@ def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) ->
     return told
 
 
-def of_finding(found: Finding, field: str) -> FieldMistake:
+def of_finding(found: InputFault, field: str) -> FieldMistake:
     """What is wrong in a file as a mistake of the field that names or has it."""
     detail = f"{found.place}: {found.meaning}" if found.place else found.meaning
     is_quoted = found.value[:1] in {"'", '"'} and found.value[:1] == found.value[-1:]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from foundation.arguments import LARGEST_NUMBER, cut
-from foundation.errors import ConfigError, Finding, Findings, all_mistakes
+from foundation.errors import ConfigError, InputFault, InputFaults, all_mistakes
 from foundation.table_files import (
     DELIMITERS,
     STYLES,
@@ -150,7 +150,7 @@ class RowFaults:
     """All faults of a row, raised together; the file of an account gives the format of its numbers."""
 
     def __init__(self, path: Path, row: int, file: AccountsFile | None = None) -> None:
-        self.path, self.row, self.file, self.found = path, row, file, list[Finding]()
+        self.path, self.row, self.file, self.found = path, row, file, list[InputFault]()
 
     def add(self, column: str, what: str, value: object, fix: str) -> None:
         """Add one fault: its column, what is wrong, the value found, how to mend it."""
@@ -159,7 +159,7 @@ class RowFaults:
     def end(self) -> None:
         """Raise ConfigError where there is a mistake."""
         if self.found:
-            raise ConfigError(Findings(" ".join(map(str, self.found)), tuple(self.found)))
+            raise ConfigError(InputFaults(" ".join(map(str, self.found)), tuple(self.found)))
 
     def number(self, column: str, cell: str, *, signed: bool = False) -> float:
         """A number that is not negative but where it may be; zero where there is a mistake."""

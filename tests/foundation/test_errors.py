@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.errors import MOST_TOLD, ConfigError, DataError, Finding, all_mistakes
+from foundation.errors import MOST_TOLD, ConfigError, DataError, InputFault, all_mistakes
 from foundation.table_files import fault
 
 WORDS = st.text(st.sampled_from("ab 1'"), min_size=1, max_size=8).filter(lambda text: not text.isspace())
@@ -12,7 +12,7 @@ WORDS = st.text(st.sampled_from("ab 1'"), min_size=1, max_size=8).filter(lambda 
 @given(st.lists(st.sampled_from([": found ", ". ", ": ", ", row 5", "a.csv", "'x'", "no price"]), max_size=8))
 def test_the_parts_of_a_message_are_its_text_again(pieces: list[str]) -> None:
     text = "".join(pieces)
-    assert str(Finding.of(text)) == text
+    assert str(InputFault.of(text)) == text
 
 
 @given(WORDS, WORDS, st.one_of(st.floats(), WORDS), st.integers(1, 10**6))
@@ -20,7 +20,7 @@ def test_the_parts_of_a_fault_are_found_in_its_message(column: str, meaning: str
     made = fault("a.csv", row, column, meaning, found, "Write a number. Or leave it out.")
     if "'" in column or ". " in made.value:
         return  # a name or a value like a place or a sentence
-    assert Finding.of(str(made)) == made
+    assert InputFault.of(str(made)) == made
 
 
 def test_an_error_has_the_mistakes_of_its_file_apart() -> None:
@@ -32,12 +32,12 @@ def test_an_error_has_the_mistakes_of_its_file_apart() -> None:
         "- a.csv, row 4: no day. Give one.",
         "See the guide.",
     ]
-    assert error.findings == (made, Finding("no day", "Give one. See the guide.", "", "a.csv, row 4"))
+    assert error.findings == (made, InputFault("no day", "Give one. See the guide.", "", "a.csv, row 4"))
     many = DataError(all_mistakes("a.csv", [made] * (MOST_TOLD + 2)))
     assert (len(many.findings), str(many).splitlines()[-1]) == (MOST_TOLD + 2, "- and 2 more.")
 
 
 def test_an_error_of_a_text_has_one_finding() -> None:
     error = ConfigError("a: unknown: found 'x'. Did you mean b?")
-    assert error.findings == (Finding("a: unknown", "Did you mean b?", "'x'"),)
-    assert DataError().findings == (Finding(""),)
+    assert error.findings == (InputFault("a: unknown", "Did you mean b?", "'x'"),)
+    assert DataError().findings == (InputFault(""),)

@@ -13,7 +13,7 @@ from typing import Any
 from desk.commands.new import NewFile, new_text, on_loading
 from desk.service.problems import IN_JSON, FieldMistake, of_finding, pointer, shown_value
 from foundation.arguments import shown
-from foundation.errors import ConfigError, Finding
+from foundation.errors import ConfigError, InputFault
 from foundation.files import ROOT, write_whole
 from foundation.names import name_fault
 from research.portfolio import load_portfolio
@@ -90,7 +90,7 @@ def field_mistakes(one: Mistake, tree: dict[str, Any], is_yaml: bool) -> list[Fi
     for key in one.path:
         with suppress(ValueError, IndexError):
             found = found.get(key) if isinstance(found, dict) else found[int(key)] if isinstance(found, list) else None
-    parts = Finding.of(one.text)
+    parts = InputFault.of(one.text)
     what, fix = (one.what, one.fix) if one.what else (str(replace(parts, mend="")), parts.mend)
     fix = NO_CODE if TRUST in fix else fix if is_yaml else IN_JSON.get(fix, fix)
     fix = fix.replace(f", as seen from {Path.cwd()}", ", and send it with the portfolio, as one of `files`")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
-from foundation.errors import DataError, Finding, all_mistakes
+from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.files import DATA
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import cell_text, fault, plain_number, quoted, read_text
@@ -196,7 +196,7 @@ def read_instruments(path: Path) -> dict[str, Instrument]:
     if len(set(columns)) < len(columns) or "asset_id" not in columns:
         raise DataError(fault(text.name, header, "", "one column asset_id, and none twice", columns, "Correct them."))
     found: dict[str, Instrument] = {}
-    mistakes: list[Finding] = []
+    mistakes: list[InputFault] = []
     for line, cells in rows:
         if len(cells) > len(columns):
             what, fix = "more cells than the header has", "Put text with commas into quotes."

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from foundation.errors import DataError, Finding, all_mistakes
+from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.names import ASSET_FIX, asset_fault
 from foundation.table_files import quoted
 from research.market.calendars import Days
@@ -126,7 +126,7 @@ def _table(grid: Grid, fewest: int) -> Table:
     names = _names([cells.names[0] for cells in columns], grid.name)
     days = days_of(grid.columns[at])
     sign, note = decimal_of(columns, grid.delimiter)
-    numbers, mistakes = [], list[Finding]()
+    numbers, mistakes = [], list[InputFault]()
     for cells in columns:
         try:
             numbers.append(numbers_of(cells, sign)[0])

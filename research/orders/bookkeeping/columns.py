@@ -99,7 +99,9 @@ EXECUTIONS = frozenset(("execution", "trade"))  # details of a row: one executio
 TOTALS = frozenset(("order", "closedlot", "closed_lot", "symbol_summary", "lot"))  # and what sums or repeats some
 BUY = _any_case(r"(?<![a-z])(?:buy|bought|bot|purchased?|kauf|koop|aankoop)(?![a-z])|^B$")
 SELL = _any_case(r"(?<![a-z])(?:sell|sold|sld|sale|verkauf|verkoop)(?![a-z])|^S$")
-PER_UNIT = _any_case(r"\b(?:bps?|basis points|per (?:share|unit|contract))\b|%")  # a cost that is no amount of money
+RELATIVE_COST = _any_case(
+    r"\b(?:bps?|basis points|per (?:share|unit|contract))\b|%"
+)  # a cost that is no amount of money
 NO_FEE = _any_case(
     r"id|no\.?|number|#|ref\w*|dates?|time|day|year|month|qty|quantity|shares|units|filled|leaves|cum|balance|price|"
     r"limit|stop|rate|kurs|multiplier|ratio|factor|strike|account|isin|cusip|sedol|wkn|percent|weight|position|p/?l|"

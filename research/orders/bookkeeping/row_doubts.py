@@ -4,7 +4,17 @@ import re
 from decimal import Decimal
 
 from foundation.table_files import quoted
-from research.orders.bookkeeping.columns import BUY, CASH_KINDS, DONE, EXECUTION, NO_FEE, PAID, PER_UNIT, SELL, WAITING
+from research.orders.bookkeeping.columns import (
+    BUY,
+    CASH_KINDS,
+    DONE,
+    EXECUTION,
+    NO_FEE,
+    PAID,
+    RELATIVE_COST,
+    SELL,
+    WAITING,
+)
 from research.orders.bookkeeping.transaction import Transaction
 from research.portfolio.holdings.blotter import NO_AMOUNT
 
@@ -56,7 +66,7 @@ def _unread_cost(row: Transaction) -> str:
     units, price = abs(row.units or NO_AMOUNT), abs(row.amount_of("price") or NO_AMOUNT)
     worth = units * price
     for name, paid in row.unread():
-        if PER_UNIT.search(name) and COST.search(name):
+        if RELATIVE_COST.search(name) and COST.search(name):
             return f"{name!r} is {paid:,f}, a cost that is no amount of money: write the amount into the file"
         if WHOLE * worth < abs(paid) < worth / WHOLE and abs(paid) not in (worth, units, price):
             return f"{name!r} is {paid:,f}, and may be the amount: where it is, say so: --columns amount={name!r}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER, did_you_mean, is_number, shown
-from foundation.errors import ConfigError, DataError, Finding
+from foundation.errors import ConfigError, DataError, InputFault
 from foundation.names import NAME_FIX, name_fault
 from foundation.printable import has_unseen
 from research.portfolio.file.faults import Faults, Mistake, Mistakes
@@ -77,7 +77,7 @@ class Document:
             found = tuple(each for each in error.findings if each.place)
             raise self.mistake(path, f"{key or dotted(path)} ({self.place(path)}): {error}", found) from error
 
-    def mistake(self, path: KeyPath, text: str, findings: tuple[Finding, ...] = ()) -> Mistakes:
+    def mistake(self, path: KeyPath, text: str, findings: tuple[InputFault, ...] = ()) -> Mistakes:
         """A mistake at a path, with its message, and those of the file that it names."""
         return Mistakes(Mistake(text, self._line(path), path, findings=findings))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
-from foundation.errors import ConfigError, Finding
+from foundation.errors import ConfigError, InputFault
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Mistake:
     what: str = ""
     found: Any = field(default=None, compare=False)  # it may be a list, which has no hash
     fix: str = ""
-    findings: tuple[Finding, ...] = field(default=(), compare=False)
+    findings: tuple[InputFault, ...] = field(default=(), compare=False)
 
 
 class Mistakes(ConfigError):
@@ -42,9 +42,9 @@ class Mistakes(ConfigError):
         return "\n".join(one.text for one in self.each if one.text)
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[InputFault, ...]:
         """What is wrong, in parts."""
-        return tuple(part for one in self.each if one.text for part in one.findings or (Finding.of(one.text),))
+        return tuple(part for one in self.each if one.text for part in one.findings or (InputFault.of(one.text),))
 
 
 class Faults:

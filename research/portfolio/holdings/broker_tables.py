@@ -11,7 +11,7 @@ from statistics import mode
 from typing import NamedTuple, NoReturn
 
 from foundation.arguments import cut
-from foundation.errors import DataError, Finding
+from foundation.errors import DataError, InputFault
 from foundation.table_files import (
     DELIMITERS,
     QUOTED,
@@ -151,7 +151,7 @@ class BrokerTable:
         named = zip_longest(self.names, cells, fillvalue="")
         return (pair for k, pair in enumerate(named) if k not in fields)
 
-    def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> Finding:
+    def fault(self, row: Row, field: str, what: str, fix: str, found: object = None) -> InputFault:
         """The fault of a field in a row.  found : text in place of that of its cell."""
         label = self.columns[field].label if field in self.columns else ""
         return fault(self.source, row[0], label, what, self.cell(row[1], field) if found is None else found, fix)

@@ -8,7 +8,7 @@ from itertools import accumulate, chain
 from pathlib import Path
 
 from foundation.arguments import LARGEST_NUMBER, did_you_mean
-from foundation.errors import DataError, Finding, all_mistakes
+from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.table_files import Number, Row, fault, may_be_thousands, number, quoted
 from research.market.currency import CURRENCIES, SIGNS, may_be
 from research.portfolio.holdings.broker_columns import label_of, money_of
@@ -32,7 +32,7 @@ TOTAL = re.compile(
     r"\W*(?:(?:grand|sub|account|positions?|portfolio)[ -]?)?totals?(?: (?:account |market )?value)?\W*"
     r"|(?:zwischen)?summe|gesamt(?:wert|summe)?|depot(?:-?gesamt)?wert|totaal|all (?:accounts|portfolios)|combined"
 )
-NOT_HELD = re.compile(r"\b(?:orders|closed|realized|watch ?list)\b", re.IGNORECASE)  # in the title of a table
+OTHER_TABLES = re.compile(r"\b(?:orders|closed|realized|watch ?list)\b", re.IGNORECASE)  # in the title of a table
 OF_ORDERS = frozenset(("limitprice", "stopprice", "ordertype", "orderstatus", "timeinforce", "tif"))
 SHORT = frozenset(("short", "short position", "sold short"))  # a cell of a row that is one
 SIDES, SOLD = frozenset(("side", "direction", "l/s", "long/short", "b/s")), frozenset(("s", "sell", "sold"))
@@ -146,7 +146,7 @@ class _Reader:
         self.names = AssetNames(list(assets), symbols)
         self.held: list[HeldRow] = []
         self.cash: list[CashLine] = []
-        self.mistakes: list[Finding] = []
+        self.mistakes: list[InputFault] = []
         self.declared = bool(decimal)
         self.decimal, self.notes = found.decimal(NUMBERS, decimal)
         self._seen: dict[tuple[str, str], int] = {}
@@ -156,7 +156,7 @@ class _Reader:
         others = [
             table
             for table in self.found.tables[1:]
-            if NOT_HELD.search(table.title) or not OF_ORDERS.isdisjoint(map(label_of, table.names))
+            if OTHER_TABLES.search(table.title) or not OF_ORDERS.isdisjoint(map(label_of, table.names))
         ]
         for table in others:
             told = f"row {table.header}: a table of what is not held begins here and is ignored"

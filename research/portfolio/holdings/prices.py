@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import Array, freeze_fields
-from foundation.errors import DataError, Finding, all_mistakes
+from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.paper.wording import percent
 from foundation.table_files import Number, Row, iso_day
 from research.market import Market
@@ -121,7 +121,7 @@ def read_prices(path: str | Path, market: Market, right: Collection[str] = ()) -
     path = Path(path)
     found = read_broker_file(path, PRICES)
     decimal, notes = found.decimal(("price",))
-    mistakes = list[Finding | str]()
+    mistakes = list[InputFault | str]()
     closes = last_closes(market)
     values, days, dates = np.array(closes.per_unit), np.array(closes.days), _dates(found)
     rows: dict[str, int] = {}
@@ -218,7 +218,7 @@ def _faults(
     currency: str,
     rows: Mapping[str, int],
     dates: Mapping[str, np.datetime64],
-) -> Iterator[Finding]:
+) -> Iterator[InputFault]:
     cells, wrong = row[1], partial(table.fault, row)
     asset = table.cell(cells, "asset")
     if shifted := table.shift(cells, ("price",)):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from foundation.arguments import LARGEST_NUMBER, SMALLEST_NUMBER
 from foundation.arrays import frozen
-from foundation.errors import DataError, Finding, all_mistakes
+from foundation.errors import DataError, InputFault, all_mistakes
 from foundation.table_files import Row, TableText, fault, iso_day, plain_number, read_text
 from research.market.currency import Quoted
 
@@ -38,10 +38,10 @@ def read_rate_file(path: Path) -> tuple[NDArray[np.datetime64], Quoted, tuple[st
     text = read_text(path)
     columns, rows = _table(text)
     found: dict[str, dict[np.datetime64, float]] = {}
-    mistakes: list[Finding] = []
+    mistakes: list[InputFault] = []
     for line, cells in rows:
         for each in _quotes(path.name, line, columns, cells):
-            if isinstance(each, Finding):
+            if isinstance(each, InputFault):
                 mistakes.append(each)
             elif each.day in found.get(each.pair, {}):
                 what = f"a second rate of {each.pair} on {each.day}"
@@ -72,7 +72,7 @@ def _table(text: TableText) -> tuple[list[str], list[Row]]:
     return columns, rows
 
 
-def _quotes(file: str, line: int, columns: list[str], cells: list[str]) -> Iterator[_Quote | Finding]:
+def _quotes(file: str, line: int, columns: list[str], cells: list[str]) -> Iterator[_Quote | InputFault]:
     """The rates of a row, and its faults; an empty cell below a pair is no rate."""
     if len(cells) != len(columns):
         yield fault(file, line, "", "another number of cells than of columns", len(cells), f"Give {len(columns)}.")
