@@ -41,9 +41,9 @@ figure: adj, adjusted, adjustflag, alpha, amount, ask, atr, ausgabepreis, averag
   score, seq, serial, shares, side, sigma, signal, sma, spread, status, stoch, tick, time,
   timestamp, total, trades, transactions, turnover, umsatz, upper, var, variation, variazione,
   veranderung, vol, volatility, vwap, weekday, weight, weights, wma, wochentag, year, yield,
-  yyyymmdd, zmiana, zscore, 成交额, 振幅, 换手率, 涨跌幅, 涨跌额
+  yyyymmdd, yld, zmiana, zscore, mktcap, openinterest, sharesout, oas, esg, 成交额, 振幅, 换手率, 涨跌幅, 涨跌额
 figure alone: line, seq, vwap, sigma, cumfactor, cfacpr, adj, stoch, bb, macd, rsi, sma, ema, ewma, int,
-  cap, bid, ask, eps, spread, outstanding
+  cap, bid, ask, eps, spread, outstanding, mktcap, openinterest, sharesout, oas, esg, yld
 figure last: rate, yield, bid, ask, vwap
 weak: value, first, last, latest, max, min
 """
