@@ -339,10 +339,8 @@ def test_a_file_of_an_imported_store_tells_the_import_until_there_is_one_and_the
 ) -> None:
     monkeypatch.setenv("REBALANCE_DATA", str(tmp_path / "prices"))
     said = [write_new(NewFile(tmp_path / "one.yaml", WORDS, 1e5, store="mine")).splitlines()[-1]]
-    rows = price_rows(
-        "SPY", ["2022-12-29"], [380.0], currency="USD", source="mine", fetched_at=np.datetime64("2023", "us")
-    )
-    named_store("mine").add(rows)
+    facts = {"currency": "USD", "source": "mine", "fetched_at": np.datetime64("2023", "us")}
+    named_store("mine").add(price_rows("SPY", ["2022-12-28", "2022-12-29"], [376.7, 383.4], **facts))
     said.append(write_new(NewFile(tmp_path / "two.yaml", ["SPY=60"], 1e5, store="mine")).splitlines()[-1])
     assert said == ["Next: rebalance data import TABLE --as mine", f"Next: rebalance report {tmp_path / 'two.yaml'}"]
     note, _, command = write_new(NewFile(tmp_path / "three.yaml", WORDS, 1e5, store="mine")).splitlines()[-3:]
