@@ -21,9 +21,9 @@ from foundation.errors import ConfigError
 from foundation.files import write_whole
 from foundation.names import check_name
 from foundation.table_files import plain_number
+from research import portfolio
 from research.market.reading.known_instruments import SOURCES, Instrument, known_instruments
 from research.market.store import named_store, store_names
-from research.portfolio import load_portfolio
 from research.portfolio.file.faults import Faults
 from research.portfolio.file.kinds import CODE
 from research.portfolio.holdings.held_rows import Positions
@@ -126,7 +126,7 @@ def write_new(asked: NewFile) -> str:
 def on_loading(file: Path) -> tuple[str, ...]:
     """The sentences on a new file and its prices, such as on the age of positions, or on why it cannot be read yet."""
     try:
-        return load_portfolio(file, trust_code=False).notes
+        return portfolio.load_portfolio(file, trust_code=False).notes  # imported where it is asked for
     except ConfigError as error:
         return (f"{NOT_YET}{error}",)
 

@@ -219,7 +219,7 @@ def test_semicolons_and_decimal_commas_read_as_commas_and_points_do(tmp_path: Pa
             "account,model,cash,,\na,b,1,1,1\n",
             r"has 2 mistakes:\n- .*row 1: column 4 has no name: .*\n- .*row 1: column 5 has no name",
         ),
-        ("account,model,cash\n", "a header and no accounts: add one row an account"),
+        ("account,model,cash\n", "a header and no accounts. Add one row an account"),
         (
             "account,model,cash\nA-\x01100,b,1\n",
             r"line 2: a control character or another one that is not printed: found '\\x01'",
