@@ -13,7 +13,7 @@ PLACE = re.compile(r"([^:\n]+, (?:row|line) [0-9]+(?:, column '[^'\n]*')?|[^:\s]
 
 @dataclass(frozen=True)
 class InputFault:
-    """What is wrong in an input; as text, a sentence of all parts.
+    """A fault of an input; as text, a sentence of all parts.
 
     meaning : what is wrong.
     mend    : how to mend it; "" where the meaning says it.
@@ -50,7 +50,7 @@ class InputFault:
 
 @dataclass(frozen=True)
 class InputFaults:
-    """What is wrong in one input.  text : their message."""
+    """The faults of one input.  text : their message."""
 
     text: str
     each: tuple[InputFault, ...]
@@ -65,7 +65,7 @@ class InputError(ValueError):
 
     @property
     def findings(self) -> tuple[InputFault, ...]:
-        """What is wrong, in parts."""
+        """The faults, in parts."""
         told = self.args[0] if self.args else ""
         if isinstance(told, InputFaults):
             return told.each

@@ -167,7 +167,7 @@ def mistakes_of(errors: Sequence[Any], value: Any, adapter: TypeAdapter[Any]) ->
 
 
 def of_finding(found: InputFault, field: str) -> FieldMistake:
-    """What is wrong in a file as a mistake of the field that names or has it."""
+    """A fault of a file as a mistake of the field that names or has it."""
     detail = f"{found.place}: {found.meaning}" if found.place else found.meaning
     is_quoted = found.value[:1] in {"'", '"'} and found.value[:1] == found.value[-1:]
     return FieldMistake(field, detail, (found.value[1:-1] if is_quoted else found.value) or None, found.mend)

@@ -130,7 +130,7 @@ NO_ID = frozenset(("", "0"))  # of the fill that a row corrects
 COMES = _any_case(r"deposit|\bCSD\b|einzahlung|(?<!terug)storting|received")  # words of money that comes, or goes
 GOES = _any_case(r"withdraw|\bCSW\b|auszahlung|disbursement|terugstorting|\bout(?:going|bound)?\b|\bsent\b")
 OWED = _any_case(r"\b(?:margin|debit|overdraft|loan|charged|expense)\b|paid on short|sollzins")  # by the account
-PAID = _any_case(r"\bpaid\b")  # by the account, or to it
+EITHER_WAY = _any_case(r"\bpaid\b")  # by the account, or to it
 REFUND = _any_case(r"refund|rebate|revers|erstattung|teruggave")  # of a cost that comes back
 WORDS: Mapping[EntryKind, str] = {
     "tax": r"\btax|withh|\bNRA\b|DIVNRA|DIVTW|steuer|belasting",

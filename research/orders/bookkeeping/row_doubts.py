@@ -8,9 +8,9 @@ from research.orders.bookkeeping.columns import (
     BUY,
     CASH_KINDS,
     DONE,
+    EITHER_WAY,
     EXECUTION,
     NO_FEE,
-    PAID,
     RELATIVE_COST,
     SELL,
     WAITING,
@@ -31,7 +31,7 @@ def doubt_of(row: Transaction) -> str:
         kind, text = row.kind
         if kind == "deposit" and row.is_negative:
             return f"a deposit below zero, {quoted(text)}: it may be a withdrawal, or a deposit that was taken back"
-        is_either = kind == "interest" and PAID.search(text) and not (row.source.is_signed or row.is_outflow)
+        is_either = kind == "interest" and EITHER_WAY.search(text) and not (row.source.is_signed or row.is_outflow)
         return f"{quoted(text)} may have come or gone: write its amount with a sign" if is_either else ""
     sides = [text for text in row.words if BUY.search(text) or SELL.search(text)]
     if waits := next(filter(WAITING.search, sides), ""):

@@ -43,7 +43,7 @@ class Mistakes(ConfigError):
 
     @property
     def findings(self) -> tuple[InputFault, ...]:
-        """What is wrong, in parts."""
+        """The faults, in parts."""
         return tuple(part for one in self.each if one.text for part in one.findings or (InputFault.of(one.text),))
 
 
