@@ -1,5 +1,6 @@
 """Transactions from a broker's file: fills, busts and corrections of fills, and amounts of cash without an order."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,9 @@ from research.portfolio import Portfolio
 from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, Column, read_broker_file
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.symbols import AssetNames
+
+
+NOT_ZERO = re.compile("[1-9]")  # in a debit or a credit
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,9 @@ def _with_amounts(table: BrokerTable) -> BrokerTable:
     width = len(table.names)
 
     def amount(cells: Sequence[str]) -> str:
+        """The text of the one that is no zero; two of them are no number, which is told as a mistake of the row."""
         stated = ((sign, cell) for sign, column in parts for cell in cells[column.number : column.number + 1])
-        return next((cell if cell[0] in "-(" else sign + cell for sign, cell in stated if cell.strip("0.,")), "")
+        return " and ".join(cell if cell[0] in "-(" else sign + cell for sign, cell in stated if NOT_ZERO.search(cell))
 
     rows = tuple(
         (line, [*cells[:width], *[""] * (width - len(cells)), amount(cells), *cells[width:]])

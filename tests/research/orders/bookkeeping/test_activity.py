@@ -415,6 +415,22 @@ def test_debits_and_credits_are_amounts(tmp_path: Path, portfolio: Portfolio) ->
     assert found.doubts == {}
 
 
+@pytest.mark.parametrize(("debit", "credit", "amount"), [
+    ("--", "5", 5), ("$0.00", "$5.00", 5), ("n/a", "5.00", 5), ("$5.00", "0", -5), ("(5.00)", "", -5), ("-5", "-", -5),
+])  # fmt: skip
+def test_an_empty_debit_or_credit_hides_no_other(
+    tmp_path: Path, portfolio: Portfolio, debit: str, credit: str, amount: int
+) -> None:
+    text = f"Trade ID,Date,Type,Symbol,Price,Debit,Credit\nR1,2022-12-30,Interest,,,{debit},{credit}\n"
+    assert [entry.amount for entry in read(tmp_path, text, portfolio).entries] == [amount]
+
+
+def test_a_debit_beside_a_credit_is_a_mistake(tmp_path: Path, portfolio: Portfolio) -> None:
+    text = "Trade ID,Date,Type,Symbol,Price,Debit,Credit\nR1,2022-12-30,Interest,,,5.00,7.00\n"
+    with pytest.raises(DataError, match=r"row 2: amount is '-5\.00 and 7\.00'\. Write a plain number"):
+        read(tmp_path, text, portfolio)
+
+
 def test_an_order_without_executions_of_its_asset_is_a_fill(tmp_path: Path, portfolio: Portfolio) -> None:
     text = (
         "Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,Proceeds,Comm/Fee\n"
