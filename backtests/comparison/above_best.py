@@ -21,7 +21,7 @@ from backtests.engine.result import Backtest
 from backtests.evaluation.benchmark import Benchmark
 from backtests.inference.estimates import Estimate, NotAvailable
 from backtests.laboratory.simulate import Laboratory, estimate, play
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, InputError
 from foundation.paper.wording import listed, percent
 from research.accounting import Costs
 from research.risk import GBM
@@ -122,7 +122,7 @@ def above_best(
             file = KeptSimulation(policy, "loss", laboratory)
             kept = file.load() or file.save(loss=play(laboratory, policy).loss)
             figures[name] = estimate(kept["loss"]).times(1.0 / bound).plus(-1.0)
-        except (ConfigError, DataError, PolicyError) as error:
+        except InputError as error:
             missing[name] = str(error).rstrip(".")
     rivals = "every rule that holds no cash" if is_fully_invested(target) else "every rule"
     return AboveBest(bound, rivals, figures, missing)

@@ -23,7 +23,7 @@ from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
 from backtests.inference.long_run import UNTOLD, Elasticity
 from foundation.arrays import Array
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import InputError
 from research.accounting import Costs, Execution
 from research.accounting.cost_parameters import COMMISSION, HALF_SPREAD, IMPACT, TAX
 from research.allocation import Allocation, EqualWeights, FixedWeights, target_path
@@ -167,7 +167,7 @@ def _played(
                 found = backtest(
                     drawn, policy, costs, start=still.dates[before + 1], targets=targets, name=name, **conditions
                 )
-            except (ConfigError, DataError, PolicyError):
+            except InputError:
                 del left[p]
                 continue
             cost[test, p] = year * BPS * found.cost_rate.mean()

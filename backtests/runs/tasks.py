@@ -31,7 +31,7 @@ from backtests.runs.cluster_access import access
 from backtests.runs.differences import changes
 from backtests.runs.folder import Run, code_version
 from foundation.arguments import is_whole, refuse
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, InputError
 from foundation.files import ROOT
 
 EXACT = ("numpy", "numba", "scipy")  # libraries on whose versions the bits of a result depend
@@ -257,7 +257,7 @@ def failure_explained(client: Any, address: str) -> Iterator[None]:
 
     try:
         yield
-    except (ConfigError, DataError, PolicyError):
+    except InputError:
         raise
     except Exception as error:
         if not isinstance(error, CancelledError | OSError | TimeoutError | KilledWorker) and not is_gone(client):

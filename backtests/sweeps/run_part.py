@@ -13,7 +13,7 @@ from backtests.sweeps.plan import BLOCK_CONFIGURATIONS, CHUNKS, Configuration, P
 from backtests.sweeps.setup import PreparedSweep, Setup
 from foundation.arguments import shown
 from foundation.arrays import Array, Rows
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import InputError, PolicyError
 from research.accounting import Policy
 from research.allocation import TargetPath
 from research.rules import Rule
@@ -150,7 +150,7 @@ def _in_batch(prepared: PreparedSweep, setup: Setup, places: Rows, numbers: Rows
     given = (prepared.strategic[setup.name], setup.tracking_penalty, setup.periods_per_year)
     try:
         return play_batch(setup.market, batch, *given, cvar95=prepared.cvar95)
-    except (ConfigError, DataError, PolicyError) as error:
+    except InputError as error:
         raise type(error)(f"configurations {numbers[0]} to {numbers[-1]} on {setup.name}: {error}") from error
 
 

@@ -22,7 +22,7 @@ from backtests.inference.evidence import Difference, holm, verdict
 from backtests.inference.paired_sharpe import PairedSharpe
 from backtests.views import view
 from foundation.arrays import Array, freeze_fields
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, DataError, InputError, PolicyError
 from foundation.paper.wording import listed
 from foundation.tolerances import COUNTED
 from research.allocation import Allocation, Answer, EqualWeights, MinimumVariance, RiskParity, TargetPath, target_path
@@ -415,7 +415,7 @@ def _before(allocation: Allocation, market: Market, row: int) -> Array | None:
     """(n,) the target before that of a row, for an allocation that follows it; None for others, and for the first."""
     if not (isinstance(allocation, Following) and allocation.follows):
         return None
-    with suppress(ConfigError, DataError, PolicyError):
+    with suppress(InputError):
         before = target_path(allocation, market.until(f"{market.dates[row - 1]:%Y-%m-%d}"), start=row - 1)
         return carried(before.rows[-1], market.past(row))
     return None

@@ -9,7 +9,7 @@ from typing import NoReturn, TextIO
 import typer
 
 from desk.commands.limits import SMALLER, limit_reached
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import InputError
 from foundation.files import NO_SPACE
 from foundation.printable import print_anywhere, printable
 
@@ -94,7 +94,7 @@ def run_app(app: typer.Typer) -> NoReturn:
         sys.stdout.flush()
     except typer.TyperException as error:  # a word that is no command, option or value of one
         end(_usage(error), error.exit_code)
-    except (ConfigError, DataError, PolicyError) as error:
+    except InputError as error:
         end(str(error))
     except BrokenPipeError:  # whoever read the output has gone: nobody is left to tell
         _drop_output()

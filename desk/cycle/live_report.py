@@ -16,7 +16,7 @@ from desk.cycle.live import CAUSES, HELD, LOTS, TOLERANCE, DailyMoney, Parting, 
 from desk.tca.page import table_block
 from desk.tca.report import Table
 from desk.tca.text import table_text
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import DataError, InputError
 from foundation.paper.charts.panel import Axis, day_numbers, one_panel
 from foundation.paper.layout import AXIS
 from foundation.paper.picture import Format, Picture, picture
@@ -201,7 +201,7 @@ def promise(portfolio: Portfolio, policy: Policy, name: str, both: Parting) -> P
         beside_live = played_from(
             portfolio, other, reference, both.live.held[0], both.live.cash[0], opened, both.live.flows
         )
-    except (ConfigError, DataError, PolicyError) as error:
+    except InputError as error:
         return NotAvailable(str(error))
     months = batch_means(played[0] - played[1], year)
     if (count := len(months)) < BATCHES_A_YEAR:

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 
 from foundation.arguments import LARGEST_NUMBER, VALUE_LETTERS
-from foundation.errors import ConfigError, DataError, InputFault, PolicyError
+from foundation.errors import InputError, InputFault
 from foundation.paper.wording import counted
 from research.portfolio.file.fault_words import UNKNOWN, WRONG_KINDS, faults_of, schemas_at
 
@@ -138,9 +138,7 @@ def answer_problems(app: FastAPI, page: Callable[[Request, Problem], Response]) 
     def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         return answer_of(refused(_mistakes_of_parameters(request, error)))
 
-    @app.exception_handler(ConfigError)
-    @app.exception_handler(DataError)
-    @app.exception_handler(PolicyError)
+    @app.exception_handler(InputError)
     def _input(request: Request, error: Exception) -> JSONResponse:
         return answer_of(Problem(400, without_folders(request.app.state.service.settings.folder, str(error))))
 

@@ -12,7 +12,7 @@ import pandas as pd
 from backtests.comparison.descriptions.replays import Replays
 from backtests.engine.result import Backtest
 from backtests.evaluation.metrics import annual_growth
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import InputError
 from research.accounting import Costs
 from research.accounting.costs import BASIS_POINT
 from research.rules.protocol import RULE_FAMILIES, compiled_rule, held_by, traits
@@ -160,7 +160,7 @@ def _at(replays: Replays, name: str, bps: float) -> Backtest:
 def _figures(replays: Replays, name: str, bps: float) -> dict[str, float]:
     """J ("loss"), bp a year, and CAGR, fraction; NaN for a policy that cannot pay these costs, CAGR of a short test."""
     figures = {"loss": float("nan"), "growth": float("nan")}
-    with suppress(ConfigError, DataError, PolicyError):
+    with suppress(InputError):
         played = _at(replays, name, bps)
         figures["loss"] = replays.loss(played)
         figures["growth"] = annual_growth(played.growth_path, float((played.dates[-1] - played.dates[0]).days))

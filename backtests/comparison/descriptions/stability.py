@@ -15,7 +15,7 @@ from backtests.comparison.recommendation import JUDGED, Question, Recommendation
 from backtests.comparison.simulated_tests import SimulatedTests, simulated_tests
 from backtests.evaluation.scores import score
 from foundation.arrays import Array, Mask
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import InputError
 from foundation.paper.wording import grouped, listed, number, percent
 from research.allocation import Allocation, TargetPath
 from research.portfolio import Portfolio
@@ -332,7 +332,7 @@ def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: Simu
     try:
         played = {name: backtest_candidate(portfolio, policy, name, paths) for name, policy in policies.items()}
         scores = {name: score(one, benchmark, JUDGED) for name, one in played.items()}
-    except (ConfigError, DataError, PolicyError):
+    except InputError:
         return None
     tests = tests or simulated_tests(played, benchmark)
     asked, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests)

@@ -21,7 +21,7 @@ from desk.journal.chain import Event
 from desk.journal.records import CycleOutcome, CycleRun
 from desk.journal.tickets import execution_status, filled_units
 from foundation.arguments import refuse
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import InputError
 from foundation.files import replacing
 from research.accounting import Policy
 from research.accounting.costs import BASIS_POINT
@@ -56,7 +56,7 @@ def past_words(journal: Journal, portfolio: Portfolio, policy: Policy) -> list[s
         try:
             document = checked_record(kept_path(portfolio.name, cycle), cycle.sha256)
             found = outcomes(document, portfolio, policy)
-        except (DataError, ConfigError, PolicyError) as error:
+        except InputError as error:
             said.append(f"The outcome of the cycle of {cycle.session} is not known: {error}")
             continue
         is_idle = acts and bool(ticket) and not filled_units(journal, ticket)

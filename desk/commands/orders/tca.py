@@ -15,7 +15,7 @@ from desk.tickets.accounts_file import ACCOUNTS, AccountsFile
 from desk.tickets.house import house_name
 from desk.tickets.order_ids import list_id
 from foundation.arguments import day, refuse
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import ConfigError, InputError
 from foundation.files import write_whole, writing
 from foundation.paper.files import png_file, svg_file
 from foundation.paper.formats import csv_text
@@ -103,7 +103,7 @@ def _effect(portfolio: Portfolio, changes: Sequence[CostChange], reports: Path |
     try:
         rule, name, _ = policy_now(portfolio, "", reports)
         before, after = policy_costs(portfolio, rule, name, changed_costs(portfolio, changes))
-    except (ConfigError, DataError, PolicyError) as error:
+    except InputError as error:
         return f"The effect of the suggested costs on a policy is not known: {error}"
     return (
         f"At the suggested costs, policy {name} costs {number(after)} bp of NAV a year in the test of "

@@ -14,7 +14,7 @@ from backtests.studies.forecasts.book import book_folder, disagreements, enter, 
 from backtests.studies.forecasts.today import ForecastsToday, forecasts_today
 from backtests.studies.forecasts.worth import Worth, worths
 from desk.commands.made import Made, file_fact, finish, run_for
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import InputError
 from foundation.files import writing
 from foundation.paper.text_tables import wrapped
 from foundation.progress import bar
@@ -70,7 +70,7 @@ def _worths(portfolio: Portfolio, forecasts: Mapping[str, Forecast]) -> Mapping[
     """The worth of each forecast, or why the portfolio cannot be backtested."""
     try:
         return worths(portfolio, forecasts)
-    except (ConfigError, DataError, PolicyError) as error:
+    except InputError as error:
         return dict.fromkeys(forecasts, NotAvailable(str(error)))
 
 

@@ -18,7 +18,7 @@ from desk.service.pages.static import static_url
 from desk.service.problems import Problem, without_folders
 from desk.service.users.passwords import LEAST as SHORTEST
 from foundation.blocks import with_minus
-from foundation.errors import ConfigError, DataError, PolicyError
+from foundation.errors import InputError
 from foundation.paper import wording
 from foundation.paper.page_templates import templates
 from foundation.paper.render import PAPER_PACKAGE
@@ -54,7 +54,7 @@ class PageRoute(APIRoute):
                 return problem_page(request, problem)
             except RequestValidationError:
                 return problem_page(request, Problem(404, "There is no such page."))
-            except (ConfigError, DataError, PolicyError) as error:
+            except InputError as error:
                 return problem_page(
                     request, Problem(400, without_folders(request.app.state.service.settings.folder, str(error)))
                 )

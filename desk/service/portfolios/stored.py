@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -130,19 +130,24 @@ def checked(service: Service, caller: Caller, text: str, is_yaml: bool, files: M
 
 
 def from_broker(
-    service: Service, caller: Caller, name: str, positions: str, asked: Mapping[str, Any]
+    service: Service,
+    caller: Caller,
+    name: str,
+    positions: str,
+    asked: Mapping[str, Any],
+    make: Callable[..., dict[str, Any]] = from_positions,
 ) -> dict[str, Any]:
     """A new portfolio with a broker's positions, made in a limited process as `rebalance new` makes it.
 
-    Arguments and result are those of `from_positions`.
+    make   : `from_positions` or `look_at_positions`, of which the other arguments and the result are.
     Raises : as `from_positions` does; Problem 400 for a name that is none, and with each mistake of the broker's file.
     """
     if fault := name_fault(name):
         raise refused([FieldMistake("/name", f"no name: it {fault}", name, NAME_FIX)])
     with work_folder() as folder:
-        given = str(folder), name, positions, asked
         try:
-            found: dict[str, Any] = limited(from_positions, *given, home=service.root(caller.tenant))
+            given = str(folder), name, positions, asked
+            found: dict[str, Any] = limited(make, *given, home=service.root(caller.tenant))
         except ConfigError as error:
             if not all(each.place.startswith(POSITIONS) for each in error.findings):
                 raise

@@ -69,8 +69,13 @@ def from_positions(folder: str, name: str, positions: str, asked: dict[str, Any]
     made = new_text(NewFile(file := Path(f"{name}.yaml"), positions=Path(POSITIONS), **asked))
     write_whole(file, made.text)
     rows = {"held": [], "cash": []} if made.positions is None else asdict(made.positions)
-    notes = dict.fromkeys((*made.notes, *on_loading(file)))
-    return {"text": made.text, "notes": [*notes], "held": rows["held"], "cash": rows["cash"]}
+    return {"text": made.text, "notes": list(made.notes), "held": rows["held"], "cash": rows["cash"]}
+
+
+def look_at_positions(folder: str, name: str, positions: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """The same, with notes on what is odd about it once it is read beside its prices."""
+    made = from_positions(folder, name, positions, asked)
+    return {**made, "notes": [*dict.fromkeys((*made["notes"], *on_loading(Path(f"{name}.yaml"))))]}
 
 
 def yaml_of(tree: dict[str, Any]) -> str:

@@ -25,7 +25,7 @@ from desk.service.portfolios.stored import (
     seen,
     seen_by,
 )
-from desk.service.portfolios.validation import POSITIONS
+from desk.service.portfolios.validation import POSITIONS, look_at_positions
 from desk.service.problems import Problem
 from desk.service.store.tables import Note, PortfolioVersion, Share, StoredPortfolio, User
 from research.market.reading.known_instruments import SOURCES
@@ -265,7 +265,7 @@ def import_positions(service: InService, caller: Writer, response: Response, bod
 @router.post("/from-positions/preview")
 def preview_positions(service: InService, caller: Writer, body: PositionsBody) -> PositionsPreview:
     """Give the portfolio that a broker's positions make, and each row as it is read; nothing is stored."""
-    return PositionsPreview(**from_broker(service, caller, body.name, body.positions, body.asked))
+    return PositionsPreview(**from_broker(service, caller, body.name, body.positions, body.asked, look_at_positions))
 
 
 @router.get("/{portfolio}", responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}})

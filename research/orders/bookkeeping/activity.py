@@ -23,8 +23,7 @@ from research.portfolio.holdings.broker_tables import BrokerFile, BrokerTable, C
 from research.portfolio.holdings.cash_entries import CashEntry
 from research.portfolio.holdings.symbols import AssetNames
 
-
-NOT_ZERO = re.compile("[1-9]")  # in a debit or a credit
+SOME_DIGIT = re.compile("[1-9]")  # in a debit or a credit
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,9 @@ def _with_amounts(table: BrokerTable) -> BrokerTable:
     def amount(cells: Sequence[str]) -> str:
         """The text of the one that is no zero; two of them are no number, which is told as a mistake of the row."""
         stated = ((sign, cell) for sign, column in parts for cell in cells[column.number : column.number + 1])
-        return " and ".join(cell if cell[0] in "-(" else sign + cell for sign, cell in stated if NOT_ZERO.search(cell))
+        return " and ".join(
+            cell if cell[0] in "-(" else sign + cell for sign, cell in stated if SOME_DIGIT.search(cell)
+        )
 
     rows = tuple(
         (line, [*cells[:width], *[""] * (width - len(cells)), amount(cells), *cells[width:]])
