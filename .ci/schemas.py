@@ -3,7 +3,7 @@
     python .ci/schemas.py
 
 Those of a portfolio file and of a book are made from what reads the file. Those of what is written share definitions,
-which stand in docs/schemas/tearsheet-3.json: each holds all that it refers to, so that a validator needs one file. A
+which stand in docs/schemas/tearsheet-4.json: each holds all that it refers to, so that a validator needs one file. A
 test fails where one does not, and where a file is not what this would write. The OpenAPI document is that of the
 service's routes.
 """
@@ -19,7 +19,7 @@ from research.portfolio.holdings.book import book_schema
 from research.portfolio.keys.schema import portfolio_schema
 
 SCHEMAS = Path(__file__).parent.parent / "docs" / "schemas"
-SOURCE = SCHEMAS / "tearsheet-3.json"
+SOURCE = SCHEMAS / "tearsheet-4.json"
 PORTFOLIO = SCHEMAS / "portfolio-1.json"
 BOOK = SCHEMAS / "book-3.json"
 OPENAPI = SCHEMAS / "openapi-1.json"

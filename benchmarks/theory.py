@@ -54,11 +54,11 @@ def residuals(one: Case) -> tuple[pd.Series, pd.Series, float]:
     benchmark = Benchmark.of(next(iter(real.values())), TRACKING_PENALTY)
     terms, tests = DailyTerms.of(real, benchmark), simulated_tests(real, benchmark)
     assert tests is not None
-    mean, skew, gaps = tests.expected(terms.variance, TRACKING_PENALTY)
-    covariance = gaps.T @ gaps
+    theory = tests.expected(terms.variance, tests.logs(TRACKING_PENALTY))
+    covariance = theory.left.T @ theory.left
     measured = np.log(terms.losses(TRACKING_PENALTY).mean(axis=0))
     names = list(terms.names)
-    left = pd.Series(measured, names) - pd.Series(mean - skew, tests.names)
+    left = pd.Series(measured, names) - pd.Series(theory.log - theory.skew, tests.names)
     first, second = np.triu_indices(len(tests.names), 1)
     variance = np.diag(covariance)
     of_pairs = left[list(tests.names)].to_numpy()

@@ -239,13 +239,13 @@ def recommend_with_target(
     on = {} if axes is None or chosen is None else axes.grid.candidates(chosen.target)
     if axes is None or chosen is None or chosen.target == STRATEGIC or not on:  # none: all were tuned for the strategic
         terms = DailyTerms.of(backtests, played.benchmark)
-        asked, broken = question(portfolio, played.scores, terms, tests)
-        return recommend(asked, broken, stays=_stays(axes)), asked
+        asked, kept, broken = question(portfolio, played.scores, terms, tests)
+        return recommend(asked, kept, broken, stays=_stays(axes)), asked
     own = {name: backtests[name] for name in on}
     terms = DailyTerms.of(own, replace(played.benchmark, strategic=next(iter(own.values())).targets))
-    asked, broken = question(portfolio, on, terms, None, axes.grid.targets[chosen.target])
+    asked, kept, broken = question(portfolio, on, terms, None, axes.grid.targets[chosen.target])
     others = {name: (OTHER_TARGET,) for name in played.scores if name not in on}
-    return recommend(asked, others | broken, target=f"{chosen.sentence} {NO_LIMITS}"), asked
+    return recommend(asked, kept, others | broken, target=f"{chosen.sentence} {NO_LIMITS}"), asked
 
 
 def _stays(axes: TwoAxes | None) -> str:

@@ -143,7 +143,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
     @property
     def evidence_against_now(self) -> Evidence:
         """The evidence, compared with what the desk does now."""
-        return self.evidence.against(self.recommendation.now or self.reference)
+        return self.evidence.against(self.recommendation.base or self.reference)
 
     @cached_property
     def risk(self) -> dict[str, PolicyRisk]:
@@ -198,8 +198,8 @@ class Comparison(PairedBacktests, PlayedCandidates):
     @cached_property
     def verdict(self) -> Verdict:
         """The action, its gain and the probability of that, the alternatives, and the changes that alter the answer."""
-        told = Told(self, self.recommendation, self.evidence)
-        return verdict_of(told, "" if self.stability is None else self.stability.sentence)
+        told, found = Told(self, self.recommendation, self.evidence), self.stability
+        return verdict_of(told) if found is None else verdict_of(told, found.brief, found.sentence)
 
     @cached_property
     def above_best(self) -> AboveBest | NotAvailable:
@@ -233,7 +233,7 @@ class Comparison(PairedBacktests, PlayedCandidates):
     def answer(self) -> str:
         """The answer in words, with its evidence."""
         said = self.verdict.sentences()
-        return " ".join([f"**{said[0]}**", *said[1:], tried_words(self.trials)])
+        return " ".join([said[0], f"**{said[1]}**", *said[2:], tried_words(self.trials)])
 
 
 @overload

@@ -1,15 +1,15 @@
-"""The recommendation: what the desk does now, unless another policy is expected to lose materially less.
+"""The recommendation: what the desk does now, unless another policy is expected to lose less by more than the margin.
 
 It is a decision, not a test. A policy loses its costs and taxes, the price of its tracking error, and what its days and
-orders cost the desk, in currency a year; `backtests.comparison.belief` says how likely each loss is.
+orders cost the desk, in currency a year; `backtests.comparison.belief` says how likely each loss is. No growth, no cost
+of switching and no probability is in it.
 
-1. A candidate holds the target and keeps the limits of the file in the test. Never to trade is one where the desk does
-   so now, and in tests that are long enough to show how far it drifts.
-2. What the desk does now stays while it is expected to lose no more than the margin above the best of those that are
-   better with a probability of `SURE`.
-3. Else the choice is among these; where what the desk does now breaches a limit, it is among all candidates, however
-   likely they are to be better. Those within the margin of the best of them are equally good: the one with the fewest
-   days of trading is taken, then the fewest orders, then the simplest class.
+1. A candidate holds the target, and keeps all limits of the file in a test as long with the probability of
+   `limits.kept`; what the desk does now with one of `NOW_KEPT`. Never to trade is one only where the desk does so now.
+2. The best candidate is that of the least expected loss; of several that are equal to a cent the one with the fewest
+   days of trading, then the fewest orders, then the simplest class, then the first of the file.
+3. What the desk does now is a candidate too: the answer is the best where its expected gain exceeds the margin, else to
+   go on as now. Where what is done now is barred by its limits, or where nothing is named, the answer is the best.
 
 Where the file lets the target change, `axes.recommend_with_target` chooses it first; comparisons ask through that.
 """
@@ -18,32 +18,32 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from backtests.comparison.belief import DRAWS, DailyTerms, belief
 from backtests.comparison.simulated_tests import SimulatedTests
 from backtests.evaluation.scores import Score
-from backtests.inference.estimates import INTERVAL_LEVEL, WEAK_YEARS, Estimate, is_short
+from backtests.inference.estimates import INTERVAL_LEVEL, Estimate
 from foundation.arrays import Array
-from foundation.paper.wording import digits_apart, percent
+from foundation.paper.wording import digits_apart, number
 from research.allocation import Allocation
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.rules.protocol import complexity, held_by, traits
 
 JUDGED = ("loss", "tracking_error", "days_outside", "trading_days", "trades")  # the metrics that it looks at
-SURE = 0.8  # probability of a gain, from which on a change is made
-NEAR, MORE = 0.02, 8  # a probability so near to it, three standard errors, is found by so many times the draws
+NOW_KEPT = 0.5  # probability with which what the desk does now must keep the limits
+SURELY_NOTHING = 0.95  # probability from which on nothing is said to be worth a change
+ERRORS, MORE = 3.0, 8  # a gain so many Monte Carlo errors from the margin is found by so many times the draws
+CENT = 0.01
 OTHER_TARGET = "it holds, or was tuned for, other target weights than the candidates"
-TOO_SHORT = f"a test of less than {WEAK_YEARS} years does not show how far it drifts"
+IDLE = "never to trade is a choice only where it is done now"
 
 
 @dataclass(frozen=True, order=True)
 class Work:
-    """The work that a policy asks of the desk: the less, the fewer days, then the fewer orders, then the simpler.
+    """The work that a policy is expected to ask of the desk: fewer days first, then fewer orders, then simpler.
 
-    days    : days with a trade, a year, as the metric `trading_days` has them.
-    orders  : orders a year, as the metric `trades` has them.
+    days    : days with a trade, a year.
+    orders  : orders a year.
     simple  : place of its class among `research.rules.protocol.RULE_FAMILIES`, from the simplest on.
     """
 
@@ -51,15 +51,10 @@ class Work:
     orders: float
     simple: int
 
-    @classmethod
-    def of(cls, scored: Score, policy: object) -> "Work":
-        """The work of a policy, by the scores of its backtest."""
-        return cls(scored["trading_days"], scored["trades"], complexity(policy))
-
 
 @dataclass(frozen=True)
 class Candidate:
-    """The expected loss of a policy, in currency a year, and its expected gain over the desk's present policy.
+    """The expected loss of a policy, in currency a year, and its expected gain over `Recommendation.base`.
 
     loss   : costs, taxes, tracking error, days and orders at the desk's prices.
     gain   : the expected gain, and an interval of the gains that test and theory leave likely.
@@ -76,31 +71,50 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """The answer while the price of a trading day lies in a range, currency.
+
+    policy : the policy that is recommended there.
+    above  : the lower end, 0 or more.
+    below  : the upper end; infinite for the last.
+    """
+
+    policy: str
+    above: float
+    below: float
+
+
+@dataclass(frozen=True)
 class Recommendation:
     """The recommended policy, and the alternatives.
 
     policy     : its name, or None.
-    now        : name of the desk's present policy; the candidate with the least work where the file names none, or
-                 one of another target; None without a candidate.
+    now        : name of the desk's present policy; None where the file names none, or one of another target.
+    base       : the policy over which gains are taken: what is done now, or the next best; None without a candidate.
     nav        : NAV of the portfolio, currency.
     margin     : smallest material difference, currency a year.
-    candidates : candidates within the limits, by name.
-    prices     : for each candidate that is expected to lose less and asks for more days: the price of a trading day, in
-                 currency, below which it pays in place of the recommended one; the highest price first.
+    candidates : candidates, by name, and what the desk does now.
+    menu       : the answer at each price of a trading day, from the lowest on.
+    nothing    : probability that nothing gains more than the margin on the answer.
+    at_stake   : expected loss of the answer above that of what will turn out to lose least, currency a year.
     volatility : volatility of the market in the test, a year, at which losses are stated.
-    broken     : for each policy that is no candidate, the limits that it breached, or another reason (`OTHER_TARGET`,
-                 `TOO_SHORT`).
+    kept       : for each policy of the target, the probability of keeping the limits in a test as long.
+    broken     : for each policy that is no candidate, the reason (of `OTHER_TARGET`, `IDLE` and limits).
     target     : the reason why another target than the strategic one is held, where the file lets it change; else "".
     stays      : the reason why the strategic one is held, where the file lets it change; else "".
     """
 
     policy: str | None
     now: str | None
+    base: str | None
     nav: float
     margin: float
     candidates: Mapping[str, Candidate]
-    prices: Mapping[str, float]
+    menu: tuple[Offer, ...]
+    nothing: float
+    at_stake: float
     volatility: float
+    kept: Mapping[str, float]
     broken: Mapping[str, tuple[str, ...]]
     target: str = ""
     stays: str = ""
@@ -111,22 +125,35 @@ class Recommendation:
         return self.policy == self.now
 
     @property
-    def best(self) -> str | None:
-        """The candidate of the least expected loss."""
-        return min(self.candidates, key=lambda name: self.candidates[name].loss, default=None)
+    def is_forced(self) -> bool:
+        """True if what the desk does now is no candidate."""
+        return self.now is not None and self.now in self.broken
 
     @property
-    def best_change(self) -> str | None:
-        """The candidate of the least expected loss among those better than now with a probability of `SURE`."""
-        sure = (name for name, one in self.candidates.items() if one.better >= SURE)
-        return min(sure, key=lambda name: self.candidates[name].loss, default=None)
+    def others(self) -> tuple[str, ...]:
+        """The candidates but the recommended one, by expected loss."""
+        names = (name for name in self.candidates if name not in self.broken and name != self.policy)
+        return tuple(sorted(names, key=lambda name: self.candidates[name].loss))
 
     @property
     def as_good(self) -> tuple[str, ...]:
-        """The other candidates whose expected loss is within the margin of the best one's."""
-        losses = [one.loss for one in self.candidates.values()]
-        near = (name for name, one in self.candidates.items() if one.loss - min(losses) <= self.margin)
-        return tuple(name for name in near if name != self.policy)
+        """Those of the other candidates that are expected to lose no more than the margin above the recommended one."""
+        if self.policy is None:
+            return ()
+        most = self.candidates[self.policy].loss + self.margin
+        return tuple(name for name in self.others if self.candidates[name].loss <= most)
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """Drawn losses of P policies, and their work.
+
+    drawn : (K, P) currency a year, days and orders at their prices.
+    work  : the expected work of each.
+    """
+
+    drawn: Array
+    work: tuple[Work, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +162,7 @@ class Question:
 
     terms            : daily terms of the test, of the candidates and the desk's present policy.
     tests            : simulated tests, or None.
-    work             : work of each policy.
+    simple           : place of the class of each policy among `research.rules.protocol.RULE_FAMILIES`.
     eligible         : for each policy, True if it is a candidate.
     now              : place of the desk's present policy, or None where the file names none that can be compared.
     nav              : NAV, currency.
@@ -147,7 +174,7 @@ class Question:
 
     terms: DailyTerms
     tests: SimulatedTests | None
-    work: Sequence[Work]
+    simple: Sequence[int]
     eligible: Sequence[bool]
     now: int | None
     nav: float
@@ -163,56 +190,110 @@ class Question:
         penalty: float = 1.0,
         costs: float = 1.0,
         volatility: float | None = None,
-    ) -> Array:
-        """(K, P) losses in currency a year, K of them `DRAWS`, or more where a probability is near to `SURE`.
+    ) -> Losses:
+        """The losses in currency a year; of `DRAWS` draws, or more where a gain is near to the margin.
 
         terms      : daily terms of another test; by default of this one.
         penalty    : multiple of the tracking penalty.
         costs      : multiple of the costs, with the trades as they were.
         volatility : volatility of the market, a year; by default that of the test.
         """
-        of_work = np.array([self.day_cost * one.days + self.order_cost * one.orders for one in self.work])
 
-        def drawn(draws: int) -> Array:
+        def found(draws: int) -> Losses:
             terms_of = self.terms if terms is None else terms
             prices = penalty * self.tracking_penalty
-            found = belief(terms_of, self.tests, prices, costs=costs, volatility=volatility, draws=draws)
-            return found * (self.nav / BPS) + of_work
+            drawn = belief(terms_of, self.tests, prices, costs=costs, volatility=volatility, draws=draws)
+            of_work = self.day_cost * drawn.days + self.order_cost * drawn.orders
+            counts = (each.mean(axis=0).tolist() for each in (drawn.days, drawn.orders))
+            work = (Work(*each) for each in zip(*counts, self.simple, strict=True))
+            return Losses(drawn.j * (self.nav / BPS) + of_work, tuple(work))
 
-        found = drawn(DRAWS)
-        better = (found[:, [self.base]] - found > 0.0).mean(axis=0)[list(self.eligible)]
-        is_near = self.eligible[self.base] and bool((np.abs(better - SURE) < NEAR).any())
-        return drawn(MORE * DRAWS) if is_near else found
+        few = found(DRAWS)
+        if self.now is None or not self.eligible[self.now]:
+            return few
+        gains = few.drawn[:, self.now] - few.drawn[:, best(few, self.eligible)]
+        near = abs(gains.mean() - self.margin) <= ERRORS * gains.std() / math.sqrt(DRAWS)
+        return found(MORE * DRAWS) if near else few
 
-    def answer(self, losses: Array) -> int:
-        """The place of the policy that is recommended, given drawn losses (K, P)."""
-        return chosen(losses, self.work, self.eligible, self.base, self.margin)
-
-    @property
-    def base(self) -> int:
-        """The place from which gains are taken: the desk's present policy, else the candidate with the least work."""
-        if self.now is not None:
-            return self.now
-        return min((p for p, one in enumerate(self.eligible) if one), key=lambda p: self.work[p])
+    def answer(self, losses: Losses) -> int:
+        """The place of the policy that is recommended, given what is lost."""
+        return chosen(losses, self.eligible, self.now, self.margin)
 
 
-def chosen(losses: Array, work: Sequence[Work], eligible: Sequence[bool], base: int, margin: float) -> int:
+def best(losses: Losses, eligible: Sequence[bool], but: int | None = None) -> int:
+    """The place of the candidate of the least expected loss; of those equal to a cent, of the least work.
+
+    losses   : of P policies.
+    eligible : for each policy, True if it is a candidate; one at least is.
+    but      : place of a policy that is passed over, unless it is the only one.
+    """
+    expected = losses.drawn.mean(axis=0)
+    places = [p for p, one in enumerate(eligible) if one]
+    places = [p for p in places if p != but] or places
+    least = min(expected[p] for p in places)
+    return min((p for p in places if expected[p] - least <= CENT), key=lambda p: losses.work[p])
+
+
+def chosen(losses: Losses, eligible: Sequence[bool], now: int | None, margin: float) -> int:
     """The place of the policy that is recommended.
 
-    losses   : (K, P) drawn losses, currency a year.
-    work     : work of the P policies.
+    losses   : of P policies.
     eligible : for each policy, True if it is a candidate; one at least is.
-    base     : place of the desk's present policy.
+    now      : place of the desk's present policy, or None.
     margin   : smallest material difference, currency a year.
     """
-    expected, gains = losses.mean(axis=0), losses[:, [base]] - losses
-    candidates = [p for p, one in enumerate(eligible) if one]
-    if eligible[base]:
-        candidates = [p for p in candidates if (gains[:, p] > 0.0).mean() >= SURE]
-        if not any(expected[base] - expected[p] > margin for p in candidates):
-            return base
-    best = min(expected[p] for p in candidates)
-    return min((p for p in candidates if expected[p] - best <= margin), key=lambda p: work[p])
+    found = best(losses, eligible)
+    if now is None or not eligible[now]:
+        return found
+    return found if (losses.drawn[:, now] - losses.drawn[:, found]).mean() > max(margin, CENT) else now
+
+
+def menu(
+    losses: Sequence[float], days: Sequence[float], now: int | None, margin: float
+) -> list[tuple[int, float, float]]:
+    """The answer at each price of a trading day: the place of a policy, and the prices from and to which it holds.
+
+    The least expected loss is the lower envelope of one line a policy; what is done now stays where it is within the
+    margin of it, which is at prices between two.
+
+    losses : expected losses of P policies where a day has no price, currency a year.
+    days   : expected days with a trade, a year.
+    now    : place of the desk's present policy; None where there is none, or it is no candidate.
+    margin : smallest material difference, currency a year.
+    """
+    lines = list(zip(losses, days, strict=True))
+    place, price, found = min(range(len(lines)), key=lines.__getitem__), 0.0, []
+    while True:
+        loss, slope = lines[place]
+        crossings = [
+            ((other - loss) / (slope - less), less, p) for p, (other, less) in enumerate(lines) if less < slope
+        ]
+        until, _, following = min(crossings, default=(math.inf, 0.0, place))
+        found.extend(_kept(lines, place, price, until, now, margin))
+        if not crossings:
+            break
+        place, price = following, until
+    merged: list[tuple[int, float, float]] = []
+    for place, above, below in found:
+        if merged and merged[-1][0] == place:
+            merged[-1] = place, merged[-1][1], below
+        elif above < below:
+            merged.append((place, above, below))
+    return merged
+
+
+def _kept(
+    lines: Sequence[tuple[float, float]], place: int, above: float, below: float, now: int | None, margin: float
+) -> list[tuple[int, float, float]]:
+    """The answers on one line of the envelope: its policy, and what is done now where that is within the margin."""
+    if now is None:
+        return [(place, above, below)]
+    gain, slope = lines[now][0] - lines[place][0] - margin, lines[now][1] - lines[place][1]
+    if slope == 0.0:
+        return [(place if gain > 0.0 else now, above, below)]
+    turn = min(max(-gain / slope, above), below)  # the price at which the gain is the margin
+    first, second = (place, now) if slope < 0.0 else (now, place)
+    return [(first, above, turn), (second, turn, below)]
 
 
 def question(
@@ -221,115 +302,128 @@ def question(
     terms: DailyTerms,
     tests: SimulatedTests | None,
     held: Allocation | None = None,
-) -> tuple[Question | None, dict[str, tuple[str, ...]]]:
-    """The question that a recommendation follows from, None without a candidate; and the reasons of the others.
+) -> tuple[Question | None, dict[str, float], dict[str, tuple[str, ...]]]:
+    """The question that a recommendation follows from, None without a candidate.
 
     portfolio : portfolio of the limits, margin and prices.
     scores    : scores of each policy.
     terms     : daily terms of the test, of the same policies.
     tests     : simulated tests, or None.
     held      : the target that candidates hold; by default the strategic one.
+    Returns   : the question; by policy of the target, the probability of keeping the limits; and by policy that is no
+                candidate, the reasons.
     """
     held = portfolio.strategic if held is None else held
-    broken = {name: found for name, s in scores.items() if (found := _broken(name, s, portfolio, held))}
-    if is_short(len(terms.market), terms.year):
-        within = [name for name in scores if name not in broken]
-        idle = [name for name in within if traits(portfolio.policies[name]).family == "never"]
-        drifting = [name for name in idle if name != portfolio.policy]
-        broken |= {name: (TOO_SHORT,) for name in drifting if len(drifting) < len(within)}
-    compared = [name for name in scores if broken.get(name) != (OTHER_TARGET,)]
-    names = [name for name in compared if name not in broken or name == portfolio.policy]
+    on_target = [name for name in scores if held_by(portfolio.policies[name], portfolio.strategic) == held]
+    kept = _keeping(portfolio, {name: scores[name] for name in on_target}, tests)
+    broken: dict[str, tuple[str, ...]] = {name: (OTHER_TARGET,) for name in scores if name not in on_target}
+    for name, probability in kept.items():
+        is_now = name == portfolio.policy
+        asked = min(NOW_KEPT, portfolio.limits.kept) if is_now else portfolio.limits.kept
+        if probability < asked:
+            broken[name] = (_breached(probability, asked, simulated=tests is not None and name in tests.names),)
+        elif not is_now and traits(portfolio.policies[name]).family == "never":
+            broken[name] = (IDLE,)
+    names = [name for name in on_target if name not in broken or name == portfolio.policy]
     eligible = [name not in broken for name in names]
     if not any(eligible):
-        return None, broken
-    return (
-        Question(
-            terms=terms.select(names),
-            tests=tests,
-            work=[Work.of(scores[name], portfolio.policies[name]) for name in names],
-            eligible=eligible,
-            now=names.index(portfolio.policy) if portfolio.policy in names else None,
-            nav=portfolio.nav,
-            margin=portfolio.materiality / BPS * portfolio.nav,
-            tracking_penalty=portfolio.tracking_penalty,
-            day_cost=portfolio.day_cost,
-            order_cost=portfolio.order_cost,
-        ),
-        broken,
+        return None, kept, broken
+    asked_of = Question(
+        terms=terms.select(names),
+        tests=tests,
+        simple=[complexity(portfolio.policies[name]) for name in names],
+        eligible=eligible,
+        now=names.index(portfolio.policy) if portfolio.policy in names else None,
+        nav=portfolio.nav,
+        margin=portfolio.materiality / BPS * portfolio.nav,
+        tracking_penalty=portfolio.tracking_penalty,
+        day_cost=portfolio.day_cost,
+        order_cost=portfolio.order_cost,
     )
+    return asked_of, kept, broken
+
+
+def _keeping(portfolio: Portfolio, scores: Mapping[str, Score], tests: SimulatedTests | None) -> dict[str, float]:
+    """The probability with which each policy keeps the limits in a test as long; by this test alone where none other.
+
+    That is 0 or 1.
+    """
+    limits = portfolio.limits
+    most = math.inf if limits.tracking_error is None else limits.tracking_error
+    alone = {
+        name: float(s["tracking_error"] <= most and s["days_outside"] <= limits.max_days_outside)
+        for name, s in scores.items()
+    }
+    simulated = {} if tests is None else tests.keeping(limits.tracking_error, limits.max_days_outside)
+    return {name: simulated.get(name, own) for name, own in alone.items()}
+
+
+def _breached(probability: float, asked: float, *, simulated: bool) -> str:
+    """The reason why a policy is no candidate by its limits."""
+    if not simulated:
+        return "it breached a limit in this test, the only one that it has"
+    digits = digits_apart(10.0 * probability, 10.0 * asked, 0)
+    kept, needed = (number(10.0 * each, digits) for each in (probability, asked))
+    return f"it keeps your limits in {kept} of 10 tests as long, {needed} are asked"
 
 
 def recommend(
-    asked: Question | None, broken: Mapping[str, tuple[str, ...]], *, target: str = "", stays: str = ""
+    asked: Question | None,
+    kept: Mapping[str, float],
+    broken: Mapping[str, tuple[str, ...]],
+    *,
+    target: str = "",
+    stays: str = "",
 ) -> Recommendation:
     """The recommendation that follows.
 
     asked  : all that it follows from; None without a candidate.
+    kept   : by policy of the target, the probability of keeping the limits.
     broken : for each that is no candidate, why.
     target : the reason why another target than the strategic one is held, or "".
     stays  : the reason why the strategic one is held though it may change, or "".
     """
     if asked is None:
-        return Recommendation(None, None, 0.0, 0.0, {}, {}, 0.0, broken, target, stays)
-    losses, base, names = asked.losses(), asked.base, asked.terms.names
-    policy = asked.answer(losses)
-    candidates = {
-        name: _candidate(losses[:, p], losses[:, base], asked.margin, asked.work[p])
-        for p, (name, one) in enumerate(zip(names, asked.eligible, strict=True))
-        if one
-    }
+        return Recommendation(
+            None, None, None, 0.0, 0.0, {}, (), 0.0, 0.0, 0.0, kept, broken, target=target, stays=stays
+        )
+    losses, names = asked.losses(), asked.terms.names
+    answer = asked.answer(losses)
+    base = best(losses, asked.eligible, but=answer) if asked.now is None else asked.now
+    possible = [p for p, one in enumerate(asked.eligible) if one]
+    least, own = losses.drawn[:, possible].min(axis=1), losses.drawn[:, answer]
+    expected = [float(losses.drawn[:, p].mean()) - asked.day_cost * losses.work[p].days for p in possible]
+    days, keeps = [losses.work[p].days for p in possible], asked.now if asked.now in possible else None
+    offers = menu(expected, days, None if keeps is None else possible.index(keeps), asked.margin)
     return Recommendation(
-        policy=names[policy],
-        now=names[base],
+        policy=names[answer],
+        now=None if asked.now is None else names[asked.now],
+        base=names[base],
         nav=asked.nav,
         margin=asked.margin,
-        candidates=candidates,
-        prices=_prices(candidates, names[policy], asked.day_cost),
+        candidates={
+            name: _candidate(losses, p, base, asked.margin)
+            for p, name in enumerate(names)
+            if asked.eligible[p] or p == asked.now
+        },
+        menu=tuple(Offer(names[possible[p]], above, below) for p, above, below in offers),
+        nothing=float((own - least <= asked.margin).mean()),
+        at_stake=float((own - least).mean()),
         volatility=math.sqrt(asked.terms.variance),
+        kept=kept,
         broken=broken,
         target=target,
         stays=stays,
     )
 
 
-def _candidate(losses: Array, now: Array, margin: float, work: Work) -> Candidate:
-    gains = now - losses
+def _candidate(losses: Losses, place: int, base: int, margin: float) -> Candidate:
+    own = losses.drawn[:, place]
+    gains = losses.drawn[:, base] - own
     return Candidate(
-        float(losses.mean()),
+        float(own.mean()),
         Estimate.of_draws(float(gains.mean()), gains, INTERVAL_LEVEL),
         float((gains > 0.0).mean()),
         float((gains > margin).mean()),
-        work,
+        losses.work[place],
     )
-
-
-def _prices(candidates: Mapping[str, Candidate], policy: str, day_cost: float) -> dict[str, float]:
-    """The price of a day below which a candidate that loses less with more days pays, by candidate, highest first."""
-    own = candidates[policy]
-    found = {
-        name: day_cost + (own.loss - one.loss) / (one.work.days - own.work.days)
-        for name, one in candidates.items()
-        if one.loss < own.loss and one.work.days > own.work.days
-    }
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
-
-
-def _broken(name: str, s: Score, portfolio: Portfolio, held: Allocation) -> tuple[str, ...]:
-    """The limits that a policy breached in the test, in words; or that it holds another target."""
-    if held_by(portfolio.policies[name], portfolio.strategic) != held:
-        return (OTHER_TARGET,)
-    limits, found = portfolio.limits, []
-    error, outside = s["tracking_error"], s["days_outside"]
-    if limits.tracking_error is not None and error > limits.tracking_error:
-        said, limit = _percents(error, limits.tracking_error, 2)
-        found.append(f"tracking error {said} exceeds the limit of {limit}")
-    if outside > limits.max_days_outside:
-        said, allowed = _percents(outside, limits.max_days_outside, 1)
-        found.append(f"an asset outside its range on {said} of days, {allowed} allowed")
-    return tuple(found)
-
-
-def _percents(found: float, limit: float, digits: int) -> tuple[str, str]:
-    """A fraction and the limit that it exceeds, in per cent, with as many digits as show that it does."""
-    digits = digits_apart(100.0 * found, 100.0 * limit, digits)
-    return percent(found, digits), percent(limit, digits)

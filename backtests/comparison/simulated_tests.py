@@ -1,13 +1,15 @@
 """Theoretical losses of rules in simulated tests, on the dates, with the assets and at the costs of the test.
 
-Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. What a rule
-loses in such a market follows from the rule, the target and the costs alone. There is no tax: it follows from gains,
-and these markets have no growth of which they would come. Nor is there what follows from volumes, quotes or the day:
-impact, commissions by the unit, spreads other than their median, flows and harvests (`costs_beside_tests`).
+Returns are normal, with the covariance of the days of the test and a variance that moves slowly round it. Each test has
+a growth of its own, of those that the days of the test leave likely where any portfolio has a Sharpe ratio round 0
+(`growth_of_test`): what is seldom rebalanced drifts with it. What a rule loses in such a market follows from the rule,
+the target and the costs alone. There is no tax: it follows from gains, and much of these from prices paid before. Nor
+is there what follows from volumes, quotes or the day: impact, commissions by the unit, spreads other than their median,
+flows and harvests (`costs_beside_tests`).
 
-Two things are learned from it: how the loss grows with the market's variance (its elasticity, by which a loss is stated
-at one volatility), and how large it is to be expected, with the spread between tests (`backtests.comparison.belief`
-weighs it against the real test).
+Three things are learned from it: how the loss grows with the market's variance (its elasticity, by which a loss is
+stated at one volatility), how large it is to be expected, with its days and orders and the spread between tests
+(`backtests.comparison.belief` weighs these against the real test), and how often a test as long keeps limits.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +23,7 @@ from backtests.comparison.kept_simulations import KeptSimulation
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest
 from backtests.evaluation.benchmark import Benchmark, target_returns
+from backtests.evaluation.metrics import Measured, days_outside
 from backtests.inference.long_run import UNTOLD, Elasticity
 from foundation.arrays import Array
 from foundation.errors import InputError
@@ -37,9 +40,11 @@ from research.rules.protocol import compiled_rule, held_by, traits
 TESTS = 100
 SPREAD, HALF_LIFE = 0.7, 0.5  # of the logarithm of the variance, and years: as of shares (Jacquier, Polson and Rossi)
 SEED = 1
+RATIOS = 1.0  # standard deviation of Sharpe ratios, a year, round 0, before the test is seen: see benchmarks.theory
 FEWEST_DAYS = 20  # days of the test on which all assets are listed, below which a covariance says nothing
 BEFORE = 252  # days before a test: a rule gets the same tests beside any other
 SMALLEST_LOSS = 1e-6  # bp a year: a loss below it is none
+BY_RULE = ("cost", "squares", "days", "orders", "outside")  # of `SimulatedTests`
 LEAST_SHARE = 0.01  # of the mean loss: a test in which a rule did nothing counts as this much
 
 
@@ -50,6 +55,9 @@ class SimulatedTests:
     names    : P rules.
     cost     : (S, P) bp of NAV a year, without tax.
     squares  : (S, P) squared tracking difference, a year.
+    days     : (S, P) days with a trade, a year.
+    orders   : (S, P) orders a year.
+    outside  : (S, P) share of days on which an asset is outside its range.
     variance : (S,) variance of the strategic target, a year.
     years    : years of a test.
     """
@@ -57,8 +65,22 @@ class SimulatedTests:
     names: tuple[str, ...]
     cost: Array
     squares: Array
+    days: Array
+    orders: Array
+    outside: Array
     variance: Array
     years: float
+
+    def keeping(self, tracking_error: float | None, days_outside: float) -> dict[str, float]:
+        """The share of tests in which each rule keeps limits, by name.
+
+        tracking_error : most, fraction a year; None for no limit.
+        days_outside   : most, share of the days.
+        """
+        kept = self.outside <= days_outside
+        if tracking_error is not None:
+            kept &= np.sqrt(self.squares) <= tracking_error
+        return dict(zip(self.names, kept.mean(axis=0).tolist(), strict=True))
 
     def logs(self, tracking_penalty: float, costs: float = 1.0) -> Array:
         """(S, P) logarithm of the loss J, bp a year; trades as they were, at this multiple of the costs."""
@@ -75,32 +97,58 @@ class SimulatedTests:
 
     def elasticities(self, tracking_penalty: float, costs: float = 1.0) -> Array:
         """(P,) by how many per cent the loss grows with a variance that is one per cent higher."""
-        found: Array = self._apart @ self.logs(tracking_penalty, costs) / (self._apart @ self._apart)
-        return found
+        return self._slopes(self.logs(tracking_penalty, costs))
 
     def elasticity_errors(self, tracking_penalty: float, costs: float = 1.0) -> Array:
         """(P,) their standard errors."""
-        left = self._left(tracking_penalty, costs)
+        left = self._left(self.logs(tracking_penalty, costs))
         found: Array = np.sqrt((left**2).sum(axis=0) / (len(left) - 2) / (self._apart @ self._apart))
         return found
 
-    def expected(self, variance: float, tracking_penalty: float, costs: float = 1.0) -> tuple[Array, Array, Array]:
-        """The logarithm of expected J in a market of this variance a year, its bias in one test, and the gaps of tests.
+    def expected(self, variance: float, logs: Array) -> "Expected":
+        """What such tests have, on average, in a market of this variance a year.
 
-        Returns : (P,) the logarithm of the expected J, v^e·E[J/V^e]; (P,) how far it is above the expected logarithm of
-                  one test; (S, P) gaps between tests, whose squares sum to their variance.
+        variance : of the market, a year.
+        logs     : (S, P) logarithm of what is expected, such as `logs` and `count_logs` give.
         """
-        logs, left = self.logs(tracking_penalty, costs), self._left(tracking_penalty, costs)
+        left = self._left(logs)
         gap = np.log(variance) - np.log(self.variance).mean()
-        usual = logs.mean(axis=0) + self.elasticities(tracking_penalty, costs) * gap
+        usual = logs.mean(axis=0) + self._slopes(logs) * gap
         skew: Array = np.log(np.exp(left).mean(axis=0))
-        return usual + skew, skew, left / np.sqrt(len(left) - 2)
+        return Expected(usual + skew, skew, left / np.sqrt(len(left) - 2))
 
-    def _left(self, tracking_penalty: float, costs: float) -> Array:
-        """(S, P) logarithm of J less what the variance explains."""
-        logs = self.logs(tracking_penalty, costs)
-        found: Array = logs - logs.mean(axis=0) - np.outer(self._apart, self.elasticities(tracking_penalty, costs))
+    def count_logs(self, a_year: Array) -> Array:
+        """(S, P) logarithm of a yearly count such as `days`, (S, P), half of one added in each test."""
+        return count_logs(a_year, self.years)
+
+    def _slopes(self, logs: Array) -> Array:
+        found: Array = self._apart @ logs / (self._apart @ self._apart)
         return found
+
+    def _left(self, logs: Array) -> Array:
+        """(S, P) logarithms less what the variance explains."""
+        found: Array = logs - logs.mean(axis=0) - np.outer(self._apart, self._slopes(logs))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What P rules have in a market of one variance, by simulated tests.
+
+    log  : (P,) logarithm of the expected value, such as v^e·E[J/V^e].
+    skew : (P,) how far it is above the expected logarithm of one test.
+    left : (S, P) gaps between tests, whose squares sum to their variance.
+    """
+
+    log: Array
+    skew: Array
+    left: Array
+
+
+def count_logs(a_year: Array, years: float) -> Array:
+    """The logarithm of yearly counts, half of one added in a test of so many years: a count of none has one too."""
+    found: Array = np.log(a_year + 0.5 / years)
+    return found
 
 
 def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> SimulatedTests | None:
@@ -117,6 +165,7 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     covariance = covariance_of_test(one, benchmark)
     if not known or covariance is None:
         return None
+    growth = growth_of_test(one, covariance, RATIOS)
     held = held_by(next(iter(known.values())))
     assert held is not None
     market, year = one.market, one.periods_per_year
@@ -126,40 +175,47 @@ def simulated_tests(played: Mapping[str, Backtest], benchmark: Benchmark) -> Sim
     costs = costs_of_tests(one)
     execution = Execution(minimum_trade=one.execution.minimum_trade, days=one.execution.days)
     still = _still(market, start)
-    terms = still, before, model, TESTS, SEED, costs, one.wealth, one.lag, execution, year
+    ranges = benchmark.lower, benchmark.upper
+    terms = still, before, model, *growth, TESTS, SEED, costs, one.wealth, one.lag, execution, year, *ranges
     files = {name: KeptSimulation(policy, *terms) for name, policy in known.items()}
     found = {name: kept for name, file in files.items() if (kept := file.load()) is not None}
     missing = {name: policy for name, policy in known.items() if name not in found}
     if missing:
         conditions = {"nav": one.wealth, "lag": one.lag, "execution": execution, "periods_per_year": year}
-        cost, squares, variance = _played(missing, held, still, before, model, costs, conditions)
+        of_rules, variance = _played(missing, held, still, before, model, growth, costs, benchmark, conditions)
         for p, name in enumerate(missing):
-            found[name] = files[name].save(cost=cost[:, p].copy(), squares=squares[:, p].copy(), variance=variance)
+            figures = {part: of_all[:, p].copy() for part, of_all in of_rules.items()}
+            found[name] = files[name].save(**figures, variance=variance)
     names = tuple(name for name in known if not np.isnan(found[name]["cost"]).any())
     if not names:
         return None
-    cost, squares = (np.column_stack([found[name][part] for name in names]) for part in ("cost", "squares"))
-    days = len(still.dates) - 1 - before
-    return SimulatedTests(names, cost, squares, found[names[0]]["variance"], days / year)
+    parts = {part: np.column_stack([found[name][part] for name in names]) for part in BY_RULE}
+    years = (len(still.dates) - 1 - before) / year
+    return SimulatedTests(names, **parts, variance=found[names[0]]["variance"], years=years)
 
 
 def _played(
     policies: Mapping[str, Any], held: Allocation, still: Market, before: int, model: StochasticVolatility,
-    costs: Costs, conditions: Mapping[str, Any],
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """(S, P) cost and squares, and (S,) variance, as in `SimulatedTests`; NaN of a policy that cannot be played.
+    growth: tuple[Array, Array],
+    costs: Costs, benchmark: Benchmark, conditions: Mapping[str, Any],
+) -> tuple[dict[str, Array], Array]:  # fmt: skip
+    """(S, P) figures and (S,) variance, as in `SimulatedTests`; NaN of a policy that cannot be played.
 
     policies   : P policies, by name.
     held       : the allocation that they hold.
     still      : market of the tests without their returns, whose tests begin after row `before`.
+    growth     : as `growth_of_test` has it.
+    benchmark  : benchmark with the ranges of the assets.
     conditions : arguments of `backtest`.
     """
-    shape, year, days = (TESTS, len(policies)), model.periods_per_year, len(still.dates) - 1
-    cost, squares, variance = np.full(shape, np.nan), np.full(shape, np.nan), np.empty(TESTS)
+    shape, year, days, n = (TESTS, len(policies)), model.periods_per_year, len(still.dates) - 1, len(still.assets)
+    figures, variance = {part: np.full(shape, np.nan) for part in BY_RULE}, np.empty(TESTS)
     targets = target_path(held, still, start=before)  # the same in each, as the assets and dates are
     left = dict(enumerate(policies.items()))
     for test in range(TESTS):
-        drawn = still.with_returns(np.vstack([still.returns[:1], model.returns(1, days, SEED, test)[0]]))
+        grown = np.exp((growth[0] + growth[1] @ np.random.default_rng([SEED, test]).standard_normal(n)) / year)
+        moved = (1.0 + model.returns(1, days, SEED, test)[0]) * grown - 1.0
+        drawn = still.with_returns(np.vstack([still.returns[:1], moved]))
         aim = target_returns(targets, drawn, before)
         variance[test] = year * float(aim @ aim) / len(aim)
         for p, (name, policy) in tuple(left.items()):
@@ -170,9 +226,13 @@ def _played(
             except InputError:
                 del left[p]
                 continue
-            cost[test, p] = year * BPS * found.cost_rate.mean()
-            squares[test, p] = year * np.mean((found.gross_returns - aim) ** 2)
-    return cost, squares, variance
+            measured = Measured(found, benchmark)
+            figures["cost"][test, p] = year * BPS * found.cost_rate.mean()
+            figures["squares"][test, p] = year * np.mean((found.gross_returns - aim) ** 2)
+            figures["days"][test, p] = len(found.trading_days) / measured.years
+            figures["orders"][test, p] = found.orders / measured.years
+            figures["outside"][test, p] = days_outside(measured)
+    return figures, variance
 
 
 def costs_of_tests(played: Backtest) -> Costs:
@@ -234,6 +294,27 @@ def covariance_of_test(played: Backtest, benchmark: Benchmark) -> Array | None:
         return None
     returns = market.returns[played.first + 1 :][whole]
     return np.atleast_2d(np.cov(np.log1p(returns), rowvar=False)) * played.periods_per_year
+
+
+def growth_of_test(played: Backtest, covariance: Array, ratios: float) -> tuple[Array, Array]:
+    """The growth of the assets beyond cash that a test leaves likely, normal, a year.
+
+    Before the test every portfolio's Sharpe ratio is normal round 0, so that growth has the covariance of the returns
+    times `ratios`². The mean return of T years of them errs by their covariance over T.
+
+    covariance : (n, n) of the returns, a year.
+    ratios     : standard deviation of Sharpe ratios, a year.
+    Returns    : (n,) its mean, and (n, n) a root of its covariance.
+    Source     : Black and Litterman (1992), Global portfolio optimization, with the test as the only view.
+    """
+    market, year = played.market, played.periods_per_year
+    beyond = (market.returns - market.cash[:, None])[played.first + 1 :]
+    known = ~np.isnan(beyond)
+    mean = np.where(known, beyond, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1) * year
+    years = len(beyond) / year
+    weight = ratios**2 / (ratios**2 + 1.0 / years)
+    sizes, vectors = np.linalg.eigh(covariance)
+    return weight * mean, vectors * np.sqrt(np.maximum(sizes, 0.0) * weight / years)
 
 
 def _still(market: Market, start: int) -> Market:

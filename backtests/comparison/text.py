@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from backtests.comparison.comparison import Comparison
 from backtests.comparison.paired import PairedBacktests
-from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT
+from backtests.comparison.recommendation import IDLE, OTHER_TARGET
 from backtests.evaluation.backtest_figures import KEY_FIGURES, defined
 from backtests.evaluation.metrics import METRICS
 from backtests.inference.estimates import Estimate
@@ -37,7 +37,7 @@ def _limits(broken: tuple[str, ...] | None) -> str:
     """The compliance of a policy with its limits, from the reasons why it is no candidate."""
     if broken is None:
         return "within"
-    return "no candidate" if broken in ((OTHER_TARGET,), (TOO_SHORT,)) else "breached"
+    return "no candidate" if broken in ((OTHER_TARGET,), (IDLE,)) else "breached"
 
 
 def _expected(comparison: Comparison) -> list[str]:
@@ -46,13 +46,13 @@ def _expected(comparison: Comparison) -> list[str]:
     if not made.candidates:
         return []
     heads, rows = ["policy", "loss", "days", "orders"], []
-    if made.now is not None and made.now in made.candidates:
-        level = percent(made.candidates[made.now].gain.level, 0)
-        heads += [f"gain on {made.now}", f"{level} interval", "P(gain)"]
+    if made.base is not None:
+        level = percent(made.candidates[made.base].gain.level, 0)
+        heads += [f"gain on {made.base}", f"{level} interval", "P(gain)"]
     for name, one in made.candidates.items():
         row = [name, number(one.loss, 0), number(one.work.days, 1), number(one.work.orders, 0)]
-        gain = [number(one.gain.value, 0, signed=True), one.gain.interval(0), probability(one.better, SURE)]
-        rows.append((row + ([""] * 3 if name == made.now else gain))[: len(heads)])
+        gain = [number(one.gain.value, 0, signed=True), one.gain.interval(0), probability(one.better)]
+        rows.append(row + ([""] * 3 if name == made.base else gain))
     priced = " and ".join(
         f"{one} at {price:,.6g}" for one, price in (("days", desk.day_cost), ("orders", desk.order_cost)) if price
     )
@@ -67,9 +67,12 @@ def _expected(comparison: Comparison) -> list[str]:
 def _verdict(comparison: Comparison) -> str:
     """The verdict with its table, and how much was tried."""
     said = comparison.verdict
-    table = [text_table([list(said.heads), *map(list, said.rows)], left=1)] if said.rows else []
-    after = [said.gain, said.changes, said.growth, said.others, said.left, tried_words(comparison.trials)]
-    return "\n".join([said.heading, "", said.do, *table, *filter(None, after)])
+    tables = [
+        text_table([list(one.heads), *map(list, one.rows)], left=1) for one in (said.figures, said.contest) if one.rows
+    ]
+    details = [f"{question}? {words}" for question, words in said.details.items()]
+    parts = [said.heading, "\n".join(said.lead), *tables, "\n".join([*details, tried_words(comparison.trials)])]
+    return "\n\n".join(parts)
 
 
 def paired_text(paired: PairedBacktests) -> str:

@@ -2,60 +2,73 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from backtests.comparison.fitting.candidates import PlayedCandidates
-from backtests.comparison.recommendation import OTHER_TARGET, SURE, TOO_SHORT, Recommendation
+from backtests.comparison.recommendation import IDLE, OTHER_TARGET, SURELY_NOTHING, Offer, Recommendation
+from backtests.comparison.rule_grid import own_benchmark
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import taxed_figures
 from backtests.evaluation.bands_in_force import bands_in_force
-from backtests.evaluation.scores import Score
-from backtests.inference.evidence import Evidence
-from foundation.arrays import Array
-from foundation.paper.wording import digits_apart, listed, number, percent, probability
+from backtests.evaluation.scores import Score, score
+from backtests.inference.evidence import LOSS, Evidence
+from foundation.paper.wording import class_words, digits_apart, listed, number, percent, probability
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.rules import Rule
-from research.rules.protocol import RuleTraits, long_name
+from research.rules.protocol import RuleTraits, long_name, traits
 
 SAME_WIDTH = 0.005  # points: bands that differ by less are shown as one
 LONGEST_NAME = 18  # characters of a name above a column
-EXPLAINING_SHARE = 0.5  # share of a difference that explains it
-NOTHING_OF_MARGIN = 0.1  # share of the margin, below which an amount is worth no word
+CONTEST = {"band": "threshold", "tuned": "threshold", "learned": "learned"}  # classes of the contest, by family
+NO_LEAD = 1.0  # a premium a year, fraction, beyond which none would outweigh a gain
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A small table: heads of its columns, the first of words, and rows; and what its words mean."""
+
+    caption: str = ""
+    heads: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The statements of a comparison, in this order.
+    """The statements of a comparison, in this order; "" for what there is nothing to say of.
 
-    heading : the portfolio and test, and the desk's present policy.
-    do      : the policy to use, and its description.
-    heads   : heads of the columns of `rows`, the first without one.
-    rows    : money, tracking error, work and growth of the desk's present policy and of one or two others.
-    gain    : its gain, and the probability of that.
-    changes : the changes that would alter the answer.
-    growth  : the growth it gave up, and the reason; where the file counts a tax at the end, the least J after it.
-    others  : the other policies within the margin, and when they pay.
-    left    : the policies that are no candidates, and the reasons.
+    heading : the portfolio, the test, and the price of a day where it is assumed.
+    do      : the policy to use, without an amount.
+    gain    : its expected gain.
+    likely  : how likely that is, and its days.
+    menu    : the answer at other prices of a trading day.
+    changes : the nearest changes that turn the answer.
+    figures : money, tracking error, work and growth of what is done now and of the recommended policy.
+    contest : the best policy of each class: thresholds, learned policies, other targets.
+    details : what a committee asks next, by question.
     """
 
     heading: str
     do: str
-    heads: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
     gain: str = ""
+    likely: str = ""
+    menu: str = ""
     changes: str = ""
-    growth: str = ""
-    others: str = ""
-    left: str = ""
+    figures: Rows = field(default_factory=Rows)
+    contest: Rows = field(default_factory=Rows)
+    details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lead(self) -> tuple[str, ...]:
+        """The sentences of the first screen, without the heading."""
+        return tuple(filter(None, (self.do, self.gain, self.likely, self.menu, self.changes)))
 
     def sentences(self) -> tuple[str, ...]:
-        """The statements that are not empty, in order, without the table."""
-        said = (self.heading, self.do, self.gain, self.changes, self.growth, self.others, self.left)
-        return tuple(filter(None, said))
+        """All statements in order, without the tables."""
+        return (self.heading, *self.lead, *self.details.values())
 
     def __str__(self) -> str:
         """All of them."""
@@ -91,16 +104,16 @@ class Told:
         return self.played.backtests
 
     @property
-    def now(self) -> str:
-        """The desk's present policy, or what stands for it, where one is recommended."""
-        assert self.made.now is not None
-        return self.made.now
-
-    @property
     def policy(self) -> str:
         """The recommended policy, where there is one."""
         assert self.made.policy is not None
         return self.made.policy
+
+    @property
+    def base(self) -> str:
+        """The policy over which gains are taken, where one is recommended."""
+        assert self.made.base is not None
+        return self.made.base
 
     def money(self, value: float, *, signed: bool = False, other: float | None = None) -> str:
         """An amount a year without its currency; below 10 with two digits, or more, to be told from another one."""
@@ -117,14 +130,6 @@ class Told:
         """Costs and taxes in the test, currency a year at today's value."""
         return self.scores[name]["cost"] / BPS * self.portfolio.nav
 
-    def tracking(self, name: str) -> float:
-        """The cost of its tracking error at the desk's price, currency a year."""
-        return (self.scores[name]["loss"] - self.scores[name]["cost"]) / BPS * self.portfolio.nav
-
-    def gap(self, name: str, other: str, metric: str) -> float:
-        """A figure less that of another policy."""
-        return self.scores[name][metric] - self.scores[other][metric]
-
     @property
     def grown(self) -> str:
         """The figure of growth that the test is long enough for."""
@@ -132,41 +137,36 @@ class Told:
         return "total_return" if short else "growth"
 
 
-def now_word(made: Recommendation, desk: Portfolio) -> str:
-    """The word for what is compared with: "now" for the file's policy, "base" for one that it does not name."""
-    return "now" if desk.policy == made.now else "base"
+def now_word(made: Recommendation) -> str:
+    """The word for what is compared with: "now" for what is done now, "next best" where nothing is named."""
+    return "now" if made.now is not None else "next best"
 
 
-def verdict_of(told: Told, changes: str = "") -> Verdict:
+def verdict_of(told: Told, changes: str = "", stable: str = "") -> Verdict:
     """The verdict on a recommendation.
 
     told    : the inputs of the words.
-    changes : the changes that would alter the answer (`backtests.comparison.descriptions.stability`).
+    changes : the nearest changes that turn the answer (`backtests.comparison.descriptions.stability`).
+    stable  : all that was changed, and what it turned.
     """
     made, heading = told.made, _heading(told)
     if made.policy is None:
-        reasons = "; ".join(f"{each}: {listed(limits)}" for each, limits in made.broken.items())
-        if set(made.broken.values()) == {(OTHER_TARGET,)}:
-            said = "all policies hold another target. Give one that holds the target of the file"
-        else:
-            said = f"none is within the limits ({reasons})"
-        return Verdict(heading, f"No policy is recommended: {said}.", left=made.stays)
-    rule = told.played.fitted[made.policy].policy
-    does = f"{rule_words(rule, told.portfolio)}{_widths(told.backtests[made.policy])}."
-    if made.target:  # the target was chosen before the rule
-        return Verdict(heading, f"USE {made.policy}: {does} {made.target}", others=_others(told), left=_left(told))
+        return Verdict(heading, f"No policy is recommended: {_none(made)}.", details=_details(told, stable))
+    does = f"{rule_words(told.played.fitted[made.policy].policy, told.portfolio)}{_widths(told.backtests[made.policy])}"
     if not any(len(each.booked) for each in told.backtests.values()):
-        return Verdict(heading, f"KEEP {made.policy}: {does} This test says nothing: none of the policies traded.")
-    shown = _shown(made)
+        return Verdict(heading, f"Keep {made.policy}: {does}. This test says nothing: none of the policies traded.")
+    if made.target:  # the target was chosen before the rule
+        does += f". {made.target.removesuffix('.')}"
     return Verdict(
         heading,
-        f"{'KEEP' if made.is_kept and told.portfolio.policy == made.now else 'USE'} {made.policy}: {does}",
-        *_table(told, shown),
-        gain=_said(told),
+        do=f"{_do(told)}: {does}.",
+        gain=_gain(told),
+        likely=_likely(told),
+        menu=_menu(told),
         changes=changes,
-        growth=" ".join(filter(None, (_growth(told, shown[1]) if len(shown) > 1 else "", _at_end(told)))),
-        others=_others(told),
-        left=_left(told),
+        figures=_figures(told),
+        contest=_contest(told),
+        details=_details(told, stable),
     )
 
 
@@ -205,216 +205,299 @@ def _widths(played: Backtest) -> str:
     return f", {number(widths[narrow])} points ({names[narrow]}) to {number(widths[wide])} ({names[wide]}) off target"
 
 
-# -- what the desk does now, and the figures beside it ---------------------------------------------------------------
+# -- the first screen ------------------------------------------------------------------------------------------------
 
 
 def _heading(told: Told) -> str:
     desk, made = told.portfolio, told.made
     first, last = next(iter(told.backtests.values())).dates[[1, -1]]
     head = f"{desk.name}, {desk.nav:,.0f} {desk.basis}, tested {first:%Y-%m-%d} to {last:%Y-%m-%d}."
+    if desk.day_cost_assumed:
+        head += f" A trading day is assumed to cost you {told.money(desk.day_cost)} {desk.basis}."
     if desk.policy is None:
-        compared = made.now and len(made.candidates) > 1
-        now = "You named no policy of today" + (
-            f": compared with {made.now}, least work within limits." if compared else "."
-        )
-        return f"{head} {now}"
-    now = f"You do now: {desk.policy}."
-    reason = made.broken.get(desk.policy)
+        return f"{head} You named no policy of today."
     if desk.policy not in told.scores:
-        now = f"You do now {desk.policy}, which was not compared."
-    elif reason == (OTHER_TARGET,):
-        now = f"You do now {desk.policy}, which holds another target."
-    elif reason:
-        now = f"You do now {desk.policy}, which breached a limit in the test: {listed(reason)}."
-    if made.now not in (None, desk.policy):
-        now += f" Compared with {made.now}, least work within limits."
-    return f"{head} {now}"
+        return f"{head} You do now {desk.policy}, which was not compared."
+    if made.broken.get(desk.policy) == (OTHER_TARGET,):
+        return f"{head} You do now {desk.policy}, which holds another target."
+    return head
 
 
-def _shown(made: Recommendation) -> list[str]:
-    """The policies of the table: the desk's present one; the recommended one, or the best other and the least work."""
-    assert made.now is not None
-    assert made.policy is not None
-    if not made.is_kept:
-        return [made.now, made.policy]
-    others = sorted((n for n in made.candidates if n != made.now), key=lambda n: made.candidates[n].loss)
-    lazy = min(made.candidates, key=lambda n: made.candidates[n].work)
-    return list(dict.fromkeys([made.now, *others[:1], lazy]))
+def _none(made: Recommendation) -> str:
+    """The reason why no policy is recommended."""
+    if set(made.broken.values()) == {(OTHER_TARGET,)}:
+        return "all policies hold another target. Give one that holds the target of the file"
+    reasons = "; ".join(f"{each}: {listed(why)}" for each, why in made.broken.items())
+    return f"none is a candidate ({reasons})"
 
 
-def _table(told: Told, shown: Sequence[str]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Heads and rows: costs, tracking error, days and orders, growth; with the change, where another is to be used."""
-    made, desk = told.made, told.portfolio
-    changed = not made.is_kept
-    marks = {made.now: now_word(made, desk)}
-    if len(shown) > 1:
-        marks[shown[1]] = "use" if changed else "best other"
-    marks.setdefault(shown[-1], "least work")
-    heads = tuple(
-        f"{name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + '…'} ({marks[name]})" for name in shown
-    ) + (("change",) if changed else ())
-
-    def row(label: str, values: list[float], digits: int | None) -> tuple[str, ...]:
-        words = [told.money(v) if digits is None else number(v, digits) for v in values]
-        if changed:
-            gap = values[1] - values[0]
-            words.append(told.money(gap, signed=True) if digits is None else number(gap, digits, signed=True))
-        return (label, *words)
-
-    works = [_work(told, name) for name in shown]
-    work = [f"{number(days, 1)} / {number(orders, 0)}" for days, orders in works]
-    if changed:
-        (d0, o0), (d1, o1) = works
-        work.append(f"{number(d1 - d0, 1, signed=True)} / {number(o1 - o0, 0, signed=True)}")
-    rows = [
-        row(f"{told.charged}, {desk.basis}", [told.cost(name) for name in shown], None),
-        row("tracking error, %", [100.0 * told.scores[name]["tracking_error"] for name in shown], 2),
-        row(f"tracking at your penalty, {desk.basis}", [told.tracking(name) for name in shown], None),
-        ("days with a trade / orders", *work),
-    ]
-    lost = [told.cost(n) + told.tracking(n) + _work_priced(told, n) for n in shown]
-    rows.append(row(f"loss at your prices, {desk.basis}", lost, None))
-    if all(name in made.candidates for name in shown):
-        rows.append(row("expected loss, by test and theory", [made.candidates[name].loss for name in shown], None))
-    label = "growth, %" if told.grown == "growth" else "return of the test, %"
-    rows.append(row(label, [100.0 * told.scores[name][told.grown] for name in shown], 2))
-    return ("a year", *heads), tuple(rows)
-
-
-def _work(told: Told, name: str) -> tuple[float, float]:
-    return told.scores[name]["trading_days"], told.scores[name]["trades"]
-
-
-def _work_priced(told: Told, name: str) -> float:
-    """The cost of days and orders to the desk, currency a year."""
-    days, orders = _work(told, name)
-    return told.portfolio.day_cost * days + told.portfolio.order_cost * orders
-
-
-# -- gain, growth, others --------------------------------------------------------------------------------------------
-
-
-def _said(told: Told) -> str:
-    """The reason why a change is needed, pays or does not; a policy that breaches a limit has no gain to compare."""
+def _do(told: Told) -> str:
     made = told.made
-    if told.now not in made.candidates:
-        return f"{told.now} is no candidate, so a change is needed. {_forced(told)}"
-    best = min((n for n in made.candidates if n != made.now), key=lambda n: made.candidates[n].loss, default=None)
-    if best is None:
-        return "It is the only candidate: there is nothing to compare it with."
-    return f"{_kept(told, best) if made.is_kept else _gain(told, best)} {_worth(told)}".strip()
+    if made.now is None:
+        return f"Use {told.policy}"
+    if made.is_kept:
+        return f"Keep {told.policy}"
+    forced = f", for {made.broken[made.now][0]}" if made.is_forced else ""
+    return f"Use {told.policy} instead of {made.now}{forced.replace(', for it ', ', which ')}"
 
 
-def _forced(told: Told) -> str:
-    """The reason why a policy is taken in place of one that is no candidate."""
-    made, best = told.made, told.made.best
-    assert best is not None
-    if len(made.candidates) == 1:
+def _gain(told: Told) -> str:
+    """The expected gain of a change; else how far the best of the others is, and whether that is within the margin."""
+    made, candidates = told.made, told.made.candidates
+    if made.now is not None and not made.is_kept:
+        return f"It is expected to cost {_apart(told, candidates[told.policy].gain.value)}{_priced(told)}."
+    if not made.others:
         return "It is the only candidate."
-    if best == told.policy:
-        return f"Of the candidates {best} is expected to lose least."
-    more = made.candidates[told.policy].loss - made.candidates[best].loss
-    return (
-        f"{told.policy} asks for the least work of those within your margin of {best}, the best: it is expected to "
-        f"lose {told.money(more)} {told.portfolio.basis} a year more."
-    )
+    other = made.others[0]
+    gain = candidates[told.policy].loss - candidates[other].loss
+    within = f", within your margin of {told.money(made.margin, other=gain)}" if 0.0 < gain <= made.margin else ""
+    which = "next best" if made.now is None else "best other"
+    return f"The {which}, {other}, is expected to cost {_apart(told, gain)}{within}{_priced(told)}."
 
 
-def _gain(told: Told, best: str) -> str:
-    """The loss of the desk's present policy above the best, and the gain of the recommended policy on it."""
-    made, unit, now, policy = told.made, told.portfolio.basis, told.now, told.policy
-    saved = {
-        told.charged: told.cost(now) - told.cost(policy),
-        "tracking at your penalty": told.tracking(now) - told.tracking(policy),
-        "days and orders": _work_priced(told, now) - _work_priced(told, policy),
-    }
-    parts = [f"{told.money(abs(v))} {'less' if v > 0.0 else 'more'} in {words}" for words, v in saved.items() if v]
-    sure, most, why = made.best_change, made.candidates[best].gain.value, ""
-    if best != sure:
-        why = f" {best} is better with a probability below {SURE:g}, and {sure} is the best of those above it."
-    if sure != policy:
-        below = made.candidates[policy].gain.value <= made.margin
-        why += f" {policy} asks for the least work of those within the margin of {sure}"
-        why += ", and is taken for that: its own gain is below your margin." if below else "."
-    return (
-        f"{now} is expected to lose {told.money(most, other=made.margin)} {unit} a year more than "
-        f"{best}, the best: beyond your margin of {_margin(told, other=most)}.{why} {_likely(told, policy)} "
-        + (
-            f"This test showed {listed(parts)}: only {told.charged} are cash."
-            if parts
-            else "This test showed no difference."
-        )
-    )
+def _apart(told: Told, gain: float) -> str:
+    """A gain as what is paid less or more."""
+    return f"{told.money(abs(gain))} {told.portfolio.basis} a year {'less' if gain > 0.0 else 'more'}"
 
 
-def _likely(told: Told, name: str) -> str:
-    """The expected gain of a policy, with theory, and how likely it is."""
-    one = told.made.candidates[name]
-    ends = " to ".join(told.money(v, signed=True) for v in (one.gain.lower, one.gain.upper))
-    return (
-        f"The expected gain of {name} is {told.money(one.gain.value, signed=True)} {told.portfolio.basis} a year "
-        f"({percent(one.gain.level, 0)}: {ends}), at a volatility of {percent(told.made.volatility)}. It is above zero "
-        f"with a probability of {probability(one.better, SURE)}, and above the margin with {probability(one.pays)}."
-    )
-
-
-def _margin(told: Told, other: float | None = None) -> str:
-    """The smallest material difference, in currency and in bp of NAV; told from another amount."""
-    share = f"{told.portfolio.materiality:g} bp; 1 bp is 0.01 %"
-    return f"{told.money(told.made.margin, other=other)} {told.portfolio.basis} ({share})"
-
-
-def _worth(told: Told) -> str:
-    """The tracking penalty as what the desk would pay: halving an error saves three quarters of it."""
-    now, desk = told.now, told.portfolio
-    saved = 0.75 * told.tracking(now)
-    if saved < NOTHING_OF_MARGIN * told.made.margin:
+def _priced(told: Told) -> str:
+    """The prices of work that the loss has, as the end of a sentence."""
+    desk = told.portfolio
+    if not (desk.day_cost or desk.order_cost):
         return ""
-    return (
-        f"Your tracking penalty, {desk.tracking_penalty:.4g}, makes halving the "
-        f"{percent(told.scores[now]['tracking_error'], 2)} of {now} worth {number(saved / desk.nav * BPS)} bp "
-        f"({told.money(saved)} {desk.basis}) a year."
-    )
+    day = f"a trading day at {told.money(desk.day_cost)}{' (assumed)' if desk.day_cost_assumed else ''}"
+    order = f"an order at {told.money(desk.order_cost)}" if desk.order_cost else ""
+    return f", {listed([day, *filter(None, [order])])}"
 
 
-def _kept(told: Told, best: str) -> str:
-    """The reason why the desk goes on as now: nothing is better, or not by the margin, or not surely so."""
+def _likely(told: Told) -> str:
+    """The interval of the gain, the odds of a loss, the days of trading, and what a wrong choice may cost."""
+    made = told.made
+    said, changed = [], made.now is not None and not made.is_kept
+    other = told.policy if changed else next(iter(made.others), "")
+    if other and other != told.base:
+        gain = made.candidates[other].gain
+        ends = " to ".join(told.money(v, signed=True) for v in (gain.lower, gain.upper))
+        odds = f"; {_in_hundred(1.0 - made.candidates[other].better)} that it costs more" if changed else ""
+        said.append(f"19 times in 20 it gains {ends}{odds}.")
+    days = [number(made.candidates[name].work.days, 0) for name in (told.policy, told.base)]
+    if changed:
+        said.append(f"{days[0]} days of trading a year instead of {days[1]}.")
+    if made.is_kept and made.nothing >= SURELY_NOTHING:
+        said.append("Nothing here is worth your time.")
+    elif made.at_stake > made.margin:
+        said.append(f"A wrong choice may cost {told.money(made.at_stake)} a year.")
+    return " ".join(said)
+
+
+def _in_hundred(p: float) -> str:
+    """A probability as a count of a hundred cases.
+
+    >>> _in_hundred(0.021), _in_hundred(0.001), _in_hundred(0.998)
+    ('2 in 100', 'less than 1 in 100', 'more than 99 in 100')
+    """
+    if p < 0.01:
+        return "less than 1 in 100"
+    return "more than 99 in 100" if p > 0.99 else f"{number(100.0 * p, 0)} in 100"
+
+
+def _menu(told: Told) -> str:
+    """The answers at the next lower and the next higher prices of a trading day."""
+    offers, price = told.made.menu, told.portfolio.day_cost
+    here = next((k for k, one in enumerate(offers) if one.above <= price <= one.below and one.policy == told.policy), 0)
+    if not offers or offers[here].policy != told.policy:  # of another target: the menu is not of its prices
+        return ""
+    near = [one for one in offers[max(here - 1, 0) : here + 2] if one is not offers[here]]
+    return f"If a trading day costs you {_offered(near)}." if near else ""
+
+
+def _offered(offers: Sequence[Offer]) -> str:
+    """Policies by the price of a trading day."""
+    said = []
+    for one in offers:
+        low, high = _price(one.above), _price(one.below)
+        of = f"under {high}" if not one.above else f"{low} or more" if math.isinf(one.below) else f"{low} to {high}"
+        said.append(f"{of}: {one.policy}")
+    return "; ".join(said)
+
+
+def _price(value: float) -> str:
+    return number(value, 0 if value >= 10.0 else 2)
+
+
+def _figures(told: Told) -> Rows:
+    """Costs, tracking error, work, expected loss and growth of the recommended policy beside those of another."""
     made, unit = told.made, told.portfolio.basis
-    gain = made.candidates[best].gain.value
-    if gain > made.margin:
-        return (
-            f"{best} may be better, but not with the probability of {SURE:g} that a change asks. {_likely(told, best)}"
-        )
-    if gain > 0.0:
-        return (
-            f"{told.now} is expected to lose {told.money(gain)} {unit} a year more than {best}, the best: within your "
-            f"margin of {_margin(told)}. {_likely(told, best)}"
-        )
-    one = made.candidates[best]
-    ends = " to ".join(told.money(v, signed=True) for v in (-one.gain.upper, -one.gain.lower))
+    if made.target or (told.base == told.policy and not made.others):
+        return Rows()
+    names = [told.base, told.policy] if told.base != told.policy else [told.policy, made.others[0]]
+    marks = {told.policy: "keep" if made.is_kept else "use", told.base: now_word(made)}
+    heads = ("a year", *(f"{_short(name)} ({marks.get(name, 'best other')})" for name in names), "change")
+    candidates = [made.candidates[name] for name in names]
+
+    def row(label: str, values: Sequence[float], digits: int | None) -> tuple[str, ...]:
+        gap = values[1] - values[0]
+        if digits is None:
+            return label, *map(told.money, values), told.money(gap, signed=True)
+        return label, *(number(v, digits) for v in values), number(gap, digits, signed=True)
+
+    work = [(one.work.days, one.work.orders) for one in candidates]
+    pairs = [*(f"{number(days, 0)} / {number(orders, 0)}" for days, orders in work)]
+    pairs.append(" / ".join(number(b - a, 0, signed=True) for a, b in zip(*work, strict=True)))
+    label = "growth, %" if told.grown == "growth" else "return of the test, %"
+    rows = (
+        row(f"{told.charged}, {unit}", [told.cost(name) for name in names], None),
+        row("tracking error, %", [100.0 * told.scores[name]["tracking_error"] for name in names], 2),
+        ("days / orders", *pairs),
+        row(f"expected loss, {unit}", [one.loss for one in candidates], None),
+        row(label, [100.0 * told.scores[name][told.grown] for name in names], 2),
+    )
+    caption = (
+        "Tracking error: how far returns stray from those of the target. Expected loss: costs, tracking error at your "
+        "penalty, days and orders, by this test and theory"
+    )
+    return Rows(caption, heads, rows)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
+
+
+def _contest(told: Told) -> Rows:
+    """The best of each class: thresholds, learned policies, and policies that hold another target."""
+    made, unit = told.made, told.portfolio.basis
+    best: dict[str, str] = {}
+    for name in sorted(made.candidates, key=lambda each: made.candidates[each].loss):
+        kind = CONTEST.get(traits(told.played.fitted[name].policy).family)
+        if kind is not None and name not in made.broken:
+            best.setdefault(kind, name)
+    others = _own_losses(told)
+    rows = [
+        _contestant(told, f"{kind}: {best[kind]}", best[kind], made.candidates[best[kind]].loss)
+        for kind in dict.fromkeys(CONTEST.values())
+        if kind in best
+    ]
+    if others:
+        name = min(others, key=others.__getitem__)
+        rows.append(_contestant(told, f"another target: {name}", name, others[name]))
+    if len(rows) < 2:
+        return Rows()
+    growth = "growth, %" if told.grown == "growth" else "return, %"
+    heads = ("best of each class", f"expected loss, {unit}", "tracking error, %", "days", growth)
+    caption = (
+        "Of another target: loss by this test against that target, with its own rule; another portfolio"
+        if others
+        else ""
+    )
+    return Rows(caption, heads, tuple(rows))
+
+
+def _contestant(told: Told, label: str, name: str, loss: float) -> tuple[str, ...]:
+    one = told.scores[name]
+    days = told.made.candidates[name].work.days if name in told.made.candidates else one["trading_days"]
+    error = one["tracking_error_own"] if name not in told.made.candidates else one["tracking_error"]
+    return label, told.money(loss), number(100.0 * error, 2), number(days, 0), number(100.0 * one[told.grown], 2)
+
+
+def _own_losses(told: Told) -> dict[str, float]:
+    """What policies of other targets lost in the test against these, work included, currency a year."""
+    desk, found = told.portfolio, {}
+    for name, why in told.made.broken.items():
+        if why == (OTHER_TARGET,):
+            own = score(
+                told.backtests[name], own_benchmark(told.played.benchmark, told.backtests[name].targets), (LOSS,)
+            )
+            work = desk.day_cost * told.scores[name]["trading_days"] + desk.order_cost * told.scores[name]["trades"]
+            found[name] = own[LOSS] / BPS * desk.nav + work
+    return found
+
+
+# -- what a committee asks next --------------------------------------------------------------------------------------
+
+
+def _details(told: Told, stable: str) -> dict[str, str]:
+    """Further sentences by question, in the order in which they are asked."""
+    chosen = told.made.policy is not None and not told.made.target
+    found = {
+        "How sure is that": _sure(told) if chosen else "",
+        "What would change it": stable,
+        "What of growth": " ".join(filter(None, [_growth(told), _at_end(told), *_other_portfolios(told)]))
+        if chosen
+        else "",
+        "What else would do": _others(told) if chosen else "",
+        "What was left out": _left(told),
+    }
+    return {question: words for question, words in found.items() if words}
+
+
+def _sure(told: Told) -> str:
+    """The probabilities of the gain, what the first list costs in place of it, and the margin."""
+    made, unit = told.made, told.portfolio.basis
+    name = told.policy if not made.is_kept and made.now is not None else next(iter(made.others), told.policy)
+    margin = (
+        f"Your margin is {told.money(made.margin)} {unit} a year ({told.portfolio.materiality:g} bp of the portfolio)."
+    )
+    if name == told.base:
+        return margin
+    one, volatility = made.candidates[name], percent(made.volatility)
     return (
-        f"No candidate is expected to lose less. The next, {best}, is expected to lose {told.money(-gain)} {unit} a "
-        f"year more ({percent(one.gain.level, 0)}: {ends}). "
-        f"It is better with a probability of {probability(one.better, SURE)}."
+        f"The gain of {name} on {told.base} is above zero with a probability of {probability(one.better)}, and above "
+        f"your margin with {probability(one.pays)}, at a volatility of {volatility}. {margin}"
     )
 
 
-def _growth(told: Told, name: str) -> str:
-    """The difference in growth to the desk's present policy, with the interval of this pair alone, and its cause."""
-    now, metric = told.now, told.grown
-    gap, a_year = told.gap(name, now, metric), " a year" if metric == "growth" else ""
-    if abs(gap) < 0.5e-4:
-        return f"In this test {name} grew as {now} did."
-    more = "more" if gap > 0.0 else "less"
+def _growth(told: Told) -> str:
+    """How much growth differed, what of it was to be expected, and how large a year of chance is."""
+    if told.policy == told.base:
+        return ""
+    made, now, played = told.made, told.base, told.backtests[told.policy]
+    gap, a_year = told.scores[told.policy][told.grown] - told.scores[now][told.grown], ""
+    if told.grown == "growth":
+        a_year = " a year"
+    apart = played.net_returns - told.backtests[now].net_returns
+    chance = float(apart.std()) * math.sqrt(played.periods_per_year) * told.portfolio.nav
     said = (
-        f"In this test {name} grew {number(100.0 * abs(gap), 2)} points{a_year} {more} than {now}: "
-        f"{told.money(gap * told.portfolio.nav, signed=True)} {told.portfolio.basis}{a_year}"
+        f"In this test {told.policy} grew {number(100.0 * abs(gap), 2)} points{a_year} "
+        f"{'more' if gap > 0.0 else 'less'} than {now} ({told.money(gap * told.portfolio.nav, signed=True)} "
+        f"{told.portfolio.basis}). None of that is in the gain, for none is expected without a premium that you know: "
+        f"one year of chance has a standard deviation of {told.money(chance)}."
     )
-    if metric == "growth":
-        own = told.evidence.against(now).differences("growth")[name]
-        ends = " to ".join(told.money(v * told.portfolio.nav, signed=True) for v in (own.lower, own.upper))
-        said += f" ({percent(own.level, 0)}: {ends}, not adjusted for the number of policies)"
-    return f"{said}. {_cause(told, name)}".strip()
+    kind, more = _held_more(played, told.backtests[now])
+    gain = made.candidates[told.policy].gain.value
+    premium = gain / (abs(more) * told.portfolio.nav) if more else math.inf
+    held = f"It held {number(100.0 * abs(more), 2)} points {'more' if more > 0.0 else 'less'} of {class_words(kind)}"
+    if not 0.0 < premium < NO_LEAD:
+        return f"{said} {held}." if more else said
+    turn = f"{'below' if more > 0.0 else 'above'} {percent(-math.copysign(premium, more))} a year"
+    return f"{said} {held}: a premium of that {turn} would outweigh the gain."
+
+
+def _held_more(played: Backtest, other: Backtest) -> tuple[str, float]:
+    """The asset class in which two policies differ most on average, and by how much, fraction of NAV."""
+    apart = (played.weights.to_numpy() - other.weights.to_numpy()).mean(axis=0)
+    kinds = [str(kind) for kind in played.market.instruments["asset_class"]]
+    by_kind = {
+        kind: sum(gap for gap, each in zip(apart.tolist(), kinds, strict=True) if each == kind) for kind in kinds
+    }
+    most = max(by_kind, key=lambda kind: abs(by_kind[kind]))
+    return most, by_kind[most]
+
+
+def _other_portfolios(told: Told) -> Iterator[str]:
+    """Growth at equal volatility and Sharpe ratio of the best policy of another target, beside the recommended one."""
+    others = _own_losses(told)
+    if not others or "sharpe" not in told.evidence.estimates:
+        return
+    name = min(others, key=others.__getitem__)
+    apart = told.evidence.against(told.policy).differences("sharpe")[name]
+    volatility = told.scores[told.policy]["volatility"]
+    ends = " to ".join(number(100.0 * volatility * each, 1, signed=True) for each in (apart.lower, apart.upper))
+    ratios = " against ".join(number(told.scores[each]["sharpe"], 2) for each in (name, told.policy))
+    yield (
+        f"{name} is another portfolio, not another way to hold yours: at the volatility of {told.policy} it earned "
+        f"{number(100.0 * volatility * apart.value, 1, signed=True)} points a year "
+        f"({percent(apart.level, 0)}: {ends}), by Sharpe ratios of {ratios}."
+    )
 
 
 def _at_end(told: Told) -> str:
@@ -432,88 +515,24 @@ def _at_end(told: Told) -> str:
     )
 
 
-def _cause(told: Told, name: str) -> str:
-    """The main cause of a difference in growth to the desk's present policy."""
-    now, played = told.now, told.backtests[name]
-    one, other = (told.backtests[each].weights.to_numpy() for each in (name, now))
-    relative = played.market.returns[played.first + 1 :] - played.gross_returns[:, None]
-    saved = told.backtests[now].cost_rate.sum() - played.cost_rate.sum()
-    gap = math.log1p(told.scores[name]["total_return"]) - math.log1p(told.scores[now]["total_return"])
-    relative = np.where(np.isfinite(relative), relative, 0.0)
-    return cause_words((one - other)[:-1], relative, float(saved), gap, played.market.assets, told.charged)
-
-
-def cause_words(
-    active: Array, relative: Array, saved: float, gap: float, assets: Sequence[str], charged: str = "costs"
-) -> str:
-    """The main cause of a difference in growth: costs, the amount held of one asset, or its timing; else "".
-
-    The contribution of an asset is the sum over days of the difference in its weight times its return beyond the
-    portfolio. The mean difference times the sum of these is the part from holding more or less; the rest is that of
-    timing.
-
-    active   : (D, n) weight less that of the other policy at the close before.
-    relative : (D, n) return of each asset beyond the portfolio's, fraction.
-    saved    : costs of the other policy less its own, fraction of NAV.
-    gap      : difference in the logarithm of growth over the D days, not 0; contributions and costs sum to it, but for
-               half the difference in variance.
-    assets   : n names.
-    charged  : the costs, in words.
-    """
-    if saved / gap >= EXPLAINING_SHARE:
-        return f"Most of that is {charged}."
-    earned = (active * relative).sum(axis=0)
-    i = int(np.argmax(np.sign(gap) * earned))
-    # No asset explains it, or others cancel what it gave.
-    if not EXPLAINING_SHARE <= earned[i] / gap <= 1.0 / EXPLAINING_SHARE:
-        return ""
-    mean = float(active[:, i].mean())
-    if mean * relative[:, i].sum() / gap < EXPLAINING_SHARE:
-        return f"Most of that came from when it held more or less of {assets[i]}."
-    held = "more" if mean > 0.0 else "less"
-    return (
-        f"Most of that came from {assets[i]}, of which it held {number(100.0 * abs(mean), 1)} points {held} on average."
-    )
-
-
 def _others(told: Told) -> str:
-    """The other candidates within the margin of the best, and when the next better one pays."""
-    made, said, best = told.made, [], told.made.best
-    assert best is not None
-    near = [name for name in (*made.as_good, told.policy) if name != best]
-    if near and made.candidates[told.policy].loss - made.candidates[best].loss <= made.margin:
-        said.append(f"Within your margin of {best}, the best: {listed(near)}.")
-    if made.prices:
-        name, price = next(iter(made.prices.items()))
-        now = f" (now {told.money(told.portfolio.day_cost)})" if told.portfolio.day_cost else ""
-        if made.candidates[told.policy].loss - made.candidates[name].loss >= NOTHING_OF_MARGIN * made.margin:
-            said.append(
-                f"{name} is expected to lose less while a trading day costs you below {told.money(price)} "
-                f"{told.portfolio.basis}{now}."
-            )
+    """The other candidates within the margin of the answer, and the answer at every price of a day."""
+    made, said = told.made, []
+    if made.as_good:
+        said.append(f"Within your margin of {told.policy}: {listed(made.as_good)}.")
+    if len(made.menu) > 1:
+        said.append(f"If a trading day costs you, in {told.portfolio.basis}, {_offered(made.menu)}.")
     return " ".join(said)
 
 
 def _left(told: Told) -> str:
     """The policies that are no candidates; and whether ranges, and not rules, limit growth."""
     made = told.made
-    target = [name for name, why in made.broken.items() if why == (OTHER_TARGET,)]
-    short = [name for name, why in made.broken.items() if why == (TOO_SHORT,)]
-    limits = [name for name in made.broken if name not in [*target, *short]]
-    parts = [f"{listed(limits)} (limits)"] if limits else []
-    parts += [f"{listed(short)} ({TOO_SHORT})"] if short else []
-    parts += [f"{listed(target)} (another target)"] if target else []
+    by_reason: dict[str, list[str]] = {}
+    for name, why in made.broken.items():
+        short = {OTHER_TARGET: "another target", IDLE: IDLE}.get(why[0], why[0])
+        by_reason.setdefault(short, []).append(name)
     said = [made.stays] if made.stays else []
-    said += [f"Not candidates: {'; '.join(parts)}."] if parts else []
-    grew = [
-        name
-        for name in limits
-        if made.policy is not None
-        and any("range" in why for why in made.broken[name])
-        and told.gap(name, made.policy, told.grown) > 0.0
-    ]
-    if grew:
-        said.append(
-            f"More growth outside your ranges: {listed(grew)}. If you want that, change target or ranges, not the rule."
-        )
+    if by_reason:
+        said.append(f"Not candidates: {'; '.join(f'{listed(names)} ({why})' for why, names in by_reason.items())}.")
     return " ".join(said)

@@ -249,11 +249,26 @@ class Backtest:
         return np.unique(book.booked[self.counted.any(axis=1) | (book.part_of == HARVEST_BOOKING)])
 
     @cached_property
+    def daily_orders(self) -> Array:
+        """(D,) orders of each test day: the rows of `trades()`, and two of each asset harvested at a cost."""
+        book = self.ledger
+        harvested = book.charges.any(axis=1) & (book.part_of == HARVEST_BOOKING)[:, None]
+        of_bookings, daily = self.counted.sum(axis=1) + 2 * harvested.sum(axis=1), np.zeros(len(book.nav) - 1)
+        done = np.flatnonzero(of_bookings)
+        np.add.at(daily, self._day_of(done), of_bookings[done])
+        return daily
+
+    @property
+    def traded(self) -> Mask:
+        """(D,) the test days with a trade, as `trading_days` has them."""
+        days = np.zeros(len(self.ledger.nav) - 1, dtype=bool)
+        days[self.trading_days - self.first - 1] = True
+        return days
+
+    @property
     def orders(self) -> int:
         """Number of orders: the rows of `trades()`, and a sale and a purchase of each asset harvested at a cost."""
-        book = self.ledger
-        harvested = book.charges[book.part_of == HARVEST_BOOKING].any(axis=1)
-        return int(self.counted.sum() + 2 * harvested.sum())
+        return int(self.daily_orders.sum())
 
     @cached_property
     def booked_at(self) -> Array:

@@ -11,6 +11,7 @@ import pandas as pd
 from foundation.arguments import day as given_day
 from foundation.files import from_workbench
 from foundation.paper.wording import grouped
+from research.accounting.costs import BASIS_POINT
 from research.market import Market
 from research.market.calendars import has_rows_a_year, rows_a_year
 from research.market.frequency import sample_rows
@@ -48,6 +49,7 @@ from research.portfolio.portfolio import Portfolio
 
 LOOKBACK = 252  # days of the covariance of a rule
 LEAST_NAV = 1e-6  # currency
+ASSUMED_DAY, ASSUMED_IN = 25.0, ("USD", "EUR", "GBP", "CHF", "CAD", "AUD")  # cost of a trading day where none is stated
 ESTIMATED = 1 / 3  # part of the data before the test, from which allocations estimate, where a file states none
 
 
@@ -92,7 +94,17 @@ def load_portfolio(
     worth = zip(parts.lines, portfolio.holdings.tolist(), strict=True)
     check_restrictions(document, [replace(line, holdings=value) for line, value in worth], portfolio.cash)
     notes = (*portfolio.notes, *filter(None, [portfolio.nav_history.fault(portfolio.nav)]))
-    return replace(portfolio, notes=notes, settings=settings)
+    day_cost = assumed_day_cost(portfolio) if portfolio.day_cost_assumed else portfolio.day_cost
+    return replace(portfolio, notes=notes, settings=settings, day_cost=day_cost)
+
+
+def assumed_day_cost(portfolio: Portfolio) -> float:
+    """The cost of a trading day to a desk that states none, in its currency: no more than the margin of a year.
+
+    In a currency of which `ASSUMED_DAY` units are not about an hour of work it is 0.
+    """
+    margin = portfolio.materiality * BASIS_POINT * portfolio.nav
+    return min(ASSUMED_DAY, margin) if portfolio.basis in ASSUMED_IN else 0.0
 
 
 def _read_parts(document: Document, keys: PortfolioKeys, as_of: str | pd.Timestamp | None) -> Parts:
@@ -176,7 +188,8 @@ def _portfolio(document: Document, keys: PortfolioKeys, of: Parts) -> Portfolio:
         limits=of.limits,
         tracking_penalty=keys.penalty,
         materiality=keys.materiality_bps,
-        day_cost=keys.day_cost,
+        day_cost=keys.day_cost or 0.0,
+        day_cost_assumed=keys.day_cost is None,
         order_cost=keys.order_cost,
         periods_per_year=of.periods_per_year,
         lag=keys.lag,

@@ -49,6 +49,7 @@ class Limits:
         same day; "" for none.
     tracking_error : maximum realised tracking error to the strategic target, fraction a year, or None.
     max_days_outside : maximum share of the test days on which an asset may be outside its range.
+    kept : probability of keeping `tracking_error` and `max_days_outside` in a test as long, which a candidate needs.
     max_drawdown : stated maximum drawdown, fraction of NAV, or None; futures of a year count how often it is reached.
     """
 
@@ -59,6 +60,7 @@ class Limits:
     cut_offs: tuple[str, ...] = ()
     tracking_error: float | None = None
     max_days_outside: float = 0.05
+    kept: float = 0.8
     max_drawdown: float | None = None
 
     def __post_init__(self) -> None:
@@ -99,6 +101,7 @@ class Portfolio:
     materiality      : material difference in J: policies that differ by less are equally good to this desk, bp of NAV a
                        year.
     day_cost         : cost to the desk of a day with a trade besides, currency.
+    day_cost_assumed : true if its file states none, and `assumed_day_cost` is taken.
     order_cost       : cost to it of an order besides, currency.
     target_may_change : true if a recommendation may hold another target than the strategic one.
     benchmark        : benchmark of beta and the other relative figures; not of J, which takes the strategic target.
@@ -156,6 +159,7 @@ class Portfolio:
     plan: Plan | None = None
     materiality: float = MATERIALITY
     day_cost: float = 0.0
+    day_cost_assumed: bool = False
     order_cost: float = 0.0
     target_may_change: bool = False
     benchmark: NamedBenchmark = field(default_factory=NamedBenchmark)

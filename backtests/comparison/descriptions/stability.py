@@ -118,12 +118,23 @@ class Stability:
         if not self.turns:
             most = number(float(MULTIPLES[-1]), 0)
             said = (
-                f"Nothing changes the answer: neither {most} times your prices nor an {most}th of them, and neither "
-                "twice the volatility nor half of it."
+                f"Nothing changes the answer: neither {most} times your tracking penalty and costs nor an {most}th of "
+                "them, and neither twice the volatility nor half of it."
             )
             return f"{said} {self._tried()}".strip()
         said = f"Changes the answer, with the trades as they were: {listed([one.words for one in self.turns], 'or')}."
         return f"{said} {self._tried()}".strip()
+
+    @property
+    def brief(self) -> str:
+        """The change that matters most to the answer, in a few words: an asset left out, else the nearest number."""
+        asset = next((one for one in self.changes if one.what == GREW_MOST and one.flips), None)
+        if asset is not None:
+            return " ".join(f"{case[0].upper()}{case[1:]}: {answer}." for case, answer in asset.flips.items())
+        if not self.turns:
+            return ""
+        turn = self.turns[0]
+        return f"At {turn.what} {'below' if turn.below else 'above'} {turn.at}: {turn.to}."
 
     def _tried(self) -> str:
         """The number of cases in which the answer stays, and the other answers, with their cases where they are few."""
@@ -179,7 +190,7 @@ def stability(
     )
     return Stability(
         made.policy,
-        turns(asked, made.policy, portfolio.basis),
+        turns(asked, made.policy),
         tuple(one for one in changes if one.answers),
         tuple(name for name in names if name not in quick),
     )
@@ -203,17 +214,17 @@ class _Scale:
     tried: Mapping[bool, list[float]]
 
 
-def turns(asked: Question, policy: str, currency: str) -> tuple[Turn, ...]:
-    """The nearest prices, costs and volatilities at which another policy is recommended.
+def turns(asked: Question, policy: str) -> tuple[Turn, ...]:
+    """The nearest tracking penalties, costs and volatilities at which another policy is recommended.
 
-    Each policy trades as it did: one that follows costs or the tracking penalty would trade otherwise there.
+    Each policy trades as it did: one that follows costs or the tracking penalty would trade otherwise there. The price
+    of a trading day has `backtests.comparison.recommendation.menu`.
 
-    asked    : the question.
-    policy   : the recommended policy.
-    currency : currency of prices.
+    asked  : the question.
+    policy : the recommended policy.
     """
     found = []
-    for one in (*_scales(asked), *_scales_of_work(asked, currency)):
+    for one in _scales(asked):
         for below, multiples in one.tried.items():
             if (turn := _turn(one.answer, policy, multiples)) is not None:
                 at, to, back = turn
@@ -239,29 +250,6 @@ def _scales(asked: Question) -> Iterator[_Scale]:
     if volatility > 0.0:
         moved = (lambda k: at(volatility=k * volatility), lambda k, more: percent(k * volatility, 1 + more))
         yield _Scale("a volatility", *moved, 1.0, _both(MARKETS))
-
-
-def _scales_of_work(asked: Question, currency: str) -> Iterator[_Scale]:
-    """The prices of a day and of an order; from nothing on where they have none."""
-    for what, key, most in (
-        ("a trading day", "day_cost", max(one.days for one in asked.work)),
-        ("an order", "order_cost", max(one.orders for one in asked.work)),
-    ):
-        if not most:
-            continue
-        price = getattr(asked, key)
-        unit = price or asked.margin / most  # without a price, that at which work is material
-
-        def answer(k: float, key: str = key, unit: float = unit) -> str:
-            priced = replace(asked, **{key: k * unit})  # type: ignore[arg-type]
-            return asked.terms.names[priced.answer(priced.losses())]
-
-        def words(k: float, more: int, unit: float = unit) -> str:
-            price = k * unit
-            return f"{price:,.{more}f} {currency}" if price >= 1_000.0 else f"{price:.{3 + more}g} {currency}"
-
-        rising = [0.0, *(1.0 / MULTIPLES[::-1]), 1.0, *MULTIPLES]
-        yield _Scale(what, answer, words, 1.0 if price else 0.0, _both(MULTIPLES) if price else {False: rising})
 
 
 def _both(multiples: Array) -> dict[bool, list[float]]:
@@ -335,7 +323,7 @@ def _recommended(portfolio: Portfolio, policies: Mapping[str, Rule], tests: Simu
     except InputError:
         return None
     tests = tests or simulated_tests(played, benchmark)
-    asked, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests)
+    asked, _, _ = question(portfolio, scores, DailyTerms.of(played, benchmark), tests)
     return NONE if asked is None else asked.terms.names[asked.answer(asked.losses())]
 
 

@@ -68,6 +68,8 @@ def _gain(made: Mapping[str, Any], nav: float, basis: str) -> str:
         return "No policy is recommended: the report says why."
     if policy == now:
         return f"{policy} is followed now, and stays: no change is expected to gain enough to be material."
+    if not now:
+        return f"{policy} is expected to lose least of the policies that were compared."
     one, scale = made["candidates"][policy], nav / made["nav"]
     value, lower, upper = (number(scale * one["gain"][key], 0, signed=True) for key in ("value", "lower", "upper"))
     return (

@@ -48,7 +48,7 @@ from foundation.paper.styles import style_alone
 from research.orders import TradeList
 from research.rules import Threshold
 
-SCHEMA = 3  # of tearsheet.json: docs/schemas/tearsheet-3.json
+SCHEMA = 4  # of tearsheet.json: docs/schemas/tearsheet-4.json
 
 
 def write_tearsheet(folder: Path, comparison: Comparison, trades: TradeList | None, run: Origin) -> None:
@@ -200,7 +200,7 @@ def sheet_numbers(
 
 def _recommendation_numbers(comparison: Comparison) -> dict[str, Any]:
     made = comparison.recommendation
-    return asdict(made) | {"verdict": asdict(comparison.verdict), "best": made.best, "as_good": made.as_good}
+    return asdict(made) | {"verdict": asdict(comparison.verdict), "as_good": made.as_good}
 
 
 def _tuned_numbers(tuned: Tuned) -> dict[str, Any]:

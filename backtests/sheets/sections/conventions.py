@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from backtests.comparison.recommendation import SURE
+from backtests.comparison.recommendation import NOW_KEPT
 from backtests.inference.words import CHARGES, charged_words
 from backtests.sheets.parts import Filled, Folded, Part, facts_blocks
 from backtests.sheets.tables import Block, Shown, looks_of, records_table
@@ -91,7 +91,8 @@ def _terms(comparison: "Comparison") -> dict[str, str | bool]:
     evidence, limits = comparison.evidence, comparison.portfolio.limits
     return measure_terms(comparison) | {
         "margin": f"{comparison.portfolio.materiality:g}",
-        "sure": f"{SURE:g}",
+        "kept": f"{10.0 * limits.kept:g}",
+        "now_kept": f"{10.0 * min(NOW_KEPT, limits.kept):g}",
         "limit": "" if limits.tracking_error is None else percent(limits.tracking_error),
         "outside": percent(limits.max_days_outside, 0),
         "days": f"{evidence.days:,}",

@@ -5,7 +5,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from backtests.comparison import Comparison, PairedBacktests
-from backtests.comparison.recommendation import SURE
 from backtests.evaluation.backtest_figures import (
     FLOWS,
     FOLDED,
@@ -42,17 +41,6 @@ BOLD_RULE = (
 )
 FOLDED_WORDS = "The further figures describe this sample and have no interval."
 ELIGIBLE = "term-recommendation"
-DECISION = (
-    "Tracking error: how far returns stray from those of the target. Loss at your prices: costs, tracking error at "
-    "your penalty, days and orders"
-)
-QUESTIONS = {
-    "gain": "What a change gains",
-    "changes": "What would change that",
-    "growth": "Growth",
-    "others": "What else would do",
-    "left": "Left out",
-}
 _SCREENS: WeakKeyDictionary[Comparison, Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 
 
@@ -72,12 +60,13 @@ def _first_screen(comparison: Comparison) -> Block:
         f"{_tested(comparison)}",
         "age": age_words(desk.date),
         "heading": said.heading,
-        "verdict": said.do,
-        "figures": table(DECISION, said.heads, said.rows, texts=[0]) if said.rows else None,
+        "verdict": f"{said.do} {said.gain}".strip(),
+        "beside": list(filter(None, (said.likely, said.menu, said.changes))),
+        "figures": [
+            table(one.caption, one.heads, one.rows, texts=[0]) for one in (said.figures, said.contest) if one.rows
+        ],
         "decision": decision_picture(made, looks.styles, desk),
-        "reasons": facts_blocks(
-            {words: getattr(said, key) for key, words in QUESTIONS.items()} | {"Best possible": _best(comparison)}
-        ),
+        "reasons": facts_blocks({**said.details, "How far is the best possible": _best(comparison)}),
         "colour": looks.styles[made.policy].colour if made.policy else "soft",
         "groups": [*screen["groups"], _eligibility(comparison, [column["name"] for column in screen["columns"]])],
         "table_caption": "Out of sample, net of costs unless labelled gross.",
@@ -204,7 +193,7 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
     """The rows of the table about who may be recommended."""
     made, unit = comparison.recommendation, f"{comparison.portfolio.basis} a year"
     found = [made.candidates.get(name) for name in names]
-    gains = [None if name == made.now else one for name, one in zip(names, found, strict=True)]
+    gains = [None if name == made.base else one for name, one in zip(names, found, strict=True)]
     rows = {
         ("limits", "Keeps target and limits", ""): [_cell("no" if name in made.broken else "yes") for name in names]
     }
@@ -213,13 +202,11 @@ def _eligibility(comparison: Comparison, names: Sequence[str]) -> Block:
             ("expected", "Expected loss at your prices", unit): [
                 _cell(number(one.loss if one else None, 0)) for one in found
             ],
-            ("gain", f"Expected gain on {made.now}", unit): [
+            ("gain", f"Expected gain on {made.base}", unit): [
                 _cell(number(one.gain.value, 0, signed=True), one.gain.interval(0)) if one else _cell("–")
                 for one in gains
             ],
-            ("better", "Probability of a gain", ""): [
-                _cell(probability(one.better, SURE) if one else "–") for one in gains
-            ],
+            ("better", "Probability of a gain", ""): [_cell(probability(one.better) if one else "–") for one in gains],
         }
     if not isinstance(best := comparison.above_best, NotAvailable):
         shown = [best.figures.get(name) for name in names]

@@ -38,7 +38,7 @@ ORDER_WORDS = ("asset", "side", "reason")  # columns of orders that are words
 def policies_parts(comparison: Comparison) -> list[Part]:
     """The policies that matter by what a committee decides by, and why the others are not among them."""
     screen, made, scores = first_screen(comparison), comparison.recommendation, comparison.scores
-    named = (made.policy, made.now, comparison.reference, made.best, *made.as_good)
+    named = (made.policy, made.base, comparison.reference, *made.as_good)
     kept = list(dict.fromkeys(name for name in named if name and name in scores))[:MOST]
     places = [k for k, column in enumerate(screen["columns"]) if column["name"] in kept]
     by_key = {row["key"]: row for group in screen["groups"] for row in group["rows"]}
@@ -67,9 +67,9 @@ def _not_shown(comparison: Comparison, shown: Sequence[str]) -> list[Part]:
     """A line on the policies that the table leaves out."""
     made, unit = comparison.recommendation, comparison.portfolio.basis
     why = {name: listed(limits) for name, limits in made.broken.items()}
-    for name, one in made.candidates.items():
-        more = one.loss - made.candidates[made.best or name].loss
-        why[name] = f"expected to lose {number(more, 0)} {unit} a year more than {made.best}"
+    for name in made.others:
+        more = made.candidates[name].loss - made.candidates[made.policy or name].loss
+        why[name] = f"expected to lose {number(more, 0)} {unit} a year more than {made.policy}"
     left = [f"{name} ({why[name]})" for name in comparison.scores if name not in shown]
     return (
         [Words(f"Not in this table: {'; '.join(left)}. The appendix has every figure of every policy.")] if left else []
@@ -100,7 +100,7 @@ def downside(comparison: Comparison) -> pd.DataFrame:
     Rows : kind and name of a market, the worst of a kind first. Columns : the policies.
     """
     made, stress = comparison.recommendation, comparison.stress
-    named = (made.policy, made.now or comparison.reference)
+    named = (made.policy, made.base or comparison.reference)
     names = list(dict.fromkeys(name for name in named if name and name in comparison.scores))
     kinds: dict[str, dict[str, dict[str, float]]] = {
         "stress of the past": {

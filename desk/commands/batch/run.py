@@ -219,7 +219,7 @@ def _facts(final: Path, notebook: Path) -> dict[str, Any]:
     return {
         "policy": policy or "",
         "now": made["now"] or "",
-        "gain": made["candidates"][policy]["gain"]["value"] / made["nav"] * BPS if policy else math.nan,
+        "gain": made["candidates"][policy]["gain"]["value"] / made["nav"] * BPS if policy and made["now"] else math.nan,
         "verdict": made["verdict"]["do"],
         **{name: _number(figures[name]) for name in HEADLINE_FIGURES},
         "intervals": {

@@ -44,6 +44,7 @@ def settings_of(document: Document, portfolio: Portfolio, lines: list[Line]) -> 
             minimum_trade=limits.minimum_trade,
             tracking_error=limits.tracking_error,
             max_days_outside=limits.max_days_outside,
+            kept=limits.kept,
             max_drawdown=limits.max_drawdown,
         ),
         "tracking_penalty": portfolio.tracking_penalty,

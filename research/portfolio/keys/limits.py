@@ -25,6 +25,7 @@ class LimitKeys:
         Annotated[float, Field(ge=0.0, le=0.25, description="A fraction of NAV a year: 1.5 % is 0.015.")] | None
     ) = None
     max_days_outside: Fraction = 0.05
+    kept: Annotated[float, Field(ge=0.0, le=1.0, description="8 tests of 10 are 0.8.")] = 0.8
     max_drawdown: Annotated[float, Field(gt=0.0, lt=1.0, description="A drawdown of 15 % is 0.15.")] | None = None
 
 
@@ -39,6 +40,7 @@ def read_limits(document: Document, lines: list[Line]) -> Limits:
         cut_offs=tuple(line.cut_off for line in lines),
         tracking_error=keys.tracking_error,
         max_days_outside=keys.max_days_outside,
+        kept=keys.kept,
         max_drawdown=keys.max_drawdown,
     )
 

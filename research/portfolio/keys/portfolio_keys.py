@@ -87,7 +87,7 @@ class PortfolioKeys:
     tracking_penalty: Penalty | None = None
     halving_tracking_error_is_worth: HalvingKeys | None = None
     materiality_bps: Bps = MATERIALITY
-    day_cost: Work = 0.0
+    day_cost: Work | None = None
     order_cost: Work = 0.0
     test_start: Day | None = None
     policies: Annotated[Mapping[Name, Any], Field(min_length=1)]

@@ -30,7 +30,7 @@ def _anew(monkeypatch: pytest.MonkeyPatch) -> None:
 def played(costs: Costs = COSTS, **rules: Rule) -> tuple[dict[str, Backtest], Benchmark, SimulatedTests]:
     market = world(days=800, n=2, seed=4)
     found = {name: backtest(market, rule, costs, start=market.dates[300], name=name) for name, rule in rules.items()}
-    tests = SimulatedTests(tuple(rules), np.ones((2, len(rules))), np.ones((2, len(rules))), np.ones(2), 2.0)
+    tests = SimulatedTests(tuple(rules), *[np.ones((2, len(rules)))] * 5, np.ones(2), 2.0)
     return found, Benchmark.of(next(iter(found.values())), 5.0), tests
 
 

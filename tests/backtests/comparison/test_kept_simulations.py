@@ -170,7 +170,7 @@ def test_losses_over_the_best_possible_are_kept_too(folder: Path, monkeypatch: p
     counted("lower_bound")
     monkeypatch.setattr(bounds, "PATHS", 2)
     monkeypatch.setattr(bounds, "YEARS", 1)
-    tests = SimulatedTests(("rule",), np.ones((2, 1)), np.ones((2, 1)), np.ones(2), 2.0)
+    tests = SimulatedTests(("rule",), *[np.ones((2, 1))] * 5, np.ones(2), 2.0)
 
     def found(played: dict[str, Backtest], penalty: float = 5.0) -> AboveBest:
         stated = above_best(played, Benchmark.of(played["rule"], penalty), tests)

@@ -18,6 +18,7 @@ from backtests.comparison.simulated_tests import (
     costs_beside_tests,
     costs_of_tests,
     elasticities,
+    growth_of_test,
     simulated_tests,
 )
 from backtests.engine import backtest
@@ -28,7 +29,7 @@ from research.accounting import Costs, Flows, Tax
 from research.allocation import HRP, FixedWeights
 from research.market import Market
 from research.portfolio import load_portfolio
-from research.rules import Calendar, NoTradeRegion, Rule, Threshold
+from research.rules import Calendar, Never, NoTradeRegion, Rule, Threshold
 
 EXAMPLE = Path(__file__).parents[3] / "data" / "examples" / "costs_with_impact.yaml"
 HELD = FixedWeights((0.6, 0.4))
@@ -37,7 +38,8 @@ COSTS = Costs.bps(2, commission=5, half_spread=5)
 
 @pytest.fixture(autouse=True)
 def _anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is read that was simulated before."""
+    """Nothing is read that was simulated before, and no asset grows, as closed forms have it."""
+    monkeypatch.setattr("backtests.comparison.simulated_tests.RATIOS", 0.0)
     monkeypatch.setattr("backtests.comparison.kept_simulations.KeptSimulation.load", lambda self: None)
 
 
@@ -127,7 +129,7 @@ def test_a_commission_by_the_unit_changes_nothing_in_simulated_tests() -> None:
 
 def test_a_simulated_test_without_a_loss_has_a_small_share_of_the_mean() -> None:
     """Its logarithm would be infinite: a hundredth of the mean over tests takes its place, costs or none."""
-    some = SimulatedTests(("a", "b"), np.array([[0.0, 0.0], [4.0, 0.0]]), np.zeros((2, 2)), np.ones(2), 5.0)
+    some = SimulatedTests(("a", "b"), np.array([[0.0, 0.0], [4.0, 0.0]]), *[np.zeros((2, 2))] * 4, np.ones(2), 5.0)
     logs = some.logs(tracking_penalty=5.0)
     assert logs[:, 0] == pytest.approx([np.log(LEAST_SHARE * 2.0), np.log(4.0)])
     assert logs[:, 1] == pytest.approx(np.log([SMALLEST_LOSS, SMALLEST_LOSS]))
@@ -149,11 +151,12 @@ def test_costs_of_a_calendar_grow_as_the_root_of_variance_and_a_band_trades_as_t
     found = simulated_tests(real, Benchmark.of(real["daily"], 0.0))
     assert found is not None
     assert found.elasticities(0.0) == pytest.approx([0.5, 1.0], abs=0.12)
-    mean, _, gaps = found.expected(float(found.variance.mean()), 0.0)
-    covariance = gaps.T @ gaps
-    assert np.exp(mean) == pytest.approx(found.cost.mean(axis=0), rel=0.2)
+    logs = found.logs(0.0)
+    usual = found.expected(float(found.variance.mean()), logs)
+    covariance = usual.left.T @ usual.left
+    assert np.exp(usual.log) == pytest.approx(found.cost.mean(axis=0), rel=0.2)
     assert (np.diag(covariance) < 0.1).all()
-    assert found.expected(0.04, 0.0)[0] - found.expected(0.01, 0.0)[0] == pytest.approx(
+    assert found.expected(0.04, logs).log - found.expected(0.01, logs).log == pytest.approx(
         found.elasticities(0.0) * np.log(4.0)
     )
 
@@ -165,7 +168,7 @@ def test_the_gaps_of_tests_are_what_a_regression_on_the_variance_leaves(market: 
     fit = linregress(np.log(found.variance), found.logs(5.0)[:, 0])
     assert found.elasticities(5.0)[0] == pytest.approx(fit.slope, rel=1e-9)
     assert found.elasticity_errors(5.0)[0] == pytest.approx(fit.stderr, rel=1e-9)
-    _, _, gaps = found.expected(0.02, 5.0)
+    gaps = found.expected(0.02, found.logs(5.0)).left
     spread = fit.stderr * np.sqrt(
         TESTS * np.var(np.log(found.variance))
     )  # the error of a slope, times that of its axis
@@ -231,3 +234,49 @@ def test_they_are_the_same_to_the_bit_and_know_nothing_of_the_order_of_returns(m
     other = simulated_tests(played(turned, band=Threshold(HELD, band=0.01)), benchmark)
     assert other is not None
     np.testing.assert_allclose(other.cost, one.cost, rtol=1e-9)
+
+
+def test_a_monthly_rule_trades_twelve_times_a_year_and_ranges_are_left_as_often_as_weights_leave_them(
+    market: Market,
+) -> None:
+    real = played(market, lag=0, monthly=Calendar(HELD, "month"), daily=Calendar(HELD, "day"))
+    benchmark = Benchmark.of(real["monthly"], 5.0)
+    ranges = replace(benchmark, lower=np.array([0.59, 0.39]), upper=np.array([0.61, 0.41]))
+    found = simulated_tests(real, ranges)
+    assert found is not None
+    assert (found.days[:, 0] == found.days[0, 0]).all()
+    assert found.days[0, 0] == pytest.approx(12.0, abs=0.6)
+    assert found.orders[:, 0] == pytest.approx(2.0 * found.days[:, 0])
+    assert (found.outside[:, 1] == 0.0).all()
+    assert (found.outside[:, 0] > 0.1).mean() > 0.9
+    free = simulated_tests(real, benchmark)
+    assert free is not None
+    assert (free.outside == 0.0).all()
+    assert found.keeping(None, 0.05) == {"monthly": (found.outside[:, 0] <= 0.05).mean(), "daily": 1.0}
+    assert found.keeping(0.0005, 1.0)["monthly"] == (found.squares[:, 0] <= 0.0005**2).mean()
+
+
+def test_growth_is_the_mean_of_the_test_as_far_as_its_length_tells_it_from_a_sharpe_ratio_of_0(market: Market) -> None:
+    """By Bayes' rule with normal numbers: precisions add up, 1 / (s² V) and T / V."""
+    real = played(market, band=Threshold(HELD, band=0.02))["band"]
+    covariance = np.array([[0.04, 0.01], [0.01, 0.02]])
+    mean, root = growth_of_test(real, covariance, 0.5)
+    beyond = (market.returns - market.cash[:, None])[300:]
+    years = len(beyond) / real.periods_per_year
+    precision = np.linalg.inv(covariance) / 0.25 + years * np.linalg.inv(covariance)
+    assert root @ root.T == pytest.approx(np.linalg.inv(precision))
+    sample = beyond.mean(axis=0) * real.periods_per_year
+    assert mean == pytest.approx(np.linalg.solve(precision, years * np.linalg.inv(covariance) @ sample))
+
+
+def test_assets_grow_in_simulated_tests_as_the_real_one_did(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What grows by half a year more than the rest drifts a buyer who never trades away from his target."""
+    grown = market.with_returns(market.returns + np.where(np.arange(len(market.dates))[:, None] > 0, [0.002, 0.0], 0.0))
+    found = {}
+    for ratios in (0.0, 1.0):
+        monkeypatch.setattr("backtests.comparison.simulated_tests.RATIOS", ratios)
+        real = played(grown, never=Never(HELD))
+        tests = simulated_tests(real, Benchmark.of(real["never"], 5.0))
+        assert tests is not None
+        found[ratios] = tests.squares.mean()
+    assert found[1.0] > 1.5 * found[0.0]

@@ -35,7 +35,7 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk
         }
     ).rename_axis("policy")
     gone = [str(name) for name, out in zip(table.index, far(table["loss"].to_numpy()), strict=True) if out]
-    gone = [name for name in gone if name not in (made.policy, made.now)]
+    gone = [name for name in gone if name not in (made.policy, made.base)]
     away = [f"{name} ({number(float(table['loss'][name]), 0)})" for name in gone]
     best, drawn, currency = float(table["loss"].min()), table.drop(index=gone), desk.basis
     off = f" Off scale: {listed(away)}." if gone else ""
@@ -49,12 +49,12 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk
         panel = one_panel(f, "decision", HEIGHT, across, up, below=AXIS)
         panel.band(best, best + made.margin, "rule", 0.5)
         panel.scales("Expected loss", f"{currency} a year", "days with a trade, a year", lines=False)
-        names = sorted(map(str, drawn.index), key=lambda name: name not in (made.policy, made.now))
+        names = sorted(map(str, drawn.index), key=lambda name: name not in (made.policy, made.base))
         places = [(panel.x_at(drawn["days"][name]), panel.y_at(drawn["loss"][name])) for name in names]
         for name in map(str, drawn.index):
             with panel.canvas.owned_by(name):
                 panel.canvas.point(*places[names.index(name)], colour=styles[name].colour, size=MARK)
-        marks = {made.now: now_word(made, desk)} | ({} if made.is_kept else {made.policy: "use"})
+        marks = {made.base: now_word(made)} | ({} if made.is_kept else {made.policy: "use"})
         words = [f"{name} ({marks[name]})" if name in marks else name for name in names]
         name_points(panel, places, words, ["ink"] * len(names), marks=places, taken=[], paths=[])
         return panel.canvas

@@ -15,7 +15,6 @@ from backtests.comparison.descriptions.stability import (
     Change,
     Stability,
     Turn,
-    _scales_of_work,
     _turn,
     _without,
     stability,
@@ -75,13 +74,6 @@ def test_prices_are_moved_by_steps_of_a_root_of_two_up_to_eight_times() -> None:
     assert [round(m**2) for m in MULTIPLES] == [2, 4, 8, 16, 32, 64]
 
 
-def test_without_a_price_of_a_day_all_are_tried_from_nothing_on(turned: Comparison) -> None:
-    priced = replace(turned.asked, day_cost=2.0)
-    unpriced, own = (next(iter(_scales_of_work(one, "USD"))).tried for one in (turned.asked, priced))
-    assert unpriced == {False: [0.0, *(pytest.approx(2.0 ** (k / 2)) for k in range(-6, 7))]}
-    assert own == {True: [1.0, *(1.0 / MULTIPLES)], False: [1.0, *MULTIPLES]}
-
-
 def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two(turned: Comparison) -> None:
     first, desk = turned, turned.portfolio
     assert first.recommendation.policy == "threshold"
@@ -91,19 +83,6 @@ def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two(tu
         other = load_portfolio(desk.file, {"tracking_penalty": factor * float(turn.at)})
         assert compare(other, only=TURNED, draws=300).recommendation.policy == policy
     assert f"a tracking penalty below {turn.at} (now 5; then quarterly)" in first.stability.sentence
-
-
-def test_where_the_price_of_a_day_turns_the_answer_a_recommendation_on_either_side_has_two() -> None:
-    desk = load_portfolio(FILES / "global_multi_asset.yaml", {"policy": "tuned", "day_cost": 500.0})
-    first = compare(desk, only=["quarterly", "threshold", "tuned"], draws=300)
-    turn = next(one for one in first.stability.turns if one.what == "a trading day")
-    assert turn.to == "tuned"
-    price = float(turn.at.removesuffix(" USD"))
-    assert turn.below
-    for factor, policy in ((0.9, "tuned"), (1.1, first.recommendation.policy)):
-        asked = replace(first.asked, day_cost=factor * price)
-        assert asked.terms.names[asked.answer(asked.losses())] == policy
-    assert f"a trading day below {turn.at} (now 500 USD; then tuned)" in first.stability.sentence
 
 
 def test_where_a_volatility_turns_the_answer_the_question_on_either_side_has_two(turned: Comparison) -> None:
@@ -221,20 +200,11 @@ def test_a_turn_near_what_the_desk_has_is_told_from_it() -> None:
     asked = SimpleNamespace(
         tracking_penalty=10.5,
         terms=SimpleNamespace(variance=0.0, names=("a", "b")),
-        work=[SimpleNamespace(days=0.0, orders=0.0)],
-        day_cost=0.0,
-        order_cost=0.0,
         losses=lambda penalty=1.0, **_: penalty,
         answer=lambda multiple: int(multiple < 0.99),
     )
-    (turn,) = turns(cast(Question, asked), "a", "USD")
+    (turn,) = turns(cast(Question, asked), "a")
     assert turn.words == "a tracking penalty below 10.4 (now 10.5; then b)"
-
-
-def test_a_price_of_a_thousand_or_more_is_written_out(turned: Comparison) -> None:
-    of_days, of_orders = _scales_of_work(replace(turned.asked, day_cost=2_000.0, order_cost=0.5), "USD")
-    assert (of_days.words(1.0, 0), of_days.words(1.005, 1)) == ("2,000 USD", "2,010.0 USD")
-    assert of_orders.words(1.0, 0) == "0.5 USD"
 
 
 def test_where_nothing_is_recommended_nothing_is_asked() -> None:
@@ -253,5 +223,8 @@ def test_learned_policies_are_asked_again_as_others_are() -> None:
 
 
 def test_an_answer_that_nothing_changes_is_said_in_a_sentence() -> None:
-    said = "neither 8 times your prices nor an 8th of them, and neither twice the volatility nor half of it."
+    said = (
+        "neither 8 times your tracking penalty and costs nor an 8th of them, and neither twice the volatility nor half of "
+        "it."
+    )
     assert Stability("quarterly", (), (), ()).sentence == f"Nothing changes the answer: {said}"

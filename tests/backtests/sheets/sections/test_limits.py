@@ -153,7 +153,7 @@ def test_the_sheet_shows_each_target_with_limits(comparison: Comparison) -> None
 
 
 def test_the_numbers_of_the_sheet_are_as_described(comparison: Comparison) -> None:
-    schema = json.loads((FILE.parents[2] / "docs" / "schemas" / "tearsheet-3.json").read_text())
+    schema = json.loads((FILE.parents[2] / "docs" / "schemas" / "tearsheet-4.json").read_text())
     numbers = json.loads(json.dumps(limits_numbers(comparison)))
     described = {**schema["properties"]["limits"], "$defs": schema["$defs"]}
     assert list(Draft202012Validator(described).iter_errors(numbers)) == []
