@@ -40,7 +40,8 @@ ABOUT = b"trials"  # of a schema: the form, the assets, and what is the same for
 NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the trials, and of the bytes
 LONGEST_POLICY = 240  # letters of a policy that are kept; longer ones end with their hash
 TEXTS = ("kind", "policy", "first", "last")
-KNOWN = ("active_return", "active_volatility", "skewness", "kurtosis", "loss", "cluster")  # NaN where it is not
+MOMENTS = ("skewness", "kurtosis", "dependence")
+KNOWN = ("active_return", "active_volatility", *MOMENTS, "loss", "cluster")  # NaN where it is not
 TEXT = pa.dictionary(pa.int32(), pa.string())  # a sweep repeats each a thousand times
 SCHEMA = pa.schema(
     dict.fromkeys(("id", "configuration"), pa.uint64())
@@ -66,9 +67,9 @@ class Batch:
     periods_per_year : number of periods by which figures are annualised.
     trials           : a row for each trial. kind, one of `TRIAL_KINDS`; policy, as text; first and last day of the
                        returns, YYYY-MM-DD; days, their number; lag, sessions; cost_multiple. Then, where known:
-                       active_return and active_volatility, fraction a year; skewness and raw kurtosis of the daily
-                       active returns; loss J, bp a year; cluster, equal for trials of this batch that are variants of
-                       one.
+                       active_return and active_volatility, fraction a year; skewness, raw kurtosis and dependence of
+                       the daily active returns (`backtests.inference.selection.Moments`); loss J, bp a year; cluster,
+                       equal for trials of this batch that are variants of one.
     data             : fingerprint of the market, "" where it was not taken.
     """
 
@@ -257,8 +258,8 @@ class TrialBook:
 
     trials   : a row for each trial: the columns of `Batch.trials`, with id, portfolio, assets (in order of their
                names), data, periods_per_year, sharpe (annual, of active returns; NaN where it is not known), written,
-               run and code. Of a trial that was counted more than once, the row whose moments are known stands, else
-               the first.
+               run and code. Of a trial that was counted more than once, the row with the most moments stands, of
+               equal ones the first.
     variants : configurations that are variants of one: what some batch found in one cluster.
     """
 
@@ -336,7 +337,8 @@ def book_of(tables: Sequence[pa.Table]) -> TrialBook:
     ]
     varies = found["active_volatility"] > LEAST_SPREAD
     found["sharpe"] = (found["active_return"] / found["active_volatility"]).where(varies)
-    first = found.iloc[np.argsort(found["skewness"].isna().to_numpy(), kind="stable")].drop_duplicates("id")
+    unknown = found[list(MOMENTS)].isna().sum(axis=1).to_numpy()
+    first = found.iloc[np.argsort(unknown, kind="stable")].drop_duplicates("id")
     return TrialBook(first.sort_index(), variants)
 
 
@@ -405,8 +407,9 @@ def _read(path: Path) -> pa.Table:
 
 
 def _complete(table: pa.Table, about: Mapping[str, Any]) -> pa.Table:
-    """The table by `SCHEMA`: a column that it lacks has one value, which `about` states."""
+    """The table by `SCHEMA`: a column that it lacks has one value, which `about` states, or nothing is known of it."""
     for name in SCHEMA.names:
         if name not in table.column_names:
-            table = table.append_column(name, pa.repeat(about[name], len(table)).dictionary_encode())
+            value = pa.scalar(about.get(name), pa.float64() if name in KNOWN else None)
+            table = table.append_column(name, pa.repeat(value, len(table)).dictionary_encode())
     return table.select(SCHEMA.names).cast(SCHEMA).replace_schema_metadata()
