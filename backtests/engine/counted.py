@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 
 from backtests.engine import run
 from backtests.engine.result import Backtest
-from backtests.runs.trial_book import NotCounted, count_backtest
+from backtests.runs.trial_book import About, NotCounted, count_backtest
 from backtests.runs.trial_words import in_words, scales, terms
 from research.rules.protocol import held_by
 
@@ -34,7 +34,7 @@ def _counting(play: Callable[P, Backtest]) -> Callable[P, Backtest]:
 
 def _count(played: Backtest, given: Mapping[str, Any]) -> None:
     """Have a backtest counted, by its own target.  given : the arguments that it was called with, by name."""
-    market, costs, dates = played.market, played.costs, played.dates
+    market, costs, days = played.market, played.costs, played.market.days[played.first :]
     held, flows = held_by(played.policy), given.get("flows")
     nav = 1.0 if scales(market, costs, played.execution, played.dividends, flows) else played.wealth
     year = played.periods_per_year
@@ -45,13 +45,13 @@ def _count(played: Backtest, given: Mapping[str, Any]) -> None:
         under["targets"] = " ".join(in_words(None, [path.rows, path.row]))
     row = {
         "policy": in_words(held, [played.policy])[0],
-        "first": f"{dates[1]:%Y-%m-%d}",
-        "last": f"{dates[-1]:%Y-%m-%d}",
-        "days": len(dates) - 1,
+        "first": str(days[1]),
+        "last": str(days[-1]),
+        "days": len(days) - 1,
         "lag": played.lag,
         "cost_multiple": 1.0,
     }
-    count_backtest((market.name, market.assets, json.dumps(under, sort_keys=True), year), row)
+    count_backtest(About(market.name, market.assets, json.dumps(under, sort_keys=True), year), row)
 
 
 backtest = _counting(run.backtest)

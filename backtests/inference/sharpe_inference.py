@@ -59,8 +59,8 @@ def sharpe_with_error(
     level            : level of the interval.
     Raises           : DataError for fewer than 24 periods, periods that do not vary, or that are
                        too negatively correlated for a year to have a variance; ConfigError for q, lags or level.
-    Source           : Lo (2002), The Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), equations 14
-                       to 16 (the error by GMM with the weights of Newey and West) and 20 (η).
+    Source           : Lo (2002), The Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), equation 20 (η);
+                       `sharpe_error`.
     """
     x = checked_series(excess, "excess returns")
     check_level(level)
@@ -72,11 +72,22 @@ def sharpe_with_error(
     standard = (x - x.mean()) / x.std()
     ratio = float(x.mean() / x.std(ddof=1))
     scale = annual_scale(autocovariances(standard, lags)[1:], periods_per_year)
-    error = math.sqrt(newey_west(_influence(standard, ratio), lags) / len(x))
+    error = sharpe_error(standard, ratio, lags)
     half = NORMAL.inv_cdf(0.5 + level / 2.0) * error
     return SharpeEstimate(
         scale * ratio, scale * (ratio - half), scale * (ratio + half), level, scale * error, scale=scale, lags=lags
     )
+
+
+def sharpe_error(standard: Array, ratio: float, lags: int) -> float:
+    """The standard error of a Sharpe ratio a period, by GMM with the weights of Newey and West.
+
+    standard : (T,) the returns less their mean, over their deviation of `ddof` 0.
+    ratio    : the ratio a period.
+    lags     : number of autocorrelations that count; with 0 it is that of Mertens (2002), for independent periods.
+    Source   : Lo (2002), The Statistics of Sharpe Ratios, Financial Analysts Journal 58(4), equations 14 to 16.
+    """
+    return math.sqrt(newey_west(_influence(standard, ratio), lags) / len(standard))
 
 
 def annual_scale(correlations: ArrayLike, periods_per_year: float) -> float:

@@ -1,10 +1,10 @@
 """The trial book: every configuration that a person tried, so that the luck of a search can be counted.
 
-A folder in the person's home holds a Parquet file a batch: written whole, never changed, and apart from checkouts,
-reports and caches, which may be deleted. A trial is known by what it is (assets, terms, policy, days), so that one that
-is tried again counts once, whoever tried it, and in whatever file its prices stood. The book counts what goes through
+A folder in the person's home holds Parquet files: written whole, never changed, and apart from checkouts, reports and
+caches, which may be deleted. A trial is known by what it is (assets, terms, policy, days), so that one that is tried
+again counts once, whoever tried it, and in whatever file its prices stood. The book counts what goes through
 `backtest`, `sweep`, `tune`, `compare`, `walk_forward` and the commands. Backtests wait in memory, since one takes less
-time than a file: they are written when many wait, when the book is read, and when the process ends.
+time than a file: they are written into one file when many wait, when the book is read, and when the process ends.
 """
 
 import hashlib
@@ -19,14 +19,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pandas.api.types import union_categoricals
 
 from backtests.runs.folder import RUN_IN, code_version
 from foundation.arrays import Rows
@@ -36,16 +35,20 @@ from foundation.home import TRIAL_BOOK, stated_folder
 
 TRIAL_KINDS = ("backtest", "sweep", "tuning", "seed", "fold", "candidate")
 MOST_WAITING = 1_000  # backtests that wait in memory
-VERSION, ABOUT = 2, b"trials"  # of the form of a file, and where its schema says what holds for all of its trials
+VERSION, EARLIER = 3, 2  # forms of a file: in the earlier one all of its trials are of one batch
+ABOUT = b"trials"  # of a schema: the form, the assets, and what is the same for all of its trials
 NAME = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16})\.parquet")  # hashes of the trials, and of the bytes
 LONGEST_POLICY = 240  # letters of a policy that are kept; longer ones end with their hash
 TEXTS = ("kind", "policy", "first", "last")
-KNOWN = ("active_return", "active_volatility", "skewness", "kurtosis", "loss", "cluster")  # NaN where it is not
-COLUMNS = ("id", "configuration", *TEXTS, "days", "lag", "cost_multiple", *KNOWN)
-OF_BATCH = ("portfolio", "assets", "data", "periods_per_year", "written", "run", "code")
-EMPTY: Any = dict.fromkeys(
-    (*TEXTS, "portfolio", "assets", "data", "written", "run", "code"), "category"
-)  # without trials
+MOMENTS = ("skewness", "kurtosis", "dependence")
+KNOWN = ("active_return", "active_volatility", *MOMENTS, "loss", "cluster")  # NaN where it is not
+TEXT = pa.dictionary(pa.int32(), pa.string())  # a sweep repeats each a thousand times
+SCHEMA = pa.schema(
+    dict.fromkeys(("id", "configuration"), pa.uint64())
+    | dict.fromkeys(("days", "lag"), pa.int64())
+    | dict.fromkeys(("cost_multiple", "periods_per_year", *KNOWN), pa.float64())
+    | dict.fromkeys((*TEXTS, "portfolio", "assets", "data", "written", "run", "code"), TEXT)
+)
 LEAST_SPREAD = 1e-9  # active volatility a year below which there is no active Sharpe ratio
 MEND = "Restore the file from a copy; or delete it, and its trials are counted no more."
 
@@ -64,9 +67,9 @@ class Batch:
     periods_per_year : number of periods by which figures are annualised.
     trials           : a row for each trial. kind, one of `TRIAL_KINDS`; policy, as text; first and last day of the
                        returns, YYYY-MM-DD; days, their number; lag, sessions; cost_multiple. Then, where known:
-                       active_return and active_volatility, fraction a year; skewness and raw kurtosis of the daily
-                       active returns; loss J, bp a year; cluster, equal for trials of this batch that are variants of
-                       one.
+                       active_return and active_volatility, fraction a year; skewness, raw kurtosis and dependence of
+                       the daily active returns (`backtests.inference.selection.Moments`); loss J, bp a year; cluster,
+                       equal for trials of this batch that are variants of one.
     data             : fingerprint of the market, "" where it was not taken.
     """
 
@@ -80,19 +83,42 @@ class Batch:
     @cached_property
     def table(self) -> pd.DataFrame:
         """The columns of the book: `configuration` is a hash of what was played, `id` one of that and of its days."""
-        frame = self.trials.reindex(columns=[*COLUMNS[2:]])
-        for name in TEXTS:
-            texts = frame[name].astype("category").cat.remove_unused_categories()
-            kept = pd.Index([_kept(text) for text in texts.cat.categories.tolist()], dtype=object)
-            frame[name] = texts.cat.rename_categories(kept)  # type: ignore[arg-type]  # a list becomes strings of arrow
-        frame = frame.astype({"days": np.int64, "lag": np.int64, "cost_multiple": float} | dict.fromkeys(KNOWN, float))
-        about = json.dumps([list(self.assets), self.terms], sort_keys=True).encode()  # weights are in their order
-        same = np.uint64(int.from_bytes(hashlib.sha256(about).digest()[:8], "little"))
-        played, when = (
-            pd.util.hash_pandas_object(frame[columns], index=False).to_numpy()
-            for columns in (["policy", "lag", "cost_multiple"], ["first", "last"])
-        )
-        return frame.assign(configuration=played ^ same, id=played ^ same ^ when)[list(COLUMNS)]
+        terms = json.dumps(dict(self.terms), sort_keys=True)
+        about = About(self.portfolio, self.assets, terms, self.periods_per_year, self.data)
+        return _table(self.trials, [about], np.zeros(len(self.trials), dtype=np.int64))
+
+
+class About(NamedTuple):
+    """The facts that trials have in common, as in `Batch`; terms as JSON text with sorted keys."""
+
+    portfolio: str
+    assets: Sequence[str]
+    terms: str
+    periods_per_year: float
+    data: str = ""
+
+
+def _table(trials: pd.DataFrame, about: Sequence[About], which: Rows) -> pd.DataFrame:
+    """The columns of the book before it is written, for trials (T,) whose facts are `about[which]`."""
+    frame = trials.reindex(columns=[*TEXTS, "days", "lag", "cost_multiple", *KNOWN])
+    for name in TEXTS:
+        words = frame[name].astype("category").cat.remove_unused_categories()
+        kept = pd.Index([_kept(text) for text in words.cat.categories.tolist()], dtype=object)
+        frame[name] = words.cat.rename_categories(kept)  # type: ignore[arg-type]  # a list becomes strings of arrow
+    frame = frame.astype({"days": np.int64, "lag": np.int64, "cost_multiple": float} | dict.fromkeys(KNOWN, float))
+    played, when = (
+        pd.util.hash_pandas_object(frame[columns], index=False).to_numpy()
+        for columns in (["policy", "lag", "cost_multiple"], ["first", "last"])
+    )
+    told = [f"[{json.dumps(list(one.assets))}, {one.terms}]".encode() for one in about]  # weights are in their order
+    same = np.frombuffer(b"".join(hashlib.sha256(text).digest()[:8] for text in told), "<u8")[which]
+    common = {name: [getattr(one, name) for one in about] for name in ("portfolio", "terms", "data")}
+    common["assets"] = [listed_assets(one.assets) for one in about]
+    for name, texts in common.items():
+        one = pd.Categorical(texts)
+        frame[name] = pd.Categorical.from_codes(one.codes[which], dtype=one.dtype)
+    years = np.array([one.periods_per_year for one in about], dtype=float)
+    return frame.assign(periods_per_year=years[which], configuration=played ^ same, id=played ^ same ^ when)
 
 
 def _kept(text: str) -> str:
@@ -122,23 +148,18 @@ def count_trials(batches: Sequence[Batch], run: str = "") -> None:
     what was computed stays.
     """
     waiting = take_waiting()
-    wanted: dict[Path, list[Batch]] = {book_folder(): []}
-    for folder, *_ in waiting:
-        wanted.setdefault(folder, [])
-    for folder, own in wanted.items():
-        own += [_batch(key, rows) for key, rows in waiting.items() if key[0] == folder]
-        own += batches if folder == book_folder() else []
+    wanted = {folder: [_of_backtests(rows)] for folder, rows in waiting.items()}
+    wanted.setdefault(book_folder(), []).extend(batch.table for batch in batches if len(batch.trials))
+    for folder, tables in wanted.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for batch in own:
-                if len(batch.trials):
-                    _write(folder, batch, run or os.environ.get(RUN_IN, ""))
+            for table in tables:
+                _write(folder, table, run or os.environ.get(RUN_IN, ""))
         except OSError as error:
             with _lock:  # what waits goes on waiting
-                for key, rows in waiting.items():
-                    if key[0] == folder:
-                        _waiting.setdefault(key, [])[:0] = rows
-            count = sum(len(batch.trials) for batch in own)
+                if folder in waiting:
+                    _waiting.setdefault(str(folder), (folder, []))[1].extend(waiting[folder])
+            count = sum(map(len, tables))
             warnings.warn(
                 f"{count:,} trials could not be written into {folder} ({error.strerror or error}), so they are not "
                 f"counted. Make the folder writable, or name another one in {TRIAL_BOOK}, and do the same again.",
@@ -147,16 +168,16 @@ def count_trials(batches: Sequence[Batch], run: str = "") -> None:
             )
 
 
-Terms = tuple[str, tuple[str, ...], str, float]  # of a batch: portfolio, assets, terms as JSON, periods a year
-_waiting: dict[tuple[Path, *Terms], list[Mapping[str, Any]]] = {}  # by the folder of the book, and the batch
+Backtests = list[tuple[About, Mapping[str, Any]]]  # facts, and the columns of `Batch.trials` that are known
+_waiting: dict[str, tuple[Path, Backtests]] = {}  # with the folder of the book, by what the environment named it
 _lock = threading.Lock()
 _ends = 0  # the process that writes what waits when it ends
 
 
-def count_backtest(terms: Terms, row: Mapping[str, Any]) -> None:
+def count_backtest(about: About, row: Mapping[str, Any]) -> None:
     """Count a backtest later; until then it waits in memory.
 
-    terms : terms of its batch.
+    about : facts of its batch.
     row   : the columns of `Batch.trials` that are known, except for its kind.
     """
     global _ends
@@ -164,8 +185,11 @@ def count_backtest(terms: Terms, row: Mapping[str, Any]) -> None:
         if _ends != os.getpid():  # a forked process runs what it registered itself
             _ends = os.getpid()
             Finalize(None, _write_waiting, exitpriority=0)
-        _waiting.setdefault((book_folder(), *terms), []).append(row)
-        many = sum(map(len, _waiting.values())) % MOST_WAITING == 0  # also where the last could not be written
+        named = os.environ.get(TRIAL_BOOK, "")
+        if named not in _waiting:
+            _waiting[named] = book_folder(), []
+        _waiting[named][1].append((about, row))
+        many = sum(len(rows) for _, rows in _waiting.values()) % MOST_WAITING == 0  # or the last could not be written
     if many:
         count_trials([])
 
@@ -175,17 +199,20 @@ def _write_waiting() -> None:
         count_trials([])
 
 
-def take_waiting() -> dict[tuple[Path, *Terms], list[Mapping[str, Any]]]:
-    """The backtests that wait, which then wait no more."""
+def take_waiting() -> dict[Path, Backtests]:
+    """The backtests that wait, by the folder of their book; they then wait no more."""
     with _lock:
-        taken = dict(_waiting)
+        taken: dict[Path, Backtests] = {}
+        for folder, rows in _waiting.values():
+            taken.setdefault(folder, []).extend(rows)
         _waiting.clear()
     return taken
 
 
-def _batch(key: tuple[Path, *Terms], rows: Sequence[Mapping[str, Any]]) -> Batch:
-    _, portfolio, assets, terms, year = key
-    return Batch(portfolio, assets, json.loads(terms), year, pd.DataFrame(rows).assign(kind="backtest"))
+def _of_backtests(waiting: Backtests) -> pd.DataFrame:
+    """The columns of the book of backtests that waited."""
+    about, rows = zip(*waiting, strict=True)
+    return _table(pd.DataFrame(rows).assign(kind="backtest"), about, np.arange(len(rows)))
 
 
 def _begin_anew() -> None:
@@ -198,29 +225,28 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
-def _write(folder: Path, batch: Batch, run: str) -> None:
-    order = np.argsort(ids := batch.table["id"].to_numpy())
-    known = batch.table[list(KNOWN)].notna().to_numpy()[order]
+def _write(folder: Path, trials: pd.DataFrame, run: str) -> None:
+    order = np.argsort(ids := trials["id"].to_numpy())
+    known = trials[list(KNOWN)].notna().to_numpy()[order]
     told = ids[order].astype("<u8").tobytes() + (known.tobytes() if known.any() else b"")
     named = hashlib.sha256(told).hexdigest()[:16]
     if any(folder.glob(f"{named}-*.parquet")):
         return
     about = {
         "version": VERSION,
-        "portfolio": batch.portfolio,
-        "assets": listed_assets(batch.assets),
-        "data": batch.data,
-        "terms": dict(batch.terms),
-        "periods_per_year": batch.periods_per_year,
+        "assets": sorted(set(trials["assets"])),
         "written": datetime.now(UTC).isoformat(timespec="microseconds"),
         "run": run,
         "code": code_version(),
     }
-    table = pa.Table.from_pandas(batch.table, preserve_index=False)
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata({ABOUT: json.dumps(about).encode()}), buffer, compression="zstd")
+    table = _arrow(trials).replace_schema_metadata({ABOUT: json.dumps(about).encode()})
+    pq.write_table(table, buffer := pa.BufferOutputStream(), compression="zstd")
     content = buffer.getvalue().to_pybytes()
     write_whole(folder / f"{named}-{hashlib.sha256(content).hexdigest()[:16]}.parquet", content)
+
+
+def _arrow(trials: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(trials, preserve_index=False, nthreads=1)  # a process that ends begins no thread
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -232,8 +258,8 @@ class TrialBook:
 
     trials   : a row for each trial: the columns of `Batch.trials`, with id, portfolio, assets (in order of their
                names), data, periods_per_year, sharpe (annual, of active returns; NaN where it is not known), written,
-               run and code. Of a trial that was counted more than once, the row whose moments are known stands, else
-               the first.
+               run and code. Of a trial that was counted more than once, the row with the most moments stands, of
+               equal ones the first.
     variants : configurations that are variants of one: what some batch found in one cluster.
     """
 
@@ -301,45 +327,24 @@ class TrialBook:
         return float(scaled.var(ddof=1)) / days
 
 
-def book_of(parts: Sequence[tuple[Mapping[str, Any], pd.DataFrame]]) -> TrialBook:
-    """The book of parts: the facts common to the trials of each, by the names of `OF_BATCH`, and their table."""
-    parts = sorted(((about, table) for about, table in parts if len(table)), key=lambda part: part[0]["written"])
-    if not parts:
-        return TrialBook(pd.DataFrame({name: [] for name in (*COLUMNS, *OF_BATCH, "sharpe")}).astype(EMPTY), ())
-    tables = [table for _, table in parts]
+def book_of(tables: Sequence[pa.Table]) -> TrialBook:
+    """The book of tables of `SCHEMA`, each of trials that were written together."""
+    tables = sorted((one for one in tables if len(one)), key=lambda one: str(one["written"][0]))
+    found = pa.concat_tables([SCHEMA.empty_table(), *tables]).unify_dictionaries().to_pandas()
+    file = pd.Series(np.repeat(np.arange(len(tables)), [len(one) for one in tables]), dtype=np.int64)
     variants: list[Rows] = [
-        group["configuration"].to_numpy(dtype=np.uint64)
-        for table in tables
-        for _, group in table.dropna(subset="cluster").groupby("cluster")
+        group.to_numpy(dtype=np.uint64) for _, group in found["configuration"].groupby([file, found["cluster"]])
     ]
-    found = pd.concat([table.drop(columns=list(TEXTS)) for table in tables], ignore_index=True)
-    lengths = [len(table) for table in tables]
-    for name in TEXTS:  # as categories: a sweep repeats each a thousand times
-        found[name] = union_categoricals([table[name].cat.as_unordered() for table in tables])
-    for name in OF_BATCH:
-        values = [about[name] for about, _ in parts]
-        found[name] = np.repeat(values, lengths) if name == "periods_per_year" else _repeated(values, lengths)
     varies = found["active_volatility"] > LEAST_SPREAD
     found["sharpe"] = (found["active_return"] / found["active_volatility"]).where(varies)
-    first = found.iloc[np.argsort(found["skewness"].isna().to_numpy(), kind="stable")].drop_duplicates("id")
-    return TrialBook(first.sort_index()[[*COLUMNS, *OF_BATCH, "sharpe"]], variants)
-
-
-def _repeated(values: Any, lengths: Sequence[int]) -> Any:
-    """Texts, each so many times, as a categorical."""
-    one = pd.Categorical(values)
-    return pd.Categorical.from_codes(np.repeat(one.codes, lengths), dtype=one.dtype)
+    unknown = found[list(MOMENTS)].isna().sum(axis=1).to_numpy()
+    first = found.iloc[np.argsort(unknown, kind="stable")].drop_duplicates("id")
+    return TrialBook(first.sort_index(), variants)
 
 
 def book_of_batches(batches: Sequence[Batch]) -> TrialBook:
     """The book of batches that need not be written."""
-    unwritten = {"written": "", "run": "", "code": ""}
-    told = [
-        {name: getattr(one, name) for name in ("portfolio", "data", "periods_per_year")}
-        | {"assets": listed_assets(one.assets)}
-        for one in batches
-    ]
-    return book_of([(unwritten | about, one.table) for about, one in zip(told, batches, strict=True)])
+    return book_of([_complete(_arrow(one.table), {"written": "", "run": "", "code": ""}) for one in batches])
 
 
 def listed_assets(assets: Sequence[str]) -> str:
@@ -358,21 +363,24 @@ def read_book(assets: Sequence[str] | None = None) -> TrialBook:
     """
     if _waiting:
         count_trials([])
-    found = [path for path in book_folder().glob("*.parquet") if not path.name.startswith(".")]
     named = None if assets is None else listed_assets(assets)
-    return book_of([_read(path) for path in sorted(found) if named is None or _assets_of(path) in (named, "")])
+    paths = sorted(path for path in book_folder().glob("*.parquet") if not path.name.startswith("."))
+    book = book_of([_read(path) for path in paths if named is None or _may_hold(path, named)])
+    return book if named is None else TrialBook(book.trials[book.trials["assets"] == named], book.variants)
 
 
-def _assets_of(path: Path) -> str:
-    """The assets of a file by its head alone; "" where it has none that can be read."""
+def _may_hold(path: Path, assets: str) -> bool:
+    """False if the head of a file says that none of its trials is on these assets."""
     try:
-        return str(json.loads((pq.read_schema(path).metadata or {}).get(ABOUT, b"{}")).get("assets", ""))
-    except (OSError, ValueError):
-        return ""
+        return (
+            assets in json.loads((pq.read_schema(path).metadata or {})[ABOUT])["assets"]
+        )  # of the earlier form a text
+    except (OSError, ValueError, KeyError):
+        return True
 
 
-def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The facts common to all trials of a file, and their table.
+def _read(path: Path) -> pa.Table:
+    """The trials of a file, as a table of `SCHEMA`.
 
     Raises : DataError, with the fault and the fix, for a damaged file.
     """
@@ -390,9 +398,18 @@ def _read(path: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise DataError(f"{path} is damaged: the hash of its {len(content):,} bytes is not the one in its name. {MEND}")
     table = pq.read_table(pa.BufferReader(content))
     about = json.loads((table.schema.metadata or {}).get(ABOUT, b"{}"))
-    if about.get("version") != VERSION:
+    if about.get("version") not in (EARLIER, VERSION):
         raise DataError(
             f"{path} has form {about.get('version')} of the trial book, and this code reads form {VERSION}: it was "
             "written by other code. Read it with that, or move it elsewhere."
         )
-    return about, table.to_pandas()
+    return _complete(table, about)
+
+
+def _complete(table: pa.Table, about: Mapping[str, Any]) -> pa.Table:
+    """The table by `SCHEMA`: a column that it lacks has one value, which `about` states, or nothing is known of it."""
+    for name in SCHEMA.names:
+        if name not in table.column_names:
+            value = pa.scalar(about.get(name), pa.float64() if name in KNOWN else None)
+            table = table.append_column(name, pa.repeat(value, len(table)).dictionary_encode())
+    return table.select(SCHEMA.names).cast(SCHEMA).replace_schema_metadata()

@@ -2,11 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import MISSING, fields, is_dataclass
-from functools import cache, partial
-from itertools import repeat
+from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -18,13 +17,14 @@ from research.allocation import Allocation
 from research.market import Market
 
 _within: ContextVar[frozenset[int]] = ContextVar("within", default=frozenset())  # ids of what is put into words now
+AT_CLOSE = Execution()
 PLAIN = frozenset({bool, int, float, str, type(None)})  # types of settings that are written as they are
 
 
 def scales(market: Market, costs: Costs, execution: Execution, dividends: str, flows: Flows | None) -> bool:
     """True if everything is proportional to wealth, and booked at once at the close."""
     events = flows is not None or dividends == "cash" or bool((market.exits < len(market.dates)).any())
-    return costs.proportional and execution == Execution() and not events
+    return costs.proportional and execution == AT_CLOSE and not events
 
 
 def terms(
@@ -41,7 +41,7 @@ def terms(
     strategic : the target that J is measured against, None for a policy that has none.
     nav       : wealth before the opening trade, 1 where everything scales with it.
     """
-    charged = costs.settings
+    charged = dict(costs.settings)
     if costs.half_spread.ndim > 1:
         charged |= {"half_spread": hashlib.sha256(costs.half_spread.tobytes()).hexdigest()}
     found = {
@@ -60,41 +60,36 @@ def in_words(strategic: Allocation | None, values: Sequence[Any]) -> list[str]:
 
     The strategic target is named in a word, an array by its hash; what a class inherits is left out where it is as
     usual, such as a cooldown of no sessions. A sweep may have a hundred thousand policies, whose settings are mostly
-    the same objects: settings are put into words a field at a time, and an object once.
+    the same objects: an object is put into words once.
     """
-    kinds = set(map(type, values))
-    if kinds <= PLAIN:
-        return list(map(repr, values))
-    once = {id(value): value for value in values}
-    found: dict[int, str] = {}
-    for kind in kinds:
-        own = {key: value for key, value in once.items() if type(value) is kind}
-        found |= zip(own, _of_one_kind(strategic, kind, list(own.values())), strict=True)
-    return [found[id(value)] for value in values]
+    once: dict[int, tuple[Any, str]] = {}
+    return [_words(strategic, value, once) for value in values]
 
 
-def _of_one_kind(strategic: Allocation | None, kind: type[Any], values: Sequence[Any]) -> list[str]:
-    """The words of `in_words` for values of one class."""
-    settings = _settings(kind)  # type: ignore[arg-type]  # a class has a hash
+def _words(strategic: Allocation | None, value: Any, once: dict[int, tuple[Any, str]]) -> str:
+    """The words of a value. once : objects and their words by id, which is an object's own while it is kept here."""
+    kind = type(value)
+    if kind in PLAIN:
+        return repr(value)
+    if (known := once.get(id(value))) is not None:
+        return known[1]
     if issubclass(kind, np.generic):
-        return [repr(value.item()) for value in values]
-    if issubclass(kind, np.ndarray):
-        return [f"array {value.shape} #{hashlib.sha256(value.tobytes()).hexdigest()[:16]}" for value in values]
-    if settings is None:
-        return [_of_content(strategic, value) for value in values]
-    columns: list[Iterable[str]] = []
-    for name, usual in settings:
-        own = [getattr(value, name, None) for value in values]
-        alike = _all_alike(own)
-        some = own[:1] if alike else own
-        column = [text and f"{name}={text}" for text in _unusual(some, usual, in_words(strategic, some))]
-        if any(column):
-            columns.append(repeat(column[0], len(values)) if alike else column)
-    told = map(", ".join, map(partial(filter, None), zip(*columns, strict=True))) if columns else repeat("")
-    found = [f"{kind.__name__}({text})" for text, _ in zip(told, values, strict=False)]
-    if kind is type(strategic):
-        return ["Strategic()" if value == strategic else text for value, text in zip(values, found, strict=True)]
-    return found
+        text = repr(value.item())
+    elif issubclass(kind, np.ndarray):
+        text = f"array {value.shape} #{hashlib.sha256(value.tobytes()).hexdigest()[:16]}"
+    elif (settings := _settings(kind)) is None:  # type: ignore[arg-type]  # a class has a hash
+        text = _of_content(strategic, value)
+    elif kind is type(strategic) and value == strategic:
+        text = "Strategic()"
+    else:
+        told = []
+        for name, usual in settings:
+            own = getattr(value, name, None)
+            if own is not usual and not (type(own) is type(usual) in PLAIN and own == usual):
+                told.append(f"{name}={_words(strategic, own, once)}")
+        text = f"{kind.__name__}({', '.join(told)})"
+    once[id(value)] = value, text
+    return text
 
 
 def _of_content(strategic: Allocation | None, value: Any) -> str:
@@ -132,23 +127,6 @@ def _content(strategic: Allocation | None, value: Any) -> str:
 
 def _pairs(strategic: Allocation | None, own: Mapping[Any, Any]) -> str:
     return ", ".join(f"{k}={text}" for k, text in zip(own, in_words(strategic, list(own.values())), strict=True))
-
-
-def _all_alike(values: list[Any]) -> bool:
-    if type(values[0]) in PLAIN:
-        return values.count(values[0]) == len(values)
-    return len(set(map(id, values))) == 1
-
-
-def _unusual(values: Sequence[Any], usual: Any, words: Sequence[str]) -> Sequence[str]:
-    """Words of values, "" of those that are as usual."""
-    if usual is MISSING:
-        return words
-    kind = type(usual)
-    return [
-        "" if value is usual or (type(value) is kind and kind in PLAIN and value == usual) else text
-        for value, text in zip(values, words, strict=True)
-    ]
 
 
 @cache

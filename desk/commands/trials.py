@@ -77,6 +77,7 @@ def _best(book: TrialBook) -> list[str]:
         days,
         float(best["skewness"]) if known else 0.0,
         float(best["kurtosis"]) if known else 3.0,
+        float(best["dependence"]) if np.isfinite(best["dependence"]) else 1.0,
     )
     assumed = "" if known else " (moments of a normal series: only its figures are known)"
     return [

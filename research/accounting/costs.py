@@ -125,7 +125,7 @@ class Costs:
         """
         return frozen(np.nan_to_num(self.commission + np.atleast_2d(self.half_spread)))
 
-    @property
+    @cached_property
     def proportional(self) -> bool:
         """True if every cost is a constant fraction of notional, whatever the size, price, day or time."""
         amounts = (self.per_unit, self.minimum, self.ticket)
@@ -267,8 +267,8 @@ class Costs:
             for i, asset in enumerate(assets)
         }
 
-    @property
-    def settings(self) -> dict[str, object]:
+    @cached_property
+    def settings(self) -> Mapping[str, object]:
         """Every cost that is not zero, as plain JSON values, for manifests."""
         given: dict[str, object] = {}
         for f in fields(self):

@@ -175,7 +175,7 @@ def _moments(active: Array, periods_per_year: float) -> Row:
     }
     if len(active) >= FEWEST_OBSERVATIONS and np.ptp(active) > SERIES:
         moments = Moments.of(active)
-        found |= {"skewness": moments.skewness, "kurtosis": moments.kurtosis}
+        found |= {name: getattr(moments, name) for name in ("skewness", "kurtosis", "dependence")}
     return found
 
 

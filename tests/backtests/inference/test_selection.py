@@ -1,7 +1,9 @@
 """The best of many: the papers' examples, plain loops, arch, noise and planted edges."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -81,6 +83,58 @@ def test_moments_are_those_of_scipy() -> None:
     assert found.skewness == pytest.approx(skew(x), rel=1e-12)
     assert found.kurtosis == pytest.approx(kurtosis(x, fisher=False), rel=1e-12)
     assert (found.sharpe, found.periods) == (pytest.approx(x.mean() / x.std(ddof=1)), 500)
+
+
+def autoregressive(rho: float, days: int, trials: int, seed: int = 0) -> np.ndarray:
+    """(trials, days) AR(1) series of mean zero."""
+    x = noise(days + 50, trials, seed)
+    for t in range(1, days + 50):
+        x[t] += rho * x[t - 1]
+    return np.ascontiguousarray(x[50:].T)
+
+
+@pytest.mark.parametrize("rho", [-0.15, 0.15, 0.3])
+def test_the_dependence_of_an_ar1_without_a_mean_is_that_of_its_mean(rho: float) -> None:
+    """Of a ratio of zero only the mean is uncertain: Σ (1 − |k| / 22) ρ^|k|, near (1 + ρ) / (1 − ρ), of 21 lags."""
+    (x,) = autoregressive(rho, 200_000, 1)
+    closed = 1.0 + 2.0 * sum((1.0 - k / 22) * rho**k for k in range(1, 22))
+    assert closed == pytest.approx((1.0 + rho) / (1.0 - rho), rel=0.04)
+    assert Moments.of(x - x.mean()).dependence == pytest.approx(closed, rel=0.02)
+
+
+def test_worthless_series_with_autocorrelation_look_good_as_often_as_the_level_says() -> None:
+    """2,000 AR(1) series of five years, ρ 0.15, two-sided 5 %: 5.3 %, within four errors of 0.5; published, 8.9 %."""
+    found = [Moments.of(x) for x in autoregressive(0.15, 1_250, 2_000)]
+    rates = [
+        np.mean([abs(probabilistic_sharpe(each) - 0.5) > 0.475 for each in moments])
+        for moments in (found, [replace(one, dependence=1.0) for one in found])
+    ]
+    assert 0.038 <= rates[0] <= 0.078
+    assert rates[1] >= 0.08
+
+
+def test_independent_returns_have_the_published_probability() -> None:
+    """500 series of twenty years: errors differ by 4 % at most in nine of ten, the probability by 0.003 on average."""
+    found = [Moments.of(0.02 + x) for x in noise(5_000, 500).T]
+    published = [
+        NormalDist().cdf(
+            one.sharpe
+            * math.sqrt(one.periods - 1)
+            / math.sqrt(1.0 - one.skewness * one.sharpe + 0.25 * (one.kurtosis - 1.0) * one.sharpe**2)
+        )
+        for one in found
+    ]
+    apart = np.abs(np.array([probabilistic_sharpe(one) for one in found]) - published)
+    assert np.mean([one.dependence for one in found]) == pytest.approx(1.0, abs=0.01)
+    assert np.mean([abs(math.sqrt(one.dependence) - 1.0) <= 0.045 for one in found]) >= 0.9
+    assert apart.mean() <= 0.005
+    assert apart.max() <= 0.03
+
+
+def test_a_longer_track_record_is_needed_of_periods_that_follow_one_another() -> None:
+    independent = Moments(0.08, 100, -0.5, 6.0)
+    periods = minimum_track_record(replace(independent, dependence=2.0))
+    assert periods - 1.0 == pytest.approx(2.0 * (minimum_track_record(independent) - 1.0))
 
 
 def test_the_best_of_worthless_trials_is_deflated() -> None:
@@ -239,6 +293,7 @@ def test_data_that_cannot_be_judged_are_refused(call, says: str) -> None:
         (lambda: Moments(0.1, 100, -3.0, 7.0), "raw kurtosis"),
         (lambda: Moments(math.nan, 100), "sharpe is nan"),
         (lambda: Moments(0.1, 1), "periods is 1"),
+        (lambda: Moments(0.1, 100, dependence=0.0), "dependence is 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(call, says: str) -> None:

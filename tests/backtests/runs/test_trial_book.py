@@ -1,6 +1,7 @@
 """The trial book: counted once, written by several at once, never half, never read where it is damaged."""
 
 import inspect
+import json
 import os
 import signal
 import subprocess
@@ -267,6 +268,37 @@ def test_what_other_functions_play_is_not_counted_twice(book: Path) -> None:
     assert len(read_book().trials) == 0
 
 
+def test_backtests_of_many_targets_and_costs_go_into_one_file(book: Path, market: Market) -> None:
+    other = market.select(list(market.assets[::-1]))
+    for weight in (0.5, 0.6, 0.7):
+        for costs in (Costs.bps(2), Costs.bps(2, half_spread=1.0)):
+            for own in (market, other):
+                backtest(own, Threshold(FixedWeights((weight, 1.0 - weight)), 0.02), costs)
+    assert [one.configurations for one in read_book().searches] == [12]
+    assert len(list(book.iterdir())) == 1
+
+
+def test_a_file_has_trials_of_several_searches_and_each_is_read_by_its_assets(book: Path, market: Market) -> None:
+    backtest(market, Threshold(FixedWeights((0.5, 0.5)), 0.02), Costs.bps(2))
+    backtest(market.select(["SPY"]), Threshold(FixedWeights((0.5,)), 0.02), Costs.bps(1))
+    assert [one.configurations for one in read_book().searches] == [1, 1]
+    assert len(list(book.iterdir())) == 1
+    assert set(read_book(["SPY", "AGG"]).trials["assets"]) == {"AGG, SPY"}
+    assert set(read_book(["SPY"]).trials["assets"]) == {"SPY"}
+    assert len(read_book(["AGG"]).trials) == 0
+
+
+def test_more_than_wait_are_written_in_several_files(
+    book: Path, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_book, "MOST_WAITING", 3)
+    for band in (0.01, 0.02, 0.03, 0.04):
+        backtest(market, Threshold(FixedWeights((0.5, 0.5)), band), Costs.bps(2))
+    assert len(list(book.iterdir())) == 1
+    assert read_book().configurations == 4
+    assert len(list(book.iterdir())) == 2
+
+
 def test_backtests_are_written_when_their_process_ends_forked_ones_too(book: Path) -> None:
     """Processes that a pool forks end without `atexit`; what their parent waits to write is its own."""
     code = """
@@ -385,19 +417,46 @@ def test_a_file_under_another_name_is_refused(one_file: Path) -> None:
 
 
 def test_a_file_of_another_form_is_refused(one_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial_book, "VERSION", 3)
-    with pytest.raises(DataError, match="has form 2 of the trial book, and this code reads form 3"):
+    monkeypatch.setattr(trial_book, "VERSION", 4)
+    with pytest.raises(DataError, match="has form 3 of the trial book, and this code reads form 4"):
         read_book()
+
+
+def put(book: Path, table: pa.Table) -> None:
+    """Write a table as a file of the book."""
+    book.mkdir()
+    pq.write_table(table, buffer := pa.BufferOutputStream())
+    content = buffer.getvalue().to_pybytes()
+    (book / f"{'0' * 16}-{trial_book.hashlib.sha256(content).hexdigest()[:16]}.parquet").write_bytes(content)
 
 
 def test_a_parquet_file_that_is_no_batch_is_refused(book: Path) -> None:
-    book.mkdir()
-    buffer = pa.BufferOutputStream()
-    pq.write_table(pa.table({"x": [1]}), buffer)
-    content = buffer.getvalue().to_pybytes()
-    (book / f"{'0' * 16}-{trial_book.hashlib.sha256(content).hexdigest()[:16]}.parquet").write_bytes(content)
+    put(book, pa.table({"x": [1]}))
     with pytest.raises(DataError, match="has form None"):
         read_book()
+
+
+def test_a_file_of_the_earlier_form_is_read_and_its_trials_count_once(book: Path) -> None:
+    """As earlier code wrote it: the facts of the batch in the schema, and the ids that it gave these trials."""
+    ids, configurations = [2517431835569438274, 15440137653726929836], [16488180377959405541, 1186730648303356427]
+    texts = {"kind": "candidate", "policy": ["one", "two"], "first": "2020-01-02", "last": "2022-12-30"}
+    known = {"active_return": 0.01, "active_volatility": 0.02, "skewness": 0.5, "kurtosis": 4.0, "loss": 1.0}
+    frame = pd.DataFrame(texts).astype("category").assign(days=756, lag=1, cost_multiple=1.0, cluster=0.0, **known)
+    frame.insert(0, "id", np.array(ids, dtype=np.uint64))
+    frame.insert(1, "configuration", np.array(configurations, dtype=np.uint64))
+    about = {
+        "version": 2, "portfolio": "desk", "assets": "IEF, SPY", "data": "f" * 64, "terms": {"costs": [1.0]},
+        "periods_per_year": 252.0, "written": "2020-01-01T00:00:00.000000+00:00", "run": "", "code": "0" * 12,
+    }  # fmt: skip
+    put(book, pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata({"trials": json.dumps(about)}))
+    count_trials([batch(["one", "two", "three"], active_return=0.0, active_volatility=0.1, cluster=0.0)])
+    assert len(read_book(["AGG"]).trials) == 0
+    found = read_book(["SPY", "IEF"])
+    assert found.trials["policy"].tolist() == ["one", "two", "three"]
+    assert found.trials["id"].tolist()[:2] == ids
+    assert found.trials["sharpe"].tolist() == [0.5, 0.5, 0.0]
+    assert found.trials["written"].str[:4].tolist()[:2] == ["2020", "2020"]
+    assert (found.configurations, found.effective) == (3, 1)
 
 
 def test_an_empty_book_and_a_missing_one_hold_nothing(book: Path) -> None:

@@ -32,7 +32,8 @@ def words(text: str) -> str:
 
 
 def test_a_block_says_how_many_trials_there_were_and_what_that_leaves_of_the_best(book: Path) -> None:
-    known = {"active_return": [0.01, -0.01, 0.02], "active_volatility": 0.02, "skewness": -1.0, "kurtosis": 8.0}
+    known = {"active_return": [0.01, -0.01, 0.02], "active_volatility": 0.02, "skewness": -1.0, "kurtosis": 8.0,
+             "dependence": 1.5}  # fmt: skip
     count_trials([batch("desk", ["a", "b", "c"], kind="candidate", cluster=[0, 0, 1], **known)])
     count_trials([batch("desk", ["d"], active_return=0.0, active_volatility=0.02)])
     found = words(trials_text())
@@ -43,7 +44,7 @@ def test_a_block_says_how_many_trials_there_were_and_what_that_leaves_of_the_bes
     )
     assert "Best active Sharpe ratio: 1.00 a year (candidate, 2015-01-02 to 2022-12-29, 2,013 days): c." in found
     ratios = pd.Series([0.5, -0.5, 1.0, 0.0])
-    best = Moments(1.0 / 252.0**0.5, 2013, -1.0, 8.0)
+    best = Moments(1.0 / 252.0**0.5, 2013, -1.0, 8.0, 1.5)
     expected = ratios.std(ddof=1) * expected_maximum(3)
     assert f"3 worthless trials would be expected to reach {expected:.2f}." in found
     assert f"is above zero: {probabilistic_sharpe(best, expected / 252.0**0.5):.3f}." in found

@@ -73,6 +73,7 @@ def test_ratios_and_moments_are_those_of_the_active_returns(written: tuple[Compa
         moments = Moments.of(active_returns(comparison.backtests[name], comparison.benchmark))
         assert row["sharpe"] == pytest.approx(moments.sharpe * math.sqrt(252.0), rel=1e-12)
         assert (row["skewness"], row["kurtosis"]) == (moments.skewness, moments.kurtosis)
+        assert row["dependence"] == moments.dependence > 0.0
         assert row["loss"] == comparison.scores[name]["loss"]
 
 
