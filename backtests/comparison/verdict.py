@@ -15,7 +15,8 @@ from backtests.evaluation.backtest_figures import taxed_figures
 from backtests.evaluation.bands_in_force import bands_in_force
 from backtests.evaluation.scores import Score, score
 from backtests.inference.evidence import LOSS, Evidence
-from foundation.paper.wording import class_words, digits_apart, listed, number, percent, probability
+from foundation.paper.wording import class_words, counted, digits_apart, listed, number, percent, probability
+from research.orders import TradeList
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
 from research.rules import Rule
@@ -168,6 +169,23 @@ def verdict_of(told: Told, changes: str = "", stable: str = "") -> Verdict:
         contest=_contest(told),
         details=_details(told, stable),
     )
+
+
+def orders_words(made: Recommendation, trades: TradeList) -> str:
+    """Whose orders these are, and when the expected gain has paid for them, where they begin a change.
+
+    made   : the recommendation whose orders they are.
+    trades : the list.
+    """
+    said = f"Orders of {trades.policy}: {trades.headline}"
+    if made.policy is None or made.now is None or made.is_kept or not len(trades.orders):
+        return said
+    costs, tax = float(trades.sized.charges.sum()), float(trades.facts.get("tax", 0.0))
+    gain = made.candidates[made.policy].gain.value
+    if gain <= 0.0:
+        return said
+    what = f"Costs and a tax of {number(tax, 0)}" if tax else "The costs"
+    return f"{said} {what} are paid back in {counted(math.ceil(12.0 * (costs + tax) / gain), 'month')}."
 
 
 def rule_words(rule: Rule, portfolio: Portfolio) -> str:
@@ -383,11 +401,9 @@ def _contest(told: Told) -> Rows:
     if len(rows) < 2:
         return Rows()
     growth = "growth, %" if told.grown == "growth" else "return, %"
-    heads = ("best of each class", f"expected loss, {unit}", "tracking error, %", "days", growth)
-    caption = (
-        "Of another target: loss by this test against that target, with its own rule; another portfolio"
-        if others
-        else ""
+    heads = ("class", f"expected loss, {unit}", "tracking error, %", "days", growth)
+    caption = "The best of each class" + (
+        "; another target is another portfolio, and its loss is to that" if others else ""
     )
     return Rows(caption, heads, tuple(rows))
 
@@ -441,8 +457,8 @@ def _sure(told: Told) -> str:
         return margin
     one, volatility = made.candidates[name], percent(made.volatility)
     return (
-        f"The gain of {name} on {told.base} is above zero with a probability of {probability(one.better)}, and above "
-        f"your margin with {probability(one.pays)}, at a volatility of {volatility}. {margin}"
+        f"At a volatility of {volatility} the gain of {name} on {told.base} is above zero with a probability of "
+        f"{probability(one.better)}. It is above your margin with {probability(one.pays)}. {margin}"
     )
 
 

@@ -379,11 +379,11 @@ def tour_text(folder: Path) -> str:
     blocks = (folder / SUMMARY_FILE).read_text(encoding="utf-8").split("\n\n")
     verdict = next(n for n, block in enumerate(blocks) if re.search(r", tested \d{4}-", block))
     last = json.loads((folder / MANIFEST).read_bytes())["last_day"]
-    orders = json.loads((folder / NUMBERS_FILE).read_bytes())["trades"]["headline"]
+    orders = json.loads((folder / NUMBERS_FILE).read_bytes())["trades"]["said"]
     return "\n\n".join(
         [
             *blocks[verdict : verdict + 2],
-            wrapped(f"Orders at the closes of {last}: {orders}"),
+            wrapped(f"At the closes of {last}: {orders}"),
             f"Look next, in a browser, at the verdict first and then at the trades:\n  {folder / 'tearsheet.html'}",
             "Then take your own portfolio, with prices from Yahoo:\n"
             "  rebalance new my.yaml SPY=60 AGG=40 --nav 1000000\n"

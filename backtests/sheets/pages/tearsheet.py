@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from backtests.comparison import Comparison, PairedBacktests
 from backtests.comparison.fitting.tuning import Tuned, thresholds_tried
+from backtests.comparison.recommendation import Recommendation
+from backtests.comparison.verdict import orders_words
 from backtests.engine.result import Backtest
 from backtests.evaluation.backtest_figures import (
     backtest_figures,
@@ -88,6 +90,7 @@ def whole_sheet(comparison: Comparison, trades: TradeList | None, run: Origin) -
     return first | {
         "facts": facts_of(comparison, identity(run)),
         "trades": trades,
+        "orders": "" if trades is None else orders_words(comparison.recommendation, trades),
         "front": front,
         "appendix": appendix,
         "sections": [*front, *chain.from_iterable(appendix.values())],
@@ -189,7 +192,7 @@ def sheet_numbers(
         **{section.key: section.numbers(comparison) for section in SECTIONS if section.numbers is not None},
         "seeds": comparison.seeds().to_dict("records"),
         "tuned": {n: _tuned_numbers(f.tuned) for n, f in comparison.fitted.items() if f.tuned is not None},
-        "trades": None if trades is None else _trade_numbers(trades),
+        "trades": None if trades is None else _trade_numbers(comparison.recommendation, trades),
         "warnings": comparison.warnings,
         "settings": comparison.settings,
         "pictures": picture_records(drawn),
@@ -220,10 +223,11 @@ def _ability(found: SuperiorAbility | NotAvailable) -> dict[str, Any]:
     return {"p": found.p, "lower": found.lower, "upper": found.upper}
 
 
-def _trade_numbers(trades: TradeList) -> dict[str, Any]:
+def _trade_numbers(made: Recommendation, trades: TradeList) -> dict[str, Any]:
     tables = {"orders": trades.orders, "held": trades.held, "would_trade": trades.would_trade}
     return {
         "headline": trades.headline,
+        "said": orders_words(made, trades),
         "facts": trades.facts,
         **{name: frame.to_dict("records") for name, frame in tables.items()},
     }

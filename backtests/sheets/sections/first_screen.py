@@ -1,5 +1,6 @@
 """The first screen of a comparison's sheet, and its table of figures: what a notebook's cell shows too."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,7 +23,7 @@ from backtests.inference.estimates import NotAvailable
 from backtests.inference.evidence import LOSS
 from backtests.inference.pair_words import without_interval
 from backtests.inference.words import distinguished
-from backtests.sheets.parts import Part, facts_blocks
+from backtests.sheets.parts import Filled, Part, facts_blocks
 from backtests.sheets.pictures.comparison.decision import decision_picture
 from backtests.sheets.pictures.comparison.timeline import growth_picture
 from backtests.sheets.sections.differences import differences_parts, paired_parts
@@ -41,6 +42,9 @@ BOLD_RULE = (
 )
 FOLDED_WORDS = "The further figures describe this sample and have no interval."
 ELIGIBLE = "term-recommendation"
+WORDS, FIGURES = 120, 20  # of the prose of a first screen, its orders and warnings included
+OF_ORDERS = (35, 5)  # of these for the orders
+FIGURE = re.compile(r"\d[\d,.]*")
 _SCREENS: WeakKeyDictionary[Comparison, Block] = WeakKeyDictionary()  # whose pictures take a second to draw
 
 
@@ -54,14 +58,19 @@ def first_screen(comparison: Comparison) -> Block:
 def _first_screen(comparison: Comparison) -> Block:
     looks, made, said, desk = looks_of(comparison), comparison.recommendation, comparison.verdict, comparison.portfolio
     screen = _screen(comparison, looks, desk.strategic, desk.basis)
+    named = (*made.candidates, made.base or comparison.reference, comparison.reference)
+    shown = {name: one for name, one in comparison.backtests.items() if name in named}
+    year = comparison.benchmark.periods_per_year
     return screen | {
+        "growth": growth_picture(shown, looks.styles, made.base or comparison.reference, year, HALF),
         "title": desk.name,
         "subtitle": f"{dated_words(desk.basis, desk.date)} {counted(len(comparison.scores), 'policy', 'policies')}, "
         f"{_tested(comparison)}",
         "age": age_words(desk.date),
         "heading": said.heading,
         "verdict": f"{said.do} {said.gain}".strip(),
-        "beside": list(filter(None, (said.likely, said.menu, said.changes))),
+        "beside": said.lead[2:],
+        "warnings_shown": _shown(said.lead, comparison.warnings),
         "figures": [
             table(one.caption, one.heads, one.rows, texts=[0]) for one in (said.figures, said.contest) if one.rows
         ],
@@ -75,10 +84,29 @@ def _first_screen(comparison: Comparison) -> Block:
     }
 
 
+def _shown(lead: Sequence[str], warnings: Sequence[str]) -> int:
+    """How many warnings, two at most, a first screen of `WORDS` words and `FIGURES` figures has room for."""
+    shown = 0
+    for count in (1, 2):
+        text = " ".join([*lead, *warnings[:count]])
+        if len(text.split()) <= WORDS - OF_ORDERS[0] and len(FIGURE.findall(text)) <= FIGURES - OF_ORDERS[1]:
+            shown = min(count, len(warnings))
+    return shown
+
+
 def _best(comparison: Comparison) -> str:
     """The statement on the recommended policy, or the reference, above the best possible, or why there is none."""
     found, name = comparison.above_best, comparison.recommendation.policy or comparison.reference
     return found.reason if isinstance(found, NotAvailable) else found.sentence(name)
+
+
+def all_figures(comparison: Comparison) -> list[Part]:
+    """Every figure of every policy, and the growth of all where the first screen leaves some out."""
+    screen, year = first_screen(comparison), comparison.benchmark.periods_per_year
+    styles, base = looks_of(comparison).styles, comparison.recommendation.base or comparison.reference
+    left = len(comparison.backtests) > len(screen["growth"].data["policy"].unique())
+    drawn = [growth_picture(comparison.backtests, styles, base, year, name="growth_of_all")] if left else []
+    return [Filled("figures.html.j2", screen), *drawn]
 
 
 def shown_differences(comparison: Comparison) -> list[Part]:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from backtests.comparison import Comparison
+from backtests.comparison.verdict import orders_words
 from backtests.evaluation.backtest_figures import defined
 from backtests.evaluation.policy_risk import extremes
 from backtests.sheets.parts import Filled, Folded, Part, Words
@@ -133,7 +134,7 @@ def _worst(comparison: Comparison, names: Sequence[str]) -> dict[str, dict[str, 
 # -- the trades ------------------------------------------------------------------------------------------------------
 
 
-def trades_parts(trades: TradeList | None) -> list[Part]:
+def trades_parts(comparison: Comparison, trades: TradeList | None) -> list[Part]:
     """The largest orders and their effect, and folded the whole list; nothing without a list."""
     if trades is None:
         return []
@@ -145,7 +146,7 @@ def trades_parts(trades: TradeList | None) -> list[Part]:
     )
     texts = [k for k, (words, _) in enumerate(heads) if words in ORDER_WORDS]
     return [
-        Words(trades.headline, ""),
+        Words(orders_words(comparison.recommendation, trades), ""),
         *(Words(f"{sentence}.", "") for sentence in trades.outside),
         *([table(f"{which}, sells first, at {trades.content.prices}", heads, shown, texts=texts)] if cells else []),
         _effect(

@@ -9,13 +9,13 @@ from itertools import chain
 from typing import Any
 
 from backtests.comparison import Comparison
-from backtests.sheets.parts import Filled, Part
+from backtests.sheets.parts import Part
 from backtests.sheets.sections.attribution import attribution_numbers, attribution_parts
 from backtests.sheets.sections.axes import axes_numbers, axes_parts
 from backtests.sheets.sections.behaviour import behaviour_numbers, behaviour_parts
 from backtests.sheets.sections.conventions import conventions_parts
 from backtests.sheets.sections.exposure import exposure_numbers, exposure_parts, worst_days_numbers, worst_days_parts
-from backtests.sheets.sections.first_screen import first_screen, shown_differences
+from backtests.sheets.sections.first_screen import all_figures, shown_differences
 from backtests.sheets.sections.fitting import fitting_parts
 from backtests.sheets.sections.forecasts import forecasts_numbers, forecasts_parts
 from backtests.sheets.sections.from_today import from_today_parts, future_numbers
@@ -52,13 +52,11 @@ class Section:
 FRONT: tuple[tuple[str, str, str, Callable[[Comparison, TradeList | None], list[Part]]], ...] = (
     ("policies", "Policies", "The policies that matter", lambda compared, _: policies_parts(compared)),
     ("downside", "Risk and stress", "Risk and stress", downside_parts),
-    ("trades", "Trades", "The trades", lambda _, trades: trades_parts(trades)),
+    ("trades", "Trades", "The trades", trades_parts),
 )  # key, name, title and parts, as of a section
 APPENDIX = {
     "Evidence": (
-        Section(
-            "figures", "Figures", "Every figure of every policy", lambda c: [Filled("figures.html.j2", first_screen(c))]
-        ),
+        Section("figures", "Figures", "Every figure of every policy", all_figures),
         Section("stability", "Does it hold?", "Does the recommendation hold?", stability_parts, stability_numbers),
         Section("differences", "Differences", "Differences to the reference", shown_differences),
         Section("axes", "Rule and target", "Which rule, which target", axes_parts, lambda c: axes_numbers(c.axes)),

@@ -48,7 +48,7 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk
         up = Axis(0.0, Axis.over([0.0, *losses, best + made.margin], 0.15).high)  # room for names above points
         panel = one_panel(f, "decision", HEIGHT, across, up, below=AXIS)
         panel.band(best, best + made.margin, "rule", 0.5)
-        panel.scales("Expected loss", f"{currency} a year", "days with a trade, a year", lines=False)
+        panel.scales("Expected loss", f"{currency} a year, lower is better", "days with a trade, a year", lines=False)
         names = sorted(map(str, drawn.index), key=lambda name: name not in (made.policy, made.base))
         places = [(panel.x_at(drawn["days"][name]), panel.y_at(drawn["loss"][name])) for name in names]
         for name in map(str, drawn.index):
@@ -59,4 +59,12 @@ def decision_picture(made: Recommendation, styles: Mapping[str, LineStyle], desk
         name_points(panel, places, words, ["ink"] * len(names), marks=places, taken=[], paths=[])
         return panel.canvas
 
-    return picture("decision", "Loss and work", caption, f"{'; '.join(each)}.", table.reset_index(), draw, HALF)
+    return picture(
+        "decision",
+        "Loss and work: lower and further left is better",
+        caption,
+        f"{'; '.join(each)}.",
+        table.reset_index(),
+        draw,
+        HALF,
+    )

@@ -48,6 +48,7 @@ def growth_picture(
     reference: str,
     periods_per_year: float,
     wide_as: Format = WIDE,
+    name: str = "growth",
 ) -> Picture:
     """The picture that opens a sheet; with one policy, without the panel relative to the reference.
 
@@ -56,8 +57,9 @@ def growth_picture(
     reference        : name of the policy to which the others are compared.
     periods_per_year : number of periods a year, to annualise turnover.
     wide_as          : the wide format.
+    name             : name of the picture.
     """
-    return _growth_picture(played, _all(played, reference, periods_per_year), styles, reference, wide_as)
+    return _growth_picture(played, _all(played, reference, periods_per_year), styles, reference, wide_as, name)
 
 
 def growth_beside_picture(played: Backtest, style: LineStyle, comparator: Comparator) -> Picture:
@@ -85,6 +87,7 @@ def _growth_picture(
     styles: Mapping[str, LineStyle],
     reference: str,
     wide_as: Format = WIDE,
+    name: str = "growth",
 ) -> Picture:
     """The picture of growth.
 
@@ -93,6 +96,7 @@ def _growth_picture(
     styles    : line style of each path.
     reference : name of the path to which the others are compared.
     wide_as   : the wide format.
+    name      : name of the picture.
     """
     dates = next(iter(played.values())).dates
     flowed = " Growth is time-weighted: it does not include contributions or withdrawals."
@@ -100,16 +104,16 @@ def _growth_picture(
     relative = {"relative_to_reference": "relative"} if len(paths) > 1 else {}
     data = _table(paths, {"growth": "growth", **relative, "drawdown": "drawdown"}, dates)
     each = [
-        f"{name}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}"
-        for name, p in paths.items()
+        f"{one}: grew to {number(p.growth[-1])}, maximum drawdown {percent(p.drawdown.min())}"
+        for one, p in paths.items()
     ]
 
     def draw(f: Format) -> Canvas:
-        return series_canvas(f, "growth", _series(f, paths, styles, reference), styles, dates)
+        return series_canvas(f, name, _series(f, paths, styles, reference), styles, dates)
 
     caption = " ".join(said) + flowed * any(b.flows.any() for b in played.values())
     alt = f"{_daily(dates)}, starting at 1. {'; '.join(each)}."
-    return picture("growth", "Growth and drawdown", caption, alt, data, draw, wide_as)
+    return picture(name, "Growth and drawdown", caption, alt, data, draw, wide_as)
 
 
 def trading_picture(

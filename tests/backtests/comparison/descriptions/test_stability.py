@@ -76,10 +76,10 @@ def test_prices_are_moved_by_steps_of_a_root_of_two_up_to_eight_times() -> None:
 
 def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two(turned: Comparison) -> None:
     first, desk = turned, turned.portfolio
-    assert first.recommendation.policy == "threshold"
+    assert first.recommendation.policy == "tuned"
     turn = next(one for one in first.stability.turns if one.what == "a tracking penalty" and one.below)
     assert (turn.now, turn.to) == ("5", "quarterly")
-    for factor, policy in ((0.9, "quarterly"), (1.1, "threshold")):
+    for factor, policy in ((0.9, "quarterly"), (1.1, "tuned")):
         other = load_portfolio(desk.file, {"tracking_penalty": factor * float(turn.at)})
         assert compare(other, only=TURNED, draws=300).recommendation.policy == policy
     assert f"a tracking penalty below {turn.at} (now 5; then quarterly)" in first.stability.sentence
@@ -87,13 +87,13 @@ def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two(tu
 
 def test_where_a_volatility_turns_the_answer_the_question_on_either_side_has_two(turned: Comparison) -> None:
     ends = [turn for turn in turned.stability.turns if turn.what == "a volatility"]
-    assert [(turn.below, turn.to) for turn in ends] == [(True, "quarterly"), (False, "tuned")]
+    assert [(turn.below, turn.to) for turn in ends] == [(True, "quarterly")]
     asked = turned.asked
     for turn in ends:
         at = float(turn.at.removesuffix(" %")) / 100.0
         for factor, policy in (
-            (0.97, turn.to if turn.below else "threshold"),
-            (1.03, "threshold" if turn.below else turn.to),
+            (0.97, turn.to if turn.below else "tuned"),
+            (1.03, "tuned" if turn.below else turn.to),
         ):
             assert asked.terms.names[asked.answer(asked.losses(volatility=factor * at))] == policy
 
@@ -224,7 +224,7 @@ def test_learned_policies_are_asked_again_as_others_are() -> None:
 
 def test_an_answer_that_nothing_changes_is_said_in_a_sentence() -> None:
     said = (
-        "neither 8 times your tracking penalty and costs nor an 8th of them, and neither twice the volatility nor half of "
-        "it."
+        "neither 8 times your tracking penalty and costs nor an 8th of them, and neither twice the volatility nor "
+        "half of it."
     )
     assert Stability("quarterly", (), (), ()).sentence == f"Nothing changes the answer: {said}"
