@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from backtests.attribution.alike import refuse_unlike
+from backtests.comparison.belief import DailyTerms
+from backtests.comparison.recommendation import Question, recommend
 from backtests.comparison.selection import searched_words
 from backtests.comparison.simulated_tests import SimulatedTests, elasticities, simulated_tests
 from backtests.engine.result import Backtest
@@ -24,15 +26,16 @@ from backtests.inference.paired_sharpe import PairedSharpe
 from backtests.inference.pairs import Pair, any_grows_faster, any_loses_less, pairs
 from backtests.inference.selection import SuperiorAbility
 from backtests.inference.slow_waves import LEAST_EPISODES, SlowMeans
-from backtests.inference.words import finding
 from backtests.views import view
 from foundation.arguments import is_number, refuse
 from foundation.arrays import Array, frozen
 from foundation.errors import ConfigError, DataError
-from foundation.paper.wording import listed, percent
+from foundation.paper.wording import digits_apart, listed, number, percent
 from research.market.calendars import row_count
 from research.market.quality import market_warnings
-from research.rules.protocol import compiled_rule, traits
+from research.portfolio.portfolio import MATERIALITY
+from research.risk.measures import BPS
+from research.rules.protocol import compiled_rule, complexity, traits
 from research.rules.standard_rule import WEEK
 
 WEEKLY = 50.0  # rows a year, from which on a rule can be asked each week
@@ -158,18 +161,39 @@ class PairedBacktests:
         return tuple(name for name, b in self.backtests.items() if holds_another(b, own))
 
     def answer(self) -> str:
-        """The significant differences, in words; of backtests of several targets, growth, risk and costs of each."""
+        """The best of the others, in words; of backtests of several targets, growth, risk and costs of each."""
         if not self.other_targets:
-            return finding(self.evidence)
+            return self._expected()
         follow = "follows" if len(self.other_targets) == 1 else "follow"
         alike = len(self.other_targets) + 1 < len(self.scores)
         return " ".join(
             [
                 *map(self._grown, self.other_targets),
-                *([finding(self.evidence)] if alike else []),
+                *([self._expected()] if alike else []),
                 f"{listed(self.other_targets)} {follow} another target than {self.reference}: loss J and tracking "
                 "error measure the distance of the targets, not the rule.",
             ]
+        )
+
+    def _expected(self) -> str:
+        """How much less the best of the others is expected to lose than the reference, by test and theory."""
+        played = {name: one for name, one in self.backtests.items() if name not in self.other_targets}
+        if len(played) == 1:
+            return f"{self.reference} is the only policy: there is nothing to compare it with."
+        tests, terms = simulated_tests(played, self.benchmark), DailyTerms.of(played, self.benchmark)
+        simple, now = [complexity(one.policy) for one in played.values()], list(played).index(self.reference)
+        eligible, penalty = [True] * len(played), self.benchmark.tracking_penalty
+        made = recommend(Question(terms, tests, simple, eligible, now, BPS, MATERIALITY, penalty, 0.0, 0.0), {}, {})
+        name = made.others[0] if made.is_kept else made.policy
+        assert name is not None
+        gain = made.candidates[name].gain
+        digits = digits_apart(gain.value, MATERIALITY)
+        ends = " to ".join(number(each, digits, signed=True) for each in (gain.lower, gain.upper))
+        return (
+            f"{name} is expected to lose {number(abs(gain.value), digits)} bp a year "
+            f"{'less' if gain.value > 0.0 else 'more'} than {self.reference} (19 times in 20 it gains {ends}), without "
+            f"days and orders: {'more' if gain.value > MATERIALITY else 'not more'} than the {MATERIALITY:g} bp that "
+            "are worth a change."
         )
 
     def _grown(self, name: str) -> str:

@@ -151,7 +151,7 @@ def _differences(paired: PairedBacktests, metric: str) -> list[str]:
     sense = f"{'lower' if METRICS[metric].lower_is_better else 'higher'} is better"
     to = ", ".join(filter(None, [paired.reference, shown.unit]))
     return [
-        f"Difference in {METRICS[metric].narrow} to {to} ({sense})",
+        f"By this test alone: difference in {METRICS[metric].narrow} to {to} ({sense})",
         text_table(
             [["policy", "difference", f"{percent(evidence.level, 0)} (this pair)", "Holm p", ""], *rows],
             left=1,

@@ -25,7 +25,7 @@ from research.rules.protocol import RuleTraits, long_name, traits
 SAME_WIDTH = 0.005  # points: bands that differ by less are shown as one
 LONGEST_NAME = 18  # characters of a name above a column
 CONTEST = {"band": "threshold", "tuned": "threshold", "learned": "learned"}  # classes of the contest, by family
-NO_LEAD = 1.0  # a premium a year, fraction, beyond which none would outweigh a gain
+NO_LEAD = 0.25  # a premium a year, fraction, beyond which none is worth a word
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import numpy as np
 from backtests.evaluation.metrics import METRICS
 from backtests.evaluation.scores import Score
 from backtests.inference.evidence import Evidence
-from foundation.paper.wording import counted, listed, percent
+from foundation.paper.wording import percent
 from research.accounting import Costs
 from research.accounting.costs import HOLDING_COSTS
 
@@ -57,18 +57,3 @@ def grown_words(scored: Score) -> str:
     if "growth" in scored.undefined:
         return percent(scored["total_return"])
     return f"{percent(scored['growth'])} a year"
-
-
-def finding(evidence: Evidence) -> str:
-    """The policies that differ significantly from the reference in J, in words."""
-    found, reference = evidence.differences("loss"), evidence.reference
-    if not found:
-        return f"{reference} is the only policy: there is nothing to compare it with."
-    words = {word: [n for n, d in found.items() if d.verdict == word] for word in ("better", "worse")}
-    significant = sum(map(len, words.values()))
-    named = "; ".join(f"{word}: {listed(names)}" for word, names in words.items() if names)
-    verb = "differs" if significant == 1 or len(found) == 1 else "differ"
-    count = (
-        f"{significant or 'None'} of {counted(len(found), 'candidate')} {verb} significantly from {reference} in loss J"
-    )
-    return f"{count} (5 %, Holm-adjusted){': ' + named if named else ''}."

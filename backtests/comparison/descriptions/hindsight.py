@@ -27,9 +27,8 @@ def hindsight_warning(portfolio: Portfolio) -> list[str]:
         return []
     names = portfolio.market.assets
     return [
-        f"{names[best]} grew {number(most, 1)}-fold in the test and the next asset, {names[second]}, "
-        f"{number(next_most, 1)}-fold: it may have been chosen with hindsight. “Does the recommendation hold?” "
-        "has the answer without it."
+        f"{names[best]} grew {number(most, 1)}-fold in the test, and the next asset, {names[second]}, "
+        f"{number(next_most, 1)}-fold: it may have been chosen with hindsight."
     ]
 
 

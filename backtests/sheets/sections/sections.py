@@ -58,7 +58,7 @@ APPENDIX = {
     "Evidence": (
         Section("figures", "Figures", "Every figure of every policy", all_figures),
         Section("stability", "Does it hold?", "Does the recommendation hold?", stability_parts, stability_numbers),
-        Section("differences", "Differences", "Differences to the reference", shown_differences),
+        Section("differences", "Differences", "Differences to the reference, by this test alone", shown_differences),
         Section("axes", "Rule and target", "Which rule, which target", axes_parts, lambda c: axes_numbers(c.axes)),
         Section("selection", "Selection", "Selection", selection_parts, lambda c: selection_numbers(c.selection)),
     ),
