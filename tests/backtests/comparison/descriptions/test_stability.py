@@ -94,16 +94,16 @@ def test_where_a_penalty_turns_the_answer_a_comparison_on_either_side_has_two(tu
 
 
 def test_where_the_price_of_a_day_turns_the_answer_a_recommendation_on_either_side_has_two() -> None:
-    desk = load_portfolio(FILES / "global_multi_asset.yaml", {"policy": "tuned", "day_cost": 500.0})
-    first = compare(desk, only=["quarterly", "threshold", "tuned"], draws=300)
+    desk = load_portfolio(FILES / "global_multi_asset.yaml", {"policy": "closed_form", "day_cost": 500.0})
+    first = compare(desk, only=["quarterly", "threshold", "closed_form"], draws=300)
     turn = next(one for one in first.stability.turns if one.what == "a trading day")
-    assert turn.to == "tuned"
+    assert turn.to == "closed_form"
     price = float(turn.at.removesuffix(" USD"))
     assert turn.below
-    for factor, policy in ((0.9, "tuned"), (1.1, first.recommendation.policy)):
+    for factor, policy in ((0.9, "closed_form"), (1.1, first.recommendation.policy)):
         asked = replace(first.asked, day_cost=factor * price)
         assert asked.terms.names[asked.answer(asked.losses())] == policy
-    assert f"a trading day below {turn.at} (now 500 USD; then tuned)" in first.stability.sentence
+    assert f"a trading day below {turn.at} (now 500 USD; then closed_form)" in first.stability.sentence
 
 
 def test_where_a_volatility_turns_the_answer_the_question_on_either_side_has_two(turned: Comparison) -> None:
