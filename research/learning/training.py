@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -68,6 +68,11 @@ class Training:
     def policy(self) -> LearnedPolicy:
         """The policy of the median seed, which represents all seeds."""
         return self.policies[self.chosen]
+
+    def asked(self, schedule: str) -> "Training":
+        """The same policies, asked at the last session of every "day", "week" or "month"."""
+        policies = {seed: replace(policy, schedule=schedule) for seed, policy in self.policies.items()}
+        return replace(self, policies=policies)
 
     def save(self, folder: Folder) -> Path:
         """Write each seed's policy into `seed-<number>` under `folder`, and give the folder.
@@ -233,7 +238,7 @@ def _policy(
 ) -> LearnedPolicy:
     return LearnedPolicy(
         allocation=spec.allocation,
-        schedule=spec.schedule,
+        schedule=spec.trained_schedule,
         assets=days.market.assets,
         seen=days.market.dates[-1],
         scales=days.scales,

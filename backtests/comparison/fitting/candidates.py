@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, cast
 
 import pandas as pd
 
-from backtests.comparison.fitting.tuning import Tuned, uncounted_tune
+from backtests.comparison.fitting.tuning import Tuned, played, schedule_words, training_setup, uncounted_tune
 from backtests.engine.result import Backtest
 from backtests.engine.run import backtest, conditions
 from backtests.evaluation.benchmark import Benchmark
@@ -20,21 +21,30 @@ from research.allocation import Allocation, TargetPath, kept_target_path, target
 from research.learning import Learned, LearnedPolicy, Training, train
 from research.learning.training import check_learner
 from research.market import Market
+from research.market.calendars import A_YEAR
 from research.portfolio import Portfolio
 from research.rules import Rule, TunedThreshold
-from research.rules.protocol import held_by
+from research.rules.protocol import held_by, traits
 
+SCHEDULES = ("week", "month")  # that are tried beside every close where a file leaves a schedule open
 TRAININGS = DATA / "cache" / "trainings"  # each finished seed, under a name made from all that it depends on
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A candidate that is ready for a backtest: as in the file, tuned, or learned from several seeds."""
+    """A candidate that is ready for a backtest: as in the file, tuned, or learned from several seeds.
+
+    policy   : the policy that is backtested.
+    tuned    : the tuning that chose its settings, or None.
+    training : the training of its seeds, or None.
+    schedule : the tuning that chose the days on which it is asked, where its file leaves them open, or None.
+    """
 
     policy: Rule
     tuned: Tuned | None = None
     training: Training | None = None
+    schedule: Tuned | None = None
 
     @property
     def seeds(self) -> Mapping[int, LearnedPolicy]:
@@ -42,9 +52,19 @@ class Fitted:
         return {} if self.training is None else self.training.policies
 
     @property
+    def tunings(self) -> tuple[Tuned, ...]:
+        """The tunings that it came from: of its settings, or of its schedule."""
+        return tuple(one for one in (self.tuned, self.schedule) if one is not None)
+
+    @property
     def tried(self) -> int:
         """Number of configurations that were tried, including the chosen one."""
-        return self.tuned.card.trials if self.tuned is not None else max(len(self.seeds), 1)
+        return max(len(self.seeds) + sum(one.card.trials for one in self.tunings), 1)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on how it was fitted, for a reader to know."""
+        return () if self.schedule is None else (schedule_words(self.schedule),)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,8 +142,39 @@ def _fitted(
             keep=True,
             retrain=retrain,
         )
-        return Fitted(training.policy, training=training)
-    return Fitted(spec)
+        if not spec.leaves_schedule_open:
+            return Fitted(training.policy, training=training)
+        if (schedule := best_schedule(training.policy, portfolio)) is not None:
+            training = training.asked(schedule.card.settings["schedule"])
+        return Fitted(training.policy, training=training, schedule=schedule)
+    schedule = best_schedule(spec, portfolio) if traits(spec).leaves_schedule_open else None
+    return Fitted(spec if schedule is None else schedule.policy, schedule=schedule)
+
+
+def best_schedule(rule: Rule, portfolio: Portfolio) -> Tuned | None:
+    """A rule asked at every close and on each of `SCHEDULES`, and the best of them on the days before the test.
+
+    A trained network stays as it is, and is asked on other days. The caller counts the trials.
+
+    rule      : a dataclass with a `schedule`.
+    portfolio : portfolio whose days it is fitted on; a schedule that its market lacks the rows for is not tried.
+    Returns   : the choice; None where there is none, and where the rule can run on less than a year before the test.
+    """
+    setup, year = tuning_setup(portfolio), portfolio.periods_per_year
+    schedules = ("day", *(one for one in SCHEDULES if A_YEAR[one] <= year))
+    tried = [replace(cast(Any, rule), schedule=one) for one in schedules]
+    try:
+        training, _ = training_setup(setup, tried, None, 1.0)
+    except (ConfigError, DataError):  # no days at all
+        return None
+    if len(schedules) == 1 or len(training.market.dates) - training.market.row(training.start) < year:
+        return None
+    return uncounted_tune(tried, setup, measure=on_training_days if isinstance(rule, LearnedPolicy) else None)
+
+
+def on_training_days(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
+    """The metrics of trained policies, as `played` has them, on days of their training, which no test may use."""
+    return played(setup, [replace(cast(Any, rule), seen=setup.market.dates[0]) for rule in rules])
 
 
 def tuning_setup(portfolio: Portfolio) -> Setup:
@@ -164,14 +215,13 @@ def fitted_without(portfolio: Portfolio, fitted: Mapping[str, Fitted]) -> list[s
     if costs.half_spread.ndim > 1 and learned:
         found.append("Learned policies were trained with each asset's median spread; the test charges daily spreads.")
     for name, f in fitted.items():
-        if f.tuned is not None and f.tuned.card.moved:
-            card = f.tuned.card
+        for card in (one.card for one in f.tunings if one.card.moved):
             found.append(
                 f"{name} was tuned from {card.first:%Y-%m-%d} on, when the daily costs of all assets are known; "
                 f"earlier days from {card.possible:%Y-%m-%d} on were not used."
             )
     beside = portfolio.beside_costs
-    if beside and (learned or any(f.tuned is not None for f in fits)):
+    if beside and (learned or any(f.tunings for f in fits)):
         found.append(f"Tuned and learned policies were fitted without {', '.join(beside)}, which the test has.")
     return found
 

@@ -29,8 +29,9 @@ from foundation.arguments import day, is_number, is_whole, refuse
 from foundation.arrays import Array
 from foundation.errors import ConfigError
 from research.accounting import Flows
-from research.allocation import Allocation
+from research.allocation import Allocation, target_path
 from research.allocation.allocation import check_history
+from research.learning import LearnedPolicy
 from research.market import Market
 from research.portfolio import Portfolio
 from research.risk.measures import BPS
@@ -223,6 +224,18 @@ def thresholds_tried(tuned: Tuned) -> pd.DataFrame:
     return tried[["band"]].assign(destination=tried["to"] * tried["band"], loss=card.minimised, chosen=tried["chosen"])
 
 
+def schedule_words(tuned: Tuned) -> str:
+    """The choice of a schedule in words.  tuned : the same rule on each schedule that was tried."""
+    card = tuned.card
+    column = "schedule" if "schedule" in card.tried else "calendar"  # of a rule that a desk catches up with
+    tried = zip(card.tried[column], card.minimised, strict=True)
+    return (
+        f"Asked each {card.settings['schedule']}, the schedule of the lowest {card.what} on the training days "
+        f"{card.first:%Y-%m-%d} to {card.seen:%Y-%m-%d} ({', '.join(f'{each} {loss:.2f}' for each, loss in tried)} "
+        "bp a year)."
+    )
+
+
 def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
     """The metrics of a sweep, a row for each rule, each played on `setup` from its start to its end."""
     return played_rows(prepare_sweep(setup, Plan(rules))).to_pandas()[list(BATCH_METRICS)]
@@ -231,13 +244,15 @@ def played(setup: Setup, rules: Sequence[Rule]) -> pd.DataFrame:
 def with_last_day(rule: R, day: pd.Timestamp) -> R:
     """The same rule, which knows the last day that it was chosen on: the engine refuses to play it from an earlier one.
 
-    Its class is derived from that of `rule`, with `fitted_until` as one more field; a rule that was chosen before keeps
-    the later day.
+    Its class is derived from that of `rule`, with `fitted_until` as one more field; a rule that was chosen or trained
+    before keeps the later day.
     Raises : ConfigError for what is no dataclass.
     """
     values, kind, before = _values(rule), type(rule), fitted_until(rule)
+    if before is not None and before >= day:
+        return rule
     made: Any = _fitted_kind(kind) if before is None else kind  # type: ignore[arg-type]  # a class has a hash
-    found: R = made(**values | {"fitted_until": day if before is None else max(day, before)})
+    found: R = made(**values | {"fitted_until": day})
     return found
 
 
@@ -357,7 +372,8 @@ def training_setup(setup: Setup, rules: Sequence[Rule], until: Any, cost_multipl
     costs = setup.times(cost_multiple).until(len(past.dates))
     complete = max(_first_target(held, past) for held in dict.fromkeys(map(setup.held, rules)))
     estimated = {window for rule in rules if (window := traits(rule).window) > 0}
-    complete = max([complete, *(known_from(past, window) for window in estimated)])
+    learned = [rule.known_from(target_path(rule.allocation, past)) for rule in rules if isinstance(rule, LearnedPolicy)]
+    complete = max([complete, *(known_from(past, window) for window in estimated), *learned])
     first = max(complete, costs.known_from(past))
     sessions = len(past.dates) - 1 - first
     if sessions < max(2, setup.lag + 1):
