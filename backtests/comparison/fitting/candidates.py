@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
@@ -19,7 +20,7 @@ from foundation.files import DATA
 from research.accounting import Costs, Execution, Policy
 from research.allocation import Allocation, TargetPath, kept_target_path, target_path
 from research.learning import Learned, LearnedPolicy, Training, train
-from research.learning.training import check_learner
+from research.learning.training import check_learner, load_training
 from research.market import Market
 from research.market.calendars import A_YEAR
 from research.portfolio import Portfolio
@@ -27,6 +28,7 @@ from research.rules import Rule, TunedThreshold
 from research.rules.protocol import held_by, traits
 
 SCHEDULES = ("week", "month")  # that are tried beside every close where a file leaves a schedule open
+SHIPPED_TRAININGS = DATA / "policies"  # of trainings: a folder a portfolio file, with one of each learned candidate
 TRAININGS = DATA / "cache" / "trainings"  # each finished seed, under a name made from all that it depends on
 Progress = Callable[[str, int, int], None]  # what is being done, how much of it is done, and how much there is
 
@@ -39,12 +41,14 @@ class Fitted:
     tuned    : the tuning that chose its settings, or None.
     training : the training of its seeds, or None.
     schedule : the tuning that chose the days on which it is asked, where its file leaves them open, or None.
+    origin   : a sentence on a training that comes with the workbench: it was loaded, or why it was not; or "".
     """
 
     policy: Rule
     tuned: Tuned | None = None
     training: Training | None = None
     schedule: Tuned | None = None
+    origin: str = ""
 
     @property
     def seeds(self) -> Mapping[int, LearnedPolicy]:
@@ -64,7 +68,8 @@ class Fitted:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on how it was fitted, for a reader to know."""
-        return () if self.schedule is None else (schedule_words(self.schedule),)
+        chosen = "" if self.schedule is None else schedule_words(self.schedule)
+        return tuple(filter(None, (self.origin, chosen)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,48 +112,58 @@ def fit(
 ) -> Fitted:
     """Tune or train a candidate if needed, on the days before the test only; the caller counts the trials.
 
-    A training is stored in `TRAININGS`, and loaded from there when settings, data, costs, code and seed are the same.
+    A training that comes with the workbench, in `SHIPPED_TRAININGS` under the names of file and candidate, is loaded if
+    settings, data, costs and seeds are the same. Others are stored in `TRAININGS`, and taken from there with the same
+    code, too.
 
     name      : name of the candidate.
     portfolio : portfolio whose days it is fitted on.
     progress  : callback that is told the step, or None.
     spec      : the candidate itself, if it is not the file's of that name.
-    retrain   : True to train anew, even if the training is stored.
+    retrain   : True to train anew, even if the training is stored or comes with the workbench.
     Raises    : ConfigError and DataError as `tune` and `train` do, with the candidate's name and file.
     """
     try:
-        return _fitted(portfolio.policies[name] if spec is None else spec, portfolio, progress, retrain)
+        return _fitted(name, portfolio.policies[name] if spec is None else spec, portfolio, progress, retrain)
     except (ConfigError, DataError) as error:
         raise type(error)(f"policies.{name} ({portfolio.file}): {error}") from error
 
 
 def _fitted(
-    spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
+    name: str, spec: Rule | TunedThreshold | Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
 ) -> Fitted:
     if isinstance(spec, TunedThreshold):
         tuned = uncounted_tune(spec, tuning_setup(portfolio))
         return Fitted(tuned.policy, tuned=tuned)
     if isinstance(spec, Learned):
-        before, told = training_days(portfolio), None if progress is None else partial(progress, "training")
-        training = train(
-            spec,
-            before,
-            training_costs(portfolio, before),
-            portfolio.tracking_penalty,
-            portfolio.periods_per_year,
-            lag=portfolio.lag,
-            progress=told,
-            checkpoints=TRAININGS,
-            keep=True,
-            retrain=retrain,
+        training, origin = _trained(
+            SHIPPED_TRAININGS / Path(portfolio.file).stem / name, spec, portfolio, progress, retrain
         )
-        if not spec.leaves_schedule_open:
-            return Fitted(training.policy, training=training)
-        if (schedule := best_schedule(training.policy, portfolio)) is not None:
+        schedule = best_schedule(training.policy, portfolio) if spec.leaves_schedule_open else None
+        if schedule is not None:
             training = training.asked(schedule.card.settings["schedule"])
-        return Fitted(training.policy, training=training, schedule=schedule)
+        return Fitted(training.policy, training=training, schedule=schedule, origin=origin)
     schedule = best_schedule(spec, portfolio) if traits(spec).leaves_schedule_open else None
     return Fitted(spec if schedule is None else schedule.policy, schedule=schedule)
+
+
+def _trained(
+    folder: Path, spec: Learned, portfolio: Portfolio, progress: Progress | None, retrain: bool
+) -> tuple[Training, str]:
+    """The training in `folder`, or one made here; and a sentence that says so, "" where the folder is not there."""
+    before, origin, where = training_days(portfolio), "", Path(*folder.parts[-4:]).as_posix()
+    costs, terms = training_costs(portfolio, before), ("tracking_penalty", "periods_per_year", "lag")
+    objective = {name: getattr(portfolio, name) for name in terms}
+    if folder.is_dir() and not retrain:
+        try:
+            found = load_training(folder, spec, before, costs, objective)
+            days = f"{before.dates[0]:%Y-%m-%d} to {before.dates[-1]:%Y-%m-%d}"
+            return found, f"Trained on {days}, and loaded from {where}; --retrain trains it anew."
+        except DataError as error:
+            origin = f"Trained anew: {str(error).replace(str(folder), where)}"
+    told = None if progress is None else partial(progress, "training")
+    made = train(spec, before, costs, **objective, progress=told, checkpoints=TRAININGS, keep=True, retrain=retrain)
+    return made, origin
 
 
 def best_schedule(rule: Rule, portfolio: Portfolio) -> Tuned | None:

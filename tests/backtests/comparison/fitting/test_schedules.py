@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from backtests.comparison import compare
 from backtests.comparison.fitting.candidates import Fitted, benchmark_of, fit, training_days, tuning_setup
 from backtests.engine import backtest
 from backtests.evaluation.benchmark import losses
 from backtests.runs.trial_words import seed_in_words
+from backtests.sheets.parts import Words
+from backtests.sheets.sections.fitting import fitting_parts
 from desk.commands.orders.trades import policy_now
 from research.accounting import Policy
 from research.allocation import FixedWeights, target_path
@@ -151,3 +154,11 @@ def test_left_open_a_rule_is_asked_as_it_was_where_nothing_chooses() -> None:
     assert Universal(held).interval == Universal(held, schedule="day").interval
     assert Learned(held, learner="ppo", ppo=PPOSettings()).settings()["schedule"] == "week"
     assert tuning_setup(desk()).day_cost == desk().day_cost / desk().nav
+
+
+@pytest.mark.usefixtures("few_simulated_tests", "few_judged_sessions")
+def test_the_page_names_the_schedule(portfolio: Portfolio) -> None:
+    compared = compare(portfolio, only=["quarterly", "universal"], draws=100)
+    said = [part.text for part in fitting_parts(compared) if isinstance(part, Words)]
+    assert f"universal: {compared.fitted['universal'].notes[0]}" in said
+    assert compared.trials == 1 + 3
